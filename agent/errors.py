@@ -1,0 +1,47 @@
+"""The agent's error tree.
+
+AgentError
++-- StoreUnavailable      the database cannot be reached
++-- DuplicateNode         an operation adds a node id the thread already has
++-- ArtifactMissing       an artifact was evicted or never stored
++-- ModelUnavailable      the language model cannot be reached or refuses us
++-- RunnerLost            this process no longer holds the thread's lease
+"""
+
+from enum import StrEnum
+
+
+class AgentError(Exception):
+    """Base of everything the agent raises."""
+
+
+class StoreUnavailable(AgentError):
+    """The database cannot be reached."""
+
+
+class DuplicateNode(AgentError):
+    """An operation adds a node the thread already has."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(f"node {node!r} is already in the log")
+        self.node = node
+
+
+class ArtifactMissing(AgentError):
+    """The artifact was never stored for this tenant, or has been evicted."""
+
+
+class ModelUnavailable(AgentError):
+    """The language model cannot be reached, refuses us or answered nothing usable."""
+
+
+class RunnerLost(AgentError):
+    """This process no longer holds the thread's lease; whatever it still does must not be stored."""
+
+
+class Trouble(StrEnum):
+    """Why a turn ended without doing its work; `bot/wording.py` has the words for people."""
+
+    MODEL_UNAVAILABLE = "model_unavailable"
+    PLAN_INVALID = "plan_invalid"
+    INTERNAL = "internal"

@@ -1,0 +1,152 @@
+"""Operations, nodes and the append-only log they form: the plan.
+
+The JSON form (DESIGN section 10) is read by `draft.py` and written by `operation_json`. Keys are
+only ever added.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias, assert_never
+
+from agent.ids import Digest, NodeId, ToolName, UserId
+from sandbox.script import Json
+
+
+class NodeKind(StrEnum):
+    """What a node runs: one tool call, one script, or a role-specialised model."""
+
+    TOOL = "tool"
+    PACKAGE = "package"
+    SUBAGENT = "subagent"
+
+
+class On(StrEnum):
+    """Which end of a dependency lets its dependent run."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dependency:
+    """An edge: `node` must end as `on` says before the dependent runs."""
+
+    node: NodeId
+    on: On = On.SUCCEEDED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One step of the plan. Fields that its kind does not use stay empty.
+
+    `depends_on` also holds the dependencies implied by references in `args`, `inputs` and
+    `instruction`, in the order: written ones first, then implied ones by first appearance.
+    """
+
+    id: NodeId
+    kind: NodeKind
+    title: str
+    depends_on: tuple[Dependency, ...] = ()
+    require_human_approval: bool = False
+    tool: ToolName | None = None
+    args: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    code: str = ""
+    inputs: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    tools: tuple[ToolName, ...] = ()
+    result_schema: Mapping[str, Json] | None = None
+    role: str = ""
+    instruction: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Add:
+    """Add a node to the plan."""
+
+    node: Node
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancel:
+    """Withdraw a node that has not finished."""
+
+    id: NodeId
+    why: str = ""
+
+
+Operation: TypeAlias = Add | Cancel
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggedOperation:
+    """An operation as stored: `seq` orders the thread's log without gaps, from 1.
+
+    `author` is the sender of the message that caused it: its node runs with that person's rights.
+    `turn` counts the thread's runs from 1.
+    """
+
+    seq: int
+    turn: int
+    author: UserId
+    operation: Operation
+
+
+def operation_json(operation: Operation) -> dict[str, Json]:
+    """Return the operation's JSON form; empty fields are left out."""
+    match operation:
+        case Add(node=node):
+            return {"op": "add", **_node_json(node)}
+        case Cancel(id=id, why=why):
+            return {"op": "cancel", "id": id, "why": why}
+        case _:
+            assert_never(operation)
+
+
+def _node_json(node: Node) -> dict[str, Json]:
+    optional: dict[str, Json] = {
+        "tool": node.tool,
+        "args": node.args or None,
+        "depends_on": [_dependency_json(each) for each in node.depends_on] or None,
+        "require_human_approval": node.require_human_approval or None,
+        "code": node.code or None,
+        "inputs": node.inputs or None,
+        "tools": list(node.tools) or None,
+        "result_schema": node.result_schema,
+        "role": node.role or None,
+        "instruction": node.instruction or None,
+    }
+    kept = {key: value for key, value in optional.items() if value is not None}
+    return {"id": node.id, "kind": node.kind.value, "title": node.title, **kept}
+
+
+def _dependency_json(dependency: Dependency) -> Json:
+    if dependency.on is On.SUCCEEDED:
+        return dependency.node
+    return {"id": dependency.node, "on": dependency.on.value}
+
+
+def canonical_json(value: Json) -> str:
+    """Return the one spelling of a value: sorted keys, no spaces, UTF-8 kept, NaN refused.
+
+    Raises:
+        ValueError: the value holds NaN or an infinity.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest_of(value: Json) -> Digest:
+    """Return the SHA-256 of the value's canonical JSON."""
+    return Digest(hashlib.sha256(canonical_json(value).encode()).hexdigest())
+
+
+def node_digest(node: Node) -> Digest:
+    """Return the digest that ties a task's name and a ledger row to this very node."""
+    return digest_of(_node_json(node))
+
+
+def nodes_added(operations: Sequence[Operation]) -> Mapping[NodeId, Node]:
+    """Return node id -> node for every add, in log order."""
+    return {each.node.id: each.node for each in operations if isinstance(each, Add)}

@@ -1,0 +1,253 @@
+"""What the agent needs from the world, as small Protocols. `infra/stores/` implements them.
+
+Every method that returns has committed what it says it did, unless its docstring says otherwise.
+All raise `agent.errors.StoreUnavailable` when the database cannot be reached.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from agent.events import RunEvent
+from agent.ids import Digest, NodeId, QuestionId, ThreadId, ToolName, UserId
+from agent.lifecycle import ArtifactRef
+from agent.plan import LoggedOperation, Operation
+from sandbox.script import Json
+
+
+class OperationLog(Protocol):
+    """The thread's append-only plan."""
+
+    async def append(
+        self, thread: ThreadId, turn: int, author: UserId, operations: Sequence[Operation]
+    ) -> Sequence[LoggedOperation]:
+        """Store operations in order, allotting sequence numbers under the thread's row lock.
+
+        Raises:
+            DuplicateNode: a node of that id is already in the thread's log; nothing was stored.
+        """
+        ...
+
+    async def after(self, thread: ThreadId, seq: int) -> Sequence[LoggedOperation]:
+        """Return the operations after `seq`, in order."""
+        ...
+
+
+class QuestionKind(StrEnum):
+    """What a person is asked about a node."""
+
+    APPROVE = "approve"
+    UNKNOWN = "unknown"
+
+
+class Decision(StrEnum):
+    """Where a question stands. `pending` is the only one that is open."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    HAPPENED = "happened"
+    AGAIN = "again"
+    GIVE_UP = "give_up"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked: exactly what will run if the answer is yes.
+
+    `digest` is the SHA-256 of the canonical JSON of tool, arguments and the outputs they came from.
+    `id` is a hash of thread, node, kind, digest and attempt. `tool` is the tool's name, or the node's
+    kind for a package or subagent that wants approval. `author` asked for the operation.
+    `blocks` are the titles of the nodes that wait behind this one.
+    """
+
+    id: QuestionId
+    thread: ThreadId
+    turn: int
+    node: NodeId
+    kind: QuestionKind
+    title: str
+    tool: ToolName
+    args: Mapping[str, Json]
+    digest: Digest
+    author: UserId
+    attempt: int = 1
+    blocks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A question's row: the decision and, once it is not pending, who made it and when."""
+
+    id: QuestionId
+    digest: Digest
+    decision: Decision
+    by: UserId | None = None
+    reason: str = ""
+    at: datetime | None = None
+
+
+class Questions(Protocol):
+    """Approvals and other questions to people, as rows decided by compare-and-set elsewhere."""
+
+    async def ask(self, question: Question) -> Standing:
+        """Insert the row unless one with this id exists; return the row as it stands."""
+        ...
+
+    async def standings(self, thread: ThreadId) -> Mapping[QuestionId, Standing]:
+        """Return every question of the thread."""
+        ...
+
+    async def withdraw(self, question: QuestionId, why: str) -> Standing:
+        """Turn pending into withdrawn; return the row as it stands (perhaps decided meanwhile)."""
+        ...
+
+
+class LedgerState(StrEnum):
+    """`started` is committed before a red call, `done` after it."""
+
+    STARTED = "started"
+    DONE = "done"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerEntry:
+    """One try of one red call. `result` is the outcome's JSON and set only when done."""
+
+    state: LedgerState
+    attempt: int
+    result: Mapping[str, Json] | None = None
+
+
+class Ledger(Protocol):
+    """The record that makes red calls run at most once. Keyed by thread, node and question digest."""
+
+    async def read(self, thread: ThreadId, node: NodeId) -> LedgerEntry | None:
+        """Return the newest try of the node's red call, or None when it was never started."""
+        ...
+
+    async def start(self, thread: ThreadId, node: NodeId, digest: Digest, attempt: int) -> bool:
+        """Commit `started` for this try. False: this very try was started before (do not call)."""
+        ...
+
+    async def finish(self, thread: ThreadId, node: NodeId, attempt: int, result: Mapping[str, Json]) -> None:
+        """Commit `done` with the outcome's JSON."""
+        ...
+
+
+class Artifacts(Protocol):
+    """Values kept outside the run's state, content-addressed within a tenant."""
+
+    async def put(self, thread: ThreadId, name: str, content: bytes, media_type: str) -> ArtifactRef:
+        """Store content once per tenant and digest; return its reference."""
+        ...
+
+    async def get(self, thread: ThreadId, digest: Digest) -> bytes:
+        """Return the content.
+
+        Raises:
+            ArtifactMissing: it was never stored for this tenant or has been evicted.
+        """
+        ...
+
+
+class Progress(Protocol):
+    """What people see of a run. Derived data: it may lag, and is complete after `flush`."""
+
+    def note(self, thread: ThreadId, event: RunEvent) -> None:
+        """Queue an event; returns at once, keeps the order."""
+        ...
+
+    async def flush(self) -> None:
+        """Return when everything noted so far is committed."""
+        ...
+
+
+class News(Protocol):
+    """A hint that rows of the thread changed (NOTIFY). May be lost or spurious: re-read the rows."""
+
+    async def wait(self, timeout_seconds: float) -> bool:
+        """Return True when something changed since the last wait, False after the timeout."""
+        ...
+
+
+class Newsroom(Protocol):
+    """Hands out subscriptions to hints."""
+
+    def subscribe(self, thread: ThreadId) -> AbstractContextManager[News]:
+        """Listen from now until the context is left."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One message of a person to the agent, as stored in the inbox. `id` orders them."""
+
+    id: int
+    author: UserId
+    text: str
+    at: datetime
+
+
+class Mailbox(Protocol):
+    """The thread's messages."""
+
+    async def untaken(self, thread: ThreadId) -> Sequence[Message]:
+        """Return the messages no plan answers to yet, in order."""
+        ...
+
+    async def taken(self, thread: ThreadId, turn: int, messages: Sequence[int]) -> None:
+        """Mark messages as answered to by this turn's plan."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastTurn:
+    """An earlier turn of the thread: what was asked and what was answered."""
+
+    turn: int
+    requests: tuple[Message, ...]
+    answer: str
+
+
+class RunStatus(StrEnum):
+    """Where a turn stands. The last three are final."""
+
+    PLANNING = "planning"
+    RUNNING = "running"
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class Runs(Protocol):
+    """One row per turn of a thread."""
+
+    async def begin(self, thread: ThreadId, turn: int) -> None:
+        """Insert the turn's row as planning, with the thread's untaken messages' first author as requester.
+
+        Does nothing when it exists.
+        """
+        ...
+
+    async def set_status(self, thread: ThreadId, turn: int, status: RunStatus) -> None:
+        """Move a turn that is not final to another status that is not final."""
+        ...
+
+    async def finish(self, thread: ThreadId, turn: int, status: RunStatus, answer: str, trouble: str = "") -> None:
+        """Store the answer and end the turn. `trouble` is a word of `agent.errors.Trouble`, else empty."""
+        ...
+
+    async def requester(self, thread: ThreadId, turn: int) -> UserId:
+        """Return who asked for this turn."""
+        ...
+
+    async def past(self, thread: ThreadId, before_turn: int) -> Sequence[PastTurn]:
+        """Return the finished turns, oldest first."""
+        ...

@@ -1,0 +1,133 @@
+"""A script and how it ended: the job, its limits, its outcome, and the Sandbox that runs it.
+
+The Protocol lives here, beside its implementations, so that `agent` depends on a sandbox's
+shape and never on Docker or Monty.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+Json: TypeAlias = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+"""A value that survives a JSON round trip unchanged (no NaN, no infinities)."""
+
+
+class OutcomeKind(StrEnum):
+    """How a script ended, as told apart on the host and never by the script itself."""
+
+    OK = "ok"
+    ERROR = "error"
+    SYNTAX = "syntax"
+    TIMEOUT = "timeout"
+    OOM = "oom"
+    OUTPUT_LIMIT = "output_limit"
+    PROTOCOL = "protocol"
+    CALL_LIMIT = "call_limit"
+    DIED = "died"
+    INFRA = "infra"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one script may use; every field is enforced by the host.
+
+    `wall_seconds` does not run while the script waits for a tool call's answer only if the
+    sandbox says so; by default it is plain wall time from start to outcome.
+    """
+
+    wall_seconds: float = 60.0
+    memory_bytes: int = 256 * 1024 * 1024
+    pids: int = 64
+    result_bytes: int = 1024 * 1024
+    log_bytes: int = 256 * 1024
+    output_kill_bytes: int = 8 * 1024 * 1024
+    line_bytes: int = 2 * 1024 * 1024
+    calls: int = 200
+    calls_in_flight: int = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One script to run once.
+
+    `code` defines `main(inputs)`, plain or async; its return value is the result. `tools` is
+    the allow-list: a call to any other name is refused on the host.
+    """
+
+    code: str
+    inputs: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    tools: frozenset[str] = frozenset()
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScriptError:
+    """What the script raised: exception class name, its message, and the script's own frames."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallRecord:
+    """One tool call the script made, in the order the host answered it."""
+
+    tool: str
+    args: Mapping[str, Json]
+    ok: bool
+    milliseconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScriptOutcome:
+    """How a script ended. `result` is set only for `ok`, `error` for every other kind."""
+
+    kind: OutcomeKind
+    result: Json = None
+    error: ScriptError | None = None
+    logs: str = ""
+    calls: tuple[CallRecord, ...] = ()
+    milliseconds: float = 0.0
+
+
+class ToolCallRefused(Exception):
+    """The host will not make, or could not make, this tool call; the text reaches the script."""
+
+
+class CallTool(Protocol):
+    """Answers a script's tool call on the host, after the sandbox checked the allow-list and quota."""
+
+    async def __call__(self, tool: str, args: Mapping[str, Json]) -> Json:
+        """Return the tool's output.
+
+        Raises:
+            ToolCallRefused: the call is not allowed or failed; raised inside the script as ToolError.
+        """
+        ...
+
+
+class Sandbox(Protocol):
+    """Runs one script in isolation and keeps nothing of it."""
+
+    @property
+    def name(self) -> str:
+        """`docker` or `monty`, as logged at start and named to people."""
+        ...
+
+    @property
+    def dialect(self) -> str:
+        """What a model must know to write a script for this sandbox (Markdown for a prompt)."""
+        ...
+
+    async def run(self, job: Job, call: CallTool) -> ScriptOutcome:
+        """Run the job to its outcome. Never raises for anything the script did.
+
+        Cancelling this coroutine destroys the script and leaves nothing behind.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give back what the sandbox holds (pools, clients). Idempotent."""
+        ...
