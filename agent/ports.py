@@ -4,7 +4,7 @@ Every method that returns has committed what it says it did, unless its docstrin
 All raise `agent.errors.StoreUnavailable` when the database cannot be reached.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,8 +13,9 @@ from typing import Protocol
 
 from agent.events import RunEvent
 from agent.ids import Digest, NodeId, QuestionId, ThreadId, ToolName, UserId
-from agent.lifecycle import ArtifactRef
-from agent.plan import LoggedOperation, Operation
+from agent.lifecycle import ArtifactRef, Failed, Outcome
+from agent.plan import LoggedOperation, Node, Operation
+from agent.tools.registry import CallContext, Colour
 from sandbox.script import Json
 
 
@@ -201,8 +202,11 @@ class Mailbox(Protocol):
         """Return the messages no plan answers to yet, in order."""
         ...
 
-    async def taken(self, thread: ThreadId, turn: int, messages: Sequence[int]) -> None:
-        """Mark messages as answered to by this turn's plan."""
+    async def taken(
+        self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", trouble: str = ""
+    ) -> None:
+        """Mark messages as answered to by this turn's plan, and keep with the turn's row, in one
+        transaction, what the planner replied without a plan and the `Trouble` it met."""
         ...
 
 
@@ -226,6 +230,21 @@ class RunStatus(StrEnum):
     STOPPED = "stopped"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A turn's row. `messages` are those its plan answers to, in order; `replies` are what the
+    planner said without a plan; `trouble` is a word of `agent.errors.Trouble` or empty."""
+
+    thread: ThreadId
+    turn: int
+    requester: UserId
+    status: RunStatus
+    messages: tuple[Message, ...] = ()
+    replies: tuple[str, ...] = ()
+    trouble: str = ""
+    answer: str = ""
+
+
 class Runs(Protocol):
     """One row per turn of a thread."""
 
@@ -244,10 +263,70 @@ class Runs(Protocol):
         """Store the answer and end the turn. `trouble` is a word of `agent.errors.Trouble`, else empty."""
         ...
 
-    async def requester(self, thread: ThreadId, turn: int) -> UserId:
-        """Return who asked for this turn."""
+    async def read(self, thread: ThreadId, turn: int) -> Run:
+        """Return the turn's row."""
         ...
 
     async def past(self, thread: ThreadId, before_turn: int) -> Sequence[PastTurn]:
         """Return the finished turns, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """A node's call with every reference resolved: what a card shows and what is executed.
+
+    `tool` is the tool's name, or the node's kind. `digest` covers tool, arguments, the node's own
+    digest and the outputs the arguments came from.
+    """
+
+    tool: ToolName
+    args: Mapping[str, Json]
+    digest: Digest
+
+
+class NodeWork(Protocol):
+    """What a node does, apart from when it may do it."""
+
+    def colour(self, node: Node) -> Colour:
+        """Return red when a person must be asked first. Unknown is red; a plan can only be stricter."""
+        ...
+
+    async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
+        """Resolve the node's references, or say as an outcome why they cannot be resolved."""
+        ...
+
+    async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
+        """Do the work: timeouts, retries, attempts and artifacts included. Raises only CancelledError."""
+        ...
+
+
+class Feeder(Protocol):
+    """Turns untaken messages into operations."""
+
+    async def feed(self, thread: ThreadId, turn: int, appended: Callable[[], None]) -> None:
+        """Plan every untaken message of the thread, calling `appended` after each stored operation.
+
+        Safe to call again after a crash in the middle: stored operations stand, messages that were
+        not marked taken are planned again with the plan so far in view. What goes wrong with the
+        model or the plan is kept with the turn (`Mailbox.taken`), not raised.
+        """
+        ...
+
+
+class Reflector(Protocol):
+    """Decides at the end of the DAG whether the goal is reached."""
+
+    async def reflect(
+        self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome]
+    ) -> bool:
+        """Append what is still needed and return True, or return False when the turn can be answered."""
+        ...
+
+
+class Answerer(Protocol):
+    """Writes the turn's answer."""
+
+    async def answer(self, thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome]) -> None:
+        """Store the answer, or the turn's trouble, with `Runs.finish`. Safe to call twice."""
         ...
