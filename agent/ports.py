@@ -317,9 +317,7 @@ class Feeder(Protocol):
 class Reflector(Protocol):
     """Decides at the end of the DAG whether the goal is reached."""
 
-    async def reflect(
-        self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome]
-    ) -> bool:
+    async def reflect(self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome]) -> bool:
         """Append what is still needed and return True, or return False when the turn can be answered."""
         ...
 
