@@ -1,0 +1,257 @@
+"""What the Slack side needs from the world, as small Protocols. `infra/stores/` implements them.
+
+Every method that returns has committed what it says it did. All raise
+`agent.errors.StoreUnavailable` when the database cannot be reached.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple, Protocol, TypeAlias
+
+from agent.ids import ChannelId, Digest, NodeId, QuestionId, Tenant, ThreadId, ToolName, UserId
+from agent.lifecycle import NodeState, Outcome
+from agent.plan import NodeKind
+from agent.ports import Decision, Message, News, Question, RunStatus, Standing
+from agent.tools.registry import Colour
+
+
+class Kind(StrEnum):
+    """How a message reached us."""
+
+    MENTION = "mention"
+    REPLY = "reply"
+    DIRECT = "direct"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incoming:
+    """One message of a person, to be stored before Slack gets its ack.
+
+    `tenant` is the team the app is installed in, never the sender's. `event_id` is Slack's, or
+    `command:<trigger id>`. `ts` is the message's own timestamp and `thread` names its root. `text`
+    has the mention of the app stripped and is otherwise as Slack sent it (mrkdwn, `&amp;` escaped).
+    """
+
+    tenant: Tenant
+    app: str
+    event_id: str
+    channel: ChannelId
+    ts: str
+    thread: ThreadId
+    author: UserId
+    text: str
+    kind: Kind
+
+
+class Receipt(StrEnum):
+    """What became of an incoming message."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+
+
+class Inbox(Protocol):
+    """The door: messages become rows here, and only here."""
+
+    async def accept(self, incoming: Incoming) -> Receipt:
+        """Insert the row and the thread's `wake` job in one transaction.
+
+        DUPLICATE, and nothing stored, when (tenant, channel, ts) or (app, tenant, event_id) is
+        already there: a mention arrives as `app_mention` and as `message` with different event ids.
+        """
+        ...
+
+    async def engaged(self, thread: ThreadId) -> bool:
+        """Tell whether a message of this thread was ever accepted: then its replies are for us too."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuestionView:
+    """A question with everything its card shows.
+
+    `version` starts at 1 and grows with every change to what is asked; a click carries the version
+    it saw. `question.blocks` are the titles of the nodes that wait behind it, as of now.
+    """
+
+    question: Question
+    standing: Standing
+    asked_at: datetime
+    version: int = 1
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decided:
+    """This click decided; the row now reads `view`."""
+
+    view: QuestionView
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlreadyDecided:
+    """The question was closed before (decided, expired or withdrawn), as `view` says."""
+
+    view: QuestionView
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outdated:
+    """What is asked changed since the card that was clicked; `view` is how it reads now."""
+
+    view: QuestionView
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownQuestion:
+    """No such question in this tenant."""
+
+
+Verdict: TypeAlias = Decided | AlreadyDecided | Outdated | UnknownQuestion
+
+
+class Decisions(Protocol):
+    """Questions as rows, decided by compare-and-set."""
+
+    async def read(self, tenant: Tenant, question: QuestionId) -> QuestionView | None:
+        """Return the question as it stands, or None when this tenant has none of that id."""
+        ...
+
+    async def decide(
+        self, tenant: Tenant, question: QuestionId, *, version: int, by: UserId, decision: Decision, reason: str = ""
+    ) -> Verdict:
+        """Turn pending into `decision` if it is still pending at `version`, with its audit row and
+        the thread's `wake` job, in one transaction."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptView:
+    """One ended attempt of a package: `kind` is a sandbox outcome kind, `error` e.g. `ValueError: ...`."""
+
+    attempt: int
+    kind: str
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeView:
+    """A node as people see it. `outcome` is set exactly when `state` is final."""
+
+    id: NodeId
+    title: str
+    kind: NodeKind
+    colour: Colour
+    state: NodeState
+    tool: ToolName | None = None
+    detail: str = ""
+    outcome: Outcome | None = None
+    attempts: tuple[AttemptView, ...] = ()
+    depends_on: tuple[NodeId, ...] = ()
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class Post(StrEnum):
+    """The messages a turn puts into its thread."""
+
+    BOARD = "board"
+    CARD = "card"
+    REPLY = "reply"
+    ANSWER = "answer"
+    TROUBLE = "trouble"
+
+
+class Slot(NamedTuple):
+    """The place of one message of a turn. `key` is the question's id for cards, the reply's index
+    for replies, else empty; further messages of the same place append `#2`, `#3`, ..."""
+
+    post: Post
+    key: str = ""
+
+
+class PostedMessage(NamedTuple):
+    """A message that stands in Slack: its `ts`, and the digest of what it shows."""
+
+    ts: str
+    shown: Digest
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunView:
+    """One turn of a thread, read in one snapshot: all that the narrator shows.
+
+    `nodes` are those this turn added, in plan order. `questions` are those asked in this turn, in
+    the order they were asked. `posts` are the messages that already stand.
+    """
+
+    thread: ThreadId
+    turn: int
+    status: RunStatus
+    requester: UserId
+    started_at: datetime
+    ended_at: datetime | None = None
+    requests: tuple[Message, ...] = ()
+    nodes: tuple[NodeView, ...] = ()
+    questions: tuple[QuestionView, ...] = ()
+    replies: tuple[str, ...] = ()
+    answer: str = ""
+    trouble: str = ""
+    posts: Mapping[Slot, PostedMessage] = field(default_factory=dict[Slot, PostedMessage])
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenRun:
+    """A run that is not final, for `/greenlight status`. `waiting` counts its open questions."""
+
+    thread: ThreadId
+    turn: int
+    status: RunStatus
+    requester: UserId
+    request: str
+    started_at: datetime
+    waiting: int
+
+
+class RunViews(Protocol):
+    """What people see of runs."""
+
+    async def unsettled(self, thread: ThreadId) -> Sequence[RunView]:
+        """Return the turns `Posted.settle` was not called for, oldest first."""
+        ...
+
+    async def open_of(self, tenant: Tenant, requester: UserId) -> Sequence[OpenRun]:
+        """Return this person's runs that are not final, newest first."""
+        ...
+
+    async def open_in(self, tenant: Tenant, channel: ChannelId) -> Sequence[OpenRun]:
+        """Return the channel's runs that are not final, newest first."""
+        ...
+
+    def watch(self, thread: ThreadId) -> AbstractContextManager[News]:
+        """Hear hints, until the context is left, that what `unsettled` returns may have changed.
+
+        Hints may be lost, spurious or local to this process: the narrator re-reads every few seconds.
+        """
+        ...
+
+
+class Posted(Protocol):
+    """Which messages stand in Slack, so that each is posted once and edited only when it differs."""
+
+    async def begin(self, thread: ThreadId, turn: int, slot: Slot) -> bool:
+        """Commit that the message is about to be posted. False: it was begun before, so a try may
+        have reached Slack without `post` being noted; look for it before posting again."""
+        ...
+
+    async def post(self, thread: ThreadId, turn: int, slot: Slot, message: PostedMessage) -> None:
+        """Note that the message stands, or now shows something else. Idempotent."""
+        ...
+
+    async def settle(self, thread: ThreadId, turn: int) -> None:
+        """Note that the finished turn shows all it ever will."""
+        ...
