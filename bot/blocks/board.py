@@ -1,0 +1,161 @@
+"""The board: one plan block that shows every step of a turn and where it stands.
+
+A step's state is told in words as well as by the task's status: Slack has no "waiting" status, and
+neither an icon nor a colour alone says anything to everyone.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from agent.ids import NodeId
+from agent.lifecycle import Cancelled, Failed, NodeState, Rejected, Skipped
+from agent.plan import NodeKind, digest_of
+from agent.ports import RunStatus
+from bot import wording
+from bot.blocks.elements import (
+    MESSAGE_CHARACTERS,
+    PLAIN_CHARACTERS,
+    Block,
+    TaskStatus,
+    context,
+    escaped,
+    plan,
+    shortened,
+    task_card,
+    visible,
+)
+from bot.blocks.message import Rendered, rendered
+from bot.ports import NodeView, RunView
+
+MOST_TASKS = 40
+_DETAILS_CHARACTERS = 300
+_ERROR_CHARACTERS = 120
+
+_TASKS: Mapping[NodeState, TaskStatus] = {
+    NodeState.PLANNED: "pending",
+    NodeState.RUNNING: "in_progress",
+    NodeState.ASKING: "pending",
+    NodeState.UNKNOWN: "error",
+    NodeState.SUCCEEDED: "complete",
+    NodeState.FAILED: "error",
+    NodeState.REJECTED: "error",
+    NodeState.EXPIRED: "error",
+    NodeState.SKIPPED: "pending",
+    NodeState.CANCELLED: "pending",
+}
+_TOLD_BY_STATUS = frozenset({NodeState.PLANNED, NodeState.RUNNING, NodeState.SUCCEEDED})
+_GIVES_WAY = (NodeState.SUCCEEDED, NodeState.PLANNED, NodeState.SKIPPED, NodeState.CANCELLED)
+_ENDED = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
+
+
+def board(run: RunView) -> Rendered:
+    """Return the turn's board. Steps that do not fit are counted in a last line, never dropped silently."""
+    titles = {node.id: node.title for node in run.nodes}
+    states = {node.id: node.state for node in run.nodes}
+    shown = _fitting(run.nodes, titles, states)
+    hidden = [node for node in run.nodes if node.id not in shown]
+    title = board_title(run)
+    tasks = [shown[node.id] for node in run.nodes if node.id in shown]
+    more = [context(escaped(f"And {_counts(hidden)} not shown here."))] if hidden else []
+    look = digest_of({"title": title, "tasks": tasks, "more": more})
+    return rendered(escaped(title), [plan(title, tasks, block_id=f"board-{look[:24]}"), *more])
+
+
+def board_title(run: RunView) -> str:
+    """Say in one line where the turn stands: `Running: 5 steps (2 done, 1 waiting for approval)`."""
+    if not run.nodes:
+        return f"{wording.STATUSES[run.status].capitalize()}: no steps yet"
+    return f"{wording.STATUSES[run.status].capitalize()}: {_counts(run.nodes)}"
+
+
+def _counts(nodes: Sequence[NodeView]) -> str:
+    tally = Counter(node.state for node in nodes)
+    if len(tally) == 1:
+        (only,) = tally
+        return f"{wording.counted(len(nodes), 'step')}, {'all ' if len(nodes) > 1 else ''}{wording.STATES[only]}"
+    parts = [f"{tally[state]} {wording.STATES[state]}" for state in NodeState if tally[state]]
+    return f"{wording.counted(len(nodes), 'step')} ({', '.join(parts)})"
+
+
+def _fitting(
+    nodes: Sequence[NodeView], titles: Mapping[NodeId, str], states: Mapping[NodeId, NodeState]
+) -> dict[NodeId, Block]:
+    """Return node id -> task for as many nodes as a message holds; what needs eyes stays longest."""
+    cards = {node.id: _task(node, titles, states) for node in nodes}
+    sizes = {id: len(str(card)) for id, card in cards.items()}
+    for node in _least_telling_first(nodes):
+        if len(cards) <= MOST_TASKS and sum(sizes[id] for id in cards) <= MESSAGE_CHARACTERS:
+            break
+        del cards[node.id]
+    return cards
+
+
+def _least_telling_first(nodes: Sequence[NodeView]) -> Iterable[NodeView]:
+    for state in _GIVES_WAY:
+        same = [node for node in nodes if node.state is state]
+        yield from same if state is NodeState.SUCCEEDED else reversed(same)
+    yield from [node for node in nodes if node.state not in _GIVES_WAY]
+
+
+def _task(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, NodeState]) -> Block:
+    words = wording.STATES[node.state]
+    title = visible(" ".join(node.title.split())) or node.id
+    if node.state not in _TOLD_BY_STATUS:
+        title = f"{shortened(title, PLAIN_CHARACTERS - len(words) - 3)} · {words}"
+    details = shortened(_details(node, titles, states), _DETAILS_CHARACTERS)
+    return task_card(node.id, shortened(title, PLAIN_CHARACTERS), _TASKS[node.state], details)
+
+
+def _details(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, NodeState]) -> str:
+    lines = [_attempts(node), _now(node, titles, states)]
+    return "\n".join(line for line in lines if line)
+
+
+def _attempts(node: NodeView) -> str:
+    """Tell a package's repairs: `attempt 1 crashed: ValueError: ...; rewritten, attempt 2 running`."""
+    crashed = [each for each in node.attempts if each.kind != "ok"]
+    if not crashed:
+        return ""
+    told = [wording.attempt(each.attempt, each.kind, _first_line(each.error)) for each in crashed]
+    last = crashed[-1].attempt
+    if node.state is NodeState.RUNNING:
+        told.append(f"rewritten, attempt {last + 1} running")
+    elif node.state is NodeState.SUCCEEDED:
+        told.append(f"rewritten, attempt {last + 1} worked")
+    return "; ".join(told)
+
+
+def _first_line(error: str) -> str:
+    lines = visible(error).strip().splitlines()
+    return shortened(lines[0], _ERROR_CHARACTERS) if lines else ""
+
+
+def _now(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, NodeState]) -> str:
+    what = node.tool or ("script" if node.kind is NodeKind.PACKAGE else node.kind.value)
+    words = wording.STATES[node.state]
+    took = wording.duration(node.started_at, node.ended_at)
+    match node.state, node.outcome:
+        case NodeState.PLANNED, _:
+            return _waits_for(node, titles, states)
+        case NodeState.SUCCEEDED, _:
+            return f"{what} · {words}{f' in {took}' if took else ''}"
+        case _, Failed(error=error):
+            return f"{what} · {words}: {wording.failure(error)}"
+        case _, Rejected(reason=reason) if reason:
+            return f"{what} · {words}: {visible(reason)}"
+        case _, Skipped(because=because):
+            end = f" ended as {wording.STATES[states[because]]}" if because in states else " did not end as needed"
+            return f"{words}, because “{titles.get(because, because)}”{end}"
+        case _, Cancelled(why=why) if why:
+            return f"{words}: {visible(why)}"
+        case _:
+            return " · ".join(part for part in (what, visible(node.detail) or words) if part)
+
+
+def _waits_for(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, NodeState]) -> str:
+    open_ones = [titles[id] for id in node.depends_on if id in states and not _final(states[id])]
+    return f"waits for {wording.listed(open_ones, most=3)}" if open_ones else ""
+
+
+def _final(state: NodeState) -> bool:
+    return state not in {NodeState.PLANNED, NodeState.RUNNING, NodeState.ASKING, NodeState.UNKNOWN}

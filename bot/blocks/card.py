@@ -1,0 +1,198 @@
+"""The approval card: what exactly will run, for whom, what waits behind it, who may decide.
+
+An argument is never shortened. What does not fit one message continues in further ones, posted
+before the card that holds the buttons; what is too long even for that cannot be approved at all.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.ports import Decision, Question, QuestionKind
+from bot import wording
+from bot.blocks.elements import (
+    MESSAGE_CHARACTERS,
+    Block,
+    actions,
+    button,
+    context,
+    escaped,
+    mention,
+    moment,
+    plain,
+    preformatted,
+    quoted,
+    rich_text,
+    section,
+    shortened,
+    visible,
+)
+from bot.blocks.message import Rendered, rendered
+from bot.payloads import ACTION_PREFIX, button_value
+from bot.ports import QuestionView
+from sandbox.script import Json
+
+CHUNK_BYTES = 2500
+MESSAGE_CHUNKS = 30
+MOST_MESSAGES = 10
+_CARD_BYTES = 2500
+"""Kept free in a message for the card's own words."""
+
+_CHOICES: Mapping[QuestionKind, tuple[Decision, ...]] = {
+    QuestionKind.APPROVE: (Decision.APPROVED, Decision.REJECTED),
+    QuestionKind.UNKNOWN: (Decision.AGAIN, Decision.HAPPENED, Decision.GIVE_UP),
+}
+_HARMLESS = frozenset({Decision.REJECTED, Decision.HAPPENED, Decision.GIVE_UP})
+_LABELS: Mapping[Decision, str] = {
+    Decision.APPROVED: wording.APPROVE,
+    Decision.REJECTED: wording.REJECT,
+    Decision.AGAIN: wording.RUN_AGAIN,
+    Decision.HAPPENED: wording.IT_HAPPENED,
+    Decision.GIVE_UP: wording.GIVE_UP,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """A piece of one argument that fits a block: `part` of `parts`, both from 1."""
+
+    name: str
+    note: str
+    text: str
+    part: int
+    parts: int
+
+
+def choices(question: Question) -> tuple[Decision, ...]:
+    """Return what a person may answer to this question: approving needs arguments that can be shown."""
+    every = _CHOICES[question.kind]
+    return every if _showable(question) else tuple(each for each in every if each in _HARMLESS)
+
+
+def card(view: QuestionView, who_may: str) -> tuple[Rendered, ...]:
+    """Return the card's messages, in the order to post them; the last has the buttons.
+
+    `who_may` is the policy in words, as ready mrkdwn. Only the last message ever changes.
+    """
+    question = view.question
+    if not _showable(question):
+        return (_closing(view, who_may, [section(wording.TOO_LONG_TO_APPROVE)]),)
+    groups = _grouped(list(argument_chunks(question.args)))
+    if len(groups) == 1:
+        return (_closing(view, who_may, [_shown(chunk) for chunk in groups[0]] or [context("_No arguments._")]),)
+    parts = [_arguments(question, number, len(groups), group) for number, group in enumerate(groups, start=1)]
+    pointer = context(f"The full arguments stand in the {len(groups)} messages above this one.")
+    return (*parts, _closing(view, who_may, [pointer]))
+
+
+def argument_chunks(args: Mapping[str, Json]) -> Iterator[Chunk]:
+    """Yield every argument in order, whole: the texts of one name put together are its full value."""
+    for name, value in args.items():
+        text = visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2))
+        pieces = list(_pieces(text or "(empty)"))
+        for part, piece in enumerate(pieces, start=1):
+            yield Chunk(name=visible(name), note=_note(value), text=piece, part=part, parts=len(pieces))
+
+
+def _note(value: Json) -> str:
+    match value:
+        case "":
+            return "empty text"
+        case str():
+            return ""
+        case None:
+            return "nothing"
+        case bool():
+            return "yes or no"
+        case int() | float():
+            return "number"
+        case Mapping():
+            return "object"
+        case _:
+            return "list"
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Cut text into pieces of at most CHUNK_BYTES of UTF-8, at line ends where there are any."""
+    start, size = 0, 0
+    for at, character in enumerate(text):
+        size += len(character.encode("utf-8", "replace"))
+        if size > CHUNK_BYTES:
+            newline = text.rfind("\n", start + 1, at)
+            end = newline + 1 if newline > start else at
+            yield text[start:end]
+            start, size = end, len(text[end : at + 1].encode("utf-8", "replace"))
+    yield text[start:]
+
+
+def _showable(question: Question) -> bool:
+    return len(_grouped(list(argument_chunks(question.args)))) <= MOST_MESSAGES
+
+
+def _grouped(chunks: Sequence[Chunk]) -> list[list[Chunk]]:
+    """Put chunks into messages: one when they fit beside the card's own words, else as few as hold them."""
+    groups: list[list[Chunk]] = [[]]
+    room = MESSAGE_CHARACTERS - _CARD_BYTES
+    size = 0
+    for chunk in chunks:
+        needed = len(f"{chunk.name}{chunk.note}{chunk.text}".encode("utf-8", "replace")) + 100
+        if groups[-1] and (size + needed > room or len(groups[-1]) >= MESSAGE_CHUNKS):
+            groups.append([])
+            size = 0
+        groups[-1].append(chunk)
+        size += needed
+    return groups
+
+
+def _shown(chunk: Chunk) -> Block:
+    part = f", part {chunk.part} of {chunk.parts}" if chunk.parts > 1 else ""
+    note = f" ({chunk.note})" if chunk.note else ""
+    return rich_text([plain(f"{chunk.name}{note}{part}", bold=True), preformatted(chunk.text)])
+
+
+def _arguments(question: Question, number: int, of: int, chunks: Sequence[Chunk]) -> Rendered:
+    title = f"Arguments of “{quoted(question.title, 150)}”, part {number} of {of}"
+    return rendered(title, [section(f"*{title}*"), *(_shown(chunk) for chunk in chunks)])
+
+
+def _closing(view: QuestionView, who_may: str, arguments: Sequence[Block]) -> Rendered:
+    question, standing = view.question, view.standing
+    title = quoted(question.title, 200)
+    what = f"*{wording.question_title(question.kind)}: {title}*\n{wording.question_words(question.kind)}"
+    blocks = [
+        section(what),
+        rich_text([plain(f"Tool: {visible(question.tool)}", bold=True)]),
+        *arguments,
+        context(_circumstances(view, who_may)),
+    ]
+    if standing.decision is Decision.PENDING:
+        row = actions([_button(view, each) for each in choices(question)], block_id=_block_id(view))
+        return rendered(f"{wording.question_title(question.kind)}: {title}", [*blocks, row])
+    who = mention(standing.by) if standing.by else ""
+    ended = wording.decision_words(standing.decision, who, moment(standing.at) if standing.at else "")
+    reason = f"\nReason: {quoted(standing.reason)}" if standing.reason else ""
+    return rendered(f"{ended} {title}", [*blocks, section(f"{ended}{reason}")])
+
+
+def _circumstances(view: QuestionView, who_may: str) -> str:
+    question = view.question
+    waiting = wording.listed((quoted(title, 80) for title in question.blocks), most=5)
+    lines = [
+        f"Asked for by {mention(question.author)}",
+        f"Waiting behind it: {waiting}" if waiting else "Nothing waits behind it",
+    ]
+    if view.standing.decision is Decision.PENDING:
+        lines.append(f"Who may decide: {who_may}")
+        if view.expires_at:
+            lines.append(f"Open until {moment(view.expires_at)}")
+    return "\n".join(lines)
+
+
+def _button(view: QuestionView, decision: Decision) -> Block:
+    value = button_value(view.question.id, view.version)
+    style = "primary" if decision is Decision.APPROVED else "danger" if decision is Decision.REJECTED else None
+    return button(_LABELS[decision], action=f"{ACTION_PREFIX}{decision.value}", value=value, style=style)
+
+
+def _block_id(view: QuestionView) -> str:
+    return shortened(f"decide-{view.version}-{view.question.id}", 255)

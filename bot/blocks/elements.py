@@ -1,0 +1,134 @@
+"""Block Kit's pieces as plain dicts, each within Slack's limits, and the escaping of foreign words.
+
+Limits: https://docs.slack.dev/reference/block-kit/blocks. A whole message is refused as
+`msg_blocks_too_long` near 13,200 characters although no page says so (slackapi/bolt-js#2509), hence
+`MESSAGE_CHARACTERS`.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from sandbox.script import Json
+
+Block: TypeAlias = Mapping[str, Json]
+
+MESSAGE_BLOCKS = 50
+MESSAGE_CHARACTERS = 9000
+SECTION_CHARACTERS = 3000
+HEADER_CHARACTERS = 150
+PLAIN_CHARACTERS = 150
+BUTTON_CHARACTERS = 75
+MARKDOWN_CHARACTERS = 11_000
+TEXT_CHARACTERS = 3500
+
+TaskStatus: TypeAlias = Literal["pending", "in_progress", "complete", "error"]
+ButtonStyle: TypeAlias = Literal["primary", "danger"]
+
+
+def escaped(words: str) -> str:
+    """Return foreign words for mrkdwn: `&`, `<` and `>` escaped, so no mention, link or broadcast survives."""
+    return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def quoted(words: str, characters: int = 300) -> str:
+    """Return foreign words for one line of mrkdwn: escaped, on one line, shortened visibly, without formatting."""
+    line = shortened(" ".join(visible(words).split()), characters)
+    return re.sub(r"([*_~`])", "\N{ZERO WIDTH SPACE}\\1", escaped(line))
+
+
+def shortened(words: str, characters: int) -> str:
+    """Return the words, cut with an ellipsis when they are longer than `characters`."""
+    return words if len(words) <= characters else f"{words[: characters - 1].rstrip()}…"
+
+
+def visible(words: str) -> str:
+    """Spell out characters that hide or reorder text (bidi controls, zero widths, control codes).
+
+    What a person approves must look like what it is: `\\u202e` instead of a line that reads backwards.
+    """
+    return "".join(_spelt(each) for each in words)
+
+
+def _spelt(character: str) -> str:
+    if character in "\n\t" or unicodedata.category(character) not in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}:
+        return character
+    point = ord(character)
+    return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
+
+
+def mention(user: str) -> str:
+    """Return the mrkdwn that names a person; anything that is no user id is shown as words."""
+    return f"<@{user}>" if re.fullmatch(r"[A-Z0-9]+", user) else quoted(user)
+
+
+def moment(at: datetime) -> str:
+    """Return the mrkdwn that shows a time in the reader's own time zone."""
+    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
+
+
+def section(mrkdwn: str) -> Block:
+    """Return a section of at most 3000 characters of mrkdwn that is already escaped."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": shortened(mrkdwn, SECTION_CHARACTERS)}}
+
+
+def context(mrkdwn: str) -> Block:
+    """Return a line of small print."""
+    text = shortened(mrkdwn, SECTION_CHARACTERS)
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
+
+
+def header(words: str) -> Block:
+    """Return a heading."""
+    text = shortened(words, HEADER_CHARACTERS)
+    return {"type": "header", "text": {"type": "plain_text", "text": text, "emoji": False}}
+
+
+def markdown(text: str) -> Block:
+    """Return a block of standard Markdown; the caller keeps it within `MARKDOWN_CHARACTERS`."""
+    return {"type": "markdown", "text": text}
+
+
+def button(label: str, *, action: str, value: str, style: ButtonStyle | None = None) -> Block:
+    """Return a button."""
+    look: dict[str, Json] = {"style": style} if style else {}
+    text = {"type": "plain_text", "text": shortened(label, BUTTON_CHARACTERS), "emoji": False}
+    return {"type": "button", "text": text, "action_id": action, "value": value, **look}
+
+
+def actions(buttons: Sequence[Block], *, block_id: str) -> Block:
+    """Return a row of buttons. `block_id` must differ from that of the message's earlier looks."""
+    return {"type": "actions", "block_id": block_id, "elements": list(buttons)}
+
+
+def rich_text(parts: Sequence[Block]) -> Block:
+    """Return a rich text block of `plain` and `preformatted` parts."""
+    return {"type": "rich_text", "elements": list(parts)}
+
+
+def plain(words: str, *, bold: bool = False) -> Block:
+    """Return literal words: nothing in them is formatting, a link or a mention."""
+    style: dict[str, Json] = {"style": {"bold": True}} if bold else {}
+    return {"type": "rich_text_section", "elements": [{"type": "text", "text": words, **style}]}
+
+
+def preformatted(words: str) -> Block:
+    """Return literal words in fixed width."""
+    return {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": words}]}
+
+
+def task_card(task_id: str, title: str, status: TaskStatus, details: str = "", output: str = "") -> Block:
+    """Return one task of a plan block."""
+    more: dict[str, Json] = {}
+    if details:
+        more["details"] = rich_text([plain(details)])
+    if output:
+        more["output"] = rich_text([plain(output)])
+    return {"type": "task_card", "task_id": task_id, "title": title, "status": status, **more}
+
+
+def plan(title: str, tasks: Sequence[Block], *, block_id: str) -> Block:
+    """Return a plan block. `block_id` must differ from that of the message's earlier looks."""
+    return {"type": "plan", "block_id": block_id, "title": shortened(title, PLAIN_CHARACTERS), "tasks": list(tasks)}

@@ -1,0 +1,71 @@
+"""What `/greenlight help` and `/greenlight status` show, and the message that opens a command's thread."""
+
+from collections.abc import Mapping, Sequence
+
+from agent.ids import ThreadId, UserId, thread_parts
+from bot import wording
+from bot.blocks.elements import TEXT_CHARACTERS, escaped, mention, moment, quoted, section, shortened
+from bot.blocks.message import Rendered, rendered
+from bot.ports import OpenRun
+
+MOST_RUNS = 10
+
+
+def help_message(bot: UserId) -> Rendered:
+    """Return how to use the app."""
+    words = "\n".join(
+        (
+            "*I plan your request, run the safe steps at once, and ask before anything is changed.*",
+            f"• In a channel I am in: mention me, {mention(bot)} _check our services and post a summary_.",
+            "• In my thread: just reply; I remember what was said there.",
+            "• In a direct message: just write.",
+            "• `/greenlight <request>` opens a thread here with your request.",
+            "• `/greenlight status` lists what is running for you and in this channel.",
+            "• `/greenlight help` shows this.",
+            "Steps that change something wait for *Approve* or *Reject* on a card in the thread; "
+            "everything that does not depend on them keeps running.",
+        )
+    )
+    return rendered("How to use me", [section(words)])
+
+
+def opening(asker: UserId, request: str) -> Rendered:
+    """Return the message that opens a command's thread: who asked what."""
+    words = f"{mention(asker)} asked: {escaped(request)}"
+    text = shortened(words, TEXT_CHARACTERS)
+    return rendered(text, [section(part) for part in _sections(mention(asker), request)])
+
+
+def status(mine: Sequence[OpenRun], here: Sequence[OpenRun], links: Mapping[ThreadId, str]) -> Rendered:
+    """Return the caller's open runs and the channel's others. `links` is thread -> permalink, where known."""
+    own = {run.thread for run in mine}
+    others = [run for run in here if run.thread not in own]
+    if not mine and not others:
+        return rendered(wording.NO_OPEN_RUNS, [section(wording.NO_OPEN_RUNS)])
+    blocks = [_runs("Yours", mine, links), _runs("In this channel", others, links)]
+    return rendered("What is running", [section(each) for each in blocks if each])
+
+
+def _runs(title: str, runs: Sequence[OpenRun], links: Mapping[ThreadId, str]) -> str:
+    if not runs:
+        return ""
+    lines = [_run(run, links) for run in runs[:MOST_RUNS]]
+    if len(runs) > MOST_RUNS:
+        lines.append(f"… and {len(runs) - MOST_RUNS} more")
+    return "\n".join([f"*{title}*", *lines])
+
+
+def _run(run: OpenRun, links: Mapping[ThreadId, str]) -> str:
+    where = f"<#{thread_parts(run.thread).channel}>"
+    link = links.get(run.thread)
+    request = quoted(run.request, 80)
+    waiting = f", {wording.counted(run.waiting, 'approval')} open" if run.waiting else ""
+    shown = f"<{link}|{request}>" if link else request
+    state = wording.STATUSES[run.status]
+    return f"• {shown} — {state}{waiting}; {where}, {mention(run.requester)}, since {moment(run.started_at)}"
+
+
+def _sections(asker: str, request: str) -> list[str]:
+    """Return the request whole, in pieces that fit a section each even when escaping makes them longer."""
+    pieces = [request[start : start + 550] for start in range(0, len(request), 550)] or [""]
+    return [f"{asker} asked: {escaped(pieces[0])}", *map(escaped, pieces[1:])]

@@ -1,0 +1,27 @@
+"""The Slack side's error tree.
+
+BotError
++-- SlackRefused       Slack answered, and the answer is no
++-- SlackUnreachable   no usable answer: connection, timeout or a broken body
+"""
+
+
+class BotError(Exception):
+    """Base of everything the Slack side raises."""
+
+
+class SlackRefused(BotError):
+    """Slack answered `ok: false`. `code` is its word for why, e.g. `not_in_channel`."""
+
+    def __init__(self, method: str, code: str) -> None:
+        super().__init__(f"{method}: {code}")
+        self.method = method
+        self.code = code
+
+
+class SlackUnreachable(BotError):
+    """Slack gave no usable answer; whether it did what was asked is not known."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__(f"{method}: no usable answer")
+        self.method = method

@@ -1,0 +1,210 @@
+"""Slack's payloads as types: read by hand, tolerant of anything strange, never raising.
+
+A reader returns None for what is not for us: bots' messages, edits, deletions, malformed bodies.
+"""
+
+import html
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from agent.ids import ChannelId, QuestionId, UserId
+from agent.ports import Decision
+
+Payload = Mapping[str, Any]
+"""A body as bolt parsed it: outside data, typed by the readers below and nowhere else."""
+
+ACTION_PREFIX = "decide_"
+"""An `action_id` is this and the decision's word; the button's value is `version:question`."""
+
+_NOTHING: Payload = {}
+_PLAIN_SUBTYPES = frozenset({"", "file_share", "thread_broadcast"})
+_DIRECT_CHANNEL_TYPES = frozenset({"im"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageEvent:
+    """A person's message, as `app_mention` or `message` tells it.
+
+    `thread_ts` is None for a top-level message. `raw` is the text as Slack sent it. `user_team` is
+    the author's own organisation when Slack names it (shared channels), else empty.
+    """
+
+    app: str
+    event_id: str
+    channel: ChannelId
+    direct: bool
+    mention: bool
+    ts: str
+    thread_ts: str | None
+    user: UserId
+    user_team: str
+    raw: str
+
+    @property
+    def root_ts(self) -> str:
+        """The timestamp of the thread's root: the message's own when it opens one."""
+        return self.thread_ts or self.ts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A slash command. It carries no thread."""
+
+    app: str
+    trigger_id: str
+    channel: ChannelId
+    user: UserId
+    user_team: str
+    raw: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Click:
+    """A click on one of a card's buttons: which question, at which version, and what was chosen.
+
+    `user_team` is the clicker's team, which in a shared channel is not the message's.
+    """
+
+    question: QuestionId
+    version: int
+    decision: Decision
+    user: UserId
+    user_team: str
+    channel: ChannelId
+    message_ts: str
+    thread_ts: str | None
+    response_url: str
+
+
+def read_message(body: Payload) -> MessageEvent | None:
+    """Read an `event_callback` of type `app_mention` or `message`."""
+    event = _part(body, "event")
+    kind = _text(event, "type")
+    if kind not in {"app_mention", "message"} or _text(event, "subtype") not in _PLAIN_SUBTYPES:
+        return None
+    if event.get("bot_id") or event.get("bot_profile"):
+        return None
+    channel, ts, user = _text(event, "channel"), _text(event, "ts"), _text(event, "user")
+    event_id = _text(body, "event_id")
+    if not (channel and ts and user and event_id):
+        return None
+    return MessageEvent(
+        app=_text(body, "api_app_id"),
+        event_id=event_id,
+        channel=ChannelId(channel),
+        direct=_text(event, "channel_type") in _DIRECT_CHANNEL_TYPES or channel.startswith("D"),
+        mention=kind == "app_mention",
+        ts=ts,
+        thread_ts=_text(event, "thread_ts") or None,
+        user=UserId(user),
+        user_team=_text(event, "user_team") or _text(event, "team"),
+        raw=_text(event, "text"),
+    )
+
+
+def read_command(body: Payload) -> Command | None:
+    """Read a slash command's form."""
+    channel, user, trigger = _text(body, "channel_id"), _text(body, "user_id"), _text(body, "trigger_id")
+    if not (channel and user and trigger):
+        return None
+    return Command(
+        app=_text(body, "api_app_id"),
+        trigger_id=trigger,
+        channel=ChannelId(channel),
+        user=UserId(user),
+        user_team=_text(body, "team_id"),
+        raw=_text(body, "text"),
+    )
+
+
+def read_click(body: Payload) -> Click | None:
+    """Read a `block_actions` payload of one of our decision buttons; None for any other button."""
+    action = next(_parts(body, "actions"), _NOTHING)
+    chosen = _decision(_text(action, "action_id"))
+    version, separator, question = _text(action, "value").partition(":")
+    user = _part(body, "user")
+    container = _part(body, "container")
+    channel = _text(_part(body, "channel"), "id") or _text(container, "channel_id")
+    user_id = _text(user, "id")
+    if chosen is None or not separator or not question or not version.isascii() or not version.isdigit():
+        return None
+    if not (channel and user_id):
+        return None
+    return Click(
+        question=QuestionId(question),
+        version=int(version),
+        decision=chosen,
+        user=UserId(user_id),
+        user_team=_text(user, "team_id") or _text(_part(body, "team"), "id"),
+        channel=ChannelId(channel),
+        message_ts=_text(container, "message_ts") or _text(_part(body, "message"), "ts"),
+        thread_ts=_text(container, "thread_ts") or _text(_part(body, "message"), "thread_ts") or None,
+        response_url=_text(body, "response_url"),
+    )
+
+
+def button_value(question: QuestionId, version: int) -> str:
+    """Return what a button carries: which question at which version, and no authority."""
+    return f"{version}:{question}"
+
+
+def mentions(raw: str, user: UserId) -> bool:
+    """Tell whether Slack's text mentions this user."""
+    return re.search(_mention_of(user), raw) is not None
+
+
+def request_text(raw: str, bot: UserId) -> str:
+    """Return what the person wrote as plain text, without the mention of the app.
+
+    Links and channels are unfolded (`<#C1|ops>` -> `#ops`, `<https://x|label>` -> `label (https://x)`),
+    Slack's three entities decoded. Mentions of people stay `<@U1>`: they are ids, not words.
+    """
+    without = re.sub(rf"[ \t]*{_mention_of(bot)}[ \t]*[:,]?[ \t]*", " ", raw)
+    return html.unescape(re.sub(r"<([^<>]*)>", _unfolded, without)).strip()
+
+
+def _mention_of(user: UserId) -> str:
+    return rf"<@{re.escape(user)}(?:\|[^<>]*)?>"
+
+
+def _unfolded(match: re.Match[str]) -> str:
+    target, _, label = match[1].partition("|")
+    if target.startswith("#"):
+        return f"#{label}" if label else match[0]
+    if target.startswith("@"):
+        return f"<{target}>"
+    if target.startswith("!"):
+        return label or f"@{target[1:].partition('^')[0]}"
+    return target if not label or label in target else f"{label} ({target})"
+
+
+def _decision(action_id: str) -> Decision | None:
+    word = action_id.removeprefix(ACTION_PREFIX)
+    clickable = {
+        Decision.APPROVED,
+        Decision.REJECTED,
+        Decision.AGAIN,
+        Decision.HAPPENED,
+        Decision.GIVE_UP,
+    }
+    return next((each for each in clickable if action_id != word and each.value == word), None)
+
+
+def _text(payload: Payload, key: str) -> str:
+    value = payload.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _part(payload: Payload, key: str) -> Payload:
+    return _mapping(payload.get(key))
+
+
+def _parts(payload: Payload, key: str) -> Iterator[Payload]:
+    value = payload.get(key)
+    return map(_mapping, cast("list[object]", value)) if isinstance(value, list) else iter(())
+
+
+def _mapping(value: object) -> Payload:
+    return cast("Payload", value) if isinstance(value, Mapping) else _NOTHING

@@ -1,0 +1,94 @@
+"""The Web API as the rest of the bot calls it: typed answers, our two errors, retries where they are safe."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, cast
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.http_retry.async_handler import AsyncRetryHandler
+from slack_sdk.http_retry.builtin_async_handlers import (
+    AsyncConnectionErrorRetryHandler,
+    AsyncRateLimitErrorRetryHandler,
+    AsyncServerErrorRetryHandler,
+)
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import SlackRefused, SlackUnreachable
+from sandbox.script import Json
+
+SLACK_API_URL = "https://slack.com/api/"
+TIMEOUT_SECONDS = 30
+_PAGE = 1000
+
+
+def open_client(
+    token: str, *, base_url: str = SLACK_API_URL, session: aiohttp.ClientSession | None = None, retries: bool = True
+) -> AsyncWebClient:
+    """Return a client that waits out 429 and, with `retries`, tries again after a 5xx or a lost connection.
+
+    A lost answer may hide a done deed: red tools ask for `retries=False`. A session given here is the
+    caller's to close, and its timeout is the one that counts.
+    """
+    handlers: list[AsyncRetryHandler] = [AsyncRateLimitErrorRetryHandler(max_retry_count=3)]
+    if retries:
+        handlers += [AsyncServerErrorRetryHandler(max_retry_count=2), AsyncConnectionErrorRetryHandler()]
+    return AsyncWebClient(
+        token=token,
+        base_url=base_url if base_url.endswith("/") else f"{base_url}/",
+        timeout=TIMEOUT_SECONDS,
+        session=session,
+        retry_handlers=handlers,
+    )
+
+
+class WebApi:
+    """Slack's methods by name. Every call raises `SlackRefused` or `SlackUnreachable` when it fails."""
+
+    def __init__(self, client: AsyncWebClient) -> None:
+        self._client = client
+
+    async def read(self, method: str, **arguments: str | int | bool | None) -> Mapping[str, Any]:
+        """Call a method that reads; arguments that are None are left out."""
+        given = {key: _form(value) for key, value in arguments.items() if value is not None}
+        return await self._call(method, http_verb="GET", params=given)
+
+    async def write(self, method: str, **arguments: Json) -> Mapping[str, Any]:
+        """Call a method that changes something; arguments that are None are left out."""
+        return await self._call(method, json={key: value for key, value in arguments.items() if value is not None})
+
+    async def pages(self, method: str, key: str, **arguments: str | int | bool | None) -> AsyncIterator[Any]:
+        """Yield the elements of `key` over all pages of a method that reads."""
+        cursor: str | None = None
+        while True:
+            page = await self.read(method, limit=_PAGE, cursor=cursor, **arguments)
+            for element in listed(page, key):
+                yield element
+            cursor = cast("Mapping[str, str]", page.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return
+
+    async def _call(self, method: str, **how: Any) -> Mapping[str, Any]:
+        try:
+            answer = await self._client.api_call(method, **how)  # pyright: ignore[reportUnknownMemberType] -- bare dicts
+        except SlackApiError as error:
+            response = cast("object", error.response)  # pyright: ignore[reportUnknownMemberType] -- untyped in the SDK
+            code = cast("Mapping[str, object]", response).get("error") if hasattr(response, "get") else None
+            if not isinstance(code, str):
+                raise SlackUnreachable(method) from error
+            raise SlackRefused(method, code) from error
+        except (SlackClientError, aiohttp.ClientError, OSError) as error:
+            raise SlackUnreachable(method) from error
+        data = cast("object", answer.data)  # pyright: ignore[reportUnknownMemberType] -- untyped in the SDK
+        if not isinstance(data, Mapping):
+            raise SlackUnreachable(method)
+        return cast("Mapping[str, Any]", data)
+
+
+def listed(answer: Mapping[str, Any], key: str) -> list[Any]:
+    """Return the list at `key`, empty when there is none."""
+    value = answer.get(key)
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def _form(value: str | int | bool) -> str | int:
+    return ("true" if value else "false") if isinstance(value, bool) else value

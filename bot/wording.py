@@ -1,0 +1,217 @@
+"""Every word people read: plain, short, friendly. Foreign words in it are escaped by the caller.
+
+Nobody reads `str(exc)`: a machine word that has no sentence here gets the general one.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import assert_never
+
+from agent.errors import Trouble
+from agent.lifecycle import NodeState
+from agent.ports import Decision, QuestionKind, RunStatus
+from bot.principals import Standing
+
+STATES: dict[NodeState, str] = {
+    NodeState.PLANNED: "planned",
+    NodeState.RUNNING: "running",
+    NodeState.ASKING: "waiting for approval",
+    NodeState.UNKNOWN: "outcome unknown",
+    NodeState.SUCCEEDED: "done",
+    NodeState.FAILED: "failed",
+    NodeState.REJECTED: "rejected",
+    NodeState.EXPIRED: "expired",
+    NodeState.SKIPPED: "skipped",
+    NodeState.CANCELLED: "cancelled",
+}
+
+STATUSES: dict[RunStatus, str] = {
+    RunStatus.PLANNING: "planning",
+    RunStatus.RUNNING: "running",
+    RunStatus.WAITING: "waiting for people",
+    RunStatus.DONE: "done",
+    RunStatus.FAILED: "ended in trouble",
+    RunStatus.STOPPED: "stopped",
+}
+
+_FAILURES = {
+    "timeout": "it took too long",
+    "tool_error": "the tool reported an error",
+    "tool_fault": "the tool broke",
+    "unknown_tool": "there is no such tool",
+    "bad_arguments": "the tool did not accept its arguments",
+    "binding": "an earlier result did not have the expected shape",
+    "artifact_missing": "an earlier result is no longer stored",
+    "gave_up": "somebody chose to give up on it",
+    "no_sandbox": "there is no sandbox to run scripts in",
+    "sandbox_error": "its script kept crashing",
+    "sandbox_syntax": "its script was not valid",
+    "sandbox_timeout": "its script took too long",
+    "sandbox_oom": "its script needed too much memory",
+    "sandbox_output_limit": "its script printed or returned too much",
+    "sandbox_call_limit": "its script called too many tools",
+    "sandbox_protocol": "its script broke the sandbox's rules",
+    "sandbox_died": "its script ended without a result",
+    "sandbox_infra": "the sandbox was not available",
+}
+
+_ATTEMPTS = {
+    "error": "crashed",
+    "syntax": "was not valid Python",
+    "timeout": "took too long",
+    "oom": "needed too much memory",
+    "output_limit": "produced too much output",
+    "call_limit": "called too many tools",
+    "protocol": "broke the sandbox's rules",
+    "died": "ended without a result",
+    "infra": "could not be run by the sandbox",
+}
+
+_TROUBLES = {
+    Trouble.MODEL_UNAVAILABLE: "I could not reach the language model, so I could not finish this. "
+    "Please ask again in a few minutes.",
+    Trouble.PLAN_INVALID: "I could not turn this into a plan I can run. "
+    "Please say it in another way, or in smaller steps.",
+    Trouble.INTERNAL: "Something on my side went wrong, and I could not finish this. "
+    "It has been logged. Please ask again.",
+}
+
+APPROVE, REJECT = "Approve", "Reject"
+RUN_AGAIN, IT_HAPPENED, GIVE_UP = "Run again", "It happened", "Give up"
+
+ASK_FOR_SOMETHING = "Tell me what you need, and I will plan it: for example _check our services and post a summary_."
+SOMETHING_WENT_WRONG = "Sorry, that did not work on my side. It has been logged. Please try again."
+SLACK_DID_NOT_ANSWER = "Slack did not answer me just now, so I changed nothing. Please try again."
+NOT_A_DECISION = "I do not know that button any more. Nothing was changed."
+QUESTION_UNKNOWN = "I do not know this question any more. Nothing was changed."
+QUESTION_OUTDATED = (
+    "What is asked has changed since this card was posted, so your click did not count. The card is up to date now."
+)
+NOT_FOR_THIS_QUESTION = "That is no answer to this question. Nothing was changed."
+TOO_LONG_TO_APPROVE = (
+    "The arguments are too long to show in full, and nobody should approve what cannot be read. Reject it, or "
+    "ask for smaller steps."
+)
+COMMAND_NEEDS_ROOM = (
+    "I am not in this channel, so I cannot open a thread here. Please invite me with `/invite`, then try again."
+)
+COMMAND_NOT_HERE = "I cannot open a thread here. Please ask in a channel I am in, or in a direct message."
+NO_OPEN_RUNS = "Nothing is running for you or in this channel."
+NOTHING_TO_SAY = "There is nothing to tell."
+
+_NOT_MEMBERS = {
+    Standing.GUEST: "Sorry, guests cannot {act} here. Please ask a full member of the workspace.",
+    Standing.OUTSIDER: "Sorry, people of other organisations cannot {act} here. Please ask a member of this workspace.",
+    Standing.BOT: "Sorry, apps cannot {act} here.",
+    Standing.GONE: "Sorry, this account is deactivated and cannot {act} here.",
+}
+
+
+def not_a_member(standing: Standing, act: str) -> str:
+    """Say why someone who is no member may not `act` ("start work", "decide")."""
+    return _NOT_MEMBERS[standing].format(act=act)
+
+
+def trouble(word: str) -> str:
+    """Say what went wrong with a turn."""
+    try:
+        return _TROUBLES[Trouble(word)]
+    except ValueError:
+        return _TROUBLES[Trouble.INTERNAL]
+
+
+def failure(error: str) -> str:
+    """Say why a node failed, from its machine word."""
+    return _FAILURES.get(error, "it did not work")
+
+
+def attempt(number: int, kind: str, error: str) -> str:
+    """Say how one attempt of a package ended. `error` is literal and shown as it is."""
+    return f"attempt {number} {_ATTEMPTS.get(kind, 'failed')}{f': {error}' if error else ''}"
+
+
+def question_title(kind: QuestionKind) -> str:
+    """Return the first words of a card."""
+    match kind:
+        case QuestionKind.APPROVE:
+            return "Approval needed"
+        case QuestionKind.UNKNOWN:
+            return "Outcome unknown"
+        case _:
+            assert_never(kind)
+
+
+def question_words(kind: QuestionKind) -> str:
+    """Say what a card asks."""
+    match kind:
+        case QuestionKind.APPROVE:
+            return "This changes something, so a person decides. Exactly this will run:"
+        case QuestionKind.UNKNOWN:
+            return (
+                "I was interrupted while doing this and cannot tell whether it happened. "
+                "Please look, then tell me how to go on. This is what I had started:"
+            )
+        case _:
+            assert_never(kind)
+
+
+def decision_words(decision: Decision, who: str, when: str) -> str:
+    """Say how a question ended; `who` and `when` are ready mrkdwn, and may be empty."""
+    by = f" by {who}" if who else ""
+    on = f" on {when}" if when else ""
+    match decision:
+        case Decision.PENDING:
+            return "Waiting for a decision."
+        case Decision.APPROVED:
+            return f"*Approved*{by}{on}."
+        case Decision.REJECTED:
+            return f"*Rejected*{by}{on}. It will not run."
+        case Decision.EXPIRED:
+            return f"*Expired*{on}: nobody decided in time. It will not run."
+        case Decision.WITHDRAWN:
+            return f"*Withdrawn*{on}: this is no longer needed."
+        case Decision.AGAIN:
+            return f"*Run again*, decided{by}{on}."
+        case Decision.HAPPENED:
+            return f"*It happened*, confirmed{by}{on}."
+        case Decision.GIVE_UP:
+            return f"*Given up*, decided{by}{on}."
+        case _:
+            assert_never(decision)
+
+
+def already(decision: Decision, who: str) -> str:
+    """Say that a click came too late; `who` is ready mrkdwn, and may be empty."""
+    match decision:
+        case Decision.EXPIRED:
+            return "This question has expired. Your click changed nothing."
+        case Decision.WITHDRAWN:
+            return "This question was withdrawn. Your click changed nothing."
+        case _:
+            return f"This was already decided{f' by {who}' if who else ''}. Your click changed nothing."
+
+
+def duration(start: datetime | None, end: datetime | None) -> str:
+    """Return e.g. `340 ms`, `1.2 s`, `3 min 5 s`; empty when either end is missing."""
+    if start is None or end is None:
+        return ""
+    seconds = max(0.0, (end - start).total_seconds())
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+def listed(words: Iterable[str], most: int = 5) -> str:
+    """Return `a, b and 3 more`."""
+    given = list(words)
+    if len(given) > most:
+        return f"{', '.join(given[:most])} and {len(given) - most} more"
+    return ", ".join(given)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 step`, `2 steps`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
