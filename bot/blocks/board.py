@@ -82,9 +82,9 @@ def _fitting(
 ) -> dict[NodeId, Block]:
     """Return node id -> task for as many nodes as a message holds; what needs eyes stays longest."""
     cards = {node.id: _task(node, titles, states) for node in nodes}
-    sizes = {id: len(str(card)) for id, card in cards.items()}
+    sizes = {node: len(str(card)) for node, card in cards.items()}
     for node in _least_telling_first(nodes):
-        if len(cards) <= MOST_TASKS and sum(sizes[id] for id in cards) <= MESSAGE_CHARACTERS:
+        if len(cards) <= MOST_TASKS and sum(sizes[each] for each in cards) <= MESSAGE_CHARACTERS:
             break
         del cards[node.id]
     return cards
@@ -153,7 +153,7 @@ def _now(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, N
 
 
 def _waits_for(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, NodeState]) -> str:
-    open_ones = [titles[id] for id in node.depends_on if id in states and not _final(states[id])]
+    open_ones = [titles[each] for each in node.depends_on if each in states and not _final(states[each])]
     return f"waits for {wording.listed(open_ones, most=3)}" if open_ones else ""
 
 

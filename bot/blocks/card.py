@@ -16,7 +16,6 @@ from bot.blocks.elements import (
     actions,
     button,
     context,
-    escaped,
     mention,
     moment,
     plain,
