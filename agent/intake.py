@@ -1,0 +1,173 @@
+"""The intake: admits operations to a plan one by one, as they are written.
+
+Whole plans and streams go the same way. An operation that needs a node nobody has seen yet is held
+back until that node comes; `close` says what is wrong with those that still wait. So operations
+are admitted in an order in which every dependency stands before its dependent. Wrong input never
+raises; it becomes faults.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, PlanLimits, node_findings, place_of
+from agent.ids import NodeId
+from agent.plan import Add, Cancel, Node, Operation, node_digest
+from agent.tools.registry import Registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """An operation and the line of the text on which it begins."""
+
+    operation: Operation
+    line: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What an offered operation led to: those admitted now, in order, and what is wrong with it.
+
+    Both are empty when it is held back, or when it repeats what stands already.
+    """
+
+    admitted: tuple[Operation, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+
+class Intake:
+    """Admits operations to a thread's plan.
+
+    `known` are the nodes of the thread so far. `standing` are those that this turn itself added:
+    to add exactly the same once more is no fault (a planner that starts over after a crash does
+    it) and changes nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        known: Mapping[NodeId, Node],
+        standing: AbstractSet[NodeId] = frozenset(),
+        packages: bool = True,
+        limits: PlanLimits = DEFAULT_LIMITS,
+    ) -> None:
+        self._registry = registry
+        self._packages = packages
+        self._limits = limits
+        self._nodes = dict(known)
+        self._standing = set(standing)
+        self._waiting: dict[NodeId, Placed] = {}
+        self._refused: set[NodeId] = set()
+        self._offers = 0
+        self._overflow = False
+
+    @property
+    def offers(self) -> int:
+        """How many operations were offered so far, whatever came of them."""
+        return self._offers
+
+    def offer(self, placed: Placed) -> Verdict:
+        """Take the next operation."""
+        self._offers += 1
+        match placed.operation:
+            case Cancel(id=target) if target not in self._nodes:
+                return _refusal(placed, FaultCode.UNKNOWN_NODE, "/id", f"there is no node {target!r} to cancel")
+            case Cancel():
+                return Verdict(admitted=(placed.operation,))
+            case Add(node=node):
+                return self._offer_node(placed, node)
+
+    def _offer_node(self, placed: Placed, node: Node) -> Verdict:
+        if node.id in self._standing and node_digest(self._nodes[node.id]) == node_digest(node):
+            return Verdict()
+        if node.id in self._nodes or node.id in self._waiting:
+            message = f"the thread already has a node {node.id!r}; choose another id"
+            return _refusal(placed, FaultCode.DUPLICATE_ID, "/id", message)
+        findings = tuple(node_findings(node, self._registry, self._limits, packages=self._packages))
+        if findings:
+            self._refused.add(node.id)
+            return Verdict(faults=tuple(_fault(placed, *finding) for finding in findings))
+        if len(self._standing) + len(self._waiting) >= self._limits.nodes:
+            self._refused.add(node.id)
+            return self._too_many(placed)
+        self._waiting[node.id] = placed
+        return Verdict(admitted=tuple(self._release()))
+
+    def _too_many(self, placed: Placed) -> Verdict:
+        if self._overflow:
+            return Verdict()
+        self._overflow = True
+        message = f"a plan may add {self._limits.nodes} nodes; this one and those after it are left out"
+        return _refusal(placed, FaultCode.TOO_MANY_NODES, "", message)
+
+    def _release(self) -> Iterator[Operation]:
+        ready = True
+        while ready:
+            ready = [each for each in self._waiting if not self._missing(each)]
+            for each in ready:
+                operation = self._waiting.pop(each).operation
+                self._nodes[each] = _node(operation)
+                self._standing.add(each)
+                yield operation
+
+    def _missing(self, id: NodeId) -> Sequence[NodeId]:
+        node = _node(self._waiting[id].operation)
+        return [each.node for each in node.depends_on if each.node not in self._nodes]
+
+    def close(self) -> Sequence[Fault]:
+        """Return what is wrong with the operations still held back, in their order, and drop them."""
+        faults: dict[NodeId, Fault] = {}
+        for waiting, placed in self._waiting.items():
+            if unknown := [each for each in self._missing(waiting) if not self._heard_of(each)]:
+                message = f"there is no node {unknown[0]!r}"
+                pointer = place_of(_node(placed.operation), unknown[0])
+                faults[waiting] = _fault(placed, FaultCode.UNKNOWN_NODE, pointer, message)
+        for cycle in _cycles({each: self._missing(each) for each in self._waiting}):
+            message = "these nodes wait for each other: " + " -> ".join([*cycle, cycle[0]])
+            faults.setdefault(cycle[0], _fault(self._waiting[cycle[0]], FaultCode.CYCLE, "/depends_on", message))
+        for waiting, placed in self._waiting.items():
+            names = ", ".join(self._missing(waiting))
+            message = f"not accepted, because {names} was not; send it again with what it needs"
+            faults.setdefault(waiting, _fault(placed, FaultCode.HELD_BACK, "/depends_on", message))
+        ordered = [faults[each] for each in self._waiting]
+        self._refused.update(self._waiting)
+        self._waiting.clear()
+        return ordered
+
+    def _heard_of(self, id: NodeId) -> bool:
+        return id in self._waiting or id in self._refused
+
+
+def _node(operation: Operation) -> Node:
+    assert isinstance(operation, Add)  # noqa: S101 -- only nodes are ever held back
+    return operation.node
+
+
+def _cycles(needs: Mapping[NodeId, Sequence[NodeId]]) -> Iterator[Sequence[NodeId]]:
+    """Yield cycles, each beginning with its first node in `needs`' order, until none is left."""
+    left = dict(needs)
+    while True:
+        try:
+            TopologicalSorter({node: [each for each in left[node] if each in left] for node in left}).prepare()
+        except CycleError as error:
+            # graphlib lists the cycle along the edges and repeats its first node at the end.
+            nodes: list[NodeId] = list(reversed(error.args[1][1:]))
+            first = min(nodes, key=list(needs).index)
+            at = nodes.index(first)
+            yield nodes[at:] + nodes[:at]
+            for each in nodes:
+                del left[each]
+        else:
+            return
+
+
+def _fault(placed: Placed, code: FaultCode, pointer: str, message: str) -> Fault:
+    operation = placed.operation
+    name = operation.node.id if isinstance(operation, Add) else operation.id
+    return Fault(code=code, message=message, line=placed.line, node=name, pointer=pointer)
+
+
+def _refusal(placed: Placed, code: FaultCode, pointer: str, message: str) -> Verdict:
+    return Verdict(faults=(_fault(placed, code, pointer, message),))

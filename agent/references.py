@@ -1,0 +1,128 @@
+"""References between nodes: `${node}` and `${node#/json/pointer}` in a text, and where they stand.
+
+`$${` is a literal `${`. A pointer is RFC 6901; one that holds `{` or `}` cannot be written.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from agent.ids import NodeId
+from sandbox.script import Json
+
+NODE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_TOKEN = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
+_POINTER = re.compile(r"(?:/(?:[^~/]|~[01])*)*")
+_INDEX = re.compile(r"0|[1-9][0-9]{0,17}")
+
+
+class BadReference(ValueError):
+    """A text holds `${` that starts no well-formed reference."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"{text[:80]!r} is not a reference: write ${{node}} or ${{node#/json/pointer}}, or $${{ for a literal ${{"
+        )
+
+
+class PointerMissing(LookupError):
+    """The document has nothing at this pointer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """A node's output, or the part of it that `pointer` names; an empty pointer is the whole."""
+
+    node: NodeId
+    pointer: str = ""
+
+    def __str__(self) -> str:
+        return f"${{{self.node}#{self.pointer}}}" if self.pointer else f"${{{self.node}}}"
+
+
+Piece: TypeAlias = str | Reference
+
+
+def pieces(text: str) -> tuple[Piece, ...]:
+    """Return the text as literals (already unescaped) and references, in order.
+
+    Raises:
+        BadReference: a `${` starts no well-formed reference.
+    """
+    found: list[Piece] = []
+    literal: list[str] = []
+    end = 0
+    for token in _TOKEN.finditer(text):
+        literal.append(text[end : token.start()])
+        end = token.end()
+        if token.group() == "$${":
+            literal.append("${")
+            continue
+        reference = _reference(token.group(), token.group(1))
+        if any(literal):
+            found.append("".join(literal))
+        literal.clear()
+        found.append(reference)
+    literal.append(text[end:])
+    if any(literal):
+        found.append("".join(literal))
+    return tuple(found)
+
+
+def _reference(written: str, body: str | None) -> Reference:
+    if body is None:
+        raise BadReference(written)
+    node, _, pointer = body.partition("#")
+    if not NODE_ID.fullmatch(node) or not _POINTER.fullmatch(pointer):
+        raise BadReference(written)
+    return Reference(node=NodeId(node), pointer=pointer)
+
+
+def strings_in(value: Json, at: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (JSON pointer, text) for every string value inside `value`, in document order."""
+    match value:
+        case str():
+            yield at, value
+        case Mapping():
+            for key, each in value.items():
+                yield from strings_in(each, f"{at}/{pointer_token(key)}")
+        case Sequence():
+            for index, each in enumerate(value):
+                yield from strings_in(each, f"{at}/{index}")
+        case _:
+            return
+
+
+def references_in(value: Json, at: str = "") -> Iterator[tuple[str, Reference]]:
+    """Yield (JSON pointer of the place, reference) in document order.
+
+    Raises:
+        BadReference: see `pieces`.
+    """
+    for place, text in strings_in(value, at):
+        yield from ((place, piece) for piece in pieces(text) if isinstance(piece, Reference))
+
+
+def pointer_token(key: str) -> str:
+    """Return a key as one reference token of a JSON pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def at_pointer(document: Json, pointer: str) -> Json:
+    """Return the value a JSON pointer names.
+
+    Raises:
+        PointerMissing: there is no such value.
+    """
+    current = document
+    for token in pointer.split("/")[1:]:
+        name = token.replace("~1", "/").replace("~0", "~")
+        match current:
+            case Mapping() if name in current:
+                current = current[name]
+            case Sequence() if not isinstance(current, str) and _INDEX.fullmatch(name) and int(name) < len(current):
+                current = current[int(name)]
+            case _:
+                raise PointerMissing(pointer)
+    return current
