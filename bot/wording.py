@@ -215,3 +215,11 @@ def listed(words: Iterable[str], most: int = 5) -> str:
 def counted(number: int, noun: str) -> str:
     """Return `1 step`, `2 steps`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def thread_closed(channel: str) -> str:
+    """Say that a thread cannot be written to; `channel` is ready mrkdwn."""
+    return (
+        f"I cannot write in {channel} any more, so what you asked for there cannot go on as it should. "
+        "Please invite me again, then write in the thread."
+    )

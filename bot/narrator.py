@@ -1,0 +1,169 @@
+"""The narrator: reads what a thread's rows say and makes Slack look like it.
+
+Level-triggered: it never reacts to an event, it compares. Whatever was lost (a hint, a crash, a call
+that failed), the next look puts right. One narrator writes a thread at a time: the one beside the
+thread's runner.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
+
+from agent.errors import AgentError
+from agent.ids import ThreadId, thread_parts
+from agent.ports import Decision, RunStatus
+from bot import wording
+from bot.blocks.answer import answer, trouble
+from bot.blocks.board import board
+from bot.blocks.card import card
+from bot.blocks.elements import section
+from bot.blocks.message import Rendered, rendered
+from bot.errors import BotError
+from bot.outlet import Outlet, ThreadClosed
+from bot.ports import Post, Posted, QuestionView, RunView, RunViews, Slot
+
+_log = logging.getLogger(__name__)
+
+REREAD_SECONDS = 5.0
+"""A lost hint costs at most this long."""
+
+COALESCE_SECONDS = 0.4
+"""Changes that follow each other within this time become one edit."""
+
+_BOARD = Slot(Post.BOARD)
+_ENDED = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
+
+
+class Narrator:
+    """Shows threads in Slack.
+
+    `who_may` says a question's policy in words, as ready mrkdwn.
+    """
+
+    def __init__(self, views: RunViews, posted: Posted, outlet: Outlet, who_may: Callable[[QuestionView], str]) -> None:
+        self._views = views
+        self._posted = posted
+        self._outlet = outlet
+        self._who_may = who_may
+
+    @contextlib.asynccontextmanager
+    async def narrating(self, thread: ThreadId) -> AsyncGenerator[None, None]:
+        """Keep Slack up to date while the body runs, and show how it ended on leaving it.
+
+        Trouble with Slack never disturbs the body. The last look is left out when the body raised.
+
+        Raises:
+            BotError: the last look failed; `reconcile` again later.
+        """
+        looking = asyncio.Lock()
+        loop = asyncio.create_task(self._keep_showing(thread, looking), name=f"narrate {thread}")
+        try:
+            yield
+            async with looking:  # never cancelled between a call and the note that it was made
+                loop.cancel()
+        finally:
+            loop.cancel()
+            await asyncio.wait([loop])
+            _report(loop)
+        await self.reconcile(thread)
+
+    async def reconcile(self, thread: ThreadId) -> None:
+        """Make Slack look like the rows of every turn that does not yet show all it ever will.
+
+        Raises:
+            BotError: Slack could not be reached or refused; what was done so far is noted.
+        """
+        for run in await self._views.unsettled(thread):
+            try:
+                await self._show(run)
+            except ThreadClosed as error:
+                _log.warning("cannot write to %s: %s", thread, error.code)
+                await self._tell_requester(run)
+                return
+
+    async def _keep_showing(self, thread: ThreadId, looking: asyncio.Lock) -> None:
+        with self._views.watch(thread) as news:
+            while True:
+                async with looking:
+                    await self._look(thread)
+                await asyncio.sleep(COALESCE_SECONDS)
+                await news.wait(REREAD_SECONDS)
+
+    async def _look(self, thread: ThreadId) -> None:
+        try:
+            await self.reconcile(thread)
+        except (BotError, AgentError) as error:
+            _log.warning("could not show %s: %s; looking again", thread, error)
+        except Exception:  # noqa: BLE001 -- the loop's boundary: a fault in showing must not stop the doing
+            _log.exception("could not show %s; looking again", thread)
+
+    async def _show(self, run: RunView) -> None:
+        """Post what is missing in the order people read it, then edit what differs."""
+        for number, reply in enumerate(run.replies):
+            await self._say(run, Post.REPLY, str(number), answer(reply))
+        if run.nodes and _BOARD not in run.posts:
+            await self._show_board(run)
+        for view in run.questions:
+            await self._show_card(run, view)
+        if run.status in _ENDED:
+            if run.answer:
+                await self._say(run, Post.ANSWER, "", answer(run.answer))
+            if run.trouble:
+                await self._say(run, Post.TROUBLE, "", [trouble(run.trouble)])
+        if _BOARD in run.posts:
+            await self._show_board(run)
+        if _complete(run):
+            await self._posted.settle(run.thread, run.turn)
+
+    async def _show_board(self, run: RunView) -> None:
+        """Put the board, as it is once its turn under the rate limit has come."""
+        standing = run.posts.get(_BOARD)
+        if standing is not None and standing.shown == board(run).digest:
+            return
+        now = run
+        if await self._outlet.turn(run.thread, standing=standing is not None):
+            turns = await self._views.unsettled(run.thread)
+            now = next((each for each in turns if each.turn == run.turn), run)
+        await self._outlet.send(now, _BOARD, board(now))
+
+    async def _show_card(self, run: RunView, view: QuestionView) -> None:
+        """Post a card for a question that is open; edit one that stands. What was never asked is not shown."""
+        slot = card_slot(view)
+        if not _pending(view) and slot not in run.posts:
+            return
+        *parts, closing = card(view, self._who_may(view))
+        for number, part in enumerate(parts, start=1):
+            await self._outlet.put(run, Slot(Post.CARD, f"{view.question.id}#{number}"), part)
+        await self._outlet.put(run, slot, closing)
+
+    async def _say(self, run: RunView, post: Post, key: str, messages: Sequence[Rendered]) -> None:
+        for number, message in enumerate(messages, start=1):
+            await self._outlet.put(run, Slot(post, key if number == 1 else f"{key}#{number}"), message)
+
+    async def _tell_requester(self, run: RunView) -> None:
+        """Say in a direct message that the thread cannot be written to: silence would leave people waiting."""
+        words = wording.thread_closed(f"<#{thread_parts(run.thread).channel}>")
+        slot = Slot(Post.TROUBLE, "thread_closed")
+        await self._outlet.tell_apart(run, run.requester, slot, rendered(words, [section(words)]))
+
+
+def _complete(run: RunView) -> bool:
+    """Tell whether nothing the turn shows can change any more: a node's last state may be noted late."""
+    ended = run.status in _ENDED and all(node.outcome is not None for node in run.nodes)
+    return ended and not any(_pending(view) for view in run.questions)
+
+
+def card_slot(view: QuestionView) -> Slot:
+    """Return the place of the question's card: the message with the buttons."""
+    return Slot(Post.CARD, view.question.id)
+
+
+def _pending(view: QuestionView) -> bool:
+    return view.standing.decision is Decision.PENDING
+
+
+def _report(loop: asyncio.Task[None]) -> None:
+    """Log what ended the loop, which only cancelling should."""
+    if not loop.cancelled() and (error := loop.exception()):
+        _log.error("stopped showing a thread while it ran", exc_info=error)

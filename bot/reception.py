@@ -1,0 +1,117 @@
+"""The front desk: which messages are for us, who may start work, and what the sender hears at once.
+
+`receive` runs before Slack gets its ack, so a crash costs a retry and never a request; `acknowledge`
+runs after it.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import TypeAlias, assert_never
+
+from agent.ids import thread_id
+from bot import wording
+from bot.errors import SlackRefused
+from bot.identity import Identity
+from bot.payloads import MessageEvent, mentions, request_text
+from bot.ports import Inbox, Incoming, Kind, Receipt
+from bot.principals import Principals, Standing
+from bot.web_api import WebApi
+
+_log = logging.getLogger(__name__)
+
+RECEIPT_REACTION = "eyes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotForUs:
+    """Nobody spoke to the app."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """The message is in the inbox; `receipt` tells a first delivery from another one."""
+
+    receipt: Receipt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """Nothing was stored. `words` are for the sender alone; empty when nobody should be answered."""
+
+    words: str
+
+
+Reception: TypeAlias = NotForUs | Received | Refused
+
+
+def kind_of(event: MessageEvent, identity: Identity, *, engaged: bool) -> Kind | None:
+    """Return why the message is for us, or None when it is not."""
+    if event.direct:
+        return Kind.DIRECT
+    if event.mention or mentions(event.raw, identity.user):
+        return Kind.MENTION
+    return Kind.REPLY if engaged and event.thread_ts else None
+
+
+class FrontDesk:
+    """Takes messages in. `receive` raises `BotError` or `AgentError` when it could not store: no ack then."""
+
+    def __init__(self, inbox: Inbox, principals: Principals, api: WebApi) -> None:
+        self._inbox = inbox
+        self._principals = principals
+        self._api = api
+
+    async def receive(self, event: MessageEvent, identity: Identity) -> Reception:
+        """Store the message if it is a member's and for us."""
+        if event.user == identity.user:
+            return NotForUs()
+        thread = thread_id(identity.tenant, event.channel, event.root_ts)
+        asked = event.thread_ts is not None and not event.direct and await self._inbox.engaged(thread)
+        kind = kind_of(event, identity, engaged=asked)
+        if kind is None:
+            return NotForUs()
+        person = await self._principals.person(identity.tenant, event.user)
+        twin = kind is Kind.MENTION and not event.mention
+        if person.standing is not Standing.MEMBER:
+            silent = twin or person.standing is Standing.BOT
+            return Refused(words="" if silent else wording.not_a_member(person.standing, "start work"))
+        text = request_text(event.raw, identity.user)
+        if not text:
+            return Refused(words="" if twin else wording.ASK_FOR_SOMETHING)
+        incoming = Incoming(
+            tenant=identity.tenant,
+            app=event.app,
+            event_id=event.event_id,
+            channel=event.channel,
+            ts=event.ts,
+            thread=thread,
+            author=event.user,
+            text=text,
+            kind=kind,
+        )
+        return Received(receipt=await self._inbox.accept(incoming))
+
+    async def acknowledge(self, event: MessageEvent, reception: Reception) -> None:
+        """Let the sender know: a reaction when it was taken in, words when it was not."""
+        match reception:
+            case Received(receipt=Receipt.ACCEPTED):
+                await self._react(event)
+            case Refused(words=words) if words:
+                await self._api.write(
+                    "chat.postEphemeral",
+                    channel=event.channel,
+                    user=event.user,
+                    thread_ts=event.thread_ts,
+                    text=words,
+                )
+            case Received() | Refused() | NotForUs():
+                return
+            case _:
+                assert_never(reception)
+
+    async def _react(self, event: MessageEvent) -> None:
+        try:
+            await self._api.write("reactions.add", channel=event.channel, timestamp=event.ts, name=RECEIPT_REACTION)
+        except SlackRefused as error:
+            if error.code != "already_reacted":
+                _log.info("no reaction on %s: %s", event.ts, error.code)
