@@ -20,12 +20,12 @@ own_uv() {
     rm -rf .tools
     if python3 -c 'import ensurepip, venv' 2>/dev/null; then
         python3 -m venv .tools
-        .tools/bin/python -m pip install --quiet --disable-pip-version-check --no-input "uv==$UV_VERSION" || {
+        .tools/bin/python -m pip install --quiet --disable-pip-version-check --no-input --root-user-action=ignore "uv==$UV_VERSION" || {
             rm -rf .tools
             fail "Could not install uv with pip: see the lines above."
         }
     elif python3 -m pip --version >/dev/null 2>&1; then
-        python3 -m pip install --quiet --disable-pip-version-check --no-input --target .tools "uv==$UV_VERSION" || {
+        python3 -m pip install --quiet --disable-pip-version-check --no-input --root-user-action=ignore --target .tools "uv==$UV_VERSION" || {
             rm -rf .tools
             fail "Could not install uv with pip: see the lines above."
         }
