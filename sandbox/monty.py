@@ -1,0 +1,383 @@
+"""The Monty sandbox: a safe interpreter of a Python subset, for machines without a container engine.
+
+The only import of `pydantic_monty`. Each script gets a worker process of its own that is never used
+again; every step of the interpreter blocks a thread of ours while the event loop stays free.
+The package's own async classes are not used: their runtime threads still wake the event loop
+while Python shuts down, which aborted 6 of 12 short processes.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal, TypeAlias, TypeVar, assert_never
+
+import pydantic_monty as monty
+
+from sandbox.calls import Answer, CallDesk, CallLimitReached
+from sandbox.errors import InterpreterMissing
+from sandbox.logbook import Logbook
+from sandbox.monty_verdict import Crash, verdict_on
+from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, ScriptError, ScriptOutcome
+from sandbox.traces import ScriptFrame
+from sandbox.values import NotJson, TooLarge, inputs_of, read_json
+
+_T = TypeVar("_T")
+_Snapshot: TypeAlias = monty.FunctionSnapshot | monty.NameLookupSnapshot | monty.FutureSnapshot | monty.MontyComplete
+
+CONCURRENCY = 16
+"""Scripts that run at once; a worker process takes 6 MB and whatever its script holds."""
+
+RECURSION_DEPTH = 500
+NAME_LOOKUPS = 10_000
+"""Unknown names a script may touch; each is a round trip to the host."""
+
+_SLEEP_SECONDS = 1e9
+"""The interpreter adds up sleeps that overlap; the wall clock bounds them better."""
+
+_PRELUDE = "ToolError = RuntimeError"
+"""The interpreter knows no exception classes of a script's own."""
+
+_SCRIPT_FEED = "<python-input-1>"
+_FINALE = """\
+_outcome = main(inputs)
+if str(type(_outcome)) == "<class 'coroutine'>":
+    _outcome = await _outcome
+import json as _json
+_json.dumps(_outcome, allow_nan=False)
+"""
+
+
+class Tools:
+    """Stands for `tools` in a script; its methods are answered by the call desk."""
+
+
+class AsyncTools:
+    """Stands for `atools` in a script."""
+
+
+class MontySandbox:
+    """Runs scripts in worker processes of the interpreter at `binary`, each used once."""
+
+    name = "monty"
+
+    def __init__(self, binary: Path, concurrency: int = CONCURRENCY) -> None:
+        """Start the pool of workers (5 ms).
+
+        Raises:
+            InterpreterMissing: no worker process starts from `binary`.
+        """
+        self._slots = asyncio.Semaphore(concurrency)
+        self._threads = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="monty")
+        self._pool = monty.Monty(
+            binary_path=binary, min_processes=1, max_processes=concurrency, max_checkouts_per_worker=1
+        )
+        try:
+            self._pool.__enter__()
+        except (monty.MontyError, RuntimeError, OSError) as error:
+            raise InterpreterMissing(f"{binary} does not start") from error
+        self._closed = False
+
+    @property
+    def dialect(self) -> str:
+        """The subset of Python a script must keep to."""
+        return Path(__file__).with_name("dialects").joinpath("monty.md").read_text()
+
+    async def run(self, job: Job, call: CallTool) -> ScriptOutcome:
+        """Run the job in a fresh worker; see `Sandbox.run`."""
+        async with self._slots:
+            return await _Run(job, call, self._threads).outcome(self._pool)
+
+    async def close(self) -> None:
+        """End the worker processes and the threads. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.to_thread(self._pool.__exit__, None, None, None)
+        await asyncio.to_thread(self._threads.shutdown)
+
+
+def monty_binary() -> Path:
+    """Return the interpreter installed with this environment, never one found on PATH by chance.
+
+    Raises:
+        InterpreterMissing: the environment has none.
+    """
+    name = "monty.exe" if sys.platform == "win32" else "monty"
+    places = [Path(sysconfig.get_path("scripts")), Path(sys.executable).parent]
+    for place in places:
+        if (found := shutil.which(place / name)) is not None:
+            return Path(found)
+    raise InterpreterMissing(f"no {name} in {places[0]}; install the package pydantic-monty")
+
+
+class _Run:
+    """One script from checkout to outcome."""
+
+    def __init__(self, job: Job, call: CallTool, threads: ThreadPoolExecutor) -> None:
+        self._job = job
+        self._threads = threads
+        self._desk = CallDesk(job, call)
+        self._logbook = Logbook(keep_bytes=job.limits.log_bytes, kill_bytes=job.limits.output_kill_bytes)
+        self._tools = monty.ClassInstance(Tools())
+        self._atools = monty.ClassInstance(AsyncTools())
+        self._pending: dict[int, asyncio.Task[Answer]] = {}
+        self._host_errors: dict[str, Literal["ToolError", "Unsupported"]] = {}
+        self._lookups = 0
+        self._worker: int | None = None
+
+    async def outcome(self, pool: monty.Monty) -> ScriptOutcome:
+        try:
+            inputs = inputs_of(self._job)
+        except (NotJson, TooLarge) as error:
+            refused = ScriptError(type="JobRefused", message=f"the inputs cannot be passed to a script: {error}")
+            return ScriptOutcome(kind=OutcomeKind.ERROR, error=refused)
+        session = pool.checkout(
+            script_name="script.py",
+            limits=_resource_limits(self._job.limits),
+            os_policy={"sleep": "system", "sleep_system_max": float("inf"), "process_time": "zero"},
+        )
+        await self._in_thread(session.__enter__)
+        self._worker = session.worker_pid
+        started = time.perf_counter()
+        try:
+            kind, result, error = await self._judged(session, inputs)
+        finally:
+            await self._leave(session)
+        return ScriptOutcome(
+            kind=kind,
+            result=result,
+            error=error,
+            logs=self._logbook.text(),
+            calls=tuple(self._desk.records),
+            milliseconds=round((time.perf_counter() - started) * 1000, 3),
+        )
+
+    async def _judged(self, session: monty.MontySession, inputs: Json) -> tuple[OutcomeKind, Json, ScriptError | None]:
+        """Run the script and say how it ended, told apart by what the host itself saw."""
+        limits = self._job.limits
+        clock = asyncio.timeout(limits.wall_seconds)
+        try:
+            async with clock:
+                text = await self._text_of_result(session, inputs)
+                if len(text) > limits.result_bytes:
+                    raise TooLarge(len(text), limits.result_bytes)
+                return OutcomeKind.OK, read_json(text), None
+        except TimeoutError:
+            if not clock.expired():
+                raise
+            return _ended(OutcomeKind.TIMEOUT, f"no result within {limits.wall_seconds:g} s")
+        except CallLimitReached:
+            return _ended(OutcomeKind.CALL_LIMIT, f"more than {limits.calls} tool calls")
+        except TooLarge as error:
+            return _ended(OutcomeKind.OUTPUT_LIMIT, f"the result is {error}")
+        except NotJson as error:
+            return _ended(OutcomeKind.ERROR, f"the result is not JSON: {error}", "TypeError")
+        except monty.MontyError as error:
+            if self._logbook.flooded:
+                return _ended(OutcomeKind.OUTPUT_LIMIT, f"printed more than {limits.output_kill_bytes} bytes")
+            verdict = verdict_on(self._job.code, _crash(error), self._host_errors)
+            return verdict.kind, None, verdict.error
+
+    async def _text_of_result(self, session: monty.MontySession, inputs: Json) -> str:
+        """Feed prelude, script and finale; return the result's JSON text as the script's side made it."""
+        names = {"inputs": inputs, "tools": self._tools, "atools": self._atools}
+        await self._fed(session, _PRELUDE, names)
+        await self._fed(session, self._job.code, {})
+        done = await self._fed(session, _FINALE, {})
+        return str(done.output)
+
+    async def _fed(self, session: monty.MontySession, code: str, inputs: Mapping[str, object]) -> monty.MontyComplete:
+        snapshot = await self._in_thread(
+            lambda: session.feed_start(code, inputs=dict(inputs), print_callback=self._printed)
+        )
+        while not isinstance(snapshot, monty.MontyComplete):
+            match snapshot:
+                case monty.FunctionSnapshot():
+                    snapshot = await self._called(snapshot)
+                case monty.NameLookupSnapshot():
+                    snapshot = await self._looked_up(snapshot)
+                case monty.FutureSnapshot():
+                    snapshot = await self._settled(snapshot)
+                case _:
+                    assert_never(snapshot)
+        return snapshot
+
+    async def _called(self, snapshot: monty.FunctionSnapshot) -> _Snapshot:
+        """Answer a call that left the interpreter: a tool, a sleep, an import, a file."""
+        if snapshot.is_os_function:
+            return await self._asked_of_the_system(snapshot)
+        flavour, tool = self._addressee(snapshot)
+        if flavour is None:
+            message = f"name {tool!r} is not defined"
+            return await self._in_thread(
+                lambda: snapshot.resume({"exc_type": "NameError", "message": message}),
+            )
+        self._desk.admit()
+        answer = self._desk.answer(tool, snapshot.args, snapshot.kwargs)
+        if flavour == "async":
+            return await self._later(snapshot, answer)
+        settled = self._settlement(await answer)
+        return await self._in_thread(lambda: snapshot.resume(settled))
+
+    def _addressee(self, snapshot: monty.FunctionSnapshot) -> tuple[Literal["sync", "async"] | None, str]:
+        """Return how the script called and which tool; the name may be anything it made up."""
+        name = str(snapshot.function_name)
+        if snapshot.object_id == self._tools.id:
+            return "sync", name
+        if snapshot.object_id == self._atools.id:
+            return "async", name
+        match name.split(".", 1):
+            case ["tools", tool]:
+                return "sync", tool
+            case ["atools", tool]:
+                return "async", tool
+            case _:
+                return None, name
+
+    async def _later(self, snapshot: monty.FunctionSnapshot, answer: Coroutine[None, None, Answer]) -> _Snapshot:
+        self._pending[snapshot.call_id] = asyncio.create_task(answer)
+        return await self._in_thread(lambda: snapshot.resume({"future": ...}))
+
+    async def _asked_of_the_system(self, snapshot: monty.FunctionSnapshot) -> _Snapshot:
+        match snapshot.function_name, snapshot.args:
+            case "system.sleep", (int() | float() as seconds, *_):
+                await asyncio.sleep(seconds)
+                return await self._in_thread(lambda: snapshot.resume({"return_value": None}))
+            case "system.async_sleep", (int() | float() as seconds, *_):
+                return await self._later(snapshot, _slept(seconds))
+            case "import", _:
+                return await self._in_thread(snapshot.resume_not_handled)
+            case name, _:
+                message = f"{name} is not available: no files, no environment, no network here"
+                self._host_errors[message] = "Unsupported"
+                return await self._in_thread(
+                    lambda: snapshot.resume({"exc_type": "NotImplementedError", "message": message})
+                )
+
+    async def _looked_up(self, snapshot: monty.NameLookupSnapshot) -> _Snapshot:
+        """Bind `tools.name` taken as a value; leave every other name undefined."""
+        self._lookups += 1
+        if self._lookups > NAME_LOOKUPS:
+            raise CallLimitReached
+        if snapshot.object_id == self._tools.id:
+            bound = _named(f"tools.{snapshot.variable_name}")
+        elif snapshot.object_id == self._atools.id:
+            bound = _named(f"atools.{snapshot.variable_name}")
+        else:
+            return await self._in_thread(snapshot.resume)
+        return await self._in_thread(lambda: snapshot.resume(value=bound))
+
+    async def _settled(self, snapshot: monty.FutureSnapshot) -> _Snapshot:
+        """Wait until at least one of the awaited calls is answered."""
+        waiting = {self._pending[each]: each for each in snapshot.pending_call_ids}
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        results = {waiting[task]: self._settlement(task.result()) for task in done}
+        for call_id in results:
+            del self._pending[call_id]
+        return await self._in_thread(lambda: snapshot.resume(results))
+
+    def _settlement(self, answer: Answer) -> monty.ExternalSettledResult:
+        if answer.ok:
+            return {"return_value": answer.value}
+        self._host_errors[answer.error] = "ToolError"
+        return {"exc_type": "RuntimeError", "message": answer.error}
+
+    def _printed(self, _stream: Literal["stdout", "stderr"], text: str) -> None:
+        """Take what the script printed (called in the thread of the step); a flood ends the worker."""
+        self._logbook.write(text.encode("utf-8", "replace"))
+        if self._logbook.flooded:
+            self._kill()
+
+    async def _in_thread(self, step: Callable[[], _T]) -> _T:
+        """Run one step of the interpreter in a thread; a cancellation ends the worker at once."""
+        future = asyncio.get_running_loop().run_in_executor(self._threads, step)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            self._kill()
+            await asyncio.wait([future])
+            future.exception()
+            raise
+
+    def _kill(self) -> None:
+        """End the worker. Only ever called while a step waits for it: the pool has not reaped it yet."""
+        if self._worker is not None:
+            try:
+                os.kill(self._worker, signal.SIGKILL)
+            except ProcessLookupError:
+                self._worker = None
+
+    async def _leave(self, session: monty.MontySession) -> None:
+        """End what is still in flight and hand the worker back; it is not used again."""
+        self._worker = None
+        for task in self._pending.values():
+            task.cancel()
+        await asyncio.gather(*self._pending.values(), return_exceptions=True)
+        await self._in_thread(lambda: session.__exit__(None, None, None))
+
+
+def _resource_limits(limits: Limits) -> monty.ResourceLimits:
+    """Return every limit the interpreter knows, explicitly; the host's own clock and counters come first."""
+    return {
+        "max_feed_duration_secs": limits.wall_seconds + 1.0,
+        "max_turn_duration_secs": limits.wall_seconds + 1.0,
+        "max_memory": limits.memory_bytes,
+        "gc_interval": 10_000,
+        "max_recursion_depth": RECURSION_DEPTH,
+        "max_suspensions": 10 * limits.calls + 2 * NAME_LOOKUPS,
+        "max_total_sleep_secs": _SLEEP_SECONDS,
+    }
+
+
+def _crash(error: monty.MontyError) -> Crash:
+    """Translate the library's errors, here and nowhere else."""
+    match error:
+        case monty.MontySyntaxError():
+            kind = "syntax"
+        case monty.MontyRuntimeError():
+            kind = "raised"
+        case _:
+            kind = "died"
+    if not isinstance(error, monty.MontySyntaxError | monty.MontyRuntimeError):
+        return Crash(kind=kind, type=type(error).__name__, message=str(error))
+    cause = error.exception()
+    frames = [each for each in error.traceback() if each.filename == _SCRIPT_FEED]
+    last = error.traceback()[-1] if error.traceback() else None
+    return Crash(
+        kind=kind,
+        type=type(cause).__name__,
+        message=error.display("msg"),
+        frames=tuple(ScriptFrame(line=each.line, function=_function(each)) for each in frames),
+        parsing=last is not None and last.function_name is None,
+        raised_by_script=last is not None and (last.source_line or "")[: last.column - 1].rstrip().endswith("raise"),
+    )
+
+
+def _function(frame: monty.Frame) -> str:
+    return "" if frame.function_name in (None, "<module>") else str(frame.function_name)
+
+
+def _ended(kind: OutcomeKind, message: str, type: str = "") -> tuple[OutcomeKind, Json, ScriptError]:
+    return kind, None, ScriptError(type=type or kind.value, message=message)
+
+
+async def _slept(seconds: float) -> Answer:
+    await asyncio.sleep(seconds)
+    return Answer(ok=True)
+
+
+def _named(name: str) -> Callable[..., None]:
+    """Return a placeholder whose name tells the host later what the script meant by it."""
+
+    def placeholder() -> None:
+        raise NotImplementedError
+
+    placeholder.__name__ = placeholder.__qualname__ = name
+    return placeholder

@@ -1,0 +1,465 @@
+"""What every sandbox does alike: one suite, run against each one that exists on this machine."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from textwrap import dedent
+
+import pytest
+
+from sandbox.monty import MontySandbox, monty_binary
+from sandbox.script import Job, Json, Limits, OutcomeKind, Sandbox, ScriptOutcome, ToolCallRefused
+
+
+@pytest.fixture(params=["monty"])
+async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+    opened = MontySandbox(monty_binary())
+    yield opened
+    await opened.close()
+
+
+class Desk:
+    """The host's side of the tool calls: remembers them, answers by name."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Mapping[str, Json]]] = []
+        self.at_once = 0
+        self.most_at_once = 0
+        self.cancelled = asyncio.Event()
+
+    async def __call__(self, tool: str, args: Mapping[str, Json]) -> Json:
+        self.calls.append((tool, args))
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            return await self._answer(tool, args)
+        finally:
+            self.at_once -= 1
+
+    async def _answer(self, tool: str, args: Mapping[str, Json]) -> Json:
+        match tool:
+            case "echo":
+                return args
+            case "pause":
+                await asyncio.sleep(0.05)
+                return args
+            case "hang":
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    self.cancelled.set()
+                    raise
+                return None
+            case "big":
+                return "x" * 3_000_000
+            case "page":
+                return {"text": "line é 😀\n" * 50_000}
+            case "broken":
+                raise LookupError("the host's own machinery broke")
+            case _:
+                raise ToolCallRefused("the shop is closed")
+
+
+ALL = frozenset({"echo", "pause", "hang", "big", "page", "broken", "closed"})
+
+
+async def run(
+    sandbox: Sandbox, code: str, inputs: Mapping[str, Json] | None = None, desk: Desk | None = None, **limits: float
+) -> ScriptOutcome:
+    whole = Limits(**{"wall_seconds": 20.0, **limits})  # pyright: ignore[reportArgumentType] -- ints stay ints
+    job = Job(code=dedent(code), inputs=inputs or {}, tools=ALL, limits=whole)
+    return await sandbox.run(job, desk or Desk())
+
+
+def error_of(outcome: ScriptOutcome) -> tuple[OutcomeKind, str]:
+    assert outcome.error is not None, outcome
+    return outcome.kind, outcome.error.type
+
+
+async def test_result_is_what_main_returns(sandbox: Sandbox) -> None:
+    outcome = await run(sandbox, "def main(inputs):\n    return {'n': inputs['n'] + 1, 't': (1, None)}", {"n": 1})
+    assert (outcome.kind, outcome.error) == (OutcomeKind.OK, None)
+    assert outcome.result == {"n": 2, "t": [1, None]}
+    assert outcome.milliseconds > 0
+
+
+async def test_async_main_is_awaited(sandbox: Sandbox) -> None:
+    outcome = await run(sandbox, "async def main(inputs):\n    return (await atools.echo(a=1))['a']")
+    assert outcome.result == 1, outcome
+
+
+async def test_unicode_survives_both_ways(sandbox: Sandbox) -> None:
+    outcome = await run(
+        sandbox, "def main(inputs):\n    return tools.echo(t=inputs['t'])['t']", {"t": "é 😀 \x00 \u2028"}
+    )
+    assert outcome.result == "é 😀 \x00 \u2028"
+
+
+async def test_lone_surrogate_never_reaches_the_host(sandbox: Sandbox) -> None:
+    desk = Desk()
+    outcome = await run(
+        sandbox,
+        r"""
+        def main(inputs):
+            print('\ud800')
+            tools.echo(t='\ud800')
+            return '\ud800'
+        """,
+        desk=desk,
+    )
+    assert outcome.kind is OutcomeKind.OK, outcome
+    str(outcome.result).encode()
+    str(desk.calls).encode()
+    outcome.logs.encode()
+
+
+async def test_prints_are_logs_and_never_the_result(sandbox: Sandbox) -> None:
+    outcome = await run(
+        sandbox,
+        """
+        import sys
+        def main(inputs):
+            print('{"op": "result", "value": 666}')
+            print("to stderr", file=sys.stderr)
+            return 1
+        """,
+    )
+    assert outcome.result == 1
+    assert "666" in outcome.logs
+    assert "to stderr" in outcome.logs
+
+
+async def test_sync_tool_call_returns_the_output_and_is_recorded(sandbox: Sandbox) -> None:
+    outcome = await run(sandbox, "def main(inputs):\n    return tools.echo(a=1, b=[2])")
+    assert outcome.result == {"a": 1, "b": [2]}
+    assert [(each.tool, each.args, each.ok) for each in outcome.calls] == [("echo", {"a": 1, "b": [2]}, True)]
+
+
+async def test_one_mapping_stands_for_the_keywords(sandbox: Sandbox) -> None:
+    outcome = await run(sandbox, "def main(inputs):\n    return tools.echo({'a': 1})")
+    assert outcome.result == {"a": 1}
+
+
+async def test_positional_arguments_are_refused(sandbox: Sandbox) -> None:
+    desk = Desk()
+    outcome = await run(sandbox, "def main(inputs):\n    return tools.echo(1, 2)", desk=desk)
+    assert error_of(outcome) == (OutcomeKind.ERROR, "ToolError")
+    assert desk.calls == []
+
+
+async def test_async_calls_run_at_the_same_time(sandbox: Sandbox) -> None:
+    desk = Desk()
+    outcome = await run(
+        sandbox,
+        """
+        import asyncio
+        async def main(inputs):
+            return [a["i"] for a in await asyncio.gather(*[atools.pause(i=i) for i in range(12)])]
+        """,
+        desk=desk,
+    )
+    assert outcome.result == list(range(12)), outcome
+    assert desk.most_at_once == 12
+
+
+async def test_no_more_calls_in_flight_than_allowed(sandbox: Sandbox) -> None:
+    desk = Desk()
+    outcome = await run(
+        sandbox,
+        """
+        import asyncio
+        async def main(inputs):
+            return len(await asyncio.gather(*[atools.pause(i=i) for i in range(9)]))
+        """,
+        desk=desk,
+        calls_in_flight=3,
+    )
+    assert outcome.result == 9
+    assert desk.most_at_once == 3
+
+
+async def test_tool_taken_as_a_value_can_be_called(sandbox: Sandbox) -> None:
+    outcome = await run(
+        sandbox,
+        """
+        async def main(inputs):
+            f, g = tools.echo, getattr(atools, "echo")
+            return [f(a=1), await g(a=2)]
+        """,
+    )
+    assert outcome.result == [{"a": 1}, {"a": 2}], outcome
+
+
+async def test_half_a_megabyte_page_passes(sandbox: Sandbox) -> None:
+    outcome = await run(sandbox, "def main(inputs):\n    return len(tools.page()['text'].splitlines())")
+    assert outcome.result == 50_000, outcome
+
+
+async def test_refused_call_raises_tool_error_in_the_script(sandbox: Sandbox) -> None:
+    outcome = await run(
+        sandbox,
+        """
+        def main(inputs):
+            try:
+                tools.closed()
+            except ToolError as error:
+                return str(error)
+        """,
+    )
+    assert outcome.result == "the shop is closed"
+    assert [each.ok for each in outcome.calls] == [False]
+
+
+async def test_uncaught_refusal_is_a_tool_error(sandbox: Sandbox) -> None:
+    outcome = await run(sandbox, "def main(inputs):\n    tools.closed()")
+    assert error_of(outcome) == (OutcomeKind.ERROR, "ToolError")
+    assert outcome.error is not None
+    assert outcome.error.message == "the shop is closed"
+
+
+async def test_async_refusal_is_raised_where_it_is_awaited(sandbox: Sandbox) -> None:
+    outcome = await run(
+        sandbox,
+        """
+        async def main(inputs):
+            try:
+                await atools.closed()
+            except ToolError as error:
+                return str(error)
+        """,
+    )
+    assert outcome.result == "the shop is closed", outcome
+
+
+@pytest.mark.parametrize("name", ["missing", "__class_getitem__", "eval", "x" * 500])
+async def test_undeclared_tool_is_refused_on_the_host(sandbox: Sandbox, name: str) -> None:
+    desk = Desk()
+    outcome = await run(sandbox, f"def main(inputs):\n    return tools.{name}(a=1)", desk=desk)
+    assert outcome.kind is OutcomeKind.ERROR
+    assert desk.calls == []
+
+
+async def test_answer_over_the_line_limit_is_refused_with_its_size(sandbox: Sandbox) -> None:
+    outcome = await run(sandbox, "def main(inputs):\n    tools.big()")
+    assert error_of(outcome) == (OutcomeKind.ERROR, "ToolError")
+    assert outcome.error is not None
+    assert "bytes" in outcome.error.message
+
+
+async def test_broken_host_machinery_is_raised_to_the_caller(sandbox: Sandbox) -> None:
+    with pytest.raises(LookupError):
+        await run(sandbox, "def main(inputs):\n    tools.broken()")
+
+
+async def test_too_many_calls_end_the_run(sandbox: Sandbox) -> None:
+    desk = Desk()
+    outcome = await run(
+        sandbox,
+        """
+        def main(inputs):
+            while True:
+                try:
+                    tools.echo()
+                except Exception:
+                    pass
+        """,
+        desk=desk,
+        calls=20,
+    )
+    assert outcome.kind is OutcomeKind.CALL_LIMIT
+    assert len(desk.calls) == 20
+
+
+@pytest.mark.parametrize(
+    ("code", "type", "line"),
+    [
+        ("def main(inputs):\n    return inputs['x']", "KeyError", 2),
+        ("def main(inputs):\n    return [1][5]", "IndexError", 2),
+        ("def main(inputs):\n    return 1 + 'a'", "TypeError", 2),
+        ("def main(inputs):\n    return f(0)\ndef f(n):\n    return 1 / n", "ZeroDivisionError", 4),
+        ("def main(inputs):\n    raise ValueError('no')", "ValueError", 2),
+        ("def main(inputs):\n    raise NotImplementedError('later')", "NotImplementedError", 2),
+        ("def main(inputs):\n    raise TimeoutError('mine')", "TimeoutError", 2),
+        ("def main(inputs):\n    raise MemoryError('mine')", "MemoryError", 2),
+        ("def main(inputs):\n    return main(inputs)", "RecursionError", 2),
+        ("x = 1\nraise RuntimeError('at import')", "RuntimeError", 2),
+        ("async def main(inputs):\n    import asyncio\n    await asyncio.sleep(0)\n    return {}['k']", "KeyError", 4),
+    ],
+    ids=lambda value: value if isinstance(value, str) and value.isidentifier() else "",
+)
+async def test_exception_of_the_script_is_error_with_its_own_frames(
+    sandbox: Sandbox, code: str, type: str, line: int
+) -> None:
+    outcome = await run(sandbox, code)
+    assert error_of(outcome) == (OutcomeKind.ERROR, type), outcome
+    assert outcome.error is not None
+    assert f'File "script.py", line {line}' in outcome.error.traceback
+    assert code.splitlines()[line - 1].strip() in outcome.error.traceback
+    assert outcome.error.traceback.splitlines()[-1].startswith(type)
+    assert "runner" not in outcome.error.traceback
+
+
+@pytest.mark.parametrize("code", ["def main(inputs:\n    pass", "def main(inputs):\nreturn 1", "x = 'a"])
+async def test_code_that_does_not_parse_is_syntax(sandbox: Sandbox, code: str) -> None:
+    outcome = await run(sandbox, code)
+    assert error_of(outcome) == (OutcomeKind.SYNTAX, "SyntaxError")
+    assert outcome.error is not None
+    assert outcome.error.message
+
+
+async def test_script_without_main_is_an_error(sandbox: Sandbox) -> None:
+    outcome = await run(sandbox, "def run():\n    pass")
+    assert error_of(outcome) == (OutcomeKind.ERROR, "NameError")
+
+
+@pytest.mark.parametrize("value", ["{1, 2}", "b'x'", "float('nan')", "object", "main", "float('inf')"])
+async def test_result_that_is_not_json_is_an_error(sandbox: Sandbox, value: str) -> None:
+    outcome = await run(sandbox, f"def main(inputs):\n    return {value}")
+    assert outcome.kind is OutcomeKind.ERROR, outcome
+    assert outcome.error is not None
+    assert outcome.error.type in ("TypeError", "ValueError", "NameError")
+
+
+async def test_result_nested_too_deeply_is_an_error(sandbox: Sandbox) -> None:
+    outcome = await run(
+        sandbox,
+        """
+        def main(inputs):
+            x = []
+            for _ in range(400):
+                x = [x]
+            return x
+        """,
+    )
+    assert outcome.kind is OutcomeKind.ERROR, outcome
+
+
+async def test_endless_loop_is_timeout(sandbox: Sandbox) -> None:
+    outcome = await run(sandbox, "def main(inputs):\n    while True:\n        pass", wall_seconds=0.5)
+    assert error_of(outcome) == (OutcomeKind.TIMEOUT, "timeout")
+
+
+async def test_loop_that_catches_everything_is_timeout(sandbox: Sandbox) -> None:
+    code = """
+        def main(inputs):
+            while True:
+                try:
+                    while True:
+                        pass
+                except BaseException:
+                    pass
+        """
+    outcome = await run(sandbox, code, wall_seconds=0.5)
+    assert outcome.kind is OutcomeKind.TIMEOUT
+
+
+async def test_sleep_is_timeout(sandbox: Sandbox) -> None:
+    outcome = await run(sandbox, "import time\ndef main(inputs):\n    time.sleep(1000)", wall_seconds=0.5)
+    assert outcome.kind is OutcomeKind.TIMEOUT
+
+
+async def test_call_that_hangs_is_timeout_and_cancelled(sandbox: Sandbox) -> None:
+    desk = Desk()
+    outcome = await run(sandbox, "def main(inputs):\n    tools.hang(a=1)", desk=desk, wall_seconds=0.5)
+    assert outcome.kind is OutcomeKind.TIMEOUT
+    assert desk.cancelled.is_set()
+    assert [(each.tool, each.ok) for each in outcome.calls] == [("hang", False)]
+
+
+async def test_async_sleep_overlaps(sandbox: Sandbox) -> None:
+    outcome = await run(
+        sandbox,
+        """
+        import asyncio
+        async def main(inputs):
+            await asyncio.gather(*[asyncio.sleep(0.4) for _ in range(50)])
+            return "rested"
+        """,
+        wall_seconds=10,
+    )
+    assert outcome.result == "rested", outcome
+
+
+async def test_too_much_memory_is_oom(sandbox: Sandbox) -> None:
+    code = """
+        def main(inputs):
+            kept = []
+            while True:
+                kept.append("x" * 1_000_000)
+        """
+    outcome = await run(sandbox, code, memory_bytes=64 * 1024 * 1024)
+    assert error_of(outcome) == (OutcomeKind.OOM, "oom")
+
+
+async def test_result_over_the_limit_is_output_limit(sandbox: Sandbox) -> None:
+    outcome = await run(sandbox, "def main(inputs):\n    return 'x' * 200_000", result_bytes=100_000)
+    assert outcome.kind is OutcomeKind.OUTPUT_LIMIT
+    assert outcome.result is None
+
+
+async def test_flood_of_prints_is_output_limit(sandbox: Sandbox) -> None:
+    code = "def main(inputs):\n    while True:\n        print('x' * 10_000)"
+    outcome = await run(sandbox, code, output_kill_bytes=1_000_000, log_bytes=10_000)
+    assert outcome.kind is OutcomeKind.OUTPUT_LIMIT
+    assert len(outcome.logs) < 11_000
+
+
+async def test_end_of_the_logs_is_kept(sandbox: Sandbox) -> None:
+    code = "def main(inputs):\n    for i in range(2000):\n        print('line', i)\n    print('the end')"
+    outcome = await run(sandbox, code, log_bytes=1000)
+    assert outcome.kind is OutcomeKind.OK
+    assert outcome.logs.endswith("the end\n")
+    assert len(outcome.logs) < 1100
+
+
+async def test_logs_of_a_crash_are_kept(sandbox: Sandbox) -> None:
+    outcome = await run(sandbox, "def main(inputs):\n    print('so far so good')\n    raise ValueError('x')")
+    assert outcome.logs == "so far so good\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def main(inputs):\n    while True:\n        pass",
+        "def main(inputs):\n    tools.hang()",
+        "import time\ndef main(inputs):\n    time.sleep(100)",
+        "import asyncio\nasync def main(inputs):\n    await asyncio.gather(atools.hang(), atools.hang())",
+    ],
+    ids=["busy", "in-call", "asleep", "in-async-calls"],
+)
+async def test_cancel_ends_the_script_promptly(sandbox: Sandbox, code: str) -> None:
+    task = asyncio.create_task(run(sandbox, code))
+    await asyncio.sleep(0.5)
+    started = time.perf_counter()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.perf_counter() - started < 2.0
+
+
+async def test_scripts_share_nothing(sandbox: Sandbox) -> None:
+    await run(sandbox, "import sys\nkept = 1\nsys.kept = 1\ndef main(inputs):\n    return 1")
+    outcome = await run(sandbox, "def main(inputs):\n    return kept")
+    assert error_of(outcome) == (OutcomeKind.ERROR, "NameError")
+
+
+async def test_inputs_are_a_copy(sandbox: Sandbox) -> None:
+    inputs: dict[str, Json] = {"kept": [1]}
+    await run(sandbox, "def main(inputs):\n    inputs['kept'].append(2)\n    return 1", inputs)
+    assert inputs == {"kept": [1]}
+
+
+async def test_inputs_beyond_the_line_limit_are_refused(sandbox: Sandbox) -> None:
+    outcome = await run(sandbox, "def main(inputs):\n    return 1", {"x": "y" * 3_000_000})
+    assert error_of(outcome) == (OutcomeKind.ERROR, "JobRefused")
+
+
+async def test_twenty_scripts_at_once_keep_their_results_apart(sandbox: Sandbox) -> None:
+    code = "def main(inputs):\n    return tools.echo(i=inputs['i'])['i']"
+    outcomes = await asyncio.gather(*(run(sandbox, code, {"i": i}) for i in range(20)))
+    assert [each.result for each in outcomes] == list(range(20))
+
+
+async def test_dialect_names_main_and_both_ways_to_call(sandbox: Sandbox) -> None:
+    for word in ("main(inputs)", "tools.", "await atools.", "ToolError"):
+        assert word in sandbox.dialect
