@@ -1,0 +1,42 @@
+"""The demo's world: three services, yesterday's access log and a database, all on this machine."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from infra.demo.access_log import access_log
+from infra.demo.database import demo_database
+from infra.demo.services import running_services
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Where the demo's tools find what they read.
+
+    `services` is service name -> health URL. `database_url` is the read-only login's. `day` is the day
+    that log and database tell of: yesterday, UTC.
+    """
+
+    services: Mapping[str, str]
+    access_log: Path
+    database_url: str
+    day: date
+
+
+@asynccontextmanager
+async def demo_world(data_dir: Path, database_url: str, now: datetime) -> AsyncGenerator[World]:
+    """Start the world and give it; what it serves ends with the context, log and database stay.
+
+    `database_url` is any database on the Postgres server to use. Log and rows of a day are made once
+    and found again by later starts on the same day.
+    """
+    yesterday = now.astimezone(UTC).date() - timedelta(days=1)
+    folder = data_dir / "demo"
+    log, url = await asyncio.gather(
+        asyncio.to_thread(access_log, folder, yesterday), demo_database(database_url, folder, yesterday)
+    )
+    async with running_services() as services:
+        yield World(services=services, access_log=log, database_url=url, day=yesterday)
