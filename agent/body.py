@@ -1,0 +1,101 @@
+"""A node's body: from its call, through its gate, to its outcome."""
+
+import asyncio
+
+from langgraph.errors import GraphInterrupt
+
+from agent.entry import Entry
+from agent.frontier import Blocked, Open
+from agent.ids import NodeId
+from agent.inline import InlineBudget
+from agent.lifecycle import Cancelled, Failed, NodeState, Outcome, Skipped
+from agent.red import RedCalls
+from agent.step import Step
+from agent.suspension import EntryClosed
+from agent.tools.registry import Colour
+
+
+class Bodies:
+    """Runs the nodes of one entry. `slots` bounds how many green ones are at work at once.
+
+    A slot is taken after the wait for inputs. A red node takes none: a person has just said yes
+    and waits for it to start.
+    """
+
+    def __init__(self, entry: Entry, slots: asyncio.Semaphore, inline: InlineBudget) -> None:
+        self._entry = entry
+        self._slots = slots
+        self._inline = inline
+        self._red = RedCalls(entry)
+        self._at_work: dict[NodeId, asyncio.Task[Outcome]] = {}
+        self._stuck: set[NodeId] = set()
+
+    async def run(self, step: Step) -> Outcome:
+        """Return the node's outcome.
+
+        Raises:
+            GraphInterrupt: the run parked before there was one.
+            EntryClosed: the entry is over.
+            RunnerLost: the thread is no longer ours.
+        """
+        entry = self._entry
+        if step.id not in entry.cancelled and entry.frontier.readiness(step.id) is Open.WAITING:
+            await entry.suspension.pass_gate(step.id)
+        if entry.suspension.closed:
+            raise EntryClosed
+        standing = entry.frontier.readiness(step.id)
+        red = entry.ports.work.colour(step.node) is Colour.RED
+        if (why := entry.cancelled.get(step.id)) is not None and not (red and standing is Open.READY):
+            return Cancelled(why=why)
+        if isinstance(standing, Blocked):
+            return Skipped(because=standing.because)
+        if standing is Open.WAITING:
+            if step.id not in self._stuck:
+                raise GraphInterrupt(())
+            return Skipped(because=entry.frontier.missing(step.id) or step.id)
+        outcome = await (self._red.run(step) if red else self._green(step))
+        return await self._inline.fit(step, outcome)
+
+    def cancel(self, node: NodeId) -> None:
+        """Make a node that was just cancelled end soon, wherever it is. A red call at work goes on."""
+        why = self._entry.cancelled[node]
+        self._entry.suspension.withdraw(node, why)
+        self._entry.suspension.open_gate(node)
+        if (work := self._at_work.get(node)) is not None:
+            work.cancel()
+
+    def release_stuck(self) -> bool:
+        """Let every waiting node end as skipped: nothing it waits for can come any more."""
+        waiting = self._entry.suspension.waiting
+        self._stuck.update(waiting)
+        for node in waiting:
+            self._entry.suspension.open_gate(node)
+        return bool(waiting)
+
+    async def settle(self) -> None:
+        """Return when no red call is half-way."""
+        await self._red.settle()
+
+    async def _green(self, step: Step) -> Outcome:
+        work = asyncio.create_task(self._work(step), name=f"node {step.id}")
+        self._at_work[step.id] = work
+        try:
+            await asyncio.wait([work])
+        finally:
+            del self._at_work[step.id]
+            if not work.done():
+                work.cancel()
+                await asyncio.wait([work])
+        if not work.cancelled():
+            return work.result()
+        why = self._entry.cancelled.get(step.id)
+        return Failed(error="cancelled") if why is None else Cancelled(why=why)
+
+    async def _work(self, step: Step) -> Outcome:
+        ports = self._entry.ports
+        async with self._slots:
+            self._entry.show(step.id, NodeState.RUNNING)
+            bound = await ports.work.bind(step.thread, step.node, self._entry.frontier.outcomes)
+            if isinstance(bound, Failed):
+                return bound
+            return await ports.work.perform(step.node, bound, step.context(bound))

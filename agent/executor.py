@@ -1,0 +1,261 @@
+"""The barrier-free executor: one entry into the graph's node `execute`, driven by data flow.
+
+The laws it keeps (ARCHITECTURE.md has them in full): calls in the log's order; outcomes are values;
+parking is one synchronous step; the plan is an append-only log; a result counts when its write is
+committed; one runner per thread.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from langgraph.errors import GraphInterrupt
+from langgraph.types import Interrupt
+
+from agent.body import Bodies
+from agent.call import OutcomeJson, current_task_id, start_call
+from agent.entry import Entry, Lease, Ports
+from agent.errors import AgentError
+from agent.frontier import Frontier
+from agent.ids import NodeId, ThreadId
+from agent.inline import InlineBudget
+from agent.lifecycle import Outcome, outcome_from_json, outcome_json
+from agent.plan import Add, Cancel, LoggedOperation
+from agent.ports import News, RunStatus
+from agent.step import Step
+from agent.suspension import Suspension
+
+_FEEDER = NodeId("")
+"""Who is live while the feeder plans; no node has the empty id."""
+
+
+class EntryBroken(AgentError):
+    """Something inside the entry ended as it never should; the step stays open and is entered again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progressed:
+    """What an entry adds to the run's state: new outcomes, and the last operation acted on."""
+
+    results: Mapping[NodeId, OutcomeJson]
+    seq: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """`nodes_at_once` bounds the green nodes at work. `poll_seconds` is how long a lost hint may go unnoticed."""
+
+    nodes_at_once: int = 32
+    poll_seconds: float = 5.0
+
+
+class Execution:
+    """One entry: calls every operation's node as a LangGraph task and follows each to its outcome.
+
+    `committed` returns when the writes of a LangGraph task are in the checkpoint store.
+    """
+
+    def __init__(
+        self,
+        *,
+        thread: ThreadId,
+        turn: int,
+        seq: int,
+        results: Mapping[NodeId, OutcomeJson],
+        ports: Ports,
+        lease: Lease,
+        committed: Callable[[str], Awaitable[None]],
+        limits: Limits,
+        now: Callable[[], datetime],
+    ) -> None:
+        outcomes = {node: outcome_from_json(each) for node, each in results.items()}
+        self._ports = ports
+        self._thread = thread
+        self._turn = turn
+        self._seq = seq
+        self._committed = committed
+        self._limits = limits
+        self._wake = asyncio.Event()
+        self._suspension = Suspension(ports.questions, rested=self._wake.set)
+        self._frontier = Frontier(outcomes)
+        self._entry = Entry(
+            thread=thread,
+            ports=ports,
+            lease=lease,
+            suspension=self._suspension,
+            frontier=self._frontier,
+            now=now,
+        )
+        self._inline = InlineBudget(ports.artifacts)
+        self._inline.count(outcomes.values())
+        self._bodies = Bodies(self._entry, asyncio.Semaphore(limits.nodes_at_once), self._inline)
+        self._began = frozenset(outcomes)
+        self._calls: list[asyncio.Future[OutcomeJson]] = []
+        self._followers: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
+        self._ran: dict[NodeId, str] = {}
+        self._interrupts: list[Interrupt] = []
+        self._error: BaseException | None = None
+        self._running = False
+        self._feeding = False
+        self._fed: frozenset[int] = frozenset()
+
+    async def run(self) -> Progressed:
+        """Run until everything in the log has an outcome.
+
+        Raises:
+            GraphInterrupt: the run parks; holds the interrupt of every open question.
+            AgentError: the entry broke off; entering again loses and repeats nothing.
+        """
+        try:
+            with self._ports.newsroom.subscribe(self._thread) as news:
+                self._start(self._listen(news), self._background)
+                await self._drive()
+                self._suspension.park()
+            if self._followers:
+                await asyncio.wait(self._followers)
+            self._check()
+        finally:
+            await self._close()
+        await self._ports.progress.flush()
+        if self._interrupts:
+            raise GraphInterrupt(tuple(self._interrupts))
+        new = {node: outcome_json(each) for node, each in self._frontier.outcomes.items() if node not in self._began}
+        return Progressed(results=new, seq=self._seq)
+
+    async def _drive(self) -> None:
+        """Return when nothing is live and the rows hold nothing new; no await lies in between."""
+        while True:
+            self._wake.clear()
+            self._check()
+            await self._pull()
+            self._check()
+            if self._wake.is_set():
+                continue
+            if self._suspension.live:
+                await self._wake.wait()
+            elif self._suspension.asking or not self._bodies.release_stuck():
+                return
+
+    async def _pull(self) -> None:
+        """Act on everything new in the rows: decisions, messages, operations."""
+        if self._suspension.asking:
+            self._suspension.hear(await self._ports.questions.standings(self._thread))
+        await self._feed()
+        fresh = await self._ports.log.after(self._thread, self._seq)
+        if fresh and not self._running:
+            self._running = True
+            await self._ports.runs.set_status(self._thread, self._turn, RunStatus.RUNNING)
+        for logged in fresh:
+            self._act(logged)
+            self._seq = logged.seq
+
+    def _act(self, logged: LoggedOperation) -> None:
+        match logged.operation:
+            case Add(node=node):
+                self._add(Step(thread=self._thread, turn=logged.turn, author=logged.author, node=node))
+            case Cancel(id=node, why=why):
+                self._cancel(node, why)
+            case _:
+                assert_never(logged.operation)
+
+    def _add(self, step: Step) -> None:
+        # Both are the same at every entry into this step, so a call's index is too (LangGraph finds
+        # a finished task again by checkpoint, name and call index).
+        if step.id in self._began or step.id in self._frontier:
+            return
+        self._frontier.add(step.node)
+        self._suspension.go_live(step.id)
+        self._entry.show_planned(step)
+
+        async def body() -> OutcomeJson:
+            self._ran[step.id] = current_task_id()
+            return outcome_json(await self._bodies.run(step))
+
+        call = start_call(step.task_name, body)
+        self._calls.append(call)
+        self._start(self._follow(step, call), self._followers)
+
+    def _cancel(self, node: NodeId, why: str) -> None:
+        if node not in self._frontier or node in self._frontier.outcomes:
+            return
+        self._entry.cancelled.setdefault(node, why)
+        self._bodies.cancel(node)
+
+    async def _follow(self, step: Step, call: asyncio.Future[OutcomeJson]) -> None:
+        await asyncio.wait([call])
+        if call.cancelled():
+            raise EntryBroken(f"the call of node {step.id!r} was cancelled")
+        error = call.exception()
+        if isinstance(error, GraphInterrupt):
+            self._interrupts.extend(error.args[0])
+            return
+        if error is not None:
+            raise error
+        outcome = outcome_from_json(call.result())
+        if (task_id := self._ran.get(step.id)) is None:
+            self._inline.count([outcome])
+        else:
+            await self._committed(task_id)
+        self._publish(step.id, outcome)
+
+    def _publish(self, node: NodeId, outcome: Outcome) -> None:
+        for child in self._frontier.finish(node, outcome):
+            self._suspension.open_gate(child)
+        self._entry.show_ended(node, outcome)
+        self._suspension.rest(node)
+
+    async def _listen(self, news: News) -> None:
+        while True:
+            await news.wait(self._limits.poll_seconds)
+            self._wake.set()
+
+    async def _feed(self) -> None:
+        if self._feeding:
+            return
+        untaken = frozenset(each.id for each in await self._ports.mailbox.untaken(self._thread))
+        if not untaken:
+            return
+        if untaken & self._fed:
+            raise EntryBroken("the feeder returned without taking the messages it was started for")
+        self._fed = untaken
+        self._feeding = True
+        self._suspension.go_live(_FEEDER)
+        self._start(self._plan(), self._background)
+
+    async def _plan(self) -> None:
+        await self._ports.feeder.feed(self._thread, self._turn, self._wake.set)
+        self._feeding = False
+        self._wake.set()
+        self._suspension.rest(_FEEDER)
+
+    def _start(self, work: Coroutine[None, None, None], named: set[asyncio.Task[None]]) -> None:
+        started = asyncio.create_task(work)
+        named.add(started)
+        started.add_done_callback(self._ended)
+
+    def _ended(self, ended: asyncio.Task[None]) -> None:
+        self._followers.discard(ended)
+        self._background.discard(ended)
+        if not ended.cancelled() and (error := ended.exception()) is not None:
+            self._error = self._error or error
+            self._wake.set()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    async def _close(self) -> None:
+        """End what is left. A call cancelled before its first step never ends by itself: its follower goes too."""
+        self._suspension.close()
+        left = self._followers | self._background
+        for each in (*self._calls, *left):
+            each.cancel()
+        await self._bodies.settle()
+        if left:
+            await asyncio.wait(left)
+        for call in self._calls:
+            if not call.cancelled():
+                call.exception()

@@ -1,0 +1,118 @@
+"""The frontier of a plan: which nodes are ready, waiting or blocked. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from agent.ids import NodeId
+from agent.lifecycle import Outcome, satisfies
+from agent.plan import Node, On
+
+
+class Open(Enum):
+    """Where a node stands while nothing speaks against it."""
+
+    READY = "ready"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocked:
+    """`because` ended otherwise than the dependency on it wants: the node can never run."""
+
+    because: NodeId
+
+
+Readiness: TypeAlias = Open | Blocked
+
+
+def readiness(node: Node, outcomes: Mapping[NodeId, Outcome]) -> Readiness:
+    """Return where a node stands, given everything that has ended so far.
+
+    One unmet dependency blocks at once, whatever the others still do: a person sees early what
+    cannot happen any more, and a run parks with as little open as possible.
+    """
+    waiting = False
+    for dependency in node.depends_on:
+        outcome = outcomes.get(dependency.node)
+        if outcome is None:
+            waiting = True
+        elif not satisfies(outcome, dependency.on):
+            return Blocked(because=dependency.node)
+    return Open.WAITING if waiting else Open.READY
+
+
+@dataclass(frozen=True)
+class _Edge:
+    child: NodeId
+    on: On
+
+
+class Frontier:
+    """`readiness` for a growing plan, in constant time per edge.
+
+    Fed with nodes and outcomes in any order, it agrees with `readiness`, except that of several
+    reasons to be blocked it keeps the one that came first.
+    """
+
+    def __init__(self, outcomes: Mapping[NodeId, Outcome]) -> None:
+        self._outcomes = dict(outcomes)
+        self._nodes: dict[NodeId, Node] = {}
+        self._edges: dict[NodeId, list[_Edge]] = {}
+        self._missing: dict[NodeId, int] = {}
+        self._blocked: dict[NodeId, Blocked] = {}
+
+    @property
+    def outcomes(self) -> Mapping[NodeId, Outcome]:
+        """Node id -> how it ended, earlier turns included. A live view."""
+        return self._outcomes
+
+    def __contains__(self, node: NodeId) -> bool:
+        return node in self._nodes
+
+    def add(self, node: Node) -> None:
+        """Enter a node that is not in the plan yet."""
+        self._nodes[node.id] = node
+        self._missing[node.id] = 0
+        for dependency in node.depends_on:
+            outcome = self._outcomes.get(dependency.node)
+            if outcome is None:
+                self._missing[node.id] += 1
+                self._edges.setdefault(dependency.node, []).append(_Edge(node.id, dependency.on))
+            elif not satisfies(outcome, dependency.on):
+                self._blocked.setdefault(node.id, Blocked(because=dependency.node))
+
+    def finish(self, node: NodeId, outcome: Outcome) -> Sequence[NodeId]:
+        """Enter how a node ended; return the dependents that no longer wait because of it."""
+        self._outcomes[node] = outcome
+        decided: dict[NodeId, None] = {}
+        for edge in self._edges.pop(node, ()):
+            waited = self.readiness(edge.child) is Open.WAITING
+            self._missing[edge.child] -= 1
+            if not satisfies(outcome, edge.on):
+                self._blocked.setdefault(edge.child, Blocked(because=node))
+            if waited and self.readiness(edge.child) is not Open.WAITING:
+                decided[edge.child] = None
+        return [each for each in decided if each not in self._outcomes]
+
+    def readiness(self, node: NodeId) -> Readiness:
+        """Return where a node of the plan stands."""
+        if (blocked := self._blocked.get(node)) is not None:
+            return blocked
+        return Open.WAITING if self._missing[node] else Open.READY
+
+    def missing(self, node: NodeId) -> NodeId | None:
+        """Return the first dependency of a waiting node that has not ended, if any."""
+        depends_on = self._nodes[node].depends_on
+        return next((each.node for each in depends_on if each.node not in self._outcomes), None)
+
+    def behind(self, node: NodeId) -> Sequence[Node]:
+        """Return every node that waits for this one, directly or through others, in plan order."""
+        found: set[NodeId] = set()
+        heads = [node]
+        while heads:
+            children = {edge.child for edge in self._edges.get(heads.pop(), ())}
+            heads.extend(children - found)
+            found |= children
+        return [each for each in self._nodes.values() if each.id in found and each.id not in self._outcomes]

@@ -1,0 +1,146 @@
+"""The red protocol: bind, ask, ledger, perform. What a person approved is exactly what runs, at most once."""
+
+import asyncio
+from typing import assert_never
+
+from agent.entry import Entry
+from agent.ids import ToolName, UserId
+from agent.lifecycle import (
+    Cancelled,
+    Expired,
+    Failed,
+    NodeState,
+    Outcome,
+    Rejected,
+    Succeeded,
+    outcome_from_json,
+    outcome_json,
+)
+from agent.plan import node_digest
+from agent.ports import Bound, Decision, LedgerEntry, LedgerState, QuestionKind, Standing
+from agent.step import Step
+from agent.suspension import EntryClosed, Withdrawal
+
+
+class RedCalls:
+    """Runs the red nodes of one entry."""
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+        self._in_flight: set[asyncio.Task[Outcome | None]] = set()
+
+    async def run(self, step: Step) -> Outcome:
+        """Return the node's outcome: from the ledger, from a person, or from the call a person approved.
+
+        Raises:
+            GraphInterrupt: the run parked while a person was asked.
+            RunnerLost: the thread is no longer ours; nothing was called.
+        """
+        match await self._entry.ports.ledger.read(self._entry.thread, step.id):
+            case None:
+                return await self._approve(step)
+            case LedgerEntry(state=LedgerState.DONE, result=result):
+                return outcome_from_json(result or {})
+            case LedgerEntry(state=LedgerState.STARTED, attempt=attempt):
+                return await self._unknown(step, attempt)
+            case other:
+                assert_never(other)  # pyright: ignore[reportArgumentType]  # a dataclass pattern does not narrow
+
+    async def settle(self) -> None:
+        """Return when every call that was started has its ledger row finished.
+
+        A cancelled entry cancels no red call half-way: its effect may be out already, and a
+        finished row spares a person the question what became of it.
+        """
+        while self._in_flight:
+            await asyncio.wait(self._in_flight)
+
+    async def _approve(self, step: Step) -> Outcome:
+        bound = await self._bind(step)
+        while isinstance(bound, Bound):
+            if (why := self._entry.cancelled.get(step.id)) is not None:
+                return await self._withdraw(step, bound, why)
+            standing = await self._ask(step, QuestionKind.APPROVE, bound, attempt=1)
+            if isinstance(standing, Withdrawal):
+                return await self._withdraw(step, bound, standing.why)
+            if standing.decision is not Decision.APPROVED:
+                return _refusal(standing)
+            # Bound anew: if anything it came from changed, the approval is void and a person is asked again.
+            bound = await self._bind(step)
+            if isinstance(bound, Bound) and bound.digest == standing.digest:
+                return await self._call(step, bound, attempt=1)
+        return bound
+
+    async def _unknown(self, step: Step, attempt: int) -> Outcome:
+        bound = await self._bind(step)
+        shown = bound if isinstance(bound, Bound) else _unbound(step)
+        standing = await self._ask(step, QuestionKind.UNKNOWN, shown, attempt)
+        if isinstance(standing, Standing) and standing.decision is Decision.AGAIN:
+            return await self._call(step, bound, attempt + 1) if isinstance(bound, Bound) else bound
+        outcome = _verdict_on_unknown(standing)
+        await self._entry.ports.ledger.finish(self._entry.thread, step.id, attempt, outcome_json(outcome))
+        return outcome
+
+    async def _call(self, step: Step, bound: Bound, attempt: int) -> Outcome:
+        if (why := self._entry.cancelled.get(step.id)) is not None and attempt == 1:
+            return Cancelled(why=why)
+        call = asyncio.create_task(self._call_once(step, bound, attempt), name=f"red call {step.id}")
+        self._in_flight.add(call)
+        call.add_done_callback(self._in_flight.discard)
+        outcome = await asyncio.shield(call)
+        return await self._unknown(step, attempt) if outcome is None else outcome
+
+    async def _call_once(self, step: Step, bound: Bound, attempt: int) -> Outcome | None:
+        """Perform between the ledger's two rows; None when this very try was started before."""
+        await self._entry.lease.check()
+        if self._entry.suspension.closed:
+            raise EntryClosed
+        ledger = self._entry.ports.ledger
+        if not await ledger.start(self._entry.thread, step.id, bound.digest, attempt):
+            return None
+        self._entry.show(step.id, NodeState.RUNNING)
+        outcome = await self._entry.ports.work.perform(step.node, bound, step.context(bound))
+        await ledger.finish(self._entry.thread, step.id, attempt, outcome_json(outcome))
+        return outcome
+
+    async def _ask(self, step: Step, kind: QuestionKind, bound: Bound, attempt: int) -> Standing | Withdrawal:
+        entry = self._entry
+        question = step.question(kind, bound, attempt, entry.frontier.behind(step.id))
+        entry.show(step.id, NodeState.UNKNOWN if kind is QuestionKind.UNKNOWN else NodeState.ASKING)
+        may_withdraw = kind is QuestionKind.APPROVE
+        return await entry.suspension.ask(question, lambda: entry.cancelled.get(step.id) if may_withdraw else None)
+
+    async def _withdraw(self, step: Step, bound: Bound, why: str) -> Outcome:
+        question = step.question(QuestionKind.APPROVE, bound, 1, ())
+        questions = self._entry.ports.questions
+        if question.id in await questions.standings(self._entry.thread):
+            await questions.withdraw(question.id, why)
+        return Cancelled(why=why)
+
+    async def _bind(self, step: Step) -> Bound | Failed:
+        return await self._entry.ports.work.bind(self._entry.thread, step.node, self._entry.frontier.outcomes)
+
+
+def _unbound(step: Step) -> Bound:
+    """Return what "outcome unknown" shows of a call whose arguments cannot be resolved any more."""
+    return Bound(tool=step.node.tool or ToolName(step.node.kind.value), args={}, digest=node_digest(step.node))
+
+
+def _refusal(standing: Standing) -> Outcome:
+    """Return the outcome of an approval that was not given. Only a person's no is a rejection."""
+    match standing.decision:
+        case Decision.REJECTED:
+            return Rejected(by=standing.by or UserId(""), reason=standing.reason)
+        case Decision.EXPIRED:
+            return Expired()
+        case Decision.WITHDRAWN:
+            return Cancelled(why=standing.reason)
+        case _:
+            return Failed(error="approval_invalid", message=f"an approval cannot be {standing.decision.value}")
+
+
+def _verdict_on_unknown(standing: Standing | Withdrawal) -> Outcome:
+    """Return what a person's word on a call of unknown outcome makes of the node; doubt is a failure."""
+    if isinstance(standing, Standing) and standing.decision is Decision.HAPPENED:
+        return Succeeded(value={"confirmed_by": standing.by})
+    return Failed(error="outcome_unknown", message="the call was started and nobody knows whether it took effect")

@@ -1,0 +1,47 @@
+"""LangGraph's in-memory saver with the hook that tells when a task's writes are committed."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.memory import InMemorySaver
+
+from agent.entry import Lease
+from agent.graph import Checkpoints
+from agent.ids import ThreadId
+
+
+class ObservedMemorySaver(InMemorySaver):
+    """Keeps checkpoints across runners.
+
+    Commits take a random few turns of the event loop, and so overtake each other.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()  # pyright: ignore[reportUnknownMemberType]  # LangGraph leaves `factory` half typed
+        self._random = random.Random(seed)  # noqa: S311  # reproducible, not secret
+        self._reports: dict[str, asyncio.Event] = {}
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Store a task's writes a little later."""
+        report = self._reports.setdefault(task_id, asyncio.Event())
+        for _ in range(self._random.randrange(4)):
+            await asyncio.sleep(0)
+        await super().aput_writes(config, writes, task_id, task_path)
+        report.set()
+
+    async def committed(self, task_id: str) -> None:
+        """Return when the task's writes are stored."""
+        await self._reports.setdefault(task_id, asyncio.Event()).wait()
+
+    async def prune_thread(self, thread: ThreadId) -> None:
+        """Keep everything: nothing depends on less."""
+
+    def open(self, thread: ThreadId, lease: Lease) -> Checkpoints:
+        """Return a job's access; what a crashed job had reported counts for nothing."""
+        self._reports = {}
+        return Checkpoints(saver=self, committed=self.committed, prune=self.prune_thread)

@@ -1,0 +1,298 @@
+"""The agent's ports in memory: rows that outlive a runner, so a test can end one and start another."""
+
+import asyncio
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from agent.errors import ArtifactMissing, DuplicateNode
+from agent.events import RunEvent
+from agent.ids import Digest, NodeId, QuestionId, ThreadId, UserId
+from agent.lifecycle import ArtifactRef
+from agent.plan import Add, LoggedOperation, Operation
+from agent.ports import (
+    Decision,
+    LedgerEntry,
+    LedgerState,
+    Message,
+    News,
+    PastTurn,
+    Question,
+    Run,
+    RunStatus,
+    Standing,
+)
+from sandbox.script import Json
+
+
+class Hints:
+    """A Newsroom: `ring(thread)` is what NOTIFY is in production."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[ThreadId, list[asyncio.Event]] = {}
+
+    def ring(self, thread: ThreadId) -> None:
+        """Tell every listener of the thread that rows changed."""
+        for each in self._listeners.get(thread, ()):
+            each.set()
+
+    @contextmanager
+    def subscribe(self, thread: ThreadId) -> Generator[News]:
+        """Listen until the context is left."""
+        rung = asyncio.Event()
+        listeners = self._listeners.setdefault(thread, [])
+        listeners.append(rung)
+        try:
+            yield _Subscription(rung)
+        finally:
+            listeners.remove(rung)
+
+
+class _Subscription:
+    def __init__(self, rung: asyncio.Event) -> None:
+        self._rung = rung
+
+    async def wait(self, timeout_seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._rung.wait()
+        except TimeoutError:
+            return False
+        self._rung.clear()
+        return True
+
+
+class LogInMemory:
+    """An OperationLog."""
+
+    def __init__(self, hints: Hints) -> None:
+        self._hints = hints
+        self.rows: dict[ThreadId, list[LoggedOperation]] = {}
+
+    async def append(
+        self, thread: ThreadId, turn: int, author: UserId, operations: Sequence[Operation]
+    ) -> Sequence[LoggedOperation]:
+        """Store operations in order."""
+        await asyncio.sleep(0)
+        rows = self.rows.setdefault(thread, [])
+        known = {each.operation.node.id for each in rows if isinstance(each.operation, Add)}
+        for each in operations:
+            if isinstance(each, Add) and each.node.id in known:
+                raise DuplicateNode(each.node.id)
+        logged = [
+            LoggedOperation(seq=len(rows) + number, turn=turn, author=author, operation=each)
+            for number, each in enumerate(operations, start=1)
+        ]
+        rows.extend(logged)
+        self._hints.ring(thread)
+        return logged
+
+    async def after(self, thread: ThreadId, seq: int) -> Sequence[LoggedOperation]:
+        """Return the operations after `seq`."""
+        await asyncio.sleep(0)
+        return self.rows.get(thread, [])[seq:]
+
+
+class QuestionsInMemory:
+    """Questions; `decide` is what the click's compare-and-set is in production."""
+
+    def __init__(self, hints: Hints) -> None:
+        self._hints = hints
+        self.asked: dict[QuestionId, Question] = {}
+        self.rows: dict[QuestionId, Standing] = {}
+
+    async def ask(self, question: Question) -> Standing:
+        """Insert the row unless it exists."""
+        await asyncio.sleep(0)
+        self.asked.setdefault(question.id, question)
+        pending = Standing(id=question.id, digest=question.digest, decision=Decision.PENDING)
+        return self.rows.setdefault(question.id, pending)
+
+    async def standings(self, thread: ThreadId) -> Mapping[QuestionId, Standing]:
+        """Return every question of the thread."""
+        await asyncio.sleep(0)
+        return {key: row for key, row in self.rows.items() if self.asked[key].thread == thread}
+
+    async def withdraw(self, question: QuestionId, why: str) -> Standing:
+        """Turn pending into withdrawn."""
+        await asyncio.sleep(0)
+        self.decide(question, Decision.WITHDRAWN, reason=why)
+        return self.rows[question]
+
+    def decide(self, question: QuestionId, decision: Decision, by: str = "U2", reason: str = "") -> bool:
+        """Decide a pending question; tell whether this was the decision."""
+        row = self.rows[question]
+        if row.decision is not Decision.PENDING:
+            return False
+        at = datetime.now(UTC)
+        self.rows[question] = replace(row, decision=decision, by=UserId(by), reason=reason, at=at)
+        self._hints.ring(self.asked[question].thread)
+        return True
+
+    def pending(self, thread: ThreadId) -> Mapping[NodeId, Question]:
+        """Return node -> its open question."""
+        asked = (self.asked[key] for key, row in self.rows.items() if row.decision is Decision.PENDING)
+        return {each.node: each for each in asked if each.thread == thread}
+
+
+class LedgerInMemory:
+    """A Ledger."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[ThreadId, NodeId, int], LedgerEntry] = {}
+
+    async def read(self, thread: ThreadId, node: NodeId) -> LedgerEntry | None:
+        """Return the newest try."""
+        await asyncio.sleep(0)
+        tries = [row for (t, n, _), row in self.rows.items() if (t, n) == (thread, node)]
+        return max(tries, key=lambda row: row.attempt, default=None)
+
+    async def start(self, thread: ThreadId, node: NodeId, digest: Digest, attempt: int) -> bool:
+        """Commit `started`."""
+        await asyncio.sleep(0)
+        if (thread, node, attempt) in self.rows:
+            return False
+        self.rows[thread, node, attempt] = LedgerEntry(state=LedgerState.STARTED, attempt=attempt)
+        return True
+
+    async def finish(self, thread: ThreadId, node: NodeId, attempt: int, result: Mapping[str, Json]) -> None:
+        """Commit `done`."""
+        await asyncio.sleep(0)
+        self.rows[thread, node, attempt] = LedgerEntry(state=LedgerState.DONE, attempt=attempt, result=result)
+
+
+class ArtifactsInMemory:
+    """Artifacts."""
+
+    def __init__(self) -> None:
+        self.contents: dict[Digest, bytes] = {}
+
+    async def put(self, thread: ThreadId, name: str, content: bytes, media_type: str) -> ArtifactRef:
+        """Store content once."""
+        await asyncio.sleep(0)
+        digest = Digest(sha256(content).hexdigest())
+        self.contents[digest] = content
+        head = content.decode(errors="replace")[:512]
+        return ArtifactRef(digest=digest, name=name, size=len(content), media_type=media_type, head=head)
+
+    async def get(self, thread: ThreadId, digest: Digest) -> bytes:
+        """Return the content."""
+        await asyncio.sleep(0)
+        if digest not in self.contents:
+            raise ArtifactMissing
+        return self.contents[digest]
+
+
+class ProgressInMemory:
+    """Progress that keeps every event, in order."""
+
+    def __init__(self) -> None:
+        self.events: list[RunEvent] = []
+
+    def note(self, thread: ThreadId, event: RunEvent) -> None:
+        """Keep the event."""
+        self.events.append(event)
+
+    async def flush(self) -> None:
+        """Nothing is ever behind."""
+        await asyncio.sleep(0)
+
+
+class MailboxInMemory:
+    """A Mailbox; `drop` is what a Slack message is in production."""
+
+    def __init__(self, hints: Hints) -> None:
+        self._hints = hints
+        self.messages: dict[ThreadId, list[Message]] = {}
+        self.taken_by: dict[int, int] = {}
+
+    def drop(self, thread: ThreadId, text: str, author: str = "U1") -> Message:
+        """Put a message into the box."""
+        number = sum(len(each) for each in self.messages.values()) + 1
+        message = Message(id=number, author=UserId(author), text=text, at=datetime.now(UTC))
+        self.messages.setdefault(thread, []).append(message)
+        self._hints.ring(thread)
+        return message
+
+    async def untaken(self, thread: ThreadId) -> Sequence[Message]:
+        """Return what no plan answers to yet."""
+        await asyncio.sleep(0)
+        return [each for each in self.messages.get(thread, ()) if each.id not in self.taken_by]
+
+    async def taken(
+        self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", trouble: str = ""
+    ) -> None:
+        """Mark messages as taken."""
+        await asyncio.sleep(0)
+        self.taken_by.update(dict.fromkeys(messages, turn))
+
+
+@dataclass
+class RunsInMemory:
+    """Runs."""
+
+    rows: dict[tuple[ThreadId, int], Run] = field(default_factory=dict[tuple[ThreadId, int], Run])
+    statuses: list[RunStatus] = field(default_factory=list[RunStatus])
+
+    async def begin(self, thread: ThreadId, turn: int) -> None:
+        """Insert the turn's row."""
+        await asyncio.sleep(0)
+        run = Run(thread=thread, turn=turn, requester=UserId("U1"), status=RunStatus.PLANNING)
+        self.rows.setdefault((thread, turn), run)
+
+    async def set_status(self, thread: ThreadId, turn: int, status: RunStatus) -> None:
+        """Move the turn."""
+        await asyncio.sleep(0)
+        self.statuses.append(status)
+        self.rows[thread, turn] = replace(self.rows[thread, turn], status=status)
+
+    async def finish(self, thread: ThreadId, turn: int, status: RunStatus, answer: str, trouble: str = "") -> None:
+        """End the turn."""
+        await asyncio.sleep(0)
+        run = self.rows[thread, turn]
+        self.rows[thread, turn] = replace(run, status=status, answer=answer, trouble=trouble)
+
+    async def read(self, thread: ThreadId, turn: int) -> Run:
+        """Return the turn's row."""
+        await asyncio.sleep(0)
+        return self.rows[thread, turn]
+
+    async def past(self, thread: ThreadId, before_turn: int) -> Sequence[PastTurn]:
+        """Return the finished turns."""
+        await asyncio.sleep(0)
+        return [
+            PastTurn(turn=turn, requests=run.messages, answer=run.answer)
+            for (of, turn), run in sorted(self.rows.items())
+            if of == thread and turn < before_turn
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Every store of a small world, sharing one bell."""
+
+    hints: Hints
+    log: LogInMemory
+    questions: QuestionsInMemory
+    ledger: LedgerInMemory
+    artifacts: ArtifactsInMemory
+    progress: ProgressInMemory
+    mailbox: MailboxInMemory
+    runs: RunsInMemory
+
+
+def empty_rows() -> Rows:
+    """Return a world in which nothing has happened."""
+    hints = Hints()
+    return Rows(
+        hints=hints,
+        log=LogInMemory(hints),
+        questions=QuestionsInMemory(hints),
+        ledger=LedgerInMemory(),
+        artifacts=ArtifactsInMemory(),
+        progress=ProgressInMemory(),
+        mailbox=MailboxInMemory(hints),
+        runs=RunsInMemory(),
+    )

@@ -1,0 +1,158 @@
+"""A NodeWork whose nodes do what their arguments say, and a feeder, reflector and answerer to match."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agent.ids import NodeId, ThreadId, ToolName, UserId
+from agent.lifecycle import Failed, Outcome, Succeeded, outcome_json
+from agent.plan import Add, Cancel, Dependency, Node, NodeKind, On, Operation, digest_of, node_digest
+from agent.ports import Bound, OperationLog, RunStatus
+from agent.tools.registry import CallContext, Colour
+from sandbox.script import Json
+from tests.fakes.ports_in_memory import MailboxInMemory, RunsInMemory
+
+Perform = Callable[[Node, Bound, CallContext], Awaitable[Outcome]]
+
+
+def node(
+    id: str,
+    *after: str | Dependency,
+    red: bool = False,
+    tool: str = "echo",
+    args: Mapping[str, Json] | None = None,
+) -> Node:
+    """Return a tool node that depends on `after`."""
+    depends_on = tuple(Dependency(node=NodeId(each)) if isinstance(each, str) else each for each in after)
+    return Node(
+        id=NodeId(id),
+        kind=NodeKind.TOOL,
+        title=f"title of {id}",
+        depends_on=depends_on,
+        require_human_approval=red,
+        tool=ToolName(tool),
+        args=args or {},
+    )
+
+
+def on_failed(id: str) -> Dependency:
+    """Return a dependency on a node's failure."""
+    return Dependency(node=NodeId(id), on=On.FAILED)
+
+
+def on_finished(id: str) -> Dependency:
+    """Return a dependency on a node's end, whatever it is."""
+    return Dependency(node=NodeId(id), on=On.FINISHED)
+
+
+async def echo(node: Node, bound: Bound, context: CallContext) -> Outcome:
+    """Succeed with the node's own id."""
+    return Succeeded(value=node.id)
+
+
+@dataclass
+class FakeWork:
+    """Does `performs[tool]` for a node, after writing down that it started; red is what wants approval.
+
+    The bound arguments are the node's own and the outcomes of its dependencies.
+    """
+
+    performs: Mapping[str, Perform] = field(default_factory=dict[str, Perform])
+    started: list[NodeId] = field(default_factory=list[NodeId])
+    ended: list[NodeId] = field(default_factory=list[NodeId])
+    salt: str = ""
+
+    def colour(self, node: Node) -> Colour:
+        """Return red when the plan wants a person asked."""
+        return Colour.RED if node.require_human_approval else Colour.GREEN
+
+    async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
+        """Resolve to the node's arguments and its dependencies' outcomes."""
+        inputs: dict[str, Json] = {each.node: outcome_json(outcomes[each.node]) for each in node.depends_on}
+        args = {**node.args, "inputs": inputs}
+        tool = node.tool or ToolName(node.kind.value)
+        digest = digest_of([tool, args, node_digest(node), self.salt])
+        return Bound(tool=tool, args=args, digest=digest)
+
+    async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
+        """Do what the tool's name stands for."""
+        self.started.append(node.id)
+        try:
+            return await self.performs.get(bound.tool, echo)(node, bound, context)
+        finally:
+            self.ended.append(node.id)
+
+
+@dataclass
+class FakeFeeder:
+    """Appends the operations that `plans` holds for each message's text, one by one."""
+
+    log: OperationLog
+    mailbox: MailboxInMemory
+    plans: Mapping[str, Sequence[Operation]] = field(default_factory=dict[str, Sequence[Operation]])
+    between: Callable[[], Awaitable[None]] = field(default=lambda: asyncio.sleep(0))
+
+    async def feed(self, thread: ThreadId, turn: int, appended: Callable[[], None]) -> None:
+        """Plan every untaken message; what is in the log already is not appended again."""
+        while messages := await self.mailbox.untaken(thread):
+            for message in messages:
+                await self._plan(thread, turn, message.author, self.plans.get(message.text, ()), appended)
+                await self.mailbox.taken(thread, turn, [message.id])
+
+    async def _plan(
+        self,
+        thread: ThreadId,
+        turn: int,
+        author: UserId,
+        operations: Sequence[Operation],
+        appended: Callable[[], None],
+    ) -> None:
+        stored = {_key(each.operation) for each in await self.log.after(thread, 0)}
+        for each in operations:
+            if _key(each) not in stored:
+                await self.log.append(thread, turn, author, [each])
+                appended()
+                await self.between()
+
+
+def _key(operation: Operation) -> tuple[str, NodeId]:
+    match operation:
+        case Add(node=added):
+            return "add", added.id
+        case Cancel(id=id):
+            return "cancel", id
+
+
+@dataclass
+class FakeReflector:
+    """Appends the operations of `rounds` (turn, round), if any."""
+
+    log: OperationLog
+    rounds: Mapping[tuple[int, int], Sequence[Operation]] = field(
+        default_factory=dict[tuple[int, int], Sequence[Operation]]
+    )
+    asked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+
+    async def reflect(self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome]) -> bool:
+        """Append what the round holds."""
+        self.asked.append((turn, round_number))
+        operations = self.rounds.get((turn, round_number), ())
+        if operations:
+            await self.log.append(thread, turn, UserId("U1"), operations)
+        return bool(operations)
+
+
+@dataclass
+class FakeAnswerer:
+    """Answers with the states of all nodes."""
+
+    runs: RunsInMemory
+    given: list[tuple[int, Mapping[NodeId, Outcome]]] = field(
+        default_factory=list[tuple[int, Mapping[NodeId, Outcome]]]
+    )
+
+    async def answer(self, thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome]) -> None:
+        """Finish the turn."""
+        self.given.append((turn, dict(outcomes)))
+        text = ", ".join(f"{key}: {outcome_json(each)['state']}" for key, each in outcomes.items())
+        await self.runs.finish(thread, turn, RunStatus.DONE, text)
