@@ -13,7 +13,7 @@ from typing import Protocol
 
 from agent.events import RunEvent
 from agent.ids import Digest, NodeId, QuestionId, ThreadId, ToolName, UserId
-from agent.lifecycle import ArtifactRef, Failed, Outcome
+from agent.lifecycle import ArtifactRef, Failed, NodeState, Outcome
 from agent.plan import LoggedOperation, Node, Operation
 from agent.tools.registry import CallContext, Colour
 from sandbox.script import Json
@@ -166,6 +166,22 @@ class Progress(Protocol):
 
     async def flush(self) -> None:
         """Return when everything noted so far is committed."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeStanding:
+    """Where a node stands. `outcome` is set exactly when `state` is final."""
+
+    state: NodeState
+    outcome: Outcome | None = None
+
+
+class Standings(Protocol):
+    """Reads back what `Progress` was told; what a planner is shown of the plan so far."""
+
+    async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStanding]:
+        """Return every node of the thread, as committed so far: it may lag behind the run."""
         ...
 
 
