@@ -10,8 +10,9 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 
+from agent.approval import ApprovalPolicy
 from agent.errors import AgentError
-from agent.ids import ThreadId, thread_parts
+from agent.ids import ThreadId, ToolName, thread_parts
 from agent.ports import Decision, RunStatus
 from bot import wording
 from bot.blocks.answer import answer, trouble
@@ -36,16 +37,15 @@ _ENDED = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
 
 
 class Narrator:
-    """Shows threads in Slack.
+    """Shows threads in Slack."""
 
-    `who_may` says a question's policy in words, as ready mrkdwn.
-    """
-
-    def __init__(self, views: RunViews, posted: Posted, outlet: Outlet, who_may: Callable[[QuestionView], str]) -> None:
+    def __init__(
+        self, views: RunViews, posted: Posted, outlet: Outlet, policy_for: Callable[[ToolName], ApprovalPolicy]
+    ) -> None:
         self._views = views
         self._posted = posted
         self._outlet = outlet
-        self._who_may = who_may
+        self._policy_for = policy_for
 
     @contextlib.asynccontextmanager
     async def narrating(self, thread: ThreadId) -> AsyncGenerator[None, None]:
@@ -132,7 +132,7 @@ class Narrator:
         slot = card_slot(view)
         if not _pending(view) and slot not in run.posts:
             return
-        *parts, closing = card(view, self._who_may(view))
+        *parts, closing = card(view, self._policy_for(view.question.tool))
         for number, part in enumerate(parts, start=1):
             await self._outlet.put(run, Slot(Post.CARD, f"{view.question.id}#{number}"), part)
         await self._outlet.put(run, slot, closing)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import assert_never
 
+from agent.approval import ApprovalPolicy, Refusal
 from agent.errors import Trouble
 from agent.lifecycle import NodeState
 from agent.ports import Decision, QuestionKind, RunStatus
@@ -105,6 +106,33 @@ _NOT_MEMBERS = {
     Standing.BOT: "Sorry, apps cannot {act} here.",
     Standing.GONE: "Sorry, this account is deactivated and cannot {act} here.",
 }
+
+
+_REFUSALS = {
+    Refusal.NOT_A_MEMBER: "Sorry, only full members of this workspace can decide this.",
+    Refusal.UNKNOWN_PERSON: "I could not check just now whether you may decide this, so I changed nothing. "
+    "Please try again.",
+    Refusal.NOT_IN_CHANNEL: "Only members of this channel can decide this. Please join it first.",
+    Refusal.NOT_AN_APPROVER: "Sorry, you are not among the people who may decide this. The card says who is.",
+    Refusal.OWN_REQUEST: "You asked for this yourself, so somebody else has to approve it. You can still reject it.",
+    Refusal.NOBODY: "Nobody may approve this: its list of approvers is empty. "
+    "Please ask whoever runs this app to fill it in.",
+}
+
+
+def refusal(reason: Refusal) -> str:
+    """Say why someone may not decide."""
+    return _REFUSALS[reason]
+
+
+def approvers(policy: ApprovalPolicy, author: str, people: Iterable[str], groups: Iterable[str]) -> str:
+    """Say who may approve; `author`, `people` and `groups` are ready mrkdwn, the latter two the policy's."""
+    if policy.users is None and policy.groups is None:
+        return "any full member of this channel" + ("" if policy.self_approval else f", but not {author}")
+    named = [*people, *(f"anyone in {group}" for group in groups)]
+    if not named:
+        return "nobody, because the list of approvers is empty"
+    return listed(named, most=10) + ("" if policy.self_approval else f", but not {author}")
 
 
 def not_a_member(standing: Standing, act: str) -> str:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.approval import ApprovalPolicy
 from agent.ports import Decision, Question, QuestionKind
 from bot import wording
 from bot.blocks.elements import (
@@ -16,6 +17,7 @@ from bot.blocks.elements import (
     actions,
     button,
     context,
+    group,
     mention,
     moment,
     plain,
@@ -68,12 +70,13 @@ def choices(question: Question) -> tuple[Decision, ...]:
     return every if _showable(question) else tuple(each for each in every if each in _HARMLESS)
 
 
-def card(view: QuestionView, who_may: str) -> tuple[Rendered, ...]:
+def card(view: QuestionView, policy: ApprovalPolicy) -> tuple[Rendered, ...]:
     """Return the card's messages, in the order to post them; the last has the buttons.
 
-    `who_may` is the policy in words, as ready mrkdwn. Only the last message ever changes.
+    Only the last message ever changes.
     """
     question = view.question
+    who_may = _who_may(policy, question)
     if not _showable(question):
         return (_closing(view, who_may, [section(wording.TOO_LONG_TO_APPROVE)]),)
     groups = _grouped(list(argument_chunks(question.args)))
@@ -185,6 +188,11 @@ def _circumstances(view: QuestionView, who_may: str) -> str:
         if view.expires_at:
             lines.append(f"Open until {moment(view.expires_at)}")
     return "\n".join(lines)
+
+
+def _who_may(policy: ApprovalPolicy, question: Question) -> str:
+    people = [mention(user) for user in sorted(policy.users or ())]
+    return wording.approvers(policy, mention(question.author), people, map(group, sorted(policy.groups or ())))
 
 
 def _button(view: QuestionView, decision: Decision) -> Block:

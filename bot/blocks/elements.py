@@ -64,6 +64,11 @@ def mention(user: str) -> str:
     return f"<@{user}>" if re.fullmatch(r"[A-Z0-9]+", user) else quoted(user)
 
 
+def group(subteam: str) -> str:
+    """Return the mrkdwn that names a user group; anything that is no group id is shown as words."""
+    return f"<!subteam^{subteam}>" if re.fullmatch(r"S[A-Z0-9]+", subteam) else quoted(subteam)
+
+
 def moment(at: datetime) -> str:
     """Return the mrkdwn that shows a time in the reader's own time zone."""
     return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time}}|{at:%Y-%m-%d %H:%M} UTC>"

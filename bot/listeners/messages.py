@@ -1,25 +1,40 @@
-"""Messages: in threads we are engaged in, in direct messages, and the twin of every mention."""
+"""Messages: mentions, replies in threads we are engaged in, direct messages."""
 
-from slack_bolt.async_app import AsyncApp
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TypeAlias
 
+from bot.identity import Identities
+from bot.listeners.binding import Listener
 from bot.payloads import Payload, read_message
-from bot.reception import FrontDesk, NotForUs, Reception
+from bot.reception import FrontDesk, Reception
 
-RECEPTION = "greenlight_reception"
-"""The context key under which the middleware leaves what became of the message before the ack."""
+Context: TypeAlias = MutableMapping[str, object]
+"""bolt's context: a dict that lives as long as the request."""
 
-
-def register(app: AsyncApp, desk: FrontDesk) -> None:
-    """Answer every message event; storing it was the middleware's work, before the ack."""
-
-    async def on_message(body: Payload, context: dict[str, object]) -> None:
-        await acknowledge(desk, body, context)
-
-    app.event("message")(on_message)
+_RECEPTION = "greenlight_reception"
 
 
-async def acknowledge(desk: FrontDesk, body: Payload, context: dict[str, object]) -> None:
-    """Let the sender know what became of the message."""
-    event, reception = read_message(body), context.get(RECEPTION)
-    if event is not None and isinstance(reception, Reception) and not isinstance(reception, NotForUs):
-        await desk.acknowledge(event, reception)
+def store_first(desk: FrontDesk, identities: Identities) -> Listener:
+    """Return the middleware that stores a message before bolt acks it.
+
+    Bolt acks an event before its listener runs. What this raises leaves the event without an ack,
+    and Slack delivers it again.
+    """
+
+    async def receive(body: Payload, context: Context, next: Callable[[], Awaitable[None]]) -> None:
+        if (event := read_message(body)) is not None:
+            context[_RECEPTION] = await desk.receive(event, await identities.current())
+        await next()
+
+    return receive
+
+
+def on_message(desk: FrontDesk) -> Listener:
+    """Return the listener for `message` and `app_mention`: the sender hears what became of it."""
+
+    async def acknowledge(body: Payload, context: Context) -> None:
+        event, reception = read_message(body), context.get(_RECEPTION)
+        if event is not None and isinstance(reception, Reception):
+            await desk.acknowledge(event, reception)
+
+    return acknowledge
