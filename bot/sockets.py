@@ -25,6 +25,7 @@ PATIENCE_LOOKS = 3
 """After this many looks in a row without a connection it is replaced."""
 
 PING_SECONDS = 10.0
+CONNECT_SECONDS = 30.0
 
 
 class Socket:
@@ -66,6 +67,8 @@ class Socket:
         try:
             # asked for here and not inside connect(), which would try a refused token for ever
             handler.client.wss_uri = await handler.client.issue_new_wss_url()
+            async with asyncio.timeout(CONNECT_SECONDS):  # connect() tries a used-up address for ever
+                await handler.connect_async()
         except SlackApiError as error:
             await self._close()
             response = cast("Any", error).response
@@ -73,13 +76,12 @@ class Socket:
         except (SlackClientError, aiohttp.ClientError, OSError) as error:
             await self._close()
             raise SlackUnreachable("apps.connections.open") from error
-        await handler.connect_async()
 
     async def _close(self) -> None:
         handler, self._handler = self._handler, None
         if handler is None:
             return
-        client = handler.client
+        client = cast("Any", handler.client)  # its tasks are bare Futures
         await handler.close_async()
         tasks = (client.message_processor, client.current_session_monitor, client.message_receiver)
         await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)

@@ -90,7 +90,7 @@ class _Poster:
 
     async def _find(self, wanted: str) -> Mapping[str, Any] | None:
         name = wanted.removeprefix("#")
-        if re.fullmatch(r"[CGD][A-Z0-9]{5,}", name):
+        if re.fullmatch(r"[CGD][A-Z0-9]+", name):
             try:
                 found = (await self._api.read("conversations.info", channel=name)).get("channel")
             except SlackRefused as error:
