@@ -107,8 +107,8 @@ async def _make_reader(connection: AsyncConnection, password: str) -> None:
 async def _fill(url: URL, when: date) -> None:
     async with _engine(url) as engine, engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
-        told = await connection.execute(upsert(told_days).values(day=when).on_conflict_do_nothing())
-        if told.rowcount:
+        mark = upsert(told_days).values(day=when).on_conflict_do_nothing().returning(told_days.c.day)
+        if await connection.scalar(mark) is not None:
             day = day_of(when)
             await connection.execute(insert(payments_errors), _error_rows(day))
             await connection.execute(insert(deployments), _deployment_rows(day))
