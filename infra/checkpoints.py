@@ -22,38 +22,36 @@ from agent.graph import Checkpoints
 from agent.ids import ThreadId
 
 Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[DictRow]]
-Fence: TypeAlias = Callable[[AsyncCursor[DictRow]], Awaitable[None]]
-"""Runs inside the transaction of every write; raises RunnerLost when the thread is no longer ours."""
-
-_SETUP_LOCK = 0x6772_6E6C
-"""Advisory lock: concurrent `setup()` calls of the saver race (three of four failed)."""
 
 _PRUNE_TRIES = 5
 
 
 @asynccontextmanager
-async def open_pool(conninfo: str, *, max_size: int = 8) -> AsyncGenerator[Pool]:
-    """Yield the pool that all savers share, with the connection options the saver asks for."""
-    options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+async def open_pool(
+    conninfo: str,
+    *,
+    configure: Callable[[AsyncConnection[DictRow]], Awaitable[None]] | None = None,
+    max_size: int = 8,
+) -> AsyncGenerator[Pool]:
+    """Yield the pool that all savers share, with the connection options the saver asks for.
+
+    `configure` sees every new connection first: it is the fence that refuses a worker declared dead.
+    """
     async with AsyncConnectionPool[AsyncConnection[DictRow]](
-        conninfo, connection_class=AsyncConnection[DictRow], min_size=1, max_size=max_size, kwargs=options, open=False
+        conninfo,
+        connection_class=AsyncConnection[DictRow],
+        kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row},
+        min_size=1,
+        max_size=max_size,
+        configure=configure,
+        open=False,
     ) as pool:
         yield pool
 
 
-async def create_tables(conninfo: str) -> None:
-    """Create or migrate the checkpoint tables; safe to call from several processes at once."""
-    async with open_pool(conninfo, max_size=2) as pool, pool.connection() as lock:
-        await lock.execute("SELECT pg_advisory_lock(%s)", (_SETUP_LOCK,))
-        try:
-            await AsyncPostgresSaver(pool).setup()
-        finally:
-            await lock.execute("SELECT pg_advisory_unlock(%s)", (_SETUP_LOCK,))
-
-
-def open_checkpoints(pool: Pool, fence: Fence | None = None) -> Checkpoints:
-    """Return a job's own access to the checkpoints."""
-    saver = GroupCommitSaver(pool, fence)
+def open_checkpoints(pool: Pool) -> Checkpoints:
+    """Return a job's own access to the checkpoints: one saver instance serialises its callers."""
+    saver = GroupCommitSaver(pool)
     return Checkpoints(saver=saver, committed=saver.committed, prune=saver.prune_thread)
 
 
@@ -77,10 +75,8 @@ class GroupCommitSaver(AsyncPostgresSaver):
     LangGraph's own; anything else comes back as plain data (strict msgpack).
     """
 
-    def __init__(self, pool: Pool, fence: Fence | None = None) -> None:
+    def __init__(self, pool: Pool) -> None:
         super().__init__(conn=pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
-        self._pool = pool
-        self._fence = fence
         self._gathered: list[_Writes] = []
         self._committing = False
         self._reports: dict[str, asyncio.Future[Exception | None]] = {}
@@ -158,27 +154,11 @@ class GroupCommitSaver(AsyncPostgresSaver):
 
     @asynccontextmanager
     async def _cursor(self, *, pipeline: bool = False) -> AsyncGenerator[AsyncCursor[DictRow]]:
-        """Yield a cursor; `pipeline` is what the saver's writers ask for, so there the fence goes first."""
+        """Yield the saver's cursor, psycopg's errors of a database out of reach translated."""
         try:
-            if pipeline and self._fence is not None:
-                async with self._fenced_cursor(self._fence) as cursor:
-                    yield cursor
-            else:
-                async with super()._cursor(pipeline=pipeline) as cursor:
-                    yield cursor
+            async with super()._cursor(pipeline=pipeline) as cursor:
+                yield cursor
         except (SerializationFailure, DeadlockDetected):
             raise
         except (psycopg.OperationalError, PoolClosed, PoolTimeout) as error:
             raise StoreUnavailable from error
-
-    @asynccontextmanager
-    async def _fenced_cursor(self, fence: Fence) -> AsyncGenerator[AsyncCursor[DictRow]]:
-        async with (
-            self.lock,
-            self._pool.connection() as connection,
-            connection.transaction(),
-            connection.cursor(binary=True, row_factory=dict_row) as cursor,
-        ):
-            await fence(cursor)
-            async with connection.pipeline():
-                yield cursor

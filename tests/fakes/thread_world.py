@@ -1,0 +1,138 @@
+"""One thread with everything around it: rows, a saver, scripted work, and a runner that can be ended."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+
+from agent.entry import Ports
+from agent.executor import Limits
+from agent.graph import OpenCheckpoints, Rest, ThreadRunner
+from agent.ids import NodeId, ThreadId, thread_id
+from agent.lifecycle import Outcome
+from agent.plan import Add, Node, Operation
+from agent.ports import Decision, Question
+from tests.fakes.checkpoints_in_memory import ObservedMemorySaver
+from tests.fakes.ports_in_memory import empty_rows
+from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector, FakeWork, Perform
+
+PATIENCE_SECONDS = 60.0
+"""Only a hang takes this long; nothing is decided by it on a busy machine."""
+
+
+class HeldLease:
+    """A lease nobody takes away, unless a test sets `lost`."""
+
+    def __init__(self) -> None:
+        self.lost: Exception | None = None
+
+    async def check(self) -> None:
+        """Raise when lost."""
+        if self.lost is not None:
+            raise self.lost
+
+
+class World:
+    """A thread and its runner. Without `checkpoints`, LangGraph's state is kept in memory."""
+
+    def __init__(
+        self,
+        *,
+        performs: Mapping[str, Perform] | None = None,
+        checkpoints: OpenCheckpoints | None = None,
+        nodes_at_once: int = 32,
+        thread: ThreadId | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.thread = thread or thread_id("T1", "C1", "1.0")
+        self.rows = empty_rows()
+        self.work = FakeWork(performs or {})
+        self.plans: dict[str, Sequence[Operation]] = {}
+        self.feeder = FakeFeeder(self.rows.log, self.rows.mailbox, self.plans)
+        self.rounds: dict[tuple[int, int], Sequence[Operation]] = {}
+        self.reflector = FakeReflector(self.rows.log, self.rounds)
+        self.answerer = FakeAnswerer(self.rows.runs)
+        self.lease = HeldLease()
+        self.checkpoints = checkpoints or ObservedMemorySaver(seed).open
+        limits = Limits(nodes_at_once=nodes_at_once, poll_seconds=3600.0)
+        self.runner = ThreadRunner(self._ports(), self.checkpoints, limits=limits)
+
+    def _ports(self) -> Ports:
+        return Ports(
+            log=self.rows.log,
+            questions=self.rows.questions,
+            ledger=self.rows.ledger,
+            artifacts=self.rows.artifacts,
+            progress=self.rows.progress,
+            newsroom=self.rows.hints,
+            mailbox=self.rows.mailbox,
+            runs=self.rows.runs,
+            work=self.work,
+            feeder=self.feeder,
+            reflector=self.reflector,
+            answerer=self.answerer,
+        )
+
+    def say(self, *plan: Node | Operation, author: str = "U1") -> None:
+        """Put a message into the mailbox, planned as `plan`."""
+        text = f"message {len(self.plans) + 1}"
+        self.plans[text] = [Add(node=each) if isinstance(each, Node) else each for each in plan]
+        self.rows.mailbox.drop(self.thread, text, author)
+
+    async def append(self, *operations: Node | Operation) -> None:
+        """Append operations to the log from outside, and ring."""
+        adds = [Add(node=each) if isinstance(each, Node) else each for each in operations]
+        turn = max((turn for _, turn in self.rows.runs.rows), default=1)
+        await self.rows.log.append(self.thread, turn, self.rows.mailbox.messages[self.thread][0].author, adds)
+
+    async def advance(self) -> Rest:
+        """Advance the thread; a hang is an error."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await self.runner.advance(self.thread, self.lease)
+
+    @asynccontextmanager
+    async def advancing(self) -> AsyncGenerator["asyncio.Task[Rest]"]:
+        """Advance the thread in the background; wait for its rest on the way out."""
+        running = asyncio.create_task(self.advance())
+        try:
+            yield running
+            await running
+        finally:
+            if not running.done():
+                running.cancel()
+                await asyncio.wait([running])
+
+    async def run(self, *plan: Node | Operation) -> Rest:
+        """Say `plan` and advance."""
+        self.say(*plan)
+        return await self.advance()
+
+    def question(self, node: str) -> Question:
+        """Return the open question of a node."""
+        return self.rows.questions.pending(self.thread)[NodeId(node)]
+
+    def click(self, node: str, decision: Decision = Decision.APPROVED, reason: str = "") -> bool:
+        """Decide a node's open question."""
+        return self.rows.questions.decide(self.question(node).id, decision, reason=reason)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Return once the condition holds; a hang is an error."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not condition():
+                await asyncio.sleep(0)
+
+    async def snapshot(self) -> Any:
+        """Return LangGraph's newest state of the thread."""
+        graph = self.runner.graph(self.thread, self.lease, self.checkpoints(self.thread, self.lease))
+        return await graph.aget_state(RunnableConfig(configurable={"thread_id": self.thread}))
+
+    async def interrupted(self) -> set[NodeId]:
+        """Return the nodes whose questions LangGraph lists as interrupts."""
+        return {each.value["node"] for each in (await self.snapshot()).interrupts}
+
+    @property
+    def outcomes(self) -> Mapping[NodeId, Outcome]:
+        """How every node ended, as given to the last answer."""
+        return self.answerer.given[-1][1]
