@@ -1,0 +1,42 @@
+"""`greenlight workspace`: the local workspace alone, for working on an app without Slack."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.workspace.app import InstalledApp
+from infra.workspace.server import Workspace
+
+
+def workspace(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 7707,
+    manifest: Annotated[
+        Path | None, typer.Option(help="The app's manifest.json: its scopes, events, commands.")
+    ] = None,
+    snapshot: Annotated[Path | None, typer.Option(help="Keep messages in this file over a restart.")] = None,
+    rate_limits: Annotated[bool, typer.Option(help="Enforce Slack's rate limits.")] = True,
+) -> None:
+    """Run a local workspace: a strict stand-in for Slack with a browser page."""
+    app = InstalledApp.from_manifest(manifest) if manifest else None
+    asyncio.run(_run(Workspace(app=app, snapshot=snapshot, rate_limits=rate_limits), port))
+
+
+async def _run(running: Workspace, port: int) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    await running.start(port)
+    try:
+        typer.echo(f"Local workspace: {running.base_url}")
+        typer.echo(f"  SLACK_API_URL={running.api_url}")
+        typer.echo(f"  SLACK_BOT_TOKEN={running.bot_token}")
+        typer.echo(f"  SLACK_APP_TOKEN={running.app_token}")
+        await stopped.wait()
+    finally:
+        await running.close()

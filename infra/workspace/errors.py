@@ -1,0 +1,36 @@
+"""What the workspace refuses, and to whom.
+
+WorkspaceError
+├── SlackError     the app asked the Web API for something Slack does not allow
+└── ControlError   a person (or a test acting as one) tried what a Slack client does not offer
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class WorkspaceError(Exception):
+    """Anything the workspace refuses."""
+
+
+class SlackError(WorkspaceError):
+    """A Web API call was refused with one of Slack's own error codes.
+
+    `messages` become response_metadata.messages; `facts` are further keys of the answer, such as needed and provided.
+    """
+
+    def __init__(self, error: str, *messages: str, **facts: Any) -> None:
+        super().__init__(error)
+        self.error = error
+        self.messages = messages
+        self.facts = facts
+
+
+class ControlError(WorkspaceError):
+    """A person's action was refused by the client, before it reached the app; `explanation` is for people."""
+
+    def __init__(self, error: str, explanation: str) -> None:
+        super().__init__(f"{error}: {explanation}")
+        self.error = error
+        self.explanation = explanation

@@ -1,0 +1,49 @@
+"""JSON as it goes over the wire, and typed ways into it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeGuard, cast
+
+JsonObject = dict[str, Any]
+
+
+def is_object(value: object) -> TypeGuard[JsonObject]:
+    """True for a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """True for a JSON array."""
+    return isinstance(value, list)
+
+
+def object_in(holder: JsonObject, key: str) -> JsonObject:
+    """The object under `key`, or an empty one when it is missing or something else."""
+    value = holder.get(key)
+    return value if is_object(value) else {}
+
+
+def objects_in(holder: JsonObject, key: str) -> list[JsonObject]:
+    """The objects of the array under `key`; other members are left out."""
+    value = holder.get(key)
+    return [member for member in value if is_object(member)] if is_list(value) else []
+
+
+def text_in(holder: JsonObject, key: str) -> str | None:
+    """The string under `key`, or None when it is missing, empty or something else."""
+    value = holder.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def decoded(text: str) -> Any:
+    """The JSON value written in `text`, or None when it is no JSON."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return None
+
+
+def copied(value: JsonObject) -> JsonObject:
+    """A deep copy of a JSON object."""
+    return cast("JsonObject", json.loads(json.dumps(value)))
