@@ -92,6 +92,22 @@ class ScriptOutcome:
     milliseconds: float = 0.0
 
 
+def outcome_json(outcome: ScriptOutcome) -> dict[str, Json]:
+    """Return the outcome as plain JSON (DESIGN section 10)."""
+    error = outcome.error
+    return {
+        "kind": outcome.kind.value,
+        "result": outcome.result,
+        "error": {"type": error.type, "message": error.message, "traceback": error.traceback} if error else None,
+        "logs": outcome.logs,
+        "calls": [
+            {"tool": each.tool, "args": each.args, "ok": each.ok, "milliseconds": each.milliseconds}
+            for each in outcome.calls
+        ],
+        "milliseconds": outcome.milliseconds,
+    }
+
+
 class ToolCallRefused(Exception):
     """The host will not make, or could not make, this tool call; the text reaches the script."""
 

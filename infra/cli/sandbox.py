@@ -1,0 +1,89 @@
+"""`greenlight sandbox run` and `greenlight sandbox build`: one script in the sandbox, and its image."""
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+
+from infra.cli.script_tools import ToolFileUnusable, read_tool
+from sandbox.choice import choose_sandbox
+from sandbox.script import Job, Json, Limits, OutcomeKind, ScriptOutcome, outcome_json
+
+NOT_RUN = 1
+"""The script could not be run here: outcome kind `infra`."""
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Build the sandbox image, or run one script.")
+
+
+@app.command()
+def run(
+    file: Annotated[Path, typer.Argument(metavar="FILE.py", help="A script that defines main(inputs).")],
+    inputs: Annotated[str, typer.Option(metavar="JSON", help="The object main() is given.")] = "{}",
+    tool: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE.py", help="A tool the script may call: a function of that name, or `call`."),
+    ] = None,
+    sandbox: Annotated[
+        Literal["auto", "docker", "monty"], typer.Option(help="Which sandbox; auto takes the best there is.")
+    ] = "auto",
+    limits: Annotated[str, typer.Option(metavar="JSON", help="Limits that differ from the defaults.")] = "{}",
+) -> None:
+    """Run FILE.py and print its outcome as JSON. Exit 1: it could not be run here; 2: wrong usage."""
+    try:
+        handlers = dict(read_tool(each) for each in tool or ())
+        job = Job(
+            code=file.read_text(),
+            inputs=_object(inputs, "--inputs"),
+            tools=frozenset(handlers),
+            limits=_limits(limits),
+        )
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(str(error), param_hint="FILE.py") from error
+    except ToolFileUnusable as error:
+        raise typer.BadParameter(str(error), param_hint="--tool") from error
+
+    async def outcome() -> ScriptOutcome:
+        async def call(tool: str, args: Mapping[str, Json]) -> Json:
+            return await handlers[tool](args)
+
+        chosen = await choose_sandbox(sandbox)
+        try:
+            return await chosen.sandbox.run(job, call)
+        finally:
+            await chosen.sandbox.close()
+
+    ended = asyncio.run(outcome())
+    typer.echo(json.dumps(outcome_json(ended), ensure_ascii=False, allow_nan=False))
+    if ended.kind is OutcomeKind.INFRA:
+        raise typer.Exit(NOT_RUN)
+
+
+def _object(text: str, option: str) -> Mapping[str, Json]:
+    try:
+        value: object = json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"not JSON: {error}", param_hint=option) from error
+    if not isinstance(value, dict):
+        raise typer.BadParameter("not a JSON object", param_hint=option)
+    return cast("dict[str, Json]", value)
+
+
+def _limits(text: str) -> Limits:
+    given = _object(text, "--limits")
+    known = {each.name for each in dataclasses.fields(Limits)}
+    if unknown := sorted(set(given) - known):
+        raise typer.BadParameter(
+            f"no such limit: {', '.join(unknown)} (known: {', '.join(sorted(known))})", param_hint="--limits"
+        )
+    try:
+        limits = TypeAdapter(Limits).validate_python(given)
+    except ValidationError as error:
+        raise typer.BadParameter(str(error), param_hint="--limits") from error
+    if negative := [each for each in known if not getattr(limits, each) > 0]:
+        raise typer.BadParameter(f"must be positive: {', '.join(negative)}", param_hint="--limits")
+    return limits

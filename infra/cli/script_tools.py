@@ -1,0 +1,77 @@
+"""Tools for `greenlight sandbox run`: Python files whose functions answer a script's calls on the host."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import TypeAlias, cast
+
+from sandbox.script import Json, ToolCallRefused
+
+Handler: TypeAlias = Callable[[Mapping[str, Json]], Awaitable[Json]]
+
+
+class ToolFileUnusable(Exception):
+    """A `--tool` is not `name=FILE.py`, or the file has no function to call."""
+
+
+def read_tool(option: str) -> tuple[str, Handler]:
+    """Return the name and handler of `name=FILE.py`. The file is the operator's own and is executed.
+
+    The handler is the function of the tool's name, else `call`, else the file's only public function.
+    It takes the arguments as keywords or, when they do not fit, as one mapping; plain or async.
+
+    Raises:
+        ToolFileUnusable: see the class.
+    """
+    name, equals, path = option.partition("=")
+    if not (name.isidentifier() and equals and path):
+        raise ToolFileUnusable(f"{option!r} is not name=FILE.py")
+    return name, _handler(_function(name, _module(name, Path(path))))
+
+
+def _module(name: str, path: Path) -> ModuleType:
+    spec = spec_from_file_location(f"tool_{name}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ToolFileUnusable(f"{path} is not a Python file")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _function(name: str, module: ModuleType) -> Callable[..., object]:
+    own = {
+        each: value
+        for each, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and not each.startswith("_")
+    }
+    for wanted in (name, "call"):
+        if wanted in own:
+            return own[wanted]
+    if len(own) == 1:
+        return next(iter(own.values()))
+    raise ToolFileUnusable(f"{module.__file__} has no function {name!r} or 'call'")
+
+
+def _handler(function: Callable[..., object]) -> Handler:
+    signature = inspect.signature(function)
+
+    async def handler(args: Mapping[str, Json]) -> Json:
+        try:
+            signature.bind(**args)
+        except TypeError:
+            positional, named = (args,), dict[str, Json]()
+        else:
+            positional, named = (), dict(args)
+        try:
+            if inspect.iscoroutinefunction(function):
+                answer = await function(*positional, **named)
+            else:
+                answer = await asyncio.to_thread(function, *positional, **named)
+        except Exception as error:  # the boundary to the operator's own code: its faults reach the script
+            raise ToolCallRefused(f"{type(error).__name__}: {error}") from error
+        return cast("Json", answer)
+
+    return handler
