@@ -19,6 +19,9 @@ ACTION_PREFIX = "decide_"
 """An `action_id` is this and the decision's word; the button's value is `version:question`."""
 
 _NOTHING: Payload = {}
+_REFERENCE = re.compile(r"<((?:[#@!]|[A-Za-z][A-Za-z0-9+.-]*:)[^<>\s][^<>]*)>")
+"""Slack's own `<...>`; a command's text may hold angle brackets of the person's, which stay."""
+
 _PLAIN_SUBTYPES = frozenset({"", "file_share", "thread_broadcast"})
 _DIRECT_CHANNEL_TYPES = frozenset({"im"})
 
@@ -162,7 +165,7 @@ def request_text(raw: str, bot: UserId) -> str:
     Slack's three entities decoded. Mentions of people stay `<@U1>`: they are ids, not words.
     """
     without = re.sub(rf"[ \t]*{_mention_of(bot)}[ \t]*[:,]?[ \t]*", " ", raw)
-    return html.unescape(re.sub(r"<([^<>]*)>", _unfolded, without)).strip()
+    return html.unescape(_REFERENCE.sub(_unfolded, without)).strip()
 
 
 def _mention_of(user: UserId) -> str:

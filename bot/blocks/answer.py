@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from bot import wording
-from bot.blocks.elements import MARKDOWN_CHARACTERS, TEXT_CHARACTERS, escaped, markdown, section, shortened
+from bot.blocks.elements import MARKDOWN_CHARACTERS, markdown, notice, section
 from bot.blocks.message import Rendered, rendered
 
 _FENCE = re.compile(r"^\s{0,3}(```+|~~~+)(.*)$")
@@ -13,7 +13,7 @@ _FENCE = re.compile(r"^\s{0,3}(```+|~~~+)(.*)$")
 def answer(text: str) -> tuple[Rendered, ...]:
     """Return an answer as one message or several; nothing in it can mention or link to anyone."""
     safe = defused(text).strip() or wording.NOTHING_TO_SAY
-    return tuple(rendered(escaped(shortened(part, TEXT_CHARACTERS)), [markdown(part)]) for part in markdown_parts(safe))
+    return tuple(rendered(notice(part), [markdown(part)]) for part in markdown_parts(safe))
 
 
 def trouble(word: str) -> Rendered:

@@ -7,7 +7,7 @@ Limits: https://docs.slack.dev/reference/block-kit/blocks. A whole message is re
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -22,7 +22,7 @@ HEADER_CHARACTERS = 150
 PLAIN_CHARACTERS = 150
 BUTTON_CHARACTERS = 75
 MARKDOWN_CHARACTERS = 11_000
-TEXT_CHARACTERS = 3500
+NOTICE_CHARACTERS = 700
 
 TaskStatus: TypeAlias = Literal["pending", "in_progress", "complete", "error"]
 ButtonStyle: TypeAlias = Literal["primary", "danger"]
@@ -31,6 +31,11 @@ ButtonStyle: TypeAlias = Literal["primary", "danger"]
 def escaped(words: str) -> str:
     """Return foreign words for mrkdwn: `&`, `<` and `>` escaped, so no mention, link or broadcast survives."""
     return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def notice(words: str) -> str:
+    """Return foreign words as a message's top-level text: what notifications show, beside the blocks."""
+    return escaped(shortened(words, NOTICE_CHARACTERS))
 
 
 def quoted(words: str, characters: int = 300) -> str:
@@ -77,6 +82,17 @@ def moment(at: datetime) -> str:
 def section(mrkdwn: str) -> Block:
     """Return a section of at most 3000 characters of mrkdwn that is already escaped."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": shortened(mrkdwn, SECTION_CHARACTERS)}}
+
+
+def sections(lines: Iterable[str]) -> list[Block]:
+    """Return lines of ready mrkdwn in as few sections as hold them."""
+    texts: list[str] = []
+    for line in lines:
+        if texts and len(texts[-1]) + 1 + len(line) <= SECTION_CHARACTERS:
+            texts[-1] += f"\n{line}"
+        else:
+            texts.append(line)
+    return [section(text) for text in texts]
 
 
 def context(mrkdwn: str) -> Block:

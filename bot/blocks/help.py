@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.ids import ThreadId, UserId, thread_parts
 from bot import wording
-from bot.blocks.elements import TEXT_CHARACTERS, escaped, mention, moment, quoted, section, shortened
+from bot.blocks.elements import escaped, mention, moment, notice, quoted, section, sections
 from bot.blocks.message import Rendered, rendered
 from bot.ports import OpenRun
 
@@ -31,9 +31,8 @@ def help_message(bot: UserId) -> Rendered:
 
 def opening(asker: UserId, request: str) -> Rendered:
     """Return the message that opens a command's thread: who asked what."""
-    words = f"{mention(asker)} asked: {escaped(request)}"
-    text = shortened(words, TEXT_CHARACTERS)
-    return rendered(text, [section(part) for part in _sections(mention(asker), request)])
+    words = f"{mention(asker)} asked: {notice(request)}"
+    return rendered(words, [section(part) for part in _whole(mention(asker), request)])
 
 
 def status(mine: Sequence[OpenRun], here: Sequence[OpenRun], links: Mapping[ThreadId, str]) -> Rendered:
@@ -42,17 +41,17 @@ def status(mine: Sequence[OpenRun], here: Sequence[OpenRun], links: Mapping[Thre
     others = [run for run in here if run.thread not in own]
     if not mine and not others:
         return rendered(wording.NO_OPEN_RUNS, [section(wording.NO_OPEN_RUNS)])
-    blocks = [_runs("Yours", mine, links), _runs("In this channel", others, links)]
-    return rendered("What is running", [section(each) for each in blocks if each])
+    lines = [*_runs("Yours", mine, links), *_runs("In this channel", others, links)]
+    return rendered("What is running", sections(lines))
 
 
-def _runs(title: str, runs: Sequence[OpenRun], links: Mapping[ThreadId, str]) -> str:
+def _runs(title: str, runs: Sequence[OpenRun], links: Mapping[ThreadId, str]) -> list[str]:
     if not runs:
-        return ""
+        return []
     lines = [_run(run, links) for run in runs[:MOST_RUNS]]
     if len(runs) > MOST_RUNS:
         lines.append(f"… and {len(runs) - MOST_RUNS} more")
-    return "\n".join([f"*{title}*", *lines])
+    return [f"*{title}*", *lines]
 
 
 def _run(run: OpenRun, links: Mapping[ThreadId, str]) -> str:
@@ -65,7 +64,7 @@ def _run(run: OpenRun, links: Mapping[ThreadId, str]) -> str:
     return f"• {shown} — {state}{waiting}; {where}, {mention(run.requester)}, since {moment(run.started_at)}"
 
 
-def _sections(asker: str, request: str) -> list[str]:
+def _whole(asker: str, request: str) -> list[str]:
     """Return the request whole, in pieces that fit a section each even when escaping makes them longer."""
     pieces = [request[start : start + 550] for start in range(0, len(request), 550)] or [""]
     return [f"{asker} asked: {escaped(pieces[0])}", *map(escaped, pieces[1:])]

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -129,7 +129,7 @@ class BotRows:
         return [run for run in self._open(tenant) if thread_parts(run.thread).channel == channel]
 
     @contextlib.contextmanager
-    def watch(self, thread: ThreadId) -> Iterator[Hints]:
+    def watch(self, thread: ThreadId) -> Generator[Hints]:
         hints = Hints()
         self.hints.append(hints)
         yield hints
