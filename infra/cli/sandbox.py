@@ -20,6 +20,11 @@ NOT_RUN = 1
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Build the sandbox image, or run one script.")
 
 
+@app.callback()
+def _root() -> None:  # pyright: ignore[reportUnusedFunction]  registered by the decorator
+    """Build the sandbox image, or run one script."""
+
+
 @app.command()
 def run(
     file: Annotated[Path, typer.Argument(metavar="FILE.py", help="A script that defines main(inputs).")],
