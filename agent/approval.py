@@ -58,7 +58,7 @@ class Clicker:
     user: UserId
     is_full_member: bool | None
     in_channel: bool | None
-    groups: AbstractSet[GroupId] | None
+    groups: AbstractSet[str] | None
 
 
 class Refusal(StrEnum):

@@ -52,6 +52,11 @@ class DraftReader:
         self._recent = ""
         self._begin("", 1)
 
+    @property
+    def full(self) -> bool:
+        """The text is longer than allowed; nothing more is read."""
+        return self._at is _At.FULL
+
     def feed(self, chunk: str) -> Iterator[Item]:
         """Yield what is complete with this chunk. The iterator must be used up before the next chunk."""
         for character in chunk:

@@ -1,0 +1,154 @@
+"""A language model behind any OpenAI-compatible address. The only file that imports langchain_openai."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import cast
+
+import openai
+from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk, HumanMessage, SystemMessage
+from langchain_openai import ChatOpenAI
+
+from agent.dialogue import Role, Said
+from agent.errors import ModelUnavailable
+
+# langchain-openai's own chunk timeout is an `asyncio.wait_for`, which on Python 3.11 can swallow a
+# cancellation; `_next` watches the gap instead.
+_NO_CHUNK_TIMEOUT = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings:
+    """Where the model is and how long to wait. `by_role` names other models for some roles.
+
+    `retries` are those before the first byte of an answer: connection errors, 429 and 5xx, with the
+    client's backoff. `silence_seconds` bounds the wait for each piece, `total_seconds` a whole answer.
+    """
+
+    model: str
+    api_key: str = field(repr=False)
+    base_url: str | None = None
+    by_role: Mapping[Role, str] = field(default_factory=dict[Role, str])
+    retries: int = 2
+    connect_seconds: float = 10.0
+    silence_seconds: float = 60.0
+    total_seconds: float = 300.0
+
+
+@dataclass(kw_only=True)
+class Usage:
+    """What a role has cost so far, as far as the server says."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class OpenAILanguageModel:
+    """A `LanguageModel` on langchain-openai's client. `usage` counts per role since the start."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        self.usage: dict[Role, Usage] = {role: Usage() for role in Role}
+        self._settings = settings
+        # A client of our own: the default ones are shared through a cache across event loops and
+        # never closed.
+        timeout = openai.Timeout(settings.silence_seconds, connect=settings.connect_seconds)
+        self._http = openai.DefaultAsyncHttpxClient(timeout=timeout)
+        self._chats: dict[str, ChatOpenAI] = {}
+
+    def __repr__(self) -> str:
+        return f"OpenAILanguageModel({self._settings!r})"
+
+    async def close(self) -> None:
+        """Close the connections. Idempotent."""
+        await self._http.aclose()
+
+    async def complete(self, role: Role, messages: Sequence[Said]) -> str:
+        """Return the whole answer."""
+        # Streamed like the others, so that a slow answer is told apart from a silent server.
+        async with aclosing(self._stream(role, messages)) as pieces:
+            return "".join([piece async for piece in pieces])
+
+    def stream(self, role: Role, messages: Sequence[Said]) -> AsyncGenerator[str, None]:
+        """Yield the answer's text as it arrives."""
+        return self._stream(role, messages)
+
+    async def _stream(self, role: Role, messages: Sequence[Said]) -> AsyncGenerator[str, None]:
+        usage = self.usage[role]
+        usage.calls += 1
+        deadline = asyncio.get_running_loop().time() + self._settings.total_seconds
+        said = False
+        chunks = cast(
+            "AsyncGenerator[BaseMessageChunk, None]", self._chat(role).astream([_message(each) for each in messages])
+        )
+        async with aclosing(chunks):
+            while (chunk := await self._next(chunks, deadline)) is not None:
+                _count(usage, chunk)
+                if text := _text(chunk):
+                    said = said or not text.isspace()
+                    yield text
+        if not said:
+            raise ModelUnavailable("the model answered nothing")
+
+    async def _next(self, chunks: AsyncIterator[BaseMessageChunk], deadline: float) -> BaseMessageChunk | None:
+        """Return the next chunk, or None at the end."""
+        left = deadline - asyncio.get_running_loop().time()
+        trouble: str
+        try:
+            async with asyncio.timeout(min(left, self._settings.silence_seconds)):
+                return await anext(chunks, None)
+        except TimeoutError:
+            trouble = "the model is silent for too long"
+        except openai.APIStatusError as error:
+            trouble = f"the model's server answered with status {error.status_code}"
+        except openai.APITimeoutError:
+            trouble = "the model's server does not answer in time"
+        except openai.APIConnectionError:
+            trouble = "the connection to the model's server failed"
+        except Exception as error:  # noqa: BLE001 -- a foreign server's rubbish surfaces as any type
+            trouble = f"the model's server sent something unusable ({type(error).__name__})"
+        # Raised outside the handlers: the client's errors quote the server, which may echo the key.
+        raise ModelUnavailable(trouble)
+
+    def _chat(self, role: Role) -> ChatOpenAI:
+        name = self._settings.by_role.get(role, self._settings.model)
+        if name not in self._chats:
+            self._chats[name] = ChatOpenAI(
+                model=name,
+                base_url=self._settings.base_url,
+                api_key=self._key,
+                http_async_client=self._http,
+                timeout=self._http.timeout,
+                max_retries=self._settings.retries,
+                stream_usage=True,
+                stream_chunk_timeout=_NO_CHUNK_TIMEOUT,
+                use_responses_api=False,
+            )
+        return self._chats[name]
+
+    async def _key(self) -> str:
+        # As a coroutine function the key is in no repr, and no blocking twin of the client is made.
+        return self._settings.api_key
+
+
+def _message(said: Said) -> BaseMessage:
+    match said.by:
+        case "system":
+            return SystemMessage(said.text)
+        case "human":
+            return HumanMessage(said.text)
+        case "ai":
+            return AIMessage(said.text)
+
+
+def _text(chunk: BaseMessageChunk) -> str:
+    return chunk.text
+
+
+def _count(usage: Usage, chunk: BaseMessageChunk) -> None:
+    figures = getattr(chunk, "usage_metadata", None)
+    if isinstance(figures, Mapping):
+        counted = cast("Mapping[str, int]", figures)
+        usage.input_tokens += counted.get("input_tokens", 0)
+        usage.output_tokens += counted.get("output_tokens", 0)

@@ -1,0 +1,185 @@
+"""The planner: turns people's messages into operations, each stored the moment its line is complete."""
+
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import assert_never
+
+from agent.conversation import past_dialogue, present_dialogue, shown_nodes
+from agent.dialogue import LanguageModel, Role, Said
+from agent.draft import DraftReader, Item
+from agent.errors import DuplicateNode, ModelUnavailable, Trouble
+from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, PlanLimits
+from agent.ids import ThreadId, UserId
+from agent.intake import Intake, Placed
+from agent.plan import Operation, nodes_added
+from agent.ports import Mailbox, Message, OperationLog, Runs, Standings
+from agent.prompt import planner_message, system_message
+from agent.reading import Reply
+from agent.tools.registry import Registry
+
+REPAIRS = 2
+"""How often the model gets its faults back before the person is told."""
+
+RESUMPTIONS = 1
+"""How often a stream that broke off is taken up again with the plan so far in view."""
+
+
+@dataclass(kw_only=True)
+class _Effort:
+    """What planning one author's messages has come to so far."""
+
+    thread: ThreadId
+    turn: int
+    author: UserId
+    messages: Sequence[Message]
+    appended: Callable[[], None]
+    changed: bool = False
+    replies: list[str] = field(default_factory=list[str])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Round:
+    """One answer of the model: its text, and what was wrong with it."""
+
+    text: str
+    faults: Sequence[Fault]
+
+
+class Planner:
+    """The `Feeder`. `dialect` is the sandbox's, None when no scripts can run here.
+
+    Each author's messages are planned by themselves, because an operation runs with the rights of
+    the person whose message caused it.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: LanguageModel,
+        registry: Registry,
+        log: OperationLog,
+        mailbox: Mailbox,
+        runs: Runs,
+        standings: Standings,
+        dialect: str | None,
+        limits: PlanLimits = DEFAULT_LIMITS,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._model = model
+        self._registry = registry
+        self._log = log
+        self._mailbox = mailbox
+        self._runs = runs
+        self._standings = standings
+        self._dialect = dialect
+        self._limits = limits
+        self._clock = clock
+
+    async def feed(self, thread: ThreadId, turn: int, appended: Callable[[], None]) -> None:
+        """Plan every untaken message of the thread."""
+        untaken = await self._mailbox.untaken(thread)
+        for author, group in groupby(untaken, key=lambda message: message.author):
+            effort = _Effort(thread=thread, turn=turn, author=author, messages=list(group), appended=appended)
+            trouble = await self._plan(effort)
+            await self._mailbox.taken(
+                thread,
+                turn,
+                [message.id for message in effort.messages],
+                reply="\n\n".join(effort.replies),
+                trouble=trouble.value if trouble else "",
+            )
+
+    async def _plan(self, effort: _Effort) -> Trouble | None:
+        dialogue = [*await self._opening(effort), await self._ask(effort)]
+        repairs, resumptions = REPAIRS, RESUMPTIONS
+        while True:
+            try:
+                answer = await self._round(effort, dialogue)
+            except ModelUnavailable:
+                if not effort.changed or not resumptions:
+                    return Trouble.MODEL_UNAVAILABLE
+                resumptions -= 1
+                dialogue[-1] = await self._ask(effort)
+                continue
+            if not answer.faults:
+                return None
+            if not repairs:
+                return Trouble.PLAN_INVALID
+            repairs -= 1
+            dialogue += [Said(by="ai", text=answer.text), await self._ask(effort, answer.faults)]
+
+    async def _opening(self, effort: _Effort) -> list[Said]:
+        system = system_message(Role.PLANNER, self._registry, self._dialect)
+        past = await self._runs.past(effort.thread, effort.turn)
+        run = await self._runs.read(effort.thread, effort.turn)
+        return [system, *past_dialogue(past), *present_dialogue(run.messages, run.replies)]
+
+    async def _ask(self, effort: _Effort, faults: Sequence[Fault] = ()) -> Said:
+        logged = await self._log.after(effort.thread, 0)
+        nodes = shown_nodes(logged, await self._standings.of(effort.thread))
+        return planner_message(self._clock(), effort.messages, nodes, faults)
+
+    async def _round(self, effort: _Effort, dialogue: Sequence[Said]) -> _Round:
+        """Take one answer of the model; what is right in it is stored as it arrives.
+
+        Raises:
+            ModelUnavailable: it broke off; what was stored stands.
+        """
+        intake = await self._intake(effort)
+        reader = DraftReader(self._limits)
+        pieces: list[str] = []
+        faults: list[Fault] = []
+        replies = len(effort.replies)
+        async with aclosing(self._model.stream(Role.PLANNER, dialogue)) as stream:
+            async for piece in stream:
+                pieces.append(piece)
+                for item in reader.feed(piece):
+                    faults += await self._take(effort, intake, item)
+                if reader.full:
+                    break
+        for item in reader.finish():
+            faults += await self._take(effort, intake, item)
+        faults += intake.close()
+        if not intake.offers and not faults and len(effort.replies) == replies:
+            faults.append(Fault(code=FaultCode.EMPTY_PLAN, message="there is no operation and no reply in it"))
+        return _Round(text="".join(pieces), faults=faults)
+
+    async def _intake(self, effort: _Effort) -> Intake:
+        logged = await self._log.after(effort.thread, 0)
+        own = [each.operation for each in logged if (each.turn, each.author) == (effort.turn, effort.author)]
+        return Intake(
+            registry=self._registry,
+            known=nodes_added([each.operation for each in logged]),
+            standing=nodes_added(own).keys(),
+            packages=self._dialect is not None,
+            limits=self._limits,
+        )
+
+    async def _take(self, effort: _Effort, intake: Intake, item: Item) -> Sequence[Fault]:
+        match item:
+            case Fault():
+                return [item]
+            case Reply(text=text):
+                if text not in effort.replies:
+                    effort.replies.append(text)
+                effort.changed = True
+                return []
+            case Placed():
+                verdict = intake.offer(item)
+                return [*verdict.faults, *await self._store(effort, verdict.admitted)]
+            case _:
+                assert_never(item)
+
+    async def _store(self, effort: _Effort, operations: Sequence[Operation]) -> Sequence[Fault]:
+        for operation in operations:
+            try:
+                await self._log.append(effort.thread, effort.turn, effort.author, [operation])
+            except DuplicateNode as error:
+                message = f"the thread already has a node {error.node!r}; choose another id"
+                return [Fault(code=FaultCode.DUPLICATE_ID, message=message, node=error.node, pointer="/id")]
+            effort.changed = True
+            effort.appended()
+        return []

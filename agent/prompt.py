@@ -1,0 +1,148 @@
+"""Renders what the models are told: system messages from `prompts/*.md`, human messages from the run.
+
+A human message is a Markdown document of `## Section`s in a fixed order, each there only when it
+has content. Whatever tools, scripts and models produced stands in JSON Lines or in a fence longer
+than any in it, so that it cannot pass for a section of its own.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from agent.conversation import ShownNode, request_text
+from agent.dialogue import Role, Said
+from agent.faults import Fault, fault_json
+from agent.lifecycle import ArtifactRef, Outcome, Succeeded, outcome_json
+from agent.ports import Message
+from agent.tools.registry import Registry
+from sandbox.script import Json
+
+_PROMPTS = Path(__file__).parent / "prompts"
+_RESULTS_BYTES = 128 * 1024
+"""The most that all results in one message come to; the oldest are left out first."""
+
+_FAULTS_SHOWN = 20
+_NO_SANDBOX = "There is no sandbox in this installation: packages cannot run, so plan tool nodes only."
+
+
+def system_message(role: Role, registry: Registry | None = None, dialect: str | None = None) -> Said:
+    """Return a role's system message. `dialect` is the sandbox's; None when there is no sandbox."""
+    filled = _prompt(role).replace("{{tools}}", _tool_lines(registry or Registry()))
+    return Said(by="system", text=filled.replace("{{sandbox}}", dialect or _NO_SANDBOX))
+
+
+@cache
+def _prompt(role: Role) -> str:
+    return (_PROMPTS / f"{role.value}.md").read_text(encoding="utf-8")
+
+
+def _tool_lines(registry: Registry) -> str:
+    return _lines(
+        {
+            "name": tool.name,
+            "colour": tool.colour.value,
+            "description": tool.description,
+            "arguments": tool.arguments,
+        }
+        for tool in registry
+    )
+
+
+def planner_message(
+    now: datetime, messages: Sequence[Message], nodes: Sequence[ShownNode], faults: Sequence[Fault] = ()
+) -> Said:
+    """Return what the planner is asked; with `faults` its last output stands before as an ai message."""
+    more = len(faults) - _FAULTS_SHOWN
+    lines = _lines(fault_json(fault) for fault in faults[:_FAULTS_SHOWN])
+    return _document(
+        ("Now", now.astimezone(UTC).isoformat(timespec="seconds")),
+        ("Request", request_text(messages)),
+        ("Plan so far", _node_lines(nodes)),
+        ("Faults", f"{lines}\n(and {more} more)" if more > 0 else lines),
+    )
+
+
+def results_message(messages: Sequence[Message], nodes: Sequence[ShownNode]) -> Said:
+    """Return what reflection and answer are asked."""
+    return _document(("Request", request_text(messages)), ("Results", _node_lines(nodes)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crash:
+    """One failed attempt of a script, as the reflexion model is told of it. `calls` are plain JSON."""
+
+    goal: str
+    script: str
+    kind: str
+    type: str
+    message: str
+    traceback: str
+    logs: str
+    calls: Sequence[Mapping[str, Json]]
+
+
+def crash_message(crash: Crash) -> Said:
+    """Return what the reflexion model is asked."""
+    outcome = {"kind": crash.kind, "type": crash.type, "message": crash.message}
+    return _document(
+        ("Goal", crash.goal),
+        ("Script", _fenced(crash.script, "python")),
+        ("Outcome", json.dumps(outcome, ensure_ascii=False)),
+        ("Traceback", _fenced(crash.traceback, "text")),
+        ("Logs", _fenced(crash.logs, "text")),
+        ("Calls", _lines(crash.calls)),
+    )
+
+
+def _document(*sections: tuple[str, str]) -> Said:
+    return Said(by="human", text="\n\n".join(f"## {title}\n{content}" for title, content in sections if content))
+
+
+def _node_lines(nodes: Sequence[ShownNode]) -> str:
+    lines: list[str] = []
+    left = _RESULTS_BYTES
+    for shown in reversed(nodes):
+        line = json.dumps(_node_json(shown), ensure_ascii=False)
+        left -= len(line.encode(errors="replace"))
+        if left < 0 and shown.outcome is not None:
+            line = json.dumps(_node_json(ShownNode(node=shown.node, state=shown.state)), ensure_ascii=False)
+        lines.append(line)
+    return "\n".join(reversed(lines))
+
+
+def _node_json(shown: ShownNode) -> dict[str, Json]:
+    line: dict[str, Json] = {
+        "id": shown.node.id,
+        "kind": shown.node.kind.value,
+        "title": shown.node.title,
+        "state": shown.state.value,
+    }
+    return line if shown.outcome is None else {**line, "result": result_json(shown.outcome)}
+
+
+def result_json(outcome: Outcome) -> Json:
+    """Return what a model sees of an outcome: the value, a description of the artifact, or what went wrong."""
+    match outcome:
+        case Succeeded(artifact=ArtifactRef() as ref):
+            described = {"name": ref.name, "size": ref.size, "media_type": ref.media_type, "head": ref.head}
+            return {"artifact": described}
+        case Succeeded(value=value):
+            return value
+        case _:
+            return {key: value for key, value in outcome_json(outcome).items() if key != "state"}
+
+
+def _lines(values: Iterable[Mapping[str, Json]]) -> str:
+    return "\n".join(json.dumps(each, ensure_ascii=False) for each in values)
+
+
+def _fenced(text: str, language: str) -> str:
+    if not text.strip():
+        return ""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
