@@ -13,6 +13,9 @@ from pathlib import Path
 
 from infra.demo.day import SERVICES, Day, day_of
 
+LINE_FORMAT = 'time service client "method path protocol" status bytes milliseconds, separated by spaces.'
+"""What a line looks like, as told to models."""
+
 PATHS = {
     "storefront": (
         "GET /",

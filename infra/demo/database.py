@@ -22,6 +22,12 @@ DRIVER = "postgresql+psycopg"
 SETUP_LOCK = 7_305_114_220
 """Advisory lock under which database, login and rows are made, so that two demos may start at once."""
 
+ABOUT = (
+    "Tables: payments_errors(at timestamptz, kind text, message text), the errors the payments database recorded; "
+    "deployments(service text, version text, deployed_at timestamptz, deployed_by text, change text)."
+)
+"""What is in the database, as told to models."""
+
 MESSAGES = {
     "connection_pool_exhausted": "remaining connection slots are in use (pool size 20)",
     "lock_timeout": "canceling statement due to lock timeout",

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from infra.demo.access_log import access_log
-from infra.demo.database import demo_database
+from infra.demo.access_log import LINE_FORMAT, access_log
+from infra.demo.database import ABOUT, demo_database
 from infra.demo.services import running_services
+from infra.tools.access_log import AccessLogConfig
+from infra.tools.catalogue import ToolsConfig
+from infra.tools.http import HttpConfig
+from infra.tools.sql import SqlConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +28,15 @@ class World:
     access_log: Path
     database_url: str
     day: date
+
+    @property
+    def tools(self) -> ToolsConfig:
+        """Return the settings of the tools that read this world. Its services are on loopback, so that is allowed."""
+        return ToolsConfig(
+            http=HttpConfig(known=self.services, allow_private=True),
+            access_log=AccessLogConfig(path=self.access_log, line_format=LINE_FORMAT),
+            sql=SqlConfig(database_url=self.database_url, about=ABOUT),
+        )
 
 
 @asynccontextmanager

@@ -1,0 +1,208 @@
+"""`sql_query`: one query in a read-only transaction on a Postgres database, with limits on time and size."""
+
+import base64
+import json
+import math
+import re
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, StatementError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from agent.ids import ToolName
+from agent.tools.registry import CallContext, Colour, Tool, ToolError
+from sandbox.script import Json
+
+ARGUMENTS: Mapping[str, Json] = {
+    "type": "object",
+    "properties": {
+        "query": {"type": "string", "description": "One SELECT (or VALUES) statement.", "maxLength": 20_000},
+        "parameters": {"type": "object", "description": "Values for :name in the query."},
+    },
+    "required": ["query"],
+    "additionalProperties": False,
+}
+
+WRITES = re.compile(
+    r"\A(?:\s|--[^\n]*\n|/\*.*?\*/|\()*"
+    r"(insert|update|delete|merge|truncate|create|alter|drop|grant|revoke|copy|call|do|set|reset|vacuum|lock)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Recognises an attempt to change something, for a clear message only. What keeps the database safe is its
+login, the read-only transaction and the cursor, which takes no other statement than a query."""
+
+NAME = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
+"""A parameter, by SQLAlchemy's own rule."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SqlConfig:
+    """Which database `sql_query` reads, and what is in it, as told to the model.
+
+    `database_url` should name a login that may only read: a superuser can do harm in a read-only
+    transaction too.
+    """
+
+    database_url: str
+    about: str = ""
+    statement_seconds: float = 10.0
+    rows: int = 200
+    result_bytes: int = 512 * 1024
+
+
+@asynccontextmanager
+async def sql_query(config: SqlConfig) -> AsyncGenerator[Tool]:
+    """Give the tool; its connections live as long as the context."""
+    milliseconds = round(config.statement_seconds * 1000)
+    engine = create_async_engine(
+        config.database_url,
+        pool_size=2,
+        max_overflow=4,
+        pool_pre_ping=True,
+        connect_args={
+            "application_name": "greenlight sql_query",
+            "connect_timeout": 5,
+            "options": f"-c default_transaction_read_only=on -c statement_timeout={milliseconds} -c timezone=UTC",
+        },
+    )
+    words = (
+        "Run one SQL query (PostgreSQL) in a read-only transaction. Returns columns, rows and truncated (more than "
+        f"{config.rows} rows are cut). Pass values as parameters and write :name in the query; "
+        "cast with CAST(:name AS type)."
+    )
+    tool = Tool(
+        name=ToolName("sql_query"),
+        description=f"{words} {config.about}".strip(),
+        arguments=ARGUMENTS,
+        colour=Colour.GREEN,
+        call=_Queries(config, engine).call,
+        timeout_seconds=config.statement_seconds + 10,
+        retryable=True,
+    )
+    try:
+        yield tool
+    finally:
+        await engine.dispose()
+
+
+class _Queries:
+    """The tool's work."""
+
+    def __init__(self, config: SqlConfig, engine: AsyncEngine) -> None:
+        self._config = config
+        self._engine = engine
+
+    async def call(self, _context: CallContext, args: Mapping[str, Json]) -> Json:
+        """Run `query` with `parameters`."""
+        query = str(args["query"]).strip().rstrip(";")
+        parameters = args.get("parameters") or {}
+        assert isinstance(parameters, Mapping)  # noqa: S101 - the arguments' schema says so
+        if found := WRITES.match(query):
+            raise _only_reads(found[1].upper())
+        try:
+            async with (
+                self._engine.connect() as connection,
+                # A server-side cursor: rows come as they are read, and it takes one statement, a query.
+                connection.stream(text(_escaped(query, parameters)), dict(parameters)) as result,
+            ):
+                columns = list(result.keys())
+                rows: list[list[Json]] = []
+                room = self._config.result_bytes
+                async for row in result:
+                    cells = [json_value(cell) for cell in row]
+                    room -= len(json.dumps(cells, ensure_ascii=False).encode())
+                    if len(rows) == self._config.rows or room < 0:
+                        return {"columns": columns, "rows": rows, "truncated": True}
+                    rows.append(cells)
+                return {"columns": columns, "rows": rows, "truncated": False}
+        except DBAPIError as error:
+            raise _told(error, self._config, _unknown(query, parameters)) from error
+        except StatementError as error:
+            raise ToolError("bad_parameters", "The values given for the query's parameters do not fit it.") from error
+        except OSError as error:
+            raise ToolError("database_unreachable", "The database cannot be reached.") from error
+
+
+def _only_reads(what: str) -> ToolError:
+    return ToolError("read_only", f"sql_query only reads: {what} is not a query. Nothing was changed.")
+
+
+def _unknown(query: str, parameters: Mapping[str, Json]) -> str:
+    """Return the first :name in the query that has no value, or an empty text."""
+    return next((found[0] for found in NAME.finditer(query) if found[1] not in parameters), "")
+
+
+def _escaped(query: str, parameters: Mapping[str, Json]) -> str:
+    """Keep SQLAlchemy from reading `:true` in a JSON literal as a parameter: only those with a value are."""
+    return NAME.sub(lambda found: found[0] if found[1] in parameters else "\\" + found[0], query)
+
+
+def _told(error: DBAPIError, config: SqlConfig, unknown: str) -> ToolError:
+    """Return what a database error means. SQLSTATEs: appendix A of the PostgreSQL manual."""
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    words = str(error.orig).splitlines()[0] if error.orig is not None else type(error).__name__
+    match state:
+        case "25006":
+            return _only_reads("a statement that writes")
+        case "0A000":
+            return ToolError("read_only", f"sql_query only reads: {words}. Nothing was changed.")
+        case "57014":
+            return ToolError("timeout", f"The query took longer than {config.statement_seconds:g} s.")
+        case "42501":
+            return ToolError("not_allowed", f"The database does not allow it: {words}.")
+        case "42601" if unknown:
+            return ToolError("query_failed", f"{words}. Perhaps {unknown} wants a value in parameters.")
+        case "" if isinstance(error, (OperationalError, InterfaceError)):
+            return ToolError("database_unreachable", "The database cannot be reached.")
+        case _ if state.startswith(("08", "57P")):
+            return ToolError("database_unreachable", "The database cannot be reached.")
+        case _:
+            return ToolError("query_failed", f"{words} (SQLSTATE {state})" if state else words)
+
+
+def json_value(value: object) -> Json:
+    """Return a database value as JSON: exact where JSON can be, else the value's usual text."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case Decimal():
+            return _number(value)
+        case datetime() | date() | time():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case UUID():
+            return str(value)
+        case bytes():
+            return base64.b64encode(value).decode("ascii")
+        case Mapping():
+            return _object(value)  # pyright: ignore[reportUnknownArgumentType] - any keys, any values
+        case list() | tuple() | set() | frozenset():
+            return _array(value)  # pyright: ignore[reportUnknownArgumentType] - any values
+        case _:
+            return str(value)
+
+
+def _number(value: Decimal) -> Json:
+    """Whole numbers stay exact; others become a float when that says the same, else text."""
+    if not value.is_finite():
+        return str(value)
+    if value == value.to_integral_value():
+        return int(value)
+    return float(value) if Decimal(repr(float(value))) == value else str(value)
+
+
+def _object(value: Mapping[object, object]) -> Json:
+    return {str(key): json_value(item) for key, item in value.items()}
+
+
+def _array(value: Iterable[object]) -> Sequence[Json]:
+    return [json_value(item) for item in value]
