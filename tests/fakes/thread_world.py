@@ -10,7 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from agent.entry import Ports
 from agent.executor import Limits
 from agent.graph import OpenCheckpoints, Rest, ThreadRunner
-from agent.ids import NodeId, ThreadId, thread_id
+from agent.ids import NodeId, ThreadId, UserId, thread_id
 from agent.lifecycle import Outcome
 from agent.plan import Add, Node, Operation
 from agent.ports import Decision, Question
@@ -37,6 +37,9 @@ class HeldLease:
 class World:
     """A thread and its runner. Without `checkpoints`, LangGraph's state is kept in memory."""
 
+    THREAD = thread_id("T1", "C1", "1.0")
+    AUTHOR = UserId("U1")
+
     def __init__(
         self,
         *,
@@ -46,7 +49,7 @@ class World:
         thread: ThreadId | None = None,
         seed: int = 0,
     ) -> None:
-        self.thread = thread or thread_id("T1", "C1", "1.0")
+        self.thread = thread or self.THREAD
         self.rows = empty_rows()
         self.work = FakeWork(performs or {})
         self.plans: dict[str, Sequence[Operation]] = {}
@@ -85,7 +88,7 @@ class World:
         """Append operations to the log from outside, and ring."""
         adds = [Add(node=each) if isinstance(each, Node) else each for each in operations]
         turn = max((turn for _, turn in self.rows.runs.rows), default=1)
-        await self.rows.log.append(self.thread, turn, self.rows.mailbox.messages[self.thread][0].author, adds)
+        await self.rows.log.append(self.thread, turn, self.AUTHOR, adds)
 
     async def advance(self) -> Rest:
         """Advance the thread; a hang is an error."""
@@ -120,7 +123,7 @@ class World:
     async def until(self, condition: Callable[[], object]) -> None:
         """Return once the condition holds; a hang is an error."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not condition():
+            while not condition():  # noqa: ASYNC110  # conditions are over rows, which have no event each
                 await asyncio.sleep(0)
 
     async def snapshot(self) -> Any:
@@ -133,6 +136,6 @@ class World:
         return {each.value["node"] for each in (await self.snapshot()).interrupts}
 
     @property
-    def outcomes(self) -> Mapping[NodeId, Outcome]:
-        """How every node ended, as given to the last answer."""
-        return self.answerer.given[-1][1]
+    def outcomes(self) -> Mapping[str, Outcome]:
+        """Node -> how it ended, as given to the last answer."""
+        return {str(key): each for key, each in self.answerer.given[-1][1].items()}

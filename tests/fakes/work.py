@@ -50,6 +50,25 @@ async def echo(node: Node, bound: Bound, context: CallContext) -> Outcome:
     return Succeeded(value=node.id)
 
 
+class Hold:
+    """A tool that succeeds once released; `begun` tells that a call is at work."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.release = asyncio.Event()
+
+    async def __call__(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
+        """Wait for the release."""
+        self.begun.set()
+        await self.release.wait()
+        return Succeeded(value=node.id)
+
+
+async def fail(node: Node, bound: Bound, context: CallContext) -> Outcome:
+    """Fail."""
+    return Failed(error="tool_error", message=f"{node.id} failed")
+
+
 @dataclass
 class FakeWork:
     """Does `performs[tool]` for a node, after writing down that it started; red is what wants approval.

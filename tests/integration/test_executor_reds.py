@@ -1,0 +1,272 @@
+"""Red nodes: asked alone, started hot or from rows, at most once, exactly as approved (laws 3 and 6)."""
+
+import asyncio
+
+import pytest
+
+from agent.errors import RunnerLost
+from agent.events import NodeChanged
+from agent.graph import Rest
+from agent.ids import UserId
+from agent.lifecycle import Cancelled, Expired, Failed, NodeState, Outcome, Rejected, Skipped, Succeeded
+from agent.plan import Node
+from agent.ports import Bound, Decision, LedgerState, QuestionKind, RunStatus
+from agent.tools.registry import CallContext
+from tests.fakes.thread_world import World
+from tests.fakes.work import Hold, node, on_finished
+
+
+async def test_everything_not_behind_the_red_is_finished_when_the_run_parks():
+    world = World()
+    rest = await world.run(
+        node("a"), node("r", "a", red=True), node("behind", "r"), node("b", "a"), node("c", "b"), node("d", "c")
+    )
+    assert rest is Rest.PARKED
+    assert sorted(world.work.ended) == ["a", "b", "c", "d"]
+    assert world.rows.runs.statuses == [RunStatus.RUNNING, RunStatus.WAITING]
+
+
+async def test_approved_red_starts_while_others_are_still_at_work():
+    hold = Hold()
+    world = World(performs={"hold": hold})
+    world.say(node("r", red=True), node("slow", tool="hold"))
+    async with world.advancing():
+        await hold.begun.wait()
+        await world.until(lambda: world.rows.questions.pending(world.thread))
+        world.click("r")
+        await world.until(lambda: "r" in world.work.ended)
+        assert "slow" not in world.work.ended
+        hold.release.set()
+
+
+async def test_run_stays_hot_between_a_nodes_end_and_its_dependents_start():
+    world = World()
+    chain = [node("n0"), *(node(f"n{number}", f"n{number - 1}") for number in range(1, 20))]
+    world.say(node("r", red=True), *chain)
+    assert await world.advance() is Rest.PARKED
+    assert len(world.work.ended) == 20
+    assert world.rows.runs.statuses.count(RunStatus.WAITING) == 1
+
+
+async def test_interrupts_are_exactly_the_undecided_reds():
+    world = World()
+    await world.run(*(node(f"r{number}", red=True) for number in range(4)), node("x", "r0", red=True))
+    assert await world.interrupted() == {"r0", "r1", "r2", "r3"}
+    world.click("r1")
+    world.click("r0")
+    world.click("r2", Decision.REJECTED)
+    assert await world.advance() is Rest.PARKED
+    assert await world.interrupted() == {"r3", "x"}
+
+
+async def test_approved_red_runs_once_when_its_sibling_is_rejected():
+    world = World()
+    await world.run(node("yes", red=True), node("no", red=True), node("after_yes", "yes"), node("after_no", "no"))
+    world.click("yes")
+    world.click("no", Decision.REJECTED, reason="not today")
+    assert await world.advance() is Rest.FINISHED
+    assert world.work.started == ["yes", "after_yes"]
+    assert world.outcomes["no"] == Rejected(by=UserId("U2"), reason="not today")
+    assert world.outcomes["after_no"] == Skipped(because=node("no").id)
+
+
+async def test_green_nodes_do_not_wait_for_the_one_that_is_asked_about():
+    world = World()
+    await world.run(node("r", red=True), *(node(f"g{number}") for number in range(5)))
+    assert sorted(world.work.ended) == [f"g{number}" for number in range(5)]
+
+
+async def test_question_shows_the_bound_arguments_and_what_waits_behind():
+    world = World()
+    await world.run(node("a"), node("r", "a", red=True, args={"text": "hi"}), node("b", "r"), node("c", "b"))
+    asked = world.question("r")
+    assert asked.args == {"text": "hi", "inputs": {"a": {"state": "succeeded", "value": "a"}}}
+    assert asked.blocks == ("title of b", "title of c")
+    assert (asked.kind, asked.author, asked.turn, asked.attempt) == (QuestionKind.APPROVE, "U1", 1, 1)
+
+
+async def test_interrupt_keeps_its_id_however_often_the_run_is_entered():
+    world = World()
+    await world.run(node("r", red=True))
+    first = {each.id for each in (await world.snapshot()).interrupts}
+    await world.advance()
+    await world.advance()
+    assert {each.id for each in (await world.snapshot()).interrupts} == first == {world.question("r").id}
+
+
+@pytest.mark.parametrize(
+    ("decision", "expected"),
+    [
+        pytest.param(Decision.EXPIRED, Expired(), id="expired is not a no"),
+        pytest.param(Decision.WITHDRAWN, Cancelled(why="because"), id="withdrawn"),
+    ],
+)
+async def test_approval_that_nobody_gave_has_an_outcome_of_its_own(decision: Decision, expected: Outcome):
+    world = World()
+    await world.run(node("r", red=True), node("after", "r"), node("anyway", on_finished("r")))
+    world.click("r", decision, reason="because")
+    await world.advance()
+    assert world.outcomes["r"] == expected
+    assert world.work.started == ["anyway"]
+
+
+async def test_changed_binding_voids_the_approval_and_asks_anew():
+    world = World()
+    await world.run(node("r", red=True))
+    world.click("r")
+    world.work.salt = "the inputs are others now"
+    assert await world.advance() is Rest.PARKED
+    assert world.work.started == []
+    assert len(world.rows.questions.asked) == 2
+    world.click("r")
+    assert await world.advance() is Rest.FINISHED
+    assert world.work.started == ["r"]
+
+
+async def test_binding_that_changes_between_click_and_call_voids_the_approval():
+    hold = Hold()
+    world = World(performs={"hold": hold})
+    world.say(node("r", red=True), node("slow", tool="hold"))
+    async with world.advancing():
+        await world.until(lambda: world.rows.questions.pending(world.thread))
+        first = world.question("r")
+        world.work.salt = "other"
+        world.click("r")
+        await world.until(lambda: world.rows.questions.pending(world.thread))
+        assert world.question("r").digest != first.digest
+        assert "r" not in world.work.started
+        world.click("r", Decision.REJECTED)
+        hold.release.set()
+
+
+async def test_ledger_is_started_before_the_call_and_done_after_it():
+    states: list[LedgerState] = []
+
+    async def look(node: Node, bound: Bound, context: CallContext) -> Outcome:
+        states.extend(each.state for each in world.rows.ledger.rows.values())
+        return Succeeded(value="sent")
+
+    world = World(performs={"look": look})
+    await world.run(node("r", red=True, tool="look"))
+    world.click("r")
+    await world.advance()
+    (entry,) = world.rows.ledger.rows.values()
+    assert states == [LedgerState.STARTED]
+    assert (entry.state, entry.result) == (LedgerState.DONE, {"state": "succeeded", "value": "sent"})
+
+
+async def test_call_found_done_in_the_ledger_is_not_made_again():
+    world = World()
+    await world.run(node("r", red=True))
+    asked = world.question("r")
+    world.click("r")
+    await world.rows.ledger.start(world.thread, asked.node, asked.digest, 1)
+    await world.rows.ledger.finish(world.thread, asked.node, 1, {"state": "succeeded", "value": "sent"})
+    assert await world.advance() is Rest.FINISHED
+    assert world.work.started == []
+    assert world.outcomes["r"] == Succeeded(value="sent")
+
+
+async def parked_on_unknown(world: World, attempt: int = 1) -> None:
+    """Bring `r` to the question what became of a call that was started and never finished."""
+    await world.run(node("r", red=True), node("after", "r"))
+    asked = world.question("r")
+    world.click("r")
+    await world.rows.ledger.start(world.thread, asked.node, asked.digest, attempt)
+    assert await world.advance() is Rest.PARKED
+    assert world.question("r").kind is QuestionKind.UNKNOWN
+    assert world.work.started == []
+
+
+async def test_call_of_unknown_outcome_that_happened_is_a_success():
+    world = World()
+    await parked_on_unknown(world)
+    world.click("r", Decision.HAPPENED)
+    assert await world.advance() is Rest.FINISHED
+    assert world.outcomes["r"] == Succeeded(value={"confirmed_by": "U2"})
+    assert world.work.started == ["after"]
+
+
+async def test_call_of_unknown_outcome_runs_again_only_when_a_person_says_so():
+    world = World()
+    await parked_on_unknown(world)
+    await world.advance()
+    assert world.work.started == []
+    world.click("r", Decision.AGAIN)
+    assert await world.advance() is Rest.FINISHED
+    assert world.work.started == ["r", "after"]
+    assert {attempt for _, _, attempt in world.rows.ledger.rows} == {1, 2}
+
+
+async def test_second_try_of_unknown_outcome_is_a_question_of_its_own():
+    world = World()
+    await parked_on_unknown(world)
+    asked = world.question("r")
+    world.click("r", Decision.AGAIN)
+    await world.rows.ledger.start(world.thread, asked.node, asked.digest, 2)
+    assert await world.advance() is Rest.PARKED
+    assert world.question("r").attempt == 2
+    assert world.work.started == []
+
+
+async def test_call_of_unknown_outcome_that_is_given_up_is_a_failure():
+    world = World()
+    await parked_on_unknown(world)
+    world.click("r", Decision.GIVE_UP)
+    assert await world.advance() is Rest.FINISHED
+    assert isinstance(world.outcomes["r"], Failed)
+    assert world.outcomes["r"].error == "outcome_unknown"
+    assert world.outcomes["after"] == Skipped(because=node("r").id)
+
+
+async def test_red_is_not_called_when_the_lease_is_lost():
+    world = World()
+    await world.run(node("r", red=True))
+    world.click("r")
+    world.lease.lost = RunnerLost()
+    with pytest.raises(RunnerLost):
+        await world.advance()
+    assert (world.work.started, world.rows.ledger.rows) == ([], {})
+    world.lease.lost = None
+    assert await world.advance() is Rest.FINISHED
+    assert world.work.started == ["r"]
+
+
+async def test_red_call_in_flight_is_finished_before_a_cancelled_entry_ends():
+    hold = Hold()
+    world = World(performs={"hold": hold})
+    await world.run(node("r", red=True, tool="hold"))
+    world.click("r")
+    running = asyncio.create_task(world.advance())
+    await hold.begun.wait()
+    running.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not running.done()
+    hold.release.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await world.advance() is Rest.FINISHED
+    assert world.work.started == ["r"]
+    assert world.outcomes["r"] == Succeeded(value="r")
+
+
+async def test_board_sees_a_red_asking_then_running_then_done():
+    world = World()
+    await world.run(node("r", red=True))
+    world.click("r")
+    await world.advance()
+    states = [each.state for each in world.rows.progress.events if isinstance(each, NodeChanged)]
+    assert list(dict.fromkeys(states)) == [NodeState.ASKING, NodeState.RUNNING, NodeState.SUCCEEDED]
+
+
+async def test_red_takes_no_slot_from_the_green_ones():
+    hold = Hold()
+    world = World(performs={"hold": hold}, nodes_at_once=1)
+    world.say(node("r", red=True), node("slow", tool="hold"))
+    async with world.advancing():
+        await hold.begun.wait()
+        await world.until(lambda: world.rows.questions.pending(world.thread))
+        world.click("r")
+        await world.until(lambda: "r" in world.work.ended)
+        hold.release.set()
