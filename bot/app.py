@@ -10,8 +10,6 @@ from typing import Any, cast
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
-from slack_bolt.request.async_request import AsyncBoltRequest
-from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.approval import ApprovalPolicy
@@ -25,7 +23,7 @@ from bot.listeners.binding import Listener
 from bot.listeners.commands import COMMAND, on_command
 from bot.listeners.decisions import on_click
 from bot.listeners.messages import on_message, store_first
-from bot.payloads import ACTION_PREFIX
+from bot.payloads import ACTION_PREFIX, Payload
 from bot.ports import Decisions, Inbox, Posted, RunViews
 from bot.principals import Principals
 from bot.reception import FrontDesk
@@ -88,18 +86,25 @@ class SlackApp:
         bolt.event("message")(self._kept(on_message(desk)))
         bolt.command(COMMAND)(self._kept(on_command(commands, self.identities, self.api)))
         bolt.action(re.compile(f"^{ACTION_PREFIX}"))(self._kept(on_click(approvals, self.identities, self.api)))
-        bolt.error(self._on_error)
+        bolt.error(_unacknowledged)
 
     def _kept(self, listener: Listener) -> Listener:
-        """Remember the listener's task while it runs: bolt keeps no reference of its own."""
+        """Return the listener as a boundary of the process: its task is kept, what it raises ends here.
+
+        bolt keeps no reference to a listener's task, and takes an ack back when the listener raises
+        before the ack went out.
+        """
 
         @functools.wraps(listener)
-        async def run(*args: Any, **kwargs: Any) -> None:
+        async def run(**injected: Any) -> None:
             task = asyncio.current_task()
             if task is not None:
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
-            await listener(*args, **kwargs)
+            try:
+                await listener(**injected)
+            except Exception as error:  # noqa: BLE001 -- a process boundary: logged, and told to the person
+                await self._tell(error, injected["body"])
 
         return run
 
@@ -116,16 +121,22 @@ class SlackApp:
 
         return authorize
 
-    async def _on_error(self, error: Exception, request: AsyncBoltRequest, response: BoltResponse | None) -> None:  # noqa: ARG002 -- bolt injects by name
-        """Log what a listener or the middleware raised, and tell the person where there is a way to."""
-        _log.error("a %s from Slack failed", request.body.get("type", "payload"), exc_info=error)
-        url: object = request.body.get("response_url")
-        if isinstance(url, str) and url:
-            words = wording.SLACK_DID_NOT_ANSWER if isinstance(error, BotError) else wording.SOMETHING_WENT_WRONG
-            try:
-                await self.api.respond(url, response_type="ephemeral", replace_original=False, text=words)
-            except BotError:
-                _log.warning("could not tell the person either")
+    async def _tell(self, error: Exception, body: Payload) -> None:
+        """Log what a listener raised, and tell the person where there is a way to."""
+        _log.error("a %s from Slack failed", body.get("type", "command"), exc_info=error)
+        url = body.get("response_url")
+        if not isinstance(url, str) or not url:
+            return
+        words = wording.SLACK_DID_NOT_ANSWER if isinstance(error, BotError) else wording.SOMETHING_WENT_WRONG
+        try:
+            await self.api.respond(url, response_type="ephemeral", replace_original=False, text=words)
+        except BotError:
+            _log.warning("could not tell the person either")
+
+
+async def _unacknowledged(error: Exception, body: Payload) -> None:
+    """Log what the middleware raised; without an ack Slack delivers again."""
+    _log.error("a %s from Slack was not taken in", body.get("type", "payload"), exc_info=error)
 
 
 def _without_token(client: AsyncWebClient) -> AsyncWebClient:

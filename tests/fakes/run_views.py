@@ -1,0 +1,72 @@
+"""Run views as a test wants them, with sensible rest."""
+
+from datetime import timedelta
+from typing import Any
+
+from agent.ids import Digest, NodeId, QuestionId, ThreadId, ToolName, UserId
+from agent.lifecycle import Failed, NodeState, Outcome, Succeeded
+from agent.plan import NodeKind
+from agent.ports import Decision, Question, QuestionKind, RunStatus, Standing
+from agent.tools.registry import Colour
+from bot.ports import NodeView, QuestionView, RunView
+from tests.fakes.bot_ports import NOON
+
+THREAD = ThreadId("T0LOCAL:C0OPS:1.000001")
+ADA, GRACE = UserId("U0ADA"), UserId("U0GRACE")
+
+
+def a_node(id: str, state: NodeState = NodeState.PLANNED, **rest: Any) -> NodeView:
+    """A node; a final state gets a fitting outcome."""
+    fitting: dict[NodeState, Outcome] = {
+        NodeState.SUCCEEDED: Succeeded(value=1),
+        NodeState.FAILED: Failed(error="timeout"),
+    }
+    fields: dict[str, Any] = {
+        "title": f"Step {id}",
+        "kind": NodeKind.TOOL,
+        "colour": Colour.GREEN,
+        "tool": ToolName("http_get"),
+        "outcome": fitting.get(state),
+        "started_at": None if state is NodeState.PLANNED else NOON,
+        "ended_at": NOON + timedelta(seconds=1.2) if state in fitting else None,
+    } | rest
+    fields["depends_on"] = tuple(NodeId(each) for each in fields.get("depends_on", ()))
+    return NodeView(id=NodeId(id), state=state, **fields)
+
+
+def a_question(thread: ThreadId = THREAD, id: str = "q1", **rest: Any) -> QuestionView:
+    """An open approval of `slack_post_message`, asked for by Ada."""
+    fields: dict[str, Any] = {
+        "args": {"channel": "#incidents", "text": "payments is down"},
+        "title": "Post to #incidents",
+        "kind": QuestionKind.APPROVE,
+        "blocks": (),
+        "decision": Decision.PENDING,
+        "by": None,
+        "at": None,
+        "version": 1,
+        "turn": 1,
+    } | rest
+    standing = {key: fields.pop(key) for key in ("decision", "by", "at")}
+    version = fields.pop("version")
+    question = Question(
+        id=QuestionId(id),
+        thread=thread,
+        node=NodeId("post"),
+        tool=ToolName("slack_post_message"),
+        digest=Digest("d1"),
+        author=ADA,
+        **fields,
+    )
+    return QuestionView(
+        question=question,
+        standing=Standing(id=question.id, digest=question.digest, **standing),
+        asked_at=NOON,
+        version=version,
+    )
+
+
+def a_run(thread: ThreadId = THREAD, **rest: Any) -> RunView:
+    """A running first turn, asked for by Ada."""
+    fields: dict[str, Any] = {"turn": 1, "status": RunStatus.RUNNING, "requester": ADA, "started_at": NOON} | rest
+    return RunView(thread=thread, **fields)

@@ -1,0 +1,204 @@
+"""Clicks on cards, over the local workspace's wire: who may, who was first, and what the card ends showing."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+
+import pytest
+
+from agent.approval import ApprovalPolicy, GroupId, Policies
+from agent.ids import ThreadId, ToolName, UserId, thread_id
+from agent.lifecycle import NodeState
+from agent.ports import Decision, QuestionKind
+from bot import wording
+from bot.ports import QuestionView
+from tests.fakes.run_views import ADA, GRACE, a_node, a_question, a_run
+from tests.fakes.slack_scene import Json, Scene
+from tests.fakes.slack_scene import scene as opened_scene
+
+APPROVE, REJECT = "decide_approved", "decide_rejected"
+
+
+@pytest.fixture
+async def scene() -> AsyncGenerator[Scene]:
+    async with opened_scene() as one:
+        yield one
+
+
+async def asked(scene: Scene, *views: QuestionView, channel: str = "ops", user: str = "Ada") -> ThreadId:
+    """Put questions into a thread of their own and show their cards; return the thread."""
+    root = await scene.people.write(user, channel, "please post it")
+    place = (await scene.people.dump())["channels"][channel]["id"]
+    thread = thread_id("T0LOCAL", place, root)
+    moved = tuple(replace(view, question=replace(view.question, thread=thread)) for view in views)
+    scene.rows.show(a_run(thread, nodes=(a_node("post", NodeState.ASKING),), questions=moved))
+    await scene.narrator.reconcile(thread)
+    return thread
+
+
+async def card_of(scene: Scene, thread: ThreadId, question: str, channel: str = "ops") -> dict[str, Json]:
+    """Return the message that holds, or held, the question's buttons."""
+    posts = next(iter(await scene.rows.unsettled(thread))).posts
+    ts = next(message.ts for slot, message in posts.items() if slot.key == question)
+    return next(each for each in await scene.people.messages(channel) if each["ts"] == ts)
+
+
+async def click(scene: Scene, user: str, card: dict[str, Json], action: str, channel: str = "ops") -> None:
+    """Click and let the app finish."""
+    done = await scene.people.act("click", user=user, channel=channel, ts=card["ts"], action_id=action)
+    assert done.get("acknowledged"), done
+    await scene.settled()
+
+
+def has_buttons(message: dict[str, Json]) -> bool:
+    return any(block["type"] == "actions" for block in message["blocks"])
+
+
+async def test_approval_decides_once_and_locks_the_card(scene: Scene) -> None:
+    thread = await asked(scene, a_question())
+    card = await card_of(scene, thread, "q1")
+    await click(scene, "Grace", card, APPROVE)
+    assert scene.rows.decided == [("q1", Decision.APPROVED, GRACE)]
+    locked = await card_of(scene, thread, "q1")
+    assert not has_buttons(locked)
+    assert "*Approved* by <@U0GRACE> on <!date^" in str(locked["blocks"])
+    assert "payments is down" in str(locked["blocks"])
+
+
+async def test_click_spends_no_chat_update(scene: Scene) -> None:
+    thread = await asked(scene, a_question())
+    before = (await scene.people.calls()).get("chat.update", 0)
+    await click(scene, "Grace", await card_of(scene, thread, "q1"), REJECT)
+    await scene.narrator.reconcile(thread)
+    assert (await scene.people.calls()).get("chat.update", 0) == before
+    assert "*Rejected* by <@U0GRACE>" in str((await card_of(scene, thread, "q1"))["blocks"])
+
+
+async def test_second_click_changes_nothing_and_is_answered(scene: Scene) -> None:
+    thread = await asked(scene, a_question())
+    card = await card_of(scene, thread, "q1")
+    # the second person's client still shows the buttons: deliver both clicks before the card is locked
+    await scene.people.act("faults", method="response_url", error="fatal_error")
+    await scene.people.act("faults", method="chat.update", error="fatal_error")
+    await click(scene, "Grace", card, APPROVE)
+    await click(scene, "Linus", card, REJECT)
+    assert scene.rows.decided == [("q1", Decision.APPROVED, GRACE)]
+    assert await scene.people.whispers("U0LINUS") == [wording.already(Decision.APPROVED, "<@U0GRACE>")]
+    assert "*Approved* by <@U0GRACE>" in str((await card_of(scene, thread, "q1"))["blocks"])
+
+
+async def test_approving_one_card_leaves_its_neighbour_open(scene: Scene) -> None:
+    thread = await asked(scene, a_question(id="q1"), a_question(id="q2", title="Post to #general"))
+    await click(scene, "Grace", await card_of(scene, thread, "q2"), APPROVE)
+    assert scene.rows.decided == [("q2", Decision.APPROVED, GRACE)]
+    assert has_buttons(await card_of(scene, thread, "q1"))
+    assert not has_buttons(await card_of(scene, thread, "q2"))
+
+
+async def test_click_on_an_outdated_card_does_not_count(scene: Scene) -> None:
+    thread = await asked(scene, a_question())
+    card = await card_of(scene, thread, "q1")
+    (view,) = (await scene.rows.unsettled(thread))[0].questions
+    edited = replace(view.question, args={"channel": "#incidents", "text": "all is well"})
+    scene.rows.change_question(replace(view, version=2, question=edited))
+    await click(scene, "Grace", card, APPROVE)
+    assert scene.rows.decided == []
+    assert await scene.people.whispers("U0GRACE") == [wording.QUESTION_OUTDATED]
+    now = await card_of(scene, thread, "q1")
+    assert has_buttons(now)
+    assert "all is well" in str(now["blocks"])
+    await click(scene, "Grace", now, APPROVE)
+    assert scene.rows.decided == [("q1", Decision.APPROVED, GRACE)]
+
+
+async def test_guest_may_not_decide(scene: Scene) -> None:
+    thread = await asked(scene, a_question())
+    await click(scene, "Gus", await card_of(scene, thread, "q1"), APPROVE)
+    assert scene.rows.decided == []
+    assert "only full members" in (await scene.people.whispers("U0GUEST"))[0]
+    assert has_buttons(await card_of(scene, thread, "q1"))
+
+
+async def test_stranger_in_a_shared_channel_may_not_decide(scene: Scene) -> None:
+    thread = await asked(scene, a_question(), channel="partners")
+    await click(scene, "Olga", await card_of(scene, thread, "q1", "partners"), APPROVE, "partners")
+    assert scene.rows.decided == []
+    assert "only full members" in (await scene.people.whispers("U0OTHER"))[0]
+
+
+async def test_member_of_the_installing_team_decides_in_a_shared_channel(scene: Scene) -> None:
+    thread = await asked(scene, a_question(), channel="partners")
+    await click(scene, "Grace", await card_of(scene, thread, "q1", "partners"), APPROVE, "partners")
+    assert scene.rows.decided == [("q1", Decision.APPROVED, GRACE)]
+
+
+async def test_doubt_about_the_person_refuses(scene: Scene) -> None:
+    thread = await asked(scene, a_question())
+    card = await card_of(scene, thread, "q1")
+    await scene.people.act("faults", method="users.info", error="fatal_error", times=1)
+    await click(scene, "Grace", card, APPROVE)
+    assert scene.rows.decided == []
+    assert "could not check" in (await scene.people.whispers("U0GRACE"))[0]
+    await click(scene, "Grace", card, APPROVE)
+    assert scene.rows.decided == [("q1", Decision.APPROVED, GRACE)]
+
+
+async def test_a_store_that_is_down_is_told_and_decides_nothing(scene: Scene) -> None:
+    thread = await asked(scene, a_question())
+    card = await card_of(scene, thread, "q1")
+    scene.rows.down = True
+    await click(scene, "Grace", card, APPROVE)
+    scene.rows.down = False
+    assert scene.rows.decided == []
+    assert await scene.people.whispers("U0GRACE") == [wording.SOMETHING_WENT_WRONG]
+
+
+async def test_unknown_question_is_answered(scene: Scene) -> None:
+    thread = await asked(scene, a_question())
+    card = await card_of(scene, thread, "q1")
+    scene.rows.runs.clear()
+    await click(scene, "Grace", card, APPROVE)
+    assert await scene.people.whispers("U0GRACE") == [wording.QUESTION_UNKNOWN]
+
+
+async def test_person_decides_what_happened_after_a_crash(scene: Scene) -> None:
+    thread = await asked(scene, a_question(kind=QuestionKind.UNKNOWN))
+    card = await card_of(scene, thread, "q1")
+    actions = [
+        each["action_id"] for block in card["blocks"] if block["type"] == "actions" for each in block["elements"]
+    ]
+    assert actions == ["decide_again", "decide_happened", "decide_give_up"]
+    await click(scene, "Grace", card, "decide_happened")
+    assert scene.rows.decided == [("q1", Decision.HAPPENED, GRACE)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "who", "action", "decided", "told"),
+    [
+        pytest.param(ApprovalPolicy(self_approval=False), "Ada", APPROVE, False, "somebody else", id="not-oneself"),
+        pytest.param(ApprovalPolicy(self_approval=False), "Ada", REJECT, True, "", id="own-no-counts"),
+        pytest.param(ApprovalPolicy(self_approval=False), "Grace", APPROVE, True, "", id="second-person"),
+        pytest.param(ApprovalPolicy(users=frozenset()), "Grace", APPROVE, False, "Nobody may", id="empty-is-nobody"),
+        pytest.param(
+            ApprovalPolicy(users=frozenset({UserId("U0LINUS")})), "Grace", APPROVE, False, "not among", id="not-named"
+        ),
+        pytest.param(
+            ApprovalPolicy(groups=frozenset({GroupId("S0ONCALL")})), "Grace", APPROVE, True, "", id="in-the-group"
+        ),
+        pytest.param(
+            ApprovalPolicy(groups=frozenset({GroupId("S0ONCALL")})), "Ada", APPROVE, False, "not among", id="no-group"
+        ),
+        pytest.param(
+            ApprovalPolicy(groups=frozenset({GroupId("S0GONE")})), "Grace", APPROVE, False, "not among", id="gone-group"
+        ),
+    ],
+)
+async def test_policy_is_asked_at_the_click(
+    policy: ApprovalPolicy, who: str, action: str, decided: bool, told: str
+) -> None:
+    policies = Policies(by_tool={ToolName("slack_post_message"): policy})
+    async with opened_scene(policies) as scene:
+        thread = await asked(scene, a_question())
+        await click(scene, who, await card_of(scene, thread, "q1"), action)
+        assert bool(scene.rows.decided) is decided
+        whispered = await scene.people.whispers({"Ada": ADA, "Grace": GRACE}[who])
+        assert [told in words for words in whispered] == ([True] if told else [])

@@ -1,0 +1,243 @@
+"""The narrator makes Slack look like the rows, whatever got lost on the way."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+
+import pytest
+
+from agent.ids import ThreadId, thread_id
+from agent.lifecycle import NodeState, Succeeded
+from agent.plan import NodeKind
+from agent.ports import Decision, RunStatus
+from bot.errors import BotError
+from bot.ports import AttemptView
+from infra.workspace.server import Workspace
+from tests.fakes.run_views import GRACE, NOON, a_node, a_question, a_run
+from tests.fakes.slack_scene import Json, Scene
+from tests.fakes.slack_scene import scene as opened_scene
+
+RUNNING = (a_node("a", NodeState.RUNNING), a_node("b", depends_on=("a",)))
+DONE = (a_node("a", NodeState.SUCCEEDED), a_node("b", NodeState.SUCCEEDED))
+
+
+@pytest.fixture
+async def scene() -> AsyncGenerator[Scene]:
+    async with opened_scene() as one:
+        yield one
+
+
+async def a_thread(scene: Scene, channel: str = "ops") -> ThreadId:
+    """Return a thread whose root somebody wrote."""
+    root = await scene.people.write("Ada", channel, "check our services")
+    place = (await scene.people.dump())["channels"][channel]["id"]
+    return thread_id("T0LOCAL", place, root)
+
+
+async def replies(scene: Scene, thread: ThreadId) -> list[dict[str, Json]]:
+    return await scene.people.thread(thread.rpartition(":")[2])
+
+
+def statuses(board: dict[str, Json]) -> dict[str, str]:
+    return {task["task_id"]: task["status"] for task in board["blocks"][0]["tasks"]}
+
+
+async def test_turn_is_one_board_edited_in_place_then_an_answer(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    scene.rows.show(a_run(thread, nodes=RUNNING))
+    await scene.narrator.reconcile(thread)
+    (board,) = await replies(scene, thread)
+    assert statuses(board) == {"a": "in_progress", "b": "pending"}
+
+    scene.rows.show(a_run(thread, status=RunStatus.DONE, nodes=DONE, answer="All **three** are up."))
+    await scene.narrator.reconcile(thread)
+    board, answer = await replies(scene, thread)
+    assert statuses(board) == {"a": "complete", "b": "complete"}
+    assert answer["blocks"][0] == {"type": "markdown", "text": "All **three** are up.", **_id(answer)}
+    assert scene.rows.settled == {(thread, 1)}
+
+
+def _id(message: dict[str, Json]) -> dict[str, str]:
+    return {"block_id": message["blocks"][0]["block_id"]} if "block_id" in message["blocks"][0] else {}
+
+
+async def test_looking_again_at_the_same_rows_sends_nothing(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    scene.rows.show(a_run(thread, nodes=RUNNING, questions=(a_question(thread),), replies=("On it.",)))
+    await scene.narrator.reconcile(thread)
+    before = await scene.people.calls()
+    await scene.narrator.reconcile(thread)
+    assert await scene.people.calls() == before
+    assert len(await replies(scene, thread)) == 3
+
+
+async def test_card_is_edited_to_who_decided_when_no_click_did(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    scene.rows.show(a_run(thread, nodes=RUNNING, questions=(a_question(thread),)))
+    await scene.narrator.reconcile(thread)
+    decided = a_question(thread, decision=Decision.APPROVED, by=GRACE, at=NOON)
+    scene.rows.show(a_run(thread, nodes=RUNNING, questions=(decided,)))
+    await scene.narrator.reconcile(thread)
+    card = (await replies(scene, thread))[1]
+    assert "*Approved* by <@U0GRACE>" in str(card["blocks"])
+    assert all(block["type"] != "actions" for block in card["blocks"])
+
+
+async def test_card_that_was_withdrawn_before_it_was_posted_is_not_posted(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    scene.rows.show(a_run(thread, nodes=RUNNING, questions=(a_question(thread, decision=Decision.WITHDRAWN),)))
+    await scene.narrator.reconcile(thread)
+    assert len(await replies(scene, thread)) == 1
+
+
+async def test_long_arguments_come_whole_in_several_messages(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    text = "\n".join(f"line {number}: ``` <!channel> & more" for number in range(600))
+    scene.rows.show(a_run(thread, questions=(a_question(thread, args={"text": text}),)))
+    await scene.narrator.reconcile(thread)
+    messages = await replies(scene, thread)
+    assert len(messages) > 2
+    shown = [
+        element["elements"][0]["text"]
+        for message in messages
+        for block in message["blocks"]
+        if block["type"] == "rich_text"
+        for element in block["elements"]
+        if element["type"] == "rich_text_preformatted"
+    ]
+    assert "".join(shown) == text
+    assert messages[-1]["blocks"][-1]["type"] == "actions"
+
+
+async def test_message_whose_posting_was_not_noted_is_found_again(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    await scene.people.act("faults", method="chat.postMessage", status=0, after=True, times=2)
+    scene.rows.show(a_run(thread, nodes=RUNNING))
+    with pytest.raises(BotError):
+        await scene.narrator.reconcile(thread)
+    posted = len(await replies(scene, thread))
+    await scene.narrator.reconcile(thread)
+    messages = await replies(scene, thread)
+    assert len(messages) == posted
+    assert statuses(messages[0]) == {"a": "in_progress", "b": "pending"}
+
+
+async def test_earlier_turn_is_shown_although_a_later_one_has_begun(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    scene.rows.show(a_run(thread, status=RunStatus.DONE, answer="First."))
+    scene.rows.show(a_run(thread, turn=2, nodes=RUNNING))
+    await scene.narrator.reconcile(thread)
+    first, second = await replies(scene, thread)
+    assert first["text"] == "First."
+    assert statuses(second) == {"a": "in_progress", "b": "pending"}
+    assert scene.rows.settled == {(thread, 1)}
+
+
+async def test_turn_is_not_settled_while_a_late_state_may_come(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    scene.rows.show(a_run(thread, status=RunStatus.DONE, nodes=RUNNING, answer="Done."))
+    await scene.narrator.reconcile(thread)
+    assert not scene.rows.settled
+    scene.rows.show(a_run(thread, status=RunStatus.DONE, nodes=DONE, answer="Done."))
+    await scene.narrator.reconcile(thread)
+    board, _ = await replies(scene, thread)
+    assert statuses(board) == {"a": "complete", "b": "complete"}
+    assert scene.rows.settled == {(thread, 1)}
+
+
+async def test_trouble_is_told_in_words(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    scene.rows.show(a_run(thread, status=RunStatus.FAILED, trouble="model_unavailable"))
+    await scene.narrator.reconcile(thread)
+    (told,) = await replies(scene, thread)
+    assert "could not reach the language model" in told["text"]
+
+
+async def test_changes_while_running_are_shown_and_coalesced(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    many = [a_node(f"n{number}", NodeState.RUNNING) for number in range(12)]
+    scene.rows.show(a_run(thread, nodes=many))
+    async with scene.narrator.narrating(thread):
+        for number, node in enumerate(many):
+            many[number] = replace(node, state=NodeState.SUCCEEDED, outcome=Succeeded(), ended_at=NOON)
+            scene.rows.show(a_run(thread, nodes=tuple(many)))
+            await asyncio.sleep(0.02)
+    (board,) = await replies(scene, thread)
+    assert set(statuses(board).values()) == {"complete"}
+    assert (await scene.people.calls())["chat.update"] <= 6
+
+
+async def test_faults_of_slack_do_not_disturb_the_run(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    await scene.people.act("faults", method="chat.postMessage", error="fatal_error", times=1)
+    scene.rows.show(a_run(thread, nodes=RUNNING))
+    async with scene.narrator.narrating(thread):
+        await scene.people.until(lambda dump: dump["refusals"] != {})
+        scene.rows.show(a_run(thread, status=RunStatus.DONE, nodes=DONE, answer="Done."))
+    board, answer = await replies(scene, thread)
+    assert statuses(board) == {"a": "complete", "b": "complete"}
+    assert answer["text"] == "Done."
+
+
+async def test_error_of_the_run_passes_through_unchanged(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    with pytest.raises(ZeroDivisionError):
+        async with scene.narrator.narrating(thread):
+            raise ZeroDivisionError
+
+
+async def test_requester_is_told_once_when_the_thread_is_closed_to_us(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    scene.rows.show(a_run(thread, nodes=RUNNING))
+    await scene.people.act("faults", method="chat.postMessage", error="not_in_channel", times=1)
+    await scene.narrator.reconcile(thread)
+    await scene.people.act("faults", method="chat.postMessage", error="not_in_channel", times=1)
+    await scene.narrator.reconcile(thread)
+    direct = [
+        message
+        for channel in (await scene.people.dump())["channels"].values()
+        for message in channel["messages"]
+        if "invite me again" in message["text"]
+    ]
+    assert len(direct) == 1
+    await scene.narrator.reconcile(thread)
+    assert len(await replies(scene, thread)) == 1
+
+
+async def test_deleted_board_stays_deleted(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    scene.rows.show(a_run(thread, nodes=RUNNING))
+    await scene.narrator.reconcile(thread)
+    (board,) = await replies(scene, thread)
+    await scene.api.write("chat.delete", channel="C0OPS", ts=board["ts"])
+    scene.rows.show(a_run(thread, status=RunStatus.DONE, nodes=DONE, answer="Done."))
+    await scene.narrator.reconcile(thread)
+    (answer,) = await replies(scene, thread)
+    assert answer["text"] == "Done."
+    assert scene.rows.settled
+
+
+async def test_many_boards_stay_under_the_rate_limits() -> None:
+    """Rate limits on: the pacing alone keeps Slack from refusing anything."""
+    async with opened_scene(workspace=Workspace(rate_limits=True)) as scene:
+        threads = [await a_thread(scene, channel) for channel in ("ops", "general", "incidents")]
+        for thread in threads:
+            scene.rows.show(a_run(thread, nodes=RUNNING))
+            await scene.narrator.reconcile(thread)
+        for round_number in range(4):
+            for thread in threads:
+                state = NodeState.SUCCEEDED if round_number % 2 else NodeState.RUNNING
+                scene.rows.show(a_run(thread, nodes=(a_node("a", state),)))
+                await scene.narrator.reconcile(thread)
+        assert not (await scene.people.dump())["refusals"]
+
+
+async def test_board_tells_repairs(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    crash = AttemptView(attempt=1, kind="error", error="ValueError: not enough values\nTraceback ...")
+    nodes = (a_node("p", NodeState.RUNNING, kind=NodeKind.PACKAGE, tool=None, title="Count errors", attempts=(crash,)),)
+    scene.rows.show(a_run(thread, nodes=nodes))
+    await scene.narrator.reconcile(thread)
+    (board,) = await replies(scene, thread)
+    told = str(board["blocks"])
+    assert "attempt 1 crashed: ValueError: not enough values; rewritten, attempt 2 running" in told
