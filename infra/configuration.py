@@ -1,0 +1,165 @@
+"""The configuration file (`GREENLIGHT_CONFIG`, TOML): tools, approval policies, limits, as typed values.
+
+Unknown keys are errors: a misspelt policy must not silently mean the default.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from agent.approval import ApprovalPolicy, GroupId, Policies
+from agent.dialogue import Role
+from agent.executor import Limits
+from agent.faults import PlanLimits
+from agent.ids import ToolName, UserId
+from infra.tools.access_log import AccessLogConfig
+from infra.tools.catalogue import ToolsConfig
+from infra.tools.http import HttpConfig
+from infra.tools.sql import SqlConfig
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be used; the text names the file, the key and what is wrong with it."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HttpGetTable(_Table):
+    """`[tools.http_get]`: which services the model is told about, and whether private addresses may be read."""
+
+    known: dict[str, str] = Field(default_factory=dict[str, str])
+    allow_private: bool = False
+    timeout_seconds: Seconds = 10.0
+
+
+class AccessLogTable(_Table):
+    """`[tools.read_access_log]`: the file it reads and the form of its lines."""
+
+    path: Path
+    line_format: str = ""
+
+
+class SqlTable(_Table):
+    """`[tools.sql_query]`: a login that may only read, and what is in that database."""
+
+    database_url: SecretStr
+    about: str = ""
+    statement_seconds: Seconds = 10.0
+    rows: int = Field(default=200, ge=1, le=10_000)
+
+
+class ToolsTable(_Table):
+    """`[tools]`: a tool exists when its table does; `disabled` switches off those that need none."""
+
+    http_get: HttpGetTable | None = None
+    read_access_log: AccessLogTable | None = None
+    sql_query: SqlTable | None = None
+    disabled: frozenset[str] = frozenset()
+
+    def config(self) -> ToolsConfig:
+        """Return what the tools are built from."""
+        http, log, sql = self.http_get, self.read_access_log, self.sql_query
+        return ToolsConfig(
+            http=http
+            and HttpConfig(known=http.known, allow_private=http.allow_private, timeout_seconds=http.timeout_seconds),
+            access_log=log and AccessLogConfig(path=log.path, line_format=log.line_format),
+            sql=sql
+            and SqlConfig(
+                database_url=sql.database_url.get_secret_value(),
+                about=sql.about,
+                statement_seconds=sql.statement_seconds,
+                rows=sql.rows,
+            ),
+        )
+
+
+class PolicyTable(_Table):
+    """`[approvals.<tool>]` and `[approvals.default]`. A list that is there but empty means nobody."""
+
+    self_approval: bool = True
+    users: frozenset[str] | None = None
+    groups: frozenset[str] | None = None
+    quorum: Literal[1] = 1
+
+    def policy(self) -> ApprovalPolicy:
+        """Return the policy."""
+        return ApprovalPolicy(
+            self_approval=self.self_approval,
+            users=None if self.users is None else frozenset(UserId(each) for each in self.users),
+            groups=None if self.groups is None else frozenset(GroupId(each) for each in self.groups),
+            quorum=self.quorum,
+        )
+
+
+class LimitsTable(_Table):
+    """`[limits]`."""
+
+    nodes_per_turn: int = Field(default=200, ge=1, le=10_000)
+    nodes_at_once: int = Field(default=32, ge=1, le=1_000)
+    threads_at_once: int = Field(default=32, ge=1, le=1_000)
+
+    def executor(self) -> Limits:
+        """Return what bounds one run's work."""
+        return Limits(nodes_at_once=self.nodes_at_once)
+
+    def plan(self) -> PlanLimits:
+        """Return what bounds a plan's size."""
+        return PlanLimits(nodes=self.nodes_per_turn)
+
+
+class ModelTable(_Table):
+    """`[model]`: other models for some roles, and how long to wait."""
+
+    by_role: dict[Role, str] = Field(default_factory=dict[Role, str])
+    silence_seconds: Seconds = 60.0
+    total_seconds: Seconds = 300.0
+
+
+class Configuration(_Table):
+    """The whole file."""
+
+    tools: ToolsTable = ToolsTable()
+    approvals: dict[str, PolicyTable] = Field(default_factory=dict[str, PolicyTable])
+    limits: LimitsTable = LimitsTable()
+    model: ModelTable = ModelTable()
+    sandbox: Literal["auto", "docker", "monty", "none"] = "auto"
+
+    def policies(self) -> Policies:
+        """Return who may decide, per tool."""
+        default = self.approvals.get("default", PolicyTable()).policy()
+        by_tool = {ToolName(name): each.policy() for name, each in self.approvals.items() if name != "default"}
+        return Policies(default=default, by_tool=by_tool)
+
+
+def read_configuration(path: Path | None) -> Configuration:
+    """Read the file; without one everything has its default.
+
+    Raises:
+        ConfigurationError: it cannot be read, is no TOML, or a key is unknown or has a wrong value.
+    """
+    if path is None:
+        return Configuration()
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"GREENLIGHT_CONFIG: cannot read {path}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path}: not TOML: {error}") from error
+    return parse_configuration(table, str(path))
+
+
+def parse_configuration(table: Mapping[str, object], source: str) -> Configuration:
+    """Return the configuration a TOML document says; `source` is named in errors."""
+    try:
+        return Configuration.model_validate(table)
+    except ValidationError as error:
+        # Only places and rules: an offending value may be a secret.
+        faults = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()]
+        raise ConfigurationError(f"{source}: " + "; ".join(faults)) from None
