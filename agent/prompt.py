@@ -56,19 +56,27 @@ def planner_message(
     now: datetime, messages: Sequence[Message], nodes: Sequence[ShownNode], faults: Sequence[Fault] = ()
 ) -> Said:
     """Return what the planner is asked; with `faults` its last output stands before as an ai message."""
-    more = len(faults) - _FAULTS_SHOWN
-    lines = _lines(fault_json(fault) for fault in faults[:_FAULTS_SHOWN])
     return _document(
         ("Now", now.astimezone(UTC).isoformat(timespec="seconds")),
         ("Request", request_text(messages)),
         ("Plan so far", _node_lines(nodes)),
-        ("Faults", f"{lines}\n(and {more} more)" if more > 0 else lines),
+        ("Faults", _fault_lines(faults)),
     )
 
 
-def results_message(messages: Sequence[Message], nodes: Sequence[ShownNode]) -> Said:
-    """Return what reflection and answer are asked."""
-    return _document(("Request", request_text(messages)), ("Results", _node_lines(nodes)))
+def results_message(messages: Sequence[Message], nodes: Sequence[ShownNode], faults: Sequence[Fault] = ()) -> Said:
+    """Return what reflection and answer are asked; with `faults` the last output stands before."""
+    return _document(
+        ("Request", request_text(messages)),
+        ("Results", _node_lines(nodes)),
+        ("Faults", _fault_lines(faults)),
+    )
+
+
+def _fault_lines(faults: Sequence[Fault]) -> str:
+    more = len(faults) - _FAULTS_SHOWN
+    lines = _lines(fault_json(fault) for fault in faults[:_FAULTS_SHOWN])
+    return f"{lines}\n(and {more} more)" if more > 0 else lines
 
 
 @dataclass(frozen=True, kw_only=True)

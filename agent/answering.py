@@ -1,0 +1,89 @@
+"""Writes a turn's answer: by the model from the results, or plainly from them when there is no model."""
+
+from collections.abc import Mapping, Sequence
+
+from agent.binding import rendered
+from agent.conversation import ShownNode, past_dialogue, shown_nodes, standings_of
+from agent.dialogue import LanguageModel, Role
+from agent.errors import ModelUnavailable
+from agent.ids import NodeId, ThreadId
+from agent.lifecycle import (
+    ArtifactRef,
+    Cancelled,
+    Expired,
+    Failed,
+    Outcome,
+    Rejected,
+    Skipped,
+    Succeeded,
+)
+from agent.plan import LoggedOperation
+from agent.ports import OperationLog, Run, Runs, RunStatus
+from agent.prompt import results_message, system_message
+from agent.values import mended_text, trimmed
+
+_FINAL = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
+_VALUE_CHARACTERS = 300
+
+
+class Answerer:
+    """The `Answerer` of `ports.py`. Without a model, or when it is away, the answer is a plain list."""
+
+    def __init__(self, *, model: LanguageModel | None, log: OperationLog, runs: Runs) -> None:
+        self._model = model
+        self._log = log
+        self._runs = runs
+
+    async def answer(self, thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome]) -> None:
+        """Store the answer, or the turn's trouble. Does nothing for a turn that has ended."""
+        run = await self._runs.read(thread, turn)
+        if run.status in _FINAL:
+            return
+        nodes = shown_nodes(_of_turn(await self._log.after(thread, 0), turn), standings_of(outcomes))
+        text = await self._text(run, nodes) if nodes else ""
+        status = RunStatus.FAILED if run.trouble and not nodes else RunStatus.DONE
+        await self._runs.finish(thread, turn, status, text, run.trouble)
+
+    async def _text(self, run: Run, nodes: Sequence[ShownNode]) -> str:
+        if self._model is None:
+            return plain_answer(nodes)
+        past = await self._runs.past(run.thread, run.turn)
+        dialogue = [system_message(Role.ANSWER), *past_dialogue(past), results_message(run.messages, nodes)]
+        try:
+            return mended_text(await self._model.complete(Role.ANSWER, dialogue)).strip()
+        except ModelUnavailable:
+            return "The language model cannot be reached, so here are the plain results.\n\n" + plain_answer(nodes)
+
+
+def _of_turn(logged: Sequence[LoggedOperation], turn: int) -> Sequence[LoggedOperation]:
+    return [each for each in logged if each.turn == turn]
+
+
+def plain_answer(nodes: Sequence[ShownNode]) -> str:
+    """Return one line of Markdown for each node: its title and how it ended."""
+    titles = {each.node.id: each.node.title for each in nodes}
+    return "\n".join(f"- **{each.node.title}**: {_ending(each, titles)}" for each in nodes)
+
+
+def _ending(shown: ShownNode, titles: Mapping[NodeId, str]) -> str:
+    match shown.outcome:
+        case Succeeded(artifact=ArtifactRef() as ref):
+            return f"done; {ref.size} bytes, beginning with {_code(ref.head)}"
+        case Succeeded(value=value):
+            return "done" if value is None else f"done; {_code(rendered(value))}"
+        case Failed(error=error):
+            return f"failed ({error})"
+        case Rejected(by=by):
+            return f"rejected by <@{by}>"
+        case Expired():
+            return "not done; nobody decided in time"
+        case Skipped(because=because):
+            return f"skipped, because of “{titles.get(because, because)}”"
+        case Cancelled():
+            return "cancelled"
+        case None:
+            return shown.state.value
+
+
+def _code(text: str) -> str:
+    return "`" + trimmed(" ".join(text.split()), _VALUE_CHARACTERS).replace("`", "'").replace("\n", " ") + "`"

@@ -1,0 +1,128 @@
+"""The workbench: what a node does, apart from when it may do it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import assert_never
+
+from agent.artifacts import content_of, fits_inline
+from agent.binding import bind_object
+from agent.calling import call_tool
+from agent.dialogue import LanguageModel
+from agent.errors import StoreUnavailable
+from agent.ids import NodeId, ThreadId, ToolName
+from agent.lifecycle import Failed, Outcome, Succeeded, outcome_json
+from agent.package import PackageRunner
+from agent.plan import Node, NodeKind, digest_of, node_digest
+from agent.ports import Artifacts, Bound, Progress
+from agent.references import references_in
+from agent.schemas import misfits
+from agent.tools.registry import CallContext, Colour, Registry
+from sandbox.script import Json, Limits, Sandbox
+
+_PUT_AFTER_SECONDS = (0.0, 0.5, 2.0)
+
+
+class Workbench:
+    """The `NodeWork`. Without a sandbox packages fail, without a model a crashed script is not repaired."""
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        sandbox: Sandbox | None,
+        artifacts: Artifacts,
+        progress: Progress,
+        model: LanguageModel | None,
+        script_limits: Limits | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._registry = registry
+        self._artifacts = artifacts
+        self._pause = pause
+        self._packages: PackageRunner | None = None
+        if sandbox is not None:
+            self._packages = PackageRunner(
+                registry=registry,
+                sandbox=sandbox,
+                progress=progress,
+                model=model,
+                limits=script_limits or Limits(),
+                clock=clock,
+                pause=pause,
+            )
+
+    def colour(self, node: Node) -> Colour:
+        """Return red when a person must be asked first; a plan can make a node stricter, never laxer."""
+        if node.require_human_approval or node.kind is NodeKind.SUBAGENT:
+            return Colour.RED
+        names = (node.tool or "",) if node.kind is NodeKind.TOOL else node.tools
+        tools = [self._registry.find(name) for name in names]
+        green = all(tool is not None and tool.colour is Colour.GREEN for tool in tools)
+        return Colour.GREEN if green else Colour.RED
+
+    async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
+        """Resolve the node's references and hold a tool's arguments against its schema."""
+        written = node.args if node.kind is NodeKind.TOOL else node.inputs
+        args = await bind_object(thread, written, outcomes, self._artifacts)
+        if isinstance(args, Failed):
+            return args
+        name = node.tool if node.kind is NodeKind.TOOL and node.tool else ToolName(node.kind.value)
+        if node.kind is NodeKind.TOOL and (failed := self._argument_failure(name, args)):
+            return failed
+        sources = {reference.node: outcomes[reference.node] for _, reference in references_in(written)}
+        covered: Json = {
+            "tool": name,
+            "args": args,
+            "node": node_digest(node),
+            "from": {source: digest_of(outcome_json(outcome)) for source, outcome in sources.items()},
+        }
+        return Bound(tool=name, args=args, digest=digest_of(covered))
+
+    def _argument_failure(self, name: ToolName, args: Mapping[str, Json]) -> Failed | None:
+        tool = self._registry.find(name)
+        if tool is None:
+            return Failed(error="unknown_tool", message=f"there is no tool {name!r} here")
+        wrong = misfits(args, tool.arguments)
+        if not wrong:
+            return None
+        return Failed(error="bad_arguments", message=f"/args{wrong[0].pointer}: {wrong[0].message}")
+
+    async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
+        """Do the work. Raises only CancelledError."""
+        outcome = await self._work(node, bound, context)
+        return await self._kept(context.thread, node.id, outcome)
+
+    async def _work(self, node: Node, bound: Bound, context: CallContext) -> Succeeded | Failed:
+        match node.kind:
+            case NodeKind.TOOL:
+                tool = self._registry.find(bound.tool)
+                if tool is None:
+                    return Failed(error="unknown_tool", message=f"there is no tool {bound.tool!r} here")
+                return await call_tool(tool, context, bound.args, pause=self._pause)
+            case NodeKind.PACKAGE:
+                if self._packages is None:
+                    return Failed(
+                        error="no_sandbox", message="there is no sandbox in this installation to run scripts in"
+                    )
+                return await self._packages.run(node, bound.args, context)
+            case NodeKind.SUBAGENT:
+                return Failed(error="not_available", message="subagents are not available yet")
+            case _:
+                assert_never(node.kind)
+
+    async def _kept(self, thread: ThreadId, node: NodeId, outcome: Succeeded | Failed) -> Outcome:
+        """Return the outcome with a big value moved to an artifact."""
+        if isinstance(outcome, Failed) or fits_inline(outcome.value):
+            return outcome
+        content = content_of(node, outcome.value)
+        for seconds in _PUT_AFTER_SECONDS:
+            await self._pause(seconds)
+            try:
+                ref = await self._artifacts.put(thread, content.name, content.content, content.media_type)
+            except StoreUnavailable:
+                continue
+            return Succeeded(artifact=ref)
+        message = "the work was done, but its output could not be stored"
+        return Failed(error="store_unavailable", message=message)
