@@ -1,0 +1,152 @@
+"""This process's way to PostgreSQL: one engine, and connections that are refused once we are dead.
+
+A worker's connections carry its id as `application_name`, so that whoever takes over its threads
+can end them all (`sweep.py`); a worker declared dead gets no new one. That is the fence: a process
+that was stopped past its time and goes on can no longer write anything.
+"""
+
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, NewType
+
+import psycopg
+from psycopg import AsyncConnection as RawConnection
+from sqlalchemy import URL, event, func, make_url, select
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from agent.errors import RunnerLost, StoreUnavailable
+from agent.ids import ThreadId
+from infra.tables import json_text
+
+WorkerId = NewType("WorkerId", str)
+"""A worker process, anew at each start."""
+
+NEWS_CHANNEL = "greenlight_news"
+"""NOTIFY channel; the payload is the thread whose rows changed."""
+
+_IS_DEAD = "SELECT 1 FROM workers WHERE id = %s AND dead_at IS NOT NULL"
+
+_GONE = ("08", "53", "57P")
+"""SQLSTATE classes of a server that is not there for us: connection, resources, shutdown."""
+
+
+def new_worker_id() -> WorkerId:
+    """Return an id no other process has."""
+    return WorkerId(uuid.uuid4().hex)
+
+
+def database_url(text: str) -> URL:
+    """Return SQLAlchemy's form of any libpq address (`postgres://...`).
+
+    Raises:
+        ValueError: it is not the address of a PostgreSQL database.
+    """
+    scheme, found, rest = text.partition("://")
+    if not found or scheme.split("+")[0] not in ("postgres", "postgresql"):
+        raise ValueError("not a PostgreSQL address (postgresql://user:password@host:port/database)")
+    return make_url(f"postgresql+psycopg://{rest}")
+
+
+class Database:
+    """The engine and what other libraries need to connect as we do.
+
+    `worker` is set in processes that run threads. Close with `close()`.
+    """
+
+    def __init__(self, url: URL, *, worker: WorkerId | None = None, pool_size: int = 5, overflow: int = 10) -> None:
+        self.worker = worker
+        self._url = url
+        self.engine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=overflow,
+            pool_pre_ping=True,
+            json_serializer=json_text,
+            connect_args={"application_name": self.application_name},
+        )
+        if worker is not None:
+            event.listen(self.engine.sync_engine, "connect", self._refuse_dead)
+
+    @property
+    def application_name(self) -> str:
+        """What this process calls itself in `pg_stat_activity`."""
+        return worker_application(self.worker) if self.worker is not None else "greenlight"
+
+    @property
+    def conninfo(self) -> str:
+        """The libpq address for psycopg's own pools; it holds the password."""
+        named = self._url.set(drivername="postgresql").update_query_dict({"application_name": self.application_name})
+        return named.render_as_string(hide_password=False)
+
+    async def configure(self, connection: RawConnection[Any]) -> None:
+        """Refuse a connection to a dead worker; the `configure` callback of psycopg's pools.
+
+        Raises:
+            RunnerLost: this worker was declared dead.
+        """
+        if self.worker is None:
+            return
+        async with connection.cursor() as cursor:
+            await cursor.execute(_IS_DEAD, [self.worker])
+            dead = await cursor.fetchone()
+        if not connection.autocommit:
+            await connection.rollback()
+        if dead is not None:
+            raise RunnerLost
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncGenerator[AsyncConnection]:
+        """Run the block in one transaction.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached, or went away in between.
+            RunnerLost: this worker was declared dead.
+        """
+        try:
+            async with self.engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            if _is_gone(error):
+                raise StoreUnavailable from error
+            raise
+        except (PoolTimeout, OSError) as error:
+            raise StoreUnavailable from error
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+    def _refuse_dead(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        try:
+            cursor.execute(_IS_DEAD, [self.worker])
+            dead = cursor.fetchone()
+        finally:
+            cursor.close()
+            connection.rollback()
+        if dead is not None:
+            raise RunnerLost
+
+
+def worker_application(worker: WorkerId) -> str:
+    """Return the `application_name` of a worker's connections (63 bytes at most)."""
+    return f"w:{worker}"
+
+
+async def announce(connection: AsyncConnection, thread: ThreadId) -> None:
+    """Tell, when this transaction commits, that rows of the thread changed."""
+    await connection.execute(select(func.pg_notify(NEWS_CHANNEL, thread)))
+
+
+def _is_gone(error: DBAPIError) -> bool:
+    if error.connection_invalidated:
+        return True
+    cause = error.orig
+    if not isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+        return False
+    return cause.sqlstate is None or cause.sqlstate.startswith(_GONE)
