@@ -53,7 +53,7 @@ class Workspace:
         app = app or InstalledApp()
         clock, feed, faults = Clock(), Feed(), Faults()
         team = seeded_team(clock, bot_user_id=app.bot_user_id, bot_name=app.name)
-        sockets = Sockets(app_id=app.id, ack_seconds=ack_seconds)
+        sockets = Sockets(app_id=app.id, ack_seconds=ack_seconds, feed=feed)
         deliveries = Deliveries(
             app=app, team=team, clock=clock, sockets=sockets, faults=faults, feed=feed, retry_delays=retry_delays
         )
@@ -168,7 +168,10 @@ class Workspace:
 
 async def _page(request: web.Request) -> web.FileResponse:
     _ = request
-    return web.FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
+    policy = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
+    return web.FileResponse(
+        PAGE / "index.html", headers={"Cache-Control": "no-cache", "Content-Security-Policy": policy}
+    )
 
 
 @web.middleware

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
 
+from infra.workspace.feed import Feed
 from infra.workspace.payload import JsonObject, decoded, is_object
 
 MOST_CONNECTIONS = 10
@@ -48,8 +49,9 @@ class Connection:
 class Sockets:
     """All connections of the app, taken in turn."""
 
-    def __init__(self, *, app_id: str, ack_seconds: float) -> None:
+    def __init__(self, *, app_id: str, ack_seconds: float, feed: Feed) -> None:
         self.app_id = app_id
+        self._feed = feed
         self.ack_seconds = ack_seconds
         self.connections: list[Connection] = []
         self.complaints: list[str] = []
@@ -82,6 +84,7 @@ class Sockets:
         try:
             await socket.send_str(json.dumps(self._hello()))
             self._opened.set()
+            self._feed.tell("connection", connected=True)
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
                     self._received(connection, str(message.data))
@@ -89,6 +92,7 @@ class Sockets:
             self.connections.remove(connection)
             if not any(not connection.retired for connection in self.connections):
                 self._opened.clear()
+                self._feed.tell("connection", connected=False)
             for future in connection.pending.values():
                 if not future.done():
                     future.set_exception(ConnectionResetError("the app's websocket closed"))
