@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from agent.errors import AgentError
 from agent.ids import ThreadId, thread_id, thread_parts
 from bot import wording
-from bot.blocks.help import MOST_RUNS, opening, status
+from bot.blocks.help import MOST_REQUEST_CHARACTERS, MOST_RUNS, opening, status
 from bot.blocks.message import Rendered
 from bot.errors import BotError, SlackRefused
 from bot.identity import Identity
@@ -37,6 +37,8 @@ class CommandDesk:
         person = await self._principals.person(identity.tenant, command.user)
         if person.standing is not Standing.MEMBER:
             return wording.not_a_member(person.standing, "start work")
+        if len(request) > MOST_REQUEST_CHARACTERS:
+            return wording.COMMAND_TOO_LONG
         message = opening(command.user, request)
         try:
             posted = await self._api.write(

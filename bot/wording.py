@@ -96,6 +96,7 @@ TOO_LONG_TO_APPROVE = (
 COMMAND_NEEDS_ROOM = (
     "I am not in this channel, so I cannot open a thread here. Please invite me with `/invite`, then try again."
 )
+COMMAND_TOO_LONG = "That is too long for a command. Please mention me in a message instead."
 COMMAND_NOT_HERE = "I cannot open a thread here. Please ask in a channel I am in, or in a direct message."
 NO_OPEN_RUNS = "Nothing is running for you or in this channel."
 NOTHING_TO_SAY = "There is nothing to tell."

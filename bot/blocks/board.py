@@ -56,7 +56,7 @@ def board(run: RunView) -> Rendered:
     hidden = [node for node in run.nodes if node.id not in shown]
     title = board_title(run)
     tasks = [shown[node.id] for node in run.nodes if node.id in shown]
-    more = [context(escaped(f"And {_counts(hidden)} not shown here."))] if hidden else []
+    more = [context(escaped(f"Not shown here: {_counts(hidden)}."))] if hidden else []
     look = digest_of({"title": title, "tasks": tasks, "more": more})
     return rendered(escaped(title), [plan(title, tasks, block_id=f"board-{look[:24]}"), *more])
 
@@ -82,6 +82,7 @@ def _fitting(
 ) -> dict[NodeId, Block]:
     """Return node id -> task for as many nodes as a message holds; what needs eyes stays longest."""
     cards = {node.id: _task(node, titles, states) for node in nodes}
+    # the whole JSON counts: in slackapi/bolt-js#2509 an empty divider cost 125 characters of text
     sizes = {node: len(str(card)) for node, card in cards.items()}
     for node in _least_telling_first(nodes):
         if len(cards) <= MOST_TASKS and sum(sizes[each] for each in cards) <= MESSAGE_CHARACTERS:

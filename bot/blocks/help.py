@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from agent.ids import ThreadId, UserId, thread_parts
 from bot import wording
-from bot.blocks.elements import escaped, mention, moment, notice, quoted, section, sections
+from bot.blocks.elements import mention, moment, notice, plain, quoted, rich_text, section, sections
 from bot.blocks.message import Rendered, rendered
 from bot.ports import OpenRun
 
 MOST_RUNS = 10
+
+MOST_REQUEST_CHARACTERS = 8000
+"""A longer request does not fit an opening message."""
 
 
 def help_message(bot: UserId) -> Rendered:
@@ -32,7 +35,7 @@ def help_message(bot: UserId) -> Rendered:
 def opening(asker: UserId, request: str) -> Rendered:
     """Return the message that opens a command's thread: who asked what."""
     words = f"{mention(asker)} asked: {notice(request)}"
-    return rendered(words, [section(part) for part in _whole(mention(asker), request)])
+    return rendered(words, [section(f"{mention(asker)} asked:"), rich_text([plain(request or "…")])])
 
 
 def status(mine: Sequence[OpenRun], here: Sequence[OpenRun], links: Mapping[ThreadId, str]) -> Rendered:
@@ -62,9 +65,3 @@ def _run(run: OpenRun, links: Mapping[ThreadId, str]) -> str:
     shown = f"<{link}|{request}>" if link else request
     state = wording.STATUSES[run.status]
     return f"• {shown} — {state}{waiting}; {where}, {mention(run.requester)}, since {moment(run.started_at)}"
-
-
-def _whole(asker: str, request: str) -> list[str]:
-    """Return the request whole, in pieces that fit a section each even when escaping makes them longer."""
-    pieces = [request[start : start + 550] for start in range(0, len(request), 550)] or [""]
-    return [f"{asker} asked: {escaped(pieces[0])}", *map(escaped, pieces[1:])]

@@ -1,0 +1,96 @@
+"""The board tells every step's state in words, its repairs, and what did not fit."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from agent.ids import NodeId
+from agent.lifecycle import Failed, NodeState, Rejected, Skipped
+from agent.plan import NodeKind
+from agent.ports import RunStatus
+from bot import wording
+from bot.blocks.board import MOST_TASKS, board, board_title
+from bot.ports import AttemptView, NodeView
+from tests.fakes.run_views import GRACE, a_node, a_run
+
+CRASH = AttemptView(attempt=1, kind="error", error="ValueError: no rows\n  File ...")
+
+
+def task(*nodes: NodeView, at: int = -1) -> tuple[str, str, str]:
+    """Return title, status and details of one node's task."""
+    message: Any = board(a_run(nodes=nodes)).blocks[0]
+    one = message["tasks"][at]
+    details = one["details"]["elements"][0]["elements"][0]["text"] if "details" in one else ""
+    return one["title"], one["status"], details
+
+
+@pytest.mark.parametrize("state", NodeState)
+def test_every_state_is_told_in_words_or_by_the_tasks_own_status(state: NodeState) -> None:
+    title, status, details = task(a_node("a", state, outcome=None))
+    told_by_status = {NodeState.PLANNED: "pending", NodeState.RUNNING: "in_progress", NodeState.SUCCEEDED: "complete"}
+    assert told_by_status.get(state) == status or wording.STATES[state] in title
+    assert state is NodeState.PLANNED or wording.STATES[state] in details
+
+
+def test_waiting_for_approval_stands_in_the_title() -> None:
+    assert task(a_node("a", NodeState.ASKING))[:2] == ("Step a · waiting for approval", "pending")
+
+
+def test_planned_step_names_what_it_waits_for() -> None:
+    nodes = (a_node("a", NodeState.RUNNING), a_node("b", NodeState.SUCCEEDED), a_node("c", depends_on=("a", "b", "x")))
+    assert task(*nodes)[2] == "waits for Step a"
+
+
+def test_repair_of_a_package_is_told_while_it_runs() -> None:
+    node = a_node("a", NodeState.RUNNING, kind=NodeKind.PACKAGE, tool=None, attempts=(CRASH,))
+    assert task(node)[2] == ("attempt 1 crashed: ValueError: no rows; rewritten, attempt 2 running\nscript · running")
+
+
+def test_repaired_package_says_that_the_rewrite_worked() -> None:
+    attempts = (CRASH, AttemptView(attempt=2, kind="ok", error=""))
+    node = a_node("a", NodeState.SUCCEEDED, kind=NodeKind.PACKAGE, tool=None, attempts=attempts)
+    assert task(node)[2] == (
+        "attempt 1 crashed: ValueError: no rows; rewritten, attempt 2 worked\nscript · done in 1.2 s"
+    )
+
+
+def test_failure_is_told_in_our_words_never_in_the_tools() -> None:
+    node = a_node("a", NodeState.FAILED, outcome=Failed(error="timeout", message="SECRET stack trace"))
+    assert task(node)[2] == "http_get · failed: it took too long"
+    odd = replace(node, outcome=Failed(error="E_WEIRD", message="SECRET"))
+    assert task(odd)[2] == "http_get · failed: it did not work"
+
+
+def test_skipped_step_names_what_stood_in_its_way() -> None:
+    first = a_node("a", NodeState.REJECTED, outcome=Rejected(by=GRACE, reason="not today"))
+    second = a_node("b", NodeState.SKIPPED, outcome=Skipped(because=NodeId("a")))
+    assert task(first, second, at=0)[2] == "http_get · rejected: not today"
+    assert task(first, second)[2] == "skipped, because “Step a” ended as rejected"
+
+
+def test_title_counts_the_states() -> None:
+    nodes = (a_node("a", NodeState.SUCCEEDED), a_node("b", NodeState.ASKING), a_node("c"))
+    assert board_title(a_run(nodes=nodes)) == "Running: 3 steps (1 planned, 1 waiting for approval, 1 done)"
+    assert board_title(a_run(nodes=nodes[:1], status=RunStatus.DONE)) == "Done: 1 step, done"
+
+
+def test_steps_that_do_not_fit_are_counted_and_the_telling_ones_stay() -> None:
+    nodes = [a_node(f"n{number}", NodeState.SUCCEEDED) for number in range(100)]
+    nodes[7] = a_node("n7", NodeState.ASKING)
+    nodes[99] = a_node("n99", NodeState.FAILED)
+    blocks: Any = board(a_run(nodes=tuple(nodes))).blocks
+    ids = [each["task_id"] for each in blocks[0]["tasks"]]
+    assert 30 < len(ids) <= MOST_TASKS
+    assert {"n7", "n99"} <= set(ids)
+    assert ids == sorted(ids, key=lambda each: int(each[1:]))
+    assert blocks[1]["elements"][0]["text"] == f"Not shown here: {100 - len(ids)} steps, all done."
+
+
+def test_each_look_has_its_own_block_id() -> None:
+    first: Any = board(a_run(nodes=(a_node("a"),)))
+    same: Any = board(a_run(nodes=(a_node("a"),)))
+    other: Any = board(a_run(nodes=(a_node("a", NodeState.RUNNING),)))
+    assert first == same
+    assert first.digest != other.digest
+    assert first.blocks[0]["block_id"] != other.blocks[0]["block_id"]

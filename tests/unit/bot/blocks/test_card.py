@@ -1,0 +1,108 @@
+"""A card shows exactly what will run: nothing shortened, nothing hidden, no button for what cannot be read."""
+
+import json
+from collections import defaultdict
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.approval import ApprovalPolicy, GroupId
+from agent.ids import UserId
+from agent.ports import Decision
+from bot.blocks.card import argument_chunks, card, choices
+from bot.blocks.elements import visible
+from sandbox.script import Json
+from tests.fakes.run_views import GRACE, NOON, a_question
+
+ANYONE = ApprovalPolicy()
+
+
+def words(view: Any, policy: ApprovalPolicy = ANYONE) -> str:
+    """Return all the text of a card, as one."""
+    return "\n".join(json.dumps(message.blocks, ensure_ascii=False) for message in card(view, policy))
+
+
+@settings(deadline=None)
+@given(
+    args=st.dictionaries(
+        st.text(min_size=1, max_size=10),
+        st.text(max_size=9000) | st.integers() | st.lists(st.text(max_size=2000), max_size=5),
+        max_size=5,
+    )
+)
+def test_pieces_of_an_argument_put_together_are_the_whole(args: dict[str, Json]) -> None:
+    together = defaultdict[str, str](str)
+    for chunk in argument_chunks(args):
+        together[chunk.name] += chunk.text
+    for name, value in args.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+        if len({visible(each) for each in args}) == len(args):
+            assert together[visible(name)] == (visible(text) or "(empty)")
+
+
+def test_kinds_of_values_can_be_told_apart() -> None:
+    notes = {
+        chunk.name: (chunk.note, chunk.text)
+        for chunk in argument_chunks({"a": "5", "b": 5, "c": None, "d": "", "e": True, "f": {"x": 1}, "g": []})
+    }
+    assert notes == {
+        "a": ("", "5"),
+        "b": ("number", "5"),
+        "c": ("nothing", "null"),
+        "d": ("empty text", "(empty)"),
+        "e": ("yes or no", "true"),
+        "f": ("object", '{\n  "x": 1\n}'),
+        "g": ("list", "[]"),
+    }
+
+
+def test_characters_that_hide_or_reorder_text_are_spelt_out() -> None:
+    assert visible("pay \u202e05 to\u200b bob\x07\r\n") == "pay \\u202e05 to\\u200b bob\\u0007\\u000d\n"
+    assert visible("naïve 日本 🙂") == "naïve 日本 🙂"
+
+
+def test_what_cannot_be_shown_in_full_cannot_be_approved() -> None:
+    view = a_question(args={"text": "x" * 100_000})
+    (message,) = card(view, ANYONE)
+    assert choices(view.question) == (Decision.REJECTED,)
+    assert "nobody should approve what cannot be read" in str(message.blocks)
+    buttons: Any = message.blocks[-1]
+    assert [each["action_id"] for each in buttons["elements"]] == ["decide_rejected"]
+
+
+def test_buttons_of_two_cards_differ_and_carry_only_id_and_version() -> None:
+    def buttons(**of: Any) -> Any:
+        return card(a_question(**of), ANYONE)[-1].blocks[-1]
+
+    first, second, edited = buttons(id="q1"), buttons(id="q2"), buttons(id="q1", version=2)
+    assert {each["value"] for each in first["elements"]} == {"1:q1"}
+    assert {each["value"] for each in second["elements"]} == {"1:q2"}
+    assert {each["value"] for each in edited["elements"]} == {"2:q1"}
+    assert len({row["block_id"] for row in (first, second, edited)}) == 3
+
+
+def test_open_card_says_for_whom_what_waits_and_who_may() -> None:
+    view = a_question(blocks=("Tell the team", "Close the ticket"))
+    assert "Asked for by <@U0ADA>" in words(view)
+    assert "Waiting behind it: Tell the team, Close the ticket" in words(view)
+    assert "Who may decide: any full member of this channel" in words(view)
+    other = ApprovalPolicy(self_approval=False)
+    assert "any full member of this channel, but not <@U0ADA>" in words(view, other)
+    named = ApprovalPolicy(users=frozenset({UserId("U1")}), groups=frozenset({GroupId("S1")}))
+    assert "Who may decide: <@U1>, anyone in <!subteam^S1>" in words(view, named)
+    assert "nobody, because the list of approvers is empty" in words(view, ApprovalPolicy(users=frozenset()))
+
+
+def test_decided_card_keeps_the_arguments_and_says_who_and_when() -> None:
+    view = a_question(decision=Decision.REJECTED, by=GRACE, at=NOON)
+    told = words(view)
+    assert "*Rejected* by <@U0GRACE> on <!date^1777896000^{date_short_pretty} at {time}|2026-05-04 12:00 UTC>" in told
+    assert "payments is down" in told
+    assert "decide_" not in told
+
+
+def test_expired_is_not_told_as_a_no() -> None:
+    told = words(a_question(decision=Decision.EXPIRED, at=NOON))
+    assert "nobody decided in time" in told
+    assert "ejected" not in told
