@@ -8,13 +8,14 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 
 from agent.entry import Ports
+from agent.events import NodeChanged
 from agent.executor import Limits
 from agent.graph import OpenCheckpoints, Rest, ThreadRunner
 from agent.ids import NodeId, ThreadId, UserId, thread_id
 from agent.lifecycle import Outcome
 from agent.plan import Add, Node, Operation
 from agent.ports import Decision, Question
-from tests.fakes.checkpoints_in_memory import ObservedMemorySaver
+from tests.fakes.mortality import Mortality, MortalSaver
 from tests.fakes.ports_in_memory import empty_rows
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector, FakeWork, Perform
 
@@ -35,7 +36,10 @@ class HeldLease:
 
 
 class World:
-    """A thread and its runner. Without `checkpoints`, LangGraph's state is kept in memory."""
+    """A thread and its runner. Without `checkpoints`, LangGraph's state is kept in memory.
+
+    The runner reaches the rows through `mortality`; the test's own hands do not.
+    """
 
     THREAD = thread_id("T1", "C1", "1.0")
     AUTHOR = UserId("U1")
@@ -47,31 +51,35 @@ class World:
         checkpoints: OpenCheckpoints | None = None,
         nodes_at_once: int = 32,
         thread: ThreadId | None = None,
+        mortality: Mortality | None = None,
         seed: int = 0,
     ) -> None:
         self.thread = thread or self.THREAD
         self.rows = empty_rows()
         self.work = FakeWork(performs or {})
         self.plans: dict[str, Sequence[Operation]] = {}
-        self.feeder = FakeFeeder(self.rows.log, self.rows.mailbox, self.plans)
+        self._mortality = mortality or Mortality()
+        mortal = self._mortality.mortal
+        self.feeder = FakeFeeder(mortal(self.rows.log), mortal(self.rows.mailbox), self.plans)
         self.rounds: dict[tuple[int, int], Sequence[Operation]] = {}
-        self.reflector = FakeReflector(self.rows.log, self.rounds)
-        self.answerer = FakeAnswerer(self.rows.runs)
+        self.reflector = FakeReflector(mortal(self.rows.log), self.rounds)
+        self.answerer = FakeAnswerer(mortal(self.rows.runs))
         self.lease = HeldLease()
-        self.checkpoints = checkpoints or ObservedMemorySaver(seed).open
+        self.checkpoints = checkpoints or MortalSaver(self._mortality, seed).open
         limits = Limits(nodes_at_once=nodes_at_once, poll_seconds=3600.0)
         self.runner = ThreadRunner(self._ports(), self.checkpoints, limits=limits)
 
     def _ports(self) -> Ports:
+        mortal = self._mortality.mortal
         return Ports(
-            log=self.rows.log,
-            questions=self.rows.questions,
-            ledger=self.rows.ledger,
-            artifacts=self.rows.artifacts,
+            log=mortal(self.rows.log),
+            questions=mortal(self.rows.questions),
+            ledger=mortal(self.rows.ledger),
+            artifacts=mortal(self.rows.artifacts),
             progress=self.rows.progress,
             newsroom=self.rows.hints,
-            mailbox=self.rows.mailbox,
-            runs=self.rows.runs,
+            mailbox=mortal(self.rows.mailbox),
+            runs=mortal(self.rows.runs),
             work=self.work,
             feeder=self.feeder,
             reflector=self.reflector,
@@ -139,3 +147,8 @@ class World:
     def outcomes(self) -> Mapping[str, Outcome]:
         """Node -> how it ended, as given to the last answer."""
         return {str(key): each for key, each in self.answerer.given[-1][1].items()}
+
+    @property
+    def changes(self) -> Sequence[NodeChanged]:
+        """The changes of nodes that people were shown, in order."""
+        return [each for each in self.rows.progress.events if isinstance(each, NodeChanged)]

@@ -1,0 +1,95 @@
+"""Death at a chosen persisted step: from then on every store and saver refuses, until revived."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+
+from tests.fakes.checkpoints_in_memory import ObservedMemorySaver
+
+Store = TypeVar("Store")
+
+
+class Dead(ConnectionError):
+    """The process is dead; nothing it still does reaches the rows."""
+
+
+class Mortality:
+    """Counts the steps that reach the rows; dies at step `at`, before or after it took effect."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.at: int | None = None
+        self.after_effect = False
+        self.dead = False
+
+    def revive(self) -> None:
+        """Live on, and never die again."""
+        self.dead = False
+        self.at = None
+
+    def before(self) -> None:
+        """Count a step; raise when dead, or when this is the one that kills."""
+        self.steps += 1
+        if self.steps == self.at and not self.after_effect:
+            self.dead = True
+        if self.dead:
+            raise Dead
+
+    def after(self) -> None:
+        """Raise when the step that just took effect is the one that kills, or another did meanwhile."""
+        if self.steps == self.at and self.after_effect:
+            self.dead = True
+        if self.dead:
+            raise Dead
+
+    def mortal(self, store: Store) -> Store:
+        """Return the store, its coroutine methods counted as steps."""
+        return _Mortal(store, self)  # pyright: ignore[reportReturnType]  # stands in for the store by its methods
+
+
+class _Mortal:
+    def __init__(self, store: object, mortality: Mortality) -> None:
+        self._store = store
+        self._mortality = mortality
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+
+        async def counted(*args: Any, **kwargs: Any) -> Any:
+            self._mortality.before()
+            result = await method(*args, **kwargs)
+            self._mortality.after()
+            return result
+
+        return counted
+
+
+class MortalSaver(ObservedMemorySaver):
+    """A saver whose writes are steps."""
+
+    def __init__(self, mortality: Mortality, seed: int = 0) -> None:
+        super().__init__(seed)
+        self._mortality = mortality
+
+    async def store_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
+    ) -> None:
+        """Store a task's writes."""
+        self._mortality.before()
+        await super().store_writes(config, writes, task_id, task_path)
+        self._mortality.after()
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Store a checkpoint."""
+        self._mortality.before()
+        stored = await super().aput(config, checkpoint, metadata, new_versions)
+        self._mortality.after()
+        return stored
