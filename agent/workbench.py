@@ -23,6 +23,16 @@ from sandbox.script import Json, Limits, Sandbox
 _PUT_AFTER_SECONDS = (0.0, 0.5, 2.0)
 
 
+def colour_of(node: Node, registry: Registry) -> Colour:
+    """Return red when a person must be asked first; a plan can make a node stricter, never laxer."""
+    if node.require_human_approval or node.kind is NodeKind.SUBAGENT:
+        return Colour.RED
+    names = (node.tool or "",) if node.kind is NodeKind.TOOL else node.tools
+    tools = [registry.find(name) for name in names]
+    green = all(tool is not None and tool.colour is Colour.GREEN for tool in tools)
+    return Colour.GREEN if green else Colour.RED
+
+
 class Workbench:
     """The `NodeWork`. Without a sandbox packages fail, without a model a crashed script is not repaired."""
 
@@ -54,13 +64,8 @@ class Workbench:
             )
 
     def colour(self, node: Node) -> Colour:
-        """Return red when a person must be asked first; a plan can make a node stricter, never laxer."""
-        if node.require_human_approval or node.kind is NodeKind.SUBAGENT:
-            return Colour.RED
-        names = (node.tool or "",) if node.kind is NodeKind.TOOL else node.tools
-        tools = [self._registry.find(name) for name in names]
-        green = all(tool is not None and tool.colour is Colour.GREEN for tool in tools)
-        return Colour.GREEN if green else Colour.RED
+        """Return red when a person must be asked first."""
+        return colour_of(node, self._registry)
 
     async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
         """Resolve the node's references and hold a tool's arguments against its schema."""
