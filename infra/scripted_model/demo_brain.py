@@ -1,0 +1,53 @@
+"""The demo's scripted model: recognises the demo's requests and follow-ups and plays every role over the real tools."""
+
+import json
+
+from infra.scripted_model.demo_answer import answer_text
+from infra.scripted_model.demo_plan import WHAT_I_CAN_DO, Planner, asked_again, plan_text
+from infra.scripted_model.documents import plan_rows, request_text, sections, situation
+from infra.scripted_model.error_rate_script import repaired
+from infra.scripted_model.script import ModelRequest, Pace, Script
+from infra.scripted_model.wishes import Unknown, wishes
+
+TOKENS_PER_SECOND = 60.0
+"""A pace at which a person sees the plan arrive."""
+
+FIRST_TOKEN_SECONDS = 0.3
+
+
+def demo_scripts(tokens_per_second: float | None = TOKENS_PER_SECOND) -> tuple[Script, ...]:
+    """Return the scripts of every role; None answers as fast as can be."""
+    first = FIRST_TOKEN_SECONDS if tokens_per_second else 0.0
+    pace = Pace(first_seconds=first, tokens_per_second=tokens_per_second)
+    return (
+        Script(role="planner", answer=planned, pace=pace),
+        Script(role="reflexion", answer=rewritten, pace=pace),
+        Script(role="reflection", answer='{"decision":"end"}', pace=pace),
+        Script(role="answer", answer=answered, pace=pace),
+        Script(answer=WHAT_I_CAN_DO, pace=pace),
+    )
+
+
+def planned(request: ModelRequest) -> str:
+    """Return the plan for what people ask, or a reply that tells what can be asked."""
+    told = situation(request.system, request.last)
+    if told.faults:
+        return plan_text([asked_again(told.plan, told.faults)])
+    wanted = wishes(told.request, list(told.services))
+    if all(isinstance(wish, Unknown) for wish in wanted):
+        return json.dumps({"op": "reply", "text": WHAT_I_CAN_DO}) + "\n"
+    return plan_text(Planner(told).plan(wanted))
+
+
+def rewritten(request: ModelRequest) -> str:
+    """Return the repaired script, in a fence as models do."""
+    fenced = sections(request.last).get("Script", "")
+    script = "\n".join(line for line in fenced.splitlines() if not line.startswith("```"))
+    return f"```python\n{repaired(script)}```\n"
+
+
+def answered(request: ModelRequest) -> str:
+    """Return the answer to the people."""
+    found = sections(request.last)
+    rows = plan_rows(found.get("Results", ""))
+    return answer_text(rows) if rows else f"Nothing came of “{request_text(found)[:200]}”. _(scripted model)_"

@@ -1,0 +1,245 @@
+"""What a person wants, recognised by keywords: a request's text becomes wishes, in the order they are named."""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TypeAlias
+
+
+class When(Enum):
+    """Which part of yesterday is meant, when it is not an hour by number."""
+
+    ALL_DAY = auto()
+    WORST_HOUR = auto()
+
+
+Hour: TypeAlias = int | When
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """Look whether services answer. `services` empty: all. `urls` are looked at besides."""
+
+    services: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorRates:
+    """Work out yesterday's error rates from the access log."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseErrors:
+    """Count what the payments database recorded."""
+
+    hour: Hour
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployments:
+    """List what was deployed."""
+
+    hour: Hour
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """Post a summary of what was asked for before. `channel` is `#name`, an id, or empty when none was named."""
+
+    channel: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Post:
+    """Post this very text."""
+
+    channel: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Withdraw:
+    """Do not post after all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown:
+    """A part of the request that says nothing to the recogniser."""
+
+    text: str
+
+
+Wish: TypeAlias = Check | ErrorRates | DatabaseErrors | Deployments | Summary | Post | Withdraw | Unknown
+
+CHANNEL = r"(?:<#(?P<id>\w+)(?:\|(?P<label>[^>]*))?>|(?<![\w&])#(?P<name>[a-z0-9][\w.-]*))"
+QUOTED = r"[\"“”«»](?P<text>[^\"“”«»]+)[\"“”«»]"
+POST = r"\b(?:post|send|say|write|publish)\b"
+INTO = r"(?:\s+(?:to|in|into|on|at))"
+
+LITERAL_POSTS = (
+    re.compile(rf"{POST}\s+(?:the (?:message|text) )?{QUOTED}{INTO}?\s+{CHANNEL}", re.IGNORECASE),
+    re.compile(rf"{POST}{INTO}\s+{CHANNEL}\s*[:,]?\s*{QUOTED}", re.IGNORECASE),
+    re.compile(rf"{POST}{INTO}\s+{CHANNEL}\s*:\s*(?P<text>[^\n]+)", re.IGNORECASE),
+    re.compile(rf"{POST}\s+(?P<text>[^;,.\n]{{1,200}}?){INTO}\s+{CHANNEL}", re.IGNORECASE),
+)
+"""Ways to dictate a message: the first that matches counts."""
+
+ABOUT_RESULTS = re.compile(
+    r"\b(summar\w*|overview|result\w*|status|report\w*|rates?|errors?|deploy\w*|findings?|outcome|"
+    r"it|them|that|this|these|those|everything)\b",
+    re.IGNORECASE,
+)
+NO_DICTATION = re.compile(r"#|\b(and|then)\b", re.IGNORECASE)
+CLAUSE_END = re.compile(r"[;!?\n,]|\.(?=\s|$)|\b(?:and|then|also|plus|but)\b(?=\s+[^\d\s?])", re.IGNORECASE)
+MENTION = re.compile(r"<@\w+(?:\|[^>]*)?>|@greenlight\b", re.IGNORECASE)
+LINK = re.compile(r"<(https?://[^|>\s]+)(?:\|[^>]*)?>|(https?://[^\s<>|]+)")
+ANY_CHANNEL = re.compile(CHANNEL, re.IGNORECASE)
+
+SUMMARY = re.compile(
+    r"\b(post|share|publish|announce)\b|\bsummar(?:y|i[sz]e)\b|"
+    r"\b(?:send|tell|report|write|let)\b(?=[^;\n]*(?:<#|(?<!\w)#[a-z]))",
+    re.IGNORECASE,
+)
+ERROR_RATES = re.compile(
+    r"\b(error|failure)[- ]?rates?\b|\baccess[- ]?logs?\b|\b(errors?|failures?) per (service|hour)\b|"
+    r"\b(which|what|find|worst) (the )?(worst )?hour\b|\bworst hour (was|of yesterday)\b",
+    re.IGNORECASE,
+)
+DATABASE = re.compile(r"\b(databases?|db|postgres\w*)\b", re.IGNORECASE)
+ERRORS = re.compile(r"\b(errors?|failures?|failed|fail|problems?|record\w*|exceptions?)\b", re.IGNORECASE)
+DEPLOYMENTS = re.compile(r"\b(deploy\w*|releas\w+|roll(?:ed)?[- ]?(?:out|back)\w*|ship(?:ped|s)?)\b", re.IGNORECASE)
+CHECKING = re.compile(
+    r"\b(check\w*|ping|probe|test|health\w*|status|state|up|down|alive|running|reachable|ok|okay|doing|look|works?)\b",
+    re.IGNORECASE,
+)
+ALL_SERVICES = re.compile(
+    r"\b(services|service (?:status|health|check)|everything|systems|all of (?:them|it))\b", re.IGNORECASE
+)
+WITHDRAW = re.compile(r"\b(cancel|withdraw|forget|never ?mind|don'?t post|do not post|don’t post)\b", re.IGNORECASE)
+WORST = re.compile(
+    r"\b(that|this|the same|same|the worst|worst|the peak) hour\b|\b(then|at that time|around it)\b", re.IGNORECASE
+)
+CLOCK = re.compile(
+    r"\b(?:(?P<twelve>1[0-2]|0?[1-9])(?::\d\d)? ?(?P<half>am|pm)\b|(?P<clock>[01]?\d|2[0-3]):\d\d\b"
+    r"|(?P<hours>[01]?\d|2[0-3]) ?(?:h|utc|o'?clock)\b|hour (?P<hour>[01]?\d|2[0-3])\b)",
+    re.IGNORECASE,
+)
+BARE_HOUR = re.compile(r"\b(?:at|between|from) ([01]?\d|2[0-3])\b", re.IGNORECASE)
+FILLER = re.compile(
+    r"a|all|an|any|are|as|at|both|but|can|could|do|everyone|everybody|first|for|from|give|hello|hey|hi|how|"
+    r"i|if|in|is|it|just|kindly|like|lot|me|my|now|of|ok|okay|on|our|please|service|services|so|some|soon|"
+    r"thank|thanks|that|the|them|these|they|this|three|to|today|too|two|us|want|we|well|what|with|would|"
+    r"yes|yesterday|you|your|utc|day"
+)
+"""Words that say nothing alone."""
+
+
+def wishes(request: str, services: Collection[str]) -> tuple[Wish, ...]:
+    """Return what the request asks for. `services` are the names that can be checked."""
+    text = MENTION.sub(" ", request)
+    posts: list[tuple[int, Wish]] = []
+    while (found := _literal_post(text)) is not None:
+        start, end, post = found
+        posts.append((start, post))
+        text = text[:start] + "\n" + " " * (end - start - 1) + text[end:]
+    heard = [*posts, *_heard(text, services)]
+    return _merged([wish for _, wish in sorted(heard, key=lambda each: each[0])])
+
+
+def channels(text: str) -> Sequence[str]:
+    """Return the channels a text names, as `#name` where the name is known, else as ids."""
+    return [_channel(found) for found in ANY_CHANNEL.finditer(text)]
+
+
+def _channel(found: re.Match[str]) -> str:
+    name = found["name"] or found["label"]
+    return f"#{name}" if name else str(found["id"])
+
+
+def _literal_post(text: str) -> tuple[int, int, Post] | None:
+    for number, pattern in enumerate(LITERAL_POSTS):
+        for found in pattern.finditer(text):
+            said = found["text"].strip()
+            dictated = number < len(LITERAL_POSTS) - 1 or not (ABOUT_RESULTS.search(said) or NO_DICTATION.search(said))
+            if said and dictated:
+                return found.start(), found.end(), Post(channel=_channel(found), text=said)
+    return None
+
+
+def _heard(text: str, services: Collection[str]) -> Iterator[tuple[int, Wish]]:
+    """Return the wishes of each clause, with where it begins; a clause of names alone belongs to the one before."""
+    clauses: list[tuple[int, str]] = []
+    for start, clause in _clauses(text):
+        if clauses and not any(_wishes_in(clause, services)) and not _unknown(clause, services):
+            at, before = clauses[-1]
+            clauses[-1] = (at, f"{before}, {clause}")
+        else:
+            clauses.append((start, clause))
+    for start, clause in clauses:
+        understood = list(_wishes_in(clause, services))
+        if not understood and (unknown := _unknown(clause, services)):
+            understood = [Unknown(text=unknown)]
+        yield from ((start, wish) for wish in understood)
+
+
+def _clauses(text: str) -> Iterator[tuple[int, str]]:
+    hidden = LINK.sub(lambda link: "x" * len(link[0]), text)
+    start = 0
+    for end in [*CLAUSE_END.finditer(hidden), None]:
+        stop = len(text) if end is None else end.start()
+        if text[start:stop].strip():
+            yield start, text[start:stop].strip()
+        start = stop if end is None else end.end()
+
+
+def _wishes_in(clause: str, services: Collection[str]) -> Iterator[Wish]:
+    if WITHDRAW.search(clause):
+        yield Withdraw()
+        return
+    named = tuple(name for name in services if re.search(rf"\b{re.escape(name)}\b", clause, re.IGNORECASE))
+    urls = tuple(found[1] or found[2].rstrip(".,") for found in LINK.finditer(clause))
+    if DEPLOYMENTS.search(clause):
+        yield Deployments(hour=_hour(clause))
+    elif ERROR_RATES.search(clause) and not DATABASE.search(clause):
+        yield ErrorRates()
+    elif ERRORS.search(clause) and (DATABASE.search(clause) or _hour(clause) is not When.ALL_DAY):
+        yield DatabaseErrors(hour=_hour(clause))
+    elif urls or (CHECKING.search(clause) and (named or ALL_SERVICES.search(clause))):
+        yield Check(services=named, urls=urls)
+    if SUMMARY.search(clause):
+        yield Summary(channel=next(iter(channels(clause)), ""))
+
+
+def _hour(clause: str) -> Hour:
+    if found := CLOCK.search(clause):
+        if found["twelve"]:
+            return int(found["twelve"]) % 12 + (12 if found["half"].lower() == "pm" else 0)
+        return int(found["clock"] or found["hours"] or found["hour"])
+    if found := BARE_HOUR.search(clause):
+        return int(found[1])
+    return When.WORST_HOUR if WORST.search(clause) else When.ALL_DAY
+
+
+def _unknown(clause: str, services: Collection[str]) -> str:
+    """Return the clause when it says something, else an empty text: names and filling words say nothing alone."""
+    names = {name.lower() for name in services}
+    words = re.findall(r"[\w'’]+", ANY_CHANNEL.sub(" ", clause).lower())
+    telling = [word for word in words if word not in names and not FILLER.fullmatch(word)]
+    return clause if len(telling) > 1 else ""
+
+
+def _merged(found: Sequence[Wish]) -> tuple[Wish, ...]:
+    """Name each wish once, and let one check look at everything that checks in a row name."""
+    merged: list[Wish] = []
+    for wish in found:
+        last = merged[-1] if merged else None
+        if isinstance(wish, Check) and isinstance(last, Check) and (last.services or last.urls):
+            merged[-1] = Check(
+                services=tuple(dict.fromkeys((*last.services, *wish.services))),
+                urls=tuple(dict.fromkeys((*last.urls, *wish.urls))),
+            )
+        elif wish not in merged:
+            merged.append(wish)
+    return tuple(merged)
