@@ -8,22 +8,30 @@ from infra.workspace.payload import JsonObject
 from infra.workspace.team import Team
 
 _NAME = re.compile(r"(?<![\w<])([@#])([A-Za-z0-9_-]+)")
-_ENTITY = re.compile(
-    r"<@(?P<user>[UW]\w+)>|<#(?P<channel>[CG]\w+)\|[^>]*>|<!subteam\^(?P<group>S\w+)>|<!(?P<broadcast>here|channel|everyone)>"
+_REFERENCE = "|".join(
+    [
+        r"<@(?P<user>[UW]\w+)>",
+        r"<#(?P<channel>[CG]\w+)\|[^>]*>",
+        r"<!subteam\^(?P<group>S\w+)>",
+        r"<!(?P<broadcast>here|channel|everyone)>",
+    ]
 )
+_TYPED = re.compile(_REFERENCE + r"|(?P<link>https?://[^\s<>|]*[^\s<>|.,;:!?)\]'\"])")
+_STORED = re.compile(_REFERENCE + r"|<(?P<link>https?://[^\s<>|]+)>")
 _BROADCASTS = ("here", "channel", "everyone")
 
 
 def message_text(team: Team, typed: str) -> str:
-    """Typed text as the message stores it: & < > escaped, @Name, #channel and @group as entities.
+    """Typed text as the message stores it: & < > escaped; @Name, #channel, @group and addresses as `<...>`.
 
-    An entity the person already wrote out (`<@U123>`) stays, as it does when a client's completion put it there.
+    A reference the person already wrote out (`<@U123>`) stays, as it does when a client's completion put it there.
     """
     kept: list[str] = []
     position = 0
-    for entity in _ENTITY.finditer(typed):
-        kept += [_resolved(team, typed[position : entity.start()]), entity.group()]
-        position = entity.end()
+    for found in _TYPED.finditer(typed):
+        link = found.group("link")
+        kept += [_resolved(team, typed[position : found.start()]), f"<{_escaped(link)}>" if link else found.group()]
+        position = found.end()
     return "".join([*kept, _resolved(team, typed[position:])])
 
 
@@ -31,41 +39,45 @@ def rich_text(text: str) -> list[JsonObject]:
     """The rich_text block that a client sends along with a message."""
     elements: list[JsonObject] = []
     position = 0
-    for entity in _ENTITY.finditer(text):
-        if before := text[position : entity.start()]:
+    for found in _STORED.finditer(text):
+        if before := text[position : found.start()]:
             elements.append({"type": "text", "text": _unescaped(before)})
-        position = entity.end()
-        found = {key: value for key, value in entity.groupdict().items() if value}
-        match found:
+        position = found.end()
+        match {key: value for key, value in found.groupdict().items() if value}:
             case {"user": user}:
                 elements.append({"type": "user", "user_id": user})
             case {"channel": channel}:
                 elements.append({"type": "channel", "channel_id": channel})
             case {"group": group}:
                 elements.append({"type": "usergroup", "usergroup_id": group})
+            case {"link": link}:
+                elements.append({"type": "link", "url": _unescaped(link)})
             case _:
-                elements.append({"type": "broadcast", "range": found["broadcast"]})
+                elements.append({"type": "broadcast", "range": found.group("broadcast")})
     if rest := text[position:]:
         elements.append({"type": "text", "text": _unescaped(rest)})
-    return [
-        {"type": "rich_text", "block_id": "typed", "elements": [{"type": "rich_text_section", "elements": elements}]}
-    ]
+    section = {"type": "rich_text_section", "elements": elements}
+    return [{"type": "rich_text", "block_id": "typed", "elements": [section]}]
 
 
 def _resolved(team: Team, text: str) -> str:
-    def entity(match: re.Match[str]) -> str:
-        sign, name = match.groups()
+    def reference(found: re.Match[str]) -> str:
+        sign, name = found.groups()
         if sign == "#":
             channel = team.channel_named(name)
-            return f"<#{channel.id}|{channel.name}>" if channel else match.group()
+            return f"<#{channel.id}|{channel.name}>" if channel else found.group()
         if name in _BROADCASTS:
             return f"<!{name}>"
         if group := next((group for group in team.usergroups.values() if group.handle == name), None):
             return f"<!subteam^{group.id}>"
         person = team.person_named(name)
-        return f"<@{person.id}>" if person else match.group()
+        return f"<@{person.id}>" if person else found.group()
 
-    return _NAME.sub(entity, text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+    return _NAME.sub(reference, _escaped(text))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _unescaped(text: str) -> str:

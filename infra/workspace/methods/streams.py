@@ -12,7 +12,7 @@ from infra.workspace.channels import Channel, Message, Stream
 from infra.workspace.drafts import blocks_of
 from infra.workspace.errors import SlackError
 from infra.workspace.methods.call import Call, method
-from infra.workspace.payload import JsonObject, decoded, is_list, is_object, text_in
+from infra.workspace.payload import JsonObject, copied, decoded, is_list, is_object, text_in
 from infra.workspace.rates import Tier
 from infra.workspace.views import give_ids
 
@@ -66,12 +66,13 @@ async def stop_stream(call: Call) -> JsonObject:
     _take(call, message)
     stream = message.stream
     assert stream is not None  # noqa: S101 - _streaming returns streaming messages only
+    previous = copied(message.as_json())
     stream.open = False
     if blocks:
         give_ids(blocks)
         stream.blocks += blocks
     _compose(message, stream)
-    call.backend.announcer.changed(channel, message, message.as_json())
+    call.backend.announcer.changed(channel, message, previous)
     return {"channel": channel.id, "ts": message.ts, "message": channel.told(message)}
 
 
