@@ -32,8 +32,9 @@ class Incoming:
     """One message of a person, to be stored before Slack gets its ack.
 
     `tenant` is the team the app is installed in, never the sender's. `event_id` is Slack's, or
-    `command:<trigger id>`. `ts` is the message's own timestamp and `thread` names its root. `text`
-    has the mention of the app stripped and is otherwise as Slack sent it (mrkdwn, `&amp;` escaped).
+    `command:<trigger id>`. `ts` is the message's own timestamp and `thread` names its root. `text` is
+    what the person wrote, as plain text: without the mention of the app, links and channels
+    unfolded, `&amp;` decoded; people stay `<@U1>`.
     """
 
     tenant: Tenant

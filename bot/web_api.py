@@ -20,6 +20,8 @@ from sandbox.script import Json
 SLACK_API_URL = "https://slack.com/api/"
 TIMEOUT_SECONDS = 30
 _PAGE = 1000
+_UNSURE = frozenset({"fatal_error", "internal_error", "service_unavailable", "request_timeout"})
+"""Slack's words for a fault of its own, after which part of the work may be done all the same."""
 
 
 def open_client(
@@ -84,7 +86,7 @@ class WebApi:
         except SlackApiError as error:
             response = cast("object", error.response)  # pyright: ignore[reportUnknownMemberType] -- untyped in the SDK
             code = cast("Mapping[str, object]", response).get("error") if hasattr(response, "get") else None
-            if not isinstance(code, str):
+            if not isinstance(code, str) or code in _UNSURE:
                 raise SlackUnreachable(method) from error
             raise SlackRefused(method, code) from error
         except (SlackClientError, aiohttp.ClientError, OSError) as error:
