@@ -1,6 +1,7 @@
 """The demo's scripted model: recognises the demo's requests and follow-ups and plays every role over the real tools."""
 
 import json
+from dataclasses import replace
 
 from infra.scripted_model.demo_answer import answer_text
 from infra.scripted_model.demo_plan import WHAT_I_CAN_DO, Planner, asked_again, plan_text
@@ -31,6 +32,10 @@ def demo_scripts(tokens_per_second: float | None = TOKENS_PER_SECOND) -> tuple[S
 def planned(request: ModelRequest) -> str:
     """Return the plan for what people ask, or a reply that tells what can be asked."""
     told = situation(request.system, request.last)
+    if not any(message.role == "assistant" for message in request.messages):
+        # A first turn whose plan has begun is one that starts over after a crash: the same operations with
+        # the same ids are no second plan.
+        told = replace(told, plan=())
     if told.faults:
         return plan_text([asked_again(told.plan, told.faults)])
     wanted = wishes(told.request, list(told.services))

@@ -94,7 +94,8 @@ class Planner:
             case Summary(channel=channel):
                 self._summary(channel)
             case Post(channel=channel, text=text):
-                self._post("post_message", f"Post to {channel}", channel, text.replace("${", "$${"))
+                title = f"Post “{text[:60]}{'…' * (len(text) > 60)}” to {channel}"
+                self._post("post_message", title, channel, text.replace("${", "$${"))
             case Withdraw():
                 self._withdraw()
             case Unknown(text=text):
@@ -237,7 +238,9 @@ class Planner:
             )
 
     def _post(self, base: str, title: str, channel: str, text: str) -> None:
-        if self._has("slack_post_message"):
+        if any(row.title == title and row.state in OPEN_STATES for row in self._situation.plan):
+            self._excuses.append(f"“{title}” is already planned and not decided yet.")
+        elif self._has("slack_post_message"):
             self._tool(base, title, "slack_post_message", {"channel": channel, "text": text})
 
     def _withdraw(self) -> None:

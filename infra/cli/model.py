@@ -1,0 +1,40 @@
+"""`greenlight model`: serve the scripted model alone, for an app that is started with its address."""
+
+import asyncio
+import signal
+from typing import Annotated
+
+import typer
+
+from infra.scripted_model.demo_brain import TOKENS_PER_SECOND, demo_scripts
+from infra.scripted_model.server import ScriptedModel
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def model(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)] = 8090,
+    tokens_per_second: Annotated[
+        float, typer.Option(help="How fast answers arrive; 0 is as fast as can be.", min=0)
+    ] = TOKENS_PER_SECOND,
+) -> None:
+    """Serve the scripted model: OpenAI's chat protocol, the demo's requests, no intelligence."""
+    asyncio.run(serve(port, tokens_per_second or None))
+
+
+async def serve(port: int, tokens_per_second: float | None) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    async with ScriptedModel(demo_scripts(tokens_per_second)) as server:
+        try:
+            base_url = await server.start(port)
+        except OSError as error:
+            typer.echo(f"Cannot listen on port {port}: {error.strerror}", err=True)
+            raise typer.Exit(1) from error
+        typer.echo(f"The scripted model is at {base_url}. Start the app with:")
+        typer.echo(f"  OPENAI_BASE_URL={base_url} OPENAI_API_KEY=scripted")
+        await stopped.wait()
