@@ -128,6 +128,54 @@ def _dependency_json(dependency: Dependency) -> Json:
     return {"id": dependency.node, "on": dependency.on.value}
 
 
+def operation_from_json(value: Mapping[str, Json]) -> Operation:
+    """Read what `operation_json` wrote: a stored operation, trusted. Written plans are read by `reading.py`.
+
+    Raises:
+        ValueError, KeyError: it is no operation.
+    """
+    match value["op"]:
+        case "add":
+            return Add(node=_node_from_json(value))
+        case "cancel":
+            return Cancel(id=NodeId(str(value["id"])), why=str(value["why"]))
+        case other:
+            raise ValueError(f"not an operation: {other!r}")
+
+
+def _node_from_json(value: Mapping[str, Json]) -> Node:
+    schema = value.get("result_schema")
+    return Node(
+        id=NodeId(str(value["id"])),
+        kind=NodeKind(value["kind"]),
+        title=str(value["title"]),
+        depends_on=tuple(_dependency_from_json(each) for each in _sequence(value.get("depends_on"))),
+        require_human_approval=bool(value.get("require_human_approval", False)),
+        tool=None if value.get("tool") is None else ToolName(str(value["tool"])),
+        args=_mapping(value.get("args")),
+        code=str(value.get("code", "")),
+        inputs=_mapping(value.get("inputs")),
+        tools=tuple(ToolName(str(each)) for each in _sequence(value.get("tools"))),
+        result_schema=None if schema is None else _mapping(schema),
+        role=str(value.get("role", "")),
+        instruction=str(value.get("instruction", "")),
+    )
+
+
+def _dependency_from_json(value: Json) -> Dependency:
+    if isinstance(value, Mapping):
+        return Dependency(node=NodeId(str(value["id"])), on=On(value["on"]))
+    return Dependency(node=NodeId(str(value)))
+
+
+def _mapping(value: Json) -> Mapping[str, Json]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _sequence(value: Json) -> Sequence[Json]:
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+
+
 def canonical_json(value: Json) -> str:
     """Return the one spelling of a value: sorted keys, no spaces, UTF-8 kept, NaN refused.
 
