@@ -1,4 +1,4 @@
-"""The demo's own database, `greenlight_demo`: errors of the payments database and deployments.
+"""The demo's own database: errors of the payments database and deployments.
 
 It lies beside the app's on the same server. Tools get a login of its own that may only read it, so no
 query of a model reaches the app's tables.
@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from infra.demo.day import Day, day_of
 
-DATABASE = "greenlight_demo"
-READER = "greenlight_demo_reader"
+NAME = "greenlight_demo"
+"""The database's name; the login that may read it is `<name>_reader`."""
+
 DRIVER = "postgresql+psycopg"
 SETUP_LOCK = 7_305_114_220
 """Advisory lock under which database, login and rows are made, so that two demos may start at once."""
@@ -56,24 +57,27 @@ deployments = Table(
 )
 
 
-async def demo_database(server_url: str, data_dir: Path, when: date) -> str:
+async def demo_database(server_url: str, folder: Path, when: date, name: str = NAME) -> str:
     """Make the demo's database with that day's rows unless it is there, and return the reader's URL.
 
     `server_url` is any database on the server, reached as a user that may create databases and logins.
+    The reader's password is kept in `folder`.
     """
     server = make_url(server_url).set(drivername=DRIVER)
-    password = _password(data_dir / "demo_reader_password")
+    password = _password(folder / f"{name}_reader_password")
     async with _engine(server, isolation_level="AUTOCOMMIT") as engine, engine.connect() as connection:
         await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": SETUP_LOCK})
-        await _make_database(connection)
-        await _make_reader(connection, password)
-        # Inside the lock: the session that holds it is this connection's.
-        await _fill(server.set(database=DATABASE), when)
-    return _reader_url(server, password).render_as_string(hide_password=False)
+        await _make_database(connection, name)
+        await _make_reader(connection, reader(name), password)
+        # Still under the lock, which belongs to the outer connection.
+        await _fill(server.set(database=name), reader(name), when)
+    url = server.set(username=reader(name), password=password, database=name)
+    return url.render_as_string(hide_password=False)
 
 
-def _reader_url(server: URL, password: str) -> URL:
-    return server.set(username=READER, password=password, database=DATABASE)
+def reader(name: str) -> str:
+    """Return the login that may read the database."""
+    return f"{name}_reader"
 
 
 def _password(path: Path) -> str:
@@ -95,22 +99,25 @@ async def _engine(url: URL, *, isolation_level: str | None = None) -> AsyncGener
         await engine.dispose()
 
 
-async def _make_database(connection: AsyncConnection) -> None:
-    found = await connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": DATABASE})
+async def _make_database(connection: AsyncConnection, name: str) -> None:
+    found = await connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name})
     if found is None:
-        await connection.execute(text(f"CREATE DATABASE {DATABASE}"))
+        await connection.execute(text(f"CREATE DATABASE {_quoted(connection, name)}"))
 
 
-async def _make_reader(connection: AsyncConnection, password: str) -> None:
-    """Create the login, or give it this installation's password. Utility statements take no parameters."""
-    found = await connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": READER})
+async def _make_reader(connection: AsyncConnection, role: str, password: str) -> None:
+    """Create the login, or give it this installation's password (hex). Utility statements take no parameters."""
+    found = await connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role})
     verb = "CREATE" if found is None else "ALTER"
-    await connection.execute(
-        text(f"{verb} ROLE {READER} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT PASSWORD '{password}'")
-    )
+    rights = f"LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT PASSWORD '{password}'"
+    await connection.execute(text(f"{verb} ROLE {_quoted(connection, role)} {rights}"))
 
 
-async def _fill(url: URL, when: date) -> None:
+def _quoted(connection: AsyncConnection, identifier: str) -> str:
+    return connection.dialect.identifier_preparer.quote(identifier)
+
+
+async def _fill(url: URL, role: str, when: date) -> None:
     async with _engine(url) as engine, engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
         mark = upsert(told_days).values(day=when).on_conflict_do_nothing().returning(told_days.c.day)
@@ -118,7 +125,7 @@ async def _fill(url: URL, when: date) -> None:
             day = day_of(when)
             await connection.execute(insert(payments_errors), _error_rows(day))
             await connection.execute(insert(deployments), _deployment_rows(day))
-        await connection.execute(text(f"GRANT SELECT ON payments_errors, deployments TO {READER}"))
+        await connection.execute(text(f"GRANT SELECT ON payments_errors, deployments TO {_quoted(connection, role)}"))
 
 
 def _error_rows(day: Day) -> list[Mapping[str, object]]:

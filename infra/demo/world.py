@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from infra.demo.access_log import LINE_FORMAT, access_log
-from infra.demo.database import ABOUT, demo_database
+from infra.demo.database import ABOUT, NAME, demo_database
 from infra.demo.services import running_services
 from infra.tools.access_log import AccessLogConfig
 from infra.tools.catalogue import ToolsConfig
@@ -40,16 +40,18 @@ class World:
 
 
 @asynccontextmanager
-async def demo_world(data_dir: Path, database_url: str, now: datetime) -> AsyncGenerator[World]:
+async def demo_world(
+    data_dir: Path, database_url: str, now: datetime, database_name: str = NAME
+) -> AsyncGenerator[World]:
     """Start the world and give it; what it serves ends with the context, log and database stay.
 
-    `database_url` is any database on the Postgres server to use. Log and rows of a day are made once
-    and found again by later starts on the same day.
+    `database_url` is any database on the Postgres server to use, as a user that may create databases
+    and logins. Log and rows of a day are made once and found again by later starts on the same day.
     """
     yesterday = now.astimezone(UTC).date() - timedelta(days=1)
     folder = data_dir / "demo"
     log, url = await asyncio.gather(
-        asyncio.to_thread(access_log, folder, yesterday), demo_database(database_url, folder, yesterday)
+        asyncio.to_thread(access_log, folder, yesterday), demo_database(database_url, folder, yesterday, database_name)
     )
     async with running_services() as services:
         yield World(services=services, access_log=log, database_url=url, day=yesterday)
