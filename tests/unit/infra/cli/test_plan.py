@@ -1,0 +1,152 @@
+"""`greenlight plan check`: what it prints, where it prints it, and how it ends."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from infra.cli.main import main
+
+GET = {"op": "add", "id": "a", "kind": "tool", "title": "Get", "tool": "http_get", "args": {"url": "http://x.test/"}}
+POST = {
+    "op": "add",
+    "id": "post",
+    "kind": "tool",
+    "title": "Post",
+    "tool": "slack_post_message",
+    "args": {"channel": "#ops", "text": "It says ${a#/status}"},
+}
+COUNT = {
+    "op": "add",
+    "id": "count",
+    "kind": "package",
+    "title": "Count",
+    "depends_on": [{"id": "a", "on": "failed"}],
+    "code": "def main(inputs):\n    return tools.read_access_log(page=0)\n",
+    "tools": ["read_access_log"],
+}
+
+
+class Ended(NamedTuple):
+    """How the command ended: exit code and both streams."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The printed JSON objects."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def _plan_file(folder: Path, *operations: object) -> str:
+    path = folder / "plan.jsonl"
+    path.write_text("".join(json.dumps(each) + "\n" for each in operations))
+    return str(path)
+
+
+def _check(capsys: pytest.CaptureFixture[str], *arguments: str) -> Ended:
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", "check", *arguments])
+    assert isinstance(ended.value.code, int)
+    shown = capsys.readouterr()
+    return Ended(ended.value.code, shown.out, shown.err)
+
+
+def test_a_sound_plan_is_printed_with_the_dependencies_its_references_imply(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = _check(capsys, _plan_file(tmp_path, GET, POST, COUNT))
+    assert ended.code == 0
+    assert ended.lines == [GET, {**POST, "depends_on": ["a"]}, COUNT]
+
+
+def test_the_printed_plan_is_a_plan_and_comes_out_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = _check(capsys, _plan_file(tmp_path, POST, COUNT, GET))
+    again = _check(capsys, _plan_file(tmp_path, *first.lines), "--no-pack")
+    assert again == first
+
+
+def test_one_object_with_operations_reads_like_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ended = _check(capsys, _plan_file(tmp_path, {"operations": [GET, COUNT]}))
+    assert (ended.code, ended.lines) == (0, [GET, COUNT])
+
+
+def test_faults_are_printed_by_line_with_node_and_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = {**GET, "args": {"url": 5}}
+    ended = _check(capsys, _plan_file(tmp_path, POST, wrong, {**GET, "id": "b", "tool": "nope"}))
+    assert ended.code == 1
+    assert [list(fault) for fault in ended.lines] == [["line", "node", "pointer", "code", "message"]] * 3
+    assert [(fault["line"], fault["node"], fault["code"]) for fault in ended.lines] == [
+        (1, "post", "held_back"),
+        (2, "a", "bad_arguments"),
+        (3, "b", "unknown_tool"),
+    ]
+    assert ended.lines[1]["pointer"] == "/args/url"
+
+
+@pytest.mark.parametrize(
+    ("operations", "code"),
+    [
+        ([], "empty_plan"),
+        ([{"op": "reply", "text": "Hello"}], "bad_op"),
+        ([GET, GET], "duplicate_id"),
+        ([{**GET, "depends_on": ["a"]}], "self_dependency"),
+        ([{**GET, "depends_on": ["ghost"]}], "unknown_node"),
+        ([{**GET, "depends_on": ["b"]}, {**GET, "id": "b", "depends_on": ["a"]}], "cycle"),
+        ([{**GET, "kind": "wish"}], "bad_kind"),
+        ([{**COUNT, "depends_on": [], "tools": ["slack_post_message"]}], "red_tool_in_package"),
+        ([{**GET, "id": f"n{number}"} for number in range(201)], "too_many_nodes"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_each_wrong_plan_has_its_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], operations: list[object], code: str
+) -> None:
+    ended = _check(capsys, _plan_file(tmp_path, *operations))
+    assert ended.code == 1
+    assert code in [fault["code"] for fault in ended.lines]
+
+
+def test_described_tools_stand_for_installed_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tools = tmp_path / "tools.json"
+    tools.write_text(json.dumps([{"name": "deploy", "arguments": {"type": "object", "required": ["version"]}}]))
+    right = {"op": "add", "id": "d", "kind": "tool", "title": "Deploy", "tool": "deploy", "args": {"version": "1"}}
+    assert _check(capsys, _plan_file(tmp_path, right), "--tools", str(tools)).code == 0
+    ended = _check(capsys, _plan_file(tmp_path, {**right, "args": {}}, GET), "--tools", str(tools))
+    assert [fault["code"] for fault in ended.lines] == ["bad_arguments", "unknown_tool"]
+
+
+def test_mermaid_draws_the_plan_instead(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ended = _check(capsys, _plan_file(tmp_path, GET, POST), "--mermaid")
+    assert ended.code == 0
+    assert ended.out.splitlines() == [
+        "flowchart TD",
+        '    n1["Get<br>http_get, green"]',
+        '    n2{{"Post<br>slack_post_message, red: asks first"}}',
+        "    n1 --> n2",
+    ]
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"], ids=["missing", "not-utf8"])
+def test_an_unreadable_file_is_told_apart_from_a_wrong_plan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
+) -> None:
+    path = tmp_path / "plan.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    ended = _check(capsys, str(path))
+    assert (ended.code, ended.out) == (2, "")
+    assert str(path) in ended.err
+
+
+def test_an_unreadable_tool_file_is_told_apart_from_a_wrong_plan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tools = tmp_path / "tools.json"
+    tools.write_text("{")
+    ended = _check(capsys, _plan_file(tmp_path, GET), "--tools", str(tools))
+    assert (ended.code, ended.out) == (2, "")
+    assert str(tools) in ended.err
