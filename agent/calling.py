@@ -11,7 +11,7 @@ from agent.tools.registry import CallContext, Colour, Tool, ToolError
 from agent.values import flaw_in, mended, trimmed
 from sandbox.script import Json
 
-TRANSIENT = frozenset({"timeout", "unavailable", "rate_limited"})
+TRANSIENT = frozenset({"timeout", "unreachable", "unavailable", "database_unreachable", "rate_limited"})
 """Codes of a `ToolError` after which a retryable tool is tried again."""
 
 RETRY_AFTER_SECONDS = (0.2, 1.0)

@@ -57,7 +57,8 @@ class Intake:
         self._packages = packages
         self._limits = limits
         self._nodes = dict(known)
-        self._standing = set(standing)
+        self._standing = frozenset(standing)
+        self._added = len(standing)
         self._waiting: dict[NodeId, Placed] = {}
         self._refused: set[NodeId] = set()
         self._offers = 0
@@ -89,7 +90,7 @@ class Intake:
         if findings:
             self._refused.add(node.id)
             return Verdict(faults=tuple(_fault(placed, *finding) for finding in findings))
-        if len(self._standing) + len(self._waiting) >= self._limits.nodes:
+        if self._added + len(self._waiting) >= self._limits.nodes:
             self._refused.add(node.id)
             return self._too_many(placed)
         self._waiting[node.id] = placed
@@ -109,7 +110,7 @@ class Intake:
             for each in ready:
                 operation = self._waiting.pop(each).operation
                 self._nodes[each] = _node(operation)
-                self._standing.add(each)
+                self._added += 1
                 yield operation
 
     def _missing(self, id: NodeId) -> Sequence[NodeId]:

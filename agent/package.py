@@ -69,7 +69,7 @@ class PackageRunner:
         for attempt in count(1):
             outcome = _judged(await self._attempt(job, host), node)
             if outcome.kind is OutcomeKind.INFRA:
-                return Failed(error="sandbox_infra", message="the sandbox itself does not work right now")
+                return _failed(outcome)
             self._note(context, attempt, job.code, outcome)
             if outcome.kind is OutcomeKind.OK:
                 return Succeeded(value=outcome.result)

@@ -89,7 +89,7 @@ def _node(fields: Mapping[str, Json], limits: PlanLimits) -> Node:
     return Node(
         id=name,
         kind=kind,
-        title=_shown(_text(fields, "title") or name, limits.title_characters),
+        title=_shown(_text(fields, "title"), limits.title_characters) or name,
         depends_on=_dependencies(fields),
         require_human_approval=_flag(fields, "require_human_approval"),
         tool=ToolName(_text(fields, "tool")) if kind is NodeKind.TOOL else None,

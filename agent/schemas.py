@@ -151,7 +151,7 @@ def _holds_unknown(value: object) -> bool:
             return False
 
 
-_OF_UNKNOWN_TEXT = frozenset({"type", "allOf", "anyOf", "$ref", "$dynamicRef"})
+_OF_UNKNOWN_TEXT = frozenset({"type", "allOf", "anyOf", "oneOf", "$ref", "$dynamicRef"})
 _NEEDS_ALL = frozenset({"enum", "const", "not", "if", "contains", "uniqueItems", "unevaluatedProperties"})
 
 

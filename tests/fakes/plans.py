@@ -1,0 +1,103 @@
+"""Tools and random plans for the tests of planning: valid by construction, and ways to spoil them."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from hypothesis import strategies as st
+
+from agent.ids import ToolName
+from agent.references import pointer_token
+from agent.tools.registry import CallContext, Colour, Registry, Tool
+from sandbox.script import Json
+
+
+async def _never(context: CallContext, args: Mapping[str, Json]) -> Json:
+    raise AssertionError("a plan is checked, not run")
+
+
+def tool(
+    name: str, colour: Colour = Colour.GREEN, properties: Mapping[str, Json] | None = None, *required: str
+) -> Tool:
+    """Return a tool that only has a description."""
+    schema: dict[str, Json] = {
+        "type": "object",
+        "properties": properties or {},
+        "required": list(required),
+        "additionalProperties": False,
+    }
+    return Tool(name=ToolName(name), description=f"does {name}", arguments=schema, colour=colour, call=_never)
+
+
+REGISTRY = Registry(
+    [
+        tool("fetch", Colour.GREEN, {"url": {"type": "string", "minLength": 1}, "tries": {"type": "integer"}}, "url"),
+        tool("look", Colour.GREEN, {"page": {"type": "integer", "minimum": 0}}),
+        tool("post", Colour.RED, {"channel": {"type": "string"}, "text": {"type": "string"}}, "channel", "text"),
+    ]
+)
+
+SCRIPT = "def main(inputs):\n    return tools.look(page=0)\n"
+
+_NAMES = st.text("abcxyz_09-", min_size=1, max_size=6).map(lambda tail: f"n{tail}")
+_TITLES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters()), inner, max_size=3),
+)
+"""JSON that passes the bounds on numbers and depth; its texts may hold NUL and lone surrogates."""
+
+Written = dict[str, Any]
+"""An operation as a model writes it."""
+
+
+@st.composite
+def plans(draw: st.DrawFn, least: int = 1, most: int = 8) -> list[Written]:
+    """Draw a valid plan of adds in an order in which every dependency stands first."""
+    names = draw(st.lists(_NAMES, min_size=least, max_size=most, unique=True))
+    return [draw(_node(name, names[:index])) for index, name in enumerate(names)]
+
+
+@st.composite
+def _node(draw: st.DrawFn, id: str, earlier: list[str]) -> Written:
+    needs = draw(st.lists(st.sampled_from(earlier), max_size=3, unique=True)) if earlier else []
+    dependencies: list[Any] = [
+        draw(st.sampled_from([each, {"id": each}, {"id": each, "on": "failed"}, {"id": each, "on": "finished"}]))
+        for each in needs
+    ]
+    written: Written = {"op": "add", "id": id, "title": draw(_TITLES)}
+    if dependencies:
+        written["depends_on"] = dependencies
+    reference = f"${{{draw(st.sampled_from(earlier))}#/a~1b/0}}" if earlier and draw(st.booleans()) else None
+    match draw(st.sampled_from(["fetch", "post", "package"])):
+        case "fetch":
+            args: Written = {"url": reference or "http://x/$${y}"}
+            if reference:
+                args["tries"] = reference
+            return {**written, "kind": "tool", "tool": "fetch", "args": args}
+        case "post":
+            return {**written, "kind": "tool", "tool": "post", "args": {"channel": "#a", "text": f"got {reference}!"}}
+        case _:
+            inputs = {"deep": [{"x": reference}]} if reference else {}
+            return {**written, "kind": "package", "code": SCRIPT, "tools": ["look"], "inputs": inputs}
+
+
+def places_in(value: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (JSON pointer, value) for every place inside a JSON value, itself first."""
+    yield pointer, value
+    if isinstance(value, dict):
+        for key, inner in cast("dict[str, Any]", value).items():
+            yield from places_in(inner, f"{pointer}/{pointer_token(key)}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(cast("list[Any]", value)):
+            yield from places_in(inner, f"{pointer}/{index}")
+
+
+def json_lines(plan: list[Written]) -> str:
+    """Write a plan as a model is asked to: one operation per line."""
+    return "".join(json.dumps(each) + "\n" for each in plan)
