@@ -23,7 +23,7 @@ from bot.listeners.binding import Listener
 from bot.listeners.commands import COMMAND, on_command
 from bot.listeners.decisions import on_click
 from bot.listeners.messages import on_message, store_first
-from bot.payloads import ACTION_PREFIX, Payload
+from bot.payloads import Payload
 from bot.ports import Decisions, Inbox, Posted, RunViews
 from bot.principals import Principals
 from bot.reception import FrontDesk
@@ -32,6 +32,7 @@ from bot.web_api import WebApi
 _log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 5.0
+_ANY = re.compile("")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +86,8 @@ class SlackApp:
         bolt.event("app_mention")(self._kept(on_message(desk)))
         bolt.event("message")(self._kept(on_message(desk)))
         bolt.command(COMMAND)(self._kept(on_command(commands, self.identities, self.api)))
-        bolt.action(re.compile(f"^{ACTION_PREFIX}"))(self._kept(on_click(approvals, self.identities, self.api)))
+        bolt.event(_ANY)(self._kept(_nothing))  # what has no listener gets a 404, and Slack tries it again
+        bolt.action(_ANY)(self._kept(on_click(approvals, self.identities, self.api)))
         bolt.error(_unacknowledged)
 
     def _kept(self, listener: Listener) -> Listener:
@@ -132,6 +134,11 @@ class SlackApp:
             await self.api.respond(url, response_type="ephemeral", replace_original=False, text=words)
         except BotError:
             _log.warning("could not tell the person either")
+
+
+async def _nothing(body: Payload) -> None:
+    """Leave it at the ack: the manifest may name events that no listener here is for."""
+    _log.debug("nothing to do for %s", body.get("type"))
 
 
 async def _unacknowledged(error: Exception, body: Payload) -> None:

@@ -3,11 +3,14 @@
 The button carries no authority: everything is read again here, and every click is answered.
 """
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from agent.approval import Allowed, ApprovalPolicy, Clicker, may_decide
 from agent.approval import Refused as NotAllowed
+from agent.errors import AgentError
 from agent.ids import Tenant, ToolName, thread_parts
 from agent.ports import Decision, Question
 from bot import wording
@@ -31,6 +34,8 @@ from bot.principals import Principals, Standing
 from bot.web_api import WebApi
 
 _log = logging.getLogger(__name__)
+
+Fact = TypeVar("Fact")
 
 _LETS_RUN = frozenset({Decision.APPROVED, Decision.AGAIN, Decision.HAPPENED})
 
@@ -101,17 +106,14 @@ class Approvals:
                 return wording.refusal(reason)
 
     async def _clicker(self, click: Click, tenant: Tenant, policy: ApprovalPolicy) -> Clicker:
-        """Learn what the policy asks about; what Slack does not tell stays None and counts against them."""
-        member = in_channel = groups = None
-        try:
-            person = await self._principals.person(tenant, click.user, fresh=True)
-            member = person.standing is Standing.MEMBER
-            if policy.users is None and policy.groups is None:
-                in_channel = await self._principals.in_channel(click.channel, click.user)
-            if policy.groups:
-                groups = await self._principals.groups(click.user, policy.groups)
-        except BotError as error:
-            _log.warning("could not learn all about %s: %s", click.user, error)
+        """Learn what the policy asks about, all at once; what Slack does not tell is None and counts against them."""
+        anyone = policy.users is None and policy.groups is None
+        person, in_channel, groups = await asyncio.gather(
+            _told(self._principals.person(tenant, click.user, fresh=True)),
+            _told(self._principals.in_channel(click.channel, click.user)) if anyone else _nothing(),
+            _told(self._principals.groups(click.user, policy.groups)) if policy.groups else _nothing(),
+        )
+        member = None if person is None else person.standing is Standing.MEMBER
         return Clicker(user=click.user, is_full_member=member, in_channel=in_channel, groups=groups)
 
     async def _too_late(self, click: Click, now: QuestionView) -> None:
@@ -138,6 +140,21 @@ class Approvals:
         except BotError as error:
             _log.warning("could not update the card of %s: %s", click.question, error)
             return
-        slot = Slot(Post.CARD, click.question)
         message = PostedMessage(click.message_ts, closing.digest)
-        await self._posted.post(now.question.thread, now.question.turn, slot, message)
+        try:
+            await self._posted.post(now.question.thread, now.question.turn, Slot(Post.CARD, click.question), message)
+        except AgentError as error:  # the click has counted all the same; the narrator edits once more
+            _log.warning("could not note the card of %s: %s", click.question, error)
+
+
+async def _told(fact: Awaitable[Fact]) -> Fact | None:
+    """Return the fact, or None when Slack did not tell it."""
+    try:
+        return await fact
+    except BotError as error:
+        _log.warning("could not learn all about a clicker: %s", error)
+        return None
+
+
+async def _nothing() -> None:
+    """Stand for a fact the policy does not ask about."""

@@ -2,6 +2,7 @@
 
 BotError
 +-- SlackRefused       Slack answered, and the answer is no
+|   +-- ThreadClosed   the app may not write where the thread is
 +-- SlackUnreachable   no usable answer: connection, timeout or a broken body
 """
 
@@ -17,6 +18,10 @@ class SlackRefused(BotError):
         super().__init__(f"{method}: {code}")
         self.method = method
         self.code = code
+
+
+class ThreadClosed(SlackRefused):
+    """The app may not write where the thread is: not invited (any more), archived, locked or gone."""
 
 
 class SlackUnreachable(BotError):

@@ -20,8 +20,8 @@ from bot.blocks.board import board
 from bot.blocks.card import card
 from bot.blocks.elements import section
 from bot.blocks.message import Rendered, rendered
-from bot.errors import BotError
-from bot.outlet import Outlet, ThreadClosed
+from bot.errors import BotError, ThreadClosed
+from bot.outlet import Outlet
 from bot.ports import Post, Posted, QuestionView, RunView, RunViews, Slot
 
 _log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from agent.ids import ChannelId, Digest, ThreadId, UserId, thread_parts
 from bot.blocks.message import Rendered
-from bot.errors import SlackRefused
+from bot.errors import SlackRefused, ThreadClosed
 from bot.pacing import POSTS, UPDATES, Pacer
 from bot.ports import Posted, PostedMessage, RunView, Slot
 from bot.web_api import WebApi
@@ -29,10 +29,6 @@ _CLOSED = frozenset(
         "cannot_reply_to_message",
     }
 )
-
-
-class ThreadClosed(SlackRefused):
-    """The app may not write where the thread is: not invited (any more), archived, locked or gone."""
 
 
 class Outlet:
@@ -74,26 +70,36 @@ class Outlet:
         """Tell a person, once and in a direct message, what the thread itself cannot be told."""
         if not await self._posted.begin(run.thread, run.turn, slot):
             return
-        opened = await self._api.write("conversations.open", users=user)
-        channel = cast("Mapping[str, Any]", opened.get("channel") or {}).get("id")
-        if not isinstance(channel, str):
+        try:
+            opened = await self._api.write("conversations.open", users=user)
+            channel = str(cast("Mapping[str, Any]", opened.get("channel") or {}).get("id", ""))
+            told = await self._api.write("chat.postMessage", channel=channel, **_content(message))
+        except SlackRefused as error:
+            _log.warning("cannot tell %s about %s either: %s", user, run.thread, error)
             return
-        told = await self._api.write("chat.postMessage", channel=channel, **_content(message))
         await self._posted.post(run.thread, run.turn, slot, PostedMessage(str(told.get("ts", "")), message.digest))
 
     async def _lost(self, run: RunView, slot: Slot) -> PostedMessage | None:
         """Begin the slot; when it was begun before, look in the thread for what a crash kept us from noting."""
         if await self._posted.begin(run.thread, run.turn, slot):
             return None
-        _, channel, root_ts = thread_parts(run.thread)
-        ours = _metadata(slot, run.turn)
+        try:
+            ts = await self._find(run.thread, _metadata(slot, run.turn))
+        except SlackRefused as error:
+            _log.warning("cannot look for %s of %s: %s", slot, run.thread, error)
+            return None
+        return PostedMessage(ts, _UNKNOWN_LOOK) if ts else None
+
+    async def _find(self, thread: ThreadId, metadata: Mapping[str, Json]) -> str:
+        _, channel, root_ts = thread_parts(thread)
         pages = self._api.pages(
             "conversations.replies", "messages", channel=channel, ts=root_ts, include_all_metadata=True
         )
         async for reply in pages:
-            if isinstance(reply, Mapping) and cast("Mapping[str, Any]", reply).get("metadata") == ours:
-                return PostedMessage(str(cast("Mapping[str, Any]", reply).get("ts", "")), _UNKNOWN_LOOK)
-        return None
+            message = cast("Mapping[str, Any]", reply)
+            if isinstance(reply, Mapping) and message.get("metadata") == metadata:
+                return str(message.get("ts", ""))
+        return ""
 
     async def _post(self, thread: ThreadId, slot: Slot, turn: int, message: Rendered) -> str:
         _, channel, root_ts = thread_parts(thread)

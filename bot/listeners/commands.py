@@ -23,7 +23,8 @@ def on_command(desk: CommandDesk, identities: Identities, api: WebApi) -> Listen
         if command is None:
             said: Rendered | str = wording.COMMAND_NOT_HERE
         else:
-            match request := request_text(command.raw, identity.user):
+            request = request_text(command.raw, identity.user)
+            match request.casefold():
                 case "" | "help":
                     said = help_message(identity.user)
                 case "status":
