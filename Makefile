@@ -27,8 +27,8 @@ setup: .venv/.ready-dev ## Make or update the environment in .venv (uv included)
 demo: .venv/.ready-run ## Try it in the browser: no Slack, no model key, no Docker needed
 	@$(BIN)/greenlight demo $(ARGS)
 
-run: .venv/.ready-run ## Run bot and worker in one process, with the settings of the environment
-	@$(BIN)/greenlight run $(ARGS)
+run: .venv/.ready-run ## Run bot and worker in one process, with the settings of .env and the environment
+	@set -a; if [ -f .env ]; then . ./.env; fi; set +a; exec $(BIN)/greenlight run $(ARGS)
 
 test: .venv/.ready-dev ## Run every test; those whose service is missing here are skipped with the reason
 	@$(PYTEST) $(ARGS)
