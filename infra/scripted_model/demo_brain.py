@@ -47,7 +47,7 @@ def planned(request: ModelRequest) -> str:
 def rewritten(request: ModelRequest) -> str:
     """Return the repaired script, in a fence as models do."""
     fenced = sections(request.last).get("Script", "")
-    script = "\n".join(line for line in fenced.splitlines() if not line.startswith("```"))
+    script = "".join(f"{line}\n" for line in fenced.split("\n") if not line.startswith("```"))
     return f"```python\n{repaired(script)}```\n"
 
 

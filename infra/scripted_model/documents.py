@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 
 from sandbox.script import Json
 
-SECTIONS = ("Now", "Request", "Plan so far", "Results", "Faults", "Script")
+SECTIONS = frozenset(
+    ("Now", "Request", "Plan so far", "Results", "Faults", "Goal", "Script", "Outcome", "Traceback", "Logs", "Calls")
+)
 KNOWN_SERVICE = re.compile(r"([A-Za-z0-9][\w-]*) = (https?://[^\s,;\"]+)")
 AUTHOR = re.compile(r"^- <@\w+>: ", re.MULTILINE)
 
@@ -87,7 +89,7 @@ def plan_rows(lines: str) -> tuple[PlanRow, ...]:
 
 
 def _json_lines(text: str) -> Iterator[Mapping[str, Json]]:
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if not line.startswith("{"):
             continue
         try:

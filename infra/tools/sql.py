@@ -153,7 +153,7 @@ def _told(error: DBAPIError, config: SqlConfig, unknown: str) -> ToolError:
         case "0A000":
             return ToolError("read_only", f"sql_query only reads: {words}. Nothing was changed.")
         case "57014":
-            return ToolError("timeout", f"The query took longer than {config.statement_seconds:g} s.")
+            return ToolError("query_timeout", f"The query took longer than {config.statement_seconds:g} s.")
         case "42501":
             return ToolError("not_allowed", f"The database does not allow it: {words}.")
         case "42601" if unknown:
