@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from sandbox.errors import InterpreterMissing
+from sandbox.docker_sandbox import DockerSettings, open_docker
+from sandbox.errors import ImageMissing, InterpreterMissing, SandboxError
 from sandbox.monty import MontySandbox, monty_binary
 from sandbox.none import NoSandbox
 from sandbox.script import Sandbox
@@ -20,15 +21,33 @@ class Choice:
     reason: str
 
 
-async def choose_sandbox(wanted: Wanted = "auto") -> Choice:
+async def choose_sandbox(wanted: Wanted = "auto", docker: DockerSettings | None = None) -> Choice:
     """Open the best sandbox this machine has; close it with `choice.sandbox.close()`."""
     if wanted == "none":
         return _none("switched off in the configuration")
+    if wanted == "monty":
+        return _monty("asked for")
     try:
-        sandbox = MontySandbox(monty_binary())
+        sandbox = await open_docker(docker)
+    except SandboxError as error:
+        reason = _why_no_docker(error)
+        return _none(reason) if wanted == "docker" else _monty(reason)
+    return Choice(sandbox=sandbox, reason=f"a container engine answers and isolates (Python {sandbox.python})")
+
+
+def _why_no_docker(error: SandboxError) -> str:
+    match error:
+        case ImageMissing(tag=tag):
+            return f"a container engine answers, but {tag} is not built: run `greenlight sandbox build`"
+        case _:
+            return f"no container engine to trust ({error})"
+
+
+def _monty(why: str) -> Choice:
+    try:
+        return Choice(sandbox=MontySandbox(monty_binary()), reason=why)
     except InterpreterMissing as error:
-        return _none(f"no Monty interpreter: {error}")
-    return Choice(sandbox=sandbox, reason="Monty runs scripts here")
+        return _none(f"{why}; and no Monty interpreter either ({error})")
 
 
 def _none(reason: str) -> Choice:

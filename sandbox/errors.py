@@ -5,6 +5,8 @@ SandboxError
 +-- ImageMissing          the sandbox image is not on the engine
 +-- BuildFailed           the sandbox image could not be built
 +-- ProbeFailed           the engine answers, but does not isolate as it must
++-- ContainerLost         a container could not be started, or ended before its script began
++-- ProtocolViolation     a script wrote what is no message (caught; it is outcome kind `protocol`)
 +-- InterpreterMissing    the Monty interpreter is not installed or does not start
 """
 
@@ -35,6 +37,14 @@ class ProbeFailed(SandboxError):
     def __init__(self, faults: tuple[str, ...]) -> None:
         super().__init__("; ".join(faults))
         self.faults = faults
+
+
+class ContainerLost(SandboxError):
+    """A container could not be started, or ended before its script began."""
+
+
+class ProtocolViolation(SandboxError):
+    """A script wrote to the runner's pipe what is no message of the protocol."""
 
 
 class InterpreterMissing(SandboxError):

@@ -27,6 +27,7 @@ from sandbox.monty_verdict import Crash, verdict_on
 from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, ScriptError, ScriptOutcome
 from sandbox.traces import ScriptFrame
 from sandbox.values import NotJson, TooLarge, inputs_of, read_json
+from sandbox.verdict import Verdict, ended
 
 _T = TypeVar("_T")
 _Snapshot: TypeAlias = monty.FunctionSnapshot | monty.NameLookupSnapshot | monty.FutureSnapshot | monty.MontyComplete
@@ -147,19 +148,19 @@ class _Run:
         self._worker = session.worker_pid
         started = time.perf_counter()
         try:
-            kind, result, error = await self._judged(session, inputs)
+            verdict = await self._judged(session, inputs)
         finally:
             await self._leave(session)
         return ScriptOutcome(
-            kind=kind,
-            result=result,
-            error=error,
+            kind=verdict.kind,
+            result=verdict.result,
+            error=verdict.error,
             logs=self._logbook.text(),
             calls=tuple(self._desk.records),
             milliseconds=round((time.perf_counter() - started) * 1000, 3),
         )
 
-    async def _judged(self, session: monty.MontySession, inputs: Json) -> tuple[OutcomeKind, Json, ScriptError | None]:
+    async def _judged(self, session: monty.MontySession, inputs: Json) -> Verdict:
         """Run the script and say how it ended, told apart by what the host itself saw."""
         limits = self._job.limits
         clock = asyncio.timeout(limits.wall_seconds)
@@ -168,22 +169,21 @@ class _Run:
                 text = await self._text_of_result(session, inputs)
                 if len(text) > limits.result_bytes:
                     raise TooLarge(len(text), limits.result_bytes)
-                return OutcomeKind.OK, read_json(text), None
+                return Verdict(kind=OutcomeKind.OK, result=read_json(text))
         except TimeoutError:
             if not clock.expired():
                 raise
-            return _ended(OutcomeKind.TIMEOUT, f"no result within {limits.wall_seconds:g} s")
+            return ended(OutcomeKind.TIMEOUT, f"no result within {limits.wall_seconds:g} s")
         except CallLimitReached:
-            return _ended(OutcomeKind.CALL_LIMIT, f"more than {limits.calls} tool calls")
+            return ended(OutcomeKind.CALL_LIMIT, f"more than {limits.calls} tool calls")
         except TooLarge as error:
-            return _ended(OutcomeKind.OUTPUT_LIMIT, f"the result is {error}")
+            return ended(OutcomeKind.OUTPUT_LIMIT, f"the result is {error}")
         except NotJson as error:
-            return _ended(OutcomeKind.ERROR, f"the result is not JSON: {error}", "TypeError")
+            return ended(OutcomeKind.ERROR, f"the result is not JSON: {error}", "TypeError")
         except monty.MontyError as error:
             if self._logbook.flooded:
-                return _ended(OutcomeKind.OUTPUT_LIMIT, f"printed more than {limits.output_kill_bytes} bytes")
-            verdict = verdict_on(self._job.code, _crash(error), self._host_errors)
-            return verdict.kind, None, verdict.error
+                return ended(OutcomeKind.OUTPUT_LIMIT, f"printed more than {limits.output_kill_bytes} bytes")
+            return verdict_on(self._job.code, _crash(error), self._host_errors)
 
     async def _text_of_result(self, session: monty.MontySession, inputs: Json) -> str:
         """Feed prelude, script and finale; return the result's JSON text as the script's side made it."""
@@ -362,10 +362,6 @@ def _crash(error: monty.MontyError) -> Crash:
 
 def _function(frame: monty.Frame) -> str:
     return "" if frame.function_name in (None, "<module>") else str(frame.function_name)
-
-
-def _ended(kind: OutcomeKind, message: str, type: str = "") -> tuple[OutcomeKind, Json, ScriptError]:
-    return kind, None, ScriptError(type=type or kind.value, message=message)
 
 
 async def _slept(seconds: float) -> Answer:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from sandbox.script import OutcomeKind, ScriptError
 from sandbox.traces import ScriptFrame, short_message, traceback_text
+from sandbox.verdict import Verdict
 
 UNSUPPORTED = "Unsupported"
 """`ScriptError.type` of a script that used what this interpreter does not know: not a fault of its logic."""
@@ -25,14 +26,6 @@ class Crash:
     frames: tuple[ScriptFrame, ...] = ()
     parsing: bool = False
     raised_by_script: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """The outcome's kind and its error."""
-
-    kind: OutcomeKind
-    error: ScriptError
 
 
 def verdict_on(code: str, crash: Crash, host_errors: Mapping[str, str]) -> Verdict:

@@ -38,6 +38,7 @@ class Limits:
 
     wall_seconds: float = 60.0
     memory_bytes: int = 256 * 1024 * 1024
+    cpus: float = 1.0
     pids: int = 64
     result_bytes: int = 1024 * 1024
     log_bytes: int = 256 * 1024

@@ -11,7 +11,11 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from infra.cli.script_tools import ToolFileUnusable, read_tool
+from sandbox.build import build_image
 from sandbox.choice import choose_sandbox
+from sandbox.container import connect
+from sandbox.errors import SandboxError
+from sandbox.recipe import Recipe
 from sandbox.script import Job, Json, Limits, OutcomeKind, ScriptOutcome, outcome_json
 
 NOT_RUN = 1
@@ -66,6 +70,36 @@ def run(
     typer.echo(json.dumps(outcome_json(ended), ensure_ascii=False, allow_nan=False))
     if ended.kind is OutcomeKind.INFRA:
         raise typer.Exit(NOT_RUN)
+
+
+@app.command()
+def build(
+    base: Annotated[
+        Literal["auto", "registry", "debian"],
+        typer.Option(help="A registry's Python image, or one made of Debian's packages; auto takes what can be had."),
+    ] = "auto",
+    package: Annotated[
+        list[str] | None, typer.Option(metavar="REQUIREMENT", help="A pip package scripts may import; repeatable.")
+    ] = None,
+) -> None:
+    """Build the image scripts run in and print its tag. Exit 1: it could not be built."""
+
+    async def built() -> str:
+        engine = await connect()
+        try:
+            return await build_image(engine, Recipe(packages=tuple(package or ())), base, _progress)
+        finally:
+            await engine.close()
+
+    try:
+        typer.echo(asyncio.run(built()))
+    except SandboxError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(NOT_RUN) from error
+
+
+def _progress(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _object(text: str, option: str) -> Mapping[str, Json]:

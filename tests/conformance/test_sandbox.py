@@ -9,10 +9,15 @@ import pytest
 
 from sandbox.monty import MontySandbox, monty_binary
 from sandbox.script import Job, Json, Limits, OutcomeKind, Sandbox, ScriptOutcome, ToolCallRefused
+from tests.fakes.docker_engine import docker_sandbox
 
 
-@pytest.fixture(params=["monty"])
+@pytest.fixture(params=["monty", pytest.param("docker", marks=pytest.mark.docker)])
 async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+    if request.param == "docker":
+        async with docker_sandbox() as opened:
+            yield opened
+        return
     opened = MontySandbox(monty_binary())
     yield opened
     await opened.close()

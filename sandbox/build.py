@@ -1,0 +1,110 @@
+"""Builds the sandbox image: from a registry's Python image, or offline from Debian's packages."""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from sandbox.container import Engine
+from sandbox.errors import BuildFailed, SandboxError
+from sandbox.recipe import IMAGE_FOLDER, INPUTS, REPOSITORY, Recipe, image_tag
+
+Base: TypeAlias = Literal["auto", "registry", "debian"]
+
+REGISTRY_BASE = "python:3.12-slim"
+REGISTRY_PYTHON = "3.12"
+DEBIAN_SUITE = "bookworm"
+DEBIAN_PYTHON = "3.11"
+DEBIAN_BASE = f"{REPOSITORY}-base:{DEBIAN_SUITE}"
+DEBIAN_PACKAGES = ("base-files", "libc6", "libpython3.11-stdlib", "python3-minimal", "python3.11-minimal")
+"""A Python and nothing else: no shell, no package manager, no setuid file."""
+
+
+async def build_image(engine: Engine, recipe: Recipe, base: Base, say: Callable[[str], None]) -> str:
+    """Build the image and return its tag. `say` gets progress lines, possibly in another thread.
+
+    Raises:
+        BuildFailed: with the reason and, where there is one, the way out.
+    """
+    tag = image_tag(recipe)
+    image, python = await _base(engine, base, say)
+    with tempfile.TemporaryDirectory(prefix="greenlight-image-") as folder:
+        context = Path(folder)
+        for name in INPUTS:
+            shutil.copy(IMAGE_FOLDER / name, context / name)
+        packages = context / "packages"
+        packages.mkdir()
+        if recipe.packages:
+            await _fetch_packages(recipe.packages, packages, python, say)
+        await engine.build(context, tag, {"BASE": image}, {"greenlight.base": image}, say)
+    return tag
+
+
+async def _base(engine: Engine, base: Base, say: Callable[[str], None]) -> tuple[str, str]:
+    """Return the base image and its Python; `auto` prefers what is there, then the registry, then Debian."""
+    if base == "debian":
+        await _make_debian_base(engine, say)
+        return DEBIAN_BASE, DEBIAN_PYTHON
+    if not await _has(engine, REGISTRY_BASE):
+        if base == "auto" and await _has(engine, DEBIAN_BASE):
+            return DEBIAN_BASE, DEBIAN_PYTHON
+        say(f"pulling {REGISTRY_BASE}")
+        try:
+            await engine.pull(REGISTRY_BASE)
+        except SandboxError as error:
+            if base == "registry":
+                raise
+            say(f"no registry here ({error}); making a base from Debian's packages")
+            await _make_debian_base(engine, say)
+            return DEBIAN_BASE, DEBIAN_PYTHON
+    return REGISTRY_BASE, REGISTRY_PYTHON
+
+
+async def _has(engine: Engine, image: str) -> bool:
+    try:
+        await engine.image_digest(image)
+    except SandboxError:
+        return False
+    return True
+
+
+async def _make_debian_base(engine: Engine, say: Callable[[str], None]) -> None:
+    if shutil.which("mmdebstrap") is None:
+        raise BuildFailed("no registry answers and mmdebstrap is not installed (Debian: apt install mmdebstrap)")
+    say(f"making {DEBIAN_BASE} with mmdebstrap")
+    with tempfile.TemporaryDirectory(prefix="greenlight-base-") as folder:
+        tarball = Path(folder) / "base.tar"
+        included = ",".join(DEBIAN_PACKAGES)
+        await _command(
+            ["mmdebstrap", "--quiet", "--variant=extract", f"--include={included}", DEBIAN_SUITE, str(tarball)]
+        )
+        await engine.import_base(tarball, DEBIAN_BASE)
+
+
+async def _fetch_packages(packages: Sequence[str], target: Path, python: str, say: Callable[[str], None]) -> None:
+    """Put wheels for the image's Python into `target`; nothing of them is executed on this machine."""
+    say(f"fetching {', '.join(packages)} for Python {python}")
+    uv = shutil.which("uv") or shutil.which("uv", path=str(Path(".tools/bin")))
+    if uv is not None:
+        command = [uv, "pip", "install", "--quiet", "--target", str(target), "--python-version", python]
+        command += ["--python-platform", "linux", "--only-binary", ":all:"]
+    else:
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(target)]
+        command += ["--python-version", python, "--only-binary", ":all:", "--no-compile"]
+    await _command([*command, "--", *packages])
+
+
+async def _command(command: Sequence[str]) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    if process.returncode:
+        tail = output.decode(errors="replace").strip()[-2000:]
+        raise BuildFailed(f"{command[0]} ended with {process.returncode}: {tail}")

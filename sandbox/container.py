@@ -1,0 +1,335 @@
+"""The container engine's control calls: the only import of `docker`, each call in a small pool of threads.
+
+Data flows elsewhere (`attachment.py`). Errors of the library end here.
+"""
+# The library's stubs leave most of its answers untyped; each is converted where it arrives.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
+# pyright: reportUnknownVariableType=false
+
+import asyncio
+import os
+import ssl
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NewType, TypeVar
+from urllib.parse import urlsplit
+
+import docker
+import requests
+from docker.errors import APIError, BuildError, DockerException, ImageNotFound, NotFound
+from docker.types import CancellableStream, LogConfig, Ulimit
+from docker.utils import kwargs_from_env
+
+from sandbox.attachment import Address, Attachment, attach
+from sandbox.errors import BuildFailed, ContainerLost, EngineUnavailable, ImageMissing
+from sandbox.hardening import APP, APP_LABEL, INSTANCE_LABEL, ContainerSpec
+
+ContainerId = NewType("ContainerId", str)
+_T = TypeVar("_T")
+
+CONTROL_THREADS = 8
+CALL_SECONDS = 30
+DEFAULT_SOCKET = "/var/run/docker.sock"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A container of ours that the engine lists."""
+
+    id: ContainerId
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Death:
+    """One event: the container ran out of memory, or ended with `exit_code`."""
+
+    container: ContainerId
+    out_of_memory: bool
+    exit_code: int | None = None
+
+
+class EventStream:
+    """Deaths as the engine tells them; iterate in a thread, close from anywhere."""
+
+    def __init__(self, client: docker.APIClient, stream: "CancellableStream[dict[str, object]]") -> None:
+        self._client = client
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[Death]:
+        try:
+            for event in self._stream:
+                yield _death(event)
+        except (DockerException, requests.RequestException, OSError):
+            return
+
+    def close(self) -> None:
+        """End the iteration."""
+        with suppress(OSError, DockerException):
+            self._stream.close()
+        self._client.close()
+
+
+class Engine:
+    """One container engine, at the address the environment names (DOCKER_HOST and its TLS settings)."""
+
+    def __init__(self, client: docker.APIClient, address: Address) -> None:
+        self._client = client
+        self._threads = ThreadPoolExecutor(max_workers=CONTROL_THREADS, thread_name_prefix="engine")
+        self.address = address
+
+    async def ping(self) -> bool:
+        """Return whether the engine answers."""
+        try:
+            return await self._call(self._client.ping)
+        except (EngineUnavailable, ContainerLost):
+            return False
+
+    async def version(self) -> str:
+        """Return the engine's version."""
+        answer = await self._call(self._client.version)
+        return str(answer.get("Version", "?"))
+
+    async def image_digest(self, tag: str) -> str:
+        """Return the id of the image called `tag`.
+
+        Raises:
+            ImageMissing: the engine has none.
+        """
+        try:
+            image: Mapping[str, object] = await self._call(lambda: self._client.inspect_image(tag))
+        except ContainerLost as error:
+            if isinstance(error.__cause__, ImageNotFound | NotFound):
+                raise ImageMissing(tag) from error
+            raise
+        return str(image["Id"])
+
+    async def create(self, image: str, spec: ContainerSpec, labels: Mapping[str, str]) -> ContainerId:
+        """Create a container of `image`; its stdin closes with the one who attaches (StdinOnce).
+
+        Raises:
+            ContainerLost: the engine refuses.
+        """
+        ulimits = [Ulimit(name=each.name, soft=each.value, hard=each.value) for each in spec.ulimits]
+
+        def create() -> ContainerId:
+            options = self._client.create_host_config(
+                **dict(spec.host_options),  # pyright: ignore[reportArgumentType]  checked by the engine
+                ulimits=ulimits,
+                log_config=LogConfig(type="none"),
+            )
+            made = self._client.create_container(
+                image,
+                detach=False,
+                stdin_open=True,
+                tty=False,
+                user=spec.user,
+                working_dir=spec.working_dir,
+                hostname="sandbox",
+                labels={**labels, APP_LABEL: APP},
+                host_config=options,
+                use_config_proxy=False,
+            )
+            return ContainerId(str(made["Id"]))
+
+        return await self._call(create)
+
+    async def attach(self, container: ContainerId) -> Attachment:
+        """Open the container's streams; do this before `start`."""
+        return await attach(self.address, container)
+
+    async def start(self, container: ContainerId) -> None:
+        """Start a created container.
+
+        Raises:
+            ContainerLost: the engine refuses.
+        """
+        await self._call(lambda: self._client.start(container))
+
+    async def remove(self, container: ContainerId) -> None:
+        """Kill and remove the container with its anonymous volumes; one that is gone is fine."""
+        try:
+            await self._call(lambda: self._client.remove_container(container, v=True, force=True))
+        except ContainerLost as error:
+            cause = error.__cause__
+            if not (isinstance(cause, APIError) and cause.status_code in (404, 409)):
+                raise
+
+    async def ours(self) -> Sequence[Found]:
+        """Return every container of this application, running or not, of whichever process."""
+        filters = {"label": f"{APP_LABEL}={APP}"}
+        listed: Sequence[Mapping[str, object]] = await self._call(
+            lambda: self._client.containers(all=True, filters=filters)
+        )
+        return [Found(id=ContainerId(str(each["Id"])), labels=_labels(each.get("Labels"))) for each in listed]
+
+    async def import_base(self, tarball: Path, tag: str) -> None:
+        """Make an image of a root file system's tarball.
+
+        Raises:
+            BuildFailed: the engine refuses.
+        """
+        repository, _, version = tag.partition(":")
+        try:
+            await self._call(lambda: self._client.import_image_from_file(str(tarball), repository, version))
+        except ContainerLost as error:
+            raise BuildFailed(f"import of the base: {error}") from error
+
+    async def pull(self, image: str) -> None:
+        """Fetch an image from its registry.
+
+        Raises:
+            BuildFailed: it cannot be had.
+        """
+        repository, _, version = image.partition(":")
+        try:
+            await self._call(lambda: self._client.pull(repository, tag=version or "latest"))
+        except ContainerLost as error:
+            raise BuildFailed(f"pull of {image}: {error}") from error
+
+    async def build(
+        self,
+        context: Path,
+        tag: str,
+        arguments: Mapping[str, str],
+        labels: Mapping[str, str],
+        say: Callable[[str], None],
+    ) -> None:
+        """Build the image `tag` from a folder, without network; `say` gets the engine's lines, in a thread.
+
+        Raises:
+            BuildFailed: a step failed.
+        """
+
+        def build() -> None:
+            lines = self._client.build(
+                path=str(context),
+                tag=tag,
+                buildargs=dict(arguments),
+                labels=dict(labels),
+                rm=True,
+                forcerm=True,
+                network_mode="none",
+                use_config_proxy=False,
+                decode=True,
+            )
+            for line in lines:
+                if "error" in line:
+                    raise BuildError(str(line["error"]), iter(()))
+                if text := str(line.get("stream", "")).strip():
+                    say(text)
+
+        try:
+            await self._call(build)
+        except ContainerLost as error:
+            raise BuildFailed(str(error)) from error
+
+    async def events(self, instance: str) -> "EventStream":
+        """Open the stream of deaths among the containers labelled with `instance`."""
+
+        def opened() -> EventStream:
+            client = _client(timeout_seconds=None)
+            filters = {
+                "type": "container",
+                "event": ["oom", "die"],
+                "label": f"{INSTANCE_LABEL}={instance}",
+            }
+            return EventStream(client, client.events(filters=filters, decode=True))
+
+        return await self._call(opened)
+
+    async def close(self) -> None:
+        """Give back threads and connections. Idempotent."""
+        await asyncio.to_thread(self._threads.shutdown)
+        self._client.close()
+
+    async def _call(self, work: Callable[[], _T]) -> _T:
+        def translated() -> _T:
+            try:
+                return work()
+            except (APIError, BuildError) as error:
+                raise ContainerLost(str(error)) from error
+            except (DockerException, requests.RequestException, OSError) as error:
+                raise EngineUnavailable(str(error)) from error
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, translated)
+
+
+async def connect() -> Engine:
+    """Connect to the engine the environment names.
+
+    Raises:
+        EngineUnavailable: none answers, or the address is of a kind we cannot attach over (ssh).
+    """
+
+    def connected() -> docker.APIClient:
+        try:
+            return _client(timeout_seconds=CALL_SECONDS)
+        except (DockerException, requests.RequestException, OSError) as error:
+            raise EngineUnavailable(f"no engine answers at {_host()}: {error}") from error
+
+    address = _address(_host())
+    return Engine(await asyncio.to_thread(connected), address)
+
+
+def _host() -> str:
+    return os.environ.get("DOCKER_HOST") or f"unix://{DEFAULT_SOCKET}"
+
+
+def _client(timeout_seconds: int | None) -> docker.APIClient:
+    settings = kwargs_from_env()
+    return docker.APIClient(
+        base_url=settings.get("base_url"),
+        tls=settings.get("tls", False),
+        version="auto",
+        timeout=timeout_seconds,  # pyright: ignore[reportArgumentType]  None means no timeout, as in requests
+        max_pool_size=CONTROL_THREADS,
+    )
+
+
+def _address(host: str) -> Address:
+    parts = urlsplit(host)
+    match parts.scheme:
+        case "unix" | "http+unix":
+            return Address(path=parts.netloc + parts.path)
+        case "tcp" | "http" | "https":
+            tls = _tls_context() if _wants_tls() or parts.scheme == "https" else None
+            return Address(host=parts.hostname or "127.0.0.1", port=parts.port or (2376 if tls else 2375), tls=tls)
+        case scheme:
+            raise EngineUnavailable(f"DOCKER_HOST {scheme}:// is not supported; forward the engine's socket instead")
+
+
+def _wants_tls() -> bool:
+    return bool(os.environ.get("DOCKER_TLS_VERIFY") or os.environ.get("DOCKER_CERT_PATH"))
+
+
+def _tls_context() -> ssl.SSLContext:
+    """Return the context the Docker settings describe: ca.pem, cert.pem and key.pem in one folder."""
+    folder = Path(os.environ.get("DOCKER_CERT_PATH") or Path.home() / ".docker")
+    try:
+        context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+        context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    except (OSError, ssl.SSLError) as error:
+        raise EngineUnavailable(f"the engine's certificates in {folder} cannot be read") from error
+    if not os.environ.get("DOCKER_TLS_VERIFY"):
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _death(event: Mapping[str, object]) -> Death:
+    actor = event.get("Actor")
+    attributes = _labels(actor.get("Attributes")) if isinstance(actor, Mapping) else {}
+    code = attributes.get("exitCode", "")
+    return Death(
+        container=ContainerId(str(event.get("id"))),
+        out_of_memory=event.get("status") == "oom",
+        exit_code=int(code) if code.isdecimal() else None,
+    )
+
+
+def _labels(value: object) -> Mapping[str, str]:
+    return {str(key): str(each) for key, each in value.items()} if isinstance(value, Mapping) else {}

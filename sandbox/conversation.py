@@ -1,0 +1,152 @@
+"""One script in a container, from its job line to its verdict: listens, answers calls, keeps the limits."""
+
+import asyncio
+import secrets
+import time
+
+from sandbox.attachment import Stream
+from sandbox.calls import CallDesk, CallLimitReached
+from sandbox.cell import Cell
+from sandbox.errors import ProtocolViolation
+from sandbox.failure import verdict_on_death, verdict_on_message, verdict_on_timeout
+from sandbox.logbook import Logbook
+from sandbox.protocol import (
+    Call,
+    LineSplitter,
+    OversizedResult,
+    Place,
+    Raised,
+    Ready,
+    Result,
+    answer_line,
+    job_line,
+    read_message,
+)
+from sandbox.script import CallTool, Job, OutcomeKind, ScriptOutcome
+from sandbox.traces import ScriptFrame
+from sandbox.verdict import Verdict, ended
+
+LAST_WORDS_SECONDS = 0.2
+"""stdout and stderr are not ordered: this long the end of the logs is waited for after the result."""
+
+WIRE_BYTES = 64 * 1024 * 1024
+"""All that one script may send as messages; the limits on calls and lines come first."""
+
+
+class _Flooded(Exception):
+    """The script wrote more than it may."""
+
+
+class Conversation:
+    """Speaks with one cell, once."""
+
+    def __init__(self, cell: Cell, job: Job, call: CallTool) -> None:
+        self._cell = cell
+        self._job = job
+        self._desk = CallDesk(job, call)
+        self._logbook = Logbook(keep_bytes=job.limits.log_bytes, kill_bytes=job.limits.output_kill_bytes)
+        self._splitter = LineSplitter(job.limits.line_bytes)
+        self._mark = secrets.token_hex(16)
+        self._end_of_logs = f"\0{self._mark}\n".encode()
+        self._tail = b""
+        self._wire_bytes = 0
+        self._place: tuple[ScriptFrame, ...] = ()
+
+    async def outcome(self) -> ScriptOutcome:
+        """Run the script. Raises only what broken machinery under the tool calls raises, and cancellation.
+
+        Raises:
+            NotJson: the inputs have no JSON form.
+            TooLarge: code and inputs are over `limits.line_bytes`.
+        """
+        line = job_line(self._job, self._mark)
+        started = time.perf_counter()
+        verdict = await self._judged(line)
+        return ScriptOutcome(
+            kind=verdict.kind,
+            result=verdict.result,
+            error=verdict.error,
+            logs=self._logbook.text().removesuffix(self._end_of_logs.decode()),
+            calls=tuple(self._desk.records),
+            milliseconds=round((time.perf_counter() - started) * 1000, 3),
+        )
+
+    async def _judged(self, line: bytes) -> Verdict:
+        limits = self._job.limits
+        clock = asyncio.timeout(limits.wall_seconds)
+        try:
+            async with clock:
+                message = await self._last_message(line)
+        except TimeoutError:
+            if not clock.expired():
+                raise
+            return verdict_on_timeout(self._job.code, limits, self._place)
+        except CallLimitReached:
+            return ended(OutcomeKind.CALL_LIMIT, f"more than {limits.calls} tool calls")
+        except ProtocolViolation as error:
+            return ended(OutcomeKind.PROTOCOL, f"the script wrote to the runner's own pipe: {error}")
+        except _Flooded:
+            return ended(OutcomeKind.OUTPUT_LIMIT, f"wrote more than {limits.output_kill_bytes} bytes")
+        if message is None:
+            ending = await self._cell.watch.ending()
+            return verdict_on_death(limits, ending.exit_code, out_of_memory=ending.out_of_memory)
+        return verdict_on_message(self._job.code, limits, message)
+
+    async def _last_message(self, line: bytes) -> Result | OversizedResult | Raised | None:
+        """Send the job, answer calls until the script says how it ended; None when it ended silently."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                answers: set[asyncio.Task[None]] = set()
+                await self._cell.attachment.send(line)
+                message = await self._listen(group, answers)
+                for each in answers:
+                    each.cancel()
+                return message
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+    async def _listen(
+        self, group: asyncio.TaskGroup, answers: set[asyncio.Task[None]]
+    ) -> Result | OversizedResult | Raised | None:
+        while piece := await self._cell.attachment.read():
+            if piece.stream == Stream.STDERR:
+                self._log(piece.data)
+                continue
+            self._wire_bytes += len(piece.data)
+            if self._wire_bytes > WIRE_BYTES:
+                raise _Flooded
+            for line in self._splitter.feed(piece.data):
+                match read_message(line):
+                    case Call() as call:
+                        self._desk.admit()
+                        task = group.create_task(self._answer(call))
+                        answers.add(task)
+                        task.add_done_callback(answers.discard)
+                    case Place(frames=frames):
+                        self._place = frames
+                    case Ready():
+                        raise ProtocolViolation("a second greeting")
+                    case message:
+                        await self._read_last_words()
+                        return message
+        return None
+
+    async def _answer(self, call: Call) -> None:
+        answer = await self._desk.answer(call.tool, call.positional, call.named)
+        await self._cell.attachment.send(answer_line(call.id, ok=answer.ok, value=answer.value, error=answer.error))
+
+    def _log(self, data: bytes) -> None:
+        self._logbook.write(data)
+        self._tail = (self._tail + data)[-len(self._end_of_logs) :]
+        if self._logbook.flooded:
+            raise _Flooded
+
+    async def _read_last_words(self) -> None:
+        """Read on until the mark behind the last log line has arrived."""
+        try:
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                while self._tail != self._end_of_logs and (piece := await self._cell.attachment.read()):
+                    if piece.stream == Stream.STDERR:
+                        self._log(piece.data)
+        except TimeoutError:
+            return

@@ -1,0 +1,159 @@
+"""The Docker sandbox: each script in a container of its own, started ahead of time and used once."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.cell import Cell, Cells, new_instance
+from sandbox.container import Engine, connect
+from sandbox.conversation import Conversation
+from sandbox.endings import Endings
+from sandbox.errors import SandboxError
+from sandbox.hardening import ContainerSpec, Profile, container_spec, profile_of, seccomp_profile
+from sandbox.pool import Pool, PoolSize
+from sandbox.probe import canary, check_canary
+from sandbox.reaper import Reaper
+from sandbox.recipe import Recipe, image_tag
+from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, ScriptError, ScriptOutcome, ToolCallRefused
+from sandbox.values import NotJson, TooLarge
+
+log = logging.getLogger(__name__)
+
+OWN_KERNEL_RUNTIMES = frozenset({"runsc"})
+"""Runtimes that put a kernel of their own between script and host."""
+
+GRACE_SECONDS = 600.0
+"""A container may live this much longer than a cell may wait plus the longest script may run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockerSettings:
+    """How scripts run in containers. `limits` are those the waiting cells are made for; a job with
+    other memory, processes or processors gets a cold container. `longest_seconds` is the longest
+    wall time any job may ask for."""
+
+    recipe: Recipe = field(default_factory=Recipe)
+    runtime: str | None = None
+    pool: PoolSize = field(default_factory=PoolSize)
+    concurrency: int = 16
+    limits: Limits = field(default_factory=Limits)
+    longest_seconds: float = 3600.0
+
+
+class DockerSandbox:
+    """Runs scripts in containers; made by `open_docker`."""
+
+    name = "docker"
+
+    def __init__(self, engine: Engine, settings: DockerSettings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._seccomp = seccomp_profile()
+        self._profile = profile_of(settings.limits)
+        self._instance = new_instance()
+        life = settings.pool.age_seconds + settings.longest_seconds + GRACE_SECONDS
+        self._endings = Endings(engine, self._instance)
+        self._cells = Cells(engine, self._endings, image_tag(settings.recipe), self._instance, life)
+        self._pool = Pool(self._cells, self._spec(self._profile), settings.pool)
+        self._reaper = Reaper(engine, self._instance)
+        self._closed = False
+        self.python = ""
+
+    @property
+    def dialect(self) -> str:
+        """What a script may use in the container."""
+        text = Path(__file__).with_name("dialects").joinpath("docker.md").read_text()
+        packages = self._settings.recipe.packages
+        return f"{text}\nPackages besides the standard library: {', '.join(packages) or 'none'}.\n"
+
+    @property
+    def waiting(self) -> int:
+        """How many containers wait for a script."""
+        return self._pool.waiting
+
+    async def open(self) -> None:
+        """Check the image, remove orphans, send the canary, begin to fill the pool.
+
+        Raises:
+            SandboxError: scripts must not run here; nothing was left behind.
+        """
+        try:
+            await self._engine.image_digest(image_tag(self._settings.recipe))
+            await self._endings.open()
+            await self._reaper.reap()
+            await self._send_canary()
+        except BaseException:
+            await self.close()
+            raise
+        self._reaper.open()
+        self._pool.open()
+
+    async def run(self, job: Job, call: CallTool) -> ScriptOutcome:
+        """Run the job in a fresh container; see `Sandbox.run`."""
+        async with self._slots:
+            try:
+                cell = await self._cell(profile_of(job.limits))
+            except SandboxError as error:
+                return _not_run("infra", OutcomeKind.INFRA, f"no container could be had: {error}")
+            try:
+                outcome = await Conversation(cell, job, call).outcome()
+            except (NotJson, TooLarge) as error:
+                return _not_run("JobRefused", OutcomeKind.ERROR, f"the inputs cannot be passed to a script: {error}")
+            finally:
+                self._cells.discard(cell.container, cell.attachment)
+        if outcome.kind is OutcomeKind.DIED and not await self._engine.ping():
+            return _not_run("infra", OutcomeKind.INFRA, "the container engine went away")
+        return outcome
+
+    async def close(self) -> None:
+        """Remove every container and let go of the engine. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._pool.close()
+        await self._reaper.close()
+        await self._cells.settle()
+        await self._endings.close()
+        await self._engine.close()
+
+    async def _cell(self, profile: Profile) -> Cell:
+        if profile == self._profile and (cell := self._pool.take()) is not None:
+            return cell
+        return await self._cells.start(self._spec(profile))
+
+    async def _send_canary(self) -> None:
+        cell = await self._cells.start(self._spec(self._profile))
+        self.python = cell.python
+        try:
+            outcome = await Conversation(cell, canary(), _no_tools).outcome()
+        finally:
+            self._cells.discard(cell.container, cell.attachment)
+        check_canary(outcome, own_kernel=self._settings.runtime in OWN_KERNEL_RUNTIMES)
+
+    def _spec(self, profile: Profile) -> ContainerSpec:
+        return container_spec(profile, seccomp=self._seccomp, runtime=self._settings.runtime)
+
+
+async def open_docker(settings: DockerSettings | None = None) -> DockerSandbox:
+    """Connect to the engine and open a sandbox on it.
+
+    Raises:
+        EngineUnavailable: no engine answers.
+        ImageMissing: the image is not built.
+        ProbeFailed: containers are not isolated as they must be.
+        SandboxError: anything else that keeps scripts from running safely.
+    """
+    sandbox = DockerSandbox(await connect(), settings or DockerSettings())
+    await sandbox.open()
+    return sandbox
+
+
+async def _no_tools(tool: str, args: object) -> Json:
+    del args
+    raise ToolCallRefused(f"the canary calls no tools ({tool})")
+
+
+def _not_run(type: str, kind: OutcomeKind, message: str) -> ScriptOutcome:
+    return ScriptOutcome(kind=kind, error=ScriptError(type=type, message=message))

@@ -1,0 +1,62 @@
+"""How a script in a container ended without saying so itself: from what the host saw (pure)."""
+
+import signal
+
+from sandbox.protocol import OversizedResult, Raised, Result
+from sandbox.script import Limits, OutcomeKind, ScriptError
+from sandbox.traces import ScriptFrame, short_message, traceback_text
+from sandbox.verdict import Verdict, ended
+
+SIGNAL_BASE = 128
+KILLED = SIGNAL_BASE + signal.SIGKILL
+
+
+def verdict_on_message(code: str, limits: Limits, message: Result | OversizedResult | Raised) -> Verdict:
+    """Judge the script's own last word. A forged one can only say what the script could have done."""
+    match message:
+        case Result(value=value, size=size):
+            if size > limits.result_bytes + 64:
+                return _oversized(size, limits)
+            return Verdict(kind=OutcomeKind.OK, result=value)
+        case OversizedResult(size=size):
+            return _oversized(size, limits)
+        case Raised(type="MemoryError", message="", frames=frames):
+            return _raised(OutcomeKind.OOM, code, frames, "oom", "out of memory")
+        case Raised(kind="syntax", message=text, frames=frames):
+            return _raised(OutcomeKind.SYNTAX, code, frames, "SyntaxError", text)
+        case Raised(type=type, message=text, frames=frames):
+            return _raised(OutcomeKind.ERROR, code, frames, type, text)
+
+
+def _oversized(size: int, limits: Limits) -> Verdict:
+    return ended(OutcomeKind.OUTPUT_LIMIT, f"the result is {size} bytes of JSON, more than {limits.result_bytes}")
+
+
+def _raised(kind: OutcomeKind, code: str, frames: tuple[ScriptFrame, ...], type: str, message: str) -> Verdict:
+    cut = short_message(message)
+    error = ScriptError(type=type, message=cut, traceback=traceback_text(code, frames, type, cut))
+    return Verdict(kind=kind, error=error)
+
+
+def verdict_on_timeout(code: str, limits: Limits, place: tuple[ScriptFrame, ...]) -> Verdict:
+    """The host's clock ran out; `place` is where the script said it was just before."""
+    return _raised(OutcomeKind.TIMEOUT, code, place, "timeout", f"no result within {limits.wall_seconds:g} s")
+
+
+def verdict_on_death(limits: Limits, exit_code: int | None, *, out_of_memory: bool) -> Verdict:
+    """The container ended without a result: its exit code, or None when nobody could tell."""
+    if out_of_memory and exit_code in (None, KILLED):
+        return ended(OutcomeKind.OOM, f"needed more than {limits.memory_bytes // (1024 * 1024)} MiB")
+    if exit_code is None:
+        return ended(OutcomeKind.DIED, "the script's process ended without a result")
+    if exit_code > SIGNAL_BASE:
+        name = _signal_name(exit_code - SIGNAL_BASE)
+        return ended(OutcomeKind.DIED, f"the script's process was ended by {name}")
+    return ended(OutcomeKind.DIED, f"the script's process ended without a result (exit code {exit_code})")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,305 @@
+"""Runs one script inside the container and talks JSON lines with the host. Standard library only.
+
+Nothing here is a barrier: the script shares this process and can reach all of it. What keeps the
+host safe is the container around it and the checks on the host's side of the pipe.
+"""
+
+import asyncio
+import base64
+import collections
+import contextlib
+import csv
+import dataclasses
+import datetime
+import decimal
+import faulthandler
+import functools
+import hashlib
+import io
+import itertools
+import json
+import linecache
+import math
+import os
+import random
+import re
+import resource
+import statistics
+import string
+import sys
+import textwrap
+import threading
+import time
+import types
+from collections.abc import Callable
+from pathlib import Path
+
+# Imported while the container waits, so that the usual scripts find them loaded.
+WARM = (base64, collections, csv, dataclasses, datetime, decimal, functools, hashlib, io, itertools, math, random, re)
+WARM_TOO = (statistics, string, textwrap)
+
+Message = dict[str, object]
+Answer = dict[str, object]
+Deliver = Callable[[Answer], None]
+
+NAME = "script.py"
+PACKAGES = Path("/greenlight/packages")
+MESSAGE_CHARACTERS = 4000
+FRAMES_SENT = 200
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """What the host sends first."""
+
+    code: str
+    inputs: object
+    mark: str
+    wall_seconds: float
+    cpus: float
+    line_bytes: int
+    result_bytes: int
+
+
+class ToolError(RuntimeError):
+    """A tool call was refused or failed; the text says why."""
+
+
+class Link:
+    """The pipe to the host: one JSON object per line, both ways, used by any thread."""
+
+    def __init__(self) -> None:
+        self._in = os.fdopen(os.dup(0), "rb", buffering=1 << 16)
+        self._out = os.dup(1)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+        os.dup2(2, 1)
+        self._writing = threading.Lock()
+        self._waiting: dict[int, Deliver] = {}
+        self._ids = itertools.count(1)
+        self.line_bytes = 1 << 21
+
+    def send(self, message: Message) -> None:
+        line = json.dumps(message, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        if len(line) > self.line_bytes:
+            raise ValueError(f"{len(line)} bytes are more than the {self.line_bytes} a message may have")
+        with self._writing:
+            view = memoryview(line)
+            while view:
+                view = view[os.write(self._out, view) :]
+
+    def receive(self) -> Message:
+        line = self._in.readline()
+        if not line:
+            os._exit(3)
+        message: Message = json.loads(line)
+        return message
+
+    def listen(self) -> None:
+        """Hand answers to those who wait; the end of the pipe is the end of the script."""
+        while True:
+            answer = self.receive()
+            deliver = self._waiting.pop(number, None) if isinstance(number := answer["id"], int) else None
+            if deliver is not None:
+                deliver(answer)
+
+    def ask(self, tool: str, args: tuple[object, ...], named: dict[str, object], deliver: Deliver) -> None:
+        number = next(self._ids)
+        self._waiting[number] = deliver
+        try:
+            self.send({"op": "call", "id": number, "tool": tool, "args": args, "kwargs": named})
+        except BaseException:
+            self._waiting.pop(number, None)
+            raise
+
+
+def settled(answer: Answer) -> object:
+    if answer["ok"]:
+        return answer["value"]
+    raise ToolError(str(answer["error"]))
+
+
+class Namespace:
+    """`tools` and `atools`: every name is a tool; the host decides which of them exist."""
+
+    __slots__ = ("_make",)
+    _make: Callable[[str], object]
+
+    def __init__(self, make: Callable[[str], object]) -> None:
+        object.__setattr__(self, "_make", make)
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        return self._make(name)
+
+
+def blocking(link: Link) -> Namespace:
+    def make(tool: str) -> object:
+        def call(*args: object, **named: object) -> object:
+            done = threading.Event()
+            box: list[Answer] = []
+
+            def deliver(answer: Answer) -> None:
+                box.append(answer)
+                done.set()
+
+            link.ask(tool, args, named, deliver)
+            done.wait()
+            return settled(box[0])
+
+        call.__name__ = tool
+        return call
+
+    return Namespace(make)
+
+
+def awaitable(link: Link) -> Namespace:
+    def make(tool: str) -> object:
+        async def call(*args: object, **named: object) -> object:
+            loop = asyncio.get_running_loop()
+            future: asyncio.Future[Answer] = loop.create_future()
+
+            def arrive(answer: Answer) -> None:
+                if not future.done():
+                    future.set_result(answer)
+
+            def deliver(answer: Answer) -> None:
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                    loop.call_soon_threadsafe(arrive, answer)
+
+            link.ask(tool, args, named, deliver)
+            return settled(await future)
+
+        call.__name__ = tool
+        return call
+
+    return Namespace(make)
+
+
+def frames_of(trace: types.TracebackType | None) -> list[list[object]]:
+    """Return [line, function] of the script's own frames, outermost first."""
+    found: list[list[object]] = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if code.co_filename == NAME:
+            found.append([trace.tb_lineno, "" if code.co_name == "<module>" else code.co_name])
+        trace = trace.tb_next
+    return shortened(found)
+
+
+def shortened(frames: list[list[object]]) -> list[list[object]]:
+    half = FRAMES_SENT // 2
+    return frames if len(frames) <= FRAMES_SENT else frames[:half] + frames[-half:]
+
+
+def text_of(error: BaseException) -> str:
+    try:
+        return str(error)[:MESSAGE_CHARACTERS]
+    except BaseException:  # noqa: BLE001  a hostile or broken __str__
+        return ""
+
+
+def raised(error: BaseException) -> Message:
+    return {
+        "op": "raised",
+        "kind": "error",
+        "type": type(error).__name__[:200],
+        "message": text_of(error),
+        "frames": frames_of(error.__traceback__),
+    }
+
+
+def syntax(error: Exception) -> Message:
+    line = error.lineno if isinstance(error, SyntaxError) else None
+    return {
+        "op": "raised",
+        "kind": "syntax",
+        "type": "SyntaxError",
+        "message": error.msg if isinstance(error, SyntaxError) else text_of(error),
+        "frames": [[line, ""]] if isinstance(line, int) else [],
+    }
+
+
+def report_place(link: Link, thread: int, seconds: float) -> None:
+    """Shortly before the host's patience ends, tell it where the script is."""
+    time.sleep(seconds)
+    frame = sys._current_frames().get(thread)  # pyright: ignore[reportPrivateUsage]  the documented way
+    found: list[list[object]] = []
+    while frame is not None:
+        if frame.f_code.co_filename == NAME:
+            name = frame.f_code.co_name
+            found.append([frame.f_lineno, "" if name == "<module>" else name])
+        frame = frame.f_back
+    link.send({"op": "where", "frames": shortened(found[::-1])})
+
+
+def play(job: Job, link: Link) -> Message:
+    """Run the script and return the message that says how it ended."""
+    code = job.code
+    linecache.cache[NAME] = (len(code), None, code.splitlines(True), NAME)
+    try:
+        compiled = compile(code, NAME, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
+        return syntax(error)
+    module = types.ModuleType("script")
+    sys.modules["script"] = module
+    names = {"tools": blocking(link), "atools": awaitable(link), "ToolError": ToolError, "__file__": NAME}
+    module.__dict__.update(names)
+    try:
+        exec(compiled, module.__dict__)  # noqa: S102  what this program is for; it runs only inside the container
+        if not hasattr(module, "main"):
+            raise NameError("name 'main' is not defined")
+        result: object = module.main(job.inputs)
+        if asyncio.iscoroutine(result):
+            result = asyncio.run(result)
+        text = json.dumps(result, allow_nan=False, separators=(",", ":"))
+    except BaseException as error:  # noqa: BLE001  the boundary to the script: however it ends, the host is told
+        return raised(error)
+    if len(text) > job.result_bytes:
+        return {"op": "too_large", "size": len(text)}
+    return {"op": "result", "value": result}
+
+
+def flush(mark: bytes) -> None:
+    """Push out what was printed; the mark tells the host that no more of it comes."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(BaseException):  # the script may have closed or replaced it
+            stream.flush()
+    with contextlib.suppress(OSError):
+        os.write(2, mark)
+
+
+def main() -> None:
+    own = os.getpid()
+    link = Link()
+    for stream in (sys.stdout, sys.stderr):
+        assert isinstance(stream, io.TextIOWrapper)  # noqa: S101  nobody has replaced it yet
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    if PACKAGES.is_dir():
+        sys.path.append(str(PACKAGES))
+    link.send({"op": "ready", "python": sys.version.split()[0]})
+    job = Job(**link.receive())  # pyright: ignore[reportArgumentType]  the host is trusted
+    link.line_bytes = job.line_bytes
+    seconds = job.wall_seconds
+    # Should the host be gone and the script deaf, these still end it.
+    faulthandler.dump_traceback_later(seconds + 5, exit=True, file=os.open(os.devnull, os.O_WRONLY))
+    processor_seconds = int(seconds * job.cpus) + 10
+    resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, processor_seconds))
+    threading.Thread(target=link.listen, daemon=True).start()
+    threading.Thread(
+        target=report_place, args=(link, threading.get_ident(), max(seconds - 0.1, seconds * 0.8)), daemon=True
+    ).start()
+    ending = play(job, link)
+    if os.getpid() != own:
+        os._exit(0)  # a child the script forked came back here: it is not the one to report
+    flush(b"\0" + job.mark.encode() + b"\n")
+    try:
+        link.send(ending)
+    except ValueError as error:
+        link.send({"op": "raised", "kind": "error", "type": "ValueError", "message": str(error), "frames": []})
+    os._exit(0)
+
+
+main()

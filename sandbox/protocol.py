@@ -1,0 +1,175 @@
+"""The wire between host and runner, pure: the engine's frames, JSON lines in them, messages as types.
+
+Every byte on the runner's side may be forged by the script. A message is only ever a wish (a call)
+or the script's own ending; nothing here carries authority.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast
+
+from sandbox.errors import ProtocolViolation
+from sandbox.script import Job, Json
+from sandbox.traces import ScriptFrame
+from sandbox.values import NotJson, clean_text, json_text, read_json
+
+NAME_CHARACTERS = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """The runner waits for its job."""
+
+    python: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """The script wants a tool called. `id` is its own numbering and may repeat."""
+
+    id: int
+    tool: str
+    positional: Sequence[Json]
+    named: Mapping[str, Json]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What main() returned."""
+
+    value: Json
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class OversizedResult:
+    """main() returned more than the limit; the runner did not send it."""
+
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raised:
+    """The script ended with an exception, or did not compile."""
+
+    kind: Literal["error", "syntax"]
+    type: str
+    message: str
+    frames: tuple[ScriptFrame, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where the script is, sent shortly before its time is over."""
+
+    frames: tuple[ScriptFrame, ...]
+
+
+Message: TypeAlias = Ready | Call | Result | OversizedResult | Raised | Place
+
+
+class LineSplitter:
+    """Cuts a byte stream into lines, with a cap on what it holds."""
+
+    def __init__(self, line_bytes: int) -> None:
+        self._line_bytes = line_bytes
+        self._pieces: list[bytes] = []
+        self._held = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the lines that are complete now.
+
+        Raises:
+            ProtocolViolation: a line is longer than allowed.
+        """
+        *ended, rest = data.split(b"\n")
+        lines: list[bytes] = []
+        for piece in ended:
+            self._hold(piece)
+            lines.append(b"".join(self._pieces))
+            self._pieces.clear()
+            self._held = 0
+        if rest:
+            self._hold(rest)
+        return lines
+
+    def _hold(self, piece: bytes) -> None:
+        self._held += len(piece)
+        if self._held > self._line_bytes:
+            raise ProtocolViolation(f"a line of more than {self._line_bytes} bytes")
+        self._pieces.append(piece)
+
+
+def read_message(line: bytes) -> Message:
+    """Read one line of the runner.
+
+    Raises:
+        ProtocolViolation: it is not a message of this protocol.
+    """
+    try:
+        value = read_json(line)
+    except NotJson as error:
+        raise ProtocolViolation(f"a line that is not JSON: {error}") from error
+    if not isinstance(value, Mapping):
+        raise ProtocolViolation("a line that is not an object")
+    match value:
+        case {"op": "call", "id": int(id), "tool": str(tool), "args": [*positional], "kwargs": Mapping() as named}:
+            return Call(id=id, tool=tool, positional=positional, named=cast("Mapping[str, Json]", named))
+        case {"op": "result", "value": result}:
+            return Result(value=result, size=len(line))
+        case {"op": "too_large", "size": int(size)}:
+            return OversizedResult(size=size)
+        case {"op": "raised", "kind": kind, "type": str(type), "message": str(message)}:
+            frames = _frames(value.get("frames"))
+            return Raised(
+                kind="syntax" if kind == "syntax" else "error",
+                type=clean_text(type)[:NAME_CHARACTERS],
+                message=message,
+                frames=frames,
+            )
+        case {"op": "where"}:
+            return Place(frames=_frames(value.get("frames")))
+        case {"op": "ready", "python": str(python)}:
+            return Ready(python=python[:NAME_CHARACTERS])
+        case _:
+            raise ProtocolViolation(f"an unknown message {str(value.get('op'))[:NAME_CHARACTERS]!r}")
+
+
+def _frames(value: Json) -> tuple[ScriptFrame, ...]:
+    if not isinstance(value, list):
+        return ()
+    found: list[ScriptFrame] = []
+    for each in value[:1000]:
+        match each:
+            case [int(line), str(function)]:
+                found.append(ScriptFrame(line=line, function=function[:NAME_CHARACTERS]))
+            case _:
+                pass
+    return tuple(found)
+
+
+def job_line(job: Job, mark: str) -> bytes:
+    """Return the line that starts the script. `mark` is printed on stderr after the last log line.
+
+    Raises:
+        NotJson: the inputs have no JSON form.
+        TooLarge: code and inputs are over `limits.line_bytes`.
+    """
+    limits = job.limits
+    message = {
+        "code": clean_text(job.code),
+        "inputs": job.inputs,
+        "mark": mark,
+        "wall_seconds": limits.wall_seconds,
+        "cpus": limits.cpus,
+        "line_bytes": limits.line_bytes,
+        "result_bytes": limits.result_bytes,
+    }
+    return json_text(message, limits.line_bytes).encode() + b"\n"
+
+
+def answer_line(id: int, *, ok: bool, value: Json, error: str) -> bytes:
+    """Return the line that answers a call. The value was checked by the call desk."""
+    message = {"id": id, "ok": ok, "value": value} if ok else {"id": id, "ok": ok, "error": error}
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"

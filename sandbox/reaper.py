@@ -1,0 +1,74 @@
+"""The reaper: removes containers whose process is gone or whose time is long over."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+
+from sandbox.cell import process_started, this_process
+from sandbox.container import Engine
+from sandbox.errors import SandboxError
+from sandbox.hardening import DEADLINE_LABEL, INSTANCE_LABEL, OWNER_LABEL
+
+log = logging.getLogger(__name__)
+
+PERIOD_SECONDS = 60.0
+
+
+def is_orphan(labels: Mapping[str, str], *, now: float, instance: str, host: str) -> bool:
+    """Tell whether a container of ours has nobody left to remove it.
+
+    One's own are never orphans before their deadline. An owner on another host may be alive: only the
+    deadline counts there.
+    """
+    deadline = labels.get(DEADLINE_LABEL, "")
+    if not deadline.isdecimal() or int(deadline) < now:
+        return True
+    if labels.get(INSTANCE_LABEL) == instance:
+        return False
+    owner = labels.get(OWNER_LABEL, "").rsplit(":", 2)
+    if len(owner) != 3 or owner[0] != host or not owner[1].isdecimal():
+        return False
+    return process_started(int(owner[1])) != owner[2]
+
+
+class Reaper:
+    """Looks for orphans once at the start and then every minute."""
+
+    def __init__(self, engine: Engine, instance: str) -> None:
+        self._engine = engine
+        self._instance = instance
+        self._host = this_process().host
+        self._round: asyncio.Task[None] | None = None
+
+    async def reap(self) -> int:
+        """Remove the orphans there are now; return how many."""
+        now = time.time()
+        found = await self._engine.ours()
+        orphans = [
+            each.id for each in found if is_orphan(each.labels, now=now, instance=self._instance, host=self._host)
+        ]
+        for orphan in orphans:
+            await self._engine.remove(orphan)
+        if orphans:
+            log.info("removed %d orphaned containers", len(orphans))
+        return len(orphans)
+
+    def open(self) -> None:
+        """Begin the rounds."""
+        self._round = asyncio.get_running_loop().create_task(self._walk())
+
+    async def close(self) -> None:
+        """End the rounds. Idempotent."""
+        if self._round is not None:
+            self._round.cancel()
+            await asyncio.gather(self._round, return_exceptions=True)
+            self._round = None
+
+    async def _walk(self) -> None:
+        while True:
+            await asyncio.sleep(PERIOD_SECONDS)
+            try:
+                await self.reap()
+            except SandboxError as error:
+                log.warning("orphaned containers could not be looked for: %s", error)
