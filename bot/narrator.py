@@ -18,8 +18,7 @@ from bot import wording
 from bot.blocks.answer import answer, trouble
 from bot.blocks.board import board
 from bot.blocks.card import card
-from bot.blocks.elements import section
-from bot.blocks.message import Rendered, rendered
+from bot.blocks.message import Rendered, words_only
 from bot.errors import BotError, ThreadClosed
 from bot.outlet import Outlet
 from bot.ports import Post, Posted, QuestionView, RunView, RunViews, Slot
@@ -145,7 +144,7 @@ class Narrator:
         """Say in a direct message that the thread cannot be written to: silence would leave people waiting."""
         words = wording.thread_closed(f"<#{thread_parts(run.thread).channel}>")
         slot = Slot(Post.TROUBLE, "thread_closed")
-        await self._outlet.tell_apart(run, run.requester, slot, rendered(words, [section(words)]))
+        await self._outlet.tell_apart(run, run.requester, slot, words_only(words))
 
 
 def _complete(run: RunView) -> bool:

@@ -10,6 +10,8 @@ from typing import TypeAlias, assert_never
 
 from agent.ids import thread_id
 from bot import wording
+from bot.blocks.help import help_message
+from bot.blocks.message import Rendered, words_only
 from bot.errors import SlackRefused
 from bot.identity import Identity
 from bot.payloads import MessageEvent, mentions, request_text
@@ -35,13 +37,13 @@ class Received:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refused:
-    """Nothing was stored. `words` are for the sender alone; empty when nobody should be answered."""
+class Answered:
+    """Nothing was stored. `message` is for the sender alone: a refusal or help; None when silence is better."""
 
-    words: str
+    message: Rendered | None
 
 
-Reception: TypeAlias = NotForUs | Received | Refused
+Reception: TypeAlias = NotForUs | Received | Answered
 
 
 def kind_of(event: MessageEvent, identity: Identity, *, engaged: bool) -> Kind | None:
@@ -74,10 +76,12 @@ class FrontDesk:
         twin = kind is Kind.MENTION and not event.mention
         if person.standing is not Standing.MEMBER:
             silent = twin or person.standing is Standing.BOT
-            return Refused(words="" if silent else wording.not_a_member(person.standing, "start work"))
+            return Answered(message=None if silent else words_only(wording.not_a_member(person.standing, "start work")))
         text = request_text(event.raw, identity.user)
         if not text:
-            return Refused(words="" if twin else wording.ASK_FOR_SOMETHING)
+            return Answered(message=None if twin else words_only(wording.ASK_FOR_SOMETHING))
+        if text.casefold() == "help":
+            return Answered(message=None if twin else help_message(identity.user))
         incoming = Incoming(
             tenant=identity.tenant,
             app=event.app,
@@ -96,15 +100,16 @@ class FrontDesk:
         match reception:
             case Received(receipt=Receipt.ACCEPTED):
                 await self._react(event)
-            case Refused(words=words) if words:
+            case Answered(message=Rendered() as message):
                 await self._api.write(
                     "chat.postEphemeral",
                     channel=event.channel,
                     user=event.user,
                     thread_ts=event.thread_ts,
-                    text=words,
+                    text=message.text,
+                    blocks=message.blocks,
                 )
-            case Received() | Refused() | NotForUs():
+            case Received() | Answered() | NotForUs():
                 return
             case _:
                 assert_never(reception)

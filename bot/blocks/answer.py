@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 from bot import wording
-from bot.blocks.elements import MARKDOWN_CHARACTERS, markdown, notice, section
-from bot.blocks.message import Rendered, rendered
+from bot.blocks.elements import MARKDOWN_CHARACTERS, markdown, notice
+from bot.blocks.message import Rendered, rendered, words_only
 
 _FENCE = re.compile(r"^\s{0,3}(```+|~~~+)(.*)$")
 
@@ -18,8 +18,7 @@ def answer(text: str) -> tuple[Rendered, ...]:
 
 def trouble(word: str) -> Rendered:
     """Return what a person reads when a turn ended in trouble."""
-    words = wording.trouble(word)
-    return rendered(words, [section(words)])
+    return words_only(wording.trouble(word))
 
 
 def defused(text: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from agent.ids import Digest
 from agent.plan import digest_of
-from bot.blocks.elements import Block
+from bot.blocks.elements import Block, section
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +19,11 @@ class Rendered:
     def digest(self) -> Digest:
         """Return the digest that tells whether the message must be edited."""
         return digest_of({"text": self.text, "blocks": self.blocks})
+
+
+def words_only(words: str) -> Rendered:
+    """Return a message of ready mrkdwn that fits one section."""
+    return rendered(words, [section(words)])
 
 
 def rendered(text: str, blocks: Sequence[Block]) -> Rendered:

@@ -127,6 +127,17 @@ async def test_mention_without_words_is_answered_with_what_to_do(scene: Scene) -
     assert scene.rows.inbox == []
 
 
+@pytest.mark.parametrize(("channel", "text"), [("@app", "Help"), ("ops", "@Greenlight help")])
+async def test_word_help_is_answered_and_starts_nothing(scene: Scene, channel: str, text: str) -> None:
+    await scene.people.write("Ada", channel, text)
+    dump = await scene.people.until(lambda dump: bool(dump["ephemerals"]))
+    await scene.settled()
+    (told,) = dump["ephemerals"]
+    assert told["user"] == "U0ADA"
+    assert "/greenlight status" in str(told["message"]["blocks"])
+    assert scene.rows.inbox == []
+
+
 async def test_command_opens_a_thread_with_the_request(scene: Scene) -> None:
     acted = await scene.people.act(
         "commands", user="Ada", channel="ops", command="/greenlight", text="check <our> services"
