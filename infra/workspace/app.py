@@ -60,6 +60,8 @@ class Command:
     name: str
     description: str = ""
     usage_hint: str = ""
+    should_escape: bool = False
+    """The text arrives with <@U..|name>, <#C..|name> and <https://...> instead of what was typed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,7 @@ class InstalledApp:
     )
     shortcuts: tuple[Shortcut, ...] = field(default=())
     interactive: bool = True
+    home_tab: bool = True
 
     @classmethod
     def from_manifest(cls, path: Path) -> Self:
@@ -113,12 +116,14 @@ class InstalledApp:
             name=text_in(object_in(features, "bot_user"), "display_name") or self.name,
             scopes=_names(scopes),
             bot_events=_names(events),
+            home_tab=object_in(features, "app_home").get("home_tab_enabled") is True,
             interactive=object_in(settings, "interactivity").get("is_enabled") is True,
             commands=tuple(
                 Command(
                     name=str(command.get("command", "")),
                     description=str(command.get("description", "")),
                     usage_hint=str(command.get("usage_hint", "")),
+                    should_escape=command.get("should_escape") is True,
                 )
                 for command in objects_in(features, "slash_commands")
             ),

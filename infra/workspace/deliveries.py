@@ -128,7 +128,9 @@ class Deliveries:
                 self._feed.tell("event_acknowledged", event_id=body["event_id"], event_type=kind, attempt=attempt)
                 return
             reason = answer.reason if isinstance(answer, NoAck) else "timeout"
+            self._feed.tell("event_unacknowledged", event_id=body["event_id"], event_type=kind, attempt=attempt)
         self.given_up.append(str(body["event_id"]))
+        self._feed.tell("event_given_up", event_id=body["event_id"], event_type=kind)
         logger.warning("the app acknowledged no delivery of %s %s", kind, body["event_id"])
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:

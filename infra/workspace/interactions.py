@@ -15,6 +15,7 @@ from infra.workspace.errors import ControlError, SlackError
 from infra.workspace.payload import JsonObject, object_in, objects_in, text_in
 from infra.workspace.people import Person
 from infra.workspace.sockets import Ack, NoAck
+from infra.workspace.typing_in import command_text
 from infra.workspace.views import OpenView, value_key
 
 
@@ -121,8 +122,11 @@ async def command(
             "command_in_thread",
             f"{name} is not supported in threads. Sorry! Write it in the channel, or write to the app in words here.",
         )
-    if "commands" not in backend.app.scopes or name not in {known.name for known in backend.app.commands}:
+    known = next((known for known in backend.app.commands if known.name == name), None)
+    if known is None or "commands" not in backend.app.scopes:
         raise ControlError("unknown_command", f"{name} is not a valid command.")
+    if known.should_escape:
+        text = command_text(backend.team, text)
     backend.feed.tell("commanded", user=person.id, channel=channel.id, command=name, text=text)
     secret = backend.tickets.new_response_url(person.id, channel.id)
     payload: JsonObject = {

@@ -189,6 +189,7 @@ def seen_by(backend: Backend, user: str) -> JsonObject:
             "bot_user_id": backend.app.bot_user_id,
             "commands": [vars(command) for command in backend.app.commands],
             "shortcuts": [vars(shortcut) for shortcut in backend.app.shortcuts],
+            "home_tab": backend.app.home_tab,
             "connected": bool(backend.sockets.connections),
         },
         "team": {"id": team.id, "name": team.name},

@@ -35,6 +35,16 @@ def message_text(team: Team, typed: str) -> str:
     return "".join([*kept, _resolved(team, typed[position:])])
 
 
+def command_text(team: Team, typed: str) -> str:
+    """The text of a command whose manifest says should_escape: people are told with their handle as well."""
+
+    def with_handle(found: re.Match[str]) -> str:
+        person = team.people.get(found.group(1))
+        return f"<@{found.group(1)}|{person.name.casefold()}>" if person else found.group()
+
+    return re.sub(r"<@([UW]\w+)>", with_handle, message_text(team, typed))
+
+
 def rich_text(text: str) -> list[JsonObject]:
     """The rich_text block that a client sends along with a message."""
     elements: list[JsonObject] = []

@@ -20,7 +20,7 @@ from infra.workspace.errors import ControlError
 from infra.workspace.server import Workspace
 
 # slack_sdk's and slack_bolt's own annotations are partly bare dicts:
-# pyright: reportUnknownMemberType=false, reportUnusedFunction=false, reportUnknownVariableType=false
+# pyright: reportUnknownMemberType=false, reportUnusedFunction=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 OPS = "C0OPS"
 Body = dict[str, Any]
@@ -107,7 +107,7 @@ async def test_click_reaches_the_app_and_its_answer_reaches_the_message(
         text="May I?",
         blocks=[{"type": "actions", "block_id": "ask", "elements": [button]}],
     )
-    assert await people.click("Grace", "#ops", posted["ts"], "approve")
+    assert await people.click("Grace", "#ops", str(posted["ts"]), "approve")
     body = await asyncio.wait_for(clicked.get(), 30)
     assert body["user"]["id"] == "U0GRACE"
     assert body["actions"][0] | {"action_ts": "x"} == button | {"block_id": "ask", "action_ts": "x"}
@@ -121,7 +121,7 @@ async def test_click_reaches_the_app_and_its_answer_reaches_the_message(
     replaced = (await people.messages("ops", thread_ts=root))[1]
     assert (replaced["text"], replaced.get("blocks")) == ("approved", None)
     with pytest.raises(ControlError, match="action_not_found"):
-        await people.click("Grace", "#ops", posted["ts"], "approve")
+        await people.click("Grace", "#ops", str(posted["ts"]), "approve")
 
 
 async def test_slash_command_is_answered_and_refused_in_a_thread(bolt: BoltApp, people: WorkspaceClient) -> None:
@@ -194,14 +194,15 @@ async def test_rate_limit_handler_waits_and_succeeds(web: AsyncWebClient, people
     assert (await people.read("calls"))["calls"]["chat.postMessage"] == 2
 
 
-async def test_models_of_the_sdk_are_accepted(web: AsyncWebClient) -> None:
+async def test_models_of_the_sdk_are_accepted(web: AsyncWebClient, people: WorkspaceClient) -> None:
     details = RichTextBlock(
         elements=[RichTextSectionElement(elements=[RichTextElementParts.Text(text="three checks")])]
     )
     task = TaskCardBlock(task_id="a", title="Check the services", status="in_progress", details=details)
     plan = PlanBlock(title="Working", tasks=[task])
-    posted = await web.chat_postMessage(channel=OPS, text="board", blocks=[plan, SectionBlock(text="*bold*")])
-    assert [block["type"] for block in posted["message"]["blocks"]] == ["plan", "section"]
+    await web.chat_postMessage(channel=OPS, text="board", blocks=[plan, SectionBlock(text="*bold*")])
+    [posted] = await people.messages("ops")
+    assert [block["type"] for block in posted["blocks"]] == ["plan", "section"]
 
 
 async def test_stream_helper_streams_and_stops(web: AsyncWebClient, people: WorkspaceClient) -> None:

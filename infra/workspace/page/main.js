@@ -163,7 +163,7 @@ function drawPlace() {
   byId("place-name").textContent = named(channel);
   byId("place-topic").textContent = channel.is_im ? "Direct message with the app" : channel.topic.value;
   document.title = `${named(channel)} · Local workspace`;
-  byId("tabs").hidden = !channel.is_im;
+  byId("tabs").hidden = !channel.is_im || !state.seen.app.home_tab;
   const home = channel.is_im && state.tab === "home";
   byId("tab-messages").setAttribute("aria-pressed", String(!home));
   byId("tab-home").setAttribute("aria-pressed", String(home));

@@ -4,7 +4,7 @@ import pytest
 
 from infra.workspace.clock import Clock
 from infra.workspace.seed import seeded_team
-from infra.workspace.typing_in import message_text, rich_text
+from infra.workspace.typing_in import command_text, message_text, rich_text
 
 TEAM = seeded_team(Clock(), bot_user_id="U0GREENLIGHT", bot_name="Greenlight")
 
@@ -26,6 +26,10 @@ TEAM = seeded_team(Clock(), bot_user_id="U0GREENLIGHT", bot_name="Greenlight")
 )
 def test_typed_text_is_stored_as_slack_stores_it(typed: str, stored: str) -> None:
     assert message_text(TEAM, typed) == stored
+
+
+def test_escaped_command_names_people_with_their_handle() -> None:
+    assert command_text(TEAM, "ask @Ada in #ops") == "ask <@U0ADA|ada> in <#C0OPS|ops>"
 
 
 def test_rich_text_names_people_channels_and_links() -> None:

@@ -1,0 +1,256 @@
+"""The Web API's strictness over HTTP: tokens, scopes, channels, threads, other people's messages, rate limits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import pytest
+
+from infra.workspace.app import InstalledApp
+from infra.workspace.client import WorkspaceClient
+from infra.workspace.server import Workspace
+
+Json = dict[str, Any]
+Api = Callable[..., Awaitable[Json]]
+
+
+@pytest.fixture
+async def workspace() -> AsyncIterator[Workspace]:
+    async with Workspace(rate_limits=False) as running:
+        yield running
+
+
+@pytest.fixture
+async def people(workspace: Workspace) -> AsyncIterator[WorkspaceClient]:
+    async with WorkspaceClient(workspace.base_url) as client:
+        yield client
+
+
+async def call(workspace: Workspace, method: str, *, token: str | None = None, **arguments: Any) -> Json:
+    """Call a method with a JSON body; the answer with its HTTP status as `http`."""
+    headers = {"Authorization": f"Bearer {workspace.bot_token if token is None else token}"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(workspace.api_url + method, json=arguments, headers=headers) as response,
+    ):
+        return {**await response.json(), "http": response.status, "retry_after": response.headers.get("Retry-After")}
+
+
+@pytest.fixture
+def api(workspace: Workspace) -> Api:
+    async def bound(method: str, **arguments: Any) -> Json:
+        return await call(workspace, method, **arguments)
+
+    return bound
+
+
+@pytest.mark.parametrize(
+    ("method", "token", "error"),
+    [
+        ("auth.test", "", "not_authed"),
+        ("auth.test", "xoxb-stolen", "invalid_auth"),
+        ("auth.test", "xapp-local-0000000000-greenlight", "not_allowed_token_type"),
+        ("apps.connections.open", "xoxb-local-0000000000-greenlight", "not_allowed_token_type"),
+        ("chat.teleport", "xoxb-local-0000000000-greenlight", "unknown_method"),
+    ],
+)
+async def test_wrong_token_or_method_is_refused(workspace: Workspace, method: str, token: str, error: str) -> None:
+    assert (await call(workspace, method, token=token))["error"] == error
+
+
+async def test_form_body_with_token_is_accepted_too(workspace: Workspace) -> None:
+    form = {"token": workspace.bot_token, "channel": "C0OPS", "text": "by form"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{workspace.api_url}chat.postMessage", data=form) as got,
+    ):
+        assert (await got.json())["ok"]
+
+
+async def test_missing_scope_names_what_is_needed() -> None:
+    app = replace(InstalledApp(), scopes=frozenset({"chat:write"}))
+    async with Workspace(app=app) as workspace:
+        told = await call(workspace, "users.info", user="U0ADA")
+    assert (told["error"], told["needed"], told["provided"]) == ("missing_scope", "users:read", "chat:write")
+
+
+async def test_address_is_hidden_without_its_scope() -> None:
+    app = replace(InstalledApp(), scopes=frozenset({"users:read"}))
+    async with Workspace(app=app) as workspace:
+        assert "email" not in (await call(workspace, "users.info", user="U0ADA"))["user"]["profile"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "error"),
+    [
+        ("C0NOWHERE", "channel_not_found"),
+        ("#nowhere", "channel_not_found"),
+        ("C0FINANCE", "not_in_channel"),
+        ("C0OLDOPS", "is_archived"),
+    ],
+)
+async def test_post_where_the_app_may_not_is_refused(api: Api, channel: str, error: str) -> None:
+    assert (await api("chat.postMessage", channel=channel, text="x"))["error"] == error
+
+
+async def test_private_channel_without_the_app_cannot_be_seen(api: Api, people: WorkspaceClient) -> None:
+    await people.act("members", channel="leads", member="Greenlight", remove=True)
+    assert (await api("conversations.info", channel="G0LEADS"))["error"] == "channel_not_found"
+    assert (await api("chat.postMessage", channel="G0LEADS", text="x"))["error"] == "channel_not_found"
+
+
+@pytest.mark.parametrize("channel", ["C0OPS", "#ops", "ops"])
+async def test_channel_is_found_by_id_and_name(api: Api, channel: str) -> None:
+    assert (await api("chat.postMessage", channel=channel, text="x"))["channel"] == "C0OPS"
+
+
+async def test_post_to_a_person_reaches_their_direct_message(api: Api) -> None:
+    assert (await api("chat.postMessage", channel="U0ADA", text="x"))["channel"] == "D0ADA"
+
+
+async def test_invalid_blocks_tell_where(api: Api) -> None:
+    section = {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}
+    told = await api("chat.postMessage", channel="C0OPS", text="x", blocks=[section])
+    assert told["error"] == "invalid_blocks"
+    line = "must be less than 3001 characters [json-pointer:/blocks/0/text/text]"
+    assert told["response_metadata"]["messages"] == [f"[ERROR] {line}"]
+    assert told["errors"] == [line]
+
+
+async def test_thread_hangs_on_a_root_only(api: Api, people: WorkspaceClient) -> None:
+    root = await people.post("Ada", "#ops", "root")
+    reply = await people.post("Ada", "#ops", "reply", thread_ts=root)
+    assert (await api("chat.postMessage", channel="C0OPS", text="x", thread_ts=root))["ok"]
+    for wrong in (reply, "1.000001"):
+        assert (await api("chat.postMessage", channel="C0OPS", text="x", thread_ts=wrong))[
+            "error"
+        ] == "invalid_thread_ts"
+    replies = await api("conversations.replies", channel="C0OPS", ts=root)
+    assert [message["text"] for message in replies["messages"]] == ["root", "reply", "x"]
+    assert replies["messages"][0]["reply_count"] == 2
+    history = await api("conversations.history", channel="C0OPS")
+    assert [message["text"] for message in history["messages"]] == ["root"]
+
+
+async def test_only_the_apps_own_messages_can_be_changed_or_deleted(api: Api, people: WorkspaceClient) -> None:
+    theirs = await people.post("Ada", "#ops", "mine")
+    ours = (await api("chat.postMessage", channel="C0OPS", text="ours"))["ts"]
+    assert (await api("chat.update", channel="C0OPS", ts=theirs, text="x"))["error"] == "cant_update_message"
+    assert (await api("chat.delete", channel="C0OPS", ts=theirs))["error"] == "cant_delete_message"
+    assert (await api("chat.update", channel="C0OPS", ts="1.000001", text="x"))["error"] == "message_not_found"
+    assert (await api("chat.update", channel="C0OPS", ts=ours, text="changed"))["ok"]
+    assert (await api("chat.delete", channel="C0OPS", ts=ours))["ok"]
+    assert (await api("chat.delete", channel="C0OPS", ts=ours))["error"] == "message_not_found"
+
+
+async def test_update_keeps_what_it_does_not_give(api: Api) -> None:
+    divider = [{"type": "divider"}]
+    posted = await api("chat.postMessage", channel="C0OPS", text="a", blocks=divider)
+    changed = await api("chat.update", channel="C0OPS", ts=posted["ts"], text="b")
+    assert (changed["text"], [block["type"] for block in changed["message"]["blocks"]]) == ("b", ["divider"])
+    cleared = await api("chat.update", channel="C0OPS", ts=posted["ts"], text="c", blocks=[])
+    assert "blocks" not in cleared["message"]
+
+
+async def test_ephemeral_is_for_members_and_in_no_history(api: Api, people: WorkspaceClient) -> None:
+    assert (await api("chat.postEphemeral", channel="C0OPS", user="U0ADA", text="psst"))["ok"]
+    stranger = await api("chat.postEphemeral", channel="C0OPS", user="U0OTHER", text="psst")
+    assert stranger["error"] == "user_not_in_channel"
+    assert (await api("conversations.history", channel="C0OPS"))["messages"] == []
+    assert [one["user"] for one in (await people.dump())["ephemerals"]] == ["U0ADA"]
+
+
+async def test_reactions_are_counted_once(api: Api, people: WorkspaceClient) -> None:
+    ts = await people.post("Ada", "#ops", "hello")
+    where = {"channel": "C0OPS", "timestamp": ts, "name": "eyes"}
+    assert (await api("reactions.add", **where))["ok"]
+    assert (await api("reactions.add", **where))["error"] == "already_reacted"
+    told = await api("reactions.get", channel="C0OPS", timestamp=ts)
+    assert told["message"]["reactions"] == [{"name": "eyes", "users": ["U0GREENLIGHT"], "count": 1}]
+    assert (await api("reactions.remove", **where))["ok"]
+    assert (await api("reactions.remove", **where))["error"] == "no_reaction"
+
+
+async def test_members_come_page_by_page(api: Api) -> None:
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = await api("conversations.members", channel="C0OPS", limit=2, cursor=cursor)
+        seen += page["members"]
+        cursor = page["response_metadata"]["next_cursor"]
+        if not cursor:
+            break
+    assert seen == ["U0ADA", "U0GRACE", "U0LINUS", "U0GUEST", "U0GREENLIGHT"]
+    assert (await api("conversations.members", channel="C0OPS", cursor="nonsense"))["error"] == "invalid_cursor"
+
+
+async def test_people_and_groups_are_told(api: Api) -> None:
+    assert (await api("users.info", user="U0GUEST"))["user"]["is_restricted"]
+    other = (await api("users.info", user="U0OTHER"))["user"]
+    assert (other["is_stranger"], other["team_id"]) == (True, "T0OTHER")
+    assert (await api("users.lookupByEmail", email="ADA@example.com"))["user"]["id"] == "U0ADA"
+    assert (await api("users.lookupByEmail", email="nobody@example.com"))["error"] == "users_not_found"
+    assert (await api("usergroups.users.list", usergroup="S0ONCALL"))["users"] == ["U0GRACE", "U0LINUS"]
+    assert (await api("users.info", user="U0NOBODY"))["error"] == "user_not_found"
+
+
+async def test_post_past_the_burst_is_rate_limited(workspace: Workspace, people: WorkspaceClient) -> None:
+    await people.act("switches", rate_limits=True)
+    answers = [await call(workspace, "chat.postMessage", channel="C0OPS", text="x") for _ in range(12)]
+    refused = [answer for answer in answers if not answer["ok"]]
+    assert {(answer["http"], answer["error"]) for answer in refused} == {(429, "ratelimited")}
+    assert all(int(answer["retry_after"]) >= 1 for answer in refused)
+    assert (await call(workspace, "chat.postMessage", channel="C0INCIDENTS", text="x"))["ok"]
+
+
+async def test_agent_sessions_can_be_missing(api: Api, people: WorkspaceClient) -> None:
+    root = await people.post("Ada", "#ops", "root")
+    where = {"channel_id": "C0OPS", "thread_ts": root}
+    assert (await api("agents.sessions.setStatus", status="processing", **where))["status"] == "processing"
+    assert (await api("agents.sessions.setStatus", status="dreaming", **where))["error"] == "invalid_arguments"
+    await people.act("switches", agent_sessions=False)
+    assert (await api("agents.sessions.setStatus", status="active", **where))["error"] == "unknown_method"
+
+
+async def test_fault_after_the_effect_loses_only_the_answer(api: Api, people: WorkspaceClient) -> None:
+    await people.act("faults", method="chat.postMessage", status=500, after=True)
+    assert (await api("chat.postMessage", channel="C0OPS", text="there all the same"))["http"] == 500
+    assert [message["text"] for message in await people.messages("ops")] == ["there all the same"]
+
+
+async def test_faults_bite_as_often_as_told_and_after_what_they_skip(api: Api, people: WorkspaceClient) -> None:
+    await people.act("faults", method="auth.test", error="account_inactive", times=2, skip=1)
+    assert [(await api("auth.test")).get("error") for _ in range(4)] == [
+        None,
+        "account_inactive",
+        "account_inactive",
+        None,
+    ]
+
+
+async def test_upload_of_another_length_is_refused(workspace: Workspace, api: Api) -> None:
+    told = await api("files.getUploadURLExternal", filename="a.txt", length="5")
+    async with aiohttp.ClientSession() as session:
+        async with session.post(told["upload_url"], data=b"toolong") as answer:
+            assert answer.status == 400
+        assert (await api("files.completeUploadExternal", files=[{"id": told["file_id"]}]))["error"] == "file_not_found"
+        async with session.post(told["upload_url"], data=b"right") as answer:
+            assert answer.status == 200
+        done = await api("files.completeUploadExternal", files=[{"id": told["file_id"]}], channel_id="C0OPS")
+        address = done["files"][0]["url_private"]
+        async with session.get(address) as answer:
+            assert answer.status == 403
+        async with session.get(address, headers={"Authorization": f"Bearer {workspace.bot_token}"}) as answer:
+            assert await answer.read() == b"right"
+
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
+async def test_other_origins_are_kept_out(workspace: Workspace, headers: dict[str, str]) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{workspace.base_url}/control/messages", json={}, headers=headers) as answer,
+    ):
+        assert answer.status == 403
