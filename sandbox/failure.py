@@ -15,7 +15,7 @@ def verdict_on_message(code: str, limits: Limits, message: Result | OversizedRes
     """Judge the script's own last word. A forged one can only say what the script could have done."""
     match message:
         case Result(value=value, size=size):
-            if size > limits.result_bytes + 64:
+            if size > limits.result_bytes:
                 return _oversized(size, limits)
             return Verdict(kind=OutcomeKind.OK, result=value)
         case OversizedResult(size=size):

@@ -15,6 +15,7 @@ from sandbox.traces import ScriptFrame
 from sandbox.values import NotJson, clean_text, json_text, read_json
 
 NAME_CHARACTERS = 200
+ENVELOPE_BYTES = len('{"op":"result","value":}')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +118,7 @@ def read_message(line: bytes) -> Message:
         case {"op": "call", "id": int(id), "tool": str(tool), "args": [*positional], "kwargs": Mapping() as named}:
             return Call(id=id, tool=tool, positional=positional, named=cast("Mapping[str, Json]", named))
         case {"op": "result", "value": result}:
-            return Result(value=result, size=len(line))
+            return Result(value=result, size=len(line) - ENVELOPE_BYTES)
         case {"op": "too_large", "size": int(size)}:
             return OversizedResult(size=size)
         case {"op": "raised", "kind": kind, "type": str(type), "message": str(message)}:

@@ -33,6 +33,7 @@ import time
 import types
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 # Imported while the container waits, so that the usual scripts find them loaded.
 WARM = (base64, collections, csv, dataclasses, datetime, decimal, functools, hashlib, io, itertools, math, random, re)
@@ -46,6 +47,9 @@ NAME = "script.py"
 PACKAGES = Path("/greenlight/packages")
 MESSAGE_CHARACTERS = 4000
 FRAMES_SENT = 200
+ENVELOPE_BYTES = len('{"op":"result","value":}')
+NESTING = 100
+"""The host passes on no deeper value; said here it is an error of the script, there one of the protocol."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,8 +84,8 @@ class Link:
         self._ids = itertools.count(1)
         self.line_bytes = 1 << 21
 
-    def send(self, message: Message) -> None:
-        line = json.dumps(message, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+    def send(self, message: Message | str) -> None:
+        line = (message if isinstance(message, str) else json_of(message)).encode() + b"\n"
         if len(line) > self.line_bytes:
             raise ValueError(f"{len(line)} bytes are more than the {self.line_bytes} a message may have")
         with self._writing:
@@ -112,6 +116,33 @@ class Link:
         except BaseException:
             self._waiting.pop(number, None)
             raise
+
+
+def json_of(value: object) -> str:
+    """Return the value's JSON text; refuse what the host would refuse."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    if text.count("[") + text.count("{") > NESTING and too_deep(json.loads(text)):
+        raise ValueError(f"nested more than {NESTING} levels deep")
+    return text
+
+
+def too_deep(value: object) -> bool:
+    """Return whether there are containers below the deepest level allowed."""
+    level = [value]
+    for _ in range(NESTING):
+        level = [inner for outer in level for inner in inside(outer)]
+    return bool(level)
+
+
+def inside(value: object) -> list[object]:
+    """Return the containers directly inside one."""
+    if isinstance(value, dict):
+        values = cast("dict[str, object]", value).values()
+    elif isinstance(value, list):
+        values = cast("list[object]", value)
+    else:
+        return []
+    return [each for each in values if isinstance(each, dict | list)]
 
 
 def settled(answer: Answer) -> object:
@@ -235,8 +266,8 @@ def report_place(link: Link, thread: int, seconds: float) -> None:
     link.send({"op": "where", "frames": shortened(found[::-1])})
 
 
-def play(job: Job, link: Link) -> Message:
-    """Run the script and return the message that says how it ended."""
+def play(job: Job, link: Link) -> Message | str:
+    """Run the script and return the message that says how it ended, already as text when it is a result."""
     code = job.code
     linecache.cache[NAME] = (len(code), None, code.splitlines(True), NAME)
     try:
@@ -254,12 +285,13 @@ def play(job: Job, link: Link) -> Message:
         result: object = module.main(job.inputs)
         if asyncio.iscoroutine(result):
             result = asyncio.run(result)
-        text = json.dumps(result, allow_nan=False, separators=(",", ":"))
+        text = json_of({"op": "result", "value": result})
     except BaseException as error:  # noqa: BLE001  the boundary to the script: however it ends, the host is told
         return raised(error)
-    if len(text) > job.result_bytes:
-        return {"op": "too_large", "size": len(text)}
-    return {"op": "result", "value": result}
+    size = len(text) - ENVELOPE_BYTES
+    if size > job.result_bytes:
+        return {"op": "too_large", "size": size}
+    return text
 
 
 def flush(mark: bytes) -> None:

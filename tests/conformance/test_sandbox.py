@@ -6,16 +6,23 @@ from collections.abc import AsyncIterator, Mapping
 from textwrap import dedent
 
 import pytest
+import pytest_asyncio
 
+from sandbox.docker_sandbox import DockerSettings
 from sandbox.monty import MontySandbox, monty_binary
+from sandbox.pool import PoolSize
 from sandbox.script import Job, Json, Limits, OutcomeKind, Sandbox, ScriptOutcome, ToolCallRefused
 from tests.fakes.docker_engine import docker_sandbox
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-@pytest.fixture(params=["monty", pytest.param("docker", marks=pytest.mark.docker)])
+
+@pytest_asyncio.fixture(
+    loop_scope="module", scope="module", params=["monty", pytest.param("docker", marks=pytest.mark.docker)]
+)
 async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     if request.param == "docker":
-        async with docker_sandbox() as opened:
+        async with docker_sandbox(DockerSettings(pool=PoolSize(ready=2))) as opened:
             yield opened
         return
     opened = MontySandbox(monty_binary())

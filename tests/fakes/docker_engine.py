@@ -1,7 +1,7 @@
 """A real Docker sandbox for tests, or a skip with the reason; builds the image when it is missing."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -36,7 +36,7 @@ async def built_image(engine: Engine, recipe: Recipe | None = None) -> str:
 
 
 @asynccontextmanager
-async def docker_sandbox(settings: DockerSettings | None = None) -> AsyncIterator[DockerSandbox]:
+async def docker_sandbox(settings: DockerSettings | None = None) -> AsyncGenerator[DockerSandbox]:
     """Open a Docker sandbox and close it again."""
     engine = await engine_or_skip()
     chosen = settings or DockerSettings(pool=COLD)
