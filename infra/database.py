@@ -69,6 +69,7 @@ class Database:
             json_serializer=json_text,
             connect_args={"application_name": self.application_name},
         )
+        self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         if worker is not None:
             event.listen(self.engine.sync_engine, "connect", self._refuse_dead)
 
@@ -107,15 +108,25 @@ class Database:
             StoreUnavailable: the database cannot be reached, or went away in between.
             RunnerLost: this worker was declared dead.
         """
+        async with self._translated(), self.engine.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _translated(self) -> AsyncGenerator[None]:
         try:
-            async with self.engine.begin() as connection:
-                yield connection
+            yield
         except DBAPIError as error:
             if _is_gone(error):
                 raise StoreUnavailable from error
             raise
         except (PoolTimeout, OSError) as error:
             raise StoreUnavailable from error
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncGenerator[AsyncConnection]:
+        """Run the block's reads on one state of the database. Raises as `begin` does."""
+        async with self._translated(), self._reading.begin() as connection:
+            yield connection
 
     async def close(self) -> None:
         """Close every connection."""

@@ -194,6 +194,7 @@ class ApprovalRow(Row):
     __tablename__ = "approvals"
     __table_args__ = (
         Index(None, "tenant", "thread", "asked"),
+        Index(None, "id"),
         Index("ix_approvals_expiring", "expires_at", postgresql_where=text("status = 'pending'")),
     )
     tenant: Mapped[str] = mapped_column(primary_key=True)

@@ -7,6 +7,9 @@ from sqlalchemy import URL
 
 from infra.database import Database
 from infra.embedded_postgres import HeldPostgres
+from infra.queue import Queue
+from infra.stores.stores import Stores, open_stores
+from infra.wakeups import Wakeups
 from tests.databases import cloned, held_test_server, migrated_template
 
 
@@ -43,3 +46,23 @@ async def database(database_url: URL) -> AsyncGenerator[Database]:
     database = Database(database_url)
     yield database
     await database.close()
+
+
+@pytest.fixture
+def queue(database: Database) -> Queue:
+    """The queue of the test's database, as a process without a worker has it."""
+    return Queue(database)
+
+
+@pytest.fixture
+async def wakeups(database: Database) -> AsyncGenerator[Wakeups]:
+    """Hints from the test's database, listening."""
+    wakeups = Wakeups(database)
+    async with wakeups.listening():
+        yield wakeups
+
+
+@pytest.fixture
+def stores(database: Database, queue: Queue, wakeups: Wakeups) -> Stores:
+    """Every store, on the test's database."""
+    return open_stores(database, queue, wakeups)

@@ -42,6 +42,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("status = 'pending'"),
     )
+    op.create_index("ix_approvals_id", "approvals", ["id"], unique=False)
     op.create_index("ix_approvals_tenant_thread_asked", "approvals", ["tenant", "thread", "asked"], unique=False)
     op.create_table(
         "artifacts",

@@ -1,0 +1,59 @@
+"""Values kept outside a run's state: stored once per tenant and content, with who refers to them."""
+
+from hashlib import sha256
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from agent.errors import ArtifactMissing
+from agent.ids import Digest, ThreadId, thread_parts
+from agent.lifecycle import ArtifactRef
+from infra.database import Database
+from infra.tables import ArtifactRow, ArtifactUseRow
+
+_HEAD_CHARACTERS = 512
+
+
+class PostgresArtifacts:
+    """Artifacts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def put(self, thread: ThreadId, name: str, content: bytes, media_type: str) -> ArtifactRef:
+        """Store the content unless the tenant has it, and note that the thread refers to it."""
+        tenant = thread_parts(thread).tenant
+        digest = Digest(sha256(content).hexdigest())
+        # Locked, so that an eviction does not take it away before our reference is committed.
+        known = (
+            select(ArtifactRow.digest)
+            .where(ArtifactRow.tenant == tenant, ArtifactRow.digest == digest)
+            .with_for_update(key_share=True, read=True)
+        )
+        use = insert(ArtifactUseRow).values(
+            tenant=tenant, thread=thread, digest=digest, name=name, media_type=media_type
+        )
+        async with self._database.begin() as connection:
+            if (await connection.execute(known)).first() is None:
+                row = insert(ArtifactRow).values(tenant=tenant, digest=digest, content=content)
+                await connection.execute(row.on_conflict_do_nothing())
+            await connection.execute(
+                use.on_conflict_do_update(index_elements=["tenant", "thread", "digest"], set_={"used_at": func.now()})
+            )
+        return ArtifactRef(digest=digest, name=name, size=len(content), media_type=media_type, head=_head(content))
+
+    async def get(self, thread: ThreadId, digest: Digest) -> bytes:
+        """Return the content."""
+        row = select(ArtifactRow.content).where(
+            ArtifactRow.tenant == thread_parts(thread).tenant, ArtifactRow.digest == digest
+        )
+        async with self._database.begin() as connection:
+            content = (await connection.execute(row)).scalar_one_or_none()
+        if content is None:
+            raise ArtifactMissing
+        return content
+
+
+def _head(content: bytes) -> str:
+    # Four bytes a character at most; a character cut in two at the end is not part of the head.
+    return content[: _HEAD_CHARACTERS * 4].decode("utf-8", "replace")[:_HEAD_CHARACTERS]

@@ -1,0 +1,151 @@
+"""Questions as the people's side sees them: read for a card, decided once by compare-and-set."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import RowMapping, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import ColumnElement
+
+from agent.ids import Digest, NodeId, QuestionId, Tenant, ThreadId, ToolName, UserId
+from agent.lifecycle import NodeState
+from agent.ports import Decision, Question, QuestionKind
+from bot.ports import AlreadyDecided, Decided, Outdated, QuestionView, UnknownQuestion, Verdict
+from infra.database import Database, announce
+from infra.queue import Queue
+from infra.stores.questions import record_decision, standing
+from infra.tables import ApprovalRow, NodeRow
+from sandbox.script import Json
+
+_PENDING = ApprovalRow.status == Decision.PENDING.value
+_ROW = ApprovalRow.__table__
+_UNDER_WAY = frozenset(
+    each.value for each in (NodeState.PLANNED, NodeState.RUNNING, NodeState.ASKING, NodeState.UNKNOWN)
+)
+
+
+class PostgresDecisions:
+    """Decisions, and the expiry of what nobody decided."""
+
+    def __init__(self, database: Database, queue: Queue) -> None:
+        self._database = database
+        self._queue = queue
+
+    async def read(self, tenant: Tenant, question: QuestionId) -> QuestionView | None:
+        """Return the question as it stands."""
+        async with self._database.begin() as connection:
+            return await _view(connection, tenant, question)
+
+    async def decide(
+        self, tenant: Tenant, question: QuestionId, *, version: int, by: UserId, decision: Decision, reason: str = ""
+    ) -> Verdict:
+        """Decide, if it is still open at this version: one of any number of racing clicks does."""
+        click = (
+            update(ApprovalRow)
+            .where(ApprovalRow.tenant == tenant, ApprovalRow.id == question)
+            .where(_PENDING, ApprovalRow.version == version)
+            .where(or_(ApprovalRow.expires_at.is_(None), ApprovalRow.expires_at > func.now()))
+            .values(status=decision.value, decided_by=by, reason=reason, decided_at=func.now())
+            .returning(ApprovalRow.thread, ApprovalRow.node, ApprovalRow.digest)
+        )
+        async with self._database.begin() as connection:
+            row = (await connection.execute(click)).first()
+            if row is None:
+                await self._expire(connection, ApprovalRow.id == question, ApprovalRow.tenant == tenant)
+            view = await _view(connection, tenant, question)
+            if row is not None:
+                thread, digest = ThreadId(row.thread), Digest(row.digest)
+                await record_decision(connection, thread, NodeId(row.node), digest, question, decision, by)
+                await announce(connection, thread)
+                await self._queue.wake(connection, thread)
+        return _verdict(view, decided=row is not None)
+
+    async def expire_due(self) -> int:
+        """Expire every question whose time is over and wake its thread; return how many."""
+        async with self._database.begin() as connection:
+            return await self._expire(connection)
+
+    async def _expire(self, connection: AsyncConnection, *which: ColumnElement[bool]) -> int:
+        expired = (
+            update(ApprovalRow)
+            .where(_PENDING, ApprovalRow.expires_at <= func.now(), *which)
+            .values(status=Decision.EXPIRED.value, decided_at=func.now())
+            .returning(ApprovalRow.thread, ApprovalRow.node, ApprovalRow.digest, ApprovalRow.id)
+        )
+        rows = (await connection.execute(expired)).all()
+        for row in rows:
+            thread, digest, question = ThreadId(row.thread), Digest(row.digest), QuestionId(row.id)
+            await record_decision(connection, thread, NodeId(row.node), digest, question, Decision.EXPIRED, None)
+        for thread in sorted({row.thread for row in rows}):  # sorted: two of us never wait for each other
+            await announce(connection, ThreadId(thread))
+            await self._queue.wake(connection, ThreadId(thread))
+        return len(rows)
+
+
+def _verdict(view: QuestionView | None, *, decided: bool) -> Verdict:
+    if view is None:
+        return UnknownQuestion()
+    if decided:
+        return Decided(view=view)
+    return Outdated(view=view) if view.standing.decision is Decision.PENDING else AlreadyDecided(view=view)
+
+
+async def _view(connection: AsyncConnection, tenant: Tenant, question: QuestionId) -> QuestionView | None:
+    found = await connection.execute(select(_ROW).where(ApprovalRow.tenant == tenant, ApprovalRow.id == question))
+    row = found.mappings().first()
+    if row is None:
+        return None
+    nodes = (
+        select(NodeRow.node, NodeRow.title, NodeRow.state, NodeRow.depends_on)
+        .where(NodeRow.tenant == tenant, NodeRow.thread == row["thread"])
+        .order_by(NodeRow.noted)
+    )
+    planned = [PlannedNode(*each) for each in (await connection.execute(nodes)).all()]
+    return question_view(row, lambda node: waiting_behind(node, planned))
+
+
+class PlannedNode(NamedTuple):
+    """What `waiting_behind` needs to know of a node."""
+
+    id: str
+    title: str
+    state: str
+    depends_on: Sequence[str]
+
+
+def waiting_behind(node: str, planned: Sequence[PlannedNode]) -> tuple[str, ...]:
+    """Return the titles of the unfinished nodes that depend on `node`, directly or not, in plan order."""
+    behind = {node}
+    grown = True
+    while grown:
+        more = {each.id for each in planned if each.id not in behind and not behind.isdisjoint(each.depends_on)}
+        behind |= more
+        grown = bool(more)
+    return tuple(each.title for each in planned if each.id in behind - {node} and each.state in _UNDER_WAY)
+
+
+def question_view(row: RowMapping, behind: Callable[[str], tuple[str, ...]]) -> QuestionView:
+    """Return an `approvals` row as a value; `behind` tells what waits for a node while it is open."""
+    args: Mapping[str, Json] = row["args"]
+    waiting = behind(row["node"]) if row["status"] == Decision.PENDING.value else ()
+    question = Question(
+        id=QuestionId(row["id"]),
+        thread=ThreadId(row["thread"]),
+        turn=row["turn"],
+        node=NodeId(row["node"]),
+        kind=QuestionKind(row["kind"]),
+        title=row["title"],
+        tool=ToolName(row["tool"]),
+        args=args,
+        digest=Digest(row["digest"]),
+        author=UserId(row["author"]),
+        attempt=row["attempt"],
+        blocks=waiting or tuple(row["blocks"]),
+    )
+    return QuestionView(
+        question=question,
+        standing=standing(row["id"], row["digest"], row["status"], row["decided_by"], row["reason"], row["decided_at"]),
+        asked_at=row["asked_at"],
+        version=row["version"],
+        expires_at=row["expires_at"],
+    )

@@ -1,0 +1,63 @@
+"""The ledger: a red call's `started` is committed before it and its `done` after it."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from agent.ids import Digest, NodeId, ThreadId, thread_parts
+from agent.ports import LedgerEntry, LedgerState
+from infra.database import Database
+from infra.stores.audit import AuditEvent, record
+from infra.tables import LedgerRow
+from sandbox.script import Json
+
+
+class PostgresLedger:
+    """A Ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self, thread: ThreadId, node: NodeId) -> LedgerEntry | None:
+        """Return the newest try."""
+        newest = (
+            select(LedgerRow.state, LedgerRow.attempt, LedgerRow.result)
+            .where(LedgerRow.tenant == thread_parts(thread).tenant)
+            .where(LedgerRow.thread == thread, LedgerRow.node == node)
+            .order_by(LedgerRow.attempt.desc())
+            .limit(1)
+        )
+        async with self._database.begin() as connection:
+            row = (await connection.execute(newest)).first()
+        if row is None:
+            return None
+        return LedgerEntry(state=LedgerState(row.state), attempt=row.attempt, result=row.result)
+
+    async def start(self, thread: ThreadId, node: NodeId, digest: Digest, attempt: int) -> bool:
+        """Commit `started`, unless this try has a row already."""
+        row = insert(LedgerRow).values(
+            tenant=thread_parts(thread).tenant, thread=thread, node=node, attempt=attempt, digest=digest
+        )
+        async with self._database.begin() as connection:
+            started = (await connection.execute(row.on_conflict_do_nothing().returning(LedgerRow.attempt))).first()
+            if started is not None:
+                details = {"attempt": attempt}
+                await record(connection, thread, node, AuditEvent.STARTED, digest=digest, details=details)
+        return started is not None
+
+    async def finish(self, thread: ThreadId, node: NodeId, attempt: int, result: Mapping[str, Json]) -> None:
+        """Commit `done`; the first result stands."""
+        done = (
+            update(LedgerRow)
+            .where(LedgerRow.tenant == thread_parts(thread).tenant)
+            .where(LedgerRow.thread == thread, LedgerRow.node == node, LedgerRow.attempt == attempt)
+            .where(LedgerRow.state == LedgerState.STARTED.value)
+            .values(state=LedgerState.DONE.value, result=result, finished_at=func.now())
+            .returning(LedgerRow.digest)
+        )
+        async with self._database.begin() as connection:
+            row = (await connection.execute(done)).first()
+            if row is not None:
+                details = {"attempt": attempt, "state": result.get("state")}
+                await record(connection, thread, node, AuditEvent.FINISHED, digest=Digest(row.digest), details=details)

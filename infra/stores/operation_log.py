@@ -1,0 +1,103 @@
+"""The thread's append-only plan, in the order its row lock gives."""
+
+from collections.abc import Mapping, Sequence
+
+from psycopg.errors import UniqueViolation
+from sqlalchemy import insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agent.errors import DuplicateNode
+from agent.ids import NodeId, ThreadId, UserId, thread_parts
+from agent.plan import Add, LoggedOperation, Operation, operation_from_json, operation_json
+from infra.database import Database, announce
+from infra.tables import OperationRow, ThreadRow
+
+_ONE_ADD_PER_NODE = "uq_operations_tenant_thread_adds"
+
+
+class PostgresOperationLog:
+    """An OperationLog."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def append(
+        self, thread: ThreadId, turn: int, author: UserId, operations: Sequence[Operation]
+    ) -> Sequence[LoggedOperation]:
+        """Store operations; two appenders wait for each other, so no number is seen before a smaller one."""
+        if not operations:
+            return ()
+        try:
+            async with self._database.begin() as connection:
+                last = await _allot(connection, thread, len(operations))
+                logged = [
+                    LoggedOperation(seq=seq, turn=turn, author=author, operation=each)
+                    for seq, each in enumerate(operations, start=last - len(operations) + 1)
+                ]
+                await connection.execute(insert(OperationRow), [_values(thread, each) for each in logged])
+                await announce(connection, thread)
+        except IntegrityError as error:
+            if not (isinstance(error.orig, UniqueViolation) and error.orig.diag.constraint_name == _ONE_ADD_PER_NODE):
+                raise
+            raise DuplicateNode(await self._known(thread, _added(operations))) from error
+        return logged
+
+    async def after(self, thread: ThreadId, seq: int) -> Sequence[LoggedOperation]:
+        """Return the operations after `seq`."""
+        rows = (
+            select(OperationRow.seq, OperationRow.turn, OperationRow.author, OperationRow.operation)
+            .where(OperationRow.tenant == thread_parts(thread).tenant)
+            .where(OperationRow.thread == thread, OperationRow.seq > seq)
+            .order_by(OperationRow.seq)
+        )
+        async with self._database.begin() as connection:
+            found = (await connection.execute(rows)).all()
+        return [
+            LoggedOperation(
+                seq=each.seq,
+                turn=each.turn,
+                author=UserId(each.author),
+                operation=operation_from_json(each.operation),
+            )
+            for each in found
+        ]
+
+    async def _known(self, thread: ThreadId, added: Sequence[NodeId]) -> NodeId:
+        """Return the first of the nodes that is in the log, or that the operations add twice."""
+        rows = (
+            select(OperationRow.adds)
+            .where(OperationRow.tenant == thread_parts(thread).tenant)
+            .where(OperationRow.thread == thread, OperationRow.adds.in_(added))
+        )
+        async with self._database.begin() as connection:
+            stored = set((await connection.execute(rows)).scalars())
+        return next(each for at, each in enumerate(added) if each in stored or each in added[:at])
+
+
+def _added(operations: Sequence[Operation]) -> list[NodeId]:
+    return [each.node.id for each in operations if isinstance(each, Add)]
+
+
+def _values(thread: ThreadId, logged: LoggedOperation) -> Mapping[str, object]:
+    operation = logged.operation
+    return {
+        "tenant": thread_parts(thread).tenant,
+        "thread": thread,
+        "seq": logged.seq,
+        "turn": logged.turn,
+        "author": logged.author,
+        "operation": operation_json(operation),
+        "adds": operation.node.id if isinstance(operation, Add) else None,
+    }
+
+
+async def _allot(connection: AsyncConnection, thread: ThreadId, count: int) -> int:
+    """Return the last of `count` fresh numbers, holding the thread's row until the transaction ends."""
+    parts = thread_parts(thread)
+    row = upsert(ThreadRow).values(tenant=parts.tenant, thread=thread, channel=parts.channel, last_seq=count)
+    allotted = row.on_conflict_do_update(
+        index_elements=[ThreadRow.tenant, ThreadRow.thread], set_={"last_seq": ThreadRow.last_seq + count}
+    ).returning(ThreadRow.last_seq)
+    return (await connection.execute(allotted)).scalar_one()

@@ -1,0 +1,229 @@
+"""What people see of a run: events queued at once, written behind in batches, and read back."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from sqlalchemy import bindparam, case, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agent.errors import AgentError
+from agent.events import AttemptEnded, NodeChanged, NodePlanned, RunEvent
+from agent.ids import NodeId, ThreadId, thread_parts
+from agent.lifecycle import NodeState, Outcome, outcome_from_json, outcome_json
+from agent.ports import NodeStanding
+from infra.database import Database
+from infra.tables import AttemptRow, NodeRow, SafeText
+from infra.wakeups import Bell
+
+_log = logging.getLogger(__name__)
+
+
+class PostgresProgress:
+    """Progress. One writer at a time takes whatever gathered; the narrator is rung after each commit.
+
+    Events that could not be written stay queued, in order, until the next `note` or `flush`.
+    """
+
+    def __init__(self, database: Database, views: Bell) -> None:
+        self._database = database
+        self._views = views
+        self._queued: deque[tuple[ThreadId, RunEvent]] = deque()
+        self._writing = asyncio.Lock()
+        self._writer: asyncio.Task[None] | None = None
+
+    def note(self, thread: ThreadId, event: RunEvent) -> None:
+        """Queue an event and see that somebody writes it."""
+        self._queued.append((thread, event))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.get_running_loop().create_task(self._write_behind(), name="progress")
+
+    async def flush(self) -> None:
+        """Return when everything noted so far is committed.
+
+        Raises:
+            StoreUnavailable: it could not be written, and is still queued.
+        """
+        await self._write_queued()
+
+    async def _write_behind(self) -> None:
+        try:
+            await self._write_queued()
+        except AgentError as error:
+            _log.warning("progress is not written yet: %s", type(error).__name__)
+
+    async def _write_queued(self) -> None:
+        async with self._writing:
+            while self._queued:
+                batch = list(self._queued)
+                async with self._database.begin() as connection:
+                    await _write(connection, batch)
+                for _ in batch:
+                    self._queued.popleft()
+                for thread in {thread for thread, _ in batch}:
+                    self._views.ring(thread)
+
+
+class PostgresStandings:
+    """Standings."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStanding]:
+        """Return where every node stands, in plan order."""
+        rows = (
+            select(NodeRow.node, NodeRow.state, NodeRow.outcome)
+            .where(NodeRow.tenant == thread_parts(thread).tenant, NodeRow.thread == thread)
+            .order_by(NodeRow.noted)
+        )
+        async with self._database.begin() as connection:
+            found = (await connection.execute(rows)).all()
+        return {
+            NodeId(each.node): NodeStanding(
+                state=NodeState(each.state),
+                outcome=None if each.outcome is None else outcome_from_json(each.outcome),
+            )
+            for each in found
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Change:
+    """All changes of one node in one batch, folded: the last state, and when it first ran."""
+
+    state: NodeState
+    at: datetime
+    detail: str
+    outcome: Outcome | None
+    ran_at: datetime | None
+
+
+def _folded(changes: Iterable[NodeChanged]) -> Mapping[NodeId, _Change]:
+    folded: dict[NodeId, _Change] = {}
+    for each in changes:
+        before = folded.get(each.node)
+        ran_at = each.at if each.state is NodeState.RUNNING else None
+        if before is None:
+            folded[each.node] = _Change(
+                state=each.state, at=each.at, detail=each.detail, outcome=each.outcome, ran_at=ran_at
+            )
+        elif before.state is each.state:
+            folded[each.node] = replace(before, detail=each.detail)
+        else:
+            folded[each.node] = replace(
+                before,
+                state=each.state,
+                at=each.at,
+                detail=each.detail,
+                outcome=each.outcome,
+                ran_at=before.ran_at or ran_at,
+            )
+    return folded
+
+
+async def _write(connection: AsyncConnection, batch: Sequence[tuple[ThreadId, RunEvent]]) -> None:
+    planned: list[Mapping[str, object]] = []
+    changed: dict[ThreadId, list[NodeChanged]] = {}
+    ended: dict[tuple[ThreadId, NodeId, int], Mapping[str, object]] = {}
+    for thread, event in batch:
+        match event:
+            case NodePlanned():
+                planned.append(_planned(thread, event))
+            case NodeChanged():
+                changed.setdefault(thread, []).append(event)
+            case AttemptEnded():
+                ended[thread, event.node, event.attempt] = _attempt(thread, event)
+            case _:
+                assert_never(event)
+    if planned:
+        await connection.execute(insert(NodeRow).on_conflict_do_nothing(), planned)
+    changes = [
+        _changed(thread, node, each) for thread, events in changed.items() for node, each in _folded(events).items()
+    ]
+    if changes:
+        # In one order everywhere: two writers never wait for each other.
+        await connection.execute(_CHANGE, sorted(changes, key=lambda each: (str(each["of"]), str(each["id"]))))
+    if ended:
+        row = insert(AttemptRow)
+        newest = {name: row.excluded[name] for name in ("kind", "code", "error", "traceback", "milliseconds", "at")}
+        again = row.on_conflict_do_update(index_elements=["tenant", "thread", "node", "attempt"], set_=newest)
+        await connection.execute(again, list(ended.values()))
+
+
+_NEW_STATE = bindparam("new_state", type_=SafeText())
+
+# The same state again keeps its time and its outcome; `started_at` is when the node first ran.
+_CHANGE = (
+    update(NodeRow)
+    .where(NodeRow.tenant == bindparam("team"), NodeRow.thread == bindparam("of"), NodeRow.node == bindparam("id"))
+    .where(or_(NodeRow.state != _NEW_STATE, NodeRow.detail != bindparam("new_detail")))
+    .values(
+        state=_NEW_STATE,
+        detail=bindparam("new_detail"),
+        outcome=case(
+            (NodeRow.state == _NEW_STATE, NodeRow.outcome), else_=bindparam("new_outcome", type_=NodeRow.outcome.type)
+        ),
+        changed_at=case(
+            (NodeRow.state == _NEW_STATE, NodeRow.changed_at), else_=bindparam("new_at", type_=NodeRow.changed_at.type)
+        ),
+        started_at=func.coalesce(NodeRow.started_at, bindparam("new_ran_at", type_=NodeRow.started_at.type)),
+        ended_at=case(
+            (NodeRow.state == _NEW_STATE, NodeRow.ended_at),
+            else_=bindparam("new_ended_at", type_=NodeRow.ended_at.type),
+        ),
+    )
+)
+
+
+def _planned(thread: ThreadId, event: NodePlanned) -> Mapping[str, object]:
+    node = event.node
+    return {
+        "tenant": thread_parts(thread).tenant,
+        "thread": thread,
+        "node": node.id,
+        "turn": event.turn,
+        "title": node.title,
+        "kind": node.kind.value,
+        "tool": node.tool,
+        "colour": event.colour.value,
+        "author": event.author,
+        "state": NodeState.PLANNED.value,
+        "depends_on": [each.node for each in node.depends_on],
+        "planned_at": event.at,
+        "changed_at": event.at,
+    }
+
+
+def _changed(thread: ThreadId, node: NodeId, change: _Change) -> Mapping[str, object]:
+    return {
+        "team": thread_parts(thread).tenant,
+        "of": thread,
+        "id": node,
+        "new_state": change.state.value,
+        "new_detail": change.detail,
+        "new_outcome": None if change.outcome is None else outcome_json(change.outcome),
+        "new_at": change.at,
+        "new_ran_at": change.ran_at,
+        "new_ended_at": None if change.outcome is None else change.at,
+    }
+
+
+def _attempt(thread: ThreadId, event: AttemptEnded) -> Mapping[str, object]:
+    return {
+        "tenant": thread_parts(thread).tenant,
+        "thread": thread,
+        "node": event.node,
+        "attempt": event.attempt,
+        "kind": event.kind,
+        "code": event.code,
+        "error": event.error,
+        "traceback": event.traceback,
+        "milliseconds": event.milliseconds,
+        "at": event.at,
+    }

@@ -1,0 +1,137 @@
+"""Questions to people as the run sees them: asked once, read, withdrawn."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agent.ids import Digest, NodeId, QuestionId, ThreadId, UserId, thread_parts
+from agent.ports import Decision, Question, Standing
+from infra.database import Database, announce
+from infra.stores.audit import AuditEvent, record
+from infra.tables import ApprovalRow
+from infra.wakeups import Bell
+
+STANDING = (
+    ApprovalRow.id,
+    ApprovalRow.thread,
+    ApprovalRow.node,
+    ApprovalRow.digest,
+    ApprovalRow.status,
+    ApprovalRow.decided_by,
+    ApprovalRow.reason,
+    ApprovalRow.decided_at,
+)
+"""The columns of a `Standing`, and what the audit needs besides."""
+
+
+class PostgresQuestions:
+    """Questions. `open_for` is how long one stays open; None: until somebody decides."""
+
+    def __init__(self, database: Database, views: Bell, open_for: timedelta | None = None) -> None:
+        self._database = database
+        self._views = views
+        self._open_for = open_for
+
+    async def ask(self, question: Question) -> Standing:
+        """Insert the row unless it exists; the first row stands as it is."""
+        row = insert(ApprovalRow).values(
+            tenant=thread_parts(question.thread).tenant,
+            id=question.id,
+            thread=question.thread,
+            turn=question.turn,
+            node=question.node,
+            kind=question.kind.value,
+            title=question.title,
+            tool=question.tool,
+            args=question.args,
+            digest=question.digest,
+            author=question.author,
+            attempt=question.attempt,
+            blocks=list(question.blocks),
+            expires_at=None if self._open_for is None else func.now() + self._open_for,
+        )
+        async with self._database.begin() as connection:
+            asked = (await connection.execute(row.on_conflict_do_nothing().returning(*STANDING))).first()
+            if asked is None:
+                known = select(*STANDING).where(
+                    ApprovalRow.tenant == thread_parts(question.thread).tenant, ApprovalRow.id == question.id
+                )
+                asked = (await connection.execute(known)).one()
+            else:
+                details = {"question": question.id, "kind": question.kind.value, "tool": question.tool}
+                await record(
+                    connection,
+                    question.thread,
+                    question.node,
+                    AuditEvent.ASKED,
+                    digest=question.digest,
+                    by=question.author,
+                    details=details,
+                )
+        self._views.ring(question.thread)
+        return standing(asked.id, asked.digest, asked.status, asked.decided_by, asked.reason, asked.decided_at)
+
+    async def standings(self, thread: ThreadId) -> Mapping[QuestionId, Standing]:
+        """Return every question of the thread, in the order they were asked."""
+        rows = (
+            select(*STANDING)
+            .where(ApprovalRow.tenant == thread_parts(thread).tenant, ApprovalRow.thread == thread)
+            .order_by(ApprovalRow.asked)
+        )
+        async with self._database.begin() as connection:
+            found = (await connection.execute(rows)).all()
+        read = (standing(r.id, r.digest, r.status, r.decided_by, r.reason, r.decided_at) for r in found)
+        return {each.id: each for each in read}
+
+    async def withdraw(self, question: QuestionId, why: str) -> Standing:
+        """Turn pending into withdrawn; whatever was decided before stands.
+
+        Raises:
+            sqlalchemy.exc.NoResultFound: it was never asked.
+        """
+        withdrawn = (
+            update(ApprovalRow)
+            .where(ApprovalRow.id == question, ApprovalRow.status == Decision.PENDING.value)
+            .values(status=Decision.WITHDRAWN.value, reason=why, decided_at=func.now())
+            .returning(*STANDING)
+        )
+        async with self._database.begin() as connection:
+            row = (await connection.execute(withdrawn)).first()
+            if row is None:
+                row = (await connection.execute(select(*STANDING).where(ApprovalRow.id == question))).one()
+            else:
+                thread, digest = ThreadId(row.thread), Digest(row.digest)
+                await record_decision(connection, thread, NodeId(row.node), digest, question, Decision.WITHDRAWN, None)
+                await announce(connection, thread)
+        return standing(row.id, row.digest, row.status, row.decided_by, row.reason, row.decided_at)
+
+
+def standing(
+    id: str, digest: str, status: str, decided_by: str | None, reason: str, decided_at: datetime | None
+) -> Standing:
+    """Return the row's decision as a value."""
+    return Standing(
+        id=QuestionId(id),
+        digest=Digest(digest),
+        decision=Decision(status),
+        by=None if decided_by is None else UserId(decided_by),
+        reason=reason,
+        at=decided_at,
+    )
+
+
+async def record_decision(
+    connection: AsyncConnection,
+    thread: ThreadId,
+    node: NodeId,
+    digest: Digest,
+    question: QuestionId,
+    decision: Decision,
+    by: UserId | None,
+) -> None:
+    """Append the audit row of a decision."""
+    details = {"question": question, "decision": decision.value}
+    await record(connection, thread, node, AuditEvent.DECIDED, digest=digest, by=by, details=details)

@@ -1,0 +1,201 @@
+"""Runs as people see them: a turn with its nodes, questions and posts, read in one snapshot."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import RowMapping, Select, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import ColumnElement
+
+from agent.ids import ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId, thread_parts
+from agent.lifecycle import NodeState, outcome_from_json
+from agent.plan import NodeKind
+from agent.ports import Decision, Message, News, RunStatus
+from agent.tools.registry import Colour
+from bot.ports import AttemptView, NodeView, OpenRun, Post, PostedMessage, QuestionView, RunView, Slot
+from infra.database import Database
+from infra.stores.decisions import PlannedNode, question_view, waiting_behind
+from infra.stores.mailbox import messages_of
+from infra.tables import ApprovalRow, AttemptRow, InboxRow, NodeRow, PostRow, RunRow
+from infra.wakeups import Bell
+
+
+class PostgresRunViews:
+    """RunViews."""
+
+    def __init__(self, database: Database, views: Bell) -> None:
+        self._database = database
+        self._views = views
+
+    async def unsettled(self, thread: ThreadId) -> Sequence[RunView]:
+        """Return the turns that may still have something to show, oldest first."""
+        tenant = thread_parts(thread).tenant
+        runs = (
+            select(RunRow.__table__)
+            .where(RunRow.tenant == tenant, RunRow.thread == thread, RunRow.settled.is_(False))
+            .order_by(RunRow.turn)
+        )
+        async with self._database.snapshot() as connection:
+            rows = (await connection.execute(runs)).mappings().all()
+            if not rows:
+                return ()
+            parts = await _read_parts(connection, thread, [row["turn"] for row in rows])
+        return [_run_view(thread, row, parts) for row in rows]
+
+    async def open_of(self, tenant: Tenant, requester: UserId) -> Sequence[OpenRun]:
+        """Return this person's open runs, newest first."""
+        return await self._open(RunRow.tenant == tenant, RunRow.requester == requester)
+
+    async def open_in(self, tenant: Tenant, channel: ChannelId) -> Sequence[OpenRun]:
+        """Return the channel's open runs, newest first."""
+        return await self._open(RunRow.tenant == tenant, RunRow.channel == channel)
+
+    def watch(self, thread: ThreadId) -> AbstractContextManager[News]:
+        """Hear hints that what `unsettled` returns may have changed."""
+        return self._views.subscribe(thread)
+
+    async def _open(self, *which: ColumnElement[bool]) -> Sequence[OpenRun]:
+        async with self._database.begin() as connection:
+            rows = (await connection.execute(_open_runs(*which))).all()
+        return [
+            OpenRun(
+                thread=ThreadId(row.thread),
+                turn=row.turn,
+                status=RunStatus(row.status),
+                requester=UserId(row.requester),
+                request=row.request,
+                started_at=row.started_at,
+                waiting=row.waiting,
+            )
+            for row in rows
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """What belongs to a thread's turns: turn -> its rows, in the order people see them."""
+
+    requests: Mapping[int | None, Sequence[Message]]
+    nodes: Mapping[int, Sequence[NodeView]]
+    questions: Mapping[int, Sequence[QuestionView]]
+    posts: Mapping[int, Mapping[Slot, PostedMessage]]
+
+
+def _open_runs(*which: ColumnElement[bool]) -> Select[str, int, str, str, datetime, str, int]:
+    same = (ApprovalRow.tenant == RunRow.tenant, ApprovalRow.thread == RunRow.thread, ApprovalRow.turn == RunRow.turn)
+    waiting = select(func.count()).where(*same, ApprovalRow.status == Decision.PENDING.value)
+    request = (
+        select(InboxRow.text)
+        .where(InboxRow.tenant == RunRow.tenant, InboxRow.thread == RunRow.thread)
+        .where(or_(InboxRow.turn == RunRow.turn, InboxRow.turn.is_(None)))
+        .order_by(InboxRow.id)
+        .limit(1)
+    )
+    return (
+        select(
+            RunRow.thread,
+            RunRow.turn,
+            RunRow.status,
+            RunRow.requester,
+            RunRow.started_at,
+            func.coalesce(request.scalar_subquery(), "").label("request"),
+            waiting.scalar_subquery().label("waiting"),
+        )
+        .where(*which, RunRow.ended_at.is_(None))
+        .order_by(RunRow.started_at.desc(), RunRow.turn.desc())
+    )
+
+
+async def _read_parts(connection: AsyncConnection, thread: ThreadId, turns: Sequence[int]) -> _Parts:
+    requests: dict[int | None, list[Message]] = defaultdict(list)
+    of_turns = or_(InboxRow.turn.in_(turns), InboxRow.turn.is_(None))
+    for turn, message in await messages_of(connection, thread, of_turns):
+        requests[turn].append(message)
+    rows = await _all(connection, select(NodeRow.__table__).order_by(NodeRow.noted), thread, NodeRow)
+    attempts = await _attempts(connection, thread, turns)
+    nodes: dict[int, list[NodeView]] = defaultdict(list)
+    for row in rows:
+        nodes[row["turn"]].append(_node_view(row, attempts))
+    planned = [PlannedNode(row["node"], row["title"], row["state"], row["depends_on"]) for row in rows]
+    asked = select(ApprovalRow.__table__).where(ApprovalRow.turn.in_(turns)).order_by(ApprovalRow.asked)
+    questions: dict[int, list[QuestionView]] = defaultdict(list)
+    for row in await _all(connection, asked, thread, ApprovalRow):
+        questions[row["turn"]].append(question_view(row, lambda node: waiting_behind(node, planned)))
+    posts: dict[int, dict[Slot, PostedMessage]] = defaultdict(dict)
+    standing = select(PostRow.__table__).where(PostRow.turn.in_(turns), PostRow.ts.is_not(None))
+    for row in await _all(connection, standing, thread, PostRow):
+        slot = Slot(Post(row["post"]), row["key"])
+        posts[row["turn"]][slot] = PostedMessage(row["ts"], Digest(row["shown"]))
+    return _Parts(requests=requests, nodes=nodes, questions=questions, posts=posts)
+
+
+async def _all(
+    connection: AsyncConnection,
+    rows: Select[*tuple[object, ...]],
+    thread: ThreadId,
+    table: type[NodeRow | ApprovalRow | PostRow],
+) -> Sequence[RowMapping]:
+    of_thread = and_(table.tenant == thread_parts(thread).tenant, table.thread == thread)
+    return (await connection.execute(rows.where(of_thread))).mappings().all()
+
+
+async def _attempts(
+    connection: AsyncConnection, thread: ThreadId, turns: Sequence[int]
+) -> Mapping[str, Sequence[AttemptView]]:
+    rows = (
+        select(AttemptRow.node, AttemptRow.attempt, AttemptRow.kind, AttemptRow.error)
+        .join(
+            NodeRow,
+            and_(NodeRow.tenant == AttemptRow.tenant, NodeRow.thread == AttemptRow.thread)
+            & (NodeRow.node == AttemptRow.node),
+        )
+        .where(AttemptRow.tenant == thread_parts(thread).tenant, AttemptRow.thread == thread)
+        .where(NodeRow.turn.in_(turns))
+        .order_by(AttemptRow.attempt)
+    )
+    attempts: dict[str, list[AttemptView]] = defaultdict(list)
+    for each in (await connection.execute(rows)).all():
+        attempts[each.node].append(AttemptView(attempt=each.attempt, kind=each.kind, error=each.error))
+    return attempts
+
+
+def _node_view(row: RowMapping, attempts: Mapping[str, Sequence[AttemptView]]) -> NodeView:
+    return NodeView(
+        id=NodeId(row["node"]),
+        title=row["title"],
+        kind=NodeKind(row["kind"]),
+        colour=Colour(row["colour"]),
+        state=NodeState(row["state"]),
+        tool=None if row["tool"] is None else ToolName(row["tool"]),
+        detail=row["detail"],
+        outcome=None if row["outcome"] is None else outcome_from_json(row["outcome"]),
+        attempts=tuple(attempts.get(row["node"], ())),
+        depends_on=tuple(NodeId(each) for each in row["depends_on"]),
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+    )
+
+
+def _run_view(thread: ThreadId, row: RowMapping, parts: _Parts) -> RunView:
+    turn: int = row["turn"]
+    status = RunStatus(row["status"])
+    # Until its plan is complete, a turn answers to what nobody has taken yet.
+    requests = parts.requests.get(turn) or (parts.requests.get(None, ()) if status is RunStatus.PLANNING else ())
+    return RunView(
+        thread=thread,
+        turn=turn,
+        status=status,
+        requester=UserId(row["requester"]),
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        requests=tuple(requests),
+        nodes=tuple(parts.nodes.get(turn, ())),
+        questions=tuple(parts.questions.get(turn, ())),
+        replies=tuple(row["replies"]),
+        answer=row["answer"],
+        trouble=row["trouble"],
+        posts=parts.posts.get(turn, {}),
+    )

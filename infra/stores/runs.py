@@ -1,0 +1,113 @@
+"""One row per turn of a thread: who asked, where it stands, what was answered."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sqlalchemy import case, func, literal, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.elements import ColumnElement
+
+from agent.ids import ThreadId, UserId, thread_parts
+from agent.ports import Message, PastTurn, Run, RunStatus
+from infra.database import Database
+from infra.stores.mailbox import messages_of
+from infra.tables import InboxRow, OperationRow, RunRow
+from infra.wakeups import Bell
+
+
+class PostgresRuns:
+    """Runs. Every change rings the narrator of this process."""
+
+    def __init__(self, database: Database, views: Bell) -> None:
+        self._database = database
+        self._views = views
+
+    async def begin(self, thread: ThreadId, turn: int) -> None:
+        """Insert the turn's row, asked for by the author of the first untaken message, or else of the
+        turn's first operation."""
+        parts = thread_parts(thread)
+        first_message = (
+            select(InboxRow.author)
+            .where(InboxRow.tenant == parts.tenant, InboxRow.thread == thread, InboxRow.turn.is_(None))
+            .order_by(InboxRow.id)
+            .limit(1)
+        )
+        first_operation = (
+            select(OperationRow.author)
+            .where(OperationRow.tenant == parts.tenant, OperationRow.thread == thread, OperationRow.turn == turn)
+            .order_by(OperationRow.seq)
+            .limit(1)
+        )
+        row = insert(RunRow).values(
+            tenant=parts.tenant,
+            thread=thread,
+            turn=turn,
+            channel=parts.channel,
+            status=RunStatus.PLANNING.value,
+            requester=func.coalesce(first_message.scalar_subquery(), first_operation.scalar_subquery(), literal("")),
+        )
+        async with self._database.begin() as connection:
+            await connection.execute(row.on_conflict_do_nothing())
+        self._views.ring(thread)
+
+    async def set_status(self, thread: ThreadId, turn: int, status: RunStatus) -> None:
+        """Move the turn unless it has ended."""
+        moved = update(RunRow).where(*_key(thread, turn), RunRow.ended_at.is_(None)).values(status=status.value)
+        async with self._database.begin() as connection:
+            await connection.execute(moved)
+        self._views.ring(thread)
+
+    async def finish(self, thread: ThreadId, turn: int, status: RunStatus, answer: str, trouble: str = "") -> None:
+        """End the turn; the first end stands."""
+        ended = (
+            update(RunRow)
+            .where(*_key(thread, turn), RunRow.ended_at.is_(None))
+            .values(
+                status=status.value,
+                answer=answer,
+                trouble=case((literal(trouble) == "", RunRow.trouble), else_=trouble),
+                ended_at=func.now(),
+            )
+        )
+        async with self._database.begin() as connection:
+            await connection.execute(ended)
+        self._views.ring(thread)
+
+    async def read(self, thread: ThreadId, turn: int) -> Run:
+        """Return the turn's row.
+
+        Raises:
+            sqlalchemy.exc.NoResultFound: the turn was not begun.
+        """
+        async with self._database.begin() as connection:
+            row = (await connection.execute(select(RunRow.__table__).where(*_key(thread, turn)))).one()
+            messages = await messages_of(connection, thread, InboxRow.turn == turn)
+        return Run(
+            thread=thread,
+            turn=turn,
+            requester=UserId(row.requester),
+            status=RunStatus(row.status),
+            messages=tuple(message for _, message in messages),
+            replies=tuple(row.replies),
+            trouble=row.trouble,
+            answer=row.answer,
+        )
+
+    async def past(self, thread: ThreadId, before_turn: int) -> Sequence[PastTurn]:
+        """Return the ended turns before `before_turn`."""
+        ended = (
+            select(RunRow.turn, RunRow.answer)
+            .where(RunRow.tenant == thread_parts(thread).tenant, RunRow.thread == thread)
+            .where(RunRow.turn < before_turn, RunRow.ended_at.is_not(None))
+            .order_by(RunRow.turn)
+        )
+        asked: dict[int, list[Message]] = defaultdict(list)
+        async with self._database.begin() as connection:
+            turns = (await connection.execute(ended)).all()
+            for turn, message in await messages_of(connection, thread, InboxRow.turn < before_turn):
+                asked[turn or 0].append(message)
+        return [PastTurn(turn=each.turn, requests=tuple(asked[each.turn]), answer=each.answer) for each in turns]
+
+
+def _key(thread: ThreadId, turn: int) -> tuple[ColumnElement[bool], ...]:
+    return (RunRow.tenant == thread_parts(thread).tenant, RunRow.thread == thread, RunRow.turn == turn)

@@ -1,0 +1,57 @@
+"""Every store of a process, opened on one database: what `wiring.py` hands to agent and bot."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from infra.database import Database
+from infra.queue import Queue
+from infra.stores.artifacts import PostgresArtifacts
+from infra.stores.decisions import PostgresDecisions
+from infra.stores.inbox import PostgresInbox
+from infra.stores.ledger import PostgresLedger
+from infra.stores.mailbox import PostgresMailbox
+from infra.stores.operation_log import PostgresOperationLog
+from infra.stores.posted import PostgresPosted
+from infra.stores.progress import PostgresProgress, PostgresStandings
+from infra.stores.questions import PostgresQuestions
+from infra.stores.run_views import PostgresRunViews
+from infra.stores.runs import PostgresRuns
+from infra.wakeups import Wakeups
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """The ports of `agent/ports.py` and `bot/ports.py`, implemented on PostgreSQL."""
+
+    log: PostgresOperationLog
+    questions: PostgresQuestions
+    ledger: PostgresLedger
+    artifacts: PostgresArtifacts
+    progress: PostgresProgress
+    standings: PostgresStandings
+    mailbox: PostgresMailbox
+    runs: PostgresRuns
+    inbox: PostgresInbox
+    decisions: PostgresDecisions
+    run_views: PostgresRunViews
+    posted: PostgresPosted
+
+
+def open_stores(
+    database: Database, queue: Queue, wakeups: Wakeups, *, questions_open_for: timedelta | None = None
+) -> Stores:
+    """Return the stores. They hold nothing of their own besides progress that is not written yet."""
+    return Stores(
+        log=PostgresOperationLog(database),
+        questions=PostgresQuestions(database, wakeups.views, questions_open_for),
+        ledger=PostgresLedger(database),
+        artifacts=PostgresArtifacts(database),
+        progress=PostgresProgress(database, wakeups.views),
+        standings=PostgresStandings(database),
+        mailbox=PostgresMailbox(database, wakeups.views),
+        runs=PostgresRuns(database, wakeups.views),
+        inbox=PostgresInbox(database, queue),
+        decisions=PostgresDecisions(database, queue),
+        run_views=PostgresRunViews(database, wakeups.views),
+        posted=PostgresPosted(database),
+    )

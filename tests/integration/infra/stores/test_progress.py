@@ -1,0 +1,153 @@
+"""Progress, and what people see of it."""
+
+import pytest
+from sqlalchemy import URL
+
+from agent.errors import StoreUnavailable
+from agent.ids import Digest, NodeId
+from agent.lifecycle import Failed, NodeState, Succeeded
+from agent.ports import RunStatus
+from bot.ports import Post, PostedMessage, RunView, Slot
+from infra.database import Database
+from infra.stores.progress import PostgresProgress
+from infra.stores.stores import Stores
+from infra.wakeups import Bell
+from tests.fakes.rows import (
+    ADA,
+    GRACE,
+    OTHER,
+    THREAD,
+    a_message,
+    a_question,
+    attempt,
+    changed,
+    planned,
+    seconds,
+    tenant_of,
+)
+
+
+async def _view(stores: Stores) -> RunView:
+    await stores.progress.flush()
+    (view,) = await stores.run_views.unsettled(THREAD)
+    return view
+
+
+async def test_nodes_are_shown_in_plan_order_with_their_times(stores: Stores) -> None:
+    await stores.runs.begin(THREAD, 1)
+    for event in (
+        planned("b"),
+        planned("a", "b"),
+        changed("b", NodeState.RUNNING, seconds(1)),
+        changed("b", NodeState.SUCCEEDED, seconds(3), Succeeded(value={"x": 1})),
+        changed("a", NodeState.RUNNING, seconds(4)),
+    ):
+        stores.progress.note(THREAD, event)
+    b, a = (await _view(stores)).nodes
+    assert (b.id, b.state, b.started_at, b.ended_at) == ("b", NodeState.SUCCEEDED, seconds(1), seconds(3))
+    assert b.outcome == Succeeded(value={"x": 1})
+    assert (a.state, a.started_at, a.ended_at, a.depends_on) == (NodeState.RUNNING, seconds(4), None, ("b",))
+
+
+async def test_the_same_state_again_keeps_its_time(stores: Stores) -> None:
+    await stores.runs.begin(THREAD, 1)
+    stores.progress.note(THREAD, planned("a"))
+    stores.progress.note(THREAD, changed("a", NodeState.RUNNING, seconds(1)))
+    await stores.progress.flush()
+    stores.progress.note(THREAD, planned("a", at=seconds(50)))
+    stores.progress.note(THREAD, changed("a", NodeState.RUNNING, seconds(51)))
+    stores.progress.note(THREAD, changed("a", NodeState.FAILED, seconds(52), Failed(error="timeout")))
+    await stores.progress.flush()
+    stores.progress.note(THREAD, changed("a", NodeState.FAILED, seconds(99), Failed(error="timeout")))
+    (node,) = (await _view(stores)).nodes
+    assert (node.started_at, node.ended_at) == (seconds(1), seconds(52))
+
+
+async def test_attempts_are_shown_once_each(stores: Stores) -> None:
+    await stores.runs.begin(THREAD, 1)
+    stores.progress.note(THREAD, planned("p"))
+    for number, kind in ((1, "error"), (1, "error"), (2, "ok")):
+        stores.progress.note(THREAD, attempt("p", number, kind))
+    (node,) = (await _view(stores)).nodes
+    assert [(each.attempt, each.kind) for each in node.attempts] == [(1, "error"), (2, "ok")]
+
+
+async def test_the_narrator_is_told_when_progress_is_committed(stores: Stores) -> None:
+    await stores.runs.begin(THREAD, 1)
+    with stores.run_views.watch(THREAD) as news:
+        stores.progress.note(THREAD, planned("a"))
+        assert await news.wait(10)
+    assert len((await _view(stores)).nodes) == 1
+
+
+async def test_standings_read_back_every_turns_nodes(stores: Stores) -> None:
+    stores.progress.note(THREAD, planned("a", turn=1))
+    stores.progress.note(THREAD, changed("a", NodeState.SUCCEEDED, outcome=Succeeded(value=7)))
+    stores.progress.note(THREAD, planned("b", turn=2))
+    stores.progress.note(OTHER, planned("c"))
+    await stores.progress.flush()
+    standings = await stores.standings.of(THREAD)
+    assert [(node, each.state) for node, each in standings.items()] == [
+        ("a", NodeState.SUCCEEDED),
+        ("b", NodeState.PLANNED),
+    ]
+    assert standings[NodeId("a")].outcome == Succeeded(value=7)
+
+
+async def test_a_thousand_changes_at_once_are_all_written(stores: Stores) -> None:
+    await stores.runs.begin(THREAD, 1)
+    for number in range(500):
+        stores.progress.note(THREAD, planned(f"n{number}"))
+        stores.progress.note(THREAD, changed(f"n{number}", NodeState.SUCCEEDED, outcome=Succeeded(value=number)))
+    nodes = (await _view(stores)).nodes
+    assert [each.id for each in nodes] == [f"n{number}" for number in range(500)]
+    assert all(each.state is NodeState.SUCCEEDED for each in nodes)
+
+
+async def test_events_wait_in_order_while_the_database_is_away(database_url: URL, database: Database) -> None:
+    away = Database(database_url.set(database="does_not_exist"))
+    progress = PostgresProgress(away, Bell())
+    progress.note(THREAD, planned("a"))
+    with pytest.raises(StoreUnavailable):
+        await progress.flush()
+    with pytest.raises(StoreUnavailable):
+        await progress.flush()
+    await away.close()
+
+
+async def test_a_view_holds_all_of_a_turn(stores: Stores) -> None:
+    await stores.inbox.accept(a_message("check", author=GRACE))
+    await stores.runs.begin(THREAD, 1)
+    assert [each.text for each in (await _view(stores)).requests] == ["check"]
+    (message,) = await stores.mailbox.untaken(THREAD)
+    await stores.mailbox.taken(THREAD, 1, [message.id], reply="ok")
+    await stores.inbox.accept(a_message("more", ts="2.0"))
+    await stores.questions.ask(a_question())
+    slot, standing = Slot(Post.CARD, "q1"), PostedMessage("5.0", Digest("d1"))
+    assert await stores.posted.begin(THREAD, 1, Slot(Post.BOARD))
+    assert await stores.posted.begin(THREAD, 1, slot)
+    assert not await stores.posted.begin(THREAD, 1, slot)
+    await stores.posted.post(THREAD, 1, slot, standing)
+    await stores.runs.finish(THREAD, 1, RunStatus.DONE, "done")
+    view = await _view(stores)
+    assert (view.requester, view.status, view.answer, view.replies) == (GRACE, RunStatus.DONE, "done", ("ok",))
+    assert [each.question.id for each in view.questions] == ["q1"]
+    assert view.posts == {slot: standing}
+    assert [each.text for each in view.requests] == ["check"]
+    await stores.posted.settle(THREAD, 1)
+    assert list(await stores.run_views.unsettled(THREAD)) == []
+
+
+async def test_open_runs_are_found_by_person_and_channel(stores: Stores) -> None:
+    await stores.inbox.accept(a_message("check"))
+    await stores.runs.begin(THREAD, 1)
+    await stores.questions.ask(a_question())
+    await stores.inbox.accept(a_message("older", ts="2.0", thread=OTHER))
+    await stores.runs.begin(OTHER, 1)
+    await stores.runs.finish(OTHER, 1, RunStatus.DONE, "x")
+    team = tenant_of(THREAD)
+    (mine,) = await stores.run_views.open_of(team, ADA)
+    assert (mine.thread, mine.request, mine.waiting) == (THREAD, "check", 1)
+    channel = a_message().channel
+    assert [each.thread for each in await stores.run_views.open_in(team, channel)] == [THREAD]
+    assert list(await stores.run_views.open_of(team, GRACE)) == []
