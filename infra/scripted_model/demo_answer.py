@@ -156,7 +156,7 @@ def _query(row: PlanRow) -> str:
     elif columns == ["hour", "errors"]:
         text = _day_of_errors(records)
     elif columns == ["service", "version", "deployed_at", "deployed_by", "change"]:
-        text = _deployments(records)
+        text = _deployments(row.title.removeprefix("Find what was ").capitalize(), records)
     else:
         text = f"**{row.title}**\n\n" + _table(columns, [[str(each[c]) for c in columns] for each in records])
     return f"{text}\n\nThe result was cut off; there is more." if result.get("truncated") else text
@@ -186,14 +186,14 @@ def _day_of_errors(records: Sequence[Mapping[str, Json]]) -> str:
     )
 
 
-def _deployments(records: Sequence[Mapping[str, Json]]) -> str:
+def _deployments(head: str, records: Sequence[Mapping[str, Json]]) -> str:
     if not records:
-        return "**Nothing was deployed** in that time."
+        return f"**{head}:** nothing."
     rows = [
         (_time(r["deployed_at"]), f"{r['service']} {r['version']}", str(r["deployed_by"]), str(r["change"]))
         for r in records
     ]
-    return "**Deployments in that time**\n\n" + _table(("When", "What", "By", "Change"), rows)
+    return f"**{head}**\n\n" + _table(("When", "What", "By", "Change"), rows)
 
 
 def _post(row: PlanRow) -> str:
