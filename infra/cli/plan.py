@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -9,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from agent.faults import fault_json
+from agent.ids import NodeId
 from agent.plan import nodes_added, operation_json
 from agent.tools.registry import Registry
 from agent.workbench import colour_of
@@ -59,6 +61,51 @@ def check(
         return
     for operation in plan.operations:
         _print(operation_json(operation))
+
+
+@app.command()
+def run(
+    file: PlanPath,
+    approve: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Approve this node when it asks; may be repeated.")
+    ] = None,
+    reject: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Reject this node when it asks; may be repeated.")
+    ] = None,
+    approve_all: Annotated[
+        bool, typer.Option("--approve-all", help="Approve every node that --reject does not name.")
+    ] = False,
+) -> None:
+    """Run the plan with the tools that are set up here; print every event as one JSON object per line.
+
+    Exit 0: everything succeeded. 1: the plan has faults, or a step failed or was rejected. 2: a file cannot be
+    read, or something needed is missing. 3: what is left waits for decisions that no option gives.
+    """
+    # Imported here: LangGraph, the database's and Slack's libraries take seconds, and `check` does without.
+    from agent.errors import AgentError
+    from infra.cli.plan_run import Answers, Unrunnable, run_text
+    from infra.configuration import ConfigurationError
+    from infra.embedded_postgres import PostgresUnusable
+    from infra.settings import read_settings
+
+    answers = Answers(approved=_nodes(approve), rejected=_nodes(reject), approve_all=approve_all)
+    try:
+        ended = asyncio.run(run_text(_text(file), read_settings(os.environ), answers, _print))
+    except (Unrunnable, ConfigurationError, PostgresUnusable) as error:
+        _unreadable(error)
+    except AgentError as error:
+        typer.echo(f"the run broke off: {type(error).__name__}: {error}", err=True)
+        raise typer.Exit(INVALID) from error
+    if isinstance(ended, PlanFile):
+        _sound(ended)
+    elif ended.unanswered:
+        raise typer.Exit(PARKED)
+    elif not ended.succeeded:
+        raise typer.Exit(INVALID)
+
+
+def _nodes(ids: list[str] | None) -> frozenset[NodeId]:
+    return frozenset(NodeId(each) for each in ids or ())
 
 
 def _tools(described: Path | None) -> Registry:
