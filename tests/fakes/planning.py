@@ -1,0 +1,211 @@
+"""A small world to plan in: stores in memory, tools that work, and a scripted model over real HTTP."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from agent.answering import Answerer
+from agent.dialogue import Role
+from agent.faults import DEFAULT_LIMITS, PlanLimits
+from agent.ids import NodeId, ThreadId, ToolName, UserId
+from agent.language_model import ModelSettings, OpenAILanguageModel
+from agent.lifecycle import NodeState, Outcome
+from agent.plan import Add, operation_json
+from agent.planner import Planner
+from agent.ports import Message, NodeStanding, Run
+from agent.reflection import Reflector
+from agent.tools.registry import CallContext, Colour, Registry, Tool, ToolError
+from infra.scripted_model.script import ModelRequest, Script
+from infra.scripted_model.server import ScriptedModel
+from sandbox.script import Json
+from tests.fakes.ports_in_memory import Hints, LogInMemory, MailboxInMemory, RunsInMemory
+
+THREAD = ThreadId("T1:C1:1700000000.000100")
+NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+KEY = "sk-very-secret-0123456789"
+
+
+@dataclass
+class Pages:
+    """A green tool with pages of text; `asked` are the pages asked for, `broken` fail once each."""
+
+    texts: Sequence[str] = ("a 200\nb 500", "a 500\nodd line", "b 200")
+    broken: set[int] = field(default_factory=set[int])
+    asked: list[int] = field(default_factory=list[int])
+
+    async def __call__(self, context: CallContext, args: Mapping[str, Json]) -> Json:
+        """Return one page."""
+        page = args["page"]
+        assert isinstance(page, int)
+        self.asked.append(page)
+        if page in self.broken:
+            self.broken.remove(page)
+            raise ToolError("flaky", f"page {page} cannot be read just now")
+        return {"page": page, "pages": len(self.texts), "text": self.texts[page]}
+
+
+async def _fetch(context: CallContext, args: Mapping[str, Json]) -> Json:
+    return {"status": 200, "url": args["url"], "by": context.author}
+
+
+async def _post(context: CallContext, args: Mapping[str, Json]) -> Json:
+    return {"ts": "1.0"}
+
+
+def registry(pages: Pages | None = None) -> Registry:
+    """Return two green tools and a red one."""
+
+    def schema(**properties: Json) -> Mapping[str, Json]:
+        return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+    text: Json = {"type": "string"}
+    page: Json = {"type": "integer", "minimum": 0}
+    return Registry(
+        [
+            Tool(
+                name=ToolName("fetch"),
+                description="Gets a page.",
+                arguments=schema(url=text),
+                colour=Colour.GREEN,
+                call=_fetch,
+            ),
+            Tool(
+                name=ToolName("read_page"),
+                description="Reads a page of the log.",
+                arguments=schema(page=page),
+                colour=Colour.GREEN,
+                call=pages or Pages(),
+            ),
+            Tool(
+                name=ToolName("post"),
+                description="Posts a text.",
+                arguments=schema(text=text),
+                colour=Colour.RED,
+                call=_post,
+            ),
+        ]
+    )
+
+
+class MailboxWithRuns(MailboxInMemory):
+    """A Mailbox whose taken messages, replies and trouble stand in the turn's row, as in production."""
+
+    def __init__(self, hints: Hints, runs: RunsInMemory) -> None:
+        super().__init__(hints)
+        self._runs = runs
+
+    async def taken(
+        self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", trouble: str = ""
+    ) -> None:
+        """Mark messages as taken, with the turn."""
+        await super().taken(thread, turn, messages, reply, trouble)
+        run = self._runs.rows[thread, turn]
+        taken = tuple(each for each in self.messages[thread] if each.id in messages)
+        replies = (*run.replies, reply) if reply else run.replies
+        self._runs.rows[thread, turn] = replace(
+            run, messages=(*run.messages, *taken), replies=replies, trouble=trouble or run.trouble
+        )
+
+
+@dataclass
+class StandingsInMemory:
+    """Standings, set by the test."""
+
+    outcomes: dict[NodeId, Outcome] = field(default_factory=dict[NodeId, Outcome])
+
+    async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStanding]:
+        """Return what the test set."""
+        return {node: NodeStanding(state=NodeState.SUCCEEDED, outcome=each) for node, each in self.outcomes.items()}
+
+
+class PlanningWorld:
+    """One thread, in its first turn, with everything that plans and answers."""
+
+    def __init__(
+        self, server: ScriptedModel, model: OpenAILanguageModel, dialect: str | None, limits: PlanLimits
+    ) -> None:
+        hints = Hints()
+        self.server = server
+        self.model = model
+        self.log = LogInMemory(hints)
+        self.runs = RunsInMemory()
+        self.mailbox = MailboxWithRuns(hints, self.runs)
+        self.standings = StandingsInMemory()
+        self.appended = 0
+        self.grown = asyncio.Event()
+        self.registry = registry()
+        self.planner = Planner(
+            model=model,
+            registry=self.registry,
+            log=self.log,
+            mailbox=self.mailbox,
+            runs=self.runs,
+            standings=self.standings,
+            dialect=dialect,
+            limits=limits,
+            clock=lambda: NOW,
+        )
+        self.reflector = Reflector(model=model, registry=self.registry, log=self.log, runs=self.runs, dialect=dialect)
+        self.answerer = Answerer(model=model, log=self.log, runs=self.runs)
+
+    def say(self, text: str, author: str = "U1") -> Message:
+        """Put a person's message into the mailbox."""
+        return self.mailbox.drop(THREAD, text, author)
+
+    async def feed(self, turn: int = 1) -> Run:
+        """Plan what is untaken and return the turn's row."""
+        await self.runs.begin(THREAD, turn)
+
+        def appended() -> None:
+            self.appended += 1
+            assert len(self.log.rows[THREAD]) >= self.appended
+            self.grown.set()
+
+        await self.planner.feed(THREAD, turn, appended)
+        return await self.runs.read(THREAD, turn)
+
+    @property
+    def nodes(self) -> list[str]:
+        """The ids of the nodes in the log."""
+        return [each.operation.node.id for each in self.log.rows.get(THREAD, []) if isinstance(each.operation, Add)]
+
+    @property
+    def operations(self) -> list[dict[str, Json]]:
+        """The log's operations as JSON."""
+        return [operation_json(each.operation) for each in self.log.rows.get(THREAD, [])]
+
+    @property
+    def authors(self) -> dict[str, UserId]:
+        """Node id -> author."""
+        rows = self.log.rows.get(THREAD, [])
+        return {each.operation.node.id: each.author for each in rows if isinstance(each.operation, Add)}
+
+    def asked(self, role: Role) -> list[ModelRequest]:
+        """The requests of one role that reached the server."""
+        return self.server.requests_of(role.value)
+
+
+@asynccontextmanager
+async def planning_world(
+    *scripts: Script,
+    dialect: str | None = "Scripts are Python.",
+    silence_seconds: float = 30.0,
+    limits: PlanLimits = DEFAULT_LIMITS,
+) -> AsyncGenerator[PlanningWorld]:
+    """Yield a world whose model says what the scripts say."""
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(ScriptedModel(scripts, api_key=KEY))
+        settings = ModelSettings(
+            model="m", api_key=KEY, base_url=await server.start(), retries=0, silence_seconds=silence_seconds
+        )
+        model = OpenAILanguageModel(settings)
+        stack.push_async_callback(model.close)
+        yield PlanningWorld(server, model, dialect, limits)
+
+
+def sections(document: str) -> dict[str, str]:
+    """Take a human message apart: title -> content."""
+    parts = [part.split("\n", 1) for part in ("\n\n" + document).split("\n\n## ")[1:]]
+    return {part[0]: part[1] for part in parts}
