@@ -16,7 +16,8 @@ from agent.ids import ToolName
 from agent.tools.registry import CallContext, Colour, Tool, ToolError
 from sandbox.script import Json
 
-MAX_REDIRECTS = 5
+MAX_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 ARGUMENTS: Mapping[str, Json] = {
@@ -68,9 +69,19 @@ class PublicResolver(AbstractResolver):
 def is_public(address: str) -> bool:
     """Tell whether an IP address is reachable on the public internet and nowhere nearer."""
     ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
+    inner = _carried(ip) if isinstance(ip, ipaddress.IPv6Address) else None
+    if inner is not None:
+        ip = inner
     return ip.is_global and not ip.is_multicast
+
+
+def _carried(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address that an IPv6 address leads to: mapped, 6to4, Teredo or NAT64 (RFC 6052)."""
+    if ip.ipv4_mapped is not None:
+        return ip.ipv4_mapped
+    if ip in NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.sixtofour or (ip.teredo[1] if ip.teredo is not None else None)
 
 
 def http_get(config: HttpConfig) -> Tool:
