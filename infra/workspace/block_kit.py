@@ -14,7 +14,6 @@ from infra.workspace.block_schema import (
     array,
     boolean,
     fault,
-    later,
     number,
     one_of,
     shape,
@@ -354,7 +353,7 @@ def message_faults(blocks: object) -> list[str]:
 
 def view_faults(view: object) -> list[str]:
     """What is wrong with a modal or a Home view."""
-    lines = tagged({"modal": later(lambda: MODAL), "home": later(lambda: HOME)})(view, "/view")
+    lines = tagged({"modal": MODAL, "home": HOME})(view, "/view")
     if lines or not is_object(view):
         return lines
     blocks = objects_in(view, "blocks")

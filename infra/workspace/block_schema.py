@@ -102,12 +102,3 @@ def tagged(kinds: Mapping[str, Check]) -> Check:
         return kinds[kind](value, pointer)
 
     return check
-
-
-def later(get: Callable[[], Check]) -> Check:
-    """A check that is looked up when it runs, for shapes that contain themselves."""
-
-    def check(value: object, pointer: str) -> list[str]:
-        return get()(value, pointer)
-
-    return check

@@ -7,7 +7,7 @@ from infra.workspace.errors import SlackError
 from infra.workspace.methods.call import Call, method
 from infra.workspace.payload import JsonObject
 from infra.workspace.rates import Tier
-from infra.workspace.team import Session
+from infra.workspace.sessions import SESSION_STATUSES, set_session
 
 
 @method("auth.test", Tier.SPECIAL)
@@ -40,15 +40,12 @@ async def set_status(call: Call) -> JsonObject:
     if not backend.switches.agent_sessions:
         raise SlackError("unknown_method", req_method=call.method)
     status = call.required("status")
-    if status not in ("active", "processing", "suspended", "closed"):
+    if status not in SESSION_STATUSES:
         raise SlackError("invalid_arguments", "[ERROR] must be a valid enum value [json-pointer:/status]")
     channel = conversing.writable(backend, call.required("channel_id"))
     thread_ts = call.required("thread_ts")
     conversing.check_root(channel, thread_ts)
-    session = backend.team.sessions.setdefault((channel.id, thread_ts), Session(status=status))
-    session.status = status
-    session.title = session.title or (call.text("title") or "")[:200]
-    backend.feed.tell("session", channel=channel.id, thread_ts=thread_ts, status=status)
+    session = set_session(backend, channel, thread_ts, status, title=(call.text("title") or "")[:200])
     told: JsonObject = {"status": status, "title": session.title}
     if status == "processing" and "agent_session_stopped" not in backend.app.bot_events:
         told["warning"] = "missing_agent_session_stopped_event_subscription"

@@ -6,6 +6,7 @@ from infra.workspace import conversing
 from infra.workspace.channels import Channel, Message
 from infra.workspace.drafts import MOST_UPDATED_TEXT, draft_of
 from infra.workspace.errors import SlackError
+from infra.workspace.manners import complaints_about_post, complaints_about_update
 from infra.workspace.methods.call import Call, method
 from infra.workspace.payload import JsonObject
 from infra.workspace.rates import Tier
@@ -19,8 +20,9 @@ async def post_message(call: Call) -> JsonObject:
     draft = draft_of(call.raw)
     thread_ts = call.text("thread_ts")
     conversing.check_root(channel, thread_ts)
-    if draft.blocks and not draft.text:
-        backend.complaints.append(f"chat.postMessage to {channel.id}: blocks without a top-level text")
+    backend.complaints += [
+        f"chat.postMessage to {channel.id}: {line}" for line in complaints_about_post(call.raw, draft)
+    ]
     message = conversing.bot_message(backend, channel, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts)
     message.attachments = draft.attachments or []
     message.metadata = draft.metadata
@@ -38,6 +40,9 @@ async def update(call: Call) -> JsonObject:
     if message.stream is not None and message.stream.open:
         raise SlackError("streaming_state_conflict")
     draft = draft_of(call.raw, most_text=MOST_UPDATED_TEXT)
+    call.backend.complaints += [
+        f"chat.update of {message.ts}: {line}" for line in complaints_about_update(draft, message)
+    ]
     if draft.metadata is not None:
         message.metadata = draft.metadata
     conversing.rewrite(

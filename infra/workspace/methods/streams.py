@@ -14,6 +14,7 @@ from infra.workspace.errors import SlackError
 from infra.workspace.methods.call import Call, method
 from infra.workspace.payload import JsonObject, copied, decoded, is_list, is_object, text_in
 from infra.workspace.rates import Tier
+from infra.workspace.sessions import SESSION_STATUSES, set_session
 from infra.workspace.views import give_ids
 
 MOST_CHUNK_TEXT = 256
@@ -63,6 +64,9 @@ async def stop_stream(call: Call) -> JsonObject:
     """Finish a streaming message."""
     channel, message = _streaming(call)
     blocks = blocks_of(call.raw.get("blocks"))
+    status = call.text("session_status")
+    if status not in (None, *SESSION_STATUSES):
+        raise SlackError("invalid_arguments", "[ERROR] must be a valid enum value [json-pointer:/session_status]")
     _take(call, message)
     stream = message.stream
     assert stream is not None  # noqa: S101 - _streaming returns streaming messages only
@@ -73,6 +77,8 @@ async def stop_stream(call: Call) -> JsonObject:
         stream.blocks += blocks
     _compose(message, stream)
     call.backend.announcer.changed(channel, message, previous)
+    if status is not None and message.thread_ts is not None:
+        set_session(call.backend, channel, message.thread_ts, status)
     return {"channel": channel.id, "ts": message.ts, "message": channel.told(message)}
 
 

@@ -1,0 +1,42 @@
+"""`greenlight workspace`: the workspace as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from infra.workspace.client import WorkspaceClient
+
+PROGRAM = "import typer; from infra.cli.workspace import workspace; typer.run(workspace)"
+
+
+async def started(*arguments: str) -> tuple[asyncio.subprocess.Process, str]:
+    """A running workspace and its address."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PROGRAM, "--port", "0", *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        line = (await process.stdout.readline()).decode()
+    return process, line.removeprefix("Local workspace: ").strip()
+
+
+async def stopped(process: asyncio.subprocess.Process) -> int:
+    process.send_signal(signal.SIGTERM)
+    await process.communicate()
+    assert process.returncode is not None
+    return process.returncode
+
+
+async def test_messages_survive_a_restart_with_a_snapshot(tmp_path: Path) -> None:
+    kept = ("--snapshot", str(tmp_path / "kept.json"))
+    process, address = await started(*kept)
+    async with WorkspaceClient(address) as people:
+        await people.post("Ada", "#ops", "remember me")
+    assert await stopped(process) == 0
+    process, address = await started(*kept)
+    async with WorkspaceClient(address) as people:
+        assert [message["text"] for message in await people.messages("ops")] == ["remember me"]
+    assert await stopped(process) == 0
