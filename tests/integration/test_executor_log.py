@@ -130,6 +130,26 @@ async def test_cancel_does_not_take_back_a_question_about_an_unknown_outcome():
     assert isinstance(world.outcomes["r"], Succeeded)
 
 
+async def test_cancel_leaves_a_hot_question_about_an_unknown_outcome_open():
+    hold = Hold()
+    world = World(performs={"hold": hold})
+    await world.run(node("r", red=True))
+    asked = world.question("r")
+    world.click("r")
+    await world.rows.ledger.start(world.thread, asked.node, asked.digest, 1)
+    world.say(node("slow", tool="hold"), cancel("r"))
+    async with world.advancing():
+        await hold.begun.wait()
+        await world.append(cancel("r"))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert world.question("r").kind is QuestionKind.UNKNOWN
+        world.click("r", Decision.AGAIN)
+        await world.until(lambda: "r" in world.work.ended)
+        hold.release.set()
+    assert world.outcomes["r"] == Succeeded(value="r")
+
+
 async def test_cancel_of_a_finished_node_changes_nothing():
     world = World()
     await world.run(node("a"), node("r", red=True))
