@@ -16,8 +16,8 @@ from agent.ids import ToolName
 from agent.tools.registry import CallContext, Colour, Tool, ToolError
 from sandbox.script import Json
 
-MAX_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-REDIRECTS = 5
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 ARGUMENTS: Mapping[str, Json] = {
