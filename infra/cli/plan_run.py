@@ -28,18 +28,11 @@ from infra.database import Database
 from infra.embedded_postgres import hold_postgres
 from infra.queue import Queue
 from infra.settings import Settings
-from infra.stores.artifacts import PostgresArtifacts
-from infra.stores.decisions import PostgresDecisions
-from infra.stores.ledger import PostgresLedger
-from infra.stores.mailbox import PostgresMailbox
-from infra.stores.operation_log import PostgresOperationLog
-from infra.stores.questions import PostgresQuestions
-from infra.stores.runs import PostgresRuns
+from infra.stores.stores import open_stores
 from infra.tools.catalogue import open_tools
 from infra.tools.http import HttpConfig
 from infra.wakeups import Wakeups
 from sandbox.choice import choose_sandbox
-from sandbox.none import NoSandbox
 from sandbox.script import Json, Sandbox
 
 Emit: TypeAlias = Callable[[Mapping[str, Json]], None]
@@ -104,7 +97,7 @@ class Bench:
     @property
     def packages(self) -> bool:
         """Tell whether there is a sandbox to run scripts in."""
-        return not isinstance(self.sandbox, NoSandbox)
+        return self.sandbox.name != "none"
 
 
 @asynccontextmanager
@@ -123,7 +116,8 @@ async def open_bench(settings: Settings) -> AsyncGenerator[Bench]:
             tools = (*tools, slack_post_message(client))
         chosen = await choose_sandbox(settings.configuration.sandbox)
         stack.push_async_callback(chosen.sandbox.close)
-        yield Bench(registry=Registry(tools), sandbox=chosen.sandbox)
+        disabled = settings.configuration.tools.disabled
+        yield Bench(registry=Registry(each for each in tools if each.name not in disabled), sandbox=chosen.sandbox)
 
 
 async def run_text(text: str, settings: Settings, answers: Answers, emit: Emit) -> PlanFile | Ended:
@@ -158,31 +152,31 @@ async def run_plan(
         queue = Queue(database)
         await stack.enter_async_context(queue.app.open_async())
         await stack.enter_async_context(wakeups.listening())
-        thread = thread_id("local", "plan", uuid.uuid4().hex)
-        log = PostgresOperationLog(database)
-        artifacts = PostgresArtifacts(database)
-        runs = PostgresRuns(database, wakeups.views)
+        stores = open_stores(database, queue, wakeups)
         progress = _Lines(emit)
-        questions = _AnsweredQuestions(
-            PostgresQuestions(database, wakeups.views), PostgresDecisions(database, queue), answers, emit
-        )
+        questions = _AnsweredQuestions(stores.questions, stores.decisions, answers, emit)
         ports = Ports(
-            log=log,
+            log=stores.log,
             questions=questions,
-            ledger=PostgresLedger(database),
-            artifacts=artifacts,
+            ledger=stores.ledger,
+            artifacts=stores.artifacts,
             progress=progress,
             newsroom=wakeups.news,
-            mailbox=PostgresMailbox(database, wakeups.views),
-            runs=runs,
+            mailbox=stores.mailbox,
+            runs=stores.runs,
             work=Workbench(
-                registry=bench.registry, sandbox=bench.sandbox, artifacts=artifacts, progress=progress, model=None
+                registry=bench.registry,
+                sandbox=bench.sandbox,
+                artifacts=stores.artifacts,
+                progress=progress,
+                model=None,
             ),
             feeder=_NothingToFeed(),
             reflector=_NothingMore(),
-            answerer=_NoAnswer(runs),
+            answerer=_NoAnswer(stores.runs),
         )
-        await log.append(thread, _FIRST_TURN, _WHO, operations)
+        thread = thread_id("local", "plan", uuid.uuid4().hex)
+        await stores.log.append(thread, _FIRST_TURN, _WHO, operations)
         runner = ThreadRunner(
             ports, lambda _thread, _lease: open_checkpoints(pool), limits=settings.configuration.limits.executor()
         )
