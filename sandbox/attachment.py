@@ -42,6 +42,9 @@ class Address:
     port: int = 0
     tls: ssl.SSLContext | None = None
 
+    def __str__(self) -> str:
+        return self.path or f"{self.host}:{self.port}"
+
 
 class Attachment:
     """An open connection to a container's streams."""
@@ -79,6 +82,20 @@ class Attachment:
     def abort(self) -> None:
         """Close both directions now, without waiting for anything to be read or written. Idempotent."""
         self._writer.transport.abort()
+
+
+async def knock(address: Address) -> None:
+    """Return when somebody listens at the address.
+
+    Raises:
+        EngineUnavailable: nobody does.
+    """
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            _, writer = await _connect(address)
+    except (OSError, TimeoutError) as error:
+        raise EngineUnavailable(f"nothing listens at {address}: {error or 'no answer'}") from error
+    writer.transport.abort()
 
 
 async def attach(address: Address, container: str) -> Attachment:

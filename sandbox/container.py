@@ -23,7 +23,7 @@ from docker.errors import APIError, BuildError, DockerException, ImageNotFound, 
 from docker.types import CancellableStream, LogConfig, Ulimit
 from docker.utils import kwargs_from_env
 
-from sandbox.attachment import Address, Attachment, attach
+from sandbox.attachment import Address, Attachment, attach, knock
 from sandbox.errors import BuildFailed, ContainerLost, EngineUnavailable, ImageMissing
 from sandbox.hardening import APP, APP_LABEL, INSTANCE_LABEL, ContainerSpec
 
@@ -272,6 +272,7 @@ async def connect() -> Engine:
             raise EngineUnavailable(f"no engine answers at {_host()}: {error}") from error
 
     address = _address(_host())
+    await knock(address)
     return Engine(await asyncio.to_thread(connected), address)
 
 
