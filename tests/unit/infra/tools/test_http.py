@@ -2,7 +2,8 @@
 
 import pytest
 
-from infra.tools.http import HttpConfig, http_get, is_public
+from infra.tools.addresses import is_public
+from infra.tools.http import HttpConfig, http_get
 
 
 @pytest.mark.parametrize(

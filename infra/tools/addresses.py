@@ -1,0 +1,134 @@
+"""Which hosts a tool may reach: the public internet and, only when allowed, anything nearer."""
+
+import ipaddress
+import socket
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import AddrInfoType
+from aiohttp.resolver import ThreadedResolver
+from yarl import URL
+
+from agent.tools.registry import ToolError
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All that is handed out of IPv6 (RFC 4291, section 2.4); what lies outside is local in one way or another."""
+
+_NEARER = tuple(
+    ipaddress.ip_network(each)
+    for each in (
+        "192.0.0.0/24",  # IETF protocol assignments; one cloud answers with its metadata at 192.0.0.192
+        "192.88.99.0/24",  # the 6to4 relays, deprecated
+        "168.63.129.16/32",  # a public address that Azure answers on each machine itself
+        "3fff::/20",  # documentation (RFC 9637)
+    )
+)
+"""What `ipaddress` of Python 3.11 calls global and is not, or is answered by the machine's own host."""
+
+
+class AddressRefused(OSError):
+    """The host is not on the public internet."""
+
+
+def is_public(address: str) -> bool:
+    """Tell whether an IP address is reachable on the public internet and nowhere nearer."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    inner = _carried(ip) if isinstance(ip, ipaddress.IPv6Address) else None
+    if inner is not None:
+        ip = inner
+    if isinstance(ip, ipaddress.IPv6Address) and ip not in _GLOBAL_UNICAST:
+        return False
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NEARER)
+
+
+def _carried(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address that an IPv6 address leads to: mapped, 6to4, Teredo or NAT64 (RFC 6052)."""
+    if ip.ipv4_mapped is not None:
+        return ip.ipv4_mapped
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.sixtofour or (ip.teredo[1] if ip.teredo is not None else None)
+
+
+def checked_url(text: str, *, allow_private: bool) -> URL:
+    """Return the URL.
+
+    Raises:
+        ToolError: it is no http URL, or its host is an address, in whatever spelling, that may not be reached.
+    """
+    try:
+        url = URL(text)
+        valid = url.scheme in ("http", "https") and bool(url.host)
+    except ValueError:
+        raise ToolError("bad_url", f"{text!r} is not a URL.") from None
+    if not valid:
+        raise ToolError("bad_url", f"{text!r} is not an absolute http or https URL.")
+    if not allow_private and (address := _address(url.host or "")) is not None and not is_public(address):
+        raise private_address(url)
+    return url
+
+
+def private_address(url: URL) -> ToolError:
+    """Return the error for a host that may not be reached."""
+    return ToolError("private_address", f"{url.host} is not on the public internet; this tool may not reach it.")
+
+
+def connector(*, allow_private: bool) -> aiohttp.TCPConnector:
+    """Return a connector for one session; it raises `AddressRefused` instead of connecting to a private address.
+
+    Names are refused after resolution, so that an answer of the DNS cannot change in between, and
+    every socket once more, whatever way its address came about.
+    """
+    if allow_private:
+        return aiohttp.TCPConnector(limit=1)
+    return aiohttp.TCPConnector(limit=1, resolver=_PublicResolver(), socket_factory=_public_socket)
+
+
+def not_connected(url: URL, error: aiohttp.ClientConnectorError) -> ToolError:
+    """Return why there is no connection; nothing was sent over it."""
+    if isinstance(error.os_error, AddressRefused):
+        return private_address(url)
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return ToolError("unknown_host", f"There is no host named {url.host}.")
+    return ToolError("unreachable", f"Nothing answers at {url.host}:{url.port}.")
+
+
+class _PublicResolver(AbstractResolver):
+    """Resolves names and refuses those that lead to an address that is not public."""
+
+    def __init__(self) -> None:
+        self._inner = ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the host's addresses; one private address among them refuses the host."""
+        found = await self._inner.resolve(host, port, family)
+        if not all(is_public(each["host"]) for each in found):
+            raise AddressRefused(host)
+        return found
+
+    async def close(self) -> None:
+        """Give back nothing: the inner resolver holds nothing."""
+        await self._inner.close()
+
+
+def _public_socket(info: AddrInfoType) -> socket.socket:
+    family, kind, protocol, _, address = info
+    if not is_public(str(address[0])):
+        raise AddressRefused(str(address[0]))
+    return socket.socket(family, kind, protocol)
+
+
+def _address(host: str) -> str | None:
+    """Return the IP address that a host is, also in the spellings only the C library knows (`0x7f.1`, `2130706433`)."""
+    bare = host.partition("%")[0]
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        pass
+    try:
+        return socket.inet_ntoa(socket.inet_aton(bare))
+    except (OSError, UnicodeEncodeError):
+        return None
