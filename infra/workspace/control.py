@@ -17,7 +17,8 @@ from infra.workspace.backend import Backend
 from infra.workspace.channels import Channel, Message
 from infra.workspace.errors import ControlError, SlackError
 from infra.workspace.payload import JsonObject, decoded, is_list, is_object, object_in, text_in
-from infra.workspace.people import Kind, Person
+from infra.workspace.people import Person
+from infra.workspace.sessions import stop_session
 from infra.workspace.team import StoredFile, new_id
 from infra.workspace.typing_in import message_text, rich_text
 
@@ -58,11 +59,11 @@ class Control:
 
     def actor(self, body: JsonObject) -> Person:
         """Who acts."""
-        return interactions.person_acting(self.backend, _required(body, "user"))
+        return interactions.person_acting(self.backend, required(body, "user"))
 
     def place(self, body: JsonObject) -> Channel:
         """Where they act."""
-        reference = _required(body, "channel")
+        reference = required(body, "channel")
         if reference in ("@app", f"@{self.backend.app.name}"):
             return self.backend.team.open_direct_message(self.actor(body).id)
         return interactions.channel_seen(self.backend, self.actor(body), reference)
@@ -70,7 +71,7 @@ class Control:
     def own_message(self, body: JsonObject) -> tuple[Channel, Message]:
         """A message the acting person wrote."""
         channel = self.place(body)
-        message = conversing.message_of(channel, _required(body, "ts"))
+        message = conversing.message_of(channel, required(body, "ts"))
         if message.user != self.actor(body).id:
             raise ControlError("not_yours", "People can change and delete only what they wrote themselves.")
         return channel, message
@@ -114,7 +115,7 @@ async def post(control: Control, body: JsonObject) -> JsonObject:
 async def edit(control: Control, body: JsonObject) -> JsonObject:
     """Change a message one wrote: user, channel, ts, text."""
     channel, message = control.own_message(body)
-    text = message_text(control.backend.team, _required(body, "text"))
+    text = message_text(control.backend.team, required(body, "text"))
     conversing.rewrite(control.backend, channel, message, text=text, blocks=rich_text(text), edited_by=message.user)
     return {"ts": message.ts}
 
@@ -134,8 +135,8 @@ async def click(control: Control, body: JsonObject) -> JsonObject:
         control.backend,
         control.actor(body),
         control.place(body),
-        _required(body, "ts"),
-        action_id=_required(body, "action_id"),
+        required(body, "ts"),
+        action_id=required(body, "action_id"),
         block_id=text_in(body, "block_id"),
         value=text_in(body, "value"),
         chosen=object_in(body, "chosen") or None,
@@ -150,7 +151,7 @@ async def command(control: Control, body: JsonObject) -> JsonObject:
         control.backend,
         control.actor(body),
         control.place(body),
-        name=_required(body, "command"),
+        name=required(body, "command"),
         text=str(body.get("text") or ""),
         thread_ts=text_in(body, "thread_ts"),
     )
@@ -164,7 +165,7 @@ async def shortcut(control: Control, body: JsonObject) -> JsonObject:
     acked = await interactions.shortcut(
         control.backend,
         control.actor(body),
-        callback_id=_required(body, "callback_id"),
+        callback_id=required(body, "callback_id"),
         channel=channel,
         ts=text_in(body, "ts"),
     )
@@ -174,7 +175,7 @@ async def shortcut(control: Control, body: JsonObject) -> JsonObject:
 @action("stop")
 async def stop(control: Control, body: JsonObject) -> JsonObject:
     """Press the native Stop button of a thread: user, channel, thread_ts."""
-    interactions.stop_session(control.backend, control.actor(body), control.place(body), _required(body, "thread_ts"))
+    stop_session(control.backend, control.actor(body), control.place(body), required(body, "thread_ts"))
     return {}
 
 
@@ -182,13 +183,13 @@ async def stop(control: Control, body: JsonObject) -> JsonObject:
 async def react(control: Control, body: JsonObject) -> JsonObject:
     """React to a message, or take it back with remove: user, channel, ts, name."""
     channel = control.place(body)
-    message = conversing.message_of(channel, _required(body, "ts"))
+    message = conversing.message_of(channel, required(body, "ts"))
     conversing.react(
         control.backend,
         channel,
         message,
         user=control.actor(body).id,
-        name=_required(body, "name"),
+        name=required(body, "name"),
         add=not body.get("remove"),
     )
     return {}
@@ -199,7 +200,7 @@ async def upload(control: Control, body: JsonObject) -> JsonObject:
     """Upload a file: user, name, text or base64; its id goes into `files` of a message."""
     encoded = text_in(body, "base64")
     content = base64.b64decode(encoded) if encoded else str(body.get("text") or "").encode()
-    name = _required(body, "name")
+    name = required(body, "name")
     file = StoredFile(
         id=new_id("F"),
         name=name,
@@ -257,74 +258,17 @@ async def act_in_view(control: Control, body: JsonObject) -> JsonObject:
     person = control.actor(body)
     view = submitting.view_of(control.backend, person, text_in(body, "view_id"))
     acked = await interactions.act_in_view(
-        control.backend, person, view, action_id=_required(body, "action_id"), chosen=object_in(body, "chosen")
+        control.backend, person, view, action_id=required(body, "action_id"), chosen=object_in(body, "chosen")
     )
     return {"acknowledged": acked}
 
 
-@action("members")
-async def invite(control: Control, body: JsonObject) -> JsonObject:
-    """Make somebody (member, also the app) join a channel, or leave it with remove: channel, member."""
-    team = control.backend.team
-    channel = team.channel_named(_required(body, "channel"))
-    member = team.person_named(_required(body, "member"))
-    if channel is None or member is None:
-        raise ControlError("not_found", "There is no such channel or person.")
-    if body.get("remove"):
-        channel.members = [user for user in channel.members if user != member.id]
-        control.backend.feed.tell("channel", channel=channel.id)
-    elif member.id not in channel.members:
-        channel.members.append(member.id)
-        control.backend.announcer.joined(channel, member.id)
-    return {"members": channel.members}
+def required(body: JsonObject, name: str) -> str:
+    """An argument of an action that must be there.
 
-
-@action("people")
-async def add_person(control: Control, body: JsonObject) -> JsonObject:
-    """A new person: name, kind (member, guest, stranger), team_id; or change one: id, deleted."""
-    team = control.backend.team
-    known = team.people.get(str(body.get("id")))
-    if known is None:
-        name = _required(body, "name")
-        known = Person(
-            id=str(body.get("id") or new_id("U")),
-            name=name,
-            real_name=str(body.get("real_name") or name),
-            team_id=str(body.get("team_id") or team.id),
-            kind=Kind(str(body.get("kind") or "member")),
-            email=text_in(body, "email"),
-        )
-        team.people[known.id] = known
-    known.deleted = bool(body.get("deleted", known.deleted))
-    control.backend.feed.tell("people")
-    return {"user": known.as_json()}
-
-
-@action("channels")
-async def add_channel(control: Control, body: JsonObject) -> JsonObject:
-    """A new channel: name, members, is_private; or archive one: channel, is_archived."""
-    team = control.backend.team
-    channel = team.channel_named(str(body.get("channel") or body.get("name")))
-    if channel is None:
-        members = body.get("members")
-        channel = Channel(
-            id=new_id("C"),
-            name=_required(body, "name"),
-            creator=team.bot_user_id,
-            created=int(control.backend.clock.now()),
-            members=[person.id for name in members if (person := team.person_named(str(name)))]
-            if is_list(members)
-            else [],
-            is_private=bool(body.get("is_private")),
-            is_ext_shared=bool(body.get("is_ext_shared")),
-        )
-        team.channels[channel.id] = channel
-    channel.is_archived = bool(body.get("is_archived", channel.is_archived))
-    control.backend.feed.tell("channel", channel=channel.id)
-    return {"channel": channel.as_json(for_user=team.bot_user_id)}
-
-
-def _required(body: JsonObject, name: str) -> str:
+    Raises:
+        ControlError: It is not.
+    """
     value = text_in(body, name)
     if value is None:
         raise ControlError("missing_argument", f"{name} is missing.")

@@ -1,4 +1,4 @@
-"""What a person does with what the app shows: clicks, menus, slash commands, shortcuts, the Stop button.
+"""What a person does with what the app shows: clicks, menus, slash commands, shortcuts.
 
 Each becomes the payload Slack would send, and waits for the app's acknowledgement. What a Slack client would not offer
 (a button that is gone, a command in a thread) is refused here and never reaches the app.
@@ -12,7 +12,7 @@ from infra.workspace.block_kit import interactive
 from infra.workspace.channels import Channel, Message
 from infra.workspace.drafts import draft_of
 from infra.workspace.errors import ControlError, SlackError
-from infra.workspace.payload import JsonObject, object_in, objects_in, text_in
+from infra.workspace.payload import JsonObject, objects_in, text_in
 from infra.workspace.people import Person
 from infra.workspace.sockets import Ack, NoAck
 from infra.workspace.typing_in import command_text
@@ -69,7 +69,8 @@ async def click(
     block, element = _element(message.blocks, action_id, block_id, value)
     action = _action(backend, block, element, chosen)
     backend.feed.tell("clicked", user=person.id, channel=channel.id, ts=ts, action_id=action_id)
-    if element.get("type") == "button" and element.get("url") and not backend.app.interactive:
+    if element.get("url") and not backend.app.interactive:
+        # A button that only opens an address needs no app behind it.
         return True
     root = message.thread_ts if message.is_reply else None
     secret = backend.tickets.new_response_url(person.id, channel.id, message_ts=ts, ephemeral=ephemeral, thread_ts=root)
@@ -81,7 +82,7 @@ async def click(
     }
     if message.thread_ts:
         container["thread_ts"] = message.thread_ts
-    payload = _payload(backend, "block_actions", person) | {
+    payload = payload_of(backend, "block_actions", person) | {
         "container": container,
         "trigger_id": backend.tickets.new_trigger(person.id),
         "channel": {"id": channel.id, "name": "directmessage" if channel.is_im else channel.name},
@@ -100,7 +101,7 @@ async def act_in_view(backend: Backend, person: Person, view: OpenView, *, actio
     if element.get("type") not in ("button", "overflow"):
         view.values[str(block["block_id"])][action_id] |= chosen
     action = _action(backend, block, element, chosen)
-    payload = _payload(backend, "block_actions", person) | {
+    payload = payload_of(backend, "block_actions", person) | {
         "container": {"type": "view", "view_id": view.id},
         "trigger_id": backend.tickets.new_trigger(person.id, in_view=view.id),
         "view": backend.views.told(view),
@@ -164,7 +165,7 @@ async def shortcut(
     kind = "message" if ts else "global"
     if not any(known.callback_id == callback_id and known.type == kind for known in backend.app.shortcuts):
         raise ControlError("unknown_shortcut", f"The app has no {kind} shortcut {callback_id}.")
-    payload = _payload(backend, "message_action" if ts else "shortcut", person) | {
+    payload = payload_of(backend, "message_action" if ts else "shortcut", person) | {
         "callback_id": callback_id,
         "trigger_id": backend.tickets.new_trigger(person.id),
         "action_ts": backend.clock.timestamp(),
@@ -181,39 +182,8 @@ async def shortcut(
     return await _interact(backend, payload, person, channel)
 
 
-def stop_session(backend: Backend, person: Person, channel: Channel, thread_ts: str) -> None:
-    """Press the native Stop button of a thread in which the agent is processing.
-
-    Raises:
-        ControlError: No such button is shown.
-    """
-    session = backend.team.sessions.get((channel.id, thread_ts))
-    if session is None or session.status != "processing" or "agent_session_stopped" not in backend.app.bot_events:
-        raise ControlError("no_stop_button", "Nothing is being worked on in this thread.")
-    stopped: list[str] = []
-    for message in channel.thread(thread_ts):
-        if message.stream is not None and message.stream.open:
-            message.stream.open = False
-            stopped.append(message.ts)
-            backend.announcer.redrawn(channel, message)
-    backend.announcer.app_event(
-        {
-            "type": "agent_session_stopped",
-            "user": person.id,
-            "channel": channel.id,
-            "thread_ts": thread_ts,
-            "streaming_message_ts": stopped,
-            "event_ts": backend.clock.timestamp(),
-        }
-    )
-
-
 def payload_of(backend: Backend, type: str, person: Person) -> JsonObject:
     """What every interactive payload starts with; team and user.team_id are the acting person's, not the channel's."""
-    return _payload(backend, type, person)
-
-
-def _payload(backend: Backend, type: str, person: Person) -> JsonObject:
     return {
         "type": type,
         "user": {
@@ -284,7 +254,7 @@ def _element(
         and (value is None or element.get("value") == value)
     ]
     if not found:
-        raise ControlError("action_not_found", f"This message shows no {action_id} (any more).")
+        raise ControlError("action_not_found", f"There is no {action_id} here (any more).")
     if len(found) > 1:
         raise ControlError("action_ambiguous", f"{len(found)} elements are called {action_id}; name block_id or value.")
     return found[0]
@@ -314,8 +284,3 @@ def _message_state(blocks: list[JsonObject], action: JsonObject, chosen: JsonObj
                 state |= chosen
             values.setdefault(str(block["block_id"]), {})[str(element["action_id"])] = state
     return values
-
-
-def error_texts(answer: JsonObject) -> dict[str, str]:
-    """block_id -> message of a response_action `errors`."""
-    return {str(block_id): str(text) for block_id, text in object_in(answer, "errors").items()}

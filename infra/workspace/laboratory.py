@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 
 from aiohttp import web
 
@@ -13,6 +14,8 @@ from infra.workspace.errors import ControlError
 from infra.workspace.faults import DeliveryFault, MethodFault
 from infra.workspace.methods.streams import close_expired
 from infra.workspace.payload import JsonObject
+
+logger = logging.getLogger(__name__)
 
 
 @action("faults")
@@ -117,18 +120,28 @@ class Laboratory:
         )
         await response.prepare(request)
         async with self._backend.feed.listening(int(since) if since and since.isdigit() else None) as happenings:
-            await response.write(f"retry: 1000\nevent: hello\ndata: {self._backend.feed.number}\n\n".encode())
-            while True:
-                try:
-                    happening = await asyncio.wait_for(happenings.get(), timeout=15)
-                except TimeoutError:
-                    await response.write(b": still here\n\n")
-                    continue
-                if happening is None:
-                    return response
-                if user is None or self._concerns(user, happening):
-                    lines = f"id: {happening['number']}\ndata: {json.dumps(happening)}\n\n"
-                    await response.write(lines.encode())
+            try:
+                await self._tell(response, happenings, user)
+            except ConnectionError:
+                logger.debug("a listener left")
+        return response
+
+    async def _tell(
+        self, response: web.StreamResponse, happenings: asyncio.Queue[JsonObject | None], user: str | None
+    ) -> None:
+        """Write what happens until the workspace closes."""
+        await response.write(f"retry: 1000\nevent: hello\ndata: {self._backend.feed.number}\n\n".encode())
+        while True:
+            try:
+                happening = await asyncio.wait_for(happenings.get(), timeout=15)
+            except TimeoutError:
+                await response.write(b": still here\n\n")
+                continue
+            if happening is None:
+                return
+            if user is None or self._concerns(user, happening):
+                lines = f"id: {happening['number']}\ndata: {json.dumps(happening)}\n\n"
+                await response.write(lines.encode())
 
     def _concerns(self, user: str, happening: JsonObject) -> bool:
         channel = self._backend.team.channels.get(str(happening.get("channel")))

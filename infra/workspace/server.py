@@ -10,6 +10,7 @@ from typing import Self
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from infra.workspace import administration
 from infra.workspace.announcer import Announcer
 from infra.workspace.app import InstalledApp
 from infra.workspace.backend import Backend
@@ -29,6 +30,8 @@ from infra.workspace.tickets import TRIGGER_SECONDS, Tickets
 from infra.workspace.views import Views
 from infra.workspace.web_api import WebApi
 
+ACTION_MODULES = (administration,)
+"""Importing it is what adds its actions to the control API, as Laboratory's import does for its own."""
 PAGE = Path(__file__).parent / "page"
 MOST_BODY_BYTES = 64 * 1024 * 1024
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from infra.workspace.backend import Backend
 from infra.workspace.channels import Channel
+from infra.workspace.errors import ControlError
+from infra.workspace.people import Person
 from infra.workspace.team import Session
 
 SESSION_STATUSES = ("active", "processing", "suspended", "closed")
@@ -15,3 +17,30 @@ def set_session(backend: Backend, channel: Channel, thread_ts: str, status: str,
     session.status = status
     backend.feed.tell("session", channel=channel.id, thread_ts=thread_ts, status=status)
     return session
+
+
+def stop_session(backend: Backend, person: Person, channel: Channel, thread_ts: str) -> None:
+    """Press the native Stop button of a thread in which the agent is processing.
+
+    Raises:
+        ControlError: No such button is shown.
+    """
+    session = backend.team.sessions.get((channel.id, thread_ts))
+    if session is None or session.status != "processing" or "agent_session_stopped" not in backend.app.bot_events:
+        raise ControlError("no_stop_button", "Nothing is being worked on in this thread.")
+    stopped: list[str] = []
+    for message in channel.thread(thread_ts):
+        if message.stream is not None and message.stream.open:
+            message.stream.open = False
+            stopped.append(message.ts)
+            backend.announcer.redrawn(channel, message)
+    backend.announcer.app_event(
+        {
+            "type": "agent_session_stopped",
+            "user": person.id,
+            "channel": channel.id,
+            "thread_ts": thread_ts,
+            "streaming_message_ts": stopped,
+            "event_ts": backend.clock.timestamp(),
+        }
+    )

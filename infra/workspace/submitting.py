@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from infra.workspace.backend import Backend
 from infra.workspace.errors import ControlError, SlackError
-from infra.workspace.interactions import error_texts, payload_of
+from infra.workspace.interactions import payload_of
 from infra.workspace.payload import JsonObject, object_in, objects_in, text_in
 from infra.workspace.people import Person
 from infra.workspace.sockets import NoAck
@@ -125,7 +125,7 @@ def _react(backend: Backend, person: Person, view: OpenView, answer: JsonObject)
 
 
 def _checked_errors(view: OpenView, answer: JsonObject) -> dict[str, str]:
-    errors = error_texts(answer)
+    errors = {str(block_id): str(text) for block_id, text in object_in(answer, "errors").items()}
     inputs = {str(block["block_id"]) for block in objects_in(view.content, "blocks") if block.get("type") == "input"}
     if not errors or not set(errors) <= inputs:
         raise SlackError("invalid_arguments", "[ERROR] errors must name the block_ids of input blocks in the view")

@@ -2,7 +2,7 @@
 import { el, icon } from "./dom.js";
 import { field } from "./inputs.js";
 import { markdown } from "./markdown.js";
-import { mrkdwn, unescaped } from "./mrkdwn.js";
+import { mrkdwn } from "./mrkdwn.js";
 import { broadcastChip, channelChip, emoji, groupChip, personChip } from "./names.js";
 
 const STATUS = { pending: "Pending", in_progress: "In progress", complete: "Complete", error: "Error" };
@@ -146,7 +146,7 @@ function inline(element) {
 }
 
 function styled(text, style = {}) {
-  let part = unescaped(text);
+  let part = text;
   if (style.code) part = el("code", {}, part);
   if (style.bold) part = el("strong", {}, part);
   if (style.italic) part = el("em", {}, part);
