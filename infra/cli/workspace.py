@@ -12,7 +12,10 @@ import typer
 from infra.workspace.app import InstalledApp
 from infra.workspace.server import Workspace
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def workspace(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 7707,
     manifest: Annotated[
@@ -22,8 +25,8 @@ def workspace(
     rate_limits: Annotated[bool, typer.Option(help="Enforce Slack's rate limits.")] = True,
 ) -> None:
     """Run a local workspace: a strict stand-in for Slack with a browser page."""
-    app = InstalledApp.from_manifest(manifest) if manifest else None
-    asyncio.run(_run(Workspace(app=app, snapshot=snapshot, rate_limits=rate_limits), port))
+    installed = InstalledApp.from_manifest(manifest) if manifest else None
+    asyncio.run(_run(Workspace(app=installed, snapshot=snapshot, rate_limits=rate_limits), port))
 
 
 async def _run(running: Workspace, port: int) -> None:

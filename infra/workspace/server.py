@@ -46,6 +46,7 @@ class Workspace:
     def __init__(
         self,
         *,
+        port: int = 0,
         app: InstalledApp | None = None,
         snapshot: Path | None = None,
         rate_limits: bool = True,
@@ -73,6 +74,7 @@ class Workspace:
             tickets=Tickets(clock, trigger_seconds=trigger_seconds),
             views=Views(team=team, feed=feed, app_id=app.id, bot_id=app.bot_id),
         )
+        self._port = port
         self._snapshot = snapshot
         self._runner: web.AppRunner | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -97,13 +99,15 @@ class Workspace:
         """The xapp token."""
         return self.backend.app.app_token
 
-    async def start(self, port: int = 0) -> None:
-        """Listen on 127.0.0.1; port 0 takes a free one."""
+    async def start(self, port: int | None = None) -> None:
+        """Listen on 127.0.0.1 on `port` or the one given before; 0 takes a free one. Started again, it moves there."""
+        if self._runner is not None:
+            await self._stop()
         if self._snapshot is not None:
             load(self.backend.team, self._snapshot)
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port if port is None else port)
         await site.start()
         host, bound = self._runner.addresses[0][:2]
         self.backend.base_url = f"http://{host}:{bound}"
@@ -111,15 +115,20 @@ class Workspace:
 
     async def close(self) -> None:
         """Stop, and leave nothing behind but the snapshot."""
+        await self._stop()
+        await self.backend.deliveries.close()
+        self._save()
+
+    async def _stop(self) -> None:
+        """Let go of the port and of everybody connected."""
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
         self.backend.feed.close()
-        await self.backend.deliveries.close()
         await self.backend.sockets.close()
         if self._runner is not None:
             await self._runner.cleanup()
-        self._save()
+            self._runner = None
 
     async def __aenter__(self) -> Self:
         await self.start()
