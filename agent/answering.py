@@ -27,7 +27,7 @@ _VALUE_CHARACTERS = 300
 
 
 class Answerer:
-    """The `Answerer` of `ports.py`. Without a model, or when it is away, the answer is a plain list."""
+    """The `Answerer` of `ports.py`. Without a model, and in trouble, the answer is a plain list of results."""
 
     def __init__(self, *, model: LanguageModel | None, log: OperationLog, runs: Runs) -> None:
         self._model = model
@@ -45,7 +45,7 @@ class Answerer:
         await self._runs.finish(thread, turn, status, text, run.trouble)
 
     async def _text(self, run: Run, nodes: Sequence[ShownNode]) -> str:
-        if self._model is None:
+        if self._model is None or run.trouble:
             return plain_answer(nodes)
         past = await self._runs.past(run.thread, run.turn)
         dialogue = [system_message(Role.ANSWER), *past_dialogue(past), results_message(run.messages, nodes)]

@@ -17,6 +17,9 @@ from agent.errors import ModelUnavailable
 # cancellation; `_next` watches the gap instead.
 _NO_CHUNK_TIMEOUT = 0.0
 
+_CUT_OFF = frozenset({"length", "content_filter"})
+"""Finish reasons of an answer that is not whole: half a plan or script must not pass for one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
@@ -32,8 +35,8 @@ class ModelSettings:
     by_role: Mapping[Role, str] = field(default_factory=dict[Role, str])
     retries: int = 2
     connect_seconds: float = 10.0
-    silence_seconds: float = 60.0
-    total_seconds: float = 300.0
+    silence_seconds: float = 120.0
+    total_seconds: float = 600.0
 
 
 @dataclass(kw_only=True)
@@ -79,15 +82,19 @@ class OpenAILanguageModel:
         usage.calls += 1
         deadline = asyncio.get_running_loop().time() + self._settings.total_seconds
         said = False
+        ending: str | None = None
         chunks = cast(
             "AsyncGenerator[BaseMessageChunk, None]", self._chat(role).astream([_message(each) for each in messages])
         )
         async with aclosing(chunks):
             while (chunk := await self._next(chunks, deadline)) is not None:
                 _count(usage, chunk)
-                if text := _text(chunk):
+                ending = _ending(chunk) or ending
+                if text := chunk.text:
                     said = said or not text.isspace()
                     yield text
+        if ending in _CUT_OFF:
+            raise ModelUnavailable(f"the model's answer was cut off ({ending})")
         if not said:
             raise ModelUnavailable("the model answered nothing")
 
@@ -142,8 +149,10 @@ def _message(said: Said) -> BaseMessage:
             return AIMessage(said.text)
 
 
-def _text(chunk: BaseMessageChunk) -> str:
-    return chunk.text
+def _ending(chunk: BaseMessageChunk) -> str | None:
+    """Return the finish reason, which comes with the last chunk that says anything."""
+    reason: object = cast("Mapping[str, object]", chunk.response_metadata).get("finish_reason")
+    return reason if isinstance(reason, str) else None
 
 
 def _count(usage: Usage, chunk: BaseMessageChunk) -> None:
