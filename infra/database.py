@@ -141,6 +141,7 @@ class Database:
             cursor.close()
             connection.rollback()
         if dead is not None:
+            connection.close()  # the pool does not know it yet
             raise RunnerLost
 
 

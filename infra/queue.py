@@ -18,6 +18,9 @@ from infra.database import Database
 WAKE = "wake"
 WAKE_LATER = "wake_later"
 
+_POOL_SECONDS = 10.0
+"""How long a worker waits for a connection: one that was declared dead gets none and must notice soon."""
+
 _LOCK_WAITING: LiteralString = """
     SELECT id FROM procrastinate_jobs WHERE queueing_lock = :thread AND status = 'todo' FOR UPDATE
 """
@@ -30,7 +33,11 @@ class Queue:
 
     def __init__(self, database: Database, *, pool_size: int = 4) -> None:
         self._connector = PsycopgConnector(
-            conninfo=database.conninfo, min_size=1, max_size=pool_size, configure=database.configure
+            conninfo=database.conninfo,
+            min_size=1,
+            max_size=pool_size,
+            timeout=_POOL_SECONDS,
+            configure=database.configure,
         )
         self.app = App(connector=self._connector)
 

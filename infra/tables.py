@@ -295,9 +295,10 @@ class PostRow(Row):
 
 
 class WorkerRow(Row):
-    """A process that runs threads. Once `dead_at` is set it is never alive again.
+    """A process that runs threads. Once `dead_at` is set it is never alive again; `buried_at` is set when
+    its connections are gone and its threads have been handed on.
 
-    `queue_worker` is its id in Procrastinate, written when it takes its first lease.
+    `queue_worker` is its id in Procrastinate, written when it takes a lease.
     """
 
     __tablename__ = "workers"
@@ -308,20 +309,18 @@ class WorkerRow(Row):
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     heartbeat_at: Mapped[datetime] = mapped_column(server_default=func.now())
     dead_at: Mapped[datetime | None]
+    buried_at: Mapped[datetime | None]
 
 
 class LeaseRow(Row):
-    """Who runs a thread. A row whose worker is dead, or whose job is over, is free to take."""
+    """Who runs a thread. A row whose worker is buried, or whose job is over, is free to take."""
 
     __tablename__ = "leases"
-    __table_args__ = (
-        ForeignKeyConstraint(["worker"], ["workers.id"]),
-        Index(None, "worker"),
-    )
+    __table_args__ = (ForeignKeyConstraint(["worker"], ["workers.id"]), Index(None, "worker"))
     tenant: Mapped[str] = mapped_column(primary_key=True)
     thread: Mapped[str] = mapped_column(primary_key=True)
     worker: Mapped[str]
-    job: Mapped[int | None]
+    job: Mapped[int]
     token: Mapped[int] = mapped_column(Identity())
     taken_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

@@ -217,6 +217,7 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("heartbeat_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("dead_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("buried_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_workers"),
     )
     op.create_table(
@@ -238,7 +239,7 @@ def upgrade() -> None:
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("thread", sa.Text(), nullable=False),
         sa.Column("worker", sa.Text(), nullable=False),
-        sa.Column("job", sa.BigInteger(), nullable=True),
+        sa.Column("job", sa.BigInteger(), nullable=False),
         sa.Column("token", sa.BigInteger(), sa.Identity(), nullable=False),
         sa.Column("taken_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["worker"], ["workers.id"], name="fk_leases_worker"),

@@ -1,0 +1,133 @@
+"""Takes over the threads of workers that died, so that no work waits for a process that is gone.
+
+In this order, or a process that was only stopped would go on beside its successor: declare the
+worker dead (it gets no new connection), end the connections it has, and only then hand its jobs on.
+Handing on is finishing the old job and waking the thread again; retrying it would collide with a
+job that waits already (procrastinate#1543).
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agent.ids import ThreadId
+from infra.database import Database, WorkerId, worker_application
+from infra.queue import Queue
+from infra.tables import LeaseRow, WorkerRow
+
+_log = logging.getLogger(__name__)
+
+_TERMINATION_MILLISECONDS = 5_000
+_KEPT = timedelta(days=1)
+
+_END_CONNECTIONS = text("""
+    SELECT pg_terminate_backend(pid, :wait) AS gone FROM pg_stat_activity
+    WHERE application_name = :name AND pid <> pg_backend_pid()
+""")
+
+_JOBS_OF = text("""
+    SELECT id, args ->> 'thread' AS thread FROM procrastinate_jobs
+    WHERE status = 'doing' AND worker_id = :queue_worker FOR UPDATE
+""")
+
+# Jobs that nobody is known to run: taken from the queue by a process that died before its first lease.
+_LOCK_ORPHANS = text("""
+    SELECT job.id FROM procrastinate_jobs AS job
+    LEFT JOIN procrastinate_workers AS taker ON taker.id = job.worker_id
+    WHERE job.status = 'doing' AND (taker.id IS NULL OR taker.last_heartbeat < now() - :stalled)
+    FOR UPDATE OF job SKIP LOCKED
+""")
+
+# A statement of its own: only now, with the jobs locked, do we see a lease that was being taken.
+_UNKNOWN_OF = text("""
+    SELECT id, args ->> 'thread' AS thread FROM procrastinate_jobs AS job
+    WHERE id = ANY(:jobs) AND status = 'doing' AND NOT EXISTS (
+        SELECT 1 FROM workers WHERE queue_worker = job.worker_id AND buried_at IS NULL
+    )
+""")
+
+_FINISH = text("SELECT procrastinate_finish_job_v1(:job, 'failed', true)")
+
+
+async def take_over(database: Database, queue: Queue, stall_seconds: float) -> int:
+    """Hand on the threads of workers without a heartbeat for `stall_seconds`; return how many.
+
+    Any number of processes may do this at once.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached; the next sweep does the rest.
+    """
+    stalled = timedelta(seconds=stall_seconds)
+    handed_on = 0
+    for worker in await _dead(database, stalled):
+        if await _fence(database, worker):
+            handed_on += await _bury(database, queue, worker)
+        else:
+            _log.warning("connections of dead worker %s do not end; trying again", worker)
+    return handed_on + await _hand_on_orphans(database, queue, stalled)
+
+
+async def _dead(database: Database, stalled: timedelta) -> Sequence[WorkerId]:
+    """Declare the silent workers dead and return all that are not buried yet. Committed on return."""
+    now_dead = (
+        update(WorkerRow)
+        .where(WorkerRow.dead_at.is_(None), WorkerRow.heartbeat_at < func.now() - stalled)
+        .values(dead_at=func.now())
+        .returning(WorkerRow.id)
+    )
+    unburied = select(WorkerRow.id).where(WorkerRow.dead_at.is_not(None), WorkerRow.buried_at.is_(None))
+    forgotten = delete(WorkerRow).where(
+        WorkerRow.buried_at < func.now() - _KEPT,
+        ~select(LeaseRow.token).where(LeaseRow.worker == WorkerRow.id).exists(),
+    )
+    async with database.begin() as connection:
+        for worker in (await connection.execute(now_dead)).scalars():
+            _log.warning("worker %s is silent: declared dead", worker)
+        await connection.execute(forgotten)
+        return [WorkerId(each) for each in (await connection.execute(unburied)).scalars()]
+
+
+async def _fence(database: Database, worker: WorkerId) -> bool:
+    """End the worker's connections; tell whether all are gone."""
+    which = {"wait": _TERMINATION_MILLISECONDS, "name": worker_application(worker)}
+    async with database.begin() as connection:
+        return all((await connection.execute(_END_CONNECTIONS, which)).scalars())
+
+
+async def _bury(database: Database, queue: Queue, worker: WorkerId) -> int:
+    row = (
+        select(WorkerRow.queue_worker)
+        .where(WorkerRow.id == worker, WorkerRow.buried_at.is_(None))
+        .with_for_update(skip_locked=True)
+    )
+    async with database.begin() as connection:
+        found = (await connection.execute(row)).first()
+        if found is None:
+            return 0  # another sweeper is at it, or done
+        jobs = (await connection.execute(_JOBS_OF, {"queue_worker": found.queue_worker})).all()
+        await connection.execute(delete(LeaseRow).where(LeaseRow.worker == worker))
+        buried = update(WorkerRow).where(WorkerRow.id == worker).values(buried_at=func.now())
+        await connection.execute(buried)
+        await _hand_on(connection, queue, [(each.id, each.thread) for each in jobs])
+    return len(jobs)
+
+
+async def _hand_on_orphans(database: Database, queue: Queue, stalled: timedelta) -> int:
+    async with database.begin() as connection:
+        locked = list((await connection.execute(_LOCK_ORPHANS, {"stalled": stalled})).scalars())
+        if not locked:
+            return 0
+        jobs = (await connection.execute(_UNKNOWN_OF, {"jobs": locked})).all()
+        await _hand_on(connection, queue, [(each.id, each.thread) for each in jobs])
+    return len(jobs)
+
+
+async def _hand_on(connection: AsyncConnection, queue: Queue, jobs: Iterable[tuple[int, str]]) -> None:
+    jobs = list(jobs)
+    for job, _ in jobs:
+        await connection.execute(_FINISH, {"job": job})
+    for thread in sorted({thread for _, thread in jobs}):  # sorted: two sweepers never wait for each other
+        await queue.wake(connection, ThreadId(thread))

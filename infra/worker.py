@@ -1,0 +1,246 @@
+"""A worker: runs the queue's jobs, one thread per job, under its lease; says that it lives; sweeps."""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from procrastinate import JobContext
+from procrastinate.exceptions import ConnectorException
+from sqlalchemy import delete, func, insert, select, update
+
+from agent.errors import AgentError, RunnerLost, StoreUnavailable
+from agent.ids import ThreadId
+from infra.database import Database
+from infra.lease import Leases, ThreadLease
+from infra.queue import WAKE, WAKE_LATER, Queue
+from infra.sweep import take_over
+from infra.tables import LeaseRow, WorkerRow
+
+_log = logging.getLogger(__name__)
+
+Advance: TypeAlias = Callable[[ThreadId, ThreadLease], Awaitable[object]]
+"""Takes up whatever is new for a thread, until it is finished or parked. Cancelled when the lease is lost."""
+
+Chore: TypeAlias = Callable[[], Awaitable[object]]
+"""Something any worker may do now and then, such as expiring questions."""
+
+
+class WorkerLost(Exception):
+    """This worker was declared dead, or could not say that it lives: the process must start anew."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timings:
+    """Seconds. A worker that was silent for `stall` is declared dead; `grace` is what jobs get to end at
+    a shutdown, and must be shorter. `retry` are the pauses after failures in a row; then it waits for a person."""
+
+    heartbeat: float = 5.0
+    stall: float = 20.0
+    sweep: float = 5.0
+    poll: float = 1.0
+    grace: float = 10.0
+    retry: tuple[float, ...] = (1.0, 5.0, 30.0, 120.0, 600.0)
+
+
+class Worker:
+    """Runs threads until `run` is cancelled. `database.worker` must be set."""
+
+    def __init__(
+        self,
+        database: Database,
+        queue: Queue,
+        advance: Advance,
+        *,
+        concurrency: int = 32,
+        chores: tuple[Chore, ...] = (),
+        timings: Timings = Timings(),
+    ) -> None:
+        if database.worker is None:
+            raise ValueError("a worker's database connections must carry its id")
+        self._id = database.worker
+        self._database = database
+        self._queue = queue
+        self._advance = advance
+        self._concurrency = concurrency
+        self._chores = chores
+        self._timings = timings
+        self._leases = Leases(database, self._id)
+        self._running: set[asyncio.Task[object]] = set()
+        self._lost = False
+
+    async def run(self) -> None:
+        """Run jobs until cancelled; jobs that do not end in time are cancelled and handed on.
+
+        Raises:
+            WorkerLost: others must be assumed to run our threads now; everything was cancelled.
+            StoreUnavailable: the database cannot be reached at the start.
+        """
+        self._queue.app.task(name=WAKE, pass_context=True)(self._wake)
+        self._queue.app.task(name=WAKE_LATER)(self._wake_later)
+        await self._register()
+        try:
+            async with self._queue.app.open_async(), asyncio.TaskGroup() as group:
+                group.create_task(self._beat(), name="heartbeat")
+                group.create_task(self._sweep(), name="sweep")
+                group.create_task(self._work(), name="queue")
+        except* WorkerLost:
+            self._lost = True
+        finally:
+            if not self._lost:
+                await self._retire()
+        if self._lost:
+            raise WorkerLost
+
+    # Jobs
+
+    async def _wake(self, context: JobContext, thread: str, failures: int = 0) -> None:
+        job, queue_worker = context.job.id, context.job.worker_id
+        if job is None or queue_worker is None:
+            return
+        lease = await self._leases.take(ThreadId(thread), job, queue_worker)
+        if lease is None:
+            _log.info("thread %s is run by another worker", thread)
+            await self._insist(lambda: self._later(ThreadId(thread), failures))
+            return
+        task = asyncio.current_task()
+        if task is not None:
+            self._running.add(task)
+        try:
+            await self._advance_leased(lease, failures)
+        finally:
+            if task is not None:
+                self._running.discard(task)
+
+    async def _advance_leased(self, lease: ThreadLease, failures: int) -> None:
+        try:
+            await self._advance(lease.thread, lease)
+        except asyncio.CancelledError:
+            # A shutdown: another worker goes on. (Lost: whoever declared us dead has handed it on.)
+            if not self._lost:
+                await asyncio.shield(self._insist(lambda: self._again(lease.thread)))
+            raise
+        except RunnerLost:
+            _log.warning("thread %s: no longer ours", lease.thread)
+        except Exception:  # noqa: BLE001 - a job is a process boundary: one thread's fault must not end the worker
+            _log.exception("thread %s: advancing failed, %s times in a row", lease.thread, failures + 1)
+            await self._insist(lambda: self._later(lease.thread, failures + 1))
+        finally:
+            if not self._lost:
+                await asyncio.shield(self._insist(lambda: self._leases.release(lease)))
+
+    async def _wake_later(self, thread: str, failures: int = 0) -> None:
+        async with self._database.begin() as connection:
+            await self._queue.wake(connection, ThreadId(thread), failures)
+
+    async def _again(self, thread: ThreadId) -> None:
+        async with self._database.begin() as connection:
+            await self._queue.wake(connection, thread)
+
+    async def _later(self, thread: ThreadId, failures: int) -> None:
+        pauses = self._timings.retry
+        if failures > len(pauses):
+            _log.error("thread %s: given up until somebody writes or decides", thread)
+            return
+        async with self._database.begin() as connection:
+            await self._queue.wake_later(connection, thread, pauses[max(failures, 1) - 1], failures)
+
+    async def _insist(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Do what must not be left undone, also while the database is away for a moment."""
+        deadline = time.monotonic() + self._timings.stall
+        while True:
+            try:
+                return await step()
+            except RunnerLost:
+                return None
+            except StoreUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(self._timings.poll)
+
+    # The worker's own life
+
+    async def _register(self) -> None:
+        row = insert(WorkerRow).values(id=self._id, host=socket.gethostname(), pid=os.getpid())
+        async with self._database.begin() as connection:
+            await connection.execute(row)
+
+    async def _retire(self) -> None:
+        """Leave: at once when we hold nothing, else as a dead worker whose threads are handed on."""
+        holds = select(LeaseRow.token).where(LeaseRow.worker == self._id).exists()
+        try:
+            async with self._database.begin() as connection:
+                await connection.execute(delete(WorkerRow).where(WorkerRow.id == self._id, ~holds))
+                await connection.execute(update(WorkerRow).where(WorkerRow.id == self._id).values(dead_at=func.now()))
+        except AgentError as error:
+            _log.warning("left without saying so: %s", type(error).__name__)
+
+    async def _beat(self) -> None:
+        alive = time.monotonic()
+        beat = (
+            update(WorkerRow)
+            .where(WorkerRow.id == self._id, WorkerRow.dead_at.is_(None))
+            .values(heartbeat_at=func.now())
+            .returning(WorkerRow.id)
+        )
+        while True:
+            await asyncio.sleep(self._timings.heartbeat)
+            asked = time.monotonic()
+            try:
+                async with asyncio.timeout(self._timings.stall / 4), self._database.begin() as connection:
+                    if (await connection.execute(beat)).first() is None:
+                        raise RunnerLost
+                alive = asked
+            except RunnerLost:
+                self._lose()
+            except (StoreUnavailable, TimeoutError):
+                if time.monotonic() - alive > self._timings.stall / 2:
+                    self._lose()
+
+    def _lose(self) -> None:
+        self._lost = True
+        for task in self._running:
+            task.cancel()
+        raise WorkerLost
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                handed_on = await take_over(self._database, self._queue, self._timings.stall)
+                if handed_on:
+                    _log.warning("took over %s threads of dead workers", handed_on)
+                for chore in self._chores:
+                    await chore()
+            except AgentError as error:
+                _log.warning("sweep put off: %s", type(error).__name__)
+            await asyncio.sleep(self._timings.sweep)
+
+    async def _work(self) -> None:
+        """Run the queue; start it again when it stopped because the database was away."""
+        while True:
+            try:
+                await self._queue.app.run_worker_async(
+                    name=self._id,
+                    concurrency=self._concurrency,
+                    fetch_job_polling_interval=self._timings.poll,
+                    update_heartbeat_interval=self._timings.heartbeat,
+                    stalled_worker_timeout=3600.0,  # ours to judge: see sweep.py
+                    shutdown_graceful_timeout=self._timings.grace,
+                    delete_jobs="successful",
+                    install_signal_handlers=False,
+                )
+            except ConnectorException as error:
+                _log.warning("the queue cannot be reached: %s", type(error.__cause__ or error).__name__)
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise asyncio.CancelledError from error  # it hid our own end
+            await asyncio.sleep(self._timings.poll)
+            await self._insist(self._forget_queue_worker)
+
+    async def _forget_queue_worker(self) -> None:
+        """Jobs that the stopped queue could not finish are nobody's: the sweep hands them on."""
+        async with self._database.begin() as connection:
+            await connection.execute(update(WorkerRow).where(WorkerRow.id == self._id).values(queue_worker=None))

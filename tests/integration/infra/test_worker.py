@@ -1,0 +1,258 @@
+"""Workers on a real queue: one runner per thread, whatever happens to the others."""
+
+import asyncio
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+from sqlalchemy import URL, text
+
+from agent.ids import ThreadId
+from infra.database import Database, new_worker_id
+from infra.lease import ThreadLease
+from infra.queue import Queue
+from infra.stores.stores import Stores
+from infra.worker import Advance, Worker
+from tests.fakes.rows import ADA, OTHER, THREAD, a_message, an_add, waiting_jobs
+from tests.fakes.worker_process import FAST
+
+
+@asynccontextmanager
+async def working(url: URL, advance: Advance, concurrency: int = 8) -> AsyncGenerator[Worker]:
+    """Run a worker while the context lasts."""
+    database = Database(url, worker=new_worker_id())
+    worker = Worker(database, Queue(database), advance, concurrency=concurrency, timings=FAST)
+    task = asyncio.create_task(worker.run())
+    try:
+        yield worker
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await database.close()
+
+
+@asynccontextmanager
+async def worker_process(url: URL) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """Run `tests.fakes.worker_process` while the context lasts."""
+    address = url.render_as_string(hide_password=False)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.fakes.worker_process", address)
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
+    """Return once the condition holds."""
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.02)
+
+
+async def authors(stores: Stores, thread: ThreadId = THREAD) -> list[str]:
+    """Return who appended the thread's operations, in order."""
+    return [each.author for each in await stores.log.after(thread, 0)]
+
+
+async def test_a_message_has_its_thread_advanced_under_a_lease(database_url: URL, stores: Stores) -> None:
+    advanced: asyncio.Queue[ThreadId] = asyncio.Queue()
+
+    async def advance(thread: ThreadId, lease: ThreadLease) -> None:
+        await lease.check()
+        advanced.put_nowait(thread)
+
+    async with working(database_url, advance):
+        await stores.inbox.accept(a_message())
+        assert await advanced.get() == THREAD
+
+
+async def test_wakes_during_a_run_lead_to_exactly_one_more(database_url: URL, stores: Stores) -> None:
+    started, go_on = asyncio.Event(), asyncio.Event()
+    runs = 0
+
+    async def advance(_thread: ThreadId, _lease: ThreadLease) -> None:
+        nonlocal runs
+        runs += 1
+        started.set()
+        await go_on.wait()
+
+    async with working(database_url, advance):
+        await stores.inbox.accept(a_message())
+        await started.wait()
+        await asyncio.gather(*(stores.inbox.accept(a_message(str(n), ts=f"2.{n}")) for n in range(20)))
+        go_on.set()
+        await until(lambda: no_jobs(stores, database_url))
+    assert runs == 2
+
+
+async def no_jobs(_stores: Stores, url: URL) -> bool:
+    database = Database(url)
+    try:
+        async with database.begin() as connection:
+            return (await connection.execute(text("SELECT count(*) FROM procrastinate_jobs"))).scalar_one() == 0
+    finally:
+        await database.close()
+
+
+async def test_two_workers_never_run_one_thread_at_once(database_url: URL, stores: Stores) -> None:
+    running: Counter[ThreadId] = Counter()
+    advanced: Counter[ThreadId] = Counter()
+    worst = 0
+
+    async def advance(thread: ThreadId, _lease: ThreadLease) -> None:
+        nonlocal worst
+        running[thread] += 1
+        worst = max(worst, running[thread])
+        await asyncio.sleep(0.005)
+        running[thread] -= 1
+        advanced[thread] += 1
+
+    threads = [ThreadId(f"T1:C1:{number}.0") for number in range(10)]
+    async with working(database_url, advance), working(database_url, advance):
+        for number in range(10):
+            await asyncio.gather(
+                *(stores.inbox.accept(a_message(ts=f"{each}.{number}", thread=each)) for each in threads)
+            )
+        await until(lambda: no_jobs(stores, database_url))
+    assert worst == 1
+    assert set(advanced) == set(threads)
+
+
+async def test_a_failed_run_is_tried_again(database_url: URL, stores: Stores) -> None:
+    tries: asyncio.Queue[int] = asyncio.Queue()
+    count = 0
+
+    async def advance(_thread: ThreadId, _lease: ThreadLease) -> None:
+        nonlocal count
+        count += 1
+        tries.put_nowait(count)
+        if count < 3:
+            raise ValueError("a fault")
+
+    async with working(database_url, advance):
+        await stores.inbox.accept(a_message())
+        while await tries.get() < 3:
+            pass
+        await until(lambda: no_todo(database_url))
+    assert count == 3
+
+
+async def no_todo(url: URL) -> bool:
+    database = Database(url)
+    try:
+        async with database.begin() as connection:
+            waiting = "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+            return (await connection.execute(text(waiting))).scalar_one() == 0
+    finally:
+        await database.close()
+
+
+async def test_a_shutdown_hands_the_thread_to_another_worker(database_url: URL, stores: Stores) -> None:
+    started: asyncio.Queue[str] = asyncio.Queue()
+
+    def runner(name: str) -> Advance:
+        async def advance(_thread: ThreadId, _lease: ThreadLease) -> None:
+            started.put_nowait(name)
+            if name == "first":
+                await asyncio.Event().wait()
+
+        return advance
+
+    async with working(database_url, runner("first")):
+        await stores.inbox.accept(a_message())
+        assert await started.get() == "first"
+    async with working(database_url, runner("second")):
+        assert await started.get() == "second"
+
+
+async def test_a_killed_workers_thread_is_taken_over(database_url: URL, stores: Stores) -> None:
+    taken_over = asyncio.Event()
+
+    async def advance(_thread: ThreadId, _lease: ThreadLease) -> None:
+        taken_over.set()
+
+    async with worker_process(database_url) as process:
+        await stores.inbox.accept(a_message())
+        await until(lambda: has_written(stores))
+        process.kill()
+        await process.wait()
+        async with working(database_url, advance):
+            async with asyncio.timeout(60):
+                await taken_over.wait()
+
+
+async def has_written(stores: Stores) -> bool:
+    return bool(await authors(stores))
+
+
+async def test_a_killed_workers_thread_with_a_waiting_job_is_taken_over_once(
+    database_url: URL, stores: Stores, database: Database
+) -> None:
+    """A successor that waits already made the retry of a stalled job fail (procrastinate#1543)."""
+    runs = 0
+
+    async def advance(_thread: ThreadId, _lease: ThreadLease) -> None:
+        nonlocal runs
+        runs += 1
+
+    async with worker_process(database_url) as process:
+        await stores.inbox.accept(a_message())
+        await until(lambda: has_written(stores))
+        await stores.inbox.accept(a_message(ts="2.0"))
+        assert await waiting_jobs(database) == 1
+        process.kill()
+        await process.wait()
+        async with working(database_url, advance):
+            await until(lambda: no_todo(database_url))
+    assert runs == 1
+
+
+async def test_a_stopped_worker_that_goes_on_writes_nothing_more(
+    database_url: URL, stores: Stores, database: Database
+) -> None:
+    async def advance(thread: ThreadId, _lease: ThreadLease) -> None:
+        await stores.log.append(thread, 1, ADA, [an_add("taken-over")])
+        await asyncio.Event().wait()
+
+    async with worker_process(database_url) as zombie:
+        await stores.inbox.accept(a_message())
+        await until(lambda: has_written(stores))
+        zombie.send_signal(signal.SIGSTOP)
+        async with working(database_url, advance):
+
+            async def taken_over() -> bool:
+                return (await authors(stores))[-1] == ADA
+
+            await until(taken_over)
+            zombie.send_signal(signal.SIGCONT)
+            async with asyncio.timeout(60):
+                await zombie.wait()  # it notices, and ends by itself
+            assert (await authors(stores))[-1] == ADA
+
+
+async def test_a_live_workers_lease_is_not_taken(database_url: URL, stores: Stores, database: Database) -> None:
+    started, other_done = asyncio.Event(), asyncio.Event()
+    leases: list[ThreadLease] = []
+
+    async def advance(thread: ThreadId, lease: ThreadLease) -> None:
+        if thread == OTHER:
+            other_done.set()
+            return
+        leases.append(lease)
+        started.set()
+        await asyncio.Event().wait()
+
+    async with working(database_url, advance):
+        await stores.inbox.accept(a_message())
+        await started.wait()
+        async with working(database_url, advance):
+            await stores.inbox.accept(a_message(thread=OTHER, ts="9.0"))
+            await other_done.wait()
+            await asyncio.sleep(FAST.stall)  # long enough for the sweeper to err
+            await leases[0].check()
+            assert len(leases) == 1
