@@ -24,11 +24,12 @@ class Service:
     details: Mapping[str, Json]
 
 
+# Slow on purpose: their checks look into their dependencies, and a person can watch three at once.
 SERVICES = (
     Service(
         name="storefront",
         version="11.8.4",
-        latency_seconds=0.25,
+        latency_seconds=2.4,
         status=200,
         health="ok",
         details=MappingProxyType({"instances": 6}),
@@ -36,7 +37,7 @@ SERVICES = (
     Service(
         name="search",
         version="5.8.1",
-        latency_seconds=0.5,
+        latency_seconds=2.7,
         status=200,
         health="ok",
         details=MappingProxyType({"instances": 4, "index_age_seconds": 41}),
@@ -44,7 +45,7 @@ SERVICES = (
     Service(
         name="payments",
         version="2.7.3",
-        latency_seconds=0.85,
+        latency_seconds=3.1,
         status=503,
         health="unhealthy",
         details=MappingProxyType({"instances": 3, "reason": "card network unreachable: 3 of 3 gateways timed out"}),

@@ -1,0 +1,127 @@
+"""`greenlight demo`: the app on this machine alone, in a local workspace with a page; `--check` tells its story."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.language_model import ModelSettings
+from infra.cli.process import stopped_by_signal
+from infra.configuration import Configuration, ConfigurationError, parse_configuration
+from infra.demo.story import REQUEST, Story
+from infra.demo.witness import NotSeen
+from infra.demo.world import World, demo_world
+from infra.embedded_postgres import hold_postgres
+from infra.migrate import migrate
+from infra.scripted_model.demo_brain import demo_scripts
+from infra.scripted_model.server import MODEL_NAME, ScriptedModel
+from infra.settings import Settings, SlackSettings, read_settings
+from infra.wiring import open_app
+from infra.workspace.client import WorkspaceClient
+from infra.workspace.server import Workspace
+
+app = typer.Typer(add_completion=False)
+
+PORT = 7707
+
+
+@app.command()
+def demo(
+    check: Annotated[
+        bool, typer.Option("--check", help="Tell the whole story without a browser; exit 1 if it fails.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option(help="Port of the page on 127.0.0.1; 0 takes any free one.", min=0, max=65535)
+    ] = PORT,
+) -> None:
+    """Try Greenlight in the browser: no Slack, no model key, no Docker needed."""
+    try:
+        settings = read_settings(os.environ)
+    except ConfigurationError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    if check:
+        with _scratch(settings) as fresh:
+            raise typer.Exit(asyncio.run(_check(fresh)))
+    asyncio.run(_serve(settings, port))
+
+
+async def _serve(settings: Settings, port: int) -> None:
+    async with _running(settings, port=port, snapshot=settings.data / "demo" / "workspace.json") as workspace:
+        typer.echo(f"\nGreenlight is running. Open {workspace.base_url} in a browser.\n")
+        typer.echo("Pick who you are, go to #ops and write, for example:")
+        typer.echo(f"  @Greenlight {REQUEST}\n")
+        typer.echo("Ctrl-C stops it; the conversation is kept.")
+        await stopped_by_signal()
+
+
+async def _check(settings: Settings) -> int:
+    async with _running(settings, port=0, snapshot=None) as workspace, WorkspaceClient(workspace.base_url) as client:
+        try:
+            await Story(client, typer.echo).all()
+        except NotSeen as error:
+            typer.echo(f"FAILED: {error}", err=True)
+            return 1
+    return 0
+
+
+@contextmanager
+def _scratch(settings: Settings) -> Generator[Settings]:
+    """Give settings with a data folder of their own, so that a check neither sees nor leaves anything."""
+    with tempfile.TemporaryDirectory(prefix="greenlight-check-") as folder:
+        Path(folder).chmod(0o755)  # the database's own user must get through
+        yield Settings(database_url=None, data=Path(folder), model=settings.model)
+
+
+@asynccontextmanager
+async def _running(settings: Settings, *, port: int, snapshot: Path | None) -> AsyncGenerator[Workspace]:
+    """Run everything: database, the demo's world, workspace, model and the app as in production."""
+    with hold_postgres(settings.data) as postgres:
+        address = postgres.admin_url().render_as_string(hide_password=False)
+        await asyncio.to_thread(migrate, postgres.url())
+        async with (
+            demo_world(settings.data, address, datetime.now(UTC)) as world,
+            Workspace(snapshot=snapshot) as workspace,
+            _model(settings) as model,
+        ):
+            await workspace.start(port)
+            app_settings = Settings(
+                data=settings.data,
+                slack=SlackSettings(
+                    bot_token=workspace.bot_token, app_token=workspace.app_token, api_url=workspace.api_url
+                ),
+                model=model,
+                configuration=demo_configuration(world),
+            )
+            async with open_app(app_settings, postgres.url()):
+                yield workspace
+
+
+@asynccontextmanager
+async def _model(settings: Settings) -> AsyncGenerator[ModelSettings]:
+    """Give the configured model, or serve the scripted one."""
+    if settings.model is not None:
+        yield settings.model
+        return
+    async with ScriptedModel(demo_scripts()) as scripted:
+        yield ModelSettings(model=MODEL_NAME, api_key="scripted", base_url=await scripted.start())
+
+
+def demo_configuration(world: World) -> Configuration:
+    """Return the demo's configuration: its tools, and a second person for posting to channels."""
+    http, log, sql = world.tools.http, world.tools.access_log, world.tools.sql
+    tools: dict[str, object] = {}
+    if http is not None:
+        tools["http_get"] = {"known": dict(http.known), "allow_private": http.allow_private}
+    if log is not None:
+        tools["read_access_log"] = {"path": str(log.path), "line_format": log.line_format}
+    if sql is not None:
+        tools["sql_query"] = {"database_url": sql.database_url, "about": sql.about}
+    approvals = {"slack_post_message": {"self_approval": False}}
+    return parse_configuration({"tools": tools, "approvals": approvals}, "the demo")

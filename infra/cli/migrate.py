@@ -1,0 +1,25 @@
+"""`greenlight migrate`: bring the configured database to this version."""
+
+import os
+
+import typer
+
+from infra.configuration import ConfigurationError
+from infra.embedded_postgres import PostgresUnusable
+from infra.hosting import held_database
+from infra.migrate import migrate
+from infra.settings import read_settings
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def run() -> None:
+    """Bring the database to this version. Safe to run at any time, by several processes at once."""
+    try:
+        with held_database(read_settings(os.environ)) as url:
+            migrate(url)
+    except (ConfigurationError, PostgresUnusable) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    typer.echo("The database is up to date.")

@@ -1,0 +1,70 @@
+"""`greenlight run`, `bot` and `worker`: the app against a Slack workspace, in one process or several."""
+
+import asyncio
+import logging
+import os
+
+import typer
+from sqlalchemy import URL
+
+from bot.errors import BotError
+from infra.cli.process import stopped_by_signal
+from infra.configuration import ConfigurationError
+from infra.embedded_postgres import PostgresUnusable
+from infra.hosting import held_database
+from infra.migrate import migrate
+from infra.settings import Settings, read_settings
+from infra.wiring import Part, open_app
+from infra.worker import WorkerLost
+
+WRONG_SETTINGS = 2
+"""Exit code: something is not set, or set wrongly."""
+
+RESTART = 75
+"""Exit code (EX_TEMPFAIL): this process was declared dead and has stopped; start it anew."""
+
+
+def run() -> None:
+    """Run bot and worker in one process; the database is brought to this version first."""
+    _run(frozenset(Part), bring_up=True)
+
+
+def bot() -> None:
+    """Run the Slack side alone. Run `greenlight migrate` before."""
+    _run(frozenset({Part.BOT}), bring_up=False)
+
+
+def worker() -> None:
+    """Run the engine alone; as many as you like, on any machines. Run `greenlight migrate` before."""
+    _run(frozenset({Part.WORKER}), bring_up=False)
+
+
+def _run(parts: frozenset[Part], *, bring_up: bool) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for chatty in ("httpx", "procrastinate", "slack_bolt"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        settings = read_settings(os.environ)
+        settings.required_slack()
+        with held_database(settings) as url:
+            if bring_up:
+                migrate(url)
+            lost = asyncio.run(_serve(settings, url, parts))
+    except (ConfigurationError, PostgresUnusable, BotError) as error:
+        typer.echo(f"{error}\n`greenlight doctor` says more.", err=True)
+        raise typer.Exit(WRONG_SETTINGS) from error
+    if lost:
+        typer.echo("This worker was declared dead by the others and has stopped.", err=True)
+        raise typer.Exit(RESTART)
+
+
+async def _serve(settings: Settings, url: URL, parts: frozenset[Part]) -> bool:
+    """Run until a signal comes; True when the worker was lost before."""
+    lost = False
+    try:
+        async with open_app(settings, url, parts):
+            typer.echo(f"Greenlight is running ({', '.join(sorted(parts))}).")
+            await stopped_by_signal()
+    except* WorkerLost:
+        lost = True
+    return lost

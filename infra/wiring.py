@@ -1,0 +1,198 @@
+"""The composition root: builds a process out of its parts, from settings and a migrated database."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy import URL
+
+from agent.answering import Answerer
+from agent.approval import Policies
+from agent.entry import Lease, Ports
+from agent.graph import Checkpoints, ThreadRunner
+from agent.ids import ThreadId
+from agent.language_model import OpenAILanguageModel
+from agent.planner import Planner
+from agent.reflection import Reflector
+from agent.tools.registry import Registry
+from agent.workbench import Workbench
+from bot.app import Ports as BotPorts
+from bot.app import SlackApp
+from bot.narrator import Narrator
+from bot.outlet import Outlet
+from bot.pacing import Pacer
+from bot.sockets import Socket
+from bot.tools import slack_post_message
+from bot.web_api import TIMEOUT_SECONDS, open_client
+from infra.checkpoints import open_checkpoints, open_pool
+from infra.database import Database, new_worker_id
+from infra.queue import Queue
+from infra.settings import Settings, SlackSettings
+from infra.stores.stores import Stores, open_stores
+from infra.tools.catalogue import open_tools
+from infra.wakeups import Wakeups
+from infra.worker import Worker
+from sandbox.choice import choose_sandbox
+
+_log = logging.getLogger(__name__)
+
+
+class Part(StrEnum):
+    """What a process does: hear Slack, run threads, or both."""
+
+    BOT = "bot"
+    WORKER = "worker"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Base:
+    """What both parts stand on."""
+
+    settings: Settings
+    database: Database
+    wakeups: Wakeups
+    queue: Queue
+    stores: Stores
+    session: aiohttp.ClientSession
+    slack: SlackSettings
+    app: SlackApp
+    client: AsyncWebClient
+    policies: Policies
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, url: URL, parts: frozenset[Part] = frozenset(Part)) -> AsyncGenerator[None]:
+    """Run the parts until the context is left. The database is migrated already.
+
+    Raises:
+        ConfigurationError: credentials are missing.
+        BotError: Slack refuses the tokens, or cannot be reached.
+        ExceptionGroup: with `WorkerLost`: others must be assumed to run our threads now.
+    """
+    async with AsyncExitStack() as stack:
+        base = await _open_base(stack, settings, url, parts)
+        if Part.WORKER in parts:
+            await stack.enter_async_context(_working(await _open_worker(stack, base)))
+        if Part.BOT in parts:
+            socket = Socket(base.app.bolt, base.slack.app_token, base.client)
+            stack.push_async_callback(base.app.drain)
+            await stack.enter_async_context(socket.open())
+        yield
+
+
+async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts: frozenset[Part]) -> _Base:
+    slack = settings.required_slack()
+    database = Database(url, worker=new_worker_id() if Part.WORKER in parts else None)
+    stack.push_async_callback(database.close)
+    wakeups = Wakeups(database)
+    await stack.enter_async_context(wakeups.listening())
+    queue = Queue(database)
+    stores = open_stores(database, queue, wakeups)
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+    session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
+    client = open_client(slack.bot_token, base_url=slack.api_url, session=session)
+    policies = settings.configuration.policies()
+    ports = BotPorts(inbox=stores.inbox, decisions=stores.decisions, views=stores.run_views, posted=stores.posted)
+    app = SlackApp(client, ports, policies.of, signing_secret=slack.signing_secret)
+    return _Base(
+        settings=settings,
+        database=database,
+        wakeups=wakeups,
+        queue=queue,
+        stores=stores,
+        session=session,
+        slack=slack,
+        app=app,
+        client=client,
+        policies=policies,
+    )
+
+
+async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
+    runner = await _open_runner(stack, base)
+    outlet = Outlet(base.app.api, base.stores.posted, Pacer())
+    narrator = Narrator(base.stores.run_views, base.stores.posted, outlet, base.policies.of)
+
+    async def advance(thread: ThreadId, lease: Lease) -> None:
+        async with narrator.narrating(thread):
+            await runner.advance(thread, lease)
+
+    return Worker(
+        base.database, base.queue, advance, concurrency=base.settings.configuration.limits.threads_at_once
+    )
+
+
+@asynccontextmanager
+async def _working(worker: Worker) -> AsyncGenerator[None]:
+    """Run the worker beside the body. When it is lost, so is the body: the process must start anew."""
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(worker.run(), name="worker")
+        try:
+            yield
+        finally:
+            running.cancel()
+
+
+async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
+    """Return what advances a thread: planner, tools, sandbox, executor, answer."""
+    configuration, stores = base.settings.configuration, base.stores
+    model = OpenAILanguageModel(base.settings.required_model())
+    stack.push_async_callback(model.close)
+    chosen = await choose_sandbox(configuration.sandbox)
+    stack.push_async_callback(chosen.sandbox.close)
+    _log.info("sandbox %s: %s", chosen.sandbox.name, chosen.reason)
+    registry = await _registry(stack, base)
+    dialect = None if chosen.sandbox.name == "none" else chosen.sandbox.dialect
+    plan_limits = configuration.limits.plan()
+    work = Workbench(
+        registry=registry, sandbox=chosen.sandbox, artifacts=stores.artifacts, progress=stores.progress, model=model
+    )
+    feeder = Planner(
+        model=model,
+        registry=registry,
+        log=stores.log,
+        mailbox=stores.mailbox,
+        runs=stores.runs,
+        standings=stores.standings,
+        dialect=dialect,
+        limits=plan_limits,
+    )
+    ports = Ports(
+        log=stores.log,
+        questions=stores.questions,
+        ledger=stores.ledger,
+        artifacts=stores.artifacts,
+        progress=stores.progress,
+        newsroom=base.wakeups.news,
+        mailbox=stores.mailbox,
+        runs=stores.runs,
+        work=work,
+        feeder=feeder,
+        reflector=Reflector(
+            model=model, registry=registry, log=stores.log, runs=stores.runs, dialect=dialect, limits=plan_limits
+        ),
+        answerer=Answerer(model=model, log=stores.log, runs=stores.runs),
+    )
+    return ThreadRunner(ports, await _checkpoints(stack, base), limits=configuration.limits.executor())
+
+
+async def _registry(stack: AsyncExitStack, base: _Base) -> Registry:
+    tools = await stack.enter_async_context(open_tools(base.settings.configuration.tools.config()))
+    # A lost answer may hide a done deed: what changes something is never tried again by the client.
+    once = open_client(base.slack.bot_token, base_url=base.slack.api_url, session=base.session, retries=False)
+    disabled = base.settings.configuration.tools.disabled
+    return Registry(tool for tool in (*tools, slack_post_message(once)) if tool.name not in disabled)
+
+
+async def _checkpoints(stack: AsyncExitStack, base: _Base) -> Callable[[ThreadId, Lease], Checkpoints]:
+    pool = await stack.enter_async_context(open_pool(base.database.conninfo))
+
+    def opened(_thread: ThreadId, _lease: Lease) -> Checkpoints:
+        return open_checkpoints(pool)
+
+    return opened
