@@ -73,8 +73,8 @@ def _ending(shown: ShownNode, titles: Mapping[NodeId, str]) -> str:
             return "done" if value is None else f"done; {_code(rendered(value))}"
         case Failed(error=error):
             return f"failed ({error})"
-        case Rejected(by=by):
-            return f"rejected by <@{by}>"
+        case Rejected():
+            return "rejected"
         case Expired():
             return "not done; nobody decided in time"
         case Skipped(because=because):

@@ -8,7 +8,7 @@ from agent.lifecycle import Failed, Succeeded
 from agent.plan import canonical_json
 from agent.schemas import misfits
 from agent.tools.registry import CallContext, Colour, Tool, ToolError
-from agent.values import flaw_in, mended, trimmed
+from agent.values import flaw_in, mended, mended_text, trimmed
 from sandbox.script import Json
 
 TRANSIENT = frozenset({"timeout", "unreachable", "unavailable", "database_unreachable", "rate_limited"})
@@ -52,7 +52,7 @@ async def _try(tool: Tool, context: CallContext, args: Mapping[str, Json]) -> Su
         async with limit:
             output: object = await tool.call(context, args)
     except ToolError as error:
-        return Failed(error=error.code, message=trimmed(str(error), _MESSAGE_CHARACTERS))
+        return Failed(error=mended_text(error.code), message=trimmed(mended_text(str(error)), _MESSAGE_CHARACTERS))
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is None or task.cancelling():

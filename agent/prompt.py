@@ -31,8 +31,10 @@ _NO_SANDBOX = "There is no sandbox in this installation: packages cannot run, so
 
 def system_message(role: Role, registry: Registry | None = None, dialect: str | None = None) -> Said:
     """Return a role's system message. `dialect` is the sandbox's; None when there is no sandbox."""
-    filled = _prompt(role).replace("{{tools}}", _tool_lines(registry or Registry()))
-    return Said(by="system", text=filled.replace("{{sandbox}}", dialect or _NO_SANDBOX))
+    fillings = {"{{tools}}": _tool_lines(registry or Registry()), "{{sandbox}}": dialect or _NO_SANDBOX}
+    # In one pass: a tool's description must not be filled in turn.
+    text = re.sub("|".join(map(re.escape, fillings)), lambda found: fillings[found.group()], _prompt(role))
+    return Said(by="system", text=text)
 
 
 @cache

@@ -117,7 +117,7 @@ PLAIN = """\
 - **Do a**: done; `{"n": [1, "x"]}`
 - **Do b**: done; 9000 bytes, beginning with `one 'two' three`
 - **Do c**: failed (timeout)
-- **Do d**: rejected by <@U2>
+- **Do d**: rejected
 - **Do e**: not done; nobody decided in time
 - **Do f**: skipped, because of “Do d”
 - **Do g**: cancelled
