@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from procrastinate import JobContext
-from procrastinate.exceptions import ConnectorException
+from procrastinate.exceptions import AppNotOpen, ConnectorException
 from sqlalchemy import delete, func, insert, select, update
 
 from agent.errors import AgentError, RunnerLost, StoreUnavailable
@@ -196,15 +196,22 @@ class Worker:
                         raise RunnerLost
                 alive = asked
             except RunnerLost:
-                self._lose()
+                await self._lose()
             except (StoreUnavailable, TimeoutError):
                 if time.monotonic() - alive > self._timings.stall / 2:
-                    self._lose()
+                    await self._lose()
 
-    def _lose(self) -> None:
+    async def _lose(self) -> None:
+        """Stop everything at once.
+
+        Raises:
+            WorkerLost: always.
+        """
         self._lost = True
         for task in self._running:
             task.cancel()
+        # Otherwise the queue waits for connections it will never get, to say what nobody wants to hear.
+        await self._queue.app.close_async()
         raise WorkerLost
 
     async def _sweep(self) -> None:
@@ -233,7 +240,7 @@ class Worker:
                     delete_jobs="successful",
                     install_signal_handlers=False,
                 )
-            except ConnectorException as error:
+            except (ConnectorException, AppNotOpen) as error:
                 _log.warning("the queue cannot be reached: %s", type(error.__cause__ or error).__name__)
                 if (task := asyncio.current_task()) is not None and task.cancelling():
                     raise asyncio.CancelledError from error  # it hid our own end

@@ -50,13 +50,25 @@ async def worker_process(url: URL) -> AsyncGenerator[asyncio.subprocess.Process]
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     """Return once the condition holds."""
     async with asyncio.timeout(seconds):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - rows change in another process
             await asyncio.sleep(0.02)
 
 
 async def authors(stores: Stores, thread: ThreadId = THREAD) -> list[str]:
     """Return who appended the thread's operations, in order."""
     return [each.author for each in await stores.log.after(thread, 0)]
+
+
+async def nothing_to_do(database: Database) -> bool:
+    """Tell whether no job waits or runs."""
+    unfinished = "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+    async with database.begin() as connection:
+        return (await connection.execute(text(unfinished))).scalar_one() == 0
+
+
+async def has_written(stores: Stores) -> bool:
+    """Tell whether the thread's log has operations."""
+    return bool(await authors(stores))
 
 
 async def test_a_message_has_its_thread_advanced_under_a_lease(database_url: URL, stores: Stores) -> None:
@@ -71,7 +83,9 @@ async def test_a_message_has_its_thread_advanced_under_a_lease(database_url: URL
         assert await advanced.get() == THREAD
 
 
-async def test_wakes_during_a_run_lead_to_exactly_one_more(database_url: URL, stores: Stores) -> None:
+async def test_wakes_during_a_run_lead_to_exactly_one_more(
+    database_url: URL, stores: Stores, database: Database
+) -> None:
     started, go_on = asyncio.Event(), asyncio.Event()
     runs = 0
 
@@ -86,20 +100,11 @@ async def test_wakes_during_a_run_lead_to_exactly_one_more(database_url: URL, st
         await started.wait()
         await asyncio.gather(*(stores.inbox.accept(a_message(str(n), ts=f"2.{n}")) for n in range(20)))
         go_on.set()
-        await until(lambda: no_jobs(stores, database_url))
+        await until(lambda: nothing_to_do(database))
     assert runs == 2
 
 
-async def no_jobs(_stores: Stores, url: URL) -> bool:
-    database = Database(url)
-    try:
-        async with database.begin() as connection:
-            return (await connection.execute(text("SELECT count(*) FROM procrastinate_jobs"))).scalar_one() == 0
-    finally:
-        await database.close()
-
-
-async def test_two_workers_never_run_one_thread_at_once(database_url: URL, stores: Stores) -> None:
+async def test_two_workers_never_run_one_thread_at_once(database_url: URL, stores: Stores, database: Database) -> None:
     running: Counter[ThreadId] = Counter()
     advanced: Counter[ThreadId] = Counter()
     worst = 0
@@ -118,12 +123,12 @@ async def test_two_workers_never_run_one_thread_at_once(database_url: URL, store
             await asyncio.gather(
                 *(stores.inbox.accept(a_message(ts=f"{each}.{number}", thread=each)) for each in threads)
             )
-        await until(lambda: no_jobs(stores, database_url))
+        await until(lambda: nothing_to_do(database))
     assert worst == 1
     assert set(advanced) == set(threads)
 
 
-async def test_a_failed_run_is_tried_again(database_url: URL, stores: Stores) -> None:
+async def test_a_failed_run_is_tried_again(database_url: URL, stores: Stores, database: Database) -> None:
     tries: asyncio.Queue[int] = asyncio.Queue()
     count = 0
 
@@ -138,18 +143,8 @@ async def test_a_failed_run_is_tried_again(database_url: URL, stores: Stores) ->
         await stores.inbox.accept(a_message())
         while await tries.get() < 3:
             pass
-        await until(lambda: no_todo(database_url))
+        await until(lambda: nothing_to_do(database))
     assert count == 3
-
-
-async def no_todo(url: URL) -> bool:
-    database = Database(url)
-    try:
-        async with database.begin() as connection:
-            waiting = "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
-            return (await connection.execute(text(waiting))).scalar_one() == 0
-    finally:
-        await database.close()
 
 
 async def test_a_shutdown_hands_the_thread_to_another_worker(database_url: URL, stores: Stores) -> None:
@@ -186,10 +181,6 @@ async def test_a_killed_workers_thread_is_taken_over(database_url: URL, stores: 
                 await taken_over.wait()
 
 
-async def has_written(stores: Stores) -> bool:
-    return bool(await authors(stores))
-
-
 async def test_a_killed_workers_thread_with_a_waiting_job_is_taken_over_once(
     database_url: URL, stores: Stores, database: Database
 ) -> None:
@@ -208,13 +199,11 @@ async def test_a_killed_workers_thread_with_a_waiting_job_is_taken_over_once(
         process.kill()
         await process.wait()
         async with working(database_url, advance):
-            await until(lambda: no_todo(database_url))
+            await until(lambda: nothing_to_do(database))
     assert runs == 1
 
 
-async def test_a_stopped_worker_that_goes_on_writes_nothing_more(
-    database_url: URL, stores: Stores, database: Database
-) -> None:
+async def test_a_stopped_worker_that_goes_on_writes_nothing_more(database_url: URL, stores: Stores) -> None:
     async def advance(thread: ThreadId, _lease: ThreadLease) -> None:
         await stores.log.append(thread, 1, ADA, [an_add("taken-over")])
         await asyncio.Event().wait()
@@ -235,7 +224,7 @@ async def test_a_stopped_worker_that_goes_on_writes_nothing_more(
             assert (await authors(stores))[-1] == ADA
 
 
-async def test_a_live_workers_lease_is_not_taken(database_url: URL, stores: Stores, database: Database) -> None:
+async def test_a_live_workers_lease_is_not_taken(database_url: URL, stores: Stores) -> None:
     started, other_done = asyncio.Event(), asyncio.Event()
     leases: list[ThreadLease] = []
 
