@@ -23,6 +23,9 @@ from infra.scripted_model.wishes import (
 )
 from sandbox.script import Json
 
+TITLE_CHARACTERS = 150
+"""The most that a node's title may have."""
+
 OPEN_STATES = frozenset({"planned", "running", "asking"})
 USABLE_STATES = OPEN_STATES | {"succeeded"}
 
@@ -112,7 +115,7 @@ class Planner:
     def _add(self, base: str, kind: str, title: str, fields: Mapping[str, Json]) -> str:
         node = next(each for each in _numbered(base) if each not in self._taken)
         self._taken.add(node)
-        self._operations.append({"op": "add", "id": node, "kind": kind, "title": title, **fields})
+        self._operations.append({"op": "add", "id": node, "kind": kind, "title": title[:TITLE_CHARACTERS], **fields})
         return node
 
     def _tool(self, base: str, title: str, tool: str, args: Mapping[str, Json]) -> str:
@@ -238,7 +241,7 @@ class Planner:
             )
 
     def _post(self, base: str, title: str, channel: str, text: str) -> None:
-        if any(row.title == title and row.state in OPEN_STATES for row in self._situation.plan):
+        if any(row.title == title[:TITLE_CHARACTERS] and row.state in OPEN_STATES for row in self._situation.plan):
             self._excuses.append(f"“{title}” is already planned and not decided yet.")
         elif self._has("slack_post_message"):
             self._tool(base, title, "slack_post_message", {"channel": channel, "text": text})

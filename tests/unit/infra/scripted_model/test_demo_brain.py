@@ -215,6 +215,12 @@ def test_dictated_text_is_posted_as_it_is(registry: Registry) -> None:
     assert node.args == {"channel": "#general", "text": "costs $${price} & more"}
 
 
+def test_long_names_make_a_plan_that_is_accepted(registry: Registry) -> None:
+    url = "https://" + "a-very-long-host-name." * 10 + "example/x"
+    request = f'post "{"word " * 300}" to #{"channel-" * 20}; check {url}'
+    assert len(nodes_of(plan(registry, request)[0])) == 2
+
+
 def test_same_summary_is_not_planned_twice_while_it_waits(registry: Registry) -> None:
     earlier = nodes_of(plan(registry, STORY)[0])
     waiting = [shown(each, state=NodeState.ASKING) for each in earlier.values()]
