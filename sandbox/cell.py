@@ -67,15 +67,29 @@ class Cells:
         self._instance = instance
         self._life_seconds = life_seconds
         self._owner = str(this_process())
+        self._births: set[asyncio.Task[Cell]] = set()
         self._removals: set[asyncio.Task[None]] = set()
 
     async def start(self, spec: ContainerSpec) -> Cell:
         """Create a container, attach to it, start it and wait until its runner is ready.
 
+        A birth is never interrupted, because the engine would go on with it unseen; one that nobody
+        waits for any more is thrown away as soon as it is over.
+
         Raises:
             ContainerLost: the engine refuses, or the runner did not come up.
             EngineUnavailable: the engine does not answer.
         """
+        birth = asyncio.get_running_loop().create_task(self._born(spec))
+        self._births.add(birth)
+        birth.add_done_callback(self._births.discard)
+        try:
+            return await asyncio.shield(birth)
+        except asyncio.CancelledError:
+            birth.add_done_callback(self._throw_away)
+            raise
+
+    async def _born(self, spec: ContainerSpec) -> Cell:
         container = await self._engine.create(self._image, spec, self._labels())
         attachment: Attachment | None = None
         try:
@@ -102,8 +116,13 @@ class Cells:
 
     async def settle(self) -> None:
         """Return when everything discarded is gone."""
-        while self._removals:
-            await asyncio.gather(*self._removals)
+        while self._births or self._removals:
+            await asyncio.gather(*self._births, *self._removals, return_exceptions=True)
+            await asyncio.sleep(0)
+
+    def _throw_away(self, birth: asyncio.Task[Cell]) -> None:
+        if not birth.cancelled() and birth.exception() is None:
+            self.discard(birth.result().container, birth.result().attachment)
 
     async def _remove(self, container: ContainerId) -> None:
         self._endings.forget(container)

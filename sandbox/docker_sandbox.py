@@ -10,7 +10,7 @@ from sandbox.container import Engine, connect
 from sandbox.conversation import Conversation
 from sandbox.endings import Endings
 from sandbox.errors import SandboxError
-from sandbox.hardening import ContainerSpec, Profile, container_spec, profile_of, seccomp_profile
+from sandbox.hardening import INSTANCE_LABEL, ContainerSpec, Profile, container_spec, profile_of, seccomp_profile
 from sandbox.pool import Pool, PoolSize
 from sandbox.probe import canary, check_canary
 from sandbox.reaper import Reaper
@@ -72,6 +72,10 @@ class DockerSandbox:
     def waiting(self) -> int:
         """How many containers wait for a script."""
         return self._pool.waiting
+
+    async def containers(self) -> int:
+        """Return how many containers of this sandbox the engine holds, waiting or running."""
+        return sum(1 for each in await self._engine.ours() if each.labels.get(INSTANCE_LABEL) == self._instance)
 
     async def open(self) -> None:
         """Check the image, remove orphans, send the canary, begin to fill the pool.

@@ -93,16 +93,8 @@ class Pool:
 
     async def _start(self, count: int) -> None:
         """Start `count` cells at once; those that come up are kept even when others fail."""
-        tasks = [asyncio.get_running_loop().create_task(self._cells.start(self._spec)) for _ in range(count)]
-        try:
-            started = await asyncio.gather(*tasks, return_exceptions=True)
-        except asyncio.CancelledError:
-            for task in tasks:
-                task.cancel()
-            for left in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(left, Cell):
-                    self._throw_away(left)
-            raise
+        starts = [self._cells.start(self._spec) for _ in range(count)]
+        started = await asyncio.gather(*starts, return_exceptions=True)
         self._ready.extend(each for each in started if isinstance(each, Cell))
         failures = [each for each in started if isinstance(each, BaseException)]
         if failures:
