@@ -1,4 +1,4 @@
-"""conversations.*: list, info, members, history, replies, open, join, create; and users.conversations."""
+"""conversations.*: list, info, members, history, replies, open, join, create, invite; and users.conversations."""
 
 from __future__ import annotations
 
@@ -120,6 +120,7 @@ async def create(call: Call) -> JsonObject:
     if backend.team.channel_named(name):
         raise SlackError("name_taken")
     private = call.flag("is_private")
+    _require_scope(call, "groups:write" if private else "channels:manage")
     channel = Channel(
         id=new_id("C"),
         name=name,
@@ -133,14 +134,45 @@ async def create(call: Call) -> JsonObject:
     return {"channel": channel.as_json(for_user=backend.app.bot_user_id)}
 
 
+@method("conversations.invite", Tier.THREE, "channels:manage", "groups:write")
+async def invite(call: Call) -> JsonObject:
+    """Make people members of a channel the app is in; several at once are invited all or not at all."""
+    backend = call.backend
+    channel = conversing.channel_of(backend, call.required("channel"))
+    _require_scope(call, "groups:write" if channel.is_private else "channels:manage")
+    if channel.is_archived:
+        raise SlackError("is_archived")
+    if backend.app.bot_user_id not in channel.members:
+        raise SlackError("not_in_channel")
+    call.required("users")
+    users = call.names("users")
+    for user in users:
+        person = backend.team.people.get(user)
+        if user == backend.app.bot_user_id:
+            raise SlackError("cant_invite_self")
+        if person is None or person.deleted:
+            raise SlackError("user_not_found")
+        if user in channel.members:
+            raise SlackError("already_in_channel")
+    for user in users:
+        channel.members.append(user)
+        backend.announcer.joined(channel, user)
+    return {"channel": channel.as_json(for_user=backend.app.bot_user_id)}
+
+
+def _require_scope(call: Call, needed: str) -> None:
+    held = call.backend.app.scopes
+    if needed not in held:
+        raise SlackError("missing_scope", needed=needed, provided=",".join(sorted(held)))
+
+
 def _readable(call: Call) -> Channel:
     backend = call.backend
     channel = conversing.channel_of(backend, call.required("channel"))
     if backend.app.bot_user_id not in channel.members:
         raise SlackError("not_in_channel")
     needed = {"channel": "channels:history", "group": "groups:history", "im": "im:history"}[channel.type]
-    if needed not in backend.app.scopes:
-        raise SlackError("missing_scope", needed=needed, provided=",".join(sorted(backend.app.scopes)))
+    _require_scope(call, needed)
     return channel
 
 
