@@ -1,18 +1,24 @@
-"""Slack as a tool: the red `slack_post_message`."""
+"""Slack as tools: the red `slack_post_message` here, and the list of all that there are."""
 
 import re
 from collections.abc import Mapping
-from typing import Any, cast
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from agent.ids import ChannelId, ToolName, thread_parts
+from agent.ids import ChannelId, ToolName
 from agent.tools.registry import CallContext, Colour, Tool, ToolError
 from bot.blocks.elements import escaped
+from bot.channels import Channels
 from bot.errors import SlackRefused, SlackUnreachable
 from bot.principals import Principals
+from bot.slack_creating import slack_create_channel
+from bot.slack_people import slack_find_users
+from bot.slack_reading import slack_read_channel
 from bot.web_api import WebApi
 from sandbox.script import Json
+
+SLACK_TOOLS = frozenset({"slack_read_channel", "slack_find_users", "slack_post_message", "slack_create_channel"})
+"""The names of `slack_tools`."""
 
 MOST_CHARACTERS = 4000
 """Slack cuts a longer text into several messages."""
@@ -20,10 +26,20 @@ MOST_CHARACTERS = 4000
 _LINK = re.compile(r"<(https?://[^<>|\s]+(?:\|[^<>]*)?)>")
 
 
+def slack_tools(client: AsyncWebClient, client_without_retries: AsyncWebClient) -> tuple[Tool, ...]:
+    """Return all of Slack's tools, the green ones first. The red ones take the client that never retries."""
+    return (
+        slack_read_channel(client),
+        slack_find_users(client),
+        slack_post_message(client_without_retries),
+        slack_create_channel(client_without_retries),
+    )
+
+
 def slack_post_message(client: AsyncWebClient) -> Tool:
     """Return the tool. `client` must not retry (`open_client(..., retries=False)`): a lost answer may hide a post."""
     api = WebApi(client)
-    poster = _Poster(api, Principals(api))
+    poster = _Poster(api, Channels(api, Principals(api)))
     return Tool(
         name=ToolName("slack_post_message"),
         description="Post a message to a Slack channel. The text is Slack mrkdwn: *bold*, _italic_, `code`, "
@@ -49,9 +65,9 @@ def neutralised(text: str) -> str:
 
 
 class _Poster:
-    def __init__(self, api: WebApi, principals: Principals) -> None:
+    def __init__(self, api: WebApi, channels: Channels) -> None:
         self._api = api
-        self._principals = principals
+        self._channels = channels
 
     async def call(self, context: CallContext, arguments: Mapping[str, Json]) -> Json:
         """Post; a Slack refusal, a missing right or a lost answer is a ToolError."""
@@ -59,12 +75,12 @@ class _Poster:
         if len(neutralised(text)) > MOST_CHARACTERS:
             raise ToolError("text_too_long", f"the text has more than {MOST_CHARACTERS} characters")
         try:
-            channel = await self._channel(str(arguments.get("channel", "")), context)
+            channel = await self._channels.writable(str(arguments.get("channel", "")), context)
         except SlackUnreachable as error:
             raise ToolError("slack_unreachable", "Slack did not answer; nothing was posted") from error
         except SlackRefused as error:
             raise ToolError(error.code, f"Slack refused to show the channel: {error.code}") from error
-        return await self._post(channel, neutralised(text), context)
+        return await self._post(channel.id, neutralised(text), context)
 
     async def _post(self, channel: ChannelId, text: str, context: CallContext) -> Json:
         key: dict[str, Json] = {"event_type": "greenlight_post", "event_payload": {"key": context.idempotency_key}}
@@ -75,33 +91,3 @@ class _Poster:
         except SlackUnreachable as error:
             raise ToolError("outcome_unknown", "Slack's answer was lost; the message may stand or not") from error
         return {"channel": str(posted.get("channel", channel)), "ts": str(posted.get("ts", ""))}
-
-    async def _channel(self, wanted: str, context: CallContext) -> ChannelId:
-        """Return the channel's id, if the author of the call may write there too."""
-        found = await self._find(wanted)
-        if found is None:
-            raise ToolError("channel_not_found", f"there is no channel {wanted!r} that the app can see")
-        channel = ChannelId(str(found.get("id", "")))
-        public = found.get("is_channel") is True and found.get("is_private") is False
-        here = channel == thread_parts(context.thread).channel
-        if not (public or here or await self._principals.in_channel(channel, context.author)):
-            raise ToolError("not_allowed", "the person who asked for this is not in that channel")
-        return channel
-
-    async def _find(self, wanted: str) -> Mapping[str, Any] | None:
-        name = wanted.removeprefix("#")
-        if re.fullmatch(r"[CGD][A-Z0-9]+", name):
-            try:
-                found = (await self._api.read("conversations.info", channel=name)).get("channel")
-            except SlackRefused as error:
-                if error.code == "channel_not_found":
-                    return None
-                raise
-            return cast("Mapping[str, Any]", found) if isinstance(found, Mapping) else None
-        channels = self._api.pages(
-            "conversations.list", "channels", types="public_channel,private_channel", exclude_archived=True
-        )
-        async for channel in channels:
-            if isinstance(channel, Mapping) and cast("Mapping[str, Any]", channel).get("name") == name:
-                return cast("Mapping[str, Any]", channel)
-        return None

@@ -1,0 +1,53 @@
+"""Slack's mrkdwn as plain words for a model: entities unescaped, people, channels and groups by name (pure)."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+_REFERENCE = re.compile(r"<([^<>]+)>")
+_PERSON = re.compile(r"<@([UW][A-Z0-9]+)")
+
+
+def people_in(mrkdwn: str) -> Iterator[str]:
+    """Yield the ids of the people that a text mentions."""
+    return (found[1] for found in _PERSON.finditer(mrkdwn))
+
+
+def plain_words(mrkdwn: str, names: Mapping[str, str]) -> str:
+    """Return the text as a person sees it. `names` is user id -> name; others keep the name in the text, or the id."""
+    parts: list[str] = []
+    end = 0
+    for found in _REFERENCE.finditer(mrkdwn):
+        parts += [unescaped(mrkdwn[end : found.start()]), _reference(found[1], names)]
+        end = found.end()
+    return "".join([*parts, unescaped(mrkdwn[end:])])
+
+
+def unescaped(text: str) -> str:
+    """Undo Slack's three entities, `&amp;` last, so that `&amp;lt;` becomes `&lt;`."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _reference(inside: str, names: Mapping[str, str]) -> str:
+    target, bar, label = inside.partition("|")
+    label = unescaped(label)
+    match target[0]:
+        case "@":
+            return f"@{names.get(target[1:]) or label or target[1:]}"
+        case "#":
+            return f"#{label or target[1:]}"
+        case "!":
+            return _special(target[1:], label)
+        case _:
+            address = unescaped(target.removeprefix("mailto:"))
+            return f"{label} ({address})" if bar and label not in ("", address) else address
+
+
+def _special(target: str, label: str) -> str:
+    kind, _, value = target.partition("^")
+    match kind:
+        case "date":
+            return label or value
+        case "subteam":
+            return label or f"@{value}"
+        case _:
+            return f"@{kind}"
