@@ -8,16 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from agent.approval import ApprovalPolicy, GroupId, Policies
 from agent.dialogue import Role
 from agent.executor import Limits
 from agent.faults import PlanLimits
 from agent.ids import ToolName, UserId
+from bot.tools import SLACK_TOOLS
 from infra.tools.access_log import AccessLogConfig
 from infra.tools.catalogue import ToolsConfig
+from infra.tools.host_metrics import HostMetricsConfig
 from infra.tools.http import HttpConfig
+from infra.tools.http_request import HttpRequestConfig, origin_of
 from infra.tools.sql import SqlConfig
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -55,17 +58,58 @@ class SqlTable(_Table):
     rows: int = Field(default=200, ge=1, le=10_000)
 
 
+class HttpRequestTable(_Table):
+    """`[tools.http_request]`: which services the model is told about, and the credentials each origin gets."""
+
+    known: dict[str, str] = Field(default_factory=dict[str, str])
+    headers: dict[Annotated[str, AfterValidator(origin_of)], dict[str, SecretStr]] = Field(
+        default_factory=dict[str, dict[str, SecretStr]]
+    )
+    idempotency_header: str = Field(default="Idempotency-Key", pattern=r"^[A-Za-z0-9-]+$")
+    allow_private: bool = False
+    timeout_seconds: Seconds = 20.0
+
+    def config(self) -> HttpRequestConfig:
+        """Return what the tool is built from."""
+        headers = {
+            origin: {name: value.get_secret_value() for name, value in values.items()}
+            for origin, values in self.headers.items()
+        }
+        return HttpRequestConfig(
+            known=self.known,
+            headers=headers,
+            idempotency_header=self.idempotency_header,
+            allow_private=self.allow_private,
+            timeout_seconds=self.timeout_seconds,
+        )
+
+
+class HostMetricsTable(_Table):
+    """`[tools.host_metrics]`: how many of the biggest processes are named."""
+
+    processes: int = Field(default=5, ge=0, le=50)
+
+
 class ToolsTable(_Table):
-    """`[tools]`: a tool exists when its table does; `disabled` switches off those that need none."""
+    """`[tools]`: a tool exists when its table does, Slack's always; `disabled` switches any of them off."""
 
     http_get: HttpGetTable | None = None
     read_access_log: AccessLogTable | None = None
     sql_query: SqlTable | None = None
+    http_request: HttpRequestTable | None = None
+    host_metrics: HostMetricsTable | None = None
     disabled: frozenset[str] = frozenset()
+
+    @field_validator("disabled")
+    @classmethod
+    def _only_tools(cls, names: frozenset[str]) -> frozenset[str]:
+        if unknown := sorted(names - (set(cls.model_fields) - {"disabled"}) - SLACK_TOOLS):
+            raise ValueError(f"no such tool: {', '.join(unknown)}")
+        return names
 
     def config(self) -> ToolsConfig:
         """Return what the tools are built from."""
-        http, log, sql = self.http_get, self.read_access_log, self.sql_query
+        http, log, sql, host = self.http_get, self.read_access_log, self.sql_query, self.host_metrics
         return ToolsConfig(
             http=http
             and HttpConfig(known=http.known, allow_private=http.allow_private, timeout_seconds=http.timeout_seconds),
@@ -77,6 +121,8 @@ class ToolsTable(_Table):
                 statement_seconds=sql.statement_seconds,
                 rows=sql.rows,
             ),
+            http_request=self.http_request and self.http_request.config(),
+            host=host and HostMetricsConfig(processes=host.processes),
         )
 
 

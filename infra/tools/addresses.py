@@ -114,10 +114,11 @@ class _PublicResolver(AbstractResolver):
         await self._inner.close()
 
 
-def _public_socket(info: AddrInfoType) -> socket.socket:
-    family, kind, protocol, _, address = info
-    if not is_public(str(address[0])):
-        raise AddressRefused(str(address[0]))
+def _public_socket(info: AddrInfoType) -> socket.socket:  # pyright: ignore[reportUnknownParameterType] - a bare tuple
+    family, kind, protocol = info[:3]
+    host = str(info[4][0])  # pyright: ignore[reportUnknownArgumentType] - the same
+    if not is_public(host):
+        raise AddressRefused(host)
     return socket.socket(family, kind, protocol)
 
 

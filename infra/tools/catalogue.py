@@ -1,12 +1,14 @@
 """The tools this installation offers besides Slack's, built from their settings."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from agent.tools.registry import Tool
 from infra.tools.access_log import AccessLogConfig, read_access_log
+from infra.tools.host_metrics import HostMetricsConfig, host_metrics
 from infra.tools.http import HttpConfig, http_get
+from infra.tools.http_request import HttpRequestConfig, http_request
 from infra.tools.sql import SqlConfig, sql_query
 
 
@@ -17,6 +19,8 @@ class ToolsConfig:
     http: HttpConfig | None = None
     access_log: AccessLogConfig | None = None
     sql: SqlConfig | None = None
+    http_request: HttpRequestConfig | None = None
+    host: HostMetricsConfig | None = None
 
 
 @asynccontextmanager
@@ -30,4 +34,13 @@ async def open_tools(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
             tools.append(read_access_log(config.access_log))
         if config.sql is not None:
             tools.append(await stack.enter_async_context(sql_query(config.sql)))
+        if config.http_request is not None:
+            tools.append(http_request(config.http_request))
+        if config.host is not None:
+            tools.append(host_metrics(config.host))
         yield tuple(tools)
+
+
+def enabled(tools: Iterable[Tool], disabled: frozenset[str]) -> tuple[Tool, ...]:
+    """Return the tools without those that are switched off."""
+    return tuple(tool for tool in tools if tool.name not in disabled)

@@ -1,0 +1,86 @@
+"""`host_metrics`: how the machine that Greenlight runs on is doing: processors, memory, disks, busiest processes."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import psutil
+
+from agent.ids import ToolName
+from agent.tools.registry import CallContext, Colour, Tool
+from sandbox.script import Json
+
+SAMPLE_SECONDS = 0.2
+"""How long the processors are watched: their use is only known between two looks."""
+
+ARGUMENTS: Mapping[str, Json] = {"type": "object", "properties": {}, "additionalProperties": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostMetricsConfig:
+    """How many of the biggest processes are listed, by name and never with their command line (it may hold secrets)."""
+
+    processes: int = 5
+
+
+def host_metrics(config: HostMetricsConfig) -> Tool:
+    """Return the tool."""
+
+    async def call(_context: CallContext, _args: Mapping[str, Json]) -> Json:
+        return await asyncio.to_thread(measured, config)
+
+    return Tool(
+        name=ToolName("host_metrics"),
+        description="Measure the machine Greenlight runs on. Returns cpu {count, percent, load: averages over 1, 5 and "
+        "15 minutes}, memory and swap {total_bytes, available_bytes, percent}, disks [{mount, total_bytes, "
+        "free_bytes, percent}], uptime_seconds and processes {count, biggest: [{name, memory_bytes}]}.",
+        arguments=ARGUMENTS,
+        colour=Colour.GREEN,
+        call=call,
+        retryable=True,
+    )
+
+
+def measured(config: HostMetricsConfig) -> Json:
+    """Return the figures. Blocks for `SAMPLE_SECONDS`."""
+    memory, swap = psutil.virtual_memory(), psutil.swap_memory()
+    return {
+        "cpu": {
+            "count": psutil.cpu_count() or 1,
+            "percent": psutil.cpu_percent(interval=SAMPLE_SECONDS),
+            "load": [round(each, 2) for each in psutil.getloadavg()],
+        },
+        "memory": {"total_bytes": memory.total, "available_bytes": memory.available, "percent": memory.percent},
+        "swap": {"total_bytes": swap.total, "available_bytes": swap.free, "percent": swap.percent},
+        "disks": _disks(),
+        "uptime_seconds": round(time.time() - psutil.boot_time()),
+        "processes": _processes(config.processes),
+    }
+
+
+def _disks() -> list[Json]:
+    # Real devices only, each once, whatever number of places it is bound to; a container shows its root only.
+    places = {part.device: part.mountpoint for part in reversed(psutil.disk_partitions(all=False))}
+    mounts = sorted({*places.values(), "/"})
+    disks: list[Json] = []
+    for mount in mounts:
+        try:
+            use = psutil.disk_usage(mount)
+        except OSError:
+            continue
+        disks.append({"mount": mount, "total_bytes": use.total, "free_bytes": use.free, "percent": use.percent})
+    return disks
+
+
+def _processes(most: int) -> Json:
+    sizes: list[tuple[int, str]] = []
+    count = 0
+    for process in psutil.process_iter():
+        count += 1
+        try:
+            sizes.append((process.memory_info().rss, process.name()))
+        except (psutil.Error, OSError):
+            continue  # ended meanwhile, or not ours to look at
+    biggest: list[Json] = [{"name": name, "memory_bytes": size} for size, name in sorted(sizes, reverse=True)[:most]]
+    return {"count": count, "biggest": biggest}
