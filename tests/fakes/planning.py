@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 
 from agent.answering import Answerer
 from agent.dialogue import Role
+from agent.events import NodeChanged
 from agent.faults import DEFAULT_LIMITS, PlanLimits
 from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.language_model import ModelSettings, OpenAILanguageModel
-from agent.lifecycle import NodeState, Outcome
+from agent.lifecycle import Outcome, state_of
 from agent.plan import Add, operation_json
 from agent.planner import Planner
 from agent.ports import Message, NodeStanding, Run
@@ -20,11 +21,36 @@ from agent.tools.registry import CallContext, Colour, Registry, Tool, ToolError
 from infra.scripted_model.script import ModelRequest, Script
 from infra.scripted_model.server import ScriptedModel
 from sandbox.script import Json
-from tests.fakes.ports_in_memory import Hints, LogInMemory, MailboxInMemory, RunsInMemory
+from tests.fakes.ports_in_memory import Hints, LogInMemory, MailboxInMemory, ProgressInMemory, RunsInMemory
 
 THREAD = ThreadId("T1:C1:1700000000.000100")
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 KEY = "sk-very-secret-0123456789"
+
+COUNT = """\
+def main(inputs):
+    errors = {}
+    page = 0
+    pages = 1
+    while page < pages:
+        got = tools.read_page(page=page)
+        pages = got["pages"]
+        for line in got["text"].splitlines():
+            name, status = line.split(" ")
+            errors[name] = errors.get(name, 0) + (int(status) >= 500)
+        page += 1
+    return errors
+"""
+"""Crashes on the second page's odd line: `int("line")`."""
+
+MENDED = COUNT.replace(
+    """            name, status = line.split(" ")
+""",
+    """            name, status = line.split(" ")
+            if not status.isdigit():
+                continue
+""",
+)
 
 
 @dataclass
@@ -109,15 +135,16 @@ class MailboxWithRuns(MailboxInMemory):
         )
 
 
-@dataclass
 class StandingsInMemory:
-    """Standings, set by the test."""
+    """Standings: what `Progress` was told, read back."""
 
-    outcomes: dict[NodeId, Outcome] = field(default_factory=dict[NodeId, Outcome])
+    def __init__(self, progress: ProgressInMemory) -> None:
+        self._progress = progress
 
     async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStanding]:
-        """Return what the test set."""
-        return {node: NodeStanding(state=NodeState.SUCCEEDED, outcome=each) for node, each in self.outcomes.items()}
+        """Return each node's last state."""
+        changes = (each for each in self._progress.events if isinstance(each, NodeChanged))
+        return {each.node: NodeStanding(state=each.state, outcome=each.outcome) for each in changes}
 
 
 class PlanningWorld:
@@ -126,13 +153,14 @@ class PlanningWorld:
     def __init__(
         self, server: ScriptedModel, model: OpenAILanguageModel, dialect: str | None, limits: PlanLimits
     ) -> None:
-        hints = Hints()
+        self.hints = Hints()
         self.server = server
         self.model = model
-        self.log = LogInMemory(hints)
+        self.log = LogInMemory(self.hints)
         self.runs = RunsInMemory()
-        self.mailbox = MailboxWithRuns(hints, self.runs)
-        self.standings = StandingsInMemory()
+        self.mailbox = MailboxWithRuns(self.hints, self.runs)
+        self.progress = ProgressInMemory()
+        self.standings = StandingsInMemory(self.progress)
         self.appended = 0
         self.grown = asyncio.Event()
         self.registry = registry()
@@ -165,6 +193,10 @@ class PlanningWorld:
 
         await self.planner.feed(THREAD, turn, appended)
         return await self.runs.read(THREAD, turn)
+
+    def ended(self, node: str, outcome: Outcome) -> None:
+        """Note how a node ended, as the executor does."""
+        self.progress.note(THREAD, NodeChanged(node=NodeId(node), state=state_of(outcome), outcome=outcome, at=NOW))
 
     @property
     def nodes(self) -> list[str]:

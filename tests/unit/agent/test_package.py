@@ -18,35 +18,10 @@ from agent.workbench import Workbench
 from infra.scripted_model.script import Failure, Script
 from sandbox.monty import MontySandbox, monty_binary
 from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, Sandbox, ScriptError, ScriptOutcome
-from tests.fakes.planning import NOW, THREAD, Pages, PlanningWorld, planning_world, registry, sections
+from tests.fakes.planning import COUNT, MENDED, NOW, THREAD, Pages, PlanningWorld, planning_world, registry, sections
 from tests.fakes.ports_in_memory import ArtifactsInMemory, ProgressInMemory
 
 CONTEXT = CallContext(thread=THREAD, node=NodeId("p"), author=UserId("U1"), idempotency_key=Digest("k" * 64))
-
-COUNT = """\
-def main(inputs):
-    errors = {}
-    page = 0
-    pages = 1
-    while page < pages:
-        got = tools.read_page(page=page)
-        pages = got["pages"]
-        for line in got["text"].splitlines():
-            name, status = line.split(" ")
-            errors[name] = errors.get(name, 0) + (int(status) >= 500)
-        page += 1
-    return errors
-"""
-"""Crashes on the second page's odd line: `int("line")`."""
-
-MENDED = COUNT.replace(
-    """            name, status = line.split(" ")
-""",
-    """            name, status = line.split(" ")
-            if not status.isdigit():
-                continue
-""",
-)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from agent.dialogue import Role
 from agent.errors import StoreUnavailable
 from agent.faults import PlanLimits
-from agent.ids import NodeId, ThreadId, UserId
+from agent.ids import ThreadId, UserId
 from agent.lifecycle import ArtifactRef, Digest, Failed, Succeeded
 from agent.plan import LoggedOperation, Operation
 from infra.scripted_model.script import Cut, Failure, Pace, Rubbish, Script, Stall, Text
@@ -113,11 +113,9 @@ async def test_plan_so_far_shows_results_and_artifacts() -> None:
         world.say("go")
         await world.feed()
         ref = ArtifactRef(digest=Digest("0" * 64), name="b.json", size=9000, media_type="application/json", head='{"x"')
-        world.standings.outcomes = {
-            NodeId("a"): Succeeded(value={"status": 200}),
-            NodeId("b"): Succeeded(artifact=ref),
-            NodeId("c"): Failed(error="timeout", message="too\nslow"),
-        }
+        world.ended("a", Succeeded(value={"status": 200}))
+        world.ended("b", Succeeded(artifact=ref))
+        world.ended("c", Failed(error="timeout", message="too\nslow"))
         world.say("and then?")
         await world.feed()
         shown = [json.loads(line) for line in sections(world.asked(Role.PLANNER)[1].last)["Plan so far"].splitlines()]
