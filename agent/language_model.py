@@ -1,6 +1,7 @@
 """A language model behind any OpenAI-compatible address. The only file that imports langchain_openai."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from agent.errors import ModelUnavailable
 # langchain-openai's own chunk timeout is an `asyncio.wait_for`, which on Python 3.11 can swallow a
 # cancellation; `_next` watches the gap instead.
 _NO_CHUNK_TIMEOUT = 0.0
+
+_THOUGHT = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
+"""Some servers leave a model's thinking in its answer."""
 
 _CUT_OFF = frozenset({"length", "content_filter"})
 """Finish reasons of an answer that is not whole: half a plan or script must not pass for one."""
@@ -71,7 +75,7 @@ class OpenAILanguageModel:
         """Return the whole answer."""
         # Streamed like the others, so that a slow answer is told apart from a silent server.
         async with aclosing(self._stream(role, messages)) as pieces:
-            return "".join([piece async for piece in pieces])
+            return _THOUGHT.sub("", "".join([piece async for piece in pieces]))
 
     def stream(self, role: Role, messages: Sequence[Said]) -> AsyncGenerator[str, None]:
         """Yield the answer's text as it arrives."""

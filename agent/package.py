@@ -64,7 +64,8 @@ class PackageRunner:
     async def run(self, node: Node, inputs: Mapping[str, Json], context: CallContext) -> Succeeded | Failed:
         """Return the script's result inline, or how its last attempt ended. Raises only CancelledError."""
         host = _Host(self._registry, node, context, self._pause)
-        repair = _Repair(self._model, node, inputs, self._sandbox.dialect)
+        # What a person approved is exactly what runs: a rewrite would be another script.
+        repair = _Repair(None if node.require_human_approval else self._model, node, inputs, self._sandbox.dialect)
         job = Job(code=node.code, inputs=inputs, tools=frozenset(node.tools), limits=self._limits)
         for attempt in count(1):
             outcome = _judged(await self._attempt(job, host), node)

@@ -2,11 +2,14 @@
 
 import ast
 import re
+import warnings
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 _MAIN = re.compile(r"^(?:async[ \t]+)?def[ \t]+main[ \t]*\(", re.MULTILINE)
-_FENCE = re.compile(r"^(`{3,})[ \t]*(\w*)[^\n]*\n(.*?)^\1`*[ \t]*$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^(`{3,})[ \t]*(\w*)[^\n]*\n(.*?)(?:^\1`*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+"""A fenced block; one that is never closed goes on to the end."""
+
 _BRIDGES = ("tools", "atools")
 
 
@@ -20,7 +23,8 @@ def script_flaws(code: str, tools: AbstractSet[str], max_bytes: int) -> Sequence
     if size > max_bytes:
         return [f"the script has {size} bytes, more than {max_bytes}"]
     try:
-        module = ast.parse(code)
+        with warnings.catch_warnings(action="ignore"):  # of a model's odd escapes, at every look at its plan
+            module = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return [] if _MAIN.search(code) else ["the script defines no main(inputs)"]
     flaws = [] if _defines_main(module) else ["the script defines no main(inputs) with one argument"]
@@ -47,6 +51,7 @@ def _tools_used(module: ast.Module) -> set[str]:
 
 
 def script_in(answer: str) -> str:
-    """Return the script of a model's answer: its first fenced block, else the whole answer."""
-    fenced = _FENCE.search(answer)
-    return (fenced.group(3) if fenced else answer).strip() + "\n"
+    """Return the script of a model's answer: the first fenced block with a `main`, else the first, else all."""
+    blocks = [found.group(3) for found in _FENCE.finditer(answer)]
+    script = next((block for block in blocks if _MAIN.search(block)), blocks[0] if blocks else answer)
+    return script.strip() + "\n"

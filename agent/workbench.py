@@ -1,6 +1,7 @@
 """The workbench: what a node does, apart from when it may do it."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import assert_never
@@ -21,6 +22,8 @@ from agent.tools.registry import CallContext, Colour, Registry
 from sandbox.script import Json, Limits, Sandbox
 
 _PUT_AFTER_SECONDS = (0.0, 0.5, 2.0)
+
+_log = logging.getLogger(__name__)
 
 
 def colour_of(node: Node, registry: Registry) -> Colour:
@@ -96,7 +99,11 @@ class Workbench:
 
     async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
         """Do the work. Raises only CancelledError."""
-        outcome = await self._work(node, bound, context)
+        try:
+            outcome = await self._work(node, bound, context)
+        except Exception as error:  # noqa: BLE001 -- the boundary of a node: a bug in one must not end the others
+            _log.exception("node %s of %s broke", node.id, context.thread)
+            outcome = Failed(error="internal", message=f"something here broke ({type(error).__name__})")
         return await self._kept(context.thread, node.id, outcome)
 
     async def _work(self, node: Node, bound: Bound, context: CallContext) -> Succeeded | Failed:

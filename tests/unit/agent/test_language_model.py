@@ -44,6 +44,11 @@ async def test_answer_arrives_in_pieces_and_whole(start: Start) -> None:
     assert [each.stream for each in server.requests] == [True, True]
 
 
+async def test_thinking_is_no_part_of_an_answer(start: Start) -> None:
+    model, _ = await start(Script(answer="<think>\nhm <b>\n</think>\n\nWell, <think> is a tag."))
+    assert await model.complete(Role.ANSWER, SAID) == "Well, <think> is a tag."
+
+
 async def test_dialogue_keeps_its_order_and_roles(start: Start) -> None:
     model, server = await start(Script(answer="x"))
     await model.complete(Role.PLANNER, [*SAID, Said(by="ai", text="a"), Said(by="human", text="b")])

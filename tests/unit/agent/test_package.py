@@ -210,6 +210,27 @@ async def test_model_that_is_away_leaves_the_crash_as_it_is(monty: Sandbox) -> N
         assert outcome.error == "sandbox_error"
 
 
+async def test_script_a_person_approved_is_never_rewritten(monty: Sandbox) -> None:
+    async with planning_world(reflexion(fenced(MENDED))) as world:
+        rig = Rig(world, monty)
+        outcome = await rig.perform(package(require_human_approval=True))
+        assert isinstance(outcome, Failed)
+        assert (len(rig.attempts), world.asked(Role.REFLEXION)) == (1, [])
+
+
+class BrokenSandbox(ScriptedSandbox):
+    """A Sandbox with a bug."""
+
+    async def run(self, job: Job, call: CallTool) -> ScriptOutcome:
+        raise KeyError("a bug")
+
+
+async def test_bug_of_the_sandbox_ends_its_node_only(caplog: pytest.LogCaptureFixture) -> None:
+    outcome = await Rig(None, BrokenSandbox()).perform(package())
+    assert outcome == Failed(error="internal", message="something here broke (KeyError)")
+    assert "node p of" in caplog.text
+
+
 async def test_failing_sandbox_costs_no_attempt() -> None:
     infra = ScriptOutcome(kind=OutcomeKind.INFRA, error=ScriptError(type="Engine", message="away"))
     rig = Rig(None, ScriptedSandbox(infra, infra, ScriptOutcome(kind=OutcomeKind.OK, result=1)))
