@@ -87,10 +87,9 @@ async def _running(settings: Settings, *, port: int, snapshot: Path | None) -> A
         await asyncio.to_thread(migrate, postgres.url())
         async with (
             demo_world(settings.data, address, datetime.now(UTC)) as world,
-            Workspace(snapshot=snapshot) as workspace,
+            Workspace(port=port, snapshot=snapshot) as workspace,
             _model(settings) as model,
         ):
-            await workspace.start(port)
             app_settings = Settings(
                 data=settings.data,
                 slack=SlackSettings(

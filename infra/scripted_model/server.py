@@ -67,6 +67,11 @@ class ScriptedModel:
     ) -> None:
         await self.stop()
 
+    def add(self, script: Script) -> None:
+        """Put a script behind the others."""
+        self._scripts.append(script)
+        self._answered.append(0)
+
     def requests_of(self, role: str) -> list[ModelRequest]:
         """Return the requests of one role, in order."""
         return [each for each in self.requests if each.role == role]
