@@ -18,7 +18,7 @@ from agent.ports import Decision, Question, Questions, Runs, RunStatus, Standing
 from agent.tools.registry import Registry
 from agent.workbench import Workbench
 from bot.ports import Decisions
-from bot.tools import slack_post_message
+from bot.tools import slack_tools
 from bot.web_api import open_client
 from infra.checkpoints import open_checkpoints, open_pool
 from infra.cli.plan_file import PlanFile, read_plan
@@ -29,7 +29,7 @@ from infra.embedded_postgres import hold_postgres
 from infra.queue import Queue
 from infra.settings import Settings
 from infra.stores.stores import open_stores
-from infra.tools.catalogue import open_tools
+from infra.tools.catalogue import enabled, open_tools
 from infra.tools.http import HttpConfig
 from infra.wakeups import Wakeups
 from sandbox.choice import choose_sandbox
@@ -112,12 +112,13 @@ async def open_bench(settings: Settings) -> AsyncGenerator[Bench]:
             open_tools(replace(config, http=config.http or HttpConfig(allow_private=True)))
         )
         if settings.slack is not None:
-            client = open_client(settings.slack.bot_token, base_url=settings.slack.api_url, retries=False)
-            tools = (*tools, slack_post_message(client))
+            token, address = settings.slack.bot_token, settings.slack.api_url
+            once = open_client(token, base_url=address, retries=False)
+            tools = (*tools, *slack_tools(open_client(token, base_url=address), once))
         chosen = await choose_sandbox(settings.configuration.sandbox)
         stack.push_async_callback(chosen.sandbox.close)
-        disabled = settings.configuration.tools.disabled
-        yield Bench(registry=Registry(each for each in tools if each.name not in disabled), sandbox=chosen.sandbox)
+        registry = Registry(enabled(tools, settings.configuration.tools.disabled))
+        yield Bench(registry=registry, sandbox=chosen.sandbox)
 
 
 async def run_text(text: str, settings: Settings, answers: Answers, emit: Emit) -> PlanFile | Ended:

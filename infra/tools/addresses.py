@@ -124,7 +124,7 @@ def _public_socket(info: AddrInfoType) -> socket.socket:  # pyright: ignore[repo
 
 def _address(host: str) -> str | None:
     """Return the IP address that a host is, also in the spellings only the C library knows (`0x7f.1`, `2130706433`)."""
-    bare = host.partition("%")[0]
+    bare = host.partition("%")[0].removesuffix(".")
     try:
         return str(ipaddress.ip_address(bare))
     except ValueError:

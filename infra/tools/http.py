@@ -85,6 +85,8 @@ class _Getter:
             raise ToolError("timeout", f"{url.host} did not answer in {self._config.timeout_seconds:g} s.") from error
         except aiohttp.ClientConnectorError as error:
             raise not_connected(url, error) from error
+        except aiohttp.InvalidURL as error:
+            raise ToolError("bad_url", f"{str(url)!r} names no host that can be reached.") from error
         except aiohttp.ClientConnectionError as error:
             raise ToolError("unreachable", f"{url.host}:{url.port} hung up without an answer.") from error
         except (aiohttp.ClientError, ValueError) as error:

@@ -1,0 +1,174 @@
+"""`http_request` against real servers on loopback: sent once, and only to where the approval said."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from agent.calling import call_tool
+from agent.ids import Digest, NodeId, ThreadId, UserId
+from agent.lifecycle import Failed, Succeeded
+from agent.tools.registry import CallContext, Colour
+from infra.tools.http_request import HttpRequestConfig, http_request, origin_of
+
+KEY = "5" * 64
+CONTEXT = CallContext(thread=ThreadId("T:C:1"), node=NodeId("n"), author=UserId("U1"), idempotency_key=Digest(KEY))
+
+
+@dataclass
+class Service:
+    """A service that keeps what it was sent."""
+
+    url: str = ""
+    requests: list[tuple[str, Mapping[str, str], bytes]] = field(
+        default_factory=list[tuple[str, Mapping[str, str], bytes]]
+    )
+    answer: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append((request.method, request.headers, await request.read()))
+        return await self.answer(request) if self.answer else web.json_response({"done": True}, status=201)
+
+
+@pytest.fixture
+async def service() -> AsyncGenerator[Service]:
+    service = Service()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", service.handle)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    service.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield service
+    await runner.cleanup()
+
+
+async def send(config: HttpRequestConfig | None = None, **arguments: Any) -> Succeeded | Failed:
+    return await call_tool(http_request(config or HttpRequestConfig(allow_private=True)), CONTEXT, arguments)
+
+
+async def sent(config: HttpRequestConfig | None = None, **arguments: Any) -> Mapping[str, Any]:
+    outcome = await send(config, **arguments)
+    assert isinstance(outcome, Succeeded), outcome
+    assert isinstance(outcome.value, Mapping)
+    return outcome.value
+
+
+async def refused(config: HttpRequestConfig | None = None, **arguments: Any) -> str:
+    outcome = await send(config, **arguments)
+    assert isinstance(outcome, Failed), outcome
+    return outcome.error
+
+
+def test_it_is_red_and_never_tried_again() -> None:
+    tool = http_request(HttpRequestConfig())
+    assert tool.colour is Colour.RED
+    assert not tool.retryable
+    assert not tool.cacheable
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_body_and_idempotency_key_arrive(service: Service, method: str) -> None:
+    result = await sent(method=method, url=service.url, json={"größe": [1, None]})
+    assert (result["status"], result["body"], result["truncated"]) == (201, {"done": True}, False)
+    ((verb, headers, body),) = service.requests
+    assert verb == method
+    assert headers["Idempotency-Key"] == KEY
+    assert headers["Content-Type"] == "application/json"
+    assert body == '{"größe": [1, null]}'.encode()
+
+
+async def test_text_is_sent_as_it_is(service: Service) -> None:
+    await sent(
+        method="POST", url=service.url, text="a=1", headers={"Content-Type": "application/x-www-form-urlencoded"}
+    )
+    ((_, headers, body),) = service.requests
+    assert (headers["Content-Type"], body) == ("application/x-www-form-urlencoded", b"a=1")
+
+
+async def test_credentials_go_to_their_origin_only(service: Service) -> None:
+    here = {origin_of(service.url): {"Authorization": "Bearer s3cret"}}
+    elsewhere = {"http://127.0.0.1:9": {"Authorization": "Bearer s3cret"}}
+    await sent(HttpRequestConfig(allow_private=True, headers=here), method="POST", url=f"{service.url}/a/b")
+    await sent(HttpRequestConfig(allow_private=True, headers=elsewhere), method="POST", url=f"{service.url}/a/b")
+    assert [headers.get("Authorization") for _, headers, _ in service.requests] == ["Bearer s3cret", None]
+
+
+@pytest.mark.parametrize("name", ["Host", "content-length", "Transfer-Encoding", "idempotency-key", "Authorization"])
+async def test_plan_sets_no_header_of_the_operator_or_the_connection(service: Service, name: str) -> None:
+    config = HttpRequestConfig(allow_private=True, headers={service.url: {"Authorization": "Bearer s3cret"}})
+    assert await refused(config, method="POST", url=service.url, headers={name: "1"}) == "bad_header"
+    assert service.requests == []
+
+
+async def test_header_cannot_smuggle_another(service: Service) -> None:
+    assert await refused(method="POST", url=service.url, headers={"X-A": "1\r\nX-B: 2"}) == "bad_arguments"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "post", "TRACE"])
+async def test_other_methods_are_no_business_of_it(service: Service, method: str) -> None:
+    assert await refused(method=method, url=service.url) == "bad_arguments"
+
+
+async def test_two_bodies_are_refused(service: Service) -> None:
+    assert await refused(method="POST", url=service.url, json=1, text="1") == "bad_arguments"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_redirect_is_shown_and_not_followed(service: Service, status: int) -> None:
+    async def elsewhere(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, headers={"Location": "/elsewhere"})
+
+    service.answer = elsewhere
+    result = await sent(method="POST", url=service.url, json={})
+    assert (result["status"], result["location"]) == (status, "/elsewhere")
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_server_that_hangs_up_is_not_asked_again(service: Service, method: str) -> None:
+    async def hang_up(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.close()
+        raise asyncio.CancelledError
+
+    service.answer = hang_up
+    assert await refused(method=method, url=service.url, json={}) == "outcome_unknown"
+    assert len(service.requests) == 1
+
+
+async def test_silent_server_leaves_the_outcome_unknown(service: Service) -> None:
+    async def silent(_request: web.Request) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    service.answer = silent
+    config = HttpRequestConfig(allow_private=True, timeout_seconds=0.3)
+    assert await refused(config, method="PUT", url=service.url) == "outcome_unknown"
+    assert len(service.requests) == 1
+
+
+async def test_where_nothing_listens_nothing_was_sent() -> None:
+    assert await refused(method="POST", url="http://127.0.0.1:1/") == "unreachable"
+    assert await refused(method="POST", url="http://nowhere.invalid/") == "unknown_host"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "2130706433", "0x7f.1"])
+async def test_private_host_is_refused_unless_allowed(host: str) -> None:
+    assert await refused(HttpRequestConfig(), method="POST", url=f"http://{host}:9/") == "private_address"
+
+
+@pytest.mark.parametrize(
+    "text", ["https://a.example/path", "a.example", "https://", "https://u:p@a.example", "ftp://a"]
+)
+def test_what_is_no_origin_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="origin"):
+        origin_of(text)
+
+
+async def test_credentials_are_in_no_description() -> None:
+    config = HttpRequestConfig(headers={"https://a.example": {"Authorization": "Bearer s3cret"}})
+    assert "s3cret" not in repr(config) + repr(http_request(config))
