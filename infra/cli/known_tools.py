@@ -23,6 +23,6 @@ _DESCRIBED = ToolsConfig(
 
 async def known_tools() -> Registry:
     """Return the tools. They can be planned with, not called: nothing stands behind them."""
+    client = open_client("")
     async with open_tools(_DESCRIBED) as tools:
-        client = open_client("")
         return Registry((*tools, *slack_tools(client, client)))
