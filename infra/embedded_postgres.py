@@ -25,6 +25,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ ROLE = "greenlight"
 
 _ADMIN = "postgres"
 _MAJOR = "18"
+_ANSWER_SECONDS = 60.0
 _LONGEST_SOCKET_PATH = 100
 """sun_path is 108 bytes on Linux, 104 on macOS."""
 
@@ -262,13 +264,24 @@ def _ensure_cluster(layout: Layout, binaries: Path, password: str) -> None:
 
 
 def _ensure_role(held: HeldPostgres) -> None:
+    with _connect(held) as admin:
+        name, password = sql.Identifier(ROLE), sql.Literal(held.passwords[ROLE])
+        if admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone() is None:
+            admin.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}").format(name, password))
+        if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [ROLE]).fetchone() is None:
+            admin.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, name))
+
+
+def _connect(held: HeldPostgres) -> psycopg.Connection:
+    """Connect as the superuser; the server may be on its way up again after a crash."""
     address = held.admin_url().set(drivername="postgresql").render_as_string(hide_password=False)
-    try:
-        with psycopg.connect(address, autocommit=True) as admin:
-            name, password = sql.Identifier(ROLE), sql.Literal(held.passwords[ROLE])
-            if admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone() is None:
-                admin.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}").format(name, password))
-            if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [ROLE]).fetchone() is None:
-                admin.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, name))
-    except psycopg.OperationalError as error:
-        raise PostgresUnusable(f"the embedded database does not answer: {error} (log: {held.layout.log})") from error
+    deadline = time.monotonic() + _ANSWER_SECONDS
+    while True:
+        try:
+            return psycopg.connect(address, autocommit=True)
+        except psycopg.OperationalError as error:
+            if time.monotonic() > deadline:
+                raise PostgresUnusable(
+                    f"the embedded database does not answer: {error} (log: {held.layout.log})"
+                ) from error
+            time.sleep(0.05)
