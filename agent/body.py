@@ -39,20 +39,22 @@ class Bodies:
             RunnerLost: the thread is no longer ours.
         """
         entry = self._entry
-        if step.id not in entry.cancelled and entry.frontier.readiness(step.id) is Open.WAITING:
-            await entry.suspension.pass_gate(step.id)
-        if entry.suspension.closed:
-            raise EntryClosed
-        standing = entry.frontier.readiness(step.id)
         red = entry.ports.work.colour(step.node) is Colour.RED
-        if (why := entry.cancelled.get(step.id)) is not None and not (red and standing is Open.READY):
-            return Cancelled(why=why)
-        if isinstance(standing, Blocked):
-            return Skipped(because=standing.because)
-        if standing is Open.WAITING:
-            if step.id not in self._stuck:
+        while True:
+            if entry.suspension.closed:
+                raise EntryClosed
+            if (why := entry.cancelled.get(step.id)) is not None and (not red or await self._red.cancel(step)):
+                return Cancelled(why=why)
+            standing = entry.frontier.readiness(step.id)
+            if isinstance(standing, Blocked):
+                return Skipped(because=standing.because)
+            if standing is Open.READY:
+                break
+            if step.id in self._stuck:
+                return Skipped(because=entry.frontier.missing(step.id) or step.id)
+            if entry.suspension.parked:
                 raise GraphInterrupt(())
-            return Skipped(because=entry.frontier.missing(step.id) or step.id)
+            await entry.suspension.pass_gate(step.id)
         outcome = await (self._red.run(step) if red else self._green(step))
         return await self._inline.fit(step, outcome)
 
@@ -81,11 +83,14 @@ class Bodies:
         self._at_work[step.id] = work
         try:
             await asyncio.wait([work])
+        except asyncio.CancelledError:
+            work.cancel()
+            await asyncio.wait([work])
+            if not work.cancelled():
+                work.exception()  # the entry is over: nobody else will look at it
+            raise
         finally:
             del self._at_work[step.id]
-            if not work.done():
-                work.cancel()
-                await asyncio.wait([work])
         if not work.cancelled():
             return work.result()
         why = self._entry.cancelled.get(step.id)

@@ -4,7 +4,7 @@ import asyncio
 from typing import assert_never
 
 from agent.entry import Entry
-from agent.ids import ToolName, UserId
+from agent.ids import QuestionId, ToolName, UserId
 from agent.lifecycle import (
     Cancelled,
     Expired,
@@ -17,7 +17,7 @@ from agent.lifecycle import (
     outcome_json,
 )
 from agent.plan import node_digest
-from agent.ports import Bound, Decision, LedgerEntry, LedgerState, QuestionKind, Standing
+from agent.ports import Bound, Decision, LedgerEntry, LedgerState, Question, QuestionKind, Standing
 from agent.step import Step
 from agent.suspension import EntryClosed, Withdrawal
 
@@ -46,6 +46,13 @@ class RedCalls:
             case other:
                 assert_never(other)  # pyright: ignore[reportArgumentType]  # a dataclass pattern does not narrow
 
+    async def cancel(self, step: Step) -> bool:
+        """Take the node's open card back; False, and nothing is taken back, once its call was started."""
+        if await self._entry.ports.ledger.read(self._entry.thread, step.id) is not None:
+            return False
+        await self._withdraw(step, self._entry.cancelled[step.id])
+        return True
+
     async def settle(self) -> None:
         """Return when every call that was started has its ledger row finished.
 
@@ -58,11 +65,12 @@ class RedCalls:
     async def _approve(self, step: Step) -> Outcome:
         bound = await self._bind(step)
         while isinstance(bound, Bound):
-            if (why := self._entry.cancelled.get(step.id)) is not None:
-                return await self._withdraw(step, bound, why)
-            standing = await self._ask(step, QuestionKind.APPROVE, bound, attempt=1)
+            question = self._question(step, QuestionKind.APPROVE, bound, attempt=1)
+            await self._withdraw(step, "the call is another one now", keep=question.id)
+            standing = await self._ask(step, question)
             if isinstance(standing, Withdrawal):
-                return await self._withdraw(step, bound, standing.why)
+                await self._withdraw(step, standing.why)
+                return Cancelled(why=standing.why)
             if standing.decision is not Decision.APPROVED:
                 return _refusal(standing)
             # Bound anew: if anything it came from changed, the approval is void and a person is asked again.
@@ -74,7 +82,7 @@ class RedCalls:
     async def _unknown(self, step: Step, attempt: int) -> Outcome:
         bound = await self._bind(step)
         shown = bound if isinstance(bound, Bound) else _unbound(step)
-        standing = await self._ask(step, QuestionKind.UNKNOWN, shown, attempt)
+        standing = await self._ask(step, self._question(step, QuestionKind.UNKNOWN, shown, attempt))
         if isinstance(standing, Standing) and standing.decision is Decision.AGAIN:
             return await self._call(step, bound, attempt + 1) if isinstance(bound, Bound) else bound
         outcome = _verdict_on_unknown(standing)
@@ -103,19 +111,22 @@ class RedCalls:
         await ledger.finish(self._entry.thread, step.id, attempt, outcome_json(outcome))
         return outcome
 
-    async def _ask(self, step: Step, kind: QuestionKind, bound: Bound, attempt: int) -> Standing | Withdrawal:
-        entry = self._entry
-        question = step.question(kind, bound, attempt, entry.frontier.behind(step.id))
-        entry.show(step.id, NodeState.UNKNOWN if kind is QuestionKind.UNKNOWN else NodeState.ASKING)
-        may_withdraw = kind is QuestionKind.APPROVE
-        return await entry.suspension.ask(question, lambda: entry.cancelled.get(step.id) if may_withdraw else None)
+    def _question(self, step: Step, kind: QuestionKind, bound: Bound, attempt: int) -> Question:
+        return step.question(kind, bound, attempt, self._entry.frontier.behind(step.id))
 
-    async def _withdraw(self, step: Step, bound: Bound, why: str) -> Outcome:
-        question = step.question(QuestionKind.APPROVE, bound, 1, ())
+    async def _ask(self, step: Step, question: Question) -> Standing | Withdrawal:
+        entry = self._entry
+        approval = question.kind is QuestionKind.APPROVE
+        entry.show(step.id, NodeState.ASKING if approval else NodeState.UNKNOWN)
+        return await entry.suspension.ask(question, lambda: entry.cancelled.get(step.id) if approval else None)
+
+    async def _withdraw(self, step: Step, why: str, keep: QuestionId | None = None) -> None:
+        """Take back the node's open approvals; found by node, as its arguments may be others by now."""
         questions = self._entry.ports.questions
-        if question.id in await questions.standings(self._entry.thread):
-            await questions.withdraw(question.id, why)
-        return Cancelled(why=why)
+        for question, standing in (await questions.standings(self._entry.thread)).items():
+            pending = standing.decision is Decision.PENDING
+            if pending and question != keep and step.asks(QuestionKind.APPROVE, question):
+                await questions.withdraw(question, why)
 
     async def _bind(self, step: Step) -> Bound | Failed:
         return await self._entry.ports.work.bind(self._entry.thread, step.node, self._entry.frontier.outcomes)

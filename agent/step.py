@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent.ids import NodeId, QuestionId, ThreadId, UserId
-from agent.plan import LoggedOperation, Node, digest_of, node_digest
+from agent.plan import Node, digest_of, node_digest
 from agent.ports import Bound, Question, QuestionKind
 from agent.tools.registry import CallContext
 
@@ -50,11 +50,14 @@ class Step:
             blocks=tuple(each.title for each in behind),
         )
 
+    def asks(self, kind: QuestionKind, question: QuestionId) -> bool:
+        """Tell whether this is one of the node's own questions of that kind, whatever its arguments were."""
+        return question.startswith(self._question_prefix(kind))
+
     def _question_id(self, kind: QuestionKind, bound: Bound, attempt: int) -> QuestionId:
-        # 32 hex digits: the form of LangGraph's own interrupt ids, which these become.
-        return QuestionId(digest_of([self.thread, self.node.id, kind.value, bound.digest, attempt])[:32])
+        # 32 hex digits: the form of LangGraph's own interrupt ids, which these become. The first half
+        # names node and kind, so that a card is found again when its arguments cannot be.
+        return QuestionId(self._question_prefix(kind) + digest_of([bound.digest, attempt])[:16])
 
-
-def step_added(thread: ThreadId, logged: LoggedOperation, node: Node) -> Step:
-    """Return the step that a logged add makes."""
-    return Step(thread=thread, turn=logged.turn, author=logged.author, node=node)
+    def _question_prefix(self, kind: QuestionKind) -> str:
+        return digest_of([self.thread, self.node.id, kind.value])[:16]

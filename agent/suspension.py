@@ -48,6 +48,7 @@ class Suspension:
         self._live: set[NodeId] = set()
         self._gates: dict[NodeId, asyncio.Event] = {}
         self._open: dict[NodeId, _OpenQuestion] = {}
+        self.parked = False
         self.closed = False
 
     @property
@@ -131,6 +132,7 @@ class Suspension:
 
     def park(self) -> None:
         """Make every open question raise its interrupt and every gate let go, in one step."""
+        self.parked = True
         for node in tuple(self._open):
             self._open.pop(node).answer.set_result(Parking())
         self._open_gates()

@@ -14,7 +14,7 @@ from agent.graph import OpenCheckpoints, Rest, ThreadRunner
 from agent.ids import NodeId, ThreadId, UserId, thread_id
 from agent.lifecycle import Outcome
 from agent.plan import Add, Node, Operation
-from agent.ports import Decision, Question
+from agent.ports import Decision, Progress, Question
 from tests.fakes.mortality import Mortality, MortalSaver
 from tests.fakes.ports_in_memory import empty_rows
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector, FakeWork, Perform
@@ -53,12 +53,15 @@ class World:
         thread: ThreadId | None = None,
         mortality: Mortality | None = None,
         seed: int = 0,
+        work: FakeWork | None = None,
+        progress: Callable[[Progress], Progress] = lambda progress: progress,
     ) -> None:
         self.thread = thread or self.THREAD
         self.rows = empty_rows()
-        self.work = FakeWork(performs or {})
+        self.work = work or FakeWork(performs or {})
         self.plans: dict[str, Sequence[Operation]] = {}
         self._mortality = mortality or Mortality()
+        self._progress = progress
         mortal = self._mortality.mortal
         self.feeder = FakeFeeder(mortal(self.rows.log), mortal(self.rows.mailbox), self.plans)
         self.rounds: dict[tuple[int, int], Sequence[Operation]] = {}
@@ -76,7 +79,7 @@ class World:
             questions=mortal(self.rows.questions),
             ledger=mortal(self.rows.ledger),
             artifacts=mortal(self.rows.artifacts),
-            progress=self.rows.progress,
+            progress=self._progress(self.rows.progress),
             newsroom=self.rows.hints,
             mailbox=mortal(self.rows.mailbox),
             runs=mortal(self.rows.runs),

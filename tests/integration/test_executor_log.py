@@ -70,7 +70,7 @@ async def test_cancel_withdraws_an_open_card_while_the_run_is_hot():
 
 async def test_cancel_withdraws_the_card_of_a_parked_run():
     world = World()
-    await world.run(node("r", red=True), node("s", red=True))
+    await world.run(node("a"), node("r", "a", red=True), node("s", red=True))
     await world.append(cancel("r"))
     assert await world.advance() is Rest.PARKED
     assert set(world.rows.questions.pending(world.thread)) == {"s"}
@@ -78,7 +78,7 @@ async def test_cancel_withdraws_the_card_of_a_parked_run():
     world.click("s")
     await world.advance()
     assert world.outcomes["r"] == CANCELLED
-    assert world.work.started == ["s"]
+    assert world.work.started == ["a", "s"]
 
 
 async def test_cancel_asks_nothing_about_a_red_that_has_not_asked_yet():

@@ -123,6 +123,16 @@ async def test_changed_binding_voids_the_approval_and_asks_anew():
     assert world.work.started == ["r"]
 
 
+async def test_open_card_is_taken_back_when_the_call_became_another_one():
+    world = World()
+    await world.run(node("r", red=True), node("s", red=True))
+    void = world.question("r")
+    world.work.salt = "the inputs are others now"
+    await world.advance()
+    assert world.rows.questions.rows[void.id].decision is Decision.WITHDRAWN
+    assert world.question("r").digest != void.digest
+
+
 async def test_binding_that_changes_between_click_and_call_voids_the_approval():
     hold = Hold()
     world = World(performs={"hold": hold})

@@ -1,0 +1,131 @@
+"""What must hold of every run, whatever happened to it."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.frontier import Blocked, readiness
+from agent.ids import NodeId
+from agent.lifecycle import Cancelled, Expired, Failed, Outcome, Rejected, Skipped, Succeeded, outcome_from_json
+from agent.plan import Add, Cancel, LoggedOperation, Node
+from agent.ports import Decision, QuestionKind
+from tests.integration.fuzz.journal import Line, What, expected_value, shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """A question as it stands in the rows."""
+
+    node: NodeId
+    kind: QuestionKind
+    digest: str
+    decision: Decision
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """Everything known of a run: its log, its questions, and the journal's lines in order."""
+
+    log: Sequence[LoggedOperation]
+    answered: Collection[Answered]
+    lines: Sequence[Line]
+
+    @property
+    def nodes(self) -> Mapping[NodeId, Node]:
+        """Every node that was ever added."""
+        return {each.operation.node.id: each.operation.node for each in self.log if isinstance(each.operation, Add)}
+
+    @property
+    def cancelled(self) -> Collection[NodeId]:
+        """Every node that somebody withdrew."""
+        return {each.operation.id for each in self.log if isinstance(each.operation, Cancel)}
+
+    @property
+    def outcomes(self) -> Mapping[NodeId, Outcome]:
+        """Every end that was shown."""
+        return {node: outcome_from_json(each) for node, each in shown(self.lines).items()}
+
+    @property
+    def undecided(self) -> Collection[NodeId]:
+        """The nodes with an open question."""
+        return {each.node for each in self.answered if each.decision is Decision.PENDING}
+
+
+def check_history(story: Story) -> None:
+    """Check what holds at every moment."""
+    ended: dict[NodeId, Outcome] = {}
+    effects: list[NodeId] = []
+    allowed = {
+        (each.node, each.digest)
+        for each in story.answered
+        if (each.kind, each.decision)
+        in {(QuestionKind.APPROVE, Decision.APPROVED), (QuestionKind.UNKNOWN, Decision.AGAIN)}
+    }
+    for line in story.lines:
+        node = story.nodes[line.node]
+        if line.what is What.STARTED:
+            assert node.id not in ended, f"{node.id} ran again after its end"
+            assert not isinstance(readiness(node, ended), Blocked), f"{node.id} ran although it was blocked"
+            assert {each.node for each in node.depends_on} <= ended.keys(), f"{node.id} ran before its inputs"
+        elif line.what is What.EFFECT:
+            assert (node.id, line.digest) in allowed, f"{node.id} took effect without an approval of these arguments"
+            effects.append(node.id)
+        elif line.outcome is not None:
+            outcome = outcome_from_json(line.outcome)
+            assert ended.setdefault(node.id, outcome) == outcome, f"{node.id} ended in two ways"
+    assert len(effects) == len(set(effects)), f"effects twice: {effects}"
+    for node, outcome in ended.items():
+        _check_outcome(story, node, outcome)
+
+
+def check_parked(story: Story, interrupted: Iterable[NodeId]) -> None:
+    """Check what holds when a run has parked."""
+    check_history(story)
+    interrupted = list(interrupted)
+    assert sorted(interrupted) == sorted(story.undecided), "the interrupts are not the undecided reds"
+    assert interrupted, "a run parked without a question"
+    outcomes = story.outcomes
+    held = set(story.undecided)
+    unfinished = [each for each in story.nodes.values() if each.id not in outcomes]
+    for _ in unfinished:
+        held |= {each.id for each in unfinished if held & {edge.node for edge in each.depends_on}}
+    assert {each.id for each in unfinished} <= held, "something behind no undecided red is unfinished"
+    for node in unfinished:
+        assert not isinstance(readiness(node, outcomes), Blocked), f"{node.id} is decided, yet it is unfinished"
+
+
+def check_finished(story: Story, results: Mapping[NodeId, Outcome]) -> None:
+    """Check what holds when a run has finished; `results` is what its state holds."""
+    check_history(story)
+    assert not story.undecided
+    assert results.keys() == story.nodes.keys(), "not every node has an outcome"
+    assert results == story.outcomes, "people were shown other ends than the state holds"
+
+
+def _check_outcome(story: Story, id: NodeId, outcome: Outcome) -> None:
+    node = story.nodes[id]
+    decisions = {(each.kind, each.decision) for each in story.answered if each.node == id}
+    starts = [each for each in story.lines if each.what is What.STARTED and each.node == id]
+    match outcome:
+        case Succeeded(value=value):
+            seen = [expected_value(id, each.inputs or {}) for each in starts]
+            assert value in seen or (QuestionKind.UNKNOWN, Decision.HAPPENED) in decisions, f"{id} has another's result"
+        case Failed(error="fuzz", message=message):
+            assert message == id
+            assert node.args["fails"]
+        case Failed(error="outcome_unknown"):
+            assert (QuestionKind.UNKNOWN, Decision.GIVE_UP) in decisions
+        case Rejected():
+            assert (QuestionKind.APPROVE, Decision.REJECTED) in decisions
+            assert not starts
+        case Expired():
+            assert (QuestionKind.APPROVE, Decision.EXPIRED) in decisions
+            assert not starts
+        case Skipped(because=because):
+            edges = [each for each in node.depends_on if each.node == because]
+            assert any(isinstance(readiness(node, {because: story.outcomes[because]}), Blocked) for _ in edges)
+            assert not starts
+        case Cancelled():
+            assert id in story.cancelled
+            assert not [each for each in story.lines if each.what is What.EFFECT and each.node == id]
+        case _:
+            raise AssertionError(f"{id} ended unexpectedly: {outcome}")
