@@ -8,6 +8,7 @@ Wire format: https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Con
 import asyncio
 import ssl
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from sandbox.errors import ContainerLost, EngineUnavailable
 
 ANSWER_SECONDS = 10.0
 PIECE_BYTES = 1 << 16
+UNSENT_BYTES = 1 << 20
 
 
 class Stream(IntEnum):
@@ -54,6 +56,7 @@ class Attachment:
         self._writer = writer
         self._stream = 0
         self._left = 0
+        self._outbox: list[bytes] = []
 
     @property
     def ended(self) -> bool:
@@ -72,12 +75,21 @@ class Attachment:
         return Piece(self._stream, data) if data else None
 
     async def send(self, data: bytes) -> None:
-        """Write to the container's stdin; a container that is gone is noticed by the reader, not here."""
-        try:
+        """Write to the container's stdin, together with all else that is sent before the loop turns.
+
+        Waits only while much is unsent. A container that is gone is noticed by the reader, not here.
+        """
+        if not self._outbox:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._outbox.append(data)
+        if self._writer.transport.get_write_buffer_size() > UNSENT_BYTES or len(data) > PIECE_BYTES:
+            with suppress(ConnectionError):
+                await self._writer.drain()
+
+    def _flush(self) -> None:
+        data, self._outbox = b"".join(self._outbox), []
+        if not self._writer.transport.is_closing():
             self._writer.write(data)
-            await self._writer.drain()
-        except ConnectionError:
-            return
 
     def abort(self) -> None:
         """Close both directions now, without waiting for anything to be read or written. Idempotent."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from sandbox.script import CallRecord, CallTool, Job, Json, ToolCallRefused
-from sandbox.values import NotJson, TooLarge, clean_text, plain_json
+from sandbox.values import NotJson, TooLarge, clean_text, json_text, plain_json
 
 REFUSAL_CHARACTERS = 4000
 """A refusal's text is cut here: it lands in the script's traceback and then in a prompt."""
@@ -22,10 +22,10 @@ class CallLimitReached(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What the script gets back: the tool's output, or the text of the ToolError to raise."""
+    """What the script gets back: the tool's output as JSON text, or the words of the ToolError to raise."""
 
     ok: bool
-    value: Json = None
+    text: str = "null"
     error: str = ""
 
 
@@ -89,7 +89,7 @@ class CallDesk:
             if tool not in self._tools:
                 declared = ", ".join(sorted(self._tools)) or "none"
                 raise ToolCallRefused(f"tool {tool[:200]!r} is not declared for this script (declared: {declared})")
-            return Answer(ok=True, value=plain_json(await self._call(tool, args), self._limits.line_bytes))
+            return Answer(ok=True, text=json_text(await self._call(tool, args), self._limits.line_bytes))
         except ToolCallRefused as refusal:
             return _refused(refusal)
         except (NotJson, TooLarge) as error:

@@ -133,7 +133,7 @@ class Conversation:
 
     async def _answer(self, call: Call) -> None:
         answer = await self._desk.answer(call.tool, call.positional, call.named)
-        await self._cell.attachment.send(answer_line(call.id, ok=answer.ok, value=answer.value, error=answer.error))
+        await self._cell.attachment.send(answer_line(call.id, ok=answer.ok, text=answer.text, error=answer.error))
 
     def _log(self, data: bytes) -> None:
         self._logbook.write(data)

@@ -77,6 +77,10 @@ class DockerSandbox:
         """Return how many containers of this sandbox the engine holds, waiting or running."""
         return sum(1 for each in await self._engine.ours() if each.labels.get(INSTANCE_LABEL) == self._instance)
 
+    async def settle(self) -> None:
+        """Return when every container used so far is removed."""
+        await self._cells.settle()
+
     async def open(self) -> None:
         """Check the image, remove orphans, send the canary, begin to fill the pool.
 

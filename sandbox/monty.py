@@ -285,7 +285,7 @@ class _Run:
 
     def _settlement(self, answer: Answer) -> monty.ExternalSettledResult:
         if answer.ok:
-            return {"return_value": answer.value}
+            return {"return_value": read_json(answer.text)}
         self._host_errors[answer.error] = "ToolError"
         return {"exc_type": "RuntimeError", "message": answer.error}
 

@@ -20,7 +20,8 @@ LONGEST_PAUSE_SECONDS = 30.0
 class PoolSize:
     """How many cells wait, and for how long.
 
-    `ready` cells wait while scripts come; after `idle_seconds` without one, `idle_ready` do.
+    `ready` cells wait while scripts come; before the first and after `idle_seconds` without one,
+    `idle_ready` do.
     `starting` cells start at the same time. A cell older than `age_seconds` is replaced.
     """
 
@@ -40,7 +41,7 @@ class Pool:
         self._size = size
         self._ready: deque[Cell] = deque()
         self._changed = asyncio.Event()
-        self._last_taken = time.monotonic()
+        self._last_taken = time.monotonic() - size.idle_seconds
         self._keeper: asyncio.Task[None] | None = None
 
     @property

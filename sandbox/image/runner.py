@@ -82,14 +82,21 @@ class Link:
         self._writing = threading.Lock()
         self._waiting: dict[int, Deliver] = {}
         self._ids = itertools.count(1)
+        self._outbox: list[bytes] = []
         self.line_bytes = 1 << 21
 
     def send(self, message: Message | str) -> None:
+        self._write(self._line(message))
+
+    def _line(self, message: Message | str) -> bytes:
         line = (message if isinstance(message, str) else json_of(message)).encode() + b"\n"
         if len(line) > self.line_bytes:
             raise ValueError(f"{len(line)} bytes are more than the {self.line_bytes} a message may have")
+        return line
+
+    def _write(self, data: bytes) -> None:
         with self._writing:
-            view = memoryview(line)
+            view = memoryview(data)
             while view:
                 view = view[os.write(self._out, view) :]
 
@@ -109,13 +116,32 @@ class Link:
                 deliver(answer)
 
     def ask(self, tool: str, args: tuple[object, ...], named: dict[str, object], deliver: Deliver) -> None:
+        """Send a call; `deliver` gets its answer, in the listening thread."""
+        self._write(self._call(tool, args, named, deliver))
+
+    def ask_soon(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        tool: str,
+        args: tuple[object, ...],
+        named: dict[str, object],
+        deliver: Deliver,
+    ) -> None:
+        """Send a call together with all others made before the loop turns: one write for many."""
+        line = self._call(tool, args, named, deliver)
+        if not self._outbox:
+            loop.call_soon(self._flush)
+        self._outbox.append(line)
+
+    def _flush(self) -> None:
+        lines, self._outbox = self._outbox, []
+        self._write(b"".join(lines))
+
+    def _call(self, tool: str, args: tuple[object, ...], named: dict[str, object], deliver: Deliver) -> bytes:
         number = next(self._ids)
+        line = self._line({"op": "call", "id": number, "tool": tool, "args": args, "kwargs": named})
         self._waiting[number] = deliver
-        try:
-            self.send({"op": "call", "id": number, "tool": tool, "args": args, "kwargs": named})
-        except BaseException:
-            self._waiting.pop(number, None)
-            raise
+        return line
 
 
 def json_of(value: object) -> str:
@@ -200,7 +226,7 @@ def awaitable(link: Link) -> Namespace:
                 with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                     loop.call_soon_threadsafe(arrive, answer)
 
-            link.ask(tool, args, named, deliver)
+            link.ask_soon(loop, tool, args, named, deliver)
             return settled(await future)
 
         call.__name__ = tool

@@ -62,7 +62,7 @@ async def filled(sandbox: DockerSandbox, count: int) -> None:
 
 async def test_waiting_container_answers_and_is_replaced() -> None:
     async with docker_sandbox(DockerSettings(pool=PoolSize(ready=2))) as sandbox:
-        await filled(sandbox, 2)
+        await filled(sandbox, 1)
         outcome = await sandbox.run(HELLO, no_tools)
         assert outcome.result == "hello"
         await filled(sandbox, 2)
@@ -78,8 +78,10 @@ async def test_each_container_runs_one_script() -> None:
 
 
 async def test_idle_pool_shrinks() -> None:
-    size = PoolSize(ready=3, idle_ready=1, idle_seconds=2.0)
+    size = PoolSize(ready=3, idle_ready=1, idle_seconds=4.0)
     async with docker_sandbox(DockerSettings(pool=size)) as sandbox:
+        await sandbox.run(HELLO, no_tools)
+        await filled(sandbox, 3)
         await filled(sandbox, 1)
 
 
@@ -144,7 +146,7 @@ async def test_cancel_while_the_container_starts_leaves_nothing() -> None:
 
 async def test_close_removes_every_container() -> None:
     async with an_engine() as engine:
-        async with docker_sandbox(DockerSettings(pool=PoolSize(ready=3))) as sandbox:
+        async with docker_sandbox(DockerSettings(pool=PoolSize(ready=3, idle_ready=3))) as sandbox:
             await filled(sandbox, 3)
         mine = str(this_process())
         assert [each for each in await engine.ours() if each.labels.get(OWNER_LABEL) == mine] == []
@@ -176,7 +178,7 @@ async def no_tools(tool, args):
     return None
 
 async def main():
-    sandbox = await open_docker(DockerSettings(pool=PoolSize(ready=2)))
+    sandbox = await open_docker(DockerSettings(pool=PoolSize(ready=2, idle_ready=2)))
     while sandbox.waiting < 2:
         await asyncio.sleep(0.05)
     busy = Job(code="def main(inputs):\\n    while True:\\n        pass")

@@ -106,9 +106,7 @@ def test_job_over_the_limit_is_refused() -> None:
 
 
 def test_answer_carries_value_or_error() -> None:
-    assert json.loads(answer_line(3, ok=True, value={"a": None}, error="")) == {
-        "id": 3,
-        "ok": True,
-        "value": {"a": None},
-    }
-    assert json.loads(answer_line(3, ok=False, value=None, error="no")) == {"id": 3, "ok": False, "error": "no"}
+    given = answer_line(3, ok=True, text='{"a":null}', error="")
+    assert json.loads(given) == {"id": 3, "ok": True, "value": {"a": None}}
+    refused = answer_line(3, ok=False, text="null", error="no")
+    assert json.loads(refused) == {"id": 3, "ok": False, "error": "no"}
