@@ -10,6 +10,7 @@ import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TypeAlias
 
 from sandbox.cell import this_process
