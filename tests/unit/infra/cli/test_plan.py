@@ -6,7 +6,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from bot.tools import SLACK_TOOLS
+from infra.cli.known_tools import known_tools
 from infra.cli.main import main
+from infra.configuration import ToolsTable
 
 GET = {"op": "add", "id": "a", "kind": "tool", "title": "Get", "tool": "http_get", "args": {"url": "http://x.test/"}}
 POST = {
@@ -117,6 +120,11 @@ def test_described_tools_stand_for_installed_ones(tmp_path: Path, capsys: pytest
     assert _check(capsys, _plan_file(tmp_path, right), "--tools", str(tools)).code == 0
     ended = _check(capsys, _plan_file(tmp_path, {**right, "args": {}}, GET), "--tools", str(tools))
     assert [fault["code"] for fault in ended.lines] == ["bad_arguments", "unknown_tool"]
+
+
+async def test_plans_are_checked_against_every_tool_greenlight_brings() -> None:
+    names = {tool.name for tool in await known_tools()}
+    assert names == (set(ToolsTable.model_fields) - {"disabled"}) | SLACK_TOOLS
 
 
 def test_mermaid_draws_the_plan_instead(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
