@@ -41,6 +41,7 @@ class FaultCode(StrEnum):
     HELD_BACK = "held_back"
     EMPTY_PLAN = "empty_plan"
     TOO_MANY_NODES = "too_many_nodes"
+    DECIDED_BEFORE = "decided_before"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,7 @@ class PlanLimits:
     text_characters: int = 1024 * 1024
     operation_bytes: int = 256 * 1024
     code_bytes: int = 64 * 1024
-    schema_bytes: int = 16 * 1024
+    schema_bytes: int = 8 * 1024
     instruction_characters: int = 16 * 1024
     title_characters: int = 150
     depth: int = 32

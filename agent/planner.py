@@ -19,12 +19,16 @@ from agent.ports import Mailbox, Message, OperationLog, Runs, Standings
 from agent.prompt import planner_message, system_message
 from agent.reading import Reply
 from agent.tools.registry import Registry
+from agent.values import trimmed
 
 REPAIRS = 2
 """How often the model gets its faults back before the person is told."""
 
 RESUMPTIONS = 1
 """How often a stream that broke off is taken up again with the plan so far in view."""
+
+_ECHO_CHARACTERS = 100_000
+"""The most a model gets back of its own output."""
 
 
 @dataclass(kw_only=True)
@@ -109,7 +113,10 @@ class Planner:
             if not repairs:
                 return Trouble.PLAN_INVALID
             repairs -= 1
-            dialogue += [Said(by="ai", text=answer.text), await self._ask(effort, answer.faults)]
+            dialogue += [
+                Said(by="ai", text=trimmed(answer.text, _ECHO_CHARACTERS)),
+                await self._ask(effort, answer.faults),
+            ]
 
     async def _opening(self, effort: _Effort) -> list[Said]:
         system = system_message(Role.PLANNER, self._registry, self._dialect)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
@@ -9,14 +10,14 @@ from agent.conversation import past_dialogue, shown_nodes, standings_of
 from agent.dialogue import LanguageModel, Role, Said
 from agent.errors import DuplicateNode, ModelUnavailable
 from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, PlanLimits
-from agent.ids import NodeId, ThreadId, UserId
+from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.intake import Intake, Placed
-from agent.lifecycle import Outcome
-from agent.plan import LoggedOperation, Operation, nodes_added
+from agent.lifecycle import Expired, Failed, Outcome, Rejected
+from agent.plan import Add, LoggedOperation, Node, Operation, nodes_added
 from agent.ports import OperationLog, Run, Runs
 from agent.prompt import results_message, system_message
 from agent.reading import Reply, read_operation
-from agent.tools.registry import Registry
+from agent.tools.registry import Colour, Registry
 from sandbox.script import Json
 
 ROUNDS = 3
@@ -86,7 +87,7 @@ class Reflector:
                 answer = await model.complete(Role.REFLECTION, dialogue)
             except ModelUnavailable:
                 return False
-            match self._decided(answer, logged):
+            match self._decided(answer, logged, self._declined(run.turn, logged, outcomes)):
                 case _End():
                     return False
                 case _Replan(operations=operations):
@@ -114,7 +115,7 @@ class Reflector:
             return False
         return True
 
-    def _decided(self, answer: str, logged: Sequence[LoggedOperation]) -> _Decision:
+    def _decided(self, answer: str, logged: Sequence[LoggedOperation], declined: AbstractSet[ToolName]) -> _Decision:
         """Return what the model decided. Of operations with a fault none is taken."""
         written = _operations_in(answer)
         if isinstance(written, Fault):
@@ -133,6 +134,8 @@ class Reflector:
                     faults.append(fault)
                 case Reply():
                     faults.append(Fault(code=FaultCode.BAD_OP, message="a reply is not possible here", pointer="/op"))
+                case Add(node=node) if node.tool in declined:
+                    faults.append(_decided_before(node))
                 case operation:
                     verdict = intake.offer(Placed(operation=operation))
                     operations += verdict.admitted
@@ -141,6 +144,25 @@ class Reflector:
         if faults:
             return _Faulty(faults=faults)
         return _Replan(operations=operations) if operations else _End()
+
+    def _declined(
+        self, turn: int, logged: Sequence[LoggedOperation], outcomes: Mapping[NodeId, Outcome]
+    ) -> AbstractSet[ToolName]:
+        """Return the tools that a person declined or did not decide on in this turn, and red ones that failed."""
+        nodes = nodes_added([each.operation for each in logged if each.turn == turn]).values()
+        return {
+            node.tool for node in nodes if node.tool is not None and self._is_final(node.tool, outcomes.get(node.id))
+        }
+
+    def _is_final(self, name: ToolName, outcome: Outcome | None) -> bool:
+        tool = self._registry.find(name)
+        red = tool is None or tool.colour is not Colour.GREEN
+        return isinstance(outcome, Rejected | Expired) or (red and isinstance(outcome, Failed))
+
+
+def _decided_before(node: Node) -> Fault:
+    message = f"{node.tool!r} was declined, not decided on, or failed in this turn; it is not asked for again"
+    return Fault(code=FaultCode.DECIDED_BEFORE, message=message, node=node.id, pointer="/tool")
 
 
 def _operations_in(answer: str) -> Sequence[Mapping[str, Json]] | Fault:

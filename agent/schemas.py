@@ -27,11 +27,11 @@ _NOTHING_FETCHED: referencing.Registry[Any] = referencing.Registry()
 _MODEL_KEYWORDS = frozenset(
     {"type", "enum", "const", "title", "description", "default", "examples"}
     | {"properties", "required", "additionalProperties", "minProperties", "maxProperties"}
-    | {"items", "prefixItems", "minItems", "maxItems", "uniqueItems"}
+    | {"items", "prefixItems", "minItems", "maxItems"}
     | {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength"}
     | {"anyOf", "allOf", "oneOf", "not"}
 )
-"""No `pattern` (a model's regular expression could stall the host), no `$ref` (recursion), no `format`."""
+"""No `pattern` and no `uniqueItems` (both could stall the host), no `$ref` (recursion), no `format`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,10 +101,10 @@ class Workbench:
         """Do the work. Raises only CancelledError."""
         try:
             outcome = await self._work(node, bound, context)
+            return await self._kept(context.thread, node.id, outcome)
         except Exception as error:  # noqa: BLE001 -- the boundary of a node: a bug in one must not end the others
             _log.exception("node %s of %s broke", node.id, context.thread)
-            outcome = Failed(error="internal", message=f"something here broke ({type(error).__name__})")
-        return await self._kept(context.thread, node.id, outcome)
+            return Failed(error="internal", message=f"something here broke ({type(error).__name__})")
 
     async def _work(self, node: Node, bound: Bound, context: CallContext) -> Succeeded | Failed:
         match node.kind:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from agent.dialogue import Role
-from agent.ids import NodeId, UserId
-from agent.lifecycle import Failed, Outcome, Succeeded
+from agent.ids import NodeId, ToolName, UserId
+from agent.lifecycle import Expired, Failed, Outcome, Rejected, Succeeded
 from agent.plan import Add, Node, NodeKind
 from agent.reflection import ROUNDS, Reflector
 from infra.scripted_model.script import Failure, Script
@@ -31,16 +31,16 @@ def reflection(said: Any, times: int | None = None, contains: str | None = None)
     return Script(role="reflection", answer=said, times=times, contains=contains)
 
 
-async def planned(world: PlanningWorld, id: str, author: str = "U1") -> None:
+async def planned(world: PlanningWorld, id: str, author: str = "U1", tool: str | None = None) -> None:
     await world.runs.begin(THREAD, 1)
     message = world.say(f"do {id}", author)
-    node = Node(id=NodeId(id), kind=NodeKind.TOOL, title=f"Do {id}")
+    node = Node(id=NodeId(id), kind=NodeKind.TOOL, title=f"Do {id}", tool=ToolName(tool) if tool else None)
     await world.log.append(THREAD, 1, UserId(author), [Add(node=node)])
     await world.mailbox.taken(THREAD, 1, [message.id])
 
 
-async def reflect(world: PlanningWorld, round_number: int = 1) -> bool:
-    outcomes = {NodeId(key): each for key, each in OUTCOMES.items()}
+async def reflect(world: PlanningWorld, round_number: int = 1, by_node: Mapping[str, Outcome] = OUTCOMES) -> bool:
+    outcomes = {NodeId(key): each for key, each in by_node.items()}
     return await world.reflector.reflect(THREAD, 1, round_number, outcomes)
 
 
@@ -98,6 +98,23 @@ async def test_model_that_keeps_being_wrong_ends_the_turn(said: str) -> None:
         assert not await reflect(world)
         assert world.nodes == ["a"]
         assert len(world.asked(Role.REFLECTION)) == 2
+
+
+@pytest.mark.parametrize(
+    "outcome", [Rejected(by=UserId("U2")), Expired(), Failed(error="timeout")], ids=["rejected", "expired", "failed"]
+)
+async def test_what_a_person_declined_is_not_asked_for_again(outcome: Outcome) -> None:
+    again = {"op": "add", "id": "again", "kind": "tool", "tool": "post", "args": {"text": "please"}}
+    async with planning_world(reflection(replan(again))) as world:
+        await planned(world, "a", tool="post")
+        assert not await reflect(world, by_node={"a": outcome})
+        assert '"code": "decided_before"' in world.asked(Role.REFLECTION)[1].last
+
+
+async def test_green_tool_that_failed_may_be_tried_another_way() -> None:
+    async with planning_world(reflection(replan(fetch("again")))) as world:
+        await planned(world, "a", tool="fetch")
+        assert await reflect(world)
 
 
 async def test_replan_without_operations_is_an_end() -> None:
