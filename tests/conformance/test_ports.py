@@ -1,0 +1,303 @@
+"""One suite for the ports of agent and bot: the fakes of the tests, and the stores on PostgreSQL."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from agent.errors import ArtifactMissing, DuplicateNode
+from agent.ids import Digest, NodeId, QuestionId, ThreadId
+from agent.plan import Cancel
+from agent.ports import (
+    Artifacts,
+    Decision,
+    Ledger,
+    LedgerState,
+    Mailbox,
+    Newsroom,
+    OperationLog,
+    Questions,
+    Runs,
+    RunStatus,
+)
+from bot.ports import (
+    AlreadyDecided,
+    Decided,
+    Decisions,
+    Inbox,
+    Outdated,
+    Post,
+    Posted,
+    PostedMessage,
+    Receipt,
+    RunViews,
+    Slot,
+    UnknownQuestion,
+)
+from infra.stores.stores import Stores
+from infra.wakeups import Wakeups
+from tests.fakes.bot_ports import BotRows
+from tests.fakes.ports_in_memory import empty_rows
+from tests.fakes.rows import ADA, ELSEWHERE, GRACE, OTHER, THREAD, a_message, a_question, an_add, tenant_of
+from tests.fakes.run_views import a_question as a_question_view
+from tests.fakes.run_views import a_run
+
+TEAM, Q1 = tenant_of(THREAD), QuestionId("q1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentSide:
+    """The agent's ports; `drop` and `decide` are what people do."""
+
+    log: OperationLog
+    questions: Questions
+    ledger: Ledger
+    artifacts: Artifacts
+    mailbox: Mailbox
+    runs: Runs
+    newsroom: Newsroom
+    drop: Callable[[ThreadId, str], Awaitable[object]]
+    decide: Callable[[QuestionId, Decision], Awaitable[object]]
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def agent_side(request: pytest.FixtureRequest) -> AgentSide:
+    """The ports of `agent/ports.py`, in both forms."""
+    if request.param == "memory":
+        return _agent_in_memory()
+    stores: Stores = request.getfixturevalue("stores")
+    wakeups: Wakeups = request.getfixturevalue("wakeups")
+    count = iter(range(1000))
+
+    async def drop(thread: ThreadId, text: str) -> object:
+        return await stores.inbox.accept(a_message(text, ts=f"1.{next(count)}", thread=thread))
+
+    async def decide(question: QuestionId, decision: Decision) -> object:
+        return await stores.decisions.decide(TEAM, question, version=1, by=GRACE, decision=decision)
+
+    return AgentSide(
+        log=stores.log,
+        questions=stores.questions,
+        ledger=stores.ledger,
+        artifacts=stores.artifacts,
+        mailbox=stores.mailbox,
+        runs=stores.runs,
+        newsroom=wakeups.news,
+        drop=drop,
+        decide=decide,
+    )
+
+
+def _agent_in_memory() -> AgentSide:
+    rows = empty_rows()
+
+    async def drop(thread: ThreadId, text: str) -> object:
+        return rows.mailbox.drop(thread, text, ADA)
+
+    async def decide(question: QuestionId, decision: Decision) -> object:
+        return rows.questions.decide(question, decision, GRACE)
+
+    return AgentSide(
+        log=rows.log,
+        questions=rows.questions,
+        ledger=rows.ledger,
+        artifacts=rows.artifacts,
+        mailbox=rows.mailbox,
+        runs=rows.runs,
+        newsroom=rows.hints,
+        drop=drop,
+        decide=decide,
+    )
+
+
+async def test_the_log_numbers_from_one_and_reads_after(agent_side: AgentSide) -> None:
+    log = agent_side.log
+    first = await log.append(THREAD, 1, ADA, [an_add("a"), an_add("b", "a")])
+    second = await log.append(THREAD, 2, GRACE, [Cancel(id=NodeId("b"), why="no")])
+    assert [each.seq for each in (*first, *second)] == [1, 2, 3]
+    assert list(await log.after(THREAD, 0)) == [*first, *second]
+    assert list(await log.after(THREAD, 2)) == list(second)
+    assert list(await log.after(OTHER, 0)) == []
+
+
+async def test_the_log_refuses_a_known_node_and_stores_nothing(agent_side: AgentSide) -> None:
+    await agent_side.log.append(THREAD, 1, ADA, [an_add("a")])
+    with pytest.raises(DuplicateNode):
+        await agent_side.log.append(THREAD, 1, ADA, [an_add("b"), an_add("a")])
+    assert len(await agent_side.log.after(THREAD, 0)) == 1
+
+
+async def test_a_question_is_pending_until_somebody_decides(agent_side: AgentSide) -> None:
+    asked = await agent_side.questions.ask(a_question())
+    assert (asked.id, asked.decision, asked.by) == (Q1, Decision.PENDING, None)
+    await agent_side.decide(Q1, Decision.APPROVED)
+    await agent_side.decide(Q1, Decision.REJECTED)
+    standing = (await agent_side.questions.standings(THREAD))[Q1]
+    assert (standing.decision, standing.by) == (Decision.APPROVED, GRACE)
+    assert standing.at is not None
+    assert await agent_side.questions.ask(a_question()) == standing
+    assert dict(await agent_side.questions.standings(OTHER)) == {}
+
+
+async def test_withdrawing_leaves_a_decision_alone(agent_side: AgentSide) -> None:
+    await agent_side.questions.ask(a_question())
+    await agent_side.questions.ask(a_question("q2"))
+    await agent_side.decide(Q1, Decision.REJECTED)
+    assert (await agent_side.questions.withdraw(Q1, "over")).decision is Decision.REJECTED
+    withdrawn = await agent_side.questions.withdraw(QuestionId("q2"), "over")
+    assert (withdrawn.decision, withdrawn.reason) == (Decision.WITHDRAWN, "over")
+
+
+async def test_a_try_of_a_red_call_starts_once(agent_side: AgentSide) -> None:
+    ledger, node = agent_side.ledger, NodeId("post")
+    assert await ledger.read(THREAD, node) is None
+    assert await ledger.start(THREAD, node, Digest("d"), 1)
+    assert not await ledger.start(THREAD, node, Digest("d"), 1)
+    await ledger.finish(THREAD, node, 1, {"state": "succeeded", "value": 1})
+    assert not await ledger.start(THREAD, node, Digest("d"), 1)
+    assert await ledger.start(THREAD, node, Digest("d"), 2)
+    newest = await ledger.read(THREAD, node)
+    assert newest is not None
+    assert (newest.state, newest.attempt, newest.result) == (LedgerState.STARTED, 2, None)
+
+
+async def test_an_artifact_is_its_content(agent_side: AgentSide) -> None:
+    content = ("é" * 5_000).encode()
+    ref = await agent_side.artifacts.put(THREAD, "log", content, "text/plain")
+    assert await agent_side.artifacts.put(THREAD, "log", content, "text/plain") == ref
+    assert (ref.size, ref.head) == (10_000, "é" * 512)
+    assert await agent_side.artifacts.get(THREAD, ref.digest) == content
+    with pytest.raises(ArtifactMissing):
+        await agent_side.artifacts.get(THREAD, Digest("0" * 64))
+
+
+async def test_messages_are_untaken_until_a_turn_takes_them(agent_side: AgentSide) -> None:
+    await agent_side.drop(THREAD, "one")
+    await agent_side.drop(THREAD, "two")
+    first, second = await agent_side.mailbox.untaken(THREAD)
+    assert (first.text, second.text, first.author) == ("one", "two", ADA)
+    assert first.id < second.id
+    await agent_side.runs.begin(THREAD, 1)
+    await agent_side.mailbox.taken(THREAD, 1, [first.id])
+    assert list(await agent_side.mailbox.untaken(THREAD)) == [second]
+    assert list(await agent_side.mailbox.untaken(OTHER)) == []
+
+
+async def test_a_turn_is_begun_moved_and_ended(agent_side: AgentSide) -> None:
+    await agent_side.drop(THREAD, "one")
+    runs = agent_side.runs
+    await runs.begin(THREAD, 1)
+    assert (await runs.read(THREAD, 1)).status is RunStatus.PLANNING
+    await runs.set_status(THREAD, 1, RunStatus.WAITING)
+    await runs.begin(THREAD, 1)
+    assert (await runs.read(THREAD, 1)).status is RunStatus.WAITING
+    await runs.finish(THREAD, 1, RunStatus.FAILED, "", "internal")
+    run = await runs.read(THREAD, 1)
+    assert (run.status, run.answer, run.trouble) == (RunStatus.FAILED, "", "internal")
+    assert [each.turn for each in await runs.past(THREAD, 2)] == [1]
+    assert list(await runs.past(THREAD, 1)) == []
+
+
+@pytest.mark.parametrize("change", ["append", "drop", "decide"])
+async def test_whatever_a_runner_reads_is_news(agent_side: AgentSide, change: str) -> None:
+    await agent_side.questions.ask(a_question())
+    with agent_side.newsroom.subscribe(THREAD) as news, agent_side.newsroom.subscribe(OTHER) as other:
+        while await news.wait(0.5):
+            pass  # what asking may have rung
+        if change == "append":
+            await agent_side.log.append(THREAD, 1, ADA, [an_add("a")])
+        elif change == "drop":
+            await agent_side.drop(THREAD, "one")
+        else:
+            await agent_side.decide(Q1, Decision.APPROVED)
+        assert await news.wait(30)
+        assert not await other.wait(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BotSide:
+    """The bot's ports, with one open question `q1` in THREAD's first turn."""
+
+    inbox: Inbox
+    decisions: Decisions
+    views: RunViews
+    posted: Posted
+
+
+@pytest.fixture
+async def asked(stores: Stores) -> Stores:
+    """The stores with that question."""
+    await stores.runs.begin(THREAD, 1)
+    await stores.questions.ask(a_question())
+    return stores
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def bot_side(request: pytest.FixtureRequest) -> BotSide:
+    """The ports of `bot/ports.py`, in both forms."""
+    if request.param == "memory":
+        rows = BotRows()
+        rows.show(a_run(THREAD, questions=(a_question_view(THREAD),)))
+        return BotSide(inbox=rows, decisions=rows, views=rows, posted=rows)
+    stores: Stores = request.getfixturevalue("asked")
+    return BotSide(inbox=stores.inbox, decisions=stores.decisions, views=stores.run_views, posted=stores.posted)
+
+
+async def test_a_message_is_accepted_once_by_time_and_by_event(bot_side: BotSide) -> None:
+    assert not await bot_side.inbox.engaged(THREAD)
+    assert await bot_side.inbox.accept(a_message(ts="1.0", event_id="E1")) is Receipt.ACCEPTED
+    assert await bot_side.inbox.accept(a_message(ts="1.0", event_id="E2")) is Receipt.DUPLICATE
+    assert await bot_side.inbox.accept(a_message(ts="1.1", event_id="E1")) is Receipt.DUPLICATE
+    assert await bot_side.inbox.accept(a_message(ts="1.1", event_id="E2")) is Receipt.ACCEPTED
+    assert await bot_side.inbox.accept(a_message(thread=ELSEWHERE, ts="1.0", event_id="E1")) is Receipt.ACCEPTED
+    assert await bot_side.inbox.engaged(THREAD)
+    assert not await bot_side.inbox.engaged(OTHER)
+
+
+async def test_the_first_click_decides_and_the_second_learns_how(bot_side: BotSide) -> None:
+    decide = bot_side.decisions.decide
+    first = await decide(TEAM, Q1, version=1, by=GRACE, decision=Decision.REJECTED, reason="no")
+    second = await decide(TEAM, Q1, version=1, by=ADA, decision=Decision.APPROVED)
+    assert isinstance(first, Decided)
+    assert isinstance(second, AlreadyDecided)
+    assert second.view == first.view
+    standing = first.view.standing
+    assert (standing.decision, standing.by, standing.reason) == (Decision.REJECTED, GRACE, "no")
+    assert await bot_side.decisions.read(TEAM, Q1) == first.view
+
+
+async def test_a_click_on_another_version_or_another_team_decides_nothing(bot_side: BotSide) -> None:
+    decide = bot_side.decisions.decide
+    outdated = await decide(TEAM, Q1, version=2, by=GRACE, decision=Decision.APPROVED)
+    unknown = await decide(tenant_of(ELSEWHERE), Q1, version=1, by=GRACE, decision=Decision.APPROVED)
+    missing = await decide(TEAM, QuestionId("nope"), version=1, by=GRACE, decision=Decision.APPROVED)
+    assert isinstance(outdated, Outdated)
+    assert isinstance(unknown, UnknownQuestion)
+    assert isinstance(missing, UnknownQuestion)
+    view = await bot_side.decisions.read(TEAM, Q1)
+    assert view is not None
+    assert view.standing.decision is Decision.PENDING
+
+
+async def test_a_place_is_begun_once_and_shows_what_was_posted_last(bot_side: BotSide) -> None:
+    slot, posted = Slot(Post.BOARD), bot_side.posted
+    assert await posted.begin(THREAD, 1, slot)
+    assert not await posted.begin(THREAD, 1, slot)
+    (view,) = await bot_side.views.unsettled(THREAD)
+    assert dict(view.posts) == {}
+    for shown in ("d1", "d2"):
+        await posted.post(THREAD, 1, slot, PostedMessage("5.0", Digest(shown)))
+    (view,) = await bot_side.views.unsettled(THREAD)
+    assert dict(view.posts) == {slot: PostedMessage("5.0", Digest("d2"))}
+    await posted.settle(THREAD, 1)
+    assert list(await bot_side.views.unsettled(THREAD)) == []
+
+
+async def test_a_decision_is_told_to_whoever_watches(bot_side: BotSide) -> None:
+    with bot_side.views.watch(THREAD) as news:
+        decided = asyncio.create_task(
+            bot_side.decisions.decide(TEAM, Q1, version=1, by=GRACE, decision=Decision.APPROVED)
+        )
+        assert await news.wait(30)
+        await decided
