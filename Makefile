@@ -12,6 +12,9 @@ PLANS ?=
 JSON ?=
 ARGS ?=
 
+# Fuzz and kill tests begin with this seed; it is printed, and SEED=n runs the same cases again.
+FUZZ_SEED := $(or $(SEED),$(shell od -An -N3 -tu4 /dev/urandom | tr -d ' '))
+
 help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
 
@@ -31,7 +34,8 @@ run: .venv/.ready-run ## Run bot and worker in one process, with the settings of
 	@set -a; if [ -f .env ]; then . ./.env; fi; set +a; exec $(BIN)/greenlight run $(ARGS)
 
 test: .venv/.ready-dev ## Run every test; those whose service is missing here are skipped with the reason
-	@$(PYTEST) $(ARGS)
+	@echo "SEED=$(FUZZ_SEED)"
+	@SEED="$(FUZZ_SEED)" $(PYTEST) $(ARGS)
 
 lint: .venv/.ready-dev ## Format, lint, types and import contracts
 	@$(BIN)/ruff format --check --quiet .
@@ -47,7 +51,8 @@ format: .venv/.ready-dev ## Write the one format, and mend what the linter can m
 	@$(BIN)/ruff check --fix .
 
 chaos: .venv/.ready-dev ## The long form of the kill tests: make chaos KILLS=500 SEED=7
-	@KILLS="$(KILLS)" SEED="$(SEED)" $(PYTEST) -m chaos $(ARGS)
+	@echo "SEED=$(FUZZ_SEED)"
+	@KILLS="$(KILLS)" SEED="$(FUZZ_SEED)" $(PYTEST) -m chaos $(ARGS)
 
 bench: .venv/.ready-dev ## Measure: make bench ONLY=schedule,overhead,click PLANS=file JSON=1
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(PLANS),--plans $(PLANS)) $(if $(JSON),--json) $(ARGS)
