@@ -12,6 +12,7 @@ from slack_sdk.http_retry.builtin_async_handlers import (
     AsyncServerErrorRetryHandler,
 )
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.errors import SlackRefused, SlackUnreachable
@@ -59,6 +60,13 @@ class WebApi:
         """Call a method that changes something; arguments that are None are left out."""
         return await self._call(method, json={key: value for key, value in arguments.items() if value is not None})
 
+    async def granted_scopes(self) -> frozenset[str]:
+        """Return the scopes of the client's token, which Slack names in a header of every answer."""
+        answer = await self._answer("auth.test")
+        headers = cast("Mapping[str, str]", answer.headers)  # pyright: ignore[reportUnknownMemberType] -- untyped in the SDK
+        named = next((value for name, value in headers.items() if name.lower() == "x-oauth-scopes"), "")
+        return frozenset(scope.strip() for scope in named.split(",") if scope.strip())
+
     async def respond(self, response_url: str, **body: Json) -> None:
         """Answer an interaction through its own address, which costs no rate limit (5 times in 30 minutes)."""
         webhook = AsyncWebhookClient(response_url, timeout=TIMEOUT_SECONDS, session=self._client.session)
@@ -81,8 +89,15 @@ class WebApi:
                 return
 
     async def _call(self, method: str, **how: Any) -> Mapping[str, Any]:
+        answer = await self._answer(method, **how)
+        data = cast("object", answer.data)  # pyright: ignore[reportUnknownMemberType] -- untyped in the SDK
+        if not isinstance(data, Mapping):
+            raise SlackUnreachable(method)
+        return cast("Mapping[str, Any]", data)
+
+    async def _answer(self, method: str, **how: Any) -> AsyncSlackResponse:
         try:
-            answer = await self._client.api_call(method, **how)  # pyright: ignore[reportUnknownMemberType] -- bare dicts
+            return await self._client.api_call(method, **how)  # pyright: ignore[reportUnknownMemberType] -- bare dicts
         except SlackApiError as error:
             response = cast("object", error.response)  # pyright: ignore[reportUnknownMemberType] -- untyped in the SDK
             code = cast("Mapping[str, object]", response).get("error") if hasattr(response, "get") else None
@@ -91,10 +106,6 @@ class WebApi:
             raise SlackRefused(method, code) from error
         except (SlackClientError, aiohttp.ClientError, OSError) as error:
             raise SlackUnreachable(method) from error
-        data = cast("object", answer.data)  # pyright: ignore[reportUnknownMemberType] -- untyped in the SDK
-        if not isinstance(data, Mapping):
-            raise SlackUnreachable(method)
-        return cast("Mapping[str, Any]", data)
 
 
 def listed(answer: Mapping[str, Any], key: str) -> list[Any]:

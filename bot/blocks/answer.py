@@ -11,7 +11,7 @@ _FENCE = re.compile(r"^\s{0,3}(```+|~~~+)(.*)$")
 
 
 def answer(text: str) -> tuple[Rendered, ...]:
-    """Return an answer as one message or several; nothing in it can mention or link to anyone."""
+    """Return an answer as one message or several; nothing in it can alert anyone."""
     safe = defused(text).strip() or wording.NOTHING_TO_SAY
     return tuple(rendered(notice(part), [markdown(part)]) for part in markdown_parts(safe))
 
@@ -22,8 +22,8 @@ def trouble(word: str) -> Rendered:
 
 
 def defused(text: str) -> str:
-    """Return Markdown in which `<!channel>`, `<@U1>`, `<#C1>` and `<!subteam^S1>` are only words."""
-    return re.sub(r"<(?=[!@#])", "<\N{ZERO WIDTH SPACE}", text)
+    """Return Markdown in which `<!channel>`, `<@U1>` and `<!subteam^S1>` are only words; `<#C1>` alerts nobody."""
+    return re.sub(r"<(?=[!@])", "<\N{ZERO WIDTH SPACE}", text)
 
 
 def markdown_parts(text: str, characters: int = MARKDOWN_CHARACTERS) -> Iterator[str]:

@@ -160,20 +160,17 @@ def _arguments(question: Question, number: int, of: int, chunks: Sequence[Chunk]
 def _closing(view: QuestionView, who_may: str, arguments: Sequence[Block]) -> Rendered:
     question, standing = view.question, view.standing
     title = quoted(question.title, 200)
-    what = f"*{wording.question_title(question.kind)}: {title}*\n{wording.question_words(question.kind)}"
-    blocks = [
-        section(what),
-        rich_text([plain(f"Tool: {visible(question.tool)}", bold=True)]),
-        *arguments,
-        context(_circumstances(view, who_may)),
-    ]
+    what = [rich_text([plain(f"Tool: {visible(question.tool)}", bold=True)]), *arguments]
+    circumstances = context(_circumstances(view, who_may))
     if standing.decision is Decision.PENDING:
+        asked = f"*{wording.question_title(question.kind)}: {title}*\n{wording.question_words(question.kind)}"
         row = actions([_button(view, each) for each in choices(question)], block_id=_block_id(view))
-        return rendered(f"{wording.question_title(question.kind)}: {title}", [*blocks, row])
+        fallback = f"{wording.question_title(question.kind)}: {title}"
+        return rendered(fallback, [section(asked), *what, circumstances, row])
     who = mention(standing.by) if standing.by else ""
     ended = wording.decision_words(standing.decision, who, moment(standing.at) if standing.at else "")
     reason = f"\nReason: {quoted(standing.reason)}" if standing.reason else ""
-    return rendered(f"{ended} {title}", [*blocks, section(f"{ended}{reason}")])
+    return rendered(f"{ended} {title}", [section(f"*{title}*\n{ended}{reason}"), *what, circumstances])
 
 
 def _circumstances(view: QuestionView, who_may: str) -> str:
