@@ -27,14 +27,14 @@ from bot.narrator import Narrator
 from bot.outlet import Outlet
 from bot.pacing import Pacer
 from bot.sockets import Socket
-from bot.tools import slack_post_message
+from bot.tools import slack_tools
 from bot.web_api import TIMEOUT_SECONDS, open_client
 from infra.checkpoints import open_checkpoints, open_pool
 from infra.database import Database, new_worker_id
 from infra.queue import Queue
 from infra.settings import Settings, SlackSettings
 from infra.stores.stores import Stores, open_stores
-from infra.tools.catalogue import open_tools
+from infra.tools.catalogue import enabled, open_tools
 from infra.wakeups import Wakeups
 from infra.worker import Worker
 from sandbox.choice import choose_sandbox
@@ -122,9 +122,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         async with narrator.narrating(thread):
             await runner.advance(thread, lease)
 
-    return Worker(
-        base.database, base.queue, advance, concurrency=base.settings.configuration.limits.threads_at_once
-    )
+    return Worker(base.database, base.queue, advance, concurrency=base.settings.configuration.limits.threads_at_once)
 
 
 @asynccontextmanager
@@ -185,12 +183,11 @@ async def _registry(stack: AsyncExitStack, base: _Base) -> Registry:
     tools = await stack.enter_async_context(open_tools(base.settings.configuration.tools.config()))
     # A lost answer may hide a done deed: what changes something is never tried again by the client.
     once = open_client(base.slack.bot_token, base_url=base.slack.api_url, session=base.session, retries=False)
-    disabled = base.settings.configuration.tools.disabled
-    return Registry(tool for tool in (*tools, slack_post_message(once)) if tool.name not in disabled)
+    return Registry(enabled((*tools, *slack_tools(base.client, once)), base.settings.configuration.tools.disabled))
 
 
 async def _checkpoints(stack: AsyncExitStack, base: _Base) -> Callable[[ThreadId, Lease], Checkpoints]:
-    pool = await stack.enter_async_context(open_pool(base.database.conninfo))
+    pool = await stack.enter_async_context(open_pool(base.database.conninfo, configure=base.database.configure))
 
     def opened(_thread: ThreadId, _lease: Lease) -> Checkpoints:
         return open_checkpoints(pool)
