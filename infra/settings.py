@@ -74,7 +74,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         database_url=given.get("DATABASE_URL"),
         data=Path(given["GREENLIGHT_DATA"]) if "GREENLIGHT_DATA" in given else default_data_folder(),
         slack=_slack(given),
-        model=_model(given, configuration),
+        model=model_settings(given, configuration),
         configuration=configuration,
     )
 
@@ -100,7 +100,8 @@ def _require_prefix(name: str, value: str | None, prefix: str) -> None:
         raise ConfigurationError(f"{name} must start with {prefix}")
 
 
-def _model(given: Mapping[str, str], configuration: Configuration) -> ModelSettings | None:
+def model_settings(given: Mapping[str, str], configuration: Configuration) -> ModelSettings | None:
+    """Return where the model is and how to wait for it; None without a key. `given` has no empty values."""
     key = given.get("OPENAI_API_KEY")
     if key is None:
         return None
