@@ -32,10 +32,12 @@ async def open_pool(
     *,
     configure: Callable[[AsyncConnection[DictRow]], Awaitable[None]] | None = None,
     max_size: int = 8,
+    timeout: float = 30.0,  # noqa: ASYNC109  # how long the pool tries to connect, not a bound on this call
 ) -> AsyncGenerator[Pool]:
     """Yield the pool that all savers share, with the connection options the saver asks for.
 
     `configure` sees every new connection first: it is the fence that refuses a worker declared dead.
+    `timeout` is how many seconds somebody waits for a connection before the database counts as unreachable.
     """
     async with AsyncConnectionPool[AsyncConnection[DictRow]](
         conninfo,
@@ -43,6 +45,7 @@ async def open_pool(
         kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row},
         min_size=1,
         max_size=max_size,
+        timeout=timeout,
         configure=configure,
         open=False,
     ) as pool:

@@ -33,16 +33,20 @@ class Mortality:
         """Count a step; raise when dead, or when this is the one that kills."""
         self.steps += 1
         if self.steps == self.at and not self.after_effect:
-            self.dead = True
+            self.die()
         if self.dead:
             raise Dead
 
     def after(self) -> None:
         """Raise when the step that just took effect is the one that kills, or another did meanwhile."""
         if self.steps == self.at and self.after_effect:
-            self.dead = True
+            self.die()
         if self.dead:
             raise Dead
+
+    def die(self) -> None:
+        """Be dead from now on."""
+        self.dead = True
 
     def mortal(self, store: Store) -> Store:
         """Return the store, its coroutine methods counted as steps."""

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.lifecycle import Failed, Outcome, Succeeded, outcome_json
 from agent.plan import Add, Cancel, Dependency, Node, NodeKind, On, Operation, digest_of, node_digest
-from agent.ports import Bound, OperationLog, RunStatus
+from agent.ports import Bound, Mailbox, OperationLog, Runs, RunStatus
 from agent.tools.registry import CallContext, Colour
 from sandbox.script import Json
-from tests.fakes.ports_in_memory import MailboxInMemory, RunsInMemory
 
 Perform = Callable[[Node, Bound, CallContext], Awaitable[Outcome]]
 
@@ -107,7 +106,7 @@ class FakeFeeder:
     """Appends the operations that `plans` holds for each message's text, one by one."""
 
     log: OperationLog
-    mailbox: MailboxInMemory
+    mailbox: Mailbox
     plans: Mapping[str, Sequence[Operation]] = field(default_factory=dict[str, Sequence[Operation]])
     between: Callable[[], Awaitable[None]] = field(default=lambda: asyncio.sleep(0))
 
@@ -165,7 +164,7 @@ class FakeReflector:
 class FakeAnswerer:
     """Answers with the states of all nodes."""
 
-    runs: RunsInMemory
+    runs: Runs
     given: list[tuple[int, Mapping[NodeId, Outcome]]] = field(
         default_factory=list[tuple[int, Mapping[NodeId, Outcome]]]
     )

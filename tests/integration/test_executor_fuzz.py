@@ -25,8 +25,8 @@ from tests.integration.fuzz.journal import NotedProgress, Pages, What, fuzz_work
 
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
 CHUNKS = 20
-CASES_PER_CHUNK = 20
-CASES_ON_POSTGRES = 60
+CASES_PER_CHUNK = 16
+CASES_ON_POSTGRES = 40
 
 
 class FuzzRun:

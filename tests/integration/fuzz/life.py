@@ -1,0 +1,158 @@
+"""One life of a runner in a process of its own, on real stores, until it parks, finishes or is killed."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from sqlalchemy import make_url
+
+from agent.entry import Ports
+from agent.executor import Limits
+from agent.graph import Checkpoints, Rest, ThreadRunner
+from agent.ids import ThreadId
+from agent.plan import Operation
+from infra.checkpoints import GroupCommitSaver, Pool, open_pool
+from infra.database import Database, WorkerId
+from infra.queue import Queue
+from infra.stores.stores import Stores, open_stores
+from infra.wakeups import Wakeups
+from tests.fakes.mortality import Mortality
+from tests.fakes.thread_world import HeldLease
+from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector
+from tests.integration.fuzz.case import Case, draw_case
+from tests.integration.fuzz.journal import Line, NotedProgress, fuzz_work, line_from
+
+STEP_SECONDS = 0.002
+
+
+class End(IntEnum):
+    """How a life ended by itself, as its exit code."""
+
+    PARKED = 10
+    FINISHED = 11
+    COMPLAINED = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Life:
+    """What a process is told. It kills itself at its `dies_at`-th step that reaches the rows, if ever."""
+
+    database: str
+    worker: str
+    thread: ThreadId
+    seed: int
+    journal: Path
+    dies_at: int | None
+    after_effect: bool
+
+    def live(self) -> None:
+        """Run the thread once and end the process."""
+        os._exit(asyncio.run(_advance(self)))
+
+
+class FileJournal:
+    """A journal that survives kill -9 of whoever writes it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def write(self, line: Line) -> None:
+        """Add a line; the kernel has it when this returns."""
+        os.write(self._file, f"{line.text()}\n".encode())
+
+
+def read_journal(path: Path) -> Sequence[Line]:
+    """Return the lines written so far."""
+    return [line_from(each) for each in path.read_text().splitlines()]
+
+
+def message_plans(case: Case) -> Mapping[str, Sequence[Operation]]:
+    """Return the plan of every message of a case, by the message's text."""
+    turns = {f"turn {number}": plan for number, plan in enumerate(case.turns)}
+    return turns | {f"later {number}": plan for number, plan in enumerate(case.later)}
+
+
+def fuzz_ports(stores: Stores, wakeups: Wakeups, case: Case, journal: FileJournal, mortality: Mortality) -> Ports:
+    """Return the ports of a fuzz thread over real stores."""
+
+    async def step() -> None:
+        mortality.before()
+        await asyncio.sleep(STEP_SECONDS)
+
+    log, mailbox, runs = mortality.mortal(stores.log), mortality.mortal(stores.mailbox), mortality.mortal(stores.runs)
+    return Ports(
+        log=log,
+        questions=mortality.mortal(stores.questions),
+        ledger=mortality.mortal(stores.ledger),
+        artifacts=stores.artifacts,
+        progress=NotedProgress(stores.progress, journal),
+        newsroom=wakeups.news,
+        mailbox=mailbox,
+        runs=runs,
+        work=fuzz_work(journal, step),
+        feeder=FakeFeeder(log, mailbox, message_plans(case)),
+        reflector=FakeReflector(log),
+        answerer=FakeAnswerer(runs),
+    )
+
+
+class _Killer(Mortality):
+    def die(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class _MortalPostgresSaver(GroupCommitSaver):
+    def __init__(self, pool: Pool, mortality: Mortality) -> None:
+        super().__init__(pool)
+        self._mortality = mortality
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        self._mortality.before()
+        await super().aput_writes(config, writes, task_id, task_path)
+        self._mortality.after()
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        self._mortality.before()
+        stored = await super().aput(config, checkpoint, metadata, new_versions)
+        self._mortality.after()
+        return stored
+
+
+async def _advance(life: Life) -> End:
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    mortality = _Killer()
+    mortality.at, mortality.after_effect = life.dies_at, life.after_effect
+    database = Database(make_url(life.database), worker=WorkerId(life.worker))
+    wakeups = Wakeups(database)
+    case = draw_case(life.seed)
+    stores = open_stores(database, Queue(database), wakeups)
+    ports = fuzz_ports(stores, wakeups, case, FileJournal(life.journal), mortality)
+    async with open_pool(database.conninfo, configure=database.configure, max_size=3) as pool, wakeups.listening():
+
+        def checkpoints(*_: object) -> Checkpoints:
+            saver = _MortalPostgresSaver(pool, mortality)
+            return Checkpoints(saver=saver, committed=saver.committed, prune=saver.prune_thread)
+
+        limits = Limits(nodes_at_once=case.nodes_at_once, poll_seconds=5.0)
+        rest = await ThreadRunner(ports, checkpoints, limits=limits).advance(life.thread, HeldLease())
+    await database.close()
+    if complaints:
+        life.journal.with_suffix(".complaints").write_text(repr(complaints))
+        return End.COMPLAINED
+    return End.PARKED if rest is Rest.PARKED else End.FINISHED
