@@ -40,11 +40,22 @@ class Dependency:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PackedStep:
+    """A planned node that became a part of a package; `tool` is None when it was a script."""
+
+    id: NodeId
+    title: str
+    tool: ToolName | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Node:
     """One step of the plan. Fields that its kind does not use stay empty.
 
     `depends_on` also holds the dependencies implied by references in `args`, `inputs` and
     `instruction`, in the order: written ones first, then implied ones by first appearance.
+    `packed` are the steps a package was made of by `packaging.py`, in the order they run; the last
+    one gave it its id.
     """
 
     id: NodeId
@@ -60,6 +71,7 @@ class Node:
     result_schema: Mapping[str, Json] | None = None
     role: str = ""
     instruction: str = ""
+    packed: tuple[PackedStep, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,9 +129,15 @@ def _node_json(node: Node) -> dict[str, Json]:
         "result_schema": node.result_schema,
         "role": node.role or None,
         "instruction": node.instruction or None,
+        "packed": [_step_json(each) for each in node.packed] or None,
     }
     kept = {key: value for key, value in optional.items() if value is not None}
     return {"id": node.id, "kind": node.kind.value, "title": node.title, **kept}
+
+
+def _step_json(step: PackedStep) -> Json:
+    tool: dict[str, Json] = {} if step.tool is None else {"tool": step.tool}
+    return {"id": step.id, "title": step.title, **tool}
 
 
 def _dependency_json(dependency: Dependency) -> Json:
@@ -159,6 +177,14 @@ def _node_from_json(value: Mapping[str, Json]) -> Node:
         result_schema=None if schema is None else _mapping(schema),
         role=str(value.get("role", "")),
         instruction=str(value.get("instruction", "")),
+        packed=tuple(_step_from_json(_mapping(each)) for each in _sequence(value.get("packed"))),
+    )
+
+
+def _step_from_json(value: Mapping[str, Json]) -> PackedStep:
+    tool = value.get("tool")
+    return PackedStep(
+        id=NodeId(str(value["id"])), title=str(value["title"]), tool=None if tool is None else ToolName(str(tool))
     )
 
 

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, PlanLimits
 from agent.ids import NodeId, ToolName
-from agent.plan import Add, Cancel, Dependency, Node, NodeKind, On, Operation, canonical_json
+from agent.plan import Add, Cancel, Dependency, Node, NodeKind, On, Operation, PackedStep, canonical_json
 from agent.references import NODE_ID, BadReference, pieces, pointer_token, references_in, strings_in
 from agent.values import flaw_in, trimmed
 from sandbox.script import Json
@@ -24,7 +24,7 @@ Read: TypeAlias = Operation | Reply | Fault
 _COMMON = frozenset({"op", "id", "kind", "title", "depends_on", "require_human_approval"})
 _OWN: Mapping[NodeKind, frozenset[str]] = {
     NodeKind.TOOL: frozenset({"tool", "args"}),
-    NodeKind.PACKAGE: frozenset({"code", "inputs", "tools", "result_schema"}),
+    NodeKind.PACKAGE: frozenset({"code", "inputs", "tools", "result_schema", "packed"}),
     NodeKind.SUBAGENT: frozenset({"role", "instruction", "inputs", "tools", "result_schema"}),
 }
 _NEEDED: Mapping[NodeKind, str] = {NodeKind.TOOL: "tool", NodeKind.PACKAGE: "code", NodeKind.SUBAGENT: "instruction"}
@@ -100,6 +100,7 @@ def _node(fields: Mapping[str, Json], limits: PlanLimits) -> Node:
         result_schema=schema,
         role=_text(fields, "role"),
         instruction=instruction,
+        packed=tuple(_packed(fields, limits)),
     )
 
 
@@ -169,6 +170,20 @@ def _tools(fields: Mapping[str, Json]) -> tuple[ToolName, ...]:
             raise _Wrong(FaultCode.BAD_FIELD, f"/tools/{index}", "a tool's name is a text")
         names[ToolName(each)] = None
     return tuple(names)
+
+
+def _packed(fields: Mapping[str, Json], limits: PlanLimits) -> Iterator[PackedStep]:
+    for index, each in enumerate(_list(fields, "packed")):
+        at = f"/packed/{index}"
+        if not isinstance(each, Mapping):
+            raise _Wrong(FaultCode.BAD_FIELD, at, "a packed step is an object")
+        name, title, tool = each.get("id"), each.get("title", ""), each.get("tool")
+        if not isinstance(name, str) or not NODE_ID.fullmatch(name):
+            raise _Wrong(FaultCode.BAD_FIELD, f"{at}/id", "a packed step names a node's id")
+        if not isinstance(title, str) or not (tool is None or isinstance(tool, str)):
+            raise _Wrong(FaultCode.BAD_FIELD, at, "a packed step's title and tool are texts")
+        shown = _shown(title, limits.title_characters) or name
+        yield PackedStep(id=NodeId(name), title=shown, tool=None if tool is None else ToolName(tool))
 
 
 def _shown(text: str, characters: int) -> str:

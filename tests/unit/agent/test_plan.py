@@ -6,7 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.ids import NodeId, ToolName
-from agent.plan import Add, Cancel, Dependency, Node, NodeKind, On, node_digest, operation_from_json, operation_json
+from agent.plan import (
+    Add,
+    Cancel,
+    Dependency,
+    Node,
+    NodeKind,
+    On,
+    PackedStep,
+    node_digest,
+    operation_from_json,
+    operation_json,
+)
 
 _names = st.text(min_size=1, max_size=8)
 _json = st.recursive(
@@ -34,6 +45,9 @@ _nodes = st.builds(
     result_schema=st.none() | _objects,
     role=st.text(),
     instruction=st.text(),
+    packed=st.lists(
+        st.builds(PackedStep, id=_names.map(NodeId), title=st.text(), tool=st.none() | _names.map(ToolName)), max_size=2
+    ).map(tuple),
 )
 _operations = st.builds(Add, node=_nodes) | st.builds(Cancel, id=_names.map(NodeId), why=st.text())
 
