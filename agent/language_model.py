@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk, Hu
 from langchain_openai import ChatOpenAI
 
 from agent.dialogue import Role, Said
-from agent.errors import ModelUnavailable
+from agent.errors import ContextExceeded, ModelUnavailable
 
 # langchain-openai's own chunk timeout is an `asyncio.wait_for`, which on Python 3.11 can swallow a
 # cancellation; `_next` watches the gap instead.
@@ -25,12 +25,17 @@ _CUT_OFF = frozenset({"length", "content_filter"})
 """Finish reasons of an answer that is not whole: half a plan or script must not pass for one."""
 
 
+_TOO_LONG = frozenset({"context_length_exceeded", "string_above_max_length", "request_too_large"})
+"""Codes for a request that is longer than the model reads."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
     """Where the model is and how long to wait. `by_role` names other models for some roles.
 
     `retries` are those before the first byte of an answer: connection errors, 429 and 5xx, with the
-    client's backoff. `silence_seconds` bounds the wait for each piece, `total_seconds` a whole answer.
+    client's backoff. `silence_seconds` bounds the wait for each piece, `total_seconds` a whole answer,
+    `answer_characters` one that is not read as a stream: some models never stop.
     """
 
     model: str
@@ -41,6 +46,7 @@ class ModelSettings:
     connect_seconds: float = 10.0
     silence_seconds: float = 120.0
     total_seconds: float = 600.0
+    answer_characters: int = 256 * 1024
 
 
 @dataclass(kw_only=True)
@@ -63,6 +69,8 @@ class OpenAILanguageModel:
         timeout = openai.Timeout(settings.silence_seconds, connect=settings.connect_seconds)
         self._http = openai.DefaultAsyncHttpxClient(timeout=timeout)
         self._chats: dict[str, ChatOpenAI] = {}
+        for role in Role:
+            self._chat(role)  # now, because the first one takes 0.16 s in which the event loop would stand still
 
     def __repr__(self) -> str:
         return f"OpenAILanguageModel({self._settings!r})"
@@ -74,8 +82,14 @@ class OpenAILanguageModel:
     async def complete(self, role: Role, messages: Sequence[Said]) -> str:
         """Return the whole answer."""
         # Streamed like the others, so that a slow answer is told apart from a silent server.
+        said: list[str] = []
+        room = self._settings.answer_characters
         async with aclosing(self._stream(role, messages)) as pieces:
-            return _THOUGHT.sub("", "".join([piece async for piece in pieces]))
+            async for piece in pieces:
+                said.append(piece)
+                if (room := room - len(piece)) < 0:
+                    raise ModelUnavailable("the model does not stop")
+        return _THOUGHT.sub("", "".join(said))
 
     def stream(self, role: Role, messages: Sequence[Said]) -> AsyncGenerator[str, None]:
         """Yield the answer's text as it arrives."""
@@ -106,6 +120,7 @@ class OpenAILanguageModel:
         """Return the next chunk, or None at the end."""
         left = deadline - asyncio.get_running_loop().time()
         trouble: str
+        kind = ModelUnavailable
         try:
             async with asyncio.timeout(min(left, self._settings.silence_seconds)):
                 return await anext(chunks, None)
@@ -113,6 +128,7 @@ class OpenAILanguageModel:
             trouble = "the model is silent for too long"
         except openai.APIStatusError as error:
             trouble = f"the model's server answered with status {error.status_code}"
+            kind = ContextExceeded if _too_long(error) else ModelUnavailable
         except openai.APITimeoutError:
             trouble = "the model's server does not answer in time"
         except openai.APIConnectionError:
@@ -120,7 +136,7 @@ class OpenAILanguageModel:
         except Exception as error:  # noqa: BLE001 -- a foreign server's rubbish surfaces as any type
             trouble = f"the model's server sent something unusable ({type(error).__name__})"
         # Raised outside the handlers: the client's errors quote the server, which may echo the key.
-        raise ModelUnavailable(trouble)
+        raise kind(trouble)
 
     def _chat(self, role: Role) -> ChatOpenAI:
         name = self._settings.by_role.get(role, self._settings.model)
@@ -141,6 +157,13 @@ class OpenAILanguageModel:
     async def _key(self) -> str:
         # As a coroutine function the key is in no repr, and no blocking twin of the client is made.
         return self._settings.api_key
+
+
+def _too_long(error: openai.APIStatusError) -> bool:
+    """Tell whether the request was refused for its length. Servers that give no code say so in words only."""
+    if error.status_code == 413 or error.code in _TOO_LONG:
+        return True
+    return error.status_code == 400 and "context length" in error.message.lower()
 
 
 def _message(said: Said) -> BaseMessage:
