@@ -1,0 +1,101 @@
+"""The main job on the page, as a person sees it: `make demo` in headless Chromium.
+
+With SCREENSHOT set to a path, the picture of the README is written there.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.select import Select
+from selenium.webdriver.support.wait import WebDriverWait
+
+from infra.demo.story import REQUEST
+
+# selenium leaves some of its parameters untyped:
+# pyright: reportUnknownMemberType=false
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 120
+
+
+@pytest.fixture
+def demo_address() -> Iterator[str]:
+    """Run `greenlight demo` on a data folder of its own; the address it prints."""
+    with tempfile.TemporaryDirectory(prefix="greenlight-page-") as folder:
+        Path(folder).chmod(0o755)  # the database's own user must get through
+        environment = {**os.environ, "GREENLIGHT_DATA": folder}
+        command = [Path(sys.executable).with_name("greenlight"), "demo", "--port", "0"]
+        running = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+        try:
+            assert running.stdout is not None
+            lines = iter(running.stdout.readline, "")
+            yield next(found[0] for line in lines if (found := re.search(r"http://127\.0\.0\.1:\d+", line)))
+        finally:
+            running.send_signal(signal.SIGTERM)
+            running.communicate(timeout=60)
+        assert running.returncode == 0
+
+
+class Page:
+    """The page, by its test ids."""
+
+    def __init__(self, browser: Chrome) -> None:
+        self._browser = browser
+
+    def all(self, name: str) -> list[WebElement]:
+        """Return the elements of that name."""
+        return self._browser.find_elements(By.CSS_SELECTOR, f'[data-testid="{name}"]')
+
+    def one(self, name: str) -> WebElement:
+        """Return the newest element of that name that can be used, once there is one."""
+        return WebDriverWait(self._browser, PATIENCE_SECONDS).until(
+            lambda _: (
+                next((each for each in reversed(self.all(name)) if each.is_displayed()), None)  # type: ignore[arg-type]
+                or False
+            )
+        )
+
+    def reads(self, *parts: str) -> None:
+        """Wait until the open thread holds these words."""
+        WebDriverWait(self._browser, PATIENCE_SECONDS).until(
+            lambda _: all(part in self.one("thread-messages").text for part in parts), f"the thread never read {parts}"
+        )
+
+    def act_as(self, person: str) -> None:
+        """Become another person."""
+        Select(self.one("person-picker")).select_by_visible_text(person)
+
+
+def test_a_person_asks_another_approves_and_both_read_the_answer(browser: Chrome, demo_address: str) -> None:
+    browser.set_window_size(1400, 1250)
+    browser.get(demo_address)
+    page = Page(browser)
+    page.act_as("Ada")
+    page.one("channel-ops").click()
+    page.one("composer-channel").send_keys(f"@Greenlight {REQUEST}")
+    page.one("send-channel").click()
+    page.one("open-thread").click()
+    page.reads("Approval needed", "attempt 1 crashed", "attempt 2 running")
+    if "SCREENSHOT" in os.environ:
+        browser.save_screenshot(os.environ["SCREENSHOT"])
+    page.reads("attempt 2 worked")
+    page.act_as("Grace")
+    page.one("channel-ops").click()
+    if not any(each.is_displayed() for each in page.all("thread-messages")):
+        page.one("open-thread").click()
+    page.one("button-decide_approved").click()
+    page.reads("Approved by", "scripted model", "payments")
+    page.one("channel-incidents").click()
+    assert "503" in page.one("messages").text
