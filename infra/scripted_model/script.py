@@ -122,6 +122,14 @@ class Cut:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Endless:
+    """Say `piece` again and again until the caller hangs up. Only for requests that stream."""
+
+    piece: str
+    pace: Pace = Pace()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rubbish:
     """Bytes that are not what the protocol promises, with status 200."""
 
@@ -129,7 +137,7 @@ class Rubbish:
     content_type: str = "text/html"
 
 
-Reply: TypeAlias = Text | ToolCalls | Failure | Stall | Cut | Rubbish
+Reply: TypeAlias = Text | ToolCalls | Failure | Stall | Cut | Endless | Rubbish
 
 Answer: TypeAlias = str | Reply | Callable[[ModelRequest], str | Reply]
 """What a script says: fixed, or worked out from the request. A bare str is a `Text` at the script's pace."""

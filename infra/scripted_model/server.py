@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 from infra.scripted_model import wire
 from infra.scripted_model.script import (
     Cut,
+    Endless,
     Failure,
     ModelRequest,
     Pace,
@@ -106,7 +107,7 @@ class ScriptedModel:
                 return _failure(reply)
             case Rubbish(body=body, content_type=content_type):
                 return web.Response(body=body, content_type=content_type)
-            case Text() | ToolCalls() | Stall() | Cut():
+            case Text() | ToolCalls() | Stall() | Cut() | Endless():
                 number = len(self.requests)
                 answer = _Answer(http, request, wire.Completion(request, number, int(time.time())))
                 return await (answer.stream(reply) if request.stream else answer.whole(reply))
@@ -134,7 +135,7 @@ class _Answer:
         self._request = request
         self._completion = completion
 
-    async def whole(self, reply: Text | ToolCalls | Stall | Cut) -> web.StreamResponse:
+    async def whole(self, reply: Text | ToolCalls | Stall | Cut | Endless) -> web.StreamResponse:
         """Answer a request that does not stream, after the time the streamed answer would have taken."""
         match reply:
             case Text(text=text, finish_reason=finish_reason):
@@ -142,7 +143,7 @@ class _Answer:
             case ToolCalls(calls=calls):
                 message = {"tool_calls": wire.calls_json(calls, self._completion.short_id)}
                 text, finish_reason = str(message), "tool_calls"
-            case Stall():
+            case Stall() | Endless():
                 await asyncio.Event().wait()
                 raise AssertionError("an event nobody sets was set")
             case Cut():
@@ -152,7 +153,7 @@ class _Answer:
         await asyncio.sleep(_seconds(reply.pace, wire.token_count(text)))
         return web.json_response(self._completion.whole(message, finish_reason, text))
 
-    async def stream(self, reply: Text | ToolCalls | Stall | Cut) -> web.StreamResponse:
+    async def stream(self, reply: Text | ToolCalls | Stall | Cut | Endless) -> web.StreamResponse:
         """Answer as server-sent events at the reply's pace."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
         await response.prepare(self._http)
@@ -162,7 +163,7 @@ class _Answer:
                 await self._finish(response, reason)
             case ToolCalls():
                 await self._finish(response, "tool_calls")
-            case Stall():
+            case Stall() | Endless():
                 await asyncio.Event().wait()
             case Cut():
                 return await self._dropped()
@@ -170,10 +171,12 @@ class _Answer:
                 assert_never(reply)
         return response
 
-    def _deltas(self, reply: Text | ToolCalls | Stall | Cut) -> Iterator[dict[str, Json]]:
+    def _deltas(self, reply: Text | ToolCalls | Stall | Cut | Endless) -> Iterator[dict[str, Json]]:
         match reply:
             case Text(text=text) | Stall(after=text) | Cut(after=text):
                 return wire.text_deltas(text)
+            case Endless(piece=piece):
+                return wire.endless_deltas(piece)
             case ToolCalls(calls=calls):
                 return wire.call_deltas(calls, self._completion.short_id)
             case _:

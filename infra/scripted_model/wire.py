@@ -210,6 +210,13 @@ def text_deltas(text: str) -> Iterator[dict[str, Json]]:
         yield {"content": piece}
 
 
+def endless_deltas(piece: str) -> Iterator[dict[str, Json]]:
+    """Return the deltas of an answer that never ends."""
+    yield {"role": "assistant", "content": ""}
+    while True:
+        yield {"content": piece}
+
+
 def call_deltas(calls: Sequence[ToolCall], completion: str) -> Iterator[dict[str, Json]]:
     """Return the deltas of tool calls: each call's id and name first, then its arguments in pieces."""
     yield {"role": "assistant", "content": None}
