@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from agent.binding import rendered
 from agent.conversation import ShownNode, past_dialogue, shown_nodes, standings_of
 from agent.dialogue import LanguageModel, Role
-from agent.errors import ModelUnavailable
+from agent.errors import ContextExceeded, ModelUnavailable, Trouble
 from agent.ids import NodeId, ThreadId
 from agent.lifecycle import (
     ArtifactRef,
@@ -19,7 +19,7 @@ from agent.lifecycle import (
 )
 from agent.plan import LoggedOperation
 from agent.ports import OperationLog, Run, Runs, RunStatus
-from agent.prompt import results_message, system_message
+from agent.prompt import FEW_RESULTS_BYTES, results_message, system_message
 from agent.values import mended_text, trimmed
 
 _FINAL = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
@@ -40,19 +40,30 @@ class Answerer:
         if run.status in _FINAL:
             return
         nodes = shown_nodes(_of_turn(await self._log.after(thread, 0), turn), standings_of(outcomes))
-        text = await self._text(run, nodes) if nodes else ""
-        status = RunStatus.FAILED if run.trouble and not nodes else RunStatus.DONE
-        await self._runs.finish(thread, turn, status, text, run.trouble)
+        if not nodes:
+            status = RunStatus.FAILED if run.trouble else RunStatus.DONE
+            await self._runs.finish(thread, turn, status, "", run.trouble)
+            return
+        text, trouble = await self._text(run, nodes)
+        await self._runs.finish(thread, turn, RunStatus.DONE, text, trouble)
 
-    async def _text(self, run: Run, nodes: Sequence[ShownNode]) -> str:
+    async def _text(self, run: Run, nodes: Sequence[ShownNode]) -> tuple[str, str]:
+        """Return the answer and the turn's trouble."""
         if self._model is None or run.trouble:
-            return plain_answer(nodes)
-        past = await self._runs.past(run.thread, run.turn)
-        dialogue = [system_message(Role.ANSWER), *past_dialogue(past), results_message(run.messages, nodes)]
+            return plain_answer(nodes), run.trouble
+        past = past_dialogue(await self._runs.past(run.thread, run.turn))
+        whole = [system_message(Role.ANSWER), *past, results_message(run.messages, nodes)]
+        brief = [whole[0], results_message(run.messages, nodes, results_bytes=FEW_RESULTS_BYTES)]
         try:
-            return mended_text(await self._model.complete(Role.ANSWER, dialogue)).strip()
+            try:
+                text = await self._model.complete(Role.ANSWER, whole)
+            except ContextExceeded:
+                text = await self._model.complete(Role.ANSWER, brief)
+            return mended_text(text).strip(), ""
+        except ContextExceeded:
+            return plain_answer(nodes), Trouble.RESULTS_TOO_LONG.value
         except ModelUnavailable:
-            return "The language model cannot be reached, so here are the plain results.\n\n" + plain_answer(nodes)
+            return plain_answer(nodes), Trouble.MODEL_UNHEARD.value
 
 
 def _of_turn(logged: Sequence[LoggedOperation], turn: int) -> Sequence[LoggedOperation]:

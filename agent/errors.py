@@ -5,6 +5,7 @@ AgentError
 +-- DuplicateNode         an operation adds a node id the thread already has
 +-- ArtifactMissing       an artifact was evicted or never stored
 +-- ModelUnavailable      the language model cannot be reached or refuses us
+|   +-- ContextExceeded   what it was told is longer than it can read
 +-- RunnerLost            this process no longer holds the thread's lease
 """
 
@@ -35,6 +36,10 @@ class ModelUnavailable(AgentError):
     """The language model cannot be reached, refuses us or answered nothing usable."""
 
 
+class ContextExceeded(ModelUnavailable):
+    """What the language model was told is longer than it can read: only saying less helps."""
+
+
 class RunnerLost(AgentError):
     """This process no longer holds the thread's lease; whatever it still does must not be stored."""
 
@@ -43,5 +48,8 @@ class Trouble(StrEnum):
     """Why a turn ended without doing its work; `bot/wording.py` has the words for people."""
 
     MODEL_UNAVAILABLE = "model_unavailable"
+    MODEL_UNHEARD = "model_unheard"
+    REQUEST_TOO_LONG = "request_too_long"
+    RESULTS_TOO_LONG = "results_too_long"
     PLAN_INVALID = "plan_invalid"
     INTERNAL = "internal"

@@ -10,12 +10,12 @@ from typing import assert_never
 from agent.conversation import past_dialogue, present_dialogue, shown_nodes
 from agent.dialogue import LanguageModel, Role, Said
 from agent.draft import DraftReader, Item
-from agent.errors import DuplicateNode, ModelUnavailable, Trouble
+from agent.errors import ContextExceeded, DuplicateNode, ModelUnavailable, Trouble
 from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, PlanLimits
 from agent.ids import ThreadId, UserId
 from agent.intake import Intake, Placed
 from agent.plan import Operation, nodes_added
-from agent.ports import Mailbox, Message, OperationLog, Runs, Standings
+from agent.ports import Mailbox, Message, NodeStanding, OperationLog, Runs, Standings
 from agent.prompt import planner_message, system_message
 from agent.reading import Reply
 from agent.tools.registry import Registry
@@ -98,10 +98,16 @@ class Planner:
 
     async def _plan(self, effort: _Effort) -> Trouble | None:
         dialogue = [*await self._opening(effort), await self._ask(effort)]
-        repairs, resumptions = REPAIRS, RESUMPTIONS
+        repairs, resumptions, shortened = REPAIRS, RESUMPTIONS, False
         while True:
             try:
                 answer = await self._round(effort, dialogue)
+            except ContextExceeded:
+                if shortened:
+                    return Trouble.REQUEST_TOO_LONG
+                shortened = True
+                dialogue = [dialogue[0], await self._ask(effort, brief=True)]
+                continue
             except ModelUnavailable:
                 if not effort.changed or not resumptions:
                     return Trouble.MODEL_UNAVAILABLE
@@ -124,9 +130,13 @@ class Planner:
         run = await self._runs.read(effort.thread, effort.turn)
         return [system, *past_dialogue(past), *present_dialogue(run.messages, run.replies)]
 
-    async def _ask(self, effort: _Effort, faults: Sequence[Fault] = ()) -> Said:
+    async def _ask(self, effort: _Effort, faults: Sequence[Fault] = (), *, brief: bool = False) -> Said:
+        """Return what the model is asked; `brief` leaves the results of the plan so far out."""
         logged = await self._log.after(effort.thread, 0)
-        nodes = shown_nodes(logged, await self._standings.of(effort.thread))
+        standings = await self._standings.of(effort.thread)
+        if brief:
+            standings = {node: NodeStanding(state=each.state) for node, each in standings.items()}
+        nodes = shown_nodes(logged, standings)
         return planner_message(self._clock(), effort.messages, nodes, faults)
 
     async def _round(self, effort: _Effort, dialogue: Sequence[Said]) -> _Round:

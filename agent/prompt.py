@@ -22,8 +22,11 @@ from agent.tools.registry import Registry
 from sandbox.script import Json
 
 _PROMPTS = Path(__file__).parent / "prompts"
-_RESULTS_BYTES = 128 * 1024
+RESULTS_BYTES = 128 * 1024
 """The most that all results in one message come to; the oldest are left out first."""
+
+FEW_RESULTS_BYTES = 8 * 1024
+"""The same for a model that turned out to read less."""
 
 _FAULTS_SHOWN = 20
 _NO_SANDBOX = "There is no sandbox in this installation: packages cannot run, so plan tool nodes only."
@@ -66,11 +69,17 @@ def planner_message(
     )
 
 
-def results_message(messages: Sequence[Message], nodes: Sequence[ShownNode], faults: Sequence[Fault] = ()) -> Said:
+def results_message(
+    messages: Sequence[Message],
+    nodes: Sequence[ShownNode],
+    faults: Sequence[Fault] = (),
+    *,
+    results_bytes: int = RESULTS_BYTES,
+) -> Said:
     """Return what reflection and answer are asked; with `faults` the last output stands before."""
     return _document(
         ("Request", request_text(messages)),
-        ("Results", _node_lines(nodes)),
+        ("Results", _node_lines(nodes, results_bytes)),
         ("Faults", _fault_lines(faults)),
     )
 
@@ -112,9 +121,9 @@ def _document(*sections: tuple[str, str]) -> Said:
     return Said(by="human", text="\n\n".join(f"## {title}\n{content}" for title, content in sections if content))
 
 
-def _node_lines(nodes: Sequence[ShownNode]) -> str:
+def _node_lines(nodes: Sequence[ShownNode], results_bytes: int = RESULTS_BYTES) -> str:
     lines: list[str] = []
-    left = _RESULTS_BYTES
+    left = results_bytes
     for shown in reversed(nodes):
         line = json.dumps(_node_json(shown), ensure_ascii=False)
         left -= len(line.encode(errors="replace"))

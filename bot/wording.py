@@ -97,6 +97,11 @@ _ATTEMPTS = {
 _TROUBLES = {
     Trouble.MODEL_UNAVAILABLE: "I could not reach the language model, so I could not finish this. "
     "Please ask again in a few minutes.",
+    Trouble.MODEL_UNHEARD: "The language model did not answer in the end, so these are the plain results of each step.",
+    Trouble.REQUEST_TOO_LONG: "This is more than the language model can read at once, so I could not finish it. "
+    "Please ask for less, or begin a new thread with what still matters.",
+    Trouble.RESULTS_TOO_LONG: "The results are more than the language model can read at once, so these are the plain "
+    "results of each step.",
     Trouble.PLAN_INVALID: "I could not turn this into a plan I can run. "
     "Please say it in another way, or in smaller steps.",
     Trouble.INTERNAL: "Something on my side went wrong, and I could not finish this. "

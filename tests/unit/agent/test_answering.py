@@ -13,7 +13,7 @@ from agent.ids import Digest, NodeId, UserId
 from agent.lifecycle import ArtifactRef, Cancelled, Expired, Failed, Outcome, Rejected, Skipped, Succeeded
 from agent.plan import Add, Node, NodeKind
 from agent.ports import Run, RunStatus
-from infra.scripted_model.script import Failure, Script
+from infra.scripted_model.script import CONTEXT_TOO_LONG, Failure, Script
 from tests.fakes.planning import THREAD, PlanningWorld, planning_world, sections
 
 REF = ArtifactRef(digest=Digest("0" * 64), name="b.txt", size=9000, media_type="text/plain", head="one `two`\nthree")
@@ -32,8 +32,8 @@ async def answered(world: PlanningWorld, outcomes: Mapping[str, Outcome], turn: 
     return await world.runs.read(THREAD, turn)
 
 
-def answer(said: Any) -> Script:
-    return Script(role="answer", answer=said)
+def answer(said: Any, times: int | None = None) -> Script:
+    return Script(role="answer", answer=said, times=times)
 
 
 async def test_answer_is_written_from_request_and_results() -> None:
@@ -138,5 +138,19 @@ async def test_model_that_is_away_costs_no_results(said: Any) -> None:
         await planned(world, *EVERY)
         run = await answered(world, EVERY)
         assert run.status is RunStatus.DONE
-        assert run.answer.startswith("The language model cannot be reached")
-        assert run.answer.endswith(PLAIN)
+        assert run.answer == PLAIN
+        assert run.trouble == "model_unheard"
+
+
+async def test_results_longer_than_the_model_reads_are_told_briefly() -> None:
+    async with planning_world(answer(CONTEXT_TOO_LONG, times=1), answer("in short")) as world:
+        await planned(world, *EVERY)
+        run = await answered(world, EVERY)
+        assert (run.answer, run.trouble) == ("in short", "")
+
+
+async def test_results_the_model_cannot_read_even_briefly_are_listed_plainly() -> None:
+    async with planning_world(answer(CONTEXT_TOO_LONG)) as world:
+        await planned(world, *EVERY)
+        run = await answered(world, EVERY)
+        assert (run.answer, run.trouble) == (PLAIN, "results_too_long")

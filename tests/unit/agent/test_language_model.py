@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from agent.dialogue import Role, Said
-from agent.errors import ModelUnavailable
+from agent.errors import ContextExceeded, ModelUnavailable
 from agent.language_model import ModelSettings, OpenAILanguageModel
-from infra.scripted_model.script import CONTEXT_TOO_LONG, Cut, Failure, Rubbish, Script, Stall, Text
+from infra.scripted_model.script import CONTEXT_TOO_LONG, Cut, Endless, Failure, Rubbish, Script, Stall, Text
 from infra.scripted_model.server import ScriptedModel
 from tests.fakes.planning import KEY
 
@@ -101,6 +101,26 @@ async def test_every_failure_is_unavailable_without_a_secret(start: Start, kind:
     shown = "".join(traceback.format_exception(raised.value)) + repr(model) + str(vars(raised.value))
     assert KEY not in shown
     assert raised.value.__context__ is None
+
+
+LONG = {
+    "code": CONTEXT_TOO_LONG,
+    "words": Failure(status=400, message="This model's maximum context length is 8192 tokens.", type="BadRequestError"),
+    "413": Failure(status=413, message="too big"),
+}
+
+
+@pytest.mark.parametrize("kind", LONG)
+async def test_request_longer_than_the_model_reads_is_told_apart(start: Start, kind: str) -> None:
+    model, _ = await start(Script(answer=LONG[kind]))
+    with pytest.raises(ContextExceeded):
+        await model.complete(Role.ANSWER, SAID)
+
+
+async def test_answer_that_never_stops_is_bounded(start: Start) -> None:
+    model, _ = await start(Script(answer=Endless(piece="and on ")), answer_characters=1000)
+    with pytest.raises(ModelUnavailable, match="does not stop"):
+        await model.complete(Role.ANSWER, SAID)
 
 
 async def test_silence_is_bounded(start: Start) -> None:

@@ -13,7 +13,8 @@ from agent.faults import PlanLimits
 from agent.ids import ThreadId, UserId
 from agent.lifecycle import ArtifactRef, Digest, Failed, Succeeded
 from agent.plan import LoggedOperation, Operation
-from infra.scripted_model.script import Cut, Failure, Pace, Rubbish, Script, Stall, Text
+from agent.ports import RunStatus
+from infra.scripted_model.script import CONTEXT_TOO_LONG, Cut, Failure, Pace, Rubbish, Script, Stall, Text
 from tests.fakes.planning import THREAD, planning_world, sections
 
 Add = dict[str, Any]
@@ -216,6 +217,25 @@ async def test_silent_model_is_given_up() -> None:
     async with planning_world(planner(Stall()), silence_seconds=0.2) as world:
         world.say("go")
         assert (await world.feed()).trouble == "model_unavailable"
+
+
+async def test_request_longer_than_the_model_reads_is_asked_once_more_without_the_past() -> None:
+    async with planning_world(planner(CONTEXT_TOO_LONG, times=1), planner(lines(fetch("b")))) as world:
+        await world.runs.begin(THREAD, 1)
+        await world.mailbox.taken(THREAD, 1, [world.say("long ago").id])
+        await world.runs.finish(THREAD, 1, RunStatus.DONE, "answered")
+        world.say("go")
+        run = await world.feed(turn=2)
+        assert (world.nodes, run.trouble) == (["b"], "")
+        first, second = world.asked(Role.PLANNER)
+        assert (len(first.messages), len(second.messages)) == (4, 2)
+
+
+async def test_request_the_model_can_never_read_is_told_in_words() -> None:
+    async with planning_world(planner(CONTEXT_TOO_LONG)) as world:
+        world.say("go")
+        assert (await world.feed()).trouble == "request_too_long"
+        assert len(world.asked(Role.PLANNER)) == 2
 
 
 async def test_stream_that_broke_off_is_taken_up_once_with_the_plan_in_view() -> None:
