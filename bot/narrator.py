@@ -20,7 +20,7 @@ from bot.blocks.board import board
 from bot.blocks.card import card
 from bot.blocks.message import Rendered, words_only
 from bot.errors import BotError, ThreadClosed
-from bot.outlet import Outlet
+from bot.outlet import ROOT_GONE, Outlet
 from bot.ports import Post, Posted, QuestionView, RunView, RunViews, Slot
 
 _log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Narrator:
                 await self._show(run)
             except ThreadClosed as error:
                 _log.warning("cannot write to %s: %s", thread, error.code)
-                await self._tell_requester(run)
+                await self._tell_requester(run, deleted=error.code in ROOT_GONE)
                 return
 
     async def _keep_showing(self, thread: ThreadId, looking: asyncio.Lock) -> None:
@@ -140,9 +140,9 @@ class Narrator:
         for number, message in enumerate(messages, start=1):
             await self._outlet.put(run, Slot(post, key if number == 1 else f"{key}#{number}"), message)
 
-    async def _tell_requester(self, run: RunView) -> None:
+    async def _tell_requester(self, run: RunView, *, deleted: bool) -> None:
         """Say in a direct message that the thread cannot be written to: silence would leave people waiting."""
-        words = wording.thread_closed(f"<#{thread_parts(run.thread).channel}>")
+        words = wording.thread_closed(f"<#{thread_parts(run.thread).channel}>", deleted=deleted)
         slot = Slot(Post.TROUBLE, "thread_closed")
         await self._outlet.tell_apart(run, run.requester, slot, words_only(words))
 

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from agent.ids import ChannelId, Digest, ThreadId, UserId, thread_parts
 from bot.blocks.message import Rendered
+from bot.blocks.plainly import plainly
 from bot.errors import SlackRefused, ThreadClosed
 from bot.pacing import POSTS, UPDATES, Pacer
 from bot.ports import Posted, PostedMessage, RunView, Slot
@@ -17,6 +18,9 @@ _log = logging.getLogger(__name__)
 METADATA_TYPE = "greenlight_message"
 _UNKNOWN_LOOK = Digest("")
 
+ROOT_GONE = frozenset({"thread_not_found", "invalid_thread_ts"})
+"""The thread has no root (any more)."""
+
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 _CLOSED = frozenset(
     {
@@ -25,10 +29,14 @@ _CLOSED = frozenset(
         "is_archived",
         "restricted_action",
         "restricted_action_thread_locked",
-        "thread_not_found",
         "cannot_reply_to_message",
+        *ROOT_GONE,
     }
 )
+_NOT_AS_BLOCKS = frozenset(
+    {"invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long", "block_mismatch"}
+)
+"""What Slack says to a message that it would take in plain words."""
 
 
 class Outlet:
@@ -59,11 +67,13 @@ class Outlet:
     async def send(self, run: RunView, slot: Slot, message: Rendered) -> None:
         """Like `put`, for a caller that already waited for its turn."""
         standing = run.posts.get(slot) or await self._lost(run, slot)
-        if standing is None:
-            ts = await self._post(run.thread, slot, run.turn, message)
-        else:
-            ts = standing.ts
-            await self._edit(run.thread, ts, message)
+        try:
+            ts = await self._put(run, slot, standing, message)
+        except SlackRefused as error:
+            if error.code not in _NOT_AS_BLOCKS:
+                raise
+            _log.warning("%s of %s goes out in plain words: %s", slot, run.thread, error)
+            ts = await self._put(run, slot, standing, plainly(message))
         await self._posted.post(run.thread, run.turn, slot, PostedMessage(ts, message.digest))
 
     async def tell_apart(self, run: RunView, user: UserId, slot: Slot, message: Rendered) -> None:
@@ -100,6 +110,13 @@ class Outlet:
             if isinstance(reply, Mapping) and message.get("metadata") == metadata:
                 return str(message.get("ts", ""))
         return ""
+
+    async def _put(self, run: RunView, slot: Slot, standing: PostedMessage | None, message: Rendered) -> str:
+        """Post the message, or edit the one that stands; return its ts."""
+        if standing is None:
+            return await self._post(run.thread, slot, run.turn, message)
+        await self._edit(run.thread, standing.ts, message)
+        return standing.ts
 
     async def _post(self, thread: ThreadId, slot: Slot, turn: int, message: Rendered) -> str:
         _, channel, root_ts = thread_parts(thread)

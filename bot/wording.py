@@ -115,6 +115,7 @@ ASK_FOR_SOMETHING = "Tell me what you need, and I will plan it: for example _che
 SOMETHING_WENT_WRONG = "Sorry, that did not work on my side. It has been logged. Please try again."
 SLACK_DID_NOT_ANSWER = "Slack did not answer me just now, so I changed nothing. Please try again."
 NOT_A_DECISION = "I do not know that button any more. Nothing was changed."
+SHOWN_PLAINLY = "_Slack did not take this message as it should look, so here it is in plain words:_"
 QUESTION_UNKNOWN = "I do not know this question any more. Nothing was changed."
 QUESTION_OUTDATED = (
     "What is asked has changed since this card was posted, so your click did not count. The card is up to date now."
@@ -277,8 +278,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def thread_closed(channel: str) -> str:
-    """Say that a thread cannot be written to; `channel` is ready mrkdwn."""
+def thread_closed(channel: str, *, deleted: bool = False) -> str:
+    """Say that a thread cannot be written to, or is `deleted`; `channel` is ready mrkdwn."""
+    if deleted:
+        return (
+            f"The message you asked me with in {channel} was deleted, so I cannot show there what becomes of it. "
+            "Nothing that needs an approval will run. Please ask again if you still need it."
+        )
     return (
         f"I cannot write in {channel} any more, so what you asked for there cannot go on as it should. "
         "Please invite me again, then write in the thread."
