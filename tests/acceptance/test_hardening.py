@@ -1,0 +1,82 @@
+"""The main job under bad input and faults, over the wire. `greenlight doctor` has a file of its own beside this."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL
+
+from sandbox.script import Json
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, results_told, tool
+from tests.acceptance.stage import Stage, stage
+
+# Tools keep to people's rights, to the configuration and to the public internet
+
+
+async def results(
+    scene: Stage, *operations: Mapping[str, Json], by: str = "Ada", approve: int = 0
+) -> Mapping[str, Any]:
+    """Have a person ask for a plan, approve its cards, and return node id -> result as the model was told."""
+    scene.model.add(planned(*operations))
+    async with scene.asked("do it", by=by) as witness:
+        if approve:
+            await witness.until(lambda seen: len(seen.cards()) == approve, "the cards")
+            for card in witness.cards():
+                await scene.people.click("Grace", witness.channel, str(card.message["ts"]), "decide_approved")
+        await witness.until(lambda seen: seen.says("ANSWER"), "the answer")
+    return results_told(scene.model.requests_of("answer")[-1])
+
+
+async def test_a_plan_reads_a_channel_with_the_rights_of_the_person_who_asked(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        await scene.people.post("Grace", "leads", "numbers for the leads")
+        read = tool("read", "slack_read_channel", {"channel": "#leads"})
+        assert "numbers for the leads" in json.dumps(await results(scene, read, by="Ada"))
+        told = json.dumps(await results(scene, read, by="Linus"))
+        assert "numbers for the leads" not in told
+        assert "not_allowed" in told
+
+
+async def test_a_plan_asks_before_it_creates_a_channel_and_before_it_sends_a_request(
+    database_url: URL, tmp_path: Path
+) -> None:
+    def with_http_request(table: dict[str, object]) -> None:
+        table["tools"] = {"http_request": {"allow_private": True}, "host_metrics": {}}
+
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=with_http_request) as scene:
+        told = await results(
+            scene,
+            tool("measure", "host_metrics", {}),
+            tool("make", "slack_create_channel", {"name": "incident-7"}),
+            tool("deploy", "http_request", {"method": "POST", "url": f"{scene.effects.url}/deploy", "json": {}}),
+            approve=2,
+        )
+        assert scene.effects.calls == {"deploy": 1}
+        assert "U0ADA" in (await scene.people.dump())["channels"]["incident-7"]["members"]
+        assert set(told) == {"measure", "make", "deploy"}
+
+
+async def test_a_private_address_is_refused_unless_the_configuration_allows_it(
+    database_url: URL, tmp_path: Path
+) -> None:
+    def public_only(table: dict[str, object]) -> None:
+        table["tools"] = {"http_get": {}}
+
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=public_only) as scene:
+        told = await results(scene, fetch("inside", f"{scene.effects.url}/secret"))
+        assert "private_address" in json.dumps(told)
+        assert not scene.effects.calls
+
+
+async def test_a_disabled_tool_is_not_offered_to_the_model(database_url: URL, tmp_path: Path) -> None:
+    def without_posting(table: dict[str, object]) -> None:
+        table["tools"] = {"host_metrics": {}, "disabled": ["slack_post_message"]}
+
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=without_posting) as scene:
+        await results(scene, tool("measure", "host_metrics", {}))
+        offered = scene.model.requests_of("planner")[0].system
+        assert "slack_read_channel" in offered
+        assert "slack_post_message" not in offered
