@@ -88,10 +88,9 @@ class Engine:
         except (EngineUnavailable, ContainerLost):
             return False
 
-    async def version(self) -> str:
-        """Return the engine's version."""
-        answer = await self._call(self._client.version)
-        return str(answer.get("Version", "?"))
+    async def kernel(self) -> str:
+        """Return the release of the kernel the engine runs on."""
+        return str((await self._call(self._client.info)).get("KernelVersion", ""))
 
     async def image_digest(self, tag: str) -> str:
         """Return the id of the image called `tag`.

@@ -138,7 +138,8 @@ class DockerSandbox:
             outcome = await Conversation(cell, canary(), _no_tools).outcome()
         finally:
             self._cells.discard(cell.container, cell.attachment)
-        check_canary(outcome, own_kernel=self._settings.runtime in OWN_KERNEL_RUNTIMES)
+        own_kernel = self._settings.runtime in OWN_KERNEL_RUNTIMES
+        check_canary(outcome, host_kernel=await self._engine.kernel() if own_kernel else None)
 
     def _spec(self, profile: Profile) -> ContainerSpec:
         return container_spec(profile, seccomp=self._seccomp, runtime=self._settings.runtime)

@@ -6,8 +6,11 @@ from pathlib import Path
 from sandbox.errors import ProbeFailed
 from sandbox.script import Job, Json, Limits, OutcomeKind, ScriptOutcome
 
-UNPRIVILEGED = "65534"
+NOBODY = 65534
+NO_CAPABILITY = "0" * 16
 SECCOMP_FILTER = "2"
+INSIDE_ONLY = frozenset({"AF_INET", "AF_INET6", "AF_NETLINK"})
+"""Families a kernel of its own implements inside itself, with no interface but lo behind them."""
 
 
 def canary() -> Job:
@@ -16,25 +19,16 @@ def canary() -> Job:
     return Job(code=code, limits=Limits(wall_seconds=20.0))
 
 
-def faults_of(seen: Mapping[str, Json], *, own_kernel: bool) -> Sequence[str]:
+def faults_of(seen: Mapping[str, Json], *, host_kernel: str | None) -> Sequence[str]:
     """Say what the canary could do and must not (pure).
 
-    `own_kernel`: the runtime brings a kernel of its own (gVisor), which needs no filter of system calls.
+    `host_kernel` is the engine's kernel release when the runtime should bring a kernel of its own
+    (gVisor): then a different one must be seen, and what a script does to that one harms nobody.
     """
-    told = seen.get("status")
-    status: Mapping[str, Json] = told if isinstance(told, Mapping) else {}
-    wanted = {"NoNewPrivs": "1", "CapEff": "0" * 16, "CapBnd": "0" * 16, "CapPrm": "0" * 16}
-    if not own_kernel:
-        wanted["Seccomp"] = SECCOMP_FILTER
-    faults = [
-        f"{name} is {status.get(name)!r}, not {value!r}" for name, value in wanted.items() if status.get(name) != value
-    ]
-    if seen.get("uid") != int(UNPRIVILEGED) or seen.get("gid") != int(UNPRIVILEGED):
-        faults.append(f"runs as {seen.get('uid')}:{seen.get('gid')}")
+    kernel = _own_kernel(seen, host_kernel) if host_kernel is not None else _filtered(seen)
+    faults = [*_unprivileged(seen), *kernel]
     if seen.get("interfaces") != ["lo"]:
         faults.append(f"sees network interfaces {seen.get('interfaces')}")
-    faults += [f"can open {name} sockets" for name in _names(seen.get("sockets"))]
-    faults += [f"can call {name}" for name in _names(seen.get("calls"))]
     faults += [f"can write to {name}" for name in _names(seen.get("writable"))]
     faults += [f"has {name} mounted from the host" for name in _names(seen.get("mounts"))]
     if seen.get("complete") is not True:
@@ -42,12 +36,43 @@ def faults_of(seen: Mapping[str, Json], *, own_kernel: bool) -> Sequence[str]:
     return faults
 
 
+def _unprivileged(seen: Mapping[str, Json]) -> Sequence[str]:
+    faults = _differing(seen, {"CapEff": NO_CAPABILITY, "CapBnd": NO_CAPABILITY, "CapPrm": NO_CAPABILITY})
+    if seen.get("uid") != NOBODY or seen.get("gid") != NOBODY:
+        faults.append(f"runs as {seen.get('uid')}:{seen.get('gid')}")
+    return faults
+
+
+def _filtered(seen: Mapping[str, Json]) -> Sequence[str]:
+    """On the host's kernel, the filter of system calls must be on and hold."""
+    return [
+        *_differing(seen, {"NoNewPrivs": "1", "Seccomp": SECCOMP_FILTER}),
+        *(f"can open {name} sockets" for name in _names(seen.get("sockets"))),
+        *(f"can call {name}" for name in _names(seen.get("calls"))),
+    ]
+
+
+def _own_kernel(seen: Mapping[str, Json], host_kernel: str) -> Sequence[str]:
+    faults = [f"can open {name} sockets" for name in _names(seen.get("sockets")) if name not in INSIDE_ONLY]
+    if not isinstance(seen.get("kernel"), str) or seen.get("kernel") == host_kernel:
+        faults.append(f"runs on the host's kernel {seen.get('kernel')}")
+    return faults
+
+
+def _differing(seen: Mapping[str, Json], wanted: Mapping[str, str]) -> list[str]:
+    told = seen.get("status")
+    status: Mapping[str, Json] = told if isinstance(told, Mapping) else {}
+    return [
+        f"{name} is {status.get(name)!r}, not {value!r}" for name, value in wanted.items() if status.get(name) != value
+    ]
+
+
 def _names(value: Json) -> Sequence[str]:
     """Return a list's entries; anything but a list is itself a finding."""
     return [str(each) for each in value] if isinstance(value, list) else [f"(unknown: {value!r})"]
 
 
-def check_canary(outcome: ScriptOutcome, *, own_kernel: bool) -> None:
+def check_canary(outcome: ScriptOutcome, *, host_kernel: str | None) -> None:
     """Judge the canary's outcome; doubt fails.
 
     Raises:
@@ -56,5 +81,5 @@ def check_canary(outcome: ScriptOutcome, *, own_kernel: bool) -> None:
     if outcome.kind is not OutcomeKind.OK or not isinstance(outcome.result, Mapping):
         error = outcome.error.message if outcome.error else "no result"
         raise ProbeFailed((f"the canary ended with {outcome.kind.value}: {error}",))
-    if faults := faults_of(outcome.result, own_kernel=own_kernel):
+    if faults := faults_of(outcome.result, host_kernel=host_kernel):
         raise ProbeFailed(tuple(faults))

@@ -85,6 +85,7 @@ def main(inputs: object) -> dict[str, object]:
         "status": {name: fields.get(name) for name in ("NoNewPrivs", "CapEff", "CapBnd", "CapPrm", "Seccomp")},
         "uid": os.getuid(),
         "gid": os.getgid(),
+        "kernel": os.uname().release,
         "interfaces": interfaces(),
         "sockets": [name for name, family in FAMILIES.items() if opens(family)],
         "calls": callable_calls(),

@@ -17,6 +17,7 @@ GOOD: Mapping[str, Json] = {
     "calls": [],
     "writable": [],
     "mounts": [],
+    "kernel": "6.1.0",
     "complete": True,
 }
 
@@ -28,7 +29,7 @@ def status(**changed: str) -> Mapping[str, Json]:
 
 
 def test_isolated_container_has_no_faults() -> None:
-    assert list(faults_of(GOOD, own_kernel=False)) == []
+    assert list(faults_of(GOOD, host_kernel=None)) == []
 
 
 @pytest.mark.parametrize(
@@ -52,11 +53,25 @@ def test_isolated_container_has_no_faults() -> None:
     ids=str,
 )
 def test_anything_else_is_a_fault(changed: Mapping[str, Json]) -> None:
-    assert len(faults_of({**GOOD, **changed}, own_kernel=False)) >= 1
+    assert len(faults_of({**GOOD, **changed}, host_kernel=None)) >= 1
+
+
+GVISOR: Mapping[str, Json] = {
+    **GOOD,
+    "status": status(Seccomp="0", NoNewPrivs=""),
+    "sockets": ["AF_INET", "AF_INET6", "AF_NETLINK"],
+    "calls": ["ptrace"],
+    "kernel": "4.4.0",
+}
 
 
 def test_runtime_with_a_kernel_of_its_own_needs_no_filter() -> None:
-    assert list(faults_of({**GOOD, "status": status(Seccomp="0")}, own_kernel=True)) == []
+    assert list(faults_of(GVISOR, host_kernel="6.1.0")) == []
+
+
+@pytest.mark.parametrize("changed", [{"kernel": "6.1.0"}, {"kernel": None}, {"sockets": ["AF_VSOCK"]}], ids=str)
+def test_runtime_that_should_have_a_kernel_of_its_own_is_not_believed(changed: Mapping[str, Json]) -> None:
+    assert len(faults_of({**GVISOR, **changed}, host_kernel="6.1.0")) == 1
 
 
 @pytest.mark.parametrize(
@@ -70,4 +85,4 @@ def test_runtime_with_a_kernel_of_its_own_needs_no_filter() -> None:
 )
 def test_canary_that_does_not_come_back_whole_fails(outcome: ScriptOutcome) -> None:
     with pytest.raises(ProbeFailed):
-        check_canary(outcome, own_kernel=False)
+        check_canary(outcome, host_kernel=None)
