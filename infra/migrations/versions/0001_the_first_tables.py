@@ -62,7 +62,7 @@ def upgrade() -> None:
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
         sa.Column("traceback", sa.Text(), nullable=False),
-        sa.Column("milliseconds", sa.Double(), nullable=False),
+        sa.Column("milliseconds", sa.Double[float](), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "thread", "node", "attempt", name="pk_attempts"),
     )
