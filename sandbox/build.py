@@ -1,8 +1,9 @@
 """Builds the sandbox image: from a registry's Python image, or offline from Debian's packages."""
 
 import asyncio
+import hashlib
+import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,11 +17,23 @@ Base: TypeAlias = Literal["auto", "registry", "debian"]
 
 REGISTRY_BASE = "python:3.12-slim"
 REGISTRY_PYTHON = "3.12"
+OWN_TOOLS = Path(__file__).resolve().parents[1] / ".tools" / "bin"
+"""Where `make setup` puts uv when the machine has none."""
+
 DEBIAN_SUITE = "bookworm"
 DEBIAN_PYTHON = "3.11"
-DEBIAN_BASE = f"{REPOSITORY}-base:{DEBIAN_SUITE}"
-DEBIAN_PACKAGES = ("base-files", "libc6", "libpython3.11-stdlib", "python3-minimal", "python3.11-minimal")
-"""A Python and nothing else: no shell, no package manager, no setuid file."""
+DEBIAN_PACKAGES = (
+    "base-files",
+    "libc6",
+    "libpython3.11-stdlib",
+    "libstdc++6",
+    "python3-minimal",
+    "python3.11-minimal",
+    "tzdata",
+)
+"""A Python and what wheels and zoneinfo lean on: no shell, no package manager, no setuid file."""
+
+DEBIAN_BASE = f"{REPOSITORY}-base:{DEBIAN_SUITE}-{hashlib.sha256(' '.join(DEBIAN_PACKAGES).encode()).hexdigest()[:8]}"
 
 
 async def build_image(engine: Engine, recipe: Recipe, base: Base, say: Callable[[str], None]) -> str:
@@ -38,7 +51,7 @@ async def build_image(engine: Engine, recipe: Recipe, base: Base, say: Callable[
         packages = context / "packages"
         packages.mkdir()
         if recipe.packages:
-            await _fetch_packages(recipe.packages, packages, python, say)
+            await _fetch_packages(recipe.packages, packages, python, await engine.machine(), say)
         await engine.build(context, tag, {"BASE": image}, {"greenlight.base": image}, say)
     return tag
 
@@ -84,16 +97,20 @@ async def _make_debian_base(engine: Engine, say: Callable[[str], None]) -> None:
         await engine.import_base(tarball, DEBIAN_BASE)
 
 
-async def _fetch_packages(packages: Sequence[str], target: Path, python: str, say: Callable[[str], None]) -> None:
-    """Put wheels for the image's Python into `target`; nothing of them is executed on this machine."""
-    say(f"fetching {', '.join(packages)} for Python {python}")
-    uv = shutil.which("uv") or shutil.which("uv", path=str(Path(".tools/bin")))
-    if uv is not None:
-        command = [uv, "pip", "install", "--quiet", "--target", str(target), "--python-version", python]
-        command += ["--python-platform", "linux", "--only-binary", ":all:"]
+async def _fetch_packages(
+    packages: Sequence[str], target: Path, python: str, machine: str, say: Callable[[str], None]
+) -> None:
+    """Put wheels for the image's Python and machine into `target`; nothing of them runs on this machine."""
+    say(f"fetching {', '.join(packages)} for Python {python} on {machine}")
+    places = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{OWN_TOOLS}"
+    if (uv := shutil.which("uv", path=places)) is not None:
+        command = [uv, "pip", "install", "--quiet", "--python-platform", f"{machine}-manylinux_2_28"]
+    elif (pip := shutil.which("pip3", path=places) or shutil.which("pip", path=places)) is not None:
+        command = [pip, "install", "--quiet", "--no-compile", "--platform", f"manylinux_2_28_{machine}"]
+        command += ["--platform", f"manylinux2014_{machine}"]
     else:
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(target)]
-        command += ["--python-version", python, "--only-binary", ":all:", "--no-compile"]
+        raise BuildFailed("packages need uv or pip on PATH to be fetched")
+    command += ["--target", str(target), "--python-version", python, "--only-binary", ":all:"]
     await _command([*command, "--", *packages])
 
 

@@ -92,6 +92,11 @@ class Engine:
         """Return the release of the kernel the engine runs on."""
         return str((await self._call(self._client.info)).get("KernelVersion", ""))
 
+    async def machine(self) -> str:
+        """Return the engine's architecture as wheels name it: x86_64 or aarch64."""
+        told = str((await self._call(self._client.info)).get("Architecture", ""))
+        return {"amd64": "x86_64", "arm64": "aarch64"}.get(told, told)
+
     async def image_digest(self, tag: str) -> str:
         """Return the id of the image called `tag`.
 
