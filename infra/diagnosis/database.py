@@ -48,13 +48,15 @@ def _folder_finding(folder: Path) -> Finding:
 
 
 def _given_findings(text: str) -> Sequence[Finding]:
+    mend = "It must look like postgresql://user:password@host:5432/database, signs in the password as %40 and the like."
     try:
         url = database_url(text)
     except ValueError:
-        return _unknown(
-            "DATABASE_URL is no address", "It must look like postgresql://user:password@host:5432/database."
-        )
-    return _findings(url, f"{url.database} at {url.host or url.query.get('host') or 'localhost'}")
+        return _unknown("DATABASE_URL is no address", mend)
+    host = str(url.host or url.query.get("host") or "localhost")
+    if "@" in host or "#" in text:
+        return _unknown("DATABASE_URL is no address: a sign in it is not written as %40 and the like", mend)
+    return _findings(url, f"{url.database or 'its default database'} at {host}")
 
 
 def _findings(url: URL, where: str) -> Sequence[Finding]:

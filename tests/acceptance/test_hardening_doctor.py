@@ -118,6 +118,7 @@ def configured(text: str) -> Spoil:
         (setting("SLACK_APP_TOKEN", "xapp-old"), "app token", State.WRONG, "invalid_auth"),
         (setting("SLACK_API_URL", "http://127.0.0.1:1/api/"), "app token", State.WRONG, "no usable answer"),
         (setting("DATABASE_URL", "mysql://db/greenlight"), "database", State.WRONG, "no address"),
+        (setting("DATABASE_URL", "postgresql://u:p@ss@host/x"), "database", State.WRONG, "no address: a sign"),
         (setting("DATABASE_URL", "postgresql://u:p@127.0.0.1:1/x"), "database", State.WRONG, "refused"),
         (setting("OPENAI_API_KEY", None), "model", State.MISSING, "OPENAI_API_KEY is not set"),
         (setting("OPENAI_API_KEY", "sk-revoked"), "model", State.WRONG, "refuses the key"),
