@@ -17,6 +17,7 @@ SCOPES = frozenset(MANIFEST["oauth_config"]["scopes"]["bot"])
 EVENTS = frozenset(MANIFEST["settings"]["event_subscriptions"]["bot_events"])
 
 EVENT_SCOPES = {
+    "agent_session_stopped": "assistant:write",
     "app_mention": "app_mentions:read",
     "message.channels": "channels:history",
     "message.groups": "groups:history",
