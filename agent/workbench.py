@@ -9,6 +9,7 @@ from typing import assert_never
 from agent.artifacts import content_of, fits_inline
 from agent.binding import bind_object
 from agent.calling import call_tool
+from agent.colours import colour_of
 from agent.dialogue import LanguageModel
 from agent.errors import StoreUnavailable
 from agent.ids import NodeId, ThreadId, ToolName
@@ -24,16 +25,6 @@ from sandbox.script import Json, Limits, Sandbox
 _PUT_AFTER_SECONDS = (0.0, 0.5, 2.0)
 
 _log = logging.getLogger(__name__)
-
-
-def colour_of(node: Node, registry: Registry) -> Colour:
-    """Return red when a person must be asked first; a plan can make a node stricter, never laxer."""
-    if node.require_human_approval or node.kind is NodeKind.SUBAGENT:
-        return Colour.RED
-    names = (node.tool or "",) if node.kind is NodeKind.TOOL else node.tools
-    tools = [registry.find(name) for name in names]
-    green = all(tool is not None and tool.colour is Colour.GREEN for tool in tools)
-    return Colour.GREEN if green else Colour.RED
 
 
 class Workbench:

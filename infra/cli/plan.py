@@ -9,11 +9,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from agent.colours import colour_of
 from agent.faults import fault_json
 from agent.ids import NodeId
 from agent.plan import nodes_added, operation_json
 from agent.tools.registry import Registry
-from agent.workbench import colour_of
 from infra.cli.flowchart import flowchart
 from infra.cli.plan_file import PlanFile, read_plan
 from infra.cli.tool_file import ToolFileInvalid, read_tools

@@ -1,0 +1,14 @@
+"""A node's colour: whether a person is asked before it runs. Pure."""
+
+from agent.plan import Node, NodeKind
+from agent.tools.registry import Colour, Registry
+
+
+def colour_of(node: Node, registry: Registry) -> Colour:
+    """Return red when a person must be asked first; a plan can make a node stricter, never laxer."""
+    if node.require_human_approval or node.kind is NodeKind.SUBAGENT:
+        return Colour.RED
+    names = (node.tool or "",) if node.kind is NodeKind.TOOL else node.tools
+    tools = [registry.find(name) for name in names]
+    green = all(tool is not None and tool.colour is Colour.GREEN for tool in tools)
+    return Colour.GREEN if green else Colour.RED

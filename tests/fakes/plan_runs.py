@@ -1,0 +1,65 @@
+"""Runs a plan over the real executor, workbench and graph, with rows in memory; red steps are decided at once."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.entry import Ports
+from agent.executor import Limits
+from agent.graph import Rest, ThreadRunner
+from agent.ids import NodeId, UserId, thread_id
+from agent.lifecycle import Outcome
+from agent.plan import Operation
+from agent.ports import Decision
+from agent.tools.registry import Registry
+from agent.workbench import Workbench
+from sandbox.script import Sandbox
+from tests.fakes.mortality import Mortality, MortalSaver
+from tests.fakes.ports_in_memory import Rows, empty_rows
+from tests.fakes.thread_world import PATIENCE_SECONDS, HeldLease
+from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector
+
+THREAD = thread_id("T1", "C1", "1.0")
+AUTHOR = UserId("U1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanRun:
+    """How a plan ended: node -> outcome, and the rows it left."""
+
+    outcomes: Mapping[NodeId, Outcome]
+    rows: Rows
+
+
+async def run_plan(
+    operations: Sequence[Operation],
+    registry: Registry,
+    sandbox: Sandbox,
+    decide: Callable[[NodeId], Decision] = lambda _node: Decision.APPROVED,
+) -> PlanRun:
+    """Run the operations to their end."""
+    rows = empty_rows()
+    answerer = FakeAnswerer(rows.runs)
+    ports = Ports(
+        log=rows.log,
+        questions=rows.questions,
+        ledger=rows.ledger,
+        artifacts=rows.artifacts,
+        progress=rows.progress,
+        newsroom=rows.hints,
+        mailbox=rows.mailbox,
+        runs=rows.runs,
+        work=Workbench(
+            registry=registry, sandbox=sandbox, artifacts=rows.artifacts, progress=rows.progress, model=None
+        ),
+        feeder=FakeFeeder(rows.log, rows.mailbox, {"go": operations}),
+        reflector=FakeReflector(rows.log),
+        answerer=answerer,
+    )
+    rows.mailbox.drop(THREAD, "go")
+    runner = ThreadRunner(ports, MortalSaver(Mortality(), 0).open, limits=Limits(poll_seconds=3600.0))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await runner.advance(THREAD, HeldLease()) is Rest.PARKED:
+            for node, question in rows.questions.pending(THREAD).items():
+                rows.questions.decide(question.id, decide(node))
+    return PlanRun(outcomes=answerer.given[-1][1], rows=rows)
