@@ -63,7 +63,7 @@ async def _try(tool: Tool, context: CallContext, args: Mapping[str, Json]) -> Su
             return _timed_out(tool)
         # The text may hold what no model should read (a DSN, a token), so it stays in the log.
         _log.exception("tool %s broke", tool.name)
-        return Failed(error="tool_error", message=f"the tool broke ({type(error).__name__})")
+        return Failed(error="tool_fault", message=f"the tool broke ({type(error).__name__})")
     return kept_output(output)
 
 

@@ -91,12 +91,15 @@ async def stage(
         }
         configuration(table)
         slack = SlackSettings(bot_token=workspace.bot_token, app_token=workspace.app_token, api_url=workspace.api_url)
-        settings = Settings(
-            data=data,
-            slack=slack,
-            model=ModelSettings(model=MODEL_NAME, api_key="scripted", base_url=await model.start()),
-            configuration=parse_configuration(table, "the stage"),
+        parsed = parse_configuration(table, "the stage")
+        asked = ModelSettings(
+            model=MODEL_NAME,
+            api_key="scripted",
+            base_url=await model.start(),
+            silence_seconds=parsed.model.silence_seconds,
+            total_seconds=parsed.model.total_seconds,
         )
+        settings = Settings(data=data, slack=slack, model=asked, configuration=parsed)
         built = Stage(url=url, workspace=workspace, people=people, model=model, effects=effects, settings=settings)
         try:
             if started:

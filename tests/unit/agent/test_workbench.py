@@ -195,7 +195,7 @@ async def test_broken_tool_fails_its_node_without_its_secrets(caplog: pytest.Log
 
     with caplog.at_level(logging.ERROR):
         outcome = await Bench(tool(broken)).perform(node())
-    assert outcome == Failed(error="tool_error", message="the tool broke (RuntimeError)")
+    assert outcome == Failed(error="tool_fault", message="the tool broke (RuntimeError)")
     assert "tool t broke" in caplog.text
 
 
@@ -220,7 +220,7 @@ async def test_tool_may_raise_timeouts_of_its_own() -> None:
         raise TimeoutError
 
     assert await Bench(tool(slow)).perform(node()) == Failed(
-        error="tool_error", message="the tool broke (TimeoutError)"
+        error="tool_fault", message="the tool broke (TimeoutError)"
     )
 
 
