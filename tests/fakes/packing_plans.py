@@ -32,7 +32,7 @@ async def _fail(_context: CallContext, args: Mapping[str, Json]) -> Json:
 
 
 async def _post(_context: CallContext, args: Mapping[str, Json]) -> Json:
-    return {"posted": args["text"]}
+    return {"text": args["text"], "list": ["posted", {}]}
 
 
 def _tool(name: str, call: Any, colour: Colour, *required: str) -> Tool:
