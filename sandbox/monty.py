@@ -353,7 +353,7 @@ def _crash(error: monty.MontyError) -> Crash:
     return Crash(
         kind=kind,
         type=type(cause).__name__,
-        message=error.display("msg"),
+        message=str(cause),
         frames=tuple(ScriptFrame(line=each.line, function=_function(each)) for each in frames),
         parsing=last is not None and last.function_name is None,
         raised_by_script=last is not None and (last.source_line or "")[: last.column - 1].rstrip().endswith("raise"),

@@ -14,7 +14,9 @@ from infra.cli.script_tools import ToolFileUnusable, read_tool
 from sandbox.build import build_image
 from sandbox.choice import choose_sandbox
 from sandbox.container import connect
+from sandbox.docker_sandbox import DockerSettings
 from sandbox.errors import SandboxError
+from sandbox.pool import PoolSize
 from sandbox.recipe import Recipe
 from sandbox.script import Job, Json, Limits, OutcomeKind, ScriptOutcome, outcome_json
 
@@ -22,6 +24,12 @@ NOT_RUN = 1
 """The script could not be run here: outcome kind `infra`."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Build the sandbox image, or run one script.")
+
+
+_Packages = Annotated[
+    list[str] | None,
+    typer.Option("--package", metavar="REQUIREMENT", help="A pip package in the image; repeatable, order counts."),
+]
 
 
 @app.callback()
@@ -41,6 +49,7 @@ def run(
         Literal["auto", "docker", "monty"], typer.Option(help="Which sandbox; auto takes the best there is.")
     ] = "auto",
     limits: Annotated[str, typer.Option(metavar="JSON", help="Limits that differ from the defaults.")] = "{}",
+    package: _Packages = None,
 ) -> None:
     """Run FILE.py and print its outcome as JSON. Exit 1: it could not be run here; 2: wrong usage."""
     try:
@@ -56,11 +65,13 @@ def run(
     except ToolFileUnusable as error:
         raise typer.BadParameter(str(error), param_hint="--tool") from error
 
+    docker = DockerSettings(recipe=Recipe(packages=tuple(package or ())), pool=PoolSize(ready=0))
+
     async def outcome() -> ScriptOutcome:
         async def call(tool: str, args: Mapping[str, Json]) -> Json:
             return await handlers[tool](args)
 
-        chosen = await choose_sandbox(sandbox)
+        chosen = await choose_sandbox(sandbox, docker)
         try:
             return await chosen.sandbox.run(job, call)
         finally:
@@ -78,9 +89,7 @@ def build(
         Literal["auto", "registry", "debian"],
         typer.Option(help="A registry's Python image, or one made of Debian's packages; auto takes what can be had."),
     ] = "auto",
-    package: Annotated[
-        list[str] | None, typer.Option(metavar="REQUIREMENT", help="A pip package scripts may import; repeatable.")
-    ] = None,
+    package: _Packages = None,
 ) -> None:
     """Build the image scripts run in and print its tag. Exit 1: it could not be built."""
 
