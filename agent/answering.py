@@ -40,6 +40,9 @@ class Answerer:
         if run.status in _FINAL:
             return
         nodes = shown_nodes(_of_turn(await self._log.after(thread, 0), turn), standings_of(outcomes))
+        if run.stopped_by is not None:
+            await self._runs.finish(thread, turn, RunStatus.STOPPED, stopped_answer(nodes))
+            return
         if not nodes:
             status = RunStatus.FAILED if run.trouble else RunStatus.DONE
             await self._runs.finish(thread, turn, status, "", run.trouble)
@@ -74,6 +77,18 @@ def plain_answer(nodes: Sequence[ShownNode]) -> str:
     """Return one line of Markdown for each node: its title and how it ended."""
     titles = {each.node.id: each.node.title for each in nodes}
     return "\n".join(f"- **{each.node.title}**: {_ending(each, titles)}" for each in nodes)
+
+
+def stopped_answer(nodes: Sequence[ShownNode]) -> str:
+    """Return what a stopped turn has done and what it has not, in Markdown."""
+    done = [each for each in nodes if isinstance(each.outcome, Succeeded)]
+    rest = [each for each in nodes if not isinstance(each.outcome, Succeeded)]
+    parts = ["Stopped." if nodes else "Stopped before anything was planned."]
+    if done:
+        parts.append(f"What was done:\n{plain_answer(done)}")
+    if rest:
+        parts.append(f"What was not done:\n{plain_answer(rest)}")
+    return "\n\n".join(parts)
 
 
 def _ending(shown: ShownNode, titles: Mapping[NodeId, str]) -> str:

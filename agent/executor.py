@@ -30,6 +30,9 @@ from agent.suspension import Suspension
 _FEEDER = NodeId("")
 """Who is live while the feeder plans; no node has the empty id."""
 
+STOPPED = "stopped"
+"""Why the nodes of a stopped turn are cancelled."""
+
 
 class EntryBroken(AgentError):
     """Something inside the entry ended as it never should; the step stays open and is entered again."""
@@ -99,8 +102,9 @@ class Execution:
         self._interrupts: list[Interrupt] = []
         self._error: BaseException | None = None
         self._running = False
-        self._feeding = False
+        self._feeding: asyncio.Task[None] | None = None
         self._fed: frozenset[int] = frozenset()
+        self._stopped = False
 
     async def run(self) -> Progressed:
         """Run until everything in the log has an outcome.
@@ -140,9 +144,10 @@ class Execution:
                 return
 
     async def _pull(self) -> None:
-        """Act on everything new in the rows: decisions, messages, operations."""
+        """Act on everything new in the rows: decisions, a stop, messages, operations."""
         if self._suspension.asking:
             self._suspension.hear(await self._ports.questions.standings(self._thread))
+        await self._hear_stop()
         await self._feed()
         fresh = await self._ports.log.after(self._thread, self._seq)
         if fresh and not self._running:
@@ -151,6 +156,19 @@ class Execution:
         for logged in fresh:
             self._act(logged)
             self._seq = logged.seq
+        if self._stopped:
+            for node in self._frontier.unfinished:
+                self._cancel(node, STOPPED)
+
+    async def _hear_stop(self) -> None:
+        """End the planning of a stopped turn; `_pull` cancels its nodes, also those whose operations come late."""
+        if self._stopped or await self._ports.mailbox.stopped(self._thread, self._turn) is None:
+            return
+        self._stopped = True
+        if self._feeding is not None:
+            self._feeding.cancel()
+            await asyncio.wait([self._feeding])
+            self._suspension.rest(_FEEDER)
 
     def _act(self, logged: LoggedOperation) -> None:
         match logged.operation:
@@ -179,7 +197,7 @@ class Execution:
         self._start(self._follow(step, call), self._followers)
 
     def _cancel(self, node: NodeId, why: str) -> None:
-        if node not in self._frontier or node in self._frontier.outcomes:
+        if node not in self._frontier or node in self._frontier.outcomes or node in self._entry.cancelled:
             return
         self._entry.cancelled.setdefault(node, why)
         self._bodies.cancel(node)
@@ -213,7 +231,7 @@ class Execution:
             self._wake.set()
 
     async def _feed(self) -> None:
-        if self._feeding:
+        if self._stopped or self._feeding is not None:
             return
         untaken = frozenset(each.id for each in await self._ports.mailbox.untaken(self._thread))
         if not untaken:
@@ -221,20 +239,20 @@ class Execution:
         if untaken & self._fed:
             raise EntryBroken("the feeder returned without taking the messages it was started for")
         self._fed = untaken
-        self._feeding = True
         self._suspension.go_live(_FEEDER)
-        self._start(self._plan(), self._background)
+        self._feeding = self._start(self._plan(), self._background)
 
     async def _plan(self) -> None:
         await self._ports.feeder.feed(self._thread, self._turn, self._wake.set)
-        self._feeding = False
+        self._feeding = None
         self._wake.set()
         self._suspension.rest(_FEEDER)
 
-    def _start(self, work: Coroutine[None, None, None], named: set[asyncio.Task[None]]) -> None:
+    def _start(self, work: Coroutine[None, None, None], named: set[asyncio.Task[None]]) -> asyncio.Task[None]:
         started = asyncio.create_task(work)
         named.add(started)
         started.add_done_callback(self._ended)
+        return started
 
     def _ended(self, ended: asyncio.Task[None]) -> None:
         self._followers.discard(ended)

@@ -71,6 +71,11 @@ class Frontier:
     def __contains__(self, node: NodeId) -> bool:
         return node in self._nodes
 
+    @property
+    def unfinished(self) -> Sequence[NodeId]:
+        """The nodes of the plan that have not ended, in plan order."""
+        return [each for each in self._nodes if each not in self._outcomes]
+
     def add(self, node: Node) -> None:
         """Enter a node that is not in the plan yet."""
         self._nodes[node.id] = node

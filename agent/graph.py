@@ -1,10 +1,11 @@
 """The outer graph, `execute -> reflect -> (execute | answer)`, and the runner that advances one thread."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict
+from enum import Enum, StrEnum
+from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypedDict, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -29,6 +30,19 @@ cannot evaluate an alias that names itself."""
 
 def _merged(old: Results, new: Results) -> Results:
     return {**old, **new}
+
+
+Done = TypeVar("Done")
+
+
+class StopType(Enum):
+    """The type of `STOP`."""
+
+    STOP = "stop"
+
+
+STOP: Final = StopType.STOP
+"""Instead of a result: somebody stopped the turn first."""
 
 
 class State(TypedDict):
@@ -128,8 +142,10 @@ class ThreadRunner:
         config = RunnableConfig(configurable={"thread_id": thread}, recursion_limit=100)
         while True:
             head = await _head(graph, checkpoints, config)
-            if not head.open and not await self._has_news(thread, head.state):
-                return Rest.FINISHED
+            if not head.open:
+                await self._ports.mailbox.drop_late_stops(thread, head.state["turn"])
+                if not await self._has_news(thread, head.state):
+                    return Rest.FINISHED
             given = None if head.open else await self._new_turn(thread, head.state)
             await graph.ainvoke(given, config, durability="sync")
             head = await _head(graph, checkpoints, config)
@@ -163,7 +179,9 @@ class ThreadRunner:
 
         async def answer(state: State) -> None:
             known = _state(state)
-            await self._ports.answerer.answer(thread, known["turn"], _outcomes(known))
+            turn, outcomes = known["turn"], _outcomes(known)
+            if await self._unless_stopped(thread, turn, self._ports.answerer.answer(thread, turn, outcomes)) is STOP:
+                await self._ports.answerer.answer(thread, turn, outcomes)
 
         builder: Any = StateGraph(State)
         builder.add_node("execute", execute)
@@ -188,9 +206,31 @@ class ThreadRunner:
     async def _reflect(self, thread: ThreadId, state: State) -> bool:
         if await self._ports.log.after(thread, state["seq"]):
             return True  # a reflection appended and crashed before its step was stored
-        if state["rounds"] >= ROUNDS_PER_TURN:
+        turn, rounds = state["turn"], state["rounds"]
+        if rounds >= ROUNDS_PER_TURN:
             return False
-        return await self._ports.reflector.reflect(thread, state["turn"], state["rounds"] + 1, _outcomes(state))
+        reflection = self._ports.reflector.reflect(thread, turn, rounds + 1, _outcomes(state))
+        extended = await self._unless_stopped(thread, turn, reflection)
+        return bool(await self._ports.log.after(thread, state["seq"])) if extended is STOP else extended
+
+    async def _unless_stopped(self, thread: ThreadId, turn: int, work: Coroutine[Any, Any, Done]) -> Done | StopType:
+        """Return what the work does, or STOP when somebody stops the turn before it is done: it is cancelled then."""
+        doing = asyncio.create_task(work)
+        stopping = asyncio.create_task(self._stop_of(thread, turn))
+        try:
+            await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return doing.result() if doing.done() else stopping.result()
+        finally:
+            for each in (doing, stopping):
+                each.cancel()
+            await asyncio.gather(doing, stopping, return_exceptions=True)
+
+    async def _stop_of(self, thread: ThreadId, turn: int) -> StopType:
+        """Return once somebody stopped the turn."""
+        with self._ports.newsroom.subscribe(thread) as news:
+            while await self._ports.mailbox.stopped(thread, turn) is None:
+                await news.wait(self._limits.poll_seconds)
+        return STOP
 
 
 class _Head(NamedTuple):

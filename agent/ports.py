@@ -225,6 +225,18 @@ class Mailbox(Protocol):
         transaction, what the planner replied without a plan and the `Trouble` it met."""
         ...
 
+    async def stopped(self, thread: ThreadId, turn: int) -> UserId | None:
+        """Return who stopped this turn, if somebody did.
+
+        The first stop that waits is taken for this turn, and with it every untaken message written
+        before it: nobody plans those any more. What was written after it begins another turn.
+        """
+        ...
+
+    async def drop_late_stops(self, thread: ThreadId, turn: int) -> None:
+        """Take the stops that found nothing to stop, for this turn, which is over."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class PastTurn:
@@ -249,7 +261,8 @@ class RunStatus(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """A turn's row. `messages` are those its plan answers to, in order; `replies` are what the
-    planner said without a plan; `trouble` is a word of `agent.errors.Trouble` or empty."""
+    planner said without a plan; `trouble` is a word of `agent.errors.Trouble` or empty. `stopped_by`
+    is who stopped it."""
 
     thread: ThreadId
     turn: int
@@ -259,6 +272,7 @@ class Run:
     replies: tuple[str, ...] = ()
     trouble: str = ""
     answer: str = ""
+    stopped_by: UserId | None = None
 
 
 class Runs(Protocol):

@@ -74,7 +74,7 @@ class Reflector:
         run = await self._runs.read(thread, turn)
         logged = await self._log.after(thread, 0)
         authors = dict.fromkeys(each.author for each in logged if each.turn == turn)
-        if self._model is None or run.trouble or round_number > ROUNDS:
+        if self._model is None or run.trouble or run.stopped_by is not None or round_number > ROUNDS:
             return False
         extended = [await self._extend(self._model, run, author, outcomes) for author in authors]
         return any(extended)

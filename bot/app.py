@@ -23,10 +23,12 @@ from bot.listeners.binding import Listener
 from bot.listeners.commands import COMMAND, on_command
 from bot.listeners.decisions import on_click
 from bot.listeners.messages import on_message, store_first
-from bot.payloads import Payload
+from bot.listeners.stops import on_stop_click, store_stop_first
+from bot.payloads import STOP_ACTION, Payload
 from bot.ports import Decisions, Inbox, Posted, RunViews
 from bot.principals import Principals
 from bot.reception import FrontDesk
+from bot.stopping import StopDesk
 from bot.web_api import WebApi
 
 _log = logging.getLogger(__name__)
@@ -80,13 +82,17 @@ class SlackApp:
     def _bind(self, ports: Ports, policy_for: Callable[[ToolName], ApprovalPolicy]) -> None:
         desk = FrontDesk(ports.inbox, self.principals, self.api)
         commands = CommandDesk(ports.inbox, ports.views, self.principals, self.api)
+        stops = StopDesk(ports.inbox, ports.views, self.principals)
         approvals = Approvals(ports.decisions, ports.posted, self.principals, self.api, policy_for)
         bolt = cast("Any", self.bolt)  # its decorators are typed with bare dicts and Patterns
         bolt.middleware(store_first(desk, self.identities))
+        bolt.middleware(store_stop_first(stops, self.identities))
         bolt.event("app_mention")(self._kept(on_message(desk)))
         bolt.event("message")(self._kept(on_message(desk)))
-        bolt.command(COMMAND)(self._kept(on_command(commands, self.identities, self.api)))
+        bolt.event("agent_session_stopped")(self._kept(_nothing))
+        bolt.command(COMMAND)(self._kept(on_command(commands, stops, self.identities, self.api)))
         bolt.event(_ANY)(self._kept(_nothing))  # what has no listener gets a 404, and Slack tries it again
+        bolt.action(re.compile(STOP_ACTION))(self._kept(on_stop_click(stops, self.identities, self.api)))
         bolt.action(_ANY)(self._kept(on_click(approvals, self.identities, self.api)))
         bolt.error(_unacknowledged)
 

@@ -18,6 +18,9 @@ Payload = Mapping[str, Any]
 ACTION_PREFIX = "decide_"
 """An `action_id` is this and the decision's word; the button's value is `version:question`."""
 
+STOP_ACTION = "stop_run"
+"""What the `action_id` of a Stop button begins with; its value is the thread."""
+
 _NOTHING: Payload = {}
 _REFERENCE = re.compile(r"<((?:[#@!]|[A-Za-z][A-Za-z0-9+.-]*:)[^<>\s][^<>]*)>")
 """Slack's own `<...>`; a command's text may hold angle brackets of the person's, which stay."""
@@ -49,6 +52,28 @@ class MessageEvent:
     def root_ts(self) -> str:
         """The timestamp of the thread's root: the message's own when it opens one."""
         return self.thread_ts or self.ts
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionStop:
+    """Somebody pressed Slack's own Stop button of a thread in which the app is at work."""
+
+    app: str
+    event_id: str
+    channel: ChannelId
+    thread_ts: str
+    user: UserId
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopClick:
+    """A click on a Stop button that `/greenlight stop` offered. `thread` is what the button says."""
+
+    app: str
+    trigger_id: str
+    thread: str
+    user: UserId
+    response_url: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +129,37 @@ def read_message(body: Payload) -> MessageEvent | None:
         user=UserId(user),
         user_team=_text(event, "user_team") or _text(event, "team"),
         raw=_text(event, "text"),
+    )
+
+
+def read_session_stop(body: Payload) -> SessionStop | None:
+    """Read an `event_callback` of type `agent_session_stopped`."""
+    event = _part(body, "event")
+    channel, thread_ts, user = _text(event, "channel"), _text(event, "thread_ts"), _text(event, "user")
+    event_id = _text(body, "event_id")
+    if _text(event, "type") != "agent_session_stopped" or not (channel and thread_ts and user and event_id):
+        return None
+    return SessionStop(
+        app=_text(body, "api_app_id"),
+        event_id=event_id,
+        channel=ChannelId(channel),
+        thread_ts=thread_ts,
+        user=UserId(user),
+    )
+
+
+def read_stop_click(body: Payload) -> StopClick | None:
+    """Read a `block_actions` payload of a Stop button."""
+    action = next(_parts(body, "actions"), _NOTHING)
+    thread, user, trigger = _text(action, "value"), _text(_part(body, "user"), "id"), _text(body, "trigger_id")
+    if not _text(action, "action_id").startswith(STOP_ACTION) or not (thread and user and trigger):
+        return None
+    return StopClick(
+        app=_text(body, "api_app_id"),
+        trigger_id=trigger,
+        thread=thread,
+        user=UserId(user),
+        response_url=_text(body, "response_url"),
     )
 
 

@@ -19,12 +19,13 @@ from agent.tools.registry import Colour
 
 
 class Kind(StrEnum):
-    """How a message reached us."""
+    """How a message reached us. `STOP`: it is none, but the wish that the thread's work ends."""
 
     MENTION = "mention"
     REPLY = "reply"
     DIRECT = "direct"
     COMMAND = "command"
+    STOP = "stop"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +33,10 @@ class Incoming:
     """One message of a person, to be stored before Slack gets its ack.
 
     `tenant` is the team the app is installed in, never the sender's. `event_id` is Slack's, or
-    `command:<trigger id>`. `ts` is the message's own timestamp and `thread` names its root. `text` is
-    what the person wrote, as plain text: without the mention of the app, links and channels
-    unfolded, `&amp;` decoded; people stay `<@U1>`.
+    `command:<trigger id>`, or `stop:<trigger id>`. `ts` is the message's own timestamp (of a stop that
+    is no message: `stop:<event id>`) and `thread` names its root. `text` is what the person wrote, as
+    plain text: without the mention of the app, links and channels unfolded, `&amp;` decoded; people
+    stay `<@U1>`.
     """
 
     tenant: Tenant
@@ -49,10 +51,11 @@ class Incoming:
 
 
 class Receipt(StrEnum):
-    """What became of an incoming message."""
+    """What became of an incoming message. `IDLE`: a stop where there is nothing to stop."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
+    IDLE = "idle"
 
 
 class Inbox(Protocol):
@@ -63,6 +66,7 @@ class Inbox(Protocol):
 
         DUPLICATE, and nothing stored, when (tenant, channel, ts) or (app, tenant, event_id) is
         already there: a mention arrives as `app_mention` and as `message` with different event ids.
+        IDLE, and nothing stored, for a stop in a thread where nothing is under way.
         """
         ...
 

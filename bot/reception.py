@@ -17,6 +17,7 @@ from bot.identity import Identity
 from bot.payloads import MessageEvent, mentions, request_text
 from bot.ports import Inbox, Incoming, Kind, Receipt
 from bot.principals import Principals, Standing
+from bot.stopping import STOP_WORDS, stop_row
 from bot.web_api import WebApi
 
 _log = logging.getLogger(__name__)
@@ -82,6 +83,20 @@ class FrontDesk:
             return Answered(message=None if twin else words_only(wording.ASK_FOR_SOMETHING))
         if text.casefold() == "help":
             return Answered(message=None if twin else help_message(identity.user))
+        if text.casefold() in STOP_WORDS:
+            stop = stop_row(
+                tenant=identity.tenant,
+                app=event.app,
+                event_id=event.event_id,
+                channel=event.channel,
+                thread=thread,
+                by=event.user,
+                ts=event.ts,
+            )
+            receipt = await self._inbox.accept(stop)
+            if receipt is Receipt.IDLE:
+                return Answered(message=None if twin else words_only(wording.NOTHING_RUNS_HERE))
+            return Received(receipt=receipt)
         incoming = Incoming(
             tenant=identity.tenant,
             app=event.app,

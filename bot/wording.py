@@ -57,6 +57,8 @@ _FAILURES = {
     "private_address": "it may not reach that address",
     "bad_url": "that is not a web address",
     "too_many_redirects": "it was redirected too often",
+    "bad_header": "it may not set such a header",
+    "body_too_large": "what it would send is too large",
     "bad_answer": "the answer could not be understood",
     "read_only": "it may only read",
     "database_unreachable": "the database could not be reached",
@@ -68,6 +70,9 @@ _FAILURES = {
     "not_in_channel": "I am not in that channel",
     "is_archived": "that channel is archived",
     "not_allowed": "it is not allowed",
+    "thread_not_found": "there is no such thread",
+    "name_taken": "that name is taken",
+    "missing_scope": "Slack has not given me the right to do that",
     "text_too_long": "the text is too long",
     "slack_unreachable": "Slack did not answer",
     "no_sandbox": "there is no sandbox to run scripts in",
@@ -130,6 +135,12 @@ COMMAND_NEEDS_ROOM = (
 )
 COMMAND_TOO_LONG = "That is too long for a command. Please mention me in a message instead."
 COMMAND_NOT_HERE = "I cannot open a thread here. Please ask in a channel I am in, or in a direct message."
+STOP = "Stop"
+STOPPING = (
+    "I am stopping it. What is already changing something ends first; the thread will say what was done and what not."
+)
+NOTHING_TO_STOP = "Nothing of yours is running."
+NOTHING_RUNS_HERE = "Nothing is running in this thread."
 NO_OPEN_RUNS = "Nothing is running for you or in this channel."
 NOTHING_TO_SAY = "There is nothing to tell."
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from agent.ids import ThreadId, UserId, thread_parts
 from bot import wording
-from bot.blocks.elements import mention, moment, notice, plain, quoted, rich_text, section, sections
+from bot.blocks.elements import actions, button, mention, moment, notice, plain, quoted, rich_text, section, sections
 from bot.blocks.message import Rendered, rendered
+from bot.payloads import STOP_ACTION
 from bot.ports import OpenRun
 
 MOST_RUNS = 10
@@ -24,6 +25,7 @@ def help_message(bot: UserId) -> Rendered:
             "• In a direct message: just write.",
             "• `/greenlight <request>` opens a thread here with your request.",
             "• `/greenlight status` lists what is running for you and in this channel.",
+            "• `!stop` in my thread, or `/greenlight stop`, ends what is running.",
             "• `/greenlight help` shows this.",
             "Steps that change something wait for *Approve* or *Reject* on a card in the thread; "
             "everything that does not depend on them keeps running.",
@@ -46,6 +48,17 @@ def status(mine: Sequence[OpenRun], here: Sequence[OpenRun], links: Mapping[Thre
         return rendered(wording.NO_OPEN_RUNS, [section(wording.NO_OPEN_RUNS)])
     lines = [*_runs("Yours", mine, links), *_runs("In this channel", others, links)]
     return rendered("What is running", sections(lines))
+
+
+def stoppable(runs: Sequence[OpenRun]) -> Rendered:
+    """Return the caller's open runs, the newest first, each with a button that stops it."""
+    if not runs:
+        return rendered(wording.NOTHING_TO_STOP, [section(wording.NOTHING_TO_STOP)])
+    blocks = [section("*Which of these shall I stop?*")]
+    for number, run in enumerate(runs[:MOST_RUNS]):
+        stop = button(wording.STOP, action=f"{STOP_ACTION}_{number}", value=run.thread, style="danger")
+        blocks += [section(_run(run, {})), actions([stop], block_id=f"stop-{number}")]
+    return rendered("Which of these shall I stop?", blocks)
 
 
 def _runs(title: str, runs: Sequence[OpenRun], links: Mapping[ThreadId, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""`/greenlight <request>`, `/greenlight help` and `/greenlight status`."""
+"""`/greenlight <request>`, `/greenlight help`, `/greenlight status` and `/greenlight stop`."""
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
@@ -9,12 +9,13 @@ from bot.command_desk import CommandDesk
 from bot.identity import Identities
 from bot.listeners.binding import Listener
 from bot.payloads import Payload, read_command, request_text
+from bot.stopping import StopDesk
 from bot.web_api import WebApi
 
 COMMAND = "/greenlight"
 
 
-def on_command(desk: CommandDesk, identities: Identities, api: WebApi) -> Listener:
+def on_command(desk: CommandDesk, stops: StopDesk, identities: Identities, api: WebApi) -> Listener:
     """Return the listener: it acks at once and answers the caller alone, except for the thread it opens."""
 
     async def answer(ack: AsyncAck, body: Payload) -> None:
@@ -29,6 +30,8 @@ def on_command(desk: CommandDesk, identities: Identities, api: WebApi) -> Listen
                     said = help_message(identity.user)
                 case "status":
                     said = await desk.status(command, identity)
+                case "stop":
+                    said = await stops.offer(command, identity)
                 case _:
                     said = await desk.request(command, request, identity)
         url = body.get("response_url")

@@ -1,13 +1,14 @@
 """The door: a message becomes a row and a wake job in one transaction, once."""
 
-from sqlalchemy import select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from agent.ids import ThreadId, thread_parts
-from bot.ports import Incoming, Receipt
+from bot.ports import Incoming, Kind, Receipt
 from infra.database import Database, announce
 from infra.queue import Queue
-from infra.tables import InboxRow, ThreadRow
+from infra.stores.mailbox import IS_MESSAGE
+from infra.tables import InboxRow, RunRow, ThreadRow
 
 
 class PostgresInbox:
@@ -33,6 +34,8 @@ class PostgresInbox:
             kind=incoming.kind.value,
         )
         async with self._database.begin() as connection:
+            if incoming.kind is Kind.STOP and not (await connection.execute(_under_way(thread))).scalar_one():
+                return Receipt.IDLE
             # Either unique constraint may speak, so no target is named.
             new = (await connection.execute(message.on_conflict_do_nothing().returning(InboxRow.id))).first()
             if new is None:
@@ -47,3 +50,13 @@ class PostgresInbox:
         row = select(InboxRow.id).where(InboxRow.tenant == thread_parts(thread).tenant, InboxRow.thread == thread)
         async with self._database.begin() as connection:
             return (await connection.execute(row.limit(1))).first() is not None
+
+
+def _under_way(thread: ThreadId) -> Select[bool]:
+    """Ask whether there is anything in the thread to stop: a turn that has not ended, or a message no turn took."""
+    tenant = thread_parts(thread).tenant
+    runs = select(RunRow.turn).where(RunRow.tenant == tenant, RunRow.thread == thread, RunRow.ended_at.is_(None))
+    messages = select(InboxRow.id).where(
+        InboxRow.tenant == tenant, InboxRow.thread == thread, InboxRow.turn.is_(None), IS_MESSAGE
+    )
+    return select(or_(runs.exists(), messages.exists()))

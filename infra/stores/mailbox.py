@@ -1,16 +1,20 @@
-"""What people wrote to the agent, and which turn answers to it."""
+"""What people wrote to the agent, and which turn answers to it. A stop is a row among the messages."""
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from agent.ids import ThreadId, UserId, thread_parts
 from agent.ports import Message
+from bot.ports import Kind
 from infra.database import Database
 from infra.tables import InboxRow, RunRow
 from infra.wakeups import Bell
+
+IS_MESSAGE = InboxRow.kind != Kind.STOP.value
+"""What a plan can answer to."""
 
 
 class PostgresMailbox:
@@ -46,6 +50,34 @@ class PostgresMailbox:
                 await connection.execute(update(RunRow).where(*run).values(trouble=trouble))
         self._views.ring(thread)
 
+    async def stopped(self, thread: ThreadId, turn: int) -> UserId | None:
+        """Return who stopped the turn; a stop that waits is taken for it, with the messages before it."""
+        mine = (InboxRow.tenant == thread_parts(thread).tenant, InboxRow.thread == thread)
+        stop = (
+            select(InboxRow.id, InboxRow.author, InboxRow.turn)
+            .where(*mine, ~IS_MESSAGE, or_(InboxRow.turn.is_(None), InboxRow.turn == turn))
+            .order_by(InboxRow.turn.nulls_last(), InboxRow.id)
+            .limit(1)
+        )
+        async with self._database.begin() as connection:
+            found = (await connection.execute(stop)).first()
+            if found is None:
+                return None
+            if found.turn is None:
+                before = update(InboxRow).where(*mine, InboxRow.turn.is_(None), InboxRow.id <= found.id)
+                await connection.execute(before.values(turn=turn))
+        if found.turn is None:
+            self._views.ring(thread)
+        return UserId(found.author)
+
+    async def drop_late_stops(self, thread: ThreadId, turn: int) -> None:
+        """Take the stops with no untaken message before them."""
+        mine = (InboxRow.tenant == thread_parts(thread).tenant, InboxRow.thread == thread, InboxRow.turn.is_(None))
+        first_message = select(func.min(InboxRow.id)).where(*mine, IS_MESSAGE).scalar_subquery()
+        late = update(InboxRow).where(*mine, ~IS_MESSAGE, or_(first_message.is_(None), InboxRow.id < first_message))
+        async with self._database.begin() as connection:
+            await connection.execute(late.values(turn=turn))
+
 
 async def messages_of(
     connection: AsyncConnection, thread: ThreadId, *which: ColumnElement[bool]
@@ -53,7 +85,7 @@ async def messages_of(
     """Return (turn, message) for the thread's messages that match, in order."""
     rows = (
         select(InboxRow.turn, InboxRow.id, InboxRow.author, InboxRow.text, InboxRow.at)
-        .where(InboxRow.tenant == thread_parts(thread).tenant, InboxRow.thread == thread, *which)
+        .where(InboxRow.tenant == thread_parts(thread).tenant, InboxRow.thread == thread, IS_MESSAGE, *which)
         .order_by(InboxRow.id)
     )
     return [

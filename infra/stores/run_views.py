@@ -18,7 +18,7 @@ from agent.tools.registry import Colour
 from bot.ports import AttemptView, NodeView, OpenRun, Post, PostedMessage, QuestionView, RunView, Slot
 from infra.database import Database
 from infra.stores.decisions import PlannedNode, question_view, waiting_behind
-from infra.stores.mailbox import messages_of
+from infra.stores.mailbox import IS_MESSAGE, messages_of
 from infra.tables import ApprovalRow, AttemptRow, InboxRow, NodeRow, PostRow, RunRow
 from infra.wakeups import Bell
 
@@ -89,7 +89,7 @@ def _open_runs(*which: ColumnElement[bool]) -> Select[str, int, str, str, dateti
     waiting = select(func.count()).where(*same, ApprovalRow.status == Decision.PENDING.value)
     request = (
         select(InboxRow.text)
-        .where(InboxRow.tenant == RunRow.tenant, InboxRow.thread == RunRow.thread)
+        .where(InboxRow.tenant == RunRow.tenant, InboxRow.thread == RunRow.thread, IS_MESSAGE)
         .where(or_(InboxRow.turn == RunRow.turn, InboxRow.turn.is_(None)))
         .order_by(InboxRow.id)
         .limit(1)

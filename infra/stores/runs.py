@@ -10,7 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from agent.ids import ThreadId, UserId, thread_parts
 from agent.ports import Message, PastTurn, Run, RunStatus
 from infra.database import Database
-from infra.stores.mailbox import messages_of
+from infra.stores.mailbox import IS_MESSAGE, messages_of
 from infra.tables import InboxRow, OperationRow, RunRow
 from infra.wakeups import Bell
 
@@ -28,7 +28,7 @@ class PostgresRuns:
         parts = thread_parts(thread)
         first_message = (
             select(InboxRow.author)
-            .where(InboxRow.tenant == parts.tenant, InboxRow.thread == thread, InboxRow.turn.is_(None))
+            .where(InboxRow.tenant == parts.tenant, InboxRow.thread == thread, InboxRow.turn.is_(None), IS_MESSAGE)
             .order_by(InboxRow.id)
             .limit(1)
         )
@@ -82,6 +82,10 @@ class PostgresRuns:
         async with self._database.begin() as connection:
             row = (await connection.execute(select(RunRow.__table__).where(*_key(thread, turn)))).one()
             messages = await messages_of(connection, thread, InboxRow.turn == turn)
+            stop = select(InboxRow.author).where(
+                InboxRow.tenant == row.tenant, InboxRow.thread == thread, InboxRow.turn == turn, ~IS_MESSAGE
+            )
+            stopped_by = (await connection.execute(stop.order_by(InboxRow.id).limit(1))).scalar_one_or_none()
         return Run(
             thread=thread,
             turn=turn,
@@ -91,6 +95,7 @@ class PostgresRuns:
             replies=tuple(row.replies),
             trouble=row.trouble,
             answer=row.answer,
+            stopped_by=None if stopped_by is None else UserId(stopped_by),
         )
 
     async def past(self, thread: ThreadId, before_turn: int) -> Sequence[PastTurn]:

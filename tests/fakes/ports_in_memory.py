@@ -200,6 +200,15 @@ class ProgressInMemory:
         await asyncio.sleep(0)
 
 
+@dataclass(kw_only=True)
+class Stop:
+    """A stop in the box: behind message `after`, and the turn that took it."""
+
+    after: int
+    by: UserId
+    turn: int | None = None
+
+
 class MailboxInMemory:
     """A Mailbox; `drop` is what a Slack message is in production."""
 
@@ -207,10 +216,11 @@ class MailboxInMemory:
         self._hints = hints
         self.messages: dict[ThreadId, list[Message]] = {}
         self.taken_by: dict[int, int] = {}
+        self.stops: dict[ThreadId, list[Stop]] = {}
 
     def drop(self, thread: ThreadId, text: str, author: str = "U1") -> Message:
         """Put a message into the box."""
-        number = sum(len(each) for each in self.messages.values()) + 1
+        number = self._last() + 1
         message = Message(id=number, author=UserId(author), text=text, at=datetime.now(UTC))
         self.messages.setdefault(thread, []).append(message)
         self._hints.ring(thread)
@@ -227,6 +237,33 @@ class MailboxInMemory:
         """Mark messages as taken."""
         await asyncio.sleep(0)
         self.taken_by.update(dict.fromkeys(messages, turn))
+
+    def stop(self, thread: ThreadId, by: str = "U1") -> None:
+        """Put a stop into the box."""
+        self.stops.setdefault(thread, []).append(Stop(after=self._last(), by=UserId(by)))
+        self._hints.ring(thread)
+
+    async def stopped(self, thread: ThreadId, turn: int) -> UserId | None:
+        """Return who stopped the turn."""
+        await asyncio.sleep(0)
+        stops = self.stops.get(thread, [])
+        found = next((each for each in stops if each.turn == turn), None)
+        if found is None and (found := next((each for each in stops if each.turn is None), None)) is not None:
+            found.turn = turn
+            for message in self.messages.get(thread, ()):
+                if message.id <= found.after:
+                    self.taken_by.setdefault(message.id, turn)
+        return None if found is None else found.by
+
+    async def drop_late_stops(self, thread: ThreadId, turn: int) -> None:
+        """Take the stops with no untaken message before them."""
+        untaken = [each.id for each in await self.untaken(thread)]
+        for each in self.stops.get(thread, ()):
+            if each.turn is None and not any(message <= each.after for message in untaken):
+                each.turn = turn
+
+    def _last(self) -> int:
+        return sum(len(each) for each in self.messages.values())
 
 
 @dataclass

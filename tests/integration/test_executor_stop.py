@@ -1,0 +1,84 @@
+"""A stop ends a turn: what is green is cancelled, cards are withdrawn, a red call at work ends first."""
+
+from agent.executor import STOPPED
+from agent.graph import Rest
+from agent.lifecycle import Cancelled, Succeeded
+from agent.ports import Decision
+from tests.fakes.thread_world import World
+from tests.fakes.work import Hold, node
+
+CANCELLED = Cancelled(why=STOPPED)
+
+
+async def test_stop_cancels_what_is_at_work_and_what_waits():
+    hold = Hold()
+    world = World(performs={"hold": hold})
+    world.say(node("quick"), node("slow", tool="hold"), node("behind", "slow"))
+    async with world.advancing():
+        await hold.begun.wait()
+        world.rows.mailbox.stop(world.thread)
+    assert world.outcomes["quick"] == Succeeded(value="quick")
+    assert (world.outcomes["slow"], world.outcomes["behind"]) == (CANCELLED, CANCELLED)
+
+
+async def test_stop_withdraws_the_cards_of_a_parked_run():
+    world = World()
+    world.say(node("post", red=True), node("behind", "post"))
+    assert await world.advance() is Rest.PARKED
+    world.rows.mailbox.stop(world.thread)
+    assert await world.advance() is Rest.FINISHED
+    assert world.outcomes["post"] == CANCELLED
+    assert [each.decision for each in world.rows.questions.rows.values()] == [Decision.WITHDRAWN]
+    assert world.work.started == []
+
+
+async def test_stop_lets_a_red_call_at_work_end():
+    hold = Hold()
+    world = World(performs={"hold": hold})
+    world.say(node("post", red=True, tool="hold"), node("behind", "post"))
+    await world.advance()
+    world.click("post")
+    async with world.advancing():
+        await hold.begun.wait()
+        world.rows.mailbox.stop(world.thread)
+        await world.until(lambda: "behind" in {each.node for each in world.changes if each.outcome})
+        hold.release.set()
+    assert world.outcomes["post"] == Succeeded(value="post")
+    assert world.outcomes["behind"] == CANCELLED
+
+
+async def test_operations_that_come_after_the_stop_never_start():
+    hold = Hold()
+    world = World(performs={"hold": hold})
+    world.say(node("post", red=True, tool="hold"))
+    await world.advance()
+    world.click("post")
+    async with world.advancing():
+        await hold.begun.wait()
+        world.rows.mailbox.stop(world.thread)
+        await world.append(node("late"))
+        hold.release.set()
+    assert world.outcomes["late"] == CANCELLED
+    assert "late" not in world.work.started
+
+
+async def test_a_stop_ends_planning_and_what_is_written_after_it_is_planned():
+    hold = Hold()
+    world = World(performs={"hold": hold})
+    world.say(node("slow", tool="hold"))
+    async with world.advancing():
+        await hold.begun.wait()
+        world.rows.mailbox.stop(world.thread)
+        world.say(node("next"))
+    assert world.outcomes["slow"] == CANCELLED
+    assert world.outcomes["next"] == Succeeded(value="next")
+
+
+async def test_a_stop_that_comes_too_late_stops_nothing_later():
+    world = World()
+    world.say(node("quick"))
+    assert await world.advance() is Rest.FINISHED
+    world.rows.mailbox.stop(world.thread)
+    world.say(node("next"))
+    assert await world.advance() is Rest.FINISHED
+    assert world.outcomes["next"] == Succeeded(value="next")
