@@ -5,10 +5,9 @@ Unknown keys are errors: a misspelt policy must not silently mean the default.
 
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from typing import Annotated, Literal, Self
 
 from agent.approval import ApprovalPolicy, GroupId, Policies
 from agent.dialogue import Role
@@ -22,6 +21,17 @@ from infra.tools.host_metrics import HostMetricsConfig
 from infra.tools.http import HttpConfig
 from infra.tools.http_request import HttpRequestConfig, origin_of
 from infra.tools.sql import SqlConfig
+from infra.worker import Timings
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -145,11 +155,16 @@ class PolicyTable(_Table):
 
 
 class LimitsTable(_Table):
-    """`[limits]`."""
+    """`[limits]`. `approval_hours` is how long a card stays open; without it, until somebody decides."""
 
     nodes_per_turn: int = Field(default=200, ge=1, le=10_000)
     nodes_at_once: int = Field(default=32, ge=1, le=1_000)
     threads_at_once: int = Field(default=32, ge=1, le=1_000)
+    approval_hours: Annotated[float, Field(gt=0, le=24 * 365)] | None = None
+
+    def questions_open_for(self) -> timedelta | None:
+        """Return how long a question waits for its decision; None: for ever."""
+        return None if self.approval_hours is None else timedelta(hours=self.approval_hours)
 
     def executor(self) -> Limits:
         """Return what bounds one run's work."""
@@ -158,6 +173,26 @@ class LimitsTable(_Table):
     def plan(self) -> PlanLimits:
         """Return what bounds a plan's size."""
         return PlanLimits(nodes=self.nodes_per_turn)
+
+
+class WorkerTable(_Table):
+    """`[worker]`: seconds. A worker silent for `stall` is declared dead; one told to stop gives what
+    runs `grace`. Takeover comes after `stall` and `sweep` at the latest."""
+
+    heartbeat: Seconds = 5.0
+    stall: Seconds = 20.0
+    sweep: Seconds = 5.0
+    grace: Seconds = 10.0
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.heartbeat * 3 > self.stall or self.grace >= self.stall:
+            raise ValueError("stall must be at least three heartbeats, and longer than grace")
+        return self
+
+    def timings(self) -> Timings:
+        """Return the worker's clockwork."""
+        return Timings(heartbeat=self.heartbeat, stall=self.stall, sweep=self.sweep, grace=self.grace)
 
 
 class ModelTable(_Table):
@@ -174,6 +209,7 @@ class Configuration(_Table):
     tools: ToolsTable = ToolsTable()
     approvals: dict[str, PolicyTable] = Field(default_factory=dict[str, PolicyTable])
     limits: LimitsTable = LimitsTable()
+    worker: WorkerTable = WorkerTable()
     model: ModelTable = ModelTable()
     sandbox: Literal["auto", "docker", "monty", "none"] = "auto"
 

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import aiohttp
-from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy import URL
-
 from agent.answering import Answerer
 from agent.approval import Policies
 from agent.entry import Lease, Ports
@@ -38,6 +35,8 @@ from infra.tools.catalogue import enabled, open_tools
 from infra.wakeups import Wakeups
 from infra.worker import Worker
 from sandbox.choice import choose_sandbox
+from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy import URL
 
 _log = logging.getLogger(__name__)
 
@@ -92,7 +91,8 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     wakeups = Wakeups(database)
     await stack.enter_async_context(wakeups.listening())
     queue = Queue(database)
-    stores = open_stores(database, queue, wakeups)
+    open_for = settings.configuration.limits.questions_open_for()
+    stores = open_stores(database, queue, wakeups, questions_open_for=open_for)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
     client = open_client(slack.bot_token, base_url=slack.api_url, session=session)
@@ -122,7 +122,15 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         async with narrator.narrating(thread):
             await runner.advance(thread, lease)
 
-    return Worker(base.database, base.queue, advance, concurrency=base.settings.configuration.limits.threads_at_once)
+    configuration = base.settings.configuration
+    return Worker(
+        base.database,
+        base.queue,
+        advance,
+        concurrency=configuration.limits.threads_at_once,
+        chores=(base.stores.decisions.expire_due,),
+        timings=configuration.worker.timings(),
+    )
 
 
 @asynccontextmanager
