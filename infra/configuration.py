@@ -9,6 +9,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
 from agent.approval import ApprovalPolicy, GroupId, Policies
 from agent.dialogue import Role
 from agent.executor import Limits
@@ -22,16 +33,9 @@ from infra.tools.http import HttpConfig
 from infra.tools.http_request import HttpRequestConfig, origin_of
 from infra.tools.sql import SqlConfig
 from infra.worker import Timings
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from sandbox.docker_sandbox import DockerSettings
+from sandbox.pool import PoolSize
+from sandbox.recipe import Recipe
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -175,6 +179,28 @@ class LimitsTable(_Table):
         return PlanLimits(nodes=self.nodes_per_turn)
 
 
+class ContainersTable(_Table):
+    """`[containers]`: how scripts run where there is a container engine.
+
+    `packages` must be those the image was built with, in the same order (`greenlight sandbox build
+    --package NAME`). `runtime` is one the engine knows; empty takes its default.
+    """
+
+    runtime: str = ""
+    packages: tuple[str, ...] = ()
+    ready: int = Field(default=4, ge=0, le=100)
+    at_once: int = Field(default=16, ge=1, le=1_000)
+
+    def settings(self) -> DockerSettings:
+        """Return the sandbox's settings."""
+        return DockerSettings(
+            recipe=Recipe(packages=self.packages),
+            runtime=self.runtime or None,
+            pool=PoolSize(ready=self.ready),
+            concurrency=self.at_once,
+        )
+
+
 class WorkerTable(_Table):
     """`[worker]`: seconds. A worker silent for `stall` is declared dead; one told to stop gives what
     runs `grace`. Takeover comes after `stall` and `sweep` at the latest."""
@@ -212,6 +238,7 @@ class Configuration(_Table):
     worker: WorkerTable = WorkerTable()
     model: ModelTable = ModelTable()
     sandbox: Literal["auto", "docker", "monty", "none"] = "auto"
+    containers: ContainersTable = ContainersTable()
 
     def policies(self) -> Policies:
         """Return who may decide, per tool."""

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy import URL
+
 from agent.answering import Answerer
 from agent.approval import Policies
 from agent.entry import Lease, Ports
@@ -35,8 +38,6 @@ from infra.tools.catalogue import enabled, open_tools
 from infra.wakeups import Wakeups
 from infra.worker import Worker
 from sandbox.choice import choose_sandbox
-from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy import URL
 
 _log = logging.getLogger(__name__)
 
@@ -149,7 +150,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     configuration, stores = base.settings.configuration, base.stores
     model = OpenAILanguageModel(base.settings.required_model())
     stack.push_async_callback(model.close)
-    chosen = await choose_sandbox(configuration.sandbox)
+    chosen = await choose_sandbox(configuration.sandbox, configuration.containers.settings())
     stack.push_async_callback(chosen.sandbox.close)
     _log.info("sandbox %s: %s", chosen.sandbox.name, chosen.reason)
     registry = await _registry(stack, base)

@@ -115,7 +115,8 @@ async def open_bench(settings: Settings) -> AsyncGenerator[Bench]:
             token, address = settings.slack.bot_token, settings.slack.api_url
             once = open_client(token, base_url=address, retries=False)
             tools = (*tools, *slack_tools(open_client(token, base_url=address), once))
-        chosen = await choose_sandbox(settings.configuration.sandbox)
+        containers = settings.configuration.containers.settings()
+        chosen = await choose_sandbox(settings.configuration.sandbox, containers)
         stack.push_async_callback(chosen.sandbox.close)
         registry = Registry(enabled(tools, settings.configuration.tools.disabled))
         yield Bench(registry=registry, sandbox=chosen.sandbox)

@@ -8,13 +8,14 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from infra.configuration import Configuration, ConfigurationError, read_configuration
+from infra.configuration import Configuration, ConfigurationError, ContainersTable, read_configuration
 from infra.diagnosis.database import database_findings
 from infra.diagnosis.finding import Finding, missing, ok, wrong
 from infra.diagnosis.model import model_finding
 from infra.diagnosis.slack import slack_findings
 from infra.settings import model_settings
 from sandbox.choice import Wanted, choose_sandbox
+from sandbox.pool import PoolSize
 
 CONFIGURATION, SANDBOX = "configuration", "sandbox"
 _SECRET_VARIABLES = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "OPENAI_API_KEY", "DATABASE_URL")
@@ -29,7 +30,7 @@ async def examine(environ: Mapping[str, str]) -> list[Finding]:
     async with asyncio.TaskGroup() as group:
         slack = group.create_task(slack_findings(given))
         database = group.create_task(asyncio.to_thread(database_findings, given))
-        sandbox = group.create_task(sandbox_finding(configuration.sandbox))
+        sandbox = group.create_task(sandbox_finding(configuration.sandbox, configuration.containers))
         model = group.create_task(model_finding(model_settings(given, configuration)))
     findings = [found, *slack.result(), *database.result(), sandbox.result(), model.result()]
     hidden = secrets(given, configuration)
@@ -51,9 +52,10 @@ def _configuration(given: Mapping[str, str]) -> tuple[Finding, Configuration]:
         return wrong(CONFIGURATION, str(error), mend), Configuration()
 
 
-async def sandbox_finding(wanted: Wanted) -> Finding:
+async def sandbox_finding(wanted: Wanted, containers: ContainersTable | None = None) -> Finding:
     """Return which sandbox this machine gets, and why."""
-    choice = await choose_sandbox(wanted)
+    settings = (containers or ContainersTable()).settings()
+    choice = await choose_sandbox(wanted, replace(settings, pool=PoolSize(ready=0)))
     await choice.sandbox.close()
     says = f"{choice.sandbox.name}: {choice.reason}"
     if choice.sandbox.name != "none" or wanted == "none":
