@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -12,7 +12,8 @@ import typer
 from agent.colours import colour_of
 from agent.faults import fault_json
 from agent.ids import NodeId
-from agent.plan import nodes_added, operation_json
+from agent.packaging import pack
+from agent.plan import Node, nodes_added, operation_json
 from agent.tools.registry import Registry
 from infra.cli.flowchart import flowchart
 from infra.cli.plan_file import PlanFile, read_plan
@@ -47,19 +48,26 @@ def check(
     ] = None,
     no_pack: Annotated[bool, typer.Option("--no-pack", help="Keep the nodes as they are written.")] = False,
     mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart instead.")] = False,
+    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw the plan into FILE too.")] = None,
 ) -> None:
-    """Print the plan and exit 0, or its faults and exit 1: one JSON object per line.
+    """Print the packed plan and exit 0, or its faults and exit 1: one JSON object per line.
 
-    Exit 2: a file cannot be read.
+    What was packed and what was kept apart is said on stderr. Exit 2: a file cannot be read or written.
     """
-    del no_pack  # nothing is packed yet: the plan comes out as it is written either way
     registry = _tools(tools)
-    plan = _sound(read_plan(_text(file), registry))
+    operations = _sound(read_plan(_text(file), registry)).operations
+    if not no_pack:
+        packing = pack(operations, registry)
+        operations = packing.operations
+        for decision in (*packing.fusions, *packing.splits):
+            typer.echo(str(decision), err=True)
+    nodes = [*nodes_added(operations).values()]
+    if png is not None:
+        _draw(nodes, registry, png)
     if mermaid:
-        nodes = [*nodes_added(plan.operations).values()]
         typer.echo(flowchart(nodes, lambda node: colour_of(node, registry)), nl=False)
         return
-    for operation in plan.operations:
+    for operation in operations:
         _print(operation_json(operation))
 
 
@@ -102,6 +110,17 @@ def run(
         raise typer.Exit(PARKED)
     elif not ended.succeeded:
         raise typer.Exit(INVALID)
+
+
+def _draw(nodes: Sequence[Node], registry: Registry, file: Path) -> None:
+    # Imported here: the drawing library takes a while, and only this needs it.
+    from infra.plan_picture import Drawn, plan_picture
+
+    picture = plan_picture([Drawn(node=each, colour=colour_of(each, registry)) for each in nodes])
+    try:
+        file.write_bytes(picture)
+    except OSError as error:
+        _unreadable(f"{file}: {error.strerror}")
 
 
 def _nodes(ids: list[str] | None) -> frozenset[NodeId]:

@@ -69,7 +69,7 @@ def test_a_sound_plan_is_printed_with_the_dependencies_its_references_imply(
 def test_the_printed_plan_is_a_plan_and_comes_out_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = _check(capsys, _plan_file(tmp_path, POST, COUNT, GET))
     again = _check(capsys, _plan_file(tmp_path, *first.lines), "--no-pack")
-    assert again == first
+    assert (again.code, again.out) == (first.code, first.out)
 
 
 def test_one_object_with_operations_reads_like_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,6 +136,46 @@ def test_mermaid_draws_the_plan_instead(tmp_path: Path, capsys: pytest.CaptureFi
         '    n2{{"Post<br>slack_post_message, red: asks first"}}',
         "    n1 --> n2",
     ]
+
+
+MORE = {**GET, "id": "more", "args": {"url": "${a#/body/next}"}}
+
+
+def test_a_chain_is_packed_unless_told_otherwise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _plan_file(tmp_path, GET, MORE)
+    packed = _check(capsys, path)
+    [node] = packed.lines
+    assert (packed.code, node["id"], node["kind"], node["tools"]) == (0, "more", "package", ["http_get"])
+    assert node["packed"] == [
+        {"id": "a", "title": "Get", "tool": "http_get"},
+        {"id": "more", "title": "Get", "tool": "http_get"},
+    ]
+    assert packed.err == "packed: a -> more\n"
+    plain = _check(capsys, path, "--no-pack")
+    assert ([each["id"] for each in plain.lines], plain.err) == (["a", "more"], "")
+
+
+def test_a_packed_plan_comes_out_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    packed = _check(capsys, _plan_file(tmp_path, GET, MORE))
+    again = _check(capsys, _plan_file(tmp_path, *packed.lines))
+    assert (again.code, again.out, again.err) == (0, packed.out, "")
+
+
+def test_why_a_node_stays_apart_is_said_beside_the_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ended = _check(capsys, _plan_file(tmp_path, GET, POST))
+    assert ended.err == "apart: a -> post: a step that asks a person first stays alone\n"
+
+
+def test_png_draws_the_plan_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = tmp_path / "plan.png"
+    ended = _check(capsys, _plan_file(tmp_path, GET, POST, COUNT), "--png", str(picture))
+    assert (ended.code, len(ended.lines)) == (0, 3)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_picture_that_cannot_be_written_is_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ended = _check(capsys, _plan_file(tmp_path, GET), "--png", str(tmp_path))
+    assert (ended.code, ended.out) == (2, "")
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"], ids=["missing", "not-utf8"])
