@@ -7,22 +7,28 @@ and then it knows us as the holder and ends our connections first (`sweep.py`).
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import TextClause, delete, exists, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete, select, text, update
 
 from agent.errors import RunnerLost
 from agent.ids import ThreadId, thread_parts
 from infra.database import Database, WorkerId
 from infra.tables import LeaseRow, WorkerRow
 
-# Not sqlalchemy constructs: Procrastinate owns the table.
-_LOCK_JOB: TextClause = text("""
-    SELECT 1 FROM procrastinate_jobs
-    WHERE id = :job AND status = 'doing' AND worker_id = :queue_worker
-    FOR SHARE
+# Text, because Procrastinate owns the jobs' table.
+_TAKE = text("""
+    WITH job AS (
+        SELECT id FROM procrastinate_jobs
+        WHERE id = :job AND status = 'doing' AND worker_id = :queue_worker
+        FOR SHARE
+    )
+    INSERT INTO leases (tenant, thread, worker, job)
+    SELECT :tenant, :thread, :worker, id FROM job
+    ON CONFLICT (tenant, thread) DO UPDATE
+        SET worker = excluded.worker, job = excluded.job, token = DEFAULT, taken_at = DEFAULT
+        WHERE EXISTS (SELECT 1 FROM workers WHERE id = leases.worker AND buried_at IS NOT NULL)
+            OR NOT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE id = leases.job AND status = 'doing')
+    RETURNING token
 """)
-
-_JOB_IS_OVER = text("NOT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE id = leases.job AND status = 'doing')")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +52,7 @@ class ThreadLease:
             .where(LeaseRow.tenant == thread_parts(self.thread).tenant, LeaseRow.thread == self.thread)
             .where(LeaseRow.token == self.token, LeaseRow.worker == self.worker, WorkerRow.dead_at.is_(None))
         )
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             if (await connection.execute(row)).first() is None:
                 raise RunnerLost
 
@@ -57,30 +63,27 @@ class Leases:
     def __init__(self, database: Database, worker: WorkerId) -> None:
         self._database = database
         self._worker = worker
+        self._known_as: int | None = None
 
     async def take(self, thread: ThreadId, job: int, queue_worker: int) -> ThreadLease | None:
         """Take the thread's lease for a job that runs here; None when the job is no longer ours or
         somebody else, alive, runs the thread."""
-        tenant = thread_parts(thread).tenant
-        buried = exists().where(WorkerRow.id == LeaseRow.worker, WorkerRow.buried_at.is_not(None))
-        row = insert(LeaseRow).values(tenant=tenant, thread=thread, worker=self._worker, job=job)
-        taken = row.on_conflict_do_update(
-            index_elements=["tenant", "thread"],
-            set_={"worker": self._worker, "job": job, "token": text("DEFAULT"), "taken_at": text("DEFAULT")},
-            where=buried | _JOB_IS_OVER,
-        ).returning(LeaseRow.token)
-        known_as = update(WorkerRow).where(WorkerRow.id == self._worker, WorkerRow.dead_at.is_(None))
+        values = {
+            "tenant": thread_parts(thread).tenant,
+            "thread": thread,
+            "worker": self._worker,
+            "job": job,
+            "queue_worker": queue_worker,
+        }
+        known_as = update(WorkerRow).where(WorkerRow.id == self._worker).values(queue_worker=queue_worker)
         async with self._database.begin() as connection:
-            ours = await connection.execute(_LOCK_JOB, {"job": job, "queue_worker": queue_worker})
-            if ours.first() is None:
-                return None
-            token = (await connection.execute(taken)).scalar_one_or_none()
+            token = (await connection.execute(_TAKE, values)).scalar_one_or_none()
             if token is None:
                 return None
-            # Written by whoever takes its first lease after (re)connecting to the queue; seldom changes.
-            await connection.execute(
-                known_as.where(WorkerRow.queue_worker.is_distinct_from(queue_worker)).values(queue_worker=queue_worker)
-            )
+            if self._known_as != queue_worker:
+                # In this transaction: a sweeper that waits for the job's row then knows whose it is.
+                await connection.execute(known_as)
+        self._known_as = queue_worker
         return ThreadLease(thread=thread, token=token, worker=self._worker, database=self._database)
 
     async def release(self, lease: ThreadLease) -> None:
@@ -90,5 +93,5 @@ class Leases:
             LeaseRow.thread == lease.thread,
             LeaseRow.token == lease.token,
         )
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             await connection.execute(ours)

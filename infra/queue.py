@@ -3,17 +3,15 @@
 Procrastinate keeps one waiting job per thread (`queueing_lock`) and runs one at a time (`lock`).
 """
 
-import json
 from datetime import UTC, datetime, timedelta
-from typing import LiteralString
 
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued
-from sqlalchemy import text
+from sqlalchemy import Integer, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.ids import ThreadId
-from infra.database import Database
+from infra.database import NEWS_CHANNEL, Database
 
 WAKE = "wake"
 WAKE_LATER = "wake_later"
@@ -21,11 +19,24 @@ WAKE_LATER = "wake_later"
 _POOL_SECONDS = 10.0
 """How long a worker waits for a connection: one that was declared dead gets none and must notice soon."""
 
-_LOCK_WAITING: LiteralString = """
-    SELECT id FROM procrastinate_jobs WHERE queueing_lock = :thread AND status = 'todo' FOR UPDATE
-"""
-
-_NOTIFY_WORKERS: LiteralString = "SELECT pg_notify('procrastinate_any_queue_v1', :payload)"
+# One statement, where Procrastinate's own `defer` would raise AlreadyEnqueued and need a savepoint.
+# - A job that waits already is locked by the no-op update until we commit. Were it fetched before, it would
+#   not see our rows, and nobody would come back for them. One that is being fetched right now is waited
+#   for, and a new one put.
+# - Fetching skips locked jobs, so the workers are told again at the commit.
+_WAKE = text("""
+    WITH put AS (
+        INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
+        VALUES ('default', :task, :thread, :thread, json_build_object('thread', :thread, 'failures', :failures))
+        ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE SET queueing_lock = excluded.queueing_lock
+        RETURNING id
+    )
+    SELECT pg_notify(:news, :thread), pg_notify(
+        'procrastinate_any_queue_v1', json_build_object('type', 'job_inserted', 'job_id', id)::text
+    ) FROM put
+""").bindparams(
+    bindparam("task", type_=Text()), bindparam("thread", type_=Text()), bindparam("failures", type_=Integer())
+)
 
 
 class Queue:
@@ -42,20 +53,14 @@ class Queue:
         self.app = App(connector=self._connector)
 
     async def wake(self, connection: AsyncConnection, thread: ThreadId, failures: int = 0) -> None:
-        """Have the thread advanced after this transaction commits: by the job put here, or by one that waits.
+        """Have the thread advanced after this transaction commits, by the job put here or by one that
+        waits, and tell whoever runs it now.
 
         `failures` tells how often advancing it failed in a row. Call it last in the transaction: it may
         wait for another one that wakes the same thread.
         """
-        while not await self._put(connection, thread, failures):
-            # A job waits already. Were it fetched before we commit, it would not see our rows and nobody
-            # would come back for them, so it is kept waiting until then. Fetching skips locked jobs, so
-            # the workers are told again at the commit.
-            waiting = (await connection.execute(text(_LOCK_WAITING), {"thread": thread})).first()
-            if waiting is not None:
-                payload = json.dumps({"type": "job_inserted", "job_id": waiting.id})
-                await connection.execute(text(_NOTIFY_WORKERS), {"payload": payload})
-                return
+        values = {"task": WAKE, "thread": thread, "failures": failures, "news": NEWS_CHANNEL}
+        await connection.execute(_WAKE, values)
 
     async def wake_later(self, connection: AsyncConnection, thread: ThreadId, seconds: float, failures: int) -> None:
         """Have the thread woken after a while; `failures` tells how often advancing it failed in a row.
@@ -75,13 +80,3 @@ class Queue:
                 await later.defer_async(thread=thread, failures=failures)
         except AlreadyEnqueued:
             pass
-
-    async def _put(self, connection: AsyncConnection, thread: ThreadId, failures: int) -> bool:
-        raw = (await connection.get_raw_connection()).driver_connection
-        try:
-            async with connection.begin_nested():  # AlreadyEnqueued would end the whole transaction
-                wake = self.app.configure_task(WAKE, lock=thread, queueing_lock=thread, connection=raw)
-                await wake.defer_async(thread=thread, failures=failures)
-        except AlreadyEnqueued:
-            return False
-        return True

@@ -11,7 +11,7 @@ from agent.ids import Digest, NodeId, QuestionId, Tenant, ThreadId, ToolName, Us
 from agent.lifecycle import NodeState
 from agent.ports import Decision, Question, QuestionKind
 from bot.ports import AlreadyDecided, Decided, Outdated, QuestionView, UnknownQuestion, Verdict
-from infra.database import Database, announce
+from infra.database import Database
 from infra.queue import Queue
 from infra.stores.questions import record_decision, standing
 from infra.tables import ApprovalRow, NodeRow
@@ -46,19 +46,18 @@ class PostgresDecisions:
             .where(_PENDING, ApprovalRow.version == version)
             .where(or_(ApprovalRow.expires_at.is_(None), ApprovalRow.expires_at > func.now()))
             .values(status=decision.value, decided_by=by, reason=reason, decided_at=func.now())
-            .returning(ApprovalRow.thread, ApprovalRow.node, ApprovalRow.digest)
+            .returning(*_ROW.columns)
         )
         async with self._database.begin() as connection:
-            row = (await connection.execute(click)).first()
-            if row is None:
-                await self._expire(connection, ApprovalRow.id == question, ApprovalRow.tenant == tenant)
-            view = await _view(connection, tenant, question)
+            row = (await connection.execute(click)).mappings().first()
             if row is not None:
-                thread, digest = ThreadId(row.thread), Digest(row.digest)
-                await record_decision(connection, thread, NodeId(row.node), digest, question, decision, by)
-                await announce(connection, thread)
-                await self._queue.wake(connection, thread)
-        return _verdict(view, decided=row is not None)
+                view = question_view(row, _nothing_behind)
+                asked = view.question
+                await record_decision(connection, asked.thread, asked.node, asked.digest, question, decision, by)
+                await self._queue.wake(connection, asked.thread)
+                return Decided(view=view)
+            await self._expire(connection, ApprovalRow.id == question, ApprovalRow.tenant == tenant)
+            return _refusal(await _view(connection, tenant, question))
 
     async def expire_due(self) -> int:
         """Expire every question whose time is over and wake its thread; return how many."""
@@ -77,17 +76,18 @@ class PostgresDecisions:
             thread, digest, question = ThreadId(row.thread), Digest(row.digest), QuestionId(row.id)
             await record_decision(connection, thread, NodeId(row.node), digest, question, Decision.EXPIRED, None)
         for thread in sorted({row.thread for row in rows}):  # sorted: two of us never wait for each other
-            await announce(connection, ThreadId(thread))
             await self._queue.wake(connection, ThreadId(thread))
         return len(rows)
 
 
-def _verdict(view: QuestionView | None, *, decided: bool) -> Verdict:
+def _refusal(view: QuestionView | None) -> Verdict:
     if view is None:
         return UnknownQuestion()
-    if decided:
-        return Decided(view=view)
     return Outdated(view=view) if view.standing.decision is Decision.PENDING else AlreadyDecided(view=view)
+
+
+def _nothing_behind(_node: str) -> tuple[str, ...]:
+    return ()
 
 
 async def _view(connection: AsyncConnection, tenant: Tenant, question: QuestionId) -> QuestionView | None:
@@ -95,6 +95,8 @@ async def _view(connection: AsyncConnection, tenant: Tenant, question: QuestionI
     row = found.mappings().first()
     if row is None:
         return None
+    if row["status"] != Decision.PENDING.value:
+        return question_view(row, _nothing_behind)
     nodes = (
         select(NodeRow.node, NodeRow.title, NodeRow.state, NodeRow.depends_on)
         .where(NodeRow.tenant == tenant, NodeRow.thread == row["thread"])

@@ -28,7 +28,7 @@ class PostgresLedger:
             .order_by(LedgerRow.attempt.desc())
             .limit(1)
         )
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             row = (await connection.execute(newest)).first()
         if row is None:
             return None

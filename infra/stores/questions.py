@@ -81,7 +81,7 @@ class PostgresQuestions:
             .where(ApprovalRow.tenant == thread_parts(thread).tenant, ApprovalRow.thread == thread)
             .order_by(ApprovalRow.asked)
         )
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             found = (await connection.execute(rows)).all()
         read = (standing(r.id, r.digest, r.status, r.decided_by, r.reason, r.decided_at) for r in found)
         return {each.id: each for each in read}
