@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, TypeAlias
+from typing import Any, LiteralString, TypeAlias
 
 import psycopg
 from langchain_core.runnables import RunnableConfig
@@ -134,13 +134,21 @@ class GroupCommitSaver(AsyncPostgresSaver):
 
     async def _commit(self, batch: Sequence[_Writes]) -> Exception | None:
         try:
-            async with self._cursor(pipeline=True) as cursor:
-                for replace, group in groupby(batch, key=lambda each: each.replace):
-                    sql = self.UPSERT_CHECKPOINT_WRITES_SQL if replace else self.INSERT_CHECKPOINT_WRITES_SQL
-                    await cursor.executemany(sql, [row for each in group for row in each.rows])
+            if len(batch) == 1 and len(batch[0].rows) == 1:  # one statement is a transaction by itself
+                async with self._cursor() as cursor:
+                    await cursor.execute(self._insert(replace=batch[0].replace), batch[0].rows[0])
+            else:
+                async with self._cursor(pipeline=True) as cursor:
+                    for replace, group in groupby(batch, key=lambda each: each.replace):
+                        await cursor.executemany(
+                            self._insert(replace=replace), [row for each in group for row in each.rows]
+                        )
         except (AgentError, psycopg.Error) as error:
             return error
         return None
+
+    def _insert(self, *, replace: bool) -> LiteralString:
+        return self.UPSERT_CHECKPOINT_WRITES_SQL if replace else self.INSERT_CHECKPOINT_WRITES_SQL
 
     def _report_batch(self, batch: Sequence[_Writes], error: Exception | None) -> None:
         for each in batch:

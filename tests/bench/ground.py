@@ -1,0 +1,96 @@
+"""The ground the executor's benches stand on: a PostgreSQL of their own with durable commits, and every real store."""
+
+import itertools
+import tempfile
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from agent.entry import Lease, Ports
+from agent.executor import Limits
+from agent.graph import Checkpoints, ThreadRunner
+from agent.ids import ThreadId, UserId, thread_id
+from agent.plan import Add, Node
+from infra.checkpoints import Pool, open_checkpoints, open_pool
+from infra.database import Database, new_worker_id
+from infra.embedded_postgres import hold_postgres
+from infra.migrate import migrate
+from infra.queue import Queue
+from infra.stores.stores import Stores, open_stores
+from infra.wakeups import Wakeups
+from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector, FakeWork
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """A migrated database and what a worker process opens on it."""
+
+    database: Database
+    pool: Pool
+    queue: Queue
+    stores: Stores
+    wakeups: Wakeups
+    _numbers: "itertools.count[int]"
+
+    def new_thread(self) -> ThreadId:
+        """Return a thread nobody has used."""
+        return thread_id("T1", "C1", f"{next(self._numbers)}.0")
+
+    async def plan(self, nodes: Sequence[Node]) -> ThreadId:
+        """Return a new thread whose log holds these nodes."""
+        thread = self.new_thread()
+        await self.stores.log.append(thread, 1, UserId("U1"), [Add(node=each) for each in nodes])
+        return thread
+
+    def runner(self, work: FakeWork, nodes_at_once: int = 32) -> ThreadRunner:
+        """Return a runner over the real stores that does this work."""
+        stores = self.stores
+        ports = Ports(
+            log=stores.log,
+            questions=stores.questions,
+            ledger=stores.ledger,
+            artifacts=stores.artifacts,
+            progress=stores.progress,
+            newsroom=self.wakeups.news,
+            mailbox=stores.mailbox,
+            runs=stores.runs,
+            work=work,
+            feeder=FakeFeeder(stores.log, stores.mailbox),
+            reflector=FakeReflector(stores.log),
+            answerer=FakeAnswerer(stores.runs),
+        )
+        return ThreadRunner(ports, self._checkpoints, limits=Limits(nodes_at_once=nodes_at_once))
+
+    def _checkpoints(self, thread: ThreadId, lease: Lease) -> Checkpoints:
+        return open_checkpoints(self.pool)
+
+
+@asynccontextmanager
+async def ground() -> AsyncGenerator[Ground]:
+    """Yield the ground; the server and its folder are gone afterwards."""
+    with _fresh_database() as url:
+        database = Database(url, worker=new_worker_id())
+        wakeups = Wakeups(database)
+        queue = Queue(database)
+        async with open_pool(database.conninfo) as pool, wakeups.listening():
+            yield Ground(
+                database=database,
+                pool=pool,
+                queue=queue,
+                stores=open_stores(database, queue, wakeups),
+                wakeups=wakeups,
+                _numbers=itertools.count(1),
+            )
+        await database.close()
+
+
+@contextmanager
+def _fresh_database() -> Generator[URL]:
+    with tempfile.TemporaryDirectory(prefix="greenlight-bench-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # the server runs as a user of its own
+        with hold_postgres(Path(folder) / "data") as server:
+            migrate(server.url())
+            yield server.url()
