@@ -1,0 +1,73 @@
+"""What must be true when the storm is over, read from the rows, from Slack and from the outside world."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import text
+
+from infra.database import Database
+from tests.acceptance.effects import EffectServer
+from tests.chaos.people import People
+
+_UNFINISHED: Mapping[str, str] = {
+    "jobs waiting or running": "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')",
+    "open turns": "SELECT count(*) FROM runs WHERE ended_at IS NULL OR NOT settled",
+    "untaken messages": "SELECT count(*) FROM inbox WHERE turn IS NULL",
+    "open questions": "SELECT count(*) FROM approvals WHERE status = 'pending'",
+    "leases": "SELECT count(*) FROM leases",
+    "red calls of unknown outcome": "SELECT count(*) FROM ledger WHERE state = 'started'",
+}
+
+_TWICE: Mapping[str, str] = {
+    "questions decided twice": """
+        SELECT count(*) FROM (SELECT details ->> 'question' FROM audit WHERE event = 'decided'
+        GROUP BY 1 HAVING count(*) > 1) AS twice""",
+    "red calls without an approval": """
+        SELECT count(*) FROM ledger WHERE NOT EXISTS (SELECT 1 FROM approvals
+        WHERE approvals.thread = ledger.thread AND approvals.node = ledger.node AND status = 'approved')""",
+    "turns beyond one for each request": "SELECT (SELECT count(*) FROM runs) - (SELECT count(*) FROM inbox)",
+}
+
+
+async def unfinished(database: Database) -> Mapping[str, int]:
+    """Return what is still to be done, zeros left out."""
+    return await _counts(database, _UNFINISHED)
+
+
+async def violations(database: Database, people: People, effects: EffectServer, jobs: int) -> Sequence[str]:
+    """Return what should never be, in words; nothing when all is well."""
+    found = [f"{count} {what}" for what, count in (await _counts(database, _TWICE)).items()]
+    for job in range(jobs):
+        answers = len(people.answers(job))
+        if answers != 1:
+            found.append(f"job {job} has {answers} answers")
+        for name in (f"red-{job}-1", f"red-{job}-2"):
+            found += _red(name, people.chosen.get(name), effects.calls[name])
+    found += [f"a card is still open: {each}" for each in people.open_cards()]
+    return found
+
+
+def _red(name: str, chosen: str | None, calls: int) -> Sequence[str]:
+    wanted = {"approved": 1, "rejected": 0, None: None}[chosen]
+    if wanted is None:
+        return [f"{name} was never asked about"]
+    return [] if calls == wanted else [f"{name} was {chosen} and happened {calls} times"]
+
+
+async def outcomes(database: Database) -> Counter[str]:
+    """Return how many nodes ended in which state, and how many questions in which decision."""
+    counts: Counter[str] = Counter()
+    async with database.begin() as connection:
+        for table, column in (("nodes", "state"), ("approvals", "status")):
+            rows = await connection.execute(text(f"SELECT {column}, count(*) FROM {table} GROUP BY 1"))  # noqa: S608
+            counts.update({f"{table} {state}": count for state, count in rows.all()})
+    return counts
+
+
+async def _counts(database: Database, queries: Mapping[str, str]) -> Mapping[str, int]:
+    counted: dict[str, int] = {}
+    async with database.begin() as connection:
+        for what, query in queries.items():
+            if count := (await connection.execute(text(query))).scalar_one():
+                counted[what] = count
+    return counted

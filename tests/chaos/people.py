@@ -1,0 +1,98 @@
+"""The people of a chaos run: they ask, and click what is open, often twice, until nothing is open any more.
+
+Nobody is told what the app's processes go through. A decision is made once per question and
+repeated until the card shows an end; about an outcome unknown they look at the world, as real people would.
+"""
+
+import asyncio
+import contextlib
+import json
+import random
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from infra.workspace.client import WorkspaceClient
+from infra.workspace.errors import ControlError
+from tests.acceptance.effects import EffectServer
+
+Message = Mapping[str, Any]
+
+CLICK_AGAIN_SECONDS = 2.0
+
+
+class People:
+    """Asks for jobs and decides their cards. `decided` is question id -> action."""
+
+    def __init__(self, client: WorkspaceClient, effects: EffectServer, rng: random.Random) -> None:
+        self._client = client
+        self._effects = effects
+        self._rng = rng
+        self.latest: dict[str, Message] = {}
+        self.threads: dict[int, str] = {}
+        self.decided: dict[str, str] = {}
+        self.chosen: dict[str, str] = {}
+        self.clicks = 0
+
+    async def ask(self, job: int) -> None:
+        """Ask for a job in a thread of its own."""
+        self.threads[job] = await self._client.post("Ada", "ops", f"@Greenlight please do job {job}.")
+
+    async def watch(self) -> None:
+        """Keep the newest look of every message. Runs until cancelled."""
+        async with self._client.happenings(since=0) as happenings:
+            while True:
+                happening = await happenings.next()
+                if happening["type"] in ("message", "message_changed"):
+                    message = happening["message"]
+                    self.latest[str(message["ts"])] = message
+
+    async def decide(self) -> None:
+        """Click every open card. Runs until cancelled."""
+        while True:
+            for message in list(self.latest.values()):
+                for element in _buttons(message)[:1]:
+                    await self._click(message, str(element["value"]).partition(":")[2])
+            await asyncio.sleep(0.3)
+
+    async def _click(self, message: Message, question: str) -> None:
+        asked = json.dumps(message)
+        unknown = "decide_happened" in asked
+        name = _effect_in(asked)
+        action = self.decided.get(question)
+        if action is None:
+            if unknown:
+                action = "happened" if self._effects.calls[name] else "again"
+            else:
+                action = "rejected" if self._rng.random() < 0.2 else "approved"
+                self.chosen[name] = action
+            self.decided[question] = action
+        times = self._rng.choice((1, 1, 2, 3))
+        self.clicks += times
+        clicks = [
+            self._client.click(who, "ops", str(message["ts"]), f"decide_{action}")
+            for who in ("Grace", "Ada", "Grace")[:times]
+        ]
+        with contextlib.suppress(ControlError):  # the card has lost its buttons meanwhile
+            await asyncio.gather(*clicks)
+
+    def open_cards(self) -> list[str]:
+        """Return the messages that still have buttons."""
+        return [str(each.get("text", "")) for each in self.latest.values() if _buttons(each)]
+
+    def answers(self, job: int) -> list[Message]:
+        """Return the answers in a job's thread."""
+        root = self.threads[job]
+        own = [each for each in self.latest.values() if each.get("thread_ts") == root and each.get("bot_id")]
+        return [each for each in own if f"ANSWER to job {job}." in json.dumps(each)]
+
+
+def _buttons(message: Message) -> list[Mapping[str, Any]]:
+    blocks: list[Mapping[str, Any]] = message.get("blocks") or []
+    return [element for block in blocks if block.get("type") == "actions" for element in block["elements"]]
+
+
+def _effect_in(asked: str) -> str:
+    found = re.search(r"red-\d+-\d+", asked)
+    assert found is not None, asked
+    return found[0]
