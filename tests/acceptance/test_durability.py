@@ -1,0 +1,221 @@
+"""Stopping, expiry, graceful ends and many processes, over the wire."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, text
+
+from infra.database import Database
+from infra.demo.witness import Witness
+from infra.scripted_model.script import Script as ModelScript
+from infra.scripted_model.script import Stall
+from infra.wiring import Part
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, planned, post, tool
+from tests.acceptance.stage import Stage, stage
+
+BOT, WORKER = frozenset({Part.BOT}), frozenset({Part.WORKER})
+GREENLIGHT = Path(sys.executable).with_name("greenlight")
+
+
+def stopped(witness: Witness) -> bool:
+    """The thread tells what was done and what was not."""
+    return witness.says("Stopped.") and any(words.lower().startswith("stopped") for words in witness.words())
+
+
+async def say(scene: Stage, witness: Witness, words: str, by: str = "Ada") -> None:
+    """Write into the witness's thread."""
+    await scene.people.post(by, witness.channel, words, thread_ts=witness.thread_ts)
+
+
+def sends(table: dict[str, Any]) -> None:
+    """Add the red tool that sends requests, which the author may approve."""
+    table["tools"]["http_request"] = {"allow_private": True}
+
+
+async def test_stop_cancels_green_work_withdraws_cards_and_tells_what_was_done(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        url, effects = scene.effects.url, scene.effects
+        effects.hold("slow")
+        scene.model.add(planned(fetch("quick", f"{url}/quick"), fetch("slow", f"{url}/slow"), post("tell", "hello")))
+        async with scene.asked("do it all") as witness:
+            await witness.until(lambda seen: bool(seen.cards()), "the card")
+            await effects.reached("slow")
+            await say(scene, witness, "!stop")
+            await witness.until(stopped, "what was done and what not")
+            await witness.until(lambda seen: not seen.cards(), "the card without buttons")
+            assert witness.says("Withdrawn")
+            assert witness.says("What was done", "Title of quick")
+            assert witness.says("What was not done", "Title of slow", "Title of tell")
+        assert effects.running == []
+        assert scene.model.requests_of("answer") == []
+
+
+async def test_stop_lets_a_red_call_at_work_end_and_runs_nothing_behind_it(database_url: URL, tmp_path: Path) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals={}, configuration=sends) as scene:
+        url, effects = scene.effects.url, scene.effects
+        effects.hold("send")
+        scene.model.add(
+            planned(
+                tool("send", "http_request", {"method": "POST", "url": f"{url}/send"}),
+                fetch("behind", f"{url}/behind", depends_on=["send"]),
+            )
+        )
+        async with scene.asked("send it") as witness:
+            await witness.until(lambda seen: bool(seen.cards()), "the card")
+            await scene.click(witness, "Ada", "approved")
+            await effects.reached("send")
+            await say(scene, witness, "!stop", by="Grace")
+            await witness.until(lambda seen: "cancelled" in str(seen.tasks().get("behind")), "the rest cancelled")
+            assert effects.running == ["send"]
+            effects.let_go("send")
+            await witness.until(stopped, "the end")
+            assert witness.says("What was done", "Title of send")
+        assert effects.calls == {"send": 1}
+
+
+async def test_stop_ends_planning_and_a_later_request_runs(database_url: URL, tmp_path: Path) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        url = scene.effects.url
+        half = Stall(after=lines([post("tell", "hello")]))
+        scene.model.add(ModelScript(role="planner", answer=half, times=1))
+        scene.model.add(planned(fetch("next", f"{url}/next")))
+        async with scene.asked("never plan this") as witness:
+            await witness.until(lambda seen: bool(seen.cards()), "the card of a plan still being written")
+            await say(scene, witness, "!stop")
+            await witness.until(stopped, "the end")
+            await say(scene, witness, "now something else")
+            await witness.until(lambda seen: seen.says("ANSWER"), "the answer to what came after")
+        assert scene.effects.calls == {"next": 1}
+
+
+async def test_stop_where_nothing_runs_is_answered_and_stops_nothing_later(database_url: URL, tmp_path: Path) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        url = scene.effects.url
+        scene.model.add(planned(fetch("a", f"{url}/a")))
+        scene.model.add(planned(fetch("b", f"{url}/b")))
+        async with scene.asked("a") as witness:
+            await witness.until(lambda seen: seen.says("done: "), "the end of the first")
+            await say(scene, witness, "!stop")
+            await say(scene, witness, "and b")
+            await scene.effects.reached("b")
+            await witness.until(lambda seen: len([w for w in seen.words() if w.lower().startswith("done: ")]) == 2, "b")
+
+
+async def test_the_stop_command_offers_the_callers_runs_and_its_button_stops_one(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        scene.model.add(planned(post("tell", "hello")))
+        async with scene.asked("tell them") as witness:
+            await witness.until(lambda seen: bool(seen.cards()), "the card")
+            await scene.people.command("Ada", "ops", "/greenlight", "stop")
+            everything = await scene.people.wait_for(lambda dump: "Which of these shall I stop?" in str(dump))
+            (ts,) = re.findall(r"'ts': '([\d.]+)'", str(everything["ephemerals"]))
+            await scene.people.click("Ada", "ops", ts, "stop_run_0")
+            await witness.until(stopped, "the end")
+
+
+async def test_an_approval_nobody_decides_expires_and_is_no_rejection(database_url: URL, tmp_path: Path) -> None:
+    def soon(table: dict[str, Any]) -> None:
+        table["limits"] = {"approval_hours": 2 / 3600}
+        table["worker"] = {"sweep": 0.2}
+
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=soon) as scene:
+        scene.model.add(planned(post("tell", "hello")))
+        async with scene.asked("tell them") as witness:
+            await witness.until(lambda seen: seen.says("ANSWER"), "the answer")
+            await witness.until(lambda seen: seen.says("Expired", "nobody decided in time"), "the card's end")
+        (answer,) = scene.model.requests_of("answer")
+        assert '"expired"' in answer.last
+        assert '"rejected"' not in answer.last
+        assert await scene.people.messages("incidents") == []
+
+
+async def test_a_decision_on_one_bot_reaches_a_hot_run_in_another_process_at_once(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], started=False) as scene:
+        await scene.start_app(WORKER)
+        await scene.start_app(BOT)
+        effects = scene.effects
+        effects.hold("slow")
+        scene.model.add(planned(fetch("slow", f"{effects.url}/slow"), post("tell", "hello")))
+        async with scene.asked("tell them") as witness:
+            await witness.until(lambda seen: bool(seen.cards()), "the card")
+            await scene.click(witness, "Grace", "approved")
+            await witness.until(lambda seen: "done" in str(seen.tasks().get("tell")), "the post, while the other runs")
+            assert effects.running == ["slow"]
+            effects.let_go("slow")
+            await witness.until(lambda seen: seen.says("ANSWER"), "the answer")
+
+
+async def test_sigterm_lets_a_red_call_end_and_hands_the_thread_on(database_url: URL, tmp_path: Path) -> None:
+    async with stage(
+        database_url, tmp_path, [ENDS, ANSWERS], approvals={}, configuration=sends, started=False
+    ) as scene:
+        await scene.start_app(BOT)
+        url, effects = scene.effects.url, scene.effects
+        effects.hold("send")
+        scene.model.add(
+            planned(
+                tool("send", "http_request", {"method": "POST", "url": f"{url}/send"}),
+                fetch("behind", f"{url}/behind", depends_on=["send"]),
+            )
+        )
+        file = tmp_path / "greenlight.toml"
+        file.write_text("[tools.http_get]\nallow_private = true\n[tools.http_request]\nallow_private = true\n")
+        async with greenlight_worker(scene, file) as worker, scene.asked("send it") as witness:
+            await witness.until(lambda seen: bool(seen.cards()), "the card")
+            await scene.click(witness, "Ada", "approved")
+            await effects.reached("send")
+            worker.send_signal(signal.SIGTERM)
+            await asyncio.sleep(0.5)
+            effects.let_go("send")
+            assert await worker.wait() == 0
+            async with greenlight_worker(scene, file):
+                await witness.until(lambda seen: seen.says("ANSWER"), "the answer")
+        assert effects.calls == {"send": 1, "behind": 1}
+        assert await ledger(database_url) == ["done"]
+
+
+@asynccontextmanager
+async def greenlight_worker(scene: Stage, configuration: Path) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """Run `greenlight worker` as a process of its own."""
+    slack, model = scene.settings.required_slack(), scene.settings.required_model()
+    environment = {
+        **os.environ,
+        "DATABASE_URL": scene.url.set(drivername="postgresql").render_as_string(hide_password=False),
+        "SLACK_BOT_TOKEN": slack.bot_token,
+        "SLACK_APP_TOKEN": slack.app_token,
+        "SLACK_API_URL": slack.api_url,
+        "OPENAI_API_KEY": "scripted",
+        "OPENAI_BASE_URL": model.base_url or "",
+        "GREENLIGHT_CONFIG": str(configuration),
+    }
+    process = await asyncio.create_subprocess_exec(
+        GREENLIGHT, "worker", env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def ledger(url: URL) -> list[str]:
+    """Return the states of the ledger's rows."""
+    database = Database(url)
+    async with database.begin() as connection:
+        states = list((await connection.execute(text("SELECT state FROM ledger"))).scalars())
+    await database.close()
+    return states
