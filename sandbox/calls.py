@@ -17,7 +17,7 @@ REFUSAL_CHARACTERS = 4000
 
 
 class CallLimitReached(Exception):
-    """The script made more tool calls than its limits allow; the run ends."""
+    """The script asked the host more often than its limits allow; the run ends. The text says what of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class CallDesk:
         """
         self._admitted += 1
         if self._admitted > self._limits.calls:
-            raise CallLimitReached
+            raise CallLimitReached(f"more than {self._limits.calls} tool calls")
 
     async def answer(self, tool: str, positional: Sequence[object], named: Mapping[str, object]) -> Answer:
         """Make the call if it may be made; raises only what broken machinery under `call` raises."""

@@ -81,8 +81,8 @@ class Conversation:
             if not clock.expired():
                 raise
             return verdict_on_timeout(self._job.code, limits, self._place)
-        except CallLimitReached:
-            return ended(OutcomeKind.CALL_LIMIT, f"more than {limits.calls} tool calls")
+        except CallLimitReached as error:
+            return ended(OutcomeKind.CALL_LIMIT, str(error))
         except ProtocolViolation as error:
             return ended(OutcomeKind.PROTOCOL, f"the script wrote to the runner's own pipe: {error}")
         except _Flooded:

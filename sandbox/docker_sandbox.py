@@ -66,6 +66,7 @@ class DockerSandbox:
         """What a script may use in the container."""
         text = Path(__file__).with_name("dialects").joinpath("docker.md").read_text()
         packages = self._settings.recipe.packages
+        text = text.replace("CPython 3 ", f"CPython {self.python} " if self.python else "CPython 3 ")
         return f"{text}\nPackages besides the standard library: {', '.join(packages) or 'none'}.\n"
 
     @property

@@ -26,7 +26,7 @@ from sandbox.logbook import Logbook
 from sandbox.monty_verdict import Crash, verdict_on
 from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, ScriptError, ScriptOutcome
 from sandbox.traces import ScriptFrame
-from sandbox.values import NotJson, TooLarge, inputs_of, read_json
+from sandbox.values import NotJson, TooLarge, clean_text, inputs_of, read_json
 from sandbox.verdict import Verdict, ended
 
 _T = TypeVar("_T")
@@ -36,9 +36,10 @@ CONCURRENCY = 16
 """Scripts that run at once; a worker process takes 6 MB and whatever its script holds."""
 
 RECURSION_DEPTH = 500
-NAME_LOOKUPS = 10_000
-"""Unknown names a script may touch; each is a round trip to the host."""
+ROUND_TRIPS = 20_000
+"""Unknown names, sleeps and imports a script may come to the host with, besides its tool calls."""
 
+LONGEST_SLEEP_SECONDS = 86_400.0
 _SLEEP_SECONDS = 1e9
 """The interpreter adds up sleeps that overlap; the wall clock bounds them better."""
 
@@ -53,6 +54,14 @@ if str(type(_outcome)) == "<class 'coroutine'>":
 import json as _json
 _json.dumps(_outcome, allow_nan=False)
 """
+
+
+class _NoWorker(Exception):
+    """The pool has no worker process for us."""
+
+
+class _Inconvertible(Exception):
+    """The library cannot carry a value over the border, such as a number of thousands of digits."""
 
 
 class Tools:
@@ -130,7 +139,8 @@ class _Run:
         self._atools = monty.ClassInstance(AsyncTools())
         self._pending: dict[int, asyncio.Task[Answer]] = {}
         self._host_errors: dict[str, Literal["ToolError", "Unsupported"]] = {}
-        self._lookups = 0
+        self._round_trips = 0
+        self._entered = False
         self._worker: int | None = None
 
     async def outcome(self, pool: monty.Monty) -> ScriptOutcome:
@@ -144,11 +154,13 @@ class _Run:
             limits=_resource_limits(self._job.limits),
             os_policy={"sleep": "system", "sleep_system_max": float("inf"), "process_time": "zero"},
         )
-        await self._in_thread(session.__enter__)
-        self._worker = session.worker_pid
         started = time.perf_counter()
         try:
+            await self._in_thread(lambda: self._enter(session))
+            started = time.perf_counter()
             verdict = await self._judged(session, inputs)
+        except _NoWorker as error:
+            verdict = ended(OutcomeKind.INFRA, f"no worker process could be had: {error}")
         finally:
             await self._leave(session)
         return ScriptOutcome(
@@ -159,6 +171,15 @@ class _Run:
             calls=tuple(self._desk.records),
             milliseconds=round((time.perf_counter() - started) * 1000, 3),
         )
+
+    def _enter(self, session: monty.MontySession) -> None:
+        """Take a worker (called in a thread)."""
+        try:
+            session.__enter__()
+        except (monty.MontyError, RuntimeError, OSError) as error:
+            raise _NoWorker(str(error)) from error
+        self._entered = True
+        self._worker = session.worker_pid
 
     async def _judged(self, session: monty.MontySession, inputs: Json) -> Verdict:
         """Run the script and say how it ended, told apart by what the host itself saw."""
@@ -174,12 +195,14 @@ class _Run:
             if not clock.expired():
                 raise
             return ended(OutcomeKind.TIMEOUT, f"no result within {limits.wall_seconds:g} s")
-        except CallLimitReached:
-            return ended(OutcomeKind.CALL_LIMIT, f"more than {limits.calls} tool calls")
+        except CallLimitReached as error:
+            return ended(OutcomeKind.CALL_LIMIT, str(error))
         except TooLarge as error:
             return ended(OutcomeKind.OUTPUT_LIMIT, f"the result is {error}")
         except NotJson as error:
             return ended(OutcomeKind.ERROR, f"the result is not JSON: {error}", "TypeError")
+        except _Inconvertible as error:
+            return ended(OutcomeKind.ERROR, f"a value cannot leave or enter the interpreter: {error}", "ValueError")
         except monty.MontyError as error:
             if self._logbook.flooded:
                 return ended(OutcomeKind.OUTPUT_LIMIT, f"printed more than {limits.output_kill_bytes} bytes")
@@ -189,7 +212,7 @@ class _Run:
         """Feed prelude, script and finale; return the result's JSON text as the script's side made it."""
         names = {"inputs": inputs, "tools": self._tools, "atools": self._atools}
         await self._fed(session, _PRELUDE, names)
-        await self._fed(session, self._job.code, {})
+        await self._fed(session, clean_text(self._job.code), {})
         done = await self._fed(session, _FINALE, {})
         return str(done.output)
 
@@ -198,6 +221,9 @@ class _Run:
             lambda: session.feed_start(code, inputs=dict(inputs), print_callback=self._printed)
         )
         while not isinstance(snapshot, monty.MontyComplete):
+            self._round_trips += 1
+            if self._round_trips > 4 * self._job.limits.calls + ROUND_TRIPS:
+                raise CallLimitReached(f"more than {self._round_trips - 1} round trips to the host")
             match snapshot:
                 case monty.FunctionSnapshot():
                     snapshot = await self._called(snapshot)
@@ -220,7 +246,7 @@ class _Run:
                 lambda: snapshot.resume({"exc_type": "NameError", "message": message}),
             )
         self._desk.admit()
-        answer = self._desk.answer(tool, snapshot.args, snapshot.kwargs)
+        answer = self._desk.answer(tool, *await self._in_thread(lambda: (snapshot.args, snapshot.kwargs)))
         if flavour == "async":
             return await self._later(snapshot, answer)
         settled = self._settlement(await answer)
@@ -248,7 +274,7 @@ class _Run:
     async def _asked_of_the_system(self, snapshot: monty.FunctionSnapshot) -> _Snapshot:
         match snapshot.function_name, snapshot.args:
             case "system.sleep", (int() | float() as seconds, *_):
-                await asyncio.sleep(seconds)
+                await _slept(seconds)
                 return await self._in_thread(lambda: snapshot.resume({"return_value": None}))
             case "system.async_sleep", (int() | float() as seconds, *_):
                 return await self._later(snapshot, _slept(seconds))
@@ -263,9 +289,6 @@ class _Run:
 
     async def _looked_up(self, snapshot: monty.NameLookupSnapshot) -> _Snapshot:
         """Bind `tools.name` taken as a value; leave every other name undefined."""
-        self._lookups += 1
-        if self._lookups > NAME_LOOKUPS:
-            raise CallLimitReached
         if snapshot.object_id == self._tools.id:
             bound = _named(f"tools.{snapshot.variable_name}")
         elif snapshot.object_id == self._atools.id:
@@ -300,6 +323,8 @@ class _Run:
         future = asyncio.get_running_loop().run_in_executor(self._threads, step)
         try:
             return await asyncio.shield(future)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise _Inconvertible(str(error)) from error
         except asyncio.CancelledError:
             self._kill()
             await asyncio.wait([future])
@@ -317,6 +342,8 @@ class _Run:
     async def _leave(self, session: monty.MontySession) -> None:
         """End what is still in flight and hand the worker back; it is not used again."""
         self._worker = None
+        if not self._entered:
+            return
         for task in self._pending.values():
             task.cancel()
         await asyncio.gather(*self._pending.values(), return_exceptions=True)
@@ -331,7 +358,7 @@ def _resource_limits(limits: Limits) -> monty.ResourceLimits:
         "max_memory": limits.memory_bytes,
         "gc_interval": 10_000,
         "max_recursion_depth": RECURSION_DEPTH,
-        "max_suspensions": 10 * limits.calls + 2 * NAME_LOOKUPS,
+        "max_suspensions": 4 * limits.calls + 2 * ROUND_TRIPS,
         "max_total_sleep_secs": _SLEEP_SECONDS,
     }
 
@@ -365,7 +392,8 @@ def _function(frame: monty.Frame) -> str:
 
 
 async def _slept(seconds: float) -> Answer:
-    await asyncio.sleep(seconds)
+    """Sleep as long as a script said; it may have said NaN, or a number no clock knows."""
+    await asyncio.sleep(min(seconds, LONGEST_SLEEP_SECONDS) if seconds > 0 else 0)
     return Answer(ok=True)
 
 

@@ -475,3 +475,51 @@ async def test_twenty_scripts_at_once_keep_their_results_apart(sandbox: Sandbox)
 async def test_dialect_names_main_and_both_ways_to_call(sandbox: Sandbox) -> None:
     for word in ("main(inputs)", "tools.", "await atools.", "ToolError"):
         assert word in sandbox.dialect
+
+
+ENDLESSLY = """
+def main(inputs):
+    while True:
+        try:
+            {}
+        except NameError:
+            pass
+"""
+HOSTILE = {
+    "huge-number": "def main(inputs):\n    return tools.echo(n=10 ** 5000)",
+    "huge-result": "def main(inputs):\n    return 10 ** 5000",
+    "object": "def main(inputs):\n    return tools.echo(o=object)",
+    "itself": "def main(inputs):\n    return tools.echo(t=tools)",
+    "function": "def main(inputs):\n    return tools.echo(t=main)",
+    "deep": "def main(inputs):\n    x = []\n    for _ in range(200):\n        x = [x]\n    return tools.echo(x=x)",
+    "odd-names": "def main(inputs):\n    return tools.echo(**{'a b': 1, '': 2, '__class__': 3})",
+    "surrogate-code": "x = '\ud800'\ndef main(inputs):\n    return x",
+    "null-code": "x = 1\x00\ndef main(inputs):\n    return x",
+    "empty": "",
+    "only-comment": "# nothing",
+    "cycle": "def main(inputs):\n    x = []\n    x.append(x)\n    return x",
+    "negative-sleep": "import asyncio\nasync def main(inputs):\n    await asyncio.sleep(-1)",
+    "nan-sleep": "import time\ndef main(inputs):\n    time.sleep(float('nan'))",
+    "endless-sleep": "import time\ndef main(inputs):\n    time.sleep(10 ** 400)",
+    "infinite-sleep": "import asyncio\nasync def main(inputs):\n    await asyncio.sleep(float('inf'))",
+    "no-arguments": "def main():\n    return 1",
+    "main-is-a-number": "main = 3",
+    "main-is-tools": "main = tools",
+    "awaited-twice": "async def main(inputs):\n    f = atools.echo(a=1)\n    await f\n    return await f",
+    "never-awaited": "async def main(inputs):\n    atools.hang()\n    return 1",
+    "exit": "def main(inputs):\n    raise SystemExit(3)",
+    "interrupt": "def main(inputs):\n    raise KeyboardInterrupt",
+    "replaced-names": "tools = atools = ToolError = None\ndef main(inputs):\n    return 1",
+    "unknown-names": ENDLESSLY.format("nothing"),
+    "unknown-calls": ENDLESSLY.format("nothing()"),
+    "deep-code": "x = " + "(" * 5000 + ")" * 5000,
+    "long-code": "x = " + "1 + " * 50_000 + "1\ndef main(inputs):\n    return 1",
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+async def test_odd_script_ends_with_an_outcome_and_nothing_raises(sandbox: Sandbox, case: str) -> None:
+    outcome = await run(sandbox, HOSTILE[case], wall_seconds=3.0)
+    assert outcome.kind is not OutcomeKind.INFRA
+    assert (outcome.error is None) == (outcome.kind is OutcomeKind.OK)
+    str(outcome).encode()
