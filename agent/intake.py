@@ -13,6 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, PlanLimits, node_findings, place_of
 from agent.ids import NodeId
+from agent.packaging import packed_ids
 from agent.plan import Add, Cancel, Node, Operation, node_digest
 from agent.tools.registry import Registry
 
@@ -57,7 +58,9 @@ class Intake:
         self._packages = packages
         self._limits = limits
         self._nodes = dict(known)
+        self._packed = dict(packed_ids([*known.values()]))
         self._standing = frozenset(standing)
+        self._standing_steps = {step.id for each in self._standing for step in known[each].packed}
         self._added = len(standing)
         self._waiting: dict[NodeId, Placed] = {}
         self._refused: set[NodeId] = set()
@@ -74,7 +77,7 @@ class Intake:
         self._offers += 1
         match placed.operation:
             case Cancel(id=target) if target not in self._nodes:
-                return _refusal(placed, FaultCode.UNKNOWN_NODE, "/id", f"there is no node {target!r} to cancel")
+                return _refusal(placed, FaultCode.UNKNOWN_NODE, "/id", f"{self._absent(target)} to cancel")
             case Cancel():
                 return Verdict(admitted=(placed.operation,))
             case Add(node=node):
@@ -83,7 +86,9 @@ class Intake:
     def _offer_node(self, placed: Placed, node: Node) -> Verdict:
         if node.id in self._standing and node_digest(self._nodes[node.id]) == node_digest(node):
             return Verdict()
-        if node.id in self._nodes or node.id in self._waiting:
+        if node.id in self._standing_steps:
+            return Verdict()
+        if node.id in self._nodes or node.id in self._waiting or node.id in self._packed:
             message = f"the thread already has a node {node.id!r}; choose another id"
             return _refusal(placed, FaultCode.DUPLICATE_ID, "/id", message)
         findings = tuple(node_findings(node, self._registry, self._limits, packages=self._packages))
@@ -122,7 +127,7 @@ class Intake:
         faults: dict[NodeId, Fault] = {}
         for waiting, placed in self._waiting.items():
             if unknown := [each for each in self._missing(waiting) if not self._heard_of(each)]:
-                message = f"there is no node {unknown[0]!r}"
+                message = self._absent(unknown[0])
                 pointer = place_of(_node(placed.operation), unknown[0])
                 faults[waiting] = _fault(placed, FaultCode.UNKNOWN_NODE, pointer, message)
         for cycle in _cycles({each: self._missing(each) for each in self._waiting}):
@@ -136,6 +141,11 @@ class Intake:
         self._refused.update(self._waiting)
         self._waiting.clear()
         return ordered
+
+    def _absent(self, id: NodeId) -> str:
+        if (package := self._packed.get(id)) is not None:
+            return f"{id!r} is a step inside the package {package!r}; only the package is there"
+        return f"there is no node {id!r}"
 
     def _heard_of(self, id: NodeId) -> bool:
         return id in self._waiting or id in self._refused

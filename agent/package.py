@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
 
+from agent.binding import BOUND_BYTES
 from agent.calling import call_tool, kept_output
 from agent.dialogue import LanguageModel, Role, Said
 from agent.errors import ModelUnavailable
 from agent.events import AttemptEnded
 from agent.faults import DEFAULT_LIMITS
 from agent.lifecycle import Failed, Succeeded
+from agent.packaging import STEPS, only_calls
 from agent.plan import Node, canonical_json, digest_of
 from agent.ports import Progress
 from agent.prompt import Crash, crash_message, system_message
@@ -64,9 +66,11 @@ class PackageRunner:
     async def run(self, node: Node, inputs: Mapping[str, Json], context: CallContext) -> Succeeded | Failed:
         """Return the script's result inline, or how its last attempt ended. Raises only CancelledError."""
         host = _Host(self._registry, node, context, self._pause)
-        # What a person approved is exactly what runs: a rewrite would be another script.
-        repair = _Repair(None if node.require_human_approval else self._model, node, inputs, self._sandbox.dialect)
-        job = Job(code=node.code, inputs=inputs, tools=frozenset(node.tools), limits=self._limits)
+        # What a person approved is exactly what runs: a rewrite would be another script. And where a
+        # script is all ours, a tool failed: a rewrite could only hide it.
+        final = node.require_human_approval or only_calls(node)
+        repair = _Repair(None if final else self._model, node, inputs, self._sandbox.dialect)
+        job = Job(code=node.code, inputs=inputs, tools=frozenset(node.tools), limits=self._limits_of(node))
         for attempt in count(1):
             outcome = _judged(await self._attempt(job, host), node)
             if outcome.kind is OutcomeKind.INFRA:
@@ -79,6 +83,11 @@ class PackageRunner:
                 return _failed(outcome)
             job = replace(job, code=code)
         raise AssertionError("counting ended")
+
+    def _limits_of(self, node: Node) -> Limits:
+        """Return what a script may use: one of several steps, as much time and calls as they had apart."""
+        steps = max(1, min(len(node.packed), STEPS))
+        return replace(self._limits, wall_seconds=self._limits.wall_seconds * steps, calls=self._limits.calls * steps)
 
     async def _attempt(self, job: Job, host: "_Host") -> ScriptOutcome:
         """Run the script once; when the sandbox itself fails, that was no attempt and is tried again."""
@@ -141,6 +150,8 @@ class _Host:
     ) -> None:
         self._registry = registry
         self._declared = frozenset(node.tools)
+        # A packed step's call may carry what it might have carried as a node of its own.
+        self._call_bytes = BOUND_BYTES if node.packed else _CALL_BYTES
         self._context = context
         self._pause = pause
         self._journal: dict[str, list[Json]] = defaultdict(list)
@@ -179,8 +190,8 @@ class _Host:
     def _check(self, args: Mapping[str, Json]) -> None:
         if (flaw := flaw_in(args, strict_text=True)) is not None:
             raise ToolCallRefused(f"the arguments cannot be used: {flaw.pointer}: {flaw.message}")
-        if len(canonical_json(args).encode()) > _CALL_BYTES:
-            raise ToolCallRefused(f"the arguments come to more than {_CALL_BYTES} bytes")
+        if len(canonical_json(args).encode()) > self._call_bytes:
+            raise ToolCallRefused(f"the arguments come to more than {self._call_bytes} bytes")
 
     def _keep(self, key: str, value: Json) -> None:
         size = len(canonical_json(value))

@@ -1,9 +1,10 @@
 """The planner: turns people's messages into operations, each stored the moment its line is complete."""
 
-from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 from typing import assert_never
 
@@ -12,7 +13,8 @@ from agent.dialogue import LanguageModel, Role, Said
 from agent.draft import DraftReader, Item
 from agent.errors import ContextExceeded, DuplicateNode, ModelUnavailable, Trouble
 from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, PlanLimits
-from agent.ids import ThreadId, UserId
+from agent.holding import Endings, Held, Keeper, Straight, keeping
+from agent.ids import NodeId, ThreadId, UserId
 from agent.intake import Intake, Placed
 from agent.plan import Operation, nodes_added
 from agent.ports import Mailbox, Message, NodeStanding, OperationLog, Runs, Standings
@@ -56,7 +58,8 @@ class Planner:
     """The `Feeder`. `dialect` is the sandbox's, None when no scripts can run here.
 
     Each author's messages are planned by themselves, because an operation runs with the rights of
-    the person whose message caused it.
+    the person whose message caused it. With `endings`, what waits for others may be held back until
+    the plan is complete, and its chains are packed; without, every operation is stored as it arrives.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Planner:
         runs: Runs,
         standings: Standings,
         dialect: str | None,
+        endings: Endings | None = None,
         limits: PlanLimits = DEFAULT_LIMITS,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -79,6 +83,7 @@ class Planner:
         self._runs = runs
         self._standings = standings
         self._dialect = dialect
+        self._endings = None if dialect is None else endings
         self._limits = limits
         self._clock = clock
 
@@ -150,19 +155,37 @@ class Planner:
         pieces: list[str] = []
         faults: list[Fault] = []
         replies = len(effort.replies)
-        async with aclosing(self._model.stream(Role.PLANNER, dialogue)) as stream:
-            async for piece in stream:
-                pieces.append(piece)
-                for item in reader.feed(piece):
-                    faults += await self._take(effort, intake, item)
-                if reader.full:
-                    break
-        for item in reader.finish():
-            faults += await self._take(effort, intake, item)
-        faults += intake.close()
+        async with self._keeper(effort) as keeper:
+            async with aclosing(self._model.stream(Role.PLANNER, dialogue)) as stream:
+                async for piece in stream:
+                    pieces.append(piece)
+                    for item in reader.feed(piece):
+                        faults += await self._take(effort, intake, keeper, item)
+                    if reader.full:
+                        break
+            for item in reader.finish():
+                faults += await self._take(effort, intake, keeper, item)
+            faults += intake.close()
+            # A plan with faults goes on: what the model sends next may refer to any step.
+            faults += await keeper.complete(packed=not faults)
         if not intake.offers and not faults and len(effort.replies) == replies:
             faults.append(Fault(code=FaultCode.EMPTY_PLAN, message="there is no operation and no reply in it"))
         return _Round(text="".join(pieces), faults=faults)
+
+    @asynccontextmanager
+    async def _keeper(self, effort: _Effort) -> AsyncGenerator[Keeper | Straight]:
+        store = partial(self._store, effort)
+        if self._endings is None:
+            yield Straight(store)
+            return
+        held = Held(self._registry, self._limits)
+        async with keeping(held, store, self._endings, effort.thread, partial(self._finished, effort.thread)) as keeper:
+            yield keeper
+
+    async def _finished(self, thread: ThreadId) -> Iterable[NodeId]:
+        if self._endings is not None:
+            await self._endings.flush()
+        return [node for node, each in (await self._standings.of(thread)).items() if each.outcome is not None]
 
     async def _intake(self, effort: _Effort) -> Intake:
         logged = await self._log.after(effort.thread, 0)
@@ -175,7 +198,7 @@ class Planner:
             limits=self._limits,
         )
 
-    async def _take(self, effort: _Effort, intake: Intake, item: Item) -> Sequence[Fault]:
+    async def _take(self, effort: _Effort, intake: Intake, keeper: Keeper | Straight, item: Item) -> Sequence[Fault]:
         match item:
             case Fault():
                 return [item]
@@ -186,7 +209,7 @@ class Planner:
                 return []
             case Placed():
                 verdict = intake.offer(item)
-                return [*verdict.faults, *await self._store(effort, verdict.admitted)]
+                return [*verdict.faults, *await keeper.take(verdict.admitted)]
             case _:
                 assert_never(item)
 

@@ -179,6 +179,12 @@ class LimitsTable(_Table):
         return PlanLimits(nodes=self.nodes_per_turn)
 
 
+class PlanTable(_Table):
+    """`[plan]`: whether chains of green steps are packed into one script each."""
+
+    pack: bool = True
+
+
 class ContainersTable(_Table):
     """`[containers]`: how scripts run where there is a container engine.
 
@@ -234,6 +240,7 @@ class Configuration(_Table):
 
     tools: ToolsTable = ToolsTable()
     approvals: dict[str, PolicyTable] = Field(default_factory=dict[str, PolicyTable])
+    plan: PlanTable = PlanTable()
     limits: LimitsTable = LimitsTable()
     worker: WorkerTable = WorkerTable()
     model: ModelTable = ModelTable()

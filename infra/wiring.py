@@ -15,6 +15,7 @@ from agent.answering import Answerer
 from agent.approval import Policies
 from agent.entry import Lease, Ports
 from agent.graph import Checkpoints, ThreadRunner
+from agent.holding import Endings
 from agent.ids import ThreadId
 from agent.language_model import OpenAILanguageModel
 from agent.planner import Planner
@@ -156,6 +157,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     registry = await _registry(stack, base)
     dialect = None if chosen.sandbox.name == "none" else chosen.sandbox.dialect
     plan_limits = configuration.limits.plan()
+    endings = Endings(stores.progress)
     work = Workbench(
         registry=registry, sandbox=chosen.sandbox, artifacts=stores.artifacts, progress=stores.progress, model=model
     )
@@ -167,6 +169,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         runs=stores.runs,
         standings=stores.standings,
         dialect=dialect,
+        endings=endings if configuration.plan.pack else None,
         limits=plan_limits,
     )
     ports = Ports(
@@ -174,7 +177,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         questions=stores.questions,
         ledger=stores.ledger,
         artifacts=stores.artifacts,
-        progress=stores.progress,
+        progress=endings,
         newsroom=base.wakeups.news,
         mailbox=stores.mailbox,
         runs=stores.runs,

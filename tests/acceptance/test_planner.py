@@ -1,19 +1,31 @@
-"""The planner issue: packing that changes nothing but the number of nodes."""
+"""The planner issue: packing that changes nothing but the number of nodes, also while a plan streams."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from agent.ids import NodeId
-from agent.lifecycle import Failed, Outcome, Skipped, Succeeded, outcome_json, state_of
+from agent.dialogue import Role, Said
+from agent.events import NodeChanged, NodePlanned, RunEvent
+from agent.graph import Rest
+from agent.ids import NodeId, ThreadId, ToolName
+from agent.lifecycle import Failed, NodeState, Outcome, Skipped, Succeeded, outcome_json, state_of
 from agent.packaging import pack
 from agent.plan import Operation, nodes_added
+from agent.ports import Decision
+from agent.tools.registry import CallContext, Colour, Registry, Tool
+from infra.scripted_model.script import Pace, Script, Stall, Text
 from sandbox.monty import MontySandbox, monty_binary
-from tests.fakes.packing_plans import REGISTRY, plans, read
+from sandbox.script import Json
+from tests.fakes.packing_plans import REGISTRY, plans, read, tool
 from tests.fakes.plan_runs import run_plan
+from tests.fakes.planning import THREAD, sections
+from tests.fakes.plans import json_lines
+from tests.fakes.whole_agent import whole
 
 
 class Hall:
@@ -71,3 +83,155 @@ def test_a_plan_in_which_steps_fail_ends_the_same_packed_and_unpacked(hall: Hall
             assert isinstance(fused[node.id], Failed)
         else:
             assert _brief(fused[node.id]) == _brief(plain[node.id])
+
+
+class Gate:
+    """A green tool that answers when it is opened; `called` tells how often it was asked."""
+
+    def __init__(self) -> None:
+        self.opened = asyncio.Event()
+        self.called = 0
+
+    async def __call__(self, context: CallContext, args: Mapping[str, Json]) -> Json:
+        """Wait."""
+        self.called += 1
+        await self.opened.wait()
+        return {"text": "opened"}
+
+    def tools(self) -> Registry:
+        """Return the packing plans' tools and this one, called `gate`."""
+        schema: dict[str, Json] = {"type": "object", "additionalProperties": False}
+        name = ToolName("gate")
+        return Registry([*REGISTRY, Tool(name=name, description="", arguments=schema, colour=Colour.GREEN, call=self)])
+
+
+def gate(id: str) -> dict[str, Any]:
+    return {"op": "add", "id": id, "kind": "tool", "title": "Wait", "tool": "gate", "args": {}}
+
+
+CHAIN = [
+    gate("first"),
+    tool("clean", text="${first#/text}"),
+    tool("extract", text="${clean#/text}!", value="${clean#/list/0}"),
+    tool("post", tool="post", text="${extract#/text}"),
+]
+REST = (Script(role="reflection", answer='{"decision":"end"}'), Script(role="answer", answer="Done."))
+
+
+async def _until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110  # conditions are over rows, which have no event each
+            await asyncio.sleep(0.005)
+
+
+async def test_a_streamed_chain_is_packed_while_what_it_waits_for_runs() -> None:
+    closed = Gate()
+    async with whole(
+        Script(role="planner", answer=json_lines(CHAIN)), *REST, packing=True, tools=closed.tools()
+    ) as agent:
+        agent.world.say("go")
+        advancing = asyncio.create_task(agent.advance())
+        await _until(lambda: agent.world.nodes == ["first", "extract", "post"])
+        closed.opened.set()
+        assert await advancing is Rest.PARKED
+        assert agent.questions.pending(THREAD)[NodeId("post")].args == {"text": "<<opened>!>"}
+        agent.decide("post", Decision.APPROVED)
+        assert await agent.advance() is Rest.FINISHED
+        assert await agent.states() == dict.fromkeys(["first", "extract", "post"], "succeeded")
+        planned = [each.node for each in agent.world.progress.events if isinstance(each, NodePlanned)]
+        assert next(each.title for each in planned if each.id == "extract") == "Do clean → Do extract"
+
+
+async def test_no_step_waits_for_the_rest_of_the_plan_once_its_inputs_are_there() -> None:
+    """The model goes silent before the plan is complete: what it said by then runs to its end, unpacked."""
+    opened = Gate()
+    opened.opened.set()
+    stalled = Script(role="planner", answer=Stall(after=json_lines(CHAIN) + '{"op":"add"'))
+    async with whole(stalled, *REST, packing=True, tools=opened.tools()) as agent:
+        agent.world.say("go")
+        advancing = asyncio.create_task(agent.advance())
+        await _until(lambda: agent.questions.pending(THREAD))
+        assert agent.world.nodes == ["first", "clean", "extract", "post"]
+        assert opened.called == 1
+        advancing.cancel()
+        await asyncio.wait([advancing])
+
+
+async def test_a_later_line_may_refer_to_any_step_of_the_plan() -> None:
+    closed = Gate()
+    plan = [*CHAIN, tool("aside", text="${clean#/text}")]
+    async with whole(
+        Script(role="planner", answer=json_lines(plan)), *REST, packing=True, tools=closed.tools()
+    ) as agent:
+        agent.world.say("go")
+        advancing = asyncio.create_task(agent.advance())
+        await _until(lambda: len(agent.world.nodes) == 5)
+        closed.opened.set()
+        assert await advancing is Rest.PARKED
+        assert (await agent.run()).trouble == ""
+
+
+async def test_a_later_turn_is_told_where_a_packed_step_went() -> None:
+    closed = Gate()
+    late = json_lines([tool("more", text="${clean#/text}")])
+    mended = json_lines([tool("more", text="${extract#/text}")])
+    planner = [
+        Script(role="planner", answer=json_lines(CHAIN[:3]), times=1),
+        Script(role="planner", answer=late, times=1),
+        Script(role="planner", answer=mended),
+    ]
+    async with whole(*planner, *REST, packing=True, tools=closed.tools()) as agent:
+        agent.world.say("go")
+        advancing = asyncio.create_task(agent.advance())
+        await _until(lambda: agent.world.nodes == ["first", "extract"])
+        closed.opened.set()
+        assert await advancing is Rest.FINISHED
+        agent.world.say("and more")
+        assert await agent.advance() is Rest.FINISHED
+        assert (await agent.states())["more"] == "succeeded"
+        faults = sections(agent.world.asked(Role.PLANNER)[-1].last)["Faults"]
+        assert "'clean' is a step inside the package 'extract'" in faults
+
+
+async def test_a_plan_that_must_be_mended_is_not_packed_before_it_is_whole() -> None:
+    closed = Gate()
+    spoilt = json_lines([*CHAIN[:3], tool("aside", tool="nope", text="${clean#/text}")])
+    mended = json_lines([tool("aside", text="${clean#/text}")])
+    planner = [Script(role="planner", answer=spoilt, times=1), Script(role="planner", answer=mended)]
+    async with whole(*planner, *REST, packing=True, tools=closed.tools()) as agent:
+        agent.world.say("go")
+        advancing = asyncio.create_task(agent.advance())
+        await _until(lambda: "aside" in agent.world.nodes)
+        assert agent.world.nodes == ["first", "clean", "extract", "aside"]
+        closed.opened.set()
+        assert await advancing is Rest.FINISHED
+
+
+async def test_the_first_tool_starts_before_15_percent_of_the_plan_has_streamed() -> None:
+    """At 200 tokens a second the whole plan takes about three seconds: only shares of it are compared."""
+    plan = [tool(f"n{number}", *([f"n{number - 3}"] if number > 2 else []), text="x") for number in range(12)]
+    written = json_lines(plan)
+    answer = Text(text=written, pace=Pace(tokens_per_second=200))
+    async with whole(Script(role="planner", answer=answer), *REST, packing=True, tools=REGISTRY) as agent:
+        stream = agent.world.model.stream
+        begun: list[float] = []
+
+        async def timed(role: Role, messages: Sequence[Said]) -> AsyncGenerator[str]:
+            async with aclosing(stream(role, messages)) as pieces:
+                async for piece in pieces:
+                    begun.append(time.monotonic())
+                    yield piece
+
+        agent.world.model.stream = timed
+        agent.world.say("go")
+        started: list[float] = []
+        note = agent.world.progress.note
+
+        def noted(thread: ThreadId, event: RunEvent) -> None:
+            if isinstance(event, NodeChanged) and event.state is NodeState.RUNNING:
+                started.append(time.monotonic())
+            note(thread, event)
+
+        agent.world.progress.note = noted
+        assert await agent.advance() is Rest.FINISHED
+        assert (started[0] - begun[0]) / (begun[-1] - begun[0]) < 0.15

@@ -10,6 +10,7 @@ from agent.answering import Answerer
 from agent.dialogue import Role
 from agent.events import NodeChanged
 from agent.faults import DEFAULT_LIMITS, PlanLimits
+from agent.holding import Endings
 from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.language_model import ModelSettings, OpenAILanguageModel
 from agent.lifecycle import Outcome, state_of
@@ -151,7 +152,14 @@ class PlanningWorld:
     """One thread, in its first turn, with everything that plans and answers."""
 
     def __init__(
-        self, server: ScriptedModel, model: OpenAILanguageModel, dialect: str | None, limits: PlanLimits
+        self,
+        server: ScriptedModel,
+        model: OpenAILanguageModel,
+        dialect: str | None,
+        limits: PlanLimits,
+        *,
+        packing: bool = False,
+        tools: Registry | None = None,
     ) -> None:
         self.hints = Hints()
         self.server = server
@@ -160,10 +168,11 @@ class PlanningWorld:
         self.runs = RunsInMemory()
         self.mailbox = MailboxWithRuns(self.hints, self.runs)
         self.progress = ProgressInMemory()
+        self.endings = Endings(self.progress)
         self.standings = StandingsInMemory(self.progress)
         self.appended = 0
         self.grown = asyncio.Event()
-        self.registry = registry()
+        self.registry = tools or registry()
         self.planner = Planner(
             model=model,
             registry=self.registry,
@@ -172,6 +181,7 @@ class PlanningWorld:
             runs=self.runs,
             standings=self.standings,
             dialect=dialect,
+            endings=self.endings if packing else None,
             limits=limits,
             clock=lambda: NOW,
         )
@@ -196,7 +206,7 @@ class PlanningWorld:
 
     def ended(self, node: str, outcome: Outcome) -> None:
         """Note how a node ended, as the executor does."""
-        self.progress.note(THREAD, NodeChanged(node=NodeId(node), state=state_of(outcome), outcome=outcome, at=NOW))
+        self.endings.note(THREAD, NodeChanged(node=NodeId(node), state=state_of(outcome), outcome=outcome, at=NOW))
 
     @property
     def nodes(self) -> list[str]:
@@ -225,6 +235,8 @@ async def planning_world(
     dialect: str | None = "Scripts are Python.",
     silence_seconds: float = 30.0,
     limits: PlanLimits = DEFAULT_LIMITS,
+    packing: bool = False,
+    tools: Registry | None = None,
 ) -> AsyncGenerator[PlanningWorld]:
     """Yield a world whose model says what the scripts say."""
     async with AsyncExitStack() as stack:
@@ -234,7 +246,7 @@ async def planning_world(
         )
         model = OpenAILanguageModel(settings)
         stack.push_async_callback(model.close)
-        yield PlanningWorld(server, model, dialect, limits)
+        yield PlanningWorld(server, model, dialect, limits, packing=packing, tools=tools)
 
 
 def sections(document: str) -> dict[str, str]:

@@ -3,28 +3,17 @@
 Real planner, executor, workbench, interpreter and model client; a scripted model over HTTP; rows in memory.
 """
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from agent.dialogue import Role
-from agent.entry import Ports
 from agent.events import AttemptEnded
-from agent.executor import Limits
-from agent.graph import Rest, ThreadRunner
+from agent.graph import Rest
 from agent.ids import NodeId
-from agent.ports import Decision, Run
-from agent.workbench import Workbench
+from agent.ports import Decision
 from infra.scripted_model.script import Cut, Script
-from sandbox.monty import MontySandbox, monty_binary
-from tests.fakes.mortality import Mortality, MortalSaver
-from tests.fakes.planning import COUNT, MENDED, THREAD, Pages, PlanningWorld, planning_world, registry, sections
-from tests.fakes.ports_in_memory import ArtifactsInMemory, LedgerInMemory, QuestionsInMemory
-from tests.fakes.thread_world import HeldLease
-
-PATIENCE_SECONDS = 60.0
+from tests.fakes.planning import COUNT, MENDED, THREAD, sections
+from tests.fakes.whole_agent import whole
 
 
 def tool(id: str, name: str, **args: Any) -> dict[str, Any]:
@@ -50,66 +39,6 @@ def scripts(planned: Any = PLANNED) -> tuple[Script, ...]:
         Script(role="reflection", answer='{"decision":"end"}'),
         Script(role="answer", answer="That is all."),
     )
-
-
-class Whole:
-    """One thread's runner with everything real around it but the rows."""
-
-    def __init__(self, world: PlanningWorld, sandbox: MontySandbox) -> None:
-        self.world = world
-        self.pages = Pages()
-        self.questions = QuestionsInMemory(world.hints)
-        artifacts = ArtifactsInMemory()
-        work = Workbench(
-            registry=registry(self.pages),
-            sandbox=sandbox,
-            artifacts=artifacts,
-            progress=world.progress,
-            model=world.model,
-        )
-        ports = Ports(
-            log=world.log,
-            questions=self.questions,
-            ledger=LedgerInMemory(),
-            artifacts=artifacts,
-            progress=world.progress,
-            newsroom=world.hints,
-            mailbox=world.mailbox,
-            runs=world.runs,
-            work=work,
-            feeder=world.planner,
-            reflector=world.reflector,
-            answerer=world.answerer,
-        )
-        self.runner = ThreadRunner(ports, MortalSaver(Mortality(), 0).open, limits=Limits(poll_seconds=3600.0))
-
-    async def advance(self) -> Rest:
-        """Run until the thread is finished or parked."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            return await self.runner.advance(THREAD, HeldLease())
-
-    async def states(self) -> dict[str, str]:
-        """Node -> state as people see it."""
-        return {node: each.state.value for node, each in (await self.world.standings.of(THREAD)).items()}
-
-    def decide(self, node: str, decision: Decision) -> None:
-        """Click."""
-        question = self.questions.pending(THREAD)[NodeId(node)]
-        assert self.questions.decide(question.id, decision)
-
-    async def run(self) -> Run:
-        """The first turn's row."""
-        return await self.world.runs.read(THREAD, 1)
-
-
-@asynccontextmanager
-async def whole(*model: Script) -> AsyncGenerator[Whole]:
-    sandbox = MontySandbox(monty_binary())
-    try:
-        async with planning_world(*model) as world:
-            yield Whole(world, sandbox)
-    finally:
-        await sandbox.close()
 
 
 async def test_request_runs_waits_for_a_person_repairs_itself_and_is_answered() -> None:

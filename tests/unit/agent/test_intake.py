@@ -199,6 +199,31 @@ def test_changing_a_standing_node_is_a_fault() -> None:
     assert Checked([fetch("a", title="other")], intake).places == [(FaultCode.DUPLICATE_ID, 1, "a", "/id")]
 
 
+PACKED = package("b", packed=[{"id": "a", "title": "A", "tool": "look"}, {"id": "b", "title": "B"}])
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "pointer"),
+    [
+        (fetch("c", "a"), FaultCode.UNKNOWN_NODE, "/depends_on"),
+        ({"op": "cancel", "id": "a"}, FaultCode.UNKNOWN_NODE, "/id"),
+        (fetch("a"), FaultCode.DUPLICATE_ID, "/id"),
+    ],
+    ids=["referred-to", "cancelled", "added-again"],
+)
+def test_a_step_inside_a_package_is_no_node_of_the_thread(operation: Written, code: FaultCode, pointer: str) -> None:
+    checked = Checked([operation], Intake(registry=REGISTRY, known=known(PACKED)))
+    assert (checked.ids, [(each.code, each.pointer) for each in checked.faults]) == ([], [(code, pointer)])
+    assert code is FaultCode.DUPLICATE_ID or "inside the package 'b'" in checked.faults[0].message
+
+
+def test_repeating_the_steps_of_a_standing_package_changes_nothing() -> None:
+    nodes = known(PACKED)
+    intake = Intake(registry=REGISTRY, known=nodes, standing=nodes.keys())
+    checked = Checked([fetch("a"), fetch("b", "a"), fetch("c", "b")], intake)
+    assert (checked.ids, checked.faults) == (["c"], [])
+
+
 def test_node_of_the_thread_can_be_cancelled() -> None:
     intake = Intake(registry=REGISTRY, known=known(fetch("a")))
     assert Checked([{"op": "cancel", "id": "a"}], intake).ids == ["a"]

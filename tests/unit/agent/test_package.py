@@ -11,7 +11,7 @@ from agent.dialogue import Role
 from agent.events import AttemptEnded
 from agent.ids import Digest, NodeId, ToolName, UserId
 from agent.lifecycle import Failed, Outcome, Succeeded
-from agent.plan import Node, NodeKind
+from agent.plan import Node, NodeKind, PackedStep
 from agent.ports import Bound
 from agent.tools.registry import CallContext
 from agent.workbench import Workbench
@@ -214,6 +214,15 @@ async def test_script_a_person_approved_is_never_rewritten(monty: Sandbox) -> No
     async with planning_world(reflexion(fenced(MENDED))) as world:
         rig = Rig(world, monty)
         outcome = await rig.perform(package(require_human_approval=True))
+        assert isinstance(outcome, Failed)
+        assert (len(rig.attempts), world.asked(Role.REFLEXION)) == (1, [])
+
+
+async def test_script_that_only_calls_tools_is_never_rewritten(monty: Sandbox) -> None:
+    async with planning_world(reflexion(fenced(MENDED))) as world:
+        rig = Rig(world, monty)
+        step = PackedStep(id=NodeId("p"), title="Count", tool=ToolName("read_page"))
+        outcome = await rig.perform(package(packed=(step,)))
         assert isinstance(outcome, Failed)
         assert (len(rig.attempts), world.asked(Role.REFLEXION)) == (1, [])
 

@@ -1,0 +1,82 @@
+"""The whole agent on one thread: real planner, executor, workbench, interpreter and model client; rows in memory."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from agent.entry import Ports
+from agent.executor import Limits
+from agent.graph import Rest, ThreadRunner
+from agent.ids import NodeId
+from agent.ports import Decision, Run
+from agent.tools.registry import Registry
+from agent.workbench import Workbench
+from infra.scripted_model.script import Script
+from sandbox.monty import MontySandbox, monty_binary
+from tests.fakes.mortality import Mortality, MortalSaver
+from tests.fakes.planning import THREAD, Pages, PlanningWorld, planning_world, registry
+from tests.fakes.ports_in_memory import ArtifactsInMemory, LedgerInMemory, QuestionsInMemory
+from tests.fakes.thread_world import HeldLease
+
+PATIENCE_SECONDS = 60.0
+
+
+class Whole:
+    """One thread's runner with everything real around it but the rows."""
+
+    def __init__(self, world: PlanningWorld, sandbox: MontySandbox, tools: Registry | None = None) -> None:
+        self.world = world
+        self.pages = Pages()
+        self.questions = QuestionsInMemory(world.hints)
+        artifacts = ArtifactsInMemory()
+        work = Workbench(
+            registry=tools or registry(self.pages),
+            sandbox=sandbox,
+            artifacts=artifacts,
+            progress=world.progress,
+            model=world.model,
+        )
+        ports = Ports(
+            log=world.log,
+            questions=self.questions,
+            ledger=LedgerInMemory(),
+            artifacts=artifacts,
+            progress=world.endings,
+            newsroom=world.hints,
+            mailbox=world.mailbox,
+            runs=world.runs,
+            work=work,
+            feeder=world.planner,
+            reflector=world.reflector,
+            answerer=world.answerer,
+        )
+        self.runner = ThreadRunner(ports, MortalSaver(Mortality(), 0).open, limits=Limits(poll_seconds=3600.0))
+
+    async def advance(self) -> Rest:
+        """Run until the thread is finished or parked."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await self.runner.advance(THREAD, HeldLease())
+
+    async def states(self) -> dict[str, str]:
+        """Node -> state as people see it."""
+        return {node: each.state.value for node, each in (await self.world.standings.of(THREAD)).items()}
+
+    def decide(self, node: str, decision: Decision) -> None:
+        """Click."""
+        question = self.questions.pending(THREAD)[NodeId(node)]
+        assert self.questions.decide(question.id, decision)
+
+    async def run(self) -> Run:
+        """The first turn's row."""
+        return await self.world.runs.read(THREAD, 1)
+
+
+@asynccontextmanager
+async def whole(*model: Script, packing: bool = False, tools: Registry | None = None) -> AsyncGenerator[Whole]:
+    """Yield an agent whose model says what the scripts say."""
+    sandbox = MontySandbox(monty_binary())
+    try:
+        async with planning_world(*model, packing=packing, tools=tools) as world:
+            yield Whole(world, sandbox, tools)
+    finally:
+        await sandbox.close()
