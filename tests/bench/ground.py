@@ -14,6 +14,7 @@ from agent.executor import Limits
 from agent.graph import Checkpoints, ThreadRunner
 from agent.ids import ThreadId, UserId, thread_id
 from agent.plan import Add, Node
+from agent.ports import NodeWork
 from infra.checkpoints import Pool, open_checkpoints, open_pool
 from infra.database import Database, new_worker_id
 from infra.embedded_postgres import hold_postgres
@@ -21,7 +22,7 @@ from infra.migrate import migrate
 from infra.queue import Queue
 from infra.stores.stores import Stores, open_stores
 from infra.wakeups import Wakeups
-from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector, FakeWork
+from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,7 @@ class Ground:
         await self.stores.log.append(thread, 1, UserId("U1"), [Add(node=each) for each in nodes])
         return thread
 
-    def runner(self, work: FakeWork, nodes_at_once: int = 32) -> ThreadRunner:
+    def runner(self, work: NodeWork, nodes_at_once: int = 32) -> ThreadRunner:
         """Return a runner over the real stores that does this work."""
         stores = self.stores
         ports = Ports(
