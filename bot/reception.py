@@ -4,11 +4,13 @@
 runs after it.
 """
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
+from weakref import WeakValueDictionary
 
-from agent.ids import thread_id
+from agent.ids import ThreadId, thread_id
 from bot import wording
 from bot.blocks.help import help_message
 from bot.blocks.message import Rendered, words_only
@@ -63,12 +65,21 @@ class FrontDesk:
         self._inbox = inbox
         self._principals = principals
         self._api = api
+        self._lines: WeakValueDictionary[ThreadId, asyncio.Lock] = WeakValueDictionary()
 
     async def receive(self, event: MessageEvent, identity: Identity) -> Reception:
-        """Store the message if it is a member's and for us."""
+        """Store the message if it is a member's and for us.
+
+        One thread's messages are taken in one after the other, as they came: a reply written right
+        after the request must find the thread engaged.
+        """
         if event.user == identity.user:
             return NotForUs()
         thread = thread_id(identity.tenant, event.channel, event.root_ts)
+        async with self._lines.setdefault(thread, asyncio.Lock()):
+            return await self._receive(event, identity, thread)
+
+    async def _receive(self, event: MessageEvent, identity: Identity, thread: ThreadId) -> Reception:
         asked = event.thread_ts is not None and not event.direct and await self._inbox.engaged(thread)
         kind = kind_of(event, identity, engaged=asked)
         if kind is None:

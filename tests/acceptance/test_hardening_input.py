@@ -432,3 +432,17 @@ async def test_post_to_a_channel_the_app_is_not_in_fails_in_words(database_url: 
             assert "failed: i am not in that channel" in states(witness)["tell"]
             assert "failed: that channel is archived" in states(witness)["old"]
             assert leaks(witness) == []
+
+
+async def test_reply_written_before_the_request_is_stored_is_not_overheard(database_url: URL, tmp_path: Path) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        await scene.people.act("faults", method="users.info", delay_seconds=2.0)
+        scene.model.add(Script(role="planner", answer=json.dumps({"op": "reply", "text": "heard"})))
+        async with scene.asked("first") as witness:
+            ts = await scene.people.post("Grace", "ops", "and this", thread_ts=witness.thread_ts)
+            await scene.people.wait_for(lambda dump: "eyes" in json.dumps(reactions(dump, ts)))
+
+
+def reactions(dump: dict[str, Any], ts: str) -> Any:
+    """Return the reactions of a message in #ops."""
+    return [each.get("reactions") for each in dump["channels"]["ops"]["messages"] if each["ts"] == ts]
