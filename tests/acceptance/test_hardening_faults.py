@@ -1,6 +1,7 @@
 """Faults of the world over the wire: what was accepted is not lost, and people read what happened in plain words."""
 
 import asyncio
+import fcntl
 import json
 import math
 import tempfile
@@ -17,7 +18,7 @@ from agent.ids import ToolName
 from agent.tools.registry import CallContext, Colour, Tool
 from bot import wording
 from infra.demo.witness import Witness
-from infra.embedded_postgres import hold_postgres
+from infra.embedded_postgres import hold_postgres, locked
 from infra.migrate import migrate
 from infra.scripted_model.script import (
     CONTEXT_TOO_LONG,
@@ -327,6 +328,13 @@ def own_folder() -> Generator[Path]:
     with tempfile.TemporaryDirectory(prefix="greenlight-away-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder) / "data"
+        wait_until_stopped(Path(folder) / "data")
+
+
+def wait_until_stopped(data: Path) -> None:
+    """Return when the server's guard has ended, and so the server."""
+    with locked(data / "guard.lock", fcntl.LOCK_EX):
+        return
 
 
 async def test_postgres_away_for_ten_seconds_loses_nothing_and_repeats_nothing(
@@ -352,6 +360,7 @@ async def test_postgres_away_for_ten_seconds_loses_nothing_and_repeats_nothing(
                 await scene.effects.reached("slow")
                 await first.until(lambda seen: bool(seen.cards()), "the card")
                 await asyncio.to_thread(server.close)
+                await asyncio.to_thread(wait_until_stopped, own_folder)
                 async with scene.asked("meanwhile", by="Linus", channel="general") as second:
                     await scene.click(first, "Grace", "approved")
                     assert wording.SOMETHING_WENT_WRONG in (await whispers(scene, "U0GRACE"))[0]
@@ -507,8 +516,8 @@ async def test_dropped_socket_is_opened_again_and_no_message_is_lost(
 async def connected(scene: Stage) -> None:
     """Return once the app's socket is open (again)."""
     async with asyncio.timeout(60):
-        while not (await scene.people.read("calls"))["connections"]:
-            await asyncio.sleep(0.1)  # noqa: ASYNC110 -- the workspace tells no one about its sockets
+        while not (await scene.people.read("calls"))["connections"]:  # noqa: ASYNC110 -- nobody is told of sockets
+            await asyncio.sleep(0.1)
 
 
 async def test_event_delivered_three_times_under_two_ids_is_one_request(database_url: URL, tmp_path: Path) -> None:
