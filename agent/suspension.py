@@ -113,8 +113,8 @@ class Suspension:
             raise GraphInterrupt((_interrupt(question),))
         return given
 
-    def hear(self, standings: Mapping[QuestionId, Standing]) -> bool:
-        """Hand every decision to the node that asked, live from this moment; tell whether there was one."""
+    def hear(self, standings: Mapping[QuestionId, Standing]) -> None:
+        """Hand every decision to the node that asked, live from this moment."""
         decided = [
             (node, standing)
             for node, each in self._open.items()
@@ -122,7 +122,6 @@ class Suspension:
         ]
         for node, standing in decided:
             self._answer(node, standing)
-        return bool(decided)
 
     def withdraw(self, node: NodeId, why: str) -> None:
         """Take an open approval back. "Outcome unknown" stays: something may have happened."""

@@ -1,4 +1,4 @@
-"""The executor under fire: random plans, clicks hot and parked, appends, cancels, deaths; in one process."""
+"""The executor under fire: random plans, clicks hot and parked, appends, cancels, stops, deaths; in one process."""
 
 import asyncio
 import gc
@@ -49,6 +49,7 @@ class FuzzRun:
         self.turns = list(case.turns)
         self.later = list(case.later)
         self.deaths = self.rng.choice((0, 0, 1, 3))
+        self.stops = self.rng.choice((0, 0, 0, 1))
         self.parks = 0
 
     async def run(self) -> None:
@@ -84,7 +85,8 @@ class FuzzRun:
             for each in questions.asked.values()
         ]
         log = self.world.rows.log.rows.get(self.world.thread, [])
-        return Story(log=list(log), answered=answered, lines=self.journal.lines)
+        stopped = self.world.thread in self.world.rows.mailbox.stops
+        return Story(log=list(log), answered=answered, lines=self.journal.lines, stopped=stopped)
 
     async def _step(self) -> None:
         self.mortality.before()
@@ -120,6 +122,7 @@ class FuzzRun:
                 self._click(1)
             elif self.later:
                 await self._change()
+            self._stop(0.1)
 
     async def _parked(self) -> None:
         self.parks += 1
@@ -129,6 +132,12 @@ class FuzzRun:
             if self.later:
                 await self._change()
         self._click(self.rng.randint(1, 3))
+        self._stop(0.2)
+
+    def _stop(self, likely: float) -> None:
+        if self.stops and self.rng.random() < likely:
+            self.stops -= 1
+            self.world.rows.mailbox.stop(self.world.thread)
 
     def _act_finished(self) -> None:
         self.world.say(*(self.turns.pop(0) if self.turns else self.later.pop(0)))

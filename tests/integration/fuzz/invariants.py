@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.executor import STOPPED
 from agent.frontier import Blocked, readiness
 from agent.ids import NodeId
 from agent.lifecycle import Cancelled, Expired, Failed, Outcome, Rejected, Skipped, Succeeded, outcome_from_json
@@ -23,11 +24,12 @@ class Answered:
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """Everything known of a run: its log, its questions, and the journal's lines in order."""
+    """Everything known of a run: its log, its questions, the journal's lines in order, whether somebody stopped it."""
 
     log: Sequence[LoggedOperation]
     answered: Collection[Answered]
     lines: Sequence[Line]
+    stopped: bool = False
 
     @property
     def nodes(self) -> Mapping[NodeId, Node]:
@@ -86,6 +88,8 @@ def check_parked(story: Story, interrupted: Iterable[NodeId]) -> None:
     outcomes = story.outcomes
     held = set(story.undecided)
     unfinished = [each for each in story.nodes.values() if each.id not in outcomes]
+    if story.stopped:  # what the stop left unplanned may still come while a question is open
+        held |= {each.id for each in unfinished if any(edge.node not in story.nodes for edge in each.depends_on)}
     for _ in unfinished:
         held |= {each.id for each in unfinished if held & {edge.node for edge in each.depends_on}}
     assert {each.id for each in unfinished} <= held, "something behind no undecided red is unfinished"
@@ -121,11 +125,13 @@ def _check_outcome(story: Story, id: NodeId, outcome: Outcome) -> None:
             assert (QuestionKind.APPROVE, Decision.EXPIRED) in decisions
             assert not starts
         case Skipped(because=because):
-            edges = [each for each in node.depends_on if each.node == because]
-            assert any(isinstance(readiness(node, {because: story.outcomes[because]}), Blocked) for _ in edges)
+            assert because in {each.node for each in node.depends_on}
+            if story.stopped and because not in story.nodes:
+                return  # the stop came before this dependency was planned
+            assert isinstance(readiness(node, {because: story.outcomes[because]}), Blocked)
             assert not starts
-        case Cancelled():
-            assert id in story.cancelled
+        case Cancelled(why=why):
+            assert id in story.cancelled or (story.stopped and why == STOPPED)
             assert not [each for each in story.lines if each.what is What.EFFECT and each.node == id]
         case _:
             raise AssertionError(f"{id} ended unexpectedly: {outcome}")
