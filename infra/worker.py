@@ -73,6 +73,7 @@ class Worker:
         self._leases = Leases(database, self._id)
         self._running: set[asyncio.Task[object]] = set()
         self._lost = False
+        self._ending = False
 
     async def run(self) -> None:
         """Run jobs until cancelled; jobs that do not end in time are cancelled and handed on.
@@ -86,7 +87,7 @@ class Worker:
         await self._register()
         try:
             async with self._queue.app.open_async(), asyncio.TaskGroup() as group:
-                group.create_task(self._beat(), name="heartbeat")
+                group.create_task(self._beat(), name="heartbeat").add_done_callback(self._end)
                 group.create_task(self._sweep(), name="sweep")
                 group.create_task(self._work(), name="queue")
         except* WorkerLost:
@@ -103,7 +104,12 @@ class Worker:
         job, queue_worker = context.job.id, context.job.worker_id
         if job is None or queue_worker is None:
             return
-        lease = await self._leases.take(ThreadId(thread), job, queue_worker)
+        try:
+            lease = await self._leases.take(ThreadId(thread), job, queue_worker)
+        except StoreUnavailable:
+            # A job that fails is gone, and with it the wake: what it was about would never be looked at.
+            await self._insist(lambda: self._later(ThreadId(thread), failures + 1))
+            return
         if lease is None:
             _log.info("thread %s is run by another worker", thread)
             await self._insist(lambda: self._later(ThreadId(thread), failures))
@@ -151,7 +157,8 @@ class Worker:
             await self._queue.wake_later(connection, thread, pauses[max(failures, 1) - 1], failures)
 
     async def _insist(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Do what must not be left undone, also while the database is away for a moment."""
+        """Do what must not be left undone, while the database is away too: until we are lost (others do
+        it then), or are to end and it stays away."""
         deadline = time.monotonic() + self._timings.stall
         while True:
             try:
@@ -159,7 +166,7 @@ class Worker:
             except RunnerLost:
                 return None
             except StoreUnavailable:
-                if time.monotonic() > deadline:
+                if self._lost or (self._ending and time.monotonic() > deadline):
                     raise
                 await asyncio.sleep(self._timings.poll)
 
@@ -179,6 +186,9 @@ class Worker:
                 await connection.execute(update(WorkerRow).where(WorkerRow.id == self._id).values(dead_at=func.now()))
         except AgentError as error:
             _log.warning("left without saying so: %s", type(error).__name__)
+
+    def _end(self, _heartbeat: asyncio.Task[None]) -> None:
+        self._ending = True
 
     async def _beat(self) -> None:
         alive = time.monotonic()

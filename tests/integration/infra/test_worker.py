@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
+import pytest
 from sqlalchemy import URL, text
 
+from agent.errors import StoreUnavailable
 from agent.ids import ThreadId
 from infra.database import Database, new_worker_id
-from infra.lease import ThreadLease
+from infra.lease import Leases, ThreadLease
 from infra.queue import Queue
 from infra.stores.stores import Stores
 from infra.worker import Advance, Worker
@@ -145,6 +147,31 @@ async def test_a_failed_run_is_tried_again(database_url: URL, stores: Stores, da
             pass
         await until(lambda: nothing_to_do(database))
     assert count == 3
+
+
+async def test_a_wake_survives_a_database_that_is_away_when_the_lease_is_taken(
+    database_url: URL, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a job once failed, was deleted, and its thread was never looked at again."""
+    advanced = asyncio.Event()
+    tries = 0
+
+    class Flaky(Leases):
+        async def take(self, thread: ThreadId, job: int, queue_worker: int) -> ThreadLease | None:
+            nonlocal tries
+            tries += 1
+            if tries == 1:
+                raise StoreUnavailable
+            return await super().take(thread, job, queue_worker)
+
+    async def advance(_thread: ThreadId, _lease: ThreadLease) -> None:
+        advanced.set()
+
+    monkeypatch.setattr("infra.worker.Leases", Flaky)
+    async with working(database_url, advance):
+        await stores.inbox.accept(a_message())
+        async with asyncio.timeout(60):
+            await advanced.wait()
 
 
 async def test_a_shutdown_hands_the_thread_to_another_worker(database_url: URL, stores: Stores) -> None:

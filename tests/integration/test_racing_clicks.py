@@ -1,0 +1,98 @@
+"""Racing clicks from two bots: each question is decided once, and what was approved runs once."""
+
+import asyncio
+import random
+from collections import Counter
+from itertools import product
+
+from sqlalchemy import URL
+
+from agent.entry import Lease, Ports
+from agent.executor import Limits
+from agent.graph import Checkpoints, Rest, ThreadRunner
+from agent.ids import QuestionId, Tenant, ThreadId, UserId, thread_id
+from agent.plan import Add
+from agent.ports import Decision
+from bot.ports import AlreadyDecided, Decided, Verdict
+from infra.checkpoints import open_checkpoints, open_pool
+from infra.database import Database
+from infra.queue import Queue
+from infra.stores.decisions import PostgresDecisions
+from infra.stores.stores import Stores
+from infra.wakeups import Wakeups
+from tests.fakes.thread_world import HeldLease
+from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector, FakeWork, node
+
+THREADS, REDS = 20, 50
+SEED = 7
+
+
+async def test_two_thousand_racing_clicks_make_a_thousand_decisions_each_executed_once(
+    database_url: URL, database: Database, stores: Stores, wakeups: Wakeups
+) -> None:
+    threads = [thread_id("T1", "C1", f"{number}.0") for number in range(THREADS)]
+    work = FakeWork()
+    async with open_pool(database.conninfo) as pool:
+
+        def opened(_thread: ThreadId, _lease: Lease) -> Checkpoints:
+            return open_checkpoints(pool)
+
+        runner = ThreadRunner(_ports(stores, wakeups, work), opened, limits=Limits())
+        for thread in threads:
+            reds = [Add(node=node(f"r{number}", red=True)) for number in range(REDS)]
+            await stores.log.append(thread, 1, UserId("U1"), reds)
+        rests = await asyncio.gather(*(runner.advance(thread, HeldLease()) for thread in threads))
+        assert set(rests) == {Rest.PARKED}
+        asked = [question for thread in threads for question in await stores.questions.standings(thread)]
+        assert len(asked) == THREADS * REDS
+        verdicts = await _race(database_url, asked)
+        assert Counter(type(each) for each in verdicts) == {Decided: len(asked), AlreadyDecided: len(asked)}
+        await asyncio.gather(*(runner.advance(thread, HeldLease()) for thread in threads))
+    approved = [
+        standing
+        for thread in threads
+        for standing in (await stores.questions.standings(thread)).values()
+        if standing.decision is Decision.APPROVED
+    ]
+    assert len(work.started) == len(approved)
+    assert not await _open_runs(stores)
+
+
+async def _race(url: URL, asked: list[QuestionId]) -> list[Verdict]:
+    """Click every question in both bots, one approving and one rejecting, in orders of their own."""
+    rng = random.Random(SEED)  # noqa: S311 - the same orders every time
+    bots = [Database(url) for _ in range(2)]
+    desks = [PostgresDecisions(bot, Queue(bot)) for bot in bots]
+    clicks = list(product(asked, zip(desks, (Decision.APPROVED, Decision.REJECTED), strict=True)))
+    rng.shuffle(clicks)
+    room = asyncio.Semaphore(24)
+
+    async def click(question: QuestionId, desk: PostgresDecisions, decision: Decision) -> Verdict:
+        async with room:
+            return await desk.decide(Tenant("T1"), question, version=1, by=UserId("U2"), decision=decision)
+
+    verdicts = await asyncio.gather(*(click(question, *which) for question, which in clicks))
+    for bot in bots:
+        await bot.close()
+    return verdicts
+
+
+async def _open_runs(stores: Stores) -> int:
+    return len(await stores.run_views.open_of(Tenant("T1"), UserId("U1")))
+
+
+def _ports(stores: Stores, wakeups: Wakeups, work: FakeWork) -> Ports:
+    return Ports(
+        log=stores.log,
+        questions=stores.questions,
+        ledger=stores.ledger,
+        artifacts=stores.artifacts,
+        progress=stores.progress,
+        newsroom=wakeups.news,
+        mailbox=stores.mailbox,
+        runs=stores.runs,
+        work=work,
+        feeder=FakeFeeder(stores.log, stores.mailbox),
+        reflector=FakeReflector(stores.log),
+        answerer=FakeAnswerer(stores.runs),
+    )
