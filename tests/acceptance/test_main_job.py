@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, text
 
+from bot.errors import SlackRefused
+from bot.web_api import WebApi, open_client
 from infra.database import Database
 from infra.demo.witness import Witness
 from infra.scripted_model.demo_brain import demo_scripts
 from infra.scripted_model.script import Script, Stall
 from infra.workspace.errors import ControlError
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned, post, results_told
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, package, planned, post, results_told
 from tests.acceptance.stage import stage
 
 ROOT = Path(__file__).parents[2]
@@ -333,6 +335,59 @@ def test_plan_check_prints_the_plan_or_its_faults(tmp_path: Path) -> None:
     faults = [json.loads(line) for line in failed.stdout.splitlines()]
     assert {"line", "node", "pointer", "code", "message"} == set(faults[0])
     assert {fault["code"] for fault in faults} >= {"dangling_dependency"} or faults
+
+
+def test_plan_run_runs_a_file_and_waits_where_nobody_decided(tmp_path: Path) -> None:
+    first = package("first", "def main(inputs):\n    return 20\n")
+    asks = package("asks", "def main(inputs):\n    return inputs['n'] + 1\n", inputs={"n": "${first}"})
+    file = tmp_path / "plan.jsonl"
+    file.write_text(lines([first, {**asks, "require_human_approval": True}]))
+    surroundings = {"GREENLIGHT_DATA": "", "GREENLIGHT_CONFIG": ""}
+    waits = greenlight("plan", "run", str(file), **surroundings)
+    approved = greenlight("plan", "run", str(file), "--approve", "asks", **surroundings)
+    rejected = greenlight("plan", "run", str(file), "--reject", "asks", **surroundings)
+    assert (waits.returncode, approved.returncode, rejected.returncode) == (3, 0, 1), waits.stderr + approved.stderr
+    for told in (waits, approved, rejected):
+        assert all(isinstance(json.loads(line), dict) for line in told.stdout.splitlines())
+    assert "21" in approved.stdout
+    assert "21" not in rejected.stdout
+
+
+def test_the_import_contracts_hold() -> None:
+    told = subprocess.run([GREENLIGHT.with_name("lint-imports")], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert told.returncode == 0, told.stdout
+    assert "0 broken" in told.stdout
+
+
+async def test_the_sandbox_in_use_is_chosen_at_start_and_logged(
+    database_url: URL, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def monty(table: dict[str, object]) -> None:
+        table["sandbox"] = "monty"
+
+    with caplog.at_level("INFO", logger="infra.wiring"):
+        async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=monty) as scene:
+            scene.model.add(planned(package("sum", "def main(inputs):\n    return sum(range(10))\n")))
+            async with scene.asked("sum up") as witness:
+                await witness.until(answered, "the answer")
+            assert results_told(scene.model.requests_of("answer")[0]) == {"sum": 45}
+    assert any("sandbox monty" in record.getMessage() for record in caplog.records)
+
+
+async def test_the_local_workspace_refuses_what_slack_refuses(database_url: URL, tmp_path: Path) -> None:
+    async with stage(database_url, tmp_path, [], started=False) as scene:
+        client = open_client(scene.workspace.bot_token, base_url=scene.workspace.api_url)
+        too_long = [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}]
+        for arguments, code in (
+            ({"channel": "C0OPS", "text": "x", "blocks": too_long}, "invalid_blocks"),
+            ({"channel": "C0OPS", "text": "x", "thread_ts": "1.000001"}, "invalid_thread_ts"),
+            ({"channel": "C0FINANCE", "text": "x"}, "not_in_channel"),
+            ({"channel": "C0OLDOPS", "text": "x"}, "is_archived"),
+            ({"channel": "C0OPS"}, "no_text"),
+        ):
+            with pytest.raises(SlackRefused) as refused:
+                await WebApi(client).write("chat.postMessage", **arguments)
+            assert refused.value.code == code
 
 
 def greenlight(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
