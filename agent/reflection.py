@@ -13,6 +13,7 @@ from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, PlanLimits
 from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.intake import Intake, Placed
 from agent.lifecycle import Expired, Failed, Outcome, Rejected
+from agent.packaging import pack
 from agent.plan import Add, LoggedOperation, Node, Operation, nodes_added
 from agent.ports import OperationLog, Run, Runs
 from agent.prompt import results_message, system_message
@@ -60,6 +61,7 @@ class Reflector:
         log: OperationLog,
         runs: Runs,
         dialect: str | None,
+        packing: bool = False,
         limits: PlanLimits = DEFAULT_LIMITS,
     ) -> None:
         self._model = model
@@ -67,6 +69,7 @@ class Reflector:
         self._log = log
         self._runs = runs
         self._dialect = dialect
+        self._packing = packing and dialect is not None
         self._limits = limits
 
     async def reflect(self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome]) -> bool:
@@ -109,6 +112,8 @@ class Reflector:
         ]
 
     async def _append(self, run: Run, author: UserId, operations: Sequence[Operation]) -> bool:
+        if self._packing:
+            operations = pack(operations, self._registry, limits=self._limits).operations
         try:
             await self._log.append(run.thread, run.turn, author, operations)
         except DuplicateNode:

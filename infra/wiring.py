@@ -184,7 +184,13 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         work=work,
         feeder=feeder,
         reflector=Reflector(
-            model=model, registry=registry, log=stores.log, runs=stores.runs, dialect=dialect, limits=plan_limits
+            model=model,
+            registry=registry,
+            log=stores.log,
+            runs=stores.runs,
+            dialect=dialect,
+            packing=configuration.plan.pack,
+            limits=plan_limits,
         ),
         answerer=Answerer(model=model, log=stores.log, runs=stores.runs),
     )

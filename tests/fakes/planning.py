@@ -185,7 +185,9 @@ class PlanningWorld:
             limits=limits,
             clock=lambda: NOW,
         )
-        self.reflector = Reflector(model=model, registry=self.registry, log=self.log, runs=self.runs, dialect=dialect)
+        self.reflector = Reflector(
+            model=model, registry=self.registry, log=self.log, runs=self.runs, dialect=dialect, packing=packing
+        )
         self.answerer = Answerer(model=model, log=self.log, runs=self.runs)
 
     def say(self, text: str, author: str = "U1") -> Message:
