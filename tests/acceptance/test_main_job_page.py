@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -53,6 +54,8 @@ class Page:
 
     def __init__(self, browser: Chrome) -> None:
         self._browser = browser
+        # The page draws elements anew, so one may be gone between a look and an act.
+        self._wait = WebDriverWait(browser, PATIENCE_SECONDS, ignored_exceptions=[StaleElementReferenceException])
 
     def all(self, name: str) -> list[WebElement]:
         """Return the elements of that name."""
@@ -60,16 +63,25 @@ class Page:
 
     def one(self, name: str) -> WebElement:
         """Return the newest element of that name that can be used, once there is one."""
-        return WebDriverWait(self._browser, PATIENCE_SECONDS).until(
+        return self._wait.until(
             lambda _: (
                 next((each for each in reversed(self.all(name)) if each.is_displayed()), None)  # type: ignore[arg-type]
                 or False
             )
         )
 
+    def click(self, name: str) -> None:
+        """Click the newest element of that name; a click counts once it reached one that was still there."""
+
+        def clicked(_: Chrome) -> bool:
+            self.one(name).click()
+            return True
+
+        self._wait.until(clicked, f"{name} was never there to be clicked")
+
     def reads(self, *parts: str) -> None:
         """Wait until the open thread holds these words."""
-        WebDriverWait(self._browser, PATIENCE_SECONDS).until(
+        self._wait.until(
             lambda _: all(part in self.one("thread-messages").text for part in parts), f"the thread never read {parts}"
         )
 
@@ -83,19 +95,19 @@ def test_a_person_asks_another_approves_and_both_read_the_answer(browser: Chrome
     browser.get(demo_address)
     page = Page(browser)
     page.act_as("Ada")
-    page.one("channel-ops").click()
+    page.click("channel-ops")
     page.one("composer-channel").send_keys(f"@Greenlight {REQUEST}")
-    page.one("send-channel").click()
-    page.one("open-thread").click()
+    page.click("send-channel")
+    page.click("open-thread")
     page.reads("Approval needed", "attempt 1 crashed", "attempt 2 running")
     if "SCREENSHOT" in os.environ:
         browser.save_screenshot(os.environ["SCREENSHOT"])
     page.reads("attempt 2 worked")
     page.act_as("Grace")
-    page.one("channel-ops").click()
+    page.click("channel-ops")
     if not any(each.is_displayed() for each in page.all("thread-messages")):
-        page.one("open-thread").click()
-    page.one("button-decide_approved").click()
+        page.click("open-thread")
+    page.click("button-decide_approved")
     page.reads("Approved by", "scripted model", "payments")
-    page.one("channel-incidents").click()
+    page.click("channel-incidents")
     assert "503" in page.one("messages").text

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -87,16 +88,28 @@ class Page:
         self.browser.get(f"{self.base_url}/?user={user}")
         self.find("body[data-ready]")
 
+    @property
+    def wait(self) -> WebDriverWait[Chrome]:
+        """A patience that also outlasts elements the page draws anew between a look and an act."""
+        return WebDriverWait(self.browser, PATIENCE_SECONDS, ignored_exceptions=[StaleElementReferenceException])
+
     def find(self, selector: str) -> WebElement:
-        wait = WebDriverWait(self.browser, PATIENCE_SECONDS)
-        return wait.until(lambda driver: driver.find_element(By.CSS_SELECTOR, selector))
+        return self.wait.until(lambda driver: driver.find_element(By.CSS_SELECTOR, selector))
 
     def element(self, testid: str) -> WebElement:
         return self.find(f'[data-testid="{testid}"]')
 
+    def click(self, testid: str) -> None:
+        """Click the element; a click counts once it reached one that was still there."""
+
+        def clicked(_: Chrome) -> bool:
+            self.element(testid).click()
+            return True
+
+        self.wait.until(clicked, message=f"{testid} was never there to be clicked")
+
     def shows(self, testid: str, text: str) -> None:
-        wait = WebDriverWait(self.browser, PATIENCE_SECONDS)
-        wait.until(lambda _: text in self.element(testid).text, message=f"{testid} shows no {text!r}")
+        self.wait.until(lambda _: text in self.element(testid).text, message=f"{testid} shows no {text!r}")
 
     def write(self, composer: str, text: str) -> None:
         self.element(composer).send_keys(text, Keys.ENTER)
@@ -166,8 +179,8 @@ async def test_second_person_approves_what_the_first_asked_for(page: Page) -> No
         page.write("composer-channel", "@Greenlight post a summary")
         page.element("reaction-eyes")
         page.element("person-picker").send_keys("Grace")
-        page.element("open-thread").click()
-        page.element("button-approve").click()
+        page.click("open-thread")
+        page.click("button-approve")
         page.shows("thread-messages", "approved by @Grace")
 
     await asyncio.to_thread(story)
@@ -177,18 +190,18 @@ async def test_modal_shows_errors_keeps_values_and_ends_in_a_private_answer(page
     def story() -> None:
         page.open("U0ADA")
         page.write("composer-channel", "@Greenlight post a summary")
-        page.element("open-thread").click()
-        page.element("button-reject").click()
+        page.click("open-thread")
+        page.click("button-reject")
         page.shows("confirm-dialog", "No way back.")
-        page.element("confirm-accept").click()
-        page.element("modal-submit").click()
+        page.click("confirm-accept")
+        page.click("modal-submit")
         page.shows("error-why", "Please complete this required field.")
         page.element("input-why-text").send_keys("no")
-        page.element("modal-submit").click()
+        page.click("modal-submit")
         page.shows("error-why", "A little more, please.")
         page.element("input-why-text").send_keys(" budget")
         page.find('[data-testid="input-who-users"] input[value="U0LINUS"]').click()
-        page.element("modal-submit").click()
+        page.click("modal-submit")
         page.shows("ephemeral", "I told @Linus")
         page.shows("ephemeral", "Only visible to you")
 
@@ -201,7 +214,7 @@ async def test_slash_command_works_in_the_channel_and_is_refused_in_a_thread(pag
         page.write("composer-channel", "/greenlight help")
         page.shows("ephemeral", "Ask me in words.")
         page.write("composer-channel", "a root")
-        page.element("reply").click()
+        page.click("reply")
         page.write("composer-thread", "/greenlight help")
         page.shows("composer-error-thread", "not supported in threads")
 
@@ -216,7 +229,7 @@ async def test_completion_inserts_a_name_and_unread_channels_are_marked(page: Pa
 
     def unread() -> None:
         page.shows("unread-incidents", "1")
-        page.element("channel-incidents").click()
+        page.click("channel-incidents")
         page.shows("messages", "fire")
 
     await asyncio.to_thread(complete)
@@ -232,7 +245,7 @@ async def test_page_fits_a_narrow_screen(page: Page) -> None:
         page.browser.set_window_size(400, 860)
         page.open("U0ADA")
         page.write("composer-channel", "@Greenlight " + "a-very-long-word" * 20)
-        page.element("open-thread").click()
+        page.click("open-thread")
         page.element("button-approve")
         widths = page.browser.execute_script("return [window.innerWidth, document.documentElement.scrollWidth]")
         assert widths[1] <= widths[0]
