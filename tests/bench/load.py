@@ -1,0 +1,149 @@
+"""Many threads at once on one worker, six nodes each, one of them red; and what parked threads weigh."""
+
+import asyncio
+import gc
+import statistics
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+
+import psutil
+from sqlalchemy import func, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from agent.entry import Lease
+from agent.ids import QuestionId, Tenant, ThreadId, UserId
+from agent.plan import Add, Node
+from agent.ports import Decision
+from infra.tables import ApprovalRow, RunRow
+from infra.worker import Worker
+from tests.bench.figure import Figure, figure
+from tests.bench.ground import Ground, ground
+from tests.fakes.rows import a_message
+from tests.fakes.work import FakeWork, node
+
+THREADS = 200
+PARKED = 1000
+PATIENCE_SECONDS = 600.0
+
+
+async def figures() -> AsyncIterator[Figure]:
+    """Measure acks and runs at 100 and 200 threads, then resident memory with parked threads."""
+    rates: dict[int, float] = {}
+    for threads in (THREADS // 2, THREADS):
+        async with ground() as on:
+            acks, seconds = await _load(on, threads)
+        rates[threads] = threads / seconds
+        yield figure("load", f"ack, {threads} threads at once, p50", statistics.median(acks), "ms")
+        yield figure("load", f"ack, {threads} threads at once, p99", _p99(acks), "ms", at_most=200.0)
+        yield figure("load", f"runs a second, {threads} threads", rates[threads], "1/s")
+    yield figure(
+        "load",
+        "seconds for each run, when threads double",
+        rates[THREADS // 2] / rates[THREADS],
+        "x",
+        at_most=1.2,
+        ratio_to=f"runs a second, {THREADS // 2} threads",
+    )
+    async with ground() as on:
+        before, after = await _parked(on)
+    yield figure("load", "resident memory, nothing parked", before, "MiB")
+    yield figure("load", f"resident memory, {PARKED} threads parked", after, "MiB")
+    yield figure(
+        "load",
+        "memory with parked threads beside none",
+        after / before,
+        "x",
+        at_most=1.05,
+        ratio_to="resident memory, nothing parked",
+    )
+
+
+def _plan() -> Sequence[Node]:
+    greens = [node(f"g{number}") for number in range(3)]
+    return [*greens, node("join", "g0", "g1", "g2"), node("red", "join", red=True), node("after", "red")]
+
+
+async def _load(on: Ground, threads: int) -> tuple[Sequence[float], float]:
+    """Return the acks (ms: the inbox's transaction) and the seconds until every run has ended."""
+    running = await _working(on)
+    began = time.perf_counter()
+    acks = await asyncio.gather(*(_ask(on) for _ in range(threads)))
+    clicking = asyncio.create_task(_approve_all(on))
+    await _until(on, RunRow.ended_at.is_not(None), threads)
+    seconds = time.perf_counter() - began
+    await _ended(clicking)
+    await _ended(running)
+    return acks, seconds
+
+
+async def _parked(on: Ground) -> tuple[float, float]:
+    """Return resident MiB after a first hundred parked threads have come and gone, and with all of them parked."""
+    running = await _working(on)
+    await _ask_and_park(on, 100)
+    before = _resident()
+    for number in range(200, 100 + PARKED + 1, 100):
+        await _ask_and_park(on, number)
+    after = _resident()
+    await _ended(running)
+    return before, after
+
+
+async def _ask_and_park(on: Ground, until: int) -> None:
+    await asyncio.gather(*(_ask(on) for _ in range(100)))
+    await _until(on, RunRow.status == "waiting", until)
+
+
+async def _working(on: Ground) -> asyncio.Task[None]:
+    runner = on.runner(FakeWork())
+
+    async def advance(thread: ThreadId, lease: Lease) -> None:
+        await runner.advance(thread, lease)
+
+    return asyncio.create_task(Worker(on.database, on.queue, advance).run())
+
+
+async def _ask(on: Ground) -> float:
+    thread = on.new_thread()
+    await on.stores.log.append(thread, 1, UserId("U1"), [Add(node=each) for each in _plan()])
+    began = time.perf_counter()
+    await on.stores.inbox.accept(a_message(ts=thread.rpartition(":")[2], thread=thread))
+    return (time.perf_counter() - began) * 1000
+
+
+async def _approve_all(on: Ground) -> None:
+    """Click every open card. Runs until cancelled."""
+    while True:
+        async with on.database.begin() as connection:
+            pending = select(ApprovalRow.id).where(ApprovalRow.status == "pending")
+            asked = (await connection.execute(pending)).scalars().all()
+        for each in asked:
+            await on.stores.decisions.decide(
+                Tenant("T1"), QuestionId(each), version=1, by=UserId("U2"), decision=Decision.APPROVED
+            )
+        await asyncio.sleep(0.02)
+
+
+async def _until(on: Ground, condition: ColumnElement[bool], count: int) -> None:
+    reached = select(func.count()).select_from(RunRow).where(condition)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            async with on.database.begin() as connection:
+                if (await connection.execute(reached)).scalar_one() >= count:
+                    return
+            await asyncio.sleep(0.05)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _resident() -> float:
+    gc.collect()
+    return psutil.Process().memory_info().rss / 2**20
+
+
+def _p99(milliseconds: Sequence[float]) -> float:
+    return statistics.quantiles(milliseconds, n=100)[98]
