@@ -349,8 +349,8 @@ def test_plan_run_runs_a_file_and_waits_where_nobody_decided(tmp_path: Path) -> 
     assert (waits.returncode, approved.returncode, rejected.returncode) == (3, 0, 1), waits.stderr + approved.stderr
     for told in (waits, approved, rejected):
         assert all(isinstance(json.loads(line), dict) for line in told.stdout.splitlines())
-    assert "21" in approved.stdout
-    assert "21" not in rejected.stdout
+    assert '"value": 21' in approved.stdout
+    assert '"value": 21' not in rejected.stdout
 
 
 def test_the_import_contracts_hold() -> None:

@@ -21,7 +21,8 @@ from infra.stores.operation_log import PostgresOperationLog
 from infra.worker import Timings, Worker, WorkerLost
 from tests.fakes.rows import an_add
 
-FAST = Timings(heartbeat=0.2, stall=1.5, sweep=0.2, poll=0.2, grace=0.5, retry=(0.1, 0.1))
+# A worker gives itself up after half of `stall` without a heartbeat: a busy machine must not take that long for one.
+FAST = Timings(heartbeat=0.2, stall=6.0, sweep=0.2, poll=0.2, grace=0.5, retry=(0.1, 0.1))
 
 
 async def serve(url: str) -> None:
