@@ -211,8 +211,8 @@ class WorkerTable(_Table):
     """`[worker]`: seconds. A worker silent for `stall` is declared dead; one told to stop gives what
     runs `grace`. Takeover comes after `stall` and `sweep` at the latest."""
 
-    heartbeat: Seconds = 5.0
-    stall: Seconds = 20.0
+    heartbeat: Seconds = 2.0
+    stall: Seconds = 25.0
     sweep: Seconds = 5.0
     grace: Seconds = 10.0
 
