@@ -51,7 +51,7 @@ class Bodies:
             if standing is Open.READY:
                 break
             if step.id in self._stuck:
-                return Skipped(because=entry.frontier.missing(step.id) or step.id)
+                return Skipped(because=entry.frontier.missing(step.id))
             if entry.suspension.parked:
                 raise GraphInterrupt(())
             await entry.suspension.pass_gate(step.id)
@@ -67,12 +67,17 @@ class Bodies:
             work.cancel()
 
     def release_stuck(self) -> bool:
-        """Let every waiting node end as skipped: nothing it waits for can come any more."""
+        """Let nodes that wait for what is not in the plan end as skipped; tell whether there were any.
+
+        Of nodes that wait for each other the first one goes: the others may still run because of it.
+        """
         waiting = self._entry.suspension.waiting
-        self._stuck.update(waiting)
-        for node in waiting:
+        orphans = [each for each in waiting if self._entry.frontier.missing(each) not in self._entry.frontier]
+        released = orphans or waiting[:1]
+        self._stuck.update(released)
+        for node in released:
             self._entry.suspension.open_gate(node)
-        return bool(waiting)
+        return bool(released)
 
     async def settle(self) -> None:
         """Return when no red call is half-way."""

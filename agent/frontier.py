@@ -107,10 +107,11 @@ class Frontier:
             return blocked
         return Open.WAITING if self._missing[node] else Open.READY
 
-    def missing(self, node: NodeId) -> NodeId | None:
-        """Return the first dependency of a waiting node that has not ended, if any."""
-        depends_on = self._nodes[node].depends_on
-        return next((each.node for each in depends_on if each.node not in self._outcomes), None)
+    def missing(self, node: NodeId) -> NodeId:
+        """Return the dependency that keeps a waiting node: one that is not in the plan, or else the first
+        that has not ended."""
+        unended = [each.node for each in self._nodes[node].depends_on if each.node not in self._outcomes]
+        return next((each for each in unended if each not in self._nodes), unended[0])
 
     def behind(self, node: NodeId) -> Sequence[Node]:
         """Return every node that waits for this one, directly or through others, in plan order."""

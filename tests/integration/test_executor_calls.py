@@ -167,6 +167,12 @@ async def test_node_whose_dependency_never_comes_is_skipped_instead_of_hanging()
     assert world.outcomes["child"] == Skipped(because=node("orphan").id)
 
 
+async def test_node_that_only_wants_a_lost_one_finished_still_runs():
+    world = World()
+    await world.run(node("orphan", "ghost"), node("anyway", on_finished("orphan")))
+    assert world.outcomes["anyway"] == Succeeded(value="anyway")
+
+
 async def test_nodes_that_wait_for_each_other_are_skipped_instead_of_hanging():
     world = World()
     assert await world.run(node("a", "b"), node("b", "a"), node("c")) is Rest.FINISHED

@@ -75,8 +75,16 @@ def test_behind_names_direct_and_indirect_dependents_in_plan_order():
 
 def test_missing_names_the_dependency_that_never_came():
     frontier = Frontier({A: Succeeded()})
-    frontier.add(node("c", "a", "ghost"))
+    frontier.add(node("b"))
+    frontier.add(node("c", "a", "b", "ghost"))
     assert frontier.missing(C) == "ghost"
+
+
+def test_missing_names_the_first_dependency_that_has_not_ended():
+    frontier = Frontier({A: Succeeded()})
+    frontier.add(node("b"))
+    frontier.add(node("c", "a", "b"))
+    assert frontier.missing(C) == B
 
 
 @st.composite
