@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -19,7 +20,8 @@ from agent.ports import Decision
 from agent.tools.registry import CallContext, Colour, Registry, Tool
 from infra.scripted_model.script import Script, Stall
 from sandbox.monty import MontySandbox, monty_binary
-from sandbox.script import Json
+from sandbox.script import Json, Sandbox
+from tests.fakes.docker_engine import docker_sandbox
 from tests.fakes.packing_plans import REGISTRY, plans, read, tool
 from tests.fakes.plan_runs import run_plan
 from tests.fakes.planning import THREAD, sections
@@ -30,28 +32,33 @@ from tests.fakes.whole_agent import whole
 class Hall:
     """An event loop and a sandbox for many runs of plans."""
 
-    def __init__(self, loop: asyncio.Runner) -> None:
+    def __init__(self, loop: asyncio.Runner, sandbox: Sandbox) -> None:
         self._loop = loop
-        self.sandbox = loop.run(self._opened())
-
-    async def _opened(self) -> MontySandbox:
-        return MontySandbox(monty_binary())
+        self._sandbox = sandbox
 
     def outcomes(self, operations: list[Operation]) -> Mapping[NodeId, Outcome]:
         """Run a plan to its end; every red step is approved."""
-        return self._loop.run(run_plan(operations, REGISTRY, self.sandbox)).outcomes
-
-    def close(self) -> None:
-        """End the sandbox."""
-        self._loop.run(self.sandbox.close())
+        return self._loop.run(run_plan(operations, REGISTRY, self._sandbox)).outcomes
 
 
-@pytest.fixture(scope="module")
-def hall() -> Iterator[Hall]:
+@asynccontextmanager
+async def _monty() -> AsyncGenerator[Sandbox]:
+    sandbox = MontySandbox(monty_binary())
+    try:
+        yield sandbox
+    finally:
+        await sandbox.close()
+
+
+@pytest.fixture(scope="module", params=["monty", pytest.param("docker", marks=pytest.mark.docker)])
+def hall(request: pytest.FixtureRequest) -> Iterator[Hall]:
+    opened = docker_sandbox() if request.param == "docker" else _monty()
     with asyncio.Runner() as loop:
-        opened = Hall(loop)
-        yield opened
-        opened.close()
+        sandbox = loop.run(opened.__aenter__())
+        try:
+            yield Hall(loop, sandbox)
+        finally:
+            loop.run(opened.__aexit__(None, None, None))
 
 
 def _brief(outcome: Outcome) -> Any:
@@ -59,7 +66,7 @@ def _brief(outcome: Outcome) -> Any:
     return outcome_json(outcome) if isinstance(outcome, Succeeded) else state_of(outcome)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plan=plans(failures=False))
 def test_a_plan_has_equal_results_packed_and_unpacked(hall: Hall, plan: list[Any]) -> None:
     operations = list(read(plan))
@@ -69,7 +76,7 @@ def test_a_plan_has_equal_results_packed_and_unpacked(hall: Hall, plan: list[Any
     assert fused == {node: plain[node] for node in nodes_added(packed.operations)}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plan=plans())
 def test_a_plan_in_which_steps_fail_ends_the_same_packed_and_unpacked(hall: Hall, plan: list[Any]) -> None:
     operations = list(read(plan))
