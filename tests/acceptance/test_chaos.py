@@ -28,7 +28,7 @@ SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
 KILLS = int(os.environ.get("KILLS") or 200)
 JOBS = 20
 SHORT_BLOWS = 12
-PATIENCE_SECONDS = 240.0
+PATIENCE_SECONDS = 180.0
 """Only what is lost takes this long after the storm."""
 
 

@@ -15,7 +15,9 @@ _UNFINISHED: Mapping[str, str] = {
     "untaken messages": "SELECT count(*) FROM inbox WHERE turn IS NULL",
     "open questions": "SELECT count(*) FROM approvals WHERE status = 'pending'",
     "leases": "SELECT count(*) FROM leases",
-    "red calls of unknown outcome": "SELECT count(*) FROM ledger WHERE state = 'started'",
+    "red calls of unknown outcome": """
+        SELECT count(*) FROM ledger WHERE state = 'started' AND NOT EXISTS (SELECT 1 FROM ledger AS later
+        WHERE later.thread = ledger.thread AND later.node = ledger.node AND later.attempt > ledger.attempt)""",
 }
 
 _TWICE: Mapping[str, str] = {

@@ -167,8 +167,8 @@ class StoresMachine(RuleBasedStateMachine):
 
 def test_the_stores_agree_with_their_model_in_any_order_of_calls(database_url: URL) -> None:
     run_state_machine_as_test(
-        lambda: StoresMachine(database_url),
+        lambda: StoresMachine(database_url),  # pyright: ignore[reportArgumentType]  # documented: a class or a factory
         settings=settings(
-            max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
         ),
     )
