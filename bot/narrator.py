@@ -81,6 +81,16 @@ class Narrator:
                 await self._tell_requester(run, deleted=error.code in ROOT_GONE)
                 return
 
+    async def tell_stuck(self, thread: ThreadId) -> None:
+        """Say in the thread that nothing more happens by itself after trouble that is not the person's.
+
+        Raises:
+            BotError: Slack could not be reached or refused.
+        """
+        for run in await self._views.unsettled(thread):
+            if run.status not in _ENDED:
+                await self._outlet.put(run, Slot(Post.TROUBLE, "stuck"), words_only(wording.STUCK))
+
     async def _keep_showing(self, thread: ThreadId, looking: asyncio.Lock) -> None:
         with self._views.watch(thread) as news:
             while True:

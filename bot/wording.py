@@ -119,6 +119,10 @@ RUN_AGAIN, IT_HAPPENED, GIVE_UP = "Run again", "It happened", "Give up"
 ASK_FOR_SOMETHING = "Tell me what you need, and I will plan it: for example _check our services and post a summary_."
 SOMETHING_WENT_WRONG = "Sorry, that did not work on my side. It has been logged. Please try again."
 SLACK_DID_NOT_ANSWER = "Slack did not answer me just now, so I changed nothing. Please try again."
+STUCK = (
+    "Something on my side keeps going wrong, so I have stopped trying. It has been logged. Nothing you asked for is "
+    "lost: write here and I try again."
+)
 NOT_A_DECISION = "I do not know that button any more. Nothing was changed."
 SHOWN_PLAINLY = "_Slack did not take this message as it should look, so here it is in plain words:_"
 QUESTION_UNKNOWN = "I do not know this question any more. Nothing was changed."

@@ -131,6 +131,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         advance,
         concurrency=configuration.limits.threads_at_once,
         chores=(base.stores.decisions.expire_due,),
+        give_up=narrator.tell_stuck,
         timings=configuration.worker.timings(),
     )
 

@@ -49,7 +49,10 @@ class Timings:
 
 
 class Worker:
-    """Runs threads until `run` is cancelled. `database.worker` must be set."""
+    """Runs threads until `run` is cancelled. `database.worker` must be set.
+
+    `give_up` is told of a thread that is not tried again by itself any more.
+    """
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class Worker:
         *,
         concurrency: int = 32,
         chores: tuple[Chore, ...] = (),
+        give_up: Callable[[ThreadId], Awaitable[object]] | None = None,
         timings: Timings = Timings(),
     ) -> None:
         if database.worker is None:
@@ -69,6 +73,7 @@ class Worker:
         self._advance = advance
         self._concurrency = concurrency
         self._chores = chores
+        self._give_up = give_up
         self._timings = timings
         self._leases = Leases(database, self._id)
         self._running: set[asyncio.Task[object]] = set()
@@ -152,9 +157,17 @@ class Worker:
         pauses = self._timings.retry
         if failures > len(pauses):
             _log.error("thread %s: given up until somebody writes or decides", thread)
+            if self._give_up is not None:
+                await self._tell(self._give_up, thread)
             return
         async with self._database.begin() as connection:
             await self._queue.wake_later(connection, thread, pauses[max(failures, 1) - 1], failures)
+
+    async def _tell(self, give_up: Callable[[ThreadId], Awaitable[object]], thread: ThreadId) -> None:
+        try:
+            await give_up(thread)
+        except Exception:  # noqa: BLE001 - the same boundary: telling people must not end the worker either
+            _log.exception("thread %s: could not tell that it is given up", thread)
 
     async def _insist(self, step: Callable[[], Awaitable[None]]) -> None:
         """Do what must not be left undone, while the database is away too: until we are lost (others do

@@ -153,6 +153,15 @@ async def test_trouble_is_told_in_words(scene: Scene) -> None:
     assert "could not reach the language model" in told["text"]
 
 
+async def test_thread_that_is_not_tried_again_says_so_once(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    scene.rows.show(a_run(thread, status=RunStatus.RUNNING))
+    for _ in range(2):
+        await scene.narrator.tell_stuck(thread)
+    (told,) = await replies(scene, thread)
+    assert "Nothing you asked for is lost" in told["text"]
+
+
 async def test_changes_while_running_are_shown_and_coalesced(scene: Scene) -> None:
     thread = await a_thread(scene)
     many = [a_node(f"n{number}", NodeState.RUNNING) for number in range(12)]

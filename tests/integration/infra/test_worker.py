@@ -22,10 +22,12 @@ from tests.fakes.worker_process import FAST
 
 
 @asynccontextmanager
-async def working(url: URL, advance: Advance, concurrency: int = 8) -> AsyncGenerator[Worker]:
+async def working(
+    url: URL, advance: Advance, concurrency: int = 8, give_up: Callable[[ThreadId], Awaitable[object]] | None = None
+) -> AsyncGenerator[Worker]:
     """Run a worker while the context lasts."""
     database = Database(url, worker=new_worker_id())
-    worker = Worker(database, Queue(database), advance, concurrency=concurrency, timings=FAST)
+    worker = Worker(database, Queue(database), advance, concurrency=concurrency, give_up=give_up, timings=FAST)
     task = asyncio.create_task(worker.run())
     try:
         yield worker
@@ -147,6 +149,22 @@ async def test_a_failed_run_is_tried_again(database_url: URL, stores: Stores, da
             pass
         await until(lambda: nothing_to_do(database))
     assert count == 3
+
+
+async def test_a_thread_that_keeps_failing_is_given_up_and_that_is_told(database_url: URL, stores: Stores) -> None:
+    told: asyncio.Queue[ThreadId] = asyncio.Queue()
+    tries = 0
+
+    async def advance(_thread: ThreadId, _lease: ThreadLease) -> None:
+        nonlocal tries
+        tries += 1
+        raise ValueError("a fault")
+
+    async with working(database_url, advance, give_up=told.put):
+        await stores.inbox.accept(a_message())
+        async with asyncio.timeout(60):
+            assert await told.get() == THREAD
+    assert tries == 1 + len(FAST.retry)
 
 
 async def test_a_wake_survives_a_database_that_is_away_when_the_lease_is_taken(
