@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import faulthandler
 import gc
 import json
 import os
@@ -351,4 +352,5 @@ async def test_soak_answers_everything_and_leaks_nothing(database_url: URL, tmp_
 
 @pytest.mark.chaos
 async def test_long_soak_answers_everything_and_leaks_nothing(database_url: URL, tmp_path: Path) -> None:
+    faulthandler.cancel_dump_traceback_later()  # pytest's watch over tests that hang: this one takes its time
     await soak(database_url, tmp_path, float(os.environ.get("SOAK_SECONDS") or LONG_SECONDS))
