@@ -256,7 +256,7 @@ def containers() -> int:
     """Count this process's containers; none without a Docker client."""
     if shutil.which("docker") is None:
         return 0
-    command = ["docker", "ps", "-aq", "--format", f'{{{{.Label "{OWNER_LABEL}"}}}}']
+    command = ["docker", "ps", "-a", "--format", f'{{{{.Label "{OWNER_LABEL}"}}}}']
     listed = subprocess.run(command, capture_output=True, text=True, check=False)
     return listed.stdout.split("\n").count(str(this_process()))
 
