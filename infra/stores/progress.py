@@ -23,6 +23,10 @@ from infra.wakeups import Bell
 
 _log = logging.getLogger(__name__)
 
+_GATHER_SECONDS = 0.025
+"""How long events gather before they are written: nobody sees it, and a chain of quick nodes would
+otherwise spend as much on being shown as on running (1.9 ms of CPU a node instead of 1.3)."""
+
 
 class PostgresProgress:
     """Progress. One writer at a time takes whatever gathered; the narrator is rung after each commit.
@@ -53,14 +57,15 @@ class PostgresProgress:
 
     async def _write_behind(self) -> None:
         try:
-            await self._write_queued()
+            while self._queued:
+                await asyncio.sleep(_GATHER_SECONDS)
+                await self._write_queued()
         except AgentError as error:
             _log.warning("progress is not written yet: %s", type(error).__name__)
 
     async def _write_queued(self) -> None:
         async with self._writing:
-            while self._queued:
-                batch = list(self._queued)
+            if batch := list(self._queued):
                 async with self._database.begin() as connection:
                     await _write(connection, batch)
                 for _ in batch:
