@@ -1,7 +1,8 @@
 """What the agent needs from the world, as small Protocols. `infra/stores/` implements them.
 
 Every method that returns has committed what it says it did, unless its docstring says otherwise.
-All raise `agent.errors.StoreUnavailable` when the database cannot be reached.
+All raise `agent.errors.StoreUnavailable` when the database cannot be reached. One file, though a long
+one: it is the whole border between the agent and the world, and is read as such.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,6 +1,7 @@
 """Every word people read: plain, short, friendly. Foreign words in it are escaped by the caller.
 
-Nobody reads `str(exc)`: a machine word that has no sentence here gets the general one.
+Nobody reads `str(exc)`: a machine word that has no sentence here gets the general one. All words stand
+in one file, however long, so that one person can read them in one go.
 """
 
 from collections.abc import Iterable

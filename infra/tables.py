@@ -3,7 +3,8 @@
 Times are the database's (`now()` of the transaction) unless a column says otherwise. JSON columns
 are `json`, not `jsonb`: digests are made of what is stored, and `jsonb` changes numbers, key order
 and refuses NUL. No foreign keys to `threads`: they would lock it at every write, and a thread is deleted
-by key. Procrastinate and the checkpointer own their tables; `migrate.py` calls them.
+by key. Procrastinate and the checkpointer own their tables; `migrate.py` calls them. The schema stays in
+one file, as one reads it beside its migrations.
 """
 
 import json

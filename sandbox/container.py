@@ -1,6 +1,7 @@
 """The container engine's control calls: the only import of `docker`, each call in a small pool of threads.
 
-Data flows elsewhere (`attachment.py`). Errors of the library end here.
+Data flows elsewhere (`attachment.py`). Errors of the library end here. Longer than most files because
+the library may be imported in one place only; what can be decided without it stands elsewhere.
 """
 # The library's stubs leave most of its answers untyped; each is converted where it arrives.
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false

@@ -3,7 +3,8 @@
 The only import of `pydantic_monty`. Each script gets a worker process of its own that is never used
 again; every step of the interpreter blocks a thread of ours while the event loop stays free.
 The package's own async classes are not used: their runtime threads still wake the event loop
-while Python shuts down, which aborted 6 of 12 short processes.
+while Python shuts down, which aborted 6 of 12 short processes. Longer than most files because the
+library may be imported in one place only; what can be decided without it is in `monty_verdict.py`.
 """
 
 import asyncio
