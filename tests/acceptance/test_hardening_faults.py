@@ -455,10 +455,13 @@ async def test_post_whose_answer_was_lost_is_never_made_twice(database_url: URL,
 async def test_not_in_channel_is_told_to_the_requester_and_shown_later(database_url: URL, tmp_path: Path) -> None:
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         await scene.people.act("faults", method="chat.postMessage", error="not_in_channel")
+        scene.effects.hold("a")  # still at work when the thread is found closed
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
         async with scene.asked("fetch a") as witness:
-            await witness.until(answered, "the answer")
+            await scene.people.wait_for(lambda told: "cannot write in" in json.dumps(told["channels"]))
             assert "cannot write in <#C0OPS>" in (await direct_messages(scene, "U0ADA"))[0]
+            scene.effects.let_go("a")
+            await witness.until(answered, "the answer")
 
 
 @pytest.mark.parametrize("error", ["invalid_blocks", "msg_too_long", "msg_blocks_too_long"])
