@@ -117,6 +117,7 @@ async def attach(address: Address, container: str) -> Attachment:
         EngineUnavailable: the engine does not answer.
         ContainerLost: it refuses.
     """
+    writer: asyncio.StreamWriter | None = None
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             reader, writer = await _connect(address)
@@ -126,8 +127,12 @@ async def attach(address: Address, container: str) -> Attachment:
             )
             writer.write(request.encode())
             head = await reader.readuntil(b"\r\n\r\n")
-    except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-        raise EngineUnavailable(f"attach: {error or type(error).__name__}") from error
+    except BaseException as error:
+        if writer is not None:
+            writer.transport.abort()
+        if isinstance(error, OSError | TimeoutError | asyncio.IncompleteReadError | asyncio.LimitOverrunError):
+            raise EngineUnavailable(f"attach: {error or type(error).__name__}") from error
+        raise
     status = head.split(b" ", 2)[1:2]
     if status not in ([b"101"], [b"200"]):
         writer.transport.abort()

@@ -97,13 +97,14 @@ class Pool:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def _start(self, count: int) -> None:
-        """Start `count` cells at once; those that come up are kept even when others fail."""
-        starts = [self._cells.start(self._spec) for _ in range(count)]
-        started = await asyncio.gather(*starts, return_exceptions=True)
-        self._ready.extend(each for each in started if isinstance(each, Cell))
-        failures = [each for each in started if isinstance(each, BaseException)]
+        """Start `count` cells at once; those that come up are kept, even when others fail or this is cancelled."""
+        started = await asyncio.gather(*(self._start_one() for _ in range(count)), return_exceptions=True)
+        failures = [each for each in started if each is not None]
         if failures:
             raise failures[0]
+
+    async def _start_one(self) -> None:
+        self._ready.append(await self._cells.start(self._spec))
 
     async def _sleep_until_something_changes(self) -> None:
         moments = [cell.born + self._size.age_seconds for cell in self._ready]
