@@ -26,6 +26,7 @@ from tests.fakes.ports_in_memory import Hints, LogInMemory, MailboxInMemory, Pro
 
 THREAD = ThreadId("T1:C1:1700000000.000100")
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+DEFAULT_DIALECT = "Scripts are Python."
 KEY = "sk-very-secret-0123456789"
 
 COUNT = """\
@@ -234,7 +235,7 @@ class PlanningWorld:
 @asynccontextmanager
 async def planning_world(
     *scripts: Script,
-    dialect: str | None = "Scripts are Python.",
+    dialect: str | None = DEFAULT_DIALECT,
     silence_seconds: float = 30.0,
     limits: PlanLimits = DEFAULT_LIMITS,
     packing: bool = False,
