@@ -8,6 +8,7 @@ import signal
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,10 @@ class KilledRun:
         people = None if quiet else asyncio.create_task(self._act_hot())
         try:
             if dies and not by_itself:
-                await asyncio.to_thread(process.join, self.rng.uniform(0.05, 0.6))
+                await _ended_within(self.rng.uniform(0.05, 0.6), process)
                 with suppress(ProcessLookupError):
                     os.kill(process.pid or 0, signal.SIGKILL)
-            await asyncio.to_thread(process.join, LIFE_SECONDS)
+            await _ended_within(LIFE_SECONDS, process)
             assert process.exitcode is not None, "the runner hangs"
         finally:
             process.kill()
@@ -210,6 +211,22 @@ class KilledRun:
 
     def _url(self) -> str:
         return self.database.engine.url.render_as_string(hide_password=False)
+
+
+async def _ended_within(seconds: float, process: BaseProcess) -> None:
+    """Return when the process has ended, or after that long; on the loop's thread alone.
+
+    `join` on another thread races with the next `start`, which looks after every child: both read the
+    exit code from one pipe, and who comes second takes it for 255.
+    """
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(process.sentinel, ended.set)
+    try:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), seconds)
+    finally:
+        loop.remove_reader(process.sentinel)
 
 
 async def run_cases(database_url: URL, folder: Path, seeds: Sequence[int]) -> int:
