@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from agent.ids import NodeId, UserId
+from agent.ids import Digest, NodeId, UserId
 from agent.lifecycle import NodeState, Outcome
 from agent.plan import Node
 from agent.tools.registry import Colour
+from sandbox.script import Json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +36,35 @@ class NodeChanged:
     detail: str = ""
 
 
+_NO_CALL = Digest("")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToldCall:
+    """A tool call of a script as it is told afterwards: `args` is JSON, shortened."""
+
+    tool: str
+    args: str
+    ok: bool
+    milliseconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournaledAnswer:
+    """What a green tool answered: `call` is the canonical JSON of tool and arguments."""
+
+    call: str
+    value: Json
+
+
 @dataclass(frozen=True, kw_only=True)
 class AttemptEnded:
-    """One attempt of a package ended. `attempt` counts from 1; `kind` is a sandbox outcome kind."""
+    """One attempt of a package ended. `attempt` counts from 1; `kind` is a sandbox outcome kind.
+
+    Every text is shortened and can be stored; `logs` are the end of what was printed. `of` is the very
+    call the attempt belongs to: the package with these inputs. `answers` are what tools answered for
+    the first time in this attempt, kept for the next one, also by another process.
+    """
 
     node: NodeId
     attempt: int
@@ -47,6 +74,10 @@ class AttemptEnded:
     traceback: str
     milliseconds: float
     at: datetime
+    logs: str = ""
+    calls: tuple[ToldCall, ...] = ()
+    of: Digest = _NO_CALL
+    answers: tuple[JournaledAnswer, ...] = ()
 
 
 RunEvent: TypeAlias = NodePlanned | NodeChanged | AttemptEnded

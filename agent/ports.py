@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from agent.events import RunEvent
+from agent.events import AttemptEnded, RunEvent
 from agent.ids import Digest, NodeId, QuestionId, ThreadId, ToolName, UserId
 from agent.lifecycle import ArtifactRef, Failed, NodeState, Outcome
 from agent.plan import LoggedOperation, Node, Operation
@@ -167,6 +167,14 @@ class Progress(Protocol):
 
     async def flush(self) -> None:
         """Return when everything noted so far is committed."""
+        ...
+
+
+class Attempts(Protocol):
+    """Reads back what `Progress` was told of packages."""
+
+    async def of(self, thread: ThreadId, node: NodeId) -> Sequence[AttemptEnded]:
+        """Return the node's ended attempts in order, as committed so far."""
         ...
 
 

@@ -89,3 +89,10 @@ def trimmed(text: str, characters: int) -> str:
     tail = characters // 2
     head = characters - tail
     return f"{text[:head]}\n[... {len(text) - head - tail} characters left out ...]\n{text[-tail:]}"
+
+
+def ending(text: str, characters: int) -> str:
+    """Return the text whole, or its end after a mark that says how much is left out."""
+    if len(text) <= characters:
+        return text
+    return f"[... {len(text) - characters} characters left out ...]\n{text[-characters:]}"

@@ -14,9 +14,9 @@ from agent.dialogue import LanguageModel
 from agent.errors import StoreUnavailable
 from agent.ids import NodeId, ThreadId, ToolName
 from agent.lifecycle import Failed, Outcome, Succeeded, outcome_json
-from agent.package import PackageRunner
+from agent.package import Equipment, PackageRunner
 from agent.plan import Node, NodeKind, digest_of, node_digest
-from agent.ports import Artifacts, Bound, Progress
+from agent.ports import Artifacts, Attempts, Bound, Progress
 from agent.references import references_in
 from agent.schemas import misfits
 from agent.tools.registry import CallContext, Colour, Registry
@@ -28,7 +28,10 @@ _log = logging.getLogger(__name__)
 
 
 class Workbench:
-    """The `NodeWork`. Without a sandbox packages fail, without a model a crashed script is not repaired."""
+    """The `NodeWork`. Without a sandbox packages fail, without a model a crashed script is not repaired.
+
+    Without `attempts` a package whose process died begins from its first attempt again.
+    """
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class Workbench:
         artifacts: Artifacts,
         progress: Progress,
         model: LanguageModel | None,
+        attempts: Attempts | None = None,
         script_limits: Limits | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -48,13 +52,16 @@ class Workbench:
         self._packages: PackageRunner | None = None
         if sandbox is not None:
             self._packages = PackageRunner(
-                registry=registry,
-                sandbox=sandbox,
-                progress=progress,
-                model=model,
-                limits=script_limits or Limits(),
-                clock=clock,
-                pause=pause,
+                Equipment(
+                    registry=registry,
+                    sandbox=sandbox,
+                    progress=progress,
+                    attempts=attempts,
+                    model=model,
+                    limits=script_limits or Limits(),
+                    clock=clock,
+                    pause=pause,
+                )
             )
 
     def colour(self, node: Node) -> Colour:

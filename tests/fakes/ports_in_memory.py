@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 from agent.errors import ArtifactMissing, DuplicateNode
-from agent.events import RunEvent
+from agent.events import AttemptEnded, RunEvent
 from agent.ids import Digest, NodeId, QuestionId, ThreadId, UserId
 from agent.lifecycle import ArtifactRef
 from agent.plan import Add, LoggedOperation, Operation
@@ -198,6 +198,19 @@ class ProgressInMemory:
     async def flush(self) -> None:
         """Nothing is ever behind."""
         await asyncio.sleep(0)
+
+
+class AttemptsInMemory:
+    """Attempts: what `Progress` was told, read back."""
+
+    def __init__(self, progress: ProgressInMemory) -> None:
+        self._progress = progress
+
+    async def of(self, thread: ThreadId, node: NodeId) -> Sequence[AttemptEnded]:
+        """Return the node's attempts; one that was made again counts as it ended last."""
+        ended = (each for each in self._progress.events if isinstance(each, AttemptEnded) and each.node == node)
+        newest = {each.attempt: each for each in ended}
+        return [newest[number] for number in sorted(newest)]
 
 
 @dataclass(kw_only=True)

@@ -3,25 +3,21 @@
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from agent.dialogue import Role
-from agent.events import AttemptEnded
-from agent.ids import Digest, NodeId, ToolName, UserId
-from agent.lifecycle import Failed, Outcome, Succeeded
-from agent.plan import Node, NodeKind, PackedStep
+from agent.ids import Digest, NodeId, ToolName
+from agent.lifecycle import Failed, Succeeded
+from agent.plan import PackedStep
 from agent.ports import Bound
-from agent.tools.registry import CallContext
 from agent.workbench import Workbench
-from infra.scripted_model.script import Failure, Script
+from infra.scripted_model.script import Failure
 from sandbox.monty import MontySandbox, monty_binary
 from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, Sandbox, ScriptError, ScriptOutcome
-from tests.fakes.planning import COUNT, MENDED, NOW, THREAD, Pages, PlanningWorld, planning_world, registry, sections
+from tests.fakes.packages import CONTEXT, Rig, ScriptedSandbox, fenced, package, reflexion
+from tests.fakes.planning import COUNT, MENDED, Pages, planning_world, registry
 from tests.fakes.ports_in_memory import ArtifactsInMemory, ProgressInMemory
-
-CONTEXT = CallContext(thread=THREAD, node=NodeId("p"), author=UserId("U1"), idempotency_key=Digest("k" * 64))
 
 
 @pytest.fixture
@@ -29,72 +25,6 @@ async def monty() -> AsyncIterator[Sandbox]:
     sandbox = MontySandbox(monty_binary())
     yield sandbox
     await sandbox.close()
-
-
-class ScriptedSandbox:
-    """A Sandbox that ends every run as it is told; the last outcome repeats."""
-
-    name = "scripted"
-    dialect = "Any dialect."
-
-    def __init__(self, *outcomes: ScriptOutcome) -> None:
-        self._outcomes = outcomes
-        self.jobs: list[Job] = []
-
-    async def run(self, job: Job, call: CallTool) -> ScriptOutcome:
-        self.jobs.append(job)
-        return self._outcomes[min(len(self.jobs), len(self._outcomes)) - 1]
-
-    async def close(self) -> None:
-        """Nothing to give back."""
-
-
-class Rig:
-    """A workbench with a sandbox and a scripted model."""
-
-    def __init__(self, world: PlanningWorld | None, sandbox: Sandbox, pages: Pages | None = None) -> None:
-        self.world = world
-        self.pages = pages or Pages()
-        self.progress = ProgressInMemory()
-        self.paused: list[float] = []
-        self.work = Workbench(
-            registry=registry(self.pages),
-            sandbox=sandbox,
-            artifacts=ArtifactsInMemory(),
-            progress=self.progress,
-            model=world.model if world else None,
-            clock=lambda: NOW,
-            pause=self._pause,
-        )
-
-    async def _pause(self, seconds: float) -> None:
-        self.paused.append(seconds)
-
-    async def perform(self, package: Node, inputs: Mapping[str, Json] | None = None) -> Outcome:
-        bound = Bound(tool=ToolName("package"), args=inputs or {}, digest=Digest("d" * 64))
-        return await self.work.perform(package, bound, CONTEXT)
-
-    @property
-    def attempts(self) -> list[AttemptEnded]:
-        return [each for each in self.progress.events if isinstance(each, AttemptEnded)]
-
-    def crashes(self) -> Sequence[dict[str, str]]:
-        """What the reflexion model was told, request by request."""
-        assert self.world is not None
-        return [sections(each.last) for each in self.world.asked(Role.REFLEXION)]
-
-
-def package(code: str = COUNT, tools: Sequence[str] = ("read_page",), **more: Any) -> Node:
-    names = tuple(ToolName(each) for each in tools)
-    return Node(id=NodeId("p"), kind=NodeKind.PACKAGE, title="Count errors", code=code, tools=names, **more)
-
-
-def reflexion(answer: Any, times: int | None = None) -> Script:
-    return Script(role="reflexion", answer=answer, times=times)
-
-
-def fenced(code: str) -> str:
-    return f"The line was odd.\n\n```python\n{code}```\n"
 
 
 async def test_script_that_works_is_run_once(monty: Sandbox) -> None:
@@ -150,12 +80,14 @@ async def test_words_of_tools_cannot_pass_for_sections() -> None:
         assert "\n## Goal" not in document.removeprefix("## Goal")
 
 
-async def test_after_three_attempts_the_node_fails_with_the_last_error() -> None:
+async def test_after_three_attempts_the_node_fails_with_the_last_error_and_the_story() -> None:
     crash = ScriptOutcome(kind=OutcomeKind.OOM, error=ScriptError(type="MemoryError", message="too much"))
     sandbox = ScriptedSandbox(crash)
     async with planning_world(reflexion(fenced(MENDED), times=1), reflexion(fenced(MENDED + "# again\n"))) as world:
         rig = Rig(world, sandbox)
-        assert await rig.perform(package()) == Failed(error="sandbox_oom", message="MemoryError: too much")
+        story = [f"Attempt {number}, oom: MemoryError: too much" for number in (1, 2, 3)]
+        told = "\n".join(["MemoryError: too much", *story, "No further attempt: 3 attempts are the most."])
+        assert await rig.perform(package()) == Failed(error="sandbox_oom", message=told)
         assert [each.code for each in rig.attempts] == [COUNT, MENDED, MENDED + "# again\n"]
         assert len(world.asked(Role.REFLEXION)) == 2
 

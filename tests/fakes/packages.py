@@ -1,0 +1,98 @@
+"""Packages on a workbench: a sandbox that is real or told what to say, a scripted model, rows in memory."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agent.dialogue import Role
+from agent.events import AttemptEnded
+from agent.ids import Digest, NodeId, ToolName, UserId
+from agent.lifecycle import Outcome
+from agent.plan import Node, NodeKind
+from agent.ports import Bound
+from agent.tools.registry import CallContext
+from agent.workbench import Workbench
+from infra.scripted_model.script import Script
+from sandbox.script import CallTool, Job, Json, Sandbox, ScriptOutcome
+from tests.fakes.planning import COUNT, NOW, THREAD, Pages, PlanningWorld, registry, sections
+from tests.fakes.ports_in_memory import ArtifactsInMemory, AttemptsInMemory, ProgressInMemory
+
+CONTEXT = CallContext(thread=THREAD, node=NodeId("p"), author=UserId("U1"), idempotency_key=Digest("k" * 64))
+
+
+class ScriptedSandbox:
+    """A Sandbox that ends every run as it is told; the last outcome repeats."""
+
+    name = "scripted"
+    dialect = "Any dialect."
+
+    def __init__(self, *outcomes: ScriptOutcome) -> None:
+        self._outcomes = outcomes
+        self.jobs: list[Job] = []
+
+    async def run(self, job: Job, call: CallTool) -> ScriptOutcome:
+        """Note the job and end it."""
+        self.jobs.append(job)
+        return self._outcomes[min(len(self.jobs), len(self._outcomes)) - 1]
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+
+class Rig:
+    """A workbench with a sandbox and a scripted model. `progress` outlives it, as rows do a process."""
+
+    def __init__(
+        self,
+        world: PlanningWorld | None,
+        sandbox: Sandbox,
+        pages: Pages | None = None,
+        progress: ProgressInMemory | None = None,
+    ) -> None:
+        self.world = world
+        self.pages = pages or Pages()
+        self.progress = progress or ProgressInMemory()
+        self.paused: list[float] = []
+        self.work = Workbench(
+            registry=registry(self.pages),
+            sandbox=sandbox,
+            artifacts=ArtifactsInMemory(),
+            progress=self.progress,
+            model=world.model if world else None,
+            attempts=AttemptsInMemory(self.progress),
+            clock=lambda: NOW,
+            pause=self._pause,
+        )
+
+    async def _pause(self, seconds: float) -> None:
+        self.paused.append(seconds)
+
+    async def perform(self, package: Node, inputs: Mapping[str, Json] | None = None) -> Outcome:
+        """Do the package's work."""
+        bound = Bound(tool=ToolName("package"), args=inputs or {}, digest=Digest("d" * 64))
+        return await self.work.perform(package, bound, CONTEXT)
+
+    @property
+    def attempts(self) -> list[AttemptEnded]:
+        """The attempts noted so far."""
+        return [each for each in self.progress.events if isinstance(each, AttemptEnded)]
+
+    def crashes(self) -> Sequence[dict[str, str]]:
+        """Return what the reflexion model was told, request by request."""
+        assert self.world is not None
+        return [sections(each.last) for each in self.world.asked(Role.REFLEXION)]
+
+
+def package(code: str = COUNT, tools: Sequence[str] = ("read_page",), **more: Any) -> Node:
+    """Return a package node."""
+    names = tuple(ToolName(each) for each in tools)
+    return Node(id=NodeId("p"), kind=NodeKind.PACKAGE, title="Count errors", code=code, tools=names, **more)
+
+
+def reflexion(answer: Any, times: int | None = None) -> Script:
+    """Return what the Reflexion model says."""
+    return Script(role="reflexion", answer=answer, times=times)
+
+
+def fenced(code: str) -> str:
+    """Return a model's answer with this script in it."""
+    return f"The line was odd.\n\n```python\n{code}```\n"
