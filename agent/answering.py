@@ -1,38 +1,41 @@
 """Writes a turn's answer: by the model from the results, or plainly from them when there is no model."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from agent.binding import rendered
 from agent.conversation import ShownNode, past_dialogue, shown_nodes, standings_of
 from agent.dialogue import LanguageModel, Role
 from agent.errors import ContextExceeded, ModelUnavailable, Trouble
 from agent.ids import NodeId, ThreadId
-from agent.lifecycle import (
-    ArtifactRef,
-    Cancelled,
-    Expired,
-    Failed,
-    Outcome,
-    Rejected,
-    Skipped,
-    Succeeded,
-)
+from agent.lifecycle import Outcome
 from agent.plan import LoggedOperation
 from agent.ports import OperationLog, Run, Runs, RunStatus
 from agent.prompt import FEW_RESULTS_BYTES, results_message, system_message
-from agent.values import mended_text, trimmed
+from agent.values import mended_text
 
 _FINAL = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
-_VALUE_CHARACTERS = 300
+
+
+class PlainWords(Protocol):
+    """Tells people in Markdown, without a model, what came of a turn's steps."""
+
+    def results(self, nodes: Sequence[ShownNode]) -> str:
+        """Return how each step ended."""
+        ...
+
+    def stopped(self, nodes: Sequence[ShownNode]) -> str:
+        """Return what a stopped turn has done and what it has not; `nodes` may be empty."""
+        ...
 
 
 class Answerer:
-    """The `Answerer` of `ports.py`. Without a model, and in trouble, the answer is a plain list of results."""
+    """The `Answerer` of `ports.py`. Without a model, and in trouble, the answer is in plain words."""
 
-    def __init__(self, *, model: LanguageModel | None, log: OperationLog, runs: Runs) -> None:
+    def __init__(self, *, model: LanguageModel | None, log: OperationLog, runs: Runs, words: PlainWords) -> None:
         self._model = model
         self._log = log
         self._runs = runs
+        self._words = words
 
     async def answer(self, thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome]) -> None:
         """Store the answer, or the turn's trouble. Does nothing for a turn that has ended."""
@@ -41,7 +44,7 @@ class Answerer:
             return
         nodes = shown_nodes(_of_turn(await self._log.after(thread, 0), turn), standings_of(outcomes))
         if run.stopped_by is not None:
-            await self._runs.finish(thread, turn, RunStatus.STOPPED, stopped_answer(nodes))
+            await self._runs.finish(thread, turn, RunStatus.STOPPED, self._words.stopped(nodes))
             return
         if not nodes:
             status = RunStatus.FAILED if run.trouble else RunStatus.DONE
@@ -53,7 +56,7 @@ class Answerer:
     async def _text(self, run: Run, nodes: Sequence[ShownNode]) -> tuple[str, str]:
         """Return the answer and the turn's trouble."""
         if self._model is None or run.trouble:
-            return plain_answer(nodes), run.trouble
+            return self._words.results(nodes), run.trouble
         past = past_dialogue(await self._runs.past(run.thread, run.turn))
         whole = [system_message(Role.ANSWER), *past, results_message(run.messages, nodes)]
         brief = [whole[0], results_message(run.messages, nodes, results_bytes=FEW_RESULTS_BYTES)]
@@ -64,52 +67,10 @@ class Answerer:
                 text = await self._model.complete(Role.ANSWER, brief)
             return mended_text(text).strip(), ""
         except ContextExceeded:
-            return plain_answer(nodes), Trouble.RESULTS_TOO_LONG.value
+            return self._words.results(nodes), Trouble.RESULTS_TOO_LONG.value
         except ModelUnavailable:
-            return plain_answer(nodes), Trouble.MODEL_UNHEARD.value
+            return self._words.results(nodes), Trouble.MODEL_UNHEARD.value
 
 
 def _of_turn(logged: Sequence[LoggedOperation], turn: int) -> Sequence[LoggedOperation]:
     return [each for each in logged if each.turn == turn]
-
-
-def plain_answer(nodes: Sequence[ShownNode]) -> str:
-    """Return one line of Markdown for each node: its title and how it ended."""
-    titles = {each.node.id: each.node.title for each in nodes}
-    return "\n".join(f"- **{each.node.title}**: {_ending(each, titles)}" for each in nodes)
-
-
-def stopped_answer(nodes: Sequence[ShownNode]) -> str:
-    """Return what a stopped turn has done and what it has not, in Markdown."""
-    done = [each for each in nodes if isinstance(each.outcome, Succeeded)]
-    rest = [each for each in nodes if not isinstance(each.outcome, Succeeded)]
-    parts = ["Stopped." if nodes else "Stopped before anything was planned."]
-    if done:
-        parts.append(f"What was done:\n{plain_answer(done)}")
-    if rest:
-        parts.append(f"What was not done:\n{plain_answer(rest)}")
-    return "\n\n".join(parts)
-
-
-def _ending(shown: ShownNode, titles: Mapping[NodeId, str]) -> str:
-    match shown.outcome:
-        case Succeeded(artifact=ArtifactRef() as ref):
-            return f"done; {ref.size} bytes, beginning with {_code(ref.head)}"
-        case Succeeded(value=value):
-            return "done" if value is None else f"done; {_code(rendered(value))}"
-        case Failed(error=error):
-            return f"failed ({error})"
-        case Rejected():
-            return "rejected"
-        case Expired():
-            return "not done; nobody decided in time"
-        case Skipped(because=because):
-            return f"skipped, because of “{titles.get(because, because)}”"
-        case Cancelled():
-            return "cancelled"
-        case None:
-            return shown.state.value
-
-
-def _code(text: str) -> str:
-    return "`" + trimmed(" ".join(text.split()), _VALUE_CHARACTERS).replace("`", "'").replace("\n", " ") + "`"

@@ -148,6 +148,10 @@ NOTHING_TO_STOP = "Nothing of yours is running."
 NOTHING_RUNS_HERE = "Nothing is running in this thread."
 NO_OPEN_RUNS = "Nothing is running for you or in this channel."
 NOTHING_TO_SAY = "There is nothing to tell."
+STOPPED = "Stopped."
+STOPPED_EARLY = "Stopped before anything was planned."
+WHAT_WAS_DONE, WHAT_WAS_NOT_DONE = "What was done:", "What was not done:"
+NOBODY_DECIDED = "nobody decided in time"
 
 _NOT_MEMBERS = {
     Standing.GUEST: "Sorry, guests cannot {act} here. Please ask a full member of the workspace.",
@@ -244,7 +248,7 @@ def decision_words(decision: Decision, who: str, when: str) -> str:
         case Decision.REJECTED:
             return f"*Rejected*{by}{on}. It will not run."
         case Decision.EXPIRED:
-            return f"*Expired*{on}: nobody decided in time. It will not run."
+            return f"*Expired*{on}: {NOBODY_DECIDED}. It will not run."
         case Decision.WITHDRAWN:
             return f"*Withdrawn*{on}: this is no longer needed."
         case Decision.AGAIN:

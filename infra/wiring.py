@@ -27,6 +27,7 @@ from bot.app import SlackApp
 from bot.narrator import Narrator
 from bot.outlet import Outlet
 from bot.pacing import Pacer
+from bot.plain_results import PlainResults
 from bot.sockets import Socket
 from bot.tools import slack_tools
 from bot.web_api import TIMEOUT_SECONDS, open_client
@@ -193,7 +194,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             packing=configuration.plan.pack,
             limits=plan_limits,
         ),
-        answerer=Answerer(model=model, log=stores.log, runs=stores.runs),
+        answerer=Answerer(model=model, log=stores.log, runs=stores.runs, words=PlainResults()),
     )
     return ThreadRunner(ports, await _checkpoints(stack, base), limits=configuration.limits.executor())
 

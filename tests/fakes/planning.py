@@ -19,6 +19,7 @@ from agent.planner import Planner
 from agent.ports import Message, NodeStanding, Run
 from agent.reflection import Reflector
 from agent.tools.registry import CallContext, Colour, Registry, Tool, ToolError
+from bot.plain_results import PlainResults
 from infra.scripted_model.script import ModelRequest, Script
 from infra.scripted_model.server import ScriptedModel
 from sandbox.script import Json
@@ -189,7 +190,7 @@ class PlanningWorld:
         self.reflector = Reflector(
             model=model, registry=self.registry, log=self.log, runs=self.runs, dialect=dialect, packing=packing
         )
-        self.answerer = Answerer(model=model, log=self.log, runs=self.runs)
+        self.answerer = Answerer(model=model, log=self.log, runs=self.runs, words=PlainResults())
 
     def say(self, text: str, author: str = "U1") -> Message:
         """Put a person's message into the mailbox."""

@@ -13,6 +13,7 @@ from agent.ids import Digest, NodeId, UserId
 from agent.lifecycle import ArtifactRef, Cancelled, Expired, Failed, Outcome, Rejected, Skipped, Succeeded
 from agent.plan import Add, Node, NodeKind
 from agent.ports import Run, RunStatus
+from bot.plain_results import PlainResults
 from infra.scripted_model.script import CONTEXT_TOO_LONG, Failure, Script
 from tests.fakes.planning import THREAD, PlanningWorld, planning_world, sections
 
@@ -116,9 +117,9 @@ EVERY: Mapping[str, Outcome] = {
 PLAIN = """\
 - **Do a**: done; `{"n": [1, "x"]}`
 - **Do b**: done; 9000 bytes, beginning with `one 'two' three`
-- **Do c**: failed (timeout)
+- **Do c**: failed: it took too long
 - **Do d**: rejected
-- **Do e**: not done; nobody decided in time
+- **Do e**: expired: nobody decided in time
 - **Do f**: skipped, because of “Do d”
 - **Do g**: cancelled
 - **Do h**: done"""
@@ -126,7 +127,7 @@ PLAIN = """\
 
 async def test_without_a_model_the_answer_is_a_plain_list() -> None:
     async with planning_world() as world:
-        world.answerer = Answerer(model=None, log=world.log, runs=world.runs)
+        world.answerer = Answerer(model=None, log=world.log, runs=world.runs, words=PlainResults())
         await planned(world, *EVERY)
         run = await answered(world, EVERY)
         assert (run.status, run.answer) == (RunStatus.DONE, PLAIN)

@@ -1,0 +1,53 @@
+"""What came of a turn's steps as plain Markdown: the answer when no model writes one, or somebody stopped it."""
+
+from collections.abc import Mapping, Sequence
+
+from agent.binding import rendered
+from agent.conversation import ShownNode
+from agent.ids import NodeId
+from agent.lifecycle import ArtifactRef, Expired, Failed, Skipped, Succeeded
+from agent.values import trimmed
+from bot import wording
+
+_VALUE_CHARACTERS = 300
+
+
+class PlainResults:
+    """The `PlainWords` of `agent/answering.py`."""
+
+    def results(self, nodes: Sequence[ShownNode]) -> str:
+        """Return one line for each step: its title and how it ended."""
+        titles = {each.node.id: each.node.title for each in nodes}
+        return "\n".join(f"- **{each.node.title}**: {_ending(each, titles)}" for each in nodes)
+
+    def stopped(self, nodes: Sequence[ShownNode]) -> str:
+        """Return what a stopped turn has done and what it has not."""
+        done = [each for each in nodes if isinstance(each.outcome, Succeeded)]
+        rest = [each for each in nodes if not isinstance(each.outcome, Succeeded)]
+        parts = [wording.STOPPED if nodes else wording.STOPPED_EARLY]
+        if done:
+            parts.append(f"{wording.WHAT_WAS_DONE}\n{self.results(done)}")
+        if rest:
+            parts.append(f"{wording.WHAT_WAS_NOT_DONE}\n{self.results(rest)}")
+        return "\n\n".join(parts)
+
+
+def _ending(shown: ShownNode, titles: Mapping[NodeId, str]) -> str:
+    words = wording.STATES[shown.state]
+    match shown.outcome:
+        case Succeeded(artifact=ArtifactRef() as ref):
+            return f"{words}; {ref.size} bytes, beginning with {_code(ref.head)}"
+        case Succeeded(value=value):
+            return words if value is None else f"{words}; {_code(rendered(value))}"
+        case Failed(error=error):
+            return f"{words}: {wording.failure(error)}"
+        case Expired():
+            return f"{words}: {wording.NOBODY_DECIDED}"
+        case Skipped(because=because):
+            return f"{words}, because of “{titles.get(because, because)}”"
+        case _:
+            return words
+
+
+def _code(text: str) -> str:
+    return "`" + trimmed(" ".join(text.split()), _VALUE_CHARACTERS).replace("`", "'").replace("\n", " ") + "`"
