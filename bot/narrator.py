@@ -70,16 +70,23 @@ class Narrator:
     async def reconcile(self, thread: ThreadId) -> None:
         """Make Slack look like the rows of every turn that does not yet show all it ever will.
 
+        A thread that is gone for good ends this quietly: what came of it is told to the requester alone.
+
         Raises:
+            ThreadClosed: we may not write there now; the requester knows, and looking again later may show it.
             BotError: Slack could not be reached or refused; what was done so far is noted.
         """
         for run in await self._views.unsettled(thread):
             try:
                 await self._show(run)
             except ThreadClosed as error:
-                _log.warning("cannot write to %s: %s", thread, error.code)
-                await self._tell_requester(run, deleted=error.code in ROOT_GONE)
-                return
+                gone = error.code in ROOT_GONE
+                await self._tell_requester(run, deleted=gone)
+                if not gone:
+                    raise
+                _log.warning("%s is gone (%s): turn %s stays untold there", thread, error.code, run.turn)
+                if _complete(run):
+                    await self._posted.settle(run.thread, run.turn)
 
     async def tell_stuck(self, thread: ThreadId) -> None:
         """Say in the thread that nothing more happens by itself after trouble that is not the person's.
@@ -89,7 +96,11 @@ class Narrator:
         """
         for run in await self._views.unsettled(thread):
             if run.status not in _ENDED:
-                await self._outlet.put(run, Slot(Post.TROUBLE, "stuck"), words_only(wording.STUCK))
+                try:
+                    await self._outlet.put(run, Slot(Post.TROUBLE, "stuck"), words_only(wording.STUCK))
+                except ThreadClosed as error:
+                    _log.warning("cannot say in %s that it is stuck: %s", thread, error.code)
+                    await self._tell_requester(run, deleted=error.code in ROOT_GONE)
 
     async def _keep_showing(self, thread: ThreadId, looking: asyncio.Lock) -> None:
         with self._views.watch(thread) as news:

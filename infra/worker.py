@@ -15,6 +15,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from agent.errors import AgentError, RunnerLost, StoreUnavailable
 from agent.ids import ThreadId
+from bot.errors import BotError
 from infra.database import Database
 from infra.lease import Leases, ThreadLease
 from infra.queue import WAKE, WAKE_LATER, Queue
@@ -138,6 +139,9 @@ class Worker:
             raise
         except RunnerLost:
             _log.warning("thread %s: no longer ours", lease.thread)
+        except BotError as error:
+            _log.warning("thread %s: not all of it is shown (%s); trying again", lease.thread, error)
+            await self._insist(lambda: self._later(lease.thread, failures + 1))
         except Exception:  # noqa: BLE001 - a job is a process boundary: one thread's fault must not end the worker
             _log.exception("thread %s: advancing failed, %s times in a row", lease.thread, failures + 1)
             await self._insist(lambda: self._later(lease.thread, failures + 1))

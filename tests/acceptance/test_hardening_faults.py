@@ -439,12 +439,13 @@ async def test_connections_that_slack_drops_lose_nothing(database_url: URL, tmp_
         )
 
 
-async def test_post_whose_answer_was_lost_is_never_made_twice(database_url: URL, tmp_path: Path) -> None:
+@pytest.mark.parametrize("status", [0, 500, 503])
+async def test_post_whose_answer_was_lost_is_never_made_twice(database_url: URL, tmp_path: Path, status: int) -> None:
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(post("tell", "hello")))
         async with scene.asked("tell them") as witness:
-            await witness.until(lambda seen: bool(seen.cards()), "the card")
-            await scene.people.act("faults", method="chat.postMessage", status=500, after=True)
+            await witness.until(lambda seen: bool(seen.cards()) and "tell" in states(seen), "the card and the board")
+            await scene.people.act("faults", method="chat.postMessage", status=status, after=True)
             await scene.click(witness, "Grace", "approved")
             await witness.until(lambda seen: not states(seen).get("tell", "").startswith("pending"), "its end")
             await witness.until(lambda seen: answered(seen) or "outcome unknown" in states(seen)["tell"], "words")

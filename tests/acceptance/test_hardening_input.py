@@ -401,6 +401,38 @@ async def test_archived_channel_is_told_to_the_requester_and_work_goes_on_when_i
             await witness.until(lambda seen: seen.says("ANSWER two"), "the second answer")
 
 
+async def test_thread_found_closed_at_the_very_end_shows_the_rest_by_itself_once_it_is_open_again(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        scene.effects.hold("a")
+        scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
+        async with scene.asked("fetch a") as witness:
+            await witness.until(lambda seen: bool(seen.boards()), "the board")
+            await scene.effects.reached("a")
+            await scene.people.act("members", channel="ops", member="Greenlight", remove=True)
+            scene.effects.let_go("a")
+            await direct_messages(scene, ADA)
+            await run_ended(scene)
+            assert not answered(witness)
+            await scene.people.act("members", channel="ops", member="Greenlight")
+            await witness.until(answered, "the answer, though nobody wrote or clicked")
+
+
+async def run_ended(scene: Stage) -> None:
+    """Return once no thread is being run: whoever ran one has let go of it."""
+    database = Database(scene.url)
+    async with asyncio.timeout(60):
+        while True:
+            async with database.begin() as connection:
+                ended = await connection.execute(text("SELECT count(*) FROM runs WHERE ended_at IS NOT NULL"))
+                leases = await connection.execute(text("SELECT count(*) FROM leases"))
+                if ended.scalar_one() and not leases.scalar_one():
+                    break
+            await asyncio.sleep(0.05)
+    await database.close()
+
+
 async def test_app_removed_from_the_channel_is_told_to_the_requester(database_url: URL, tmp_path: Path) -> None:
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.effects.hold("a")

@@ -205,7 +205,9 @@ class Soak:
         method = dice.choice(("chat.postMessage", "chat.update", "reactions.add", "users.info", "response_url"))
         match kind:
             case "status":
-                await act("faults", method=method, status=dice.choice((0, 429, 500)), after=dice.random() < 0.3)
+                status = dice.choice((0, 429, 500))
+                # 429 means that nothing was done: that is why even a red call may be sent again after it.
+                await act("faults", method=method, status=status, after=status != 429 and dice.random() < 0.3)
             case "error":
                 await act("faults", method=method, error=dice.choice(("internal_error", "invalid_blocks")))
             case "delay":

@@ -10,7 +10,7 @@ from agent.ids import ThreadId, thread_id
 from agent.lifecycle import NodeState, Succeeded
 from agent.plan import NodeKind
 from agent.ports import Decision, RunStatus
-from bot.errors import BotError
+from bot.errors import BotError, ThreadClosed
 from bot.ports import AttemptView
 from infra.workspace.server import Workspace
 from tests.fakes.run_views import GRACE, NOON, a_node, a_question, a_run
@@ -198,19 +198,36 @@ async def test_error_of_the_run_passes_through_unchanged(scene: Scene) -> None:
 async def test_requester_is_told_once_when_the_thread_is_closed_to_us(scene: Scene) -> None:
     thread = await a_thread(scene)
     scene.rows.show(a_run(thread, nodes=RUNNING))
-    await scene.people.act("faults", method="chat.postMessage", error="not_in_channel", times=1)
-    await scene.narrator.reconcile(thread)
-    await scene.people.act("faults", method="chat.postMessage", error="not_in_channel", times=1)
-    await scene.narrator.reconcile(thread)
-    direct = [
-        message
-        for channel in (await scene.people.dump())["channels"].values()
-        for message in channel["messages"]
-        if "invite me again" in message["text"]
-    ]
-    assert len(direct) == 1
+    for _ in range(2):
+        await scene.people.act("faults", method="chat.postMessage", error="not_in_channel", times=1)
+        with pytest.raises(ThreadClosed):
+            await scene.narrator.reconcile(thread)
+    assert len(await told_apart(scene, "invite me again")) == 1
     await scene.narrator.reconcile(thread)
     assert len(await replies(scene, thread)) == 1
+
+
+async def told_apart(scene: Scene, words: str) -> list[dict[str, Json]]:
+    """Return the messages with these words, wherever they stand."""
+    channels = (await scene.people.dump())["channels"].values()
+    return [message for channel in channels for message in channel["messages"] if words in message["text"]]
+
+
+async def test_turn_whose_thread_is_gone_for_good_is_not_looked_at_again(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    scene.rows.show(a_run(thread, status=RunStatus.DONE, nodes=DONE, answer="Done."))
+    await scene.people.act("faults", method="chat.postMessage", error="thread_not_found", times=1)
+    await scene.narrator.reconcile(thread)
+    assert len(await told_apart(scene, "was deleted")) == 1
+    assert scene.rows.settled == {(thread, 1)}
+
+
+async def test_being_stuck_in_a_closed_thread_is_told_to_the_requester(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    scene.rows.show(a_run(thread, nodes=RUNNING))
+    await scene.people.act("faults", method="chat.postMessage", error="is_archived", times=1)
+    await scene.narrator.tell_stuck(thread)
+    assert len(await told_apart(scene, "invite me again")) == 1
 
 
 async def test_deleted_board_stays_deleted(scene: Scene) -> None:
