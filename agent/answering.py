@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from agent.conversation import ShownNode, past_dialogue, shown_nodes, standings_of
+from agent.conversation import ShownNode, shown_nodes, standings_of
 from agent.dialogue import LanguageModel, Role
 from agent.errors import ContextExceeded, ModelUnavailable, Trouble
 from agent.ids import NodeId, ThreadId
 from agent.lifecycle import Outcome
+from agent.memory import Memory
 from agent.plan import LoggedOperation
 from agent.ports import OperationLog, Run, Runs, RunStatus
 from agent.prompt import FEW_RESULTS_BYTES, results_message, system_message
@@ -31,8 +32,17 @@ class PlainWords(Protocol):
 class Answerer:
     """The `Answerer` of `ports.py`. Without a model, and in trouble, the answer is in plain words."""
 
-    def __init__(self, *, model: LanguageModel | None, log: OperationLog, runs: Runs, words: PlainWords) -> None:
+    def __init__(
+        self,
+        *,
+        model: LanguageModel | None,
+        log: OperationLog,
+        runs: Runs,
+        words: PlainWords,
+        memory: Memory | None = None,
+    ) -> None:
         self._model = model
+        self._memory = memory or Memory(runs=runs)
         self._log = log
         self._runs = runs
         self._words = words
@@ -57,9 +67,10 @@ class Answerer:
         """Return the answer and the turn's trouble."""
         if self._model is None or run.trouble:
             return self._words.results(nodes), run.trouble
-        past = past_dialogue(await self._runs.past(run.thread, run.turn))
-        whole = [system_message(Role.ANSWER), *past, results_message(run.messages, nodes)]
-        brief = [whole[0], results_message(run.messages, nodes, results_bytes=FEW_RESULTS_BYTES)]
+        past = await self._memory.past(run.thread, run.turn)
+        names = await self._memory.names(run.thread, run.messages)
+        whole = [system_message(Role.ANSWER), *past, results_message(run.messages, nodes, names=names)]
+        brief = [whole[0], results_message(run.messages, nodes, results_bytes=FEW_RESULTS_BYTES, names=names)]
         try:
             try:
                 text = await self._model.complete(Role.ANSWER, whole)

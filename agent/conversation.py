@@ -1,7 +1,9 @@
 """A thread as a model is reminded of it: earlier turns as a dialogue, the plan as nodes with their results."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from agent.dialogue import Said
 from agent.ids import NodeId
@@ -12,24 +14,35 @@ from agent.ports import Message, NodeStanding, PastTurn
 _PAST_CHARACTERS = 32 * 1024
 """The most that earlier turns come to; the oldest are left out first."""
 
+Names: TypeAlias = Mapping[str, str]
+"""Id of a person or channel -> name."""
+
+_MENTION = re.compile(r"<@([UW][A-Z0-9]+)>|<#([CG][A-Z0-9]+)>")
+_NAME_CHARACTERS = 80
+_NO_NAMES: Names = {}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ShownNode:
-    """A node as a model sees it."""
+    """A node as a model sees it. `earlier`: of an earlier turn, so its result is shown by reference."""
 
     node: Node
     state: NodeState
     outcome: Outcome | None = None
+    earlier: bool = False
 
 
-def shown_nodes(logged: Sequence[LoggedOperation], standings: Mapping[NodeId, NodeStanding]) -> Sequence[ShownNode]:
-    """Return every node of the log with what is known of it, in log order."""
+def shown_nodes(
+    logged: Sequence[LoggedOperation], standings: Mapping[NodeId, NodeStanding], turn: int = 0
+) -> Sequence[ShownNode]:
+    """Return every node of the log with what is known of it, in log order. Those before `turn` are earlier ones."""
     unknown = NodeStanding(state=NodeState.PLANNED)
     return [
         ShownNode(
             node=each.operation.node,
             state=standings.get(each.operation.node.id, unknown).state,
             outcome=standings.get(each.operation.node.id, unknown).outcome,
+            earlier=each.turn < turn,
         )
         for each in logged
         if isinstance(each.operation, Add)
@@ -42,28 +55,57 @@ def standings_of(outcomes: Mapping[NodeId, Outcome]) -> Mapping[NodeId, NodeStan
 
 
 def past_dialogue(past: Sequence[PastTurn]) -> Sequence[Said]:
-    """Return earlier turns, oldest first, as alternating human and ai messages."""
-    dialogue: list[Said] = []
+    """Return as many of the newest turns as fit, oldest first."""
+    shown: list[PastTurn] = []
     left = _PAST_CHARACTERS
     for turn in reversed(past):
-        request = request_text(turn.requests)
-        left -= len(request) + len(turn.answer)
+        left -= len(request_text(turn.requests)) + len(turn.answer)
         if left < 0:
             break
-        dialogue[:0] = (Said(by="human", text=request), Said(by="ai", text=turn.answer or "(no answer)"))
+        shown.insert(0, turn)
+    return turns_dialogue(shown)
+
+
+def turns_dialogue(past: Sequence[PastTurn], names: Names = _NO_NAMES) -> Sequence[Said]:
+    """Return earlier turns, oldest first, as alternating human and ai messages."""
+    dialogue: list[Said] = []
+    for turn in past:
+        said = turn.answer or "\n\n".join(each for each in turn.replies if each) or "(no answer)"
+        dialogue += (Said(by="human", text=request_text(turn.requests, names)), Said(by="ai", text=said))
     return dialogue
 
 
-def present_dialogue(messages: Sequence[Message], replies: Sequence[str]) -> Sequence[Said]:
+def present_dialogue(messages: Sequence[Message], replies: Sequence[str], names: Names = _NO_NAMES) -> Sequence[Said]:
     """Return what this turn was asked so far, for messages that arrive while its plan is running."""
     if not messages:
         return []
     said = "\n\n".join(each for each in replies if each) or "(planned; see the plan so far)"
-    return [Said(by="human", text=request_text(messages)), Said(by="ai", text=said)]
+    return [Said(by="human", text=request_text(messages, names)), Said(by="ai", text=said)]
 
 
-def request_text(messages: Sequence[Message]) -> str:
+def request_text(messages: Sequence[Message], names: Names = _NO_NAMES) -> str:
     """Return one message's text as it is, or several as a list with their authors."""
     if len(messages) == 1:
-        return messages[0].text
-    return "\n".join(f"- <@{each.author}>: " + each.text.replace("\n", "\n  ") for each in messages)
+        return named(messages[0].text, names)
+    return "\n".join(
+        f"- {named(f'<@{each.author}>', names)}: " + named(each.text, names).replace("\n", "\n  ") for each in messages
+    )
+
+
+def mentioned(messages: Sequence[Message]) -> Iterator[str]:
+    """Yield the ids of the people and channels that messages mention, authors first, each once."""
+    written = (found[1] or found[2] for each in messages for found in _MENTION.finditer(each.text))
+    yield from dict.fromkeys([*(each.author for each in messages), *written])
+
+
+def named(text: str, names: Names) -> str:
+    """Return the text with names beside the ids: `<@U1>` becomes `<@U1|Ada>`, `<#C1>` becomes `#ops`."""
+
+    def put(found: re.Match[str]) -> str:
+        # A name is somebody's own words: it must not end the mention, nor the line.
+        name = re.sub(r"[\s<>|\"\\]+", " ", names.get(found[1] or found[2], "")).strip()[:_NAME_CHARACTERS]
+        if not name:
+            return found[0]
+        return f"<@{found[1]}|{name}>" if found[1] else f"#{name}"
+
+    return _MENTION.sub(put, text) if names else text

@@ -13,6 +13,7 @@ class Role(StrEnum):
     REFLEXION = "reflexion"
     REFLECTION = "reflection"
     ANSWER = "answer"
+    SUMMARY = "summary"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,14 +8,15 @@ from functools import partial
 from itertools import groupby
 from typing import assert_never
 
-from agent.conversation import past_dialogue, present_dialogue, shown_nodes
+from agent.conversation import present_dialogue, shown_nodes
 from agent.dialogue import LanguageModel, Role, Said
 from agent.draft import DraftReader, Item
 from agent.errors import ContextExceeded, DuplicateNode, ModelUnavailable, Trouble
 from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, PlanLimits
 from agent.holding import Endings, Held, Keeper, Straight, keeping
-from agent.ids import NodeId, ThreadId, UserId
+from agent.ids import NodeId, ThreadId, UserId, thread_parts
 from agent.intake import Intake, Placed
+from agent.memory import Memory
 from agent.plan import Operation, nodes_added
 from agent.ports import Mailbox, Message, NodeStanding, OperationLog, Runs, Standings
 from agent.prompt import planner_message, system_message
@@ -73,6 +74,7 @@ class Planner:
         standings: Standings,
         dialect: str | None,
         endings: Endings | None = None,
+        memory: Memory | None = None,
         limits: PlanLimits = DEFAULT_LIMITS,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -84,6 +86,7 @@ class Planner:
         self._standings = standings
         self._dialect = dialect
         self._endings = None if dialect is None else endings
+        self._memory = memory or Memory(runs=runs)
         self._limits = limits
         self._clock = clock
 
@@ -131,9 +134,10 @@ class Planner:
 
     async def _opening(self, effort: _Effort) -> list[Said]:
         system = system_message(Role.PLANNER, self._registry, self._dialect)
-        past = await self._runs.past(effort.thread, effort.turn)
+        past = await self._memory.past(effort.thread, effort.turn)
         run = await self._runs.read(effort.thread, effort.turn)
-        return [system, *past_dialogue(past), *present_dialogue(run.messages, run.replies)]
+        names = await self._memory.names(effort.thread, run.messages)
+        return [system, *past, *present_dialogue(run.messages, run.replies, names)]
 
     async def _ask(self, effort: _Effort, faults: Sequence[Fault] = (), *, brief: bool = False) -> Said:
         """Return what the model is asked; `brief` leaves the results of the plan so far out."""
@@ -141,8 +145,15 @@ class Planner:
         standings = await self._standings.of(effort.thread)
         if brief:
             standings = {node: NodeStanding(state=each.state) for node, each in standings.items()}
-        nodes = shown_nodes(logged, standings)
-        return planner_message(self._clock(), effort.messages, nodes, faults)
+        return planner_message(
+            self._clock(),
+            effort.messages,
+            shown_nodes(logged, standings, effort.turn),
+            faults,
+            names=await self._memory.names(effort.thread, effort.messages),
+            place=thread_parts(effort.thread).channel,
+            earlier_bytes=self._memory.limits.node_bytes,
+        )
 
     async def _round(self, effort: _Effort, dialogue: Sequence[Said]) -> _Round:
         """Take one answer of the model; what is right in it is stored as it arrives.

@@ -249,11 +249,44 @@ class Mailbox(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class PastTurn:
-    """An earlier turn of the thread: what was asked and what was answered."""
+    """An earlier turn of the thread: what was asked and what was answered. `replies` are what was said
+    without a plan."""
 
     turn: int
     requests: tuple[Message, ...]
     answer: str
+    replies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What the thread's turns up to and with `upto_turn` came to, in a model's words."""
+
+    upto_turn: int
+    text: str
+
+
+class Summaries(Protocol):
+    """A thread's running summary."""
+
+    async def newest(self, thread: ThreadId) -> Summary | None:
+        """Return the summary, or None when nothing was summed up yet."""
+        ...
+
+    async def keep(self, thread: ThreadId, summary: Summary) -> None:
+        """Store the summary, unless one that reaches further stands."""
+        ...
+
+
+class Directory(Protocol):
+    """What people and channels are called."""
+
+    async def names(self, thread: ThreadId, ids: Sequence[str]) -> Mapping[str, str]:
+        """Return id of a person or channel -> name; those whose name cannot be told soon are left out.
+
+        Never raises. Only what everybody in the thread may know is told.
+        """
+        ...
 
 
 class RunStatus(StrEnum):

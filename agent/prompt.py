@@ -13,12 +13,14 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from agent.conversation import ShownNode, request_text
+from agent.conversation import Names, ShownNode, named, request_text, turns_dialogue
 from agent.dialogue import Role, Said
 from agent.faults import Fault, fault_json
-from agent.lifecycle import ArtifactRef, Outcome, Succeeded, outcome_json
-from agent.ports import Message
+from agent.lifecycle import ArtifactRef, Failed, Outcome, Succeeded, outcome_json
+from agent.plan import canonical_json
+from agent.ports import Message, PastTurn
 from agent.tools.registry import Registry
+from agent.values import trimmed
 from sandbox.script import Json
 
 _PROMPTS = Path(__file__).parent / "prompts"
@@ -28,6 +30,13 @@ RESULTS_BYTES = 128 * 1024
 FEW_RESULTS_BYTES = 8 * 1024
 """The same for a model that turned out to read less."""
 
+EARLIER_BYTES = 16 * 1024
+"""The most that the nodes of earlier turns come to."""
+
+EARLIER = "Earlier in this thread"
+"""The section that stands for the turns that are no longer shown."""
+
+_HEAD_CHARACTERS = 200
 _FAULTS_SHOWN = 20
 _NO_SANDBOX = "There is no sandbox in this installation: packages cannot run, so plan tool nodes only."
 
@@ -58,13 +67,24 @@ def _tool_lines(registry: Registry) -> str:
 
 
 def planner_message(
-    now: datetime, messages: Sequence[Message], nodes: Sequence[ShownNode], faults: Sequence[Fault] = ()
+    now: datetime,
+    messages: Sequence[Message],
+    nodes: Sequence[ShownNode],
+    faults: Sequence[Fault] = (),
+    *,
+    names: Names | None = None,
+    place: str = "",
+    earlier_bytes: int = EARLIER_BYTES,
 ) -> Said:
-    """Return what the planner is asked; with `faults` its last output stands before as an ai message."""
+    """Return what the planner is asked; with `faults` its last output stands before as an ai message.
+
+    `place` is the channel's id. With `names` it is told who asks, and where.
+    """
     return _document(
         ("Now", now.astimezone(UTC).isoformat(timespec="seconds")),
-        ("Request", request_text(messages)),
-        ("Plan so far", _node_lines(nodes)),
+        ("Thread", _thread_line(messages, place, names) if names else ""),
+        ("Request", request_text(messages, names or {})),
+        ("Plan so far", "\n".join(_earlier_lines(nodes, earlier_bytes) + _own_lines(nodes))),
         ("Faults", _fault_lines(faults)),
     )
 
@@ -75,13 +95,33 @@ def results_message(
     faults: Sequence[Fault] = (),
     *,
     results_bytes: int = RESULTS_BYTES,
+    names: Names | None = None,
 ) -> Said:
     """Return what reflection and answer are asked; with `faults` the last output stands before."""
     return _document(
-        ("Request", request_text(messages)),
+        ("Request", request_text(messages, names or {})),
         ("Results", _node_lines(nodes, results_bytes)),
         ("Faults", _fault_lines(faults)),
     )
+
+
+def summary_message(summary: str, turns: Sequence[PastTurn], names: Names, words: int) -> Said:
+    """Return what the summary role is asked: the summary so far and the turns that are to go into it."""
+    said = [
+        {"from": "people" if each.by == "human" else "agent", "text": each.text}
+        for each in turns_dialogue(turns, names)
+    ]
+    return _document(
+        ("Length", f"at most {words} words"),
+        ("Summary so far", _fenced(summary, "text")),
+        ("Turns", _lines(said)),
+    )
+
+
+def _thread_line(messages: Sequence[Message], place: str, names: Names) -> str:
+    where = f"In {named(f'<#{place}>', names)}" if names.get(place) else "In a direct message or a private channel"
+    who = dict.fromkeys(named(f"<@{each.author}>", names) for each in messages)
+    return f"{where}, asked by {', '.join(who)}."
 
 
 def _fault_lines(faults: Sequence[Fault]) -> str:
@@ -121,6 +161,27 @@ def _document(*sections: tuple[str, str]) -> Said:
     return Said(by="human", text="\n\n".join(f"## {title}\n{content}" for title, content in sections if content))
 
 
+def _own_lines(nodes: Sequence[ShownNode]) -> list[str]:
+    """Return the lines of this turn's nodes."""
+    own = [each for each in nodes if not each.earlier]
+    return _node_lines(own).split("\n") if own else []
+
+
+def _earlier_lines(nodes: Sequence[ShownNode], most_bytes: int) -> list[str]:
+    """Return the lines of earlier turns' nodes, their results by reference; the oldest are only counted."""
+    lines: list[str] = []
+    earlier = [each for each in nodes if each.earlier]
+    left = most_bytes
+    for shown in reversed(earlier):
+        line = json.dumps(_node_json(shown), ensure_ascii=False)
+        left -= len(line.encode(errors="replace"))
+        if left < 0:
+            lines.append(f"({len(earlier) - len(lines)} older nodes of this thread are not shown)")
+            break
+        lines.append(line)
+    return lines[::-1]
+
+
 def _node_lines(nodes: Sequence[ShownNode], results_bytes: int = RESULTS_BYTES) -> str:
     lines: list[str] = []
     left = results_bytes
@@ -140,7 +201,30 @@ def _node_json(shown: ShownNode) -> dict[str, Json]:
         "title": shown.node.title,
         "state": shown.state.value,
     }
-    return line if shown.outcome is None else {**line, "result": result_json(shown.outcome)}
+    if shown.outcome is None:
+        return line
+    seen = referenced_json(shown.node.id, shown.outcome) if shown.earlier else result_json(shown.outcome)
+    return {**line, "result": seen}
+
+
+def referenced_json(node: str, outcome: Outcome) -> Json:
+    """Return an outcome by reference: name, size, type and head of a value, but nothing big whole."""
+    match outcome:
+        case Succeeded(artifact=ArtifactRef() as ref):
+            return _described(ref.name, ref.size, ref.media_type, ref.head)
+        case Succeeded(value=value):
+            text = canonical_json(value)
+            if len(text) <= _HEAD_CHARACTERS:
+                return value
+            return _described(f"{node}.json", len(text.encode(errors="replace")), "application/json", text)
+        case Failed(error=error, message=message):
+            return {"error": error, "message": trimmed(message, _HEAD_CHARACTERS)}
+        case _:
+            return result_json(outcome)
+
+
+def _described(name: str, size: int, media_type: str, text: str) -> Json:
+    return {"artifact": {"name": name, "size": size, "media_type": media_type, "head": text[:_HEAD_CHARACTERS]}}
 
 
 def result_json(outcome: Outcome) -> Json:

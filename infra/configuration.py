@@ -25,6 +25,7 @@ from agent.dialogue import Role
 from agent.executor import Limits
 from agent.faults import PlanLimits
 from agent.ids import ToolName, UserId
+from agent.memory import MemoryLimits
 from bot.tools import SLACK_TOOLS
 from infra.tools.access_log import AccessLogConfig
 from infra.tools.catalogue import ToolsConfig
@@ -235,6 +236,16 @@ class ModelTable(_Table):
     total_seconds: Seconds = 300.0
 
 
+class MemoryTable(_Table):
+    """`[memory]`: how many tokens the models are shown of a thread's earlier turns."""
+
+    tokens: int = Field(default=16_000, ge=400, le=1_000_000)
+
+    def limits(self) -> MemoryLimits:
+        """Return what bounds a thread's memory."""
+        return MemoryLimits(tokens=self.tokens)
+
+
 class Configuration(_Table):
     """The whole file."""
 
@@ -244,6 +255,7 @@ class Configuration(_Table):
     limits: LimitsTable = LimitsTable()
     worker: WorkerTable = WorkerTable()
     model: ModelTable = ModelTable()
+    memory: MemoryTable = MemoryTable()
     sandbox: Literal["auto", "docker", "monty", "none"] = "auto"
     containers: ContainersTable = ContainersTable()
 

@@ -133,6 +133,17 @@ class RunRow(Row):
     settled: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
+class SummaryRow(Row):
+    """What the thread's turns up to `upto_turn` came to, for models to read instead of them."""
+
+    __tablename__ = "summaries"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    thread: Mapped[str] = mapped_column(primary_key=True)
+    upto_turn: Mapped[int]
+    text: Mapped[str]
+    written_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class OperationRow(Row):
     """One operation of the thread's append-only plan. `adds` is the node an add brings."""
 

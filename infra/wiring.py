@@ -18,12 +18,14 @@ from agent.graph import Checkpoints, ThreadRunner
 from agent.holding import Endings
 from agent.ids import ThreadId
 from agent.language_model import OpenAILanguageModel
+from agent.memory import Memory
 from agent.planner import Planner
 from agent.reflection import Reflector
 from agent.tools.registry import Registry
 from agent.workbench import Workbench
 from bot.app import Ports as BotPorts
 from bot.app import SlackApp
+from bot.directory import SlackDirectory
 from bot.narrator import Narrator
 from bot.outlet import Outlet
 from bot.pacing import Pacer
@@ -163,6 +165,13 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     work = Workbench(
         registry=registry, sandbox=chosen.sandbox, artifacts=stores.artifacts, progress=stores.progress, model=model
     )
+    memory = Memory(
+        runs=stores.runs,
+        model=model,
+        summaries=stores.summaries,
+        directory=SlackDirectory(base.app.api, base.app.principals),
+        limits=configuration.memory.limits(),
+    )
     feeder = Planner(
         model=model,
         registry=registry,
@@ -172,6 +181,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         standings=stores.standings,
         dialect=dialect,
         endings=endings if configuration.plan.pack else None,
+        memory=memory,
         limits=plan_limits,
     )
     ports = Ports(
@@ -194,7 +204,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             packing=configuration.plan.pack,
             limits=plan_limits,
         ),
-        answerer=Answerer(model=model, log=stores.log, runs=stores.runs, words=PlainResults()),
+        answerer=Answerer(model=model, log=stores.log, runs=stores.runs, words=PlainResults(), memory=memory),
     )
     return ThreadRunner(ports, await _checkpoints(stack, base), limits=configuration.limits.executor())
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from infra.scripted_model.demo_answer import answer_text
 from infra.scripted_model.demo_plan import WHAT_I_CAN_DO, Planner, asked_again, plan_text
-from infra.scripted_model.documents import plan_rows, request_text, sections, situation
+from infra.scripted_model.documents import json_lines, plan_rows, request_text, sections, situation
 from infra.scripted_model.error_rate_script import repaired
 from infra.scripted_model.script import ModelRequest, Pace, Script
 from infra.scripted_model.wishes import Unknown, wishes
@@ -25,6 +25,7 @@ def demo_scripts(tokens_per_second: float | None = TOKENS_PER_SECOND) -> tuple[S
         Script(role="reflexion", answer=rewritten, pace=pace),
         Script(role="reflection", answer='{"decision":"end"}', pace=pace),
         Script(role="answer", answer=answered, pace=pace),
+        Script(role="summary", answer=summed_up, pace=pace),
         Script(answer=WHAT_I_CAN_DO, pace=pace),
     )
 
@@ -49,6 +50,14 @@ def rewritten(request: ModelRequest) -> str:
     fenced = sections(request.last).get("Script", "")
     script = "".join(f"{line}\n" for line in fenced.split("\n") if not line.startswith("```"))
     return f"```python\n{repaired(script)}```\n"
+
+
+def summed_up(request: ModelRequest) -> str:
+    """Return the summary so far and the first words of each turn."""
+    found = sections(request.last)
+    before = [line for line in found.get("Summary so far", "").split("\n") if line and not line.startswith("```")]
+    turns = [f"- {said['from']}: {str(said['text'])[:120]}" for said in json_lines(found.get("Turns", ""))]
+    return "\n".join([*before, *turns])
 
 
 def answered(request: ModelRequest) -> str:

@@ -9,10 +9,26 @@ from datetime import UTC, datetime
 from sandbox.script import Json
 
 SECTIONS = frozenset(
-    ("Now", "Request", "Plan so far", "Results", "Faults", "Goal", "Script", "Outcome", "Traceback", "Logs", "Calls")
+    (
+        "Now",
+        "Thread",
+        "Request",
+        "Plan so far",
+        "Results",
+        "Length",
+        "Summary so far",
+        "Turns",
+        "Faults",
+        "Goal",
+        "Script",
+        "Outcome",
+        "Traceback",
+        "Logs",
+        "Calls",
+    )
 )
 KNOWN_SERVICE = re.compile(r"([A-Za-z0-9][\w-]*) = (https?://[^\s,;\"]+)")
-AUTHOR = re.compile(r"^- <@\w+>: ", re.MULTILINE)
+AUTHOR = re.compile(r"^- <@\w+(?:\|[^<>]*)?>: ", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +66,10 @@ def situation(system: str, human: str) -> Situation:
         now=datetime.fromisoformat(now) if now else datetime.now(UTC),
         request=request_text(found),
         plan=plan_rows(found.get("Plan so far", "")),
-        faults=tuple(str(each.get("message", "")) for each in _json_lines(found.get("Faults", ""))),
+        faults=tuple(str(each.get("message", "")) for each in json_lines(found.get("Faults", ""))),
         tools={
             str(each["name"]): str(each.get("description", ""))
-            for each in _json_lines(system)
+            for each in json_lines(system)
             if "name" in each and "colour" in each
         },
         has_sandbox="There is no sandbox" not in system,
@@ -84,11 +100,12 @@ def plan_rows(lines: str) -> tuple[PlanRow, ...]:
             state=str(each.get("state", "")),
             result=each.get("result"),
         )
-        for each in _json_lines(lines)
+        for each in json_lines(lines)
     )
 
 
-def _json_lines(text: str) -> Iterator[Mapping[str, Json]]:
+def json_lines(text: str) -> Iterator[Mapping[str, Json]]:
+    """Yield the objects of the lines that are JSON; the others are left out."""
     for line in text.split("\n"):
         if not line.startswith("{"):
             continue

@@ -101,7 +101,7 @@ class PostgresRuns:
     async def past(self, thread: ThreadId, before_turn: int) -> Sequence[PastTurn]:
         """Return the ended turns before `before_turn`."""
         ended = (
-            select(RunRow.turn, RunRow.answer)
+            select(RunRow.turn, RunRow.answer, RunRow.replies)
             .where(RunRow.tenant == thread_parts(thread).tenant, RunRow.thread == thread)
             .where(RunRow.turn < before_turn, RunRow.ended_at.is_not(None))
             .order_by(RunRow.turn)
@@ -111,7 +111,10 @@ class PostgresRuns:
             turns = (await connection.execute(ended)).all()
             for turn, message in await messages_of(connection, thread, InboxRow.turn < before_turn):
                 asked[turn or 0].append(message)
-        return [PastTurn(turn=each.turn, requests=tuple(asked[each.turn]), answer=each.answer) for each in turns]
+        return [
+            PastTurn(turn=each.turn, requests=tuple(asked[each.turn]), answer=each.answer, replies=tuple(each.replies))
+            for each in turns
+        ]
 
 
 def _key(thread: ThreadId, turn: int) -> tuple[ColumnElement[bool], ...]:

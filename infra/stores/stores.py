@@ -16,6 +16,7 @@ from infra.stores.progress import PostgresProgress, PostgresStandings
 from infra.stores.questions import PostgresQuestions
 from infra.stores.run_views import PostgresRunViews
 from infra.stores.runs import PostgresRuns
+from infra.stores.summaries import PostgresSummaries
 from infra.wakeups import Wakeups
 
 
@@ -35,6 +36,7 @@ class Stores:
     decisions: PostgresDecisions
     run_views: PostgresRunViews
     posted: PostgresPosted
+    summaries: PostgresSummaries
 
 
 def open_stores(
@@ -54,4 +56,5 @@ def open_stores(
         decisions=PostgresDecisions(database, queue),
         run_views=PostgresRunViews(database, wakeups.views),
         posted=PostgresPosted(database),
+        summaries=PostgresSummaries(database),
     )

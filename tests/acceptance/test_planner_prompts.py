@@ -8,6 +8,7 @@ import pytest
 import agent.prompt
 from agent.dialogue import Role
 from agent.graph import Rest
+from agent.memory import MemoryLimits
 from agent.prompt import system_message
 from infra.scripted_model.script import ModelRequest, Script
 from sandbox.monty import MontySandbox, monty_binary
@@ -20,24 +21,28 @@ PROMPTS = Path(agent.prompt.__file__).parent / "prompts"
 CRASHES = {"op": "add", "id": "count", "kind": "package", "title": "Count", "code": COUNT, "tools": ["read_page"]}
 LOOKS = {"op": "add", "id": "look", "kind": "tool", "title": "Look", "tool": "fetch", "args": {"url": "http://one"}}
 
+SHORT = MemoryLimits(tokens=400)
+"""So little that a few turns are too much."""
+
 EVERY_ROLE = (
     # The first plan is refused, so that the planner is asked with faults too.
     Script(role="planner", answer='{"op":"add","id":"count"}\n', times=1),
     Script(role="planner", answer=json_lines([CRASHES]), times=1),
-    Script(role="planner", answer=json_lines([LOOKS])),
+    Script(role="planner", answer=json_lines([LOOKS]), times=1),
+    Script(role="planner", answer='{"op":"reply","text":"What more?"}'),
     Script(role="reflexion", answer=f"```python\n{MENDED}```"),
     Script(role="reflection", answer='{"decision":"replan","operations":[{"op":"add"}]}', times=1),
     Script(role="reflection", answer='{"decision":"end"}'),
     Script(role="answer", answer="That is all."),
+    Script(role="summary", answer="People wanted pages counted."),
 )
 
 
 async def _told(agent: Whole) -> list[ModelRequest]:
-    """Have two turns in which every role speaks, and return what reached the model's server."""
-    agent.world.say("count the pages")
-    assert await agent.advance() is Rest.FINISHED
-    agent.world.say("look again")
-    assert await agent.advance() is Rest.FINISHED
+    """Have some turns in which every role speaks, and return what reached the model's server."""
+    for _ in range(6):
+        agent.world.say("count the pages " + "and again " * 60)
+        assert await agent.advance() is Rest.FINISHED
     return agent.world.server.requests
 
 
@@ -48,7 +53,7 @@ def _filled(role: Role, agent: Whole) -> str:
             return system_message(role, agent.world.registry, DEFAULT_DIALECT).text
         case Role.REFLEXION:
             return system_message(role, dialect=MontySandbox(monty_binary()).dialect).text
-        case Role.ANSWER:
+        case Role.ANSWER | Role.SUMMARY:
             return _prompt(role)
 
 
@@ -64,7 +69,7 @@ def _prompt(role: Role) -> str:
 
 @pytest.mark.parametrize("role", Role)
 async def test_a_role_gets_its_own_system_message_alone_and_nothing_of_another_role(role: Role) -> None:
-    async with whole(*EVERY_ROLE) as agent:
+    async with whole(*EVERY_ROLE, memory=SHORT) as agent:
         requests = [each for each in await _told(agent) if each.role == role.value]
         expected = _filled(role, agent)
     assert requests

@@ -14,9 +14,11 @@ from agent.holding import Endings
 from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.language_model import ModelSettings, OpenAILanguageModel
 from agent.lifecycle import Outcome, state_of
+from agent.memory import DEFAULT_LIMITS as DEFAULT_MEMORY
+from agent.memory import Memory, MemoryLimits
 from agent.plan import Add, operation_json
 from agent.planner import Planner
-from agent.ports import Message, NodeStanding, Run
+from agent.ports import Message, NodeStanding, Run, Summary
 from agent.reflection import Reflector
 from agent.tools.registry import CallContext, Colour, Registry, Tool, ToolError
 from bot.plain_results import PlainResults
@@ -150,6 +152,32 @@ class StandingsInMemory:
         return {each.node: NodeStanding(state=each.state, outcome=each.outcome) for each in changes}
 
 
+class SummariesInMemory:
+    """Summaries."""
+
+    def __init__(self) -> None:
+        self.kept: list[Summary] = []
+
+    async def newest(self, thread: ThreadId) -> Summary | None:
+        """Return the summary."""
+        return max(self.kept, key=lambda each: each.upto_turn, default=None)
+
+    async def keep(self, thread: ThreadId, summary: Summary) -> None:
+        """Keep the summary."""
+        self.kept.append(summary)
+
+
+@dataclass
+class DirectoryInMemory:
+    """A Directory that knows whom a test introduces."""
+
+    known: dict[str, str] = field(default_factory=dict[str, str])
+
+    async def names(self, thread: ThreadId, ids: Sequence[str]) -> Mapping[str, str]:
+        """Return the known names."""
+        return {each: self.known[each] for each in ids if each in self.known}
+
+
 class PlanningWorld:
     """One thread, in its first turn, with everything that plans and answers."""
 
@@ -162,6 +190,7 @@ class PlanningWorld:
         *,
         packing: bool = False,
         tools: Registry | None = None,
+        memory: MemoryLimits = DEFAULT_MEMORY,
     ) -> None:
         self.hints = Hints()
         self.server = server
@@ -175,6 +204,11 @@ class PlanningWorld:
         self.appended = 0
         self.grown = asyncio.Event()
         self.registry = tools or registry()
+        self.summaries = SummariesInMemory()
+        self.directory = DirectoryInMemory()
+        self.memory = Memory(
+            runs=self.runs, model=model, summaries=self.summaries, directory=self.directory, limits=memory
+        )
         self.planner = Planner(
             model=model,
             registry=self.registry,
@@ -184,13 +218,14 @@ class PlanningWorld:
             standings=self.standings,
             dialect=dialect,
             endings=self.endings if packing else None,
+            memory=self.memory,
             limits=limits,
             clock=lambda: NOW,
         )
         self.reflector = Reflector(
             model=model, registry=self.registry, log=self.log, runs=self.runs, dialect=dialect, packing=packing
         )
-        self.answerer = Answerer(model=model, log=self.log, runs=self.runs, words=PlainResults())
+        self.answerer = Answerer(model=model, log=self.log, runs=self.runs, words=PlainResults(), memory=self.memory)
 
     def say(self, text: str, author: str = "U1") -> Message:
         """Put a person's message into the mailbox."""
@@ -241,6 +276,7 @@ async def planning_world(
     limits: PlanLimits = DEFAULT_LIMITS,
     packing: bool = False,
     tools: Registry | None = None,
+    memory: MemoryLimits = DEFAULT_MEMORY,
 ) -> AsyncGenerator[PlanningWorld]:
     """Yield a world whose model says what the scripts say."""
     async with AsyncExitStack() as stack:
@@ -250,7 +286,7 @@ async def planning_world(
         )
         model = OpenAILanguageModel(settings)
         stack.push_async_callback(model.close)
-        yield PlanningWorld(server, model, dialect, limits, packing=packing, tools=tools)
+        yield PlanningWorld(server, model, dialect, limits, packing=packing, tools=tools, memory=memory)
 
 
 def sections(document: str) -> dict[str, str]:

@@ -313,7 +313,7 @@ class RunsInMemory:
         """Return the finished turns."""
         await asyncio.sleep(0)
         return [
-            PastTurn(turn=turn, requests=run.messages, answer=run.answer)
+            PastTurn(turn=turn, requests=run.messages, answer=run.answer, replies=run.replies)
             for (of, turn), run in sorted(self.rows.items())
             if of == thread and turn < before_turn
         ]

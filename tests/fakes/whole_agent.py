@@ -8,6 +8,8 @@ from agent.entry import Ports
 from agent.executor import Limits
 from agent.graph import Rest, ThreadRunner
 from agent.ids import NodeId
+from agent.memory import DEFAULT_LIMITS as DEFAULT_MEMORY
+from agent.memory import MemoryLimits
 from agent.ports import Decision, Run
 from agent.tools.registry import Registry
 from agent.workbench import Workbench
@@ -72,11 +74,13 @@ class Whole:
 
 
 @asynccontextmanager
-async def whole(*model: Script, packing: bool = False, tools: Registry | None = None) -> AsyncGenerator[Whole]:
+async def whole(
+    *model: Script, packing: bool = False, tools: Registry | None = None, memory: MemoryLimits = DEFAULT_MEMORY
+) -> AsyncGenerator[Whole]:
     """Yield an agent whose model says what the scripts say."""
     sandbox = MontySandbox(monty_binary())
     try:
-        async with planning_world(*model, packing=packing, tools=tools) as world:
+        async with planning_world(*model, packing=packing, tools=tools, memory=memory) as world:
             yield Whole(world, sandbox, tools)
     finally:
         await sandbox.close()
