@@ -48,6 +48,7 @@ _FAILURES = {
     "bad_output": "the tool returned something that cannot be kept",
     "output_too_large": "the tool returned too much",
     "cancelled": "it was interrupted",
+    "internal": "something on my side broke",
     "not_available": "this kind of step is not available here",
     "not_installed": "its tool is not installed here",
     "store_unavailable": "the database could not be reached",
@@ -63,6 +64,7 @@ _FAILURES = {
     "bad_answer": "the answer could not be understood",
     "read_only": "it may only read",
     "database_unreachable": "the database could not be reached",
+    "query_timeout": "the query took too long",
     "query_failed": "the database did not accept the query",
     "bad_parameters": "the query's values do not fit it",
     "no_such_page": "there is no such page",
@@ -86,6 +88,7 @@ _FAILURES = {
     "sandbox_protocol": "its script broke the sandbox's rules",
     "sandbox_died": "its script ended without a result",
     "sandbox_infra": "the sandbox was not available",
+    "sandbox_denied": "its script kept calling tools it may not call",
 }
 
 _ATTEMPTS = {

@@ -46,12 +46,13 @@ class SqlConfig:
     """Which database `sql_query` reads, and what is in it, as told to the model.
 
     `database_url` should name a login that may only read: a superuser can do harm in a read-only
-    transaction too.
+    transaction too. `connect_seconds` is for a server that is busy, ours or theirs: one that is down refuses at once.
     """
 
     database_url: str
     about: str = ""
     statement_seconds: float = 10.0
+    connect_seconds: int = 15
     rows: int = 200
     result_bytes: int = 512 * 1024
 
@@ -67,7 +68,7 @@ async def sql_query(config: SqlConfig) -> AsyncGenerator[Tool]:
         pool_pre_ping=True,
         connect_args={
             "application_name": "greenlight sql_query",
-            "connect_timeout": 5,
+            "connect_timeout": config.connect_seconds,
             "options": f"-c default_transaction_read_only=on -c statement_timeout={milliseconds} -c timezone=UTC",
         },
     )
@@ -82,7 +83,7 @@ async def sql_query(config: SqlConfig) -> AsyncGenerator[Tool]:
         arguments=ARGUMENTS,
         colour=Colour.GREEN,
         call=_Queries(config, engine).call,
-        timeout_seconds=config.statement_seconds + 10,
+        timeout_seconds=config.connect_seconds + config.statement_seconds + 10,
         retryable=True,
     )
     try:
