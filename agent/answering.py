@@ -7,7 +7,7 @@ from agent.conversation import ShownNode, shown_nodes, standings_of
 from agent.dialogue import LanguageModel, Role
 from agent.errors import ContextExceeded, ModelUnavailable, Trouble
 from agent.ids import NodeId, ThreadId
-from agent.lifecycle import Outcome
+from agent.lifecycle import Cancelled, Outcome, Rejected, Skipped, Succeeded
 from agent.memory import Memory
 from agent.plan import LoggedOperation
 from agent.ports import OperationLog, Run, Runs, RunStatus
@@ -61,7 +61,7 @@ class Answerer:
             await self._runs.finish(thread, turn, status, "", run.trouble)
             return
         text, trouble = await self._text(run, nodes)
-        await self._runs.finish(thread, turn, RunStatus.DONE, text, trouble)
+        await self._runs.finish(thread, turn, ending(nodes), text, trouble)
 
     async def _text(self, run: Run, nodes: Sequence[ShownNode]) -> tuple[str, str]:
         """Return the answer and the turn's trouble."""
@@ -85,3 +85,12 @@ class Answerer:
 
 def _of_turn(logged: Sequence[LoggedOperation], turn: int) -> Sequence[LoggedOperation]:
     return [each for each in logged if each.turn == turn]
+
+
+def ending(nodes: Sequence[ShownNode]) -> RunStatus:
+    """Return how a turn with nodes ended: done only when one of them was, stopped when people wanted none of them."""
+    outcomes = [each.outcome for each in nodes]
+    if any(isinstance(each, Succeeded) for each in outcomes):
+        return RunStatus.DONE
+    unwanted = all(isinstance(each, Rejected | Cancelled | Skipped) for each in outcomes)
+    return RunStatus.STOPPED if unwanted else RunStatus.FAILED

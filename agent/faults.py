@@ -42,6 +42,7 @@ class FaultCode(StrEnum):
     EMPTY_PLAN = "empty_plan"
     TOO_MANY_NODES = "too_many_nodes"
     DECIDED_BEFORE = "decided_before"
+    DONE_BEFORE = "done_before"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,10 +18,7 @@ from agent.ids import NodeId, ThreadId
 from agent.lifecycle import Outcome, outcome_from_json
 from agent.plan import Add
 from agent.ports import RunStatus
-
-ROUNDS_PER_TURN = 3
-"""How often reflection may append to the plan before the turn is answered with what there is."""
-
+from agent.rounds import Rounds, Way
 
 Results: TypeAlias = Mapping[NodeId, Mapping[str, Any]]
 """Node id -> `OutcomeJson`. Spelled without `Json`: LangGraph evaluates the state's annotations, and
@@ -126,6 +123,7 @@ class ThreadRunner:
         self._checkpoints = checkpoints
         self._limits = limits or Limits()
         self._now = now
+        self._rounds = Rounds(ports)
 
     async def advance(self, thread: ThreadId, lease: Lease) -> Rest:
         """Take up whatever is new for the thread and run until it is finished or parked.
@@ -150,6 +148,8 @@ class ThreadRunner:
             await graph.ainvoke(given, config, durability="sync")
             head = await _head(graph, checkpoints, config)
             if head.open:
+                if await self._reconsider(thread, head.state):
+                    continue
                 await self._ports.runs.set_status(thread, head.state["turn"], RunStatus.WAITING)
                 return Rest.PARKED
             await checkpoints.prune(thread)
@@ -174,8 +174,9 @@ class ThreadRunner:
 
         async def reflect(state: State) -> Command[Literal["execute", "answer"]]:
             known = _state(state)
-            again = await self._reflect(thread, known)
-            return Command(update={"rounds": known["rounds"] + again}, goto="execute" if again else "answer")
+            way = await self._reflect(thread, known)
+            again = known["rounds"] + (way is Way.ROUND)
+            return Command(update={"rounds": again}, goto="answer" if way is Way.ANSWER else "execute")
 
         async def answer(state: State) -> None:
             known = _state(state)
@@ -203,15 +204,23 @@ class ThreadRunner:
         await self._ports.runs.begin(thread, turn)
         return {"turn": turn, "rounds": 0}
 
-    async def _reflect(self, thread: ThreadId, state: State) -> bool:
+    async def _reflect(self, thread: ThreadId, state: State) -> Way:
         if await self._ports.log.after(thread, state["seq"]):
-            return True  # a reflection appended and crashed before its step was stored
-        turn, rounds = state["turn"], state["rounds"]
-        if rounds >= ROUNDS_PER_TURN:
+            return Way.ROUND  # a reflection appended and crashed before its step was stored
+        turn = state["turn"]
+        after = self._rounds.after(thread, turn, state["rounds"], _outcomes(state))
+        way = await self._unless_stopped(thread, turn, after)
+        if way is STOP:
+            await self._rounds.stopped(thread, turn)
+            return Way.ROUND if await self._ports.log.after(thread, state["seq"]) else Way.ANSWER
+        return way
+
+    async def _reconsider(self, thread: ThreadId, state: State) -> bool:
+        turn = state["turn"]
+        if await self._ports.mailbox.stopped(thread, turn) is not None:
             return False
-        reflection = self._ports.reflector.reflect(thread, turn, rounds + 1, _outcomes(state))
-        extended = await self._unless_stopped(thread, turn, reflection)
-        return bool(await self._ports.log.after(thread, state["seq"])) if extended is STOP else extended
+        again = await self._unless_stopped(thread, turn, self._rounds.while_parked(thread, turn, state["rounds"]))
+        return again is STOP or again
 
     async def _unless_stopped(self, thread: ThreadId, turn: int, work: Coroutine[Any, Any, Done]) -> Done | StopType:
         """Return what the work does, or STOP when somebody stops the turn before it is done: it is cancelled then."""

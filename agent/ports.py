@@ -39,10 +39,15 @@ class OperationLog(Protocol):
 
 
 class QuestionKind(StrEnum):
-    """What a person is asked about a node."""
+    """What a person is asked: about a node, or (the last two) about how its turn goes on.
+
+    `ROUNDS`: the turn was planned anew as often as it may be. `ASK`: reflection does not know what is wanted.
+    """
 
     APPROVE = "approve"
     UNKNOWN = "unknown"
+    ROUNDS = "rounds"
+    ASK = "ask"
 
 
 class Decision(StrEnum):
@@ -56,6 +61,9 @@ class Decision(StrEnum):
     HAPPENED = "happened"
     AGAIN = "again"
     GIVE_UP = "give_up"
+    MORE = "more"
+    ACCEPT = "accept"
+    STOP = "stop"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +73,8 @@ class Question:
     `digest` is the SHA-256 of the canonical JSON of tool, arguments and the outputs they came from.
     `id` is a hash of thread, node, kind, digest and attempt. `tool` is the tool's name, or the node's
     kind for a package or subagent that wants approval. `author` asked for the operation.
-    `blocks` are the titles of the nodes that wait behind this one.
+    `blocks` are the titles of the nodes that wait behind this one. A question about a turn has the
+    empty node; its `title` is what reflection wants to know, and `blocks` what it would do next.
     """
 
     id: QuestionId
@@ -300,11 +309,28 @@ class RunStatus(StrEnum):
     STOPPED = "stopped"
 
 
+class Choice(StrEnum):
+    """What reflection decided."""
+
+    CONTINUE = "continue"
+    REPLAN = "replan"
+    END = "end"
+    ASK = "ask"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reflection:
+    """A decision made while a turn still waited for people; `failed` are the nodes it was made about."""
+
+    choice: Choice
+    failed: tuple[NodeId, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """A turn's row. `messages` are those its plan answers to, in order; `replies` are what the
     planner said without a plan; `trouble` is a word of `agent.errors.Trouble` or empty. `stopped_by`
-    is who stopped it."""
+    is who stopped it. `reflections` are those made before its end, in order."""
 
     thread: ThreadId
     turn: int
@@ -315,6 +341,7 @@ class Run:
     trouble: str = ""
     answer: str = ""
     stopped_by: UserId | None = None
+    reflections: tuple[Reflection, ...] = ()
 
 
 class Runs(Protocol):
@@ -337,6 +364,10 @@ class Runs(Protocol):
 
     async def read(self, thread: ThreadId, turn: int) -> Run:
         """Return the turn's row."""
+        ...
+
+    async def reflected(self, thread: ThreadId, turn: int, reflection: Reflection) -> None:
+        """Add to the turn's reflections, before anything is done because of it."""
         ...
 
     async def past(self, thread: ThreadId, before_turn: int) -> Sequence[PastTurn]:
@@ -386,11 +417,40 @@ class Feeder(Protocol):
         ...
 
 
-class Reflector(Protocol):
-    """Decides at the end of the DAG whether the goal is reached."""
+class Next(StrEnum):
+    """What follows a reflection: `EXTENDED` appended operations, `ENOUGH` lets the turn be answered, `MORE`
+    would have appended but has no round left, `ASK` needs a person's word."""
 
-    async def reflect(self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome]) -> bool:
-        """Append what is still needed and return True, or return False when the turn can be answered."""
+    EXTENDED = "extended"
+    ENOUGH = "enough"
+    MORE = "more"
+    ASK = "ask"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reflected:
+    """A reflection's end. `question` is what a person is asked; `titles` is what it would do next."""
+
+    next: Next
+    author: UserId | None = None
+    question: str = ""
+    titles: tuple[str, ...] = ()
+
+
+class Reflector(Protocol):
+    """Decides whether the goal is reached. A round is a reflection that appends; a turn has `bound` of them."""
+
+    async def reflect(
+        self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome], *, bound: int
+    ) -> Reflected:
+        """Decide at the end of the DAG; append what is still needed, if this round may."""
+        ...
+
+    async def reconsider(self, thread: ThreadId, turn: int, round_number: int, *, bound: int) -> bool:
+        """Decide about failures for which others can never run, while the rest waits for people.
+
+        True: operations were appended. The same failures are decided about once.
+        """
         ...
 
 

@@ -96,11 +96,15 @@ def results_message(
     *,
     results_bytes: int = RESULTS_BYTES,
     names: Names | None = None,
+    heads: bool = False,
 ) -> Said:
-    """Return what reflection and answer are asked; with `faults` the last output stands before."""
+    """Return what reflection and answer are asked; with `faults` the last output stands before.
+
+    With `heads` a longer result is told by its size and its head alone.
+    """
     return _document(
         ("Request", request_text(messages, names or {})),
-        ("Results", _node_lines(nodes, results_bytes)),
+        ("Results", _node_lines(nodes, results_bytes, heads=heads)),
         ("Faults", _fault_lines(faults)),
     )
 
@@ -182,11 +186,11 @@ def _earlier_lines(nodes: Sequence[ShownNode], most_bytes: int) -> list[str]:
     return lines[::-1]
 
 
-def _node_lines(nodes: Sequence[ShownNode], results_bytes: int = RESULTS_BYTES) -> str:
+def _node_lines(nodes: Sequence[ShownNode], results_bytes: int = RESULTS_BYTES, *, heads: bool = False) -> str:
     lines: list[str] = []
     left = results_bytes
     for shown in reversed(nodes):
-        line = json.dumps(_node_json(shown), ensure_ascii=False)
+        line = json.dumps(_node_json(shown, heads=heads), ensure_ascii=False)
         left -= len(line.encode(errors="replace"))
         if left < 0 and shown.outcome is not None:
             line = json.dumps(_node_json(ShownNode(node=shown.node, state=shown.state)), ensure_ascii=False)
@@ -194,7 +198,7 @@ def _node_lines(nodes: Sequence[ShownNode], results_bytes: int = RESULTS_BYTES) 
     return "\n".join(reversed(lines))
 
 
-def _node_json(shown: ShownNode) -> dict[str, Json]:
+def _node_json(shown: ShownNode, *, heads: bool = False) -> dict[str, Json]:
     line: dict[str, Json] = {
         "id": shown.node.id,
         "kind": shown.node.kind.value,
@@ -203,7 +207,7 @@ def _node_json(shown: ShownNode) -> dict[str, Json]:
     }
     if shown.outcome is None:
         return line
-    seen = referenced_json(shown.node.id, shown.outcome) if shown.earlier else result_json(shown.outcome)
+    seen = referenced_json(shown.node.id, shown.outcome) if shown.earlier or heads else result_json(shown.outcome)
     return {**line, "result": seen}
 
 

@@ -1,49 +1,66 @@
-"""Reflection: decides at the end of the DAG whether to answer, or appends what is still needed."""
+"""Reflection: one decision at the end of the DAG, or when failures leave others no way while people are waited for."""
 
-import json
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import TypeAlias, cast
 
-from agent.conversation import past_dialogue, shown_nodes, standings_of
+from agent.conversation import past_dialogue, shown_nodes
 from agent.dialogue import LanguageModel, Role, Said
 from agent.errors import DuplicateNode, ModelUnavailable
-from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, PlanLimits
-from agent.ids import NodeId, ThreadId, ToolName, UserId
-from agent.intake import Intake, Placed
-from agent.lifecycle import Expired, Failed, Outcome, Rejected
+from agent.faults import DEFAULT_LIMITS, PlanLimits
+from agent.ids import NodeId, ThreadId, UserId
+from agent.intake import Intake
+from agent.lifecycle import Failed, Outcome, Skipped, state_of
 from agent.packaging import pack
-from agent.plan import Add, LoggedOperation, Node, Operation, nodes_added
-from agent.ports import OperationLog, Run, Runs
+from agent.plan import Add, Cancel, LoggedOperation, Operation, nodes_added
+from agent.ports import (
+    Choice,
+    Mailbox,
+    Next,
+    NodeStanding,
+    OperationLog,
+    Reflected,
+    Reflection,
+    Run,
+    Runs,
+    Standings,
+)
 from agent.prompt import results_message, system_message
-from agent.reading import Reply, read_operation
-from agent.tools.registry import Colour, Registry
-from sandbox.script import Json
-
-ROUNDS = 3
-"""How often reflection may extend the plan of one turn."""
+from agent.tools.registry import Registry
+from agent.verdict import Past, Unclear, Verdict, read_verdict
 
 REPAIRS = 1
 """How often the model gets its faults back before the turn is answered with what there is."""
 
+UNREACHABLE = "the goal cannot be reached any more"
+"""Why what is left of a turn is cancelled that reflection ended early."""
 
-@dataclass(frozen=True, kw_only=True)
-class _End:
-    """Nothing more is needed."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Replan:
-    operations: Sequence[Operation]
+_ENOUGH = Reflected(next=Next.ENOUGH)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Faulty:
-    faults: Sequence[Fault]
+class _Scene:
+    """What one author's part of a turn looks like when it is reflected on."""
 
+    run: Run
+    author: UserId
+    logged: Sequence[LoggedOperation]
+    standings: Mapping[NodeId, NodeStanding]
 
-_Decision: TypeAlias = _End | _Replan | _Faulty
+    @property
+    def own(self) -> Sequence[LoggedOperation]:
+        """The author's operations of this turn."""
+        return [each for each in self.logged if (each.turn, each.author) == (self.run.turn, self.author)]
+
+    @property
+    def outcomes(self) -> Mapping[NodeId, Outcome]:
+        """How nodes ended."""
+        return {node: each.outcome for node, each in self.standings.items() if each.outcome is not None}
+
+    @property
+    def unfinished(self) -> Sequence[NodeId]:
+        """The author's nodes that have not ended, in plan order."""
+        added = nodes_added([each.operation for each in self.own])
+        return [each for each in added if each not in self.outcomes]
 
 
 class Reflector:
@@ -60,6 +77,8 @@ class Reflector:
         registry: Registry,
         log: OperationLog,
         runs: Runs,
+        mailbox: Mailbox,
+        standings: Standings,
         dialect: str | None,
         packing: bool = False,
         limits: PlanLimits = DEFAULT_LIMITS,
@@ -68,121 +87,134 @@ class Reflector:
         self._registry = registry
         self._log = log
         self._runs = runs
+        self._mailbox = mailbox
+        self._standings = standings
         self._dialect = dialect
         self._packing = packing and dialect is not None
         self._limits = limits
 
-    async def reflect(self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome]) -> bool:
-        """Append what is still needed and return True, or return False when the turn can be answered."""
+    async def reflect(
+        self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome], *, bound: int
+    ) -> Reflected:
+        """Decide at the end of the DAG."""
+        run = await self._runs.read(thread, turn)
+        if self._model is None or run.trouble or run.stopped_by is not None:
+            return _ENOUGH
+        standings = {node: NodeStanding(state=state_of(each), outcome=each) for node, each in outcomes.items()}
+        ends: list[Reflected] = []
+        for author in await self._authors(thread, turn):
+            scene = _Scene(run=run, author=author, logged=await self._log.after(thread, 0), standings=standings)
+            verdict = await self._decide(self._model, scene)
+            ends.append(await self._followed(scene, verdict, may_extend=round_number <= bound))
+        order = (Next.EXTENDED, Next.ASK, Next.MORE)
+        return next((each for wanted in order for each in ends if each.next is wanted), _ENOUGH)
+
+    async def reconsider(self, thread: ThreadId, turn: int, round_number: int, *, bound: int) -> bool:
+        """Decide about what failed while people are waited for."""
         run = await self._runs.read(thread, turn)
         logged = await self._log.after(thread, 0)
-        authors = dict.fromkeys(each.author for each in logged if each.turn == turn)
-        if self._model is None or run.trouble or run.stopped_by is not None or round_number > ROUNDS:
+        standings = await self._standings.of(thread)
+        failed = _fatal([each for each in logged if each.turn == turn], standings)
+        known = {node for each in run.reflections for node in each.failed}
+        if self._model is None or run.trouble or round_number > bound or known.issuperset(failed):
             return False
-        extended = [await self._extend(self._model, run, author, outcomes) for author in authors]
-        return any(extended)
+        grown = False
+        for author in dict.fromkeys(each.author for each in logged if _adds(each) in failed):
+            scene = _Scene(run=run, author=author, logged=await self._log.after(thread, 0), standings=standings)
+            grown |= await self._reconsidered(scene, await self._decide(self._model, scene), failed)
+        return grown
 
-    async def _extend(self, model: LanguageModel, run: Run, author: UserId, outcomes: Mapping[NodeId, Outcome]) -> bool:
-        logged = await self._log.after(run.thread, 0)
-        dialogue = await self._dialogue(run, author, logged, outcomes)
+    async def _reconsidered(self, scene: _Scene, verdict: Verdict, failed: Sequence[NodeId]) -> bool:
+        # Before anything is done: a crash may cost a round, but never gives one too many.
+        await self._runs.reflected(
+            scene.run.thread, scene.run.turn, Reflection(choice=verdict.choice, failed=tuple(failed))
+        )
+        match verdict.choice:
+            case Choice.REPLAN:
+                return await self._append(scene, verdict.operations)
+            case Choice.END:
+                return await self._append(scene, [Cancel(id=each, why=UNREACHABLE) for each in scene.unfinished])
+            case Choice.ASK:
+                await self._mailbox.taken(scene.run.thread, scene.run.turn, [], reply=verdict.question)
+                return False
+            case Choice.CONTINUE:
+                return False
+
+    async def _followed(self, scene: _Scene, verdict: Verdict, *, may_extend: bool) -> Reflected:
+        match verdict.choice:
+            case Choice.REPLAN if may_extend:
+                appended = await self._append(scene, verdict.operations)
+                return Reflected(next=Next.EXTENDED, author=scene.author) if appended else _ENOUGH
+            case Choice.REPLAN:
+                titles = [each.node.title for each in verdict.operations if isinstance(each, Add)]
+                return Reflected(next=Next.MORE, author=scene.author, titles=tuple(titles))
+            case Choice.ASK:
+                return Reflected(next=Next.ASK, author=scene.author, question=verdict.question)
+            case Choice.CONTINUE | Choice.END:
+                return _ENOUGH
+
+    async def _authors(self, thread: ThreadId, turn: int) -> Sequence[UserId]:
+        logged = await self._log.after(thread, 0)
+        return list(dict.fromkeys(each.author for each in logged if each.turn == turn))
+
+    async def _decide(self, model: LanguageModel, scene: _Scene) -> Verdict:
+        """Ask the model; what cannot be understood ends nothing that still runs and extends nothing."""
+        dialogue = await self._dialogue(scene)
+        past = Past(
+            nodes=nodes_added([each.operation for each in scene.logged if each.turn == scene.run.turn]),
+            outcomes=scene.outcomes,
+            registry=self._registry,
+        )
         for _ in range(1 + REPAIRS):
             try:
                 answer = await model.complete(Role.REFLECTION, dialogue)
             except ModelUnavailable:
-                return False
-            match self._decided(answer, logged, self._declined(run.turn, logged, outcomes)):
-                case _End():
-                    return False
-                case _Replan(operations=operations):
-                    return await self._append(run, author, operations)
-                case _Faulty(faults=faults):
-                    dialogue += [Said(by="ai", text=answer), results_message([], [], faults)]
-        return False
+                break
+            read = read_verdict(answer, self._intake(scene), past, self._limits)
+            if not isinstance(read, Unclear):
+                return read
+            dialogue += [Said(by="ai", text=answer), results_message([], [], read.faults)]
+        return Verdict(choice=Choice.CONTINUE)
 
-    async def _dialogue(
-        self, run: Run, author: UserId, logged: Sequence[LoggedOperation], outcomes: Mapping[NodeId, Outcome]
-    ) -> list[Said]:
-        own = [each for each in logged if (each.turn, each.author) == (run.turn, author)]
-        messages = [each for each in run.messages if each.author == author]
-        past = await self._runs.past(run.thread, run.turn)
-        return [
-            system_message(Role.REFLECTION, self._registry, self._dialect),
-            *past_dialogue(past),
-            results_message(messages, shown_nodes(own, standings_of(outcomes))),
-        ]
-
-    async def _append(self, run: Run, author: UserId, operations: Sequence[Operation]) -> bool:
-        if self._packing:
-            operations = pack(operations, self._registry, limits=self._limits).operations
-        try:
-            await self._log.append(run.thread, run.turn, author, operations)
-        except DuplicateNode:
-            return False
-        return True
-
-    def _decided(self, answer: str, logged: Sequence[LoggedOperation], declined: AbstractSet[ToolName]) -> _Decision:
-        """Return what the model decided. Of operations with a fault none is taken."""
-        written = _operations_in(answer)
-        if isinstance(written, Fault):
-            return _Faulty(faults=[written])
-        intake = Intake(
+    def _intake(self, scene: _Scene) -> Intake:
+        return Intake(
             registry=self._registry,
-            known=nodes_added([each.operation for each in logged]),
+            known=nodes_added([each.operation for each in scene.logged]),
+            standing=nodes_added([each.operation for each in scene.own]).keys(),
             packages=self._dialect is not None,
             limits=self._limits,
         )
-        faults: list[Fault] = []
-        operations: list[Operation] = []
-        for each in written:
-            match read_operation(each, None, self._limits):
-                case Fault() as fault:
-                    faults.append(fault)
-                case Reply():
-                    faults.append(Fault(code=FaultCode.BAD_OP, message="a reply is not possible here", pointer="/op"))
-                case Add(node=node) if node.tool in declined:
-                    faults.append(_decided_before(node))
-                case operation:
-                    verdict = intake.offer(Placed(operation=operation))
-                    operations += verdict.admitted
-                    faults += verdict.faults
-        faults += intake.close()
-        if faults:
-            return _Faulty(faults=faults)
-        return _Replan(operations=operations) if operations else _End()
 
-    def _declined(
-        self, turn: int, logged: Sequence[LoggedOperation], outcomes: Mapping[NodeId, Outcome]
-    ) -> AbstractSet[ToolName]:
-        """Return the tools that a person declined or did not decide on in this turn, and red ones that failed."""
-        nodes = nodes_added([each.operation for each in logged if each.turn == turn]).values()
-        return {
-            node.tool for node in nodes if node.tool is not None and self._is_final(node.tool, outcomes.get(node.id))
-        }
+    async def _dialogue(self, scene: _Scene) -> list[Said]:
+        messages = [each for each in scene.run.messages if each.author == scene.author]
+        past = await self._runs.past(scene.run.thread, scene.run.turn)
+        return [
+            system_message(Role.REFLECTION, self._registry, self._dialect),
+            *past_dialogue(past),
+            results_message(messages, shown_nodes(scene.own, scene.standings), heads=True),
+        ]
 
-    def _is_final(self, name: ToolName, outcome: Outcome | None) -> bool:
-        tool = self._registry.find(name)
-        red = tool is None or tool.colour is not Colour.GREEN
-        return isinstance(outcome, Rejected | Expired) or (red and isinstance(outcome, Failed))
+    async def _append(self, scene: _Scene, operations: Sequence[Operation]) -> bool:
+        if self._packing:
+            operations = pack(operations, self._registry, limits=self._limits).operations
+        try:
+            await self._log.append(scene.run.thread, scene.run.turn, scene.author, operations)
+        except DuplicateNode:
+            return False
+        return bool(operations)
 
 
-def _decided_before(node: Node) -> Fault:
-    message = f"{node.tool!r} was declined, not decided on, or failed in this turn; it is not asked for again"
-    return Fault(code=FaultCode.DECIDED_BEFORE, message=message, node=node.id, pointer="/tool")
+def _adds(logged: LoggedOperation) -> NodeId | None:
+    return logged.operation.node.id if isinstance(logged.operation, Add) else None
 
 
-def _operations_in(answer: str) -> Sequence[Mapping[str, Json]] | Fault:
-    """Return the operations of a decision to replan, none for one to end, or what is wrong with it."""
-    begin, end = answer.find("{"), answer.rfind("}")
-    try:
-        value = cast("Mapping[str, Json]", json.loads(answer[begin : end + 1]))
-    except (ValueError, RecursionError):
-        return Fault(code=FaultCode.NOT_JSON, message="the answer must be one JSON object")
-    operations = value.get("operations")
-    if value.get("decision") == "end":
-        return []
-    if value.get("decision") == "replan" and isinstance(operations, list):
-        found = [each for each in operations if isinstance(each, Mapping)]
-        if len(found) == len(operations):
-            return found
-    message = '"decision" must be "end", or "replan" with a list of "operations"'
-    return Fault(code=FaultCode.BAD_OP, message=message, pointer="/decision")
+def _fatal(logged: Sequence[LoggedOperation], standings: Mapping[NodeId, NodeStanding]) -> Sequence[NodeId]:
+    """Return the failed nodes because of which others were skipped, in plan order, while some have not ended."""
+    outcomes = {
+        node: standings[node].outcome if node in standings else None
+        for node in nodes_added([each.operation for each in logged])
+    }
+    lost = {each.because for each in outcomes.values() if isinstance(each, Skipped)}
+    if all(outcomes.values()):
+        return ()
+    return [node for node, each in outcomes.items() if node in lost and isinstance(each, Failed)]

@@ -14,7 +14,7 @@ from agent.errors import AgentError
 from agent.ids import Tenant, ToolName, thread_parts
 from agent.ports import Decision, Question
 from bot import wording
-from bot.blocks.card import card, choices
+from bot.blocks.card import ABOUT_TURN, card, choices
 from bot.blocks.elements import mention
 from bot.errors import BotError, SlackRefused
 from bot.payloads import Click
@@ -96,7 +96,8 @@ class Approvals:
 
     async def _refusal(self, click: Click, tenant: Tenant, question: Question) -> str | None:
         """Return why this person may not decide this, read fresh from Slack; None when they may."""
-        policy = self._policy_for(question.tool)
+        # Who may steer a run may answer what is asked about it; a tool's approvers have no part in that.
+        policy = ApprovalPolicy() if question.kind in ABOUT_TURN else self._policy_for(question.tool)
         clicker = await self._clicker(click, tenant, policy)
         permission = may_decide(policy, question.author, clicker, approving=click.decision in _LETS_RUN)
         match permission:

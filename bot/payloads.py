@@ -247,6 +247,9 @@ def _decision(action_id: str) -> Decision | None:
         Decision.AGAIN,
         Decision.HAPPENED,
         Decision.GIVE_UP,
+        Decision.MORE,
+        Decision.ACCEPT,
+        Decision.STOP,
     }
     return next((each for each in clickable if action_id != word and each.value == word), None)
 

@@ -117,6 +117,7 @@ _TROUBLES = {
     "It has been logged. Please ask again.",
 }
 
+MORE_ROUNDS, ACCEPT, STOP_TURN = "Plan further", "Answer with what there is", "Stop"
 APPROVE, REJECT = "Approve", "Reject"
 RUN_AGAIN, IT_HAPPENED, GIVE_UP = "Run again", "It happened", "Give up"
 
@@ -150,6 +151,7 @@ STOPPING = (
 NOTHING_TO_STOP = "Nothing of yours is running."
 NOTHING_RUNS_HERE = "Nothing is running in this thread."
 NO_OPEN_RUNS = "Nothing is running for you or in this channel."
+ANY_MEMBER = "any full member of this channel"
 NOTHING_TO_SAY = "There is nothing to tell."
 STOPPED = "Stopped."
 STOPPED_EARLY = "Stopped before anything was planned."
@@ -184,7 +186,7 @@ def refusal(reason: Refusal) -> str:
 def approvers(policy: ApprovalPolicy, author: str, people: Iterable[str], groups: Iterable[str]) -> str:
     """Say who may approve; `author`, `people` and `groups` are ready mrkdwn, the latter two the policy's."""
     if policy.users is None and policy.groups is None:
-        return "any full member of this channel" + ("" if policy.self_approval else f", but not {author}")
+        return ANY_MEMBER + ("" if policy.self_approval else f", but not {author}")
     named = [*people, *(f"anyone in {group}" for group in groups)]
     if not named:
         return "nobody, because the list of approvers is empty"
@@ -221,6 +223,10 @@ def question_title(kind: QuestionKind) -> str:
             return "Approval needed"
         case QuestionKind.UNKNOWN:
             return "Outcome unknown"
+        case QuestionKind.ROUNDS:
+            return "Shall I go on?"
+        case QuestionKind.ASK:
+            return "I need your word"
         case _:
             assert_never(kind)
 
@@ -235,8 +241,20 @@ def question_words(kind: QuestionKind) -> str:
                 "I was interrupted while doing this and cannot tell whether it happened. "
                 "Please look, then tell me how to go on. This is what I had started:"
             )
+        case QuestionKind.ROUNDS:
+            return (
+                "I have planned anew as often as I may by myself, and the work is not done yet. "
+                "Press a button, or write here what you want."
+            )
+        case QuestionKind.ASK:
+            return "Answer here in the thread, or press a button."
         case _:
             assert_never(kind)
+
+
+def next_steps(titles: str) -> str:
+    """Say what would be done next; `titles` is ready mrkdwn and may be empty."""
+    return f"What I would do next: {titles}" if titles else ""
 
 
 def decision_words(decision: Decision, who: str, when: str) -> str:
@@ -260,6 +278,12 @@ def decision_words(decision: Decision, who: str, when: str) -> str:
             return f"*It happened*, confirmed{by}{on}."
         case Decision.GIVE_UP:
             return f"*Given up*, decided{by}{on}."
+        case Decision.MORE:
+            return f"*Planning further*, decided{by}{on}."
+        case Decision.ACCEPT:
+            return f"*Answering with what there is*, decided{by}{on}."
+        case Decision.STOP:
+            return f"*Stopped*, decided{by}{on}."
         case _:
             assert_never(decision)
 

@@ -128,6 +128,7 @@ class RunRow(Row):
     replies: Mapped[list[str]] = mapped_column(server_default="[]")
     trouble: Mapped[str] = mapped_column(server_default="")
     answer: Mapped[str] = mapped_column(server_default="")
+    reflections: Mapped[list[Json]] = mapped_column(JSON, server_default="[]")
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     ended_at: Mapped[datetime | None]
     settled: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -200,6 +200,8 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             registry=registry,
             log=stores.log,
             runs=stores.runs,
+            mailbox=stores.mailbox,
+            standings=stores.standings,
             dialect=dialect,
             packing=configuration.plan.pack,
             limits=plan_limits,

@@ -42,15 +42,22 @@ _CARD_BYTES = 2500
 _CHOICES: Mapping[QuestionKind, tuple[Decision, ...]] = {
     QuestionKind.APPROVE: (Decision.APPROVED, Decision.REJECTED),
     QuestionKind.UNKNOWN: (Decision.AGAIN, Decision.HAPPENED, Decision.GIVE_UP),
+    QuestionKind.ROUNDS: (Decision.MORE, Decision.ACCEPT, Decision.STOP),
+    QuestionKind.ASK: (Decision.ACCEPT, Decision.STOP),
 }
-_HARMLESS = frozenset({Decision.REJECTED, Decision.HAPPENED, Decision.GIVE_UP})
+_HARMLESS = frozenset(Decision) - {Decision.APPROVED, Decision.AGAIN}
 _LABELS: Mapping[Decision, str] = {
     Decision.APPROVED: wording.APPROVE,
     Decision.REJECTED: wording.REJECT,
     Decision.AGAIN: wording.RUN_AGAIN,
     Decision.HAPPENED: wording.IT_HAPPENED,
     Decision.GIVE_UP: wording.GIVE_UP,
+    Decision.MORE: wording.MORE_ROUNDS,
+    Decision.ACCEPT: wording.ACCEPT,
+    Decision.STOP: wording.STOP_TURN,
 }
+ABOUT_TURN = frozenset({QuestionKind.ROUNDS, QuestionKind.ASK})
+"""What is asked about a whole turn, of anyone who may steer it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +83,8 @@ def card(view: QuestionView, policy: ApprovalPolicy) -> tuple[Rendered, ...]:
     Only the last message ever changes.
     """
     question = view.question
+    if question.kind in ABOUT_TURN:
+        return (_turn_card(view),)
     who_may = _who_may(policy, question)
     if not _showable(question):
         return (_closing(view, who_may, [section(wording.TOO_LONG_TO_APPROVE)]),)
@@ -171,6 +180,26 @@ def _closing(view: QuestionView, who_may: str, arguments: Sequence[Block]) -> Re
     ended = wording.decision_words(standing.decision, who, moment(standing.at) if standing.at else "")
     reason = f"\nReason: {quoted(standing.reason)}" if standing.reason else ""
     return rendered(f"{ended} {title}", [section(f"*{title}*\n{ended}{reason}"), *what, circumstances])
+
+
+def _turn_card(view: QuestionView) -> Rendered:
+    """Return the card of a question about a whole turn."""
+    question, standing = view.question, view.standing
+    asked = wording.question_title(question.kind)
+    said = [f"*{asked}*", quoted(question.title, 500)] if question.title else [f"*{asked}*"]
+    more = wording.next_steps(wording.listed((quoted(title, 80) for title in question.blocks), most=5))
+    small = [context(more)] if more else []
+    if standing.decision is Decision.PENDING:
+        lines = [f"Asked for by {mention(question.author)}", f"Who may decide: {wording.ANY_MEMBER}"]
+        if view.expires_at:
+            lines.append(f"Open until {moment(view.expires_at)}")
+        row = actions([_button(view, each) for each in choices(question)], block_id=_block_id(view))
+        words = section("\n".join([*said, wording.question_words(question.kind)]))
+        return rendered(asked, [words, *small, context("\n".join(lines)), row])
+    who = mention(standing.by) if standing.by else ""
+    ended = wording.decision_words(standing.decision, who, moment(standing.at) if standing.at else "")
+    reason = f"\nReason: {quoted(standing.reason)}" if standing.reason else ""
+    return rendered(f"{asked} {ended}", [section("\n".join([*said, ended + reason])), *small])
 
 
 def _circumstances(view: QuestionView, who_may: str) -> str:

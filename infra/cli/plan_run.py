@@ -14,7 +14,7 @@ from agent.graph import ThreadRunner
 from agent.ids import NodeId, QuestionId, ThreadId, UserId, thread_id, thread_parts
 from agent.lifecycle import Expired, Failed, Outcome, Rejected
 from agent.plan import Operation, nodes_added
-from agent.ports import Decision, Question, Questions, Runs, RunStatus, Standing
+from agent.ports import Decision, Next, Question, Questions, Reflected, Runs, RunStatus, Standing
 from agent.tools.registry import Registry
 from agent.workbench import Workbench
 from bot.ports import Decisions
@@ -256,9 +256,16 @@ class _NothingToFeed:
 class _NothingMore:
     """A Reflector without a model: a finished plan is a finished run."""
 
-    async def reflect(self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome]) -> bool:
+    async def reflect(
+        self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome], *, bound: int
+    ) -> Reflected:
         """Append nothing."""
-        del thread, turn, round_number, outcomes
+        del thread, turn, round_number, outcomes, bound
+        return Reflected(next=Next.ENOUGH)
+
+    async def reconsider(self, thread: ThreadId, turn: int, round_number: int, *, bound: int) -> bool:
+        """Append nothing."""
+        del thread, turn, round_number, bound
         return False
 
 

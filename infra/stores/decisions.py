@@ -4,17 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import RowMapping, func, or_, select, update
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from agent.ids import Digest, NodeId, QuestionId, Tenant, ThreadId, ToolName, UserId
+from agent.ids import Digest, NodeId, QuestionId, Tenant, ThreadId, ToolName, UserId, thread_parts
 from agent.lifecycle import NodeState
 from agent.ports import Decision, Question, QuestionKind
-from bot.ports import AlreadyDecided, Decided, Outdated, QuestionView, UnknownQuestion, Verdict
+from bot.ports import AlreadyDecided, Decided, Kind, Outdated, QuestionView, UnknownQuestion, Verdict
 from infra.database import Database
 from infra.queue import Queue
 from infra.stores.questions import record_decision, standing
-from infra.tables import ApprovalRow, NodeRow
+from infra.tables import ApprovalRow, InboxRow, NodeRow
 from sandbox.script import Json
 
 _PENDING = ApprovalRow.status == Decision.PENDING.value
@@ -54,6 +55,8 @@ class PostgresDecisions:
                 view = question_view(row, _nothing_behind)
                 asked = view.question
                 await record_decision(connection, asked.thread, asked.node, asked.digest, question, decision, by)
+                if decision is Decision.STOP:
+                    await connection.execute(_stop(view, by))
                 await self._queue.wake(connection, asked.thread)
                 return Decided(view=view)
             await self._expire(connection, ApprovalRow.id == question, ApprovalRow.tenant == tenant)
@@ -78,6 +81,24 @@ class PostgresDecisions:
         for thread in sorted({row.thread for row in rows}):  # sorted: two of us never wait for each other
             await self._queue.wake(connection, ThreadId(thread))
         return len(rows)
+
+
+def _stop(view: QuestionView, by: UserId) -> Insert:
+    """Return the row that stops the question's thread: a stop is a row in the inbox, whoever says it."""
+    tenant, channel, _ = thread_parts(view.question.thread)
+    name = f"stop:{view.question.id}"
+    row = insert(InboxRow).values(
+        tenant=tenant,
+        thread=view.question.thread,
+        app="",
+        event_id=name,
+        channel=channel,
+        ts=name,
+        author=by,
+        text="!stop",
+        kind=Kind.STOP.value,
+    )
+    return row.on_conflict_do_nothing()
 
 
 def _refusal(view: QuestionView | None) -> Verdict:

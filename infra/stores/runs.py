@@ -1,14 +1,15 @@
 """One row per turn of a thread: who asked, where it stands, what was answered."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import case, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.elements import ColumnElement
 
-from agent.ids import ThreadId, UserId, thread_parts
-from agent.ports import Message, PastTurn, Run, RunStatus
+from agent.ids import NodeId, ThreadId, UserId, thread_parts
+from agent.ports import Choice, Message, PastTurn, Reflection, Run, RunStatus
 from infra.database import Database
 from infra.stores.mailbox import IS_MESSAGE, messages_of
 from infra.tables import InboxRow, OperationRow, RunRow
@@ -96,7 +97,17 @@ class PostgresRuns:
             trouble=row.trouble,
             answer=row.answer,
             stopped_by=None if stopped_by is None else UserId(stopped_by),
+            reflections=tuple(_reflection(each) for each in row.reflections),
         )
+
+    async def reflected(self, thread: ThreadId, turn: int, reflection: Reflection) -> None:
+        """Add to the turn's reflections; one runner writes them."""
+        added: Mapping[str, object] = {"choice": reflection.choice.value, "failed": list(reflection.failed)}
+        async with self._database.begin() as connection:
+            row = select(RunRow.reflections).where(*_key(thread, turn)).with_for_update()
+            before = (await connection.execute(row)).scalar_one()
+            more = update(RunRow).where(*_key(thread, turn)).values(reflections=[*before, added])
+            await connection.execute(more)
 
     async def past(self, thread: ThreadId, before_turn: int) -> Sequence[PastTurn]:
         """Return the ended turns before `before_turn`."""
@@ -115,6 +126,10 @@ class PostgresRuns:
             PastTurn(turn=each.turn, requests=tuple(asked[each.turn]), answer=each.answer, replies=tuple(each.replies))
             for each in turns
         ]
+
+
+def _reflection(value: Mapping[str, Any]) -> Reflection:
+    return Reflection(choice=Choice(value["choice"]), failed=tuple(NodeId(each) for each in value["failed"]))
 
 
 def _key(thread: ThreadId, turn: int) -> tuple[ColumnElement[bool], ...]:

@@ -15,7 +15,7 @@ def answered(witness: Witness) -> bool:
 
 def done(witness: Witness) -> bool:
     """Tell whether the board shows that the turn ended."""
-    return any(words.lower().startswith(("done: ", "ended in trouble: ")) for words in witness.words())
+    return any(words.lower().startswith(("done: ", "ended in trouble: ", "stopped: ")) for words in witness.words())
 
 
 def states(witness: Witness) -> dict[str, str]:

@@ -11,6 +11,7 @@ from agent.ids import Digest, NodeId, QuestionId, ThreadId
 from agent.plan import Cancel
 from agent.ports import (
     Artifacts,
+    Choice,
     Decision,
     Ledger,
     LedgerState,
@@ -18,6 +19,7 @@ from agent.ports import (
     Newsroom,
     OperationLog,
     Questions,
+    Reflection,
     Runs,
     RunStatus,
 )
@@ -197,6 +199,15 @@ async def test_a_turn_is_begun_moved_and_ended(agent_side: AgentSide) -> None:
     assert (run.status, run.answer, run.trouble) == (RunStatus.FAILED, "", "internal")
     assert [each.turn for each in await runs.past(THREAD, 2)] == [1]
     assert list(await runs.past(THREAD, 1)) == []
+
+
+async def test_a_turn_keeps_its_reflections_in_order(agent_side: AgentSide) -> None:
+    await agent_side.drop(THREAD, "one")
+    await agent_side.runs.begin(THREAD, 1)
+    made = [Reflection(choice=each, failed=(NodeId(each.value),)) for each in (Choice.CONTINUE, Choice.REPLAN)]
+    for each in made:
+        await agent_side.runs.reflected(THREAD, 1, each)
+    assert list((await agent_side.runs.read(THREAD, 1)).reflections) == made
 
 
 @pytest.mark.parametrize("change", ["append", "drop", "decide"])

@@ -223,7 +223,14 @@ class PlanningWorld:
             clock=lambda: NOW,
         )
         self.reflector = Reflector(
-            model=model, registry=self.registry, log=self.log, runs=self.runs, dialect=dialect, packing=packing
+            model=model,
+            registry=self.registry,
+            log=self.log,
+            runs=self.runs,
+            mailbox=self.mailbox,
+            standings=self.standings,
+            dialect=dialect,
+            packing=packing,
         )
         self.answerer = Answerer(model=model, log=self.log, runs=self.runs, words=PlainResults(), memory=self.memory)
 

@@ -20,6 +20,7 @@ from agent.ports import (
     News,
     PastTurn,
     Question,
+    Reflection,
     Run,
     RunStatus,
     Standing,
@@ -308,6 +309,12 @@ class RunsInMemory:
         """Return the turn's row."""
         await asyncio.sleep(0)
         return self.rows[thread, turn]
+
+    async def reflected(self, thread: ThreadId, turn: int, reflection: Reflection) -> None:
+        """Add to the turn's reflections."""
+        await asyncio.sleep(0)
+        run = self.rows[thread, turn]
+        self.rows[thread, turn] = replace(run, reflections=(*run.reflections, reflection))
 
     async def past(self, thread: ThreadId, before_turn: int) -> Sequence[PastTurn]:
         """Return the finished turns."""

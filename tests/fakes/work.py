@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.lifecycle import Failed, Outcome, Succeeded, outcome_json
 from agent.plan import Add, Cancel, Dependency, Node, NodeKind, On, Operation, digest_of, node_digest
-from agent.ports import Bound, Mailbox, OperationLog, Runs, RunStatus
+from agent.ports import Bound, Mailbox, Next, OperationLog, Reflected, Runs, RunStatus
 from agent.tools.registry import CallContext, Colour
 from sandbox.script import Json
 
@@ -143,7 +143,7 @@ def _key(operation: Operation) -> tuple[str, NodeId]:
 
 @dataclass
 class FakeReflector:
-    """Appends the operations of `rounds` (turn, round), if any."""
+    """Appends the operations of `rounds` (turn, round), if any, as long as its bound allows."""
 
     log: OperationLog
     rounds: Mapping[tuple[int, int], Sequence[Operation]] = field(
@@ -151,13 +151,21 @@ class FakeReflector:
     )
     asked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
 
-    async def reflect(self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome]) -> bool:
+    async def reflect(
+        self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome], *, bound: int
+    ) -> Reflected:
         """Append what the round holds."""
         self.asked.append((turn, round_number))
         operations = self.rounds.get((turn, round_number), ())
+        if operations and round_number > bound:
+            return Reflected(next=Next.MORE, author=UserId("U1"), titles=("more",))
         if operations:
             await self.log.append(thread, turn, UserId("U1"), operations)
-        return bool(operations)
+        return Reflected(next=Next.EXTENDED if operations else Next.ENOUGH)
+
+    async def reconsider(self, thread: ThreadId, turn: int, round_number: int, *, bound: int) -> bool:
+        """Append nothing."""
+        return False
 
 
 @dataclass

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from agent.graph import ROUNDS_PER_TURN, Rest
+from agent.graph import Rest
 from agent.ids import NodeId
 from agent.lifecycle import Cancelled, Succeeded
 from agent.plan import Add, Cancel
-from agent.ports import Decision, QuestionKind, RunStatus
+from agent.ports import Decision, QuestionKind, Reflected, RunStatus
 from tests.fakes.thread_world import World
 from tests.fakes.work import Hold, node
 
@@ -216,24 +216,14 @@ async def test_reflection_adds_to_the_same_turn():
     assert [turn for turn, _ in world.answerer.given] == [1]
 
 
-async def test_reflection_is_bounded_per_turn():
-    world = World()
-    for turn in (1, 2):
-        for number in range(1, 9):
-            world.rounds[turn, number] = [Add(node=node(f"t{turn}n{number}"))]
-    await world.run(node("a"))
-    await world.run(node("b"))
-    assert len(world.work.started) == 2 + 2 * ROUNDS_PER_TURN
-
-
 async def test_operations_stored_by_a_reflection_that_crashed_are_run_before_reflecting_again():
     world = World()
     crashed = False
     reflect = world.reflector.reflect
 
-    async def crash_after_append(*args: object) -> bool:
+    async def crash_after_append(*args: object, bound: int) -> Reflected:
         nonlocal crashed
-        again = await reflect(*args)  # pyright: ignore[reportArgumentType]  # passed on as they came
+        again = await reflect(*args, bound=bound)  # pyright: ignore[reportArgumentType]  # passed on as they came
         if not crashed:
             crashed = True
             raise ConnectionError

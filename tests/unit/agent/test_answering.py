@@ -155,3 +155,20 @@ async def test_results_the_model_cannot_read_even_briefly_are_listed_plainly() -
         await planned(world, *EVERY)
         run = await answered(world, EVERY)
         assert (run.answer, run.trouble) == (PLAIN, "results_too_long")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "status"),
+    [
+        ([Succeeded(value=1), Failed(error="timeout")], RunStatus.DONE),
+        ([Failed(error="timeout"), Skipped(because=NodeId("n0"))], RunStatus.FAILED),
+        ([Expired()], RunStatus.FAILED),
+        ([Rejected(by=UserId("U2")), Cancelled()], RunStatus.STOPPED),
+    ],
+    ids=["something done", "failed", "expired", "unwanted"],
+)
+async def test_turn_is_done_only_when_something_was(outcomes: list[Outcome], status: RunStatus) -> None:
+    async with planning_world(answer("x")) as world:
+        await planned(world, *(f"n{number}" for number in range(len(outcomes))))
+        run = await answered(world, {f"n{number}": each for number, each in enumerate(outcomes)})
+        assert run.status is status

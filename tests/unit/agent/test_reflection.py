@@ -9,9 +9,11 @@ import pytest
 
 from agent.dialogue import Role
 from agent.ids import NodeId, ToolName, UserId
-from agent.lifecycle import Expired, Failed, Outcome, Rejected, Succeeded
+from agent.lifecycle import Expired, Failed, Outcome, Rejected, Skipped, Succeeded
 from agent.plan import Add, Node, NodeKind
-from agent.reflection import ROUNDS, Reflector
+from agent.ports import Choice, Next, Reflected, Reflection
+from agent.reflection import UNREACHABLE, Reflector
+from agent.rounds import ROUNDS_PER_TURN
 from infra.scripted_model.script import Failure, Script
 from tests.fakes.planning import THREAD, PlanningWorld, planning_world, sections
 
@@ -39,9 +41,13 @@ async def planned(world: PlanningWorld, id: str, author: str = "U1", tool: str |
     await world.mailbox.taken(THREAD, 1, [message.id])
 
 
-async def reflect(world: PlanningWorld, round_number: int = 1, by_node: Mapping[str, Outcome] = OUTCOMES) -> bool:
+async def decided(world: PlanningWorld, round_number: int = 1, by_node: Mapping[str, Outcome] = OUTCOMES) -> Reflected:
     outcomes = {NodeId(key): each for key, each in by_node.items()}
-    return await world.reflector.reflect(THREAD, 1, round_number, outcomes)
+    return await world.reflector.reflect(THREAD, 1, round_number, outcomes, bound=ROUNDS_PER_TURN)
+
+
+async def reflect(world: PlanningWorld, round_number: int = 1, by_node: Mapping[str, Outcome] = OUTCOMES) -> bool:
+    return (await decided(world, round_number, by_node)).next is Next.EXTENDED
 
 
 async def test_end_appends_nothing() -> None:
@@ -87,6 +93,8 @@ async def test_faulty_operations_go_back_once_and_none_of_them_is_taken() -> Non
         replan({"op": "reply", "text": "x"}),
         '{"decision":"replan"}',
         '{"decision":"maybe"}',
+        '{"decision":"ask"}',
+        '{"decision":"ask","question":" "}',
         '{"decision":"replan","operations":[3]}',
         "no idea",
         "[]",
@@ -140,10 +148,9 @@ async def test_model_that_is_away_ends_the_turn() -> None:
         assert not await reflect(world)
 
 
-async def test_trouble_and_too_many_rounds_ask_no_model() -> None:
+async def test_trouble_asks_no_model() -> None:
     async with planning_world() as world:
         await planned(world, "a")
-        assert not await reflect(world, round_number=ROUNDS + 1)
         world.runs.rows[THREAD, 1] = replace(world.runs.rows[THREAD, 1], trouble="plan_invalid")
         assert not await reflect(world)
         assert world.server.requests == []
@@ -158,6 +165,116 @@ async def test_turn_without_nodes_asks_no_model() -> None:
 
 async def test_without_a_model_the_turn_ends() -> None:
     async with planning_world() as world:
-        world.reflector = Reflector(model=None, registry=world.registry, log=world.log, runs=world.runs, dialect=None)
+        world.reflector = Reflector(
+            model=None,
+            registry=world.registry,
+            log=world.log,
+            runs=world.runs,
+            mailbox=world.mailbox,
+            standings=world.standings,
+            dialect=None,
+        )
         await planned(world, "a")
         assert not await reflect(world)
+
+
+async def test_after_the_last_round_a_replan_is_told_and_not_taken() -> None:
+    wanted = replan(fetch("more", title="Look once more"))
+    async with planning_world(reflection(wanted, times=1), reflection(END)) as world:
+        await planned(world, "a")
+        told = await decided(world, round_number=ROUNDS_PER_TURN + 1)
+        assert told == Reflected(next=Next.MORE, author=UserId("U1"), titles=("Look once more",))
+        assert world.nodes == ["a"]
+        assert (await decided(world, round_number=ROUNDS_PER_TURN + 1)).next is Next.ENOUGH
+
+
+async def test_a_question_is_passed_on_with_its_author() -> None:
+    async with planning_world(reflection('{"decision":"ask","question":"Which one?"}')) as world:
+        await planned(world, "a")
+        assert await decided(world) == Reflected(next=Next.ASK, author=UserId("U1"), question="Which one?")
+
+
+async def test_a_replan_never_does_again_what_succeeded() -> None:
+    """Neither under the old id, which changes nothing, nor under a new one, unless something came in between."""
+    done = {"a": Succeeded(value=1), "b": Succeeded(value=2)}
+    first = replan(fetch("a", "http://a"), fetch("again", "http://a"))
+    mended = replan(fetch("a", "http://a"), fetch("after", "http://a", depends_on=["b"]))
+    async with planning_world(reflection(first, times=1), reflection(mended)) as world:
+        await planned(world, "b")
+        node = Node(id=NodeId("a"), kind=NodeKind.TOOL, title="a", tool=ToolName("fetch"), args={"url": "http://a"})
+        await world.log.append(THREAD, 1, UserId("U1"), [Add(node=node)])
+        assert await reflect(world, by_node=done)
+        assert '"code": "done_before"' in world.asked(Role.REFLECTION)[1].last
+        assert world.nodes == ["b", "a", "after"]
+
+
+async def test_long_results_are_told_by_size_and_head() -> None:
+    async with planning_world(reflection(END)) as world:
+        await planned(world, "b")
+        await reflect(world, by_node={"b": Succeeded(value={"text": "x" * 3000})})
+        [told] = [json.loads(each) for each in sections(world.asked(Role.REFLECTION)[0].last)["Results"].splitlines()]
+        assert told["result"]["artifact"]["size"] == 3011
+        assert len(told["result"]["artifact"]["head"]) == 200
+
+
+async def _waiting(world: PlanningWorld) -> None:
+    """A node failed, so another was skipped; a red one still waits for a person."""
+    for name in ("a", "lost", "red"):
+        await planned(world, name)
+    world.ended("a", Failed(error="timeout"))
+    world.ended("lost", Skipped(because=NodeId("a")))
+
+
+async def _reconsider(world: PlanningWorld, round_number: int = 1) -> bool:
+    return await world.reflector.reconsider(THREAD, 1, round_number, bound=ROUNDS_PER_TURN)
+
+
+async def test_a_failure_that_leaves_others_no_way_is_decided_about_once_while_people_are_waited_for() -> None:
+    async with planning_world(reflection('{"decision":"continue"}')) as world:
+        await _waiting(world)
+        assert not await _reconsider(world)
+        assert not await _reconsider(world)
+        [request] = world.asked(Role.REFLECTION)
+        assert [json.loads(each)["state"] for each in sections(request.last)["Results"].splitlines()] == [
+            "failed",
+            "skipped",
+            "planned",
+        ]
+        run = await world.runs.read(THREAD, 1)
+        assert run.reflections == (Reflection(choice=Choice.CONTINUE, failed=(NodeId("a"),)),)
+
+
+async def test_another_way_around_a_failure_is_planned_while_people_are_waited_for() -> None:
+    async with planning_world(reflection(replan(fetch("around")))) as world:
+        await _waiting(world)
+        assert await _reconsider(world)
+        assert world.nodes[-1] == "around"
+
+
+async def test_a_turn_that_is_of_no_use_any_more_is_ended_early() -> None:
+    async with planning_world(reflection(END)) as world:
+        await _waiting(world)
+        assert await _reconsider(world)
+        assert world.operations[-1] == {"op": "cancel", "id": "red", "why": UNREACHABLE}
+
+
+async def test_a_question_while_people_are_waited_for_is_said_in_the_thread() -> None:
+    async with planning_world(reflection('{"decision":"ask","question":"Which one?"}')) as world:
+        await _waiting(world)
+        assert not await _reconsider(world)
+        assert (await world.runs.read(THREAD, 1)).replies == ("Which one?",)
+
+
+@pytest.mark.parametrize("case", ["no round left", "nothing failed", "nothing is lost", "all has ended"])
+async def test_nothing_is_reconsidered_without_a_reason(case: str) -> None:
+    async with planning_world() as world:
+        await planned(world, "a")
+        await planned(world, "red")
+        world.ended("a", Succeeded(value=1) if case == "nothing failed" else Failed(error="timeout"))
+        if case == "no round left":
+            await planned(world, "lost")
+            world.ended("lost", Skipped(because=NodeId("a")))
+        if case == "all has ended":
+            world.ended("red", Skipped(because=NodeId("a")))
+        assert not await _reconsider(world, ROUNDS_PER_TURN + 1 if case == "no round left" else 1)
+        assert world.server.requests == []

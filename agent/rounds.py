@@ -1,0 +1,137 @@
+"""Rounds: where a turn goes once its DAG has come to rest, and the word of a person when nobody else may say.
+
+A person's word is a question like an approval: a row, decided by compare-and-set, read again at every
+entry. While it is open the run is parked; a message in the thread answers it as well as a button does.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum, auto
+from typing import assert_never
+
+from langgraph.errors import GraphInterrupt
+from langgraph.types import Interrupt
+
+from agent.entry import Ports
+from agent.executor import STOPPED
+from agent.ids import NodeId, QuestionId, ThreadId, ToolName, UserId
+from agent.lifecycle import Outcome
+from agent.plan import digest_of
+from agent.ports import Choice, Decision, Next, Question, QuestionKind, Reflected, Standing
+
+ROUNDS_PER_TURN = 3
+"""How often reflection may append to the plan before a person is asked; every "more" allows as many again."""
+
+ANSWERED = "answered in the thread"
+"""Why a question about a turn is withdrawn when somebody writes."""
+
+_TURN = NodeId("")
+"""The node of a question about a whole turn."""
+
+
+class Way(Enum):
+    """Where the graph goes: `ROUND` and `EXECUTE` run the plan again, `ROUND` counts as one."""
+
+    ROUND = auto()
+    EXECUTE = auto()
+    ANSWER = auto()
+
+
+class Rounds:
+    """Decides where turns go."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+
+    async def after(self, thread: ThreadId, turn: int, rounds: int, outcomes: Mapping[NodeId, Outcome]) -> Way:
+        """Return where a turn goes whose DAG has ended; `rounds` is how many reflections extended it by now.
+
+        Raises:
+            GraphInterrupt: a person is asked; holds the question.
+        """
+        words = await self._words(thread, turn)
+        if await self._ports.mailbox.stopped(thread, turn) is not None:
+            await self._withdraw(words, STOPPED)
+            return Way.ANSWER
+        if await self._ports.mailbox.untaken(thread):
+            await self._withdraw(words, ANSWERED)
+            return Way.EXECUTE
+        if words:
+            _check_open(words[-1])
+            if words[-1].decision in _ENDS:
+                return Way.ANSWER
+        used, bound = rounds + await self._early(thread, turn), _bound(words)
+        reflected = await self._ports.reflector.reflect(thread, turn, used + 1, outcomes, bound=bound)
+        match reflected.next:
+            case Next.EXTENDED:
+                return Way.ROUND
+            case Next.ENOUGH:
+                # What was said meanwhile belongs to this turn, too.
+                return Way.EXECUTE if await self._ports.mailbox.untaken(thread) else Way.ANSWER
+            case Next.MORE:
+                return await self._ask(thread, turn, QuestionKind.ROUNDS, reflected, words)
+            case Next.ASK:
+                return await self._ask(thread, turn, QuestionKind.ASK, reflected, words)
+            case _:
+                assert_never(reflected.next)
+
+    async def while_parked(self, thread: ThreadId, turn: int, rounds: int) -> bool:
+        """Reflect on a turn that waits for people; True when the plan grew and is to be run at once."""
+        words = await self._words(thread, turn)
+        used = rounds + await self._early(thread, turn)
+        return await self._ports.reflector.reconsider(thread, turn, used + 1, bound=_bound(words))
+
+    async def stopped(self, thread: ThreadId, turn: int) -> None:
+        """Take back what a stopped turn asked."""
+        await self._withdraw(await self._words(thread, turn), STOPPED)
+
+    async def _early(self, thread: ThreadId, turn: int) -> int:
+        run = await self._ports.runs.read(thread, turn)
+        return sum(each.choice is Choice.REPLAN for each in run.reflections)
+
+    async def _words(self, thread: ThreadId, turn: int) -> Sequence[Standing]:
+        """Return the questions about this turn so far, in the order they were asked."""
+        standings = await self._ports.questions.standings(thread)
+        found: list[Standing] = []
+        while (standing := standings.get(question_id(thread, turn, len(found)))) is not None:
+            found.append(standing)
+        return found
+
+    async def _withdraw(self, words: Sequence[Standing], why: str) -> None:
+        if words and words[-1].decision is Decision.PENDING:
+            await self._ports.questions.withdraw(words[-1].id, why)
+
+    async def _ask(
+        self, thread: ThreadId, turn: int, kind: QuestionKind, reflected: Reflected, words: Sequence[Standing]
+    ) -> Way:
+        question = Question(
+            id=question_id(thread, turn, len(words)),
+            thread=thread,
+            turn=turn,
+            node=_TURN,
+            kind=kind,
+            title=reflected.question,
+            tool=ToolName("reflection"),
+            args={},
+            digest=digest_of([thread, turn, kind.value, len(words), reflected.question, list(reflected.titles)]),
+            author=reflected.author or UserId(""),
+            blocks=reflected.titles,
+        )
+        _check_open(await self._ports.questions.ask(question))
+        return Way.EXECUTE  # decided already: the next look reads what was said
+
+
+_ENDS = frozenset({Decision.ACCEPT, Decision.STOP, Decision.EXPIRED})
+
+
+def question_id(thread: ThreadId, turn: int, number: int) -> QuestionId:
+    """Return the id of a turn's question, numbered from 0."""
+    return QuestionId(digest_of([thread, turn, "rounds", number])[:32])
+
+
+def _bound(words: Sequence[Standing]) -> int:
+    return ROUNDS_PER_TURN * (1 + sum(each.decision is Decision.MORE for each in words))
+
+
+def _check_open(word: Standing) -> None:
+    if word.decision is Decision.PENDING:
+        raise GraphInterrupt((Interrupt(value={"question": word.id, "node": _TURN}, id=word.id),))
