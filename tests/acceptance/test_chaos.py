@@ -28,6 +28,9 @@ SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
 KILLS = int(os.environ.get("KILLS") or 200)
 JOBS = 20
 SHORT_BLOWS = 12
+RETRY_DELAYS_SECONDS = (0.0, 10.0, 120.0)
+"""Slack's three retries, sooner than its own (0, 60, 300 s): the last comes after the storm, within our patience."""
+
 PATIENCE_SECONDS = 180.0
 """Only what is lost takes this long after the storm."""
 
@@ -53,7 +56,9 @@ async def weather(blows: int, seed: int) -> None:
         database = Database(postgres.url())
         async with (
             EffectServer() as effects,
-            Workspace(app=InstalledApp.from_manifest(MANIFEST), rate_limits=False) as workspace,
+            Workspace(
+                app=InstalledApp.from_manifest(MANIFEST), rate_limits=False, retry_delays=RETRY_DELAYS_SECONDS
+            ) as workspace,
             WorkspaceClient(workspace.base_url) as client,
             ScriptedModel(scripts(effects.url)) as model,
         ):
