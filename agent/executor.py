@@ -22,6 +22,7 @@ from agent.frontier import Frontier
 from agent.ids import NodeId, ThreadId
 from agent.inline import InlineBudget
 from agent.lifecycle import Outcome, outcome_from_json, outcome_json
+from agent.limits import Limits
 from agent.plan import Add, Cancel, LoggedOperation
 from agent.ports import News, RunStatus
 from agent.step import Step
@@ -44,14 +45,6 @@ class Progressed:
 
     results: Mapping[NodeId, OutcomeJson]
     seq: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """`nodes_at_once` bounds the green nodes at work. `poll_seconds` is how long a lost hint may go unnoticed."""
-
-    nodes_at_once: int = 32
-    poll_seconds: float = 5.0
 
 
 class Execution:

@@ -13,9 +13,10 @@ from langgraph.graph import START, StateGraph  # pyright: ignore[reportMissingTy
 from langgraph.types import Command, StateSnapshot
 
 from agent.entry import Lease, Ports
-from agent.executor import Execution, Limits
+from agent.executor import Execution
 from agent.ids import NodeId, ThreadId
 from agent.lifecycle import Outcome, outcome_from_json
+from agent.limits import Limits
 from agent.plan import Add
 from agent.ports import RunStatus
 from agent.rounds import Rounds, Way

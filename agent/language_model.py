@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 
 import openai
@@ -13,6 +13,7 @@ from langchain_openai import ChatOpenAI
 
 from agent.dialogue import Role, Said
 from agent.errors import ContextExceeded, ModelUnavailable
+from agent.model_settings import ModelSettings
 
 # langchain-openai's own chunk timeout is an `asyncio.wait_for`, which on Python 3.11 can swallow a
 # cancellation; `_next` watches the gap instead.
@@ -27,26 +28,6 @@ _CUT_OFF = frozenset({"length", "content_filter"})
 
 _TOO_LONG = frozenset({"context_length_exceeded", "string_above_max_length", "request_too_large"})
 """Codes for a request that is longer than the model reads."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelSettings:
-    """Where the model is and how long to wait. `by_role` names other models for some roles.
-
-    `retries` are those before the first byte of an answer: connection errors, 429 and 5xx, with the
-    client's backoff. `silence_seconds` bounds the wait for each piece, `total_seconds` a whole answer,
-    `answer_characters` one that is not read as a stream: some models never stop.
-    """
-
-    model: str
-    api_key: str = field(repr=False)
-    base_url: str | None = None
-    by_role: Mapping[Role, str] = field(default_factory=dict[Role, str])
-    retries: int = 2
-    connect_seconds: float = 10.0
-    silence_seconds: float = 120.0
-    total_seconds: float = 600.0
-    answer_characters: int = 256 * 1024
 
 
 @dataclass(kw_only=True)

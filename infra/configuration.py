@@ -22,9 +22,9 @@ from pydantic import (
 
 from agent.approval import ApprovalPolicy, GroupId, Policies
 from agent.dialogue import Role
-from agent.executor import Limits
 from agent.faults import PlanLimits
 from agent.ids import ToolName, UserId
+from agent.limits import Limits
 from agent.memory import MemoryLimits
 from bot.tools import SLACK_TOOLS
 from infra.tools.access_log import AccessLogConfig

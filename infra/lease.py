@@ -52,7 +52,7 @@ class ThreadLease:
             .where(LeaseRow.tenant == thread_parts(self.thread).tenant, LeaseRow.thread == self.thread)
             .where(LeaseRow.token == self.token, LeaseRow.worker == self.worker, WorkerRow.dead_at.is_(None))
         )
-        async with self.database.read() as connection:
+        async with self.database.singly() as connection:
             if (await connection.execute(row)).first() is None:
                 raise RunnerLost
 
@@ -93,5 +93,5 @@ class Leases:
             LeaseRow.thread == lease.thread,
             LeaseRow.token == lease.token,
         )
-        async with self._database.read() as connection:
+        async with self._database.singly() as connection:
             await connection.execute(ours)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued
-from sqlalchemy import Integer, Text, bindparam, text
+from sqlalchemy import Integer, Text, TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.ids import ThreadId
@@ -24,19 +24,30 @@ _POOL_SECONDS = 10.0
 #   not see our rows, and nobody would come back for them. One that is being fetched right now is waited
 #   for, and a new one put.
 # - Fetching skips locked jobs, so the workers are told again at the commit.
-_WAKE = text("""
-    WITH put AS (
+_WAKING = f"""
+    put AS (
         INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
-        VALUES ('default', :task, :thread, :thread, json_build_object('thread', :thread, 'failures', :failures))
+        SELECT 'default', '{WAKE}', thread, thread, json_build_object('thread', thread, 'failures', :failures)
+        FROM woken
         ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE SET queueing_lock = excluded.queueing_lock
-        RETURNING id
+        RETURNING id, lock
     )
-    SELECT pg_notify(:news, :thread), pg_notify(
+    SELECT pg_notify('{NEWS_CHANNEL}', lock), pg_notify(
         'procrastinate_any_queue_v1', json_build_object('type', 'job_inserted', 'job_id', id)::text
     ) FROM put
-""").bindparams(
-    bindparam("task", type_=Text()), bindparam("thread", type_=Text()), bindparam("failures", type_=Integer())
-)
+"""  # noqa: S608 - nothing in it comes from outside
+
+
+def waking(changes: str) -> TextClause:
+    """Return the statement that makes the changes and wakes the thread they are about, in one round trip.
+
+    `changes` are common table expressions; the one called `woken` has the column `thread`, and a row
+    when the thread is to be woken. The statement returns a row then. `failures` is to be bound.
+    """
+    return text(f"WITH {changes}, {_WAKING}").bindparams(bindparam("failures", 0, type_=Integer()))
+
+
+_WAKE = waking("woken AS (SELECT :thread AS thread)").bindparams(bindparam("thread", type_=Text()))
 
 
 class Queue:
@@ -59,8 +70,7 @@ class Queue:
         `failures` tells how often advancing it failed in a row. Call it last in the transaction: it may
         wait for another one that wakes the same thread.
         """
-        values = {"task": WAKE, "thread": thread, "failures": failures, "news": NEWS_CHANNEL}
-        await connection.execute(_WAKE, values)
+        await connection.execute(_WAKE, {"thread": thread, "failures": failures})
 
     async def wake_later(self, connection: AsyncConnection, thread: ThreadId, seconds: float, failures: int) -> None:
         """Have the thread woken after a while; `failures` tells how often advancing it failed in a row.

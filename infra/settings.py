@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.language_model import ModelSettings
+from agent.model_settings import ModelSettings
 from bot.web_api import SLACK_API_URL
 from infra.configuration import Configuration, ConfigurationError, read_configuration
 from infra.embedded_postgres import default_data_folder

@@ -46,6 +46,10 @@ from sandbox.choice import choose_sandbox
 _log = logging.getLogger(__name__)
 
 
+DOOR_CONNECTIONS = 4
+"""What listeners do, Slack waits for: they have connections of their own, and never queue behind runs for one."""
+
+
 class Part(StrEnum):
     """What a process does: hear Slack, run threads, or both."""
 
@@ -93,16 +97,19 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     slack = settings.required_slack()
     database = Database(url, worker=new_worker_id() if Part.WORKER in parts else None)
     stack.push_async_callback(database.close)
+    door = Database(url, pool_size=DOOR_CONNECTIONS)
+    stack.push_async_callback(door.close)
     wakeups = Wakeups(database)
     await stack.enter_async_context(wakeups.listening())
     queue = Queue(database)
     open_for = settings.configuration.limits.questions_open_for()
     stores = open_stores(database, queue, wakeups, questions_open_for=open_for)
+    heard = open_stores(door, queue, wakeups)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
     client = open_client(slack.bot_token, base_url=slack.api_url, session=session)
     policies = settings.configuration.policies()
-    ports = BotPorts(inbox=stores.inbox, decisions=stores.decisions, views=stores.run_views, posted=stores.posted)
+    ports = BotPorts(inbox=heard.inbox, decisions=heard.decisions, views=heard.run_views, posted=heard.posted)
     app = SlackApp(client, ports, policies.of, signing_secret=slack.signing_secret)
     return _Base(
         settings=settings,

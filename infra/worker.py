@@ -191,7 +191,7 @@ class Worker:
 
     async def _register(self) -> None:
         row = insert(WorkerRow).values(id=self._id, host=socket.gethostname(), pid=os.getpid())
-        async with self._database.begin() as connection:
+        async with self._database.singly() as connection:
             await connection.execute(row)
 
     async def _retire(self) -> None:
@@ -278,5 +278,5 @@ class Worker:
 
     async def _forget_queue_worker(self) -> None:
         """Jobs that the stopped queue could not finish are nobody's: the sweep hands them on."""
-        async with self._database.begin() as connection:
+        async with self._database.singly() as connection:
             await connection.execute(update(WorkerRow).where(WorkerRow.id == self._id).values(queue_worker=None))

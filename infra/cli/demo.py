@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from agent.language_model import ModelSettings
+from agent.model_settings import ModelSettings
 from infra.cli.process import stopped_by_signal
 from infra.configuration import Configuration, ConfigurationError, parse_configuration
 from infra.demo.story import REQUEST, Story

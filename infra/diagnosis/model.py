@@ -10,7 +10,8 @@ import aiohttp
 
 from agent.dialogue import Role, Said
 from agent.errors import ModelUnavailable
-from agent.language_model import ModelSettings, OpenAILanguageModel
+from agent.language_model import OpenAILanguageModel
+from agent.model_settings import ModelSettings
 from infra.diagnosis.address import host_of
 from infra.diagnosis.finding import Finding, missing, ok, wrong
 

@@ -47,7 +47,7 @@ class PostgresArtifacts:
         row = select(ArtifactRow.content).where(
             ArtifactRow.tenant == thread_parts(thread).tenant, ArtifactRow.digest == digest
         )
-        async with self._database.read() as connection:
+        async with self._database.singly() as connection:
             content = (await connection.execute(row)).scalar_one_or_none()
         if content is None:
             raise ArtifactMissing

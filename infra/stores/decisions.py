@@ -34,7 +34,7 @@ class PostgresDecisions:
 
     async def read(self, tenant: Tenant, question: QuestionId) -> QuestionView | None:
         """Return the question as it stands."""
-        async with self._database.begin() as connection:
+        async with self._database.singly() as connection:
             return await _view(connection, tenant, question)
 
     async def decide(

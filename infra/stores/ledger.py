@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from agent.ids import Digest, NodeId, ThreadId, thread_parts
 from agent.ports import LedgerEntry, LedgerState
 from infra.database import Database
-from infra.stores.audit import AuditEvent, record
+from infra.stores.audit import AuditEvent, with_record
 from infra.tables import LedgerRow
 from sandbox.script import Json
 
@@ -28,7 +28,7 @@ class PostgresLedger:
             .order_by(LedgerRow.attempt.desc())
             .limit(1)
         )
-        async with self._database.read() as connection:
+        async with self._database.singly() as connection:
             row = (await connection.execute(newest)).first()
         if row is None:
             return None
@@ -39,12 +39,11 @@ class PostgresLedger:
         row = insert(LedgerRow).values(
             tenant=thread_parts(thread).tenant, thread=thread, node=node, attempt=attempt, digest=digest
         )
-        async with self._database.begin() as connection:
-            started = (await connection.execute(row.on_conflict_do_nothing().returning(LedgerRow.attempt))).first()
-            if started is not None:
-                details = {"attempt": attempt}
-                await record(connection, thread, node, AuditEvent.STARTED, digest=digest, details=details)
-        return started is not None
+        started = row.on_conflict_do_nothing().returning(LedgerRow.attempt).cte("started")
+        details: dict[str, Json] = {"attempt": attempt}
+        recorded = with_record(started, thread, node, AuditEvent.STARTED, digest=digest, details=details)
+        async with self._database.singly() as connection:
+            return (await connection.execute(recorded)).first() is not None
 
     async def finish(self, thread: ThreadId, node: NodeId, attempt: int, result: Mapping[str, Json]) -> None:
         """Commit `done`; the first result stands."""
@@ -55,9 +54,8 @@ class PostgresLedger:
             .where(LedgerRow.state == LedgerState.STARTED.value)
             .values(state=LedgerState.DONE.value, result=result, finished_at=func.now())
             .returning(LedgerRow.digest)
+            .cte("finished")
         )
-        async with self._database.begin() as connection:
-            row = (await connection.execute(done)).first()
-            if row is not None:
-                details = {"attempt": attempt, "state": result.get("state")}
-                await record(connection, thread, node, AuditEvent.FINISHED, digest=Digest(row.digest), details=details)
+        details = {"attempt": attempt, "state": result.get("state")}
+        async with self._database.singly() as connection:
+            await connection.execute(with_record(done, thread, node, AuditEvent.FINISHED, details=details))

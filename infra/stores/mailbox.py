@@ -26,7 +26,7 @@ class PostgresMailbox:
 
     async def untaken(self, thread: ThreadId) -> Sequence[Message]:
         """Return what no plan answers to yet."""
-        async with self._database.begin() as connection:
+        async with self._database.singly() as connection:
             return [message for _, message in await messages_of(connection, thread, InboxRow.turn.is_(None))]
 
     async def taken(
@@ -59,7 +59,7 @@ class PostgresMailbox:
             .order_by(InboxRow.turn.nulls_last(), InboxRow.id)
             .limit(1)
         )
-        async with self._database.begin() as connection:
+        async with self._database.singly() as connection:
             found = (await connection.execute(stop)).first()
             if found is None:
                 return None
@@ -75,7 +75,7 @@ class PostgresMailbox:
         mine = (InboxRow.tenant == thread_parts(thread).tenant, InboxRow.thread == thread, InboxRow.turn.is_(None))
         first_message = select(func.min(InboxRow.id)).where(*mine, IS_MESSAGE).scalar_subquery()
         late = update(InboxRow).where(*mine, ~IS_MESSAGE, or_(first_message.is_(None), InboxRow.id < first_message))
-        async with self._database.begin() as connection:
+        async with self._database.singly() as connection:
             await connection.execute(late.values(turn=turn))
 
 

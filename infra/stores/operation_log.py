@@ -52,7 +52,7 @@ class PostgresOperationLog:
             .where(OperationRow.thread == thread, OperationRow.seq > seq)
             .order_by(OperationRow.seq)
         )
-        async with self._database.read() as connection:
+        async with self._database.singly() as connection:
             found = (await connection.execute(rows)).all()
         return [
             LoggedOperation(
@@ -71,7 +71,7 @@ class PostgresOperationLog:
             .where(OperationRow.tenant == thread_parts(thread).tenant)
             .where(OperationRow.thread == thread, OperationRow.adds.in_(added))
         )
-        async with self._database.read() as connection:
+        async with self._database.singly() as connection:
             stored = set((await connection.execute(rows)).scalars())
         return next(each for at, each in enumerate(added) if each in stored or each in added[:at])
 

@@ -18,7 +18,7 @@ class PostgresPosted:
     async def begin(self, thread: ThreadId, turn: int, slot: Slot) -> bool:
         """Commit that a try to post begins; False when one began before."""
         row = insert(PostRow).values(_key(thread, turn, slot)).on_conflict_do_nothing()
-        async with self._database.begin() as connection:
+        async with self._database.singly() as connection:
             return (await connection.execute(row.returning(PostRow.turn))).first() is not None
 
     async def post(self, thread: ThreadId, turn: int, slot: Slot, message: PostedMessage) -> None:
@@ -26,7 +26,7 @@ class PostgresPosted:
         stands = {"ts": message.ts, "shown": message.shown}
         row = insert(PostRow).values(_key(thread, turn, slot) | stands)
         keys = ["tenant", "thread", "turn", "post", "key"]
-        async with self._database.begin() as connection:
+        async with self._database.singly() as connection:
             await connection.execute(row.on_conflict_do_update(index_elements=keys, set_=stands))
 
     async def settle(self, thread: ThreadId, turn: int) -> None:
@@ -36,7 +36,7 @@ class PostgresPosted:
             .where(RunRow.tenant == thread_parts(thread).tenant, RunRow.thread == thread, RunRow.turn == turn)
             .values(settled=True)
         )
-        async with self._database.begin() as connection:
+        async with self._database.singly() as connection:
             await connection.execute(settled)
 
 

@@ -92,7 +92,7 @@ class PostgresStandings:
             .where(NodeRow.tenant == thread_parts(thread).tenant, NodeRow.thread == thread)
             .order_by(NodeRow.noted)
         )
-        async with self._database.read() as connection:
+        async with self._database.singly() as connection:
             found = (await connection.execute(rows)).all()
         return {
             NodeId(each.node): NodeStanding(

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from agent.ids import Digest, NodeId, QuestionId, ThreadId, UserId, thread_parts
 from agent.ports import Decision, Question, Standing
 from infra.database import Database, announce
-from infra.stores.audit import AuditEvent, record
+from infra.stores.audit import AuditEvent, record, with_record
 from infra.tables import ApprovalRow
 from infra.wakeups import Bell
 
@@ -53,24 +53,23 @@ class PostgresQuestions:
             blocks=list(question.blocks),
             expires_at=None if self._open_for is None else func.now() + self._open_for,
         )
-        async with self._database.begin() as connection:
-            asked = (await connection.execute(row.on_conflict_do_nothing().returning(*STANDING))).first()
+        new = row.on_conflict_do_nothing().returning(*STANDING).cte("asked")
+        recorded = with_record(
+            new,
+            question.thread,
+            question.node,
+            AuditEvent.ASKED,
+            digest=question.digest,
+            by=question.author,
+            details={"question": question.id, "kind": question.kind.value, "tool": question.tool},
+        )
+        async with self._database.singly() as connection:
+            asked = (await connection.execute(recorded)).first()
             if asked is None:
                 known = select(*STANDING).where(
                     ApprovalRow.tenant == thread_parts(question.thread).tenant, ApprovalRow.id == question.id
                 )
                 asked = (await connection.execute(known)).one()
-            else:
-                details = {"question": question.id, "kind": question.kind.value, "tool": question.tool}
-                await record(
-                    connection,
-                    question.thread,
-                    question.node,
-                    AuditEvent.ASKED,
-                    digest=question.digest,
-                    by=question.author,
-                    details=details,
-                )
         self._views.ring(question.thread)
         return standing(asked.id, asked.digest, asked.status, asked.decided_by, asked.reason, asked.decided_at)
 
@@ -81,7 +80,7 @@ class PostgresQuestions:
             .where(ApprovalRow.tenant == thread_parts(thread).tenant, ApprovalRow.thread == thread)
             .order_by(ApprovalRow.asked)
         )
-        async with self._database.read() as connection:
+        async with self._database.singly() as connection:
             found = (await connection.execute(rows)).all()
         read = (standing(r.id, r.digest, r.status, r.decided_by, r.reason, r.decided_at) for r in found)
         return {each.id: each for each in read}

@@ -58,7 +58,7 @@ class PostgresRunViews:
         return self._views.subscribe(thread)
 
     async def _open(self, *which: ColumnElement[bool]) -> Sequence[OpenRun]:
-        async with self._database.begin() as connection:
+        async with self._database.singly() as connection:
             rows = (await connection.execute(_open_runs(*which))).all()
         return [
             OpenRun(

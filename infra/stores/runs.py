@@ -47,14 +47,14 @@ class PostgresRuns:
             status=RunStatus.PLANNING.value,
             requester=func.coalesce(first_message.scalar_subquery(), first_operation.scalar_subquery(), literal("")),
         )
-        async with self._database.begin() as connection:
+        async with self._database.singly() as connection:
             await connection.execute(row.on_conflict_do_nothing())
         self._views.ring(thread)
 
     async def set_status(self, thread: ThreadId, turn: int, status: RunStatus) -> None:
         """Move the turn unless it has ended."""
         moved = update(RunRow).where(*_key(thread, turn), RunRow.ended_at.is_(None)).values(status=status.value)
-        async with self._database.begin() as connection:
+        async with self._database.singly() as connection:
             await connection.execute(moved)
         self._views.ring(thread)
 
@@ -70,7 +70,7 @@ class PostgresRuns:
                 ended_at=func.now(),
             )
         )
-        async with self._database.begin() as connection:
+        async with self._database.singly() as connection:
             await connection.execute(ended)
         self._views.ring(thread)
 
@@ -80,7 +80,7 @@ class PostgresRuns:
         Raises:
             sqlalchemy.exc.NoResultFound: the turn was not begun.
         """
-        async with self._database.begin() as connection:
+        async with self._database.singly() as connection:
             row = (await connection.execute(select(RunRow.__table__).where(*_key(thread, turn)))).one()
             messages = await messages_of(connection, thread, InboxRow.turn == turn)
             stop = select(InboxRow.author).where(
@@ -118,7 +118,7 @@ class PostgresRuns:
             .order_by(RunRow.turn)
         )
         asked: dict[int, list[Message]] = defaultdict(list)
-        async with self._database.begin() as connection:
+        async with self._database.singly() as connection:
             turns = (await connection.execute(ended)).all()
             for turn, message in await messages_of(connection, thread, InboxRow.turn < before_turn):
                 asked[turn or 0].append(message)

@@ -52,7 +52,7 @@ def open_stores(
         standings=PostgresStandings(database),
         mailbox=PostgresMailbox(database, wakeups.views),
         runs=PostgresRuns(database, wakeups.views),
-        inbox=PostgresInbox(database, queue),
+        inbox=PostgresInbox(database),
         decisions=PostgresDecisions(database, queue),
         run_views=PostgresRunViews(database, wakeups.views),
         posted=PostgresPosted(database),

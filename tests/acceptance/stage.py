@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from agent.language_model import ModelSettings
+from agent.model_settings import ModelSettings
 from infra.configuration import parse_configuration
 from infra.demo.witness import Witness, watching
 from infra.scripted_model.script import Script

@@ -298,7 +298,7 @@ async def beside(*works: Any) -> AsyncGenerator[None]:
 async def soak(url: URL, data: Path, seconds: float) -> None:
     seed = int(os.environ.get("SEED") or random.randrange(2**32))  # noqa: S311 -- dice of a test
     print(f"\nSEED={seed}")
-    database = Database(url, pool_size=1, overflow=0)
+    database = Database(url, pool_size=1)
     await fill_executor()
     async with stage(url, data, [ENDS], started=False) as scene:
         run = Soak(scene=scene, dice=random.Random(seed))  # noqa: S311

@@ -10,9 +10,9 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from agent.entry import Lease, Ports
-from agent.executor import Limits
 from agent.graph import Checkpoints, ThreadRunner
 from agent.ids import ThreadId, UserId, thread_id
+from agent.limits import Limits
 from agent.plan import Add, Node
 from agent.ports import NodeWork
 from infra.checkpoints import Pool, open_checkpoints, open_pool
@@ -22,17 +22,19 @@ from infra.migrate import migrate
 from infra.queue import Queue
 from infra.stores.stores import Stores, open_stores
 from infra.wakeups import Wakeups
+from infra.wiring import DOOR_CONNECTIONS
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """A migrated database and what a worker process opens on it."""
+    """A migrated database and what a process with both parts opens on it; `door` is the listeners' own."""
 
     database: Database
     pool: Pool
     queue: Queue
     stores: Stores
+    door: Stores
     wakeups: Wakeups
     _numbers: "itertools.count[int]"
 
@@ -75,6 +77,7 @@ async def ground() -> AsyncGenerator[Ground]:
     with _fresh_database() as url:
         database = Database(url, worker=new_worker_id())
         wakeups = Wakeups(database)
+        door = Database(url, pool_size=DOOR_CONNECTIONS)
         queue = Queue(database)
         async with open_pool(database.conninfo) as pool, wakeups.listening():
             yield Ground(
@@ -82,9 +85,11 @@ async def ground() -> AsyncGenerator[Ground]:
                 pool=pool,
                 queue=queue,
                 stores=open_stores(database, queue, wakeups),
+                door=open_stores(door, queue, wakeups),
                 wakeups=wakeups,
                 _numbers=itertools.count(1),
             )
+        await door.close()
         await database.close()
 
 

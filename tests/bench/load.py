@@ -107,7 +107,7 @@ async def _ask(on: Ground) -> float:
     thread = on.new_thread()
     await on.stores.log.append(thread, 1, UserId("U1"), [Add(node=each) for each in _plan()])
     began = time.perf_counter()
-    await on.stores.inbox.accept(a_message(ts=thread.rpartition(":")[2], thread=thread))
+    await on.door.inbox.accept(a_message(ts=thread.rpartition(":")[2], thread=thread))
     return (time.perf_counter() - began) * 1000
 
 
@@ -118,7 +118,7 @@ async def _approve_all(on: Ground) -> None:
             pending = select(ApprovalRow.id).where(ApprovalRow.status == "pending")
             asked = (await connection.execute(pending)).scalars().all()
         for each in asked:
-            await on.stores.decisions.decide(
+            await on.door.decisions.decide(
                 Tenant("T1"), QuestionId(each), version=1, by=UserId("U2"), decision=Decision.APPROVED
             )
         await asyncio.sleep(0.02)

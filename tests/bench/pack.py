@@ -125,5 +125,5 @@ async def _state_bytes(on: Ground, thread: str) -> int:
         " + (SELECT coalesce(sum(octet_length(blob)), 0) FROM checkpoint_blobs WHERE thread_id = :thread)"
         " + (SELECT coalesce(sum(octet_length(blob)), 0) FROM checkpoint_writes WHERE thread_id = :thread)"
     )
-    async with on.database.read() as connection:
+    async with on.database.singly() as connection:
         return int((await connection.execute(text(sizes), {"thread": thread})).scalar_one())

@@ -49,7 +49,7 @@ async def _enqueue(on: Ground, started: dict[ThreadId, asyncio.Future[float]]) -
     thread = on.new_thread()
     started[thread] = asyncio.get_running_loop().create_future()
     began = time.perf_counter()
-    await on.stores.inbox.accept(a_message(ts=thread.rpartition(":")[2], thread=thread))
+    await on.door.inbox.accept(a_message(ts=thread.rpartition(":")[2], thread=thread))
     return (await started[thread] - began) * 1000
 
 

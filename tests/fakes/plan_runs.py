@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.entry import Ports
-from agent.executor import Limits
 from agent.graph import Rest, ThreadRunner
 from agent.ids import NodeId, UserId, thread_id
 from agent.lifecycle import Outcome
+from agent.limits import Limits
 from agent.plan import Operation
 from agent.ports import Decision
 from agent.tools.registry import Registry

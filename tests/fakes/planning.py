@@ -12,10 +12,11 @@ from agent.events import NodeChanged
 from agent.faults import DEFAULT_LIMITS, PlanLimits
 from agent.holding import Endings
 from agent.ids import NodeId, ThreadId, ToolName, UserId
-from agent.language_model import ModelSettings, OpenAILanguageModel
+from agent.language_model import OpenAILanguageModel
 from agent.lifecycle import Outcome, state_of
 from agent.memory import DEFAULT_LIMITS as DEFAULT_MEMORY
 from agent.memory import Memory, MemoryLimits
+from agent.model_settings import ModelSettings
 from agent.plan import Add, operation_json
 from agent.planner import Planner
 from agent.ports import Message, NodeStanding, Run, Summary

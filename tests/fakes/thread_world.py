@@ -9,10 +9,10 @@ from langchain_core.runnables import RunnableConfig
 
 from agent.entry import Ports
 from agent.events import NodeChanged
-from agent.executor import Limits
 from agent.graph import OpenCheckpoints, Rest, ThreadRunner
 from agent.ids import NodeId, ThreadId, UserId, thread_id
 from agent.lifecycle import Outcome
+from agent.limits import Limits
 from agent.plan import Add, Node, Operation
 from agent.ports import Decision, Progress, Question
 from tests.fakes.mortality import Mortality, MortalSaver

@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from agent.entry import Ports
-from agent.executor import Limits
 from agent.graph import Rest, ThreadRunner
 from agent.ids import NodeId
+from agent.limits import Limits
 from agent.memory import DEFAULT_LIMITS as DEFAULT_MEMORY
 from agent.memory import MemoryLimits
 from agent.ports import Decision, Run

@@ -18,8 +18,9 @@ from agent.draft import read_draft
 from agent.events import AttemptEnded
 from agent.ids import Digest, NodeId, ThreadId, ToolName, UserId
 from agent.intake import Intake, Placed
-from agent.language_model import ModelSettings, OpenAILanguageModel
+from agent.language_model import OpenAILanguageModel
 from agent.lifecycle import Failed, Outcome, Rejected, Skipped, Succeeded, satisfies
+from agent.model_settings import ModelSettings
 from agent.plan import Add, LoggedOperation, Node
 from agent.ports import Message
 from agent.prompt import planner_message, results_message, system_message

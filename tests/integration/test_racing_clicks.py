@@ -8,9 +8,9 @@ from itertools import product
 from sqlalchemy import URL
 
 from agent.entry import Lease, Ports
-from agent.executor import Limits
 from agent.graph import Checkpoints, Rest, ThreadRunner
 from agent.ids import QuestionId, Tenant, ThreadId, UserId, thread_id
+from agent.limits import Limits
 from agent.plan import Add
 from agent.ports import Decision
 from bot.ports import AlreadyDecided, Decided, Verdict

@@ -14,9 +14,9 @@ from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMet
 from sqlalchemy import make_url
 
 from agent.entry import Ports
-from agent.executor import Limits
 from agent.graph import Checkpoints, Rest, ThreadRunner
 from agent.ids import ThreadId
+from agent.limits import Limits
 from agent.plan import Operation
 from infra.checkpoints import GroupCommitSaver, Pool, open_pool
 from infra.database import Database, WorkerId

@@ -10,7 +10,8 @@ import pytest
 
 from agent.dialogue import Role, Said
 from agent.errors import ContextExceeded, ModelUnavailable
-from agent.language_model import ModelSettings, OpenAILanguageModel
+from agent.language_model import OpenAILanguageModel
+from agent.model_settings import ModelSettings
 from infra.scripted_model.script import CONTEXT_TOO_LONG, Cut, Endless, Failure, Rubbish, Script, Stall, Text
 from infra.scripted_model.server import ScriptedModel
 from tests.fakes.planning import KEY
