@@ -1,4 +1,4 @@
-"""What bounds one run's work: apart from the executor, whose import takes seconds."""
+"""What bounds a run's work and memory: apart from what keeps to it, whose import takes seconds."""
 
 from dataclasses import dataclass
 

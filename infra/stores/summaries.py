@@ -20,7 +20,7 @@ class PostgresSummaries:
         row = select(SummaryRow.upto_turn, SummaryRow.text).where(
             SummaryRow.tenant == thread_parts(thread).tenant, SummaryRow.thread == thread
         )
-        async with self._database.read() as connection:
+        async with self._database.singly() as connection:
             found = (await connection.execute(row)).first()
         return None if found is None else Summary(upto_turn=found.upto_turn, text=found.text)
 
