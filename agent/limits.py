@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+BYTES_PER_TOKEN = 4
+"""The usual estimate; of text that is not English a token is fewer characters, but as many bytes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -9,3 +12,31 @@ class Limits:
 
     nodes_at_once: int = 32
     poll_seconds: float = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryLimits:
+    """`tokens` is what all that is shown of earlier turns comes to: half is the dialogue, a quarter the
+    summary, a quarter the earlier nodes with the heads of their results."""
+
+    tokens: int = 16_000
+
+    @property
+    def dialogue_tokens(self) -> int:
+        """What the turns shown word by word come to."""
+        return self.tokens // 2
+
+    @property
+    def summary_characters(self) -> int:
+        """The most that the summary has."""
+        return self.tokens // 4 * BYTES_PER_TOKEN
+
+    @property
+    def node_bytes(self) -> int:
+        """What the nodes of earlier turns come to."""
+        return self.tokens // 4 * BYTES_PER_TOKEN
+
+    @property
+    def message_characters(self) -> int:
+        """The most of one message: the newest turn is always shown."""
+        return self.tokens // 8 * BYTES_PER_TOKEN

@@ -7,7 +7,7 @@ turns are left out until it is back.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from langchain_core.messages import (
     AIMessage,
@@ -20,46 +20,16 @@ from agent.conversation import Names, mentioned, turns_dialogue
 from agent.dialogue import LanguageModel, Role, Said
 from agent.errors import ModelUnavailable
 from agent.ids import ThreadId, thread_parts
+from agent.limits import BYTES_PER_TOKEN, MemoryLimits
 from agent.ports import Directory, Message, PastTurn, Runs, Summaries, Summary
 from agent.prompt import EARLIER, summary_message, system_message
 from agent.values import mended_text, trimmed
 
 _log = logging.getLogger(__name__)
 
-BYTES_PER_TOKEN = 4
-"""The usual estimate; of text that is not English a token is fewer characters, but as many bytes."""
-
 _NAMES_ASKED = 50
 _FOLDED_AT_ONCE = 4
 """A summary is written from this many times its budget's tokens at most; longer pasts take several."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MemoryLimits:
-    """`tokens` is what all that is shown of earlier turns comes to: half is the dialogue, a quarter the
-    summary, a quarter the earlier nodes with the heads of their results."""
-
-    tokens: int = 16_000
-
-    @property
-    def dialogue_tokens(self) -> int:
-        """What the turns shown word by word come to."""
-        return self.tokens // 2
-
-    @property
-    def summary_characters(self) -> int:
-        """The most that the summary has."""
-        return self.tokens // 4 * BYTES_PER_TOKEN
-
-    @property
-    def node_bytes(self) -> int:
-        """What the nodes of earlier turns come to."""
-        return self.tokens // 4 * BYTES_PER_TOKEN
-
-    @property
-    def message_characters(self) -> int:
-        """The most of one message: the newest turn is always shown."""
-        return self.tokens // 8 * BYTES_PER_TOKEN
 
 
 DEFAULT_LIMITS = MemoryLimits()

@@ -24,8 +24,7 @@ from agent.approval import ApprovalPolicy, GroupId, Policies
 from agent.dialogue import Role
 from agent.faults import PlanLimits
 from agent.ids import ToolName, UserId
-from agent.limits import Limits
-from agent.memory import MemoryLimits
+from agent.limits import Limits, MemoryLimits
 from bot.tools import SLACK_TOOLS
 from infra.tools.access_log import AccessLogConfig
 from infra.tools.catalogue import ToolsConfig

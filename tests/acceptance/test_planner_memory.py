@@ -8,7 +8,7 @@ from sqlalchemy import URL
 
 from agent.dialogue import Role
 from agent.graph import Rest
-from agent.memory import MemoryLimits
+from agent.limits import MemoryLimits
 from agent.ports import Decision
 from infra.demo.witness import Witness
 from infra.scripted_model.script import ModelRequest, Script

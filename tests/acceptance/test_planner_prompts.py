@@ -8,7 +8,7 @@ import pytest
 import agent.prompt
 from agent.dialogue import Role
 from agent.graph import Rest
-from agent.memory import MemoryLimits
+from agent.limits import MemoryLimits
 from agent.prompt import system_message
 from infra.scripted_model.script import ModelRequest, Script
 from sandbox.monty import MontySandbox, monty_binary

@@ -14,8 +14,9 @@ from agent.holding import Endings
 from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.language_model import OpenAILanguageModel
 from agent.lifecycle import Outcome, state_of
+from agent.limits import MemoryLimits
 from agent.memory import DEFAULT_LIMITS as DEFAULT_MEMORY
-from agent.memory import Memory, MemoryLimits
+from agent.memory import Memory
 from agent.model_settings import ModelSettings
 from agent.plan import Add, operation_json
 from agent.planner import Planner

@@ -7,9 +7,8 @@ from contextlib import asynccontextmanager
 from agent.entry import Ports
 from agent.graph import Rest, ThreadRunner
 from agent.ids import NodeId
-from agent.limits import Limits
+from agent.limits import Limits, MemoryLimits
 from agent.memory import DEFAULT_LIMITS as DEFAULT_MEMORY
-from agent.memory import MemoryLimits
 from agent.ports import Decision, Run
 from agent.tools.registry import Registry
 from agent.workbench import Workbench
