@@ -2,10 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeAlias, cast
 
 import openai
 from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk, HumanMessage, SystemMessage
@@ -13,7 +13,9 @@ from langchain_openai import ChatOpenAI
 
 from agent.dialogue import Role, Said
 from agent.errors import ContextExceeded, ModelUnavailable
+from agent.ids import ThreadId
 from agent.model_settings import ModelSettings
+from agent.spending import ModelCall, account
 
 # langchain-openai's own chunk timeout is an `asyncio.wait_for`, which on Python 3.11 can swallow a
 # cancellation; `_next` watches the gap instead.
@@ -21,6 +23,9 @@ _NO_CHUNK_TIMEOUT = 0.0
 
 _THOUGHT = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 """Some servers leave a model's thinking in its answer."""
+
+_CHARACTERS_PER_TOKEN = 4
+"""The usual estimate, for servers that do not count."""
 
 _CUT_OFF = frozenset({"length", "content_filter"})
 """Finish reasons of an answer that is not whole: half a plan or script must not pass for one."""
@@ -39,12 +44,17 @@ class Usage:
     output_tokens: int = 0
 
 
+Meter: TypeAlias = Callable[[ThreadId, ModelCall], None]
+"""Is told of every call that ended, whole or not, and whom it is charged to."""
+
+
 class OpenAILanguageModel:
     """A `LanguageModel` on langchain-openai's client. `usage` counts per role since the start."""
 
-    def __init__(self, settings: ModelSettings) -> None:
+    def __init__(self, settings: ModelSettings, meter: Meter | None = None) -> None:
         self.usage: dict[Role, Usage] = {role: Usage() for role in Role}
         self._settings = settings
+        self._meter = meter
         # A client of our own: the default ones are shared through a cache across event loops and
         # never closed.
         timeout = openai.Timeout(settings.silence_seconds, connect=settings.connect_seconds)
@@ -65,7 +75,7 @@ class OpenAILanguageModel:
         # Streamed like the others, so that a slow answer is told apart from a silent server.
         said: list[str] = []
         room = self._settings.answer_characters
-        async with aclosing(self._stream(role, messages)) as pieces:
+        async with aclosing(self._metered(role, messages, account())) as pieces:
             async for piece in pieces:
                 said.append(piece)
                 if (room := room - len(piece)) < 0:
@@ -74,9 +84,35 @@ class OpenAILanguageModel:
 
     def stream(self, role: Role, messages: Sequence[Said]) -> AsyncGenerator[str, None]:
         """Yield the answer's text as it arrives."""
-        return self._stream(role, messages)
+        return self._metered(role, messages, account())
 
-    async def _stream(self, role: Role, messages: Sequence[Said]) -> AsyncGenerator[str, None]:
+    async def _metered(
+        self, role: Role, messages: Sequence[Said], charged: ThreadId | None
+    ) -> AsyncGenerator[str, None]:
+        """Yield the answer and tell the meter what it took, however it ended."""
+        said = 0
+        told = Usage()
+        try:
+            async with aclosing(self._stream(role, messages, told)) as pieces:
+                async for piece in pieces:
+                    said += len(piece)
+                    yield piece
+        finally:
+            if self._meter is not None and charged is not None:
+                self._meter(charged, self._call(role, messages, told, said))
+
+    def _call(self, role: Role, messages: Sequence[Said], told: Usage, said: int) -> ModelCall:
+        estimated = not told.input_tokens and not told.output_tokens
+        heard = sum(len(each.text) for each in messages)
+        return ModelCall(
+            role=role,
+            model=self._settings.by_role.get(role, self._settings.model),
+            input_tokens=-(-heard // _CHARACTERS_PER_TOKEN) if estimated else told.input_tokens,
+            output_tokens=-(-said // _CHARACTERS_PER_TOKEN) if estimated else told.output_tokens,
+            estimated=estimated,
+        )
+
+    async def _stream(self, role: Role, messages: Sequence[Said], told: Usage) -> AsyncGenerator[str, None]:
         usage = self.usage[role]
         usage.calls += 1
         deadline = asyncio.get_running_loop().time() + self._settings.total_seconds
@@ -88,6 +124,7 @@ class OpenAILanguageModel:
         async with aclosing(chunks):
             while (chunk := await self._next(chunks, deadline)) is not None:
                 _count(usage, chunk)
+                _count(told, chunk)
                 ending = _ending(chunk) or ending
                 if text := chunk.text:
                     said = said or not text.isspace()

@@ -39,12 +39,19 @@ class Narrator:
     """Shows threads in Slack."""
 
     def __init__(
-        self, views: RunViews, posted: Posted, outlet: Outlet, policy_for: Callable[[ToolName], ApprovalPolicy]
+        self,
+        views: RunViews,
+        posted: Posted,
+        outlet: Outlet,
+        policy_for: Callable[[ToolName], ApprovalPolicy],
+        *,
+        currency: str = "$",
     ) -> None:
         self._views = views
         self._posted = posted
         self._outlet = outlet
         self._policy_for = policy_for
+        self._currency = currency
 
     @contextlib.asynccontextmanager
     async def narrating(self, thread: ThreadId) -> AsyncGenerator[None, None]:
@@ -139,13 +146,13 @@ class Narrator:
     async def _show_board(self, run: RunView) -> None:
         """Put the board, as it is once its turn under the rate limit has come."""
         standing = run.posts.get(_BOARD)
-        if standing is not None and standing.shown == board(run).digest:
+        if standing is not None and standing.shown == board(run, self._currency).digest:
             return
         now = run
         if await self._outlet.turn(run.thread, standing=standing is not None):
             turns = await self._views.unsettled(run.thread)
             now = next((each for each in turns if each.turn == run.turn), run)
-        await self._outlet.send(now, _BOARD, board(now))
+        await self._outlet.send(now, _BOARD, board(now, self._currency))
 
     async def _show_card(self, run: RunView, view: QuestionView) -> None:
         """Post a card for a question that is open; edit one that stands. What was never asked is not shown."""

@@ -15,6 +15,7 @@ from agent.ids import ChannelId, Digest, NodeId, QuestionId, Tenant, ThreadId, T
 from agent.lifecycle import NodeState, Outcome
 from agent.plan import NodeKind
 from agent.ports import Decision, Message, News, Question, RunStatus, Standing
+from agent.spending import Spent
 from agent.tools.registry import Colour
 
 
@@ -206,6 +207,7 @@ class RunView:
     replies: tuple[str, ...] = ()
     answer: str = ""
     trouble: str = ""
+    spent: Spent = field(default_factory=Spent)
     posts: Mapping[Slot, PostedMessage] = field(default_factory=dict[Slot, PostedMessage])
 
 

@@ -5,7 +5,7 @@ in one file, however long, so that one person can read them in one go.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from agent.approval import ApprovalPolicy, Refusal
@@ -301,15 +301,35 @@ def already(decision: Decision, who: str) -> str:
 
 def duration(start: datetime | None, end: datetime | None) -> str:
     """Return e.g. `340 ms`, `1.2 s`, `3 min 5 s`; empty when either end is missing."""
-    if start is None or end is None:
-        return ""
-    seconds = max(0.0, (end - start).total_seconds())
+    return "" if start is None or end is None else duration_of(end - start)
+
+
+def duration_of(time: timedelta) -> str:
+    """Return e.g. `340 ms`, `1.2 s`, `3 min 5 s`."""
+    seconds = max(0.0, time.total_seconds())
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
+
+
+def spending(took: str, *, ended: bool, calls: int, tokens: int, cost: str) -> str:
+    """Say what a turn took: `Took 12.3 s · 3 model calls · 4,210 tokens · $0.0031`."""
+    parts = [(f"Took {took}" if ended else f"{took} of work so far") if took else ""]
+    if calls:
+        parts += [counted(calls, "model call"), f"{tokens:,} tokens", cost]
+    return " · ".join(part for part in parts if part)
+
+
+def money(micros: int, currency: str) -> str:
+    """Return e.g. `$0.0031`, `EUR 12.50`; empty for nothing."""
+    if not micros:
+        return ""
+    amount = micros / 1_000_000
+    figure = f"{amount:,.2f}" if amount >= 1 else f"{amount:.4f}" if amount >= 0.0001 else f"{amount:.6f}"
+    return f"{currency} {figure}" if currency.isalpha() else f"{currency}{figure}"
 
 
 def listed(words: Iterable[str], most: int = 5) -> str:

@@ -25,6 +25,7 @@ from agent.dialogue import Role
 from agent.faults import PlanLimits
 from agent.ids import ToolName, UserId
 from agent.limits import Limits, MemoryLimits
+from agent.spending import Price, Prices
 from bot.tools import SLACK_TOOLS
 from infra.tools.access_log import AccessLogConfig
 from infra.tools.catalogue import ToolsConfig
@@ -245,6 +246,25 @@ class MemoryTable(_Table):
         return MemoryLimits(tokens=self.tokens)
 
 
+class PriceTable(_Table):
+    """`[prices.models."NAME"]`: what a million tokens cost, in and out."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+
+
+class PricesTable(_Table):
+    """`[prices]`: the price table. Its currency is only ever shown."""
+
+    currency: str = Field(default="$", min_length=1, max_length=5)
+    models: dict[str, PriceTable] = Field(default_factory=dict[str, PriceTable])
+
+    def prices(self) -> Prices:
+        """Return the price table."""
+        models = {name: Price(input=each.input, output=each.output) for name, each in self.models.items()}
+        return Prices(currency=self.currency, models=models)
+
+
 class Configuration(_Table):
     """The whole file."""
 
@@ -255,6 +275,7 @@ class Configuration(_Table):
     worker: WorkerTable = WorkerTable()
     model: ModelTable = ModelTable()
     memory: MemoryTable = MemoryTable()
+    prices: PricesTable = PricesTable()
     sandbox: Literal["auto", "docker", "monty", "none"] = "auto"
     containers: ContainersTable = ContainersTable()
 

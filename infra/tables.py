@@ -111,7 +111,8 @@ class InboxRow(Row):
 
 
 class RunRow(Row):
-    """A turn of a thread. `settled` is set when everything it will ever show has been posted."""
+    """A turn of a thread. `settled` is set when everything it will ever show has been posted. The last five are what
+    it has spent, as `agent.spending.Spent` has them."""
 
     __tablename__ = "runs"
     __table_args__ = (
@@ -132,6 +133,11 @@ class RunRow(Row):
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     ended_at: Mapped[datetime | None]
     settled: Mapped[bool] = mapped_column(server_default=text("false"))
+    model_calls: Mapped[int] = mapped_column(server_default="0")
+    input_tokens: Mapped[int] = mapped_column(server_default="0")
+    output_tokens: Mapped[int] = mapped_column(server_default="0")
+    cost_micros: Mapped[int] = mapped_column(server_default="0")
+    work_milliseconds: Mapped[int] = mapped_column(server_default="0")
 
 
 class SummaryRow(Row):

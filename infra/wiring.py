@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
@@ -128,10 +129,11 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
 async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
     runner = await _open_runner(stack, base)
     outlet = Outlet(base.app.api, base.stores.posted, Pacer())
-    narrator = Narrator(base.stores.run_views, base.stores.posted, outlet, base.policies.of)
+    currency = base.settings.configuration.prices.currency
+    narrator = Narrator(base.stores.run_views, base.stores.posted, outlet, base.policies.of, currency=currency)
 
     async def advance(thread: ThreadId, lease: Lease) -> None:
-        async with narrator.narrating(thread):
+        async with narrator.narrating(thread), base.stores.spending.working(thread):
             await runner.advance(thread, lease)
 
     configuration = base.settings.configuration
@@ -160,7 +162,9 @@ async def _working(worker: Worker) -> AsyncGenerator[None]:
 async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     """Return what advances a thread: planner, tools, sandbox, executor, answer."""
     configuration, stores = base.settings.configuration, base.stores
-    model = OpenAILanguageModel(base.settings.required_model())
+    prices = configuration.prices.prices()
+    meter = partial(stores.spending.note, prices=prices)
+    model = OpenAILanguageModel(base.settings.required_model(), meter)
     stack.push_async_callback(model.close)
     chosen = await choose_sandbox(configuration.sandbox, configuration.containers.settings())
     stack.push_async_callback(chosen.sandbox.close)

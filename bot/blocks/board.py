@@ -6,6 +6,7 @@ neither an icon nor a colour alone says anything to everyone.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 
 from agent.ids import NodeId
 from agent.lifecycle import Cancelled, Failed, NodeState, Rejected, Skipped
@@ -48,7 +49,7 @@ _GIVES_WAY = (NodeState.SUCCEEDED, NodeState.PLANNED, NodeState.SKIPPED, NodeSta
 _ENDED = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
 
 
-def board(run: RunView) -> Rendered:
+def board(run: RunView, currency: str = "$") -> Rendered:
     """Return the turn's board. Steps that do not fit are counted in a last line, never dropped silently."""
     titles = {node.id: node.title for node in run.nodes}
     states = {node.id: node.state for node in run.nodes}
@@ -57,6 +58,8 @@ def board(run: RunView) -> Rendered:
     title = board_title(run)
     tasks = [shown[node.id] for node in run.nodes if node.id in shown]
     more = [context(escaped(f"Not shown here: {_counts(hidden)}."))] if hidden else []
+    if footer := _footer(run, currency):
+        more.append(context(escaped(footer)))
     look = digest_of({"title": title, "tasks": tasks, "more": more})
     return rendered(escaped(title), [plan(title, tasks, block_id=f"board-{look[:24]}"), *more])
 
@@ -66,6 +69,19 @@ def board_title(run: RunView) -> str:
     if not run.nodes:
         return f"{wording.STATUSES[run.status].capitalize()}: no steps yet"
     return f"{wording.STATUSES[run.status].capitalize()}: {_counts(run.nodes)}"
+
+
+def _footer(run: RunView, currency: str) -> str:
+    """Say what the turn took so far: time, model calls, tokens, and money where prices are known."""
+    spent = run.spent
+    ended = run.status in _ENDED
+    at_work = timedelta(milliseconds=spent.work_milliseconds)
+    took = wording.duration(run.started_at, run.ended_at) if ended else wording.duration_of(at_work)
+    if not (ended or spent.model_calls):
+        return ""
+    return wording.spending(
+        took, ended=ended, calls=spent.model_calls, tokens=spent.tokens, cost=wording.money(spent.cost_micros, currency)
+    )
 
 
 def _counts(nodes: Sequence[NodeView]) -> str:

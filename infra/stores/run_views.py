@@ -19,6 +19,7 @@ from bot.ports import AttemptView, NodeView, OpenRun, Post, PostedMessage, Quest
 from infra.database import Database
 from infra.stores.decisions import PlannedNode, question_view, waiting_behind
 from infra.stores.mailbox import IS_MESSAGE, messages_of
+from infra.stores.spending import spent_in
 from infra.tables import ApprovalRow, AttemptRow, InboxRow, NodeRow, PostRow, RunRow
 from infra.wakeups import Bell
 
@@ -197,5 +198,6 @@ def _run_view(thread: ThreadId, row: RowMapping, parts: _Parts) -> RunView:
         replies=tuple(row["replies"]),
         answer=row["answer"],
         trouble=row["trouble"],
+        spent=spent_in(row),
         posts=parts.posts.get(turn, {}),
     )

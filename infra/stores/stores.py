@@ -16,6 +16,7 @@ from infra.stores.progress import PostgresProgress, PostgresStandings
 from infra.stores.questions import PostgresQuestions
 from infra.stores.run_views import PostgresRunViews
 from infra.stores.runs import PostgresRuns
+from infra.stores.spending import PostgresSpending
 from infra.stores.summaries import PostgresSummaries
 from infra.wakeups import Wakeups
 
@@ -37,6 +38,7 @@ class Stores:
     run_views: PostgresRunViews
     posted: PostgresPosted
     summaries: PostgresSummaries
+    spending: PostgresSpending
 
 
 def open_stores(
@@ -57,4 +59,5 @@ def open_stores(
         run_views=PostgresRunViews(database, wakeups.views),
         posted=PostgresPosted(database),
         summaries=PostgresSummaries(database),
+        spending=PostgresSpending(database, wakeups.views),
     )

@@ -1,6 +1,7 @@
 """The board tells every step's state in words, its repairs, and what did not fit."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,9 +10,11 @@ from agent.ids import NodeId
 from agent.lifecycle import Failed, NodeState, Rejected, Skipped
 from agent.plan import NodeKind
 from agent.ports import RunStatus
+from agent.spending import Spent
 from bot import wording
 from bot.blocks.board import MOST_TASKS, board, board_title
-from bot.ports import AttemptView, NodeView
+from bot.ports import AttemptView, NodeView, RunView
+from tests.fakes.bot_ports import NOON
 from tests.fakes.run_views import GRACE, a_node, a_run
 
 CRASH = AttemptView(attempt=1, kind="error", error="ValueError: no rows\n  File ...")
@@ -94,3 +97,17 @@ def test_each_look_has_its_own_block_id() -> None:
     assert first == same
     assert first.digest != other.digest
     assert first.blocks[0]["block_id"] != other.blocks[0]["block_id"]
+
+
+def test_footer_says_time_tokens_and_cost() -> None:
+    spent = Spent(model_calls=2, input_tokens=4000, output_tokens=210, cost_micros=3100, work_milliseconds=12_300)
+    running = a_run(nodes=(a_node("a"),), spent=spent)
+    assert footer(running) == "12.3 s of work so far · 2 model calls · 4,210 tokens · $0.0031"
+    ended = replace(running, status=RunStatus.DONE, ended_at=NOON + timedelta(seconds=185))
+    assert footer(ended) == "Took 3 min 5 s · 2 model calls · 4,210 tokens · $0.0031"
+    assert len(board(a_run(nodes=(a_node("a"),))).blocks) == 1
+
+
+def footer(run: RunView) -> str:
+    last: Any = board(run).blocks[-1]
+    return last["elements"][0]["text"]
