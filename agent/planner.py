@@ -1,11 +1,11 @@
 """The planner: turns people's messages into operations, each stored the moment its line is complete."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from itertools import groupby
 from typing import assert_never
 
 from agent.conversation import present_dialogue, shown_nodes
@@ -29,6 +29,9 @@ REPAIRS = 2
 
 RESUMPTIONS = 1
 """How often a stream that broke off is taken up again with the plan so far in view."""
+
+_GATHERINGS = 4
+"""How often more messages put a follow-up's planning off."""
 
 _ECHO_CHARACTERS = 100_000
 """The most a model gets back of its own output."""
@@ -61,6 +64,9 @@ class Planner:
     Each author's messages are planned by themselves, because an operation runs with the rights of
     the person whose message caused it. With `endings`, what waits for others may be held back until
     the plan is complete, and its chains are packed; without, every operation is stored as it arrives.
+
+    A follow-up waits until nobody has written for `gather_seconds`, so that messages sent close together
+    are planned together; what opens a thread is planned at once.
     """
 
     def __init__(
@@ -76,6 +82,7 @@ class Planner:
         endings: Endings | None = None,
         memory: Memory | None = None,
         limits: PlanLimits = DEFAULT_LIMITS,
+        gather_seconds: float = 0.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._model = model
@@ -88,13 +95,13 @@ class Planner:
         self._endings = None if dialect is None else endings
         self._memory = memory or Memory(runs=runs)
         self._limits = limits
+        self._gather_seconds = gather_seconds
         self._clock = clock
 
     async def feed(self, thread: ThreadId, turn: int, appended: Callable[[], None]) -> None:
         """Plan every untaken message of the thread."""
-        untaken = await self._mailbox.untaken(thread)
-        for author, group in groupby(untaken, key=lambda message: message.author):
-            effort = _Effort(thread=thread, turn=turn, author=author, messages=list(group), appended=appended)
+        for author, messages in by_author(await self._gathered(thread)).items():
+            effort = _Effort(thread=thread, turn=turn, author=author, messages=messages, appended=appended)
             trouble = await self._plan(effort)
             await self._mailbox.taken(
                 thread,
@@ -103,6 +110,17 @@ class Planner:
                 reply="\n\n".join(effort.replies),
                 trouble=trouble.value if trouble else "",
             )
+
+    async def _gathered(self, thread: ThreadId) -> Sequence[Message]:
+        """Return what is to be planned, once people have finished writing; they are waited for only so long."""
+        untaken = await self._mailbox.untaken(thread)
+        if self._gather_seconds and await self._log.after(thread, 0):
+            for _ in range(_GATHERINGS):
+                await asyncio.sleep(self._gather_seconds)
+                before, untaken = untaken, await self._mailbox.untaken(thread)
+                if len(untaken) == len(before):
+                    break
+        return untaken
 
     async def _plan(self, effort: _Effort) -> Trouble | None:
         dialogue = [*await self._opening(effort), await self._ask(effort)]
@@ -234,3 +252,11 @@ class Planner:
             effort.changed = True
             effort.appended()
         return []
+
+
+def by_author(messages: Sequence[Message]) -> Mapping[UserId, Sequence[Message]]:
+    """Return author -> their messages in order; who wrote first comes first."""
+    found: dict[UserId, list[Message]] = {}
+    for each in messages:
+        found.setdefault(each.author, []).append(each)
+    return found

@@ -28,6 +28,7 @@ from bot.payloads import STOP_ACTION, Payload
 from bot.ports import Decisions, Inbox, Posted, RunViews
 from bot.principals import Principals
 from bot.reception import FrontDesk
+from bot.status_report import StatusReport
 from bot.stopping import StopDesk
 from bot.web_api import WebApi
 
@@ -80,7 +81,7 @@ class SlackApp:
             await asyncio.wait(self._running, timeout=DRAIN_SECONDS)
 
     def _bind(self, ports: Ports, policy_for: Callable[[ToolName], ApprovalPolicy]) -> None:
-        desk = FrontDesk(ports.inbox, self.principals, self.api)
+        desk = FrontDesk(ports.inbox, self.principals, self.api, StatusReport(ports.views, policy_for))
         commands = CommandDesk(ports.inbox, ports.views, self.principals, self.api)
         stops = StopDesk(ports.inbox, ports.views, self.principals)
         approvals = Approvals(ports.decisions, ports.posted, self.principals, self.api, policy_for)

@@ -6,6 +6,7 @@ runs after it.
 
 import asyncio
 import logging
+import re
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 from weakref import WeakValueDictionary
@@ -19,6 +20,7 @@ from bot.identity import Identity
 from bot.payloads import MessageEvent, mentions, request_text
 from bot.ports import Inbox, Incoming, Kind, Receipt
 from bot.principals import Principals, Standing
+from bot.status_report import StatusReport
 from bot.stopping import STOP_WORDS, stop_row
 from bot.web_api import WebApi
 
@@ -46,7 +48,19 @@ class Answered:
     message: Rendered | None
 
 
-Reception: TypeAlias = NotForUs | Received | Answered
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """Nothing was stored. Everyone in the thread is told how it stands."""
+
+    message: Rendered
+
+
+Reception: TypeAlias = NotForUs | Received | Answered | Told
+
+ASIDE = re.compile(r"!aside\b", re.IGNORECASE)
+"""What a message begins with that people write to each other; it is neither stored nor planned."""
+
+STATUS_WORDS = frozenset({"!status"})
 
 
 def kind_of(event: MessageEvent, identity: Identity, *, engaged: bool) -> Kind | None:
@@ -61,8 +75,9 @@ def kind_of(event: MessageEvent, identity: Identity, *, engaged: bool) -> Kind |
 class FrontDesk:
     """Takes messages in. `receive` raises `BotError` or `AgentError` when it could not store: no ack then."""
 
-    def __init__(self, inbox: Inbox, principals: Principals, api: WebApi) -> None:
+    def __init__(self, inbox: Inbox, principals: Principals, api: WebApi, report: StatusReport) -> None:
         self._inbox = inbox
+        self._report = report
         self._principals = principals
         self._api = api
         self._lines: WeakValueDictionary[ThreadId, asyncio.Lock] = WeakValueDictionary()
@@ -82,7 +97,7 @@ class FrontDesk:
     async def _receive(self, event: MessageEvent, identity: Identity, thread: ThreadId) -> Reception:
         asked = event.thread_ts is not None and not event.direct and await self._inbox.engaged(thread)
         kind = kind_of(event, identity, engaged=asked)
-        if kind is None:
+        if kind is None or ASIDE.match(request_text(event.raw, identity.user)):
             return NotForUs()
         person = await self._principals.person(identity.tenant, event.user)
         twin = kind is Kind.MENTION and not event.mention
@@ -94,6 +109,8 @@ class FrontDesk:
             return Answered(message=None if twin else words_only(wording.ASK_FOR_SOMETHING))
         if text.casefold() == "help":
             return Answered(message=None if twin else help_message(identity.user))
+        if text.casefold() in STATUS_WORDS:
+            return Answered(message=None) if twin else Told(message=await self._report.of(thread))
         if text.casefold() in STOP_WORDS:
             stop = stop_row(
                 tenant=identity.tenant,
@@ -134,6 +151,16 @@ class FrontDesk:
                     thread_ts=event.thread_ts,
                     text=message.text,
                     blocks=message.blocks,
+                )
+            case Told(message=message):
+                await self._api.write(
+                    "chat.postMessage",
+                    channel=event.channel,
+                    thread_ts=event.root_ts,
+                    text=message.text,
+                    blocks=message.blocks,
+                    unfurl_links=False,
+                    unfurl_media=False,
                 )
             case Received() | Answered() | NotForUs():
                 return

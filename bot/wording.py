@@ -299,6 +299,21 @@ def already(decision: Decision, who: str) -> str:
             return f"This was already decided{f' by {who}' if who else ''}. Your click changed nothing."
 
 
+def running_now(titles: str) -> str:
+    """Say what is at work; `titles` is ready mrkdwn."""
+    return f"*Running:* {titles}"
+
+
+def waiting_for_people(title: str, who: str) -> str:
+    """Say whom a question waits for; both are ready mrkdwn."""
+    return f"*Waiting for a decision:* {title}. Who may decide: {who}"
+
+
+def waiting_for_others(titles: str) -> str:
+    """Say what waits for other steps; `titles` is ready mrkdwn."""
+    return f"*Waiting for other steps:* {titles}"
+
+
 def duration(start: datetime | None, end: datetime | None) -> str:
     """Return e.g. `340 ms`, `1.2 s`, `3 min 5 s`; empty when either end is missing."""
     return "" if start is None or end is None else duration_of(end - start)

@@ -181,9 +181,11 @@ class LimitsTable(_Table):
 
 
 class PlanTable(_Table):
-    """`[plan]`: whether chains of green steps are packed into one script each."""
+    """`[plan]`: whether chains of green steps are packed into one script each, and for how long nobody must
+    have written in a thread before its follow-ups are planned."""
 
     pack: bool = True
+    gather_seconds: Annotated[float, Field(ge=0, le=60)] = 0.7
 
 
 class ContainersTable(_Table):

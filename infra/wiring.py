@@ -194,6 +194,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         endings=endings if configuration.plan.pack else None,
         memory=memory,
         limits=plan_limits,
+        gather_seconds=configuration.plan.gather_seconds,
     )
     ports = Ports(
         log=stores.log,

@@ -85,7 +85,7 @@ def card(view: QuestionView, policy: ApprovalPolicy) -> tuple[Rendered, ...]:
     question = view.question
     if question.kind in ABOUT_TURN:
         return (_turn_card(view),)
-    who_may = _who_may(policy, question)
+    who_may = who_may_decide(policy, question)
     if not _showable(question):
         return (_closing(view, who_may, [section(wording.TOO_LONG_TO_APPROVE)]),)
     groups = _grouped(list(argument_chunks(question.args)))
@@ -216,7 +216,8 @@ def _circumstances(view: QuestionView, who_may: str) -> str:
     return "\n".join(lines)
 
 
-def _who_may(policy: ApprovalPolicy, question: Question) -> str:
+def who_may_decide(policy: ApprovalPolicy, question: Question) -> str:
+    """Say who may decide a question, in mrkdwn."""
     people = [mention(user) for user in sorted(policy.users or ())]
     return wording.approvers(policy, mention(question.author), people, map(group, sorted(policy.groups or ())))
 

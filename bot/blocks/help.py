@@ -25,6 +25,7 @@ def help_message(bot: UserId) -> Rendered:
             "• In a direct message: just write.",
             "• `/greenlight <request>` opens a thread here with your request.",
             "• `/greenlight status` lists what is running for you and in this channel.",
+            "• `!status` in my thread says what runs and who is waited for; `!aside ...` there is not for me.",
             "• `!stop` in my thread, or `/greenlight stop`, ends what is running.",
             "• `/greenlight help` shows this.",
             "Steps that change something wait for *Approve* or *Reject* on a card in the thread; "

@@ -1,0 +1,108 @@
+"""Follow-ups in the local workspace: what people write while a plan runs, waits, or after a restart."""
+
+import asyncio
+import json
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from infra.demo.witness import Witness
+from infra.scripted_model.script import Script
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, planned, post
+from tests.acceptance.sights import answered, states
+from tests.acceptance.stage import Stage, stage
+
+OPEN: dict[str, object] = {}
+"""Everyone in the channel may approve, the requester included."""
+
+
+async def say(scene: Stage, witness: Witness, text: str, *, by: str = "Ada") -> None:
+    """Write in the thread."""
+    await scene.people.post(by, witness.channel, text, thread_ts=witness.thread_ts)
+
+
+def cards(witness: Witness, words: str) -> list[str]:
+    """Return the ts of the open cards that hold these words."""
+    return [str(each.message["ts"]) for each in witness.cards() if words in json.dumps(each.message)]
+
+
+async def test_a_follow_up_adds_to_a_running_plan_and_another_withdraws_a_card(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+        url = scene.effects.url
+        scene.effects.hold("slow")
+        scene.model.add(planned(fetch("slow", f"{url}/slow"), post("first", "one"), post("second", "two")))
+        scene.model.add(planned(fetch("more", f"{url}/more"), contains="also look"))
+        scene.model.add(planned({"op": "cancel", "id": "first", "why": "not needed"}, contains="forget the first"))
+        async with scene.asked("do it") as witness:
+            await scene.effects.reached("slow")
+            await say(scene, witness, "also look at more")
+            await scene.effects.reached("more")
+            assert scene.effects.running == ["slow"]
+            await witness.until(lambda seen: bool(cards(seen, "one") and cards(seen, "two")), "both cards")
+            await say(scene, witness, "forget the first post", by="Grace")
+            await witness.until(lambda seen: seen.says("Withdrawn", "Title of first", "not needed"), "the card's end")
+            assert len(cards(witness, "two")) == 1
+            scene.effects.let_go("slow")
+            await scene.people.click("Grace", witness.channel, cards(witness, "two")[0], "decide_approved")
+            await witness.until(answered, "the answer")
+            assert [str(each["text"]) for each in await scene.people.messages("incidents")] == ["two"]
+            assert dict(scene.effects.calls) == {"slow": 1, "more": 1}
+            assert len(scene.model.requests_of("answer")) == 1
+            assert "cancelled" in states(witness)["first"]
+
+
+async def test_three_messages_within_a_second_are_one_round_also_after_a_restart(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+        url = scene.effects.url
+        scene.model.add(planned(fetch("one", f"{url}/one"), post("tell", "hello")))
+        new = [fetch(name, f"{url}/{name}") for name in ("a", "b", "c")]
+        scene.model.add(Script(role="planner", contains="look at a", answer=lines(new), times=1))
+        scene.model.add(planned(fetch("late", f"{url}/late"), contains="once more"))
+        async with scene.asked("do it") as witness:
+            await witness.until(lambda seen: bool(cards(seen, "hello")), "the card")
+            await asyncio.gather(*(say(scene, witness, f"look at {each}") for each in "abc"))
+            await scene.effects.reached("c")
+            [_, together] = scene.model.requests_of("planner")
+            assert all(f"look at {each}" in together.last for each in "abc")
+
+            await scene.stop_app()
+            await scene.start_app()
+            await say(scene, witness, "look once more")
+            await scene.effects.reached("late")
+            await scene.people.click("Grace", witness.channel, cards(witness, "hello")[0], "decide_approved")
+            await witness.until(answered, "the answer")
+            assert dict(scene.effects.calls) == dict.fromkeys(["one", "a", "b", "c", "late"], 1)
+            assert [str(each["text"]) for each in await scene.people.messages("incidents")] == ["hello"]
+
+
+async def test_status_says_what_runs_and_who_is_waited_for_and_an_aside_is_not_for_the_agent(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        scene.effects.hold("slow")
+        plan = [
+            fetch("slow", f"{scene.effects.url}/slow"),
+            fetch("then", f"{scene.effects.url}/x", depends_on=["slow"]),
+        ]
+        scene.model.add(planned(*plan, post("tell", "hello")))
+        async with scene.asked("do it") as witness:
+            await witness.until(lambda seen: bool(cards(seen, "hello")), "the card")
+            await witness.until(lambda seen: "in_progress" in states(seen).get("slow", ""), "the step at work")
+            await say(scene, witness, "!aside Grace, is this wise?")
+            await say(scene, witness, "!status", by="Linus")
+            await witness.until(lambda seen: seen.says("Waiting for a decision", "Title of tell"), "the status")
+            assert witness.says("Running:", "Title of slow", "Waiting for other steps", "Title of then")
+            assert witness.says("Who may decide: any full member of this channel, but not <@U0ADA>")
+            scene.effects.let_go("slow")
+            await scene.people.click("Grace", witness.channel, cards(witness, "hello")[0], "decide_approved")
+            await witness.until(answered, "the answer")
+            await say(scene, witness, "!status")
+            await witness.until(lambda seen: seen.says("Nothing is running in this thread."), "the last status")
+            everything = json.dumps([each.body for each in scene.model.requests])
+            assert "is this wise" not in everything
+            assert "!status" not in everything
+            assert len(scene.model.requests_of("planner")) == 1
