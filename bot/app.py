@@ -17,15 +17,17 @@ from agent.ids import ToolName
 from bot import wording
 from bot.approvals import Approvals
 from bot.command_desk import CommandDesk
+from bot.details import DetailsDesk
 from bot.errors import BotError
 from bot.identity import Identities
 from bot.listeners.binding import Listener
 from bot.listeners.commands import COMMAND, on_command
 from bot.listeners.decisions import on_click
+from bot.listeners.details import on_attempt_click, on_details_click
 from bot.listeners.messages import on_message, store_first
 from bot.listeners.stops import on_stop_click, store_stop_first
-from bot.payloads import STOP_ACTION, Payload
-from bot.ports import Decisions, Inbox, Posted, RunViews
+from bot.payloads import ATTEMPT_ACTION, DETAILS_ACTION, STOP_ACTION, Payload
+from bot.ports import Decisions, Inbox, Packages, Posted, RunViews
 from bot.principals import Principals
 from bot.reception import FrontDesk
 from bot.status_report import StatusReport
@@ -46,6 +48,7 @@ class Ports:
     decisions: Decisions
     views: RunViews
     posted: Posted
+    packages: Packages
 
 
 class SlackApp:
@@ -85,6 +88,7 @@ class SlackApp:
         commands = CommandDesk(ports.inbox, ports.views, self.principals, self.api)
         stops = StopDesk(ports.inbox, ports.views, self.principals)
         approvals = Approvals(ports.decisions, ports.posted, self.principals, self.api, policy_for)
+        details = DetailsDesk(ports.packages, self.principals, self.api)
         bolt = cast("Any", self.bolt)  # its decorators are typed with bare dicts and Patterns
         bolt.middleware(store_first(desk, self.identities))
         bolt.middleware(store_stop_first(stops, self.identities))
@@ -94,6 +98,8 @@ class SlackApp:
         bolt.command(COMMAND)(self._kept(on_command(commands, stops, self.identities, self.api)))
         bolt.event(_ANY)(self._kept(_nothing))  # what has no listener gets a 404, and Slack tries it again
         bolt.action(re.compile(STOP_ACTION))(self._kept(on_stop_click(stops, self.identities, self.api)))
+        bolt.action(re.compile(DETAILS_ACTION))(self._kept(on_details_click(details, self.identities)))
+        bolt.action(re.compile(ATTEMPT_ACTION))(self._kept(on_attempt_click(details, self.identities)))
         bolt.action(_ANY)(self._kept(on_click(approvals, self.identities, self.api)))
         bolt.error(_unacknowledged)
 

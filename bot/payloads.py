@@ -21,6 +21,12 @@ ACTION_PREFIX = "decide_"
 STOP_ACTION = "stop_run"
 """What the `action_id` of a Stop button begins with; its value is the thread."""
 
+DETAILS_ACTION = "script_details"
+"""What the `action_id` of a board's button or menu for a script begins with; the value is the node."""
+
+ATTEMPT_ACTION = "script_attempt"
+"""What the `action_id` of a modal's button for an attempt begins with; the value is its number."""
+
 _NOTHING: Payload = {}
 _REFERENCE = re.compile(r"<((?:[#@!]|[A-Za-z][A-Za-z0-9+.-]*:)[^<>\s][^<>]*)>")
 """Slack's own `<...>`; a command's text may hold angle brackets of the person's, which stay."""
@@ -74,6 +80,27 @@ class StopClick:
     thread: str
     user: UserId
     response_url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetailsClick:
+    """Somebody wants to read about a script: the board's button or menu names the node."""
+
+    trigger_id: str
+    user: UserId
+    channel: ChannelId
+    root_ts: str
+    node: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptClick:
+    """Somebody wants to read another attempt in the modal they have open. `shown` is its private metadata."""
+
+    user: UserId
+    view_id: str
+    shown: str
+    attempt: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +188,33 @@ def read_stop_click(body: Payload) -> StopClick | None:
         user=UserId(user),
         response_url=_text(body, "response_url"),
     )
+
+
+def read_details_click(body: Payload) -> DetailsClick | None:
+    """Read a `block_actions` payload of a board's button or menu for a script."""
+    action = next(_parts(body, "actions"), _NOTHING)
+    container, message = _part(body, "container"), _part(body, "message")
+    node = _text(action, "value") or _text(_part(action, "selected_option"), "value")
+    channel = _text(_part(body, "channel"), "id") or _text(container, "channel_id")
+    ts = _text(container, "message_ts") or _text(message, "ts")
+    root_ts = _text(container, "thread_ts") or _text(message, "thread_ts") or ts
+    user, trigger = _text(_part(body, "user"), "id"), _text(body, "trigger_id")
+    if not _text(action, "action_id").startswith(DETAILS_ACTION) or not (node and channel and root_ts):
+        return None
+    if not (user and trigger):
+        return None
+    return DetailsClick(trigger_id=trigger, user=UserId(user), channel=ChannelId(channel), root_ts=root_ts, node=node)
+
+
+def read_attempt_click(body: Payload) -> AttemptClick | None:
+    """Read a `block_actions` payload of a modal's button for an attempt."""
+    action, view = next(_parts(body, "actions"), _NOTHING), _part(body, "view")
+    number, user = _text(action, "value"), _text(_part(body, "user"), "id")
+    if not _text(action, "action_id").startswith(ATTEMPT_ACTION) or not (number.isascii() and number.isdigit()):
+        return None
+    if not (user and (view_id := _text(view, "id"))):
+        return None
+    return AttemptClick(user=UserId(user), view_id=view_id, shown=_text(view, "private_metadata"), attempt=int(number))
 
 
 def read_command(body: Payload) -> Command | None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeAlias
 
+from agent.events import AttemptEnded
 from agent.ids import ChannelId, Digest, NodeId, QuestionId, Tenant, ThreadId, ToolName, UserId
 from agent.lifecycle import NodeState, Outcome
 from agent.plan import NodeKind
@@ -160,6 +161,24 @@ class NodeView:
     depends_on: tuple[NodeId, ...] = ()
     started_at: datetime | None = None
     ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackageView:
+    """A package with everything its attempts left."""
+
+    thread: ThreadId
+    node: NodeId
+    title: str
+    attempts: tuple[AttemptEnded, ...]
+
+
+class Packages(Protocol):
+    """What can be read of packages afterwards."""
+
+    async def package(self, thread: ThreadId, node: NodeId) -> PackageView | None:
+        """Return the package, or None when the thread has no such node."""
+        ...
 
 
 class Post(StrEnum):

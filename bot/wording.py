@@ -121,6 +121,13 @@ MORE_ROUNDS, ACCEPT, STOP_TURN = "Plan further", "Answer with what there is", "S
 APPROVE, REJECT = "Approve", "Reject"
 RUN_AGAIN, IT_HAPPENED, GIVE_UP = "Run again", "It happened", "Give up"
 
+DETAILS, DETAILS_OF, CLOSE = "Script details", "Details of a script…", "Close"
+DETAILS_LOADING = "Just a moment…"
+DETAILS_GONE = "Nothing is kept about this script any more."
+DETAILS_FAILED = "I could not read this just now. Please close it and try again."
+HOW_IT_ENDED, WHERE_IT_CRASHED, CALLS_MADE = "How it ended", "Where it crashed", "Calls it made"
+END_OF_THE_LOGS, THE_SCRIPT = "The end of what it printed", "The script"
+
 ASK_FOR_SOMETHING = "Tell me what you need, and I will plan it: for example _check our services and post a summary_."
 SOMETHING_WENT_WRONG = "Sorry, that did not work on my side. It has been logged. Please try again."
 SLACK_DID_NOT_ANSWER = "Slack did not answer me just now, so I changed nothing. Please try again."
@@ -214,6 +221,11 @@ def failure(error: str) -> str:
 def attempt(number: int, kind: str, error: str) -> str:
     """Say how one attempt of a package ended. `error` is literal and shown as it is."""
     return f"attempt {number} {_ATTEMPTS.get(kind, 'failed')}{f': {error}' if error else ''}"
+
+
+def attempt_kind(kind: str) -> str:
+    """Say how an attempt ended, in a word or a few."""
+    return "worked" if kind == "ok" else _ATTEMPTS.get(kind, "failed")
 
 
 def question_title(kind: QuestionKind) -> str:

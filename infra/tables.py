@@ -192,7 +192,8 @@ class NodeRow(Row):
 
 
 class AttemptRow(Row):
-    """One ended attempt of a package."""
+    """One ended attempt of a package. `of` is the call it belongs to; `record` the artifact with its logs, calls
+    and answers, as `infra/stores/attempts.py` writes it."""
 
     __tablename__ = "attempts"
     tenant: Mapped[str] = mapped_column(primary_key=True)
@@ -205,6 +206,8 @@ class AttemptRow(Row):
     traceback: Mapped[str]
     milliseconds: Mapped[float]
     at: Mapped[datetime]
+    of: Mapped[str] = mapped_column(server_default="")
+    record: Mapped[str | None]
 
 
 class ApprovalRow(Row):

@@ -110,7 +110,13 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
     client = open_client(slack.bot_token, base_url=slack.api_url, session=session)
     policies = settings.configuration.policies()
-    ports = BotPorts(inbox=heard.inbox, decisions=heard.decisions, views=heard.run_views, posted=heard.posted)
+    ports = BotPorts(
+        inbox=heard.inbox,
+        decisions=heard.decisions,
+        views=heard.run_views,
+        posted=heard.posted,
+        packages=heard.attempts,
+    )
     app = SlackApp(client, ports, policies.of, signing_secret=slack.signing_secret)
     return _Base(
         settings=settings,
@@ -174,7 +180,12 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     plan_limits = configuration.limits.plan()
     endings = Endings(stores.progress)
     work = Workbench(
-        registry=registry, sandbox=chosen.sandbox, artifacts=stores.artifacts, progress=stores.progress, model=model
+        registry=registry,
+        sandbox=chosen.sandbox,
+        artifacts=stores.artifacts,
+        progress=stores.progress,
+        attempts=stores.attempts,
+        model=model,
     )
     memory = Memory(
         runs=stores.runs,

@@ -15,20 +15,27 @@ from agent.ports import RunStatus
 from bot import wording
 from bot.blocks.elements import (
     MESSAGE_CHARACTERS,
+    OPTION_CHARACTERS,
     PLAIN_CHARACTERS,
     Block,
     TaskStatus,
+    actions,
+    button,
     context,
     escaped,
+    menu,
     plan,
     shortened,
     task_card,
     visible,
 )
 from bot.blocks.message import Rendered, rendered
+from bot.payloads import DETAILS_ACTION
 from bot.ports import NodeView, RunView
 
 MOST_TASKS = 40
+MOST_BUTTONS = 3
+MOST_OPTIONS = 12
 _DETAILS_CHARACTERS = 300
 _ERROR_CHARACTERS = 120
 
@@ -53,15 +60,35 @@ def board(run: RunView, currency: str = "$") -> Rendered:
     """Return the turn's board. Steps that do not fit are counted in a last line, never dropped silently."""
     titles = {node.id: node.title for node in run.nodes}
     states = {node.id: node.state for node in run.nodes}
-    shown = _fitting(run.nodes, titles, states)
+    details = script_details(run.nodes)
+    shown = _fitting(run.nodes, titles, states, MESSAGE_CHARACTERS - sum(len(str(each)) for each in details))
     hidden = [node for node in run.nodes if node.id not in shown]
     title = board_title(run)
     tasks = [shown[node.id] for node in run.nodes if node.id in shown]
     more = [context(escaped(f"Not shown here: {_counts(hidden)}."))] if hidden else []
     if footer := _footer(run, currency):
         more.append(context(escaped(footer)))
-    look = digest_of({"title": title, "tasks": tasks, "more": more})
-    return rendered(escaped(title), [plan(title, tasks, block_id=f"board-{look[:24]}"), *more])
+    look = digest_of({"title": title, "tasks": tasks, "more": more, "details": details})[:24]
+    row = [actions(details, block_id=f"scripts-{look}")] if details else []
+    return rendered(escaped(title), [plan(title, tasks, block_id=f"board-{look}"), *more, *row])
+
+
+def script_details(nodes: Sequence[NodeView]) -> Sequence[Block]:
+    """Return the elements that open what the finished scripts left: a button each, or a menu of many.
+
+    What crashed comes first when there are more than fit.
+    """
+    told = [node for node in nodes if node.kind is NodeKind.PACKAGE and node.attempts and _final(node.state)]
+    told.sort(key=lambda node: all(each.kind == "ok" for each in node.attempts))
+    labels = [
+        (shortened(visible(" ".join(node.title.split())) or node.id, OPTION_CHARACTERS), node.id) for node in told
+    ]
+    if len(labels) > MOST_BUTTONS:
+        return [menu(wording.DETAILS_OF, labels[:MOST_OPTIONS], action=DETAILS_ACTION)]
+    return [
+        button(f"{wording.DETAILS}: {label}", action=f"{DETAILS_ACTION}_{number}", value=node)
+        for number, (label, node) in enumerate(labels)
+    ]
 
 
 def board_title(run: RunView) -> str:
@@ -94,14 +121,14 @@ def _counts(nodes: Sequence[NodeView]) -> str:
 
 
 def _fitting(
-    nodes: Sequence[NodeView], titles: Mapping[NodeId, str], states: Mapping[NodeId, NodeState]
+    nodes: Sequence[NodeView], titles: Mapping[NodeId, str], states: Mapping[NodeId, NodeState], characters: int
 ) -> dict[NodeId, Block]:
-    """Return node id -> task for as many nodes as a message holds; what needs eyes stays longest."""
+    """Return node id -> task for as many nodes as fit; what needs eyes stays longest."""
     cards = {node.id: _task(node, titles, states) for node in nodes}
     # the whole JSON counts: in slackapi/bolt-js#2509 an empty divider cost 125 characters of text
     sizes = {node: len(str(card)) for node, card in cards.items()}
     for node in _least_telling_first(nodes):
-        if len(cards) <= MOST_TASKS and sum(sizes[each] for each in cards) <= MESSAGE_CHARACTERS:
+        if len(cards) <= MOST_TASKS and sum(sizes[each] for each in cards) <= characters:
             break
         del cards[node.id]
     return cards
@@ -116,11 +143,15 @@ def _least_telling_first(nodes: Sequence[NodeView]) -> Iterable[NodeView]:
 
 def _task(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, NodeState]) -> Block:
     words = wording.STATES[node.state]
-    title = visible(" ".join(node.title.split())) or node.id
+    title = _title(node)
     if node.state not in _TOLD_BY_STATUS:
         title = f"{shortened(title, PLAIN_CHARACTERS - len(words) - 3)} · {words}"
     details = shortened(_details(node, titles, states), _DETAILS_CHARACTERS)
     return task_card(node.id, shortened(title, PLAIN_CHARACTERS), _TASKS[node.state], details)
+
+
+def _title(node: NodeView) -> str:
+    return visible(" ".join(node.title.split())) or node.id
 
 
 def _details(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, NodeState]) -> str:

@@ -21,6 +21,8 @@ SECTION_CHARACTERS = 3000
 HEADER_CHARACTERS = 150
 PLAIN_CHARACTERS = 150
 BUTTON_CHARACTERS = 75
+OPTION_CHARACTERS = 75
+VIEW_TITLE_CHARACTERS = 24
 MARKDOWN_CHARACTERS = 11_000
 NOTICE_CHARACTERS = 700
 
@@ -117,6 +119,34 @@ def button(label: str, *, action: str, value: str, style: ButtonStyle | None = N
     look: dict[str, Json] = {"style": style} if style else {}
     text = {"type": "plain_text", "text": shortened(label, BUTTON_CHARACTERS), "emoji": False}
     return {"type": "button", "text": text, "action_id": action, "value": value, **look}
+
+
+def menu(placeholder: str, options: Sequence[tuple[str, str]], *, action: str) -> Block:
+    """Return a menu of (label, value), 1 to 100 of them."""
+    return {
+        "type": "static_select",
+        "action_id": action,
+        "placeholder": {"type": "plain_text", "text": placeholder, "emoji": False},
+        "options": [
+            {
+                "text": {"type": "plain_text", "text": shortened(label, OPTION_CHARACTERS), "emoji": False},
+                "value": value,
+            }
+            for label, value in options
+        ],
+    }
+
+
+def modal(title: str, blocks: Sequence[Block], *, close: str, callback: str, private_metadata: str = "") -> Block:
+    """Return a modal that only shows something; at most 100 blocks."""
+    return {
+        "type": "modal",
+        "callback_id": callback,
+        "private_metadata": private_metadata,
+        "title": {"type": "plain_text", "text": shortened(title, VIEW_TITLE_CHARACTERS), "emoji": False},
+        "close": {"type": "plain_text", "text": shortened(close, VIEW_TITLE_CHARACTERS), "emoji": False},
+        "blocks": list(blocks),
+    }
 
 
 def actions(buttons: Sequence[Block], *, block_id: str) -> Block:

@@ -18,7 +18,8 @@ from agent.ids import NodeId, ThreadId, thread_parts
 from agent.lifecycle import NodeState, Outcome, outcome_from_json, outcome_json
 from agent.ports import NodeStanding
 from infra.database import Database
-from infra.tables import AttemptRow, NodeRow, SafeText
+from infra.stores.attempts import write_attempts
+from infra.tables import NodeRow, SafeText
 from infra.wakeups import Bell
 
 _log = logging.getLogger(__name__)
@@ -140,7 +141,7 @@ def _folded(changes: Iterable[NodeChanged]) -> Mapping[NodeId, _Change]:
 async def _write(connection: AsyncConnection, batch: Sequence[tuple[ThreadId, RunEvent]]) -> None:
     planned: list[Mapping[str, object]] = []
     changed: dict[ThreadId, list[NodeChanged]] = {}
-    ended: dict[tuple[ThreadId, NodeId, int], Mapping[str, object]] = {}
+    ended: dict[tuple[ThreadId, NodeId, int], AttemptEnded] = {}
     for thread, event in batch:
         match event:
             case NodePlanned():
@@ -148,7 +149,7 @@ async def _write(connection: AsyncConnection, batch: Sequence[tuple[ThreadId, Ru
             case NodeChanged():
                 changed.setdefault(thread, []).append(event)
             case AttemptEnded():
-                ended[thread, event.node, event.attempt] = _attempt(thread, event)
+                ended[thread, event.node, event.attempt] = event
             case _:
                 assert_never(event)
     if planned:
@@ -160,10 +161,7 @@ async def _write(connection: AsyncConnection, batch: Sequence[tuple[ThreadId, Ru
         # In one order everywhere: two writers never wait for each other.
         await connection.execute(_CHANGE, sorted(changes, key=lambda each: (str(each["of"]), str(each["id"]))))
     if ended:
-        row = insert(AttemptRow)
-        newest = {name: row.excluded[name] for name in ("kind", "code", "error", "traceback", "milliseconds", "at")}
-        again = row.on_conflict_do_update(index_elements=["tenant", "thread", "node", "attempt"], set_=newest)
-        await connection.execute(again, list(ended.values()))
+        await write_attempts(connection, [(thread, each) for (thread, _, _), each in ended.items()])
 
 
 _NEW_STATE = bindparam("new_state", type_=SafeText())
@@ -221,19 +219,4 @@ def _changed(thread: ThreadId, node: NodeId, change: _Change) -> Mapping[str, ob
         "new_at": change.at,
         "new_ran_at": change.ran_at,
         "new_ended_at": None if change.outcome is None else change.at,
-    }
-
-
-def _attempt(thread: ThreadId, event: AttemptEnded) -> Mapping[str, object]:
-    return {
-        "tenant": thread_parts(thread).tenant,
-        "thread": thread,
-        "node": event.node,
-        "attempt": event.attempt,
-        "kind": event.kind,
-        "code": event.code,
-        "error": event.error,
-        "traceback": event.traceback,
-        "milliseconds": event.milliseconds,
-        "at": event.at,
     }

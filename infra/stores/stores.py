@@ -6,6 +6,7 @@ from datetime import timedelta
 from infra.database import Database
 from infra.queue import Queue
 from infra.stores.artifacts import PostgresArtifacts
+from infra.stores.attempts import PostgresAttempts
 from infra.stores.decisions import PostgresDecisions
 from infra.stores.inbox import PostgresInbox
 from infra.stores.ledger import PostgresLedger
@@ -30,6 +31,7 @@ class Stores:
     ledger: PostgresLedger
     artifacts: PostgresArtifacts
     progress: PostgresProgress
+    attempts: PostgresAttempts
     standings: PostgresStandings
     mailbox: PostgresMailbox
     runs: PostgresRuns
@@ -51,6 +53,7 @@ def open_stores(
         ledger=PostgresLedger(database),
         artifacts=PostgresArtifacts(database),
         progress=PostgresProgress(database, wakeups.views),
+        attempts=PostgresAttempts(database),
         standings=PostgresStandings(database),
         mailbox=PostgresMailbox(database, wakeups.views),
         runs=PostgresRuns(database, wakeups.views),

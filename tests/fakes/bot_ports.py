@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from agent.errors import StoreUnavailable
-from agent.ids import ChannelId, QuestionId, Tenant, ThreadId, UserId, thread_parts
+from agent.ids import ChannelId, NodeId, QuestionId, Tenant, ThreadId, UserId, thread_parts
 from agent.ports import Decision, RunStatus
 from bot.ports import (
     AlreadyDecided,
@@ -15,6 +15,7 @@ from bot.ports import (
     Incoming,
     OpenRun,
     Outdated,
+    PackageView,
     PostedMessage,
     QuestionView,
     Receipt,
@@ -53,6 +54,7 @@ class BotRows:
         self.begun: set[tuple[ThreadId, int, Slot]] = set()
         self.posts: dict[tuple[ThreadId, int], dict[Slot, PostedMessage]] = {}
         self.settled: set[tuple[ThreadId, int]] = set()
+        self.packages: dict[tuple[ThreadId, NodeId], PackageView] = {}
         self.decided: list[tuple[QuestionId, Decision, UserId]] = []
         self.hints: list[Hints] = []
         self.down = False
@@ -111,6 +113,12 @@ class BotRows:
             if any(view.question.id == now.question.id for view in run.questions):
                 views = tuple(now if view.question.id == now.question.id else view for view in run.questions)
                 self.show(replace(run, questions=views))
+
+    # Packages
+
+    async def package(self, thread: ThreadId, node: NodeId) -> PackageView | None:
+        self._reachable()
+        return self.packages.get((thread, node))
 
     # RunViews
 

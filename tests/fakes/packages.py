@@ -12,7 +12,7 @@ from agent.ports import Bound
 from agent.tools.registry import CallContext
 from agent.workbench import Workbench
 from infra.scripted_model.script import Script
-from sandbox.script import CallTool, Job, Json, Sandbox, ScriptOutcome
+from sandbox.script import CallTool, Job, Json, Limits, Sandbox, ScriptOutcome
 from tests.fakes.planning import COUNT, NOW, THREAD, Pages, PlanningWorld, registry, sections
 from tests.fakes.ports_in_memory import ArtifactsInMemory, AttemptsInMemory, ProgressInMemory
 
@@ -47,6 +47,7 @@ class Rig:
         sandbox: Sandbox,
         pages: Pages | None = None,
         progress: ProgressInMemory | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.world = world
         self.pages = pages or Pages()
@@ -59,6 +60,7 @@ class Rig:
             progress=self.progress,
             model=world.model if world else None,
             attempts=AttemptsInMemory(self.progress),
+            script_limits=limits,
             clock=lambda: NOW,
             pause=self._pause,
         )

@@ -1,9 +1,12 @@
 """Progress, and what people see of it."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import URL
 
 from agent.errors import StoreUnavailable
+from agent.events import JournaledAnswer, ToldCall
 from agent.ids import Digest, NodeId
 from agent.lifecycle import Failed, NodeState, Succeeded
 from agent.ports import RunStatus
@@ -61,6 +64,28 @@ async def test_the_same_state_again_keeps_its_time(stores: Stores) -> None:
     stores.progress.note(THREAD, changed("a", NodeState.FAILED, seconds(99), Failed(error="timeout")))
     (node,) = (await _view(stores)).nodes
     assert (node.started_at, node.ended_at) == (seconds(1), seconds(52))
+
+
+async def test_attempts_are_read_back_with_everything_they_left(stores: Stores) -> None:
+    call, answer = ToldCall(tool="t", args="{}", ok=True, milliseconds=1.5), JournaledAnswer(call="c", value=["é"])
+    more = {"logs": "said \N{SNOWMAN}", "calls": (call,), "of": Digest("d"), "answers": (answer,)}
+    whole, bare = replace(attempt("p", 1), **more), attempt("p", 2, "ok")
+    for event in (planned("p"), attempt("other", 1), whole, bare):
+        stores.progress.note(THREAD, event)
+    await stores.progress.flush()
+    assert await stores.attempts.of(THREAD, NodeId("p")) == [whole, bare]
+    assert await stores.attempts.of(OTHER, NodeId("p")) == []
+    package = await stores.attempts.package(THREAD, NodeId("p"))
+    assert package is not None
+    assert (package.title, package.attempts) == ("Step p", (whole, bare))
+    assert await stores.attempts.package(THREAD, NodeId("missing")) is None
+
+
+async def test_attempt_that_is_made_again_replaces_the_first(stores: Stores) -> None:
+    for logs in ("first", "second"):
+        stores.progress.note(THREAD, replace(attempt("p", 1), logs=logs))
+        await stores.progress.flush()
+    assert [each.logs for each in await stores.attempts.of(THREAD, NodeId("p"))] == ["second"]
 
 
 async def test_attempts_are_shown_once_each(stores: Stores) -> None:

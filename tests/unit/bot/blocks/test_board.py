@@ -111,3 +111,36 @@ def test_footer_says_time_tokens_and_cost() -> None:
 def footer(run: RunView) -> str:
     last: Any = board(run).blocks[-1]
     return last["elements"][0]["text"]
+
+
+def script(id: str, state: NodeState = NodeState.SUCCEEDED, *attempts: AttemptView) -> NodeView:
+    made = attempts or (AttemptView(attempt=1, kind="ok", error=""),)
+    return a_node(id, state, kind=NodeKind.PACKAGE, tool=None, attempts=made)
+
+
+def elements(*nodes: NodeView) -> Any:
+    """Return the elements of the board's row, if it has one."""
+    rows: Any = [each for each in board(a_run(nodes=nodes)).blocks if each["type"] == "actions"]
+    return rows[0]["elements"] if rows else []
+
+
+def test_finished_script_has_a_button_for_its_details() -> None:
+    [button] = elements(script("a"), a_node("b", NodeState.SUCCEEDED))
+    assert (button["text"]["text"], button["value"]) == ("Script details: Step a", "a")
+
+
+def test_script_that_runs_or_never_ran_has_no_details_yet() -> None:
+    never = a_node("b", NodeState.SKIPPED, kind=NodeKind.PACKAGE, tool=None, outcome=Skipped(because=NodeId("a")))
+    assert elements(script("a", NodeState.RUNNING, CRASH), never) == []
+
+
+def test_many_scripts_share_a_menu_with_the_crashed_ones_first() -> None:
+    many = [script(f"s{number}") for number in range(30)]
+    [menu] = elements(*many, script("odd", NodeState.FAILED, CRASH))
+    values = [each["value"] for each in menu["options"]]
+    assert (menu["type"], len(values), values[:2]) == ("static_select", 12, ["odd", "s0"])
+
+
+def test_board_with_details_is_no_larger_than_one_without() -> None:
+    long = [replace(script(f"s{number}"), title="t" * 300) for number in range(60)]
+    assert len(str(board(a_run(nodes=long)).blocks)) < 10_000

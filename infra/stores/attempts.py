@@ -1,0 +1,112 @@
+"""Attempts of packages: a row each, and an artifact with what is long: logs, calls, answers of tools."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import RowMapping, and_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agent.artifacts import JSON, content_of, value_of
+from agent.events import AttemptEnded, JournaledAnswer, ToldCall
+from agent.ids import Digest, NodeId, ThreadId, thread_parts
+from bot.ports import PackageView
+from infra.database import Database
+from infra.stores.artifacts import digest_of_content, keep
+from infra.tables import ArtifactRow, AttemptRow, NodeRow
+from sandbox.script import Json
+
+
+class PostgresAttempts:
+    """The agent's Attempts and the bot's Packages."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of(self, thread: ThreadId, node: NodeId) -> Sequence[AttemptEnded]:
+        """Return the node's ended attempts, in order. Without their record they have no logs, calls and answers."""
+        tenant = thread_parts(thread).tenant
+        rows = (
+            select(AttemptRow.__table__, ArtifactRow.content)
+            .outerjoin(
+                ArtifactRow, and_(ArtifactRow.tenant == AttemptRow.tenant, ArtifactRow.digest == AttemptRow.record)
+            )
+            .where(AttemptRow.tenant == tenant, AttemptRow.thread == thread, AttemptRow.node == node)
+            .order_by(AttemptRow.attempt)
+        )
+        async with self._database.singly() as connection:
+            found = (await connection.execute(rows)).mappings().all()
+        return [_event(row) for row in found]
+
+    async def package(self, thread: ThreadId, node: NodeId) -> PackageView | None:
+        """Return a package with its attempts, or None when the thread has no such node."""
+        row = select(NodeRow.title).where(
+            NodeRow.tenant == thread_parts(thread).tenant, NodeRow.thread == thread, NodeRow.node == node
+        )
+        async with self._database.singly() as connection:
+            title = (await connection.execute(row)).scalar_one_or_none()
+        if title is None:
+            return None
+        return PackageView(thread=thread, node=node, title=title, attempts=tuple(await self.of(thread, node)))
+
+
+async def write_attempts(connection: AsyncConnection, ended: Sequence[tuple[ThreadId, AttemptEnded]]) -> None:
+    """Store attempts with their records; one that was made again replaces what was stored of it."""
+    records = {position: record for position, (_, event) in enumerate(ended) if (record := _record(event))}
+    # In one order everywhere: two writers never wait for each other.
+    for position in sorted(records, key=lambda each: digest_of_content(records[each])):
+        thread, event = ended[position]
+        await keep(connection, thread, f"{event.node}-attempt-{event.attempt}.json", records[position], JSON)
+    rows = [
+        _row(thread, event, digest_of_content(records[position]) if position in records else None)
+        for position, (thread, event) in enumerate(ended)
+    ]
+    row = insert(AttemptRow)
+    kept = ("tenant", "thread", "node", "attempt")
+    newest = {name: row.excluded[name] for name in rows[0] if name not in kept}
+    await connection.execute(row.on_conflict_do_update(index_elements=kept, set_=newest), rows)
+
+
+def _row(thread: ThreadId, event: AttemptEnded, record: Digest | None) -> Mapping[str, object]:
+    return {
+        "tenant": thread_parts(thread).tenant,
+        "thread": thread,
+        "node": event.node,
+        "attempt": event.attempt,
+        "kind": event.kind,
+        "code": event.code,
+        "error": event.error,
+        "traceback": event.traceback,
+        "milliseconds": event.milliseconds,
+        "at": event.at,
+        "of": event.of,
+        "record": record,
+    }
+
+
+def _record(event: AttemptEnded) -> bytes | None:
+    if not (event.logs or event.calls or event.answers):
+        return None
+    calls: list[Json] = [
+        {"tool": each.tool, "args": each.args, "ok": each.ok, "milliseconds": each.milliseconds} for each in event.calls
+    ]
+    answers: list[Json] = [{"call": each.call, "value": each.value} for each in event.answers]
+    return content_of(event.node, {"logs": event.logs, "calls": calls, "answers": answers}).content
+
+
+def _event(row: RowMapping) -> AttemptEnded:
+    record: Any = {} if row["content"] is None else value_of(row["content"], JSON)
+    return AttemptEnded(
+        node=NodeId(row["node"]),
+        attempt=row["attempt"],
+        kind=row["kind"],
+        code=row["code"],
+        error=row["error"],
+        traceback=row["traceback"],
+        milliseconds=row["milliseconds"],
+        at=row["at"],
+        logs=record.get("logs", ""),
+        calls=tuple(ToldCall(**each) for each in record.get("calls", ())),
+        of=Digest(row["of"]),
+        answers=tuple(JournaledAnswer(**each) for each in record.get("answers", ())),
+    )
