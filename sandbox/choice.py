@@ -32,7 +32,10 @@ async def choose_sandbox(wanted: Wanted = "auto", docker: DockerSettings | None 
     except SandboxError as error:
         reason = _why_no_docker(error)
         return _none(reason) if wanted == "docker" else _monty(reason)
-    return Choice(sandbox=sandbox, reason=f"a container engine answers and isolates (Python {sandbox.python})")
+    runtime = docker.runtime if docker is not None and docker.runtime else "the engine's own runtime"
+    return Choice(
+        sandbox=sandbox, reason=f"a container engine answers and isolates (Python {sandbox.python}, {runtime})"
+    )
 
 
 def _why_no_docker(error: SandboxError) -> str:

@@ -1,6 +1,7 @@
 """The main job on the page, as a person sees it: `make demo` in headless Chromium.
 
-With SCREENSHOT set to a path, the picture of the README is written there.
+With SCREENSHOT set to a path, the picture of the README is written there; with SCREENSHOT_OF_DETAILS, one of
+what a script's attempts left.
 """
 
 import os
@@ -81,9 +82,11 @@ class Page:
 
     def reads(self, *parts: str) -> None:
         """Wait until the open thread holds these words."""
-        self._wait.until(
-            lambda _: all(part in self.one("thread-messages").text for part in parts), f"the thread never read {parts}"
-        )
+        self.shows("thread-messages", *parts)
+
+    def shows(self, name: str, *parts: str) -> None:
+        """Wait until the newest element of that name holds these words."""
+        self._wait.until(lambda _: all(part in self.one(name).text for part in parts), f"{name} never read {parts}")
 
     def act_as(self, person: str) -> None:
         """Become another person."""
@@ -103,6 +106,12 @@ def test_a_person_asks_another_approves_and_both_read_the_answer(browser: Chrome
     if "SCREENSHOT" in os.environ:
         browser.save_screenshot(os.environ["SCREENSHOT"])
     page.reads("attempt 2 worked")
+    page.click("button-script_details_0")
+    page.click("button-script_attempt_1")
+    page.shows("modal-form", "Attempt 1 of 2 crashed", "Where it crashed", "def main(inputs)")
+    if "SCREENSHOT_OF_DETAILS" in os.environ:
+        browser.save_screenshot(os.environ["SCREENSHOT_OF_DETAILS"])
+    page.click("modal-close")
     page.act_as("Grace")
     page.click("channel-ops")
     if not any(each.is_displayed() for each in page.all("thread-messages")):

@@ -46,6 +46,11 @@ async def main(inputs):
 FLOOD = Job(
     code="import os\ndef main(inputs):\n    block = b'x' * 1_000_000\n    while True:\n        os.write(1, block)"
 )
+ASLEEP = Job(
+    code="import time\ndef main(inputs):\n    tools.here()\n    time.sleep(600)",
+    tools=frozenset({"here"}),
+    limits=Limits(wall_seconds=900.0),
+)
 PLAIN = ["docker", "run", "--rm", "--network=none", "--entrypoint", "python3"]
 
 
@@ -104,6 +109,8 @@ async def _docker_figures() -> AsyncIterator[Figure]:
         yield figure("call round trip", round_trip, "ms")
         await _full(cold, 0)
         yield figure("teardown after a flood", await _teardown(cold), "ms")
+        gone = [await _cancelled(cold) for _ in range(10)]
+        yield figure("cancel to script gone, median", statistics.median(gone), "ms", {"max": 200.0})
     async with AsyncExitStack() as stack:
         warm = await _opened(stack, PoolSize(ready=20, idle_ready=20, starting=4))
         single = 0.0
@@ -180,6 +187,23 @@ async def _teardown(sandbox: DockerSandbox) -> float:
     if outcome.kind is not OutcomeKind.OUTPUT_LIMIT:
         raise RuntimeError(str(outcome))
     started = time.perf_counter()
+    await sandbox.settle()
+    return (time.perf_counter() - started) * 1000
+
+
+async def _cancelled(sandbox: DockerSandbox) -> float:
+    """Return how long after its cancellation a sleeping script's call has returned and its container is gone."""
+    here = asyncio.Event()
+
+    async def note(tool: str, args: Mapping[str, Json]) -> Json:
+        here.set()
+        return await echo(tool, args)
+
+    task = asyncio.create_task(sandbox.run(ASLEEP, note))
+    await here.wait()
+    started = time.perf_counter()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
     await sandbox.settle()
     return (time.perf_counter() - started) * 1000
 

@@ -1,6 +1,7 @@
 """What every sandbox does alike: one suite, run against each one that exists on this machine."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from textwrap import dedent
@@ -17,12 +18,17 @@ from tests.fakes.docker_engine import docker_sandbox
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(
-    loop_scope="module", scope="module", params=["monty", pytest.param("docker", marks=pytest.mark.docker)]
-)
+RUNTIMES = os.environ.get("SANDBOX_RUNTIMES", "").split()
+"""Further runtimes the engine here has, such as `runsc`: the suite runs once more under each."""
+
+CONTAINERS = [pytest.param(each, marks=pytest.mark.docker) for each in ("docker", *RUNTIMES)]
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module", params=["monty", *CONTAINERS])
 async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
-    if request.param == "docker":
-        async with docker_sandbox(DockerSettings(pool=PoolSize(ready=2))) as opened:
+    if request.param != "monty":
+        runtime = None if request.param == "docker" else request.param
+        async with docker_sandbox(DockerSettings(runtime=runtime, pool=PoolSize(ready=2))) as opened:
             yield opened
         return
     opened = MontySandbox(monty_binary())

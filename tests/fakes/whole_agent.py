@@ -51,7 +51,8 @@ class Whole:
             reflector=world.reflector,
             answerer=world.answerer,
         )
-        self.runner = ThreadRunner(ports, MortalSaver(Mortality(), 0).open, limits=Limits(poll_seconds=3600.0))
+        self.saver = MortalSaver(Mortality(), 0)
+        self.runner = ThreadRunner(ports, self.saver.open, limits=Limits(poll_seconds=3600.0))
 
     async def advance(self) -> Rest:
         """Run until the thread is finished or parked."""

@@ -3,6 +3,7 @@
 Real planner, executor, workbench, interpreter and model client; a scripted model over HTTP; rows in memory.
 """
 
+import asyncio
 import json
 from typing import Any
 
@@ -11,7 +12,7 @@ from agent.events import AttemptEnded
 from agent.graph import Rest
 from agent.ids import NodeId
 from agent.ports import Decision
-from infra.scripted_model.script import Cut, Script
+from infra.scripted_model.script import Cut, ModelRequest, Script, Stall
 from tests.fakes.planning import COUNT, MENDED, THREAD, sections
 from tests.fakes.whole_agent import whole
 
@@ -85,3 +86,31 @@ async def test_request_nobody_can_plan_ends_with_trouble_and_no_work() -> None:
         assert await agent.advance() is Rest.FINISHED
         run = await agent.run()
         assert (run.status.value, run.trouble, run.answer) == ("failed", "plan_invalid", "")
+
+
+async def test_repair_under_way_holds_up_no_other_node_and_leaves_no_checkpoint_of_its_own() -> None:
+    """Two packages crash; the model leaves one waiting until everything behind the other one is done."""
+    waits = asyncio.Event()
+    waiting, quick = ({"op": "add", "kind": "package", "title": each, "code": COUNT} for each in ("Waiting", "Quick"))
+    plan = [
+        {**waiting, "id": "waiting", "tools": ["read_page"]},
+        {**quick, "id": "quick", "tools": ["read_page"]},
+        tool("after", "fetch", url="http://${quick#/a}"),
+    ]
+
+    def silent(request: ModelRequest) -> Stall:
+        waits.set()
+        return Stall()
+
+    asks_first = Script(role="reflexion", contains="Waiting", answer=silent, times=1)
+    async with whole(asks_first, *scripts("".join(json.dumps(each) + "\n" for each in plan))) as agent:
+        agent.world.say("do all of it")
+        advancing = asyncio.create_task(agent.advance())
+        await waits.wait()
+        async with asyncio.timeout(60):
+            while (await agent.states()).get("after") != "succeeded":  # noqa: ASYNC110 -- states tell nobody
+                await asyncio.sleep(0.02)
+        assert (await agent.states())["waiting"] == "running"
+        advancing.cancel()
+        await asyncio.gather(advancing, return_exceptions=True)
+        assert list(agent.saver.storage[THREAD]) == [""]
