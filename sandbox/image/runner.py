@@ -1,7 +1,8 @@
 """Runs one script inside the container and talks JSON lines with the host. Standard library only.
 
 Nothing here is a barrier: the script shares this process and can reach all of it. What keeps the
-host safe is the container around it and the checks on the host's side of the pipe.
+host safe is the container around it and the checks on the host's side of the pipe. Longer than most
+files because it goes into the image alone and may import nothing of ours.
 """
 
 import asyncio
