@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from bot.payloads import ACTION_PREFIX
 from infra.workspace.client import Happenings, WorkspaceClient
 
 Message = Mapping[str, Any]
@@ -68,8 +69,8 @@ class Witness:
         return looks
 
     def cards(self) -> list[Sighting]:
-        """Return the newest version of every message that has buttons."""
-        return [each for each in self.latest.values() if _block(each.message, "actions") is not None]
+        """Return the newest version of every message that has buttons to decide by."""
+        return [each for each in self.latest.values() if _asks(each.message)]
 
     def words(self) -> list[str]:
         """Return the app's newest messages of the thread as plain text, in order of posting."""
@@ -143,3 +144,8 @@ def texts(value: object) -> list[str]:
 def _block(message: Message, kind: str) -> Mapping[str, Any] | None:
     blocks: list[Mapping[str, Any]] = message.get("blocks") or []
     return next((each for each in blocks if each.get("type") == kind), None)
+
+
+def _asks(message: Message) -> bool:
+    buttons: list[Mapping[str, Any]] = (_block(message, "actions") or {}).get("elements") or []
+    return any(str(each.get("action_id")).startswith(ACTION_PREFIX) for each in buttons)
