@@ -13,6 +13,7 @@ from agent.red import RedCalls
 from agent.step import Step
 from agent.suspension import EntryClosed
 from agent.tools.registry import Colour
+from agent.unfolding import Unfolding
 
 
 class Bodies:
@@ -22,10 +23,11 @@ class Bodies:
     and waits for it to start.
     """
 
-    def __init__(self, entry: Entry, slots: asyncio.Semaphore, inline: InlineBudget) -> None:
+    def __init__(self, entry: Entry, slots: asyncio.Semaphore, inline: InlineBudget, unfolding: Unfolding) -> None:
         self._entry = entry
         self._slots = slots
         self._inline = inline
+        self._unfolding = unfolding
         self._red = RedCalls(entry)
         self._at_work: dict[NodeId, asyncio.Task[Outcome]] = {}
         self._stuck: set[NodeId] = set()
@@ -38,8 +40,27 @@ class Bodies:
             EntryClosed: the entry is over.
             RunnerLost: the thread is no longer ours.
         """
+        red = self._entry.ports.work.colour(step.node) is Colour.RED
+        outcome = await self._outcome(step, red=red)
+        return await self._inline.fit(step, outcome)
+
+    async def _outcome(self, step: Step, *, red: bool) -> Outcome:
+        if (ended := await self._ended_before(step, red=red)) is not None:
+            return ended
+        if step.node.when or step.node.for_each:
+            # What these read and store takes time, in which the node may have been cancelled.
+            ended = await self._unfolding.condition(step) or await self._ended_before(step, red=red)
+            if ended is not None:
+                return ended
+        if not step.node.for_each:
+            return await (self._red.run(step) if red else self._green(step))
+        if (failed := await self._unfolding.expand(step)) is not None:
+            return failed
+        return await self._ended_before(step, red=False) or await self._unfolding.gathered(step)
+
+    async def _ended_before(self, step: Step, *, red: bool) -> Outcome | None:
+        """Wait for the node's inputs; return how it ended if it ends without its work."""
         entry = self._entry
-        red = entry.ports.work.colour(step.node) is Colour.RED
         while True:
             if entry.suspension.closed:
                 raise EntryClosed
@@ -49,14 +70,12 @@ class Bodies:
             if isinstance(standing, Blocked):
                 return Skipped(because=standing.because)
             if standing is Open.READY:
-                break
+                return None
             if step.id in self._stuck:
                 return Skipped(because=entry.frontier.missing(step.id))
             if entry.suspension.parked:
                 raise GraphInterrupt(())
             await entry.suspension.pass_gate(step.id)
-        outcome = await (self._red.run(step) if red else self._green(step))
-        return await self._inline.fit(step, outcome)
 
     def cancel(self, node: NodeId) -> None:
         """Make a node that was just cancelled end soon, wherever it is. A red call at work goes on."""

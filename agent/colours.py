@@ -5,7 +5,12 @@ from agent.tools.registry import Colour, Registry
 
 
 def colour_of(node: Node, registry: Registry) -> Colour:
-    """Return red when a person must be asked first; a plan can make a node stricter, never laxer."""
+    """Return red when a person must be asked first; a plan can make a node stricter, never laxer.
+
+    A template does nothing itself: each of its items has its own colour.
+    """
+    if node.for_each:
+        return Colour.GREEN
     if node.require_human_approval or node.kind is NodeKind.SUBAGENT:
         return Colour.RED
     names = (node.tool or "",) if node.kind is NodeKind.TOOL else node.tools

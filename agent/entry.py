@@ -8,7 +8,7 @@ from typing import Protocol
 from agent.events import NodeChanged, NodePlanned
 from agent.frontier import Frontier
 from agent.ids import NodeId, ThreadId
-from agent.lifecycle import NodeState, Outcome, state_of
+from agent.lifecycle import NodeState, Outcome, Skipped, state_of
 from agent.ports import (
     Answerer,
     Artifacts,
@@ -59,7 +59,8 @@ class Lease(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One entry into `execute`. `cancelled` is node id -> why, for every cancel of the log so far."""
+    """One entry into `execute`. `cancelled` is node id -> why, for every cancel of the log so far, `skipped`
+    the same for conditions. `grown` tells that the log holds something new."""
 
     thread: ThreadId
     ports: Ports
@@ -68,6 +69,8 @@ class Entry:
     frontier: Frontier
     now: Callable[[], datetime]
     cancelled: dict[NodeId, str] = field(default_factory=dict[NodeId, str])
+    skipped: dict[NodeId, Skipped] = field(default_factory=dict[NodeId, Skipped])
+    grown: Callable[[], None] = lambda: None
 
     def show(self, node: NodeId, state: NodeState) -> None:
         """Note for people what a node does now."""

@@ -21,12 +21,13 @@ from agent.errors import AgentError
 from agent.frontier import Frontier
 from agent.ids import NodeId, ThreadId
 from agent.inline import InlineBudget
-from agent.lifecycle import Outcome, outcome_from_json, outcome_json
+from agent.lifecycle import Outcome, Skipped, outcome_from_json, outcome_json
 from agent.limits import Limits
-from agent.plan import Add, Cancel, LoggedOperation
+from agent.plan import Add, Cancel, LoggedOperation, Skip
 from agent.ports import News, RunStatus
 from agent.step import Step
 from agent.suspension import Suspension
+from agent.unfolding import Unfolding
 
 _FEEDER = NodeId("")
 """Who is live while the feeder plans; no node has the empty id."""
@@ -83,10 +84,12 @@ class Execution:
             suspension=self._suspension,
             frontier=self._frontier,
             now=now,
+            grown=self._wake.set,
         )
         self._inline = InlineBudget(ports.artifacts)
         self._inline.count(outcomes.values())
-        self._bodies = Bodies(self._entry, asyncio.Semaphore(limits.nodes_at_once), self._inline)
+        unfolding = Unfolding(self._entry, limits.fan_out)
+        self._bodies = Bodies(self._entry, asyncio.Semaphore(limits.nodes_at_once), self._inline, unfolding)
         self._began = frozenset(outcomes)
         self._calls: list[asyncio.Future[OutcomeJson]] = []
         self._followers: set[asyncio.Task[None]] = set()
@@ -169,6 +172,8 @@ class Execution:
                 self._add(Step(thread=self._thread, turn=logged.turn, author=logged.author, node=node))
             case Cancel(id=node, why=why):
                 self._cancel(node, why)
+            case Skip(id=node, because=because, why=why):
+                self._entry.skipped.setdefault(node, Skipped(because=because, why=why))
             case _:
                 assert_never(logged.operation)
 
@@ -178,6 +183,8 @@ class Execution:
         if step.id in self._began or step.id in self._frontier:
             return
         self._frontier.add(step.node)
+        if step.node.item_of is not None and (why := self._entry.cancelled.get(step.node.item_of)) is not None:
+            self._entry.cancelled.setdefault(step.id, why)
         self._suspension.go_live(step.id)
         self._entry.show_planned(step)
 
@@ -194,6 +201,8 @@ class Execution:
             return
         self._entry.cancelled.setdefault(node, why)
         self._bodies.cancel(node)
+        for item in self._frontier.items_of(node):
+            self._cancel(item, why)
 
     async def _follow(self, step: Step, call: asyncio.Future[OutcomeJson]) -> None:
         await asyncio.wait([call])

@@ -137,5 +137,11 @@ def _names(registry: Registry) -> str:
 
 def place_of(node: Node, other: NodeId) -> str:
     """Return the JSON pointer of the first place where the node names `other`."""
-    written: Mapping[str, Json] = {"args": node.args, "inputs": node.inputs, "instruction": node.instruction}
+    written: Mapping[str, Json] = {
+        "args": node.args,
+        "inputs": node.inputs,
+        "instruction": node.instruction,
+        "for_each": node.for_each,
+        "when": node.when,
+    }
     return next((at for at, reference in references_in(written) if reference.node == other), "/depends_on")

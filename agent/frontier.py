@@ -62,6 +62,8 @@ class Frontier:
         self._edges: dict[NodeId, list[_Edge]] = {}
         self._missing: dict[NodeId, int] = {}
         self._blocked: dict[NodeId, Blocked] = {}
+        self._items: dict[NodeId, Sequence[NodeId]] = {}
+        self._made: dict[NodeId, list[NodeId]] = {}
 
     @property
     def outcomes(self) -> Mapping[NodeId, Outcome]:
@@ -80,6 +82,8 @@ class Frontier:
         """Enter a node that is not in the plan yet."""
         self._nodes[node.id] = node
         self._missing[node.id] = 0
+        if node.item_of is not None:
+            self._made.setdefault(node.item_of, []).append(node.id)
         for dependency in node.depends_on:
             outcome = self._outcomes.get(dependency.node)
             if outcome is None:
@@ -87,6 +91,20 @@ class Frontier:
                 self._edges.setdefault(dependency.node, []).append(_Edge(node.id, dependency.on))
             elif not satisfies(outcome, dependency.on):
                 self._blocked.setdefault(node.id, Blocked(because=dependency.node))
+
+    def wait_for_items(self, template: NodeId, items: Sequence[NodeId]) -> None:
+        """Make a template of the plan wait for its items' ends, too. They may enter the plan later."""
+        if template in self._items:
+            return
+        self._items[template] = items
+        for each in items:
+            if each not in self._outcomes:
+                self._missing[template] += 1
+                self._edges.setdefault(each, []).append(_Edge(template, On.FINISHED))
+
+    def items_of(self, template: NodeId) -> Sequence[NodeId]:
+        """Return the items of a template that are in the plan, in plan order."""
+        return tuple(self._made.get(template, ()))
 
     def finish(self, node: NodeId, outcome: Outcome) -> Sequence[NodeId]:
         """Enter how a node ended; return the dependents that no longer wait because of it."""
@@ -110,7 +128,8 @@ class Frontier:
     def missing(self, node: NodeId) -> NodeId:
         """Return the dependency that keeps a waiting node: one that is not in the plan, or else the first
         that has not ended."""
-        unended = [each.node for each in self._nodes[node].depends_on if each.node not in self._outcomes]
+        awaited = [*(each.node for each in self._nodes[node].depends_on), *self._items.get(node, ())]
+        unended = [each for each in awaited if each not in self._outcomes]
         return next((each for each in unended if each not in self._nodes), unended[0])
 
     def behind(self, node: NodeId) -> Sequence[Node]:

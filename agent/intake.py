@@ -11,10 +11,11 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
+from agent.fan_out import template_of
 from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, PlanLimits, node_findings, place_of
 from agent.ids import NodeId
 from agent.packaging import packed_ids
-from agent.plan import Add, Cancel, Node, Operation, node_digest
+from agent.plan import Add, Cancel, Node, Operation, Skip, node_digest
 from agent.tools.registry import Registry
 
 
@@ -63,6 +64,10 @@ class Intake:
         self._standing_steps = {step.id for each in self._standing for step in known[each].packed}
         self._added = len(standing)
         self._waiting: dict[NodeId, Placed] = {}
+        self._templates: set[NodeId] = set()
+        self._like_items: dict[NodeId, NodeId] = {}
+        for each in known.values():
+            self._name(each)
         self._refused: set[NodeId] = set()
         self._offers = 0
         self._overflow = False
@@ -80,6 +85,8 @@ class Intake:
                 return _refusal(placed, FaultCode.UNKNOWN_NODE, "/id", f"{self._absent(target)} to cancel")
             case Cancel():
                 return Verdict(admitted=(placed.operation,))
+            case Skip():
+                return _refusal(placed, FaultCode.BAD_OP, "/op", "only the engine skips a node")
             case Add(node=node):
                 return self._offer_node(placed, node)
 
@@ -91,6 +98,8 @@ class Intake:
         if node.id in self._nodes or node.id in self._waiting or node.id in self._packed:
             message = f"the thread already has a node {node.id!r}; choose another id"
             return _refusal(placed, FaultCode.DUPLICATE_ID, "/id", message)
+        if (clash := self._clash(node)) is not None:
+            return _refusal(placed, FaultCode.DUPLICATE_ID, "/id", clash)
         findings = tuple(node_findings(node, self._registry, self._limits, packages=self._packages))
         if findings:
             self._refused.add(node.id)
@@ -99,7 +108,24 @@ class Intake:
             self._refused.add(node.id)
             return self._too_many(placed)
         self._waiting[node.id] = placed
+        self._name(node)
         return Verdict(admitted=tuple(self._release()))
+
+    def _clash(self, node: Node) -> str | None:
+        """Return why the id would be mistaken for that of a template's item."""
+        template = template_of(node.id)
+        if template in self._templates:
+            return f"{node.id!r} is the id of an item of {template!r}; choose another id"
+        if node.for_each and (item := self._like_items.get(node.id)) is not None:
+            return f"{item!r} is the id of an item of {node.id!r}; choose another id"
+        return None
+
+    def _name(self, node: Node) -> None:
+        """Remember how a node's id may stand in the way of others."""
+        if node.for_each:
+            self._templates.add(node.id)
+        if node.item_of is None and (template := template_of(node.id)) is not None:
+            self._like_items.setdefault(template, node.id)
 
     def _too_many(self, placed: Placed) -> Verdict:
         if self._overflow:

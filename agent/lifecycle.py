@@ -77,9 +77,11 @@ class Expired:
 
 @dataclass(frozen=True, kw_only=True)
 class Skipped:
-    """It never ran because `because` did not end as its dependency wanted."""
+    """It never ran because `because` did not end as its dependency wanted, or, with `why`, did not return
+    what its condition wanted."""
 
     because: NodeId
+    why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,8 +140,8 @@ def outcome_json(outcome: Outcome) -> dict[str, Json]:
             return {**state, "by": by, "reason": reason}
         case Expired():
             return state
-        case Skipped(because=because):
-            return {**state, "because": because}
+        case Skipped(because=because, why=why):
+            return {**state, "because": because, **({"why": why} if why else {})}
         case Cancelled(why=why):
             return {**state, "why": why}
         case _:
@@ -180,7 +182,7 @@ def outcome_from_json(value: Mapping[str, Json]) -> Outcome:
         case "expired":
             return Expired()
         case "skipped":
-            return Skipped(because=NodeId(text("because")))
+            return Skipped(because=NodeId(text("because")), why=text("why"))
         case "cancelled":
             return Cancelled(why=text("why"))
         case other:

@@ -8,9 +8,13 @@ BYTES_PER_TOKEN = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """`nodes_at_once` bounds the green nodes at work. `poll_seconds` is how long a lost hint may go unnoticed."""
+    """`nodes_at_once` bounds the green nodes at work, `fan_out` the items of one template.
+
+    `poll_seconds` is how long a lost hint may go unnoticed.
+    """
 
     nodes_at_once: int = 32
+    fan_out: int = 50
     poll_seconds: float = 5.0
 
 

@@ -50,6 +50,8 @@ class Reason(StrEnum):
     CANCELLED = "one of them is withdrawn"
     KEPT = "one of them may be at work already"
     SUBAGENT = "a subagent is no part of a script"
+    TEMPLATE = "it becomes one step for each item of a list"
+    CONDITION = "it runs only on a condition"
     UNWRITABLE = "it cannot stand inside a longer script"
     FULL = "the package would become too large"
 
@@ -237,6 +239,10 @@ class _Chains:
             return Reason.RED, ""
         if node.packed:
             return Reason.PACKED, ""
+        if node.for_each or node.item_of is not None:
+            return Reason.TEMPLATE, ""
+        if node.when:
+            return Reason.CONDITION, ""
         if node.id in self._cancelled:
             return Reason.CANCELLED, ""
         if node.id in self._keep:

@@ -54,6 +54,9 @@ class Node:
 
     `depends_on` also holds the dependencies implied by references in `args`, `inputs` and
     `instruction`, in the order: written ones first, then implied ones by first appearance.
+    With `for_each`, a reference to a list, the node is a template: it becomes one node for each item, whose
+    `item_of` names it, and its own result is the list of theirs. With `when`, a reference, it is skipped
+    when that value is empty, zero, false or null.
     `packed` are the steps a package was made of by `packaging.py`, in the order they run; the last
     one gave it its id.
     """
@@ -72,6 +75,9 @@ class Node:
     role: str = ""
     instruction: str = ""
     packed: tuple[PackedStep, ...] = ()
+    for_each: str = ""
+    when: str = ""
+    item_of: NodeId | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +95,16 @@ class Cancel:
     why: str = ""
 
 
-Operation: TypeAlias = Add | Cancel
+@dataclass(frozen=True, kw_only=True)
+class Skip:
+    """Leave a node out whose condition did not hold, because of what `because` returned. Only the engine adds it."""
+
+    id: NodeId
+    because: NodeId
+    why: str
+
+
+Operation: TypeAlias = Add | Cancel | Skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +128,8 @@ def operation_json(operation: Operation) -> dict[str, Json]:
             return {"op": "add", **_node_json(node)}
         case Cancel(id=id, why=why):
             return {"op": "cancel", "id": id, "why": why}
+        case Skip(id=id, because=because, why=why):
+            return {"op": "skip", "id": id, "because": because, "why": why}
         case _:
             assert_never(operation)
 
@@ -130,6 +147,9 @@ def _node_json(node: Node) -> dict[str, Json]:
         "role": node.role or None,
         "instruction": node.instruction or None,
         "packed": [_step_json(each) for each in node.packed] or None,
+        "for_each": node.for_each or None,
+        "when": node.when or None,
+        "item_of": node.item_of,
     }
     kept = {key: value for key, value in optional.items() if value is not None}
     return {"id": node.id, "kind": node.kind.value, "title": node.title, **kept}
@@ -157,6 +177,9 @@ def operation_from_json(value: Mapping[str, Json]) -> Operation:
             return Add(node=_node_from_json(value))
         case "cancel":
             return Cancel(id=NodeId(str(value["id"])), why=str(value["why"]))
+        case "skip":
+            because = NodeId(str(value["because"]))
+            return Skip(id=NodeId(str(value["id"])), because=because, why=str(value["why"]))
         case other:
             raise ValueError(f"not an operation: {other!r}")
 
@@ -178,6 +201,9 @@ def _node_from_json(value: Mapping[str, Json]) -> Node:
         role=str(value.get("role", "")),
         instruction=str(value.get("instruction", "")),
         packed=tuple(_step_from_json(_mapping(each)) for each in _sequence(value.get("packed"))),
+        for_each=str(value.get("for_each", "")),
+        when=str(value.get("when", "")),
+        item_of=None if value.get("item_of") is None else NodeId(str(value["item_of"])),
     )
 
 

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from agent.fan_out import MOST_TEMPLATE_ID, OF_ITEM
 from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, PlanLimits
 from agent.ids import NodeId, ToolName
 from agent.plan import Add, Cancel, Dependency, Node, NodeKind, On, Operation, PackedStep, canonical_json
-from agent.references import NODE_ID, BadReference, pieces, pointer_token, references_in, strings_in
+from agent.references import NODE_ID, BadReference, Reference, pieces, pointer_token, references_in, strings_in
 from agent.values import flaw_in, trimmed
 from sandbox.script import Json
 
@@ -21,7 +22,8 @@ class Reply:
 
 Read: TypeAlias = Operation | Reply | Fault
 
-_COMMON = frozenset({"op", "id", "kind", "title", "depends_on", "require_human_approval"})
+_COMMON = frozenset({"op", "id", "kind", "title", "depends_on", "require_human_approval", "for_each", "when"})
+_REFERRING = ("args", "inputs", "instruction")
 _OWN: Mapping[NodeKind, frozenset[str]] = {
     NodeKind.TOOL: frozenset({"tool", "args"}),
     NodeKind.PACKAGE: frozenset({"code", "inputs", "tools", "result_schema", "packed"}),
@@ -101,6 +103,8 @@ def _node(fields: Mapping[str, Json], limits: PlanLimits) -> Node:
         role=_text(fields, "role"),
         instruction=instruction,
         packed=tuple(_packed(fields, limits)),
+        for_each=_reference(fields, "for_each"),
+        when=_reference(fields, "when"),
     )
 
 
@@ -111,8 +115,28 @@ def _kind(fields: Mapping[str, Json]) -> NodeKind:
         raise _Wrong(FaultCode.BAD_KIND, "/kind", "'kind' must be 'tool' or 'package'") from None
 
 
+def _reference(fields: Mapping[str, Json], key: str) -> str:
+    """Return a field that must be one reference, and nothing around it."""
+    text = _text(fields, key)
+    if key not in fields:
+        return ""
+    try:
+        parts = pieces(text)
+    except BadReference as error:
+        raise _Wrong(FaultCode.BAD_REFERENCE, f"/{key}", str(error)) from None
+    if len(parts) != 1 or not isinstance(parts[0], Reference):
+        raise _Wrong(FaultCode.BAD_FIELD, f"/{key}", f"{key!r} must be one reference, such as ${{node#/list}}")
+    if key == "for_each" and parts[0].node in OF_ITEM:
+        raise _Wrong(FaultCode.BAD_FIELD, f"/{key}", "a list of an item's own cannot be gone through here")
+    return text
+
+
 def _id(fields: Mapping[str, Json]) -> NodeId:
     written = _needed_text(fields, "id")
+    if "for_each" in fields and len(written) > MOST_TEMPLATE_ID:
+        raise _Wrong(
+            FaultCode.BAD_FIELD, "/id", f"the id of a node with for_each has {MOST_TEMPLATE_ID} characters at most"
+        )
     if not NODE_ID.fullmatch(written):
         raise _Wrong(FaultCode.BAD_FIELD, "/id", "an id is 1 to 64 letters, digits, '_' or '-', first no '_' or '-'")
     return NodeId(written)
@@ -120,13 +144,16 @@ def _id(fields: Mapping[str, Json]) -> NodeId:
 
 def _dependencies(fields: Mapping[str, Json]) -> tuple[Dependency, ...]:
     found = _unique(_written_dependencies(fields))
-    implied = {key: fields[key] for key in ("args", "inputs", "instruction") if key in fields}
+    implied = {key: fields[key] for key in (*_REFERRING, "for_each", "when") if key in fields}
+    own = OF_ITEM if "for_each" in fields else frozenset[NodeId]()
     for at, text in strings_in(implied):
         try:
             pieces(text)
         except BadReference as error:
             raise _Wrong(FaultCode.BAD_REFERENCE, at, str(error)) from None
     for _, reference in references_in(implied):
+        if reference.node in own:
+            continue
         found.setdefault(reference.node, Dependency(node=reference.node))
     return tuple(found.values())
 

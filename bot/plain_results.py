@@ -43,6 +43,8 @@ def _ending(shown: ShownNode, titles: Mapping[NodeId, str]) -> str:
             return f"{words}: {wording.failure(error)}"
         case Expired():
             return f"{words}: {wording.NOBODY_DECIDED}"
+        case Skipped(because=because, why=why) if why:
+            return f"{words}: {wording.condition_unmet(titles.get(because, because))}"
         case Skipped(because=because):
             return f"{words}, because of “{titles.get(because, because)}”"
         case _:

@@ -48,6 +48,10 @@ _FAILURES = {
     "bad_output": "the tool returned something that cannot be kept",
     "output_too_large": "the tool returned too much",
     "cancelled": "it was interrupted",
+    "not_a_list": "what it was to go through is not a list",
+    "too_many_items": "the list it was to go through is too long",
+    "items_not_done": "some of its steps were not done",
+    "id_taken": "its steps could not be named",
     "internal": "something on my side broke",
     "not_available": "this kind of step is not available here",
     "not_installed": "its tool is not installed here",
@@ -309,6 +313,11 @@ def already(decision: Decision, who: str) -> str:
             return "This question was withdrawn. Your click changed nothing."
         case _:
             return f"This was already decided{f' by {who}' if who else ''}. Your click changed nothing."
+
+
+def condition_unmet(title: str) -> str:
+    """Say why a step was left out whose condition did not hold."""
+    return f"“{title}” found no need for it"
 
 
 def running_now(titles: str) -> str:

@@ -164,6 +164,7 @@ class LimitsTable(_Table):
 
     nodes_per_turn: int = Field(default=200, ge=1, le=10_000)
     nodes_at_once: int = Field(default=32, ge=1, le=1_000)
+    fan_out: int = Field(default=50, ge=1, le=1_000)
     threads_at_once: int = Field(default=32, ge=1, le=1_000)
     approval_hours: Annotated[float, Field(gt=0, le=24 * 365)] | None = None
 
@@ -173,7 +174,7 @@ class LimitsTable(_Table):
 
     def executor(self) -> Limits:
         """Return what bounds one run's work."""
-        return Limits(nodes_at_once=self.nodes_at_once)
+        return Limits(nodes_at_once=self.nodes_at_once, fan_out=self.fan_out)
 
     def plan(self) -> PlanLimits:
         """Return what bounds a plan's size."""

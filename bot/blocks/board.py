@@ -191,6 +191,8 @@ def _now(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, N
             return f"{what} · {words}: {wording.failure(error)}"
         case _, Rejected(reason=reason) if reason:
             return f"{what} · {words}: {visible(reason)}"
+        case _, Skipped(because=because, why=why) if why:
+            return f"{words}: {wording.condition_unmet(titles.get(because, because))}"
         case _, Skipped(because=because):
             end = f" ended as {wording.STATES[states[because]]}" if because in states else " did not end as needed"
             return f"{words}, because “{titles.get(because, because)}”{end}"

@@ -29,17 +29,21 @@ class Mortality:
         self.dead = False
         self.at = None
 
-    def before(self) -> None:
-        """Count a step; raise when dead, or when this is the one that kills."""
+    def before(self) -> int:
+        """Count a step and return its number; raise when dead, or when this is the one that kills."""
         self.steps += 1
         if self.steps == self.at and not self.after_effect:
             self.die()
         if self.dead:
             raise Dead
+        return self.steps
 
-    def after(self) -> None:
-        """Raise when the step that just took effect is the one that kills, or another did meanwhile."""
-        if self.steps == self.at and self.after_effect:
+    def after(self, step: int) -> None:
+        """Raise when the step that just took effect is the one that kills, or another did meanwhile.
+
+        The number tells them apart: other steps may have begun while this one took effect.
+        """
+        if step == self.at and self.after_effect:
             self.die()
         if self.dead:
             raise Dead
@@ -62,9 +66,9 @@ class _Mortal:
         method = getattr(self._store, name)
 
         async def counted(*args: Any, **kwargs: Any) -> Any:
-            self._mortality.before()
+            step = self._mortality.before()
             result = await method(*args, **kwargs)
-            self._mortality.after()
+            self._mortality.after(step)
             return result
 
         return counted
@@ -81,9 +85,9 @@ class MortalSaver(ObservedMemorySaver):
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
     ) -> None:
         """Store a task's writes."""
-        self._mortality.before()
+        step = self._mortality.before()
         await super().store_writes(config, writes, task_id, task_path)
-        self._mortality.after()
+        self._mortality.after(step)
 
     async def aput(
         self,
@@ -93,7 +97,7 @@ class MortalSaver(ObservedMemorySaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Store a checkpoint."""
-        self._mortality.before()
+        step = self._mortality.before()
         stored = await super().aput(config, checkpoint, metadata, new_versions)
-        self._mortality.after()
+        self._mortality.after(step)
         return stored

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.lifecycle import Failed, Outcome, Succeeded, outcome_json
-from agent.plan import Add, Cancel, Dependency, Node, NodeKind, On, Operation, digest_of, node_digest
+from agent.plan import Add, Cancel, Dependency, Node, NodeKind, On, Operation, Skip, digest_of, node_digest
 from agent.ports import Bound, Mailbox, Next, OperationLog, Reflected, Runs, RunStatus
 from agent.tools.registry import CallContext, Colour
 from sandbox.script import Json
@@ -139,6 +139,8 @@ def _key(operation: Operation) -> tuple[str, NodeId]:
             return "add", added.id
         case Cancel(id=id):
             return "cancel", id
+        case Skip(id=id):
+            return "skip", id
 
 
 @dataclass

@@ -164,9 +164,9 @@ class DyingRun:
         return await self.work(node, bound, context)
 
     async def _effect(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
-        self.mortality.before()
+        step = self.mortality.before()
         self.effects.append(node.id)
-        self.mortality.after()
+        self.mortality.after(step)
         return await echo(node, bound, context)
 
     async def run(self) -> None:

@@ -2,8 +2,9 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from agent.fan_out import item_id
 from agent.ids import NodeId
 from agent.plan import Add, Cancel, Dependency, Node, On, Operation
 from tests.fakes.work import node
@@ -40,6 +41,7 @@ class _Drawing:
         self._rng = rng
         self._prefix = prefix
         self.known = list(known)
+        self._templates: list[NodeId] = []
 
     def plan(self, size: int) -> Sequence[Operation]:
         """Draw a plan."""
@@ -55,6 +57,8 @@ class _Drawing:
         return [self._cancel()] if self._rng.random() < 0.5 else self.plan(self._rng.randint(1, 3))
 
     def _cancel(self) -> Operation:
+        if self._templates and self._rng.random() < 0.2:
+            return Cancel(id=item_id(self._rng.choice(self._templates), self._rng.randint(0, 3)), why="fuzz")
         return Cancel(id=self._rng.choice(self.known), why="fuzz")
 
     def _node(self) -> Node:
@@ -62,10 +66,27 @@ class _Drawing:
         after = rng.sample(self.known, min(len(self.known), rng.choice((0, 0, 1, 1, 2, 3))))
         added = NodeId(f"{self._prefix}{len(self.known)}")
         self.known.append(added)
-        return node(
+        drawn = node(
             added,
             *(Dependency(node=each, on=rng.choice(_ON)) for each in after),
             red=rng.random() < 0.3,
             tool="fuzz",
-            args={"fails": rng.random() < 0.15, "steps": rng.choice((0, 0, 1, 3, 10))},
+            args={
+                "fails": rng.random() < 0.15,
+                "steps": rng.choice((0, 0, 1, 3, 10)),
+                "list": rng.randint(0, 3),
+                "yes": rng.random() < 0.6,
+            },
         )
+        return self._unfolding(drawn) if after and rng.random() < 0.3 else drawn
+
+    def _unfolding(self, drawn: Node) -> Node:
+        """Give the node a condition, or a list to go through, or both. What it refers to may have failed."""
+        rng, source = self._rng, self._rng.choice(drawn.depends_on).node
+        if rng.random() < 0.4:
+            return replace(drawn, when=f"${{{source}#/yes}}")
+        self._templates.append(drawn.id)
+        fails = rng.choice((False, False, "${index}"))
+        when = rng.choice(("", "", "${item#/yes}", f"${{{source}#/yes}}"))
+        over = f"${{{source}}}" if source in self._templates else f"${{{source}#/list}}"
+        return replace(drawn, for_each=over, when=when, args={**drawn.args, "fails": fails})

@@ -2,13 +2,26 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from agent.executor import STOPPED
 from agent.frontier import Blocked, readiness
 from agent.ids import NodeId
-from agent.lifecycle import Cancelled, Expired, Failed, Outcome, Rejected, Skipped, Succeeded, outcome_from_json
+from agent.lifecycle import (
+    Cancelled,
+    Expired,
+    Failed,
+    Outcome,
+    Rejected,
+    Skipped,
+    Succeeded,
+    outcome_from_json,
+    outcome_json,
+)
 from agent.plan import Add, Cancel, LoggedOperation, Node
 from agent.ports import Decision, QuestionKind
+from agent.references import Reference, at_pointer, pieces, references_in
+from agent.unfolding import UNMET
 from tests.integration.fuzz.journal import Line, What, expected_value, shown
 
 
@@ -35,6 +48,10 @@ class Story:
     def nodes(self) -> Mapping[NodeId, Node]:
         """Every node that was ever added."""
         return {each.operation.node.id: each.operation.node for each in self.log if isinstance(each.operation, Add)}
+
+    def items_of(self, template: NodeId) -> Sequence[Node]:
+        """Return the nodes that a template became, in log order."""
+        return [each for each in self.nodes.values() if each.item_of == template]
 
     @property
     def cancelled(self) -> Collection[NodeId]:
@@ -92,6 +109,7 @@ def check_parked(story: Story, interrupted: Iterable[NodeId]) -> None:
         held |= {each.id for each in unfinished if any(edge.node not in story.nodes for edge in each.depends_on)}
     for _ in unfinished:
         held |= {each.id for each in unfinished if held & {edge.node for edge in each.depends_on}}
+        held |= {each.item_of for each in unfinished if each.item_of is not None and each.id in held}
     assert {each.id for each in unfinished} <= held, "something behind no undecided red is unfinished"
     for node in unfinished:
         assert not isinstance(readiness(node, outcomes), Blocked), f"{node.id} is decided, yet it is unfinished"
@@ -110,8 +128,27 @@ def _check_outcome(story: Story, id: NodeId, outcome: Outcome) -> None:
     decisions = {(each.kind, each.decision) for each in story.answered if each.node == id}
     starts = [each for each in story.lines if each.what is What.STARTED and each.node == id]
     match outcome:
+        case Skipped(because=because, why=why) if why:
+            assert why == UNMET
+            assert _references(node.when) == {because}
+            assert not _read(node.when, story.outcomes[because]), f"{id} was left out although its condition held"
+            assert not starts
+        case Failed(error="binding"):
+            assert node.when or node.for_each
+            assert not starts
+        case Failed(error="not_a_list"):
+            [source] = _references(node.for_each)
+            assert not isinstance(_read(node.for_each, story.outcomes[source]), list)
+        case Failed(error="items_not_done"):
+            assert not all(_done(story.outcomes[each.id]) for each in story.items_of(id))
+        case Succeeded(value=value) if node.for_each:
+            ends = [story.outcomes[each.id] for each in story.items_of(id)]
+            assert all(_done(each) for each in ends)
+            assert value == [each.value if isinstance(each, Succeeded) else None for each in ends]
+            [source] = _references(node.for_each)
+            assert len(ends) == len(_read(node.for_each, story.outcomes[source]))
         case Succeeded(value=value):
-            seen = [expected_value(id, each.inputs or {}) for each in starts]
+            seen = [expected_value(node, each.inputs or {}) for each in starts]
             assert value in seen or (QuestionKind.UNKNOWN, Decision.HAPPENED) in decisions, f"{id} has another's result"
         case Failed(error="fuzz", message=message):
             assert message == id
@@ -131,7 +168,23 @@ def _check_outcome(story: Story, id: NodeId, outcome: Outcome) -> None:
             assert isinstance(readiness(node, {because: story.outcomes[because]}), Blocked)
             assert not starts
         case Cancelled(why=why):
-            assert id in story.cancelled or (story.stopped and why == STOPPED)
+            assert {id, node.item_of} & {*story.cancelled} or (story.stopped and why == STOPPED)
             assert not [each for each in story.lines if each.what is What.EFFECT and each.node == id]
         case _:
             raise AssertionError(f"{id} ended unexpectedly: {outcome}")
+
+
+def _references(text: str) -> Collection[NodeId]:
+    """Return the nodes a text refers to."""
+    return {reference.node for _, reference in references_in(text)}
+
+
+def _read(reference: str, outcome: Outcome) -> Any:
+    """Return what a reference to a node finds in its outcome."""
+    [part] = pieces(reference)
+    assert isinstance(part, Reference)
+    return at_pointer(outcome.value if isinstance(outcome, Succeeded) else outcome_json(outcome), part.pointer)
+
+
+def _done(outcome: Outcome) -> bool:
+    return isinstance(outcome, Succeeded) or (isinstance(outcome, Skipped) and outcome.why == UNMET)

@@ -99,14 +99,17 @@ def fuzz_work(journal: Journal, step: Callable[[], Awaitable[None]]) -> FakeWork
             await step()
         if node.args["fails"]:
             return Failed(error="fuzz", message=node.id)
-        return Succeeded(value=expected_value(node.id, inputs))
+        return Succeeded(value=expected_value(node, inputs))
 
     return FakeWork({"fuzz": perform})
 
 
-def expected_value(node: NodeId, inputs: Mapping[str, Json]) -> Json:
-    """Return the one value that belongs to this node with these inputs."""
-    return {"node": node, "inputs": digest_of(inputs)}
+def expected_value(node: Node, inputs: Mapping[str, Json]) -> Json:
+    """Return the one value that belongs to this node with these inputs; others go through its list."""
+    count = node.args["list"]
+    assert isinstance(count, int)
+    items: list[Json] = [{"yes": number % 2 == 0} for number in range(count)]
+    return {"node": node.id, "inputs": digest_of(inputs), "yes": node.args["yes"], "list": items}
 
 
 def shown(lines: Sequence[Line]) -> Mapping[NodeId, Mapping[str, Json]]:

@@ -116,9 +116,9 @@ class _MortalPostgresSaver(GroupCommitSaver):
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        self._mortality.before()
+        step = self._mortality.before()
         await super().aput_writes(config, writes, task_id, task_path)
-        self._mortality.after()
+        self._mortality.after(step)
 
     async def aput(
         self,
@@ -127,9 +127,9 @@ class _MortalPostgresSaver(GroupCommitSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        self._mortality.before()
+        step = self._mortality.before()
         stored = await super().aput(config, checkpoint, metadata, new_versions)
-        self._mortality.after()
+        self._mortality.after(step)
         return stored
 
 

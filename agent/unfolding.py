@@ -1,0 +1,115 @@
+"""Unfolding: what a running plan learns about itself, stored as operations before it is acted on.
+
+A condition that does not hold is a `skip` in the log; a template's items are adds. Both follow from
+results that are committed, so a crash in between finds the same again, and the log takes a node once.
+"""
+
+from collections.abc import Sequence
+
+from agent.artifacts import content_of, fits_inline, value_of
+from agent.binding import bind_object
+from agent.calling import kept_output
+from agent.entry import Entry
+from agent.errors import DuplicateNode
+from agent.fan_out import about_item, items_of
+from agent.ids import NodeId, ThreadId
+from agent.lifecycle import ArtifactRef, Failed, NodeState, Outcome, Skipped, Succeeded, state_of
+from agent.plan import Add, Node, Skip, node_digest, nodes_added
+from agent.references import references_in
+from agent.step import Step
+from sandbox.script import Json
+
+UNMET = "its condition was not met"
+"""Why a node is skipped whose `when` is false, zero, empty or null."""
+
+_NAMED = 5
+
+
+class Unfolding:
+    """Unfolds the conditions and templates of one entry. `most` bounds the items of one template."""
+
+    def __init__(self, entry: Entry, most: int) -> None:
+        self._entry = entry
+        self._most = most
+        self._items: dict[NodeId, Sequence[NodeId]] = {}
+
+    async def condition(self, step: Step) -> Skipped | Failed | None:
+        """Return None when the node may run, else how it ends; that it is skipped is in the log by then."""
+        if (skipped := self._entry.skipped.get(step.id)) is not None:
+            return skipped
+        when = step.node.when
+        if not when or (step.node.for_each and about_item(when)):
+            return None
+        value = await self._value(step, when)
+        if isinstance(value, Failed) or value.value:
+            return value if isinstance(value, Failed) else None
+        because = next(reference.node for _, reference in references_in(when))
+        await self._entry.ports.log.append(
+            step.thread, step.turn, step.author, [Skip(id=step.id, because=because, why=UNMET)]
+        )
+        self._entry.grown()
+        return Skipped(because=because, why=UNMET)
+
+    async def expand(self, step: Step) -> Failed | None:
+        """Put a template's items into the log, once, and make it wait for them; or say why that cannot be."""
+        value = await self._value(step, step.node.for_each)
+        if isinstance(value, Failed):
+            return value
+        if not isinstance(value.value, list | tuple):
+            return Failed(error="not_a_list", message=f"{step.node.for_each} is no list to go through")
+        if len(value.value) > self._most:
+            message = f"{step.node.for_each} has {len(value.value)} items, more than {self._most}"
+            return Failed(error="too_many_items", message=message)
+        items = items_of(step.node, value.value)
+        if (failed := await self._store(step, items)) is not None:
+            return failed
+        self._items[step.id] = [each.id for each in items]
+        self._entry.show(step.id, NodeState.RUNNING)
+        # No await from here on: the feeder of the entry hears of the items before this node rests.
+        self._entry.grown()
+        self._entry.frontier.wait_for_items(step.id, self._items[step.id])
+        return None
+
+    async def gathered(self, step: Step) -> Outcome:
+        """Return the list of the items' results; an item that its own condition left out is null in it."""
+        outcomes = {each: self._entry.frontier.outcomes[each] for each in self._items[step.id]}
+        undone = [f"{each} ({state_of(one).value})" for each, one in outcomes.items() if not _counts(one)]
+        if undone:
+            more = f" and {len(undone) - _NAMED} more" if len(undone) > _NAMED else ""
+            message = f"{len(undone)} of {len(outcomes)} did not succeed: {', '.join(undone[:_NAMED])}{more}"
+            return Failed(error="items_not_done", message=message)
+        kept = kept_output([await self._result(step.thread, each) for each in outcomes.values()])
+        if isinstance(kept, Failed) or fits_inline(kept.value):
+            return kept
+        content = content_of(step.id, kept.value)
+        ref = await self._entry.ports.artifacts.put(step.thread, content.name, content.content, content.media_type)
+        return Succeeded(artifact=ref)
+
+    async def _value(self, step: Step, reference: str) -> Succeeded | Failed:
+        ports, outcomes = self._entry.ports, self._entry.frontier.outcomes
+        bound = await bind_object(step.thread, {"value": reference}, outcomes, ports.artifacts)
+        return bound if isinstance(bound, Failed) else Succeeded(value=bound["value"])
+
+    async def _store(self, step: Step, items: Sequence[Node]) -> Failed | None:
+        log = self._entry.ports.log
+        known = nodes_added([each.operation for each in await log.after(step.thread, 0)])
+        taken = [each for each in items if each.id in known and node_digest(known[each.id]) != node_digest(each)]
+        try:
+            if not taken and any(each.id not in known for each in items):
+                await log.append(step.thread, step.turn, step.author, [Add(node=each) for each in items])
+        except DuplicateNode as error:
+            return Failed(error="id_taken", message=f"the thread already has a node {error.node!r}")
+        return Failed(error="id_taken", message=f"the thread already has a node {taken[0].id!r}") if taken else None
+
+    async def _result(self, thread: ThreadId, outcome: Outcome) -> Json:
+        match outcome:
+            case Succeeded(artifact=ArtifactRef() as ref):
+                return value_of(await self._entry.ports.artifacts.get(thread, ref.digest), ref.media_type)
+            case Succeeded(value=value):
+                return value
+            case _:
+                return None
+
+
+def _counts(outcome: Outcome) -> bool:
+    return isinstance(outcome, Succeeded) or (isinstance(outcome, Skipped) and outcome.why == UNMET)

@@ -1,0 +1,205 @@
+"""Conditions and templates: nodes that come from data, in the log before they run, and never twice."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from agent.fan_out import items_of
+from agent.graph import Rest
+from agent.ids import NodeId, ToolName
+from agent.lifecycle import Cancelled, Failed, Outcome, Skipped, Succeeded
+from agent.plan import Add, Cancel, Node, NodeKind, Operation, Skip, operation_from_json, operation_json
+from agent.ports import Bound, Decision
+from agent.reading import read_operation
+from agent.tools.registry import CallContext
+from agent.unfolding import UNMET
+from sandbox.script import Json
+from tests.fakes.mortality import Dead, Mortality
+from tests.fakes.thread_world import World
+from tests.fakes.work import node
+
+HOSTS: Json = [{"name": "a", "down": True}, {"name": "b", "down": False}, {"name": "c", "down": True}]
+
+
+def written(id: str, **fields: Any) -> Node:
+    """Read a tool node as a plan writes it."""
+    read = read_operation({"op": "add", "id": id, "kind": "tool", "tool": "echo", **fields}, None)
+    assert isinstance(read, Add), read
+    return read.node
+
+
+def template(id: str = "each", *, red: bool = False, over: str = "${hosts}", **fields: Any) -> Node:
+    """Return a template over the hosts."""
+    return written(id, for_each=over, require_human_approval=red, title="Do ${item#/name}", **fields)
+
+
+async def hosts(node: Node, bound: Bound, context: CallContext) -> Outcome:
+    return Succeeded(value=HOSTS)
+
+
+async def empty(node: Node, bound: Bound, context: CallContext) -> Outcome:
+    return Succeeded(value=[])
+
+
+def world(**performs: Any) -> World:
+    return World(performs={"hosts": hosts, "empty": empty, **performs})
+
+
+HOSTS_NODE = node("hosts", tool="hosts")
+
+
+async def test_a_template_becomes_a_node_for_each_item_and_gathers_their_results():
+    scene = world()
+    assert await scene.run(HOSTS_NODE, template(), node("after", "each")) is Rest.FINISHED
+    assert scene.work.started == ["hosts", "each-0", "each-1", "each-2", "after"]
+    assert scene.outcomes["each"] == Succeeded(value=["each-0", "each-1", "each-2"])
+    added = [each.operation for each in scene.rows.log.rows[scene.thread]]
+    titles = [each.node.title for each in added if isinstance(each, Add) and each.node.item_of == "each"]
+    assert titles == ["Do a", "Do b", "Do c"]
+
+
+async def test_an_empty_list_gives_no_node_and_an_empty_result():
+    scene = world()
+    await scene.run(node("hosts", tool="empty"), template(), node("after", "each"))
+    assert scene.work.started == ["hosts", "after"]
+    assert scene.outcomes["each"] == Succeeded(value=[])
+
+
+async def test_every_red_item_asks_by_itself_and_one_refusal_fails_the_whole():
+    scene = world()
+    assert await scene.run(HOSTS_NODE, template(red=True), node("after", "each")) is Rest.PARKED
+    assert set(scene.rows.questions.pending(scene.thread)) == {"each-0", "each-1", "each-2"}
+    scene.click("each-0")
+    scene.click("each-2")
+    assert await scene.advance() is Rest.PARKED
+    assert sorted(scene.work.started) == ["each-0", "each-2", "hosts"]
+    scene.click("each-1", Decision.REJECTED)
+    assert await scene.advance() is Rest.FINISHED
+    failed = scene.outcomes["each"]
+    assert isinstance(failed, Failed)
+    assert (failed.error, failed.message) == ("items_not_done", "1 of 3 did not succeed: each-1 (rejected)")
+    assert scene.outcomes["after"] == Skipped(because=NodeId("each"))
+    assert len(scene.rows.questions.rows) == 3
+
+
+@pytest.mark.parametrize("what", ["no list", "too long", "taken"])
+async def test_a_template_that_cannot_unfold_fails_with_the_reason(what: str):
+    scene = World(performs={"hosts": hosts if what == "taken" else _long if what == "too long" else _text})
+    taken = [node("each-1")] if what == "taken" else []
+    await scene.run(*taken, HOSTS_NODE, template())
+    failed = scene.outcomes["each"]
+    assert isinstance(failed, Failed)
+    assert failed.error == {"no list": "not_a_list", "too long": "too_many_items", "taken": "id_taken"}[what]
+    assert scene.work.started[-1] == "hosts"
+
+
+async def _long(node: Node, bound: Bound, context: CallContext) -> Outcome:
+    return Succeeded(value=list(range(51)))
+
+
+async def _text(node: Node, bound: Bound, context: CallContext) -> Outcome:
+    return Succeeded(value="abc")
+
+
+async def test_a_condition_that_does_not_hold_skips_the_node_and_what_needs_it():
+    scene = world()
+    await scene.run(
+        HOSTS_NODE,
+        written("no", when="${hosts#/1/down}"),
+        written("yes", when="${hosts#/0/down}"),
+        node("after", "no"),
+    )
+    assert scene.work.started == ["hosts", "yes"]
+    assert scene.outcomes["no"] == Skipped(because=NodeId("hosts"), why=UNMET)
+    assert scene.outcomes["after"] == Skipped(because=NodeId("no"))
+    skips = [each.operation for each in scene.rows.log.rows[scene.thread] if isinstance(each.operation, Skip)]
+    assert skips == [Skip(id=NodeId("no"), because=NodeId("hosts"), why=UNMET)]
+    assert scene.reflector.asked == [(1, 1)]
+
+
+async def test_a_condition_on_the_item_leaves_out_that_item_alone():
+    scene = world()
+    await scene.run(HOSTS_NODE, template(when="${item#/down}"), node("after", "each"))
+    assert scene.work.started == ["hosts", "each-0", "each-2", "after"]
+    assert scene.outcomes["each"] == Succeeded(value=["each-0", None, "each-2"])
+
+
+async def test_cancelling_a_template_withdraws_the_cards_of_its_items():
+    scene = world()
+    await scene.run(HOSTS_NODE, template(red=True))
+    await scene.append(Cancel(id=NodeId("each"), why="no more"))
+    assert await scene.advance() is Rest.FINISHED
+    assert {scene.outcomes[f"each-{number}"] for number in range(3)} == {Cancelled(why="no more")}
+    assert not scene.rows.questions.pending(scene.thread)
+
+
+async def test_a_death_at_any_step_unfolds_nothing_twice_and_repeats_no_red_effect():
+    """One run for each step at which the runner can die: before and after whatever reaches the rows."""
+    for after_effect in (False, True):
+        at = 1
+        while await _dies(at, after_effect=after_effect):
+            at += 1
+        assert at > 30
+
+
+async def _dies(at: int, *, after_effect: bool) -> bool:
+    mortality = Mortality()
+    mortality.at, mortality.after_effect = at, after_effect
+    effects: list[str] = []
+
+    async def effect(node: Node, bound: Bound, context: CallContext) -> Outcome:
+        effects.append(node.id)
+        return Succeeded(value=node.id)
+
+    scene = World(performs={"hosts": hosts, "echo": effect}, mortality=mortality)
+    scene.say(HOSTS_NODE, template(red=True, when="${item#/down}"), node("after", "each"))
+    died = False
+    while True:
+        try:
+            rest = await scene.advance()
+        except Dead:
+            died = True
+            mortality.revive()
+            continue
+        if rest is Rest.FINISHED:
+            break
+        for question in scene.rows.questions.pending(scene.thread).values():
+            happened = question.node in effects
+            unknown = Decision.HAPPENED if happened else Decision.AGAIN
+            scene.rows.questions.decide(question.id, Decision.APPROVED if question.kind.value == "approve" else unknown)
+    added = [each.operation for each in scene.rows.log.rows[scene.thread]]
+    ids = [each.node.id for each in added if isinstance(each, Add)]
+    assert ids == ["hosts", "each", "after", "each-0", "each-1", "each-2"], at
+    assert sum(isinstance(each, Skip) for each in added) == 1, at
+    assert sorted(each for each in effects if each != "after") == ["each-0", "each-2"], at
+    assert isinstance(scene.outcomes["after"], Succeeded), at
+    return died
+
+
+def test_items_refer_to_their_place_in_the_list_and_read_back_the_same():
+    texts: Json = ["x ${item#/name}!", "$${item}"]
+    args: Mapping[str, Json] = {"a": "${item}", "b": texts, "n": "${index}", "t": "no ${index}"}
+    made = Node(
+        id=NodeId("t"),
+        kind=NodeKind.TOOL,
+        title="Go",
+        tool=ToolName("echo"),
+        args=args,
+        for_each="${list#/rows}",
+        when="${item#/down}",
+    )
+    first, second = items_of(made, ["x", "y"])
+    assert second.args == {
+        "a": "${list#/rows/1}",
+        "b": ["x ${list#/rows/1/name}!", "$${item}"],
+        "n": 1,
+        "t": "no 1",
+    }
+    assert (first.id, first.title, second.when, second.item_of) == ("t-0", "Go (1 of 2)", "${list#/rows/1/down}", "t")
+    operations: list[Operation] = [Add(node=made), Add(node=second), Skip(id=made.id, because=NodeId("x"), why="y")]
+    for each in operations:
+        assert operation_from_json(json.loads(json.dumps(operation_json(each)))) == each
+    assert replace(second, item_of=None) != second
