@@ -150,7 +150,7 @@ async def _ready(attachment: Attachment) -> str:
                     noise = (noise + piece.data)[-500:]
                     continue
                 for line in splitter.feed(piece.data):
-                    message = read_message(line)
+                    message = read_message(line, mark="")
                     if isinstance(message, Ready):
                         return message.python
     except (TimeoutError, ProtocolViolation) as error:

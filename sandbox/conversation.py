@@ -116,7 +116,7 @@ class Conversation:
             if self._wire_bytes > WIRE_BYTES:
                 raise _Flooded
             for line in self._splitter.feed(piece.data):
-                match read_message(line):
+                match read_message(line, self._mark):
                     case Call() as call:
                         self._desk.admit()
                         task = group.create_task(self._answer(call))

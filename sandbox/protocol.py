@@ -15,7 +15,6 @@ from sandbox.traces import ScriptFrame
 from sandbox.values import NotJson, clean_text, json_text, read_json
 
 NAME_CHARACTERS = 200
-ENVELOPE_BYTES = len('{"op":"result","value":}')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +101,9 @@ class LineSplitter:
         self._pieces.append(piece)
 
 
-def read_message(line: bytes) -> Message:
-    """Read one line of the runner.
+def read_message(line: bytes, mark: str) -> Message:
+    """Read one line of the runner. `mark` is the run's own: an ending must carry it, so that nobody ends
+    a run by writing to every descriptor there is.
 
     Raises:
         ProtocolViolation: it is not a message of this protocol.
@@ -115,11 +115,13 @@ def read_message(line: bytes) -> Message:
     if not isinstance(value, Mapping):
         raise ProtocolViolation("a line that is not an object")
     match value:
+        case {"op": "result" | "too_large" | "raised"} if value.get("mark") != mark:
+            raise ProtocolViolation("an ending without the mark of this run")
         case {"op": "call", "id": int(id), "tool": str(tool), "args": [*positional], "kwargs": Mapping() as named}:
             return Call(id=id, tool=tool, positional=positional, named=cast("Mapping[str, Json]", named))
         case {"op": "result", "value": result}:
-            return Result(value=result, size=len(line) - ENVELOPE_BYTES)
-        case {"op": "too_large", "size": int(size)}:
+            return Result(value=result, size=len(line) - len(f'{{"op":"result","mark":"{mark}","value":}}'))
+        case {"op": "too_large", "size": int(size)} if size >= 0:
             return OversizedResult(size=size)
         case {"op": "raised", "kind": kind, "type": str(type), "message": str(message)}:
             frames = _frames(value.get("frames"))
@@ -151,7 +153,8 @@ def _frames(value: Json) -> tuple[ScriptFrame, ...]:
 
 
 def job_line(job: Job, mark: str) -> bytes:
-    """Return the line that starts the script. `mark` is printed on stderr after the last log line.
+    """Return the line that starts the script. `mark` is printed on stderr after the last log line,
+    and stands in the message that says how the script ended.
 
     Raises:
         NotJson: the inputs have no JSON form.

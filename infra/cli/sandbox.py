@@ -2,15 +2,19 @@
 
 import asyncio
 import dataclasses
+import io
 import json
+import sys
+import tokenize
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from infra.cli.script_tools import ToolFileUnusable, read_tool
+from infra.cli.script_tools import Handler, ToolFileUnusable, read_tool
 from sandbox.build import build_image
 from sandbox.choice import choose_sandbox
 from sandbox.container import connect
@@ -18,7 +22,7 @@ from sandbox.docker_sandbox import DockerSettings
 from sandbox.errors import SandboxError
 from sandbox.pool import PoolSize
 from sandbox.recipe import Recipe
-from sandbox.script import Job, Json, Limits, OutcomeKind, ScriptOutcome, outcome_json
+from sandbox.script import Job, Json, Limits, OutcomeKind, ScriptError, ScriptOutcome, outcome_json
 
 NOT_RUN = 1
 """The script could not be run here: outcome kind `infra`."""
@@ -52,20 +56,38 @@ def run(
     package: _Packages = None,
 ) -> None:
     """Run FILE.py and print its outcome as JSON. Exit 1: it could not be run here; 2: wrong usage."""
-    try:
-        handlers = dict(read_tool(each) for each in tool or ())
-        job = Job(
-            code=file.read_text(),
-            inputs=_object(inputs, "--inputs"),
-            tools=frozenset(handlers),
-            limits=_limits(limits),
-        )
-    except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(str(error), param_hint="FILE.py") from error
-    except ToolFileUnusable as error:
-        raise typer.BadParameter(str(error), param_hint="--tool") from error
-
     docker = DockerSettings(recipe=Recipe(packages=tuple(package or ())), pool=PoolSize(ready=0))
+    given, bounds = _object(inputs, "--inputs"), _limits(limits, docker.longest_seconds)
+    # Tools may print; what this command prints is the outcome alone.
+    with redirect_stdout(sys.stderr):
+        try:
+            source = file.read_bytes()
+            handlers = dict(read_tool(each) for each in tool or ())
+        except OSError as error:
+            raise typer.BadParameter(str(error), param_hint="FILE.py") from error
+        except ToolFileUnusable as error:
+            raise typer.BadParameter(str(error), param_hint="--tool") from error
+        ended = _ended(source, given, handlers, bounds, sandbox, docker)
+    typer.echo(json.dumps(outcome_json(ended), allow_nan=False))
+    if ended.kind is OutcomeKind.INFRA:
+        raise typer.Exit(NOT_RUN)
+
+
+def _ended(
+    source: bytes,
+    inputs: Mapping[str, Json],
+    handlers: Mapping[str, Handler],
+    limits: Limits,
+    sandbox: Literal["auto", "docker", "monty"],
+    docker: DockerSettings,
+) -> ScriptOutcome:
+    """Run the source text to its outcome; bytes that are no Python source are `syntax`, as for Python itself."""
+    try:
+        code = _decoded(source)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        fault = ScriptError(type="SyntaxError", message=str(error))
+        return ScriptOutcome(kind=OutcomeKind.SYNTAX, error=fault)
+    job = Job(code=code, inputs=inputs, tools=frozenset(handlers), limits=limits)
 
     async def outcome() -> ScriptOutcome:
         async def call(tool: str, args: Mapping[str, Json]) -> Json:
@@ -77,10 +99,18 @@ def run(
         finally:
             await chosen.sandbox.close()
 
-    ended = asyncio.run(outcome())
-    typer.echo(json.dumps(outcome_json(ended), ensure_ascii=False, allow_nan=False))
-    if ended.kind is OutcomeKind.INFRA:
-        raise typer.Exit(NOT_RUN)
+    return asyncio.run(outcome())
+
+
+def _decoded(source: bytes) -> str:
+    """Return the text as Python would read it: by its byte order mark or coding line, else as UTF-8.
+
+    Raises:
+        SyntaxError: it names no encoding that exists.
+        UnicodeDecodeError: it is not in that encoding.
+    """
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    return source.decode(encoding).replace("\r\n", "\n")
 
 
 @app.command()
@@ -114,14 +144,14 @@ def _progress(line: str) -> None:
 def _object(text: str, option: str) -> Mapping[str, Json]:
     try:
         value: object = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise typer.BadParameter(f"not JSON: {error}", param_hint=option) from error
     if not isinstance(value, dict):
         raise typer.BadParameter("not a JSON object", param_hint=option)
     return cast("dict[str, Json]", value)
 
 
-def _limits(text: str) -> Limits:
+def _limits(text: str, longest_seconds: float) -> Limits:
     given = _object(text, "--limits")
     known = {each.name for each in dataclasses.fields(Limits)}
     if unknown := sorted(set(given) - known):
@@ -134,4 +164,6 @@ def _limits(text: str) -> Limits:
         raise typer.BadParameter(str(error), param_hint="--limits") from error
     if negative := [each for each in known if not getattr(limits, each) > 0]:
         raise typer.BadParameter(f"must be positive: {', '.join(negative)}", param_hint="--limits")
+    if limits.wall_seconds > longest_seconds:
+        raise typer.BadParameter(f"wall_seconds: at most {longest_seconds:g}", param_hint="--limits")
     return limits

@@ -37,7 +37,10 @@ def _module(name: str, path: Path) -> ModuleType:
     if spec is None or spec.loader is None or not path.is_file():
         raise ToolFileUnusable(f"{path} is not a Python file")
     module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # the boundary to the operator's own code: whatever its file does
+        raise ToolFileUnusable(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
     return module
 
 
@@ -70,7 +73,7 @@ def _handler(function: Callable[..., object]) -> Handler:
                 answer = await function(*positional, **named)
             else:
                 answer = await asyncio.to_thread(function, *positional, **named)
-        except Exception as error:  # the boundary to the operator's own code: its faults reach the script
+        except (Exception, SystemExit) as error:  # the boundary to the operator's own code: it reaches the script
             raise ToolCallRefused(f"{type(error).__name__}: {error}") from error
         return cast("Json", answer)
 

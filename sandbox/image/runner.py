@@ -16,6 +16,7 @@ import decimal
 import faulthandler
 import functools
 import hashlib
+import inspect
 import io
 import itertools
 import json
@@ -48,7 +49,6 @@ NAME = "script.py"
 PACKAGES = Path("/greenlight/packages")
 MESSAGE_CHARACTERS = 4000
 FRAMES_SENT = 200
-ENVELOPE_BYTES = len('{"op":"result","value":}')
 NESTING = 100
 """The host passes on no deeper value; said here it is an error of the script, there one of the protocol."""
 
@@ -259,13 +259,19 @@ def text_of(error: BaseException) -> str:
         return ""
 
 
+def name_of(error: BaseException) -> str:
+    """Return the class's own name; what a metaclass says of it is not asked."""
+    name: str = type.__dict__["__name__"].__get__(type(error))
+    return name[:200]
+
+
 def raised(error: BaseException) -> Message:
     return {
         "op": "raised",
         "kind": "error",
-        "type": type(error).__name__[:200],
+        "type": name_of(error),
         "message": text_of(error),
-        "frames": frames_of(error.__traceback__),
+        "frames": frames_of(sys.exc_info()[2]),
     }
 
 
@@ -310,12 +316,12 @@ def play(job: Job, link: Link) -> Message | str:
         if not hasattr(module, "main"):
             raise NameError("name 'main' is not defined")
         result: object = module.main(job.inputs)
-        if asyncio.iscoroutine(result):
+        if inspect.iscoroutine(result):
             result = asyncio.run(result)
-        text = json_of({"op": "result", "value": result})
+        text = json_of({"op": "result", "mark": job.mark, "value": result})
     except BaseException as error:  # noqa: BLE001  the boundary to the script: however it ends, the host is told
         return raised(error)
-    size = len(text) - ENVELOPE_BYTES
+    size = len(text) - len(json_of({"op": "result", "mark": job.mark, "value": 0})) + 1
     if size > job.result_bytes:
         return {"op": "too_large", "size": size}
     return text
@@ -348,16 +354,17 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, processor_seconds))
     threading.Thread(target=link.listen, daemon=True).start()
     threading.Thread(
-        target=report_place, args=(link, threading.get_ident(), max(seconds - 0.1, seconds * 0.8)), daemon=True
+        target=report_place, args=(link, threading.get_ident(), max(seconds - 0.5, seconds * 0.8)), daemon=True
     ).start()
     ending = play(job, link)
     if os.getpid() != own:
         os._exit(0)  # a child the script forked came back here: it is not the one to report
     flush(b"\0" + job.mark.encode() + b"\n")
     try:
-        link.send(ending)
+        link.send(ending if isinstance(ending, str) else {**ending, "mark": job.mark})
     except ValueError as error:
-        link.send({"op": "raised", "kind": "error", "type": "ValueError", "message": str(error), "frames": []})
+        refused: Message = {"op": "raised", "kind": "error", "type": "ValueError", "message": str(error), "frames": []}
+        link.send({**refused, "mark": job.mark})
     os._exit(0)
 
 

@@ -106,14 +106,20 @@ async def test_error_tells_type_message_and_line(tmp_path: Path, sandbox: str) -
         ["--limits", '{"memory": 1}'],
         ["--limits", '{"wall_seconds": -1}'],
         ["--limits", '{"wall_seconds": "soon"}'],
+        ["--limits", '{"wall_seconds": 1e999}'],
+        ["--inputs", '{"a":' + "[" * 50_000 + "]" * 50_000 + "}"],
+        ["--tool", "x=broken.py"],
+        ["--tool", "x=leaves.py"],
         ["--tool", "no-such-file"],
         ["--tool", "x=missing.py"],
         ["--sandbox", "subprocess"],
     ],
-    ids=" ".join,
+    ids=lambda option: " ".join(option)[:40],
 )
 async def test_wrong_usage_is_exit_2(tmp_path: Path, option: list[str]) -> None:
     (tmp_path / "script.py").write_text("def main(inputs):\n    return 1")
+    (tmp_path / "broken.py").write_text("def x(:")
+    (tmp_path / "leaves.py").write_text("raise SystemExit(0)")
     command = [GREENLIGHT, "sandbox", "run", "script.py", *option]
     done = await asyncio.to_thread(subprocess.run, command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
@@ -130,6 +136,42 @@ async def test_docker_asked_for_and_not_there_runs_nothing(tmp_path: Path, monke
 async def test_auto_falls_back_to_monty_without_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
     assert (await run(tmp_path, "def main(inputs):\n    return 1", "auto"))[1]["result"] == 1
+
+
+SOURCES = {
+    "byte-order-mark": (b"\xef\xbb\xbfdef main(inputs):\n    return 'caf\xc3\xa9'", "ok"),
+    "coding-line": (b"# coding: latin-1\ndef main(inputs):\n    return 'caf\xe9'", "ok"),
+    "windows-lines": (b"def main(inputs):\r\n    return 'caf\xc3\xa9'\r\n", "ok"),
+    "not-utf-8": (b"def main(inputs):\n    return 'caf\xe9'", "syntax"),
+    "utf-16": ("def main(inputs):\n    return 'café'".encode("utf-16"), "syntax"),
+    "unknown-coding": (b"# coding: klingon\ndef main(inputs):\n    return 1", "syntax"),
+}
+
+
+@pytest.mark.parametrize("case", SOURCES)
+async def test_file_is_read_as_python_reads_it(tmp_path: Path, case: str) -> None:
+    source, kind = SOURCES[case]
+    (tmp_path / "script.py").write_bytes(source)
+    command = [GREENLIGHT, "sandbox", "run", "script.py", "--sandbox", "monty"]
+    done = await asyncio.to_thread(subprocess.run, command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    outcome = cast("Outcome", json.loads(done.stdout))
+    assert (done.returncode, outcome["kind"], outcome["result"]) == (0, kind, "café" if kind == "ok" else None)
+
+
+async def test_stdout_is_the_outcome_alone_whatever_a_tool_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    (tmp_path / "noisy.py").write_text("print('loaded')\ndef noisy():\n    print('called')\n    raise SystemExit(3)")
+    code = """
+        def main(inputs):
+            try:
+                tools.noisy()
+            except RuntimeError as error:
+                return f"é {error}"
+        """
+    status, outcome = await run(tmp_path, code, "monty", "--tool", "noisy=noisy.py")
+    assert (status, outcome["kind"], outcome["result"]) == (0, "ok", "é SystemExit: 3")
 
 
 # Self-healing: a scripted model over the wire, real containers, the journal of green answers.

@@ -325,7 +325,7 @@ async def test_loop_deaf_to_signals_is_timeout_and_says_where(sandbox: DockerSan
             while True:
                 pass
         """
-    outcome = await run(sandbox, code, limits=IMPATIENT)
+    outcome = await run(sandbox, code, limits=replace(SMALL, wall_seconds=3.0))
     assert outcome.kind is OutcomeKind.TIMEOUT, outcome
     assert outcome.error is not None
     assert "in main" in outcome.error.traceback
@@ -411,24 +411,6 @@ def pipe():
         if type(each).__name__ == "Link":
             return each._out
 """
-
-
-async def test_fake_result_on_any_descriptor_is_at_most_the_scripts_own(sandbox: DockerSandbox) -> None:
-    outcome = await run(
-        sandbox,
-        """
-        import os
-        def main(inputs):
-            for fd in range(3, 64):
-                try:
-                    os.write(fd, b'{"op":"result","value":"forged"}\\n')
-                except OSError:
-                    pass
-            return "honest"
-        """,
-    )
-    assert outcome.kind in (OutcomeKind.OK, OutcomeKind.PROTOCOL), outcome
-    assert outcome.result in ("forged", "honest", None)
 
 
 @pytest.mark.parametrize(

@@ -51,10 +51,10 @@ def test_line_over_the_limit_is_a_violation(pieces: list[bytes]) -> None:
             '{"op":"call","id":1,"tool":"t","args":[],"kwargs":{"a":1}}',
             Call(id=1, tool="t", positional=[], named={"a": 1}),
         ),
-        ('{"op":"result","value":[1]}', Result(value=[1], size=3)),
-        ('{"op":"too_large","size":5}', OversizedResult(size=5)),
+        ('{"op":"result","mark":"m","value":[1]}', Result(value=[1], size=3)),
+        ('{"op":"too_large","mark":"m","size":5}', OversizedResult(size=5)),
         (
-            '{"op":"raised","kind":"error","type":"KeyError","message":"x","frames":[[3,"main"],["y"]]}',
+            '{"op":"raised","mark":"m","kind":"error","type":"KeyError","message":"x","frames":[[3,"main"],["y"]]}',
             Raised(kind="error", type="KeyError", message="x", frames=(ScriptFrame(line=3, function="main"),)),
         ),
         ('{"op":"where","frames":null}', Place(frames=())),
@@ -62,7 +62,7 @@ def test_line_over_the_limit_is_a_violation(pieces: list[bytes]) -> None:
     ids=["ready", "call", "result", "too_large", "raised", "where"],
 )
 def test_messages_are_read(line: str, message: object) -> None:
-    assert read_message(line.encode()) == message
+    assert read_message(line.encode(), "m") == message
 
 
 @pytest.mark.parametrize(
@@ -78,11 +78,16 @@ def test_messages_are_read(line: str, message: object) -> None:
         b'{"op":"call","id":1,"tool":1,"args":[],"kwargs":{}}',
         b'{"op":"call","id":1,"tool":"t","args":"xx","kwargs":{}}',
         b'{"op":"answer","id":1}',
-        b'{"op":"result"}',
-        b'{"op":"raised","kind":"error"}',
+        b'{"op":"result","mark":"m"}',
+        b'{"op":"raised","mark":"m","kind":"error"}',
+        b'{"op":"result","value":1}',
+        b'{"op":"result","mark":null,"value":1}',
+        b'{"op":"result","mark":"forged","value":1}',
+        b'{"op":"raised","mark":["m"],"kind":"error","type":"E","message":"x","frames":[]}',
+        b'{"op":"too_large","mark":"m","size":-1}',
         b"[" * 100_000,
         b"9" * 100_000,
-        b'{"op":"result","value":NaN}',
+        b'{"op":"result","mark":"m","value":NaN}',
         b"\xff",
         b'{"op":["call"]}',
     ],
@@ -90,7 +95,7 @@ def test_messages_are_read(line: str, message: object) -> None:
 )
 def test_anything_else_is_a_violation(line: bytes) -> None:
     with pytest.raises(ProtocolViolation):
-        read_message(line)
+        read_message(line, "m")
 
 
 def test_job_line_is_one_line_of_ascii() -> None:
