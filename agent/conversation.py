@@ -11,9 +11,6 @@ from agent.lifecycle import NodeState, Outcome, state_of
 from agent.plan import Add, LoggedOperation, Node
 from agent.ports import Message, NodeStanding, PastTurn
 
-_PAST_CHARACTERS = 32 * 1024
-"""The most that earlier turns come to; the oldest are left out first."""
-
 Names: TypeAlias = Mapping[str, str]
 """Id of a person or channel -> name."""
 
@@ -52,18 +49,6 @@ def shown_nodes(
 def standings_of(outcomes: Mapping[NodeId, Outcome]) -> Mapping[NodeId, NodeStanding]:
     """Return where finished nodes stand."""
     return {node: NodeStanding(state=state_of(each), outcome=each) for node, each in outcomes.items()}
-
-
-def past_dialogue(past: Sequence[PastTurn]) -> Sequence[Said]:
-    """Return as many of the newest turns as fit, oldest first."""
-    shown: list[PastTurn] = []
-    left = _PAST_CHARACTERS
-    for turn in reversed(past):
-        left -= len(request_text(turn.requests)) + len(turn.answer)
-        if left < 0:
-            break
-        shown.insert(0, turn)
-    return turns_dialogue(shown)
 
 
 def turns_dialogue(past: Sequence[PastTurn], names: Names = _NO_NAMES) -> Sequence[Said]:

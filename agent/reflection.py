@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.conversation import past_dialogue, shown_nodes
+from agent.conversation import shown_nodes
 from agent.dialogue import LanguageModel, Role, Said
 from agent.errors import DuplicateNode, ModelUnavailable
 from agent.faults import DEFAULT_LIMITS, PlanLimits
 from agent.ids import NodeId, ThreadId, UserId
 from agent.intake import Intake
 from agent.lifecycle import Failed, Outcome, Skipped, state_of
+from agent.memory import Memory
 from agent.packaging import pack
 from agent.plan import Add, Cancel, LoggedOperation, Operation, nodes_added
 from agent.ports import (
@@ -79,6 +80,7 @@ class Reflector:
         runs: Runs,
         mailbox: Mailbox,
         standings: Standings,
+        memory: Memory,
         dialect: str | None,
         packing: bool = False,
         limits: PlanLimits = DEFAULT_LIMITS,
@@ -89,6 +91,7 @@ class Reflector:
         self._runs = runs
         self._mailbox = mailbox
         self._standings = standings
+        self._memory = memory
         self._dialect = dialect
         self._packing = packing and dialect is not None
         self._limits = limits
@@ -187,11 +190,12 @@ class Reflector:
 
     async def _dialogue(self, scene: _Scene) -> list[Said]:
         messages = [each for each in scene.run.messages if each.author == scene.author]
-        past = await self._runs.past(scene.run.thread, scene.run.turn)
+        past = await self._memory.past(scene.run.thread, scene.run.turn)
+        names = await self._memory.names(scene.run.thread, messages)
         return [
             system_message(Role.REFLECTION, self._registry, self._dialect),
-            *past_dialogue(past),
-            results_message(messages, shown_nodes(scene.own, scene.standings), heads=True),
+            *past,
+            results_message(messages, shown_nodes(scene.own, scene.standings), names=names, heads=True),
         ]
 
     async def _append(self, scene: _Scene, operations: Sequence[Operation]) -> bool:

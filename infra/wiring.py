@@ -225,6 +225,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             runs=stores.runs,
             mailbox=stores.mailbox,
             standings=stores.standings,
+            memory=memory,
             dialect=dialect,
             packing=configuration.plan.pack,
             limits=plan_limits,

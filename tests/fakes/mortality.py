@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.base import BaseCheckpointSaver, ChannelVersions, Checkpoint, CheckpointMetadata
 
 from tests.fakes.checkpoints_in_memory import ObservedMemorySaver
 
@@ -74,20 +74,10 @@ class _Mortal:
         return counted
 
 
-class MortalSaver(ObservedMemorySaver):
-    """A saver whose writes are steps."""
+class MortalCheckpoints(BaseCheckpointSaver[str]):
+    """In front of a saver: each checkpoint it stores is a step."""
 
-    def __init__(self, mortality: Mortality, seed: int = 0) -> None:
-        super().__init__(seed)
-        self._mortality = mortality
-
-    async def store_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
-    ) -> None:
-        """Store a task's writes."""
-        step = self._mortality.before()
-        await super().store_writes(config, writes, task_id, task_path)
-        self._mortality.after(step)
+    _mortality: Mortality
 
     async def aput(
         self,
@@ -101,3 +91,19 @@ class MortalSaver(ObservedMemorySaver):
         stored = await super().aput(config, checkpoint, metadata, new_versions)
         self._mortality.after(step)
         return stored
+
+
+class MortalSaver(MortalCheckpoints, ObservedMemorySaver):
+    """A saver whose writes are steps, too."""
+
+    def __init__(self, mortality: Mortality, seed: int = 0) -> None:
+        super().__init__(seed)
+        self._mortality = mortality
+
+    async def store_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
+    ) -> None:
+        """Store a task's writes."""
+        step = self._mortality.before()
+        await super().store_writes(config, writes, task_id, task_path)
+        self._mortality.after(step)

@@ -231,6 +231,7 @@ class PlanningWorld:
             runs=self.runs,
             mailbox=self.mailbox,
             standings=self.standings,
+            memory=self.memory,
             dialect=dialect,
             packing=packing,
         )

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from sqlalchemy import make_url
 
 from agent.entry import Ports
@@ -23,7 +22,7 @@ from infra.database import Database, WorkerId
 from infra.queue import Queue
 from infra.stores.stores import Stores, open_stores
 from infra.wakeups import Wakeups
-from tests.fakes.mortality import Mortality
+from tests.fakes.mortality import MortalCheckpoints, Mortality
 from tests.fakes.thread_world import HeldLease
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector
 from tests.integration.fuzz.case import Case, draw_case
@@ -108,7 +107,7 @@ class _Killer(Mortality):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-class _MortalPostgresSaver(GroupCommitSaver):
+class _MortalPostgresSaver(MortalCheckpoints, GroupCommitSaver):
     def __init__(self, pool: Pool, mortality: Mortality) -> None:
         super().__init__(pool)
         self._mortality = mortality
@@ -119,18 +118,6 @@ class _MortalPostgresSaver(GroupCommitSaver):
         step = self._mortality.before()
         await super().aput_writes(config, writes, task_id, task_path)
         self._mortality.after(step)
-
-    async def aput(
-        self,
-        config: RunnableConfig,
-        checkpoint: Checkpoint,
-        metadata: CheckpointMetadata,
-        new_versions: ChannelVersions,
-    ) -> RunnableConfig:
-        step = self._mortality.before()
-        stored = await super().aput(config, checkpoint, metadata, new_versions)
-        self._mortality.after(step)
-        return stored
 
 
 async def _advance(life: Life) -> End:

@@ -8,7 +8,7 @@ from sqlalchemy import URL, text
 
 from agent.errors import RunnerLost
 from infra.database import Database, WorkerId, new_worker_id
-from infra.lease import Leases
+from infra.lease import Leases, ThreadLease
 from infra.queue import Queue
 from infra.sweep import take_over
 from tests.fakes.rows import THREAD, waiting_jobs
@@ -56,6 +56,21 @@ async def _wake(database: Database, queue: Queue) -> None:
         await queue.wake(connection, THREAD)
 
 
+async def _held(database: Database, queue: Queue, process: Process) -> tuple[int, ThreadLease]:
+    """Wake the thread and let the process hold it."""
+    await _wake(database, queue)
+    job = await process.fetch()
+    assert job is not None
+    lease = await process.leases.take(THREAD, job, process.queue_worker)
+    assert lease is not None
+    return job, lease
+
+
+async def _finish(database: Database, job: int) -> None:
+    async with database.begin() as connection:
+        await connection.execute(text("SELECT procrastinate_finish_job_v1(:job, 'succeeded', true)"), {"job": job})
+
+
 async def _age(database: Database, process: Process) -> None:
     """Let the process have been silent for a minute."""
     silent = text("UPDATE workers SET heartbeat_at = now() - interval '60 seconds' WHERE id = :id")
@@ -79,11 +94,7 @@ async def test_of_two_processes_that_take_one_job_the_one_it_belongs_to_gets_the
 async def test_a_lease_of_a_running_job_is_not_taken_by_another_job(
     database: Database, queue: Queue, process: Process, other: Process
 ) -> None:
-    await _wake(database, queue)
-    job = await process.fetch()
-    assert job is not None
-    lease = await process.leases.take(THREAD, job, process.queue_worker)
-    assert lease is not None
+    _, lease = await _held(database, queue, process)
     async with database.begin() as connection:  # a second running job of the thread, as only a fault could make it
         await connection.execute(text("UPDATE procrastinate_jobs SET lock = NULL"))
     await _wake(database, queue)
@@ -96,13 +107,8 @@ async def test_a_lease_of_a_running_job_is_not_taken_by_another_job(
 async def test_a_lease_left_behind_by_an_ended_job_is_free(
     database: Database, queue: Queue, process: Process, other: Process
 ) -> None:
-    await _wake(database, queue)
-    job = await process.fetch()
-    assert job is not None
-    lease = await process.leases.take(THREAD, job, process.queue_worker)
-    assert lease is not None
-    async with database.begin() as connection:
-        await connection.execute(text("SELECT procrastinate_finish_job_v1(:job, 'succeeded', true)"), {"job": job})
+    job, lease = await _held(database, queue, process)
+    await _finish(database, job)
     await _wake(database, queue)
     second = await other.fetch()
     assert second is not None
@@ -114,28 +120,15 @@ async def test_a_lease_left_behind_by_an_ended_job_is_free(
 async def test_releasing_a_lease_that_was_taken_over_leaves_the_new_one(
     database: Database, queue: Queue, process: Process, other: Process
 ) -> None:
-    await _wake(database, queue)
-    job = await process.fetch()
-    assert job is not None
-    old = await process.leases.take(THREAD, job, process.queue_worker)
-    assert old is not None
-    async with database.begin() as connection:
-        await connection.execute(text("SELECT procrastinate_finish_job_v1(:job, 'succeeded', true)"), {"job": job})
-    await _wake(database, queue)
-    second = await other.fetch()
-    assert second is not None
-    new = await other.leases.take(THREAD, second, other.queue_worker)
-    assert new is not None
+    job, old = await _held(database, queue, process)
+    await _finish(database, job)
+    _, new = await _held(database, queue, other)
     await process.leases.release(old)
     await new.check()
 
 
 async def test_a_dead_worker_can_neither_write_nor_connect(database: Database, queue: Queue, process: Process) -> None:
-    await _wake(database, queue)
-    job = await process.fetch()
-    assert job is not None
-    lease = await process.leases.take(THREAD, job, process.queue_worker)
-    assert lease is not None
+    _, lease = await _held(database, queue, process)
     await _age(database, process)
     assert await take_over(database, queue, stall_seconds=20) == 1
     with pytest.raises(RunnerLost):
@@ -165,10 +158,6 @@ async def test_sweepers_at_once_hand_each_thread_on_once(database: Database, que
 
 
 async def test_a_live_worker_is_left_alone(database: Database, queue: Queue, process: Process) -> None:
-    await _wake(database, queue)
-    job = await process.fetch()
-    assert job is not None
-    lease = await process.leases.take(THREAD, job, process.queue_worker)
-    assert lease is not None
+    _, lease = await _held(database, queue, process)
     assert await take_over(database, queue, stall_seconds=20) == 0
     await lease.check()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.conversation import ShownNode, past_dialogue, request_text
+from agent.conversation import ShownNode, request_text, turns_dialogue
 from agent.dialogue import Role, Said
 from agent.ids import NodeId, UserId
 from agent.lifecycle import NodeState, Succeeded
@@ -74,11 +74,13 @@ def test_oldest_results_are_left_out_of_what_is_too_much() -> None:
     assert len(text) < 160 * 1024
 
 
-def test_past_is_a_dialogue_without_its_oldest_turns_when_it_is_long() -> None:
-    past = [PastTurn(turn=number, requests=(message(f"q{number}"),), answer="a" * 20_000) for number in range(3)]
-    assert [each.by for each in past_dialogue(past)] == ["human", "ai"]
-    assert past_dialogue(past)[0] == Said(by="human", text="q2")
-    assert past_dialogue([PastTurn(turn=1, requests=(message("q"),), answer="")])[1].text == "(no answer)"
+def test_past_is_a_dialogue_in_which_a_turn_without_an_answer_says_so() -> None:
+    past = [
+        PastTurn(turn=number, requests=(message(f"q{number}"),), answer=said) for number, said in enumerate(["a", ""])
+    ]
+    assert [each.by for each in turns_dialogue(past)] == ["human", "ai", "human", "ai"]
+    assert turns_dialogue(past)[2] == Said(by="human", text="q1")
+    assert [turns_dialogue(past)[each].text for each in (1, 3)] == ["a", "(no answer)"]
 
 
 def test_several_messages_name_their_authors() -> None:

@@ -11,7 +11,7 @@ from agent.dialogue import Role
 from agent.ids import NodeId, ToolName, UserId
 from agent.lifecycle import Expired, Failed, Outcome, Rejected, Skipped, Succeeded
 from agent.plan import Add, Node, NodeKind
-from agent.ports import Choice, Next, Reflected, Reflection
+from agent.ports import Choice, Next, Reflected, Reflection, Summary
 from agent.reflection import UNREACHABLE, Reflector
 from agent.rounds import ROUNDS_PER_TURN
 from infra.scripted_model.script import Failure, Script
@@ -142,6 +142,18 @@ async def test_each_persons_request_is_reflected_on_with_their_own_rights() -> N
         assert [(each["Request"], each["Results"].count("\n")) for each in documents] == [("do a", 0), ("do b", 0)]
 
 
+async def test_earlier_turns_are_shown_as_the_planner_sees_them_summary_and_names_included() -> None:
+    async with planning_world(reflection(END)) as world:
+        world.directory.known["U1"] = "Ada"
+        world.summaries.kept.append(Summary(upto_turn=0, text="They moved the shop to Lisbon."))
+        await planned(world, "a")
+        await planned(world, "b")
+        await reflect(world)
+        [request] = world.asked(Role.REFLECTION)
+        assert "They moved the shop to Lisbon." in str(request.messages[1])
+        assert sections(request.last)["Request"] == "- <@U1|Ada>: do a\n- <@U1|Ada>: do b"
+
+
 async def test_model_that_is_away_ends_the_turn() -> None:
     async with planning_world(reflection(Failure(status=500, message="x"))) as world:
         await planned(world, "a")
@@ -172,6 +184,7 @@ async def test_without_a_model_the_turn_ends() -> None:
             runs=world.runs,
             mailbox=world.mailbox,
             standings=world.standings,
+            memory=world.memory,
             dialect=None,
         )
         await planned(world, "a")
