@@ -25,12 +25,14 @@ from bot.listeners.commands import COMMAND, on_command
 from bot.listeners.decisions import on_click
 from bot.listeners.details import on_attempt_click, on_details_click
 from bot.listeners.messages import on_message, store_first
-from bot.listeners.stops import on_stop_click, store_stop_first
-from bot.payloads import ATTEMPT_ACTION, DETAILS_ACTION, STOP_ACTION, Payload
+from bot.listeners.stops import on_stop_click, on_stop_shortcut, store_stop_first
+from bot.payload_fields import Payload
+from bot.payloads import ATTEMPT_ACTION, DETAILS_ACTION
 from bot.ports import Decisions, Inbox, Packages, Posted, RunViews
 from bot.principals import Principals
 from bot.reception import FrontDesk
 from bot.status_report import StatusReport
+from bot.stop_payloads import STOP_ACTION, STOP_SHORTCUT
 from bot.stopping import StopDesk
 from bot.web_api import WebApi
 
@@ -96,6 +98,7 @@ class SlackApp:
         bolt.event("message")(self._kept(on_message(desk)))
         bolt.event("agent_session_stopped")(self._kept(_nothing))
         bolt.command(COMMAND)(self._kept(on_command(commands, stops, self.identities, self.api)))
+        bolt.message_shortcut(STOP_SHORTCUT)(self._kept(on_stop_shortcut(stops, self.identities, self.api)))
         bolt.event(_ANY)(self._kept(_nothing))  # what has no listener gets a 404, and Slack tries it again
         bolt.action(re.compile(STOP_ACTION))(self._kept(on_stop_click(stops, self.identities, self.api)))
         bolt.action(re.compile(DETAILS_ACTION))(self._kept(on_details_click(details, self.identities)))

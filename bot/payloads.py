@@ -5,21 +5,14 @@ A reader returns None for what is not for us: bots' messages, edits, deletions, 
 
 import html
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
 
 from agent.ids import ChannelId, QuestionId, UserId
 from agent.ports import Decision
-
-Payload = Mapping[str, Any]
-"""A body as bolt parsed it: outside data, typed by the readers below and nowhere else."""
+from bot.payload_fields import Payload, first_in, part_in, text_in
 
 ACTION_PREFIX = "decide_"
 """An `action_id` is this and the decision's word; the button's value is `version:question`."""
-
-STOP_ACTION = "stop_run"
-"""What the `action_id` of a Stop button begins with; its value is the thread."""
 
 DETAILS_ACTION = "script_details"
 """What the `action_id` of a board's button or menu for a script begins with; the value is the node."""
@@ -27,7 +20,6 @@ DETAILS_ACTION = "script_details"
 ATTEMPT_ACTION = "script_attempt"
 """What the `action_id` of a modal's button for an attempt begins with; the value is its number."""
 
-_NOTHING: Payload = {}
 _REFERENCE = re.compile(r"<((?:[#@!]|[A-Za-z][A-Za-z0-9+.-]*:)[^<>\s][^<>]*)>")
 """Slack's own `<...>`; a command's text may hold angle brackets of the person's, which stay."""
 
@@ -58,28 +50,6 @@ class MessageEvent:
     def root_ts(self) -> str:
         """The timestamp of the thread's root: the message's own when it opens one."""
         return self.thread_ts or self.ts
-
-
-@dataclass(frozen=True, kw_only=True)
-class SessionStop:
-    """Somebody pressed Slack's own Stop button of a thread in which the app is at work."""
-
-    app: str
-    event_id: str
-    channel: ChannelId
-    thread_ts: str
-    user: UserId
-
-
-@dataclass(frozen=True, kw_only=True)
-class StopClick:
-    """A click on a Stop button that `/greenlight stop` offered. `thread` is what the button says."""
-
-    app: str
-    trigger_id: str
-    thread: str
-    user: UserId
-    response_url: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,71 +105,40 @@ class Click:
 
 def read_message(body: Payload) -> MessageEvent | None:
     """Read an `event_callback` of type `app_mention` or `message`."""
-    event = _part(body, "event")
-    kind = _text(event, "type")
-    if kind not in {"app_mention", "message"} or _text(event, "subtype") not in _PLAIN_SUBTYPES:
+    event = part_in(body, "event")
+    kind = text_in(event, "type")
+    if kind not in {"app_mention", "message"} or text_in(event, "subtype") not in _PLAIN_SUBTYPES:
         return None
     if event.get("bot_id") or event.get("bot_profile"):
         return None
-    channel, ts, user = _text(event, "channel"), _text(event, "ts"), _text(event, "user")
-    event_id = _text(body, "event_id")
+    channel, ts, user = text_in(event, "channel"), text_in(event, "ts"), text_in(event, "user")
+    event_id = text_in(body, "event_id")
     if not (channel and ts and user and event_id):
         return None
     return MessageEvent(
-        app=_text(body, "api_app_id"),
+        app=text_in(body, "api_app_id"),
         event_id=event_id,
         channel=ChannelId(channel),
-        direct=_text(event, "channel_type") in _DIRECT_CHANNEL_TYPES or channel.startswith("D"),
+        direct=text_in(event, "channel_type") in _DIRECT_CHANNEL_TYPES or channel.startswith("D"),
         mention=kind == "app_mention",
         ts=ts,
-        thread_ts=_text(event, "thread_ts") or None,
+        thread_ts=text_in(event, "thread_ts") or None,
         user=UserId(user),
-        user_team=_text(event, "user_team") or _text(event, "team"),
-        raw=_text(event, "text"),
-    )
-
-
-def read_session_stop(body: Payload) -> SessionStop | None:
-    """Read an `event_callback` of type `agent_session_stopped`."""
-    event = _part(body, "event")
-    channel, thread_ts, user = _text(event, "channel"), _text(event, "thread_ts"), _text(event, "user")
-    event_id = _text(body, "event_id")
-    if _text(event, "type") != "agent_session_stopped" or not (channel and thread_ts and user and event_id):
-        return None
-    return SessionStop(
-        app=_text(body, "api_app_id"),
-        event_id=event_id,
-        channel=ChannelId(channel),
-        thread_ts=thread_ts,
-        user=UserId(user),
-    )
-
-
-def read_stop_click(body: Payload) -> StopClick | None:
-    """Read a `block_actions` payload of a Stop button."""
-    action = next(_parts(body, "actions"), _NOTHING)
-    thread, user, trigger = _text(action, "value"), _text(_part(body, "user"), "id"), _text(body, "trigger_id")
-    if not _text(action, "action_id").startswith(STOP_ACTION) or not (thread and user and trigger):
-        return None
-    return StopClick(
-        app=_text(body, "api_app_id"),
-        trigger_id=trigger,
-        thread=thread,
-        user=UserId(user),
-        response_url=_text(body, "response_url"),
+        user_team=text_in(event, "user_team") or text_in(event, "team"),
+        raw=text_in(event, "text"),
     )
 
 
 def read_details_click(body: Payload) -> DetailsClick | None:
     """Read a `block_actions` payload of a board's button or menu for a script."""
-    action = next(_parts(body, "actions"), _NOTHING)
-    container, message = _part(body, "container"), _part(body, "message")
-    node = _text(action, "value") or _text(_part(action, "selected_option"), "value")
-    channel = _text(_part(body, "channel"), "id") or _text(container, "channel_id")
-    ts = _text(container, "message_ts") or _text(message, "ts")
-    root_ts = _text(container, "thread_ts") or _text(message, "thread_ts") or ts
-    user, trigger = _text(_part(body, "user"), "id"), _text(body, "trigger_id")
-    if not _text(action, "action_id").startswith(DETAILS_ACTION) or not (node and channel and root_ts):
+    action = first_in(body, "actions")
+    container, message = part_in(body, "container"), part_in(body, "message")
+    node = text_in(action, "value") or text_in(part_in(action, "selected_option"), "value")
+    channel = text_in(part_in(body, "channel"), "id") or text_in(container, "channel_id")
+    ts = text_in(container, "message_ts") or text_in(message, "ts")
+    root_ts = text_in(container, "thread_ts") or text_in(message, "thread_ts") or ts
+    user, trigger = text_in(part_in(body, "user"), "id"), text_in(body, "trigger_id")
+    if not text_in(action, "action_id").startswith(DETAILS_ACTION) or not (node and channel and root_ts):
         return None
     if not (user and trigger):
         return None
@@ -208,39 +147,41 @@ def read_details_click(body: Payload) -> DetailsClick | None:
 
 def read_attempt_click(body: Payload) -> AttemptClick | None:
     """Read a `block_actions` payload of a modal's button for an attempt."""
-    action, view = next(_parts(body, "actions"), _NOTHING), _part(body, "view")
-    number, user = _text(action, "value"), _text(_part(body, "user"), "id")
-    if not _text(action, "action_id").startswith(ATTEMPT_ACTION) or not (number.isascii() and number.isdigit()):
+    action, view = first_in(body, "actions"), part_in(body, "view")
+    number, user = text_in(action, "value"), text_in(part_in(body, "user"), "id")
+    if not text_in(action, "action_id").startswith(ATTEMPT_ACTION) or not (number.isascii() and number.isdigit()):
         return None
-    if not (user and (view_id := _text(view, "id"))):
+    if not (user and (view_id := text_in(view, "id"))):
         return None
-    return AttemptClick(user=UserId(user), view_id=view_id, shown=_text(view, "private_metadata"), attempt=int(number))
+    return AttemptClick(
+        user=UserId(user), view_id=view_id, shown=text_in(view, "private_metadata"), attempt=int(number)
+    )
 
 
 def read_command(body: Payload) -> Command | None:
     """Read a slash command's form."""
-    channel, user, trigger = _text(body, "channel_id"), _text(body, "user_id"), _text(body, "trigger_id")
+    channel, user, trigger = text_in(body, "channel_id"), text_in(body, "user_id"), text_in(body, "trigger_id")
     if not (channel and user and trigger):
         return None
     return Command(
-        app=_text(body, "api_app_id"),
+        app=text_in(body, "api_app_id"),
         trigger_id=trigger,
         channel=ChannelId(channel),
         user=UserId(user),
-        user_team=_text(body, "team_id"),
-        raw=_text(body, "text"),
+        user_team=text_in(body, "team_id"),
+        raw=text_in(body, "text"),
     )
 
 
 def read_click(body: Payload) -> Click | None:
     """Read a `block_actions` payload of one of our decision buttons; None for any other button."""
-    action = next(_parts(body, "actions"), _NOTHING)
-    chosen = _decision(_text(action, "action_id"))
-    version, separator, question = _text(action, "value").partition(":")
-    user = _part(body, "user")
-    container = _part(body, "container")
-    channel = _text(_part(body, "channel"), "id") or _text(container, "channel_id")
-    user_id = _text(user, "id")
+    action = first_in(body, "actions")
+    chosen = _decision(text_in(action, "action_id"))
+    version, separator, question = text_in(action, "value").partition(":")
+    user = part_in(body, "user")
+    container = part_in(body, "container")
+    channel = text_in(part_in(body, "channel"), "id") or text_in(container, "channel_id")
+    user_id = text_in(user, "id")
     if chosen is None or not separator or not question or not version.isascii() or not version.isdigit():
         return None
     if not (channel and user_id):
@@ -250,11 +191,11 @@ def read_click(body: Payload) -> Click | None:
         version=int(version),
         decision=chosen,
         user=UserId(user_id),
-        user_team=_text(user, "team_id") or _text(_part(body, "team"), "id"),
+        user_team=text_in(user, "team_id") or text_in(part_in(body, "team"), "id"),
         channel=ChannelId(channel),
-        message_ts=_text(container, "message_ts") or _text(_part(body, "message"), "ts"),
-        thread_ts=_text(container, "thread_ts") or _text(_part(body, "message"), "thread_ts") or None,
-        response_url=_text(body, "response_url"),
+        message_ts=text_in(container, "message_ts") or text_in(part_in(body, "message"), "ts"),
+        thread_ts=text_in(container, "thread_ts") or text_in(part_in(body, "message"), "thread_ts") or None,
+        response_url=text_in(body, "response_url"),
     )
 
 
@@ -306,21 +247,3 @@ def _decision(action_id: str) -> Decision | None:
         Decision.STOP,
     }
     return next((each for each in clickable if action_id != word and each.value == word), None)
-
-
-def _text(payload: Payload, key: str) -> str:
-    value = payload.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _part(payload: Payload, key: str) -> Payload:
-    return _mapping(payload.get(key))
-
-
-def _parts(payload: Payload, key: str) -> Iterator[Payload]:
-    value = payload.get(key)
-    return map(_mapping, cast("list[object]", value)) if isinstance(value, list) else iter(())
-
-
-def _mapping(value: object) -> Payload:
-    return cast("Payload", value) if isinstance(value, Mapping) else _NOTHING

@@ -1,4 +1,4 @@
-"""Stopping a thread's work: by `!stop` in it, by Slack's own Stop button, or by `/greenlight stop`.
+"""Stopping a thread's work: `!stop` in it, Slack's Stop button, the shortcut on a message, `/greenlight stop`.
 
 A stop is a row in the inbox, behind the messages it stops; the thread's runner acts on it.
 """
@@ -8,9 +8,10 @@ from bot import wording
 from bot.blocks.help import stoppable
 from bot.blocks.message import Rendered, words_only
 from bot.identity import Identity
-from bot.payloads import Command, SessionStop, StopClick
+from bot.payloads import Command
 from bot.ports import Inbox, Incoming, Kind, Receipt, RunViews
 from bot.principals import Principals, Standing
+from bot.stop_payloads import SessionStop, StopClick, StopShortcut
 
 STOP_WORDS = frozenset({"!stop", "!cancel"})
 """What a message in a thread says to stop it."""
@@ -80,3 +81,22 @@ class StopDesk:
         )
         stored = await self._inbox.accept(row) is not Receipt.IDLE
         return words_only(wording.STOPPING if stored else wording.NOTHING_TO_STOP)
+
+    async def chosen(self, shortcut: StopShortcut, identity: Identity) -> str:
+        """Store the stop of the thread the message is in; return what the caller is told.
+
+        Any member may, as with `!stop`: Slack offers the shortcut only to who can read the message.
+        """
+        person = await self._principals.person(identity.tenant, shortcut.user)
+        if person.standing is not Standing.MEMBER:
+            return wording.not_a_member(person.standing, "stop work")
+        row = stop_row(
+            tenant=identity.tenant,
+            app=shortcut.app,
+            event_id=f"stop:{shortcut.trigger_id}",
+            channel=shortcut.channel,
+            thread=thread_id(identity.tenant, shortcut.channel, shortcut.root_ts),
+            by=shortcut.user,
+        )
+        stored = await self._inbox.accept(row) is not Receipt.IDLE
+        return wording.STOPPING if stored else wording.NOTHING_RUNS_HERE

@@ -155,7 +155,7 @@ COMMAND_NEEDS_ROOM = (
 )
 COMMAND_TOO_LONG = "That is too long for a command. Please mention me in a message instead."
 COMMAND_NOT_HERE = "I cannot open a thread here. Please ask in a channel I am in, or in a direct message."
-STOP = "Stop"
+STOP, STOP_SHORTCUT = "Stop", "Stop the work here"
 STOPPING = (
     "I am stopping it. What is already changing something ends first; the thread will say what was done and what not."
 )

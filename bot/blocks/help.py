@@ -6,8 +6,8 @@ from agent.ids import ThreadId, UserId, thread_parts
 from bot import wording
 from bot.blocks.elements import actions, button, mention, moment, notice, plain, quoted, rich_text, section, sections
 from bot.blocks.message import Rendered, rendered
-from bot.payloads import STOP_ACTION
 from bot.ports import OpenRun
+from bot.stop_payloads import STOP_ACTION
 
 MOST_RUNS = 10
 
@@ -26,7 +26,8 @@ def help_message(bot: UserId) -> Rendered:
             "• `/greenlight <request>` opens a thread here with your request.",
             "• `/greenlight status` lists what is running for you and in this channel.",
             "• `!status` in my thread says what runs and who is waited for; `!aside ...` there is not for me.",
-            "• `!stop` in my thread, or `/greenlight stop`, ends what is running.",
+            "• `!stop` in my thread, or `/greenlight stop`, ends what is running; so does "
+            f"*{wording.STOP_SHORTCUT}* among the actions of any message there.",
             "• `/greenlight help` shows this.",
             "Steps that change something wait for *Approve* or *Reject* on a card in the thread; "
             "everything that does not depend on them keeps running.",

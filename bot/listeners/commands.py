@@ -8,7 +8,8 @@ from bot.blocks.message import Rendered
 from bot.command_desk import CommandDesk
 from bot.identity import Identities
 from bot.listeners.binding import Listener
-from bot.payloads import Payload, read_command, request_text
+from bot.payload_fields import Payload
+from bot.payloads import read_command, request_text
 from bot.stopping import StopDesk
 from bot.web_api import WebApi
 

@@ -6,7 +6,8 @@ from bot import wording
 from bot.approvals import Approvals
 from bot.identity import Identities
 from bot.listeners.binding import Listener
-from bot.payloads import Payload, read_click
+from bot.payload_fields import Payload
+from bot.payloads import read_click
 from bot.web_api import WebApi
 
 

@@ -5,7 +5,8 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from bot.details import DetailsDesk
 from bot.identity import Identities
 from bot.listeners.binding import Listener
-from bot.payloads import Payload, read_attempt_click, read_details_click
+from bot.payload_fields import Payload
+from bot.payloads import read_attempt_click, read_details_click
 
 
 def on_details_click(desk: DetailsDesk, identities: Identities) -> Listener:

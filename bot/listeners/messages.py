@@ -5,7 +5,8 @@ from typing import TypeAlias
 
 from bot.identity import Identities
 from bot.listeners.binding import Listener
-from bot.payloads import Payload, read_message
+from bot.payload_fields import Payload
+from bot.payloads import read_message
 from bot.reception import FrontDesk, Reception
 
 Context: TypeAlias = MutableMapping[str, object]

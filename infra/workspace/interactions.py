@@ -160,7 +160,7 @@ async def shortcut(
     """Use a shortcut, on a message when `channel` and `ts` name one.
 
     Raises:
-        ControlError: The app has no such shortcut, or the message is gone.
+        ControlError: The app has no such shortcut, or the message is gone or has none.
     """
     kind = "message" if ts else "global"
     if not any(known.callback_id == callback_id and known.type == kind for known in backend.app.shortcuts):
@@ -171,10 +171,12 @@ async def shortcut(
         "action_ts": backend.clock.timestamp(),
     }
     if channel is not None and ts is not None:
-        message, _ = _message_seen(backend, person, channel, ts)
+        message, ephemeral = _message_seen(backend, person, channel, ts)
+        if ephemeral:
+            raise ControlError("no_shortcut_here", "A message that only you see has no shortcuts.")
         secret = backend.tickets.new_response_url(person.id, channel.id, message_ts=ts)
         payload |= {
-            "channel": {"id": channel.id, "name": channel.name},
+            "channel": {"id": channel.id, "name": "directmessage" if channel.is_im else channel.name},
             "message_ts": ts,
             "message": channel.told(message),
             "response_url": f"{backend.base_url}/response/{secret}",

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from bot import wording
 from bot.listeners.commands import COMMAND
+from bot.stop_payloads import STOP_SHORTCUT
 from infra.diagnosis.slack import wanted_scopes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,7 +72,7 @@ METHOD_SCOPES: dict[str, set[str]] = {
 """docs.slack.dev/reference/methods: the bot scopes each method needs for every kind of channel we use it with.
 A method that the code calls and that is not here fails the test below: look its scopes up."""
 
-FEATURE_SCOPES = {"slash_commands": "commands", "agent_view": "assistant:write"}
+FEATURE_SCOPES = {"slash_commands": "commands", "shortcuts": "commands", "agent_view": "assistant:write"}
 """docs.slack.dev/reference/app-manifest: the scope a feature of the manifest needs."""
 
 
@@ -159,14 +161,15 @@ def test_commands_are_those_listened_to() -> None:
 
 
 def test_shortcuts_are_those_listened_to() -> None:
-    bound = {
-        text
-        for name, found in calls()
-        if name in {"shortcut", "message_shortcut"}
-        for each in found
-        for text in texts(each)
-    }
-    assert {shortcut["callback_id"] for shortcut in MANIFEST["features"].get("shortcuts", [])} == bound
+    (shortcut,) = MANIFEST["features"]["shortcuts"]
+    assert (shortcut["callback_id"], shortcut["type"]) == (STOP_SHORTCUT, "message")
+    assert shortcut["name"] == wording.STOP_SHORTCUT
+    assert len(shortcut["name"]) <= 24  # docs.slack.dev/reference/app-manifest: the limits of a shortcut
+    assert len(shortcut["description"]) <= 150
+    bound = [
+        ast.unparse(found[0]) for name, found in calls() if name in {"shortcut", "global_shortcut", "message_shortcut"}
+    ]
+    assert bound == ["STOP_SHORTCUT"]
 
 
 def test_interactivity_is_on_since_buttons_are_listened_to() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from agent.ids import QuestionId, UserId
 from agent.ports import Decision
 from bot.payloads import button_value, mentions, read_click, read_command, read_message, request_text
+from bot.stop_payloads import STOP_SHORTCUT, read_session_stop, read_stop_click, read_stop_shortcut
 
 BOT = UserId("U0BOT")
 
@@ -38,6 +39,19 @@ CLICK: dict[str, Any] = {
     "message": {"ts": "2.0", "thread_ts": "1.0"},
     "response_url": "https://hooks.example/1",
     "actions": [{"type": "button", "action_id": "decide_approved", "value": "3:q:1"}],
+}
+
+SHORTCUT: dict[str, Any] = {
+    # the shape of https://docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload
+    "type": "message_action",
+    "callback_id": "stop_work_here",
+    "trigger_id": "13345224609.8534564800.6f8ab1f53e13d0cd15f96106292d5536",
+    "message_ts": "2.0",
+    "response_url": "https://hooks.example/1",
+    "team": {"id": "T1", "domain": "example"},
+    "channel": {"id": "C1", "name": "ops"},
+    "user": {"id": "U1", "name": "ada"},
+    "message": {"type": "message", "user": "U2", "ts": "2.0", "thread_ts": "1.0", "text": "working on it"},
 }
 
 
@@ -115,6 +129,23 @@ def test_button_carries_question_and_version_and_nothing_else() -> None:
     assert (read.question, read.version) == ("a:b", 7)
 
 
+def test_shortcut_names_the_thread_of_its_message() -> None:
+    read = read_stop_shortcut(SHORTCUT)
+    assert read is not None
+    assert (read.channel, read.root_ts, read.thread_ts, read.user) == ("C1", "1.0", "1.0", "U1")
+
+
+def test_shortcut_on_a_message_outside_any_thread_names_the_message() -> None:
+    read = read_stop_shortcut(SHORTCUT | {"message": {"ts": "2.0"}})
+    assert read is not None
+    assert (read.root_ts, read.thread_ts) == ("2.0", None)
+
+
+@pytest.mark.parametrize("missing", ["callback_id", "trigger_id", "channel", "user"])
+def test_strange_shortcut_is_none(missing: str) -> None:
+    assert read_stop_shortcut({key: value for key, value in SHORTCUT.items() if key != missing}) is None
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -133,6 +164,8 @@ KEYS = st.sampled_from(
         "channel_id",
         "trigger_id",
         "user_id",
+        "message",
+        "callback_id",
     ]
 )
 
@@ -142,6 +175,9 @@ def test_no_payload_makes_a_reader_raise(body: dict[str, Any]) -> None:
     read_message(body)
     read_command(body)
     read_click(body)
+    read_session_stop(body)
+    read_stop_click(body)
+    read_stop_shortcut(body | {"callback_id": STOP_SHORTCUT})
 
 
 @pytest.mark.parametrize(
