@@ -1,6 +1,6 @@
 # The commands of the house. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check lint format chaos bench clean
+.PHONY: help setup demo run doctor test check lint format chaos bench clean
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -31,7 +31,10 @@ demo: .venv/.ready-run ## Try it in the browser: no Slack, no model key, no Dock
 	@$(BIN)/greenlight demo $(ARGS)
 
 run: .venv/.ready-run ## Run bot and worker in one process, with the settings of .env and the environment
-	@set -a; if [ -f .env ]; then . ./.env; fi; set +a; exec $(BIN)/greenlight run $(ARGS)
+	@exec $(BIN)/greenlight run $(ARGS)
+
+doctor: .venv/.ready-run ## Say what is missing or wrong with the settings of .env and the environment, and how to mend it
+	@exec $(BIN)/greenlight doctor $(ARGS)
 
 test: .venv/.ready-dev ## Run every test; those whose service is missing here are skipped with the reason
 	@echo "SEED=$(FUZZ_SEED)"

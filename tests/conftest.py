@@ -1,5 +1,6 @@
 """Fixtures for every test: a database of its own, from one embedded server."""
 
+import os
 from collections.abc import AsyncGenerator, Generator
 
 import pytest
@@ -11,6 +12,8 @@ from infra.queue import Queue
 from infra.stores.stores import Stores, open_stores
 from infra.wakeups import Wakeups
 from tests.databases import cloned, held_test_server, migrated_template
+
+os.environ["PYTHON_DOTENV_DISABLED"] = "1"  # whoever works on Greenlight may have a .env here, with keys of their own
 
 
 @pytest.fixture(scope="session")

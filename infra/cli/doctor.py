@@ -11,8 +11,10 @@ from typing import Annotated
 import typer
 
 from infra.diagnosis.examination import examine
-from infra.diagnosis.finding import Finding, State, healthy
+from infra.diagnosis.finding import Finding, State, healthy, ok, wrong
+from infra.env_file import ENV_FILE, EnvFileUnusable, filled_environment
 
+SETTINGS = "settings"
 SOMETHING_TO_MEND = 2
 
 app = typer.Typer(add_completion=False)
@@ -25,12 +27,24 @@ def doctor(
     """Say what is missing or wrong here, and how to mend it. Exit 0: nothing; 2: something.
 
     Tries the tokens, the database and the model for real; changes nothing in Slack. No secret is printed.
+    Like the commands it speaks for it reads `.env` here; what the environment says itself goes before it.
     """
     logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
-    findings = asyncio.run(examine(os.environ))
+    findings = [_env_file(), *asyncio.run(examine(os.environ))]
     typer.echo(_json(findings) if as_json else "\n".join(_lines(findings)))
     if not healthy(findings):
         raise typer.Exit(SOMETHING_TO_MEND)
+
+
+def _env_file() -> Finding:
+    """Return how the settings file stands, after putting what it says into the environment."""
+    try:
+        filled_environment()
+    except EnvFileUnusable as error:
+        return wrong(SETTINGS, str(error), "Correct it; .env.example shows every name. Until then none of it counts.")
+    return ok(
+        SETTINGS, f"{ENV_FILE} and the environment" if ENV_FILE.exists() else f"the environment; no {ENV_FILE} here"
+    )
 
 
 def _json(findings: Sequence[Finding]) -> str:

@@ -1,9 +1,8 @@
 """`greenlight migrate`: bring the configured database to this version."""
 
-import os
-
 import typer
 
+from infra.cli.environment import environment
 from infra.configuration import ConfigurationError
 from infra.embedded_postgres import PostgresUnusable
 from infra.hosting import held_database
@@ -17,7 +16,7 @@ app = typer.Typer(add_completion=False)
 def run() -> None:
     """Bring the database to this version. Safe to run at any time, by several processes at once."""
     try:
-        with held_database(read_settings(os.environ)) as url:
+        with held_database(read_settings(environment())) as url:
             migrate(url)
     except (ConfigurationError, PostgresUnusable) as error:
         typer.echo(str(error), err=True)

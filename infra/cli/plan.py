@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -15,6 +14,7 @@ from agent.ids import NodeId
 from agent.packaging import pack
 from agent.plan import Node, nodes_added, operation_json
 from agent.tools.registry import Registry
+from infra.cli.environment import environment
 from infra.cli.flowchart import flowchart
 from infra.cli.plan_file import PlanFile, read_plan
 from infra.cli.tool_file import ToolFileInvalid, read_tools
@@ -98,7 +98,7 @@ def run(
 
     answers = Answers(approved=_nodes(approve), rejected=_nodes(reject), approve_all=approve_all)
     try:
-        ended = asyncio.run(run_text(_text(file), read_settings(os.environ), answers, _print))
+        ended = asyncio.run(run_text(_text(file), read_settings(environment()), answers, _print))
     except (Unrunnable, ConfigurationError, PostgresUnusable) as error:
         _unreadable(error)
     except AgentError as error:

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-import os
 
 import typer
 from sqlalchemy import URL
 
 from bot.errors import BotError
+from infra.cli.environment import WRONG_SETTINGS, environment
 from infra.cli.process import stopped_by_signal
 from infra.configuration import ConfigurationError
 from infra.embedded_postgres import PostgresUnusable
@@ -16,9 +16,6 @@ from infra.migrate import migrate
 from infra.settings import Settings, read_settings
 from infra.wiring import Part, open_app
 from infra.worker import WorkerLost
-
-WRONG_SETTINGS = 2
-"""Exit code: something is not set, or set wrongly."""
 
 RESTART = 75
 """Exit code (EX_TEMPFAIL): this process was declared dead and has stopped; start it anew."""
@@ -44,7 +41,7 @@ def _run(parts: frozenset[Part], *, bring_up: bool) -> None:
     for chatty in ("httpx", "procrastinate", "slack_bolt"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
-        settings = read_settings(os.environ)
+        settings = read_settings(environment())
         settings.required_slack()
         with held_database(settings) as url:
             if bring_up:

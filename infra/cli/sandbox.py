@@ -14,6 +14,7 @@ from typing import Annotated, Literal, cast
 import typer
 from pydantic import TypeAdapter, ValidationError
 
+from infra.cli.environment import environment
 from infra.cli.script_tools import Handler, ToolFileUnusable, read_tool
 from sandbox.build import build_image
 from sandbox.choice import choose_sandbox
@@ -56,6 +57,7 @@ def run(
     package: _Packages = None,
 ) -> None:
     """Run FILE.py and print its outcome as JSON. Exit 1: it could not be run here; 2: wrong usage."""
+    environment()  # the engine's address may be in .env
     docker = DockerSettings(recipe=Recipe(packages=tuple(package or ())), pool=PoolSize(ready=0))
     given, bounds = _object(inputs, "--inputs"), _limits(limits, docker.longest_seconds)
     # Tools may print; what this command prints is the outcome alone.
@@ -122,6 +124,7 @@ def build(
     package: _Packages = None,
 ) -> None:
     """Build the image scripts run in and print its tag. Exit 1: it could not be built."""
+    environment()  # the engine's address may be in .env
 
     async def built() -> str:
         engine = await connect()

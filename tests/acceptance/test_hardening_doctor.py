@@ -19,19 +19,20 @@ from infra.diagnosis.finding import State
 from infra.scripted_model.script import Failure, Rubbish, Script
 from tests.acceptance.surgery import Patient, app_without, patient
 
-ROOT = Path(__file__).parents[2]
 GREENLIGHT = Path(sys.executable).with_name("greenlight")
 
 NO_DOCKER = "tcp://127.0.0.1:1"
 
 
-async def doctor(environ: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
-    """Run `greenlight doctor` as a process of its own, with this environment and nothing else."""
+async def doctor(
+    environ: dict[str, str], *options: str, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `greenlight doctor` as a process of its own, in this folder, with this environment and nothing else."""
     return await asyncio.to_thread(
         subprocess.run,
         [GREENLIGHT, "doctor", *options],
         env={"PATH": os.environ["PATH"], **environ},
-        cwd=ROOT,
+        cwd=folder or tempfile.gettempdir(),
         capture_output=True,
         text=True,
         check=False,
