@@ -1,5 +1,7 @@
 """A node's colour: whether a person is asked before it runs. Pure."""
 
+from dataclasses import replace
+
 from agent.plan import Node, NodeKind
 from agent.tools.registry import Colour, Registry
 
@@ -17,3 +19,8 @@ def colour_of(node: Node, registry: Registry) -> Colour:
     tools = [registry.find(name) for name in names]
     green = all(tool is not None and tool.colour is Colour.GREEN for tool in tools)
     return Colour.GREEN if green else Colour.RED
+
+
+def drawn_colour(node: Node, registry: Registry) -> Colour:
+    """Return the colour of a node in a drawing: of a template, that of the nodes it will become."""
+    return colour_of(replace(node, for_each=""), registry)

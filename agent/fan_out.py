@@ -43,6 +43,17 @@ def about_item(when: str) -> bool:
     return any(isinstance(each, Reference) and each.node in OF_ITEM for each in pieces(when))
 
 
+def shown_title(node: Node) -> str:
+    """Return the title as people read it: before a template knows its items, a place for one is a `…`."""
+    return _OWN.sub(lambda found: "…" if found[1] else found[0], node.title) if node.for_each else node.title
+
+
+def unfolds(node: Node) -> str:
+    """Return what a drawing says of the data a node waits to see, "" for one that is just what it is."""
+    said = [f"for each of {node.for_each[2:-1]}"] if node.for_each else []
+    return ", ".join([*said, f"only if {node.when[2:-1]}"] if node.when else said)
+
+
 def items_of(template: Node, values: Sequence[Json]) -> tuple[Node, ...]:
     """Return the template's nodes, one for each value of its list."""
     [source] = pieces(template.for_each)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from agent.conversation import shown_nodes
 from agent.dialogue import LanguageModel, Role, Said
 from agent.errors import DuplicateNode, ModelUnavailable
+from agent.fan_out import shown_title
 from agent.faults import DEFAULT_LIMITS, PlanLimits
 from agent.ids import NodeId, ThreadId, UserId
 from agent.intake import Intake
@@ -149,7 +150,7 @@ class Reflector:
                 appended = await self._append(scene, verdict.operations)
                 return Reflected(next=Next.EXTENDED, author=scene.author) if appended else _ENOUGH
             case Choice.REPLAN:
-                titles = [each.node.title for each in verdict.operations if isinstance(each, Add)]
+                titles = [shown_title(each.node) for each in verdict.operations if isinstance(each, Add)]
                 return Reflected(next=Next.MORE, author=scene.author, titles=tuple(titles))
             case Choice.ASK:
                 return Reflected(next=Next.ASK, author=scene.author, question=verdict.question)
@@ -218,7 +219,7 @@ def _fatal(logged: Sequence[LoggedOperation], standings: Mapping[NodeId, NodeSta
         node: standings[node].outcome if node in standings else None
         for node in nodes_added([each.operation for each in logged])
     }
-    lost = {each.because for each in outcomes.values() if isinstance(each, Skipped)}
+    lost = {each.because for each in outcomes.values() if isinstance(each, Skipped) and not each.why}
     if all(outcomes.values()):
         return ()
     return [node for node, each in outcomes.items() if node in lost and isinstance(each, Failed)]

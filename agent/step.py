@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from agent.fan_out import shown_title
 from agent.ids import NodeId, QuestionId, ThreadId, UserId
 from agent.plan import Node, digest_of, node_digest
 from agent.ports import Bound, Question, QuestionKind
@@ -47,7 +48,7 @@ class Step:
             digest=bound.digest,
             author=self.author,
             attempt=attempt,
-            blocks=tuple(each.title for each in behind),
+            blocks=tuple(shown_title(each) for each in behind if each.id != self.node.item_of),
         )
 
     def asks(self, kind: QuestionKind, question: QuestionId) -> bool:

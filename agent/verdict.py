@@ -73,7 +73,8 @@ class Past:
 
 def _work(node: Node) -> tuple[object, ...]:
     after = frozenset(node.depends_on)
-    return node.kind, node.tool, node.args, node.inputs, node.code, node.role, node.instruction, after
+    unfolds = node.for_each, node.when
+    return node.kind, node.tool, node.args, node.inputs, node.code, node.role, node.instruction, after, unfolds
 
 
 def read_verdict(answer: str, intake: Intake, past: Past, limits: PlanLimits) -> Read:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.binding import rendered
 from agent.conversation import ShownNode
+from agent.fan_out import shown_title
 from agent.ids import NodeId
 from agent.lifecycle import ArtifactRef, Expired, Failed, Skipped, Succeeded
 from agent.values import trimmed
@@ -17,8 +18,8 @@ class PlainResults:
 
     def results(self, nodes: Sequence[ShownNode]) -> str:
         """Return one line for each step: its title and how it ended."""
-        titles = {each.node.id: each.node.title for each in nodes}
-        return "\n".join(f"- **{each.node.title}**: {_ending(each, titles)}" for each in nodes)
+        titles = {each.node.id: shown_title(each.node) for each in nodes}
+        return "\n".join(f"- **{titles[each.node.id]}**: {_ending(each, titles)}" for each in nodes)
 
     def stopped(self, nodes: Sequence[ShownNode]) -> str:
         """Return what a stopped turn has done and what it has not."""

@@ -8,6 +8,7 @@ from typing import TypeAlias, assert_never
 
 from PIL import Image, ImageDraw, ImageFont
 
+from agent.fan_out import shown_title, unfolds
 from agent.lifecycle import NodeState
 from agent.plan import Node, NodeKind, On
 from agent.tools.registry import Colour
@@ -79,8 +80,8 @@ class _Sheet:
         state = "" if drawn.state is None else f", {drawn.state.value}"
         asks = "red: asks first" if drawn.colour is Colour.RED else "green"
         lines = [
-            (drawn.node.title, self._bold, _INK, -22.0),
-            (_runs(drawn.node), self._plain, _FAINT, 1.0),
+            (shown_title(drawn.node), self._bold, _INK, -22.0),
+            (", ".join(filter(None, (_runs(drawn.node), unfolds(drawn.node)))), self._plain, _FAINT, 1.0),
             (f"{asks}{state}", self._plain, _INK, 20.0),
         ]
         for text, font, colour, offset in lines:

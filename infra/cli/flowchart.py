@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import assert_never
 
+from agent.fan_out import shown_title, unfolds
 from agent.ids import NodeId
 from agent.plan import Dependency, Node, NodeKind, On
 from agent.tools.registry import Colour
@@ -14,7 +15,8 @@ def flowchart(nodes: Sequence[Node], colour_of: Callable[[Node], Colour]) -> str
     """Return the Mermaid text: one vertex per node, one edge per dependency, in plan order.
 
     A tool is a box, a package has double sides, a subagent round ends; a node that asks a person
-    first is a hexagon whatever it runs. Edges that do not want success are dotted and say what they want.
+    first is a hexagon whatever it runs. The list a node goes through and its condition stand below.
+    Edges that do not want success are dotted and say what they want.
     Dependencies on nodes outside `nodes` are drawn as plain circles.
     """
     names = {node.id: f"n{number}" for number, node in enumerate(nodes, start=1)}
@@ -33,9 +35,12 @@ def _lines(nodes: Sequence[Node], names: dict[NodeId, str], colour_of: Callable[
 
 
 def _vertex(node: Node, colour: Colour) -> str:
-    title = node.title if len(node.title) <= _TITLE_CHARACTERS else node.title[: _TITLE_CHARACTERS - 1] + "…"
+    title = shown_title(node)
+    title = title if len(title) <= _TITLE_CHARACTERS else title[: _TITLE_CHARACTERS - 1] + "…"
     asks = colour is Colour.RED
     label = f"{_escaped(title)}<br>{_escaped(_runs(node))}, {'red: asks first' if asks else 'green'}"
+    if words := unfolds(node):
+        label += f"<br>{_escaped(words)}"
     if asks:
         return f'{{{{"{label}"}}}}'
     match node.kind:

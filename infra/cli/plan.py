@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from agent.colours import colour_of
+from agent.colours import drawn_colour
 from agent.faults import fault_json
 from agent.ids import NodeId
 from agent.packaging import pack
@@ -65,7 +65,7 @@ def check(
     if png is not None:
         _draw(nodes, registry, png)
     if mermaid:
-        typer.echo(flowchart(nodes, lambda node: colour_of(node, registry)), nl=False)
+        typer.echo(flowchart(nodes, lambda node: drawn_colour(node, registry)), nl=False)
         return
     for operation in operations:
         _print(operation_json(operation))
@@ -75,7 +75,10 @@ def check(
 def run(
     file: PlanPath,
     approve: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Approve this node when it asks; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="ID", help="Approve this node when it asks, or every item of this template; may be repeated."
+        ),
     ] = None,
     reject: Annotated[
         list[str] | None, typer.Option(metavar="ID", help="Reject this node when it asks; may be repeated.")
@@ -116,7 +119,7 @@ def _draw(nodes: Sequence[Node], registry: Registry, file: Path) -> None:
     # Imported here: the drawing library takes a while, and only this needs it.
     from infra.plan_picture import Drawn, plan_picture
 
-    picture = plan_picture([Drawn(node=each, colour=colour_of(each, registry)) for each in nodes])
+    picture = plan_picture([Drawn(node=each, colour=drawn_colour(each, registry)) for each in nodes])
     try:
         file.write_bytes(picture)
     except OSError as error:

@@ -1,7 +1,7 @@
 """A plan file as a run: the real executor and stores, decisions from options, no Slack and no model."""
 
 import uuid
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -10,10 +10,11 @@ from sqlalchemy import URL
 
 from agent.entry import Ports
 from agent.events import NodeChanged, RunEvent
+from agent.fan_out import template_of
 from agent.graph import ThreadRunner
 from agent.ids import NodeId, QuestionId, ThreadId, UserId, thread_id, thread_parts
 from agent.lifecycle import Expired, Failed, Outcome, Rejected
-from agent.plan import Operation, nodes_added
+from agent.plan import Node, Operation, nodes_added
 from agent.ports import Decision, Next, Question, Questions, Reflected, Runs, RunStatus, Standing
 from agent.tools.registry import Registry
 from agent.workbench import Workbench
@@ -55,23 +56,36 @@ class Answers:
     approved: frozenset[NodeId] = frozenset()
     rejected: frozenset[NodeId] = frozenset()
     approve_all: bool = False
+    templates: frozenset[NodeId] = frozenset()
 
     def to(self, node: NodeId) -> Decision | None:
-        """Return the decision for a node's question, None when it stays open."""
-        if node in self.rejected:
-            return Decision.REJECTED
-        return Decision.APPROVED if self.approve_all or node in self.approved else None
+        """Return the decision for a node's question, None when it stays open.
 
-    def check(self, nodes: Collection[NodeId]) -> None:
-        """Hold the answers against the plan's nodes.
+        What is said of a template holds for each of its items that nothing else is said of.
+        """
+        for each in (node, template_of(node)):
+            if each is None or (each != node and each not in self.templates):
+                continue
+            if each in self.rejected:
+                return Decision.REJECTED
+            if each in self.approved:
+                return Decision.APPROVED
+        return Decision.APPROVED if self.approve_all else None
+
+    def on(self, nodes: Mapping[NodeId, Node]) -> "Answers":
+        """Return the answers as they hold for the plan's nodes.
 
         Raises:
             Unrunnable: an answer is for no node, or there are two for one.
         """
-        if strangers := (self.approved | self.rejected) - set(nodes):
+        templates = frozenset(each.id for each in nodes.values() if each.for_each)
+        if strangers := {
+            each for each in self.approved | self.rejected if each not in nodes and template_of(each) not in templates
+        }:
             raise Unrunnable(f"the plan has no node {', '.join(sorted(strangers))}")
         if both := self.approved & self.rejected:
             raise Unrunnable(f"both approved and rejected: {', '.join(sorted(both))}")
+        return replace(self, templates=templates)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +148,7 @@ async def run_text(text: str, settings: Settings, answers: Answers, emit: Emit) 
         plan = read_plan(text, bench.registry, packages=bench.packages)
         if plan.faults:
             return plan
-        answers.check(nodes_added(plan.operations))
+        answers = answers.on(nodes_added(plan.operations))
         # These block for up to two seconds, and nothing else runs yet or any more.
         with hold_postgres(settings.data) as postgres, scratch_database(postgres) as url:
             ended = await run_plan(plan.operations, url=url, bench=bench, settings=settings, answers=answers, emit=emit)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.errors import AgentError
 from agent.events import AttemptEnded, NodeChanged, NodePlanned, RunEvent
+from agent.fan_out import shown_title
 from agent.ids import NodeId, ThreadId, thread_parts
 from agent.lifecycle import NodeState, Outcome, outcome_from_json, outcome_json
 from agent.ports import NodeStanding
@@ -196,7 +197,7 @@ def _planned(thread: ThreadId, event: NodePlanned) -> Mapping[str, object]:
         "thread": thread,
         "node": node.id,
         "turn": event.turn,
-        "title": node.title,
+        "title": shown_title(node),
         "kind": node.kind.value,
         "tool": node.tool,
         "colour": event.colour.value,

@@ -118,6 +118,18 @@ def test_a_rejection_skips_what_depends_on_it_and_nothing_else(run: Run) -> None
     assert ended.nodes == {"number": "succeeded", "asked": "rejected", "after": "skipped", "aside": "succeeded"}
 
 
+def test_what_is_decided_of_a_template_holds_for_its_items_unless_one_is_named(run: Run) -> None:
+    names = {**NUMBER, "id": "names", "code": "def main(inputs):\n    return ['a', 'b', 'c', '']\n"}
+    each = {**ASKED, "id": "each", "inputs": {"n": 1}, "for_each": "${names}", "when": "${item}"}
+    ended = run(names, each, options=("--approve", "each", "--reject", "each-1"))
+    assert ended.code == 1
+    decided = {line["node"]: line["decision"] for line in ended.of("decision")}
+    assert decided == {"each-0": "approved", "each-1": "rejected", "each-2": "approved"}
+    items = {"each-0": "succeeded", "each-1": "rejected", "each-2": "succeeded", "each-3": "skipped"}
+    assert ended.nodes == {"names": "succeeded", **items, "each": "failed"}
+    assert run(names, each).code == 3
+
+
 def test_a_failure_ends_with_1_even_when_a_fallback_follows(run: Run) -> None:
     ended = run(BROKEN, INSTEAD)
     assert ended.code == 1

@@ -1,5 +1,7 @@
 """The Mermaid flowchart of a plan: shapes, words, edges, and text that cannot break out."""
 
+from dataclasses import replace
+
 from agent.ids import NodeId, ToolName
 from agent.plan import Dependency, Node, NodeKind, On
 from agent.tools.registry import Colour
@@ -51,6 +53,13 @@ def test_a_title_cannot_end_its_label() -> None:
     assert len(chart.splitlines()) == 2
     assert chart.count('"') == 2
     assert "<b>" not in chart
+
+
+def test_lists_and_conditions_are_told_in_words() -> None:
+    over = replace(_node("each", title="Ask ${item#/name}"), for_each="${list#/rows}", when="${item#/down}")
+    assert flowchart([over], lambda _: Colour.RED).splitlines()[1] == (
+        '    n1{{"Ask …<br>http_get, red: asks first<br>for each of list#35;/rows, only if item#35;/down"}}'
+    )
 
 
 def test_a_long_title_is_cut() -> None:

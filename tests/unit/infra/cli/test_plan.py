@@ -72,6 +72,20 @@ def test_the_printed_plan_is_a_plan_and_comes_out_the_same(tmp_path: Path, capsy
     assert (again.code, again.out) == (first.code, first.out)
 
 
+def test_lists_and_conditions_are_printed_as_written_and_drawn_with_the_colour_of_their_items(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = {"channel": "#ops", "text": "${item#/name} is down"}
+    tell = {**POST, "id": "tell", "args": args, "for_each": "${a#/json}", "when": "${item#/down}"}
+    plan = _plan_file(tmp_path, GET, tell)
+    ended = _check(capsys, plan)
+    assert (ended.code, ended.lines) == (0, [GET, {**tell, "depends_on": ["a"]}])
+    assert "it becomes one step for each item of a list" in ended.err
+    drawn = _check(capsys, plan, "--mermaid", "--png", str(tmp_path / "plan.png")).out
+    assert "red: asks first<br>for each of a#35;/json, only if item#35;/down" in drawn
+    assert (tmp_path / "plan.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_one_object_with_operations_reads_like_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ended = _check(capsys, _plan_file(tmp_path, {"operations": [GET, COUNT]}))
     assert (ended.code, ended.lines) == (0, [GET, COUNT])
