@@ -108,11 +108,13 @@ async def _bury(database: Database, queue: Queue, worker: WorkerId) -> int:
         if found is None:
             return 0  # another sweeper is at it, or done
         jobs = (await connection.execute(_JOBS_OF, {"queue_worker": found.queue_worker})).all()
-        await connection.execute(delete(LeaseRow).where(LeaseRow.worker == worker))
+        held = delete(LeaseRow).where(LeaseRow.worker == worker).returning(LeaseRow.thread)
+        # A lease still held tells of work broken off, also where the queue was told that its job is over.
+        threads = set((await connection.execute(held)).scalars())
         buried = update(WorkerRow).where(WorkerRow.id == worker).values(buried_at=func.now())
         await connection.execute(buried)
-        await _hand_on(connection, queue, [(each.id, each.thread) for each in jobs])
-    return len(jobs)
+        await _hand_on(connection, queue, [(each.id, each.thread) for each in jobs], threads)
+    return len(threads | {each.thread for each in jobs})
 
 
 async def _hand_on_orphans(database: Database, queue: Queue, stalled: timedelta) -> int:
@@ -125,9 +127,10 @@ async def _hand_on_orphans(database: Database, queue: Queue, stalled: timedelta)
     return len(jobs)
 
 
-async def _hand_on(connection: AsyncConnection, queue: Queue, jobs: Iterable[tuple[int, str]]) -> None:
-    jobs = list(jobs)
+async def _hand_on(
+    connection: AsyncConnection, queue: Queue, jobs: Sequence[tuple[int, str]], threads: Iterable[str] = ()
+) -> None:
     for job, _ in jobs:
         await connection.execute(_FINISH, {"job": job})
-    for thread in sorted({thread for _, thread in jobs}):  # sorted: two sweepers never wait for each other
+    for thread in sorted({*threads, *(thread for _, thread in jobs)}):  # sorted: two sweepers never wait for each other
         await queue.wake(connection, ThreadId(thread))

@@ -11,7 +11,8 @@ from typing import TypeAlias
 
 from procrastinate import JobContext
 from procrastinate.exceptions import AppNotOpen, ConnectorException
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from agent.errors import AgentError, RunnerLost, StoreUnavailable
 from agent.ids import ThreadId
@@ -86,11 +87,11 @@ class Worker:
 
         Raises:
             WorkerLost: others must be assumed to run our threads now; everything was cancelled.
-            StoreUnavailable: the database cannot be reached at the start.
+            ConnectorException: the database cannot be reached at the start.
         """
         self._queue.app.task(name=WAKE, pass_context=True)(self._wake)
         self._queue.app.task(name=WAKE_LATER)(self._wake_later)
-        await self._register()
+        await self._insist(self._register)
         try:
             async with self._queue.app.open_async(), asyncio.TaskGroup() as group:
                 group.create_task(self._beat(), name="heartbeat").add_done_callback(self._end)
@@ -108,26 +109,31 @@ class Worker:
 
     async def _wake(self, context: JobContext, thread: str, failures: int = 0) -> None:
         job, queue_worker = context.job.id, context.job.worker_id
-        if job is None or queue_worker is None:
+        task = asyncio.current_task()
+        if job is None or queue_worker is None or task is None:
             return
+        self._running.add(task)
         try:
-            lease = await self._leases.take(ThreadId(thread), job, queue_worker)
+            await self._run_job(ThreadId(thread), job, queue_worker, failures)
+        except RunnerLost:
+            _log.warning("thread %s: no longer ours", thread)
+            # A job that ends is gone, and with it the wake. It is left as it is: whoever declared us dead hands it on.
+            await asyncio.sleep(self._timings.stall)
+        finally:
+            self._running.discard(task)
+
+    async def _run_job(self, thread: ThreadId, job: int, queue_worker: int, failures: int) -> None:
+        try:
+            lease = await self._leases.take(thread, job, queue_worker)
         except StoreUnavailable:
             # A job that fails is gone, and with it the wake: what it was about would never be looked at.
-            await self._insist(lambda: self._later(ThreadId(thread), failures + 1))
+            await self._insist(lambda: self._later(thread, failures + 1))
             return
         if lease is None:
             _log.info("thread %s is run by another worker", thread)
-            await self._insist(lambda: self._later(ThreadId(thread), failures))
+            await self._insist(lambda: self._later(thread, failures))
             return
-        task = asyncio.current_task()
-        if task is not None:
-            self._running.add(task)
-        try:
-            await self._advance_leased(lease, failures)
-        finally:
-            if task is not None:
-                self._running.discard(task)
+        await self._advance_leased(lease, failures)
 
     async def _advance_leased(self, lease: ThreadLease, failures: int) -> None:
         try:
@@ -138,7 +144,7 @@ class Worker:
                 await asyncio.shield(self._insist(lambda: self._again(lease.thread)))
             raise
         except RunnerLost:
-            _log.warning("thread %s: no longer ours", lease.thread)
+            raise
         except BotError as error:
             _log.warning("thread %s: not all of it is shown (%s); trying again", lease.thread, error)
             await self._insist(lambda: self._later(lease.thread, failures + 1))
@@ -192,7 +198,7 @@ class Worker:
     async def _register(self) -> None:
         row = insert(WorkerRow).values(id=self._id, host=socket.gethostname(), pid=os.getpid())
         async with self._database.singly() as connection:
-            await connection.execute(row)
+            await connection.execute(row.on_conflict_do_nothing())
 
     async def _retire(self) -> None:
         """Leave: at once when we hold nothing, else as a dead worker whose threads are handed on."""
@@ -237,10 +243,13 @@ class Worker:
             WorkerLost: always.
         """
         self._lost = True
-        for task in self._running:
-            task.cancel()
-        # Otherwise the queue waits for connections it will never get, to say what nobody wants to hear.
-        await self._queue.app.close_async()
+        try:
+            # First, or the queue says of a job that ends now that it is over, while a connection still lives: then
+            # nobody would hand it on. And later it would wait for connections that it will never get.
+            await self._queue.app.close_async()
+        finally:
+            for task in self._running:
+                task.cancel()
         raise WorkerLost
 
     async def _sweep(self) -> None:

@@ -4,8 +4,10 @@ import asyncio
 import logging
 
 import typer
+from procrastinate.exceptions import ConnectorException
 from sqlalchemy import URL
 
+from agent.errors import StoreUnavailable
 from bot.errors import BotError
 from infra.cli.environment import WRONG_SETTINGS, environment
 from infra.cli.process import stopped_by_signal
@@ -18,7 +20,10 @@ from infra.wiring import Part, open_app
 from infra.worker import WorkerLost
 
 RESTART = 75
-"""Exit code (EX_TEMPFAIL): this process was declared dead and has stopped; start it anew."""
+"""Exit code (EX_TEMPFAIL): this process could not go on and has stopped; start it anew."""
+
+DECLARED_DEAD = "This worker was declared dead by the others and has stopped."
+DATABASE_AWAY = "The database cannot be reached; this process has stopped."
 
 
 def run() -> None:
@@ -46,22 +51,24 @@ def _run(parts: frozenset[Part], *, bring_up: bool) -> None:
         with held_database(settings) as url:
             if bring_up:
                 migrate(url)
-            lost = asyncio.run(_serve(settings, url, parts))
+            why = asyncio.run(_serve(settings, url, parts))
     except (ConfigurationError, PostgresUnusable, BotError) as error:
         typer.echo(f"{error}\n`greenlight doctor` says more.", err=True)
         raise typer.Exit(WRONG_SETTINGS) from error
-    if lost:
-        typer.echo("This worker was declared dead by the others and has stopped.", err=True)
+    if why is not None:
+        typer.echo(why, err=True)
         raise typer.Exit(RESTART)
 
 
-async def _serve(settings: Settings, url: URL, parts: frozenset[Part]) -> bool:
-    """Run until a signal comes; True when the worker was lost before."""
-    lost = False
+async def _serve(settings: Settings, url: URL, parts: frozenset[Part]) -> str | None:
+    """Run until a signal comes, or return why this process cannot go on."""
+    why: str | None = None
     try:
         async with open_app(settings, url, parts):
             typer.echo(f"Greenlight is running ({', '.join(sorted(parts))}).")
             await stopped_by_signal()
     except* WorkerLost:
-        lost = True
-    return lost
+        why = DECLARED_DEAD
+    except* (StoreUnavailable, ConnectorException):
+        why = DATABASE_AWAY
+    return why

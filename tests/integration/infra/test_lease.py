@@ -136,6 +136,20 @@ async def test_a_dead_worker_can_neither_write_nor_connect(database: Database, q
     assert await waiting_jobs(database) == 1
 
 
+async def test_a_dead_workers_lease_has_its_thread_woken_though_its_job_was_reported_as_over(
+    database: Database, queue: Queue, process: Process
+) -> None:
+    await _wake(database, queue)
+    job = await process.fetch()
+    assert job is not None
+    assert await process.leases.take(THREAD, job, process.queue_worker) is not None
+    async with database.begin() as connection:
+        await connection.execute(text("SELECT procrastinate_finish_job_v1(:job, 'failed', true)"), {"job": job})
+    await _age(database, process)
+    assert await take_over(database, queue, stall_seconds=20) == 1
+    assert await waiting_jobs(database) == 1
+
+
 async def test_a_job_taken_by_a_process_that_died_before_its_first_lease_is_handed_on(
     database: Database, queue: Queue, process: Process
 ) -> None:

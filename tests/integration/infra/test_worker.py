@@ -5,18 +5,19 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import pytest
 from sqlalchemy import URL, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from agent.errors import StoreUnavailable
+from agent.errors import RunnerLost, StoreUnavailable
 from agent.ids import ThreadId
 from infra.database import Database, new_worker_id
 from infra.lease import Leases, ThreadLease
 from infra.queue import Queue
 from infra.stores.stores import Stores
-from infra.worker import Advance, Worker
+from infra.worker import Advance, Worker, WorkerLost
 from tests.fakes.rows import ADA, OTHER, THREAD, a_message, an_add, waiting_jobs
 from tests.fakes.worker_process import FAST
 
@@ -267,6 +268,57 @@ async def test_a_stopped_worker_that_goes_on_writes_nothing_more(database_url: U
             async with asyncio.timeout(60):
                 await zombie.wait()  # it notices, and ends by itself
             assert (await authors(stores))[-1] == ADA
+
+
+async def test_a_worker_that_learns_of_its_death_from_a_run_leaves_the_job_to_its_successor(
+    database_url: URL, stores: Stores, database: Database
+) -> None:
+    """Its connections may still live: such a job was once reported as done, and its thread never looked at again."""
+    taken_over = asyncio.Event()
+
+    async def dying(_thread: ThreadId, _lease: ThreadLease) -> None:
+        async with database.begin() as connection:
+            await connection.execute(text("UPDATE workers SET dead_at = now()"))
+        raise RunnerLost
+
+    async def advance(_thread: ThreadId, _lease: ThreadLease) -> None:
+        taken_over.set()
+
+    with suppress(WorkerLost):
+        async with working(database_url, dying):
+            await stores.inbox.accept(a_message())
+
+            async def dead() -> bool:
+                async with database.begin() as connection:
+                    return bool((await connection.execute(text("SELECT count(dead_at) FROM workers"))).scalar_one())
+
+            await until(dead)
+            async with working(database_url, advance), asyncio.timeout(60):
+                await taken_over.wait()
+    assert taken_over.is_set()
+
+
+async def test_a_worker_that_starts_before_its_database_waits_for_it(
+    database_url: URL, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advanced = asyncio.Event()
+    tries = 0
+    singly = Database.singly
+
+    def away(database: Database) -> AbstractAsyncContextManager[AsyncConnection]:
+        nonlocal tries
+        if database.worker is not None and (tries := tries + 1) < 3:
+            raise StoreUnavailable
+        return singly(database)
+
+    async def advance(_thread: ThreadId, _lease: ThreadLease) -> None:
+        advanced.set()
+
+    await stores.inbox.accept(a_message())
+    monkeypatch.setattr(Database, "singly", away)
+    async with working(database_url, advance), asyncio.timeout(60):
+        await advanced.wait()
+    assert tries >= 3
 
 
 async def test_a_live_workers_lease_is_not_taken(database_url: URL, stores: Stores) -> None:
