@@ -171,16 +171,17 @@ class Database:
             raise InvalidatePoolError from error
 
     def _refuse_dead(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        cursor = connection.cursor()
         try:
+            cursor = connection.cursor()
             cursor.execute(_IS_DEAD, [self.worker])
             dead = cursor.fetchone()
-        finally:
             cursor.close()
             connection.rollback()
-        if dead is not None:
-            connection.close()  # the pool does not know it yet
-            raise RunnerLost
+            if dead is not None:
+                raise RunnerLost
+        except BaseException:
+            connection.close()  # cut off, or cancelled, or dead: the pool does not know it yet, and never will
+            raise
 
 
 def _note_leaving(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:

@@ -34,9 +34,11 @@ async def working(
         yield worker
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        await database.close()
+        try:
+            with suppress(asyncio.CancelledError):
+                await task
+        finally:
+            await database.close()
 
 
 @asynccontextmanager
