@@ -9,6 +9,7 @@ from agent.frontier import Blocked, Open
 from agent.ids import NodeId
 from agent.inline import InlineBudget
 from agent.lifecycle import Cancelled, Failed, NodeState, Outcome, Skipped
+from agent.paying import paying
 from agent.red import RedCalls
 from agent.step import Step
 from agent.suspension import EntryClosed
@@ -29,7 +30,7 @@ class Bodies:
         self._inline = inline
         self._unfolding = unfolding
         self._red = RedCalls(entry)
-        self._at_work: dict[NodeId, asyncio.Task[Outcome]] = {}
+        self._at_work: dict[NodeId, asyncio.Task[Outcome | None]] = {}
         self._stuck: set[NodeId] = set()
 
     async def run(self, step: Step) -> Outcome:
@@ -53,10 +54,24 @@ class Bodies:
             if ended is not None:
                 return ended
         if not step.node.for_each:
-            return await (self._red.run(step) if red else self._green(step))
+            return await self._worked(step, red=red)
         if (failed := await self._unfolding.expand(step)) is not None:
             return failed
         return await self._ended_before(step, red=False) or await self._unfolding.gathered(step)
+
+    async def _worked(self, step: Step, *, red: bool) -> Outcome:
+        """Do the node's work, as soon as it may start."""
+        entry = self._entry
+        while True:
+            outcome = await (self._red.run(step) if red else self._green(step))
+            if outcome is not None:
+                return outcome
+            if entry.brake.rests(step.id):
+                if entry.suspension.parked:
+                    raise GraphInterrupt(())
+                await entry.suspension.pass_gate(step.id)
+            if (ended := await self._ended_before(step, red=red)) is not None:
+                return ended
 
     async def _ended_before(self, step: Step, *, red: bool) -> Outcome | None:
         """Wait for the node's inputs; return how it ended if it ends without its work."""
@@ -98,11 +113,17 @@ class Bodies:
             self._entry.suspension.open_gate(node)
         return bool(released)
 
+    def park(self) -> None:
+        """End what rests in the midst of its work: only what waits for a model call it cannot pay is at work still."""
+        for work in self._at_work.values():
+            work.cancel()
+
     async def settle(self) -> None:
         """Return when no red call is half-way."""
         await self._red.settle()
 
-    async def _green(self, step: Step) -> Outcome:
+    async def _green(self, step: Step) -> Outcome | None:
+        """Return the outcome; None when it may not start now."""
         work = asyncio.create_task(self._work(step), name=f"node {step.id}")
         self._at_work[step.id] = work
         try:
@@ -117,14 +138,18 @@ class Bodies:
             del self._at_work[step.id]
         if not work.cancelled():
             return work.result()
-        why = self._entry.cancelled.get(step.id)
-        return Failed(error="cancelled") if why is None else Cancelled(why=why)
+        if (why := self._entry.cancelled.get(step.id)) is not None:
+            return Cancelled(why=why)
+        return None if self._entry.suspension.parked else Failed(error="cancelled")
 
-    async def _work(self, step: Step) -> Outcome:
+    async def _work(self, step: Step) -> Outcome | None:
         ports = self._entry.ports
         async with self._slots:
+            if not self._entry.brake.admits(step.id):
+                return None
             self._entry.show(step.id, NodeState.RUNNING)
-            bound = await ports.work.bind(step.thread, step.node, self._entry.frontier.outcomes)
-            if isinstance(bound, Failed):
-                return bound
-            return await ports.work.perform(step.node, bound, step.context(bound))
+            with paying(self._entry.brake.payer(step.id)):
+                bound = await ports.work.bind(step.thread, step.node, self._entry.frontier.outcomes)
+                if isinstance(bound, Failed):
+                    return bound
+                return await ports.work.perform(step.node, bound, step.context(bound))

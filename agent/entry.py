@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from agent.brake import Brake
 from agent.events import NodeChanged, NodePlanned
 from agent.frontier import Frontier
 from agent.ids import NodeId, ThreadId
@@ -23,13 +24,14 @@ from agent.ports import (
     Reflector,
     Runs,
 )
+from agent.purse import Purses
 from agent.step import Step
 from agent.suspension import Suspension
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """Everything a thread's runner needs of the world."""
+    """Everything a thread's runner needs of the world. Without `purses` a turn may spend what it takes."""
 
     log: OperationLog
     questions: Questions
@@ -43,6 +45,7 @@ class Ports:
     feeder: Feeder
     reflector: Reflector
     answerer: Answerer
+    purses: Purses | None = None
 
 
 class Lease(Protocol):
@@ -67,6 +70,7 @@ class Entry:
     lease: Lease
     suspension: Suspension
     frontier: Frontier
+    brake: Brake
     now: Callable[[], datetime]
     cancelled: dict[NodeId, str] = field(default_factory=dict[NodeId, str])
     skipped: dict[NodeId, Skipped] = field(default_factory=dict[NodeId, Skipped])

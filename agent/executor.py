@@ -15,6 +15,7 @@ from langgraph.errors import GraphInterrupt
 from langgraph.types import Interrupt
 
 from agent.body import Bodies
+from agent.brake import Brake
 from agent.call import OutcomeJson, current_task_id, start_call
 from agent.entry import Entry, Lease, Ports
 from agent.errors import AgentError
@@ -23,14 +24,16 @@ from agent.ids import NodeId, ThreadId
 from agent.inline import InlineBudget
 from agent.lifecycle import Outcome, Skipped, outcome_from_json, outcome_json
 from agent.limits import Limits
+from agent.paying import paying
 from agent.plan import Add, Cancel, LoggedOperation, Skip
-from agent.ports import News, RunStatus
+from agent.ports import News, Question, RunStatus
+from agent.purse import TURN
 from agent.step import Step
 from agent.suspension import Suspension
 from agent.unfolding import Unfolding
 
-_FEEDER = NodeId("")
-"""Who is live while the feeder plans; no node has the empty id."""
+_FEEDER = NodeId(" feeder")
+"""Who is live while the feeder plans; no node's id has a space."""
 
 STOPPED = "stopped"
 """Why the nodes of a stopped turn are cancelled."""
@@ -77,12 +80,14 @@ class Execution:
         self._wake = asyncio.Event()
         self._suspension = Suspension(ports.questions, rested=self._wake.set)
         self._frontier = Frontier(outcomes)
+        self._brake = Brake(self._suspension, self._ask_for_more)
         self._entry = Entry(
             thread=thread,
             ports=ports,
             lease=lease,
             suspension=self._suspension,
             frontier=self._frontier,
+            brake=self._brake,
             now=now,
             grown=self._wake.set,
         )
@@ -110,10 +115,13 @@ class Execution:
             AgentError: the entry broke off; entering again loses and repeats nothing.
         """
         try:
+            if self._ports.purses is not None:
+                self._brake.fit(await self._ports.purses.open(self._thread, self._turn))
             with self._ports.newsroom.subscribe(self._thread) as news:
                 self._start(self._listen(news), self._background)
                 await self._drive()
                 self._suspension.park()
+                self._bodies.park()
             if self._followers:
                 await asyncio.wait(self._followers)
             self._check()
@@ -136,7 +144,7 @@ class Execution:
                 continue
             if self._suspension.live:
                 await self._wake.wait()
-            elif self._suspension.asking or not self._bodies.release_stuck():
+            elif self._suspension.asking or self._brake.on or not self._bodies.release_stuck():
                 return
 
     async def _pull(self) -> None:
@@ -161,6 +169,7 @@ class Execution:
         if self._stopped or await self._ports.mailbox.stopped(self._thread, self._turn) is None:
             return
         self._stopped = True
+        self._suspension.withdraw(TURN, STOPPED)
         if self._feeding is not None:
             self._feeding.cancel()
             await asyncio.wait([self._feeding])
@@ -245,10 +254,24 @@ class Execution:
         self._feeding = self._start(self._plan(), self._background)
 
     async def _plan(self) -> None:
-        await self._ports.feeder.feed(self._thread, self._turn, self._wake.set)
+        with paying(self._brake.payer(_FEEDER)):
+            await self._ports.feeder.feed(self._thread, self._turn, self._wake.set)
         self._feeding = None
         self._wake.set()
         self._suspension.rest(_FEEDER)
+
+    def _ask_for_more(self, question: Question) -> None:
+        self._start(self._hear_of_more(question), self._followers)
+
+    async def _hear_of_more(self, question: Question) -> None:
+        """Ask about a budget, like a node asks about its call; parking keeps the question."""
+        try:
+            said = await self._suspension.ask(question, lambda: STOPPED if self._stopped else None)
+        except GraphInterrupt as parked:
+            self._interrupts.extend(parked.args[0])
+            return
+        await self._brake.hear(said)
+        self._suspension.rest(TURN)
 
     def _start(self, work: Coroutine[None, None, None], named: set[asyncio.Task[None]]) -> asyncio.Task[None]:
         started = asyncio.create_task(work)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol, TypeAli
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.errors import GraphInterrupt
 from langgraph.graph import START, StateGraph  # pyright: ignore[reportMissingTypeStubs]  # typed inline; py.typed is a folder up
 from langgraph.types import Command, StateSnapshot
 
@@ -17,6 +18,7 @@ from agent.executor import Execution
 from agent.ids import NodeId, ThreadId
 from agent.lifecycle import Outcome, outcome_from_json
 from agent.limits import Limits
+from agent.paying import paying
 from agent.plan import Add
 from agent.ports import RunStatus
 from agent.rounds import Rounds, Way
@@ -183,6 +185,7 @@ class ThreadRunner:
             known = _state(state)
             turn, outcomes = known["turn"], _outcomes(known)
             if await self._unless_stopped(thread, turn, self._ports.answerer.answer(thread, turn, outcomes)) is STOP:
+                await self._rounds.stopped(thread, turn)
                 await self._ports.answerer.answer(thread, turn, outcomes)
 
         builder: Any = StateGraph(State)
@@ -202,6 +205,8 @@ class ThreadRunner:
 
     async def _new_turn(self, thread: ThreadId, state: State) -> Mapping[str, Any]:
         turn = state["turn"] + 1
+        if self._ports.purses is not None:
+            await self._ports.purses.settle()
         await self._ports.runs.begin(thread, turn)
         return {"turn": turn, "rounds": 0}
 
@@ -218,18 +223,29 @@ class ThreadRunner:
 
     async def _reconsider(self, thread: ThreadId, state: State) -> bool:
         turn = state["turn"]
-        if await self._ports.mailbox.stopped(thread, turn) is not None:
+        if await self._is_stopped(thread, turn):
             return False
-        again = await self._unless_stopped(thread, turn, self._rounds.while_parked(thread, turn, state["rounds"]))
+        try:
+            again = await self._unless_stopped(thread, turn, self._rounds.while_parked(thread, turn, state["rounds"]))
+        except GraphInterrupt:
+            return False  # a person is asked first whether it may spend more
         return again is STOP or again
 
     async def _unless_stopped(self, thread: ThreadId, turn: int, work: Coroutine[Any, Any, Done]) -> Done | StopType:
-        """Return what the work does, or STOP when somebody stops the turn before it is done: it is cancelled then."""
-        doing = asyncio.create_task(work)
+        """Return what the work does, or STOP when somebody stops the turn before it is done: it is cancelled then.
+
+        Raises:
+            GraphInterrupt: a person is asked; holds the question.
+        """
+        with paying(self._ports.purses and self._ports.purses.payer(thread, turn)):
+            doing = asyncio.create_task(work)
         stopping = asyncio.create_task(self._stop_of(thread, turn))
         try:
             await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            return doing.result() if doing.done() else stopping.result()
+            if not doing.done():
+                return stopping.result()
+            asked = isinstance(doing.exception(), GraphInterrupt)
+            return STOP if asked and await self._is_stopped(thread, turn) else doing.result()
         finally:
             for each in (doing, stopping):
                 each.cancel()
@@ -238,9 +254,12 @@ class ThreadRunner:
     async def _stop_of(self, thread: ThreadId, turn: int) -> StopType:
         """Return once somebody stopped the turn."""
         with self._ports.newsroom.subscribe(thread) as news:
-            while await self._ports.mailbox.stopped(thread, turn) is None:
+            while not await self._is_stopped(thread, turn):
                 await news.wait(self._limits.poll_seconds)
         return STOP
+
+    async def _is_stopped(self, thread: ThreadId, turn: int) -> bool:
+        return await self._ports.mailbox.stopped(thread, turn) is not None
 
 
 class _Head(NamedTuple):

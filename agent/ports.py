@@ -12,10 +12,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from agent.budget import Scope
 from agent.events import AttemptEnded, RunEvent
 from agent.ids import Digest, NodeId, QuestionId, ThreadId, ToolName, UserId
 from agent.lifecycle import ArtifactRef, Failed, NodeState, Outcome
 from agent.plan import LoggedOperation, Node, Operation
+from agent.spending import Spent
 from agent.tools.registry import CallContext, Colour
 from sandbox.script import Json
 
@@ -39,15 +41,17 @@ class OperationLog(Protocol):
 
 
 class QuestionKind(StrEnum):
-    """What a person is asked: about a node, or (the last two) about how its turn goes on.
+    """What a person is asked: about a node, or (the last three) about how its turn goes on.
 
     `ROUNDS`: the turn was planned anew as often as it may be. `ASK`: reflection does not know what is wanted.
+    `BUDGET`: what the turn or its thread may spend is used up.
     """
 
     APPROVE = "approve"
     UNKNOWN = "unknown"
     ROUNDS = "rounds"
     ASK = "ask"
+    BUDGET = "budget"
 
 
 class Decision(StrEnum):
@@ -64,6 +68,7 @@ class Decision(StrEnum):
     MORE = "more"
     ACCEPT = "accept"
     STOP = "stop"
+    GO_ON = "go_on"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +79,8 @@ class Question:
     `id` is a hash of thread, node, kind, digest and attempt. `tool` is the tool's name, or the node's
     kind for a package or subagent that wants approval. `author` asked for the operation.
     `blocks` are the titles of the nodes that wait behind this one. A question about a turn has the
-    empty node; its `title` is what reflection wants to know, and `blocks` what it would do next.
+    empty node; its `title` is what reflection wants to know, and `blocks` what it would do next. That
+    about a budget holds in `args` what is used up, and then from where it counts once more (`agent/purse.py`).
     """
 
     id: QuestionId
@@ -116,6 +122,18 @@ class Questions(Protocol):
 
     async def withdraw(self, question: QuestionId, why: str) -> Standing:
         """Turn pending into withdrawn; return the row as it stands (perhaps decided meanwhile)."""
+        ...
+
+
+class Allowances(Protocol):
+    """Reads back what was asked about budgets, and keeps what came of it."""
+
+    async def of(self, thread: ThreadId) -> Sequence[tuple[Question, Standing]]:
+        """Return the thread's questions about budgets, in the order they were asked."""
+        ...
+
+    async def keep(self, question: QuestionId, args: Mapping[str, Json]) -> None:
+        """Store the question's `args` anew: they say from where the whole budget counts once more."""
         ...
 
 
@@ -295,6 +313,30 @@ class Directory(Protocol):
 
         Never raises. Only what everybody in the thread may know is told.
         """
+        ...
+
+
+class Account(Protocol):
+    """What a turn and its thread spend, to the moment, while this process has the thread."""
+
+    def spent(self) -> Mapping[Scope, Spent]:
+        """Return what was spent so far."""
+        ...
+
+    def node_started(self) -> None:
+        """Count a node."""
+        ...
+
+
+class Spending(Protocol):
+    """What threads spend. Whatever is counted, the thread's newest turn is charged."""
+
+    async def account(self, thread: ThreadId, turn: int) -> Account:
+        """Return the account of the thread's newest turn."""
+        ...
+
+    async def flush(self) -> None:
+        """Return when everything counted so far is committed: before another turn begins, or it is charged."""
         ...
 
 

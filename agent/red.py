@@ -29,8 +29,9 @@ class RedCalls:
         self._entry = entry
         self._in_flight: set[asyncio.Task[Outcome | None]] = set()
 
-    async def run(self, step: Step) -> Outcome:
+    async def run(self, step: Step) -> Outcome | None:
         """Return the node's outcome: from the ledger, from a person, or from the call a person approved.
+        None when nothing may start now: neither a question nor a call; an approval given before stays good.
 
         Raises:
             GraphInterrupt: the run parked while a person was asked.
@@ -38,7 +39,7 @@ class RedCalls:
         """
         match await self._entry.ports.ledger.read(self._entry.thread, step.id):
             case None:
-                return await self._approve(step)
+                return None if self._entry.brake.rests(step.id) else await self._approve(step)
             case LedgerEntry(state=LedgerState.DONE, result=result):
                 return outcome_from_json(result or {})
             case LedgerEntry(state=LedgerState.STARTED, attempt=attempt):
@@ -62,7 +63,7 @@ class RedCalls:
         while self._in_flight:
             await asyncio.wait(self._in_flight)
 
-    async def _approve(self, step: Step) -> Outcome:
+    async def _approve(self, step: Step) -> Outcome | None:
         bound = await self._bind(step)
         while isinstance(bound, Bound):
             question = self._question(step, QuestionKind.APPROVE, bound, attempt=1)
@@ -76,7 +77,10 @@ class RedCalls:
             # Bound anew: if anything it came from changed, the approval is void and a person is asked again.
             bound = await self._bind(step)
             if isinstance(bound, Bound) and bound.digest == standing.digest:
-                return await self._call(step, bound, attempt=1)
+                if self._entry.brake.admits(step.id):
+                    return await self._call(step, bound, attempt=1)
+                self._entry.show(step.id, NodeState.PLANNED)
+                return None
         return bound
 
     async def _unknown(self, step: Step, attempt: int) -> Outcome:

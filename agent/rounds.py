@@ -17,15 +17,13 @@ from agent.ids import NodeId, QuestionId, ThreadId, ToolName, UserId
 from agent.lifecycle import Outcome
 from agent.plan import digest_of
 from agent.ports import Choice, Decision, Next, Question, QuestionKind, Reflected, Standing
+from agent.purse import TURN
 
 ROUNDS_PER_TURN = 3
 """How often reflection may append to the plan before a person is asked; every "more" allows as many again."""
 
 ANSWERED = "answered in the thread"
 """Why a question about a turn is withdrawn when somebody writes."""
-
-_TURN = NodeId("")
-"""The node of a question about a whole turn."""
 
 
 class Way(Enum):
@@ -48,10 +46,10 @@ class Rounds:
         Raises:
             GraphInterrupt: a person is asked; holds the question.
         """
-        words = await self._words(thread, turn)
         if await self._ports.mailbox.stopped(thread, turn) is not None:
-            await self._withdraw(words, STOPPED)
+            await self.stopped(thread, turn)
             return Way.ANSWER
+        words = await self._words(thread, turn)
         if await self._ports.mailbox.untaken(thread):
             await self._withdraw(words, ANSWERED)
             return Way.EXECUTE
@@ -83,6 +81,8 @@ class Rounds:
     async def stopped(self, thread: ThreadId, turn: int) -> None:
         """Take back what a stopped turn asked."""
         await self._withdraw(await self._words(thread, turn), STOPPED)
+        if self._ports.purses is not None:
+            await self._ports.purses.withdraw(thread, turn, STOPPED)
 
     async def _early(self, thread: ThreadId, turn: int) -> int:
         run = await self._ports.runs.read(thread, turn)
@@ -107,7 +107,7 @@ class Rounds:
             id=question_id(thread, turn, len(words)),
             thread=thread,
             turn=turn,
-            node=_TURN,
+            node=TURN,
             kind=kind,
             title=reflected.question,
             tool=ToolName("reflection"),
@@ -134,4 +134,4 @@ def _bound(words: Sequence[Standing]) -> int:
 
 def _check_open(word: Standing) -> None:
     if word.decision is Decision.PENDING:
-        raise GraphInterrupt((Interrupt(value={"question": word.id, "node": _TURN}, id=word.id),))
+        raise GraphInterrupt((Interrupt(value={"question": word.id, "node": TURN}, id=word.id),))

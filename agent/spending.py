@@ -3,7 +3,7 @@
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from agent.dialogue import Role
 from agent.ids import ThreadId
@@ -40,18 +40,30 @@ class ModelCall:
 @dataclass(frozen=True, kw_only=True)
 class Spent:
     """What was spent so far. `cost_micros` are millionths of the price table's currency, for models that are
-    in it; `work_milliseconds` is the time a worker was at it, waiting for people alone left out."""
+    in it; `work_milliseconds` is the time a worker was at it, waiting for people alone left out; `nodes`
+    counts those that started."""
 
     model_calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cost_micros: int = 0
     work_milliseconds: int = 0
+    nodes: int = 0
 
     @property
     def tokens(self) -> int:
         """Both ways."""
         return self.input_tokens + self.output_tokens
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return self._with(other, 1)
+
+    def __sub__(self, other: "Spent") -> "Spent":
+        return self._with(other, -1)
+
+    def _with(self, other: "Spent", sign: int) -> "Spent":
+        mine, others = asdict(self), asdict(other)
+        return Spent(**{name: mine[name] + sign * others[name] for name in mine})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -124,9 +124,9 @@ class Suspension:
             self._answer(node, standing)
 
     def withdraw(self, node: NodeId, why: str) -> None:
-        """Take an open approval back. "Outcome unknown" stays: something may have happened."""
+        """Take an open question back. "Outcome unknown" stays: something may have happened."""
         asked = self._open.get(node)
-        if asked is not None and asked.question.kind is QuestionKind.APPROVE:
+        if asked is not None and asked.question.kind is not QuestionKind.UNKNOWN:
             self._answer(node, Withdrawal(why=why))
 
     def park(self) -> None:

@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 Fact = TypeVar("Fact")
 
-_LETS_RUN = frozenset({Decision.APPROVED, Decision.AGAIN, Decision.HAPPENED})
+_LETS_RUN = frozenset({Decision.APPROVED, Decision.AGAIN, Decision.HAPPENED, Decision.GO_ON})
 
 
 class Approvals:

@@ -245,5 +245,6 @@ def _decision(action_id: str) -> Decision | None:
         Decision.MORE,
         Decision.ACCEPT,
         Decision.STOP,
+        Decision.GO_ON,
     }
     return next((each for each in clickable if action_id != word and each.value == word), None)

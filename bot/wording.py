@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from agent.approval import ApprovalPolicy, Refusal
+from agent.budget import Measure, Scope
 from agent.errors import Trouble
 from agent.lifecycle import NodeState
 from agent.ports import Decision, QuestionKind, RunStatus
@@ -122,6 +123,16 @@ _TROUBLES = {
 }
 
 MORE_ROUNDS, ACCEPT, STOP_TURN = "Plan further", "Answer with what there is", "Stop"
+GO_ON = "Go on"
+
+_SCOPES = {Scope.RUN: "This run", Scope.THREAD: "This thread"}
+_MEASURES = {
+    Measure.MODEL_CALLS: "model calls",
+    Measure.TOKENS: "tokens",
+    Measure.COST: "for models",
+    Measure.TIME: "of work",
+    Measure.NODES: "steps",
+}
 APPROVE, REJECT = "Approve", "Reject"
 RUN_AGAIN, IT_HAPPENED, GIVE_UP = "Run again", "It happened", "Give up"
 
@@ -243,6 +254,8 @@ def question_title(kind: QuestionKind) -> str:
             return "Shall I go on?"
         case QuestionKind.ASK:
             return "I need your word"
+        case QuestionKind.BUDGET:
+            return "The budget is used up"
         case _:
             assert_never(kind)
 
@@ -264,8 +277,18 @@ def question_words(kind: QuestionKind) -> str:
             )
         case QuestionKind.ASK:
             return "Answer here in the thread, or press a button."
+        case QuestionKind.BUDGET:
+            return (
+                "What is at work ends; nothing new starts until somebody decides, and approvals given stay good. "
+                "Shall I go on with as much once more?"
+            )
         case _:
             assert_never(kind)
+
+
+def used_up(scope: Scope, measure: Measure, used: str, most: str) -> str:
+    """Say what of a budget is used up: `This thread has taken 12 of its 10 model calls.`"""
+    return f"{_SCOPES[scope]} has taken {used} of {most} {_MEASURES[measure]}."
 
 
 def next_steps(titles: str) -> str:
@@ -300,6 +323,8 @@ def decision_words(decision: Decision, who: str, when: str) -> str:
             return f"*Answering with what there is*, decided{by}{on}."
         case Decision.STOP:
             return f"*Stopped*, decided{by}{on}."
+        case Decision.GO_ON:
+            return f"*Going on with as much once more*, decided{by}{on}."
         case _:
             assert_never(decision)
 

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from agent.approval import ApprovalPolicy, GroupId, Policies
+from agent.budget import Budget, Budgets
 from agent.dialogue import Role
 from agent.faults import PlanLimits
 from agent.ids import ToolName, UserId
@@ -268,6 +269,34 @@ class PricesTable(_Table):
         return Prices(currency=self.currency, models=models)
 
 
+class BudgetTable(_Table):
+    """`[budgets.run]` and `[budgets.thread]`: what may be spent before somebody is asked. Without a key: as much
+    as it takes. `minutes` are those at work; `cost` is in the price table's currency."""
+
+    model_calls: int | None = Field(default=None, ge=1)
+    tokens: int | None = Field(default=None, ge=1)
+    cost: float | None = Field(default=None, gt=0, le=1_000_000_000)
+    minutes: float | None = Field(default=None, gt=0, le=60 * 24 * 365)
+    nodes: int | None = Field(default=None, ge=1)
+
+    def budget(self) -> Budget:
+        """Return the budget."""
+        return Budget(
+            model_calls=self.model_calls,
+            tokens=self.tokens,
+            cost_micros=None if self.cost is None else max(1, round(self.cost * 1_000_000)),
+            milliseconds=None if self.minutes is None else max(1, round(self.minutes * 60_000)),
+            nodes=self.nodes,
+        )
+
+
+class BudgetsTable(_Table):
+    """`[budgets]`: of every run and of every thread."""
+
+    run: BudgetTable = BudgetTable()
+    thread: BudgetTable = BudgetTable()
+
+
 class Configuration(_Table):
     """The whole file."""
 
@@ -279,8 +308,15 @@ class Configuration(_Table):
     model: ModelTable = ModelTable()
     memory: MemoryTable = MemoryTable()
     prices: PricesTable = PricesTable()
+    budgets: BudgetsTable = BudgetsTable()
     sandbox: Literal["auto", "docker", "monty", "none"] = "auto"
     containers: ContainersTable = ContainersTable()
+
+    def bounds(self) -> Budgets:
+        """Return what runs and threads may spend."""
+        return Budgets(
+            run=self.budgets.run.budget(), thread=self.budgets.thread.budget(), currency=self.prices.currency
+        )
 
     def policies(self) -> Policies:
         """Return who may decide, per tool."""

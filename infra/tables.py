@@ -111,7 +111,7 @@ class InboxRow(Row):
 
 
 class RunRow(Row):
-    """A turn of a thread. `settled` is set when everything it will ever show has been posted. The last five are what
+    """A turn of a thread. `settled` is set when everything it will ever show has been posted. The last six are what
     it has spent, as `agent.spending.Spent` has them."""
 
     __tablename__ = "runs"
@@ -138,6 +138,7 @@ class RunRow(Row):
     output_tokens: Mapped[int] = mapped_column(server_default="0")
     cost_micros: Mapped[int] = mapped_column(server_default="0")
     work_milliseconds: Mapped[int] = mapped_column(server_default="0")
+    nodes: Mapped[int] = mapped_column(server_default="0")
 
 
 class SummaryRow(Row):

@@ -20,7 +20,9 @@ from agent.holding import Endings
 from agent.ids import ThreadId
 from agent.language_model import OpenAILanguageModel
 from agent.memory import Memory
+from agent.paying import PaidModel
 from agent.planner import Planner
+from agent.purse import Purses
 from agent.reflection import Reflector
 from agent.tools.registry import Registry
 from agent.workbench import Workbench
@@ -170,8 +172,11 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     configuration, stores = base.settings.configuration, base.stores
     prices = configuration.prices.prices()
     meter = partial(stores.spending.note, prices=prices)
-    model = OpenAILanguageModel(base.settings.required_model(), meter)
-    stack.push_async_callback(model.close)
+    openai = OpenAILanguageModel(base.settings.required_model(), meter)
+    stack.push_async_callback(openai.close)
+    model = PaidModel(openai)
+    budgets = configuration.bounds()
+    purses = Purses(budgets, stores.spending, questions=stores.questions, allowances=stores.questions, runs=stores.runs)
     chosen = await choose_sandbox(configuration.sandbox, configuration.containers.settings())
     stack.push_async_callback(chosen.sandbox.close)
     _log.info("sandbox %s: %s", chosen.sandbox.name, chosen.reason)
@@ -231,6 +236,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             limits=plan_limits,
         ),
         answerer=Answerer(model=model, log=stores.log, runs=stores.runs, words=PlainResults(), memory=memory),
+        purses=purses if budgets.bounds else None,
     )
     return ThreadRunner(ports, await _checkpoints(stack, base), limits=configuration.limits.executor())
 

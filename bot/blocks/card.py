@@ -7,8 +7,10 @@ before the card that holds the buttons; what is too long even for that cannot be
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from agent.approval import ApprovalPolicy
+from agent.budget import Measure, breach_from_json
 from agent.ports import Decision, Question, QuestionKind
 from bot import wording
 from bot.blocks.elements import (
@@ -17,6 +19,7 @@ from bot.blocks.elements import (
     actions,
     button,
     context,
+    escaped,
     group,
     mention,
     moment,
@@ -44,6 +47,7 @@ _CHOICES: Mapping[QuestionKind, tuple[Decision, ...]] = {
     QuestionKind.UNKNOWN: (Decision.AGAIN, Decision.HAPPENED, Decision.GIVE_UP),
     QuestionKind.ROUNDS: (Decision.MORE, Decision.ACCEPT, Decision.STOP),
     QuestionKind.ASK: (Decision.ACCEPT, Decision.STOP),
+    QuestionKind.BUDGET: (Decision.GO_ON, Decision.STOP),
 }
 _HARMLESS = frozenset(Decision) - {Decision.APPROVED, Decision.AGAIN}
 _LABELS: Mapping[Decision, str] = {
@@ -55,8 +59,9 @@ _LABELS: Mapping[Decision, str] = {
     Decision.MORE: wording.MORE_ROUNDS,
     Decision.ACCEPT: wording.ACCEPT,
     Decision.STOP: wording.STOP_TURN,
+    Decision.GO_ON: wording.GO_ON,
 }
-ABOUT_TURN = frozenset({QuestionKind.ROUNDS, QuestionKind.ASK})
+ABOUT_TURN = frozenset({QuestionKind.ROUNDS, QuestionKind.ASK, QuestionKind.BUDGET})
 """What is asked about a whole turn, of anyone who may steer it."""
 
 
@@ -186,7 +191,7 @@ def _turn_card(view: QuestionView) -> Rendered:
     """Return the card of a question about a whole turn."""
     question, standing = view.question, view.standing
     asked = wording.question_title(question.kind)
-    said = [f"*{asked}*", quoted(question.title, 500)] if question.title else [f"*{asked}*"]
+    said = [f"*{asked}*", *_used_up(question), *([quoted(question.title, 500)] if question.title else [])]
     more = wording.next_steps(wording.listed((quoted(title, 80) for title in question.blocks), most=5))
     small = [context(more)] if more else []
     if standing.decision is Decision.PENDING:
@@ -200,6 +205,26 @@ def _turn_card(view: QuestionView) -> Rendered:
     ended = wording.decision_words(standing.decision, who, moment(standing.at) if standing.at else "")
     reason = f"\nReason: {quoted(standing.reason)}" if standing.reason else ""
     return rendered(f"{asked} {ended}", [section("\n".join([*said, ended + reason])), *small])
+
+
+def _used_up(question: Question) -> Iterator[str]:
+    """Yield what of which budget is used up, for a question about one."""
+    breaches, currency = question.args.get("breaches"), question.args.get("currency")
+    for each in breaches if isinstance(breaches, list) else ():
+        if isinstance(each, Mapping):
+            breach = breach_from_json(each)
+            used, most = (_amount(breach.measure, figure, str(currency)) for figure in (breach.used, breach.most))
+            yield escaped(wording.used_up(breach.scope, breach.measure, used, most))
+
+
+def _amount(measure: Measure, figure: int, currency: str) -> str:
+    match measure:
+        case Measure.COST:
+            return wording.money(figure, currency)
+        case Measure.TIME:
+            return wording.duration_of(timedelta(milliseconds=figure))
+        case Measure.MODEL_CALLS | Measure.TOKENS | Measure.NODES:
+            return f"{figure:,}"
 
 
 def _circumstances(view: QuestionView, who_may: str) -> str:

@@ -1,6 +1,7 @@
 """Questions as the people's side sees them: read for a card, decided once by compare-and-set."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from sqlalchemy import RowMapping, func, or_, select, update
@@ -8,15 +9,14 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from agent.ids import Digest, NodeId, QuestionId, Tenant, ThreadId, ToolName, UserId, thread_parts
+from agent.ids import Digest, NodeId, QuestionId, Tenant, ThreadId, UserId, thread_parts
 from agent.lifecycle import NodeState
-from agent.ports import Decision, Question, QuestionKind
+from agent.ports import Decision, QuestionKind
 from bot.ports import AlreadyDecided, Decided, Kind, Outdated, QuestionView, UnknownQuestion, Verdict
 from infra.database import Database
 from infra.queue import Queue
-from infra.stores.questions import record_decision, standing
+from infra.stores.questions import question_in, record_decision, standing_in
 from infra.tables import ApprovalRow, InboxRow, NodeRow
-from sandbox.script import Json
 
 _PENDING = ApprovalRow.status == Decision.PENDING.value
 _ROW = ApprovalRow.__table__
@@ -56,7 +56,7 @@ class PostgresDecisions:
                 asked = view.question
                 await record_decision(connection, asked.thread, asked.node, asked.digest, question, decision, by)
                 if decision is Decision.STOP:
-                    await connection.execute(_stop(view, by))
+                    await connection.execute(_stop(asked.thread, question, by))
                 await self._queue.wake(connection, asked.thread)
                 return Decided(view=view)
             await self._expire(connection, ApprovalRow.id == question, ApprovalRow.tenant == tenant)
@@ -72,24 +72,26 @@ class PostgresDecisions:
             update(ApprovalRow)
             .where(_PENDING, ApprovalRow.expires_at <= func.now(), *which)
             .values(status=Decision.EXPIRED.value, decided_at=func.now())
-            .returning(ApprovalRow.thread, ApprovalRow.node, ApprovalRow.digest, ApprovalRow.id)
+            .returning(ApprovalRow.thread, ApprovalRow.node, ApprovalRow.digest, ApprovalRow.id, ApprovalRow.kind)
         )
         rows = (await connection.execute(expired)).all()
         for row in rows:
             thread, digest, question = ThreadId(row.thread), Digest(row.digest), QuestionId(row.id)
             await record_decision(connection, thread, NodeId(row.node), digest, question, Decision.EXPIRED, None)
+            if row.kind == QuestionKind.BUDGET.value:  # nobody allowed more: what was asked for ends there
+                await connection.execute(_stop(thread, question, UserId("")))
         for thread in sorted({row.thread for row in rows}):  # sorted: two of us never wait for each other
             await self._queue.wake(connection, ThreadId(thread))
         return len(rows)
 
 
-def _stop(view: QuestionView, by: UserId) -> Insert:
+def _stop(thread: ThreadId, question: QuestionId, by: UserId) -> Insert:
     """Return the row that stops the question's thread: a stop is a row in the inbox, whoever says it."""
-    tenant, channel, _ = thread_parts(view.question.thread)
-    name = f"stop:{view.question.id}"
+    tenant, channel, _ = thread_parts(thread)
+    name = f"stop:{question}"
     row = insert(InboxRow).values(
         tenant=tenant,
-        thread=view.question.thread,
+        thread=thread,
         app="",
         event_id=name,
         channel=channel,
@@ -149,25 +151,11 @@ def waiting_behind(node: str, planned: Sequence[PlannedNode]) -> tuple[str, ...]
 
 def question_view(row: RowMapping, behind: Callable[[str], tuple[str, ...]]) -> QuestionView:
     """Return an `approvals` row as a value; `behind` tells what waits for a node while it is open."""
-    args: Mapping[str, Json] = row["args"]
+    question = question_in(row)
     waiting = behind(row["node"]) if row["status"] == Decision.PENDING.value else ()
-    question = Question(
-        id=QuestionId(row["id"]),
-        thread=ThreadId(row["thread"]),
-        turn=row["turn"],
-        node=NodeId(row["node"]),
-        kind=QuestionKind(row["kind"]),
-        title=row["title"],
-        tool=ToolName(row["tool"]),
-        args=args,
-        digest=Digest(row["digest"]),
-        author=UserId(row["author"]),
-        attempt=row["attempt"],
-        blocks=waiting or tuple(row["blocks"]),
-    )
     return QuestionView(
-        question=question,
-        standing=standing(row["id"], row["digest"], row["status"], row["decided_by"], row["reason"], row["decided_at"]),
+        question=replace(question, blocks=waiting) if waiting else question,
+        standing=standing_in(row),
         asked_at=row["asked_at"],
         version=row["version"],
         expires_at=row["expires_at"],

@@ -1,18 +1,19 @@
 """Questions to people as the run sees them: asked once, read, withdrawn."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import RowMapping, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from agent.ids import Digest, NodeId, QuestionId, ThreadId, UserId, thread_parts
-from agent.ports import Decision, Question, Standing
+from agent.ids import Digest, NodeId, QuestionId, ThreadId, ToolName, UserId, thread_parts
+from agent.ports import Decision, Question, QuestionKind, Standing
 from infra.database import Database, announce
 from infra.stores.audit import AuditEvent, record, with_record
 from infra.tables import ApprovalRow
 from infra.wakeups import Bell
+from sandbox.script import Json
 
 STANDING = (
     ApprovalRow.id,
@@ -28,7 +29,7 @@ STANDING = (
 
 
 class PostgresQuestions:
-    """Questions. `open_for` is how long one stays open; None: until somebody decides."""
+    """Questions, and the allowances among them. `open_for` is how long one stays open; None: until somebody decides."""
 
     def __init__(self, database: Database, views: Bell, open_for: timedelta | None = None) -> None:
         self._database = database
@@ -85,6 +86,24 @@ class PostgresQuestions:
         read = (standing(r.id, r.digest, r.status, r.decided_by, r.reason, r.decided_at) for r in found)
         return {each.id: each for each in read}
 
+    async def of(self, thread: ThreadId) -> Sequence[tuple[Question, Standing]]:
+        """Return the thread's questions about budgets, in the order they were asked."""
+        rows = (
+            select(ApprovalRow.__table__)
+            .where(ApprovalRow.tenant == thread_parts(thread).tenant, ApprovalRow.thread == thread)
+            .where(ApprovalRow.kind == QuestionKind.BUDGET.value)
+            .order_by(ApprovalRow.asked)
+        )
+        async with self._database.singly() as connection:
+            found = (await connection.execute(rows)).mappings().all()
+        return [(question_in(row), standing_in(row)) for row in found]
+
+    async def keep(self, question: QuestionId, args: Mapping[str, Json]) -> None:
+        """Store the args of a question about a budget anew."""
+        changed = update(ApprovalRow).where(ApprovalRow.id == question, ApprovalRow.kind == QuestionKind.BUDGET.value)
+        async with self._database.singly() as connection:
+            await connection.execute(changed.values(args=args))
+
     async def withdraw(self, question: QuestionId, why: str) -> Standing:
         """Turn pending into withdrawn; whatever was decided before stands.
 
@@ -119,6 +138,30 @@ def standing(
         by=None if decided_by is None else UserId(decided_by),
         reason=reason,
         at=decided_at,
+    )
+
+
+def standing_in(row: RowMapping) -> Standing:
+    """Return the decision of a whole `approvals` row."""
+    return standing(row["id"], row["digest"], row["status"], row["decided_by"], row["reason"], row["decided_at"])
+
+
+def question_in(row: RowMapping) -> Question:
+    """Return what a whole `approvals` row asks."""
+    args: Mapping[str, Json] = row["args"]
+    return Question(
+        id=QuestionId(row["id"]),
+        thread=ThreadId(row["thread"]),
+        turn=row["turn"],
+        node=NodeId(row["node"]),
+        kind=QuestionKind(row["kind"]),
+        title=row["title"],
+        tool=ToolName(row["tool"]),
+        args=args,
+        digest=Digest(row["digest"]),
+        author=UserId(row["author"]),
+        attempt=row["attempt"],
+        blocks=tuple(row["blocks"]),
     )
 
 

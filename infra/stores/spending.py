@@ -1,14 +1,17 @@
-"""What runs spend: counted at once, written behind into the thread's newest turn, read for boards."""
+"""What runs spend: counted at once, written behind into the thread's newest turn, read for boards and budgets."""
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import RowMapping, Select, func, select, update
 
+from agent.budget import Scope
 from agent.errors import AgentError
 from agent.ids import ThreadId, thread_parts
 from agent.spending import ModelCall, Prices, Spent, charged_to
@@ -24,7 +27,55 @@ _COLUMNS = (
     RunRow.output_tokens,
     RunRow.cost_micros,
     RunRow.work_milliseconds,
+    RunRow.nodes,
 )
+_QUIET = frozenset({RunRow.work_milliseconds.key, RunRow.nodes.key})
+"""What boards do not show by itself."""
+
+
+@dataclass(kw_only=True)
+class _Thread:
+    """What this process counts of a thread: not written yet, and since when it is at work."""
+
+    unwritten: Spent = field(default_factory=Spent)
+    working_since: float | None = None
+    accounts: "WeakSet[PostgresAccount]" = field(default_factory=lambda: WeakSet[PostgresAccount]())
+
+    def count(self, more: Spent) -> None:
+        """Count it here and in every open account."""
+        self.unwritten += more
+        for each in self.accounts:
+            each.count(more)
+
+    def count_time(self) -> None:
+        """Count the time since it was last counted."""
+        if self.working_since is not None:
+            milliseconds = int((time.monotonic() - self.working_since) * 1000)
+            self.working_since += milliseconds / 1000
+            self.count(Spent(work_milliseconds=milliseconds))
+
+
+class PostgresAccount:
+    """An Account: what was written and counted when it was opened, and everything counted since."""
+
+    def __init__(self, counted: _Thread, spent: Mapping[Scope, Spent]) -> None:
+        self._counted = counted
+        self._spent = dict(spent)
+        counted.accounts.add(self)
+
+    def spent(self) -> Mapping[Scope, Spent]:
+        """Return what was spent to this moment."""
+        self._counted.count_time()
+        return self._spent
+
+    def node_started(self) -> None:
+        """Count a node; it is written with whatever comes next."""
+        self._counted.count(Spent(nodes=1))
+
+    def count(self, more: Spent) -> None:
+        """Add to both, because the newest turn is what is charged."""
+        for scope in self._spent:
+            self._spent[scope] += more
 
 
 class PostgresSpending:
@@ -36,21 +87,21 @@ class PostgresSpending:
     def __init__(self, database: Database, views: Bell) -> None:
         self._database = database
         self._views = views
-        self._unwritten: dict[ThreadId, dict[str, int]] = {}
-        self._working_since: dict[ThreadId, float] = {}
+        self._threads: dict[ThreadId, _Thread] = {}
         self._writing = asyncio.Lock()
         self._writer: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def working(self, thread: ThreadId) -> AsyncGenerator[None]:
         """Charge the block's time, and every model call in it, to the thread; written when it is left."""
-        self._working_since[thread] = time.monotonic()
+        counted = self._of(thread)
+        counted.working_since = time.monotonic()
         try:
             with charged_to(thread):
                 yield
         finally:
-            self._count_time(thread)
-            del self._working_since[thread]
+            counted.count_time()
+            counted.working_since = None
             try:
                 await self.flush()
             except AgentError as error:
@@ -58,18 +109,31 @@ class PostgresSpending:
 
     def note(self, thread: ThreadId, call: ModelCall, prices: Prices) -> None:
         """Count a model call and see that somebody writes it."""
-        if thread in self._working_since:
-            self._count_time(thread)
-        counts = self._unwritten.setdefault(thread, {})
-        for name, more in (
-            ("model_calls", 1),
-            ("input_tokens", call.input_tokens),
-            ("output_tokens", call.output_tokens),
-            ("cost_micros", prices.of(call)),
-        ):
-            counts[name] = counts.get(name, 0) + more
+        counted = self._of(thread)
+        counted.count_time()
+        counted.count(
+            Spent(
+                model_calls=1,
+                input_tokens=call.input_tokens,
+                output_tokens=call.output_tokens,
+                cost_micros=prices.of(call),
+            )
+        )
         if self._writer is None or self._writer.done():
             self._writer = asyncio.get_running_loop().create_task(self._write_behind(), name="spending")
+
+    async def account(self, thread: ThreadId, turn: int) -> PostgresAccount:
+        """Return the account of the thread's newest turn."""
+        sums = [func.coalesce(func.sum(each), 0).label(each.key) for each in _COLUMNS]
+        whole = select(*sums).where(*_key(thread))
+        # Nothing is half written meanwhile: it stands either in the rows or in what is counted.
+        async with self._writing, self._database.singly() as connection:
+            written = {
+                Scope.RUN: spent_in((await connection.execute(whole.where(RunRow.turn == turn))).mappings().one()),
+                Scope.THREAD: spent_in((await connection.execute(whole)).mappings().one()),
+            }
+            counted = self._of(thread)
+            return PostgresAccount(counted, {scope: each + counted.unwritten for scope, each in written.items()})
 
     async def flush(self) -> None:
         """Return when everything counted so far is committed.
@@ -77,14 +141,23 @@ class PostgresSpending:
         Raises:
             StoreUnavailable: it could not be written, and is still counted.
         """
-        await self._write()
+        async with self._writing:
+            batch = {thread: each.unwritten for thread, each in self._threads.items() if each.unwritten != Spent()}
+            if batch:
+                await self._write(batch)
+            for thread, written in batch.items():
+                self._threads[thread].unwritten -= written
+        self._threads = {
+            thread: each
+            for thread, each in self._threads.items()
+            if each.working_since is not None or each.unwritten != Spent() or each.accounts
+        }
+        for thread, written in batch.items():
+            if any(value for name, value in vars(written).items() if name not in _QUIET):
+                self._views.ring(thread)
 
-    def _count_time(self, thread: ThreadId) -> None:
-        now = time.monotonic()
-        milliseconds = int((now - self._working_since[thread]) * 1000)
-        self._working_since[thread] += milliseconds / 1000
-        counts = self._unwritten.setdefault(thread, {})
-        counts["work_milliseconds"] = counts.get("work_milliseconds", 0) + milliseconds
+    def _of(self, thread: ThreadId) -> _Thread:
+        return self._threads.setdefault(thread, _Thread())
 
     async def _write_behind(self) -> None:
         try:
@@ -92,29 +165,12 @@ class PostgresSpending:
         except AgentError as error:
             _log.warning("spending is not written yet: %s", type(error).__name__)
 
-    async def _write(self) -> None:
-        async with self._writing:
-            batch, self._unwritten = self._unwritten, {}
-            try:
-                async with self._database.begin() as connection:
-                    for thread in sorted(batch):  # in one order everywhere: two writers never wait for each other
-                        newest = _newest_turn(thread)
-                        charged = update(RunRow).where(*_of(thread), RunRow.turn == newest.scalar_subquery())
-                        columns = {each.key: each for each in _COLUMNS}
-                        await connection.execute(
-                            charged.values(
-                                {columns[name]: columns[name] + more for name, more in batch[thread].items()}
-                            )
-                        )
-            except BaseException:
-                for thread, counts in batch.items():
-                    again = self._unwritten.setdefault(thread, {})
-                    for name, more in counts.items():
-                        again[name] = again.get(name, 0) + more
-                raise
-        for thread, counts in batch.items():
-            if counts.keys() != {"work_milliseconds"}:
-                self._views.ring(thread)
+    async def _write(self, batch: Mapping[ThreadId, Spent]) -> None:
+        async with self._database.begin() as connection:
+            for thread in sorted(batch):  # in one order everywhere: two writers never wait for each other
+                charged = update(RunRow).where(*_key(thread), RunRow.turn == _newest_turn(thread).scalar_subquery())
+                counts = vars(batch[thread])
+                await connection.execute(charged.values({each: each + counts[each.key] for each in _COLUMNS}))
 
 
 def spent_in(row: RowMapping) -> Spent:
@@ -122,9 +178,9 @@ def spent_in(row: RowMapping) -> Spent:
     return Spent(**{each.key: int(row[each.key]) for each in _COLUMNS})
 
 
-def _of(thread: ThreadId) -> tuple[Any, ...]:
+def _key(thread: ThreadId) -> tuple[Any, ...]:
     return (RunRow.tenant == thread_parts(thread).tenant, RunRow.thread == thread)
 
 
 def _newest_turn(thread: ThreadId) -> Select[int]:
-    return select(func.max(RunRow.turn)).where(*_of(thread))
+    return select(func.max(RunRow.turn)).where(*_key(thread))

@@ -1,18 +1,58 @@
-"""The planner issue: the board's footer says what a run has taken, with money from the price table."""
+"""The planner issue: the board says what a run has taken; where a budget is used up, the thread is asked to go on."""
 
+import json
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pytest
 from sqlalchemy import URL
 
+from infra.demo.witness import Witness
+from infra.scripted_model.script import Script
 from infra.scripted_model.server import MODEL_NAME
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
-from tests.acceptance.sights import answered
-from tests.acceptance.stage import stage
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned, post
+from tests.acceptance.sights import answered, done, states
+from tests.acceptance.stage import Stage, stage
+
+ASKED = "The budget is used up"
 
 
 def priced(table: dict[str, object]) -> None:
     table["prices"] = {"currency": "EUR", "models": {MODEL_NAME: {"input": 100, "output": 1000}}}
+
+
+def bounded(run: Mapping[str, float] = {}, thread: Mapping[str, float] = {}) -> Callable[[dict[str, object]], None]:
+    """Return a configuration with these budgets."""
+
+    def configure(table: dict[str, object]) -> None:
+        priced(table)
+        table["sandbox"] = "monty"
+        table["plan"] = {"pack": False}
+        table["budgets"] = {"run": dict(run), "thread": dict(thread)}
+
+    return configure
+
+
+def questions(witness: Witness) -> list[str]:
+    """Return the ts of the open questions about a budget."""
+    return [str(each.message["ts"]) for each in witness.cards() if ASKED in json.dumps(each.message)]
+
+
+async def say(scene: Stage, witness: Witness, decision: str = "go_on", who: str = "Grace") -> None:
+    """Answer the question about the budget, once it is asked."""
+    await witness.until(lambda seen: bool(questions(seen)), "the question")
+    (question,) = questions(witness)
+    await scene.people.click(who, witness.channel, question, f"decide_{decision}")
+    await witness.until(lambda seen: question not in questions(seen), "the question decided")
+
+
+async def go_on_until(scene: Stage, witness: Witness, end: Callable[[Witness], bool]) -> None:
+    """Let it go on as often as it asks."""
+    await witness.until(lambda seen: bool(questions(seen)) or end(seen), "a question or the end")
+    while not end(witness):
+        await say(scene, witness)
+        await witness.until(lambda seen: bool(questions(seen)) or end(seen), "a question or the end")
 
 
 async def test_the_board_says_time_tokens_and_cost_across_a_restart(database_url: URL, tmp_path: Path) -> None:
@@ -31,3 +71,116 @@ async def test_the_board_says_time_tokens_and_cost_across_a_restart(database_url
         heard = sum(-(-len(message.text) // 4) for each in scene.model.requests for message in each.messages)
         assert heard < int(told[1].replace(",", "")) < heard + 1000
         assert float(told[2]) > heard * 100 / 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("budget", "says", "may_start"),
+    [
+        ({"model_calls": 1}, ["1 of 1 model calls"], {"one", "two"}),
+        ({"tokens": 1}, ["of 1 tokens"], {"one"}),
+        ({"cost": 0.000001}, ["of EUR 0.000001 for models"], {"one"}),
+        ({"minutes": 0.0001}, ["of 6 ms of work"], set[str]()),
+        ({"nodes": 1}, ["1 of 1 steps"], {"one"}),
+    ],
+    ids=["model calls", "tokens", "cost", "time", "nodes"],
+)
+async def test_a_used_up_budget_starts_nothing_and_asks_once_and_a_word_goes_on(
+    database_url: URL, tmp_path: Path, budget: Mapping[str, float], says: list[str], may_start: set[str]
+) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(run=budget)) as scene:
+        look = fetch("two", f"{scene.effects.url}/two", depends_on=["one"])
+        scene.model.add(planned(fetch("one", f"{scene.effects.url}/one"), look))
+        if may_start:
+            scene.effects.hold("one")
+        async with scene.asked("look twice") as witness:
+            if may_start:  # it ends once the planner's call is counted: steps begin while a plan still streams
+                await witness.until(lambda seen: seen.says("1 model call"), "the call on the board")
+                scene.effects.let_go("one")
+            await witness.until(lambda seen: seen.says(ASKED, "This run has taken", *says), "the question")
+            assert set(scene.effects.calls) <= may_start
+            assert not scene.model.requests_of("reflection")
+            await go_on_until(scene, witness, answered)
+            assert dict(scene.effects.calls) == {"one": 1, "two": 1}
+            assert witness.says("Going on with as much once more", "U0GRACE")
+
+
+async def test_stopping_at_the_question_says_what_was_done_and_what_was_not(database_url: URL, tmp_path: Path) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(run={"nodes": 1})) as scene:
+        later = fetch("two", f"{scene.effects.url}/two", depends_on=["one"])
+        scene.model.add(planned(fetch("one", f"{scene.effects.url}/one"), later))
+        async with scene.asked("look twice") as witness:
+            await say(scene, witness, "stop", "Ada")
+            await witness.until(
+                lambda seen: seen.says("Stopped.", "What was not done", "two") and done(seen), "the end"
+            )
+            assert set(scene.effects.calls) == {"one"}
+            assert len(scene.model.requests) == 1
+
+
+async def test_the_words_of_a_stop_take_the_question_back(database_url: URL, tmp_path: Path) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(run={"model_calls": 2})) as scene:
+        scene.model.add(planned(fetch("one", f"{scene.effects.url}/one")))
+        async with scene.asked("look") as witness:
+            await witness.until(lambda seen: bool(questions(seen)), "the question before the answer")
+            await scene.people.post("Ada", witness.channel, "!stop", thread_ts=witness.thread_ts)
+            await witness.until(lambda seen: seen.says("Stopped.", "What was done") and done(seen), "the end")
+            assert not questions(witness)
+            assert witness.says("Withdrawn")
+
+
+async def test_a_question_survives_a_restart_and_what_is_said_or_approved_meanwhile_waits_for_its_answer(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(run={"nodes": 1})) as scene:
+        scene.model.add(planned(fetch("one", f"{scene.effects.url}/one"), post("tell", "hello")))
+        scene.model.add(planned(fetch("three", f"{scene.effects.url}/three"), contains="once more"))
+        scene.effects.hold("one")
+        async with scene.asked("look and tell") as witness:
+            await scene.effects.reached("one")
+            await witness.until(lambda seen: len(seen.cards()) == 1, "the card")
+            await scene.click(witness, "Grace", "approved")
+            await witness.until(lambda seen: bool(questions(seen)), "the question")
+            scene.effects.let_go("one")
+            await witness.until(lambda seen: states(seen)["one"].startswith("complete"), "the end of what ran")
+            await scene.people.post("Ada", witness.channel, "look once more", thread_ts=witness.thread_ts)
+            await scene.stop_app()
+            await scene.start_app()
+            assert not await scene.people.messages("incidents")
+            assert len(questions(witness)) == 1
+            await say(scene, witness)
+            await go_on_until(scene, witness, answered)
+            assert dict(scene.effects.calls) == {"one": 1, "three": 1}
+            assert [str(each["text"]) for each in await scene.people.messages("incidents")] == ["hello"]
+
+
+async def test_a_threads_budget_counts_what_its_earlier_runs_took(database_url: URL, tmp_path: Path) -> None:
+    async with stage(
+        database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(thread={"model_calls": 4})
+    ) as scene:
+        scene.model.add(planned(fetch("one", f"{scene.effects.url}/one")))
+        scene.model.add(planned(fetch("two", f"{scene.effects.url}/two"), contains="again"))
+        async with scene.asked("look") as witness:
+            await witness.until(answered, "the first answer")
+            await scene.people.post("Ada", witness.channel, "look again", thread_ts=witness.thread_ts)
+            await witness.until(
+                lambda seen: seen.says(ASKED, "This thread has taken 4 of 4 model calls"), "the question"
+            )
+            assert dict(scene.effects.calls) == {"one": 1, "two": 1}
+            await say(scene, witness)
+            await witness.until(lambda seen: sum("ANSWER" in each for each in seen.words()) == 2, "the second answer")
+            assert len(scene.model.requests) == 6
+
+
+async def test_a_script_is_not_repaired_until_somebody_lets_it_go_on(database_url: URL, tmp_path: Path) -> None:
+    mended = Script(role="reflexion", answer="```python\ndef main(inputs):\n    return 'mended'\n```", times=1)
+    budget = bounded(run={"model_calls": 1})
+    async with stage(database_url, tmp_path, [mended, ENDS, ANSWERS], configuration=budget) as scene:
+        scene.model.add(planned(package("count", "def main(inputs):\n    return 1 // 0\n")))
+        async with scene.asked("count") as witness:
+            await witness.until(lambda seen: bool(questions(seen)), "the question")
+            assert not scene.model.requests_of("reflexion")
+            await scene.stop_app()
+            await scene.start_app()
+            await go_on_until(scene, witness, answered)
+            assert witness.says("ANSWER", "mended")
+            assert len(scene.model.requests_of("reflexion")) == 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
+from agent.budget import Scope
 from agent.errors import ArtifactMissing, DuplicateNode
 from agent.events import AttemptEnded, RunEvent
 from agent.ids import Digest, NodeId, QuestionId, ThreadId, UserId
@@ -20,11 +21,13 @@ from agent.ports import (
     News,
     PastTurn,
     Question,
+    QuestionKind,
     Reflection,
     Run,
     RunStatus,
     Standing,
 )
+from agent.spending import Spent
 from sandbox.script import Json
 
 
@@ -115,6 +118,17 @@ class QuestionsInMemory:
         """Return every question of the thread."""
         await asyncio.sleep(0)
         return {key: row for key, row in self.rows.items() if self.asked[key].thread == thread}
+
+    async def of(self, thread: ThreadId) -> Sequence[tuple[Question, Standing]]:
+        """Return the thread's questions about budgets."""
+        await asyncio.sleep(0)
+        of_thread = (each for each in self.asked.values() if each.thread == thread)
+        return [(each, self.rows[each.id]) for each in of_thread if each.kind is QuestionKind.BUDGET]
+
+    async def keep(self, question: QuestionId, args: Mapping[str, Json]) -> None:
+        """Store the args anew."""
+        await asyncio.sleep(0)
+        self.asked[question] = replace(self.asked[question], args=args)
 
     async def withdraw(self, question: QuestionId, why: str) -> Standing:
         """Turn pending into withdrawn."""
@@ -326,6 +340,44 @@ class RunsInMemory:
         ]
 
 
+class AccountInMemory:
+    """An Account of one turn."""
+
+    def __init__(self, spending: "SpendingInMemory", thread: ThreadId, turn: int) -> None:
+        self._spending = spending
+        self._key = (thread, turn)
+
+    def spent(self) -> Mapping[Scope, Spent]:
+        """Return what was spent so far."""
+        rows = self._spending.rows
+        whole = sum((each for (thread, _), each in rows.items() if thread == self._key[0]), Spent())
+        return {Scope.RUN: rows.get(self._key, Spent()), Scope.THREAD: whole}
+
+    def node_started(self) -> None:
+        """Count a node."""
+        self._spending.charge(*self._key, Spent(nodes=1))
+
+
+@dataclass
+class SpendingInMemory:
+    """Spending; `charge` is what the model's meter and the clock are in production."""
+
+    rows: dict[tuple[ThreadId, int], Spent] = field(default_factory=dict[tuple[ThreadId, int], Spent])
+
+    def charge(self, thread: ThreadId, turn: int, more: Spent) -> None:
+        """Add to what the turn spent."""
+        self.rows[thread, turn] = self.rows.get((thread, turn), Spent()) + more
+
+    async def account(self, thread: ThreadId, turn: int) -> AccountInMemory:
+        """Return the turn's account."""
+        await asyncio.sleep(0)
+        return AccountInMemory(self, thread, turn)
+
+    async def flush(self) -> None:
+        """Nothing is ever behind."""
+        await asyncio.sleep(0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rows:
     """Every store of a small world, sharing one bell."""
@@ -338,6 +390,7 @@ class Rows:
     progress: ProgressInMemory
     mailbox: MailboxInMemory
     runs: RunsInMemory
+    spending: SpendingInMemory
 
 
 def empty_rows() -> Rows:
@@ -352,4 +405,5 @@ def empty_rows() -> Rows:
         progress=ProgressInMemory(),
         mailbox=MailboxInMemory(hints),
         runs=RunsInMemory(),
+        spending=SpendingInMemory(),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
+from agent.budget import Budgets
 from agent.entry import Ports
 from agent.events import NodeChanged
 from agent.graph import OpenCheckpoints, Rest, ThreadRunner
@@ -15,6 +16,7 @@ from agent.lifecycle import Outcome
 from agent.limits import Limits
 from agent.plan import Add, Node, Operation
 from agent.ports import Decision, Progress, Question
+from agent.purse import Purses
 from tests.fakes.mortality import Mortality, MortalSaver
 from tests.fakes.ports_in_memory import empty_rows
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector, FakeWork, Perform
@@ -55,6 +57,7 @@ class World:
         seed: int = 0,
         work: FakeWork | None = None,
         progress: Callable[[Progress], Progress] = lambda progress: progress,
+        budgets: Budgets | None = None,
     ) -> None:
         self.thread = thread or self.THREAD
         self.rows = empty_rows()
@@ -62,6 +65,7 @@ class World:
         self.plans: dict[str, Sequence[Operation]] = {}
         self._mortality = mortality or Mortality()
         self._progress = progress
+        self._budgets = budgets
         mortal = self._mortality.mortal
         self.feeder = FakeFeeder(mortal(self.rows.log), mortal(self.rows.mailbox), self.plans)
         self.rounds: dict[tuple[int, int], Sequence[Operation]] = {}
@@ -87,6 +91,14 @@ class World:
             feeder=self.feeder,
             reflector=self.reflector,
             answerer=self.answerer,
+            purses=None if self._budgets is None else self._purses(self._budgets),
+        )
+
+    def _purses(self, budgets: Budgets) -> Purses:
+        mortal = self._mortality.mortal
+        questions = mortal(self.rows.questions)
+        return Purses(
+            budgets, mortal(self.rows.spending), questions=questions, allowances=questions, runs=mortal(self.rows.runs)
         )
 
     def say(self, *plan: Node | Operation, author: str = "U1") -> None:

@@ -1,0 +1,60 @@
+"""Paying for model calls: each begins once whoever makes it can afford it."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from agent.dialogue import LanguageModel, Role, Said
+
+
+@dataclass(frozen=True, kw_only=True)
+class Payer:
+    """Who pays. `afford` returns once a call may begin; `ended` is told when it is over."""
+
+    afford: Callable[[], Awaitable[None]]
+    ended: Callable[[], None]
+
+
+_payer: ContextVar[Payer | None] = ContextVar("payer", default=None)
+
+
+@contextmanager
+def paying(payer: Payer | None) -> Generator[None]:
+    """Let this payer pay for every model call in the block, and in the tasks it starts; None: nobody need."""
+    token = _payer.set(payer)
+    try:
+        yield
+    finally:
+        _payer.reset(token)
+
+
+class PaidModel:
+    """A `LanguageModel` whose calls are paid for."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+
+    async def complete(self, role: Role, messages: Sequence[Said]) -> str:
+        """Return the whole answer."""
+        async with _paid():
+            return await self._model.complete(role, messages)
+
+    async def stream(self, role: Role, messages: Sequence[Said]) -> AsyncGenerator[str, None]:
+        """Yield the answer's text as it arrives."""
+        async with _paid(), aclosing(self._model.stream(role, messages)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+
+@asynccontextmanager
+async def _paid() -> AsyncGenerator[None]:
+    payer = _payer.get()
+    if payer is None:
+        yield
+        return
+    await payer.afford()
+    try:
+        yield
+    finally:
+        payer.ended()

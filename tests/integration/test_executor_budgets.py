@@ -1,0 +1,199 @@
+"""Budgets in the executor: at a breach nothing starts and one question is asked; a person's word goes on or ends it."""
+
+import random
+from collections.abc import Mapping
+
+import pytest
+
+from agent.budget import Budget, Budgets, Scope
+from agent.graph import Rest
+from agent.ids import NodeId, ThreadId
+from agent.lifecycle import Cancelled, Outcome, Succeeded
+from agent.plan import Node
+from agent.ports import Bound, Decision, QuestionKind, RunStatus
+from agent.spending import Spent
+from agent.tools.registry import CallContext
+from tests.fakes.ports_in_memory import AccountInMemory
+from tests.fakes.thread_world import World
+from tests.fakes.work import Hold, node
+
+TURN = ""
+"""The node of a question about a turn."""
+
+
+def nodes(most: int) -> Budgets:
+    """Return a budget of nodes for a run."""
+    return Budgets(run=Budget(nodes=most))
+
+
+async def test_a_budget_that_fits_asks_nobody() -> None:
+    world = World(budgets=nodes(2))
+    assert await world.run(node("a"), node("b", "a")) is Rest.FINISHED
+    assert not world.rows.questions.rows
+
+
+async def test_at_a_breach_what_runs_ends_nothing_starts_and_one_question_parks_the_run() -> None:
+    hold = Hold()
+    world = World(performs={"hold": hold}, budgets=nodes(2))
+    world.say(node("long", tool="hold"), node("short"), node("next", "short"), node("more"), node("last", "long"))
+    async with world.advancing() as running:
+        await world.until(lambda: NodeId(TURN) in world.rows.questions.pending(world.thread))
+        assert world.work.started == ["long", "short"]
+        assert not running.done()
+        hold.release.set()
+    assert running.result() is Rest.PARKED
+    assert world.work.started == ["long", "short"]
+    assert [each.kind for each in world.rows.questions.asked.values()] == [QuestionKind.BUDGET]
+    assert await world.interrupted() == {NodeId(TURN)}
+    assert world.rows.runs.statuses[-1] is RunStatus.WAITING
+    for _ in range(3):
+        assert await world.advance() is Rest.PARKED
+    assert len(world.rows.questions.rows) == 1
+
+
+async def test_going_on_counts_the_budget_once_more_and_then_asks_again() -> None:
+    world = World(budgets=nodes(2))
+    assert await world.run(*(node(f"n{number}") for number in range(5))) is Rest.PARKED
+    for started in (4, 5):
+        world.click(TURN, Decision.GO_ON)
+        await world.advance()
+        assert len(world.work.started) == started
+    assert sorted(world.work.started) == sorted(world.outcomes)
+    assert len(world.rows.questions.rows) == 2
+
+
+async def test_a_hot_run_goes_on_with_what_it_held() -> None:
+    hold = Hold()
+    world = World(performs={"hold": hold}, budgets=nodes(1))
+    world.say(node("long", tool="hold"), node("other"))
+    async with world.advancing() as running:
+        await world.until(lambda: NodeId(TURN) in world.rows.questions.pending(world.thread))
+        world.click(TURN, Decision.GO_ON)
+        await world.until(lambda: "other" in world.work.ended)
+        hold.release.set()
+    assert running.result() is Rest.FINISHED
+
+
+async def test_an_approved_red_waits_behind_the_question_and_keeps_its_approval() -> None:
+    world = World(budgets=nodes(1))
+    assert await world.run(node("red", red=True), node("green")) is Rest.PARKED
+    world.click("red")
+    assert await world.advance() is Rest.PARKED
+    assert world.work.started == ["green"]
+    assert set(world.rows.questions.pending(world.thread)) == {TURN}
+    world.click(TURN, Decision.GO_ON)
+    assert await world.advance() is Rest.FINISHED
+    assert world.work.started == ["green", "red"]
+    assert len([each for each in world.rows.questions.asked.values() if each.kind is QuestionKind.APPROVE]) == 1
+
+
+async def test_no_new_card_is_posted_while_the_budget_is_asked_about() -> None:
+    world = World(budgets=nodes(1))
+    assert await world.run(node("a"), node("b"), node("red", "a", red=True)) is Rest.PARKED
+    assert set(world.rows.questions.pending(world.thread)) == {TURN}
+    world.click(TURN, Decision.GO_ON)
+    assert await world.advance() is Rest.PARKED
+    assert set(world.rows.questions.pending(world.thread)) == {"red"}
+
+
+async def test_a_stop_takes_the_question_back_and_cancels_what_never_started() -> None:
+    world = World(budgets=nodes(1))
+    assert await world.run(node("a"), node("b")) is Rest.PARKED
+    world.rows.mailbox.stop(world.thread)
+    assert await world.advance() is Rest.FINISHED
+    (row,) = world.rows.questions.rows.values()
+    assert row.decision is Decision.WITHDRAWN
+    assert [type(world.outcomes[each]) for each in ("a", "b")] == [Succeeded, Cancelled]
+
+
+@pytest.mark.parametrize("hot", [False, True], ids=["parked", "hot"])
+async def test_stopping_at_the_question_starts_nothing_more(hot: bool) -> None:
+    hold = Hold()
+    world = World(performs={"hold": hold}, budgets=nodes(1))
+    world.say(node("long", tool="hold" if hot else "echo"), node("other"), node("red", red=True))
+    async with world.advancing() as running:
+        await world.until(lambda: NodeId(TURN) in world.rows.questions.pending(world.thread))
+        if not hot:
+            await running
+        world.click(TURN, Decision.STOP)
+        world.rows.mailbox.stop(world.thread)
+        hold.release.set()
+    if not hot:
+        await world.advance()
+    assert world.work.started == ["long"]
+    assert isinstance(world.outcomes["other"], Cancelled)
+    assert isinstance(world.outcomes["red"], Cancelled)
+
+
+async def test_a_threads_budget_holds_across_turns_and_a_word_holds_for_later_turns_too() -> None:
+    world = World(budgets=Budgets(thread=Budget(nodes=3)))
+    assert await world.run(node("a"), node("b")) is Rest.FINISHED
+    assert await world.run(node("c"), node("d")) is Rest.PARKED
+    assert world.work.started == ["a", "b", "c"]
+    world.click(TURN, Decision.GO_ON)
+    assert await world.advance() is Rest.FINISHED
+    assert await world.run(node("e"), node("f")) is Rest.FINISHED
+    assert await world.run(node("g")) is Rest.PARKED
+    assert len(world.work.started) == 6
+
+
+async def test_time_at_work_is_a_budget_too() -> None:
+    async def slow(node: Node, bound: Bound, context: CallContext) -> Outcome:
+        world.rows.spending.charge(world.thread, 1, Spent(work_milliseconds=1500))
+        return Succeeded(value=1)
+
+    world = World(performs={"slow": slow}, budgets=Budgets(run=Budget(milliseconds=1000)))
+    assert await world.run(node("a", tool="slow"), node("b", "a", tool="slow"), node("c", "b")) is Rest.PARKED
+    assert world.work.started == ["a"]
+    world.click(TURN, Decision.GO_ON)
+    assert await world.advance() is Rest.PARKED
+    assert world.work.started == ["a", "b"]
+
+
+async def test_however_little_time_there_is_every_word_starts_something() -> None:
+    world = World(budgets=Budgets(run=Budget(milliseconds=1)))
+
+    class Hurried(AccountInMemory):
+        def spent(self) -> Mapping[Scope, Spent]:
+            world.rows.spending.charge(world.thread, 1, Spent(work_milliseconds=100))
+            return super().spent()
+
+    async def hurried(thread: ThreadId, turn: int) -> AccountInMemory:
+        return Hurried(world.rows.spending, thread, turn)
+
+    world.rows.spending.account = hurried
+    rest = await world.run(node("a"), node("b", "a"))
+    for _ in range(2):
+        assert rest is Rest.PARKED
+        world.click(TURN, Decision.GO_ON)
+        rest = await world.advance()
+    assert (rest, world.work.started) == (Rest.FINISHED, ["a", "b"])
+
+
+async def test_what_is_spent_until_the_answer_is_no_part_of_what_it_allows() -> None:
+    world = World(budgets=Budgets(run=Budget(tokens=10, nodes=1)))
+    assert await world.run(node("a"), node("b")) is Rest.PARKED
+    world.rows.spending.charge(world.thread, 1, Spent(input_tokens=100))
+    world.click(TURN, Decision.GO_ON)
+    assert await world.advance() is Rest.FINISHED
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_any_plan_ends_as_it_would_without_a_budget_each_node_started_once(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 -- no secret
+    most = chance.randint(1, 4)
+    plan: list[Node] = []
+    for number in range(chance.randint(3, 14)):
+        after = chance.sample([each.id for each in plan], min(len(plan), chance.randint(0, 2)))
+        plan.append(node(f"n{number}", *after, red=chance.random() < 0.3))
+    world = World(budgets=nodes(most), nodes_at_once=chance.randint(1, 4), seed=seed)
+    rest = await world.run(*plan)
+    while rest is Rest.PARKED:
+        before = len(world.work.started)
+        pending = sorted(world.rows.questions.pending(world.thread))
+        clicked = chance.choice(pending)
+        world.click(clicked, Decision.GO_ON if clicked == TURN else Decision.APPROVED)
+        rest = await world.advance()
+        assert len(world.work.started) - before <= most
+    assert sorted(world.work.started) == sorted(each.id for each in plan)
+    assert all(isinstance(each, Succeeded) for each in world.outcomes.values())
