@@ -17,12 +17,13 @@ from agent.holding import Endings, Held, Keeper, Straight, keeping
 from agent.ids import NodeId, ThreadId, UserId, thread_parts
 from agent.intake import Intake, Placed
 from agent.memory import Memory
-from agent.plan import Operation, nodes_added
+from agent.plan import Cancel, Operation, nodes_added
 from agent.ports import Mailbox, Message, NodeStanding, OperationLog, Runs, Standings
 from agent.prompt import planner_message, system_message
 from agent.reading import Reply
 from agent.tools.registry import Registry
 from agent.values import trimmed
+from agent.withdrawal import with_dependents
 
 REPAIRS = 2
 """How often the model gets its faults back before the person is told."""
@@ -245,13 +246,19 @@ class Planner:
     async def _store(self, effort: _Effort, operations: Sequence[Operation]) -> Sequence[Fault]:
         for operation in operations:
             try:
-                await self._log.append(effort.thread, effort.turn, effort.author, [operation])
+                stored = await self._with_dependents(effort.thread, operation)
+                await self._log.append(effort.thread, effort.turn, effort.author, stored)
             except DuplicateNode as error:
                 message = f"the thread already has a node {error.node!r}; choose another id"
                 return [Fault(code=FaultCode.DUPLICATE_ID, message=message, node=error.node, pointer="/id")]
             effort.changed = True
             effort.appended()
         return []
+
+    async def _with_dependents(self, thread: ThreadId, operation: Operation) -> Sequence[Operation]:
+        if not isinstance(operation, Cancel):
+            return [operation]
+        return with_dependents(operation, await self._log.after(thread, 0), await self._standings.of(thread))
 
 
 def by_author(messages: Sequence[Message]) -> Mapping[UserId, Sequence[Message]]:

@@ -29,6 +29,7 @@ from agent.ports import (
 from agent.prompt import results_message, system_message
 from agent.tools.registry import Registry
 from agent.verdict import Past, Unclear, Verdict, read_verdict
+from agent.withdrawal import with_dependents
 
 REPAIRS = 1
 """How often the model gets its faults back before the turn is answered with what there is."""
@@ -200,6 +201,7 @@ class Reflector:
         ]
 
     async def _append(self, scene: _Scene, operations: Sequence[Operation]) -> bool:
+        operations = [each for one in operations for each in with_dependents(one, scene.logged, scene.standings)]
         if self._packing:
             operations = pack(operations, self._registry, limits=self._limits).operations
         try:

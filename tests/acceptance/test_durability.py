@@ -1,12 +1,8 @@
 """Stopping, expiry, graceful ends and many processes, over the wire."""
 
 import asyncio
-import os
 import re
 import signal
-import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +14,10 @@ from infra.scripted_model.script import Script as ModelScript
 from infra.scripted_model.script import Stall
 from infra.wiring import Part
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, planned, post, tool
+from tests.acceptance.processes import greenlight_worker
 from tests.acceptance.stage import Stage, stage
 
 BOT, WORKER = frozenset({Part.BOT}), frozenset({Part.WORKER})
-GREENLIGHT = Path(sys.executable).with_name("greenlight")
 
 
 def stopped(witness: Witness) -> bool:
@@ -185,31 +181,6 @@ async def test_sigterm_lets_a_red_call_end_and_hands_the_thread_on(database_url:
                 await witness.until(lambda seen: seen.says("ANSWER"), "the answer")
         assert effects.calls == {"send": 1, "behind": 1}
         assert await ledger(database_url) == ["done"]
-
-
-@asynccontextmanager
-async def greenlight_worker(scene: Stage, configuration: Path) -> AsyncGenerator[asyncio.subprocess.Process]:
-    """Run `greenlight worker` as a process of its own."""
-    slack, model = scene.settings.required_slack(), scene.settings.required_model()
-    environment = {
-        **os.environ,
-        "DATABASE_URL": scene.url.set(drivername="postgresql").render_as_string(hide_password=False),
-        "SLACK_BOT_TOKEN": slack.bot_token,
-        "SLACK_APP_TOKEN": slack.app_token,
-        "SLACK_API_URL": slack.api_url,
-        "OPENAI_API_KEY": "scripted",
-        "OPENAI_BASE_URL": model.base_url or "",
-        "GREENLIGHT_CONFIG": str(configuration),
-    }
-    process = await asyncio.create_subprocess_exec(
-        GREENLIGHT, "worker", env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
 
 
 async def ledger(url: URL) -> list[str]:

@@ -16,6 +16,7 @@ from infra.demo.witness import Witness
 from infra.scripted_model.script import ModelRequest, Script, Stall
 from infra.workspace.errors import ControlError
 from infra.workspace.interactions import payload_of, person_acting
+from tests.acceptance.clicks import late_click
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
 from tests.acceptance.sights import answered, direct_messages, leaks, states, whispers
 from tests.acceptance.stage import Stage, stage
@@ -223,26 +224,10 @@ async def test_click_on_a_decided_card_changes_nothing_and_says_who_decided(data
         # Linus' client still shows the buttons: the card is not locked yet.
         await scene.people.act("faults", method="response_url", error="fatal_error")
         await scene.click(witness, "Grace", "rejected")
-        await forged_late(scene, witness, card, stale)
+        await late_click(scene, witness, card, stale)
         assert "already decided by <@U0GRACE>" in (await whispers(scene, LINUS))[0]
         await witness.until(answered, "the answer")
         assert await scene.people.messages("incidents") == []
-
-
-async def forged_late(scene: Stage, witness: Witness, card: str, value: str) -> None:
-    """Deliver Linus' click on a card whose buttons may be gone."""
-    backend = scene.workspace.backend
-    payload = payload_of(backend, "block_actions", person_acting(backend, "Linus")) | {
-        "container": {
-            "type": "message",
-            "message_ts": card,
-            "channel_id": "C0OPS",
-            "thread_ts": witness.thread_ts,
-        },
-        "channel": {"id": "C0OPS", "name": "ops"},
-        "actions": [{"type": "button", "action_id": "decide_approved", "block_id": "b", "value": value}],
-    }
-    await backend.deliveries.interact("interactive", payload)
 
 
 async def test_click_by_the_requester_where_a_second_person_must_approve(database_url: URL, tmp_path: Path) -> None:

@@ -8,8 +8,11 @@ from sqlalchemy import URL
 
 from infra.demo.witness import Witness
 from infra.scripted_model.script import Script
+from infra.wiring import Part
+from tests.acceptance.clicks import late_click
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, planned, post
-from tests.acceptance.sights import answered, states
+from tests.acceptance.processes import greenlight_worker
+from tests.acceptance.sights import answered, states, whispers
 from tests.acceptance.stage import Stage, stage
 
 OPEN: dict[str, object] = {}
@@ -24,6 +27,12 @@ async def say(scene: Stage, witness: Witness, text: str, *, by: str = "Ada") -> 
 def cards(witness: Witness, words: str) -> list[str]:
     """Return the ts of the open cards that hold these words."""
     return [str(each.message["ts"]) for each in witness.cards() if words in json.dumps(each.message)]
+
+
+def value_of_button(witness: Witness, card: str) -> str:
+    """Return what a card's first button carries."""
+    blocks = witness.latest[card].message["blocks"]
+    return next(str(each["elements"][0]["value"]) for each in blocks if each["type"] == "actions")
 
 
 async def test_a_follow_up_adds_to_a_running_plan_and_another_withdraws_a_card(
@@ -106,3 +115,86 @@ async def test_status_says_what_runs_and_who_is_waited_for_and_an_aside_is_not_f
             assert "is this wise" not in everything
             assert "!status" not in everything
             assert len(scene.model.requests_of("planner")) == 1
+
+
+async def test_a_changed_input_voids_the_cards_that_came_from_it_and_leaves_the_others_valid(
+    database_url: URL, tmp_path: Path
+) -> None:
+    """The model withdraws only the step whose input changed; that its card is void is for the code to see."""
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+        url = scene.effects.url
+        tell = post("tell", "${old#/body/name} is fine")
+        scene.model.add(planned(fetch("old", f"{url}/old"), tell, fetch("kept", f"{url}/kept"), post("more", "two")))
+        anew = [fetch("new", f"{url}/new"), post("again", "${new#/body/name} is fine")]
+        withdraws = {"op": "cancel", "id": "old", "why": "another host is meant"}
+        scene.model.add(planned(withdraws, *anew, contains="meant the new one"))
+        async with scene.asked("do it") as witness:
+            await witness.until(lambda seen: bool(cards(seen, "old is fine") and cards(seen, "two")), "both cards")
+            [void], [valid] = cards(witness, "old is fine"), cards(witness, "two")
+            stale = value_of_button(witness, void)
+            await say(scene, witness, "I meant the new one")
+            await witness.until(lambda seen: bool(cards(seen, "new is fine")), "the new card")
+            await witness.until(lambda seen: seen.says("Withdrawn", "Title of tell", "another host is meant"), "void")
+            await late_click(scene, witness, void, stale)
+            assert "withdrawn" in (await whispers(scene, "U0LINUS"))[0].lower()
+            for card in (valid, cards(witness, "new is fine")[0]):
+                await scene.people.click("Grace", witness.channel, card, "decide_approved")
+            await witness.until(answered, "the answer")
+            posted = sorted(str(each["text"]) for each in await scene.people.messages("incidents"))
+            assert posted == ["new is fine", "two"]
+            assert dict(scene.effects.calls) == {"old": 1, "kept": 1, "new": 1}
+            assert "cancelled" in states(witness)["tell"]
+            assert "complete" in states(witness)["old"]
+
+
+async def test_a_question_back_leaves_the_run_waiting_and_the_answer_goes_on(database_url: URL, tmp_path: Path) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+        url = scene.effects.url
+        scene.model.add(planned(fetch("one", f"{url}/one"), post("tell", "hello")))
+        scene.model.add(planned({"op": "reply", "text": "Which host do you mean?"}, contains="the other host too"))
+        scene.model.add(planned(fetch("web2", f"{url}/web2"), contains="web2 of course"))
+        async with scene.asked("do it") as witness:
+            await witness.until(lambda seen: bool(cards(seen, "hello")), "the card")
+            await say(scene, witness, "look at the other host too")
+            await witness.until(lambda seen: seen.says("Which host do you mean?"), "the question")
+            assert len(cards(witness, "hello")) == 1
+            assert not scene.model.requests_of("answer")
+            await say(scene, witness, "web2 of course", by="Grace")
+            await scene.effects.reached("web2")
+            asked = scene.model.requests_of("planner")[-1]
+            assert any("Which host do you mean?" in each.text for each in asked.messages)
+            await scene.people.click("Grace", witness.channel, cards(witness, "hello")[0], "decide_approved")
+            await witness.until(answered, "the answer")
+            assert dict(scene.effects.calls) == {"one": 1, "web2": 1}
+
+
+async def test_a_follow_up_after_the_worker_was_killed_is_planned_with_what_is_finished(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN, started=False) as scene:
+        await scene.start_app(frozenset({Part.BOT}))
+        url = scene.effects.url
+        scene.effects.hold("slow")
+        scene.model.add(planned(fetch("quick", f"{url}/quick"), fetch("slow", f"{url}/slow"), post("tell", "hello")))
+        scene.model.add(planned(fetch("late", f"{url}/late"), contains="once more"))
+        file = tmp_path / "greenlight.toml"
+        file.write_text(
+            "[tools.http_get]\nallow_private = true\n[worker]\nheartbeat = 0.5\nstall = 6\nsweep = 0.5\ngrace = 3\n"
+        )
+        async with scene.asked("do it") as witness:
+            async with greenlight_worker(scene, file) as worker:
+                await scene.effects.reached("slow")
+                await witness.until(lambda seen: bool(cards(seen, "hello")), "the card")
+                await witness.until(lambda seen: "complete" in states(seen).get("quick", ""), "the first result")
+                worker.kill()
+                await worker.wait()
+            await say(scene, witness, "look once more")
+            async with greenlight_worker(scene, file):
+                await scene.effects.reached("late")
+                await scene.effects.reached("slow", times=2)
+                scene.effects.let_go("slow")
+                await scene.people.click("Grace", witness.channel, cards(witness, "hello")[0], "decide_approved")
+                await witness.until(answered, "the answer")
+        assert dict(scene.effects.calls) == {"quick": 1, "slow": 2, "late": 1}
+        assert [str(each["text"]) for each in await scene.people.messages("incidents")] == ["hello"]
+        assert len(scene.model.requests_of("planner")) == 2

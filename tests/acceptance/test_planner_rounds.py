@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 
+from infra.database import Database
 from infra.demo.witness import Witness
 from infra.scripted_model.script import Script
 from sandbox.script import Json
@@ -43,6 +44,16 @@ def _cards(witness: Witness, words: str) -> list[str]:
     return [str(each.message["ts"]) for each in witness.cards() if words in json.dumps(each.message)]
 
 
+async def _asked(url: URL) -> list[str]:
+    """Return the nodes whose approval was ever asked for, in order, each as often as it was."""
+    database = Database(url)
+    async with database.begin() as connection:
+        rows = await connection.execute(text("SELECT node FROM approvals WHERE kind = 'approve' ORDER BY asked_at"))
+        nodes = [str(each) for each in rows.scalars()]
+    await database.close()
+    return nodes
+
+
 async def test_three_rounds_do_every_tool_once_and_ask_every_red_once_and_then_a_person_is_asked(
     database_url: URL, tmp_path: Path
 ) -> None:
@@ -57,6 +68,7 @@ async def test_three_rounds_do_every_tool_once_and_ask_every_red_once_and_then_a
             assert dict(scene.effects.calls) == {f"look{number}": 1 for number in range(4)}
             posted = [str(each["text"]) for each in await scene.people.messages("incidents")]
             assert posted == [f"round {number}" for number in range(4)]
+            assert await _asked(database_url) == [f"tell{number}" for number in range(4)]
             assert witness.says("Shall I go on?", "Title of look4", "Title of tell4")
             assert not scene.model.requests_of("answer")
 

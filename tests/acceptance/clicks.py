@@ -1,0 +1,21 @@
+"""Clicks on what a person's client still shows."""
+
+from infra.demo.witness import Witness
+from infra.workspace.interactions import payload_of, person_acting
+from tests.acceptance.stage import Stage
+
+
+async def late_click(scene: Stage, witness: Witness, card: str, value: str) -> None:
+    """Deliver Linus' click on a card whose buttons are gone for everybody else."""
+    backend = scene.workspace.backend
+    payload = payload_of(backend, "block_actions", person_acting(backend, "Linus")) | {
+        "container": {
+            "type": "message",
+            "message_ts": card,
+            "channel_id": "C0OPS",
+            "thread_ts": witness.thread_ts,
+        },
+        "channel": {"id": "C0OPS", "name": "ops"},
+        "actions": [{"type": "button", "action_id": "decide_approved", "block_id": "b", "value": value}],
+    }
+    await backend.deliveries.interact("interactive", payload)
