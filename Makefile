@@ -1,6 +1,6 @@
 # The commands of the house. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run doctor test check lint format chaos bench clean
+.PHONY: help setup demo run doctor test check lint format chaos bench pictures clean
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -59,6 +59,9 @@ chaos: .venv/.ready-dev ## The long form of the kill tests: make chaos KILLS=500
 
 bench: .venv/.ready-dev ## Measure: make bench ONLY=schedule,overhead,click PLANS=file JSON=1
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(PLANS),--plans $(PLANS)) $(if $(JSON),--json) $(ARGS)
+
+pictures: .venv/.ready-dev ## Make the README's pictures of boards and cards anew (needs Chromium)
+	@$(BIN)/python -m tests.pictures
 
 clean: ## Remove the environment and every cache; the embedded database stays
 	rm -rf .venv .tools .ruff_cache .pytest_cache .hypothesis .import_linter_cache

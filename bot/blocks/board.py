@@ -184,7 +184,7 @@ def _now(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, N
     took = wording.duration(node.started_at, node.ended_at)
     match node.state, node.outcome:
         case NodeState.PLANNED, _:
-            return _waits_for(node, titles, states)
+            return _waits_for(node, titles, states) or words
         case NodeState.SUCCEEDED, _:
             return f"{what} · {words}{f' in {took}' if took else ''}"
         case _, Failed(error=error):
@@ -199,7 +199,7 @@ def _now(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, N
         case _, Cancelled(why=why) if why:
             return f"{words}: {visible(why)}"
         case _:
-            return " · ".join(part for part in (what, visible(node.detail) or words) if part)
+            return f"{what} · {words}: {visible(node.detail)}" if node.detail else f"{what} · {words}"
 
 
 def _waits_for(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, NodeState]) -> str:

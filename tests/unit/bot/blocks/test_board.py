@@ -36,6 +36,14 @@ def test_every_state_is_told_in_words_or_by_the_tasks_own_status(state: NodeStat
     assert state is NodeState.PLANNED or wording.STATES[state] in details
 
 
+@pytest.mark.parametrize("state", NodeState)
+@pytest.mark.parametrize("detail", ["", "page 3 of 7"])
+def test_every_state_stands_in_the_words_beside_the_icon(state: NodeState, detail: str) -> None:
+    title, _, details = task(a_node("a", state, outcome=None, detail=detail))
+    assert wording.STATES[state] in f"{title} {details}"
+    assert state in {NodeState.PLANNED, NodeState.SUCCEEDED} or detail in details
+
+
 def test_waiting_for_approval_stands_in_the_title() -> None:
     assert task(a_node("a", NodeState.ASKING))[:2] == ("Step a · waiting for approval", "pending")
 
