@@ -30,6 +30,7 @@ COMMANDS = {
     "doctor": Entry("infra.cli.doctor", "app", "Say what is missing here, and how to mend it."),
     "plan": Entry("infra.cli.plan", "app", "Check a plan file, or run it without Slack and without a model."),
     "sandbox": Entry("infra.cli.sandbox", "app", "Build the sandbox image, or run one script in it."),
+    "eval": Entry("infra.cli.eval", "app", "Measure how often plans come out right, with a model or with replays."),
     "workspace": Entry("infra.cli.workspace", "workspace", "Serve the local Slack-compatible workspace alone."),
     "model": Entry("infra.cli.model", "app", "Serve the scripted model alone."),
 }

@@ -1,0 +1,131 @@
+"""The judge: every way in which a plan can be wrong is seen, also where the planner's checks let it pass."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from agent.tools.registry import Registry
+from infra.cli.known_tools import known_tools
+from infra.evaluation.goal import Goal, shipped_goals
+from infra.evaluation.judge import Judgement
+from infra.evaluation.replay import Court
+from sandbox.none import NoSandbox
+
+Nodes = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    return asyncio.run(known_tools())
+
+
+@pytest.fixture(scope="module")
+def goals(registry: Registry) -> Mapping[str, Goal]:
+    return {goal.name: goal for goal in shipped_goals(registry)}
+
+
+def stored(goal: Goal) -> Nodes:
+    """Return the goal's plan with the edges that references imply, as it is stored."""
+    nodes: Nodes = deepcopy([dict(each) for each in goal.plan])
+    for node in nodes:
+        implied = [each["id"] for each in nodes if f"${{{each['id']}" in str(node)]
+        node["depends_on"] = [*node.get("depends_on", []), *implied]
+    return nodes
+
+
+async def judged(
+    goal: Goal, registry: Registry, nodes: Sequence[Mapping[str, Any]], answer: str | None = None
+) -> Judgement:
+    return await Court(registry, NoSandbox("")).judged(goal, nodes, answer)
+
+
+def node(nodes: Nodes, id: str) -> dict[str, Any]:
+    return next(each for each in nodes if each["id"] == id)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "services-and-summary",
+        "order-by-words",
+        "chain-of-three",
+        "fallback-mirror",
+        "when-down",
+        "each-service",
+        "restart-each-broken",
+        "ask-before-reading",
+    ],
+)
+async def test_right_plan_is_right(goals: Mapping[str, Goal], registry: Registry, name: str) -> None:
+    assert await judged(goals[name], registry, stored(goals[name])) == Judgement()
+
+
+def no_approval(nodes: Nodes) -> None:
+    del node(nodes, "pay")["require_human_approval"]
+
+
+def approval_for_a_reader(nodes: Nodes) -> None:
+    node(nodes, "shop")["require_human_approval"] = True
+
+
+def another_post(nodes: Nodes) -> None:
+    nodes.append({**deepcopy(nodes[-1]), "id": "again"})
+
+
+def no_order(nodes: Nodes) -> None:
+    node(nodes, "post")["depends_on"] = []
+
+
+def no_wait(nodes: Nodes) -> None:
+    node(nodes, "note")["depends_on"] = []
+
+
+def another_channel(nodes: Nodes) -> None:
+    node(nodes, "post")["args"]["channel"] = "#general"
+
+
+def left_out(nodes: Nodes) -> None:
+    nodes.pop()
+
+
+def not_even_read(nodes: Nodes) -> None:
+    nodes.clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "concern", "word"),
+    [
+        ("ask-before-reading", no_approval, "colours", "runs unasked"),
+        ("services-and-summary", approval_for_a_reader, "colours", "which only reads"),
+        ("order-by-words", no_order, "edges", "post does not wait for restart"),
+        ("follow-a-link", no_wait, "edges", "does not wait for it"),
+        ("services-and-summary", another_post, "tools", "was not expected"),
+        ("services-and-summary", another_channel, "tools", "post is missing"),
+        ("services-and-summary", left_out, "tools", "post is missing"),
+        ("whole-log-as-file", not_even_read, "artifacts", "no artifact holds"),
+        ("one-health-check", not_even_read, "facts", "does not say '200'"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and " " not in value else "",
+)
+async def test_wrong_plan_is_told_by_what_it_concerns(
+    goals: Mapping[str, Goal],
+    registry: Registry,
+    name: str,
+    change: Callable[[Nodes], None],
+    concern: str,
+    word: str,
+) -> None:
+    nodes = stored(goals[name])
+    change(nodes)
+    found = await judged(goals[name], registry, nodes)
+    assert any(word in each for each in getattr(found, concern)), found
+    assert not found.right
+
+
+async def test_answer_is_held_against_the_facts(goals: Mapping[str, Goal], registry: Registry) -> None:
+    goal = goals["one-health-check"]
+    assert (await judged(goal, registry, stored(goal), "It answers 200.")).right
+    assert (await judged(goal, registry, stored(goal), "It answers.")).facts
