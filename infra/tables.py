@@ -77,7 +77,8 @@ class Row(DeclarativeBase):
 
 
 class ThreadRow(Row):
-    """A thread. Its row lock orders everything that must not race within a thread."""
+    """A thread. Its row lock orders everything that must not race within a thread. `looked_for_at` is when the
+    safety net last woke it."""
 
     __tablename__ = "threads"
     tenant: Mapped[str] = mapped_column(primary_key=True)
@@ -85,6 +86,7 @@ class ThreadRow(Row):
     channel: Mapped[str]
     last_seq: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    looked_for_at: Mapped[datetime | None]
 
 
 class InboxRow(Row):
@@ -95,6 +97,7 @@ class InboxRow(Row):
         UniqueConstraint("tenant", "app", "event_id"),
         UniqueConstraint("tenant", "channel", "ts"),
         Index(None, "tenant", "thread", "id"),
+        Index("ix_inbox_untaken", "tenant", "thread", postgresql_where=text("turn IS NULL")),
     )
     tenant: Mapped[str] = mapped_column(primary_key=True)
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)

@@ -19,6 +19,7 @@ from agent.ids import ThreadId
 from bot.errors import BotError
 from infra.database import Database
 from infra.lease import Leases, ThreadLease
+from infra.overlooked import wake_overlooked
 from infra.queue import WAKE, WAKE_LATER, Queue
 from infra.sweep import take_over
 from infra.tables import LeaseRow, WorkerRow
@@ -40,13 +41,15 @@ class WorkerLost(Exception):
 class Timings:
     """Seconds. A worker that was silent for `stall` is declared dead; it gives itself up a little before, so
     that a database away for ten seconds costs no worker. `grace` is what jobs get to end at a shutdown,
-    and must be shorter. `retry` are the pauses after failures in a row; then it waits for a person."""
+    and must be shorter. `retry` are the pauses after failures in a row; then it waits for a person.
+    `net` is how often threads without a job are looked for."""
 
     heartbeat: float = 2.0
     stall: float = 25.0
     sweep: float = 5.0
     poll: float = 0.25
     grace: float = 10.0
+    net: float = 60.0
     retry: tuple[float, ...] = (1.0, 5.0, 30.0, 120.0, 600.0)
 
 
@@ -253,11 +256,15 @@ class Worker:
         raise WorkerLost
 
     async def _sweep(self) -> None:
+        netted = time.monotonic()
         while True:
             try:
                 handed_on = await take_over(self._database, self._queue, self._timings.stall)
                 if handed_on:
                     _log.warning("took over %s threads of dead workers", handed_on)
+                if time.monotonic() - netted > self._timings.net:
+                    netted = time.monotonic()
+                    await wake_overlooked(self._database, self._queue, self._timings.stall)
                 for chore in self._chores:
                     await chore()
             except AgentError as error:
