@@ -107,6 +107,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     queue = Queue(database)
     open_for = settings.configuration.limits.questions_open_for()
     stores = open_stores(database, queue, wakeups, questions_open_for=open_for)
+    stack.push_async_callback(stores.progress.close)
     heard = open_stores(door, queue, wakeups)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))

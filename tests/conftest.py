@@ -66,6 +66,8 @@ async def wakeups(database: Database) -> AsyncGenerator[Wakeups]:
 
 
 @pytest.fixture
-def stores(database: Database, queue: Queue, wakeups: Wakeups) -> Stores:
+async def stores(database: Database, queue: Queue, wakeups: Wakeups) -> AsyncGenerator[Stores]:
     """Every store, on the test's database."""
-    return open_stores(database, queue, wakeups)
+    stores = open_stores(database, queue, wakeups)
+    yield stores
+    await stores.progress.close()

@@ -29,6 +29,8 @@ _GATHER_SECONDS = 0.025
 """How long events gather before they are written: nobody sees it, and a chain of quick nodes would
 otherwise spend as much on being shown as on running (1.9 ms of CPU a node instead of 1.3)."""
 
+_CLOSE_SECONDS = 5.0
+
 _UNHURRIED = text("SET LOCAL synchronous_commit = off")
 """Derived rows do not hold the disk up for what must be on it: the writes of tasks, the ledger. A server that
 crashes forgets at most the last of them, in order; the next entry notes them again."""
@@ -60,6 +62,13 @@ class PostgresProgress:
             StoreUnavailable: it could not be written, and is still queued.
         """
         await self._write_queued()
+
+    async def close(self) -> None:
+        """Let the writer come to its end: one that is cut off while it connects leaves the server a guest who never
+        says who he is. What cannot be written soon is lost; the next entry notes it again."""
+        if self._writer is not None and (await asyncio.wait([self._writer], timeout=_CLOSE_SECONDS))[1]:
+            self._writer.cancel()
+            await asyncio.wait([self._writer])
 
     async def _write_behind(self) -> None:
         try:

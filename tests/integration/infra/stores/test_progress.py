@@ -137,7 +137,16 @@ async def test_events_wait_in_order_while_the_database_is_away(database_url: URL
         await progress.flush()
     with pytest.raises(StoreUnavailable):
         await progress.flush()
+    await progress.close()
     await away.close()
+
+
+async def test_closing_writes_what_was_noted(stores: Stores) -> None:
+    await stores.runs.begin(THREAD, 1)
+    stores.progress.note(THREAD, planned("a"))
+    await stores.progress.close()
+    (view,) = await stores.run_views.unsettled(THREAD)
+    assert [each.id for each in view.nodes] == ["a"]
 
 
 async def test_a_view_holds_all_of_a_turn(stores: Stores) -> None:
