@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from agent.approval import ApprovalPolicy
+from agent.budget import Breach, Measure, Scope, breach_json
 from agent.events import AttemptEnded, ToldCall
 from agent.ids import NodeId, ToolName
 from agent.lifecycle import Failed, NodeState
@@ -30,6 +31,7 @@ def main(inputs):
 """
 CRASH = AttemptView(attempt=1, kind="error", error="KeyError: 'entries'")
 WORKED = AttemptView(attempt=2, kind="ok", error="")
+COSTLY = breach_json(Breach(scope=Scope.RUN, measure=Measure.COST, used=2_520_000, most=2_500_000))
 SECOND_PERSON = ApprovalPolicy(self_approval=False)
 
 
@@ -105,6 +107,9 @@ def messages() -> Mapping[str, Rendered]:
         QuestionKind.UNKNOWN.value: _asked(QuestionKind.UNKNOWN, "Post the summary to #incidents", args=post),
         QuestionKind.ROUNDS.value: _asked(
             QuestionKind.ROUNDS, "", "Look at the logs of payments", "Compare with yesterday"
+        ),
+        QuestionKind.BUDGET.value: _asked(
+            QuestionKind.BUDGET, "", "Look at the logs of payments", args={"breaches": [COSTLY], "currency": "$"}
         ),
         QuestionKind.ASK.value: _asked(
             QuestionKind.ASK, "Which of the two payment databases do you mean: live or archive?"

@@ -25,7 +25,7 @@ from infra.tables import Row
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-WORDS_FOR_NO_DEFAULT = {"*required*", "*anyone*", "*for ever*"}
+WORDS_FOR_NO_DEFAULT = {"*required*", "*anyone*", "*for ever*", "*no bound*"}
 
 
 def chapter(title: str) -> str:
