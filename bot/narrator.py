@@ -21,6 +21,7 @@ from bot.blocks.card import card
 from bot.blocks.message import Rendered, words_only
 from bot.errors import BotError, ThreadClosed
 from bot.outlet import ROOT_GONE, Outlet
+from bot.plan_pictures import Gallery
 from bot.ports import Post, Posted, QuestionView, RunView, RunViews, Slot
 
 _log = logging.getLogger(__name__)
@@ -46,12 +47,14 @@ class Narrator:
         policy_for: Callable[[ToolName], ApprovalPolicy],
         *,
         currency: str = "$",
+        gallery: Gallery | None = None,
     ) -> None:
         self._views = views
         self._posted = posted
         self._outlet = outlet
         self._policy_for = policy_for
         self._currency = currency
+        self._gallery = gallery
 
     @contextlib.asynccontextmanager
     async def narrating(self, thread: ThreadId) -> AsyncGenerator[None, None]:
@@ -131,6 +134,7 @@ class Narrator:
             await self._say(run, Post.REPLY, str(number), answer(reply))
         if run.nodes and _BOARD not in run.posts:
             await self._show_board(run)
+            run = await self._now(run)
         for view in run.questions:
             await self._show_card(run, view)
         if run.status in _ENDED:
@@ -139,7 +143,7 @@ class Narrator:
             if run.trouble:
                 await self._say(run, Post.TROUBLE, "", [trouble(run.trouble)])
         if _BOARD in run.posts:
-            await self._show_board(run)
+            await self._show_board(run if self._gallery is None else await self._gallery.hang(run))
         if _complete(run):
             await self._posted.settle(run.thread, run.turn)
 
@@ -150,9 +154,13 @@ class Narrator:
             return
         now = run
         if await self._outlet.turn(run.thread, standing=standing is not None):
-            turns = await self._views.unsettled(run.thread)
-            now = next((each for each in turns if each.turn == run.turn), run)
+            now = await self._now(run)
         await self._outlet.send(now, _BOARD, board(now, self._currency))
+
+    async def _now(self, run: RunView) -> RunView:
+        """Return the turn as its rows are now."""
+        turns = await self._views.unsettled(run.thread)
+        return next((each for each in turns if each.turn == run.turn), run)
 
     async def _show_card(self, run: RunView, view: QuestionView) -> None:
         """Post a card for a question that is open; edit one that stands. What was never asked is not shown."""

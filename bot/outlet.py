@@ -1,7 +1,7 @@
 """Puts a turn's messages into its thread: each posted once, edited when it differs, under the rate limits."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
 
 from agent.ids import ChannelId, Digest, ThreadId, UserId, thread_parts
@@ -10,7 +10,7 @@ from bot.blocks.plainly import plainly
 from bot.errors import SlackRefused, ThreadClosed
 from bot.pacing import POSTS, UPDATES, Pacer
 from bot.ports import Posted, PostedMessage, RunView, Slot
-from bot.web_api import WebApi
+from bot.web_api import WebApi, listed
 from sandbox.script import Json
 
 _log = logging.getLogger(__name__)
@@ -76,6 +76,33 @@ class Outlet:
             ts = await self._put(run, slot, standing, plainly(message))
         await self._posted.post(run.thread, run.turn, slot, PostedMessage(ts, message.digest))
 
+    async def share(self, run: RunView, slot: Slot, *, name: str, title: str, content: bytes) -> str:
+        """Share a file in the thread; return its address, empty when Slack does not tell it.
+
+        What a crash kept us from noting is found again by its name, which must be the file's alone.
+        """
+        begun_before = run.posts.get(slot) is None and not await self._posted.begin(run.thread, run.turn, slot)
+        if begun_before and (found := await self._find_file(run.thread, name)):
+            return found
+        await self.turn(run.thread, standing=False)
+        _, channel, root_ts = thread_parts(run.thread)
+        place = await self._api.read("files.getUploadURLExternal", filename=name, length=len(content))
+        await self._api.upload(str(place.get("upload_url", "")), content)
+        entry: Mapping[str, Json] = {"id": str(place.get("file_id", "")), "title": title}
+        try:
+            done = await self._api.write(
+                "files.completeUploadExternal", files=[entry], channel_id=channel, thread_ts=root_ts
+            )
+        except SlackRefused as error:
+            if error.code in _CLOSED:
+                raise ThreadClosed(error.method, error.code) from error
+            raise
+        return next(map(_address, _files(done)), "")
+
+    async def note(self, run: RunView, slot: Slot, message: PostedMessage) -> None:
+        """Note what stands in a slot that `share` filled, or could not."""
+        await self._posted.post(run.thread, run.turn, slot, message)
+
     async def tell_apart(self, run: RunView, user: UserId, slot: Slot, message: Rendered) -> None:
         """Tell a person, once and in a direct message, what the thread itself cannot be told."""
         if not await self._posted.begin(run.thread, run.turn, slot):
@@ -101,15 +128,26 @@ class Outlet:
         return PostedMessage(ts, _UNKNOWN_LOOK) if ts else None
 
     async def _find(self, thread: ThreadId, metadata: Mapping[str, Json]) -> str:
+        async for message in self._replies(thread):
+            if message.get("metadata") == metadata:
+                return str(message.get("ts", ""))
+        return ""
+
+    async def _find_file(self, thread: ThreadId, name: str) -> str:
+        async for message in self._replies(thread):
+            for file in _files(message):
+                if file.get("name") == name:
+                    return _address(file)
+        return ""
+
+    async def _replies(self, thread: ThreadId) -> AsyncIterator[Mapping[str, Any]]:
         _, channel, root_ts = thread_parts(thread)
         pages = self._api.pages(
             "conversations.replies", "messages", channel=channel, ts=root_ts, include_all_metadata=True
         )
         async for reply in pages:
-            message = cast("Mapping[str, Any]", reply)
-            if isinstance(reply, Mapping) and message.get("metadata") == metadata:
-                return str(message.get("ts", ""))
-        return ""
+            if isinstance(reply, Mapping):
+                yield cast("Mapping[str, Any]", reply)
 
     async def _put(self, run: RunView, slot: Slot, standing: PostedMessage | None, message: Rendered) -> str:
         """Post the message, or edit the one that stands; return its ts."""
@@ -150,6 +188,16 @@ class Outlet:
 
 def _content(message: Rendered) -> dict[str, Json]:
     return {"text": message.text, "blocks": message.blocks}
+
+
+def _files(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [cast("Mapping[str, Any]", each) for each in listed(told, "files") if isinstance(each, Mapping)]
+
+
+def _address(file: Mapping[str, Any]) -> str:
+    """Return where people see a file that Slack tells of."""
+    address = file.get("permalink")
+    return address if isinstance(address, str) and address.startswith(("https://", "http://")) else ""
 
 
 def _metadata(slot: Slot, turn: int) -> dict[str, Json]:

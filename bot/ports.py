@@ -189,6 +189,7 @@ class Post(StrEnum):
     REPLY = "reply"
     ANSWER = "answer"
     TROUBLE = "trouble"
+    PICTURE = "picture"
 
 
 class Slot(NamedTuple):
@@ -200,7 +201,8 @@ class Slot(NamedTuple):
 
 
 class PostedMessage(NamedTuple):
-    """A message that stands in Slack: its `ts`, and the digest of what it shows."""
+    """A message that stands in Slack: its `ts`, and the digest of what it shows. Of a picture, which is a
+    file, `ts` is the address; empty when it could not be shared."""
 
     ts: str
     shown: Digest
@@ -262,6 +264,17 @@ class RunViews(Protocol):
         """Hear hints, until the context is left, that what `unsettled` returns may have changed.
 
         Hints may be lost, spurious or local to this process: the narrator re-reads every few seconds.
+        """
+        ...
+
+
+class Painter(Protocol):
+    """Draws plans."""
+
+    async def picture(self, run: RunView) -> bytes | None:
+        """Return the turn's plan as a PNG, without where its steps stand; None when it cannot be drawn.
+
+        Drawing takes a while and keeps nobody else waiting.
         """
         ...
 

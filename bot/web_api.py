@@ -1,5 +1,6 @@
 """The Web API as the rest of the bot calls it: typed answers, our two errors, retries where they are safe."""
 
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
 
@@ -76,6 +77,20 @@ class WebApi:
             raise SlackUnreachable("response_url") from error
         if answer.status_code != 200:
             raise SlackRefused("response_url", str(answer.status_code))
+
+    async def upload(self, upload_url: str, content: bytes) -> None:
+        """Send the bytes of a file to the address that Slack gave out for them."""
+        async with contextlib.AsyncExitStack() as stack:
+            session = self._client.session
+            if session is None:
+                timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+                session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
+            try:
+                answer = await stack.enter_async_context(session.post(upload_url, data=content))
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                raise SlackUnreachable("upload_url") from error
+            if answer.status != 200:
+                raise SlackRefused("upload_url", str(answer.status))
 
     async def pages(self, method: str, key: str, **arguments: str | int | bool | None) -> AsyncIterator[Any]:
         """Yield the elements of `key` over all pages of a method that reads."""

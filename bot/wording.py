@@ -143,6 +143,8 @@ DETAILS_FAILED = "I could not read this just now. Please close it and try again.
 HOW_IT_ENDED, WHERE_IT_CRASHED, CALLS_MADE = "How it ended", "Where it crashed", "Calls it made"
 END_OF_THE_LOGS, THE_SCRIPT = "The end of what it printed", "The script"
 
+PICTURE = "Picture of the plan"
+
 ASK_FOR_SOMETHING = "Tell me what you need, and I will plan it: for example _check our services and post a summary_."
 SOMETHING_WENT_WRONG = "Sorry, that did not work on my side. It has been logged. Please try again."
 SLACK_DID_NOT_ANSWER = "Slack did not answer me just now, so I changed nothing. Please try again."
@@ -284,6 +286,11 @@ def question_words(kind: QuestionKind) -> str:
             )
         case _:
             assert_never(kind)
+
+
+def picture_title(steps: int) -> str:
+    """Return the title of the picture of a plan."""
+    return f"The plan: {counted(steps, 'step')}"
 
 
 def used_up(scope: Scope, measure: Measure, used: str, most: str) -> str:

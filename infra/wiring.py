@@ -33,11 +33,13 @@ from bot.narrator import Narrator
 from bot.outlet import Outlet
 from bot.pacing import Pacer
 from bot.plain_results import PlainResults
+from bot.plan_pictures import Gallery
 from bot.sockets import Socket
 from bot.tools import slack_tools
 from bot.web_api import TIMEOUT_SECONDS, open_client
 from infra.checkpoints import open_checkpoints, open_pool
 from infra.database import Database, new_worker_id
+from infra.plan_painter import PlanPainter
 from infra.queue import Queue
 from infra.settings import Settings, SlackSettings
 from infra.stores.stores import Stores, open_stores
@@ -138,8 +140,14 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
 async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
     runner = await _open_runner(stack, base)
     outlet = Outlet(base.app.api, base.stores.posted, Pacer())
-    currency = base.settings.configuration.prices.currency
-    narrator = Narrator(base.stores.run_views, base.stores.posted, outlet, base.policies.of, currency=currency)
+    narrator = Narrator(
+        base.stores.run_views,
+        base.stores.posted,
+        outlet,
+        base.policies.of,
+        currency=base.settings.configuration.prices.currency,
+        gallery=Gallery(PlanPainter(base.stores.log), outlet),
+    )
 
     async def advance(thread: ThreadId, lease: Lease) -> None:
         async with narrator.narrating(thread), base.stores.spending.working(thread):

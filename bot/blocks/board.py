@@ -31,7 +31,7 @@ from bot.blocks.elements import (
 )
 from bot.blocks.message import Rendered, rendered
 from bot.payloads import DETAILS_ACTION
-from bot.ports import NodeView, RunView
+from bot.ports import NodeView, Post, RunView, Slot
 
 MOST_TASKS = 40
 MOST_BUTTONS = 3
@@ -66,8 +66,8 @@ def board(run: RunView, currency: str = "$") -> Rendered:
     title = board_title(run)
     tasks = [shown[node.id] for node in run.nodes if node.id in shown]
     more = [context(escaped(f"Not shown here: {_counts(hidden)}."))] if hidden else []
-    if footer := _footer(run, currency):
-        more.append(context(escaped(footer)))
+    if footer := " · ".join(part for part in (_picture(run), escaped(_footer(run, currency))) if part):
+        more.append(context(footer))
     look = digest_of({"title": title, "tasks": tasks, "more": more, "details": details})[:24]
     row = [actions(details, block_id=f"scripts-{look}")] if details else []
     return rendered(escaped(title), [plan(title, tasks, block_id=f"board-{look}"), *more, *row])
@@ -96,6 +96,12 @@ def board_title(run: RunView) -> str:
     if not run.nodes:
         return f"{wording.STATUSES[run.status].capitalize()}: no steps yet"
     return f"{wording.STATUSES[run.status].capitalize()}: {_counts(run.nodes)}"
+
+
+def _picture(run: RunView) -> str:
+    """Return the link to the picture of the plan, once it is shared."""
+    picture = run.posts.get(Slot(Post.PICTURE))
+    return f"<{escaped(picture.ts)}|{wording.PICTURE}>" if picture is not None and picture.ts else ""
 
 
 def _footer(run: RunView, currency: str) -> str:

@@ -48,6 +48,7 @@ class StoredFile:
             "mode": "hosted",
             "url_private": f"{base_url}/files/{self.id}/{self.name}",
             "url_private_download": f"{base_url}/files/{self.id}/{self.name}",
+            "permalink": f"{base_url}/control/files/{self.id}",
         }
 
 

@@ -1,0 +1,127 @@
+"""The picture of a large plan: shared once per shape, found again after a crash, left out where it is not allowed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from agent.approval import ApprovalPolicy
+from agent.ids import ThreadId, thread_id
+from agent.lifecycle import NodeState
+from agent.ports import RunStatus
+from bot.narrator import Narrator
+from bot.outlet import Outlet
+from bot.pacing import Pacer
+from bot.plan_pictures import MOST_WITHOUT, PICTURE, SETTLED_SECONDS, Gallery
+from bot.ports import PostedMessage, RunView
+from infra.workspace.app import InstalledApp
+from infra.workspace.server import Workspace
+from tests.fakes.run_views import a_node, a_run
+from tests.fakes.slack_scene import Scene
+from tests.fakes.slack_scene import scene as opened_scene
+
+
+class Painter:
+    """A Painter that says how many steps it drew."""
+
+    def __init__(self) -> None:
+        self.drawn: list[int] = []
+
+    async def picture(self, run: RunView) -> bytes | None:
+        """Return something with a number in it."""
+        self.drawn.append(len(run.nodes))
+        return b"\x89PNG %d" % len(run.nodes)
+
+
+def narrating(scene: Scene, painter: Painter, clock: Callable[[], float] = lambda: 0.0) -> Narrator:
+    """Return a narrator with pictures."""
+    outlet = Outlet(scene.api, scene.rows, Pacer())
+    gallery = Gallery(painter, outlet, clock=clock)
+    return Narrator(scene.rows, scene.rows, outlet, lambda _: ApprovalPolicy(), gallery=gallery)
+
+
+async def a_thread(scene: Scene) -> ThreadId:
+    root = await scene.people.write("Ada", "ops", "check our services")
+    return thread_id("T0LOCAL", "C0OPS", root)
+
+
+def large(thread: ThreadId, more: int = 1, **rest: Any) -> RunView:
+    """Return a run with more steps than need no picture."""
+    return a_run(thread, nodes=tuple(a_node(f"n{number}") for number in range(MOST_WITHOUT + more)), **rest)
+
+
+async def pictures(scene: Scene, thread: ThreadId) -> list[dict[str, Any]]:
+    """Return the files in the thread."""
+    return [file for each in await scene.people.thread(thread.rpartition(":")[2]) for file in each.get("files", [])]
+
+
+async def link(scene: Scene, thread: ThreadId) -> str:
+    """Return the board's small print."""
+    board = (await scene.people.thread(thread.rpartition(":")[2]))[0]
+    return " ".join(each["elements"][0]["text"] for each in board["blocks"] if each["type"] == "context")
+
+
+async def test_a_large_plan_is_drawn_once_when_it_stopped_growing_and_the_board_links_it() -> None:
+    async with opened_scene() as scene:
+        thread, painter, now = await a_thread(scene), Painter(), [0.0]
+        narrator = narrating(scene, painter, lambda: now[0])
+        for more in (1, 2):
+            scene.rows.show(large(thread, more, status=RunStatus.RUNNING))
+            await narrator.reconcile(thread)
+        assert painter.drawn == []
+        now[0] += SETTLED_SECONDS
+        for state in (NodeState.RUNNING, NodeState.FAILED):
+            run = large(thread, 2, status=RunStatus.RUNNING)
+            scene.rows.show(replace(run, nodes=(a_node("n0", state), *run.nodes[1:])))
+            await narrator.reconcile(thread)
+        (file,) = await pictures(scene, thread)
+        assert (painter.drawn, file["title"]) == ([12], "The plan: 12 steps")
+        assert f"<{file['permalink']}|Picture of the plan>" in await link(scene, thread)
+
+
+async def test_a_small_plan_has_no_picture() -> None:
+    async with opened_scene() as scene:
+        thread, painter = await a_thread(scene), Painter()
+        scene.rows.show(large(thread, 0, status=RunStatus.WAITING))
+        await narrating(scene, painter).reconcile(thread)
+        assert (painter.drawn, await link(scene, thread)) == ([], "")
+
+
+async def test_a_plan_that_grew_is_drawn_anew_and_the_board_links_the_newest() -> None:
+    async with opened_scene() as scene:
+        thread, painter = await a_thread(scene), Painter()
+        for more in (1, 3):
+            scene.rows.show(large(thread, more, status=RunStatus.WAITING))
+            await narrating(scene, painter).reconcile(thread)
+        first, second = await pictures(scene, thread)
+        small_print = await link(scene, thread)
+        assert second["permalink"] in small_print
+        assert first["permalink"] not in small_print
+
+
+async def test_a_picture_that_was_shared_but_not_noted_is_found_again() -> None:
+    async with opened_scene() as scene:
+        thread, painter = await a_thread(scene), Painter()
+        run = large(thread, status=RunStatus.WAITING)
+        scene.rows.show(run)
+        await narrating(scene, painter).reconcile(thread)
+        (file,) = await pictures(scene, thread)
+        del scene.rows.posts[thread, 1][PICTURE]
+        await narrating(scene, painter).reconcile(thread)
+        assert len(await pictures(scene, thread)) == 1
+        assert scene.rows.posts[thread, 1][PICTURE].ts == file["permalink"]
+
+
+@pytest.mark.parametrize("missing", ["files:write"])
+async def test_without_the_right_to_share_files_a_turn_is_shown_without_and_it_is_tried_once(missing: str) -> None:
+    allowed = InstalledApp()
+    place = Workspace(app=replace(allowed, scopes=allowed.scopes - {missing}))
+    async with opened_scene(workspace=place) as scene:
+        thread, painter = await a_thread(scene), Painter()
+        narrator = narrating(scene, painter)
+        for status in (RunStatus.WAITING, RunStatus.RUNNING, RunStatus.WAITING):
+            scene.rows.show(large(thread, status=status))
+            await narrator.reconcile(thread)
+        assert (painter.drawn, await pictures(scene, thread), await link(scene, thread)) == ([11], [], "")
+        assert scene.rows.posts[thread, 1][PICTURE] == PostedMessage("", scene.rows.posts[thread, 1][PICTURE].shown)
