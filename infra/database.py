@@ -132,6 +132,10 @@ class Database:
         try:
             yield
         except DBAPIError as error:
+            if error.connection_invalidated or _is_gone(error.orig):
+                raise StoreUnavailable from error
+            raise
+        except psycopg.Error as error:  # between checking a connection out and the first statement
             if _is_gone(error):
                 raise StoreUnavailable from error
             raise
@@ -159,7 +163,8 @@ class Database:
     def _refuse_broken(
         self, connection: DBAPIConnection, entry: ConnectionPoolEntry, _lent: PoolProxiedConnection
     ) -> None:
-        """Ask a connection that may be broken whether it lives; the pool opens another one when it does not."""
+        """Ask a connection that may be broken whether it lives. When it does not, the pool opens another one; when
+        that is broken too, the server is not there for us."""
         raw: RawConnection[Any] = connection.driver_connection  # pyright: ignore[reportAttributeAccessIssue]  # SQLAlchemy's wrapper has it
         left_at: float | None = entry.info.get(_LEFT_AT)
         trusted = left_at is None or time.monotonic() - left_at < _TRUSTED_SECONDS  # None: it is new
@@ -168,6 +173,8 @@ class Database:
         try:
             self.engine.dialect.do_ping(connection)
         except psycopg.Error as error:
+            if left_at is None:
+                raise
             raise InvalidatePoolError from error
 
     def _refuse_dead(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
@@ -205,10 +212,7 @@ async def announce(connection: AsyncConnection, thread: ThreadId) -> None:
     await connection.execute(select(func.pg_notify(NEWS_CHANNEL, thread)))
 
 
-def _is_gone(error: DBAPIError) -> bool:
-    if error.connection_invalidated:
-        return True
-    cause = error.orig
-    if not isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+def _is_gone(error: BaseException | None) -> bool:
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return False
-    return cause.sqlstate is None or cause.sqlstate.startswith(_GONE)
+    return error.sqlstate is None or error.sqlstate.startswith(_GONE)

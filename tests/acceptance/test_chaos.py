@@ -4,7 +4,7 @@ import asyncio
 import os
 import random
 import tempfile
-from collections.abc import AsyncGenerator, Coroutine, Generator
+from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from infra.workspace.server import Workspace
 from tests.acceptance.effects import EffectServer
 from tests.acceptance.stage import MANIFEST
 from tests.chaos import audit
+from tests.chaos.containers import open_containers
 from tests.chaos.people import People
 from tests.chaos.storm import Storm, scripts, write_configuration
 
@@ -61,6 +62,7 @@ async def weather(blows: int, seed: int) -> None:
             ) as workspace,
             WorkspaceClient(workspace.base_url) as client,
             ScriptedModel(scripts(effects.url)) as model,
+            open_containers() as containers,
         ):
             environment = {
                 "DATABASE_URL": postgres.url().set(drivername="postgresql").render_as_string(hide_password=False),
@@ -70,23 +72,33 @@ async def weather(blows: int, seed: int) -> None:
                 "OPENAI_API_KEY": "scripted",
                 "OPENAI_BASE_URL": await model.start(),
                 "GREENLIGHT_MODEL": MODEL_NAME,
-                "GREENLIGHT_CONFIG": str(write_configuration(folder)),
+                "GREENLIGHT_CONFIG": str(write_configuration(folder, containers.sandbox)),
+                "CHAOS_DEATHS": str(folder / "deaths"),
                 "CHAOS_LOG": os.environ.get("CHAOS_LOG") or str(folder / "log"),
             }
             people = People(client, effects, rng)
-            storm = Storm(environment=environment, postgres=postgres, people=client, rng=rng)
+            storm = Storm(environment=environment, postgres=postgres, people=client, containers=containers, rng=rng)
             try:
                 await _live_through(storm, people, database, blows)
                 codes = await storm.end()
-                print("\n".join(f"{count:5} {what}" for what, count in sorted(storm.done.items())))
-                for what, count in sorted((await audit.outcomes(database)).items()):
-                    print(f"{count:5} {what}")
-                print(f"{people.clicks:5} clicks on {len(people.decided)} questions", flush=True)
-                assert list(await audit.violations(database, people, effects, JOBS)) == []
+                _tell(storm.done)
+                _tell({f"died {point}": count for point, count in storm.deaths().items()})
+                _tell(await audit.outcomes(database))
+                _tell({f"clicks on {len(people.decided)} questions": people.clicks, "jobs": len(people.threads)})
+                _tell({f"containers seen (sandbox: {containers.sandbox})": len(containers.seen)})
+                assert list(await audit.violations(database, people, effects)) == []
+                assert list(await audit.orphans(database)) == []
+                assert await containers.left() == {}
                 assert codes == [0, 0, 0, 0]
+                assert all(storm.deaths().values())
             finally:
                 await storm.end()
                 await database.close()
+
+
+def _tell(counts: Mapping[str, int]) -> None:
+    for what, count in sorted(counts.items()):
+        print(f"{count:5} {what}", flush=True)
 
 
 @contextmanager
@@ -99,31 +111,35 @@ def _open_folder() -> Generator[Path]:
 
 
 async def _live_through(storm: Storm, people: People, database: Database, blows: int) -> None:
-    async with _while_here(storm.keep_running(), people.watch(), people.decide()):
+    async with _while_here(storm.keep_running(), people.watch(), people.decide(), storm.containers.watch()):
         async with asyncio.TaskGroup() as group:
             group.create_task(storm.rage(blows))
-            for job in range(JOBS):
-                await people.ask(job)
+            for _ in range(JOBS):
+                await people.ask_one_more()
                 await asyncio.sleep(storm.rng.uniform(0, blows / JOBS / 2))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await storm.bring_to_every_point(people.ask_one_more)
         storm.calm_down()
         await storm.people.act("faults", clear=True)
-        await _until_all_is_done(people, database)
+        await _until_all_is_done(storm, people, database)
 
 
-async def _until_all_is_done(people: People, database: Database) -> None:
+async def _until_all_is_done(storm: Storm, people: People, database: Database) -> None:
     left: object = None
+    orphans: object = None
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 with suppress(StoreUnavailable):
                     left = await audit.unfinished(database)
-                    if not left and not people.open_cards() and all(people.answers(job) for job in range(JOBS)):
+                    orphans = await storm.orphaned_containers()
+                    if not left and not orphans and not people.open_cards() and not people.unanswered():
                         return
                 await asyncio.sleep(0.5)
     except TimeoutError:
-        silent = [job for job in range(JOBS) if not people.answers(job)]
         raise AssertionError(
-            f"left undone: {left}; without an answer: {silent}; cards: {people.open_cards()}"
+            f"left undone: {left}; without an answer: {people.unanswered()}; cards: {people.open_cards()}; "
+            f"containers of the dead: {orphans}"
         ) from None
 
 

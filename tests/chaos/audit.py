@@ -15,9 +15,24 @@ _UNFINISHED: Mapping[str, str] = {
     "untaken messages": "SELECT count(*) FROM inbox WHERE turn IS NULL",
     "open questions": "SELECT count(*) FROM approvals WHERE status = 'pending'",
     "leases": "SELECT count(*) FROM leases",
+    "dead workers that are not buried": "SELECT count(*) FROM workers WHERE dead_at IS NOT NULL AND buried_at IS NULL",
     "red calls of unknown outcome": """
         SELECT count(*) FROM ledger WHERE state = 'started' AND NOT EXISTS (SELECT 1 FROM ledger AS later
         WHERE later.thread = ledger.thread AND later.node = ledger.node AND later.attempt > ledger.attempt)""",
+}
+
+_ORPHANS: Mapping[str, str] = {
+    "jobs of any kind": "SELECT count(*) FROM procrastinate_jobs",
+    "workers neither alive nor buried": "SELECT count(*) FROM workers WHERE buried_at IS NULL",
+    "nodes without an outcome": "SELECT count(*) FROM nodes WHERE outcome IS NULL",
+    "posts begun and never noted": "SELECT count(*) FROM posts WHERE ts IS NULL",
+    "checkpoints beyond the newest": "SELECT count(*) - count(DISTINCT thread_id) FROM checkpoints",
+    "writes of no checkpoint": """
+        SELECT count(*) FROM checkpoint_writes AS write WHERE NOT EXISTS (SELECT 1 FROM checkpoints AS head
+        WHERE head.thread_id = write.thread_id AND head.checkpoint_id = write.checkpoint_id)""",
+    "artifacts nobody uses": """
+        SELECT count(*) FROM artifacts WHERE NOT EXISTS (SELECT 1 FROM artifact_uses AS used
+        WHERE used.tenant = artifacts.tenant AND used.digest = artifacts.digest)""",
 }
 
 _TWICE: Mapping[str, str] = {
@@ -36,10 +51,15 @@ async def unfinished(database: Database) -> Mapping[str, int]:
     return await _counts(database, _UNFINISHED)
 
 
-async def violations(database: Database, people: People, effects: EffectServer, jobs: int) -> Sequence[str]:
+async def orphans(database: Database) -> Sequence[str]:
+    """Return the rows that nobody will ever look at again, in words, once every process has ended."""
+    return [f"{count} {what}" for what, count in (await _counts(database, _ORPHANS)).items()]
+
+
+async def violations(database: Database, people: People, effects: EffectServer) -> Sequence[str]:
     """Return what should never be, in words; nothing when all is well."""
     found = [f"{count} {what}" for what, count in (await _counts(database, _TWICE)).items()]
-    for job in range(jobs):
+    for job in people.threads:
         answers = len(people.answers(job))
         if answers != 1:
             found.append(f"job {job} has {answers} answers")

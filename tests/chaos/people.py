@@ -38,6 +38,14 @@ class People:
         """Ask for a job in a thread of its own."""
         self.threads[job] = await self._client.post("Ada", "ops", f"@Greenlight please do job {job}.")
 
+    async def ask_one_more(self) -> None:
+        """Ask for the next job."""
+        await self.ask(len(self.threads))
+
+    def unanswered(self) -> list[int]:
+        """Return the jobs without an answer."""
+        return [job for job in self.threads if not self.answers(job)]
+
     async def watch(self) -> None:
         """Keep the newest look of every message. Runs until cancelled."""
         async with self._client.happenings(since=0) as happenings:
@@ -88,8 +96,10 @@ class People:
 
 
 def _buttons(message: Message) -> list[Mapping[str, Any]]:
+    """Return the buttons that decide something."""
     blocks: list[Mapping[str, Any]] = message.get("blocks") or []
-    return [element for block in blocks if block.get("type") == "actions" for element in block["elements"]]
+    elements = [element for block in blocks if block.get("type") == "actions" for element in block["elements"]]
+    return [each for each in elements if str(each.get("action_id")).startswith("decide_")]
 
 
 def _effect_in(asked: str) -> str:

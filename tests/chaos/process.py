@@ -8,26 +8,35 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import typer
 
+from agent.graph import Rest, ThreadRunner
 from infra.checkpoints import GroupCommitSaver
 from infra.cli.run import bot, worker
-from infra.lease import Leases
+from infra.lease import Leases, ThreadLease
 from infra.stores.decisions import PostgresDecisions
 from infra.stores.inbox import PostgresInbox
 from infra.stores.ledger import PostgresLedger
 from infra.stores.posted import PostgresPosted
 
+_PARKED: set[str] = set()
+"""The threads whose newest run in this process parked."""
+
+
+def _has_parked(lease: ThreadLease) -> bool:
+    return lease.thread in _PARKED
+
 
 class Place(NamedTuple):
-    """A method, and whether to die before it or after it."""
+    """A method, whether to die before it or after it, and at which of its calls (by their first argument)."""
 
     owner: type
     method: str
     after: bool
+    where: Callable[[Any], bool] = lambda _: True
 
 
 POINTS: Mapping[str, Place] = {
@@ -39,12 +48,16 @@ POINTS: Mapping[str, Place] = {
     "after the ledger's done": Place(PostgresLedger, "finish", after=True),
     "after the task write": Place(GroupCommitSaver, "aput_writes", after=True),
     "after the step's checkpoint": Place(GroupCommitSaver, "aput", after=True),
-    "between park and release": Place(Leases, "release", after=False),
+    "between park and release": Place(Leases, "release", after=False, where=_has_parked),
 }
-"""Name -> where a process dies. The first three happen in bots, or in the narrator beside a worker's run."""
+"""Name -> where a process dies."""
 
-BOT_POINTS = ("after the row, before the ack", "after the decision, before its answer")
-WORKER_POINTS = tuple(point for point in POINTS if point not in BOT_POINTS)
+_BOT_POINTS = ("after the row, before the ack", "after the decision, before its answer")
+
+PART_POINTS: Mapping[str, Sequence[str]] = {
+    "bot": _BOT_POINTS,
+    "worker": [point for point in POINTS if point not in _BOT_POINTS],
+}
 
 
 def main(part: str, environment: Mapping[str, str], point: str | None, passes: int) -> None:
@@ -54,26 +67,47 @@ def main(part: str, environment: Mapping[str, str], point: str | None, passes: i
         os.dup2(log.fileno(), sys.stdout.fileno())
         os.dup2(log.fileno(), sys.stderr.fileno())
     if point is not None:
-        _die_at(POINTS[point], passes)
+        _note_parking()
+        _die_at(point, passes, environment["CHAOS_DEATHS"])
     try:
         (bot if part == "bot" else worker)()
     except typer.Exit as ended:
         sys.exit(ended.exit_code)
 
 
-def _die_at(place: Place, passes: int) -> None:
+def _die_at(point: str, passes: int, deaths: str) -> None:
+    place = POINTS[point]
     method: Callable[..., Awaitable[Any]] = getattr(place.owner, place.method)
     left = passes
 
+    def die() -> None:
+        with open(deaths, "a") as file:  # noqa: PTH123 - appended to by many processes
+            file.write(f"{point}\n")
+        os.kill(os.getpid(), signal.SIGKILL)
+
     @functools.wraps(method)
-    async def deadly(*args: Any, **kwargs: Any) -> Any:
+    async def deadly(self: object, *args: Any, **kwargs: Any) -> Any:
         nonlocal left
-        left -= 1
+        left -= place.where(args[0] if args else None)
         if left < 0 and not place.after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = await method(*args, **kwargs)
+            die()
+        result = await method(self, *args, **kwargs)
         if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
         return result
 
     setattr(place.owner, place.method, deadly)
+
+
+def _note_parking() -> None:
+    advance = ThreadRunner.advance
+
+    @functools.wraps(advance)
+    async def noting(self: ThreadRunner, thread: Any, lease: Any) -> Rest:
+        _PARKED.discard(thread)
+        rest = await advance(self, thread, lease)
+        if rest is Rest.PARKED:
+            _PARKED.add(thread)
+        return rest
+
+    ThreadRunner.advance = noting

@@ -8,7 +8,7 @@ import random
 import re
 import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -18,11 +18,16 @@ import psycopg
 from infra.embedded_postgres import HeldPostgres
 from infra.scripted_model.script import ModelRequest, Script
 from infra.workspace.client import WorkspaceClient
-from tests.acceptance.plans import ENDS, fetch, lines, tool
-from tests.chaos.process import BOT_POINTS, WORKER_POINTS, main
+from tests.acceptance.plans import ENDS, fetch, lines, package, tool
+from tests.chaos.containers import Containers
+from tests.chaos.process import PART_POINTS, POINTS, main
 
 CONFIGURATION = """
-sandbox = "none"
+sandbox = "{sandbox}"
+[plan]
+pack = false
+[containers]
+ready = 1
 [tools.http_get]
 allow_private = true
 timeout_seconds = 5
@@ -37,26 +42,37 @@ grace = 2
 """
 STALL_SECONDS = 3.0
 
+SCRIPT = """
+def main(inputs):
+    return {"status": tools.http_get(url=inputs["url"])["status"]}
+"""
+
+FINAL_ROUND_SECONDS = 1.0
+"""How often, once the blows are dealt, somebody asks for one job more until every point was reached."""
+
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.chaos.process", "infra.wiring"])
 
 
 def scripts(effects_url: str) -> list[Script]:
-    """Return the model: job n is two green nodes, two red ones, and a green one behind a red one."""
+    """Return the model: job n is two green nodes, two red ones, and a green one behind a red one. Every third
+    job has a script besides, that calls a tool."""
 
     def plan(request: ModelRequest) -> str:
         job = _job(request)
         get, send = f"{effects_url}/green-{job}", f"{effects_url}/red-{job}"
         red = {"method": "POST"}
-        return lines(
-            [
-                fetch(f"a{job}", f"{get}-a"),
-                fetch(f"b{job}", f"{get}-b", depends_on=[f"a{job}"]),
-                tool(f"r{job}", "http_request", {**red, "url": f"{send}-1", "json": {"from": f"${{a{job}#/status}}"}}),
-                tool(f"s{job}", "http_request", {**red, "url": f"{send}-2"}, depends_on=[f"b{job}"]),
-                fetch(f"c{job}", f"{get}-c", depends_on=[f"r{job}"]),
-            ]
-        )
+        operations = [
+            fetch(f"a{job}", f"{get}-a"),
+            fetch(f"b{job}", f"{get}-b", depends_on=[f"a{job}"]),
+            tool(f"r{job}", "http_request", {**red, "url": f"{send}-1", "json": {"from": f"${{a{job}#/status}}"}}),
+            tool(f"s{job}", "http_request", {**red, "url": f"{send}-2"}, depends_on=[f"b{job}"]),
+            fetch(f"c{job}", f"{get}-c", depends_on=[f"r{job}"]),
+        ]
+        if job % 3 == 0:
+            script = package(f"p{job}", SCRIPT, tools=["http_get"], inputs={"url": f"{get}-p"})
+            operations.append({**script, "depends_on": [f"a{job}"]})
+        return lines(operations)
 
     def answer(request: ModelRequest) -> str:
         return f"ANSWER to job {_job(request)}."
@@ -72,14 +88,19 @@ def _job(request: ModelRequest) -> int:
 
 @dataclass(kw_only=True)
 class Storm:
-    """Two bots and two workers, and what is done to them. Every choice comes from `rng`."""
+    """Two bots and two workers, and what is done to them. Every choice comes from `rng`.
+
+    `done` counts what was done; deaths at a point are counted by those who die.
+    """
 
     environment: Mapping[str, str]
     postgres: HeldPostgres
     people: WorkspaceClient
+    containers: Containers
     rng: random.Random
     done: Counter[str] = field(default_factory=Counter[str])
     processes: dict[str, ForkServerProcess] = field(default_factory=dict[str, ForkServerProcess])
+    _armed: dict[str, str | None] = field(default_factory=dict[str, str | None])
     _stopped: set[str] = field(default_factory=set[str])
     _waking: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     _calm: bool = False
@@ -92,18 +113,38 @@ class Storm:
                 continue
             if running is not None:
                 self.done[f"ended: {_ending(running.exitcode)}"] += 1
-            part = name.split()[0]
-            point = None if self._calm or self.rng.random() < 0.4 else self._point(part)
-            if point is not None:
-                self.done[f"armed: {point}"] += 1
+            self._armed[name] = point = self._point(name)
+            passes = self.rng.randrange(3) if point is not None and self.deaths()[point] else 0
             process = _CONTEXT.Process(
-                target=main, args=(part, dict(self.environment), point, self.rng.randrange(4)), name=name
+                target=main, args=(_part(name), dict(self.environment), point, passes), name=name
             )
             process.start()
+            if process.pid is not None:
+                self.containers.belong_to(process.pid)
             self.processes[name] = process
 
-    def _point(self, part: str) -> str:
-        return self.rng.choice(BOT_POINTS if part == "bot" else WORKER_POINTS)
+    def _point(self, name: str) -> str | None:
+        """Return where a process is to die: where none has died yet; later anywhere, or nowhere."""
+        if self._calm:
+            return None
+        left = self._left(_part(name))
+        if left:
+            return self.rng.choice(left)
+        return None if self.rng.random() < 0.4 else self.rng.choice(PART_POINTS[_part(name)])
+
+    def _left(self, part: str) -> Sequence[str]:
+        """Return the part's points at which nobody has died, nor is armed to."""
+        armed = {
+            self._armed[name] for name, process in self.processes.items() if process.is_alive() and name in self._armed
+        }
+        died = self.deaths()
+        return [point for point in PART_POINTS[part] if not died[point] and point not in armed]
+
+    def deaths(self) -> Counter[str]:
+        """Return how many processes have died at which point."""
+        file = Path(self.environment["CHAOS_DEATHS"])
+        died = Counter(file.read_text().splitlines() if file.exists() else ())
+        return Counter({point: died[point] for point in POINTS})
 
     async def keep_running(self) -> None:
         """Start again whatever ended. Runs until cancelled."""
@@ -113,35 +154,56 @@ class Storm:
 
     async def rage(self, blows: int) -> None:
         """Deal that many blows, one after another."""
-        restart_at = {blows // 2}
+        kinds = (self._kill, self._stop, self._cut, self._slack, self._events)
+        hand = list(kinds)
+        self.rng.shuffle(hand)
         for number in range(blows):
             await asyncio.sleep(self.rng.uniform(0.3, 1.5))
-            if number in restart_at:
+            if number == blows // 2:
                 self._kill_postgres()
-                continue
-            blow = self.rng.choice(
-                (self._kill, self._kill, self._kill, self._stop, self._cut, self._slack, self._events)
-            )
-            await blow()
+            elif hand:  # each once for certain
+                if await hand[-1]():
+                    hand.pop()
+            else:
+                await self.rng.choice((self._kill, self._kill, *kinds))()
         if self._waking:
             await asyncio.wait(self._waking)
+
+    async def bring_to_every_point(self, one_more_job: Callable[[], Awaitable[None]]) -> None:
+        """Return once a process has died at every point; new jobs bring them there."""
+        while not all(self.deaths().values()):
+            await one_more_job()
+            await asyncio.sleep(FINAL_ROUND_SECONDS)
+            for part in PART_POINTS:
+                idle = [name for name in self.processes if _part(name) == part and self._is_done_with(name)]
+                if idle and self._left(part):
+                    self._signal(idle[0], signal.SIGKILL)
+
+    def _is_done_with(self, name: str) -> bool:
+        """Tell whether a process that lives has no point of its own, or one where others have died."""
+        point = self._armed.get(name)
+        return self.processes[name].is_alive() and (point is None or self.deaths()[point] > 0)
 
     def calm_down(self) -> None:
         """Arm no process started from now on."""
         self._calm = True
 
-    async def _kill(self) -> None:
-        name = self.rng.choice(sorted(self.processes))
-        if name not in self._stopped and self.processes[name].is_alive():
-            self._signal(name, signal.SIGKILL)
-            self.done["kill -9"] += 1
+    # A blow tells whether it was dealt.
 
-    async def _stop(self) -> None:
+    async def _kill(self) -> bool:
+        name = self.rng.choice(sorted(self.processes))
+        if name in self._stopped or not self.processes[name].is_alive():
+            return False
+        self._signal(name, signal.SIGKILL)
+        self.done["kill -9"] += 1
+        return True
+
+    async def _stop(self) -> bool:
         running = sorted(set(self.processes) - self._stopped)
         name = self.rng.choice(running)
         process = self.processes[name]
         if not process.is_alive() or len(running) < 3:
-            return
+            return False
         self._signal(name, signal.SIGSTOP)
         self._stopped.add(name)
         self.done["SIGSTOP"] += 1
@@ -149,31 +211,38 @@ class Storm:
         waking = asyncio.create_task(self._wake(name, process, seconds))
         self._waking.add(waking)
         waking.add_done_callback(self._waking.discard)
+        return True
 
     async def _wake(self, name: str, process: ForkServerProcess, seconds: float) -> None:
         await asyncio.sleep(seconds)
         if process.pid is not None and process.is_alive():
             os.kill(process.pid, signal.SIGCONT)
+            self.done["SIGCONT"] += 1
         self._stopped.discard(name)
 
-    async def _cut(self) -> None:
+    async def _cut(self) -> bool:
         """Cut the connections that LISTEN."""
+        ended = 0
         cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN %'"
         with contextlib.suppress(psycopg.OperationalError):
             async with await psycopg.AsyncConnection.connect(_libpq(self.postgres), autocommit=True) as connection:
-                self.done["LISTEN connections cut"] += (await connection.execute(cut)).rowcount
+                ended = (await connection.execute(cut)).rowcount
+        self.done["LISTEN connections cut"] += ended
+        return ended > 0
 
-    async def _slack(self) -> None:
+    async def _slack(self) -> bool:
         method = self.rng.choice(("chat.postMessage", "chat.update", "*"))
         status = self.rng.choice((429, 500, 503))
         after = status == 500 and self.rng.random() < 0.5
         await self.people.act("faults", method=method, status=status, times=self.rng.randint(1, 4), after=after)
         self.done[f"Slack answers {status}"] += 1
+        return True
 
-    async def _events(self) -> None:
+    async def _events(self) -> bool:
         kind = self.rng.choice(("app_mention", "message", "interactive"))
         await self.people.act("deliveries", match=kind, times=2, repeat=self.rng.randint(1, 2))
         self.done["deliveries repeated"] += 1
+        return True
 
     def _kill_postgres(self) -> None:
         pid = int((self.postgres.layout.data / "postgres" / "postmaster.pid").read_text().split()[0])
@@ -186,18 +255,27 @@ class Storm:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, what)
 
+    async def orphaned_containers(self) -> int:
+        """Return how many containers belong to none of the processes that live."""
+        alive = {process.pid for process in self.processes.values() if process.is_alive()}
+        return sum(1 for pid in (await self.containers.left()).values() if pid not in alive)
+
     async def end(self) -> list[int | None]:
         """Ask every process to stop, as a service manager does; return their exit codes."""
         for name in self.processes:
             self._signal(name, signal.SIGTERM)
         for process in self.processes.values():
-            await asyncio.to_thread(process.join, 30)
+            await asyncio.to_thread(process.join, 60)
         codes = [process.exitcode for process in self.processes.values()]
         for name, process in self.processes.items():
             if process.is_alive():
                 self._signal(name, signal.SIGKILL)
                 await asyncio.to_thread(process.join)
         return codes
+
+
+def _part(name: str) -> str:
+    return name.split()[0]
 
 
 def _ending(code: int | None) -> str:
@@ -209,8 +287,8 @@ def _libpq(postgres: HeldPostgres) -> str:
     return postgres.url().set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def write_configuration(folder: Path) -> Path:
+def write_configuration(folder: Path, sandbox: str) -> Path:
     """Write the app's configuration file."""
     file = folder / "greenlight.toml"
-    file.write_text(CONFIGURATION)
+    file.write_text(CONFIGURATION.format(sandbox=sandbox))
     return file
