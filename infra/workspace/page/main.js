@@ -204,9 +204,10 @@ function fill(list, messages, whispers, inThread) {
       const made = renderMessage(message, { user: state.user, app: state.seen.app, inThread, ephemeral, handlers });
       made.shownAs = key;
       if (item) {
-        const focused = item.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
+        const focused = item.contains(document.activeElement) ? document.activeElement.dataset.testid ?? "" : null;
         item.replaceWith(made);
-        if (focused) made.querySelector(`[data-testid="${CSS.escape(focused)}"]`)?.focus();
+        // A button that was pressed is often gone from what it led to: then the message itself keeps the place.
+        if (focused !== null) (made.querySelector(`[data-testid="${CSS.escape(focused)}"]`) ?? made).focus();
       }
       item = made;
     }

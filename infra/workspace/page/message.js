@@ -23,7 +23,7 @@ export function renderMessage(message, view) {
   const article = el("article", {
     class: `message ${view.ephemeral ? "ephemeral" : ""} ${message.subtype === "tombstone" ? "tombstone" : ""}`,
     testid: view.ephemeral ? "ephemeral" : "message",
-    dataset: { ts: message.ts, user: message.user },
+    dataset: { ts: message.ts, user: message.user }, tabindex: "-1",
     "aria-label": `${name}${fromApp ? ", app" : ""}`,
   },
   avatar(message, name),

@@ -1,0 +1,161 @@
+"""Every message of ours says what it means in words: to a notification, to a screen reader, to who sees no colours."""
+
+import ast
+import json
+import re
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.approval import ApprovalPolicy
+from agent.errors import Trouble
+from agent.ids import UserId
+from agent.lifecycle import NodeState
+from agent.plan import NodeKind
+from agent.ports import Decision, QuestionKind, RunStatus
+from bot import wording
+from bot.blocks.answer import answer, trouble
+from bot.blocks.board import board
+from bot.blocks.card import card
+from bot.blocks.details import loading, unreadable
+from bot.blocks.help import help_message, opening, status, stoppable
+from bot.blocks.message import Rendered, words_only
+from bot.blocks.plainly import plainly
+from bot.ports import AttemptView, OpenRun
+from tests.fakes.bot_ports import NOON
+from tests.fakes.run_views import ADA, GRACE, THREAD, a_node, a_question, a_run
+from tests.pictures.scenes import modal
+
+RUN = OpenRun(
+    thread=THREAD, turn=1, status=RunStatus.WAITING, requester=ADA, request="check it", started_at=NOON, waiting=1
+)
+EMOJI = re.compile(r":[a-z0-9_+-]+:|[\U0001f000-\U0001faff\u2600-\u27bf]")
+
+
+def boards() -> Iterable[tuple[str, Rendered]]:
+    script = a_node(
+        "s",
+        NodeState.SUCCEEDED,
+        kind=NodeKind.PACKAGE,
+        tool=None,
+        attempts=(AttemptView(attempt=1, kind="ok", error=""),),
+    )
+    for each in RunStatus:
+        yield f"board, {each}", board(a_run(nodes=(a_node("a"), script), status=each))
+    yield "board without steps", board(a_run(status=RunStatus.PLANNING))
+
+
+def cards() -> Iterable[tuple[str, Rendered]]:
+    for kind in QuestionKind:
+        for decision in Decision:
+            view = a_question(kind=kind, decision=decision, by=GRACE, at=NOON)
+            for number, each in enumerate(card(view, ApprovalPolicy())):
+                yield f"card, {kind}, {decision}, {number}", each
+
+
+MESSAGES: Mapping[str, Rendered] = dict(
+    [
+        *boards(),
+        *cards(),
+        *((f"trouble, {each}", trouble(each.value)) for each in Trouble),
+        ("answer", answer("All three answer.")[0]),
+        ("an answer of signs", answer("🎉")[0]),
+        ("help", help_message(UserId("U0BOT"))),
+        ("opening", opening(ADA, "check it")),
+        ("status", status([RUN], [RUN], {})),
+        ("no status", status([], [], {})),
+        ("stoppable", stoppable([RUN])),
+        ("nothing to stop", stoppable([])),
+        ("words", words_only(wording.NOTHING_RUNS_HERE)),
+    ]
+)
+VIEWS: Mapping[str, Any] = {"details": modal(), "loading": loading(), "unreadable": unreadable(wording.DETAILS_GONE)}
+OURS = {name: message for name, message in MESSAGES.items() if name != "an answer of signs"}
+"""What the model writes is its own; all else is ours."""
+
+
+def letters(text: str) -> int:
+    """Count the letters that are left without emoji, mentions and addresses."""
+    return sum(each.isalpha() for each in re.sub(r"<[^>]*>", "", EMOJI.sub("", text)))
+
+
+def elements(blocks: Any) -> list[Mapping[str, Any]]:
+    return [element for block in blocks if block["type"] == "actions" for element in block["elements"]]
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_the_text_for_notifications_is_there_and_says_something(name: str) -> None:
+    text = MESSAGES[name].text
+    assert letters(text) >= 5 or name == "an answer of signs"
+    assert text.strip()
+    assert MESSAGES[name].blocks
+
+
+@pytest.mark.parametrize(("one", "other"), list(combinations(QuestionKind, 2)))
+def test_the_text_tells_cards_of_different_kinds_apart(one: QuestionKind, other: QuestionKind) -> None:
+    texts = [card(a_question(kind=kind), ApprovalPolicy())[-1].text for kind in (one, other)]
+    assert texts[0] != texts[1]
+    assert all(wording.question_title(kind) in text for kind, text in zip((one, other), texts, strict=True))
+
+
+@pytest.mark.parametrize("kind", QuestionKind)
+def test_the_text_tells_how_a_question_ended(kind: QuestionKind) -> None:
+    texts = [
+        card(a_question(kind=kind, decision=each, by=GRACE, at=NOON), ApprovalPolicy())[-1].text for each in Decision
+    ]
+    assert len(set(texts)) == len(texts)
+
+
+@pytest.mark.parametrize("status", RunStatus)
+def test_the_boards_text_tells_where_it_stands(status: RunStatus) -> None:
+    assert wording.STATUSES[status] in board(a_run(nodes=(a_node("a"),), status=status)).text.lower()
+
+
+@pytest.mark.parametrize(("one", "other"), list(combinations(NodeState, 2)))
+def test_steps_in_different_states_differ_without_their_icons(one: NodeState, other: NodeState) -> None:
+    def words(state: NodeState) -> str:
+        blocks = json.loads(json.dumps(board(a_run(nodes=(a_node("a", state, outcome=None),))).blocks))
+        task = blocks[0]["tasks"][0]
+        return json.dumps([task["title"], task.get("details")])
+
+    assert words(one) != words(other)
+
+
+@pytest.mark.parametrize("name", [*OURS, *VIEWS])
+def test_buttons_are_told_apart_by_their_words(name: str) -> None:
+    blocks = OURS[name].blocks if name in OURS else VIEWS[name]["blocks"]
+    labels = [element.get("text", element.get("placeholder"))["text"] for element in elements(blocks)]
+    assert all(letters(label) >= 2 for label in labels)
+    if name != "stoppable":  # there the run's own line stands above its button
+        assert len(set(labels)) == len(labels)
+
+
+@pytest.mark.parametrize("name", [*OURS, *VIEWS])
+def test_no_emoji_stands_for_words(name: str) -> None:
+    shown = json.dumps(OURS[name].blocks if name in OURS else VIEWS[name]["blocks"], ensure_ascii=False)
+    assert EMOJI.findall(re.sub(r"<!date[^>]*>", "", shown)) == []
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_in_plain_words_it_still_says_something(name: str) -> None:
+    (section, *_) = plainly(OURS[name]).blocks
+    assert letters(json.dumps(section)) >= letters(wording.SHOWN_PLAINLY) + 5
+
+
+def test_no_message_is_sent_without_its_text() -> None:
+    """Blocks alone are read to nobody: notifications and screen readers take the text."""
+    sending = {"chat.postMessage", "chat.postEphemeral", "chat.update"}
+    sent = 0
+    for path in sorted(Path(wording.__file__).parent.rglob("*.py")):
+        for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
+            first = call.args[0] if call.args else None
+            named = {node.value for node in ast.walk(first) if isinstance(node, ast.Constant)} if first else set[Any]()
+            method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+            if named & sending or (method == "respond" and "api" in ast.unparse(call.func)):
+                sent += 1
+                given = {keyword.arg for keyword in call.keywords}
+                assert given & {"text", None}, f"{path.name}:{call.lineno}"
+    assert sent >= 10
