@@ -10,10 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from agent.artifacts import JSON, content_of, value_of
 from agent.events import AttemptEnded, JournaledAnswer, ToldCall
 from agent.ids import Digest, NodeId, ThreadId, thread_parts
+from agent.plan import digest_of
 from bot.ports import PackageView
 from infra.database import Database
 from infra.stores.artifacts import digest_of_content, keep
-from infra.tables import ArtifactRow, AttemptRow, NodeRow
+from infra.stores.audit import AuditEvent, record
+from infra.tables import ArtifactRow, AttemptRow, AuditRow, NodeRow
 from sandbox.script import Json
 
 
@@ -61,10 +63,30 @@ async def write_attempts(connection: AsyncConnection, ended: Sequence[tuple[Thre
         _row(thread, event, digest_of_content(records[position]) if position in records else None)
         for position, (thread, event) in enumerate(ended)
     ]
+    for position in sorted(records):
+        await _audit_calls(connection, *ended[position], digest_of_content(records[position]))
     row = insert(AttemptRow)
     kept = ("tenant", "thread", "node", "attempt")
     newest = {name: row.excluded[name] for name in rows[0] if name not in kept}
     await connection.execute(row.on_conflict_do_update(index_elements=kept, set_=newest), rows)
+
+
+async def _audit_calls(connection: AsyncConnection, thread: ThreadId, event: AttemptEnded, seal: Digest) -> None:
+    """Record which tools a script called, the refused ones too; once, however often the attempt is noted."""
+    if not event.calls:
+        return
+    seal = digest_of([event.attempt, seal])
+    same = select(AuditRow.id).where(
+        AuditRow.tenant == thread_parts(thread).tenant,
+        AuditRow.thread == thread,
+        AuditRow.node == event.node,
+        AuditRow.event == AuditEvent.CALLED.value,
+        AuditRow.digest == seal,
+    )
+    if (await connection.execute(same.limit(1))).first() is None:
+        calls: list[Json] = [{"tool": each.tool, "ok": each.ok} for each in event.calls]
+        details: Mapping[str, Json] = {"attempt": event.attempt, "kind": event.kind, "calls": calls}
+        await record(connection, thread, event.node, AuditEvent.CALLED, digest=seal, details=details)
 
 
 def _row(thread: ThreadId, event: AttemptEnded, record: Digest | None) -> Mapping[str, object]:

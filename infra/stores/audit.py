@@ -1,4 +1,4 @@
-"""The audit: what was asked, decided, started and finished, written with the change it records."""
+"""The audit: what was asked, decided, started, finished and called by scripts, written with what it records."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -19,6 +19,7 @@ class AuditEvent(StrEnum):
     DECIDED = "decided"
     STARTED = "started"
     FINISHED = "finished"
+    CALLED = "called"
 
 
 def with_record(

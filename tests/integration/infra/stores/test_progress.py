@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 
 from agent.errors import StoreUnavailable
 from agent.events import JournaledAnswer, ToldCall
@@ -23,6 +23,7 @@ from tests.fakes.rows import (
     a_message,
     a_question,
     attempt,
+    audited,
     changed,
     planned,
     seconds,
@@ -86,6 +87,22 @@ async def test_attempt_that_is_made_again_replaces_the_first(stores: Stores) -> 
         stores.progress.note(THREAD, replace(attempt("p", 1), logs=logs))
         await stores.progress.flush()
     assert [each.logs for each in await stores.attempts.of(THREAD, NodeId("p"))] == ["second"]
+
+
+async def test_calls_of_scripts_are_audited_once_each_without_their_arguments(
+    stores: Stores, database: Database
+) -> None:
+    refused = ToldCall(tool="post", args='{"text":"secret"}', ok=False, milliseconds=1.0)
+    first = replace(attempt("p", 1), calls=(ToldCall(tool="t", args="{}", ok=True, milliseconds=1.5), refused))
+    for event in (first, first, replace(first, attempt=2, kind="ok"), attempt("p", 3)):
+        stores.progress.note(THREAD, event)
+        await stores.progress.flush()
+    assert await audited(database) == ["called", "called"]
+    async with database.begin() as connection:
+        details = [*(await connection.execute(text("SELECT details FROM audit ORDER BY id"))).scalars()]
+    assert [each["attempt"] for each in details] == [1, 2]
+    assert details[0]["calls"] == [{"tool": "t", "ok": True}, {"tool": "post", "ok": False}]
+    assert "secret" not in str(details)
 
 
 async def test_attempts_are_shown_once_each(stores: Stores) -> None:
