@@ -141,11 +141,14 @@ class ThreadRunner:
         checkpoints = self._checkpoints(thread, lease)
         graph = self.graph(thread, lease, checkpoints)
         config = RunnableConfig(configurable={"thread_id": thread}, recursion_limit=100)
+        pruned = False
         while True:
             head = await _head(graph, checkpoints, config)
             if not head.open:
                 await self._ports.mailbox.drop_late_stops(thread, head.state["turn"])
                 if not await self._has_news(thread, head.state):
+                    if not pruned:  # whoever stored the last step may have died right after it
+                        await checkpoints.prune(thread)
                     return Rest.FINISHED
             given = None if head.open else await self._new_turn(thread, head.state)
             await graph.ainvoke(given, config, durability="sync")
@@ -156,6 +159,7 @@ class ThreadRunner:
                 await self._ports.runs.set_status(thread, head.state["turn"], RunStatus.WAITING)
                 return Rest.PARKED
             await checkpoints.prune(thread)
+            pruned = True
 
     def graph(self, thread: ThreadId, lease: Lease, checkpoints: Checkpoints) -> Graph:
         """Return the thread's graph, as a job runs it."""

@@ -9,7 +9,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 
 from agent.graph import Rest
-from agent.ids import NodeId
+from agent.ids import NodeId, ThreadId
 from agent.lifecycle import Outcome, Succeeded
 from agent.plan import Node
 from agent.ports import Bound, Decision, QuestionKind
@@ -202,3 +202,25 @@ async def test_death_at_any_persisted_step_loses_and_repeats_nothing(after_effec
         assert dying.ran_after_end == [], f"death at step {at}"
         confirmed = {**dying.world.outcomes, "r": Succeeded(value="r")}
         assert confirmed == undisturbed.world.outcomes, f"death at step {at}"
+
+
+class DyingOnce(ObservedMemorySaver):
+    """Dies instead of its first pruning; counts the others."""
+
+    died = False
+    pruned = 0
+
+    async def prune_thread(self, thread: ThreadId) -> None:
+        if not self.died:
+            self.died = True
+            raise Dead
+        self.pruned += 1
+
+
+async def test_checkpoints_that_a_run_died_before_pruning_are_pruned_at_the_next_wake() -> None:
+    saver = DyingOnce()
+    world = World(checkpoints=saver.open)
+    with pytest.raises(Dead):
+        await world.run(node("a"))
+    assert await world.advance() is Rest.FINISHED
+    assert saver.pruned == 1
