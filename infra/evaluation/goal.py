@@ -12,10 +12,11 @@ The file is JSON: a list of goals, or one object `{"goals": [...]}`. A goal:
      "plan": [{"op": "add", ...}, ...]}
 
 `steps` are the tool calls that must be made, each once: by what tool, with which arguments (others may stand
-beside them; `{"has": [texts]}` is any text that holds these), behind which other steps. `gives` is what the tool
-answers in this goal's world, `fails` the error it answers instead, `seconds` how long it takes. `artifacts` are texts
-of which each must stand in an output that is too large for the run's state, `facts` are what the answer must say.
-`plan` is what a planner that makes no mistake writes: operations as in DESIGN section 10.
+beside them; `{"has": [texts]}` is any text that holds these, in capitals or not), behind which other steps. `gives`
+is what the tool answers in this goal's world, `fails` the error it answers instead, `seconds` how long it takes.
+`artifacts` are texts of which each must stand in an output that is too large for the run's state, `facts` are what
+the answer must say. `plan` is what a planner that makes no mistake writes: a list of operations. A
+request must hold everything that a planner needs to know: addresses, columns, the fields of answers.
 """
 
 import json
@@ -70,7 +71,7 @@ class Goal:
 def _fits(expected: Json, given: Json) -> bool:
     match expected:
         case {"has": [*texts]}:
-            return isinstance(given, str) and all(str(each) in given for each in texts)
+            return isinstance(given, str) and all(str(each).lower() in given.lower() for each in texts)
         case _:
             return expected == given
 

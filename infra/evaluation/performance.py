@@ -102,7 +102,7 @@ class _Stage:
         seen = self.seen
         needs = list(_needs(written))
         direct = {need for need, _ in needs}
-        seen.before[node] = direct.union(*(seen.before[need] for need in direct))
+        seen.before[node] = direct.union(*(seen.before.get(need, ()) for need in direct))
         begins = max((seen.ended[need] for need in direct if need in seen.ended), default=0.0)
         if not all(self._ended_as(need, on) for need, on in needs):
             return
