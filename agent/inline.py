@@ -35,7 +35,8 @@ class InlineBudget:
 
     async def _moved(self, thread: ThreadId, name: str, outcome: Succeeded) -> Outcome:
         content = canonical_json(outcome.value).encode()
-        return Succeeded(artifact=await self._artifacts.put(thread, name, content, "application/json"))
+        artifact = await self._artifacts.put(thread, name, content, "application/json")
+        return Succeeded(artifact=artifact, age_seconds=outcome.age_seconds)
 
 
 def _inline_bytes(outcome: Outcome) -> int:

@@ -44,10 +44,14 @@ class ArtifactRef:
 
 @dataclass(frozen=True, kw_only=True)
 class Succeeded:
-    """The node's output: inline, or a reference when it is over 4 KiB."""
+    """The node's output: inline, or a reference when it is over 4 KiB.
+
+    `age_seconds` tells how old it was when it was taken from the cache; None: it is the node's own.
+    """
 
     value: Json = None
     artifact: ArtifactRef | None = None
+    age_seconds: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +133,8 @@ def satisfies(outcome: Outcome, on: On) -> bool:
 def outcome_json(outcome: Outcome) -> dict[str, Json]:
     """Return the outcome as plain JSON, `state` first."""
     state: dict[str, Json] = {"state": state_of(outcome).value}
+    if isinstance(outcome, Succeeded) and outcome.age_seconds is not None:
+        state["age_seconds"] = outcome.age_seconds
     match outcome:
         case Succeeded(artifact=ArtifactRef() as ref):
             return {**state, "artifact": artifact_json(ref)}
@@ -172,9 +178,11 @@ def outcome_from_json(value: Mapping[str, Json]) -> Outcome:
     match value.get("state"):
         case "succeeded":
             ref = value.get("artifact")
+            given = value.get("age_seconds")
+            age = given if isinstance(given, int) else None
             if isinstance(ref, Mapping):
-                return Succeeded(artifact=artifact_from_json(ref))
-            return Succeeded(value=value.get("value"))
+                return Succeeded(artifact=artifact_from_json(ref), age_seconds=age)
+            return Succeeded(value=value.get("value"), age_seconds=age)
         case "failed":
             return Failed(error=text("error"), message=text("message"))
         case "rejected":

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from agent.budget import Scope
 from agent.events import AttemptEnded, RunEvent
-from agent.ids import Digest, NodeId, QuestionId, ThreadId, ToolName, UserId
+from agent.ids import Digest, NodeId, QuestionId, Tenant, ThreadId, ToolName, UserId
 from agent.lifecycle import ArtifactRef, Failed, NodeState, Outcome
 from agent.plan import LoggedOperation, Node, Operation
 from agent.spending import Spent
@@ -182,6 +182,37 @@ class Artifacts(Protocol):
         Raises:
             ArtifactMissing: it was never stored for this tenant or has been evicted.
         """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultKey:
+    """What a remembered result belongs to. `arguments` is the digest of their canonical JSON."""
+
+    tenant: Tenant
+    author: UserId
+    tool: ToolName
+    version: str
+    arguments: Digest
+
+
+@dataclass(frozen=True, kw_only=True)
+class RememberedResult:
+    """What a tool gave `age_seconds` ago."""
+
+    value: Json
+    age_seconds: int
+
+
+class ResultCache(Protocol):
+    """What green tools gave, for those that allow it."""
+
+    async def find(self, key: ResultKey) -> RememberedResult | None:
+        """Return what was kept, unless its time is over."""
+        ...
+
+    async def keep(self, key: ResultKey, value: Json, seconds: float) -> None:
+        """Keep a value for so long, in place of an older one."""
         ...
 
 

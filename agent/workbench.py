@@ -16,8 +16,9 @@ from agent.ids import NodeId, ThreadId, ToolName
 from agent.lifecycle import Failed, Outcome, Succeeded, outcome_json
 from agent.package import Equipment, PackageRunner
 from agent.plan import Node, NodeKind, digest_of, node_digest
-from agent.ports import Artifacts, Attempts, Bound, Progress
+from agent.ports import Artifacts, Attempts, Bound, Progress, ResultCache
 from agent.references import references_in
+from agent.remembering import remembered_call
 from agent.schemas import misfits
 from agent.tools.registry import CallContext, Colour, Registry
 from sandbox.script import Json, Limits, Sandbox
@@ -30,7 +31,8 @@ _log = logging.getLogger(__name__)
 class Workbench:
     """The `NodeWork`. Without a sandbox packages fail, without a model a crashed script is not repaired.
 
-    Without `attempts` a package whose process died begins from its first attempt again.
+    Without `attempts` a package whose process died begins from its first attempt again, without a `cache` every
+    tool is called.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Workbench:
         progress: Progress,
         model: LanguageModel | None,
         attempts: Attempts | None = None,
+        cache: ResultCache | None = None,
         script_limits: Limits | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -49,6 +52,7 @@ class Workbench:
         self._registry = registry
         self._artifacts = artifacts
         self._pause = pause
+        self._cache = cache
         self._packages: PackageRunner | None = None
         if sandbox is not None:
             self._packages = PackageRunner(
@@ -110,7 +114,13 @@ class Workbench:
                 tool = self._registry.find(bound.tool)
                 if tool is None:
                     return Failed(error="unknown_tool", message=f"there is no tool {bound.tool!r} here")
-                return await call_tool(tool, context, bound.args, pause=self._pause)
+                return await remembered_call(
+                    tool,
+                    context,
+                    bound.args,
+                    self._cache,
+                    lambda: call_tool(tool, context, bound.args, pause=self._pause),
+                )
             case NodeKind.PACKAGE:
                 if self._packages is None:
                     return Failed(
@@ -133,6 +143,6 @@ class Workbench:
                 ref = await self._artifacts.put(thread, content.name, content.content, content.media_type)
             except StoreUnavailable:
                 continue
-            return Succeeded(artifact=ref)
+            return Succeeded(artifact=ref, age_seconds=outcome.age_seconds)
         message = "the work was done, but its output could not be stored"
         return Failed(error="store_unavailable", message=message)

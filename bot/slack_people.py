@@ -14,6 +14,9 @@ from bot.principals import REMEMBERED_SECONDS, Principals, Standing, standing_of
 from bot.web_api import WebApi
 from sandbox.script import Json
 
+CACHE_SECONDS = 300.0
+"""People and memberships seldom change, and Slack gives the list of people 20 times a minute to all of us."""
+
 MOST_FOUND = 100
 _PLAIN = 20
 _MOST_PEOPLE = 50_000
@@ -45,6 +48,7 @@ def slack_find_users(client: AsyncWebClient) -> Tool:
         colour=Colour.GREEN,
         call=_Finder(api, Channels(api, Principals(api))).call,
         retryable=True,
+        cache_seconds=CACHE_SECONDS,
     )
 
 

@@ -352,6 +352,11 @@ def condition_unmet(title: str) -> str:
     return f"“{title}” found no need for it"
 
 
+def remembered(age: timedelta) -> str:
+    """Say that a result is not a fresh one."""
+    return f"from the cache, {duration_of(age)} old" if age >= timedelta(seconds=1) else "from the cache"
+
+
 def running_now(titles: str) -> str:
     """Say what is at work; `titles` is ready mrkdwn."""
     return f"*Running:* {titles}"

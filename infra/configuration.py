@@ -51,11 +51,13 @@ class _Table(BaseModel):
 
 
 class HttpGetTable(_Table):
-    """`[tools.http_get]`: which services the model is told about, and whether private addresses may be read."""
+    """`[tools.http_get]`: which services the model is told about, whether private addresses may be read, and for
+    how long an answer may be given again (0: never)."""
 
     known: dict[str, str] = Field(default_factory=dict[str, str])
     allow_private: bool = False
     timeout_seconds: Seconds = 10.0
+    cache_seconds: Annotated[float, Field(ge=0, le=24 * 3600)] = 0.0
 
 
 class AccessLogTable(_Table):
@@ -128,7 +130,12 @@ class ToolsTable(_Table):
         http, log, sql, host = self.http_get, self.read_access_log, self.sql_query, self.host_metrics
         return ToolsConfig(
             http=http
-            and HttpConfig(known=http.known, allow_private=http.allow_private, timeout_seconds=http.timeout_seconds),
+            and HttpConfig(
+                known=http.known,
+                allow_private=http.allow_private,
+                timeout_seconds=http.timeout_seconds,
+                cache_seconds=http.cache_seconds,
+            ),
             access_log=log and AccessLogConfig(path=log.path, line_format=log.line_format),
             sql=sql
             and SqlConfig(

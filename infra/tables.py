@@ -306,6 +306,21 @@ class ArtifactUseRow(Row):
     used_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class ResultRow(Row):
+    """What a green tool gave to a person, until it expires. `arguments` is a digest: arguments may be secret."""
+
+    __tablename__ = "results"
+    __table_args__ = (Index(None, "expires_at"),)
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    author: Mapped[str] = mapped_column(primary_key=True)
+    tool: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    arguments: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[Json]
+    kept_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+
+
 class PostRow(Row):
     """A message of a turn in Slack. No `ts`: a try to post it was begun and not yet noted."""
 

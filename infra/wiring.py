@@ -159,7 +159,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         base.queue,
         advance,
         concurrency=configuration.limits.threads_at_once,
-        chores=(base.stores.decisions.expire_due,),
+        chores=(base.stores.decisions.expire_due, base.stores.results.prune),
         give_up=narrator.tell_stuck,
         timings=configuration.worker.timings(),
     )
@@ -199,6 +199,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         artifacts=stores.artifacts,
         progress=stores.progress,
         attempts=stores.attempts,
+        cache=stores.results,
         model=model,
     )
     memory = Memory(

@@ -42,7 +42,9 @@ class Tool:
     """One callable tool. `arguments` is a JSON Schema (draft 2020-12) of an object.
 
     `call` returns the output or raises ToolError; anything else it raises is a fault of the tool and
-    is shown as such. `retryable` and `cacheable` are only ever true for green tools.
+    is shown as such. `retryable` is only ever true for green tools. What a green tool with `cache_seconds` gave is
+    given again for so long to the same person who asks the same; 0: never. A `version` that gives something else
+    for the same arguments is another one.
     """
 
     name: ToolName
@@ -52,7 +54,8 @@ class Tool:
     call: Callable[[CallContext, Mapping[str, Json]], Awaitable[Json]] = field(repr=False)
     timeout_seconds: float = 30.0
     retryable: bool = False
-    cacheable: bool = False
+    cache_seconds: float = 0.0
+    version: str = "1"
 
 
 class Registry:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from agent.ids import NodeId
-from agent.lifecycle import Cancelled, Failed, NodeState, Rejected, Skipped
+from agent.lifecycle import Cancelled, Failed, NodeState, Rejected, Skipped, Succeeded
 from agent.plan import NodeKind, digest_of
 from agent.ports import RunStatus
 from bot import wording
@@ -191,6 +191,8 @@ def _now(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, N
     match node.state, node.outcome:
         case NodeState.PLANNED, _:
             return _waits_for(node, titles, states) or words
+        case NodeState.SUCCEEDED, Succeeded(age_seconds=int() as seconds):
+            return f"{what} · {words}, {wording.remembered(timedelta(seconds=seconds))}"
         case NodeState.SUCCEEDED, _:
             return f"{what} · {words}{f' in {took}' if took else ''}"
         case _, Failed(error=error):

@@ -15,6 +15,7 @@ from infra.stores.operation_log import PostgresOperationLog
 from infra.stores.posted import PostgresPosted
 from infra.stores.progress import PostgresProgress, PostgresStandings
 from infra.stores.questions import PostgresQuestions
+from infra.stores.results import PostgresResults
 from infra.stores.run_views import PostgresRunViews
 from infra.stores.runs import PostgresRuns
 from infra.stores.spending import PostgresSpending
@@ -40,6 +41,7 @@ class Stores:
     run_views: PostgresRunViews
     posted: PostgresPosted
     summaries: PostgresSummaries
+    results: PostgresResults
     spending: PostgresSpending
 
 
@@ -62,5 +64,6 @@ def open_stores(
         run_views=PostgresRunViews(database, wakeups.views),
         posted=PostgresPosted(database),
         summaries=PostgresSummaries(database),
+        results=PostgresResults(database),
         spending=PostgresSpending(database, wakeups.views),
     )

@@ -50,7 +50,6 @@ def read_access_log(config: AccessLogConfig) -> Tool:
         colour=Colour.GREEN,
         call=_Pages(config.path).call,
         retryable=True,
-        cacheable=True,
     )
 
 

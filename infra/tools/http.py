@@ -35,6 +35,7 @@ class HttpConfig:
     known: Mapping[str, str] = field(default_factory=dict[str, str])
     allow_private: bool = False
     timeout_seconds: float = 10.0
+    cache_seconds: float = 0.0
     body_bytes: int = 1024 * 1024
 
 
@@ -49,6 +50,7 @@ def http_get(config: HttpConfig) -> Tool:
         call=getter.call,
         timeout_seconds=config.timeout_seconds + 5,
         retryable=True,
+        cache_seconds=config.cache_seconds,
     )
 
 

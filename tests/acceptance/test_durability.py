@@ -190,3 +190,22 @@ async def ledger(url: URL) -> list[str]:
         states = list((await connection.execute(text("SELECT state FROM ledger"))).scalars())
     await database.close()
     return states
+
+
+async def test_a_result_that_may_be_remembered_is_not_fetched_again_and_the_board_says_so(
+    database_url: URL, tmp_path: Path
+) -> None:
+    def remembering(table: dict[str, Any]) -> None:
+        table["tools"]["http_get"]["cache_seconds"] = 600
+
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=remembering) as scene:
+        url = scene.effects.url
+        scene.model.add(planned(fetch("a", f"{url}/page")))
+        scene.model.add(planned(fetch("b", f"{url}/page")))
+        scene.model.add(planned(fetch("c", f"{url}/page")))
+        for by, told in (("Ada", False), ("Ada", True), ("Grace", False)):
+            async with scene.asked("read it", by=by) as witness:
+                await witness.until(lambda seen: seen.says("ANSWER"), "the answer")
+                await witness.until(lambda seen: any(w.startswith("Done: ") for w in seen.words()), "the board's end")
+                assert witness.says("from the cache") is told
+        assert scene.effects.calls == {"page": 2}

@@ -67,7 +67,9 @@ def test_reading_is_green_and_changing_is_red(desk: Desk) -> None:
     assert set(colours) == SLACK_TOOLS
     assert colours["slack_read_channel"] is colours["slack_find_users"] is Colour.GREEN
     assert colours["slack_post_message"] is colours["slack_create_channel"] is Colour.RED
-    assert not [tool.name for tool in desk.tools if tool.colour is Colour.RED and (tool.retryable or tool.cacheable)]
+    assert not [
+        tool.name for tool in desk.tools if tool.colour is Colour.RED and (tool.retryable or tool.cache_seconds)
+    ]
 
 
 async def test_channel_is_read_oldest_first_with_names_for_mentions(desk: Desk) -> None:

@@ -44,7 +44,7 @@ async def texts(post: Post, channel: str = "incidents") -> list[str]:
 def test_posting_is_red_and_never_retried(post: Post) -> None:
     assert post.tool.colour is Colour.RED
     assert not post.tool.retryable
-    assert not post.tool.cacheable
+    assert not post.tool.cache_seconds
 
 
 @pytest.mark.parametrize("channel", ["#incidents", "incidents", "C0INCIDENTS"])

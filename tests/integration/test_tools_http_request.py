@@ -67,7 +67,7 @@ def test_it_is_red_and_never_tried_again() -> None:
     tool = http_request(HttpRequestConfig())
     assert tool.colour is Colour.RED
     assert not tool.retryable
-    assert not tool.cacheable
+    assert not tool.cache_seconds
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
