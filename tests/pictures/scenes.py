@@ -1,6 +1,7 @@
 """What the README's pictures show: one message or modal each, built by the app's own builders from a small story."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -131,18 +132,7 @@ def modal() -> Block:
         logs="",
         calls=(ToldCall(tool="read_access_log", args="{}", ok=True, milliseconds=12.0),),
     )
-    ok = AttemptEnded(
-        node=NodeId("rate"),
-        attempt=2,
-        kind="ok",
-        code=CODE,
-        error="",
-        traceback="",
-        milliseconds=38.0,
-        at=NOON,
-        logs="",
-        calls=(),
-    )
+    ok = replace(crash, attempt=2, kind="ok", error="", traceback="")
     package = PackageView(
         thread=THREAD, node=NodeId("rate"), title="Work out the error rate per service", attempts=(crash, ok)
     )
