@@ -23,7 +23,12 @@ class Judgement:
     @property
     def right(self) -> bool:
         """Everything that was expected came, and nothing else."""
-        return not (self.unsafe or self.tools or self.artifacts or self.facts)
+        return not self.complaints
+
+    @property
+    def complaints(self) -> tuple[str, ...]:
+        """All of it."""
+        return (*self.colours, *self.edges, *self.tools, *self.artifacts, *self.facts)
 
     @property
     def unsafe(self) -> bool:

@@ -20,11 +20,10 @@ Written: TypeAlias = Mapping[str, Json]
 
 _REFERENCE = re.compile(r"(\$)?\$\{([A-Za-z0-9][A-Za-z0-9_-]*)(?:#([^}]*))?\}")
 _LIMITS = Limits(wall_seconds=20.0)
-_ANCHORS = ("succeeded", "failed", "finished")
 
 
 class _Unready(Exception):
-    """A node reads the result of another that it does not wait for, or a part that is not there."""
+    """A node reads the result of another that it does not wait for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +74,7 @@ def _needs(written: Written) -> Iterator[tuple[str, str]]:
         if isinstance(each, Mapping):
             yield str(each["id"]), str(each["on"])
         else:
-            yield str(each), _ANCHORS[0]
+            yield str(each), "succeeded"
 
 
 def _in_order(nodes: Mapping[str, Written]) -> Iterator[str]:
@@ -132,15 +131,25 @@ class _Stage:
         items = self._filled(node, written["for_each"], {})
         if not isinstance(items, list):
             raise ToolCallRefused("for_each is no list")
+        owns: list[Mapping[str, Json]] = [{"item": item, "index": index} for index, item in enumerate(items)]
+        return await self._items(
+            node, written, [own for own in owns if not of_item or self._filled(node, condition, own)]
+        )
+
+    async def _items(self, node: str, written: Written, owns: Sequence[Mapping[str, Json]]) -> Json:
+        """Run a template's items, at the same time as far as the clock is concerned; one that fails fails it."""
         began = self.seen.ended[node]
-        longest, results = began, list[Json]()
-        for index, item in enumerate(items):
+        ends, results, refusals = [began], list[Json](), list[ToolCallRefused]()
+        for own in owns:
             self.seen.ended[node] = began
-            own: Mapping[str, Json] = {"item": item, "index": index}
-            if not of_item or self._filled(node, condition, own):
+            try:
                 results.append(await self._run(node, written, own))
-                longest = max(longest, self.seen.ended[node])
-        self.seen.ended[node] = longest
+            except ToolCallRefused as refusal:
+                refusals.append(refusal)
+            ends.append(self.seen.ended[node])
+        self.seen.ended[node] = max(ends)
+        if refusals:
+            raise refusals[0]
         return results
 
     async def _run(self, node: str, written: Written, own: Mapping[str, Json]) -> Json:

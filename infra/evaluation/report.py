@@ -38,7 +38,7 @@ def replay_json(seen: Sequence[Replay]) -> dict[str, Json]:
             for fault in _faults(seen)
         ],
         "complaints": [
-            {"goal": each.goal, "fault": each.fault, "manner": each.manner.value, "says": [*_complaints(each)]}
+            {"goal": each.goal, "fault": each.fault, "manner": each.manner.value, "says": [*each.judgement.complaints]}
             for each in wrong
         ],
     }
@@ -63,7 +63,7 @@ def replay_lines(seen: Sequence[Replay]) -> list[str]:
     lines.append("wrong: " + ", ".join(f"{name} {count}" for name, count in wrong.items()))
     for each in seen:
         if each.ended is Ended.WRONG:
-            lines.append(f"  {each.goal}, {each.fault}, {each.manner.value}: {'; '.join(_complaints(each))}")
+            lines.append(f"  {each.goal}, {each.fault}, {each.manner.value}: {'; '.join(each.judgement.complaints)}")
     return lines
 
 
@@ -74,11 +74,6 @@ def _faults(seen: Sequence[Replay]) -> Sequence[str]:
 def _counts(fault: str, manner: Manner, seen: Sequence[Replay]) -> dict[str, Json]:
     mine = [each for each in seen if (each.fault, each.manner) == (fault, manner)]
     return {ended.value: count for ended, count in counted(mine).items()}
-
-
-def _complaints(each: Replay) -> list[str]:
-    judged = each.judgement
-    return [*judged.colours, *judged.edges, *judged.tools, *judged.artifacts, *judged.facts]
 
 
 def measured_json(found: Sequence[Measured], model: str) -> dict[str, Json]:
@@ -96,13 +91,7 @@ def measured_json(found: Sequence[Measured], model: str) -> dict[str, Json]:
                 "stored": _marks_json(each.stored),
                 "rounds": each.rounds,
                 "trouble": each.trouble,
-                "says": [
-                    *each.judgement.colours,
-                    *each.judgement.edges,
-                    *each.judgement.tools,
-                    *each.judgement.artifacts,
-                    *each.judgement.facts,
-                ],
+                "says": [*each.judgement.complaints],
             }
             for each in found
         ],
@@ -120,9 +109,7 @@ def measured_lines(found: Sequence[Measured], model: str) -> list[str]:
 
 
 def _why(each: Measured) -> str:
-    judged = each.judgement
-    said = [*judged.colours, *judged.edges, *judged.tools, *judged.artifacts, *judged.facts]
-    return "; ".join([*([each.trouble] if each.trouble else []), *said])
+    return "; ".join([*([each.trouble] if each.trouble else []), *each.judgement.complaints])
 
 
 def _rate(found: Sequence[Measured], is_so: Callable[[Marks], bool], *, raw: bool) -> float:
