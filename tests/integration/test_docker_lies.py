@@ -153,6 +153,7 @@ TAMPERING = {
         def spin():
             while True:
                 print("still here")
+                time.sleep(0.001)
         for _ in range(4):
             threading.Thread(target=spin).start()
         return "done"
