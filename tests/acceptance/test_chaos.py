@@ -118,7 +118,7 @@ async def _live_through(storm: Storm, people: People, database: Database, blows:
                 await people.ask_one_more()
                 await asyncio.sleep(storm.rng.uniform(0, blows / JOBS / 2))
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await storm.bring_to_every_point(people.ask_one_more)
+            await storm.bring_to_every_point(people.keep_busy)
         storm.calm_down()
         await storm.people.act("faults", clear=True)
         await _until_all_is_done(storm, people, database)

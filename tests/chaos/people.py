@@ -18,7 +18,7 @@ from tests.acceptance.effects import EffectServer
 
 Message = Mapping[str, Any]
 
-CLICK_AGAIN_SECONDS = 2.0
+ENOUGH_JOBS = 6
 
 
 class People:
@@ -41,6 +41,11 @@ class People:
     async def ask_one_more(self) -> None:
         """Ask for the next job."""
         await self.ask(len(self.threads))
+
+    async def keep_busy(self) -> None:
+        """Ask for the next job unless enough are under way: more would only make everything slower."""
+        if len(self.unanswered()) < ENOUGH_JOBS:
+            await self.ask_one_more()
 
     def unanswered(self) -> list[int]:
         """Return the jobs without an answer."""

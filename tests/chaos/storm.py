@@ -36,11 +36,11 @@ allow_private = true
 timeout_seconds = 5
 [worker]
 heartbeat = 0.5
-stall = 3
+stall = 6
 sweep = 0.5
 grace = 2
 """
-STALL_SECONDS = 3.0
+STALL_SECONDS = 6.0
 
 SCRIPT = """
 def main(inputs):
@@ -169,10 +169,10 @@ class Storm:
         if self._waking:
             await asyncio.wait(self._waking)
 
-    async def bring_to_every_point(self, one_more_job: Callable[[], Awaitable[None]]) -> None:
-        """Return once a process has died at every point; new jobs bring them there."""
+    async def bring_to_every_point(self, keep_busy: Callable[[], Awaitable[None]]) -> None:
+        """Return once a process has died at every point; jobs bring them there."""
         while not all(self.deaths().values()):
-            await one_more_job()
+            await keep_busy()
             await asyncio.sleep(FINAL_ROUND_SECONDS)
             for part in PART_POINTS:
                 idle = [name for name in self.processes if _part(name) == part and self._is_done_with(name)]

@@ -7,32 +7,12 @@ import pytest
 from sqlalchemy import URL, text
 
 from agent.errors import RunnerLost
-from infra.database import Database, WorkerId, new_worker_id
-from infra.lease import Leases, ThreadLease
+from infra.database import Database
+from infra.lease import ThreadLease
 from infra.queue import Queue
 from infra.sweep import take_over
+from tests.fakes.lease_process import Process, wake
 from tests.fakes.rows import THREAD, waiting_jobs
-
-
-class Process:
-    """A worker's connections and leases, without its loops: it never says that it lives."""
-
-    def __init__(self, url: URL) -> None:
-        self.id: WorkerId = new_worker_id()
-        self.database = Database(url, worker=self.id)
-        self.leases = Leases(self.database, self.id)
-        self.queue_worker = 0
-
-    async def register(self) -> None:
-        async with self.database.begin() as connection:
-            await connection.execute(text("INSERT INTO workers (id, host, pid) VALUES (:id, 'h', 1)"), {"id": self.id})
-            register = text("SELECT worker_id FROM procrastinate_register_worker_v1()")
-            self.queue_worker = (await connection.execute(register)).scalar_one()
-
-    async def fetch(self) -> int | None:
-        async with self.database.begin() as connection:
-            fetch = text("SELECT id FROM procrastinate_fetch_job_v2(NULL, :worker)")
-            return (await connection.execute(fetch, {"worker": self.queue_worker})).scalar_one()
 
 
 @pytest.fixture
@@ -51,14 +31,9 @@ async def other(database_url: URL) -> AsyncGenerator[Process]:
     await process.database.close()
 
 
-async def _wake(database: Database, queue: Queue) -> None:
-    async with database.begin() as connection:
-        await queue.wake(connection, THREAD)
-
-
 async def _held(database: Database, queue: Queue, process: Process) -> tuple[int, ThreadLease]:
     """Wake the thread and let the process hold it."""
-    await _wake(database, queue)
+    await wake(database, queue)
     job = await process.fetch()
     assert job is not None
     lease = await process.leases.take(THREAD, job, process.queue_worker)
@@ -71,19 +46,10 @@ async def _finish(database: Database, job: int) -> None:
         await connection.execute(text("SELECT procrastinate_finish_job_v1(:job, 'succeeded', true)"), {"job": job})
 
 
-async def _age(database: Database, process: Process) -> None:
-    """Let the process have been silent for a minute."""
-    silent = text("UPDATE workers SET heartbeat_at = now() - interval '60 seconds' WHERE id = :id")
-    stale = text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '60 seconds' WHERE id = :id")
-    async with database.begin() as connection:
-        await connection.execute(silent, {"id": process.id})
-        await connection.execute(stale, {"id": process.queue_worker})
-
-
 async def test_of_two_processes_that_take_one_job_the_one_it_belongs_to_gets_the_lease(
     database: Database, queue: Queue, process: Process, other: Process
 ) -> None:
-    await _wake(database, queue)
+    await wake(database, queue)
     job = await process.fetch()
     assert job is not None
     attempts = [each.leases.take(THREAD, job, each.queue_worker) for each in (other, process) * 5]
@@ -97,7 +63,7 @@ async def test_a_lease_of_a_running_job_is_not_taken_by_another_job(
     _, lease = await _held(database, queue, process)
     async with database.begin() as connection:  # a second running job of the thread, as only a fault could make it
         await connection.execute(text("UPDATE procrastinate_jobs SET lock = NULL"))
-    await _wake(database, queue)
+    await wake(database, queue)
     second = await other.fetch()
     assert second is not None
     assert await other.leases.take(THREAD, second, other.queue_worker) is None
@@ -109,7 +75,7 @@ async def test_a_lease_left_behind_by_an_ended_job_is_free(
 ) -> None:
     job, lease = await _held(database, queue, process)
     await _finish(database, job)
-    await _wake(database, queue)
+    await wake(database, queue)
     second = await other.fetch()
     assert second is not None
     assert await other.leases.take(THREAD, second, other.queue_worker) is not None
@@ -129,7 +95,7 @@ async def test_releasing_a_lease_that_was_taken_over_leaves_the_new_one(
 
 async def test_a_dead_worker_can_neither_write_nor_connect(database: Database, queue: Queue, process: Process) -> None:
     _, lease = await _held(database, queue, process)
-    await _age(database, process)
+    await process.fall_silent(database)
     assert await take_over(database, queue, stall_seconds=20) == 1
     with pytest.raises(RunnerLost):
         await lease.check()
@@ -139,13 +105,13 @@ async def test_a_dead_worker_can_neither_write_nor_connect(database: Database, q
 async def test_a_dead_workers_lease_has_its_thread_woken_though_its_job_was_reported_as_over(
     database: Database, queue: Queue, process: Process
 ) -> None:
-    await _wake(database, queue)
+    await wake(database, queue)
     job = await process.fetch()
     assert job is not None
     assert await process.leases.take(THREAD, job, process.queue_worker) is not None
     async with database.begin() as connection:
         await connection.execute(text("SELECT procrastinate_finish_job_v1(:job, 'failed', true)"), {"job": job})
-    await _age(database, process)
+    await process.fall_silent(database)
     assert await take_over(database, queue, stall_seconds=20) == 1
     assert await waiting_jobs(database) == 1
 
@@ -153,19 +119,19 @@ async def test_a_dead_workers_lease_has_its_thread_woken_though_its_job_was_repo
 async def test_a_job_taken_by_a_process_that_died_before_its_first_lease_is_handed_on(
     database: Database, queue: Queue, process: Process
 ) -> None:
-    await _wake(database, queue)
+    await wake(database, queue)
     assert await process.fetch() is not None
-    await _age(database, process)
+    await process.fall_silent(database)
     assert await take_over(database, queue, stall_seconds=20) == 1
     assert await waiting_jobs(database) == 1
 
 
 async def test_sweepers_at_once_hand_each_thread_on_once(database: Database, queue: Queue, process: Process) -> None:
-    await _wake(database, queue)
+    await wake(database, queue)
     job = await process.fetch()
     assert job is not None
     await process.leases.take(THREAD, job, process.queue_worker)
-    await _age(database, process)
+    await process.fall_silent(database)
     handed_on = await asyncio.gather(*(take_over(database, queue, stall_seconds=20) for _ in range(5)))
     assert sum(handed_on) == 1
     assert await waiting_jobs(database) == 1
