@@ -224,7 +224,7 @@ class WorkerTable(_Table):
     runs `grace`. Takeover comes after `stall` and `sweep` at the latest."""
 
     heartbeat: Seconds = 2.0
-    stall: Seconds = 25.0
+    stall: Seconds = 22.0
     sweep: Seconds = 5.0
     grace: Seconds = 10.0
 

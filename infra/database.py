@@ -5,11 +5,12 @@ can end them all (`sweep.py`); a worker declared dead gets no new one. That is t
 that was stopped past its time and goes on can no longer write anything.
 """
 
+import asyncio
 import select as waiting
 import time
 import uuid
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, NewType
 
 import psycopg
@@ -19,7 +20,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
 from agent.errors import RunnerLost, StoreUnavailable
 from agent.ids import ThreadId
@@ -36,6 +37,9 @@ _IS_DEAD = "SELECT 1 FROM workers WHERE id = %s AND dead_at IS NOT NULL"
 _TRUSTED_SECONDS = 5.0
 """A connection used within this time is not asked whether it lives: asking before each use was a quarter of all
 round trips. A server that closed it has said so, which the socket shows at once; a silent network has not."""
+
+_CLOSING_SECONDS = 5.0
+"""How long closing waits for connections in use."""
 
 _LEFT_AT = "left_at"
 
@@ -80,7 +84,8 @@ class Database:
         )
         self._single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        event.listen(self.engine.sync_engine, "checkin", _note_leaving)
+        self._came_back = asyncio.Event()
+        event.listen(self.engine.sync_engine, "checkin", self._note_leaving)
         event.listen(self.engine.sync_engine, "checkout", self._refuse_broken)
         if worker is not None:
             event.listen(self.engine.sync_engine, "connect", self._refuse_dead)
@@ -157,8 +162,22 @@ class Database:
             yield connection
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, those in use as soon as they come back.
+
+        A block that is cancelled hands its connection back in a task of SQLAlchemy's own: without its pool it would
+        stay open.
+        """
+        pool = self.engine.sync_engine.pool
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING_SECONDS):
+                while isinstance(pool, QueuePool) and pool.checkedout():
+                    self._came_back.clear()
+                    await self._came_back.wait()
         await self.engine.dispose()
+
+    def _note_leaving(self, _connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        entry.info[_LEFT_AT] = time.monotonic()
+        self._came_back.set()
 
     def _refuse_broken(
         self, connection: DBAPIConnection, entry: ConnectionPoolEntry, _lent: PoolProxiedConnection
@@ -189,10 +208,6 @@ class Database:
         except BaseException:
             connection.close()  # cut off, or cancelled, or dead: the pool does not know it yet, and never will
             raise
-
-
-def _note_leaving(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
-    entry.info[_LEFT_AT] = time.monotonic()
 
 
 def _has_unread(socket: int) -> bool:

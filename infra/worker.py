@@ -45,7 +45,7 @@ class Timings:
     `net` is how often threads without a job are looked for."""
 
     heartbeat: float = 2.0
-    stall: float = 25.0
+    stall: float = 22.0
     sweep: float = 5.0
     poll: float = 0.25
     grace: float = 10.0

@@ -3,9 +3,11 @@
 import asyncio
 import re
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import URL, text
 
 from infra.database import Database
@@ -16,6 +18,7 @@ from infra.wiring import Part
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, planned, post, tool
 from tests.acceptance.processes import greenlight_worker
 from tests.acceptance.stage import Stage, stage
+from tests.chaos.containers import open_containers
 
 BOT, WORKER = frozenset({Part.BOT}), frozenset({Part.WORKER})
 
@@ -35,8 +38,22 @@ def sends(table: dict[str, Any]) -> None:
     table["tools"]["http_request"] = {"allow_private": True}
 
 
+async def say_stop(scene: Stage, witness: Witness) -> None:
+    """Write `!stop` into the thread."""
+    await say(scene, witness, "!stop")
+
+
+async def stop_by_command(scene: Stage, witness: Witness) -> None:
+    """Ask `/greenlight stop` for the caller's runs and press the button of the only one."""
+    await scene.people.command("Ada", witness.channel, "/greenlight", "stop")
+    everything = await scene.people.wait_for(lambda dump: "Which of these shall I stop?" in str(dump))
+    (ts,) = re.findall(r"'ts': '([\d.]+)'", str(everything["ephemerals"]))
+    await scene.people.click("Ada", witness.channel, ts, "stop_run_0")
+
+
+@pytest.mark.parametrize("how", [say_stop, stop_by_command], ids=["words", "the command's button"])
 async def test_stop_cancels_green_work_withdraws_cards_and_tells_what_was_done(
-    database_url: URL, tmp_path: Path
+    database_url: URL, tmp_path: Path, how: Callable[[Stage, Witness], Awaitable[None]]
 ) -> None:
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         url, effects = scene.effects.url, scene.effects
@@ -45,7 +62,7 @@ async def test_stop_cancels_green_work_withdraws_cards_and_tells_what_was_done(
         async with scene.asked("do it all") as witness:
             await witness.until(lambda seen: bool(seen.cards()), "the card")
             await effects.reached("slow")
-            await say(scene, witness, "!stop")
+            await how(scene, witness)
             await witness.until(stopped, "what was done and what not")
             await witness.until(lambda seen: not seen.cards(), "the card without buttons")
             assert witness.says("Withdrawn")
@@ -106,20 +123,6 @@ async def test_stop_where_nothing_runs_is_answered_and_stops_nothing_later(datab
             await witness.until(lambda seen: len([w for w in seen.words() if w.lower().startswith("done: ")]) == 2, "b")
 
 
-async def test_the_stop_command_offers_the_callers_runs_and_its_button_stops_one(
-    database_url: URL, tmp_path: Path
-) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
-        scene.model.add(planned(post("tell", "hello")))
-        async with scene.asked("tell them") as witness:
-            await witness.until(lambda seen: bool(seen.cards()), "the card")
-            await scene.people.command("Ada", "ops", "/greenlight", "stop")
-            everything = await scene.people.wait_for(lambda dump: "Which of these shall I stop?" in str(dump))
-            (ts,) = re.findall(r"'ts': '([\d.]+)'", str(everything["ephemerals"]))
-            await scene.people.click("Ada", "ops", ts, "stop_run_0")
-            await witness.until(stopped, "the end")
-
-
 async def test_an_approval_nobody_decides_expires_and_is_no_rejection(database_url: URL, tmp_path: Path) -> None:
     def soon(table: dict[str, Any]) -> None:
         table["limits"] = {"approval_hours": 2 / 3600}
@@ -154,10 +157,13 @@ async def test_a_decision_on_one_bot_reaches_a_hot_run_in_another_process_at_onc
             await witness.until(lambda seen: seen.says("ANSWER"), "the answer")
 
 
-async def test_sigterm_lets_a_red_call_end_and_hands_the_thread_on(database_url: URL, tmp_path: Path) -> None:
-    async with stage(
-        database_url, tmp_path, [ENDS, ANSWERS], approvals={}, configuration=sends, started=False
-    ) as scene:
+async def test_sigterm_lets_a_red_call_end_takes_nothing_new_and_leaves_nothing_behind(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with (
+        stage(database_url, tmp_path, [ENDS, ANSWERS], approvals={}, configuration=sends, started=False) as scene,
+        open_containers() as containers,
+    ):
         await scene.start_app(BOT)
         url, effects = scene.effects.url, scene.effects
         effects.hold("send")
@@ -168,19 +174,39 @@ async def test_sigterm_lets_a_red_call_end_and_hands_the_thread_on(database_url:
             )
         )
         file = tmp_path / "greenlight.toml"
-        file.write_text("[tools.http_get]\nallow_private = true\n[tools.http_request]\nallow_private = true\n")
+        tools = "[tools.http_get]\nallow_private = true\n[tools.http_request]\nallow_private = true\n"
+        file.write_text(f'sandbox = "{containers.sandbox}"\n{tools}')
         async with greenlight_worker(scene, file) as worker, scene.asked("send it") as witness:
+            containers.belong_to(worker.pid)
             await witness.until(lambda seen: bool(seen.cards()), "the card")
             await scene.click(witness, "Ada", "approved")
             await effects.reached("send")
             worker.send_signal(signal.SIGTERM)
             await asyncio.sleep(0.5)
-            effects.let_go("send")
-            assert await worker.wait() == 0
-            async with greenlight_worker(scene, file):
-                await witness.until(lambda seen: seen.says("ANSWER"), "the answer")
-        assert effects.calls == {"send": 1, "behind": 1}
+            scene.model.add(planned(fetch("new", f"{url}/new")))
+            async with scene.asked("and something new") as later:
+                effects.let_go("send")
+                assert await worker.wait() == 0
+                assert effects.calls["new"] == 0
+                assert await left_behind(database_url) == {"leases": 0, "workers": 0}
+                assert await containers.left() == {}
+                async with greenlight_worker(scene, file):
+                    for each in (witness, later):
+                        await each.until(lambda seen: seen.says("ANSWER"), "the answer")
+        assert effects.calls == {"send": 1, "behind": 1, "new": 1}
         assert await ledger(database_url) == ["done"]
+
+
+async def left_behind(url: URL) -> dict[str, int]:
+    """Return how many leases there are, and how many workers that count as alive."""
+    database = Database(url)
+    counts: dict[str, int] = {}
+    async with database.begin() as connection:
+        for table, which in (("leases", "true"), ("workers", "dead_at IS NULL")):
+            count = text(f"SELECT count(*) FROM {table} WHERE {which}")  # noqa: S608 - our own words
+            counts[table] = (await connection.execute(count)).scalar_one()
+    await database.close()
+    return counts
 
 
 async def ledger(url: URL) -> list[str]:

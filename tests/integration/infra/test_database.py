@@ -1,0 +1,29 @@
+"""This process's way to the database, at its end."""
+
+import asyncio
+
+from sqlalchemy import URL, text
+
+from infra.database import Database
+
+_OTHERS = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+
+
+async def test_closing_also_closes_a_connection_that_comes_back_a_moment_later(
+    database_url: URL, database: Database
+) -> None:
+    closing = Database(database_url)
+    held = asyncio.Event()
+
+    async def hold() -> None:
+        async with closing.singly():
+            held.set()
+            await asyncio.sleep(0.1)
+
+    holding = asyncio.create_task(hold())
+    await held.wait()
+    await closing.close()
+    async with asyncio.timeout(60), database.singly() as connection:
+        while (await connection.execute(_OTHERS)).scalar_one():  # noqa: ASYNC110 - the server lets go when it does
+            await asyncio.sleep(0.02)
+    await holding
