@@ -9,7 +9,6 @@ raises; it becomes faults.
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 
 from agent.fan_out import template_of
 from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, PlanLimits, node_findings, place_of
@@ -17,6 +16,9 @@ from agent.ids import NodeId
 from agent.packaging import packed_ids
 from agent.plan import Add, Cancel, Node, Operation, Skip, node_digest
 from agent.tools.registry import Registry
+from agent.values import trimmed
+
+_NAMES_CHARACTERS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,9 @@ class Intake:
         self._standing_steps = {step.id for each in self._standing for step in known[each].packed}
         self._added = len(standing)
         self._waiting: dict[NodeId, Placed] = {}
+        self._place: dict[NodeId, int] = {}
+        self._lacking: dict[NodeId, set[NodeId]] = {}
+        self._awaited: dict[NodeId, list[NodeId]] = {}
         self._templates: set[NodeId] = set()
         self._like_items: dict[NodeId, NodeId] = {}
         for each in known.values():
@@ -108,8 +113,9 @@ class Intake:
             self._refused.add(node.id)
             return self._too_many(placed)
         self._waiting[node.id] = placed
+        self._place[node.id] = self._offers
         self._name(node)
-        return Verdict(admitted=tuple(self._release()))
+        return Verdict(admitted=tuple(self._release(node)))
 
     def _clash(self, node: Node) -> str | None:
         """Return why the id would be mistaken for that of a template's item."""
@@ -134,15 +140,30 @@ class Intake:
         message = f"a plan may add {self._limits.nodes} nodes; this one and those after it are left out"
         return _refusal(placed, FaultCode.TOO_MANY_NODES, "", message)
 
-    def _release(self) -> Iterator[Operation]:
-        ready = True
+    def _release(self, node: Node) -> Iterator[Operation]:
+        """Admit the node, and then all that waited for it; or let it wait, too."""
+        if missing := set(self._missing(node.id)):
+            self._lacking[node.id] = missing
+            for each in missing:
+                self._awaited.setdefault(each, []).append(node.id)
+            return
+        ready = [node.id]
         while ready:
-            ready = [each for each in self._waiting if not self._missing(each)]
+            freed: list[NodeId] = []
             for each in ready:
                 operation = self._waiting.pop(each).operation
                 self._nodes[each] = _node(operation)
                 self._added += 1
                 yield operation
+                freed += self._free(each)
+            ready = sorted(freed, key=self._place.__getitem__)
+
+    def _free(self, admitted: NodeId) -> Iterator[NodeId]:
+        for each in self._awaited.pop(admitted, ()):
+            self._lacking[each].discard(admitted)
+            if not self._lacking[each]:
+                del self._lacking[each]
+                yield each
 
     def _missing(self, id: NodeId) -> Sequence[NodeId]:
         node = _node(self._waiting[id].operation)
@@ -157,10 +178,10 @@ class Intake:
                 pointer = place_of(_node(placed.operation), unknown[0])
                 faults[waiting] = _fault(placed, FaultCode.UNKNOWN_NODE, pointer, message)
         for cycle in _cycles({each: self._missing(each) for each in self._waiting}):
-            message = "these nodes wait for each other: " + " -> ".join([*cycle, cycle[0]])
+            message = "these nodes wait for each other: " + _listed(" -> ", [*cycle, cycle[0]])
             faults.setdefault(cycle[0], _fault(self._waiting[cycle[0]], FaultCode.CYCLE, "/depends_on", message))
         for waiting, placed in self._waiting.items():
-            names = ", ".join(self._missing(waiting))
+            names = _listed(", ", self._missing(waiting))
             message = f"not accepted, because {names} was not; send it again with what it needs"
             faults.setdefault(waiting, _fault(placed, FaultCode.HELD_BACK, "/depends_on", message))
         ordered = [faults[each] for each in self._waiting]
@@ -177,27 +198,48 @@ class Intake:
         return id in self._waiting or id in self._refused
 
 
+def _listed(between: str, nodes: Sequence[NodeId]) -> str:
+    return trimmed(between.join(nodes), _NAMES_CHARACTERS)
+
+
 def _node(operation: Operation) -> Node:
     assert isinstance(operation, Add)  # noqa: S101 -- only nodes are ever held back
     return operation.node
 
 
 def _cycles(needs: Mapping[NodeId, Sequence[NodeId]]) -> Iterator[Sequence[NodeId]]:
-    """Yield cycles, each beginning with its first node in `needs`' order, until none is left."""
-    left = dict(needs)
-    while True:
-        try:
-            TopologicalSorter({node: [each for each in left[node] if each in left] for node in left}).prepare()
-        except CycleError as error:
-            # graphlib lists the cycle along the edges and repeats its first node at the end.
-            nodes: list[NodeId] = list(reversed(error.args[1][1:]))
-            first = min(nodes, key=list(needs).index)
-            at = nodes.index(first)
-            yield nodes[at:] + nodes[:at]
-            for each in nodes:
-                del left[each]
-        else:
-            return
+    """Yield cycles without a common node, each along its edges from its first node in `needs`' order, until none
+    is left. Depth first, in time linear in nodes and edges: what is on a cycle, or leads to none, is not seen again."""
+    order = {node: number for number, node in enumerate(needs)}
+    seen: set[NodeId] = set()
+    for start in needs:
+        path: dict[NodeId, Iterator[NodeId]] = {}
+        if start not in seen:
+            path[start] = iter(needs[start])
+        while path:
+            node = next(reversed(path))
+            follows = next((each for each in path[node] if each in needs and (each in path or each not in seen)), None)
+            if follows is None:
+                del path[node]
+            elif follows not in path:
+                path[follows] = iter(needs[follows])
+            else:
+                nodes = _from(follows, path)
+                first = min(range(len(nodes)), key=lambda at: order[nodes[at]])
+                yield nodes[first:] + nodes[:first]
+                for each in nodes:
+                    del path[each]
+            seen.add(node)
+
+
+def _from(start: NodeId, path: dict[NodeId, Iterator[NodeId]]) -> list[NodeId]:
+    """Return the end of a path from `start` on."""
+    end: list[NodeId] = []
+    for each in reversed(path):
+        end.append(each)
+        if each == start:
+            break
+    return end[::-1]
 
 
 def _fault(placed: Placed, code: FaultCode, pointer: str, message: str) -> Fault:

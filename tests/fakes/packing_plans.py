@@ -145,20 +145,28 @@ _IDS = ["fetch", "a-b", "0", "print", "match", "class", "json", "main", "step_2"
 
 @st.composite
 def plans(draw: st.DrawFn, most: int = 9, *, failures: bool = True) -> list[Written]:
-    """Draw a valid plan in which most steps follow just one other."""
+    """Draw a valid plan in which most steps follow just one other, and some come from data."""
     ids = draw(st.lists(st.sampled_from(_IDS), min_size=1, max_size=most, unique=True))
-    return [draw(_step(name, ids[:number], failures=failures)) for number, name in enumerate(ids)]
+    plan: list[Written] = []
+    for name in ids:
+        plan.append(draw(_step(name, plan, failures=failures)))
+    return plan
 
 
 @st.composite
-def _step(draw: st.DrawFn, id: str, earlier: list[str], *, failures: bool) -> Written:
+def _step(draw: st.DrawFn, id: str, plan: list[Written], *, failures: bool) -> Written:
+    earlier: list[str] = [each["id"] for each in plan]
+    lists = {each["id"] for each in plan if "for_each" in each}
     sources = draw(st.lists(st.sampled_from(earlier[-2:]), max_size=2, unique=True)) if earlier else []
     if earlier and not draw(st.integers(0, 4)):
         sources.append(draw(st.sampled_from(earlier)))
     others = ["failed", "finished"] if failures else []
     wants = {each: draw(st.sampled_from(["succeeded"] * 8 + others)) for each in sources}
     after = [each if want == "succeeded" else {"id": each, "on": want} for each, want in wants.items()]
-    readable = [each for each, want in wants.items() if want == "succeeded"]
+    whole = [each for each, want in wants.items() if want == "succeeded"]
+    readable = [each for each in whole if each not in lists]
+    if whole and not draw(st.integers(0, 5)):
+        return draw(_unfolding(id, whole, after, lists=lists, failures=failures))
     values = {key: draw(_value(readable)) for key in draw(st.lists(_KEYS, max_size=2, unique=True))}
     kind = draw(st.sampled_from(["mix"] * 4 + ["script"] * 3 + ["odd-name", "post"] + ["fail", "crash"] * failures))
     match kind:
@@ -171,6 +179,21 @@ def _step(draw: st.DrawFn, id: str, earlier: list[str], *, failures: bool) -> Wr
         case _:
             text = draw(_text(readable))
             return tool(id, *after, tool=kind, text=text, **values)
+
+
+@st.composite
+def _unfolding(
+    draw: st.DrawFn, id: str, sources: list[str], after: list[Any], *, lists: set[str], failures: bool
+) -> Written:
+    """Write a step that goes through a list, or runs on a condition; without failures it holds."""
+    source = draw(st.sampled_from(sources))
+    name = draw(st.sampled_from(["mix", "post"]))
+    if draw(st.booleans()):
+        at = "" if source in lists else "#/list"
+        texts = tool(id, *after, tool=name, text="${index}: ${item}", value="${item}")
+        return {**texts, "title": "Go through ${index}", "for_each": f"${{{source}{at}}}"}
+    place = draw(st.sampled_from(["#/0/text"] if source in lists else ["#/text", *["#/value"] * failures]))
+    return {**tool(id, *after, tool=name, text=id), "when": f"${{{source}{place}}}"}
 
 
 _KEYS = st.sampled_from(["value", "from", "a-b"])

@@ -6,7 +6,8 @@ from typing import Any, cast
 
 from hypothesis import strategies as st
 
-from agent.ids import ToolName
+from agent.fan_out import template_of
+from agent.ids import NodeId, ToolName
 from agent.references import pointer_token
 from agent.tools.registry import CallContext, Colour, Registry, Tool
 from sandbox.script import Json
@@ -39,7 +40,9 @@ REGISTRY = Registry(
 
 SCRIPT = "def main(inputs):\n    return tools.look(page=0)\n"
 
-_NAMES = st.text("abcxyz_09-", min_size=1, max_size=6).map(lambda tail: f"n{tail}")
+_TAILS = st.text("abcxyz_09-", min_size=1, max_size=6)
+# An id that ends in a number is refused beside the template whose item it could be.
+_NAMES = _TAILS.map(lambda tail: f"n{tail}").filter(lambda name: template_of(NodeId(name)) is None)
 _TITLES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 
 json_values = st.recursive(
@@ -60,7 +63,17 @@ Written = dict[str, Any]
 def plans(draw: st.DrawFn, least: int = 1, most: int = 8) -> list[Written]:
     """Draw a valid plan of adds in an order in which every dependency stands first."""
     names = draw(st.lists(_NAMES, min_size=least, max_size=most, unique=True))
-    return [draw(_node(name, names[:index])) for index, name in enumerate(names)]
+    return [draw(_unfolding(draw(_node(name, names[:index])), names[:index])) for index, name in enumerate(names)]
+
+
+@st.composite
+def _unfolding(draw: st.DrawFn, written: Written, earlier: list[str]) -> Written:
+    """Give every third node that may refer to others a condition, a list to go through, or both."""
+    keys = draw(st.sampled_from([[], [], [], ["when"], ["for_each"], ["for_each", "when"]])) if earlier else []
+    found = {key: f"${{{draw(st.sampled_from(earlier))}#/{key}}}" for key in keys}
+    if "for_each" in keys and draw(st.booleans()):
+        found |= {"title": "Go through ${item#/a} (${index})", "when": "${item#/ok}"}
+    return written | found
 
 
 @st.composite
