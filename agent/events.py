@@ -1,4 +1,4 @@
-"""What happens in a run, as noted for people: changes of nodes, package attempts, calls."""
+"""What happens in a run, as noted for people: how its plan was packed, changes of nodes, package attempts, calls."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from agent.ids import Digest, NodeId, UserId
 from agent.lifecycle import NodeState, Outcome
+from agent.packaging import Fusion, Split
 from agent.plan import Node
 from agent.tools.registry import Colour
 from sandbox.script import Json
@@ -20,6 +21,15 @@ class NodePlanned:
     colour: Colour
     author: UserId
     at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanPacked:
+    """A plan, or what was added to it, was packed: what became one, and why the rest stays apart."""
+
+    turn: int
+    fusions: tuple[Fusion, ...]
+    splits: tuple[Split, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,4 +90,4 @@ class AttemptEnded:
     answers: tuple[JournaledAnswer, ...] = ()
 
 
-RunEvent: TypeAlias = NodePlanned | NodeChanged | AttemptEnded
+RunEvent: TypeAlias = NodePlanned | PlanPacked | NodeChanged | AttemptEnded

@@ -9,7 +9,7 @@ from agent.ids import NodeId
 from agent.plan import Node, NodeKind
 from agent.references import references_in
 from agent.schemas import argument_misfits, schema_misfits
-from agent.scripts import script_flaws
+from agent.scripts import inputs_needed, script_flaws, tool_calls
 from agent.tools.registry import Colour, Registry
 from sandbox.script import Json
 
@@ -124,11 +124,25 @@ def _package_findings(node: Node, registry: Registry, limits: PlanLimits, *, pac
         elif tool.colour is not Colour.GREEN:
             message = f"{name!r} changes something, so a script may not call it; make it a node of its own"
             yield FaultCode.RED_TOOL_IN_PACKAGE, f"/tools/{index}", message
-    for flaw in script_flaws(node.code, frozenset(node.tools), limits.code_bytes):
+    reds = dict(_red_calls(node, registry))
+    for name, line in reds.items():
+        message = f"line {line}: {name!r} changes something, so a script may not call it; make it a node of its own"
+        yield FaultCode.RED_TOOL_IN_PACKAGE, "/code", message
+    for flaw in script_flaws(node.code, {*node.tools, *reds}, limits.code_bytes):
         yield FaultCode.BAD_SCRIPT, "/code", flaw
+    for key in sorted(inputs_needed(node.code) - node.inputs.keys()):
+        yield FaultCode.BAD_SCRIPT, "/inputs", f"the script reads inputs[{key!r}], which is not among its inputs"
     if node.result_schema is not None:
         for misfit in schema_misfits(node.result_schema):
             yield FaultCode.BAD_SCHEMA, f"/result_schema{misfit.pointer}", misfit.message
+
+
+def _red_calls(node: Node, registry: Registry) -> Iterator[tuple[str, int]]:
+    """Yield the red tools that a script calls without naming them among its tools, and the line."""
+    for name, line in tool_calls(node.code).items():
+        tool = registry.find(name)
+        if name not in node.tools and tool is not None and tool.colour is not Colour.GREEN:
+            yield name, line
 
 
 def _names(registry: Registry) -> str:

@@ -16,7 +16,7 @@ from agent.errors import ModelUnavailable
 from agent.events import NodeChanged, RunEvent
 from agent.faults import Fault, PlanLimits
 from agent.ids import NodeId, ThreadId
-from agent.packaging import pack
+from agent.packaging import Packing, pack
 from agent.plan import Add, Node, Operation
 from agent.ports import Progress
 from agent.tools.registry import Colour, Registry
@@ -92,9 +92,9 @@ class Held:
         self._nodes.clear()
         return held
 
-    def all_packed(self) -> Sequence[Operation]:
+    def all_packed(self) -> Packing:
         """Return all that is held, its chains packed. The plan must be complete."""
-        return pack(self.all_as_written(), self._registry, limits=self._limits).operations
+        return pack(self.all_as_written(), self._registry, limits=self._limits)
 
     def _waits_no_more(self, node: Node) -> bool:
         return self._ended.issuperset(each.node for each in node.depends_on)
@@ -115,9 +115,10 @@ class Straight:
 class Keeper:
     """Stores the operations of one streamed plan, each when `Held` says so. Made by `keeping`."""
 
-    def __init__(self, held: Held, store: Store) -> None:
+    def __init__(self, held: Held, store: Store, told: Callable[[Packing], None]) -> None:
         self._held = held
         self._store = store
+        self._told = told
         self._storing = asyncio.Lock()
         self._wake = asyncio.Event()
         self._over = False
@@ -136,8 +137,11 @@ class Keeper:
     async def complete(self, *, packed: bool) -> Sequence[Fault]:
         """Store all that is still held; return every fault of storing it or anything before it in the background."""
         async with self._storing:
-            left = self._held.all_packed() if packed else self._held.all_as_written()
-            return [*self._faults, *await self._store(left)]
+            if not packed:
+                return [*self._faults, *await self._store(self._held.all_as_written())]
+            packing = self._held.all_packed()
+            self._told(packing)
+            return [*self._faults, *await self._store(packing.operations)]
 
     async def release(self) -> None:
         """Store what can start as soon as it can, until `end`."""
@@ -155,13 +159,18 @@ class Keeper:
 
 @asynccontextmanager
 async def keeping(
-    held: Held, store: Store, endings: Endings, thread: ThreadId, finished: Callable[[], Awaitable[Iterable[NodeId]]]
+    held: Held,
+    store: Store,
+    endings: Endings,
+    thread: ThreadId,
+    finished: Callable[[], Awaitable[Iterable[NodeId]]],
+    told: Callable[[Packing], None] = lambda _: None,
 ) -> AsyncGenerator[Keeper]:
     """Yield a Keeper. When the model breaks off, what it held is stored as it was written.
 
-    `finished` reads which nodes of the thread have ended so far.
+    `finished` reads which nodes of the thread have ended so far; `told` hears how the rest was packed.
     """
-    keeper = Keeper(held, store)
+    keeper = Keeper(held, store, told)
     with endings.heard_by(keeper.heard, thread):
         held.ended(*await finished())
         # Not cancelled but told to end: a store that is broken off may have happened or not.

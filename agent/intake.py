@@ -8,13 +8,14 @@ raises; it becomes faults.
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.fan_out import template_of
-from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, PlanLimits, node_findings, place_of
+from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, Finding, PlanLimits, node_findings, place_of
 from agent.ids import NodeId
 from agent.packaging import packed_ids
 from agent.plan import Add, Cancel, Node, Operation, Skip, node_digest
+from agent.splitting import split_red
 from agent.tools.registry import Registry
 from agent.values import trimmed
 
@@ -93,7 +94,30 @@ class Intake:
             case Skip():
                 return _refusal(placed, FaultCode.BAD_OP, "/op", "only the engine skips a node")
             case Add(node=node):
-                return self._offer_node(placed, node)
+                verdicts = [
+                    self._offer_node(replace(placed, operation=Add(node=each)), each) for each in self._split(node)
+                ]
+                admitted = tuple(operation for each in verdicts for operation in each.admitted)
+                return Verdict(admitted=admitted, faults=tuple(fault for each in verdicts for fault in each.faults))
+
+    def _split(self, node: Node) -> Sequence[Node]:
+        """Return the node, or its parts when its script ends in a red call and nothing else is wrong with it."""
+        parts = split_red(node, self._registry) if self._packages else None
+        if parts is None or self._is_taken(parts.script) or self._is_taken(parts.call):
+            return (node,)
+        both = (parts.script, parts.call)
+        return (node,) if any(self._findings(each) for each in both) else both
+
+    def _is_taken(self, node: Node) -> bool:
+        """Tell whether the node's id is that of another one."""
+        if node.id in self._standing_steps:
+            return False
+        if node.id in self._standing:
+            return node_digest(self._nodes[node.id]) != node_digest(node)
+        return node.id in self._nodes or node.id in self._waiting or node.id in self._packed
+
+    def _findings(self, node: Node) -> Sequence[Finding]:
+        return tuple(node_findings(node, self._registry, self._limits, packages=self._packages))
 
     def _offer_node(self, placed: Placed, node: Node) -> Verdict:
         if node.id in self._standing and node_digest(self._nodes[node.id]) == node_digest(node):
@@ -105,8 +129,7 @@ class Intake:
             return _refusal(placed, FaultCode.DUPLICATE_ID, "/id", message)
         if (clash := self._clash(node)) is not None:
             return _refusal(placed, FaultCode.DUPLICATE_ID, "/id", clash)
-        findings = tuple(node_findings(node, self._registry, self._limits, packages=self._packages))
-        if findings:
+        if findings := self._findings(node):
             self._refused.add(node.id)
             return Verdict(faults=tuple(_fault(placed, *finding) for finding in findings))
         if self._added + len(self._waiting) >= self._limits.nodes:

@@ -12,11 +12,13 @@ from agent.conversation import present_dialogue, shown_nodes
 from agent.dialogue import LanguageModel, Role, Said
 from agent.draft import DraftReader, Item
 from agent.errors import ContextExceeded, DuplicateNode, ModelUnavailable, Trouble
+from agent.events import PlanPacked
 from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, PlanLimits
 from agent.holding import Endings, Held, Keeper, Straight, keeping
 from agent.ids import NodeId, ThreadId, UserId, thread_parts
 from agent.intake import Intake, Placed
 from agent.memory import Memory
+from agent.packaging import Packing
 from agent.plan import Cancel, Operation, nodes_added
 from agent.ports import Mailbox, Message, NodeStanding, OperationLog, Runs, Standings
 from agent.prompt import planner_message, system_message
@@ -209,8 +211,14 @@ class Planner:
             yield Straight(store)
             return
         held = Held(self._registry, self._limits)
-        async with keeping(held, store, self._endings, effort.thread, partial(self._finished, effort.thread)) as keeper:
+        finished, told = partial(self._finished, effort.thread), partial(self._tell, effort)
+        async with keeping(held, store, self._endings, effort.thread, finished, told) as keeper:
             yield keeper
+
+    def _tell(self, effort: _Effort, packing: Packing) -> None:
+        if self._endings is not None and (packing.fusions or packing.splits):
+            event = PlanPacked(turn=effort.turn, fusions=packing.fusions, splits=packing.splits)
+            self._endings.note(effort.thread, event)
 
     async def _finished(self, thread: ThreadId) -> Iterable[NodeId]:
         if self._endings is not None:

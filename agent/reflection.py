@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from agent.conversation import shown_nodes
 from agent.dialogue import LanguageModel, Role, Said
 from agent.errors import DuplicateNode, ModelUnavailable
+from agent.events import PlanPacked
 from agent.fan_out import shown_title
 from agent.faults import DEFAULT_LIMITS, PlanLimits
 from agent.ids import NodeId, ThreadId, UserId
@@ -20,6 +21,7 @@ from agent.ports import (
     Next,
     NodeStanding,
     OperationLog,
+    Progress,
     Reflected,
     Reflection,
     Run,
@@ -85,6 +87,7 @@ class Reflector:
         memory: Memory,
         dialect: str | None,
         packing: bool = False,
+        progress: Progress | None = None,
         limits: PlanLimits = DEFAULT_LIMITS,
     ) -> None:
         self._model = model
@@ -96,6 +99,7 @@ class Reflector:
         self._memory = memory
         self._dialect = dialect
         self._packing = packing and dialect is not None
+        self._progress = progress
         self._limits = limits
 
     async def reflect(
@@ -203,7 +207,11 @@ class Reflector:
     async def _append(self, scene: _Scene, operations: Sequence[Operation]) -> bool:
         operations = [each for one in operations for each in with_dependents(one, scene.logged, scene.standings)]
         if self._packing:
-            operations = pack(operations, self._registry, limits=self._limits).operations
+            packing = pack(operations, self._registry, limits=self._limits)
+            operations = packing.operations
+            if self._progress is not None and (packing.fusions or packing.splits):
+                event = PlanPacked(turn=scene.run.turn, fusions=packing.fusions, splits=packing.splits)
+                self._progress.note(scene.run.thread, event)
         try:
             await self._log.append(scene.run.thread, scene.run.turn, scene.author, operations)
         except DuplicateNode:

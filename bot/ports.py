@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 from agent.events import AttemptEnded
 from agent.ids import ChannelId, Digest, NodeId, QuestionId, Tenant, ThreadId, ToolName, UserId
 from agent.lifecycle import NodeState, Outcome
+from agent.packaging import Fusion, Split
 from agent.plan import NodeKind
 from agent.ports import Decision, Message, News, Question, RunStatus, Standing
 from agent.spending import Spent
@@ -229,6 +230,8 @@ class RunView:
     answer: str = ""
     trouble: str = ""
     spent: Spent = field(default_factory=Spent)
+    fusions: tuple[Fusion, ...] = ()
+    splits: tuple[Split, ...] = ()
     posts: Mapping[Slot, PostedMessage] = field(default_factory=dict[Slot, PostedMessage])
 
 

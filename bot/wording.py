@@ -12,6 +12,7 @@ from agent.approval import ApprovalPolicy, Refusal
 from agent.budget import Measure, Scope
 from agent.errors import Trouble
 from agent.lifecycle import NodeState
+from agent.packaging import Reason
 from agent.ports import Decision, QuestionKind, RunStatus
 from bot.principals import Standing
 
@@ -144,6 +145,24 @@ HOW_IT_ENDED, WHERE_IT_CRASHED, CALLS_MADE = "How it ended", "Where it crashed",
 END_OF_THE_LOGS, THE_SCRIPT = "The end of what it printed", "The script"
 
 PICTURE = "Picture of the plan"
+KEPT_APART = "Kept apart"
+
+_APART = {
+    Reason.RED: "a person is asked first",
+    Reason.FAN_OUT: "several steps need the same result and run side by side",
+    Reason.JOIN: "joins several sources, which run side by side",
+    Reason.OTHERWISE: "runs when something failed or merely ended",
+    Reason.OBSERVED: "another step waits for its failure or its end",
+    Reason.CHECKED: "the result before it is checked first",
+    Reason.PACKED: "is packed already",
+    Reason.CANCELLED: "one of them is withdrawn",
+    Reason.KEPT: "what it follows is at work already",
+    Reason.SUBAGENT: "a subagent is no part of a script",
+    Reason.TEMPLATE: "becomes one step for each item of a list",
+    Reason.CONDITION: "runs only on a condition",
+    Reason.UNWRITABLE: "cannot stand inside a longer script",
+    Reason.FULL: "the script would become too long",
+}
 
 ASK_FOR_SOMETHING = "Tell me what you need, and I will plan it: for example _check our services and post a summary_."
 SOMETHING_WENT_WRONG = "Sorry, that did not work on my side. It has been logged. Please try again."
@@ -291,6 +310,16 @@ def question_words(kind: QuestionKind) -> str:
 def picture_title(steps: int) -> str:
     """Return the title of the picture of a plan."""
     return f"The plan: {counted(steps, 'step')}"
+
+
+def packed(steps: Iterable[str]) -> str:
+    """Say which steps run as one script: `packed: fetch -> clean -> extract`."""
+    return "packed: " + " -> ".join(steps)
+
+
+def kept_apart(titles: str, reason: Reason) -> str:
+    """Say which steps run apart from those before them, and why; `titles` is ready mrkdwn."""
+    return f"{titles} ({_APART[reason]})"
 
 
 def used_up(scope: Scope, measure: Measure, used: str, most: str) -> str:

@@ -114,8 +114,8 @@ class InboxRow(Row):
 
 
 class RunRow(Row):
-    """A turn of a thread. `settled` is set when everything it will ever show has been posted. The last six are what
-    it has spent, as `agent.spending.Spent` has them."""
+    """A turn of a thread. `settled` is set when everything it will ever show has been posted. The six figures
+    are what it has spent, as `agent.spending.Spent` has them; `packing` is what `infra/stores/packings.py` writes."""
 
     __tablename__ = "runs"
     __table_args__ = (
@@ -142,6 +142,7 @@ class RunRow(Row):
     cost_micros: Mapped[int] = mapped_column(server_default="0")
     work_milliseconds: Mapped[int] = mapped_column(server_default="0")
     nodes: Mapped[int] = mapped_column(server_default="0")
+    packing: Mapped[Mapping[str, Json]] = mapped_column(server_default="{}")
 
 
 class SummaryRow(Row):

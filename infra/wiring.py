@@ -243,6 +243,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             memory=memory,
             dialect=dialect,
             packing=configuration.plan.pack,
+            progress=endings,
             limits=plan_limits,
         ),
         answerer=Answerer(model=model, log=stores.log, runs=stores.runs, words=PlainResults(), memory=memory),

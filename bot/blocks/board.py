@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from agent.ids import NodeId
 from agent.lifecycle import Cancelled, Failed, NodeState, Rejected, Skipped, Succeeded
+from agent.packaging import Reason
 from agent.plan import NodeKind, digest_of
 from agent.ports import RunStatus
 from bot import wording
@@ -25,6 +26,7 @@ from bot.blocks.elements import (
     escaped,
     menu,
     plan,
+    quoted,
     shortened,
     task_card,
     visible,
@@ -53,6 +55,9 @@ _TASKS: Mapping[NodeState, TaskStatus] = {
 }
 _TOLD_BY_STATUS = frozenset({NodeState.PLANNED, NodeState.RUNNING, NodeState.SUCCEEDED})
 _GIVES_WAY = (NodeState.SUCCEEDED, NodeState.PLANNED, NodeState.SKIPPED, NodeState.CANCELLED)
+_SELF_EVIDENT = frozenset({Reason.RED, Reason.PACKED, Reason.CANCELLED, Reason.KEPT})
+"""Reasons for which steps stay apart that the board shows by itself, or that say nothing about the plan."""
+
 _ENDED = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
 
 
@@ -61,11 +66,15 @@ def board(run: RunView, currency: str = "$") -> Rendered:
     titles = {node.id: node.title for node in run.nodes}
     states = {node.id: node.state for node in run.nodes}
     details = script_details(run.nodes)
-    shown = _fitting(run.nodes, titles, states, MESSAGE_CHARACTERS - sum(len(str(each)) for each in details))
+    packed = {each.steps[-1]: wording.packed(each.steps) for each in run.fusions}
+    cards = {node.id: _task(node, titles, states, packed.get(node.id, "")) for node in run.nodes}
+    shown = _fitting(run.nodes, cards, MESSAGE_CHARACTERS - sum(len(str(each)) for each in details))
     hidden = [node for node in run.nodes if node.id not in shown]
     title = board_title(run)
     tasks = [shown[node.id] for node in run.nodes if node.id in shown]
     more = [context(escaped(f"Not shown here: {_counts(hidden)}."))] if hidden else []
+    if apart := _kept_apart(run):
+        more.append(context(apart))
     if footer := " · ".join(part for part in (_picture(run), escaped(_footer(run, currency))) if part):
         more.append(context(footer))
     look = digest_of({"title": title, "tasks": tasks, "more": more, "details": details})[:24]
@@ -98,6 +107,19 @@ def board_title(run: RunView) -> str:
     return f"{wording.STATUSES[run.status].capitalize()}: {_counts(run.nodes)}"
 
 
+def _kept_apart(run: RunView) -> str:
+    """Say which steps that only read stay apart from those before them, by reason."""
+    titles = {node.id: node.title for node in run.nodes}
+    home = {step: each.steps[-1] for each in run.fusions for step in each.steps}
+    found: dict[Reason, dict[NodeId, str]] = {}
+    for each in run.splits:
+        after = home.get(each.after, each.after)
+        if each.reason not in _SELF_EVIDENT and after in titles:
+            found.setdefault(each.reason, {})[after] = quoted(titles[after], 80)
+    told = [wording.kept_apart(wording.listed(after.values(), most=3), reason) for reason, after in found.items()]
+    return f"{wording.KEPT_APART}: {'; '.join(told)}" if told else ""
+
+
 def _picture(run: RunView) -> str:
     """Return the link to the picture of the plan, once it is shared."""
     picture = run.posts.get(Slot(Post.PICTURE))
@@ -126,11 +148,9 @@ def _counts(nodes: Sequence[NodeView]) -> str:
     return f"{wording.counted(len(nodes), 'step')} ({', '.join(parts)})"
 
 
-def _fitting(
-    nodes: Sequence[NodeView], titles: Mapping[NodeId, str], states: Mapping[NodeId, NodeState], characters: int
-) -> dict[NodeId, Block]:
+def _fitting(nodes: Sequence[NodeView], every: Mapping[NodeId, Block], characters: int) -> dict[NodeId, Block]:
     """Return node id -> task for as many nodes as fit; what needs eyes stays longest."""
-    cards = {node.id: _task(node, titles, states) for node in nodes}
+    cards = dict(every)
     # the whole JSON counts: in slackapi/bolt-js#2509 an empty divider cost 125 characters of text
     sizes = {node: len(str(card)) for node, card in cards.items()}
     for node in _least_telling_first(nodes):
@@ -147,12 +167,13 @@ def _least_telling_first(nodes: Sequence[NodeView]) -> Iterable[NodeView]:
     yield from [node for node in nodes if node.state not in _GIVES_WAY]
 
 
-def _task(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, NodeState]) -> Block:
+def _task(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, NodeState], packed: str) -> Block:
     words = wording.STATES[node.state]
     title = _title(node)
     if node.state not in _TOLD_BY_STATUS:
         title = f"{shortened(title, PLAIN_CHARACTERS - len(words) - 3)} · {words}"
-    details = shortened(_details(node, titles, states), _DETAILS_CHARACTERS)
+    told = "\n".join(line for line in (packed, _details(node, titles, states)) if line)
+    details = shortened(told, _DETAILS_CHARACTERS)
     return task_card(node.id, shortened(title, PLAIN_CHARACTERS), _TASKS[node.state], details)
 
 

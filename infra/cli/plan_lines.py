@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from agent.events import AttemptEnded, NodeChanged, NodePlanned, RunEvent
+from agent.events import AttemptEnded, NodeChanged, NodePlanned, PlanPacked, RunEvent
 from agent.ids import NodeId
 from agent.lifecycle import Outcome, outcome_json, state_of
 from agent.plan import Add, operation_json
@@ -12,7 +12,7 @@ from sandbox.script import Json
 
 
 def event_line(event: RunEvent) -> Mapping[str, Json]:
-    """Return a change of a node: `planned` with its operation, `changed`, or `attempt` of a package."""
+    """Return a change of a node: `planned` with its operation, `changed`, a package's `attempt`, a plan `packed`."""
     match event:
         case NodePlanned(node=node):
             return {
@@ -21,6 +21,12 @@ def event_line(event: RunEvent) -> Mapping[str, Json]:
                 "at": event.at.isoformat(),
                 "colour": event.colour.value,
                 "operation": operation_json(Add(node=node)),
+            }
+        case PlanPacked():
+            return {
+                "event": "packed",
+                "fusions": [list(each.steps) for each in event.fusions],
+                "splits": [str(each) for each in event.splits],
             }
         case NodeChanged(node=node, outcome=outcome):
             said: dict[str, Json] = {"detail": event.detail} if event.detail else {}

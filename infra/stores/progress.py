@@ -13,13 +13,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.errors import AgentError
-from agent.events import AttemptEnded, NodeChanged, NodePlanned, RunEvent
+from agent.events import AttemptEnded, NodeChanged, NodePlanned, PlanPacked, RunEvent
 from agent.fan_out import shown_title
 from agent.ids import NodeId, ThreadId, thread_parts
 from agent.lifecycle import NodeState, Outcome, outcome_from_json, outcome_json
 from agent.ports import NodeStanding
 from infra.database import Database
 from infra.stores.attempts import write_attempts
+from infra.stores.packings import write_packings
 from infra.tables import NodeRow, SafeText
 from infra.wakeups import Bell
 
@@ -151,11 +152,14 @@ def _folded(changes: Iterable[NodeChanged]) -> Mapping[NodeId, _Change]:
 async def _write(connection: AsyncConnection, batch: Sequence[tuple[ThreadId, RunEvent]]) -> None:
     planned: list[Mapping[str, object]] = []
     changed: dict[ThreadId, list[NodeChanged]] = {}
+    packed: list[tuple[ThreadId, PlanPacked]] = []
     ended: dict[tuple[ThreadId, NodeId, int], AttemptEnded] = {}
     for thread, event in batch:
         match event:
             case NodePlanned():
                 planned.append(_planned(thread, event))
+            case PlanPacked():
+                packed.append((thread, event))
             case NodeChanged():
                 changed.setdefault(thread, []).append(event)
             case AttemptEnded():
@@ -170,6 +174,8 @@ async def _write(connection: AsyncConnection, batch: Sequence[tuple[ThreadId, Ru
     if changes:
         # In one order everywhere: two writers never wait for each other.
         await connection.execute(_CHANGE, sorted(changes, key=lambda each: (str(each["of"]), str(each["id"]))))
+    if packed:
+        await write_packings(connection, packed)
     if ended:
         await write_attempts(connection, [(thread, each) for (thread, _, _), each in ended.items()])
 

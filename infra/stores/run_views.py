@@ -19,6 +19,7 @@ from bot.ports import AttemptView, NodeView, OpenRun, Post, PostedMessage, Quest
 from infra.database import Database
 from infra.stores.decisions import PlannedNode, question_view, waiting_behind
 from infra.stores.mailbox import IS_MESSAGE, messages_of
+from infra.stores.packings import packed_in
 from infra.stores.spending import spent_in
 from infra.tables import ApprovalRow, AttemptRow, InboxRow, NodeRow, PostRow, RunRow
 from infra.wakeups import Bell
@@ -183,6 +184,7 @@ def _node_view(row: RowMapping, attempts: Mapping[str, Sequence[AttemptView]]) -
 def _run_view(thread: ThreadId, row: RowMapping, parts: _Parts) -> RunView:
     turn: int = row["turn"]
     status = RunStatus(row["status"])
+    packed = packed_in(row["packing"])
     # Until its plan is complete, a turn answers to what nobody has taken yet.
     requests = parts.requests.get(turn) or (parts.requests.get(None, ()) if status is RunStatus.PLANNING else ())
     return RunView(
@@ -199,5 +201,7 @@ def _run_view(thread: ThreadId, row: RowMapping, parts: _Parts) -> RunView:
         answer=row["answer"],
         trouble=row["trouble"],
         spent=spent_in(row),
+        fusions=packed.fusions,
+        splits=packed.splits,
         posts=parts.posts.get(turn, {}),
     )

@@ -36,7 +36,7 @@ CHAIN = tool("a"), tool("b", "a"), tool("c", "b")
 def test_what_could_start_is_stored_and_what_waits_is_held_until_it_can_be_packed() -> None:
     holds, stored = held(*CHAIN)
     assert stored == ["a"]
-    [package] = holds.all_packed()
+    [package] = holds.all_packed().operations
     assert isinstance(package, Add)
     assert [step.id for step in package.node.packed] == ["b", "c"]
     assert holds.all_as_written() == []

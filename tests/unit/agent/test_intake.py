@@ -149,6 +149,14 @@ FAULTY: list[Case] = [
     ([package("a", code="def main(): return 1", tools=[])], [(FaultCode.BAD_SCRIPT, 1, "a", "/code")]),
     ([package("a", tools=[])], [(FaultCode.BAD_SCRIPT, 1, "a", "/code")]),
     ([package("a", tools=["look", "post"])], [(FaultCode.RED_TOOL_IN_PACKAGE, 1, "a", "/tools/1")]),
+    (
+        [package("a", code="def main(inputs):\n    tools.post(channel='a', text='b')\n    return 1\n", tools=[])],
+        [(FaultCode.RED_TOOL_IN_PACKAGE, 1, "a", "/code")],
+    ),
+    (
+        [package("a", code="def main(inputs):\n    return inputs['b']\n", tools=[], inputs={"c": 1})],
+        [(FaultCode.BAD_SCRIPT, 1, "a", "/inputs")],
+    ),
     ([package("a", tools=["look", "fly"])], [(FaultCode.UNKNOWN_TOOL, 1, "a", "/tools/1")]),
     ([package("a", result_schema={"pattern": "x"})], [(FaultCode.BAD_SCHEMA, 1, "a", "/result_schema/pattern")]),
     (

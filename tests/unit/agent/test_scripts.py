@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.scripts import script_flaws, script_in
+from agent.scripts import inputs_needed, script_flaws, script_in, tool_calls
 
 MAIN = "def main(inputs):\n    return 1\n"
 
@@ -80,3 +80,31 @@ def test_script_is_found_in_an_answer(answer: str) -> None:
 def test_fence_inside_a_longer_fence_belongs_to_the_script() -> None:
     code = 'def main(inputs):\n    return """\n```\n"""\n'
     assert script_in(f"````python\n{code}````") == code
+
+
+@pytest.mark.parametrize(
+    ("body", "needed"),
+    [
+        ("    rows = inputs['rows']\n    return len(rows) + inputs['more']\n", {"rows", "more"}),
+        ("    return inputs.get('rows')\n", set[str]()),
+        ("    if 'rows' in inputs:\n        return inputs['rows']\n", set[str]()),
+        ("    a = inputs['a']\n    for each in a:\n        print(inputs['b'])\n    return inputs['c']\n", {"a"}),
+        ("    return inputs['a'] if inputs else [inputs['b'] for _ in a]\n", set[str]()),
+        ("    inputs['a'] = 1\n    return inputs['a']\n", set[str]()),
+        ("    inputs = {'a': 1}\n    return inputs['a']\n", set[str]()),
+        ("    try:\n        return inputs['a']\n    except KeyError:\n        return 0\n", set[str]()),
+        ("    def later():\n        return inputs['a']\n    return later\n", set[str]()),
+        ("    other = {}\n    return other['a']\n", set[str]()),
+    ],
+)
+def test_inputs_needed_are_those_read_in_any_case(body: str, needed: set[str]) -> None:
+    assert inputs_needed(f"def main(inputs):\n{body}") == needed
+
+
+def test_of_a_script_that_cannot_be_read_nothing_is_known() -> None:
+    assert inputs_needed("def main(inputs) return inputs['a']") == set()
+    assert tool_calls("def main(inputs) return tools.look()") == {}
+
+
+def test_tool_calls_name_the_first_line_of_each() -> None:
+    assert tool_calls("def main(inputs):\n    tools.a()\n    tools.b()\n    tools.a()\n") == {"a": 2, "b": 3}

@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import URL, text
 
 from agent.errors import StoreUnavailable
-from agent.events import JournaledAnswer, ToldCall
+from agent.events import JournaledAnswer, PlanPacked, ToldCall
 from agent.ids import Digest, NodeId
 from agent.lifecycle import Failed, NodeState, Succeeded
+from agent.packaging import Fusion, Reason, Split
 from agent.ports import RunStatus
 from bot.ports import Post, PostedMessage, RunView, Slot
 from infra.database import Database
@@ -202,3 +203,14 @@ async def test_open_runs_are_found_by_person_and_channel(stores: Stores) -> None
     channel = a_message().channel
     assert [each.thread for each in await stores.run_views.open_in(team, channel)] == [THREAD]
     assert list(await stores.run_views.open_of(team, GRACE)) == []
+
+
+async def test_how_a_plan_was_packed_is_kept_once_however_often_it_is_told(stores: Stores) -> None:
+    await stores.runs.begin(THREAD, 1)
+    a, b, c, d = (NodeId(each) for each in "abcd")
+    fused, joins = Fusion(steps=(a, b)), Split(before=b, after=c, reason=Reason.JOIN, detail="x")
+    again = Split(before=c, after=d, reason=Reason.FULL)
+    for splits in ((joins,), (joins, again)):
+        stores.progress.note(THREAD, PlanPacked(turn=1, fusions=(fused,), splits=splits))
+        view = await _view(stores)
+    assert (view.fusions, view.splits) == ((fused,), (joins, again))  # pyright: ignore[reportPossiblyUnbound]  # it ran

@@ -1,19 +1,21 @@
 """The board tells every step's state in words, its repairs, and what did not fit."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from agent.ids import NodeId
+from agent.ids import Digest, NodeId
 from agent.lifecycle import Failed, NodeState, Rejected, Skipped
+from agent.packaging import Fusion, Reason, Split
 from agent.plan import NodeKind
 from agent.ports import RunStatus
 from agent.spending import Spent
 from bot import wording
 from bot.blocks.board import MOST_TASKS, board, board_title
-from bot.ports import AttemptView, NodeView, RunView
+from bot.ports import AttemptView, NodeView, Post, PostedMessage, RunView, Slot
 from tests.fakes.bot_ports import NOON
 from tests.fakes.run_views import GRACE, a_node, a_run
 
@@ -152,3 +154,33 @@ def test_many_scripts_share_a_menu_with_the_crashed_ones_first() -> None:
 def test_board_with_details_is_no_larger_than_one_without() -> None:
     long = [replace(script(f"s{number}"), title="t" * 300) for number in range(60)]
     assert len(str(board(a_run(nodes=long)).blocks)) < 10_000
+
+
+def test_a_packed_step_says_of_what_and_the_board_why_others_stay_apart() -> None:
+    fused = Fusion(steps=(NodeId("fetch"), NodeId("clean"), NodeId("extract")))
+    splits = (
+        Split(before=NodeId("extract"), after=NodeId("one"), reason=Reason.FAN_OUT),
+        Split(before=NodeId("extract"), after=NodeId("two"), reason=Reason.FAN_OUT),
+        Split(before=NodeId("one"), after=NodeId("join"), reason=Reason.JOIN),
+        Split(before=NodeId("two"), after=NodeId("join"), reason=Reason.JOIN),
+        Split(before=NodeId("join"), after=NodeId("post"), reason=Reason.RED),
+        Split(before=NodeId("gone"), after=NodeId("cancelled"), reason=Reason.FULL),
+    )
+    nodes = tuple(a_node(each) for each in ("extract", "one", "two", "join", "post"))
+    shown = json.dumps(board(a_run(nodes=nodes, fusions=(fused,), splits=splits)).blocks, ensure_ascii=False)
+    assert "packed: fetch -> clean -> extract" in shown
+    told = (
+        "Kept apart: Step one, Step two (several steps need the same result and run side by side); "
+        "Step join (joins several sources, which run side by side)"
+    )
+    assert told in shown
+    assert "a person is asked first" not in shown
+
+
+def test_a_board_links_the_picture_of_its_plan_only_where_there_is_one() -> None:
+    def small_print(address: str) -> str:
+        posts = {Slot(Post.PICTURE): PostedMessage(address, Digest("d"))}
+        return json.dumps(board(a_run(nodes=(a_node("a"),), posts=posts)).blocks)
+
+    assert "<https://a/b?c&amp;d|Picture of the plan>" in small_print("https://a/b?c&d")
+    assert "Picture" not in small_print("")

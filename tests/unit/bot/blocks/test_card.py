@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent.approval import ApprovalPolicy, GroupId
 from agent.ids import UserId
-from agent.ports import Decision
+from agent.ports import Decision, QuestionKind
 from bot.blocks.card import argument_chunks, card, choices
 from bot.blocks.elements import visible
 from sandbox.script import Json
@@ -106,3 +106,18 @@ def test_expired_is_not_told_as_a_no() -> None:
     told = words(a_question(decision=Decision.EXPIRED, at=NOON))
     assert "nobody decided in time" in told
     assert "ejected" not in told
+
+
+def test_a_question_about_budgets_says_what_is_used_up_and_of_whom() -> None:
+    breaches = [
+        {"scope": "run", "measure": "tokens", "used": 12345, "most": 10000},
+        {"scope": "thread", "measure": "cost", "used": 2_500_000, "most": 2_000_000},
+        {"scope": "run", "measure": "time", "used": 61_000, "most": 60_000},
+    ]
+    args: dict[str, Json] = {"breaches": breaches, "currency": "EUR"}
+    view = a_question(kind=QuestionKind.BUDGET, title="", args=args)
+    shown = words(view)
+    assert "This run has taken 12,345 of 10,000 tokens." in shown
+    assert "This thread has taken EUR 2.50 of EUR 2.00 for models." in shown
+    assert "This run has taken 1 min 1 s of 1 min 0 s of work." in shown
+    assert choices(view.question) == (Decision.GO_ON, Decision.STOP)
