@@ -192,7 +192,9 @@ def _unfolding(
         at = "" if source in lists else "#/list"
         texts = tool(id, *after, tool=name, text="${index}: ${item}", value="${item}")
         return {**texts, "title": "Go through ${index}", "for_each": f"${{{source}{at}}}"}
-    place = draw(st.sampled_from(["#/0/text"] if source in lists else ["#/text", *["#/value"] * failures]))
+    # A result as a whole is never empty, while its text may be.
+    places = ["#/0/text"] if source in lists else ["", *["#/text", "#/value"] * failures]
+    place = draw(st.sampled_from(places))
     return {**tool(id, *after, tool=name, text=id), "when": f"${{{source}{place}}}"}
 
 
