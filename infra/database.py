@@ -69,15 +69,19 @@ class Database:
 
     `worker` is set in processes that run threads. Close with `close()`. The pool holds what it opened:
     connections beyond it, opened and closed at each use, cost more under load than the work itself.
+    Who has waited `wait_seconds` for one is told that the database cannot be reached.
     """
 
-    def __init__(self, url: URL, *, worker: WorkerId | None = None, pool_size: int = 15) -> None:
+    def __init__(
+        self, url: URL, *, worker: WorkerId | None = None, pool_size: int = 15, wait_seconds: float = 30.0
+    ) -> None:
         self.worker = worker
         self._url = url
         self.engine = create_async_engine(
             url,
             pool_size=pool_size,
             max_overflow=0,
+            pool_timeout=wait_seconds,
             pool_use_lifo=True,
             json_serializer=json_text,
             connect_args={"application_name": self.application_name},

@@ -46,7 +46,7 @@ def empty_database_url(postgres: HeldPostgres) -> Generator[URL]:
 @pytest.fixture
 async def database(database_url: URL) -> AsyncGenerator[Database]:
     """This process's way to the test's database."""
-    database = Database(database_url)
+    database = Database(database_url, wait_seconds=300)  # a busy machine breaks no test
     yield database
     await database.close()
 

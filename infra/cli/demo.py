@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from agent.model_settings import ModelSettings
-from infra.cli.process import stopped_by_signal
+from infra.cli.process import stop_signal
 from infra.configuration import Configuration, ConfigurationError, parse_configuration
 from infra.demo.story import REQUEST, Story
 from infra.demo.witness import NotSeen
@@ -54,11 +54,12 @@ def demo(
 
 async def _serve(settings: Settings, port: int) -> None:
     async with _running(settings, port=port, snapshot=settings.data / "demo" / "workspace.json") as workspace:
-        typer.echo(f"\nGreenlight is running. Open {workspace.base_url} in a browser.\n")
-        typer.echo("Pick who you are, go to #ops and write, for example:")
-        typer.echo(f"  @Greenlight {REQUEST}\n")
-        typer.echo("Ctrl-C stops it; the conversation is kept.")
-        await stopped_by_signal()
+        with stop_signal() as stopped:
+            typer.echo(f"\nGreenlight is running. Open {workspace.base_url} in a browser.\n")
+            typer.echo("Pick who you are, go to #ops and write, for example:")
+            typer.echo(f"  @Greenlight {REQUEST}\n")
+            typer.echo("Ctrl-C stops it; the conversation is kept.")
+            await stopped.wait()
 
 
 async def _check(settings: Settings) -> int:

@@ -1,11 +1,11 @@
 """`greenlight model`: serve the scripted model alone, for an app that is started with its address."""
 
 import asyncio
-import signal
 from typing import Annotated
 
 import typer
 
+from infra.cli.process import stop_signal
 from infra.scripted_model.demo_brain import TOKENS_PER_SECOND, demo_scripts
 from infra.scripted_model.server import ScriptedModel
 
@@ -25,16 +25,13 @@ def model(
 
 async def serve(port: int, tokens_per_second: float | None) -> None:
     """Serve until SIGINT or SIGTERM."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
     async with ScriptedModel(demo_scripts(tokens_per_second)) as server:
         try:
             base_url = await server.start(port)
         except OSError as error:
             typer.echo(f"Cannot listen on port {port}: {error.strerror}", err=True)
             raise typer.Exit(1) from error
-        typer.echo(f"The scripted model is at {base_url}. Start the app with:")
-        typer.echo(f"  OPENAI_BASE_URL={base_url} OPENAI_API_KEY=scripted")
-        await stopped.wait()
+        with stop_signal() as stopped:
+            typer.echo(f"The scripted model is at {base_url}. Start the app with:")
+            typer.echo(f"  OPENAI_BASE_URL={base_url} OPENAI_API_KEY=scripted")
+            await stopped.wait()

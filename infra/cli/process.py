@@ -2,17 +2,32 @@
 
 import asyncio
 import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-async def stopped_by_signal() -> None:
-    """Return when the process is asked to stop; a second signal ends it at once."""
+@contextmanager
+def stop_signal() -> Generator[asyncio.Event]:
+    """Give an event that is set once the process is asked to stop; a second signal ends it at once.
+
+    Enter it before saying that the process runs: whoever reads that may stop it in the same moment.
+    """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for each in signals:
-        loop.add_signal_handler(each, stopped.set)
-    try:
-        await stopped.wait()
-    finally:
-        for each in signals:
+
+    def stop() -> None:
+        stopped.set()
+        restore()
+
+    def restore() -> None:
+        for each in _SIGNALS:
             loop.remove_signal_handler(each)
+
+    for each in _SIGNALS:
+        loop.add_signal_handler(each, stop)
+    try:
+        yield stopped
+    finally:
+        restore()

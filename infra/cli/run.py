@@ -10,7 +10,7 @@ from sqlalchemy import URL
 from agent.errors import StoreUnavailable
 from bot.errors import BotError
 from infra.cli.environment import WRONG_SETTINGS, environment
-from infra.cli.process import stopped_by_signal
+from infra.cli.process import stop_signal
 from infra.configuration import ConfigurationError
 from infra.embedded_postgres import PostgresUnusable
 from infra.hosting import held_database
@@ -65,8 +65,9 @@ async def _serve(settings: Settings, url: URL, parts: frozenset[Part]) -> str | 
     why: str | None = None
     try:
         async with open_app(settings, url, parts):
-            typer.echo(f"Greenlight is running ({', '.join(sorted(parts))}).")
-            await stopped_by_signal()
+            with stop_signal() as stopped:
+                typer.echo(f"Greenlight is running ({', '.join(sorted(parts))}).")
+                await stopped.wait()
     except* WorkerLost:
         why = DECLARED_DEAD
     except* (StoreUnavailable, ConnectorException):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from infra.cli.process import stop_signal
 from infra.workspace.app import InstalledApp
 from infra.workspace.server import Workspace
 
@@ -30,16 +30,13 @@ def workspace(
 
 
 async def _run(running: Workspace, port: int) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
     await running.start(port)
     try:
-        typer.echo(f"Local workspace: {running.base_url}")
-        typer.echo(f"  SLACK_API_URL={running.api_url}")
-        typer.echo(f"  SLACK_BOT_TOKEN={running.bot_token}")
-        typer.echo(f"  SLACK_APP_TOKEN={running.app_token}")
-        await stopped.wait()
+        with stop_signal() as stopped:
+            typer.echo(f"Local workspace: {running.base_url}")
+            typer.echo(f"  SLACK_API_URL={running.api_url}")
+            typer.echo(f"  SLACK_BOT_TOKEN={running.bot_token}")
+            typer.echo(f"  SLACK_APP_TOKEN={running.app_token}")
+            await stopped.wait()
     finally:
         await running.close()
