@@ -86,8 +86,6 @@ class Database:
             json_serializer=json_text,
             connect_args={"application_name": self.application_name},
         )
-        self._single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._came_back = asyncio.Event()
         event.listen(self.engine.sync_engine, "checkin", self._note_leaving)
         event.listen(self.engine.sync_engine, "checkout", self._refuse_broken)
@@ -156,14 +154,18 @@ class Database:
         """Run single statements, each committed by itself: a third of a transaction's round trips.
 
         Raises as `begin` does."""
-        async with self._translated(), self._single.connect() as connection:
+        async with self._translated(), self.engine.connect() as connection:
+            # Not as the engine's options: cut off in setting those, SQLAlchemy loses the connection.
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
             yield connection
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncGenerator[AsyncConnection]:
         """Run the block's reads on one state of the database. Raises as `begin` does."""
-        async with self._translated(), self._reading.begin() as connection:
-            yield connection
+        async with self._translated(), self.engine.connect() as connection:
+            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            async with connection.begin():
+                yield connection
 
     async def close(self) -> None:
         """Close every connection, those in use as soon as they come back.

@@ -1,7 +1,8 @@
-"""This process's way to the database, at its end."""
+"""This process's way to the database: no connection is lost."""
 
 import asyncio
 
+import pytest
 from sqlalchemy import URL, text
 
 from infra.database import Database
@@ -27,3 +28,19 @@ async def test_closing_also_closes_a_connection_that_comes_back_a_moment_later(
         while (await connection.execute(_OTHERS)).scalar_one():  # noqa: ASYNC110 - the server lets go when it does
             await asyncio.sleep(0.02)
     await holding
+
+
+@pytest.mark.parametrize("way", ["singly", "snapshot"])
+async def test_a_block_cut_off_before_it_begins_gives_its_connection_back(
+    database: Database, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    def cut_off(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(database.engine.dialect, "set_isolation_level", cut_off)
+        with pytest.raises(asyncio.CancelledError):
+            async with getattr(database, way)():
+                pass
+    async with database.singly() as connection:
+        assert (await connection.execute(_OTHERS)).scalar_one() == 0
