@@ -3,6 +3,7 @@
 import ast
 import re
 from pathlib import Path
+from pwd import getpwuid
 
 import pytest
 
@@ -27,7 +28,7 @@ TOP_LEVEL = {
     "uv.lock",
 }
 VAGUE_NAMES = re.compile(r"^(utils?|helpers?|managers?|common|misc|stuff|core|base)$")
-THIS_MACHINE = (str(ROOT), str(ROOT.parent / "shared"), f"{Path.home()}/.", "/root/.")
+THIS_MACHINE = (str(ROOT), str(ROOT.parent / "shared"), f"{Path.home()}/.", f"{getpwuid(0).pw_dir}/.")
 MACHINE_PATHS = re.compile("|".join([*(re.escape(path) for path in THIS_MACHINE), r"/Users/\w+", r"[A-Z]:\\Users"]))
 TEXT_SUFFIXES = {".py", ".md", ".toml", ".json", ".sh", ".js", ".css", ".html", ".mako", ""}
 
