@@ -10,7 +10,7 @@ from agent.ids import NodeId, ThreadId
 from agent.lifecycle import Cancelled, Outcome, Rejected, Skipped, Succeeded
 from agent.memory import Memory
 from agent.plan import LoggedOperation
-from agent.ports import OperationLog, Run, Runs, RunStatus
+from agent.ports import OperationLog, Run, Runs, RunStatus, Spending
 from agent.prompt import FEW_RESULTS_BYTES, results_message, system_message
 from agent.values import mended_text
 
@@ -40,12 +40,14 @@ class Answerer:
         runs: Runs,
         words: PlainWords,
         memory: Memory | None = None,
+        spending: Spending | None = None,
     ) -> None:
         self._model = model
         self._memory = memory or Memory(runs=runs)
         self._log = log
         self._runs = runs
         self._words = words
+        self._spending = spending
 
     async def answer(self, thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome]) -> None:
         """Store the answer, or the turn's trouble. Does nothing for a turn that has ended."""
@@ -54,14 +56,19 @@ class Answerer:
             return
         nodes = shown_nodes(_of_turn(await self._log.after(thread, 0), turn), standings_of(outcomes))
         if run.stopped_by is not None:
-            await self._runs.finish(thread, turn, RunStatus.STOPPED, self._words.stopped(nodes))
+            await self._finish(run, RunStatus.STOPPED, self._words.stopped(nodes))
             return
         if not nodes:
             status = RunStatus.FAILED if run.trouble else RunStatus.DONE
-            await self._runs.finish(thread, turn, status, "", run.trouble)
+            await self._finish(run, status, "", run.trouble)
             return
         text, trouble = await self._text(run, nodes)
-        await self._runs.finish(thread, turn, ending(nodes), text, trouble)
+        await self._finish(run, ending(nodes), text, trouble)
+
+    async def _finish(self, run: Run, status: RunStatus, answer: str, trouble: str = "") -> None:
+        if self._spending is not None:
+            await self._spending.flush()  # before: a turn that has ended is shown once more, and never again
+        await self._runs.finish(run.thread, run.turn, status, answer, trouble)
 
     async def _text(self, run: Run, nodes: Sequence[ShownNode]) -> tuple[str, str]:
         """Return the answer and the turn's trouble."""

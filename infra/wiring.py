@@ -246,7 +246,14 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             progress=endings,
             limits=plan_limits,
         ),
-        answerer=Answerer(model=model, log=stores.log, runs=stores.runs, words=PlainResults(), memory=memory),
+        answerer=Answerer(
+            model=model,
+            log=stores.log,
+            runs=stores.runs,
+            words=PlainResults(),
+            memory=memory,
+            spending=stores.spending,
+        ),
         purses=purses if budgets.bounds else None,
     )
     return ThreadRunner(ports, await _checkpoints(stack, base), limits=configuration.limits.executor())

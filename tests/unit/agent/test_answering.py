@@ -16,6 +16,7 @@ from agent.ports import Run, RunStatus
 from bot.plain_results import PlainResults
 from infra.scripted_model.script import CONTEXT_TOO_LONG, Failure, Script
 from tests.fakes.planning import THREAD, PlanningWorld, planning_world, sections
+from tests.fakes.ports_in_memory import SpendingInMemory
 
 REF = ArtifactRef(digest=Digest("0" * 64), name="b.txt", size=9000, media_type="text/plain", head="one `two`\nthree")
 
@@ -72,6 +73,23 @@ async def test_finished_turn_is_not_answered_again() -> None:
         await answered(world, {"a": Succeeded(value=1)})
         await answered(world, {"a": Succeeded(value=1)})
         assert len(world.asked(Role.ANSWER)) == 1
+
+
+async def test_what_a_turn_has_spent_is_written_before_it_ends() -> None:
+    """Its board is shown for the last time once it has ended."""
+    statuses: list[RunStatus] = []
+
+    class Noting(SpendingInMemory):
+        async def flush(self) -> None:
+            statuses.append((await world.runs.read(THREAD, turn)).status)
+
+    async with planning_world() as world:
+        world.answerer = Answerer(model=None, log=world.log, runs=world.runs, words=PlainResults(), spending=Noting())
+        for turn, nodes in enumerate([[], ["n2"]], start=1):
+            await planned(world, *nodes, turn=turn)
+            ended = await answered(world, {f"n{turn}": Succeeded(value=1)}, turn=turn)
+            assert ended.status is RunStatus.DONE
+        assert statuses == [RunStatus.PLANNING, RunStatus.PLANNING]
 
 
 async def test_turn_with_replies_only_asks_no_model() -> None:
