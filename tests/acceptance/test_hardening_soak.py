@@ -26,6 +26,7 @@ from sqlalchemy import URL, text
 from infra.database import Database
 from infra.demo.witness import NotSeen, Witness
 from infra.scripted_model.script import CONTEXT_TOO_LONG, Cut, Failure, ModelRequest, Reply, Rubbish, Script
+from infra.wiring import DOOR_CONNECTIONS
 from infra.workspace.errors import ControlError
 from sandbox.cell import this_process
 from sandbox.hardening import OWNER_LABEL
@@ -41,8 +42,9 @@ PEOPLE = 5
 SLACK = 20
 """Connections kept alive for a while, between app, workspace and model, and their handlers' tasks."""
 
-POOLED_CONNECTIONS = 15 + 8 + 4 + 2
-"""The most the app may hold: SQLAlchemy's pool, the checkpoints', the queue's, and two that listen."""
+POOLED_CONNECTIONS = 15 + DOOR_CONNECTIONS + 8 + 4 + 2
+"""The most the app may hold: the worker's pool, the bot's, the checkpoints', the queue's, one that listens and
+one that writes progress."""
 
 TROUBLES = (
     "could not reach the language model",
