@@ -28,8 +28,11 @@ SOCKET = ".s.PGSQL.5432"
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
-_QUICK_DEATH_SECONDS = 10.0
-_QUICK_DEATHS = 5
+_STEADY_SECONDS = 10.0
+"""A server that ran this long is started again at once."""
+
+_PAUSES = (0.02, 5.0)
+"""The first and the longest pause before another start, in seconds; each is twice the one before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +89,12 @@ class Guard:
 
         Raises:
             ServerFailed: it ended first.
+            OSError: it could not even be run.
         """
         self._stop_orphan()
+        self._start()
+
+    def _start(self) -> None:
         with self._layout.log.open("ab") as log:
             server = subprocess.Popen(  # noqa: S603 - the server of the wheel, fixed arguments
                 self._command(),
@@ -109,21 +116,31 @@ class Guard:
             time.sleep(0.005)  # the server has no other signal of readiness than its pid file
 
     def keep(self) -> None:
-        """Restart the server whenever it dies; return when nobody holds it or we are told to end."""
+        """Restart the server whenever it dies; return when nobody holds it or we are told to end.
+
+        It is never given up while somebody holds it: what keeps it from starting may pass, as a full disk
+        does, or processes of the server before it that have not noticed its death yet.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._terminated)
         threading.Thread(target=self._report_nobody, daemon=True).start()
-        deaths: list[float] = []
-        while True:
-            if self._happenings.get() is not Happening.SERVER_DIED:
-                return self.stop()
-            now = time.monotonic()
-            deaths = [*(each for each in deaths if now - each < _QUICK_DEATH_SECONDS), now]
-            if len(deaths) > _QUICK_DEATHS:
-                return None
-            # A server that fails to start is reported as a death of its own.
-            with suppress(ServerFailed):
-                self.start()
+        first, longest = _PAUSES
+        pause, started = first, time.monotonic()
+        while self._happenings.get() is Happening.SERVER_DIED:
+            if time.monotonic() - started > _STEADY_SECONDS:
+                pause = first
+            with suppress(queue.Empty):
+                self._happenings.get(timeout=pause)
+                return  # it is dead, and no longer wanted
+            pause, started = min(2 * pause, longest), time.monotonic()
+            try:
+                self._start()
+            except ServerFailed:
+                pass  # reported as a death of its own, unless it only takes long
+            except OSError as error:
+                print(f"could not start the server: {error}", file=sys.stderr)
+                self._happenings.put(Happening.SERVER_DIED)
+        self.stop()
 
     def stop(self) -> None:
         """Shut the server down cleanly; after a minute, at once."""
@@ -185,8 +202,10 @@ class Guard:
                 return
         deadline = time.monotonic() + _STOP_SECONDS
         while (lines := self._pid_file()) and time.monotonic() < deadline:
-            with suppress(ProcessLookupError):
+            try:
                 os.kill(int(lines[0]), signal.SIGINT)
+            except ProcessLookupError:
+                return  # killed, with a child that has yet to notice
             time.sleep(0.05)  # not our child: nothing to wait on but its pid file
 
 

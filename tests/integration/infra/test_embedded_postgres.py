@@ -126,6 +126,31 @@ def test_a_killed_server_is_started_again_at_the_same_address(data: Path) -> Non
             _answer_soon(again.url())
 
 
+def test_a_server_that_is_killed_again_and_again_is_started_again_each_time(data: Path) -> None:
+    """More often than anything else that fails that fast would be tried."""
+    with hold_postgres(data, _OPTIONS) as held:
+        for _ in range(7):
+            before = _pid(data)
+            os.kill(before, signal.SIGKILL)
+            _wait_for_another_server(data, before)
+            _answer_soon(held.url())
+
+
+def test_a_server_that_cannot_start_again_does_so_once_it_can(data: Path) -> None:
+    """Its starts fail while the version file is away: a disk that was full looks the same."""
+    with hold_postgres(data, _OPTIONS) as held:
+        before, log = _pid(data), data / "postgres.log"
+        version = data / "postgres" / "PG_VERSION"
+        version.rename(data / "away")
+        os.kill(before, signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while log.read_text().count("is not a valid data directory") < 7:
+            assert time.monotonic() < deadline, "it was given up"
+            time.sleep(0.05)
+        (data / "away").rename(version)
+        _answer_soon(held.url())
+
+
 def _answer_soon(url: URL) -> None:
     deadline = time.monotonic() + 60
     while True:

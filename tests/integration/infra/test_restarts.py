@@ -40,7 +40,6 @@ def _kill(server: HeldPostgres) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.chaos  # a server killed three times over may take its time to come back
 async def test_messages_that_come_while_the_database_restarts_are_refused_or_kept(own_postgres: HeldPostgres) -> None:
     """Whoever is refused tries again, as Slack does. Any other error would be one that nobody expects there."""
     database = Database(own_postgres.url(), pool_size=4)
