@@ -93,7 +93,7 @@ class Execution:
         )
         self._inline = InlineBudget(ports.artifacts)
         self._inline.count(outcomes.values())
-        unfolding = Unfolding(self._entry, limits.fan_out)
+        unfolding = Unfolding(self._entry, limits)
         self._bodies = Bodies(self._entry, asyncio.Semaphore(limits.nodes_at_once), self._inline, unfolding)
         self._began = frozenset(outcomes)
         self._calls: list[asyncio.Future[OutcomeJson]] = []

@@ -70,7 +70,7 @@ def fault_json(fault: Fault) -> dict[str, Json]:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanLimits:
-    """How large a plan may be. `nodes` counts the nodes one turn adds."""
+    """How large a plan may be. `nodes` counts those of one turn, items of templates included."""
 
     nodes: int = 200
     text_characters: int = 1024 * 1024

@@ -46,7 +46,8 @@ class Intake:
 
     `known` are the nodes of the thread so far. `standing` are those that this turn itself added:
     to add exactly the same once more is no fault (a planner that starts over after a crash does
-    it) and changes nothing.
+    it) and changes nothing. `added` is how many nodes the turn has by now, whoever asked for them and the
+    items of templates included; without it, those that stand.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Intake:
         standing: AbstractSet[NodeId] = frozenset(),
         packages: bool = True,
         limits: PlanLimits = DEFAULT_LIMITS,
+        added: int | None = None,
     ) -> None:
         self._registry = registry
         self._packages = packages
@@ -65,7 +67,7 @@ class Intake:
         self._packed = dict(packed_ids([*known.values()]))
         self._standing = frozenset(standing)
         self._standing_steps = {step.id for each in self._standing for step in known[each].packed}
-        self._added = len(standing)
+        self._added = len(standing) if added is None else added
         self._waiting: dict[NodeId, Placed] = {}
         self._place: dict[NodeId, int] = {}
         self._lacking: dict[NodeId, set[NodeId]] = {}
@@ -160,7 +162,7 @@ class Intake:
         if self._overflow:
             return Verdict()
         self._overflow = True
-        message = f"a plan may add {self._limits.nodes} nodes; this one and those after it are left out"
+        message = f"one turn may have {self._limits.nodes} nodes; this one and those after it are left out"
         return _refusal(placed, FaultCode.TOO_MANY_NODES, "", message)
 
     def _release(self, node: Node) -> Iterator[Operation]:

@@ -8,13 +8,15 @@ BYTES_PER_TOKEN = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """`nodes_at_once` bounds the green nodes at work, `fan_out` the items of one template.
+    """`nodes_at_once` bounds the green nodes at work, `fan_out` the items of one template, `nodes_per_turn` the
+    nodes that one turn may have with the items of all of them.
 
     `poll_seconds` is how long a lost hint may go unnoticed.
     """
 
     nodes_at_once: int = 32
     fan_out: int = 50
+    nodes_per_turn: int = 200
     poll_seconds: float = 5.0
 
 

@@ -227,13 +227,15 @@ class Planner:
 
     async def _intake(self, effort: _Effort) -> Intake:
         logged = await self._log.after(effort.thread, 0)
-        own = [each.operation for each in logged if (each.turn, each.author) == (effort.turn, effort.author)]
+        turn = [each for each in logged if each.turn == effort.turn]
+        own = [each.operation for each in turn if each.author == effort.author]
         return Intake(
             registry=self._registry,
             known=nodes_added([each.operation for each in logged]),
             standing=nodes_added(own).keys(),
             packages=self._dialect is not None,
             limits=self._limits,
+            added=len(nodes_added([each.operation for each in turn])),
         )
 
     async def _take(self, effort: _Effort, intake: Intake, keeper: Keeper | Straight, item: Item) -> Sequence[Fault]:

@@ -14,7 +14,7 @@ from agent.intake import Intake
 from agent.lifecycle import Failed, Outcome, Skipped, state_of
 from agent.memory import Memory
 from agent.packaging import pack
-from agent.plan import Add, Cancel, LoggedOperation, Operation, nodes_added
+from agent.plan import Add, Cancel, LoggedOperation, Node, Operation, nodes_added
 from agent.ports import (
     Choice,
     Mailbox,
@@ -55,6 +55,11 @@ class _Scene:
     def own(self) -> Sequence[LoggedOperation]:
         """The author's operations of this turn."""
         return [each for each in self.logged if (each.turn, each.author) == (self.run.turn, self.author)]
+
+    @property
+    def nodes(self) -> Mapping[NodeId, Node]:
+        """The turn's nodes, whoever asked for them."""
+        return nodes_added([each.operation for each in self.logged if each.turn == self.run.turn])
 
     @property
     def outcomes(self) -> Mapping[NodeId, Outcome]:
@@ -169,11 +174,7 @@ class Reflector:
     async def _decide(self, model: LanguageModel, scene: _Scene) -> Verdict:
         """Ask the model; what cannot be understood ends nothing that still runs and extends nothing."""
         dialogue = await self._dialogue(scene)
-        past = Past(
-            nodes=nodes_added([each.operation for each in scene.logged if each.turn == scene.run.turn]),
-            outcomes=scene.outcomes,
-            registry=self._registry,
-        )
+        past = Past(nodes=scene.nodes, outcomes=scene.outcomes, registry=self._registry)
         for _ in range(1 + REPAIRS):
             try:
                 answer = await model.complete(Role.REFLECTION, dialogue)
@@ -192,6 +193,7 @@ class Reflector:
             standing=nodes_added([each.operation for each in scene.own]).keys(),
             packages=self._dialect is not None,
             limits=self._limits,
+            added=len(scene.nodes),
         )
 
     async def _dialogue(self, scene: _Scene) -> list[Said]:

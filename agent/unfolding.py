@@ -4,6 +4,7 @@ A condition that does not hold is a `skip` in the log; a template's items are ad
 results that are committed, so a crash in between finds the same again, and the log takes a node once.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 from agent.artifacts import content_of, fits_inline, value_of
@@ -14,6 +15,7 @@ from agent.errors import DuplicateNode
 from agent.fan_out import about_item, items_of
 from agent.ids import NodeId, ThreadId
 from agent.lifecycle import ArtifactRef, Failed, NodeState, Outcome, Skipped, Succeeded, state_of
+from agent.limits import Limits
 from agent.plan import Add, Node, Skip, node_digest, nodes_added
 from agent.references import references_in
 from agent.step import Step
@@ -26,11 +28,12 @@ _NAMED = 5
 
 
 class Unfolding:
-    """Unfolds the conditions and templates of one entry. `most` bounds the items of one template."""
+    """Unfolds the conditions and templates of one entry, as far as the limits let it."""
 
-    def __init__(self, entry: Entry, most: int) -> None:
+    def __init__(self, entry: Entry, limits: Limits) -> None:
         self._entry = entry
-        self._most = most
+        self._limits = limits
+        self._storing = asyncio.Lock()
         self._items: dict[NodeId, Sequence[NodeId]] = {}
 
     async def condition(self, step: Step) -> Skipped | Failed | None:
@@ -57,11 +60,13 @@ class Unfolding:
             return value
         if not isinstance(value.value, list | tuple):
             return Failed(error="not_a_list", message=f"{step.node.for_each} is no list to go through")
-        if len(value.value) > self._most:
-            message = f"{step.node.for_each} has {len(value.value)} items, more than {self._most}"
+        if len(value.value) > self._limits.fan_out:
+            message = f"{step.node.for_each} has {len(value.value)} items, more than {self._limits.fan_out}"
             return Failed(error="too_many_items", message=message)
         items = items_of(step.node, value.value)
-        if (failed := await self._store(step, items)) is not None:
+        async with self._storing:  # one after the other: each counts what the others added
+            failed = await self._store(step, items)
+        if failed is not None:
             return failed
         self._items[step.id] = [each.id for each in items]
         self._entry.show(step.id, NodeState.RUNNING)
@@ -92,14 +97,25 @@ class Unfolding:
 
     async def _store(self, step: Step, items: Sequence[Node]) -> Failed | None:
         log = self._entry.ports.log
-        known = nodes_added([each.operation for each in await log.after(step.thread, 0)])
+        logged = await log.after(step.thread, 0)
+        known = nodes_added([each.operation for each in logged])
         taken = [each for each in items if each.id in known and node_digest(known[each.id]) != node_digest(each)]
+        if taken:
+            return _id_taken(taken[0].id)
+        if all(each.id in known for each in items):
+            return None
+        own = len(nodes_added([each.operation for each in logged if each.turn == step.turn]))
+        if own + len(items) > self._limits.nodes_per_turn:
+            message = (
+                f"{step.node.for_each} has {len(items)} items; with the {own} nodes that this turn has already "
+                f"they are more than {self._limits.nodes_per_turn}"
+            )
+            return Failed(error="too_many_nodes", message=message)
         try:
-            if not taken and any(each.id not in known for each in items):
-                await log.append(step.thread, step.turn, step.author, [Add(node=each) for each in items])
+            await log.append(step.thread, step.turn, step.author, [Add(node=each) for each in items])
         except DuplicateNode as error:
-            return Failed(error="id_taken", message=f"the thread already has a node {error.node!r}")
-        return Failed(error="id_taken", message=f"the thread already has a node {taken[0].id!r}") if taken else None
+            return _id_taken(error.node)
+        return None
 
     async def _result(self, thread: ThreadId, outcome: Outcome) -> Json:
         match outcome:
@@ -109,6 +125,10 @@ class Unfolding:
                 return value
             case _:
                 return None
+
+
+def _id_taken(id: NodeId) -> Failed:
+    return Failed(error="id_taken", message=f"the thread already has a node {id!r}")
 
 
 def _counts(outcome: Outcome) -> bool:

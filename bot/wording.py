@@ -52,6 +52,7 @@ _FAILURES = {
     "cancelled": "it was interrupted",
     "not_a_list": "what it was to go through is not a list",
     "too_many_items": "the list it was to go through is too long",
+    "too_many_nodes": "with one step for each item there would be too many steps",
     "items_not_done": "some of its steps were not done",
     "id_taken": "its steps could not be named",
     "internal": "something on my side broke",

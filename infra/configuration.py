@@ -182,7 +182,7 @@ class LimitsTable(_Table):
 
     def executor(self) -> Limits:
         """Return what bounds one run's work."""
-        return Limits(nodes_at_once=self.nodes_at_once, fan_out=self.fan_out)
+        return Limits(nodes_at_once=self.nodes_at_once, fan_out=self.fan_out, nodes_per_turn=self.nodes_per_turn)
 
     def plan(self) -> PlanLimits:
         """Return what bounds a plan's size."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.draft import read_draft
-from agent.faults import Fault, FaultCode
+from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, PlanLimits
 from agent.intake import Intake, Placed
 from agent.plan import Operation
 from agent.reading import Reply
@@ -20,13 +20,13 @@ class PlanFile:
     faults: Sequence[Fault]
 
 
-def read_plan(text: str, registry: Registry, *, packages: bool = True) -> PlanFile:
+def read_plan(text: str, registry: Registry, *, packages: bool = True, limits: PlanLimits = DEFAULT_LIMITS) -> PlanFile:
     """Read operations, one object each, or one object `{"operations": [...]}` (DESIGN section 10).
 
     `packages` tells whether scripts may be part of it. A file holds operations only: a reply to a
     person is a fault here, and so is a file without operations.
     """
-    intake = Intake(registry=registry, known={}, packages=packages)
+    intake = Intake(registry=registry, known={}, packages=packages, limits=limits)
     operations: list[Operation] = []
     faults: list[Fault] = []
     for item in read_draft(text):

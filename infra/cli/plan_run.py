@@ -145,7 +145,8 @@ async def run_text(text: str, settings: Settings, answers: Answers, emit: Emit) 
         AgentError: the run broke off.
     """
     async with open_bench(settings) as bench:
-        plan = read_plan(text, bench.registry, packages=bench.packages)
+        limits = settings.configuration.limits
+        plan = read_plan(text, bench.registry, packages=bench.packages, limits=limits.plan())
         if plan.faults:
             return plan
         answers = answers.on(nodes_added(plan.operations))

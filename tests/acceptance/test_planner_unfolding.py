@@ -88,17 +88,22 @@ async def test_every_item_of_a_red_template_asks_by_itself_and_keeps_its_decisio
 
 
 @pytest.mark.parametrize(
-    ("over", "words"),
-    [("${find#/hosts}", "is too long"), ("${find#/text}", "is not a list"), ("${find#/nothing}", "not")],
-    ids=["longer than allowed", "no list", "nothing there"],
+    ("over", "limits", "words"),
+    [
+        ("${find#/hosts}", {"fan_out": 2}, "is too long"),
+        ("${find#/hosts}", {"nodes_per_turn": 5}, "there would be too many steps"),
+        ("${find#/text}", {}, "is not a list"),
+        ("${find#/nothing}", {}, "not"),
+    ],
+    ids=["longer than allowed", "more than a turn may have", "no list", "nothing there"],
 )
 async def test_what_cannot_be_gone_through_says_so_and_starts_nothing(
-    database_url: URL, tmp_path: Path, over: str, words: str
+    database_url: URL, tmp_path: Path, over: str, limits: Mapping[str, int], words: str
 ) -> None:
-    def two_at_most(table: dict[str, Any]) -> None:
-        table["limits"] = {"fan_out": 2}
+    def limited(table: dict[str, Any]) -> None:
+        table["limits"] = dict(limits)
 
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=two_at_most) as scene:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=limited) as scene:
         other = fetch("other", f"{scene.effects.url}/other")
         scene.model.add(planned(package("find", FINDS), each("check", scene.effects.url, over), other))
         async with scene.asked("check every host") as witness:

@@ -234,6 +234,7 @@ class PlanningWorld:
             memory=self.memory,
             dialect=dialect,
             packing=packing,
+            limits=limits,
         )
         self.answerer = Answerer(model=model, log=self.log, runs=self.runs, words=PlainResults(), memory=self.memory)
 

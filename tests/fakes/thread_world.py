@@ -52,6 +52,7 @@ class World:
         performs: Mapping[str, Perform] | None = None,
         checkpoints: OpenCheckpoints | None = None,
         nodes_at_once: int = 32,
+        nodes_per_turn: int = 200,
         thread: ThreadId | None = None,
         mortality: Mortality | None = None,
         seed: int = 0,
@@ -73,7 +74,7 @@ class World:
         self.answerer = FakeAnswerer(mortal(self.rows.runs))
         self.lease = HeldLease()
         self.checkpoints = checkpoints or MortalSaver(self._mortality, seed).open
-        limits = Limits(nodes_at_once=nodes_at_once, poll_seconds=3600.0)
+        limits = Limits(nodes_at_once=nodes_at_once, nodes_per_turn=nodes_per_turn, poll_seconds=3600.0)
         self.runner = ThreadRunner(self._ports(), self.checkpoints, limits=limits)
 
     def _ports(self) -> Ports:

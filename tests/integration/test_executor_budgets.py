@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -60,6 +61,19 @@ async def test_going_on_counts_the_budget_once_more_and_then_asks_again() -> Non
         assert len(world.work.started) == started
     assert sorted(world.work.started) == sorted(world.outcomes)
     assert len(world.rows.questions.rows) == 2
+
+
+async def test_every_item_of_a_list_counts_towards_the_budget() -> None:
+    async def hosts(node: Node, bound: Bound, context: CallContext) -> Outcome:
+        return Succeeded(value=["a", "b", "c"])
+
+    world = World(performs={"hosts": hosts}, budgets=nodes(3))
+    template = replace(node("each", "hosts"), for_each="${hosts}")
+    assert await world.run(node("hosts", tool="hosts"), template) is Rest.PARKED
+    assert len(world.work.started) == 3
+    world.click(TURN, Decision.GO_ON)
+    assert await world.advance() is Rest.FINISHED
+    assert sorted(world.work.started) == ["each-0", "each-1", "each-2", "hosts"]
 
 
 async def test_a_hot_run_goes_on_with_what_it_held() -> None:

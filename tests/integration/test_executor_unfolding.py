@@ -44,8 +44,8 @@ async def empty(node: Node, bound: Bound, context: CallContext) -> Outcome:
     return Succeeded(value=[])
 
 
-def world(**performs: Any) -> World:
-    return World(performs={"hosts": hosts, "empty": empty, **performs})
+def world(nodes_per_turn: int = 200) -> World:
+    return World(performs={"hosts": hosts, "empty": empty}, nodes_per_turn=nodes_per_turn)
 
 
 HOSTS_NODE = node("hosts", tool="hosts")
@@ -102,6 +102,28 @@ async def _long(node: Node, bound: Bound, context: CallContext) -> Outcome:
 
 async def _text(node: Node, bound: Bound, context: CallContext) -> Outcome:
     return Succeeded(value="abc")
+
+
+@pytest.mark.parametrize(("most", "whole"), [(9, 2), (8, 1), (5, 0)])
+async def test_the_items_of_all_templates_count_among_the_nodes_of_their_turn(most: int, whole: int):
+    scene = world(nodes_per_turn=most)
+    await scene.run(HOSTS_NODE, template("one"), template("two", over="${hosts}"))
+    ended = [scene.outcomes["one"], scene.outcomes["two"]]
+    assert sum(isinstance(each, Succeeded) for each in ended) == whole
+    assert len(scene.work.started) == 1 + 3 * whole
+    told = "${hosts} has 3 items; with the %d nodes that this turn has already they are more than %d"
+    refused = [each for each in ended if isinstance(each, Failed)]
+    assert {(each.error, each.message) for each in refused} == (
+        {("too_many_nodes", told % (3 + 3 * whole, most))} if refused else set()
+    )
+
+
+async def test_what_earlier_turns_had_leaves_a_turn_its_own_number_of_nodes():
+    scene = world(nodes_per_turn=5)
+    for turn in ("first", "second"):
+        find = node(f"{turn}_hosts", tool="hosts")
+        await scene.run(find, template(turn, over=f"${{{turn}_hosts}}"))
+        assert isinstance(scene.outcomes[turn], Succeeded)
 
 
 async def test_a_condition_that_does_not_hold_skips_the_node_and_what_needs_it():

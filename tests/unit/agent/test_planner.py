@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from agent import plan
 from agent.dialogue import Role
 from agent.errors import StoreUnavailable
+from agent.fan_out import items_of
 from agent.faults import PlanLimits
-from agent.ids import ThreadId, UserId
+from agent.ids import NodeId, ThreadId, UserId
 from agent.lifecycle import ArtifactRef, Digest, Failed, Succeeded
-from agent.plan import LoggedOperation, Operation
+from agent.plan import LoggedOperation, Operation, nodes_added
 from agent.ports import RunStatus
 from infra.scripted_model.script import CONTEXT_TOO_LONG, Cut, Failure, Pace, Rubbish, Script, Stall, Text
 from tests.fakes.planning import THREAD, planning_world, sections
@@ -305,6 +307,23 @@ async def test_endless_output_is_cut_off() -> None:
         await world.feed()
         assert '"code": "too_large"' in world.asked(Role.PLANNER)[1].last
         assert world.nodes == ["a"]
+
+
+async def test_what_others_asked_for_and_items_of_lists_count_among_the_nodes_of_a_turn() -> None:
+    said = [[fetch("list")], [fetch("each", for_each="${list}")], [fetch("more"), fetch("over")], [fetch("more")]]
+    scripts = [planner(lines(*each), times=1) for each in said]
+    async with planning_world(*scripts, limits=PlanLimits(nodes=5)) as world:
+        world.say("list them", author="U1")
+        await world.feed()
+        world.say("for each", author="U2")
+        await world.feed()
+        template = nodes_added([each.operation for each in world.log.rows[THREAD]])[NodeId("each")]
+        items = [plan.Add(node=each) for each in items_of(template, ["a", "b"])]
+        await world.log.append(THREAD, 1, UserId("U2"), items)
+        world.say("more", author="U1")
+        await world.feed()
+        assert world.nodes == ["list", "each", "each-0", "each-1", "more"]
+        assert '"code": "too_many_nodes"' in world.asked(Role.PLANNER)[-1].last
 
 
 async def test_slow_stream_is_waited_for() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agent.dialogue import Role
+from agent.faults import PlanLimits
 from agent.ids import NodeId, ToolName, UserId
 from agent.lifecycle import Expired, Failed, Outcome, Rejected, Skipped, Succeeded
 from agent.plan import Add, Node, NodeKind
@@ -83,6 +84,16 @@ async def test_faulty_operations_go_back_once_and_none_of_them_is_taken() -> Non
         repair = world.asked(Role.REFLECTION)[1]
         assert [each.role for each in repair.messages] == ["system", "user", "assistant", "user"]
         assert '"code": "unknown_tool"' in sections(repair.last)["Faults"]
+
+
+async def test_a_replan_is_held_to_the_nodes_that_the_turn_may_have() -> None:
+    said = reflection(replan(fetch("c"), fetch("d")), times=1), reflection(replan(fetch("d")))
+    async with planning_world(*said, limits=PlanLimits(nodes=3)) as world:
+        await planned(world, "a", author="U1")
+        await planned(world, "b", author="U1")
+        assert await reflect(world)
+        assert '"code": "too_many_nodes"' in sections(world.asked(Role.REFLECTION)[1].last)["Faults"]
+        assert world.nodes == ["a", "b", "d"]
 
 
 @pytest.mark.parametrize(
