@@ -1,126 +1,25 @@
-"""Stopping, expiry, graceful ends and many processes, over the wire."""
+"""Expiry, graceful ends and many processes, over the wire."""
 
 import asyncio
-import re
 import signal
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import URL, text
 
 from infra.database import Database
-from infra.demo.witness import Witness
-from infra.scripted_model.script import Script as ModelScript
-from infra.scripted_model.script import Stall
 from infra.wiring import Part
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, planned, post, tool
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post, tool
 from tests.acceptance.processes import greenlight_worker
-from tests.acceptance.stage import Stage, stage
+from tests.acceptance.stage import stage
 from tests.chaos.containers import open_containers
 
 BOT, WORKER = frozenset({Part.BOT}), frozenset({Part.WORKER})
 
 
-def stopped(witness: Witness) -> bool:
-    """The thread tells what was done and what was not."""
-    return witness.says("Stopped.") and any(words.lower().startswith("stopped") for words in witness.words())
-
-
-async def say(scene: Stage, witness: Witness, words: str, by: str = "Ada") -> None:
-    """Write into the witness's thread."""
-    await scene.people.post(by, witness.channel, words, thread_ts=witness.thread_ts)
-
-
 def sends(table: dict[str, Any]) -> None:
     """Add the red tool that sends requests, which the author may approve."""
     table["tools"]["http_request"] = {"allow_private": True}
-
-
-async def say_stop(scene: Stage, witness: Witness) -> None:
-    """Write `!stop` into the thread."""
-    await say(scene, witness, "!stop")
-
-
-async def stop_by_command(scene: Stage, witness: Witness) -> None:
-    """Ask `/greenlight stop` for the caller's runs and press the button of the only one."""
-    await scene.people.command("Ada", witness.channel, "/greenlight", "stop")
-    everything = await scene.people.wait_for(lambda dump: "Which of these shall I stop?" in str(dump))
-    (ts,) = re.findall(r"'ts': '([\d.]+)'", str(everything["ephemerals"]))
-    await scene.people.click("Ada", witness.channel, ts, "stop_run_0")
-
-
-@pytest.mark.parametrize("how", [say_stop, stop_by_command], ids=["words", "the command's button"])
-async def test_stop_cancels_green_work_withdraws_cards_and_tells_what_was_done(
-    database_url: URL, tmp_path: Path, how: Callable[[Stage, Witness], Awaitable[None]]
-) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
-        url, effects = scene.effects.url, scene.effects
-        effects.hold("slow")
-        scene.model.add(planned(fetch("quick", f"{url}/quick"), fetch("slow", f"{url}/slow"), post("tell", "hello")))
-        async with scene.asked("do it all") as witness:
-            await witness.until(lambda seen: bool(seen.cards()), "the card")
-            await effects.reached("slow")
-            await how(scene, witness)
-            await witness.until(stopped, "what was done and what not")
-            await witness.until(lambda seen: not seen.cards(), "the card without buttons")
-            assert witness.says("Withdrawn")
-            assert witness.says("What was done", "Title of quick")
-            assert witness.says("What was not done", "Title of slow", "Title of tell")
-        assert effects.running == []
-        assert scene.model.requests_of("answer") == []
-
-
-async def test_stop_lets_a_red_call_at_work_end_and_runs_nothing_behind_it(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals={}, configuration=sends) as scene:
-        url, effects = scene.effects.url, scene.effects
-        effects.hold("send")
-        scene.model.add(
-            planned(
-                tool("send", "http_request", {"method": "POST", "url": f"{url}/send"}),
-                fetch("behind", f"{url}/behind", depends_on=["send"]),
-            )
-        )
-        async with scene.asked("send it") as witness:
-            await witness.until(lambda seen: bool(seen.cards()), "the card")
-            await scene.click(witness, "Ada", "approved")
-            await effects.reached("send")
-            await say(scene, witness, "!stop", by="Grace")
-            await witness.until(lambda seen: "cancelled" in str(seen.tasks().get("behind")), "the rest cancelled")
-            assert effects.running == ["send"]
-            effects.let_go("send")
-            await witness.until(stopped, "the end")
-            assert witness.says("What was done", "Title of send")
-        assert effects.calls == {"send": 1}
-
-
-async def test_stop_ends_planning_and_a_later_request_runs(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
-        url = scene.effects.url
-        half = Stall(after=lines([post("tell", "hello")]))
-        scene.model.add(ModelScript(role="planner", answer=half, times=1))
-        scene.model.add(planned(fetch("next", f"{url}/next")))
-        async with scene.asked("never plan this") as witness:
-            await witness.until(lambda seen: bool(seen.cards()), "the card of a plan still being written")
-            await say(scene, witness, "!stop")
-            await witness.until(stopped, "the end")
-            await say(scene, witness, "now something else")
-            await witness.until(lambda seen: seen.says("ANSWER"), "the answer to what came after")
-        assert scene.effects.calls == {"next": 1}
-
-
-async def test_stop_where_nothing_runs_is_answered_and_stops_nothing_later(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
-        url = scene.effects.url
-        scene.model.add(planned(fetch("a", f"{url}/a")))
-        scene.model.add(planned(fetch("b", f"{url}/b")))
-        async with scene.asked("a") as witness:
-            await witness.until(lambda seen: seen.says("done: "), "the end of the first")
-            await say(scene, witness, "!stop")
-            await say(scene, witness, "and b")
-            await scene.effects.reached("b")
-            await witness.until(lambda seen: len([w for w in seen.words() if w.lower().startswith("done: ")]) == 2, "b")
 
 
 async def test_an_approval_nobody_decides_expires_and_is_no_rejection(database_url: URL, tmp_path: Path) -> None:

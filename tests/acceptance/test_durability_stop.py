@@ -1,0 +1,164 @@
+"""Stop, over the wire: whichever way it is said, whatever is at work."""
+
+import asyncio
+import os
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import URL, text
+
+from bot import wording
+from bot.stop_payloads import STOP_SHORTCUT
+from infra.database import Database
+from infra.demo.witness import Witness
+from infra.scripted_model.script import Script, Stall
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, package, planned, post, tool
+from tests.acceptance.sights import states
+from tests.acceptance.stage import Stage, stage
+from tests.chaos.containers import Containers, open_containers
+
+CALLS_OUT = "def main(inputs):\n    return tools.http_get(url=inputs['url'])\n"
+
+
+def stopped(witness: Witness) -> bool:
+    """The thread tells what was done and what was not."""
+    return witness.says(wording.STOPPED) and any(words.lower().startswith("stopped") for words in witness.words())
+
+
+def report(witness: Witness) -> tuple[set[str], set[str]]:
+    """Return the steps that the report says were done, and those it says were not, by id."""
+    (told,) = {words for words in witness.words() if wording.WHAT_WAS_DONE in words}
+    _, done, rest = re.split(f"{wording.WHAT_WAS_DONE}|{wording.WHAT_WAS_NOT_DONE}", told, maxsplit=2)
+    rest = rest.partition(wording.STOPPED)[0]  # the fallback text says it all once more
+    return set(re.findall(r"Title of (\w+)", done)), set(re.findall(r"Title of (\w+)", rest))
+
+
+async def say_stop(scene: Stage, witness: Witness) -> None:
+    """Write `!stop` into the thread; anybody may."""
+    await scene.people.post("Grace", witness.channel, "!stop", thread_ts=witness.thread_ts)
+
+
+async def stop_by_command(scene: Stage, witness: Witness) -> None:
+    """Ask `/greenlight stop` for the caller's runs and press the button of the only one."""
+    await scene.people.command("Ada", witness.channel, "/greenlight", "stop")
+    everything = await scene.people.wait_for(lambda dump: "Which of these shall I stop?" in str(dump))
+    (ts,) = re.findall(r"'ts': '([\d.]+)'", str(everything["ephemerals"]))
+    await scene.people.click("Ada", witness.channel, ts, "stop_run_0")
+
+
+async def stop_by_shortcut(scene: Stage, witness: Witness) -> None:
+    """Choose "Stop the work here" on the board."""
+    where = {"channel": witness.channel, "ts": str(witness.boards()[-1].message["ts"])}
+    assert (await scene.people.act("shortcuts", user="Linus", callback_id=STOP_SHORTCUT, **where))["acknowledged"]
+
+
+STOPS = [
+    pytest.param(say_stop, id="words"),
+    pytest.param(stop_by_command, id="the command's button"),
+    pytest.param(stop_by_shortcut, id="the shortcut"),
+]
+
+
+@pytest.mark.parametrize("stop", STOPS)
+async def test_stop_ends_steps_scripts_and_questions_and_lets_a_red_call_at_work_end(
+    database_url: URL, tmp_path: Path, stop: Callable[[Stage, Witness], Awaitable[None]]
+) -> None:
+    async with open_containers() as containers:
+
+        def tools(table: dict[str, Any]) -> None:
+            table["tools"]["http_request"] = {"allow_private": True}
+            table["sandbox"] = containers.sandbox
+            table["containers"] = {"ready": 0}
+
+        async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals={}, configuration=tools) as scene:
+            await stop_in_the_midst(scene, containers, stop)
+            assert scene.effects.calls == {"quick": 1, "slow": 1, "inside": 1, "send": 1}
+            assert scene.model.requests_of("answer") == []
+            assert await scene.people.messages("incidents") == []
+    assert await ledger(database_url) == [("send", "done", "succeeded")]
+
+
+async def stop_in_the_midst(
+    scene: Stage, containers: Containers, stop: Callable[[Stage, Witness], Awaitable[None]]
+) -> None:
+    """Stop while a green step, a script and a red call are at work and a question is open."""
+    containers.belong_to(os.getpid())
+    url, effects = scene.effects.url, scene.effects
+    for name in ("slow", "inside", "send"):
+        effects.hold(name)
+    scene.model.add(
+        planned(
+            fetch("quick", f"{url}/quick"),
+            fetch("slow", f"{url}/slow"),
+            package("script", CALLS_OUT, tools=["http_get"], inputs={"url": f"{url}/inside"}),
+            post("tell", "hello"),
+            tool("send", "http_request", {"method": "POST", "url": f"{url}/send"}),
+            fetch("behind", f"{url}/behind", depends_on=["send"]),
+        )
+    )
+    async with scene.asked("do it all") as witness:
+        await witness.until(lambda seen: len(seen.cards()) == 2, "both cards")
+        sends = next(at for at, each in enumerate(witness.cards()) if "/send" in str(each.message))
+        await scene.click(witness, "Ada", "approved", card=sends)
+        for name in ("slow", "inside", "send"):
+            await effects.reached(name)
+        assert bool(await containers.left()) == (containers.sandbox == "docker")
+        await stop(scene, witness)
+        await witness.until(
+            lambda seen: all("cancelled" in states(seen)[each] for each in ("slow", "script", "tell", "behind")),
+            "everything else cancelled",
+        )
+        await witness.until(lambda seen: not seen.cards() and seen.says("*Withdrawn*"), "the card withdrawn")
+        assert effects.running == ["send"], "a red call at work is not torn apart"
+        await until_destroyed(containers)
+        assert not stopped(witness)
+        effects.let_go("send")
+        await witness.until(stopped, "what was done and what not")
+        assert report(witness) == ({"quick", "send"}, {"slow", "script", "tell", "behind"})
+
+
+async def until_destroyed(containers: Containers) -> None:
+    """Return once the engine has no container of this process any more."""
+    async with asyncio.timeout(60):
+        while await containers.left():  # noqa: ASYNC110 - the engine tells nobody
+            await asyncio.sleep(0.05)
+
+
+async def ledger(url: URL) -> list[tuple[str, str, str]]:
+    """Return node, state and the outcome's state of each call in the ledger."""
+    database = Database(url)
+    async with database.begin() as connection:
+        found = (await connection.execute(text("SELECT node, state, result ->> 'state' FROM ledger"))).all()
+    await database.close()
+    return [(each[0], each[1], each[2]) for each in found]
+
+
+async def test_stop_ends_planning_and_a_later_request_runs(database_url: URL, tmp_path: Path) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        url = scene.effects.url
+        half = Stall(after=lines([post("tell", "hello")]))
+        scene.model.add(Script(role="planner", answer=half, times=1))
+        scene.model.add(planned(fetch("next", f"{url}/next")))
+        async with scene.asked("never plan this") as witness:
+            await witness.until(lambda seen: bool(seen.cards()), "the card of a plan still being written")
+            await say_stop(scene, witness)
+            await witness.until(stopped, "the end")
+            await scene.people.post("Ada", witness.channel, "now something else", thread_ts=witness.thread_ts)
+            await witness.until(lambda seen: seen.says("ANSWER"), "the answer to what came after")
+        assert scene.effects.calls == {"next": 1}
+
+
+async def test_stop_where_nothing_runs_is_answered_and_stops_nothing_later(database_url: URL, tmp_path: Path) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        url = scene.effects.url
+        scene.model.add(planned(fetch("a", f"{url}/a")))
+        scene.model.add(planned(fetch("b", f"{url}/b")))
+        async with scene.asked("a") as witness:
+            await witness.until(lambda seen: seen.says("done: "), "the end of the first")
+            await say_stop(scene, witness)
+            await scene.people.post("Ada", witness.channel, "and b", thread_ts=witness.thread_ts)
+            await scene.effects.reached("b")
+            await witness.until(lambda seen: len([w for w in seen.words() if w.lower().startswith("done: ")]) == 2, "b")
