@@ -16,6 +16,9 @@ from agent.values import mended_text
 
 _FINAL = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
 
+_ANSWERED = frozenset({"", Trouble.PLAN_TOO_LARGE.value})
+"""The troubles with which the model is asked all the same."""
+
 
 class PlainWords(Protocol):
     """Tells people in Markdown, without a model, what came of a turn's steps."""
@@ -72,7 +75,7 @@ class Answerer:
 
     async def _text(self, run: Run, nodes: Sequence[ShownNode]) -> tuple[str, str]:
         """Return the answer and the turn's trouble."""
-        if self._model is None or run.trouble:
+        if self._model is None or run.trouble not in _ANSWERED:
             return self._words.results(nodes), run.trouble
         past = await self._memory.past(run.thread, run.turn)
         names = await self._memory.names(run.thread, run.messages)
@@ -83,7 +86,7 @@ class Answerer:
                 text = await self._model.complete(Role.ANSWER, whole)
             except ContextExceeded:
                 text = await self._model.complete(Role.ANSWER, brief)
-            return mended_text(text).strip(), ""
+            return mended_text(text).strip(), run.trouble
         except ContextExceeded:
             return self._words.results(nodes), Trouble.RESULTS_TOO_LONG.value
         except ModelUnavailable:

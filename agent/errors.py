@@ -52,4 +52,5 @@ class Trouble(StrEnum):
     REQUEST_TOO_LONG = "request_too_long"
     RESULTS_TOO_LONG = "results_too_long"
     PLAN_INVALID = "plan_invalid"
+    PLAN_TOO_LARGE = "plan_too_large"
     INTERNAL = "internal"

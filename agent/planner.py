@@ -19,7 +19,7 @@ from agent.ids import NodeId, ThreadId, UserId, thread_parts
 from agent.intake import Intake, Placed
 from agent.memory import Memory
 from agent.packaging import Packing
-from agent.plan import Cancel, Operation, nodes_added
+from agent.plan import Add, Cancel, Operation, nodes_added
 from agent.ports import Mailbox, Message, NodeStanding, OperationLog, Runs, Standings
 from agent.prompt import planner_message, system_message
 from agent.reading import Reply
@@ -50,6 +50,7 @@ class _Effort:
     messages: Sequence[Message]
     appended: Callable[[], None]
     changed: bool = False
+    nodes: int = 0
     replies: list[str] = field(default_factory=list[str])
 
 
@@ -127,8 +128,9 @@ class Planner:
 
     async def _plan(self, effort: _Effort) -> Trouble | None:
         dialogue = [*await self._opening(effort), await self._ask(effort)]
-        repairs, resumptions, shortened = REPAIRS, RESUMPTIONS, False
+        repairs, resumptions, shortened, cut = REPAIRS, RESUMPTIONS, False, False
         while True:
+            nodes = effort.nodes
             try:
                 answer = await self._round(effort, dialogue)
             except ContextExceeded:
@@ -143,10 +145,10 @@ class Planner:
                 resumptions -= 1
                 dialogue[-1] = await self._ask(effort)
                 continue
-            if not answer.faults:
-                return None
-            if not repairs:
-                return Trouble.PLAN_INVALID
+            # What did not fit stays away, unless the next answer brings it in fewer steps.
+            cut = _too_large(answer.faults) or (cut and effort.nodes == nodes)
+            if not answer.faults or not repairs:
+                return Trouble.PLAN_TOO_LARGE if cut else Trouble.PLAN_INVALID if answer.faults else None
             repairs -= 1
             dialogue += [
                 Said(by="ai", text=trimmed(answer.text, _ECHO_CHARACTERS)),
@@ -262,6 +264,7 @@ class Planner:
                 message = f"the thread already has a node {error.node!r}; choose another id"
                 return [Fault(code=FaultCode.DUPLICATE_ID, message=message, node=error.node, pointer="/id")]
             effort.changed = True
+            effort.nodes += isinstance(operation, Add)
             effort.appended()
         return []
 
@@ -269,6 +272,10 @@ class Planner:
         if not isinstance(operation, Cancel):
             return [operation]
         return with_dependents(operation, await self._log.after(thread, 0), await self._standings.of(thread))
+
+
+def _too_large(faults: Iterable[Fault]) -> bool:
+    return any(each.code is FaultCode.TOO_MANY_NODES for each in faults)
 
 
 def by_author(messages: Sequence[Message]) -> Mapping[UserId, Sequence[Message]]:

@@ -120,6 +120,8 @@ _TROUBLES = {
     "results of each step.",
     Trouble.PLAN_INVALID: "I could not turn this into a plan I can run. "
     "Please say it in another way, or in smaller steps.",
+    Trouble.PLAN_TOO_LARGE: "This takes more steps than I may plan for one request, so I left out the rest. "
+    "Once the others are done, ask for what is missing in a new message.",
     Trouble.INTERNAL: "Something on my side went wrong, and I could not finish this. "
     "It has been logged. Please ask again.",
 }

@@ -7,9 +7,12 @@ from typing import Any
 
 from sqlalchemy import URL, text
 
+from agent.errors import Trouble
+from bot import wording
 from infra.database import Database
+from infra.scripted_model.script import Script
 from infra.wiring import Part
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post, tool
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, planned, post, tool
 from tests.acceptance.processes import greenlight_worker
 from tests.acceptance.stage import stage
 from tests.chaos.containers import open_containers
@@ -171,3 +174,23 @@ async def test_a_worker_runs_no_more_threads_at_once_than_it_may(database_url: U
                 effects.let_go("first")
                 await first.until(lambda seen: seen.says("ANSWER"), "the first answer")
                 await second.until(lambda seen: seen.says("ANSWER"), "the second answer")
+
+
+async def test_a_plan_beyond_the_limit_runs_as_far_as_it_fits_and_the_person_is_told(
+    database_url: URL, tmp_path: Path
+) -> None:
+    def few(table: dict[str, Any]) -> None:
+        table["limits"] = {"nodes_per_turn": 2}
+
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=few) as scene:
+        url = scene.effects.url
+        whole = lines([fetch(f"n{number}", f"{url}/n{number}") for number in range(4)])
+        scene.model.add(Script(role="planner", answer=whole, times=3))
+        scene.model.add(planned(fetch("rest", f"{url}/n2")))
+        async with scene.asked("do it all") as witness:
+            await witness.until(lambda seen: seen.says(wording.trouble(Trouble.PLAN_TOO_LARGE)), "why it is not all")
+            assert witness.says("ANSWER", "n0", "n1")
+            assert not witness.says("too_many_nodes")
+            assert scene.effects.calls == {"n0": 1, "n1": 1}
+            await scene.people.post("Ada", witness.channel, "and the rest", thread_ts=witness.thread_ts)
+            await witness.until(lambda seen: seen.says("ANSWER", "n2"), "the rest, asked for as it said")

@@ -9,7 +9,7 @@ import pytest
 
 from agent import plan
 from agent.dialogue import Role
-from agent.errors import StoreUnavailable
+from agent.errors import StoreUnavailable, Trouble
 from agent.fan_out import items_of
 from agent.faults import PlanLimits
 from agent.ids import NodeId, ThreadId, UserId
@@ -324,6 +324,24 @@ async def test_what_others_asked_for_and_items_of_lists_count_among_the_nodes_of
         await world.feed()
         assert world.nodes == ["list", "each", "each-0", "each-1", "more"]
         assert '"code": "too_many_nodes"' in world.asked(Role.PLANNER)[-1].last
+
+
+@pytest.mark.parametrize(
+    ("again", "trouble"),
+    [
+        ([fetch("a")], Trouble.PLAN_TOO_LARGE),
+        ([{"op": "reply", "text": "That is all I may do."}], Trouble.PLAN_TOO_LARGE),
+        ([fetch("whole")], ""),
+    ],
+    ids=["says what stands", "only replies", "brings it in fewer steps"],
+)
+async def test_what_does_not_fit_into_a_turn_is_told_unless_the_next_answer_brings_it(
+    again: list[Add], trouble: str
+) -> None:
+    said = [[fetch("a"), fetch("b", depends_on=["c"]), fetch("c")], again]
+    async with planning_world(*(planner(lines(*each), times=1) for each in said), limits=PlanLimits(nodes=2)) as world:
+        world.say("all of it")
+        assert (await world.feed()).trouble == trouble
 
 
 async def test_slow_stream_is_waited_for() -> None:
