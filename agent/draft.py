@@ -34,17 +34,18 @@ class _At(Enum):
     FULL = auto()
 
 
-def read_draft(text: str, limits: PlanLimits = DEFAULT_LIMITS) -> tuple[Item, ...]:
-    """Return what a whole text says, in order."""
-    reader = DraftReader(limits)
+def read_draft(text: str, limits: PlanLimits = DEFAULT_LIMITS, *, printed: bool = False) -> tuple[Item, ...]:
+    """Return what a whole text says, in order. `printed`: it may be a plan that we printed."""
+    reader = DraftReader(limits, printed=printed)
     return (*reader.feed(text), *reader.finish())
 
 
 class DraftReader:
     """Reads a draft from chunks cut anywhere."""
 
-    def __init__(self, limits: PlanLimits = DEFAULT_LIMITS) -> None:
+    def __init__(self, limits: PlanLimits = DEFAULT_LIMITS, *, printed: bool = False) -> None:
         self._limits = limits
+        self._printed = printed
         self._at = _At.OUTSIDE
         self._taken = 0
         self._line = 1
@@ -194,7 +195,7 @@ class DraftReader:
                 yield Fault(code=FaultCode.BAD_OP, message="an operation is an object", line=self._start)
 
     def _item(self, value: Mapping[str, Json]) -> Item:
-        read = read_operation(value, self._start, self._limits)
+        read = read_operation(value, self._start, self._limits, printed=self._printed)
         if isinstance(read, Reply | Fault):
             return read
         return Placed(operation=read, line=self._start)

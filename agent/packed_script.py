@@ -40,6 +40,10 @@ def _plain(value):
 """
 
 
+HELPERS: Mapping[str, str] = {"_part": _PART, "_text": _TEXT, "_plain": _PLAIN}
+"""The functions that a script brings along when its steps need them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PackedScript:
     """A chain as one script: its code, the inputs it takes from other nodes, the tools it calls."""
@@ -97,7 +101,7 @@ class _Writer:
 
     def script(self) -> PackedScript:
         lines = [self._line(node) for node in self.chain]
-        helpers = [text for text in (_PART, _TEXT, _PLAIN) if text.split("(")[0].removeprefix("def ") in self.used]
+        helpers = [text for name, text in HELPERS.items() if name in self.used]
         main = f"{'async ' if self._async else ''}def main(inputs):\n" + "".join(f"    {line}\n" for line in lines)
         imports = ["import json\n"] if {"_text", "_plain"} & self.used else []
         title = "# Packed: " + " -> ".join(node.id for node in self.chain) + "\n"

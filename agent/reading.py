@@ -1,12 +1,13 @@
 """Reads one JSON object as an operation of a plan, every field typed, or says where it is wrong."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from agent.fan_out import MOST_TEMPLATE_ID, OF_ITEM
 from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, PlanLimits
 from agent.ids import NodeId, ToolName
+from agent.packed_claim import holds
 from agent.plan import Add, Cancel, Dependency, Node, NodeKind, On, Operation, PackedStep, canonical_json
 from agent.references import NODE_ID, BadReference, Reference, pieces, pointer_token, references_in, strings_in
 from agent.values import flaw_in, trimmed
@@ -26,18 +27,23 @@ _COMMON = frozenset({"op", "id", "kind", "title", "depends_on", "require_human_a
 _REFERRING = ("args", "inputs", "instruction")
 _OWN: Mapping[NodeKind, frozenset[str]] = {
     NodeKind.TOOL: frozenset({"tool", "args"}),
-    NodeKind.PACKAGE: frozenset({"code", "inputs", "tools", "result_schema", "packed"}),
+    NodeKind.PACKAGE: frozenset({"code", "inputs", "tools", "result_schema"}),
     NodeKind.SUBAGENT: frozenset({"role", "instruction", "inputs", "tools", "result_schema"}),
 }
 _NEEDED: Mapping[NodeKind, str] = {NodeKind.TOOL: "tool", NodeKind.PACKAGE: "code", NodeKind.SUBAGENT: "instruction"}
 
 
-def read_operation(written: Mapping[str, Json], line: int | None, limits: PlanLimits = DEFAULT_LIMITS) -> Read:
-    """Return the operation or reply, or the first fault. A key whose value is null counts as absent."""
+def read_operation(
+    written: Mapping[str, Json], line: int | None, limits: PlanLimits = DEFAULT_LIMITS, *, printed: bool = False
+) -> Read:
+    """Return the operation or reply, or the first fault. A key whose value is null counts as absent.
+
+    `printed`: it may be from a plan that we printed, in which a package says of what it was packed.
+    """
     fields = {key: value for key, value in written.items() if value is not None}
     try:
         _check_values(fields, limits)
-        return _operation(fields, limits)
+        return _operation(fields, limits, printed=printed)
     except _Wrong as wrong:
         name = fields.get("id")
         node = trimmed(name, 64) if isinstance(name, str) else ""
@@ -63,10 +69,13 @@ def _check_values(fields: Mapping[str, Json], limits: PlanLimits) -> None:
         raise _Wrong(FaultCode.TOO_LARGE, "", message)
 
 
-def _operation(fields: Mapping[str, Json], limits: PlanLimits) -> Operation | Reply:
+def _operation(fields: Mapping[str, Json], limits: PlanLimits, *, printed: bool) -> Operation | Reply:
     match fields.get("op"):
         case "add":
-            return Add(node=_node(fields, limits))
+            if not printed or fields.get("kind") != NodeKind.PACKAGE or "packed" not in fields:
+                return Add(node=_node(fields, limits))
+            node = _node({key: value for key, value in fields.items() if key != "packed"}, limits)
+            return Add(node=replace(node, packed=_packed(fields, node, limits)))
         case "cancel":
             _refuse_others(fields, frozenset({"op", "id", "why"}), "cancel")
             return Cancel(id=_id(fields), why=_text(fields, "why"))
@@ -102,7 +111,6 @@ def _node(fields: Mapping[str, Json], limits: PlanLimits) -> Node:
         result_schema=schema,
         role=_text(fields, "role"),
         instruction=instruction,
-        packed=tuple(_packed(fields, limits)),
         for_each=_reference(fields, "for_each"),
         when=_reference(fields, "when"),
     )
@@ -199,7 +207,15 @@ def _tools(fields: Mapping[str, Json]) -> tuple[ToolName, ...]:
     return tuple(names)
 
 
-def _packed(fields: Mapping[str, Json], limits: PlanLimits) -> Iterator[PackedStep]:
+def _packed(fields: Mapping[str, Json], node: Node, limits: PlanLimits) -> tuple[PackedStep, ...]:
+    steps = tuple(_packed_steps(fields, limits))
+    if not holds(node.id, node.code, steps):
+        message = "this script is none that packing writes for these steps; leave 'packed' out"
+        raise _Wrong(FaultCode.BAD_FIELD, "/packed", message)
+    return steps
+
+
+def _packed_steps(fields: Mapping[str, Json], limits: PlanLimits) -> Iterator[PackedStep]:
     for index, each in enumerate(_list(fields, "packed")):
         at = f"/packed/{index}"
         if not isinstance(each, Mapping):

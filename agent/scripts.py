@@ -23,7 +23,7 @@ def script_flaws(code: str, tools: AbstractSet[str], max_bytes: int) -> Sequence
     size = len(code.encode(errors="replace"))
     if size > max_bytes:
         return [f"the script has {size} bytes, more than {max_bytes}"]
-    module = _parsed(code)
+    module = parsed(code)
     if module is None:
         return [] if _MAIN.search(code) else ["the script defines no main(inputs)"]
     flaws = [] if _defines_main(module) else ["the script defines no main(inputs) with one argument"]
@@ -43,7 +43,7 @@ def _defines_main(module: ast.Module) -> bool:
 
 def tool_calls(code: str) -> Mapping[str, int]:
     """Return tool -> the first line of the script that names it; empty when this Python cannot parse the script."""
-    module = _parsed(code)
+    module = parsed(code)
     found: dict[str, int] = {}
     for each in () if module is None else ast.walk(module):
         if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id in BRIDGES:
@@ -54,7 +54,7 @@ def tool_calls(code: str) -> Mapping[str, int]:
 def inputs_needed(code: str) -> AbstractSet[str]:
     """Return the keys of `inputs` without which the script cannot get to its end: read in any case, before
     anything is decided. What is read in branches, loops and after them may never be."""
-    module = _parsed(code)
+    module = parsed(code)
     main = next((each for each in module.body if _is_main(each)), None) if module is not None else None
     if not isinstance(main, ast.FunctionDef | ast.AsyncFunctionDef):
         return frozenset()
@@ -90,7 +90,8 @@ def _is_stored(part: ast.Name | ast.Subscript) -> bool:
     return not isinstance(part.ctx, ast.Load)
 
 
-def _parsed(code: str) -> ast.Module | None:
+def parsed(code: str) -> ast.Module | None:
+    """Return the script as this Python reads it; None when it cannot."""
     try:
         with warnings.catch_warnings(action="ignore"):  # of a model's odd escapes, at every look at its plan
             return ast.parse(code)

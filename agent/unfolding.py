@@ -127,7 +127,7 @@ class Unfolding:
                 return None
 
 
-def _id_taken(id: NodeId) -> Failed:
+def _id_taken(id: str) -> Failed:
     return Failed(error="id_taken", message=f"the thread already has a node {id!r}")
 
 

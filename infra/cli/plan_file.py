@@ -29,7 +29,7 @@ def read_plan(text: str, registry: Registry, *, packages: bool = True, limits: P
     intake = Intake(registry=registry, known={}, packages=packages, limits=limits)
     operations: list[Operation] = []
     faults: list[Fault] = []
-    for item in read_draft(text):
+    for item in read_draft(text, limits, printed=True):
         match item:
             case Placed():
                 verdict = intake.offer(item)

@@ -1,6 +1,7 @@
 """The intake: what is admitted, in which order, and what is said of the rest."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ from hypothesis import strategies as st
 
 from agent.draft import read_draft
 from agent.faults import Fault, FaultCode, PlanLimits, fault_json
-from agent.ids import NodeId
+from agent.ids import NodeId, ToolName
 from agent.intake import Intake, Placed
-from agent.plan import Add, Node, Operation, nodes_added
+from agent.plan import Add, Node, Operation, PackedStep, nodes_added
 from agent.reading import Reply
 from tests.fakes.plans import REGISTRY, SCRIPT, Written, json_lines, json_values, places_in, plans
 
@@ -207,7 +208,8 @@ def test_changing_a_standing_node_is_a_fault() -> None:
     assert Checked([fetch("a", title="other")], intake).places == [(FaultCode.DUPLICATE_ID, 1, "a", "/id")]
 
 
-PACKED = package("b", packed=[{"id": "a", "title": "A", "tool": "look"}, {"id": "b", "title": "B"}])
+STEPS = PackedStep(id=NodeId("a"), title="A", tool=ToolName("look")), PackedStep(id=NodeId("b"), title="B")
+PACKED = {each.id: replace(each, packed=STEPS) for each in known(package("b")).values()}
 
 
 @pytest.mark.parametrize(
@@ -220,14 +222,13 @@ PACKED = package("b", packed=[{"id": "a", "title": "A", "tool": "look"}, {"id": 
     ids=["referred-to", "cancelled", "added-again"],
 )
 def test_a_step_inside_a_package_is_no_node_of_the_thread(operation: Written, code: FaultCode, pointer: str) -> None:
-    checked = Checked([operation], Intake(registry=REGISTRY, known=known(PACKED)))
+    checked = Checked([operation], Intake(registry=REGISTRY, known=PACKED))
     assert (checked.ids, [(each.code, each.pointer) for each in checked.faults]) == ([], [(code, pointer)])
     assert code is FaultCode.DUPLICATE_ID or "inside the package 'b'" in checked.faults[0].message
 
 
 def test_repeating_the_steps_of_a_standing_package_changes_nothing() -> None:
-    nodes = known(PACKED)
-    intake = Intake(registry=REGISTRY, known=nodes, standing=nodes.keys())
+    intake = Intake(registry=REGISTRY, known=PACKED, standing=PACKED.keys())
     checked = Checked([fetch("a"), fetch("b", "a"), fetch("c", "b")], intake)
     assert (checked.ids, checked.faults) == (["c"], [])
 

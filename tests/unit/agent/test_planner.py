@@ -344,6 +344,19 @@ async def test_what_does_not_fit_into_a_turn_is_told_unless_the_next_answer_brin
         assert (await world.feed()).trouble == trouble
 
 
+async def test_a_model_cannot_say_that_its_script_is_packed() -> None:
+    """It would have the time and the calls of eight steps, and no rewrite would be asked for."""
+    code = "def main(inputs):\n    return tools.read_page(page=0)\n"
+    script = {"op": "add", "id": "s", "kind": "package", "code": code, "tools": ["read_page"]}
+    steps = [{"id": each, "title": each, "tool": "read_page"} for each in "abs"]
+    async with planning_world(planner(lines({**script, "packed": steps}), times=1), planner(lines(script))) as world:
+        world.say("go")
+        await world.feed()
+        assert '"code": "unknown_field"' in world.asked(Role.PLANNER)[1].last
+        assert [each for each in world.operations if "packed" in each] == []
+        assert world.nodes == ["s"]
+
+
 async def test_slow_stream_is_waited_for() -> None:
     answer = Script(role="planner", answer=lines(fetch("a")), pace=Pace(first_seconds=0.1, tokens_per_second=100))
     async with planning_world(answer) as world:
