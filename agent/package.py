@@ -77,7 +77,13 @@ class _Attempts:
         self._journal = Journal(equipment.registry, node, context, equipment.pause)
         self.permits = self._journal.permits
         # Code is each attempt's own; everything else is fixed here, whatever a rewrite looks like.
-        self._job = Job(code="", inputs=inputs, tools=frozenset(node.tools), limits=_limits_of(node, equipment.limits))
+        self._job = Job(
+            code="",
+            inputs=inputs,
+            tools=frozenset(node.tools),
+            limits=_limits_of(node, equipment.limits),
+            queue=context.thread,
+        )
         # What a person approved is exactly what runs: a rewrite would be another script. And where a
         # script is all ours, a tool failed: a rewrite could only hide it.
         final = equipment.model is None or node.require_human_approval or only_calls(node)

@@ -1,6 +1,5 @@
 """The Docker sandbox: each script in a container of its own, started ahead of time and used once."""
 
-import asyncio
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from sandbox.probe import canary, check_canary
 from sandbox.reaper import Reaper
 from sandbox.recipe import Recipe, image_tag
 from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, ScriptError, ScriptOutcome, ToolCallRefused
+from sandbox.turns import Turns
 from sandbox.values import NotJson, TooLarge
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class DockerSandbox:
     def __init__(self, engine: Engine, settings: DockerSettings) -> None:
         self._engine = engine
         self._settings = settings
-        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._turns = Turns(settings.concurrency)
         self._seccomp = seccomp_profile()
         self._profile = profile_of(settings.limits)
         self._instance = new_instance()
@@ -101,7 +101,7 @@ class DockerSandbox:
 
     async def run(self, job: Job, call: CallTool) -> ScriptOutcome:
         """Run the job in a fresh container; see `Sandbox.run`."""
-        async with self._slots:
+        async with self._turns.taken(job.queue):
             try:
                 cell = await self._cell(profile_of(job.limits))
             except SandboxError as error:

@@ -27,6 +27,7 @@ from sandbox.logbook import Logbook
 from sandbox.monty_verdict import Crash, verdict_on
 from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, ScriptError, ScriptOutcome
 from sandbox.traces import ScriptFrame
+from sandbox.turns import Turns
 from sandbox.values import NotJson, TooLarge, clean_text, inputs_of, read_json
 from sandbox.verdict import Verdict, ended
 
@@ -84,7 +85,7 @@ class MontySandbox:
         Raises:
             InterpreterMissing: no worker process starts from `binary`.
         """
-        self._slots = asyncio.Semaphore(concurrency)
+        self._turns = Turns(concurrency)
         self._threads = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="monty")
         self._pool = monty.Monty(
             binary_path=binary, min_processes=1, max_processes=concurrency, max_checkouts_per_worker=1
@@ -102,7 +103,7 @@ class MontySandbox:
 
     async def run(self, job: Job, call: CallTool) -> ScriptOutcome:
         """Run the job in a fresh worker; see `Sandbox.run`."""
-        async with self._slots:
+        async with self._turns.taken(job.queue):
             return await _Run(job, call, self._threads).outcome(self._pool)
 
     async def close(self) -> None:

@@ -53,13 +53,15 @@ class Job:
     """One script to run once.
 
     `code` defines `main(inputs)`, plain or async; its return value is the result. `tools` is
-    the allow-list: a call to any other name is refused on the host.
+    the allow-list: a call to any other name is refused on the host. `queue` is for whom it runs: where
+    scripts wait for each other, the queues take turns.
     """
 
     code: str
     inputs: Mapping[str, Json] = field(default_factory=dict[str, Json])
     tools: frozenset[str] = frozenset()
     limits: Limits = Limits()
+    queue: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from sandbox.monty import MontySandbox, monty_binary
@@ -86,6 +88,21 @@ async def test_timed_out_script_leaves_no_worker() -> None:
     job = Job(code=BUSY.replace("\\n", "\n"), limits=Limits(wall_seconds=0.3))
     assert (await sandbox.run(job, no_tools)).kind is OutcomeKind.TIMEOUT
     await eventually_dead(workers(os.getpid()) - before)
+    await sandbox.close()
+
+
+async def test_a_thread_with_many_scripts_lets_anothers_in_between() -> None:
+    sandbox = MontySandbox(monty_binary(), concurrency=1)
+    came: list[Json] = []
+
+    async def note(tool: str, args: Mapping[str, Json]) -> Json:
+        came.append(args["who"])
+        return None
+
+    job = Job(code="def main(inputs):\n    tools.note(who=inputs['who'])", tools=frozenset({"note"}))
+    jobs = [replace(job, inputs={"who": who}, queue=who[0]) for who in ("a1", "a2", "a3", "b1")]
+    await asyncio.gather(*(sandbox.run(each, note) for each in jobs))
+    assert came == ["a1", "a2", "b1", "a3"]
     await sandbox.close()
 
 

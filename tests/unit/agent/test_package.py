@@ -16,7 +16,7 @@ from infra.scripted_model.script import Failure
 from sandbox.monty import MontySandbox, monty_binary
 from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, Sandbox, ScriptError, ScriptOutcome
 from tests.fakes.packages import CONTEXT, Rig, ScriptedSandbox, fenced, package, reflexion
-from tests.fakes.planning import COUNT, MENDED, Pages, planning_world, registry
+from tests.fakes.planning import COUNT, MENDED, THREAD, Pages, planning_world, registry
 from tests.fakes.ports_in_memory import ArtifactsInMemory, ProgressInMemory
 
 
@@ -287,3 +287,9 @@ async def test_limits_are_passed_on() -> None:
     )
     await work.perform(package(), Bound(tool=ToolName("package"), args={}, digest=Digest("d")), CONTEXT)
     assert [(each.limits, each.tools) for each in sandbox.jobs] == [(limits, frozenset({"read_page"}))]
+
+
+async def test_scripts_of_one_thread_wait_for_each_other_and_not_for_those_of_others() -> None:
+    sandbox = ScriptedSandbox(ScriptOutcome(kind=OutcomeKind.OK, result=1))
+    await Rig(None, sandbox).perform(package())
+    assert [each.queue for each in sandbox.jobs] == [THREAD]
