@@ -27,8 +27,11 @@ class PlainWords(Protocol):
         """Return how each step ended."""
         ...
 
-    def stopped(self, nodes: Sequence[ShownNode]) -> str:
-        """Return what a stopped turn has done and what it has not; `nodes` may be empty."""
+    def stopped(self, nodes: Sequence[ShownNode], *, undecided: bool) -> str:
+        """Return what a stopped turn has done and what it has not; `nodes` may be empty.
+
+        `undecided`: nobody said in time whether to go on.
+        """
         ...
 
 
@@ -59,7 +62,7 @@ class Answerer:
             return
         nodes = shown_nodes(_of_turn(await self._log.after(thread, 0), turn), standings_of(outcomes))
         if run.stopped_by is not None:
-            await self._finish(run, RunStatus.STOPPED, self._words.stopped(nodes))
+            await self._finish(run, RunStatus.STOPPED, self._words.stopped(nodes, undecided=not run.stopped_by))
             return
         if not nodes:
             status = RunStatus.FAILED if run.trouble else RunStatus.DONE

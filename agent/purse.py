@@ -87,7 +87,7 @@ class Purse:
         self._calls -= 1
 
     async def hear(self, standing: Standing) -> None:
-        """Act on how the question stands. Nobody's answer in time is none: what still wants to start asks anew."""
+        """Act on how the question stands. Nobody's answer in time is none; the stop that it comes to is a row too."""
         if (question := self.question) is None or standing.decision is Decision.PENDING:
             return
         if standing.decision is Decision.STOP:

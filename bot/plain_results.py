@@ -21,11 +21,12 @@ class PlainResults:
         titles = {each.node.id: shown_title(each.node) for each in nodes}
         return "\n".join(f"- **{titles[each.node.id]}**: {_ending(each, titles)}" for each in nodes)
 
-    def stopped(self, nodes: Sequence[ShownNode]) -> str:
-        """Return what a stopped turn has done and what it has not."""
+    def stopped(self, nodes: Sequence[ShownNode], *, undecided: bool) -> str:
+        """Return what a stopped turn has done and what it has not; `undecided`: nobody said whether to go on."""
         done = [each for each in nodes if isinstance(each.outcome, Succeeded)]
         rest = [each for each in nodes if not isinstance(each.outcome, Succeeded)]
-        parts = [wording.STOPPED if nodes else wording.STOPPED_EARLY]
+        stopped = wording.STOPPED if nodes else wording.STOPPED_EARLY
+        parts = [wording.STOPPED_UNDECIDED if undecided else stopped]
         if done:
             parts.append(f"{wording.WHAT_WAS_DONE}\n{self.results(done)}")
         if rest:

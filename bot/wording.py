@@ -203,6 +203,16 @@ STOPPED = "Stopped."
 STOPPED_EARLY = "Stopped before anything was planned."
 WHAT_WAS_DONE, WHAT_WAS_NOT_DONE = "What was done:", "What was not done:"
 NOBODY_DECIDED = "nobody decided in time"
+STOPPED_UNDECIDED = f"Stopped: {NOBODY_DECIDED}."
+
+_UNDECIDED: dict[QuestionKind, str] = {
+    QuestionKind.APPROVE: "It will not run.",
+    QuestionKind.UNKNOWN: "It counts as failed, and will not run again.",
+    QuestionKind.ROUNDS: "I answer with what there is.",
+    QuestionKind.ASK: "I answer with what there is.",
+    QuestionKind.BUDGET: "Nothing more is started; please ask again if you still need it.",
+}
+"""What follows when a question has expired."""
 
 _NOT_MEMBERS = {
     Standing.GUEST: "Sorry, guests cannot {act} here. Please ask a full member of the workspace.",
@@ -335,8 +345,8 @@ def next_steps(titles: str) -> str:
     return f"What I would do next: {titles}" if titles else ""
 
 
-def decision_words(decision: Decision, who: str, when: str) -> str:
-    """Say how a question ended; `who` and `when` are ready mrkdwn, and may be empty."""
+def decision_words(kind: QuestionKind, decision: Decision, who: str, when: str) -> str:
+    """Say how a question ended, and what follows; `who` and `when` are ready mrkdwn, and may be empty."""
     by = f" by {who}" if who else ""
     on = f" on {when}" if when else ""
     match decision:
@@ -347,7 +357,7 @@ def decision_words(decision: Decision, who: str, when: str) -> str:
         case Decision.REJECTED:
             return f"*Rejected*{by}{on}. It will not run."
         case Decision.EXPIRED:
-            return f"*Expired*{on}: {NOBODY_DECIDED}. It will not run."
+            return f"*Expired*{on}: {NOBODY_DECIDED}. {_UNDECIDED[kind]}"
         case Decision.WITHDRAWN:
             return f"*Withdrawn*{on}: this is no longer needed."
         case Decision.AGAIN:

@@ -182,7 +182,7 @@ def _closing(view: QuestionView, who_may: str, arguments: Sequence[Block]) -> Re
         fallback = f"{wording.question_title(question.kind)}: {title}"
         return rendered(fallback, [section(asked), *what, circumstances, row])
     who = mention(standing.by) if standing.by else ""
-    ended = wording.decision_words(standing.decision, who, moment(standing.at) if standing.at else "")
+    ended = wording.decision_words(question.kind, standing.decision, who, moment(standing.at) if standing.at else "")
     reason = f"\nReason: {quoted(standing.reason)}" if standing.reason else ""
     return rendered(f"{ended} {title}", [section(f"*{title}*\n{ended}{reason}"), *what, circumstances])
 
@@ -202,7 +202,7 @@ def _turn_card(view: QuestionView) -> Rendered:
         words = section("\n".join([*said, wording.question_words(question.kind)]))
         return rendered(asked, [words, *small, context("\n".join(lines)), row])
     who = mention(standing.by) if standing.by else ""
-    ended = wording.decision_words(standing.decision, who, moment(standing.at) if standing.at else "")
+    ended = wording.decision_words(question.kind, standing.decision, who, moment(standing.at) if standing.at else "")
     reason = f"\nReason: {quoted(standing.reason)}" if standing.reason else ""
     return rendered(f"{asked} {ended}", [section("\n".join([*said, ended + reason])), *small])
 

@@ -117,6 +117,29 @@ async def test_stopping_at_the_question_says_what_was_done_and_what_was_not(data
             assert len(scene.model.requests) == 1
 
 
+async def test_what_nobody_allows_in_time_ends_there_and_says_so(database_url: URL, tmp_path: Path) -> None:
+    def soon(table: dict[str, object]) -> None:
+        bounded(run={"nodes": 1})(table)
+        table["limits"] = {"approval_hours": 2 / 3600}
+        table["worker"] = {"sweep": 0.2}
+
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=soon) as scene:
+        later = fetch("two", f"{scene.effects.url}/two", depends_on=["one"])
+        scene.model.add(planned(fetch("one", f"{scene.effects.url}/one"), later))
+        scene.model.add(planned(fetch("three", f"{scene.effects.url}/three"), contains="look again"))
+        async with scene.asked("look twice") as witness:
+            await witness.until(lambda seen: bool(questions(seen)), "the question")
+            await witness.until(lambda seen: seen.says("Stopped: nobody decided in time") and done(seen), "the end")
+            await witness.until(lambda seen: seen.says(ASKED, "Expired", "Nothing more is started"), "the card's end")
+            assert witness.says("What was done", "one")
+            assert witness.says("What was not done", "two")
+            assert not questions(witness)
+            await scene.people.post("Ada", witness.channel, "look again", thread_ts=witness.thread_ts)
+            await scene.effects.reached("three")
+        assert dict(scene.effects.calls) == {"one": 1, "three": 1}
+        assert len(scene.model.requests_of("planner")) == 2
+
+
 async def test_the_words_of_a_stop_take_the_question_back(database_url: URL, tmp_path: Path) -> None:
     async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(run={"model_calls": 2})) as scene:
         scene.model.add(planned(fetch("one", f"{scene.effects.url}/one")))

@@ -47,4 +47,9 @@ def test_step_that_has_not_ended_is_told_by_its_state() -> None:
     ids=["nothing planned", "all done", "nothing done", "failed and skipped"],
 )
 def test_stopped_turn_tells_what_was_done_and_what_was_not(nodes: Sequence[ShownNode], words: str) -> None:
-    assert PlainResults().stopped(nodes) == words
+    assert PlainResults().stopped(nodes, undecided=False) == words
+
+
+def test_turn_that_nobody_let_go_on_says_so() -> None:
+    told = PlainResults().stopped([shown("a", None)], undecided=True)
+    assert told == "Stopped: nobody decided in time.\n\nWhat was not done:\n- **Do a**: planned"

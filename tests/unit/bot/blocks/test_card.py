@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -106,6 +107,22 @@ def test_expired_is_not_told_as_a_no() -> None:
     told = words(a_question(decision=Decision.EXPIRED, at=NOON))
     assert "nobody decided in time" in told
     assert "ejected" not in told
+
+
+@pytest.mark.parametrize(
+    ("kind", "follows"),
+    [
+        (QuestionKind.APPROVE, "It will not run."),
+        (QuestionKind.UNKNOWN, "It counts as failed, and will not run again."),
+        (QuestionKind.ROUNDS, "I answer with what there is."),
+        (QuestionKind.ASK, "I answer with what there is."),
+        (QuestionKind.BUDGET, "Nothing more is started"),
+    ],
+)
+def test_a_card_nobody_decided_on_says_what_follows(kind: QuestionKind, follows: str) -> None:
+    told = words(a_question(kind=kind, decision=Decision.EXPIRED, at=NOON))
+    assert "nobody decided in time" in told
+    assert follows in told
 
 
 def test_a_question_about_budgets_says_what_is_used_up_and_of_whom() -> None:
