@@ -24,25 +24,26 @@ _POOL_SECONDS = 10.0
 #   not see our rows, and nobody would come back for them. One that is being fetched right now is waited
 #   for, and a new one put.
 # - Fetching skips locked jobs, so the workers are told again at the commit.
+# - Threads are taken in one order everywhere, so that two who wake several never wait for each other.
 _WAKING = f"""
     put AS (
         INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
         SELECT 'default', '{WAKE}', thread, thread, json_build_object('thread', thread, 'failures', :failures)
-        FROM woken
+        FROM woken ORDER BY thread
         ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE SET queueing_lock = excluded.queueing_lock
         RETURNING id, lock
     )
-    SELECT pg_notify('{NEWS_CHANNEL}', lock), pg_notify(
+    SELECT lock AS thread, pg_notify('{NEWS_CHANNEL}', lock), pg_notify(
         'procrastinate_any_queue_v1', json_build_object('type', 'job_inserted', 'job_id', id)::text
     ) FROM put
 """  # noqa: S608 - nothing in it comes from outside
 
 
 def waking(changes: str) -> TextClause:
-    """Return the statement that makes the changes and wakes the thread they are about, in one round trip.
+    """Return the statement that makes the changes and wakes the threads they are about, in one round trip.
 
-    `changes` are common table expressions; the one called `woken` has the column `thread`, and a row
-    when the thread is to be woken. The statement returns a row then. `failures` is to be bound.
+    `changes` are common table expressions; the one called `woken` has the column `thread`, and a row for
+    each thread that is to be woken, none twice. The statement returns these rows. `failures` is to be bound.
     """
     return text(f"WITH {changes}, {_WAKING}").bindparams(bindparam("failures", 0, type_=Integer()))
 

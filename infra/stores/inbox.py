@@ -1,71 +1,78 @@
 """The door: a message becomes a row and a wake job in one transaction, once."""
 
-from sqlalchemy import Select, bindparam, or_, select
+from collections.abc import Sequence
+from operator import attrgetter
+
+from sqlalchemy import ARRAY, Select, bindparam, or_, select
 
 from agent.ids import ThreadId, thread_parts
 from bot.ports import Incoming, Kind, Receipt
 from infra.database import Database
+from infra.group_commit import GroupCommit
 from infra.queue import waking
 from infra.stores.mailbox import IS_MESSAGE
 from infra.tables import InboxRow, RunRow, SafeText
 
+_COLUMNS = ("tenant", "thread", "app", "event_id", "channel", "ts", "author", "text", "kind", "root_channel")
+
 # One statement, so that Slack's ack waits for one round trip: under load a transaction of several spends
-# most of its time waiting for its turn between them. No conflict target is named: either unique
+# most of its time waiting for its turn between them. Each parameter is a column, of one message a thread:
+# a thread that is returned has taken its message in. No conflict target is named: either unique
 # constraint may speak.
-_ACCEPT = waking("""
+_ACCEPT = waking(f"""
+    given AS (
+        SELECT * FROM unnest({", ".join(f"CAST(:{each} AS text[])" for each in _COLUMNS)})
+            AS each ({", ".join(_COLUMNS)})
+        ORDER BY thread
+    ),
     woken AS (
         INSERT INTO inbox (tenant, thread, app, event_id, channel, ts, author, text, kind)
-        VALUES (:tenant, :thread, :app, :event_id, :channel, :ts, :author, :text, :kind)
+        SELECT tenant, thread, app, event_id, channel, ts, author, text, kind FROM given
         ON CONFLICT DO NOTHING RETURNING thread
     ),
     root AS (
-        INSERT INTO threads (tenant, thread, channel) SELECT :tenant, thread, :root_channel FROM woken
+        INSERT INTO threads (tenant, thread, channel)
+        SELECT tenant, thread, root_channel FROM given JOIN woken USING (thread) ORDER BY thread
         ON CONFLICT DO NOTHING
     )
-""").bindparams(
-    *(
-        bindparam(name, type_=SafeText())
-        for name in (
-            "tenant",
-            "thread",
-            "app",
-            "event_id",
-            "channel",
-            "ts",
-            "author",
-            "text",
-            "kind",
-            "root_channel",
-        )
-    )
-)
+""").bindparams(*(bindparam(each, type_=ARRAY(SafeText())) for each in _COLUMNS))  # noqa: S608 - names of our own
 
 
 class PostgresInbox:
-    """An Inbox."""
+    """An Inbox. Messages that come close together are taken in together."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._group: GroupCommit[Incoming, Receipt] = GroupCommit(self._accept, attrgetter("thread"))
 
     async def accept(self, incoming: Incoming) -> Receipt:
         """Store the message, unless it or its event is known."""
-        values = {
-            "tenant": incoming.tenant,
-            "thread": incoming.thread,
-            "app": incoming.app,
-            "event_id": incoming.event_id,
-            "channel": incoming.channel,
-            "ts": incoming.ts,
-            "author": incoming.author,
-            "text": incoming.text,
-            "kind": incoming.kind.value,
-            "root_channel": thread_parts(incoming.thread).channel,
-        }
+        if incoming.kind is Kind.STOP:
+            async with self._database.singly() as connection:
+                if not (await connection.execute(_under_way(incoming.thread))).scalar_one():
+                    return Receipt.IDLE
+        return await self._group.put(incoming)
+
+    async def _accept(self, group: Sequence[Incoming]) -> Sequence[Receipt]:
+        rows = [
+            (
+                each.tenant,
+                each.thread,
+                each.app,
+                each.event_id,
+                each.channel,
+                each.ts,
+                each.author,
+                each.text,
+                each.kind.value,
+                thread_parts(each.thread).channel,
+            )
+            for each in group
+        ]
+        values = {name: list(column) for name, column in zip(_COLUMNS, zip(*rows, strict=True), strict=True)}
         async with self._database.singly() as connection:
-            if incoming.kind is Kind.STOP and not (await connection.execute(_under_way(incoming.thread))).scalar_one():
-                return Receipt.IDLE
-            new = (await connection.execute(_ACCEPT, values)).first()
-        return Receipt.DUPLICATE if new is None else Receipt.ACCEPTED
+            new = {each.thread for each in await connection.execute(_ACCEPT, values)}
+        return [Receipt.ACCEPTED if each.thread in new else Receipt.DUPLICATE for each in group]
 
     async def engaged(self, thread: ThreadId) -> bool:
         """Tell whether a message of this thread was ever accepted."""

@@ -30,6 +30,7 @@ from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector
 class Ground:
     """A migrated database and what a process with both parts opens on it; `door` is the listeners' own."""
 
+    url: URL
     database: Database
     pool: Pool
     queue: Queue
@@ -81,6 +82,7 @@ async def ground() -> AsyncGenerator[Ground]:
         queue = Queue(database)
         async with open_pool(database.conninfo) as pool, wakeups.listening():
             yield Ground(
+                url=url,
                 database=database,
                 pool=pool,
                 queue=queue,

@@ -8,17 +8,18 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 import psutil
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from agent.entry import Lease
-from agent.ids import QuestionId, Tenant, ThreadId, UserId
-from agent.plan import Add, Node
+from agent.ids import QuestionId, Tenant, ThreadId, UserId, thread_parts
+from agent.plan import Node
 from agent.ports import Decision
 from infra.tables import ApprovalRow, RunRow
 from infra.worker import Worker
 from tests.bench.figure import Figure, figure
 from tests.bench.ground import Ground, ground
+from tests.bench.listener import LATE_CHANNEL, Acks, Listen, apart, beside
 from tests.fakes.rows import a_message
 from tests.fakes.work import FakeWork, node
 
@@ -29,22 +30,24 @@ PATIENCE_SECONDS = 600.0
 
 async def figures() -> AsyncIterator[Figure]:
     """Measure acks and runs at 100 and 200 threads, then resident memory with parked threads."""
-    rates: dict[int, float] = {}
-    for threads in (THREADS // 2, THREADS):
-        async with ground() as on:
-            acks, seconds = await _load(on, threads)
-        rates[threads] = threads / seconds
-        yield figure("load", f"ack, {threads} threads at once, p50", statistics.median(acks), "ms")
-        yield figure("load", f"ack, {threads} threads at once, p99", _p99(acks), "ms", at_most=200.0)
-        yield figure("load", f"runs a second, {threads} threads", rates[threads], "1/s")
-    yield figure(
-        "load",
-        "seconds for each run, when threads double",
-        rates[THREADS // 2] / rates[THREADS],
-        "x",
-        at_most=1.2,
-        ratio_to=f"runs a second, {THREADS // 2} threads",
-    )
+    for how, listen in (("both in one", beside), ("bot apart", apart)):
+        rates: dict[int, float] = {}
+        for threads in (THREADS // 2, THREADS):
+            async with ground() as on:
+                acks, seconds = await _load(on, threads, listen)
+            rates[threads] = threads / seconds
+            for asked, those in ((f"of {threads} at once", acks.burst), (f"while {threads} run", acks.late)):
+                yield figure("load", f"{how}: ack {asked}, p50", statistics.median(those), "ms")
+                yield figure("load", f"{how}: ack {asked}, p99", _p99(those), "ms", at_most=200.0)
+            yield figure("load", f"{how}: runs a second, {threads} threads", rates[threads], "1/s")
+        yield figure(
+            "load",
+            f"{how}: seconds for each run, when threads double",
+            rates[THREADS // 2] / rates[THREADS],
+            "x",
+            at_most=1.2,
+            ratio_to=f"runs a second, {THREADS // 2} threads",
+        )
     async with ground() as on:
         before, after = await _parked(on)
     yield figure("load", "resident memory, nothing parked", before, "MiB")
@@ -64,14 +67,15 @@ def _plan() -> Sequence[Node]:
     return [*greens, node("join", "g0", "g1", "g2"), node("red", "join", red=True), node("after", "red")]
 
 
-async def _load(on: Ground, threads: int) -> tuple[Sequence[float], float]:
-    """Return the acks (ms: the inbox's transaction) and the seconds until every run has ended."""
+async def _load(on: Ground, threads: int, listen: Listen) -> tuple[Acks, float]:
+    """Return the acks and the seconds until every run of the threads that wrote at once has ended."""
+    planned = [await on.plan(_plan()) for _ in range(threads)]
     running = await _working(on)
-    began = time.perf_counter()
-    acks = await asyncio.gather(*(_ask(on) for _ in range(threads)))
-    clicking = asyncio.create_task(_approve_all(on))
-    await _until(on, RunRow.ended_at.is_not(None), threads)
-    seconds = time.perf_counter() - began
+    async with listen(on.url, planned) as acks:
+        began = time.perf_counter()
+        clicking = asyncio.create_task(_approve_all(on))
+        await _until(on, and_(RunRow.ended_at.is_not(None), RunRow.channel != LATE_CHANNEL), threads)
+        seconds = time.perf_counter() - began
     await _ended(clicking)
     await _ended(running)
     return acks, seconds
@@ -99,16 +103,14 @@ async def _working(on: Ground) -> asyncio.Task[None]:
 
     async def advance(thread: ThreadId, lease: Lease) -> None:
         await runner.advance(thread, lease)
+        await on.stores.posted.settle(thread, 1)
 
     return asyncio.create_task(Worker(on.database, on.queue, advance).run())
 
 
-async def _ask(on: Ground) -> float:
-    thread = on.new_thread()
-    await on.stores.log.append(thread, 1, UserId("U1"), [Add(node=each) for each in _plan()])
-    began = time.perf_counter()
-    await on.door.inbox.accept(a_message(ts=thread.rpartition(":")[2], thread=thread))
-    return (time.perf_counter() - began) * 1000
+async def _ask(on: Ground) -> None:
+    thread = await on.plan(_plan())
+    await on.door.inbox.accept(a_message(ts=thread_parts(thread).root_ts, thread=thread))
 
 
 async def _approve_all(on: Ground) -> None:

@@ -1,0 +1,60 @@
+"""The door under a rush: messages taken in together are each taken in once, whoever hears them."""
+
+import asyncio
+from collections import Counter
+
+from sqlalchemy import URL, text
+
+from agent.ids import ThreadId
+from bot.ports import Receipt
+from infra.database import Database
+from infra.stores.inbox import PostgresInbox
+from tests.fakes.rows import a_message
+
+THREADS = 60
+
+
+async def test_a_rush_of_messages_heard_twice_by_two_listeners_is_taken_in_once_each(
+    database: Database, database_url: URL
+) -> None:
+    """Crosswise: each hears the same messages in another order, some of them as two events (a mention is one)."""
+    other = Database(database_url, wait_seconds=300)
+    here, there = PostgresInbox(database), PostgresInbox(other)
+    messages = [
+        a_message(ts=f"{number}.{reply}", thread=ThreadId(f"T1:C1:{number}.0"), event_id=f"Ev{number}.{reply}.{twin}")
+        for number in range(THREADS)
+        for reply in (0, 1)
+        for twin in ((1, 2) if number % 3 else (1,))
+    ]
+    receipts = await asyncio.gather(
+        *(here.accept(each) for each in messages), *(there.accept(each) for each in reversed(messages))
+    )
+    told = Counter(
+        each.ts
+        for each, receipt in zip([*messages, *reversed(messages)], receipts, strict=True)
+        if receipt is Receipt.ACCEPTED
+    )
+    assert told == Counter({each.ts: 1 for each in messages})
+    async with database.begin() as connection:
+        kept = (await connection.execute(text("SELECT ts FROM inbox"))).scalars().all()
+        jobs = (await connection.execute(text("SELECT lock FROM procrastinate_jobs"))).scalars().all()
+        roots = (await connection.execute(text("SELECT thread FROM threads"))).scalars().all()
+    await other.close()
+    assert sorted(kept) == sorted(told)
+    assert sorted(jobs) == sorted(roots) == sorted({str(each.thread) for each in messages})
+
+
+async def test_a_message_that_the_database_does_not_take_keeps_no_other_out(database: Database) -> None:
+    """No message is known to be such; what is refused here is a thread longer than an index holds."""
+    inbox = PostgresInbox(database)
+    long = ThreadId("T1:C1:" + "".join(f"{number:x}" for number in range(100_000)))
+    messages = [a_message(ts=f"{number}.0", thread=ThreadId(f"T1:C1:{number}.0")) for number in range(5)]
+    told = await asyncio.gather(
+        *(inbox.accept(each) for each in [*messages[:2], a_message(ts="9.9", thread=long), *messages[2:]]),
+        return_exceptions=True,
+    )
+    assert isinstance(told.pop(2), Exception)
+    assert told == [Receipt.ACCEPTED] * 5
+    async with database.begin() as connection:
+        kept = (await connection.execute(text("SELECT ts FROM inbox"))).scalars().all()
+    assert sorted(kept) == [each.ts for each in messages]
