@@ -38,6 +38,17 @@ async def parked(scene: Stage, *, channel: str = "ops") -> AsyncGenerator[Witnes
         yield witness
 
 
+@asynccontextmanager
+async def at_work(scene: Stage) -> AsyncGenerator[Witness]:
+    """Have Ada ask for a page that does not come before it is let go, and wait for the board."""
+    scene.effects.hold("a")
+    scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
+    async with scene.asked("fetch a") as witness:
+        await scene.effects.reached("a")
+        await witness.until(lambda seen: bool(seen.boards()), "the board")
+        yield witness
+
+
 async def forged(scene: Stage, who: str, witness: Witness, **other: Any) -> None:
     """Deliver a click that no client would send: the card's own, with some parts replaced."""
     backend, message = scene.workspace.backend, witness.cards()[0].message
@@ -369,39 +380,29 @@ async def test_request_deleted_after_its_board_stood_is_answered_all_the_same(
 async def test_archived_channel_is_told_to_the_requester_and_work_goes_on_when_it_is_back(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
-        scene.effects.hold("a")
-        scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
-        async with scene.asked("fetch a") as witness:
-            await scene.effects.reached("a")
-            await witness.until(lambda seen: bool(seen.boards()), "the board")
-            await scene.people.act("channels", channel="ops", is_archived=True)
-            scene.effects.let_go("a")
-            (told,) = await direct_messages(scene, ADA)
-            assert "cannot write in <#C0OPS>" in told
-            await scene.people.act("channels", channel="ops", is_archived=False)
-            scene.model.add(says("ANSWER two"))
-            await scene.people.post("Ada", "ops", "and now?", thread_ts=witness.thread_ts)
-            await witness.until(lambda seen: seen.says("ANSWER", '"name": "a"'), "the first answer, late")
-            await witness.until(lambda seen: seen.says("ANSWER two"), "the second answer")
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, at_work(scene) as witness:
+        await scene.people.act("channels", channel="ops", is_archived=True)
+        scene.effects.let_go("a")
+        (told,) = await direct_messages(scene, ADA)
+        assert "cannot write in <#C0OPS>" in told
+        await scene.people.act("channels", channel="ops", is_archived=False)
+        scene.model.add(says("ANSWER two"))
+        await scene.people.post("Ada", "ops", "and now?", thread_ts=witness.thread_ts)
+        await witness.until(lambda seen: seen.says("ANSWER", '"name": "a"'), "the first answer, late")
+        await witness.until(lambda seen: seen.says("ANSWER two"), "the second answer")
 
 
 async def test_thread_found_closed_at_the_very_end_shows_the_rest_by_itself_once_it_is_open_again(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
-        scene.effects.hold("a")
-        scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
-        async with scene.asked("fetch a") as witness:
-            await witness.until(lambda seen: bool(seen.boards()), "the board")
-            await scene.effects.reached("a")
-            await scene.people.act("members", channel="ops", member="Greenlight", remove=True)
-            scene.effects.let_go("a")
-            await direct_messages(scene, ADA)
-            await run_ended(scene)
-            assert not answered(witness)
-            await scene.people.act("members", channel="ops", member="Greenlight")
-            await witness.until(answered, "the answer, though nobody wrote or clicked")
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, at_work(scene) as witness:
+        await scene.people.act("members", channel="ops", member="Greenlight", remove=True)
+        scene.effects.let_go("a")
+        await direct_messages(scene, ADA)
+        await run_ended(scene)
+        assert not answered(witness)
+        await scene.people.act("members", channel="ops", member="Greenlight")
+        await witness.until(answered, "the answer, though nobody wrote or clicked")
 
 
 async def run_ended(scene: Stage) -> None:
@@ -419,15 +420,10 @@ async def run_ended(scene: Stage) -> None:
 
 
 async def test_app_removed_from_the_channel_is_told_to_the_requester(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
-        scene.effects.hold("a")
-        scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
-        async with scene.asked("fetch a") as witness:
-            await scene.effects.reached("a")
-            await witness.until(lambda seen: bool(seen.boards()), "the board")
-            await scene.people.act("members", channel="ops", member="Greenlight", remove=True)
-            scene.effects.let_go("a")
-            (told,) = await direct_messages(scene, ADA)
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, at_work(scene) as witness:
+        await scene.people.act("members", channel="ops", member="Greenlight", remove=True)
+        scene.effects.let_go("a")
+        (told,) = await direct_messages(scene, ADA)
         assert "cannot write in <#C0OPS>" in told
 
 

@@ -84,20 +84,13 @@ async def test_a_turn_that_waits_for_people_is_left_alone(stores: Stores, databa
     assert await wake_overlooked(database, queue, quiet_seconds=25) == 0
 
 
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside an open question"])
 async def test_a_decision_that_nobody_took_up_has_its_thread_woken(
-    stores: Stores, database: Database, queue: Queue
+    stores: Stores, database: Database, queue: Queue, *, beside: bool
 ) -> None:
     await _parked(stores)
-    await _decided(stores)
-    await _without_jobs(database)
-    assert await wake_overlooked(database, queue, quiet_seconds=25) == 1
-
-
-async def test_a_decision_that_nobody_took_up_is_found_beside_an_open_question(
-    stores: Stores, database: Database, queue: Queue
-) -> None:
-    await _parked(stores)
-    await stores.questions.ask(a_question("other", node=NodeId("other")))
+    if beside:
+        await stores.questions.ask(a_question("other", node=NodeId("other")))
     await _decided(stores)
     await _without_jobs(database)
     assert await wake_overlooked(database, queue, quiet_seconds=25) == 1
