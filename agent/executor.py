@@ -2,7 +2,7 @@
 
 The laws it keeps (ARCHITECTURE.md has them in full): calls in the log's order; outcomes are values;
 parking is one synchronous step; the plan is an append-only log; a result counts when its write is
-committed; one runner per thread.
+committed; one runner per thread. A little longer than most files, so that an entry's life can be read in one go.
 """
 
 import asyncio

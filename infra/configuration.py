@@ -1,7 +1,4 @@
-"""The configuration file (`GREENLIGHT_CONFIG`, TOML): tools, approval policies, limits, as typed values.
-
-Unknown keys are errors: a misspelt policy must not silently mean the default.
-"""
+"""The configuration file (`GREENLIGHT_CONFIG`, TOML): tools, approval policies, limits, as typed values."""
 
 import tomllib
 from collections.abc import Mapping
@@ -9,16 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, model_validator
 
 from agent.approval import ApprovalPolicy, GroupId, Policies
 from agent.budget import Budget, Budgets
@@ -27,129 +15,18 @@ from agent.faults import PlanLimits
 from agent.ids import ToolName, UserId
 from agent.limits import Limits, MemoryLimits
 from agent.spending import Price, Prices
-from bot.tools import SLACK_TOOLS
-from infra.tools.access_log import AccessLogConfig
-from infra.tools.catalogue import ToolsConfig
-from infra.tools.host_metrics import HostMetricsConfig
-from infra.tools.http import HttpConfig
-from infra.tools.http_request import HttpRequestConfig, origin_of
-from infra.tools.sql import SqlConfig
+from infra.tools_configuration import Seconds, Table, ToolsTable
 from infra.worker import Timings
 from sandbox.docker_sandbox import DockerSettings
 from sandbox.pool import PoolSize
 from sandbox.recipe import Recipe
-
-Seconds = Annotated[float, Field(gt=0)]
 
 
 class ConfigurationError(Exception):
     """The configuration cannot be used; the text names the file, the key and what is wrong with it."""
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class HttpGetTable(_Table):
-    """`[tools.http_get]`: which services the model is told about, whether private addresses may be read, and for
-    how long an answer may be given again (0: never)."""
-
-    known: dict[str, str] = Field(default_factory=dict[str, str])
-    allow_private: bool = False
-    timeout_seconds: Seconds = 10.0
-    cache_seconds: Annotated[float, Field(ge=0, le=24 * 3600)] = 0.0
-
-
-class AccessLogTable(_Table):
-    """`[tools.read_access_log]`: the file it reads and the form of its lines."""
-
-    path: Path
-    line_format: str = ""
-
-
-class SqlTable(_Table):
-    """`[tools.sql_query]`: a login that may only read, and what is in that database."""
-
-    database_url: SecretStr
-    about: str = ""
-    statement_seconds: Seconds = 10.0
-    rows: int = Field(default=200, ge=1, le=10_000)
-
-
-class HttpRequestTable(_Table):
-    """`[tools.http_request]`: which services the model is told about, and the credentials each origin gets."""
-
-    known: dict[str, str] = Field(default_factory=dict[str, str])
-    headers: dict[Annotated[str, AfterValidator(origin_of)], dict[str, SecretStr]] = Field(
-        default_factory=dict[str, dict[str, SecretStr]]
-    )
-    idempotency_header: str = Field(default="Idempotency-Key", pattern=r"^[A-Za-z0-9-]+$")
-    allow_private: bool = False
-    timeout_seconds: Seconds = 20.0
-
-    def config(self) -> HttpRequestConfig:
-        """Return what the tool is built from."""
-        headers = {
-            origin: {name: value.get_secret_value() for name, value in values.items()}
-            for origin, values in self.headers.items()
-        }
-        return HttpRequestConfig(
-            known=self.known,
-            headers=headers,
-            idempotency_header=self.idempotency_header,
-            allow_private=self.allow_private,
-            timeout_seconds=self.timeout_seconds,
-        )
-
-
-class HostMetricsTable(_Table):
-    """`[tools.host_metrics]`: how many of the biggest processes are named."""
-
-    processes: int = Field(default=5, ge=0, le=50)
-
-
-class ToolsTable(_Table):
-    """`[tools]`: a tool exists when its table does, Slack's always; `disabled` switches any of them off."""
-
-    http_get: HttpGetTable | None = None
-    read_access_log: AccessLogTable | None = None
-    sql_query: SqlTable | None = None
-    http_request: HttpRequestTable | None = None
-    host_metrics: HostMetricsTable | None = None
-    disabled: frozenset[str] = frozenset()
-
-    @field_validator("disabled")
-    @classmethod
-    def _only_tools(cls, names: frozenset[str]) -> frozenset[str]:
-        if unknown := sorted(names - (set(cls.model_fields) - {"disabled"}) - SLACK_TOOLS):
-            raise ValueError(f"no such tool: {', '.join(unknown)}")
-        return names
-
-    def config(self) -> ToolsConfig:
-        """Return what the tools are built from."""
-        http, log, sql, host = self.http_get, self.read_access_log, self.sql_query, self.host_metrics
-        return ToolsConfig(
-            http=http
-            and HttpConfig(
-                known=http.known,
-                allow_private=http.allow_private,
-                timeout_seconds=http.timeout_seconds,
-                cache_seconds=http.cache_seconds,
-            ),
-            access_log=log and AccessLogConfig(path=log.path, line_format=log.line_format),
-            sql=sql
-            and SqlConfig(
-                database_url=sql.database_url.get_secret_value(),
-                about=sql.about,
-                statement_seconds=sql.statement_seconds,
-                rows=sql.rows,
-            ),
-            http_request=self.http_request and self.http_request.config(),
-            host=host and HostMetricsConfig(processes=host.processes),
-        )
-
-
-class PolicyTable(_Table):
+class PolicyTable(Table):
     """`[approvals.<tool>]` and `[approvals.default]`. A list that is there but empty means nobody."""
 
     self_approval: bool = True
@@ -167,7 +44,7 @@ class PolicyTable(_Table):
         )
 
 
-class LimitsTable(_Table):
+class LimitsTable(Table):
     """`[limits]`. `approval_hours` is how long a card stays open; without it, until somebody decides."""
 
     nodes_per_turn: int = Field(default=200, ge=1, le=10_000)
@@ -189,7 +66,7 @@ class LimitsTable(_Table):
         return PlanLimits(nodes=self.nodes_per_turn)
 
 
-class PlanTable(_Table):
+class PlanTable(Table):
     """`[plan]`: whether chains of green steps are packed into one script each, and for how long nobody must
     have written in a thread before its follow-ups are planned."""
 
@@ -197,7 +74,7 @@ class PlanTable(_Table):
     gather_seconds: Annotated[float, Field(ge=0, le=60)] = 0.7
 
 
-class ContainersTable(_Table):
+class ContainersTable(Table):
     """`[containers]`: how scripts run where there is a container engine.
 
     `packages` must be those the image was built with, in the same order (`greenlight sandbox build
@@ -219,7 +96,7 @@ class ContainersTable(_Table):
         )
 
 
-class WorkerTable(_Table):
+class WorkerTable(Table):
     """`[worker]`: seconds. A worker silent for `stall` is declared dead; one told to stop gives what
     runs `grace`. Takeover comes after `stall` and `sweep` at the latest."""
 
@@ -239,7 +116,7 @@ class WorkerTable(_Table):
         return Timings(heartbeat=self.heartbeat, stall=self.stall, sweep=self.sweep, grace=self.grace)
 
 
-class ModelTable(_Table):
+class ModelTable(Table):
     """`[model]`: other models for some roles, and how long to wait."""
 
     by_role: dict[Role, str] = Field(default_factory=dict[Role, str])
@@ -247,7 +124,7 @@ class ModelTable(_Table):
     total_seconds: Seconds = 300.0
 
 
-class MemoryTable(_Table):
+class MemoryTable(Table):
     """`[memory]`: how many tokens the models are shown of a thread's earlier turns."""
 
     tokens: int = Field(default=16_000, ge=400, le=1_000_000)
@@ -257,14 +134,14 @@ class MemoryTable(_Table):
         return MemoryLimits(tokens=self.tokens)
 
 
-class PriceTable(_Table):
+class PriceTable(Table):
     """`[prices.models."NAME"]`: what a million tokens cost, in and out."""
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
 
 
-class PricesTable(_Table):
+class PricesTable(Table):
     """`[prices]`: the price table. Its currency is only ever shown."""
 
     currency: str = Field(default="$", min_length=1, max_length=5)
@@ -276,7 +153,7 @@ class PricesTable(_Table):
         return Prices(currency=self.currency, models=models)
 
 
-class BudgetTable(_Table):
+class BudgetTable(Table):
     """`[budgets.run]` and `[budgets.thread]`: what may be spent before somebody is asked. Without a key: as much
     as it takes. `minutes` are those at work; `cost` is in the price table's currency."""
 
@@ -297,14 +174,14 @@ class BudgetTable(_Table):
         )
 
 
-class BudgetsTable(_Table):
+class BudgetsTable(Table):
     """`[budgets]`: of every run and of every thread."""
 
     run: BudgetTable = BudgetTable()
     thread: BudgetTable = BudgetTable()
 
 
-class Configuration(_Table):
+class Configuration(Table):
     """The whole file."""
 
     tools: ToolsTable = ToolsTable()

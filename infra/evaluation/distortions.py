@@ -1,4 +1,4 @@
-"""Twenty-odd ways in which a model's output is wrong, each as a change to a plan that is right.
+"""Three dozen ways in which a model's output is wrong, each as a change to a plan that is right.
 
 A distortion takes the plan's operations and returns the text a model would have written, or None when the plan has
 nothing that could be wrong in this way.
@@ -6,39 +6,12 @@ nothing that could be wrong in this way.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from copy import deepcopy
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from agent.tools.registry import Colour, Registry
-
-Written: TypeAlias = dict[str, Any]
-"""An operation as plain JSON; any value may be changed into any other."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Output:
-    """A model's output. `breaks_off`: the connection is lost behind the text."""
-
-    text: str
-    breaks_off: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Draft:
-    """The plan that is to be distorted, and which tools are red."""
-
-    nodes: list[Written]
-    red_tools: AbstractSet[str]
-
-
-Distortion: TypeAlias = Callable[[Draft], Output | None]
-
-
-def lines(operations: Sequence[Mapping[str, Any]]) -> str:
-    """Return operations as a planner writes them."""
-    return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in operations)
+from infra.evaluation import miswriting
+from infra.evaluation.output import Distortion, Draft, Output, Written, lines
 
 
 def distorted(operations: Sequence[Mapping[str, Any]], kind: str, registry: Registry) -> Output | None:
@@ -123,6 +96,11 @@ def _red_packed(node: Written) -> None:
     )
 
 
+def _called_packed(node: Written) -> None:
+    """Say what only packing may say, for the time and the calls of two steps."""
+    node["packed"] = [{"id": "before"}, {"id": node["id"]}]
+
+
 def _undeclared(node: Written) -> None:
     node["tools"] = []
 
@@ -181,63 +159,6 @@ def _broken_reference(node: Written) -> None:
     node[key] = json.loads(text[:at] + "${the result." + text[at + 2 :])
 
 
-def _broken_line(draft: Draft) -> Output | None:
-    rows = lines(draft.nodes).splitlines(keepends=True)
-    at = len(rows) // 2
-    rows[at] = rows[at].replace('"kind": ', '"kind" ', 1)
-    return Output(text="".join(rows))
-
-
-def _unclosed_line(draft: Draft) -> Output | None:
-    rows = lines(draft.nodes).splitlines(keepends=True)
-    at = len(rows) // 2
-    rows[at] = rows[at].rstrip("}\n") + "\n"
-    return Output(text="".join(rows))
-
-
-def _single_quotes(draft: Draft) -> Output | None:
-    return Output(text="".join(f"{each!r}\n" for each in draft.nodes))
-
-
-def _trailing_commas(draft: Draft) -> Output | None:
-    return Output(text=lines(draft.nodes).replace("}\n", ",}\n"))
-
-
-def _truncated(draft: Draft) -> Output | None:
-    text = lines(draft.nodes)
-    return Output(text=text[: len(text) - len(lines(draft.nodes[-1:])) // 2 - 1])
-
-
-def _broken_off(draft: Draft) -> Output | None:
-    text = lines(draft.nodes)
-    return Output(text=text[: 2 * len(text) // 3], breaks_off=True)
-
-
-def _prose(draft: Draft) -> Output | None:
-    body = lines(draft.nodes)
-    return Output(text=f"Sure! Here is the plan:\n\n```jsonl\n{body}```\n\nLet me know if it's fine.\n")
-
-
-def _prose_in_braces(draft: Draft) -> Output | None:
-    return Output(text=f"Here is {{your plan}}:\n{lines(draft.nodes)}That's {{all}}, isn't it?\n")
-
-
-def _thinking(draft: Draft) -> Output | None:
-    wild = {**draft.nodes[0], "id": "wild", "kind": "tool", "tool": "slack_post_message"}
-    wild["args"] = {"channel": "#general", "text": "thinking aloud"}
-    return Output(
-        text=f"<think>Maybe I could post first:\n{lines([wild])}No, better not.</think>\n{lines(draft.nodes)}"
-    )
-
-
-def _one_object(draft: Draft) -> Output | None:
-    return Output(text=json.dumps({"operations": draft.nodes}, indent=2, ensure_ascii=False))
-
-
-def _numbered(draft: Draft) -> Output | None:
-    return Output(text="".join(f"{at}. {json.dumps(each)}\n" for at, each in enumerate(draft.nodes, start=1)))
-
-
 def _backwards(draft: Draft) -> Output | None:
     return _output(draft.nodes[::-1]) if len(draft.nodes) > 1 else None
 
@@ -275,6 +196,7 @@ DISTORTIONS: Mapping[str, Distortion] = {
     "red tool in a package": _changed(_any_red, _red_packed),
     "red call hidden in a script": _changed(_any_package, _calls_a_red_tool),
     "undeclared tool in a script": _changed(_calling_package, _undeclared),
+    "script called packed": _changed(_any_package, _called_packed),
     "script without main": _changed(_any_package, _set(code="result = 1\n")),
     "edges left out": _missing_edges,
     "cycle": _cycle,
@@ -292,17 +214,17 @@ DISTORTIONS: Mapping[str, Distortion] = {
     "subagent": _changed(_any_node, _set(kind="subagent", role="worker", instruction="do it")),
     "duplicate id": _same_id,
     "line said twice": _said_twice,
-    "broken JSON line": _broken_line,
-    "unclosed JSON line": _unclosed_line,
-    "single quotes": _single_quotes,
-    "trailing commas": _trailing_commas,
-    "text cut off": _truncated,
-    "stream broken off": _broken_off,
-    "prose and a code fence around": _prose,
-    "prose in braces around": _prose_in_braces,
-    "thinking aloud": _thinking,
-    "one pretty-printed object": _one_object,
-    "numbered lines": _numbered,
+    "broken JSON line": miswriting.broken_line,
+    "unclosed JSON line": miswriting.unclosed_line,
+    "single quotes": miswriting.single_quotes,
+    "trailing commas": miswriting.trailing_commas,
+    "text cut off": miswriting.truncated,
+    "stream broken off": miswriting.broken_off,
+    "prose and a code fence around": miswriting.prose,
+    "prose in braces around": miswriting.prose_in_braces,
+    "thinking aloud": miswriting.thinking,
+    "one pretty-printed object": miswriting.one_object,
+    "numbered lines": miswriting.numbered,
     "dependents first": _backwards,
 }
 """Name of the fault -> the distortion. What no check can see (an order that only the request's words name, the wrong

@@ -16,9 +16,9 @@ from agent.plan import operation_json
 from agent.prompt import results_message, system_message
 from agent.tools.registry import Registry
 from infra.cli.plan_file import read_plan
-from infra.evaluation.distortions import lines
 from infra.evaluation.goal import Goal
 from infra.evaluation.judge import Judgement
+from infra.evaluation.output import lines
 from infra.evaluation.performance import Performance, Written
 from infra.evaluation.planning import Planned, planned
 from infra.evaluation.replay import Court

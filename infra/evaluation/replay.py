@@ -14,9 +14,10 @@ from agent.dialogue import Role, Said
 from agent.errors import ModelUnavailable
 from agent.plan import Add, operation_from_json
 from agent.tools.registry import Colour, Registry
-from infra.evaluation.distortions import DISTORTIONS, Output, distorted, lines
+from infra.evaluation.distortions import DISTORTIONS, distorted
 from infra.evaluation.goal import Goal
 from infra.evaluation.judge import Judgement, judgement
+from infra.evaluation.output import Output, lines
 from infra.evaluation.performance import Performance, Written, performance_of
 from infra.evaluation.planning import Planned, planned
 from sandbox.script import Sandbox

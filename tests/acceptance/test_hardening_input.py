@@ -420,7 +420,7 @@ async def run_ended(scene: Stage) -> None:
 
 
 async def test_app_removed_from_the_channel_is_told_to_the_requester(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, at_work(scene) as witness:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, at_work(scene):
         await scene.people.act("members", channel="ops", member="Greenlight", remove=True)
         scene.effects.let_go("a")
         (told,) = await direct_messages(scene, ADA)

@@ -17,8 +17,9 @@ import agent.reading
 import infra.evaluation.replay
 from agent.tools.registry import Colour, Registry
 from infra.cli.known_tools import known_tools
-from infra.evaluation.distortions import distorted, lines
+from infra.evaluation.distortions import distorted
 from infra.evaluation.goal import Goal, shipped_goals
+from infra.evaluation.output import lines
 from infra.evaluation.replay import Ended, Replay, replays
 from infra.scripted_model.script import ModelRequest, Script
 from infra.scripted_model.server import ScriptedModel

@@ -5,8 +5,9 @@ import pytest
 from agent.tools.registry import Registry
 from bot.tools import SLACK_TOOLS
 from infra.cli.known_tools import known_tools
-from infra.configuration import ConfigurationError, ToolsTable, parse_configuration
+from infra.configuration import ConfigurationError, parse_configuration
 from infra.tools.catalogue import enabled, open_tools
+from infra.tools_configuration import ToolsTable
 
 
 async def names(tools: dict[str, object]) -> set[str]:

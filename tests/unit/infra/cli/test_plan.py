@@ -9,7 +9,7 @@ import pytest
 from bot.tools import SLACK_TOOLS
 from infra.cli.known_tools import known_tools
 from infra.cli.main import main
-from infra.configuration import ToolsTable
+from infra.tools_configuration import ToolsTable
 
 GET = {"op": "add", "id": "a", "kind": "tool", "title": "Get", "tool": "http_get", "args": {"url": "http://x.test/"}}
 POST = {

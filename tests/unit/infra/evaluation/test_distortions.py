@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from infra.cli.known_tools import known_tools
-from infra.evaluation.distortions import DISTORTIONS, distorted, lines
+from infra.evaluation.distortions import DISTORTIONS, distorted
 from infra.evaluation.goal import shipped_goals
+from infra.evaluation.output import lines
 
 REGISTRY = asyncio.run(known_tools())
 GOALS = shipped_goals(REGISTRY)
