@@ -113,7 +113,7 @@ async def _bury(database: Database, queue: Queue, worker: WorkerId) -> int:
         threads = set((await connection.execute(held)).scalars())
         buried = update(WorkerRow).where(WorkerRow.id == worker).values(buried_at=func.now())
         await connection.execute(buried)
-        await _hand_on(connection, queue, [(each.id, each.thread) for each in jobs], threads)
+        await hand_on(connection, queue, [(each.id, each.thread) for each in jobs], threads)
     return len(threads | {each.thread for each in jobs})
 
 
@@ -123,13 +123,14 @@ async def _hand_on_orphans(database: Database, queue: Queue, stalled: timedelta)
         if not locked:
             return 0
         jobs = (await connection.execute(_UNKNOWN_OF, {"jobs": locked})).all()
-        await _hand_on(connection, queue, [(each.id, each.thread) for each in jobs])
+        await hand_on(connection, queue, [(each.id, each.thread) for each in jobs])
     return len(jobs)
 
 
-async def _hand_on(
+async def hand_on(
     connection: AsyncConnection, queue: Queue, jobs: Sequence[tuple[int, str]], threads: Iterable[str] = ()
 ) -> None:
+    """Finish the jobs (id, thread), which are locked, and wake their threads and `threads`. Call it last."""
     for job, _ in jobs:
         await connection.execute(_FINISH, {"job": job})
     for thread in sorted({*threads, *(thread for _, thread in jobs)}):  # sorted: two sweepers never wait for each other

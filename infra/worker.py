@@ -5,7 +5,8 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -23,6 +24,7 @@ from infra.overlooked import wake_overlooked
 from infra.queue import WAKE, WAKE_LATER, Queue
 from infra.sweep import take_over
 from infra.tables import LeaseRow, WorkerRow
+from infra.unfinished import Unfinished
 
 _log = logging.getLogger(__name__)
 
@@ -82,6 +84,7 @@ class Worker:
         self._timings = timings
         self._leases = Leases(database, self._id)
         self._running: set[asyncio.Task[object]] = set()
+        self._unfinished = Unfinished(database, queue, self._id)
         self._lost = False
         self._ending = False
 
@@ -93,13 +96,13 @@ class Worker:
             ConnectorException: the database cannot be reached at the start.
         """
         self._queue.app.task(name=WAKE, pass_context=True)(self._wake)
-        self._queue.app.task(name=WAKE_LATER)(self._wake_later)
+        self._queue.app.task(name=WAKE_LATER, pass_context=True)(self._wake_later)
         await self._insist(self._register)
         try:
             async with self._queue.app.open_async(), asyncio.TaskGroup() as group:
-                group.create_task(self._beat(), name="heartbeat").add_done_callback(self._end)
+                group.create_task(self._beat(), name="heartbeat")
                 group.create_task(self._sweep(), name="sweep")
-                group.create_task(self._work(), name="queue")
+                await self._until_ended(asyncio.create_task(self._work(), name="queue"))
         except* WorkerLost:
             self._lost = True
         finally:
@@ -117,19 +120,33 @@ class Worker:
             return
         self._running.add(task)
         try:
-            await self._run_job(ThreadId(thread), job, queue_worker, failures)
-        except RunnerLost:
-            _log.warning("thread %s: no longer ours", thread)
-            # A job that ends is gone, and with it the wake. It is left as it is: whoever declared us dead hands it on.
-            await asyncio.sleep(self._timings.stall)
+            async with self._kept(ThreadId(thread), job):
+                await self._run_job(ThreadId(thread), job, queue_worker, failures)
         finally:
             self._running.discard(task)
+
+    @asynccontextmanager
+    async def _kept(self, thread: ThreadId, job: int | None) -> AsyncGenerator[None]:
+        """Do a job's work in the block. A job that ends is gone, and with it the wake: whatever cuts it off, the
+        thread is woken again."""
+        try:
+            with self._unfinished.at_work(job):
+                try:
+                    yield
+                except RunnerLost:
+                    _log.warning("thread %s: no longer ours", thread)
+                    # The job is left as it is: whoever declared us dead hands it on.
+                    await asyncio.sleep(self._timings.stall)
+        except asyncio.CancelledError:
+            # A shutdown: another worker goes on. (Lost: whoever declared us dead has handed it on.)
+            if not self._lost:
+                await asyncio.shield(self._insist(lambda: self._again(thread)))
+            raise
 
     async def _run_job(self, thread: ThreadId, job: int, queue_worker: int, failures: int) -> None:
         try:
             lease = await self._leases.take(thread, job, queue_worker)
         except StoreUnavailable:
-            # A job that fails is gone, and with it the wake: what it was about would never be looked at.
             await self._insist(lambda: self._later(thread, failures + 1))
             return
         if lease is None:
@@ -141,11 +158,6 @@ class Worker:
     async def _advance_leased(self, lease: ThreadLease, failures: int) -> None:
         try:
             await self._advance(lease.thread, lease)
-        except asyncio.CancelledError:
-            # A shutdown: another worker goes on. (Lost: whoever declared us dead has handed it on.)
-            if not self._lost:
-                await asyncio.shield(self._insist(lambda: self._again(lease.thread)))
-            raise
         except RunnerLost:
             raise
         except BotError as error:
@@ -158,13 +170,13 @@ class Worker:
             if not self._lost:
                 await asyncio.shield(self._insist(lambda: self._leases.release(lease)))
 
-    async def _wake_later(self, thread: str, failures: int = 0) -> None:
-        async with self._database.begin() as connection:
-            await self._queue.wake(connection, ThreadId(thread), failures)
+    async def _wake_later(self, context: JobContext, thread: str, failures: int = 0) -> None:
+        async with self._kept(ThreadId(thread), context.job.id):
+            await self._insist(lambda: self._again(ThreadId(thread), failures))
 
-    async def _again(self, thread: ThreadId) -> None:
+    async def _again(self, thread: ThreadId, failures: int = 0) -> None:
         async with self._database.begin() as connection:
-            await self._queue.wake(connection, thread)
+            await self._queue.wake(connection, thread, failures)
 
     async def _later(self, thread: ThreadId, failures: int) -> None:
         pauses = self._timings.retry
@@ -213,8 +225,17 @@ class Worker:
         except AgentError as error:
             _log.warning("left without saying so: %s", type(error).__name__)
 
-    def _end(self, _heartbeat: asyncio.Task[None]) -> None:
-        self._ending = True
+    async def _until_ended(self, work: asyncio.Task[None]) -> None:
+        """Wait for the endless work; cancelled, let it end in good order first. We are alive until then, and say so:
+        who falls silent is taken for dead, beside a red call that takes its time."""
+        while not work.done():
+            try:
+                await asyncio.wait([work])
+            except asyncio.CancelledError:
+                self._ending = True
+                if not work.cancelling():  # a second one would tear the first one's order apart
+                    work.cancel()
+        await work
 
     async def _beat(self) -> None:
         alive = time.monotonic()
@@ -262,6 +283,7 @@ class Worker:
                 handed_on = await take_over(self._database, self._queue, self._timings.stall)
                 if handed_on:
                     _log.warning("took over %s threads of dead workers", handed_on)
+                await self._unfinished.hand_on()
                 if time.monotonic() - netted > self._timings.net:
                     netted = time.monotonic()
                     await wake_overlooked(self._database, self._queue, self._timings.stall)
@@ -269,6 +291,8 @@ class Worker:
                     await chore()
             except AgentError as error:
                 _log.warning("sweep put off: %s", type(error).__name__)
+            except Exception:  # noqa: BLE001 - the loop's boundary: a deadlock, or a chore's fault, must not end the worker
+                _log.exception("sweep broke off; sweeping again")
             await asyncio.sleep(self._timings.sweep)
 
     async def _work(self) -> None:

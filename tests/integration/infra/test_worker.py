@@ -17,18 +17,24 @@ from infra.database import Database, new_worker_id
 from infra.lease import Leases, ThreadLease
 from infra.queue import Queue
 from infra.stores.stores import Stores
-from infra.worker import Advance, Worker, WorkerLost
+from infra.worker import Advance, Chore, Worker, WorkerLost
 from tests.fakes.rows import ADA, OTHER, THREAD, a_message, an_add, waiting_jobs
 from tests.fakes.worker_process import FAST
 
 
 @asynccontextmanager
 async def working(
-    url: URL, advance: Advance, concurrency: int = 8, give_up: Callable[[ThreadId], Awaitable[object]] | None = None
+    url: URL,
+    advance: Advance,
+    concurrency: int = 8,
+    give_up: Callable[[ThreadId], Awaitable[object]] | None = None,
+    chores: tuple[Chore, ...] = (),
 ) -> AsyncGenerator[Worker]:
     """Run a worker while the context lasts."""
     database = Database(url, worker=new_worker_id())
-    worker = Worker(database, Queue(database), advance, concurrency=concurrency, give_up=give_up, timings=FAST)
+    worker = Worker(
+        database, Queue(database), advance, concurrency=concurrency, chores=chores, give_up=give_up, timings=FAST
+    )
     task = asyncio.create_task(worker.run())
     try:
         yield worker
