@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from agent.scripts import parsed, python_text, survives_writing
+
 _TAKEN = frozenset(dir(builtins)) | {"tools", "atools", "ToolError"}
 _SCOPE_READERS = frozenset({"globals", "locals", "vars", "dir", "exec", "eval", "compile", "__import__"})
 _ASYNC_NAMES = frozenset({"asyncio", "atools"})
@@ -39,13 +41,11 @@ class Embedded:
 @lru_cache(maxsize=256)
 def embedded(code: str, name: str) -> Embedded | Unfit:
     """Return the script as a function, or why it must not become one."""
-    try:
-        with warnings.catch_warnings(action="ignore"):  # of a model's odd escapes, at every look at its plan
-            module = ast.parse(code)
-            if ast.dump(ast.parse(ast.unparse(module))) != ast.dump(module):
-                return Unfit.UNREADABLE
-            bound = _bound_names(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    module = parsed(code)
+    if module is None or not survives_writing(module):
+        return Unfit.UNREADABLE
+    bound = _bound_names(code)
+    if bound is None:
         return Unfit.UNREADABLE
     mains = [each for each in module.body if isinstance(each, _FUNCTIONS) and each.name == "main"]
     if len(mains) != 1 or mains[0].decorator_list:
@@ -57,14 +57,19 @@ def embedded(code: str, name: str) -> Embedded | Unfit:
         return Unfit.MODULE_SCOPE
     if not awaited and any(_asynchronous(each) for each in ast.walk(module)):
         return Unfit.MIXED_ASYNC
-    return Embedded(name=name, text=_function(module, name), awaited=awaited)
+    text = _function(module, name)
+    return Unfit.UNREADABLE if text is None else Embedded(name=name, text=text, awaited=awaited)
 
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def _bound_names(code: str) -> frozenset[str]:
-    symbols = symtable.symtable(code, "script", "exec").get_symbols()
+def _bound_names(code: str) -> frozenset[str] | None:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of a model's odd escapes
+            symbols = symtable.symtable(code, "script", "exec").get_symbols()
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
     return frozenset(each.get_name() for each in symbols if each.is_assigned() or each.is_imported())
 
 
@@ -92,11 +97,11 @@ def _asynchronous(part: ast.AST) -> bool:
             return False
 
 
-def _function(module: ast.Module, name: str) -> str:
+def _function(module: ast.Module, name: str) -> str | None:
     # From a parsed frame, not put together: which fields a function has differs between Pythons.
     frame = ast.parse("def frame():\n    return main")
     function = frame.body[0]
     assert isinstance(function, ast.FunctionDef)  # noqa: S101 -- it is the line above
     function.name = name
     function.body = [*module.body, *function.body]
-    return ast.unparse(frame) + "\n"
+    return python_text(frame)

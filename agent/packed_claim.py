@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from agent.ids import NodeId
 from agent.packed_script import HELPERS
 from agent.plan import PackedStep
-from agent.scripts import BRIDGES, parsed
+from agent.scripts import BRIDGES, parsed, python_text
 
 _VALUES = (ast.Constant, ast.Dict, ast.List, ast.Name, ast.Subscript, ast.BinOp, ast.UnaryOp, ast.keyword)
 _WITHIN_VALUES = (ast.expr_context, ast.Add, ast.USub)
+_HELPERS = frozenset({"import json\n", *(python_text(ast.parse(each)) for each in HELPERS.values())})
 _CALLED_IN_VALUES = frozenset({"_part", "_text"})
 
 
@@ -33,13 +34,13 @@ def holds(id: NodeId, code: str, steps: Sequence[PackedStep]) -> bool:
 
 def _is_helper(statement: ast.stmt) -> bool:
     """Tell whether it is one of the functions that packing brings along, to the letter, or what they import."""
-    return ast.unparse(statement) in ("import json", *(ast.unparse(ast.parse(each)) for each in HELPERS.values()))
+    return python_text(statement) in _HELPERS
 
 
 def _is_main(main: ast.stmt, steps: Sequence[PackedStep]) -> bool:
     if not isinstance(main, ast.FunctionDef | ast.AsyncFunctionDef) or main.name != "main":
         return False
-    if ast.unparse(main.args) != "inputs" or main.decorator_list or len(main.body) != len(steps):
+    if python_text(main.args) != "inputs\n" or main.decorator_list or len(main.body) != len(steps):
         return False
     *assigned, returned = main.body
     values = [each.value for each in assigned if isinstance(each, ast.Assign) and _is_variable(each.targets)]

@@ -10,6 +10,9 @@ _MAIN = re.compile(r"^(?:async[ \t]+)?def[ \t]+main[ \t]*\(", re.MULTILINE)
 _FENCE = re.compile(r"^(`{3,})[ \t]*(\w*)[^\n]*\n(.*?)(?:^\1`*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 """A fenced block; one that is never closed goes on to the end."""
 
+_DEPTH = 150
+"""The most levels of a script that is looked into: Python itself reads more than a recursion can walk through."""
+
 BRIDGES = ("tools", "atools")
 """The names through which a script calls its tools."""
 
@@ -91,12 +94,36 @@ def _is_stored(part: ast.Name | ast.Subscript) -> bool:
 
 
 def parsed(code: str) -> ast.Module | None:
-    """Return the script as this Python reads it; None when it cannot."""
+    """Return the script as this Python reads it; None when it cannot, or when it is nested too deep to go through."""
     try:
         with warnings.catch_warnings(action="ignore"):  # of a model's odd escapes, at every look at its plan
-            return ast.parse(code)
+            module = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+    level: list[ast.AST] = [module]
+    for _ in range(_DEPTH):
+        level = [child for each in level for child in ast.iter_child_nodes(each)]
+        if not level:
+            return module
+    return None
+
+
+def python_text(part: ast.AST) -> str | None:
+    """Return the Python text of a part, its last line ended; None when it cannot be written."""
+    try:
+        return ast.unparse(part) + "\n"
+    except (ValueError, RecursionError):
+        return None
+
+
+def survives_writing(module: ast.Module) -> bool:
+    """Tell whether a script that is written anew means the same."""
+    text = python_text(module)
+    again = None if text is None else parsed(text)
+    try:
+        return again is not None and ast.dump(again) == ast.dump(module)
+    except RecursionError:
+        return False
 
 
 def _is_main(statement: ast.stmt) -> bool:

@@ -6,15 +6,15 @@ exactly these. Everything less plain is left as it is, and refused.
 """
 
 import ast
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.ids import NodeId, ToolName
 from agent.plan import Dependency, Node, NodeKind
 from agent.references import NODE_ID
-from agent.scripts import BRIDGES
+from agent.scripts import BRIDGES, parsed, python_text, survives_writing
 from agent.tools.registry import Colour, Registry
+from agent.values import flaw_in
 from sandbox.script import Json
 
 _SCRIPT = "_script"
@@ -77,12 +77,8 @@ def _parts(node: Node, tool: ToolName, cut: _Cut) -> Parts:
 
 
 def _cut(code: str, tool: ToolName) -> _Cut | None:
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            module = ast.parse(code)
-            if ast.dump(ast.parse(ast.unparse(module))) != ast.dump(module):
-                return None
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    module = parsed(code)
+    if module is None or not survives_writing(module):
         return None
     mains = [each for each in module.body if isinstance(each, _FUNCTIONS) and each.name == "main"]
     if len(mains) != 1 or mains[0].decorator_list or not _is_used_once(module, tool):
@@ -98,7 +94,9 @@ def _cut(code: str, tool: ToolName) -> _Cut | None:
     worked_out = [(name, value) for name, value in keywords if name not in written]
     result = ast.Dict(keys=[ast.Constant(name) for name, _ in worked_out], values=[value for _, value in worked_out])
     main.body[-ending.statements :] = [ast.Return(value=result)]
-    text = ast.unparse(ast.fix_missing_locations(module)) + "\n"
+    text = python_text(ast.fix_missing_locations(module))
+    if text is None:
+        return None
     return _Cut(code=text, worked_out=tuple(name for name, _ in worked_out), written=written)
 
 
@@ -159,11 +157,14 @@ def _own(part: ast.AST) -> Iterator[ast.AST]:
 
 
 def _plain(value: ast.expr) -> Json:
-    """Return an argument that can stand in a plan as it is written, or None; `$` would begin a reference."""
+    """Return an argument that can stand in a plan as it is written, or None; `$` would begin a reference.
+
+    What no plan may hold (half a character, an integer of more than 64 bits) is left to the script to work out.
+    """
     match value:
-        case ast.Constant(value=bool() | int() as figure):
+        case ast.Constant(value=bool() | int() as figure) if flaw_in(figure) is None:
             return figure
-        case ast.Constant(value=str(text)) if "$" not in text:
+        case ast.Constant(value=str(text)) if "$" not in text and flaw_in(text, strict_text=True) is None:
             return text
         case _:
             return None

@@ -14,7 +14,7 @@ from agent.draft import read_draft
 from agent.faults import Fault, FaultCode, PlanLimits
 from agent.intake import Intake, Placed
 from agent.packaging import pack
-from agent.plan import nodes_added
+from agent.plan import node_digest, nodes_added
 from agent.references import at_pointer
 from agent.tools.registry import Colour
 from infra.cli.plan_file import PlanFile, read_plan
@@ -143,6 +143,30 @@ def test_what_is_wrong_in_a_node_is_named_with_its_place(
     spoilt = [*plan[:at], bare | fields, *plan[at + 1 :]]
     read = judged(spoilt)
     assert any((each.code, each.line, each.pointer) == (code, at + 1, pointer) for each in read.faults)
+
+
+DEEP: dict[str, Callable[[int], str]] = {
+    "sum": lambda levels: "    x = " + "1 + " * levels + "1\n",
+    "attributes": lambda levels: "    x = inputs" + ".a" * levels + "\n",
+    "choices": lambda levels: "    if 1:\n        x = 1\n" + "    elif 1:\n        x = 1\n" * levels,
+    "lists": lambda levels: "    x = " + "[" * min(levels, 190) + "]" * min(levels, 190) + "\n",
+    "dicts": lambda levels: "    x = " + "{1: " * min(levels, 190) + "1" + "}" * min(levels, 190) + "\n",
+}
+
+
+@pytest.mark.parametrize("levels", [90, 140, 160, 330, 990, 2000, 20_000])
+@pytest.mark.parametrize("what", DEEP)
+def test_a_script_however_deep_is_taken_or_refused(what: str, levels: int) -> None:
+    """Python reads deeper nesting than a recursion can walk through."""
+    body = f"def main(inputs):\n{DEEP[what](levels)}"
+    reads = {"op": "add", "id": "a", "kind": "package", "code": f"{body}    return x\n"}
+    tells = {"op": "add", "id": "b", "kind": "package", "tools": ["post"], "inputs": {"a": "${a}"}}
+    tells["code"] = f"{body}    return tools.post(channel='#a', text=inputs['a'])\n"
+    read = read_plan(json_lines([reads, tells]), REGISTRY)
+    assert {each.node for each in read.faults} <= ({"a", "b"} if levels > 10_000 else {"b"})
+    for node in nodes_added(pack(read.operations, REGISTRY).operations).values():
+        assert node_digest(node)
+        assert node.tool == "post" or colour_of(node, REGISTRY) is Colour.GREEN
 
 
 @few

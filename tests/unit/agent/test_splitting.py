@@ -8,9 +8,10 @@ from agent.colours import colour_of
 from agent.faults import FaultCode
 from agent.ids import NodeId, ToolName
 from agent.intake import Intake, Placed
-from agent.plan import Add, Dependency, Node, NodeKind
+from agent.plan import Add, Dependency, Node, NodeKind, operation_json
 from agent.splitting import split_red
 from agent.tools.registry import Colour
+from agent.values import flaw_in
 from sandbox.script import Json
 from tests.fakes.plans import REGISTRY
 
@@ -45,6 +46,14 @@ def test_a_red_call_at_the_end_becomes_the_node_behind_the_script(ending: str) -
     assert (parts.call.id, parts.call.tool, parts.call.title) == ("tell", "post", "Tell")
     assert parts.call.args == {"channel": "#a", "text": "${tell_script#/text}"}
     assert [colour_of(each, REGISTRY) for each in (parts.script, parts.call)] == [Colour.GREEN, Colour.RED]
+
+
+@pytest.mark.parametrize("text", [r"'half a character: \ud800'", r"'nothing: \x00'", "9" * 400])
+def test_what_no_plan_may_hold_is_left_to_the_script(text: str) -> None:
+    parts = split_red(written(f"def main(inputs):\n    return tools.post(channel='#a', text={text})\n"), REGISTRY)
+    assert parts is not None
+    assert parts.call.args == {"channel": "#a", "text": "${tell_script#/text}"}
+    assert all(flaw_in(operation_json(Add(node=each)), strict_text=True) is None for each in (parts.script, parts.call))
 
 
 def test_an_asynchronous_script_is_split_too() -> None:
