@@ -154,7 +154,7 @@ DEEP: dict[str, Callable[[int], str]] = {
 }
 
 
-@pytest.mark.parametrize("levels", [90, 140, 160, 330, 990, 2000, 20_000])
+@pytest.mark.parametrize("levels", [90, 140, 160, 330, 990, 2000])
 @pytest.mark.parametrize("what", DEEP)
 def test_a_script_however_deep_is_taken_or_refused(what: str, levels: int) -> None:
     """Python reads deeper nesting than a recursion can walk through."""
@@ -163,7 +163,7 @@ def test_a_script_however_deep_is_taken_or_refused(what: str, levels: int) -> No
     tells = {"op": "add", "id": "b", "kind": "package", "tools": ["post"], "inputs": {"a": "${a}"}}
     tells["code"] = f"{body}    return tools.post(channel='#a', text=inputs['a'])\n"
     read = read_plan(json_lines([reads, tells]), REGISTRY)
-    assert {each.node for each in read.faults} <= ({"a", "b"} if levels > 10_000 else {"b"})
+    assert {each.node for each in read.faults} <= {"b"}
     for node in nodes_added(pack(read.operations, REGISTRY).operations).values():
         assert node_digest(node)
         assert node.tool == "post" or colour_of(node, REGISTRY) is Colour.GREEN
