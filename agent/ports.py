@@ -146,10 +146,11 @@ class LedgerState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerEntry:
-    """One try of one red call. `result` is the outcome's JSON and set only when done."""
+    """One try of one red call; `digest` is that of the call. `result` is the outcome's JSON and set only when done."""
 
     state: LedgerState
     attempt: int
+    digest: Digest
     result: Mapping[str, Json] | None = None
 
 

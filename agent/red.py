@@ -1,10 +1,12 @@
 """The red protocol: bind, ask, ledger, perform. What a person approved is exactly what runs, at most once."""
 
 import asyncio
+import time
 from typing import assert_never
 
 from agent.entry import Entry
-from agent.ids import QuestionId, ToolName, UserId
+from agent.errors import StoreUnavailable
+from agent.ids import Digest, QuestionId, ToolName, UserId
 from agent.lifecycle import (
     Cancelled,
     Expired,
@@ -16,10 +18,15 @@ from agent.lifecycle import (
     outcome_from_json,
     outcome_json,
 )
-from agent.plan import node_digest
 from agent.ports import Bound, Decision, LedgerEntry, LedgerState, Question, QuestionKind, Standing
 from agent.step import Step
 from agent.suspension import EntryClosed, Withdrawal
+
+_AT_ONCE_SECONDS = 1.0
+"""A start that takes longer to commit may have been that of a process that was stopped, and has a successor."""
+
+_FINISH_AFTER_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""How long a database may be away without a person being asked what we know: less than a worker lives without one."""
 
 
 class RedCalls:
@@ -42,8 +49,8 @@ class RedCalls:
                 return None if self._entry.brake.rests(step.id) else await self._approve(step)
             case LedgerEntry(state=LedgerState.DONE, result=result):
                 return outcome_from_json(result or {})
-            case LedgerEntry(state=LedgerState.STARTED, attempt=attempt):
-                return await self._unknown(step, attempt)
+            case LedgerEntry(state=LedgerState.STARTED) as started:
+                return await self._unknown(step, started)
             case other:
                 assert_never(other)  # pyright: ignore[reportArgumentType]  # a dataclass pattern does not narrow
 
@@ -83,14 +90,22 @@ class RedCalls:
                 return None
         return bound
 
-    async def _unknown(self, step: Step, attempt: int) -> Outcome:
+    async def _unknown(self, step: Step, started: LedgerEntry) -> Outcome:
+        """Ask what became of a call. It is the one that was started, whatever the node would be bound to by now:
+        what a person said about it counts, and only that very call is run again."""
         bound = await self._bind(step)
-        shown = bound if isinstance(bound, Bound) else _unbound(step)
-        standing = await self._ask(step, self._question(step, QuestionKind.UNKNOWN, shown, attempt))
+        same = bound if isinstance(bound, Bound) and bound.digest == started.digest else None
+        question = self._question(
+            step, QuestionKind.UNKNOWN, same or _unbound(step, started.digest), attempt=started.attempt
+        )
+        standing = await self._ask(step, question)
         if isinstance(standing, Standing) and standing.decision is Decision.AGAIN:
-            return await self._call(step, bound, attempt + 1) if isinstance(bound, Bound) else bound
-        outcome = _verdict_on_unknown(standing)
-        await self._entry.ports.ledger.finish(self._entry.thread, step.id, attempt, outcome_json(outcome))
+            if same is not None:
+                return await self._call(step, same, started.attempt + 1)
+            outcome = bound if isinstance(bound, Failed) else _ANOTHER_CALL
+        else:
+            outcome = _verdict_on_unknown(standing)
+        await self._finish(step, started.attempt, outcome)
         return outcome
 
     async def _call(self, step: Step, bound: Bound, attempt: int) -> Outcome:
@@ -100,20 +115,34 @@ class RedCalls:
         self._in_flight.add(call)
         call.add_done_callback(self._in_flight.discard)
         outcome = await asyncio.shield(call)
-        return await self._unknown(step, attempt) if outcome is None else outcome
+        if outcome is not None:
+            return outcome
+        return await self._unknown(step, LedgerEntry(state=LedgerState.STARTED, attempt=attempt, digest=bound.digest))
 
     async def _call_once(self, step: Step, bound: Bound, attempt: int) -> Outcome | None:
         """Perform between the ledger's two rows; None when this very try was started before."""
+        began = time.monotonic()
         await self._entry.lease.check()
         if self._entry.suspension.closed:
             raise EntryClosed
-        ledger = self._entry.ports.ledger
-        if not await ledger.start(self._entry.thread, step.id, bound.digest, attempt):
+        if not await self._entry.ports.ledger.start(self._entry.thread, step.id, bound.digest, attempt):
             return None
+        if time.monotonic() - began > _AT_ONCE_SECONDS:
+            await self._entry.lease.check()
         self._entry.show(step.id, NodeState.RUNNING)
         outcome = await self._entry.ports.work.perform(step.node, bound, step.context(bound))
-        await ledger.finish(self._entry.thread, step.id, attempt, outcome_json(outcome))
+        await self._finish(step, attempt, outcome)
         return outcome
+
+    async def _finish(self, step: Step, attempt: int, outcome: Outcome) -> None:
+        """Commit what came of a call, also when the database is away for a moment."""
+        finish, result = self._entry.ports.ledger.finish, outcome_json(outcome)
+        for seconds in _FINISH_AFTER_SECONDS:
+            try:
+                return await finish(self._entry.thread, step.id, attempt, result)
+            except StoreUnavailable:
+                await asyncio.sleep(seconds)
+        return await finish(self._entry.thread, step.id, attempt, result)
 
     def _question(self, step: Step, kind: QuestionKind, bound: Bound, attempt: int) -> Question:
         return step.question(kind, bound, attempt, self._entry.frontier.behind(step.id))
@@ -136,9 +165,12 @@ class RedCalls:
         return await self._entry.ports.work.bind(self._entry.thread, step.node, self._entry.frontier.outcomes)
 
 
-def _unbound(step: Step) -> Bound:
+_ANOTHER_CALL = Failed(error="approval_invalid", message="what would run again is not what was approved")
+
+
+def _unbound(step: Step, digest: Digest) -> Bound:
     """Return what "outcome unknown" shows of a call whose arguments cannot be resolved any more."""
-    return Bound(tool=step.node.tool or ToolName(step.node.kind.value), args={}, digest=node_digest(step.node))
+    return Bound(tool=step.node.tool or ToolName(step.node.kind.value), args={}, digest=digest)
 
 
 def _refusal(standing: Standing) -> Outcome:

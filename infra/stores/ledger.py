@@ -22,7 +22,7 @@ class PostgresLedger:
     async def read(self, thread: ThreadId, node: NodeId) -> LedgerEntry | None:
         """Return the newest try."""
         newest = (
-            select(LedgerRow.state, LedgerRow.attempt, LedgerRow.result)
+            select(LedgerRow.state, LedgerRow.attempt, LedgerRow.digest, LedgerRow.result)
             .where(LedgerRow.tenant == thread_parts(thread).tenant)
             .where(LedgerRow.thread == thread, LedgerRow.node == node)
             .order_by(LedgerRow.attempt.desc())
@@ -32,7 +32,9 @@ class PostgresLedger:
             row = (await connection.execute(newest)).first()
         if row is None:
             return None
-        return LedgerEntry(state=LedgerState(row.state), attempt=row.attempt, result=row.result)
+        return LedgerEntry(
+            state=LedgerState(row.state), attempt=row.attempt, digest=Digest(row.digest), result=row.result
+        )
 
     async def start(self, thread: ThreadId, node: NodeId, digest: Digest, attempt: int) -> bool:
         """Commit `started`, unless this try has a row already."""

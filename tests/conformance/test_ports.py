@@ -161,7 +161,7 @@ async def test_a_try_of_a_red_call_starts_once(agent_side: AgentSide) -> None:
     assert await ledger.start(THREAD, node, Digest("d"), 2)
     newest = await ledger.read(THREAD, node)
     assert newest is not None
-    assert (newest.state, newest.attempt, newest.result) == (LedgerState.STARTED, 2, None)
+    assert (newest.state, newest.attempt, newest.digest, newest.result) == (LedgerState.STARTED, 2, "d", None)
 
 
 async def test_an_artifact_is_its_content(agent_side: AgentSide) -> None:

@@ -169,13 +169,14 @@ class LedgerInMemory:
         await asyncio.sleep(0)
         if (thread, node, attempt) in self.rows:
             return False
-        self.rows[thread, node, attempt] = LedgerEntry(state=LedgerState.STARTED, attempt=attempt)
+        self.rows[thread, node, attempt] = LedgerEntry(state=LedgerState.STARTED, attempt=attempt, digest=digest)
         return True
 
     async def finish(self, thread: ThreadId, node: NodeId, attempt: int, result: Mapping[str, Json]) -> None:
         """Commit `done`."""
         await asyncio.sleep(0)
-        self.rows[thread, node, attempt] = LedgerEntry(state=LedgerState.DONE, attempt=attempt, result=result)
+        started = self.rows[thread, node, attempt]
+        self.rows[thread, node, attempt] = replace(started, state=LedgerState.DONE, result=result)
 
 
 class ArtifactsInMemory:

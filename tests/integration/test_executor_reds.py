@@ -1,17 +1,19 @@
 """Red nodes: asked alone, started hot or from rows, at most once, exactly as approved (laws 3 and 6)."""
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
-from agent.errors import RunnerLost
+from agent.errors import RunnerLost, StoreUnavailable
 from agent.events import NodeChanged
 from agent.graph import Rest
-from agent.ids import UserId
+from agent.ids import Digest, NodeId, ThreadId, UserId
 from agent.lifecycle import Cancelled, Expired, Failed, NodeState, Outcome, Rejected, Skipped, Succeeded
 from agent.plan import Node
 from agent.ports import Bound, Decision, LedgerState, QuestionKind, RunStatus
 from agent.tools.registry import CallContext
+from sandbox.script import Json
 from tests.fakes.thread_world import World
 from tests.fakes.work import Hold, node, on_finished
 
@@ -227,6 +229,80 @@ async def test_call_of_unknown_outcome_that_is_given_up_is_a_failure():
     assert isinstance(world.outcomes["r"], Failed)
     assert world.outcomes["r"].error == "outcome_unknown"
     assert world.outcomes["after"] == Skipped(because=node("r").id)
+
+
+@pytest.mark.parametrize(
+    ("decision", "expected"),
+    [
+        pytest.param(Decision.HAPPENED, Succeeded(value={"confirmed_by": "U2"}), id="it happened"),
+        pytest.param(
+            Decision.GIVE_UP,
+            Failed(error="outcome_unknown", message="the call was started and nobody knows whether it took effect"),
+            id="given up",
+        ),
+    ],
+)
+async def test_word_on_a_call_of_unknown_outcome_counts_though_the_call_would_be_another_one_by_now(
+    decision: Decision, expected: Outcome
+):
+    world = World()
+    await parked_on_unknown(world)
+    world.click("r", decision)
+    world.work.salt = "the inputs are others now"
+    assert await world.advance() is Rest.FINISHED
+    assert world.outcomes["r"] == expected
+
+
+async def test_call_of_unknown_outcome_that_became_another_one_is_asked_about_once_and_not_run_again():
+    world = World()
+    await parked_on_unknown(world)
+    world.work.salt = "the inputs are others now"
+    assert await world.advance() is Rest.PARKED
+    assert [each.kind for each in world.rows.questions.asked.values()].count(QuestionKind.UNKNOWN) == 1
+    world.click("r", Decision.AGAIN)
+    assert await world.advance() is Rest.FINISHED
+    assert world.work.started == []
+    assert isinstance(world.outcomes["r"], Failed)
+    assert world.outcomes["r"].error == "approval_invalid"
+
+
+async def test_red_is_not_called_when_the_lease_was_lost_while_its_start_was_committed():
+    """A process that is stopped just there, and goes on when its successor already asks what became of the call."""
+    world = World()
+    start = world.rows.ledger.start
+
+    async def stopped_meanwhile(thread: ThreadId, node: NodeId, digest: Digest, attempt: int) -> bool:
+        started = await start(thread, node, digest, attempt)
+        await asyncio.sleep(1.1)
+        world.lease.lost = RunnerLost()
+        return started
+
+    world.rows.ledger.start = stopped_meanwhile
+    await world.run(node("r", red=True))
+    world.click("r")
+    with pytest.raises(RunnerLost):
+        await world.advance()
+    assert world.work.started == []
+
+
+async def test_what_came_of_a_call_is_stored_though_the_database_was_away_for_a_moment():
+    world = World()
+    finish = world.rows.ledger.finish
+    tries = 0
+
+    async def away_once(thread: ThreadId, node: NodeId, attempt: int, result: Mapping[str, Json]) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise StoreUnavailable
+        await finish(thread, node, attempt, result)
+
+    world.rows.ledger.finish = away_once
+    await world.run(node("r", red=True))
+    world.click("r")
+    assert await world.advance() is Rest.FINISHED
+    assert world.outcomes["r"] == Succeeded(value="r")
+    assert world.work.started == ["r"]
 
 
 async def test_red_is_not_called_when_the_lease_is_lost():
