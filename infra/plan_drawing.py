@@ -1,0 +1,72 @@
+"""Draws a plan in a process of its own: where every step waits for every other one, the layout takes minutes in which
+no other thread of its process runs, and a worker that is silent for so long is declared dead.
+
+Run as `python -m infra.plan_drawing`: the plan comes on stdin as JSON, the picture goes to stdout.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import resource
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.plan import Add, nodes_added, operation_from_json, operation_json
+from agent.tools.registry import Colour
+from infra.plan_picture import Drawn, plan_picture
+
+_log = logging.getLogger(__name__)
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+DRAWING_SECONDS = 20.0
+"""Two hundred steps that wait for a few others each take two."""
+
+_PROCESSOR_SECONDS = 10
+"""The process is ended after these, also when nobody is left who would do it."""
+
+
+async def drawn_apart(nodes: Sequence[Drawn], seconds: float = DRAWING_SECONDS) -> bytes | None:
+    """Return the picture of a plan, or None when it cannot be drawn in time. States are not drawn."""
+    plan = json.dumps([[operation_json(Add(node=each.node)), each.colour.value] for each in nodes])
+    try:
+        async with asyncio.timeout(seconds):
+            return await _drawn(plan.encode())
+    except (TimeoutError, OSError) as error:
+        _log.warning("no picture of a plan of %s steps: %s", len(nodes), type(error).__name__)
+        return None
+
+
+async def _drawn(plan: bytes) -> bytes | None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "infra.plan_drawing"), cwd=_ROOT, stdin=PIPE, stdout=PIPE, stderr=DEVNULL
+    )
+    try:
+        picture, _ = await process.communicate(plan)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+    if process.returncode:
+        _log.warning("drawing a plan ended with exit status %s", process.returncode)
+        return None
+    return picture
+
+
+def main() -> None:
+    """Draw what stdin says, giving way to whatever else the machine does."""
+    os.nice(10)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (_PROCESSOR_SECONDS, _PROCESSOR_SECONDS))
+    plan = json.load(sys.stdin)
+    nodes = nodes_added([operation_from_json(operation) for operation, _ in plan])
+    colours = [Colour(colour) for _, colour in plan]
+    drawn = [Drawn(node=node, colour=colour) for node, colour in zip(nodes.values(), colours, strict=True)]
+    sys.stdout.buffer.write(plan_picture(drawn))
+
+
+if __name__ == "__main__":
+    main()
