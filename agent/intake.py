@@ -66,7 +66,7 @@ class Intake:
         self._nodes = dict(known)
         self._packed = dict(packed_ids([*known.values()]))
         self._standing = frozenset(standing)
-        self._standing_steps = {step.id for each in self._standing for step in known[each].packed}
+        self._standing_steps = {step.id: step for each in self._standing for step in known[each].packed}
         self._added = len(standing) if added is None else added
         self._waiting: dict[NodeId, Placed] = {}
         self._place: dict[NodeId, int] = {}
@@ -112,21 +112,22 @@ class Intake:
 
     def _is_taken(self, node: Node) -> bool:
         """Tell whether the node's id is that of another one."""
-        if node.id in self._standing_steps:
-            return False
-        if node.id in self._standing:
-            return node_digest(self._nodes[node.id]) != node_digest(node)
-        return node.id in self._nodes or node.id in self._waiting or node.id in self._packed
+        taken = node.id in self._nodes or node.id in self._waiting or node.id in self._packed
+        return taken and not self._repeats(node)
+
+    def _repeats(self, node: Node) -> bool:
+        """Tell whether the turn has exactly this node, or had it before it became a step of a package."""
+        if (step := self._standing_steps.get(node.id)) is not None:
+            return step.digest is None or step.digest == node_digest(node)
+        return node.id in self._standing and node_digest(self._nodes[node.id]) == node_digest(node)
 
     def _findings(self, node: Node) -> Sequence[Finding]:
         return tuple(node_findings(node, self._registry, self._limits, packages=self._packages))
 
     def _offer_node(self, placed: Placed, node: Node) -> Verdict:
-        if node.id in self._standing and node_digest(self._nodes[node.id]) == node_digest(node):
+        if self._repeats(node):
             return Verdict()
-        if node.id in self._standing_steps:
-            return Verdict()
-        if node.id in self._nodes or node.id in self._waiting or node.id in self._packed:
+        if self._is_taken(node):
             message = f"the thread already has a node {node.id!r}; choose another id"
             return _refusal(placed, FaultCode.DUPLICATE_ID, "/id", message)
         if (clash := self._clash(node)) is not None:

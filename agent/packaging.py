@@ -27,6 +27,7 @@ from agent.plan import (
     Operation,
     PackedStep,
     canonical_json,
+    node_digest,
     operation_json,
 )
 from agent.tools.registry import Colour, Registry
@@ -211,7 +212,9 @@ class _Chains:
             inputs=script.inputs,
             tools=script.tools,
             result_schema=last.result_schema,
-            packed=tuple(PackedStep(id=each.id, title=each.title, tool=each.tool) for each in steps),
+            packed=tuple(
+                PackedStep(id=each.id, title=each.title, tool=each.tool, digest=node_digest(each)) for each in steps
+            ),
         )
         return package if self._fits(package) else None
 

@@ -41,11 +41,15 @@ class Dependency:
 
 @dataclass(frozen=True, kw_only=True)
 class PackedStep:
-    """A planned node that became a part of a package; `tool` is None when it was a script."""
+    """A planned node that became a part of a package; `tool` is None when it was a script.
+
+    `digest` is the node's own: it tells the same step said once more from another one of that name.
+    """
 
     id: NodeId
     title: str
     tool: ToolName | None = None
+    digest: Digest | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,8 +160,8 @@ def _node_json(node: Node) -> dict[str, Json]:
 
 
 def _step_json(step: PackedStep) -> Json:
-    tool: dict[str, Json] = {} if step.tool is None else {"tool": step.tool}
-    return {"id": step.id, "title": step.title, **tool}
+    optional: dict[str, Json] = {"tool": step.tool, "digest": step.digest}
+    return {"id": step.id, "title": step.title} | {key: each for key, each in optional.items() if each is not None}
 
 
 def _dependency_json(dependency: Dependency) -> Json:
@@ -208,9 +212,12 @@ def _node_from_json(value: Mapping[str, Json]) -> Node:
 
 
 def _step_from_json(value: Mapping[str, Json]) -> PackedStep:
-    tool = value.get("tool")
+    tool, digest = value.get("tool"), value.get("digest")
     return PackedStep(
-        id=NodeId(str(value["id"])), title=str(value["title"]), tool=None if tool is None else ToolName(str(tool))
+        id=NodeId(str(value["id"])),
+        title=str(value["title"]),
+        tool=None if tool is None else ToolName(str(tool)),
+        digest=None if digest is None else Digest(str(digest)),
     )
 
 

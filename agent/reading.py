@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from agent.fan_out import MOST_TEMPLATE_ID, OF_ITEM
 from agent.faults import DEFAULT_LIMITS, Fault, FaultCode, PlanLimits
-from agent.ids import NodeId, ToolName
+from agent.ids import Digest, NodeId, ToolName
 from agent.packed_claim import holds
 from agent.plan import Add, Cancel, Dependency, Node, NodeKind, On, Operation, PackedStep, canonical_json
 from agent.references import NODE_ID, BadReference, Reference, pieces, pointer_token, references_in, strings_in
@@ -220,13 +220,18 @@ def _packed_steps(fields: Mapping[str, Json], limits: PlanLimits) -> Iterator[Pa
         at = f"/packed/{index}"
         if not isinstance(each, Mapping):
             raise _Wrong(FaultCode.BAD_FIELD, at, "a packed step is an object")
-        name, title, tool = each.get("id"), each.get("title", ""), each.get("tool")
+        name, title = each.get("id"), each.get("title", "")
+        tool, digest = each.get("tool"), each.get("digest")
         if not isinstance(name, str) or not NODE_ID.fullmatch(name):
             raise _Wrong(FaultCode.BAD_FIELD, f"{at}/id", "a packed step names a node's id")
-        if not isinstance(title, str) or not (tool is None or isinstance(tool, str)):
-            raise _Wrong(FaultCode.BAD_FIELD, at, "a packed step's title and tool are texts")
-        shown = _shown(title, limits.title_characters) or name
-        yield PackedStep(id=NodeId(name), title=shown, tool=None if tool is None else ToolName(tool))
+        if not isinstance(title, str) or not all(each is None or isinstance(each, str) for each in (tool, digest)):
+            raise _Wrong(FaultCode.BAD_FIELD, at, "a packed step's title, tool and digest are texts")
+        yield PackedStep(
+            id=NodeId(name),
+            title=_shown(title, limits.title_characters) or name,
+            tool=ToolName(tool) if isinstance(tool, str) else None,
+            digest=Digest(digest) if isinstance(digest, str) else None,
+        )
 
 
 def _shown(text: str, characters: int) -> str:

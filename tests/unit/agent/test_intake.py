@@ -12,6 +12,7 @@ from agent.draft import read_draft
 from agent.faults import Fault, FaultCode, PlanLimits, fault_json
 from agent.ids import NodeId, ToolName
 from agent.intake import Intake, Placed
+from agent.packaging import pack
 from agent.plan import Add, Node, Operation, PackedStep, nodes_added
 from agent.reading import Reply
 from tests.fakes.plans import REGISTRY, SCRIPT, Written, json_lines, json_values, places_in, plans
@@ -209,6 +210,7 @@ def test_changing_a_standing_node_is_a_fault() -> None:
 
 
 STEPS = PackedStep(id=NodeId("a"), title="A", tool=ToolName("look")), PackedStep(id=NodeId("b"), title="B")
+ADDS = Checked([fetch("a"), fetch("b", "a")]).admitted
 PACKED = {each.id: replace(each, packed=STEPS) for each in known(package("b")).values()}
 
 
@@ -231,6 +233,16 @@ def test_repeating_the_steps_of_a_standing_package_changes_nothing() -> None:
     intake = Intake(registry=REGISTRY, known=PACKED, standing=PACKED.keys())
     checked = Checked([fetch("a"), fetch("b", "a"), fetch("c", "b")], intake)
     assert (checked.ids, checked.faults) == (["c"], [])
+
+
+def test_a_step_of_a_standing_package_said_otherwise_is_another_node_and_needs_another_id() -> None:
+    """A follow-up may use the name of a step that it is not shown: what it asks for must not get lost."""
+    packed = {each.node.id: each.node for each in pack(ADDS, REGISTRY).operations if isinstance(each, Add)}
+    assert packed.keys() == {"b"}
+    intake = Intake(registry=REGISTRY, known=packed, standing=packed.keys())
+    checked = Checked([fetch("a"), fetch("b", "a"), fetch("a", title="The other page")], intake)
+    assert checked.ids == []
+    assert checked.places == [(FaultCode.DUPLICATE_ID, 3, "a", "/id")]
 
 
 def test_node_of_the_thread_can_be_cancelled() -> None:

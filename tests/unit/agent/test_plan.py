@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.ids import NodeId, ToolName
+from agent.ids import Digest, NodeId, ToolName
 from agent.plan import (
     Add,
     Cancel,
@@ -46,7 +46,14 @@ _nodes = st.builds(
     role=st.text(),
     instruction=st.text(),
     packed=st.lists(
-        st.builds(PackedStep, id=_names.map(NodeId), title=st.text(), tool=st.none() | _names.map(ToolName)), max_size=2
+        st.builds(
+            PackedStep,
+            id=_names.map(NodeId),
+            title=st.text(),
+            tool=st.none() | _names.map(ToolName),
+            digest=st.none() | _names.map(Digest),
+        ),
+        max_size=2,
     ).map(tuple),
 )
 _operations = st.builds(Add, node=_nodes) | st.builds(Cancel, id=_names.map(NodeId), why=st.text())
