@@ -51,12 +51,19 @@ class Past:
     registry: Registry
 
     def declined(self) -> AbstractSet[ToolName]:
-        """Return the tools that a person declined or did not decide on in this turn, and red ones that failed."""
+        """Return the tools that a person declined or did not decide on in this turn, those that such a script
+        was to call included, and red ones that failed."""
         return {
-            node.tool
+            tool
             for node in self.nodes.values()
-            if node.tool is not None and self._is_final(node.tool, self.outcomes.get(node.id))
+            for tool in _tools_of(node)
+            if self._is_final(tool, self.outcomes.get(node.id))
         }
+
+    def declined_script(self, node: Node) -> bool:
+        """Tell whether a person declined this very script, or did not decide on it."""
+        outcomes = (self.outcomes.get(each.id) for each in self.nodes.values() if node.code and each.code == node.code)
+        return any(isinstance(each, Rejected | Expired) for each in outcomes)
 
     def _is_final(self, name: ToolName, outcome: Outcome | None) -> bool:
         tool = self.registry.find(name)
@@ -69,6 +76,11 @@ class Past:
             if isinstance(self.outcomes.get(each.id), Succeeded) and _work(each) == _work(node):
                 return each.id
         return None
+
+
+def _tools_of(node: Node) -> Sequence[ToolName]:
+    """Return what a node calls, itself or in its script."""
+    return node.tools if node.tool is None else (node.tool,)
 
 
 def _work(node: Node) -> tuple[object, ...]:
@@ -113,8 +125,10 @@ def _replan(written: Json, intake: Intake, past: Past, limits: PlanLimits) -> Re
                 faults.append(fault)
             case Reply():
                 faults.append(Fault(code=FaultCode.BAD_OP, message="a reply is not possible here", pointer="/op"))
-            case Add(node=node) if node.tool in declined:
-                faults.append(_decided_before(node))
+            case Add(node=node) if again := declined.intersection(_tools_of(node)):
+                faults.append(_decided_before(node, f"{min(again)!r}"))
+            case Add(node=node) if past.declined_script(node):
+                faults.append(_decided_before(node, "this script"))
             case Add(node=node) if node.id not in past.nodes and (done := past.done_before(node)) is not None:
                 faults.append(_done_before(node, done))
             case operation:
@@ -131,9 +145,10 @@ def _unclear(code: FaultCode, pointer: str, message: str) -> Unclear:
     return Unclear(faults=[Fault(code=code, message=message, pointer=pointer)])
 
 
-def _decided_before(node: Node) -> Fault:
-    message = f"{node.tool!r} was declined, not decided on, or failed in this turn; it is not asked for again"
-    return Fault(code=FaultCode.DECIDED_BEFORE, message=message, node=node.id, pointer="/tool")
+def _decided_before(node: Node, what: str) -> Fault:
+    message = f"{what} was declined, not decided on, or failed in this turn; it is not tried in another way"
+    pointer = "/tool" if node.tool is not None else "/tools" if node.tools else "/code"
+    return Fault(code=FaultCode.DECIDED_BEFORE, message=message, node=node.id, pointer=pointer)
 
 
 def _done_before(node: Node, done: NodeId) -> Fault:

@@ -13,6 +13,7 @@ from agent.ids import NodeId, ToolName, UserId
 from agent.lifecycle import Expired, Failed, Outcome, Rejected, Skipped, Succeeded
 from agent.plan import Add, Node, NodeKind
 from agent.ports import Choice, Next, Reflected, Reflection, Summary
+from agent.reading import read_operation
 from agent.reflection import UNREACHABLE, Reflector
 from agent.rounds import ROUNDS_PER_TURN
 from infra.scripted_model.script import Failure, Script
@@ -127,6 +128,40 @@ async def test_what_a_person_declined_is_not_asked_for_again(outcome: Outcome) -
     async with planning_world(reflection(replan(again))) as world:
         await planned(world, "a", tool="post")
         assert not await reflect(world, by_node={"a": outcome})
+        assert '"code": "decided_before"' in world.asked(Role.REFLECTION)[1].last
+
+
+PAGES = "def main(inputs):\n    return tools.fetch(url='http://x')\n"
+ONE = "def main(inputs):\n    return 1\n"
+
+
+def script(id: str, code: str = PAGES, *tools: str, asks: bool = False) -> dict[str, Any]:
+    made = {"op": "add", "id": id, "kind": "package", "code": code, "tools": list(tools)}
+    return {**made, "require_human_approval": True} if asks else made
+
+
+@pytest.mark.parametrize(
+    ("asked", "again"),
+    [
+        (fetch("a", require_human_approval=True), fetch("again")),
+        (fetch("a", require_human_approval=True), script("again", PAGES, "fetch")),
+        (script("a", PAGES, "fetch", asks=True), script("again", PAGES + "# once more\n", "fetch")),
+        (script("a", PAGES, "fetch", asks=True), fetch("again")),
+        (script("a", ONE, asks=True), script("again", ONE)),
+    ],
+    ids=["the call alone", "the call in a script", "another such script", "what the script calls", "the same script"],
+)
+@pytest.mark.parametrize("outcome", [Rejected(by=UserId("U2")), Expired()], ids=["rejected", "expired"])
+async def test_what_a_person_declined_is_not_done_in_another_way(
+    asked: dict[str, Any], again: dict[str, Any], outcome: Outcome
+) -> None:
+    async with planning_world(reflection(replan(again))) as world:
+        await planned(world, "b")
+        read = read_operation(asked, None)
+        assert isinstance(read, Add)
+        await world.log.append(THREAD, 1, UserId("U1"), [read])
+        assert not await reflect(world, by_node={"a": outcome, "b": Succeeded(value=1)})
+        assert world.nodes == ["b", "a"]
         assert '"code": "decided_before"' in world.asked(Role.REFLECTION)[1].last
 
 
