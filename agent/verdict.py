@@ -5,7 +5,6 @@ Of operations with a fault none is taken: a half of another plan is not what the
 
 import json
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
@@ -50,15 +49,15 @@ class Past:
     outcomes: Mapping[NodeId, Outcome]
     registry: Registry
 
-    def declined(self) -> AbstractSet[ToolName]:
+    def declined(self) -> frozenset[ToolName]:
         """Return the tools that a person declined or did not decide on in this turn, those that such a script
         was to call included, and red ones that failed."""
-        return {
+        return frozenset(
             tool
             for node in self.nodes.values()
             for tool in _tools_of(node)
             if self._is_final(tool, self.outcomes.get(node.id))
-        }
+        )
 
     def declined_script(self, node: Node) -> bool:
         """Tell whether a person declined this very script, or did not decide on it."""
