@@ -87,10 +87,11 @@ class Purse:
         self._calls -= 1
 
     async def hear(self, standing: Standing) -> None:
-        """Act on how the question stands. Nobody's answer in time is none; the stop that it comes to is a row too."""
+        """Act on how the question stands. With a stop, and with nobody's answer in time, comes the row that ends the
+        turn: until that is read nothing starts, and nobody is asked again."""
         if (question := self.question) is None or standing.decision is Decision.PENDING:
             return
-        if standing.decision is Decision.STOP:
+        if standing.decision in (Decision.STOP, Decision.EXPIRED):
             self.over = question.turn == self._turn
         elif standing.decision is Decision.GO_ON:
             await self._go_on(question)

@@ -120,8 +120,11 @@ async def test_a_stop_takes_the_question_back_and_cancels_what_never_started() -
     assert [type(world.outcomes[each]) for each in ("a", "b")] == [Succeeded, Cancelled]
 
 
+@pytest.mark.parametrize("decision", [Decision.STOP, Decision.EXPIRED])
 @pytest.mark.parametrize("hot", [False, True], ids=["parked", "hot"])
-async def test_stopping_at_the_question_starts_nothing_more(hot: bool) -> None:
+async def test_stopping_at_the_question_starts_nothing_more_and_asks_nobody_again(
+    hot: bool, decision: Decision
+) -> None:
     hold = Hold()
     world = World(performs={"hold": hold}, budgets=nodes(1))
     world.say(node("long", tool="hold" if hot else "echo"), node("other"), node("red", red=True))
@@ -129,7 +132,7 @@ async def test_stopping_at_the_question_starts_nothing_more(hot: bool) -> None:
         await world.until(lambda: NodeId(TURN) in world.rows.questions.pending(world.thread))
         if not hot:
             await running
-        world.click(TURN, Decision.STOP)
+        world.click(TURN, decision)
         world.rows.mailbox.stop(world.thread)
         hold.release.set()
     if not hot:
@@ -137,6 +140,7 @@ async def test_stopping_at_the_question_starts_nothing_more(hot: bool) -> None:
     assert world.work.started == ["long"]
     assert isinstance(world.outcomes["other"], Cancelled)
     assert isinstance(world.outcomes["red"], Cancelled)
+    assert [each.kind for each in world.rows.questions.asked.values()] == [QuestionKind.BUDGET]
 
 
 async def test_a_threads_budget_holds_across_turns_and_a_word_holds_for_later_turns_too() -> None:
