@@ -27,6 +27,10 @@ class PlainWords(Protocol):
         """Return how each step ended."""
         ...
 
+    def nothing_left(self) -> str:
+        """Return what to say of a turn that only took back what had ended."""
+        ...
+
     def stopped(self, nodes: Sequence[ShownNode], *, undecided: bool) -> str:
         """Return what a stopped turn has done and what it has not; `nodes` may be empty.
 
@@ -66,7 +70,8 @@ class Answerer:
             return
         if not nodes:
             status = RunStatus.FAILED if run.trouble else RunStatus.DONE
-            await self._finish(run, status, "", run.trouble)
+            told = run.trouble or any(run.replies)
+            await self._finish(run, status, "" if told else self._words.nothing_left(), run.trouble)
             return
         text, trouble = await self._text(run, nodes)
         await self._finish(run, ending(nodes), text, trouble)

@@ -21,6 +21,10 @@ class PlainResults:
         titles = {each.node.id: shown_title(each.node) for each in nodes}
         return "\n".join(f"- **{titles[each.node.id]}**: {_ending(each, titles)}" for each in nodes)
 
+    def nothing_left(self) -> str:
+        """Return what to say of a turn in which nothing was planned, and nothing said."""
+        return wording.NOTHING_LEFT
+
     def stopped(self, nodes: Sequence[ShownNode], *, undecided: bool) -> str:
         """Return what a stopped turn has done and what it has not; `undecided`: nobody said whether to go on."""
         done = [each for each in nodes if isinstance(each.outcome, Succeeded)]

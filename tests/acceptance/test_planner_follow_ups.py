@@ -62,6 +62,17 @@ async def test_a_follow_up_adds_to_a_running_plan_and_another_withdraws_a_card(
             assert "cancelled" in states(witness)["first"]
 
 
+async def test_whoever_takes_back_what_has_ended_is_told_so(database_url: URL, tmp_path: Path) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        scene.model.add(planned(fetch("one", f"{scene.effects.url}/one")))
+        scene.model.add(planned({"op": "cancel", "id": "one", "why": "not needed"}, contains="forget it"))
+        async with scene.asked("look") as witness:
+            await witness.until(answered, "the answer")
+            await say(scene, witness, "forget it")
+            await witness.until(lambda seen: seen.says("nothing left to do", "ended already"), "a word")
+            assert sum("ANSWER" in words for words in witness.words()) == 1
+
+
 async def test_three_messages_within_a_second_are_one_round_also_after_a_restart(
     database_url: URL, tmp_path: Path
 ) -> None:
