@@ -14,7 +14,7 @@ from agent.ids import Digest, ThreadId
 from agent.plan import digest_of
 from agent.ports import RunStatus
 from bot import wording
-from bot.errors import SlackRefused
+from bot.errors import BotError, ThreadClosed
 from bot.outlet import Outlet
 from bot.ports import Painter, Post, PostedMessage, RunView, Slot
 
@@ -51,11 +51,10 @@ class Gallery:
     async def hang(self, run: RunView) -> RunView:
         """Return the turn with its picture among its posts, sharing one if it is due.
 
-        Where the app may not share files there is none, and the turn is shown without.
+        Where it cannot be shared there is none for this shape of the plan: nothing else waits for a picture.
 
         Raises:
             ThreadClosed: we may not write there now.
-            SlackUnreachable: Slack did not answer; the next look tries again.
         """
         if len(run.nodes) <= MOST_WITHOUT:
             return run
@@ -86,6 +85,8 @@ class Gallery:
             name, title = f"plan-{run.turn}-{shape[:8]}.png", wording.picture_title(len(run.nodes))
             try:
                 return await self._outlet.share(run, PICTURE, name=name, title=title, content=content)
-            except SlackRefused as error:
+            except ThreadClosed:
+                raise
+            except BotError as error:
                 _log.warning("no picture of the plan in %s: %s", run.thread, error)
         return "" if before is None else before.ts

@@ -1,6 +1,7 @@
 """The Web API as the rest of the bot calls it: typed answers, our two errors, retries where they are safe."""
 
 import contextlib
+import io
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
 
@@ -86,7 +87,7 @@ class WebApi:
                 timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
                 session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
             try:
-                answer = await stack.enter_async_context(session.post(upload_url, data=content))
+                answer = await stack.enter_async_context(session.post(upload_url, data=io.BytesIO(content)))
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise SlackUnreachable("upload_url") from error
             if answer.status != 200:

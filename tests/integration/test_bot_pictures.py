@@ -10,6 +10,7 @@ from agent.approval import ApprovalPolicy
 from agent.ids import ThreadId, thread_id
 from agent.lifecycle import NodeState
 from agent.ports import RunStatus
+from bot.errors import ThreadClosed
 from bot.narrator import Narrator
 from bot.outlet import Outlet
 from bot.pacing import Pacer
@@ -125,3 +126,32 @@ async def test_without_the_right_to_share_files_a_turn_is_shown_without_and_it_i
             await narrator.reconcile(thread)
         assert (painter.drawn, await pictures(scene, thread), await link(scene, thread)) == ([11], [], "")
         assert scene.rows.posts[thread, 1][PICTURE] == PostedMessage("", scene.rows.posts[thread, 1][PICTURE].shown)
+
+
+async def test_where_files_cannot_be_sent_the_board_goes_on_and_the_turn_ends() -> None:
+    async with opened_scene() as scene:
+        thread, painter = await a_thread(scene), Painter()
+        narrator, home = narrating(scene, painter), scene.workspace.backend.base_url
+        scene.workspace.backend.base_url = "http://127.0.0.1:1"  # where files go; the Web API stays where it is
+        run = large(thread, status=RunStatus.WAITING)
+        scene.rows.show(run)
+        await narrator.reconcile(thread)
+        ended = tuple(a_node(each.id, NodeState.SUCCEEDED) for each in run.nodes)
+        scene.rows.show(replace(run, status=RunStatus.DONE, nodes=ended, answer="All is well."))
+        await narrator.reconcile(thread)
+        scene.workspace.backend.base_url = home
+        board = (await scene.people.thread(thread.rpartition(":")[2]))[0]
+        assert board["blocks"][0]["title"] == "Done: 11 steps, all done"
+        assert (painter.drawn, await pictures(scene, thread), scene.rows.settled) == ([11], [], {(thread, 1)})
+
+
+async def test_a_thread_that_is_closed_meanwhile_has_its_picture_once_it_is_open_again() -> None:
+    async with opened_scene() as scene:
+        thread, painter = await a_thread(scene), Painter()
+        narrator = narrating(scene, painter)
+        scene.rows.show(large(thread, status=RunStatus.WAITING))
+        await scene.people.act("faults", method="files.completeUploadExternal", error="not_in_channel")
+        with pytest.raises(ThreadClosed):
+            await narrator.reconcile(thread)
+        await narrator.reconcile(thread)
+        assert len(await pictures(scene, thread)) == 1
