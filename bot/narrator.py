@@ -148,14 +148,16 @@ class Narrator:
             await self._posted.settle(run.thread, run.turn)
 
     async def _show_board(self, run: RunView) -> None:
-        """Put the board, as it is once its turn under the rate limit has come."""
-        standing = run.posts.get(_BOARD)
-        if standing is not None and standing.shown == board(run, self._currency).digest:
+        await self._put_newest(run, _BOARD, lambda now: board(now, self._currency))
+
+    async def _put_newest(self, run: RunView, slot: Slot, look: Callable[[RunView], Rendered | None]) -> None:
+        """Make the slot's message show the look of the turn, as it is once its turn under the rate limit has come."""
+        if _shows(run, slot, look(run)):
             return
-        now = run
-        if await self._outlet.turn(run.thread, standing=standing is not None):
-            now = await self._now(run)
-        await self._outlet.send(now, _BOARD, board(now, self._currency))
+        if await self._outlet.turn(run.thread, standing=slot in run.posts):
+            run = await self._now(run)
+        if (message := look(run)) is not None and not _shows(run, slot, message):
+            await self._outlet.send(run, slot, message)
 
     async def _now(self, run: RunView) -> RunView:
         """Return the turn as its rows are now."""
@@ -164,13 +166,16 @@ class Narrator:
 
     async def _show_card(self, run: RunView, view: QuestionView) -> None:
         """Post a card for a question that is open; edit one that stands. What was never asked is not shown."""
-        slot = card_slot(view)
-        if not _pending(view) and slot not in run.posts:
-            return
-        *parts, closing = card(view, self._policy_for(view.question.tool))
-        for number, part in enumerate(parts, start=1):
-            await self._outlet.put(run, Slot(Post.CARD, f"{view.question.id}#{number}"), part)
-        await self._outlet.put(run, slot, closing)
+        slot, asked = card_slot(view), view.question.id
+
+        def look(now: RunView) -> Sequence[Rendered]:
+            newest = next((each for each in now.questions if each.question.id == asked), view)
+            shown = _pending(newest) or slot in now.posts
+            return card(newest, self._policy_for(newest.question.tool)) if shown else ()
+
+        for number, part in enumerate(look(run)[:-1], start=1):
+            await self._outlet.put(run, Slot(Post.CARD, f"{asked}#{number}"), part)
+        await self._put_newest(run, slot, lambda now: next(reversed(look(now)), None))
 
     async def _say(self, run: RunView, post: Post, key: str, messages: Sequence[Rendered]) -> None:
         for number, message in enumerate(messages, start=1):
@@ -181,6 +186,12 @@ class Narrator:
         words = wording.thread_closed(f"<#{thread_parts(run.thread).channel}>", deleted=deleted)
         slot = Slot(Post.TROUBLE, "thread_closed")
         await self._outlet.tell_apart(run, run.requester, slot, words_only(words))
+
+
+def _shows(run: RunView, slot: Slot, message: Rendered | None) -> bool:
+    """Tell whether the slot's message stands and looks like this already, or nothing is to be shown there."""
+    standing = run.posts.get(slot)
+    return message is None or (standing is not None and standing.shown == message.digest)
 
 
 def _complete(run: RunView) -> bool:

@@ -6,10 +6,13 @@ from dataclasses import replace
 import pytest
 
 from agent.approval import ApprovalPolicy, GroupId, Policies
-from agent.ids import ThreadId, ToolName, UserId, thread_id
+from agent.ids import ThreadId, ToolName, UserId, thread_id, thread_parts
 from agent.lifecycle import NodeState
 from agent.ports import Decision, QuestionKind
 from bot import wording
+from bot.narrator import Narrator
+from bot.outlet import Outlet
+from bot.pacing import POSTS, UPDATES, Pacer
 from bot.ports import QuestionView
 from tests.fakes.run_views import ADA, GRACE, a_node, a_question, a_run
 from tests.fakes.slack_scene import Json, Scene
@@ -202,3 +205,36 @@ async def test_policy_is_asked_at_the_click(
         assert bool(scene.rows.decided) is decided
         whispered = await scene.people.whispers({"Ada": ADA, "Grace": GRACE}[who])
         assert [told in words for words in whispered] == ([True] if told else [])
+
+
+async def test_an_edit_of_the_card_that_waits_for_its_turn_never_brings_the_buttons_back(scene: Scene) -> None:
+    thread = await asked(scene, a_question())
+    card = await card_of(scene, thread, "q1")
+
+    async def meanwhile(_seconds: float) -> None:
+        await click(scene, "Grace", card, APPROVE)
+
+    pacer = Pacer(clock=lambda: 0.0, sleep=meanwhile)
+    for _ in range(UPDATES.burst):
+        await pacer.turn(("update", thread_parts(thread).tenant), UPDATES)
+    scene.rows.change_question(a_question(thread, blocks=("Tell the team",)))
+    narrator = Narrator(scene.rows, scene.rows, Outlet(scene.api, scene.rows, pacer), lambda _: ApprovalPolicy())
+    await narrator.reconcile(thread)
+    assert not has_buttons(await card_of(scene, thread, "q1"))
+
+
+async def test_a_question_withdrawn_before_its_turn_to_be_posted_is_not_posted(scene: Scene) -> None:
+    thread = await asked(scene, a_question())
+
+    async def meanwhile(_seconds: float) -> None:
+        scene.rows.change_question(a_question(thread, id="q2", decision=Decision.WITHDRAWN))
+
+    pacer = Pacer(clock=lambda: 0.0, sleep=meanwhile)
+    for _ in range(POSTS.burst):
+        await pacer.turn(("post", thread_parts(thread).tenant, thread_parts(thread).channel), POSTS)
+    nodes = (a_node("post", NodeState.ASKING),)
+    scene.rows.show(a_run(thread, nodes=nodes, questions=(a_question(thread), a_question(thread, id="q2"))))
+    before = await scene.people.thread(thread_parts(thread).root_ts)
+    narrator = Narrator(scene.rows, scene.rows, Outlet(scene.api, scene.rows, pacer), lambda _: ApprovalPolicy())
+    await narrator.reconcile(thread)
+    assert await scene.people.thread(thread_parts(thread).root_ts) == before
