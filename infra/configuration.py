@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from agent.approval import ApprovalPolicy, GroupId, Policies
 from agent.budget import Budget, Budgets
@@ -14,8 +14,9 @@ from agent.dialogue import Role
 from agent.faults import PlanLimits
 from agent.ids import ToolName, UserId
 from agent.limits import Limits, MemoryLimits
+from agent.plan import NodeKind
 from agent.spending import Price, Prices
-from infra.tools_configuration import Seconds, Table, ToolsTable
+from infra.tools_configuration import Seconds, Table, ToolsTable, require_tools
 from infra.worker import Timings
 from sandbox.docker_sandbox import DockerSettings
 from sandbox.pool import PoolSize
@@ -24,6 +25,10 @@ from sandbox.recipe import Recipe
 
 class ConfigurationError(Exception):
     """The configuration cannot be used; the text names the file, the key and what is wrong with it."""
+
+
+_NO_TOOLS = frozenset({"default", NodeKind.PACKAGE.value, NodeKind.SUBAGENT.value})
+"""What has a policy besides tools; a package or a subagent asks when a plan wants it to."""
 
 
 class PolicyTable(Table):
@@ -195,6 +200,12 @@ class Configuration(Table):
     budgets: BudgetsTable = BudgetsTable()
     sandbox: Literal["auto", "docker", "monty", "none"] = "auto"
     containers: ContainersTable = ContainersTable()
+
+    @field_validator("approvals")
+    @classmethod
+    def _of_something(cls, tables: dict[str, PolicyTable]) -> dict[str, PolicyTable]:
+        require_tools(set(tables) - _NO_TOOLS)
+        return tables
 
     def bounds(self) -> Budgets:
         """Return what runs and threads may spend."""

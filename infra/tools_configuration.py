@@ -1,5 +1,6 @@
 """The `[tools]` tables of the configuration file: each tool's own, as typed values."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -93,8 +94,7 @@ class ToolsTable(Table):
     @field_validator("disabled")
     @classmethod
     def _only_tools(cls, names: frozenset[str]) -> frozenset[str]:
-        if unknown := sorted(names - (set(cls.model_fields) - {"disabled"}) - SLACK_TOOLS):
-            raise ValueError(f"no such tool: {', '.join(unknown)}")
+        require_tools(names)
         return names
 
     def config(self) -> ToolsConfig:
@@ -119,3 +119,13 @@ class ToolsTable(Table):
             http_request=self.http_request and self.http_request.config(),
             host=host and HostMetricsConfig(processes=host.processes),
         )
+
+
+TOOL_NAMES = frozenset(ToolsTable.model_fields) - {"disabled"} | SLACK_TOOLS
+"""Every tool that there can be."""
+
+
+def require_tools(names: Iterable[str]) -> None:
+    """Raise ValueError when one of them is no tool's: a misspelt name must not silently mean nothing."""
+    if unknown := sorted(set(names) - TOOL_NAMES):
+        raise ValueError(f"no such tool: {', '.join(unknown)}")

@@ -37,6 +37,14 @@ def test_misspelt_disabled_tool_is_an_error_and_not_a_tool_left_on() -> None:
         parse_configuration({"tools": {"disabled": ["http_requests"]}}, "test")
 
 
+def test_policy_of_a_misspelt_tool_is_an_error_and_not_the_default_for_the_tool() -> None:
+    with pytest.raises(ConfigurationError, match="no such tool: slack_post_mesage"):
+        parse_configuration({"approvals": {"slack_post_mesage": {"self_approval": False}}}, "test")
+    empty: dict[str, object] = {}
+    told = parse_configuration({"approvals": dict.fromkeys(["default", "package", "sql_query"], empty)}, "test")
+    assert set(told.approvals) == {"default", "package", "sql_query"}
+
+
 def test_credentials_want_an_origin_and_are_not_quoted() -> None:
     table = {"tools": {"http_request": {"headers": {"https://a.example/path": {"Authorization": "Bearer s3cret"}}}}}
     with pytest.raises(ConfigurationError, match="not an origin") as caught:
