@@ -1,6 +1,6 @@
 """The file `.env` of the folder a command is started in: what the environment does not say itself.
 
-It is read by the commands that need settings (run, bot, worker, migrate, doctor, plan run, sandbox), and never
+It is read by the commands that need settings (run, bot, worker, migrate, doctor, plan run, sandbox, eval), and never
 by the demo. Its values go into the process's environment, where other libraries (Docker's, a proxy's) look too.
 """
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from infra.cli.environment import environment
 from infra.configuration import ConfigurationError
 from infra.settings import read_settings
 from sandbox.errors import SandboxError
@@ -48,7 +48,7 @@ def evaluate(
     from infra.evaluation.report import measured_json, measured_lines, replay_json, replay_lines, unsafe
 
     try:
-        model = None if replay else read_settings(os.environ).model
+        model = None if replay else read_settings(environment()).model
         if model is not None:
             found = asyncio.run(_measured(file, model))
             _print(measured_json(found, model.model) if as_json else measured_lines(found, model.model))

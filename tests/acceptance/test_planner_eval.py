@@ -29,12 +29,12 @@ GREENLIGHT = Path(sys.executable).with_name("greenlight")
 Found = Mapping[str, Any]
 
 
-async def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+async def run(*arguments: str, folder: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command without the settings of whoever runs the tests."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "GREENLIGHT_"))}
     command = [GREENLIGHT, "eval", *arguments]
     return await asyncio.to_thread(
-        subprocess.run, command, capture_output=True, text=True, check=False, env={**clean, **environment}
+        subprocess.run, command, capture_output=True, text=True, check=False, cwd=folder, env={**clean, **environment}
     )
 
 
@@ -59,7 +59,7 @@ async def test_no_fault_of_a_model_ends_with_a_wrong_colour_or_edge() -> None:
         assert kinds[name]["repeated"]["right"] > 0
 
 
-GOALS = [
+GOALS: list[dict[str, Any]] = [
     {
         "name": "one",
         "request": "Check the shop and post it.",
@@ -161,6 +161,21 @@ async def test_model_is_measured_raw_and_after_repair_and_packing() -> None:
     assert (found["raw"]["valid"], found["raw"]["colours"]) == (flawless, flawless)
     assert found["raw"]["success"] <= flawless
     assert found["stored"] == {"valid": 1.0, "colours": 1.0, "parallel": 1.0, "success": 1.0}, found["by_goal"]
+
+
+async def test_model_named_in_the_settings_file_is_measured_and_not_replayed(tmp_path: Path) -> None:
+    (tmp_path / "goals.json").write_text(json.dumps(GOALS))
+    scripts = [
+        Script(role="planner", answer=lambda _: lines(GOALS[0]["plan"])),
+        Script(role="answer", answer=lambda request: request.last),
+    ]
+    async with ScriptedModel(scripts, api_key="sk-eval") as model:
+        address = await model.start()
+        (tmp_path / ".env").write_text(f"OPENAI_BASE_URL={address}\nOPENAI_API_KEY=sk-eval\n")
+        done = await run("goals.json", "--json", folder=tmp_path, PYTHON_DOTENV_DISABLED="0")
+        replayed = await run("goals.json", "--json", "--replay", folder=tmp_path, PYTHON_DOTENV_DISABLED="0")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(each.stdout).get("mode") for each in (done, replayed)] == ["model", "replay"]
 
 
 @pytest_asyncio.fixture
