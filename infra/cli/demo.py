@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from agent.model_settings import ModelSettings
+from infra.cli.listening import require_free
 from infra.cli.process import stop_signal
 from infra.configuration import Configuration, ConfigurationError, parse_configuration
 from infra.demo.story import REQUEST, Story
@@ -49,6 +50,7 @@ def demo(
     if check:
         with _scratch(settings) as fresh:
             raise typer.Exit(asyncio.run(_check(fresh)))
+    require_free(port)
     asyncio.run(_serve(settings, port))
 
 

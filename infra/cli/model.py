@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.listening import require_free
 from infra.cli.process import stop_signal
 from infra.scripted_model.demo_brain import TOKENS_PER_SECOND, demo_scripts
 from infra.scripted_model.server import ScriptedModel
@@ -20,17 +21,14 @@ def model(
     ] = TOKENS_PER_SECOND,
 ) -> None:
     """Serve the scripted model: OpenAI's chat protocol, the demo's requests, no intelligence."""
+    require_free(port)
     asyncio.run(serve(port, tokens_per_second or None))
 
 
 async def serve(port: int, tokens_per_second: float | None) -> None:
     """Serve until SIGINT or SIGTERM."""
     async with ScriptedModel(demo_scripts(tokens_per_second)) as server:
-        try:
-            base_url = await server.start(port)
-        except OSError as error:
-            typer.echo(f"Cannot listen on port {port}: {error.strerror}", err=True)
-            raise typer.Exit(1) from error
+        base_url = await server.start(port)
         with stop_signal() as stopped:
             typer.echo(f"The scripted model is at {base_url}. Start the app with:")
             typer.echo(f"  OPENAI_BASE_URL={base_url} OPENAI_API_KEY=scripted")

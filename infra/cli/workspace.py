@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.listening import require_free
 from infra.cli.process import stop_signal
 from infra.workspace.app import InstalledApp
 from infra.workspace.server import Workspace
@@ -17,7 +18,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def workspace(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 7707,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 7707,
     manifest: Annotated[
         Path | None, typer.Option(help="The app's manifest.json: its scopes, events, commands.")
     ] = None,
@@ -25,6 +26,7 @@ def workspace(
     rate_limits: Annotated[bool, typer.Option(help="Enforce Slack's rate limits.")] = True,
 ) -> None:
     """Run a local workspace: a strict stand-in for Slack with a browser page."""
+    require_free(port)
     installed = InstalledApp.from_manifest(manifest) if manifest else None
     asyncio.run(_run(Workspace(app=installed, snapshot=snapshot, rate_limits=rate_limits), port))
 

@@ -1,7 +1,6 @@
 """`greenlight model` as a process."""
 
 import asyncio
-import socket
 import sys
 
 import openai
@@ -22,18 +21,6 @@ async def test_command_serves_the_demo_brain_until_it_is_stopped() -> None:
         process.terminate()
         code = await process.wait()
     assert code == 0
-
-
-async def test_taken_port_is_told() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        process = await asyncio.create_subprocess_exec(
-            *_command("--port", str(taken.getsockname()[1])), stderr=asyncio.subprocess.PIPE
-        )
-        _, errors = await process.communicate()
-    assert process.returncode == 1
-    assert b"Cannot listen on port" in errors
 
 
 def _command(*options: str) -> tuple[str, ...]:
