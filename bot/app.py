@@ -86,7 +86,7 @@ class SlackApp:
             await asyncio.wait(self._running, timeout=DRAIN_SECONDS)
 
     def _bind(self, ports: Ports, policy_for: Callable[[ToolName], ApprovalPolicy]) -> None:
-        desk = FrontDesk(ports.inbox, self.principals, self.api, StatusReport(ports.views, policy_for))
+        desk = FrontDesk(ports.inbox, self.principals, self.api, StatusReport(ports.inbox, ports.views, policy_for))
         commands = CommandDesk(ports.inbox, ports.views, self.principals, self.api)
         stops = StopDesk(ports.inbox, ports.views, self.principals)
         approvals = Approvals(ports.decisions, ports.posted, self.principals, self.api, policy_for)

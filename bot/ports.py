@@ -77,6 +77,10 @@ class Inbox(Protocol):
         """Tell whether a message of this thread was ever accepted: then its replies are for us too."""
         ...
 
+    async def waiting(self, thread: ThreadId) -> bool:
+        """Tell whether a message of this thread (a stop is none) is not taken into a turn yet."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class QuestionView:

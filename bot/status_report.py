@@ -11,7 +11,7 @@ from bot.blocks.board import board_title
 from bot.blocks.card import ABOUT_TURN, who_may_decide
 from bot.blocks.elements import escaped, mention, moment, quoted, sections
 from bot.blocks.message import Rendered, rendered, words_only
-from bot.ports import NodeView, QuestionView, RunView, RunViews
+from bot.ports import Inbox, NodeView, QuestionView, RunView, RunViews
 
 _ENDED = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
 _MOST_STEPS = 20
@@ -20,7 +20,8 @@ _MOST_STEPS = 20
 class StatusReport:
     """Tells how threads stand, as their rows say it now."""
 
-    def __init__(self, views: RunViews, policy_for: Callable[[ToolName], ApprovalPolicy]) -> None:
+    def __init__(self, inbox: Inbox, views: RunViews, policy_for: Callable[[ToolName], ApprovalPolicy]) -> None:
+        self._inbox = inbox
         self._views = views
         self._policy_for = policy_for
 
@@ -28,7 +29,8 @@ class StatusReport:
         """Return what people of the thread are told."""
         runs = [each for each in await self._views.unsettled(thread) if each.status not in _ENDED]
         if not runs:
-            return words_only(wording.NOTHING_RUNS_HERE)
+            waiting = await self._inbox.waiting(thread)
+            return words_only(wording.NOT_BEGUN if waiting else wording.NOTHING_RUNS_HERE)
         lines = [line for run in runs for line in self._lines(run)]
         return rendered(escaped(board_title(runs[-1])), sections(lines))
 

@@ -196,6 +196,10 @@ STOPPING = (
 )
 NOTHING_TO_STOP = "Nothing of yours is running."
 NOTHING_RUNS_HERE = "Nothing is running in this thread."
+NOT_BEGUN = (
+    "I have your message and have not begun yet: I begin as soon as I can. If nothing follows for some minutes, "
+    "please tell whoever runs this app."
+)
 NO_OPEN_RUNS = "Nothing is running for you or in this channel."
 ANY_MEMBER = "any full member of this channel"
 NOTHING_TO_SAY = "There is nothing to tell."

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from operator import attrgetter
 
-from sqlalchemy import ARRAY, Select, bindparam, or_, select
+from sqlalchemy import ARRAY, Exists, Select, bindparam, or_, select
 
 from agent.ids import ThreadId, thread_parts
 from bot.ports import Incoming, Kind, Receipt
@@ -80,12 +80,19 @@ class PostgresInbox:
         async with self._database.singly() as connection:
             return (await connection.execute(row.limit(1))).first() is not None
 
+    async def waiting(self, thread: ThreadId) -> bool:
+        """Tell whether a message of this thread is in no turn yet."""
+        async with self._database.singly() as connection:
+            return (await connection.execute(select(_untaken(thread)))).scalar_one()
+
 
 def _under_way(thread: ThreadId) -> Select[bool]:
     """Ask whether there is anything in the thread to stop: a turn that has not ended, or a message no turn took."""
     tenant = thread_parts(thread).tenant
     runs = select(RunRow.turn).where(RunRow.tenant == tenant, RunRow.thread == thread, RunRow.ended_at.is_(None))
-    messages = select(InboxRow.id).where(
-        InboxRow.tenant == tenant, InboxRow.thread == thread, InboxRow.turn.is_(None), IS_MESSAGE
-    )
-    return select(or_(runs.exists(), messages.exists()))
+    return select(or_(runs.exists(), _untaken(thread)))
+
+
+def _untaken(thread: ThreadId) -> Exists:
+    mine = (InboxRow.tenant == thread_parts(thread).tenant, InboxRow.thread == thread)
+    return select(InboxRow.id).where(*mine, InboxRow.turn.is_(None), IS_MESSAGE).exists()

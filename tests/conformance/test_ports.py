@@ -28,6 +28,7 @@ from bot.ports import (
     Decided,
     Decisions,
     Inbox,
+    Kind,
     Outdated,
     Post,
     Posted,
@@ -264,6 +265,15 @@ async def test_a_message_is_accepted_once_by_time_and_by_event(bot_side: BotSide
     assert await bot_side.inbox.accept(a_message(thread=ELSEWHERE, ts="1.0", event_id="E1")) is Receipt.ACCEPTED
     assert await bot_side.inbox.engaged(THREAD)
     assert not await bot_side.inbox.engaged(OTHER)
+
+
+async def test_a_message_waits_until_a_turn_takes_it_and_a_stop_is_none(bot_side: BotSide) -> None:
+    assert not await bot_side.inbox.waiting(THREAD)
+    await bot_side.inbox.accept(a_message("!stop", ts="1.0", kind=Kind.STOP))
+    assert not await bot_side.inbox.waiting(THREAD)
+    await bot_side.inbox.accept(a_message(ts="1.1"))
+    assert await bot_side.inbox.waiting(THREAD)
+    assert not await bot_side.inbox.waiting(OTHER)
 
 
 async def test_the_first_click_decides_and_the_second_learns_how(bot_side: BotSide) -> None:

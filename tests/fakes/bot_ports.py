@@ -13,6 +13,7 @@ from bot.ports import (
     AlreadyDecided,
     Decided,
     Incoming,
+    Kind,
     OpenRun,
     Outdated,
     PackageView,
@@ -80,6 +81,10 @@ class BotRows:
     async def engaged(self, thread: ThreadId) -> bool:
         self._reachable()
         return any(known.thread == thread for known in self.inbox)
+
+    async def waiting(self, thread: ThreadId) -> bool:
+        self._reachable()
+        return any(known.thread == thread and known.kind is not Kind.STOP for known in self.inbox)
 
     # Decisions
 

@@ -48,6 +48,15 @@ async def test_reply_in_engaged_thread_needs_no_mention(scene: Scene) -> None:
     assert scene.rows.inbox[1].author == "U0GRACE"
 
 
+async def test_status_of_a_request_that_no_worker_took_yet_is_not_that_nothing_runs(scene: Scene) -> None:
+    root = await scene.people.write("Ada", "ops", "@Greenlight check our services")
+    await _reacted(scene, root)
+    await scene.people.write("Ada", "ops", "!status", thread_ts=root)
+    dump = await scene.people.until(lambda dump: "bot_id" in dump["channels"]["ops"]["messages"][-1])
+    assert dump["channels"]["ops"]["messages"][-1]["text"] == wording.NOT_BEGUN
+    assert [each.text for each in scene.rows.inbox] == ["check our services"]
+
+
 async def test_talk_that_is_not_for_us_starts_nothing(scene: Scene) -> None:
     root = await scene.people.write("Ada", "ops", "lunch?")
     await scene.people.write("Grace", "ops", "yes", thread_ts=root)
