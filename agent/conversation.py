@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from agent.dialogue import Said
 from agent.ids import NodeId
-from agent.lifecycle import NodeState, Outcome, state_of
-from agent.plan import Add, LoggedOperation, Node
+from agent.lifecycle import NodeState, Outcome, Succeeded, state_of
+from agent.plan import Add, LoggedOperation, Node, nodes_added
 from agent.ports import Message, NodeStanding, PastTurn
 
 Names: TypeAlias = Mapping[str, str]
@@ -49,6 +50,13 @@ def shown_nodes(
 def standings_of(outcomes: Mapping[NodeId, Outcome]) -> Mapping[NodeId, NodeStanding]:
     """Return where finished nodes stand."""
     return {node: NodeStanding(state=state_of(each), outcome=each) for node, each in outcomes.items()}
+
+
+def ended_otherwise(logged: Sequence[LoggedOperation], standings: Mapping[NodeId, NodeStanding]) -> AbstractSet[NodeId]:
+    """Return the nodes that ended without success: to add one of them once more is to try it again, under a new id."""
+    outcomes = {node: each.outcome for node, each in standings.items()}
+    added = nodes_added([each.operation for each in logged])
+    return {each for each in added if not isinstance(outcomes.get(each), Succeeded | None)}
 
 
 def turns_dialogue(past: Sequence[PastTurn], names: Names = _NO_NAMES) -> Sequence[Said]:

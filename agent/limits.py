@@ -33,6 +33,11 @@ class MemoryLimits:
         return self.tokens // 2
 
     @property
+    def turn_characters(self) -> int:
+        """The most of one turn, however many messages it has: the newest is always shown."""
+        return self.dialogue_tokens * BYTES_PER_TOKEN
+
+    @property
     def summary_characters(self) -> int:
         """The most that the summary has."""
         return self.tokens // 4 * BYTES_PER_TOKEN
@@ -44,5 +49,5 @@ class MemoryLimits:
 
     @property
     def message_characters(self) -> int:
-        """The most of one message: the newest turn is always shown."""
+        """The most of one message."""
         return self.tokens // 8 * BYTES_PER_TOKEN

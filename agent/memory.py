@@ -77,8 +77,10 @@ class Memory:
 
     def _clipped(self, turn: PastTurn) -> PastTurn:
         most = self.limits.message_characters
-        requests = tuple(replace(each, text=trimmed(each.text, most)) for each in turn.requests)
-        return replace(turn, requests=requests, answer=trimmed(turn.answer, most))
+        each_most = min(most, self.limits.turn_characters // (len(turn.requests) + 1))
+        requests = tuple(replace(each, text=trimmed(each.text, each_most)) for each in turn.requests)
+        replies = (trimmed("\n\n".join(each for each in turn.replies if each), most),)
+        return replace(turn, requests=requests, answer=trimmed(turn.answer, most), replies=replies)
 
     def _newest(self, turns: Sequence[PastTurn], names: Names, tokens: int) -> Sequence[PastTurn]:
         """Return the newest turns that fit, the very newest in any case."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import assert_never
 
-from agent.conversation import present_dialogue, shown_nodes
+from agent.conversation import ended_otherwise, present_dialogue, shown_nodes
 from agent.dialogue import LanguageModel, Role, Said
 from agent.draft import DraftReader, Item
 from agent.errors import ContextExceeded, DuplicateNode, ModelUnavailable, Trouble
@@ -42,13 +42,14 @@ _ECHO_CHARACTERS = 100_000
 
 @dataclass(kw_only=True)
 class _Effort:
-    """What planning one author's messages has come to so far."""
+    """What planning one author's messages has come to so far. `since` is the last operation before it began."""
 
     thread: ThreadId
     turn: int
     author: UserId
     messages: Sequence[Message]
     appended: Callable[[], None]
+    since: int
     changed: bool = False
     nodes: int = 0
     replies: list[str] = field(default_factory=list[str])
@@ -105,7 +106,8 @@ class Planner:
     async def feed(self, thread: ThreadId, turn: int, appended: Callable[[], None]) -> None:
         """Plan every untaken message of the thread."""
         for author, messages in by_author(await self._gathered(thread)).items():
-            effort = _Effort(thread=thread, turn=turn, author=author, messages=messages, appended=appended)
+            since = max((each.seq for each in await self._log.after(thread, 0)), default=0)
+            effort = _Effort(thread=thread, turn=turn, author=author, messages=messages, appended=appended, since=since)
             trouble = await self._plan(effort)
             await self._mailbox.taken(
                 thread,
@@ -230,11 +232,13 @@ class Planner:
     async def _intake(self, effort: _Effort) -> Intake:
         logged = await self._log.after(effort.thread, 0)
         turn = [each for each in logged if each.turn == effort.turn]
-        own = [each.operation for each in turn if each.author == effort.author]
+        own = [each for each in turn if each.author == effort.author]
+        earlier = [each for each in own if each.seq <= effort.since]
+        failed = ended_otherwise(earlier, await self._standings.of(effort.thread))
         return Intake(
             registry=self._registry,
             known=nodes_added([each.operation for each in logged]),
-            standing=nodes_added(own).keys(),
+            standing=nodes_added([each.operation for each in own]).keys() - failed,
             packages=self._dialect is not None,
             limits=self._limits,
             added=len(nodes_added([each.operation for each in turn])),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.conversation import shown_nodes
+from agent.conversation import ended_otherwise, shown_nodes
 from agent.dialogue import LanguageModel, Role, Said
 from agent.errors import DuplicateNode, ModelUnavailable
 from agent.events import PlanPacked
@@ -190,7 +190,8 @@ class Reflector:
         return Intake(
             registry=self._registry,
             known=nodes_added([each.operation for each in scene.logged]),
-            standing=nodes_added([each.operation for each in scene.own]).keys(),
+            standing=nodes_added([each.operation for each in scene.own]).keys()
+            - ended_otherwise(scene.own, scene.standings),
             packages=self._dialect is not None,
             limits=self._limits,
             added=len(scene.nodes),

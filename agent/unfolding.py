@@ -11,7 +11,7 @@ from agent.artifacts import content_of, fits_inline, value_of
 from agent.binding import bind_object
 from agent.calling import kept_output
 from agent.entry import Entry
-from agent.errors import DuplicateNode
+from agent.errors import ArtifactMissing, DuplicateNode
 from agent.fan_out import about_item, items_of
 from agent.ids import NodeId, ThreadId
 from agent.lifecycle import ArtifactRef, Failed, NodeState, Outcome, Skipped, Succeeded, state_of
@@ -83,7 +83,11 @@ class Unfolding:
             more = f" and {len(undone) - _NAMED} more" if len(undone) > _NAMED else ""
             message = f"{len(undone)} of {len(outcomes)} did not succeed: {', '.join(undone[:_NAMED])}{more}"
             return Failed(error="items_not_done", message=message)
-        kept = kept_output([await self._result(step.thread, each) for each in outcomes.values()])
+        try:
+            results = [await self._result(step.thread, each) for each in outcomes.values()]
+        except ArtifactMissing:
+            return Failed(error="artifact_missing", message="the result of an item is no longer kept")
+        kept = kept_output(results)
         if isinstance(kept, Failed) or fits_inline(kept.value):
             return kept
         content = content_of(step.id, kept.value)

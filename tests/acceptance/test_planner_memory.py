@@ -94,6 +94,15 @@ async def test_without_an_answer_of_the_summary_the_oldest_turns_are_left_out_an
         assert EARLY in agent.world.summaries.kept[0].text
 
 
+async def test_one_turn_of_many_words_is_shown_within_the_budget_too() -> None:
+    wordy = Script(role="planner", answer=json.dumps({"op": "reply", "text": "Indeed. " * 4000}), times=1)
+    async with whole(wordy, *SCRIPTS, memory=BUDGET) as agent:
+        for number in range(10):
+            agent.world.say(f"{number}: {TALK * 10}")
+        assert await agent.advance() is Rest.FINISHED
+        assert _tokens(await _say(agent, "and now?")) <= BUDGET.tokens
+
+
 async def test_a_later_run_is_shown_earlier_results_by_name_size_and_head_and_never_whole() -> None:
     page = "http://" + "x" * 3000
     plan: list[dict[str, Json]] = [

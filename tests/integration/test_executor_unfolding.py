@@ -9,8 +9,8 @@ import pytest
 
 from agent.fan_out import items_of
 from agent.graph import Rest
-from agent.ids import NodeId, ToolName
-from agent.lifecycle import Cancelled, Failed, Outcome, Skipped, Succeeded
+from agent.ids import Digest, NodeId, ToolName
+from agent.lifecycle import ArtifactRef, Cancelled, Failed, Outcome, Skipped, Succeeded
 from agent.plan import Add, Cancel, Node, NodeKind, Operation, Skip, operation_from_json, operation_json
 from agent.ports import Bound, Decision
 from agent.reading import read_operation
@@ -124,6 +124,19 @@ async def test_what_earlier_turns_had_leaves_a_turn_its_own_number_of_nodes():
         find = node(f"{turn}_hosts", tool="hosts")
         await scene.run(find, template(turn, over=f"${{{turn}_hosts}}"))
         assert isinstance(scene.outcomes[turn], Succeeded)
+
+
+async def test_a_template_whose_items_results_are_gone_fails_and_says_so():
+    gone = ArtifactRef(digest=Digest("0" * 64), name="x", size=9000, media_type="text/plain", head="")
+
+    async def lost(node: Node, bound: Bound, context: CallContext) -> Outcome:
+        return Succeeded(artifact=gone)
+
+    scene = World(performs={"hosts": hosts, "echo": lost})
+    assert await scene.run(HOSTS_NODE, template()) is Rest.FINISHED
+    failed = scene.outcomes["each"]
+    assert isinstance(failed, Failed)
+    assert failed.error == "artifact_missing"
 
 
 async def test_a_condition_that_does_not_hold_skips_the_node_and_what_needs_it():

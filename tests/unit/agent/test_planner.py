@@ -357,6 +357,21 @@ async def test_a_model_cannot_say_that_its_script_is_packed() -> None:
         assert world.nodes == ["s"]
 
 
+async def test_what_failed_is_not_tried_again_in_silence_under_its_old_name() -> None:
+    """The same line once more was taken for a repetition: nothing ran, and nobody was told."""
+    said = planner(lines(fetch("a"), fetch("b")), times=1), planner(lines(fetch("b"), fetch("a")), times=1)
+    async with planning_world(*said, planner(lines(fetch("again")))) as world:
+        world.say("go")
+        await world.feed()
+        world.ended("a", Failed(error="timeout"))
+        world.ended("b", Succeeded(value=1))
+        world.say("try that again")
+        await world.feed()
+        assert world.nodes == ["a", "b", "again"]
+        faults = [json.loads(each) for each in sections(world.asked(Role.PLANNER)[2].last)["Faults"].splitlines()]
+        assert [(each["code"], each["node"]) for each in faults] == [("duplicate_id", "a")]
+
+
 async def test_slow_stream_is_waited_for() -> None:
     answer = Script(role="planner", answer=lines(fetch("a")), pace=Pace(first_seconds=0.1, tokens_per_second=100))
     async with planning_world(answer) as world:

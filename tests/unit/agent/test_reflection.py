@@ -165,6 +165,18 @@ async def test_what_a_person_declined_is_not_done_in_another_way(
         assert '"code": "decided_before"' in world.asked(Role.REFLECTION)[1].last
 
 
+async def test_what_failed_is_tried_again_under_another_name_only() -> None:
+    slow, other = "http://slow", fetch("b")
+    said = reflection(replan(fetch("a", slow), other), times=1), reflection(replan(fetch("again", slow)))
+    async with planning_world(*said) as world:
+        await planned(world, "c")
+        nodes = [read_operation(each, None) for each in (fetch("a", slow), other)]
+        await world.log.append(THREAD, 1, UserId("U1"), [each for each in nodes if isinstance(each, Add)])
+        assert await reflect(world, by_node={"a": Failed(error="timeout"), "b": Succeeded(value=1)})
+        assert world.nodes == ["c", "a", "b", "again"]
+        assert '"node": "a"' in sections(world.asked(Role.REFLECTION)[1].last)["Faults"]
+
+
 async def test_green_tool_that_failed_may_be_tried_another_way() -> None:
     async with planning_world(reflection(replan(fetch("again")))) as world:
         await planned(world, "a", tool="fetch")
