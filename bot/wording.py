@@ -318,8 +318,8 @@ def question_words(kind: QuestionKind) -> str:
             return "Answer here in the thread, or press a button."
         case QuestionKind.BUDGET:
             return (
-                "What is at work ends; nothing new starts until somebody decides, and approvals given stay good. "
-                "Shall I go on with as much once more?"
+                "Steps that are running will finish. Nothing new starts until somebody decides, and approvals already "
+                "given still count. Shall I go on, with the same amount again?"
             )
         case _:
             assert_never(kind)
@@ -378,7 +378,7 @@ def decision_words(kind: QuestionKind, decision: Decision, who: str, when: str) 
         case Decision.STOP:
             return f"*Stopped*, decided{by}{on}."
         case Decision.GO_ON:
-            return f"*Going on with as much once more*, decided{by}{on}."
+            return f"*Going on with the same amount again*, decided{by}{on}."
         case _:
             assert_never(decision)
 

@@ -4,6 +4,7 @@ All of it was written by a model, a script or a tool: it stands in literal block
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 from agent.events import AttemptEnded, ToldCall
 from agent.ids import NodeId, ThreadId
@@ -76,9 +77,8 @@ def _choice(attempts: Sequence[AttemptEnded], shown: AttemptEnded) -> Block:
 
 
 def _how(attempt: AttemptEnded, of: int) -> Block:
-    return context(
-        f"Attempt {attempt.attempt} of {of} {wording.attempt_kind(attempt.kind)} · {attempt.milliseconds:.0f} ms"
-    )
+    took = wording.duration_of(timedelta(milliseconds=attempt.milliseconds))
+    return context(f"Attempt {attempt.attempt} of {of} {wording.attempt_kind(attempt.kind)} · {took}")
 
 
 def _parts(attempt: AttemptEnded) -> Iterator[Block]:

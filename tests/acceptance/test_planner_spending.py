@@ -101,7 +101,7 @@ async def test_a_used_up_budget_starts_nothing_and_asks_once_and_a_word_goes_on(
             assert not scene.model.requests_of("reflection")
             await go_on_until(scene, witness, answered)
             assert dict(scene.effects.calls) == {"one": 1, "two": 1}
-            assert witness.says("Going on with as much once more", "U0GRACE")
+            assert witness.says("Going on with the same amount again", "U0GRACE")
 
 
 async def test_stopping_at_the_question_says_what_was_done_and_what_was_not(database_url: URL, tmp_path: Path) -> None:

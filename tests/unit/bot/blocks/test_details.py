@@ -114,3 +114,10 @@ def test_foreign_words_are_never_formatting() -> None:
     assert "<!channel> *bold*" in code
     assert "\\u202e" in code
     assert "\x07" not in code
+
+
+def test_how_long_an_attempt_took_is_told_in_minutes_where_it_took_minutes() -> None:
+    view: Any = details(package(replace(CRASH, milliseconds=125_034.0)))
+    assert [each["elements"][0]["text"] for each in view["blocks"] if each["type"] == "context"] == [
+        "Attempt 1 of 1 crashed · 2 min 5 s"
+    ]
