@@ -23,6 +23,7 @@ from bot.errors import BotError, ThreadClosed
 from bot.outlet import ROOT_GONE, Outlet
 from bot.plan_pictures import Gallery
 from bot.ports import Post, Posted, QuestionView, RunView, RunViews, Slot
+from bot.sessions import Sessions
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class Narrator:
         *,
         currency: str = "$",
         gallery: Gallery | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
         self._views = views
         self._posted = posted
@@ -55,6 +57,7 @@ class Narrator:
         self._policy_for = policy_for
         self._currency = currency
         self._gallery = gallery
+        self._sessions = sessions
 
     @contextlib.asynccontextmanager
     async def narrating(self, thread: ThreadId) -> AsyncGenerator[None, None]:
@@ -86,9 +89,10 @@ class Narrator:
             ThreadClosed: we may not write there now; the requester knows, and looking again later may show it.
             BotError: Slack could not be reached or refused; what was done so far is noted.
         """
-        for run in await self._views.unsettled(thread):
+        turns = await self._views.unsettled(thread)
+        for run in turns:
             try:
-                await self._show(run)
+                await self._show(run, newest=run is turns[-1])
             except ThreadClosed as error:
                 gone = error.code in ROOT_GONE
                 await self._tell_requester(run, deleted=gone)
@@ -128,8 +132,9 @@ class Narrator:
         except Exception:  # noqa: BLE001 -- the loop's boundary: a fault in showing must not stop the doing
             _log.exception("could not show %s; looking again", thread)
 
-    async def _show(self, run: RunView) -> None:
-        """Post what is missing in the order people read it, then edit what differs."""
+    async def _show(self, run: RunView, *, newest: bool) -> None:
+        """Post what is missing in the order people read it, then edit what differs. The thread's session is that
+        of its newest turn."""
         for number, reply in enumerate(run.replies):
             await self._say(run, Post.REPLY, str(number), answer(reply))
         if run.nodes and _BOARD not in run.posts:
@@ -144,6 +149,8 @@ class Narrator:
                 await self._say(run, Post.TROUBLE, "", [trouble(run.trouble)])
         if _BOARD in run.posts:
             await self._show_board(run if self._gallery is None else await self._gallery.hang(run))
+        if newest and self._sessions is not None:
+            await self._sessions.show(run)
         if _complete(run):
             await self._posted.settle(run.thread, run.turn)
 

@@ -27,6 +27,10 @@ UPDATES = Pace(burst=10, per_minute=45)
 POSTS = Pace(burst=4, per_minute=55)
 """Per channel."""
 
+SESSIONS_BEGUN = Pace(burst=10, per_minute=15)
+SESSIONS_ENDED = Pace(burst=20, per_minute=30)
+"""Per workspace, within `agents.sessions.setStatus`' 50 a minute. What was begun ends, so endings hardly ever wait."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
@@ -63,15 +67,25 @@ class Pacer:
 
     async def turn(self, key: Hashable, pace: Pace) -> bool:
         """Wait until a call of this key may go out. True: it waited, so what is to be sent may be stale."""
-        if len(self._buckets) >= _REMEMBERED_KEYS:
-            self._forget()
+        self._make_room()
         self._buckets[key], seconds = take(self._buckets.get(key), pace, self._clock())
         if seconds <= 0:
             return False
         await self._sleep(seconds)
         return True
 
-    def _forget(self) -> None:
-        """Drop the buckets that have not been used for a minute; they are full again."""
+    def at_once(self, key: Hashable, pace: Pace) -> bool:
+        """Take a turn of this key if a call may go out now; tell whether it may."""
+        self._make_room()
+        bucket, seconds = take(self._buckets.get(key), pace, self._clock())
+        if seconds > 0:
+            return False
+        self._buckets[key] = bucket
+        return True
+
+    def _make_room(self) -> None:
+        """When there are many buckets, drop those that have not been used for a minute; they are full again."""
+        if len(self._buckets) < _REMEMBERED_KEYS:
+            return
         now = self._clock()
         self._buckets = {key: bucket for key, bucket in self._buckets.items() if now - bucket.counted_at < 60}

@@ -195,6 +195,7 @@ class Post(StrEnum):
     ANSWER = "answer"
     TROUBLE = "trouble"
     PICTURE = "picture"
+    SESSION = "session"
 
 
 class Slot(NamedTuple):
@@ -207,7 +208,7 @@ class Slot(NamedTuple):
 
 class PostedMessage(NamedTuple):
     """A message that stands in Slack: its `ts`, and the digest of what it shows. Of a picture, which is a
-    file, `ts` is the address; empty when it could not be shared."""
+    file, `ts` is the address; empty when it could not be shared. A session has no `ts`, and shows its status."""
 
     ts: str
     shown: Digest

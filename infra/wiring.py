@@ -34,6 +34,7 @@ from bot.outlet import Outlet
 from bot.pacing import Pacer
 from bot.plain_results import PlainResults
 from bot.plan_pictures import Gallery
+from bot.sessions import Sessions
 from bot.sockets import Socket
 from bot.tools import slack_tools
 from bot.web_api import TIMEOUT_SECONDS, open_client
@@ -139,7 +140,8 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
 
 async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
     runner = await _open_runner(stack, base)
-    outlet = Outlet(base.app.api, base.stores.posted, Pacer())
+    pacer = Pacer()
+    outlet = Outlet(base.app.api, base.stores.posted, pacer)
     narrator = Narrator(
         base.stores.run_views,
         base.stores.posted,
@@ -147,6 +149,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         base.policies.of,
         currency=base.settings.configuration.prices.currency,
         gallery=Gallery(PlanPainter(base.stores.log), outlet),
+        sessions=Sessions(base.app.api, base.stores.posted, pacer),
     )
 
     async def advance(thread: ThreadId, lease: Lease) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,22 @@ async def stop_by_shortcut(scene: Stage, witness: Witness) -> None:
     assert (await scene.people.act("shortcuts", user="Linus", callback_id=STOP_SHORTCUT, **where))["acknowledged"]
 
 
+async def stop_by_slacks_button(scene: Stage, witness: Witness) -> None:
+    """Press the Stop button that Slack shows while an app's session says that it is at work."""
+    await scene.people.wait_for(lambda dump: session_of(dump, witness) == "processing")
+    await scene.people.act("stop", user="Linus", channel=witness.channel, thread_ts=witness.thread_ts)
+
+
+def session_of(dump: Mapping[str, Any], witness: Witness) -> str | None:
+    """Return what the thread's session says."""
+    return next((each["status"] for each in dump["sessions"] if each["thread_ts"] == witness.thread_ts), None)
+
+
 STOPS = [
     pytest.param(say_stop, id="words"),
     pytest.param(stop_by_command, id="the command's button"),
     pytest.param(stop_by_shortcut, id="the shortcut"),
+    pytest.param(stop_by_slacks_button, id="Slack's button"),
 ]
 
 
@@ -118,6 +130,7 @@ async def stop_in_the_midst(
         effects.let_go("send")
         await witness.until(stopped, "what was done and what not")
         assert report(witness) == ({"quick", "send"}, {"slow", "script", "tell", "behind"})
+        await scene.people.wait_for(lambda dump: session_of(dump, witness) == "active")
 
 
 async def until_destroyed(containers: Containers) -> None:
