@@ -14,6 +14,7 @@ from agent.approval import ApprovalPolicy
 from agent.errors import AgentError
 from agent.ids import ThreadId, ToolName, thread_parts
 from agent.ports import Decision, RunStatus
+from agent.purse import TURN
 from bot import wording
 from bot.blocks.answer import answer, trouble
 from bot.blocks.board import board
@@ -141,7 +142,8 @@ class Narrator:
             await self._show_board(run)
             run = await self._now(run)
         for view in run.questions:
-            await self._show_card(run, view)
+            if view.question.node == TURN or run.nodes:  # nodes are noted a moment later: the board comes first
+                await self._show_card(run, view)
         if run.status in _ENDED:
             if run.answer:
                 await self._say(run, Post.ANSWER, "", answer(run.answer))

@@ -83,6 +83,18 @@ async def test_card_is_edited_to_who_decided_when_no_click_did(scene: Scene) -> 
     assert all(block["type"] != "actions" for block in card["blocks"])
 
 
+async def test_board_comes_before_the_card_of_a_step_that_is_asked_about_before_it_is_noted(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    scene.rows.show(a_run(thread, questions=(a_question(thread),)))
+    await scene.narrator.reconcile(thread)
+    assert await replies(scene, thread) == []
+    scene.rows.show(a_run(thread, nodes=RUNNING, questions=(a_question(thread),)))
+    await scene.narrator.reconcile(thread)
+    board, card = await replies(scene, thread)
+    assert set(statuses(board)) == {"a", "b"}
+    assert card["blocks"][-1]["type"] == "actions"
+
+
 async def test_card_that_was_withdrawn_before_it_was_posted_is_not_posted(scene: Scene) -> None:
     thread = await a_thread(scene)
     scene.rows.show(a_run(thread, nodes=RUNNING, questions=(a_question(thread, decision=Decision.WITHDRAWN),)))
@@ -93,9 +105,9 @@ async def test_card_that_was_withdrawn_before_it_was_posted_is_not_posted(scene:
 async def test_long_arguments_come_whole_in_several_messages(scene: Scene) -> None:
     thread = await a_thread(scene)
     text = "\n".join(f"line {number}: ``` <!channel> & more" for number in range(600))
-    scene.rows.show(a_run(thread, questions=(a_question(thread, args={"text": text}),)))
+    scene.rows.show(a_run(thread, nodes=RUNNING, questions=(a_question(thread, args={"text": text}),)))
     await scene.narrator.reconcile(thread)
-    messages = await replies(scene, thread)
+    _, *messages = await replies(scene, thread)
     assert len(messages) > 2
     shown = [
         element["elements"][0]["text"]
