@@ -60,14 +60,10 @@ class Unfolding:
             return value
         if not isinstance(value.value, list | tuple):
             return Failed(error="not_a_list", message=f"{step.node.for_each} is no list to go through")
-        if len(value.value) > self._limits.fan_out:
-            message = f"{step.node.for_each} has {len(value.value)} items, more than {self._limits.fan_out}"
-            return Failed(error="too_many_items", message=message)
-        items = items_of(step.node, value.value)
         async with self._storing:  # one after the other: each counts what the others added
-            failed = await self._store(step, items)
-        if failed is not None:
-            return failed
+            items = await self._stored(step, value.value)
+        if isinstance(items, Failed):
+            return items
         self._items[step.id] = [each.id for each in items]
         self._entry.show(step.id, NodeState.RUNNING)
         # No await from here on: the feeder of the entry hears of the items before this node rests.
@@ -99,26 +95,37 @@ class Unfolding:
         bound = await bind_object(step.thread, {"value": reference}, outcomes, ports.artifacts)
         return bound if isinstance(bound, Failed) else Succeeded(value=bound["value"])
 
-    async def _store(self, step: Step, items: Sequence[Node]) -> Failed | None:
+    async def _stored(self, step: Step, values: Sequence[Json]) -> Sequence[Node] | Failed:
+        """Return the template's items, which are in the log by then. Limits hold for those that are not yet."""
         log = self._entry.ports.log
         logged = await log.after(step.thread, 0)
         known = nodes_added([each.operation for each in logged])
+        stored = any(each.item_of == step.id for each in known.values())
+        own = nodes_added([each.operation for each in logged if each.turn == step.turn])
+        if not stored and (failed := self._too_many(step.node.for_each, len(values), len(own))) is not None:
+            return failed
+        items = items_of(step.node, values)
         taken = [each for each in items if each.id in known and node_digest(known[each.id]) != node_digest(each)]
         if taken:
             return _id_taken(taken[0].id)
-        if all(each.id in known for each in items):
-            return None
-        own = len(nodes_added([each.operation for each in logged if each.turn == step.turn]))
-        if own + len(items) > self._limits.nodes_per_turn:
+        try:
+            if not stored:
+                await log.append(step.thread, step.turn, step.author, [Add(node=each) for each in items])
+        except DuplicateNode as error:
+            return _id_taken(error.node)
+        return items
+
+    def _too_many(self, over: str, count: int, own: int) -> Failed | None:
+        """Return why a turn that has `own` nodes may not have one more for each of so many items."""
+        if count > self._limits.fan_out:
+            message = f"{over} has {count} items, more than {self._limits.fan_out}"
+            return Failed(error="too_many_items", message=message)
+        if count and count + own > self._limits.nodes_per_turn:
             message = (
-                f"{step.node.for_each} has {len(items)} items; with the {own} nodes that this turn has already "
+                f"{over} has {count} items; with the {own} nodes that this turn has already "
                 f"they are more than {self._limits.nodes_per_turn}"
             )
             return Failed(error="too_many_nodes", message=message)
-        try:
-            await log.append(step.thread, step.turn, step.author, [Add(node=each) for each in items])
-        except DuplicateNode as error:
-            return _id_taken(error.node)
         return None
 
     async def _result(self, thread: ThreadId, outcome: Outcome) -> Json:

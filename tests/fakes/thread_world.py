@@ -102,6 +102,10 @@ class World:
             budgets, mortal(self.rows.spending), questions=questions, allowances=questions, runs=mortal(self.rows.runs)
         )
 
+    def restart(self, limits: Limits) -> None:
+        """Advance with another runner from now on, one with other limits."""
+        self.runner = ThreadRunner(self._ports(), self.checkpoints, limits=limits)
+
     def say(self, *plan: Node | Operation, author: str = "U1") -> None:
         """Put a message into the mailbox, planned as `plan`."""
         text = f"message {len(self.plans) + 1}"

@@ -11,6 +11,7 @@ from agent.fan_out import items_of
 from agent.graph import Rest
 from agent.ids import Digest, NodeId, ToolName
 from agent.lifecycle import ArtifactRef, Cancelled, Failed, Outcome, Skipped, Succeeded
+from agent.limits import Limits
 from agent.plan import Add, Cancel, Node, NodeKind, Operation, Skip, operation_from_json, operation_json
 from agent.ports import Bound, Decision
 from agent.reading import read_operation
@@ -116,6 +117,17 @@ async def test_the_items_of_all_templates_count_among_the_nodes_of_their_turn(mo
     assert {(each.error, each.message) for each in refused} == (
         {("too_many_nodes", told % (3 + 3 * whole, most))} if refused else set()
     )
+
+
+@pytest.mark.parametrize("limits", [Limits(fan_out=2), Limits(nodes_per_turn=2)], ids=["fan-out", "nodes"])
+async def test_a_list_that_was_gone_through_stays_so_when_the_limits_are_lowered(limits: Limits):
+    scene = world()
+    assert await scene.run(HOSTS_NODE, template(red=True)) is Rest.PARKED
+    scene.restart(limits)
+    for number in range(3):
+        scene.click(f"each-{number}")
+    assert await scene.advance() is Rest.FINISHED
+    assert scene.outcomes["each"] == Succeeded(value=["each-0", "each-1", "each-2"])
 
 
 async def test_what_earlier_turns_had_leaves_a_turn_its_own_number_of_nodes():
