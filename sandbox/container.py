@@ -155,12 +155,20 @@ class Engine:
         await self._call(lambda: self._client.start(container))
 
     async def remove(self, container: ContainerId) -> None:
-        """Kill and remove the container with its anonymous volumes; one that is gone is fine."""
+        """Kill and remove the container with its anonymous volumes; return when it is gone. One that was is fine."""
         try:
             await self._call(lambda: self._client.remove_container(container, v=True, force=True))
         except ContainerLost as error:
-            cause = error.__cause__
-            if not (isinstance(cause, APIError) and cause.status_code in (404, 409)):
+            if _status(error) == 409:  # it ended, and the engine is about to remove it by itself
+                await self._removed(container)
+            elif _status(error) != 404:
+                raise
+
+    async def _removed(self, container: ContainerId) -> None:
+        try:
+            await self._call(lambda: self._client.wait(container, timeout=CALL_SECONDS, condition="removed"))
+        except ContainerLost as error:
+            if _status(error) != 404:
                 raise
 
     async def ours(self) -> Sequence[Found]:
@@ -335,6 +343,12 @@ def _death(event: Mapping[str, object]) -> Death:
         out_of_memory=event.get("status") == "oom",
         exit_code=int(code) if code.isdecimal() else None,
     )
+
+
+def _status(error: ContainerLost) -> int | None:
+    """Return the HTTP status with which the engine refused."""
+    cause = error.__cause__
+    return cause.status_code if isinstance(cause, APIError) else None
 
 
 def _labels(value: object) -> Mapping[str, str]:

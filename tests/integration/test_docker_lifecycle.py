@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.cell import this_process
-from sandbox.container import Engine, connect
+from sandbox.container import ContainerId, Engine, connect
 from sandbox.docker_sandbox import DockerSandbox, DockerSettings
 from sandbox.errors import ContainerLost, ImageMissing, ProbeFailed
 from sandbox.hardening import DEADLINE_LABEL, INSTANCE_LABEL, OWNER_LABEL, container_spec, profile_of, seccomp_profile
@@ -225,6 +225,22 @@ async def test_orphan_of_a_dead_process_is_reaped_at_the_next_start() -> None:
         orphan = await engine.create(tag, spec, labels)
         async with docker_sandbox():
             assert orphan not in {each.id for each in await engine.ours()}
+
+
+async def test_whoever_removes_a_container_that_is_being_removed_waits_until_it_is_gone() -> None:
+    async with an_engine() as engine:
+        tag = await built_image(engine)
+        spec = container_spec(profile_of(Limits()), seccomp=seccomp_profile())
+        labels = {OWNER_LABEL: str(this_process()), INSTANCE_LABEL: "x", DEADLINE_LABEL: str(int(time.time()) + 1000)}
+
+        async def removed(container: ContainerId) -> None:
+            await engine.remove(container)
+            assert container not in {each.id for each in await engine.ours()}
+
+        for _ in range(5):
+            container = await engine.create(tag, spec, labels)
+            await engine.start(container)
+            await asyncio.gather(*(removed(container) for _ in range(4)))
 
 
 async def test_weaker_filter_fails_the_probe_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
