@@ -15,9 +15,10 @@ from typing import Any, NewType
 
 import psycopg
 from psycopg import AsyncConnection as RawConnection
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, event, func, make_url, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
@@ -58,10 +59,15 @@ def database_url(text: str) -> URL:
     Raises:
         ValueError: it is not the address of a PostgreSQL database.
     """
-    scheme, found, rest = text.partition("://")
-    if not found or scheme.split("+")[0] not in ("postgres", "postgresql"):
-        raise ValueError("not a PostgreSQL address (postgresql://user:password@host:port/database)")
-    return make_url(f"postgresql+psycopg://{rest}")
+    scheme, _, rest = text.partition("://")
+    try:
+        if scheme.split("+")[0] not in ("postgres", "postgresql"):
+            raise ValueError
+        url = make_url(f"postgresql+psycopg://{rest}")
+        conninfo_to_dict(url.set(drivername="postgresql").render_as_string(hide_password=False))
+    except (ValueError, ArgumentError, psycopg.ProgrammingError):  # their words repeat what was given, a password too
+        raise ValueError("not a PostgreSQL address (postgresql://user:password@host:port/database)") from None
+    return url
 
 
 class Database:

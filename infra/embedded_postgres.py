@@ -121,7 +121,12 @@ def default_data_folder() -> Path:
 
 def _prepare(data: Path) -> Layout:
     as_root = os.geteuid() == 0
-    data.mkdir(parents=True, exist_ok=True, mode=0o755 if as_root else 0o700)
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o755 if as_root else 0o700)
+    except OSError as error:
+        raise PostgresUnusable(
+            f"cannot make the folder {data} ({error.strerror}); choose another one with GREENLIGHT_DATA"
+        ) from error
     if data.stat().st_uid != os.geteuid():
         raise PostgresUnusable(f"{data} belongs to another user; choose another folder with GREENLIGHT_DATA")
     if not as_root:

@@ -16,6 +16,7 @@ from langgraph.checkpoint.postgres import PostgresSaver
 from procrastinate.schema import SchemaManager
 from psycopg import sql
 from sqlalchemy import URL, create_engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import SchemaItem
 
 _ADVISORY_LOCK = 0x677265656E6C  # "greenl": any number of our own
@@ -42,12 +43,24 @@ CREATE OR REPLACE TRIGGER greenlight_hand_over_lock_delete AFTER DELETE ON procr
 """
 
 
+class NotMigrated(Exception):
+    """The database cannot be reached, or does not let us change its schema; the text is its own words."""
+
+
 def migrate(url: URL) -> None:
     """Bring the database to this version's schema. Blocking; safe to call by several processes at once.
 
     Raises:
-        sqlalchemy.exc.OperationalError, psycopg.OperationalError: the database cannot be reached.
+        NotMigrated: see the class.
     """
+    try:
+        _migrate(url)
+    except (psycopg.Error, DBAPIError) as error:
+        said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+        raise NotMigrated(f"The database cannot be used: {said}") from error
+
+
+def _migrate(url: URL) -> None:
     conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(conninfo, autocommit=True) as connection:
         _take_lock(connection)

@@ -18,7 +18,7 @@ from infra.configuration import Configuration, ConfigurationError, parse_configu
 from infra.demo.story import REQUEST, Story
 from infra.demo.witness import NotSeen
 from infra.demo.world import World, demo_world
-from infra.embedded_postgres import hold_postgres
+from infra.embedded_postgres import PostgresUnusable, hold_postgres
 from infra.migrate import migrate
 from infra.scripted_model.demo_brain import demo_scripts
 from infra.scripted_model.server import MODEL_NAME, ScriptedModel
@@ -44,14 +44,14 @@ def demo(
     """Try Greenlight in the browser: no Slack, no model key, no Docker needed."""
     try:
         settings = read_settings(os.environ)
-    except ConfigurationError as error:
+        if check:
+            with _scratch(settings) as fresh:
+                raise typer.Exit(asyncio.run(_check(fresh)))
+        require_free(port)
+        asyncio.run(_serve(settings, port))
+    except (ConfigurationError, PostgresUnusable) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
-    if check:
-        with _scratch(settings) as fresh:
-            raise typer.Exit(asyncio.run(_check(fresh)))
-    require_free(port)
-    asyncio.run(_serve(settings, port))
 
 
 async def _serve(settings: Settings, port: int) -> None:

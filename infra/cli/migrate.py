@@ -6,7 +6,7 @@ from infra.cli.environment import environment
 from infra.configuration import ConfigurationError
 from infra.embedded_postgres import PostgresUnusable
 from infra.hosting import held_database
-from infra.migrate import migrate
+from infra.migrate import NotMigrated, migrate
 from infra.settings import read_settings
 
 app = typer.Typer(add_completion=False)
@@ -18,7 +18,7 @@ def run() -> None:
     try:
         with held_database(read_settings(environment())) as url:
             migrate(url)
-    except (ConfigurationError, PostgresUnusable) as error:
+    except (ConfigurationError, PostgresUnusable, NotMigrated) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
     typer.echo("The database is up to date.")

@@ -14,7 +14,7 @@ from infra.cli.process import stop_signal
 from infra.configuration import ConfigurationError
 from infra.embedded_postgres import PostgresUnusable
 from infra.hosting import held_database
-from infra.migrate import migrate
+from infra.migrate import NotMigrated, migrate
 from infra.settings import Settings, read_settings
 from infra.wiring import Part, open_app
 from infra.worker import WorkerLost
@@ -52,7 +52,7 @@ def _run(parts: frozenset[Part], *, bring_up: bool) -> None:
             if bring_up:
                 migrate(url)
             why = asyncio.run(_serve(settings, url, parts))
-    except (ConfigurationError, PostgresUnusable, BotError) as error:
+    except (ConfigurationError, PostgresUnusable, NotMigrated, BotError) as error:
         typer.echo(f"{error}\n`greenlight doctor` says more.", err=True)
         raise typer.Exit(WRONG_SETTINGS) from error
     if why is not None:
