@@ -65,9 +65,9 @@ class Held:
         self._nodes: dict[NodeId, Node] = {}
 
     def offer(self, operation: Operation) -> Sequence[Operation]:
-        """Take the next operation of the plan."""
+        """Take the next operation of the plan. A cancel takes back what needs its node, so that is stored first."""
         if not isinstance(operation, Add):
-            return [*(self.all_as_written() if operation.id in self._nodes else ()), operation]
+            return [*self.all_as_written(), operation]
         node = operation.node
         behind = any(each.node in self._nodes for each in node.depends_on)
         waits = not self._ended.issuperset(each.node for each in node.depends_on)

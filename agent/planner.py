@@ -260,13 +260,14 @@ class Planner:
                 assert_never(item)
 
     async def _store(self, effort: _Effort, operations: Sequence[Operation]) -> Sequence[Fault]:
-        for operation in operations:
+        for at, operation in enumerate(operations):
             try:
                 stored = await self._with_dependents(effort.thread, operation)
                 await self._log.append(effort.thread, effort.turn, effort.author, stored)
             except DuplicateNode as error:
                 message = f"the thread already has a node {error.node!r}; choose another id"
-                return [Fault(code=FaultCode.DUPLICATE_ID, message=message, node=error.node, pointer="/id")]
+                taken = Fault(code=FaultCode.DUPLICATE_ID, message=message, node=error.node, pointer="/id")
+                return [taken, *(_left_out(each, error.node) for each in operations[at + 1 :])]
             effort.changed = True
             effort.nodes += isinstance(operation, Add)
             effort.appended()
@@ -276,6 +277,13 @@ class Planner:
         if not isinstance(operation, Cancel):
             return [operation]
         return with_dependents(operation, await self._log.after(thread, 0), await self._standings.of(thread))
+
+
+def _left_out(operation: Operation, because: str) -> Fault:
+    """Return what is to be said of an operation that was not stored: it may need the node of another."""
+    name = operation.node.id if isinstance(operation, Add) else operation.id
+    message = f"not accepted, because {because} was not; send it again with what it needs"
+    return Fault(code=FaultCode.HELD_BACK, message=message, node=name)
 
 
 def _too_large(faults: Iterable[Fault]) -> bool:

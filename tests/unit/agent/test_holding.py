@@ -56,6 +56,13 @@ def test_what_follows_only_finished_nodes_is_stored_at_once() -> None:
     assert [ids(holds.offer(each)) for each in read(CHAIN)[1:]] == [["b"], []]
 
 
+def test_cancelling_what_is_stored_stores_first_what_may_need_it() -> None:
+    """Else a finished node that was taken back would still be built on."""
+    holds, _ = held(tool("a"), tool("slow"), tool("b", "a", "slow"), tool("red", "b", tool="post", text="x"))
+    holds.ended(NodeId("a"))
+    assert ids(holds.offer(Cancel(id=NodeId("a")))) == ["b", "red", "cancel a"]
+
+
 def test_a_red_node_is_held_only_behind_one_that_is_held() -> None:
     _, stored = held(*CHAIN, tool("red", "a", tool="post", text="x"), tool("later", "c", tool="post", text="x"))
     assert stored == ["a", "red"]

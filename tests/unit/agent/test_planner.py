@@ -372,6 +372,26 @@ async def test_what_failed_is_not_tried_again_in_silence_under_its_old_name() ->
         assert [(each["code"], each["node"]) for each in faults] == [("duplicate_id", "a")]
 
 
+async def test_what_was_not_stored_because_of_another_is_named_too() -> None:
+    written = lines(fetch("a"), fetch("b", "${a#/url}"), fetch("c", "${b#/url}"), fetch("d", "${b#/url}"))
+    slowly = Script(role="planner", answer=written, pace=Pace(tokens_per_second=100), times=1)
+    async with planning_world(slowly, planner(lines(fetch("later"))), packing=True) as world:
+        world.say("go")
+        feeding = asyncio.create_task(world.feed())
+        async with asyncio.timeout(30):
+            await world.grown.wait()
+        other = plan.Node(id=NodeId("b"), kind=plan.NodeKind.TOOL, title="another b")
+        await world.log.append(THREAD, 1, UserId("U9"), [plan.Add(node=other)])
+        await feeding
+        faults = [json.loads(each) for each in sections(world.asked(Role.PLANNER)[1].last)["Faults"].splitlines()]
+        assert [(each["code"], each["node"]) for each in faults] == [
+            ("duplicate_id", "b"),
+            ("held_back", "c"),
+            ("held_back", "d"),
+        ]
+        assert world.nodes == ["a", "b", "later"]
+
+
 async def test_slow_stream_is_waited_for() -> None:
     answer = Script(role="planner", answer=lines(fetch("a")), pace=Pace(first_seconds=0.1, tokens_per_second=100))
     async with planning_world(answer) as world:
