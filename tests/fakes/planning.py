@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from agent.answering import Answerer
@@ -20,14 +20,15 @@ from agent.memory import Memory
 from agent.model_settings import ModelSettings
 from agent.plan import Add, operation_json
 from agent.planner import Planner
-from agent.ports import Message, NodeStanding, Run, Summary
+from agent.ports import Message, Run
 from agent.reflection import Reflector
 from agent.tools.registry import CallContext, Colour, Registry, Tool, ToolError
 from bot.plain_results import PlainResults
 from infra.scripted_model.script import ModelRequest, Script
 from infra.scripted_model.server import ScriptedModel
 from sandbox.script import Json
-from tests.fakes.ports_in_memory import Hints, LogInMemory, MailboxInMemory, ProgressInMemory, RunsInMemory
+from tests.fakes.planning_rows import DirectoryInMemory, MailboxWithRuns, StandingsInMemory, SummariesInMemory
+from tests.fakes.ports_in_memory import Hints, LogInMemory, ProgressInMemory, RunsInMemory
 
 THREAD = ThreadId("T1:C1:1700000000.000100")
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -120,64 +121,6 @@ def registry(pages: Pages | None = None) -> Registry:
             ),
         ]
     )
-
-
-class MailboxWithRuns(MailboxInMemory):
-    """A Mailbox whose taken messages, replies and trouble stand in the turn's row, as in production."""
-
-    def __init__(self, hints: Hints, runs: RunsInMemory) -> None:
-        super().__init__(hints)
-        self._runs = runs
-
-    async def taken(
-        self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", trouble: str = ""
-    ) -> None:
-        """Mark messages as taken, with the turn."""
-        await super().taken(thread, turn, messages, reply, trouble)
-        run = self._runs.rows[thread, turn]
-        taken = tuple(each for each in self.messages[thread] if each.id in messages)
-        replies = (*run.replies, reply) if reply else run.replies
-        self._runs.rows[thread, turn] = replace(
-            run, messages=(*run.messages, *taken), replies=replies, trouble=trouble or run.trouble
-        )
-
-
-class StandingsInMemory:
-    """Standings: what `Progress` was told, read back."""
-
-    def __init__(self, progress: ProgressInMemory) -> None:
-        self._progress = progress
-
-    async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStanding]:
-        """Return each node's last state."""
-        changes = (each for each in self._progress.events if isinstance(each, NodeChanged))
-        return {each.node: NodeStanding(state=each.state, outcome=each.outcome) for each in changes}
-
-
-class SummariesInMemory:
-    """Summaries."""
-
-    def __init__(self) -> None:
-        self.kept: list[Summary] = []
-
-    async def newest(self, thread: ThreadId) -> Summary | None:
-        """Return the summary."""
-        return max(self.kept, key=lambda each: each.upto_turn, default=None)
-
-    async def keep(self, thread: ThreadId, summary: Summary) -> None:
-        """Keep the summary."""
-        self.kept.append(summary)
-
-
-@dataclass
-class DirectoryInMemory:
-    """A Directory that knows whom a test introduces."""
-
-    known: dict[str, str] = field(default_factory=dict[str, str])
-
-    async def names(self, thread: ThreadId, ids: Sequence[str]) -> Mapping[str, str]:
-        """Return the known names."""
-        return {each: self.known[each] for each in ids if each in self.known}
 
 
 class PlanningWorld:

@@ -9,38 +9,19 @@ import pytest
 
 from agent.dialogue import Role
 from agent.faults import PlanLimits
-from agent.ids import NodeId, ToolName, UserId
-from agent.lifecycle import Expired, Failed, Outcome, Rejected, Skipped, Succeeded
-from agent.plan import Add, Node, NodeKind
-from agent.ports import Choice, Next, Reflected, Reflection, Summary
+from agent.ids import NodeId, UserId
+from agent.lifecycle import Expired, Failed, Outcome, Rejected, Succeeded
+from agent.plan import Add
+from agent.ports import Next, Reflected, Summary
 from agent.reading import read_operation
-from agent.reflection import UNREACHABLE, Reflector
+from agent.reflection import Reflector
 from agent.rounds import ROUNDS_PER_TURN
-from infra.scripted_model.script import Failure, Script
+from infra.scripted_model.script import Failure
 from tests.fakes.planning import THREAD, PlanningWorld, planning_world, sections
+from tests.fakes.said import asked_for, fetch, reflection, replan
 
 END = '{"decision":"end"}'
 OUTCOMES: Mapping[str, Outcome] = {"a": Failed(error="timeout", message="slow"), "b": Succeeded(value=1)}
-
-
-def fetch(id: str, url: str = "http://x", **more: Any) -> dict[str, Any]:
-    return {"op": "add", "id": id, "kind": "tool", "tool": "fetch", "args": {"url": url}, **more}
-
-
-def replan(*operations: dict[str, Any]) -> str:
-    return json.dumps({"decision": "replan", "operations": operations})
-
-
-def reflection(said: Any, times: int | None = None, contains: str | None = None) -> Script:
-    return Script(role="reflection", answer=said, times=times, contains=contains)
-
-
-async def planned(world: PlanningWorld, id: str, author: str = "U1", tool: str | None = None) -> None:
-    await world.runs.begin(THREAD, 1)
-    message = world.say(f"do {id}", author)
-    node = Node(id=NodeId(id), kind=NodeKind.TOOL, title=f"Do {id}", tool=ToolName(tool) if tool else None)
-    await world.log.append(THREAD, 1, UserId(author), [Add(node=node)])
-    await world.mailbox.taken(THREAD, 1, [message.id])
 
 
 async def decided(world: PlanningWorld, round_number: int = 1, by_node: Mapping[str, Outcome] = OUTCOMES) -> Reflected:
@@ -54,7 +35,7 @@ async def reflect(world: PlanningWorld, round_number: int = 1, by_node: Mapping[
 
 async def test_end_appends_nothing() -> None:
     async with planning_world(reflection(END)) as world:
-        await planned(world, "a")
+        await asked_for(world, "a")
         assert not await reflect(world)
         assert world.nodes == ["a"]
         [request] = world.asked(Role.REFLECTION)
@@ -71,7 +52,7 @@ async def test_end_appends_nothing() -> None:
 async def test_replan_appends_operations_with_their_dependencies_first(dress: str) -> None:
     said = dress.replace("{}", replan(fetch("c", "${d#/url}"), fetch("d", "${b}")))
     async with planning_world(reflection(said)) as world:
-        await planned(world, "b")
+        await asked_for(world, "b")
         assert await reflect(world)
         assert world.nodes == ["b", "d", "c"]
 
@@ -79,7 +60,7 @@ async def test_replan_appends_operations_with_their_dependencies_first(dress: st
 async def test_faulty_operations_go_back_once_and_none_of_them_is_taken() -> None:
     first = replan(fetch("c"), {**fetch("d"), "tool": "fly"})
     async with planning_world(reflection(first, times=1), reflection(replan(fetch("e")))) as world:
-        await planned(world, "a")
+        await asked_for(world, "a")
         assert await reflect(world)
         assert world.nodes == ["a", "e"]
         repair = world.asked(Role.REFLECTION)[1]
@@ -90,8 +71,8 @@ async def test_faulty_operations_go_back_once_and_none_of_them_is_taken() -> Non
 async def test_a_replan_is_held_to_the_nodes_that_the_turn_may_have() -> None:
     said = reflection(replan(fetch("c"), fetch("d")), times=1), reflection(replan(fetch("d")))
     async with planning_world(*said, limits=PlanLimits(nodes=3)) as world:
-        await planned(world, "a", author="U1")
-        await planned(world, "b", author="U1")
+        await asked_for(world, "a", author="U1")
+        await asked_for(world, "b", author="U1")
         assert await reflect(world)
         assert '"code": "too_many_nodes"' in sections(world.asked(Role.REFLECTION)[1].last)["Faults"]
         assert world.nodes == ["a", "b", "d"]
@@ -114,7 +95,7 @@ async def test_a_replan_is_held_to_the_nodes_that_the_turn_may_have() -> None:
 )
 async def test_model_that_keeps_being_wrong_ends_the_turn(said: str) -> None:
     async with planning_world(reflection(said)) as world:
-        await planned(world, "a")
+        await asked_for(world, "a")
         assert not await reflect(world)
         assert world.nodes == ["a"]
         assert len(world.asked(Role.REFLECTION)) == 2
@@ -126,7 +107,7 @@ async def test_model_that_keeps_being_wrong_ends_the_turn(said: str) -> None:
 async def test_what_a_person_declined_is_not_asked_for_again(outcome: Outcome) -> None:
     again = {"op": "add", "id": "again", "kind": "tool", "tool": "post", "args": {"text": "please"}}
     async with planning_world(reflection(replan(again))) as world:
-        await planned(world, "a", tool="post")
+        await asked_for(world, "a", tool="post")
         assert not await reflect(world, by_node={"a": outcome})
         assert '"code": "decided_before"' in world.asked(Role.REFLECTION)[1].last
 
@@ -156,7 +137,7 @@ async def test_what_a_person_declined_is_not_done_in_another_way(
     asked: dict[str, Any], again: dict[str, Any], outcome: Outcome
 ) -> None:
     async with planning_world(reflection(replan(again))) as world:
-        await planned(world, "b")
+        await asked_for(world, "b")
         read = read_operation(asked, None)
         assert isinstance(read, Add)
         await world.log.append(THREAD, 1, UserId("U1"), [read])
@@ -169,7 +150,7 @@ async def test_what_failed_is_tried_again_under_another_name_only() -> None:
     slow, other = "http://slow", fetch("b")
     said = reflection(replan(fetch("a", slow), other), times=1), reflection(replan(fetch("again", slow)))
     async with planning_world(*said) as world:
-        await planned(world, "c")
+        await asked_for(world, "c")
         nodes = [read_operation(each, None) for each in (fetch("a", slow), other)]
         await world.log.append(THREAD, 1, UserId("U1"), [each for each in nodes if isinstance(each, Add)])
         assert await reflect(world, by_node={"a": Failed(error="timeout"), "b": Succeeded(value=1)})
@@ -179,21 +160,21 @@ async def test_what_failed_is_tried_again_under_another_name_only() -> None:
 
 async def test_green_tool_that_failed_may_be_tried_another_way() -> None:
     async with planning_world(reflection(replan(fetch("again")))) as world:
-        await planned(world, "a", tool="fetch")
+        await asked_for(world, "a", tool="fetch")
         assert await reflect(world)
 
 
 async def test_replan_without_operations_is_an_end() -> None:
     async with planning_world(reflection(replan())) as world:
-        await planned(world, "a")
+        await asked_for(world, "a")
         assert not await reflect(world)
 
 
 async def test_each_persons_request_is_reflected_on_with_their_own_rights() -> None:
     scripts = (reflection(replan(fetch("c")), contains="do b"), reflection(END))
     async with planning_world(*scripts) as world:
-        await planned(world, "a", author="U1")
-        await planned(world, "b", author="U2")
+        await asked_for(world, "a", author="U1")
+        await asked_for(world, "b", author="U2")
         assert await reflect(world)
         assert world.authors == {"a": "U1", "b": "U2", "c": "U2"}
         documents = [sections(each.last) for each in world.asked(Role.REFLECTION)]
@@ -204,8 +185,8 @@ async def test_earlier_turns_are_shown_as_the_planner_sees_them_summary_and_name
     async with planning_world(reflection(END)) as world:
         world.directory.known["U1"] = "Ada"
         world.summaries.kept.append(Summary(upto_turn=0, text="They moved the shop to Lisbon."))
-        await planned(world, "a")
-        await planned(world, "b")
+        await asked_for(world, "a")
+        await asked_for(world, "b")
         await reflect(world)
         [request] = world.asked(Role.REFLECTION)
         assert "They moved the shop to Lisbon." in str(request.messages[1])
@@ -214,13 +195,13 @@ async def test_earlier_turns_are_shown_as_the_planner_sees_them_summary_and_name
 
 async def test_model_that_is_away_ends_the_turn() -> None:
     async with planning_world(reflection(Failure(status=500, message="x"))) as world:
-        await planned(world, "a")
+        await asked_for(world, "a")
         assert not await reflect(world)
 
 
 async def test_trouble_asks_no_model() -> None:
     async with planning_world() as world:
-        await planned(world, "a")
+        await asked_for(world, "a")
         world.runs.rows[THREAD, 1] = replace(world.runs.rows[THREAD, 1], trouble="plan_invalid")
         assert not await reflect(world)
         assert world.server.requests == []
@@ -245,14 +226,14 @@ async def test_without_a_model_the_turn_ends() -> None:
             memory=world.memory,
             dialect=None,
         )
-        await planned(world, "a")
+        await asked_for(world, "a")
         assert not await reflect(world)
 
 
 async def test_after_the_last_round_a_replan_is_told_and_not_taken() -> None:
     wanted = replan(fetch("more", title="Look once more"))
     async with planning_world(reflection(wanted, times=1), reflection(END)) as world:
-        await planned(world, "a")
+        await asked_for(world, "a")
         told = await decided(world, round_number=ROUNDS_PER_TURN + 1)
         assert told == Reflected(next=Next.MORE, author=UserId("U1"), titles=("Look once more",))
         assert world.nodes == ["a"]
@@ -261,7 +242,7 @@ async def test_after_the_last_round_a_replan_is_told_and_not_taken() -> None:
 
 async def test_a_question_is_passed_on_with_its_author() -> None:
     async with planning_world(reflection('{"decision":"ask","question":"Which one?"}')) as world:
-        await planned(world, "a")
+        await asked_for(world, "a")
         assert await decided(world) == Reflected(next=Next.ASK, author=UserId("U1"), question="Which one?")
 
 
@@ -271,9 +252,10 @@ async def test_a_replan_never_does_again_what_succeeded() -> None:
     first = replan(fetch("a", "http://a"), fetch("again", "http://a"))
     mended = replan(fetch("a", "http://a"), fetch("after", "http://a", depends_on=["b"]))
     async with planning_world(reflection(first, times=1), reflection(mended)) as world:
-        await planned(world, "b")
-        node = Node(id=NodeId("a"), kind=NodeKind.TOOL, title="a", tool=ToolName("fetch"), args={"url": "http://a"})
-        await world.log.append(THREAD, 1, UserId("U1"), [Add(node=node)])
+        await asked_for(world, "b")
+        node = read_operation(fetch("a", "http://a"), None)
+        assert isinstance(node, Add)
+        await world.log.append(THREAD, 1, UserId("U1"), [node])
         assert await reflect(world, by_node=done)
         assert '"code": "done_before"' in world.asked(Role.REFLECTION)[1].last
         assert world.nodes == ["b", "a", "after"]
@@ -281,71 +263,8 @@ async def test_a_replan_never_does_again_what_succeeded() -> None:
 
 async def test_long_results_are_told_by_size_and_head() -> None:
     async with planning_world(reflection(END)) as world:
-        await planned(world, "b")
+        await asked_for(world, "b")
         await reflect(world, by_node={"b": Succeeded(value={"text": "x" * 3000})})
         [told] = [json.loads(each) for each in sections(world.asked(Role.REFLECTION)[0].last)["Results"].splitlines()]
         assert told["result"]["artifact"]["size"] == 3011
         assert len(told["result"]["artifact"]["head"]) == 200
-
-
-async def _waiting(world: PlanningWorld) -> None:
-    """A node failed, so another was skipped; a red one still waits for a person."""
-    for name in ("a", "lost", "red"):
-        await planned(world, name)
-    world.ended("a", Failed(error="timeout"))
-    world.ended("lost", Skipped(because=NodeId("a")))
-
-
-async def _reconsider(world: PlanningWorld, round_number: int = 1) -> bool:
-    return await world.reflector.reconsider(THREAD, 1, round_number, bound=ROUNDS_PER_TURN)
-
-
-async def test_a_failure_that_leaves_others_no_way_is_decided_about_once_while_people_are_waited_for() -> None:
-    async with planning_world(reflection('{"decision":"continue"}')) as world:
-        await _waiting(world)
-        assert not await _reconsider(world)
-        assert not await _reconsider(world)
-        [request] = world.asked(Role.REFLECTION)
-        assert [json.loads(each)["state"] for each in sections(request.last)["Results"].splitlines()] == [
-            "failed",
-            "skipped",
-            "planned",
-        ]
-        run = await world.runs.read(THREAD, 1)
-        assert run.reflections == (Reflection(choice=Choice.CONTINUE, failed=(NodeId("a"),)),)
-
-
-async def test_another_way_around_a_failure_is_planned_while_people_are_waited_for() -> None:
-    async with planning_world(reflection(replan(fetch("around")))) as world:
-        await _waiting(world)
-        assert await _reconsider(world)
-        assert world.nodes[-1] == "around"
-
-
-async def test_a_turn_that_is_of_no_use_any_more_is_ended_early() -> None:
-    async with planning_world(reflection(END)) as world:
-        await _waiting(world)
-        assert await _reconsider(world)
-        assert world.operations[-1] == {"op": "cancel", "id": "red", "why": UNREACHABLE}
-
-
-async def test_a_question_while_people_are_waited_for_is_said_in_the_thread() -> None:
-    async with planning_world(reflection('{"decision":"ask","question":"Which one?"}')) as world:
-        await _waiting(world)
-        assert not await _reconsider(world)
-        assert (await world.runs.read(THREAD, 1)).replies == ("Which one?",)
-
-
-@pytest.mark.parametrize("case", ["no round left", "nothing failed", "nothing is lost", "all has ended"])
-async def test_nothing_is_reconsidered_without_a_reason(case: str) -> None:
-    async with planning_world() as world:
-        await planned(world, "a")
-        await planned(world, "red")
-        world.ended("a", Succeeded(value=1) if case == "nothing failed" else Failed(error="timeout"))
-        if case == "no round left":
-            await planned(world, "lost")
-            world.ended("lost", Skipped(because=NodeId("a")))
-        if case == "all has ended":
-            world.ended("red", Skipped(because=NodeId("a")))
-        assert not await _reconsider(world, ROUNDS_PER_TURN + 1 if case == "no round left" else 1)
-        assert world.server.requests == []

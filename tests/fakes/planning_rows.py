@@ -1,0 +1,67 @@
+"""Rows of a turn that is planned, in memory: messages taken with their turn, nodes' states, summaries, names."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from agent.events import NodeChanged
+from agent.ids import NodeId, ThreadId
+from agent.ports import NodeStanding, Summary
+from tests.fakes.ports_in_memory import Hints, MailboxInMemory, ProgressInMemory, RunsInMemory
+
+
+class MailboxWithRuns(MailboxInMemory):
+    """A Mailbox whose taken messages, replies and trouble stand in the turn's row, as in production."""
+
+    def __init__(self, hints: Hints, runs: RunsInMemory) -> None:
+        super().__init__(hints)
+        self._runs = runs
+
+    async def taken(
+        self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", trouble: str = ""
+    ) -> None:
+        """Mark messages as taken, with the turn."""
+        await super().taken(thread, turn, messages, reply, trouble)
+        run = self._runs.rows[thread, turn]
+        taken = tuple(each for each in self.messages[thread] if each.id in messages)
+        replies = (*run.replies, reply) if reply else run.replies
+        self._runs.rows[thread, turn] = replace(
+            run, messages=(*run.messages, *taken), replies=replies, trouble=trouble or run.trouble
+        )
+
+
+class StandingsInMemory:
+    """Standings: what `Progress` was told, read back."""
+
+    def __init__(self, progress: ProgressInMemory) -> None:
+        self._progress = progress
+
+    async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStanding]:
+        """Return each node's last state."""
+        changes = (each for each in self._progress.events if isinstance(each, NodeChanged))
+        return {each.node: NodeStanding(state=each.state, outcome=each.outcome) for each in changes}
+
+
+class SummariesInMemory:
+    """Summaries."""
+
+    def __init__(self) -> None:
+        self.kept: list[Summary] = []
+
+    async def newest(self, thread: ThreadId) -> Summary | None:
+        """Return the summary."""
+        return max(self.kept, key=lambda each: each.upto_turn, default=None)
+
+    async def keep(self, thread: ThreadId, summary: Summary) -> None:
+        """Keep the summary."""
+        self.kept.append(summary)
+
+
+@dataclass
+class DirectoryInMemory:
+    """A Directory that knows whom a test introduces."""
+
+    known: dict[str, str] = field(default_factory=dict[str, str])
+
+    async def names(self, thread: ThreadId, ids: Sequence[str]) -> Mapping[str, str]:
+        """Return the known names."""
+        return {each: self.known[each] for each in ids if each in self.known}

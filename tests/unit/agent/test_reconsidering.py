@@ -1,0 +1,79 @@
+"""Reflection while people are waited for: once for each failure that leaves other steps no way."""
+
+import json
+
+import pytest
+
+from agent.dialogue import Role
+from agent.ids import NodeId
+from agent.lifecycle import Failed, Skipped, Succeeded
+from agent.ports import Choice, Reflection
+from agent.reflection import UNREACHABLE
+from agent.rounds import ROUNDS_PER_TURN
+from tests.fakes.planning import THREAD, PlanningWorld, planning_world, sections
+from tests.fakes.said import asked_for, fetch, reflection, replan
+
+END = '{"decision":"end"}'
+
+
+async def _waiting(world: PlanningWorld) -> None:
+    """A node failed, so another was skipped; a red one still waits for a person."""
+    for name in ("a", "lost", "red"):
+        await asked_for(world, name)
+    world.ended("a", Failed(error="timeout"))
+    world.ended("lost", Skipped(because=NodeId("a")))
+
+
+async def _reconsider(world: PlanningWorld, round_number: int = 1) -> bool:
+    return await world.reflector.reconsider(THREAD, 1, round_number, bound=ROUNDS_PER_TURN)
+
+
+async def test_a_failure_that_leaves_others_no_way_is_decided_about_once_while_people_are_waited_for() -> None:
+    async with planning_world(reflection('{"decision":"continue"}')) as world:
+        await _waiting(world)
+        assert not await _reconsider(world)
+        assert not await _reconsider(world)
+        [request] = world.asked(Role.REFLECTION)
+        assert [json.loads(each)["state"] for each in sections(request.last)["Results"].splitlines()] == [
+            "failed",
+            "skipped",
+            "planned",
+        ]
+        run = await world.runs.read(THREAD, 1)
+        assert run.reflections == (Reflection(choice=Choice.CONTINUE, failed=(NodeId("a"),)),)
+
+
+async def test_another_way_around_a_failure_is_planned_while_people_are_waited_for() -> None:
+    async with planning_world(reflection(replan(fetch("around")))) as world:
+        await _waiting(world)
+        assert await _reconsider(world)
+        assert world.nodes[-1] == "around"
+
+
+async def test_a_turn_that_is_of_no_use_any_more_is_ended_early() -> None:
+    async with planning_world(reflection(END)) as world:
+        await _waiting(world)
+        assert await _reconsider(world)
+        assert world.operations[-1] == {"op": "cancel", "id": "red", "why": UNREACHABLE}
+
+
+async def test_a_question_while_people_are_waited_for_is_said_in_the_thread() -> None:
+    async with planning_world(reflection('{"decision":"ask","question":"Which one?"}')) as world:
+        await _waiting(world)
+        assert not await _reconsider(world)
+        assert (await world.runs.read(THREAD, 1)).replies == ("Which one?",)
+
+
+@pytest.mark.parametrize("case", ["no round left", "nothing failed", "nothing is lost", "all has ended"])
+async def test_nothing_is_reconsidered_without_a_reason(case: str) -> None:
+    async with planning_world() as world:
+        await asked_for(world, "a")
+        await asked_for(world, "red")
+        world.ended("a", Succeeded(value=1) if case == "nothing failed" else Failed(error="timeout"))
+        if case == "no round left":
+            await asked_for(world, "lost")
+            world.ended("lost", Skipped(because=NodeId("a")))
+        if case == "all has ended":
+            world.ended("red", Skipped(because=NodeId("a")))
+        assert not await _reconsider(world, ROUNDS_PER_TURN + 1 if case == "no round left" else 1)
+        assert world.server.requests == []
