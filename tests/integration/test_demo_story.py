@@ -2,7 +2,6 @@
 demo's world, scripts in Monty. Nodes run one by one, in the plan's order."""
 
 import dataclasses
-import uuid
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -35,6 +34,7 @@ from infra.scripted_model.server import ScriptedModel
 from infra.tools.catalogue import open_tools
 from sandbox.monty import MontySandbox, monty_binary
 from sandbox.script import Json
+from tests.databases import cloned
 from tests.fakes.ports_in_memory import ArtifactsInMemory, ProgressInMemory
 
 NOW = datetime(2025, 11, 21, 9, 30, tzinfo=UTC)
@@ -111,10 +111,13 @@ class DemoThread:
 
 @pytest.fixture(scope="module")
 def name(postgres: HeldPostgres) -> Generator[str]:
-    """A demo database's name that no other run uses."""
-    name = f"test_{uuid.uuid4().hex[:16]}"
-    yield name
-    drop(postgres, name)
+    """A demo database's name that no other run uses, and that no other run takes for left behind."""
+    with cloned(postgres, None) as url:
+        name = str(url.database)
+        yield name
+    address = postgres.admin_url().set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address, autocommit=True) as admin:
+        admin.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(reader(name))))
 
 
 @pytest.fixture
@@ -126,13 +129,6 @@ async def world(postgres: HeldPostgres, name: str, tmp_path_factory: pytest.Temp
 
 def server_address(postgres: HeldPostgres) -> str:
     return postgres.admin_url().render_as_string(hide_password=False)
-
-
-def drop(postgres: HeldPostgres, name: str) -> None:
-    address = postgres.admin_url().set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(address, autocommit=True) as admin:
-        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        admin.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(reader(name))))
 
 
 @pytest.fixture
