@@ -90,6 +90,7 @@ class Database:
             pool_timeout=wait_seconds,
             pool_use_lifo=True,
             json_serializer=json_text,
+            hide_parameters=True,  # errors are logged, and values are people's
             connect_args={"application_name": self.application_name},
         )
         self._came_back = asyncio.Event()

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from sqlalchemy import URL, text
+from sqlalchemy.exc import DBAPIError
 
 from infra.database import Database
 
@@ -28,6 +29,14 @@ async def test_closing_also_closes_a_connection_that_comes_back_a_moment_later(
         while (await connection.execute(_OTHERS)).scalar_one():  # noqa: ASYNC110 - the server lets go when it does
             await asyncio.sleep(0.02)
     await holding
+
+
+async def test_the_error_of_a_statement_does_not_tell_its_values(database: Database) -> None:
+    statement = text("SELECT 1 / CAST(:zero AS integer), CAST(:said AS text)")
+    with pytest.raises(DBAPIError, match="division by zero") as caught:
+        async with database.singly() as connection:
+            await connection.execute(statement, {"zero": 0, "said": "s3cret"})
+    assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("way", ["singly", "snapshot"])
