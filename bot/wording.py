@@ -140,7 +140,7 @@ _MEASURES = {
 APPROVE, REJECT = "Approve", "Reject"
 RUN_AGAIN, IT_HAPPENED, GIVE_UP = "Run again", "It happened", "Give up"
 
-DETAILS, DETAILS_OF, CLOSE = "Script details", "Details of a script…", "Close"
+DETAILS, CLOSE = "Script details", "Close"
 DETAILS_LOADING = "Just a moment…"
 DETAILS_GONE = "Nothing is kept about this script any more."
 DETAILS_FAILED = "I could not read this just now. Please close it and try again."
@@ -280,6 +280,11 @@ def attempt(number: int, kind: str, error: str) -> str:
 def attempt_kind(kind: str) -> str:
     """Say how an attempt ended, in a word or a few."""
     return "worked" if kind == "ok" else _ATTEMPTS.get(kind, "failed")
+
+
+def details_of(shown: int, scripts: int) -> str:
+    """Say what a menu of scripts is for, and how many of them it holds if not all."""
+    return "Details of a script…" if shown == scripts else f"Details of a script… ({shown} of {scripts})"
 
 
 def question_title(kind: QuestionKind) -> str:

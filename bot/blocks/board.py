@@ -93,7 +93,8 @@ def script_details(nodes: Sequence[NodeView]) -> Sequence[Block]:
         (shortened(visible(" ".join(node.title.split())) or node.id, OPTION_CHARACTERS), node.id) for node in told
     ]
     if len(labels) > MOST_BUTTONS:
-        return [menu(wording.DETAILS_OF, labels[:MOST_OPTIONS], action=DETAILS_ACTION)]
+        options = labels[:MOST_OPTIONS]
+        return [menu(wording.details_of(len(options), len(labels)), options, action=DETAILS_ACTION)]
     return [
         button(f"{wording.DETAILS}: {label}", action=f"{DETAILS_ACTION}_{number}", value=node)
         for number, (label, node) in enumerate(labels)

@@ -60,6 +60,8 @@ def stoppable(runs: Sequence[OpenRun]) -> Rendered:
     for number, run in enumerate(runs[:MOST_RUNS]):
         stop = button(wording.STOP, action=f"{STOP_ACTION}_{number}", value=run.thread, style="danger")
         blocks += [section(_run(run, {})), actions([stop], block_id=f"stop-{number}")]
+    if len(runs) > MOST_RUNS:
+        blocks.append(section(f"… and {len(runs) - MOST_RUNS} more: write `!stop` in their threads."))
     return rendered("Which of these shall I stop?", blocks)
 
 

@@ -149,6 +149,9 @@ def test_many_scripts_share_a_menu_with_the_crashed_ones_first() -> None:
     [menu] = elements(*many, script("odd", NodeState.FAILED, CRASH))
     values = [each["value"] for each in menu["options"]]
     assert (menu["type"], len(values), values[:2]) == ("static_select", 12, ["odd", "s0"])
+    assert menu["placeholder"]["text"] == f"Details of a script… (12 of {len(many) + 1})"
+    [menu] = elements(*many[:4])
+    assert menu["placeholder"]["text"] == "Details of a script…"
 
 
 def test_board_with_details_is_no_larger_than_one_without() -> None:

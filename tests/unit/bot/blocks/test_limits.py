@@ -16,7 +16,7 @@ from bot.blocks.answer import answer, trouble
 from bot.blocks.board import board
 from bot.blocks.card import card
 from bot.blocks.elements import MESSAGE_BLOCKS
-from bot.blocks.help import help_message, opening, status
+from bot.blocks.help import MOST_RUNS, help_message, opening, status, stoppable
 from bot.blocks.message import Rendered
 from bot.ports import AttemptView, NodeView, OpenRun
 from infra.workspace.block_kit import message_faults
@@ -156,4 +156,6 @@ def test_status_and_help(request: str, count: int) -> None:
         for number in range(count)
     ]
     links = {run.thread: f"https://local.example/archives/C0OPS/p{number}" for number, run in enumerate(runs)}
-    check([status(runs, runs, links), status([], runs, {THREAD: ""}), help_message(UserId("U0BOT"))])
+    offer = stoppable(runs)
+    check([status(runs, runs, links), status([], runs, {THREAD: ""}), offer, help_message(UserId("U0BOT"))])
+    assert (f"… and {count - MOST_RUNS} more" in str(offer.blocks)) == (count > MOST_RUNS)
