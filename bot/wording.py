@@ -195,7 +195,7 @@ STOPPING = (
     "I am stopping it. What is already changing something ends first; the thread will say what was done and what not."
 )
 NOTHING_TO_STOP = "Nothing of yours is running."
-NOTHING_RUNS_HERE = "Nothing is running in this thread."
+NOTHING_RUNS_HERE = "Nothing is running in this thread. `/greenlight status` lists what runs elsewhere."
 NOT_BEGUN = (
     "I have your message and have not begun yet: I begin as soon as I can. If nothing follows for some minutes, "
     "please tell whoever runs this app."

@@ -1,8 +1,11 @@
 """Pictures of plans are drawn in a process of their own: none takes the worker's time, or the worker, with it."""
 
+import asyncio
 import io
 from collections.abc import Iterable
 
+import psutil
+import pytest
 from PIL import Image
 
 from agent.ids import NodeId, UserId, thread_id
@@ -47,3 +50,18 @@ async def test_a_plan_whose_layout_takes_minutes_is_given_up_and_keeps_nobody_wa
 
 async def test_a_plan_that_ends_the_process_that_draws_it_has_no_picture() -> None:
     assert await painted([[0]]) is None
+
+
+async def test_drawing_that_nobody_waits_for_any_more_is_ended() -> None:
+    painting = asyncio.create_task(painted(range(number) for number in range(100)))
+    while not (drawing := drawings()):  # noqa: ASYNC110 - another process
+        await asyncio.sleep(0.01)
+    painting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await painting
+    assert all(not each.is_running() for each in drawing)
+
+
+def drawings() -> list[psutil.Process]:
+    """Return the processes of ours that draw."""
+    return [each for each in psutil.Process().children() if "infra.plan_drawing" in each.cmdline()]
