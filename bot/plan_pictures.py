@@ -5,6 +5,7 @@ in the thread sees it, and it is still there tomorrow. It shows the shape alone;
 the board's to say.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -46,6 +47,7 @@ class Gallery:
         self._painter = painter
         self._outlet = outlet
         self._clock = clock
+        self._drawing = asyncio.Lock()  # they take a processor each
         self._growing: dict[tuple[ThreadId, int], _Growth] = {}
 
     async def hang(self, run: RunView) -> RunView:
@@ -63,7 +65,11 @@ class Gallery:
         standing = run.posts.get(PICTURE)
         if (standing is not None and standing.shown == shape) or not self._is_settled(run, shape):
             return run
-        message = PostedMessage(await self._address(run, shape), shape)
+        if self._drawing.locked() and run.status not in _AT_REST:
+            return run  # the next look has its turn: cards and the board do not wait for the pictures of others
+        async with self._drawing:
+            content = await self._painter.picture(run)
+        message = PostedMessage(await self._address(run, shape, content), shape)
         await self._outlet.note(run, PICTURE, message)
         self._growing.pop((run.thread, run.turn), None)
         return replace(run, posts={**run.posts, PICTURE: message})
@@ -77,10 +83,9 @@ class Gallery:
             growth = self._growing[key] = _Growth(shape=shape, since=now)
         return now - growth.since >= SETTLED_SECONDS
 
-    async def _address(self, run: RunView, shape: Digest) -> str:
+    async def _address(self, run: RunView, shape: Digest, content: bytes | None) -> str:
         """Share the picture; return where it is, or where the one before is if it cannot be shared."""
         before = run.posts.get(PICTURE)
-        content = await self._painter.picture(run)
         if content is not None:
             name, title = f"plan-{run.turn}-{shape[:8]}.png", wording.picture_title(len(run.nodes))
             try:

@@ -1,7 +1,5 @@
 """Draws a turn's plan from the log of its operations."""
 
-import asyncio
-
 from agent.plan import nodes_added
 from agent.ports import OperationLog
 from bot.ports import RunView
@@ -10,12 +8,11 @@ from infra.plan_picture import Drawn
 
 
 class PlanPainter:
-    """A Painter. One picture at a time: they take a processor each."""
+    """A Painter."""
 
     def __init__(self, log: OperationLog, *, seconds: float = DRAWING_SECONDS) -> None:
         self._log = log
         self._seconds = seconds
-        self._drawing = asyncio.Lock()
 
     async def picture(self, run: RunView) -> bytes | None:
         """Return the steps that the board shows, drawn as they were planned."""
@@ -24,5 +21,4 @@ class PlanPainter:
         nodes = [each for each in nodes_added([each.operation for each in logged]).values() if each.id in shown]
         if not nodes:
             return None
-        async with self._drawing:
-            return await drawn_apart([Drawn(node=each, colour=shown[each.id]) for each in nodes], self._seconds)
+        return await drawn_apart([Drawn(node=each, colour=shown[each.id]) for each in nodes], self._seconds)

@@ -1,5 +1,6 @@
 """The picture of a large plan: shared once per shape, found again after a crash, left out where it is not allowed."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -155,3 +156,31 @@ async def test_a_thread_that_is_closed_meanwhile_has_its_picture_once_it_is_open
             await narrator.reconcile(thread)
         await narrator.reconcile(thread)
         assert len(await pictures(scene, thread)) == 1
+
+
+async def test_a_thread_at_work_does_not_wait_for_the_picture_of_another_one() -> None:
+    async with opened_scene() as scene:
+        drawing, go_on = asyncio.Event(), asyncio.Event()
+
+        class Slow(Painter):
+            async def picture(self, run: RunView) -> bytes | None:
+                drawing.set()
+                await go_on.wait()
+                return await super().picture(run)
+
+        painter, now = Slow(), [0.0]
+        narrator = narrating(scene, painter, lambda: now[0])
+        one, other = await a_thread(scene), await a_thread(scene)
+        scene.rows.show(large(one, status=RunStatus.WAITING))
+        first = asyncio.create_task(narrator.reconcile(one))
+        await drawing.wait()
+        scene.rows.show(large(other, status=RunStatus.RUNNING))
+        for _ in range(2):
+            now[0] += SETTLED_SECONDS
+            async with asyncio.timeout(60):
+                await narrator.reconcile(other)
+        assert len(await scene.people.thread(other.rpartition(":")[2])) == 1
+        go_on.set()
+        await first
+        await narrator.reconcile(other)
+        assert [len(await pictures(scene, each)) for each in (one, other)] == [1, 1]
