@@ -117,6 +117,22 @@ async def test_stopping_at_the_question_says_what_was_done_and_what_was_not(data
             assert len(scene.model.requests) == 1
 
 
+async def test_a_stop_ends_planning_that_waits_for_its_budget_while_steps_are_at_work(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(run={"model_calls": 1})) as scene:
+        scene.effects.hold("one")
+        scene.model.add(planned(fetch("one", f"{scene.effects.url}/one")))
+        async with scene.asked("look") as witness:
+            await scene.effects.reached("one")
+            await scene.people.post("Ada", witness.channel, "look again", thread_ts=witness.thread_ts)
+            await witness.until(lambda seen: bool(questions(seen)), "the question before the second plan")
+            await scene.people.post("Ada", witness.channel, "!stop", thread_ts=witness.thread_ts)
+            await witness.until(lambda seen: seen.says("Stopped.", "What was not done") and done(seen), "the end")
+            assert not questions(witness)
+        assert len(scene.model.requests) == 1
+
+
 async def test_what_nobody_allows_in_time_ends_there_and_says_so(database_url: URL, tmp_path: Path) -> None:
     def soon(table: dict[str, object]) -> None:
         bounded(run={"nodes": 1})(table)
