@@ -1,4 +1,7 @@
-"""Faults of the world over the wire: what was accepted is not lost, and people read what happened in plain words."""
+"""Faults of the world over the wire: what was accepted is not lost, and people read what happened in plain words.
+
+One file, though a long one: what is missing among the faults shows only beside the others.
+"""
 
 import asyncio
 import fcntl

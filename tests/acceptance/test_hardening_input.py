@@ -1,4 +1,7 @@
-"""Bad input over the wire: each ends in clear words in the thread, or in private ones to whoever did it."""
+"""Bad input over the wire: each ends in clear words in the thread, or in private ones to whoever did it.
+
+One file, though a long one: what is missing among bad input shows only beside the rest.
+"""
 
 import asyncio
 import json

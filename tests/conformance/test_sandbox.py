@@ -1,4 +1,7 @@
-"""What every sandbox does alike: one suite, run against each one that exists on this machine."""
+"""What every sandbox does alike: one suite, run against each one that exists on this machine.
+
+One file, though a long one: a sandbox does all of it, or is none.
+"""
 
 import asyncio
 import os

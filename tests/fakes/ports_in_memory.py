@@ -1,4 +1,7 @@
-"""The agent's ports in memory: rows that outlive a runner, so a test can end one and start another."""
+"""The agent's ports in memory: rows that outlive a runner, so a test can end one and start another.
+
+One file, like `agent/ports.py`, whose Protocols these are.
+"""
 
 import asyncio
 from collections.abc import Generator, Mapping, Sequence

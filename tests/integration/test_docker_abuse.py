@@ -1,4 +1,7 @@
-"""Hostile scripts in real containers: each gets its own outcome kind, none raises here, none leaves anything."""
+"""Hostile scripts in real containers: each gets its own outcome kind, none raises here, none leaves anything.
+
+One file, though a long one: what no script has tried yet shows only beside the others.
+"""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
