@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from agent.dialogue import Said
-from agent.ids import NodeId
+from agent.ids import NodeId, UserId
 from agent.lifecycle import NodeState, Outcome, Succeeded, state_of
 from agent.plan import Add, LoggedOperation, Node, nodes_added
 from agent.ports import Message, NodeStanding, PastTurn
@@ -50,6 +50,14 @@ def shown_nodes(
 def standings_of(outcomes: Mapping[NodeId, Outcome]) -> Mapping[NodeId, NodeStanding]:
     """Return where finished nodes stand."""
     return {node: NodeStanding(state=state_of(each), outcome=each) for node, each in outcomes.items()}
+
+
+def by_author(messages: Sequence[Message]) -> Mapping[UserId, Sequence[Message]]:
+    """Return author -> their messages in order; who wrote first comes first."""
+    found: dict[UserId, list[Message]] = {}
+    for each in messages:
+        found.setdefault(each.author, []).append(each)
+    return found
 
 
 def ended_otherwise(logged: Sequence[LoggedOperation], standings: Mapping[NodeId, NodeStanding]) -> AbstractSet[NodeId]:

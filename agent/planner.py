@@ -1,14 +1,14 @@
 """The planner: turns people's messages into operations, each stored the moment its line is complete."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import assert_never
 
-from agent.conversation import ended_otherwise, present_dialogue, shown_nodes
+from agent.conversation import by_author, ended_otherwise, present_dialogue, shown_nodes
 from agent.dialogue import LanguageModel, Role, Said
 from agent.draft import DraftReader, Item
 from agent.errors import ContextExceeded, DuplicateNode, ModelUnavailable, Trouble
@@ -106,7 +106,7 @@ class Planner:
     async def feed(self, thread: ThreadId, turn: int, appended: Callable[[], None]) -> None:
         """Plan every untaken message of the thread."""
         for author, messages in by_author(await self._gathered(thread)).items():
-            since = max((each.seq for each in await self._log.after(thread, 0)), default=0)
+            since = await self._planned_before(thread, turn, author)
             effort = _Effort(thread=thread, turn=turn, author=author, messages=messages, appended=appended, since=since)
             trouble = await self._plan(effort)
             await self._mailbox.taken(
@@ -116,6 +116,13 @@ class Planner:
                 reply="\n\n".join(effort.replies),
                 trouble=trouble.value if trouble else "",
             )
+
+    async def _planned_before(self, thread: ThreadId, turn: int, author: UserId) -> int:
+        """Return the last operation before this planning; 0 when the author's first is taken up after a crash."""
+        run = await self._runs.read(thread, turn)
+        if all(each.author != author for each in run.messages):
+            return 0
+        return max((each.seq for each in await self._log.after(thread, 0)), default=0)
 
     async def _gathered(self, thread: ThreadId) -> Sequence[Message]:
         """Return what is to be planned, once people have finished writing; they are waited for only so long."""
@@ -288,11 +295,3 @@ def _left_out(operation: Operation, because: str) -> Fault:
 
 def _too_large(faults: Iterable[Fault]) -> bool:
     return any(each.code is FaultCode.TOO_MANY_NODES for each in faults)
-
-
-def by_author(messages: Sequence[Message]) -> Mapping[UserId, Sequence[Message]]:
-    """Return author -> their messages in order; who wrote first comes first."""
-    found: dict[UserId, list[Message]] = {}
-    for each in messages:
-        found.setdefault(each.author, []).append(each)
-    return found

@@ -236,7 +236,8 @@ async def test_stream_that_keeps_breaking_off_is_trouble_and_what_stands_stands(
         assert len(world.asked(Role.PLANNER)) == 2
 
 
-async def test_replanning_after_a_crash_adds_nothing_twice() -> None:
+@pytest.mark.parametrize("meanwhile", [None, Failed(error="timeout")], ids=["still runs", "has failed"])
+async def test_replanning_after_a_crash_adds_nothing_twice(meanwhile: Failed | None) -> None:
     """The process died after the first operation: the message is untaken, the operation stored."""
     async with planning_world(planner(lines(fetch("a"), fetch("b", "${a}")))) as world:
         world.say("go")
@@ -259,6 +260,8 @@ async def test_replanning_after_a_crash_adds_nothing_twice() -> None:
         assert world.nodes == ["a"]
         assert len(await world.mailbox.untaken(THREAD)) == 1
         world.log.append = whole
+        if meanwhile is not None:
+            world.ended("a", meanwhile)
         run = await world.feed()
         assert (world.nodes, run.trouble) == (["a", "b"], "")
         assert len(world.asked(Role.PLANNER)) == 2
