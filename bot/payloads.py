@@ -31,8 +31,7 @@ _DIRECT_CHANNEL_TYPES = frozenset({"im"})
 class MessageEvent:
     """A person's message, as `app_mention` or `message` tells it.
 
-    `thread_ts` is None for a top-level message. `raw` is the text as Slack sent it. `user_team` is
-    the author's own organisation when Slack names it (shared channels), else empty.
+    `thread_ts` is None for a top-level message. `raw` is the text as Slack sent it.
     """
 
     app: str
@@ -43,7 +42,6 @@ class MessageEvent:
     ts: str
     thread_ts: str | None
     user: UserId
-    user_team: str
     raw: str
 
     @property
@@ -81,22 +79,17 @@ class Command:
     trigger_id: str
     channel: ChannelId
     user: UserId
-    user_team: str
     raw: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Click:
-    """A click on one of a card's buttons: which question, at which version, and what was chosen.
-
-    `user_team` is the clicker's team, which in a shared channel is not the message's.
-    """
+    """A click on one of a card's buttons: which question, at which version, and what was chosen."""
 
     question: QuestionId
     version: int
     decision: Decision
     user: UserId
-    user_team: str
     channel: ChannelId
     message_ts: str
     thread_ts: str | None
@@ -124,7 +117,6 @@ def read_message(body: Payload) -> MessageEvent | None:
         ts=ts,
         thread_ts=text_in(event, "thread_ts") or None,
         user=UserId(user),
-        user_team=text_in(event, "user_team") or text_in(event, "team"),
         raw=text_in(event, "text"),
     )
 
@@ -168,7 +160,6 @@ def read_command(body: Payload) -> Command | None:
         trigger_id=trigger,
         channel=ChannelId(channel),
         user=UserId(user),
-        user_team=text_in(body, "team_id"),
         raw=text_in(body, "text"),
     )
 
@@ -191,7 +182,6 @@ def read_click(body: Payload) -> Click | None:
         version=int(version),
         decision=chosen,
         user=UserId(user_id),
-        user_team=text_in(user, "team_id") or text_in(part_in(body, "team"), "id"),
         channel=ChannelId(channel),
         message_ts=text_in(container, "message_ts") or text_in(part_in(body, "message"), "ts"),
         thread_ts=text_in(container, "thread_ts") or text_in(part_in(body, "message"), "thread_ts") or None,

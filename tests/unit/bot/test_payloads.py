@@ -95,13 +95,7 @@ def test_click_names_question_version_and_choice() -> None:
     read = read_click(CLICK)
     assert read is not None
     assert (read.question, read.version, read.decision) == ("q:1", 3, Decision.APPROVED)
-    assert (read.user, read.user_team, read.channel, read.message_ts, read.thread_ts) == (
-        "U1",
-        "T2",
-        "C1",
-        "2.0",
-        "1.0",
-    )
+    assert (read.user, read.channel, read.message_ts, read.thread_ts) == ("U1", "C1", "2.0", "1.0")
 
 
 @pytest.mark.parametrize(
