@@ -104,7 +104,7 @@ class Approvals:
             case Allowed():
                 return None
             case NotAllowed(reason=reason):
-                return wording.refusal(reason)
+                return wording.refusal(reason, question.kind)
 
     async def _clicker(self, click: Click, tenant: Tenant, policy: ApprovalPolicy) -> Clicker:
         """Learn what the policy asks about, all at once; what Slack does not tell is None and counts against them."""

@@ -239,8 +239,10 @@ _REFUSALS = {
 }
 
 
-def refusal(reason: Refusal) -> str:
-    """Say why someone may not decide."""
+def refusal(reason: Refusal, kind: QuestionKind) -> str:
+    """Say why someone may not decide, and what is left to them on a card of this kind."""
+    if reason is Refusal.OWN_REQUEST and kind is QuestionKind.UNKNOWN:
+        return f"You asked for this yourself, so somebody else has to decide it. You can still press {GIVE_UP}."
     return _REFUSALS[reason]
 
 

@@ -207,6 +207,18 @@ async def test_policy_is_asked_at_the_click(
         assert [told in words for words in whispered] == ([True] if told else [])
 
 
+async def test_requester_who_may_not_decide_alone_is_told_what_is_left_to_them_on_this_card() -> None:
+    async with opened_scene(Policies(default=ApprovalPolicy(self_approval=False))) as scene:
+        thread = await asked(scene, a_question(kind=QuestionKind.UNKNOWN))
+        card = await card_of(scene, thread, "q1")
+        await click(scene, "Ada", card, "decide_again")
+        (told,) = await scene.people.whispers("U0ADA")
+        assert wording.GIVE_UP in told
+        assert "reject" not in told
+        await click(scene, "Ada", card, "decide_give_up")
+        assert scene.rows.decided == [("q1", Decision.GIVE_UP, ADA)]
+
+
 async def test_an_edit_of_the_card_that_waits_for_its_turn_never_brings_the_buttons_back(scene: Scene) -> None:
     thread = await asked(scene, a_question())
     card = await card_of(scene, thread, "q1")
