@@ -90,7 +90,7 @@ class Outlet:
         await self._api.upload(str(place.get("upload_url", "")), content)
         entry: Mapping[str, Json] = {"id": str(place.get("file_id", "")), "title": title}
         try:
-            done = await self._api.write(
+            done = await self._api.write_once(
                 "files.completeUploadExternal", files=[entry], channel_id=channel, thread_ts=root_ts
             )
         except SlackRefused as error:
@@ -110,7 +110,7 @@ class Outlet:
         try:
             opened = await self._api.write("conversations.open", users=user)
             channel = str(cast("Mapping[str, Any]", opened.get("channel") or {}).get("id", ""))
-            told = await self._api.write("chat.postMessage", channel=channel, **_content(message))
+            told = await self._api.write_once("chat.postMessage", channel=channel, **_content(message))
         except SlackRefused as error:
             _log.warning("cannot tell %s about %s either: %s", user, run.thread, error)
             return
@@ -159,7 +159,7 @@ class Outlet:
     async def _post(self, thread: ThreadId, slot: Slot, turn: int, message: Rendered) -> str:
         _, channel, root_ts = thread_parts(thread)
         try:
-            answer = await self._api.write(
+            answer = await self._api.write_once(
                 "chat.postMessage",
                 channel=channel,
                 thread_ts=root_ts,

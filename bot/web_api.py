@@ -52,19 +52,33 @@ class WebApi:
 
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
+        self._once = AsyncWebClient(
+            token=client.token,
+            base_url=client.base_url,
+            timeout=client.timeout,
+            session=client.session,
+            retry_handlers=[
+                each for each in client.retry_handlers if isinstance(each, AsyncRateLimitErrorRetryHandler)
+            ],
+        )
 
     async def read(self, method: str, **arguments: str | int | bool | None) -> Mapping[str, Any]:
         """Call a method that reads; arguments that are None are left out."""
         given = {key: _form(value) for key, value in arguments.items() if value is not None}
-        return await self._call(method, http_verb="GET", params=given)
+        return await self._call(self._client, method, http_verb="GET", params=given)
 
     async def write(self, method: str, **arguments: Json) -> Mapping[str, Any]:
         """Call a method that changes something; arguments that are None are left out."""
-        return await self._call(method, json={key: value for key, value in arguments.items() if value is not None})
+        return await self._call(self._client, method, json=_given(arguments))
+
+    async def write_once(self, method: str, **arguments: Json) -> Mapping[str, Any]:
+        """Call a method that would do its deed twice: after a lost answer, which may hide a done one, it is not tried
+        again here. Whoever calls looks before trying again."""
+        return await self._call(self._once, method, json=_given(arguments))
 
     async def granted_scopes(self) -> frozenset[str]:
         """Return the scopes of the client's token, which Slack names in a header of every answer."""
-        answer = await self._answer("auth.test")
+        answer = await self._answer(self._client, "auth.test")
         headers = cast("Mapping[str, str]", answer.headers)  # pyright: ignore[reportUnknownMemberType] -- untyped in the SDK
         named = next((value for name, value in headers.items() if name.lower() == "x-oauth-scopes"), "")
         return frozenset(scope.strip() for scope in named.split(",") if scope.strip())
@@ -104,16 +118,16 @@ class WebApi:
             if not cursor:
                 return
 
-    async def _call(self, method: str, **how: Any) -> Mapping[str, Any]:
-        answer = await self._answer(method, **how)
+    async def _call(self, client: AsyncWebClient, method: str, **how: Any) -> Mapping[str, Any]:
+        answer = await self._answer(client, method, **how)
         data = cast("object", answer.data)  # pyright: ignore[reportUnknownMemberType] -- untyped in the SDK
         if not isinstance(data, Mapping):
             raise SlackUnreachable(method)
         return cast("Mapping[str, Any]", data)
 
-    async def _answer(self, method: str, **how: Any) -> AsyncSlackResponse:
+    async def _answer(self, client: AsyncWebClient, method: str, **how: Any) -> AsyncSlackResponse:
         try:
-            return await self._client.api_call(method, **how)  # pyright: ignore[reportUnknownMemberType] -- bare dicts
+            return await client.api_call(method, **how)  # pyright: ignore[reportUnknownMemberType] -- bare dicts
         except SlackApiError as error:
             response = cast("object", error.response)  # pyright: ignore[reportUnknownMemberType] -- untyped in the SDK
             code = cast("Mapping[str, object]", response).get("error") if hasattr(response, "get") else None
@@ -128,6 +142,10 @@ def listed(answer: Mapping[str, Any], key: str) -> list[Any]:
     """Return the list at `key`, empty when there is none."""
     value = answer.get(key)
     return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def _given(arguments: Mapping[str, Json]) -> dict[str, Json]:
+    return {key: value for key, value in arguments.items() if value is not None}
 
 
 def _form(value: str | int | bool) -> str | int:
