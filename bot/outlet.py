@@ -110,7 +110,7 @@ class Outlet:
         try:
             opened = await self._api.write("conversations.open", users=user)
             channel = str(cast("Mapping[str, Any]", opened.get("channel") or {}).get("id", ""))
-            told = await self._api.write_once("chat.postMessage", channel=channel, **_content(message))
+            told = await self._api.write("chat.postMessage", channel=channel, **_content(message))
         except SlackRefused as error:
             _log.warning("cannot tell %s about %s either: %s", user, run.thread, error)
             return
