@@ -7,7 +7,7 @@ from typing import Any, cast
 from agent.ids import ChannelId, Digest, ThreadId, UserId, thread_parts
 from bot.blocks.message import Rendered
 from bot.blocks.plainly import plainly
-from bot.errors import SlackRefused, ThreadClosed
+from bot.errors import SlackRefused, SlackUnreachable, ThreadClosed
 from bot.pacing import POSTS, UPDATES, Pacer
 from bot.ports import Posted, PostedMessage, RunView, Slot
 from bot.web_api import WebApi, listed
@@ -97,6 +97,8 @@ class Outlet:
             if error.code in _CLOSED:
                 raise ThreadClosed(error.method, error.code) from error
             raise
+        except SlackUnreachable:  # it may stand all the same
+            return await self._find_file(run.thread, name)
         return next(map(_address, _files(done)), "")
 
     async def note(self, run: RunView, slot: Slot, message: PostedMessage) -> None:

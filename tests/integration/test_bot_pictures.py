@@ -158,6 +158,16 @@ async def test_a_thread_that_is_closed_meanwhile_has_its_picture_once_it_is_open
         assert len(await pictures(scene, thread)) == 1
 
 
+async def test_a_picture_that_stands_although_the_answer_was_lost_is_linked() -> None:
+    async with opened_scene() as scene:
+        thread, painter = await a_thread(scene), Painter()
+        await scene.people.act("faults", method="files.completeUploadExternal", status=0, after=True)
+        scene.rows.show(large(thread, status=RunStatus.WAITING))
+        await narrating(scene, painter).reconcile(thread)
+        (file,) = await pictures(scene, thread)
+        assert file["permalink"] in await link(scene, thread)
+
+
 async def test_a_thread_at_work_does_not_wait_for_the_picture_of_another_one() -> None:
     async with opened_scene() as scene:
         drawing, go_on = asyncio.Event(), asyncio.Event()
