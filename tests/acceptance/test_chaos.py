@@ -138,7 +138,8 @@ async def _until_all_is_done(storm: Storm, people: People, database: Database) -
                 await asyncio.sleep(0.5)
     except TimeoutError:
         raise AssertionError(
-            f"left undone: {left}; without an answer: {people.unanswered()}; cards: {people.open_cards()}; "
+            f"left undone: {left}; without an answer: { {job: people.reads(job) for job in people.unanswered()} }; "
+            f"cards: {people.open_cards()}; "
             f"containers of the dead: {orphans}"
         ) from None
 

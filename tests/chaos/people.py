@@ -89,6 +89,11 @@ class People:
         with contextlib.suppress(ControlError):  # the card has lost its buttons meanwhile
             await asyncio.gather(*clicks)
 
+    def reads(self, job: int) -> list[str]:
+        """Return what a job's thread says."""
+        own = (each for each in self.latest.values() if each.get("thread_ts") == self.threads[job])
+        return [str(each.get("text", ""))[:200] for each in own]
+
     def open_cards(self) -> list[str]:
         """Return the messages that still have buttons."""
         return [str(each.get("text", "")) for each in self.latest.values() if _buttons(each)]
