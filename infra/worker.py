@@ -306,7 +306,7 @@ class Worker:
                     update_heartbeat_interval=self._timings.heartbeat,
                     stalled_worker_timeout=3600.0,  # ours to judge: see sweep.py
                     shutdown_graceful_timeout=self._timings.grace,
-                    delete_jobs="successful",
+                    delete_jobs="always",  # what breaks off is in the log, and its wake is put anew
                     install_signal_handlers=False,
                 )
             except (ConnectorException, AppNotOpen) as error:

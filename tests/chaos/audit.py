@@ -22,7 +22,8 @@ _UNFINISHED: Mapping[str, str] = {
 }
 
 _ORPHANS: Mapping[str, str] = {
-    "jobs of any kind": "SELECT count(*) FROM procrastinate_jobs",
+    "jobs waiting or running": "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')",
+    "jobs that broke off": "SELECT count(*) FROM procrastinate_jobs WHERE status NOT IN ('todo', 'doing')",
     "workers neither alive nor buried": "SELECT count(*) FROM workers WHERE buried_at IS NULL",
     "nodes without an outcome": "SELECT count(*) FROM nodes WHERE outcome IS NULL",
     "posts begun and never noted": "SELECT count(*) FROM posts WHERE ts IS NULL",

@@ -61,8 +61,14 @@ async def test_a_worker_that_is_to_end_says_that_it_lives_until_its_last_job_has
         await own.close()
 
 
+async def jobs(database: Database) -> int:
+    """Return how many jobs the queue keeps, whatever became of them."""
+    async with database.begin() as connection:
+        return (await connection.execute(text("SELECT count(*) FROM procrastinate_jobs"))).scalar_one()
+
+
 async def test_a_wake_outlives_a_worker_that_ends_while_it_takes_the_lease(
-    database_url: URL, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    database_url: URL, stores: Stores, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taking, advanced = asyncio.Event(), asyncio.Event()
     take = Leases.take
@@ -82,6 +88,7 @@ async def test_a_wake_outlives_a_worker_that_ends_while_it_takes_the_lease(
         await taking.wait()
     async with working(database_url, advance), asyncio.timeout(60):
         await advanced.wait()
+    assert await jobs(database) == 0
 
 
 async def test_a_second_try_outlives_a_database_that_is_away_when_it_is_due(
