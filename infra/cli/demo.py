@@ -1,10 +1,12 @@
 """`greenlight demo`: the app on this machine alone, in a local workspace with a page; `--check` tells its story."""
 
 import asyncio
+import fcntl
 import os
 import tempfile
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +20,7 @@ from infra.configuration import Configuration, ConfigurationError, parse_configu
 from infra.demo.story import REQUEST, Story
 from infra.demo.witness import NotSeen
 from infra.demo.world import World, demo_world
-from infra.embedded_postgres import PostgresUnusable, hold_postgres
+from infra.embedded_postgres import PostgresUnusable, hold_postgres, locked
 from infra.migrate import migrate
 from infra.scripted_model.demo_brain import demo_scripts
 from infra.scripted_model.server import MODEL_NAME, ScriptedModel
@@ -30,6 +32,10 @@ from infra.workspace.server import Workspace
 app = typer.Typer(add_completion=False)
 
 PORT = 7707
+
+
+class RunsAlready(Exception):
+    """Another demo has the folder; the text says which."""
 
 
 @app.command()
@@ -48,14 +54,15 @@ def demo(
             with _scratch(settings) as fresh:
                 raise typer.Exit(asyncio.run(_check(fresh)))
         require_free(port)
-        asyncio.run(_serve(settings, port))
-    except (ConfigurationError, PostgresUnusable) as error:
+        # A folder of its own: the app's workers, and the demo's, would run each other's threads.
+        asyncio.run(_serve(replace(settings, data=settings.data / "demo"), port))
+    except (ConfigurationError, PostgresUnusable, RunsAlready) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
 
 
 async def _serve(settings: Settings, port: int) -> None:
-    async with _running(settings, port=port, snapshot=settings.data / "demo" / "workspace.json") as workspace:
+    async with _running(settings, port=port, snapshot=settings.data / "workspace.json") as workspace:
         with stop_signal() as stopped:
             typer.echo(f"\nGreenlight is running. Open {workspace.base_url} in a browser.\n")
             typer.echo("Pick who you are, go to #ops and write, for example:")
@@ -85,7 +92,7 @@ def _scratch(settings: Settings) -> Generator[Settings]:
 @asynccontextmanager
 async def _running(settings: Settings, *, port: int, snapshot: Path | None) -> AsyncGenerator[Workspace]:
     """Run everything: database, the demo's world, workspace, model and the app as in production."""
-    with hold_postgres(settings.data) as postgres:
+    with hold_postgres(settings.data) as postgres, _alone(settings.data):
         address = postgres.admin_url().render_as_string(hide_password=False)
         await asyncio.to_thread(migrate, postgres.url())
         async with (
@@ -103,6 +110,19 @@ async def _running(settings: Settings, *, port: int, snapshot: Path | None) -> A
             )
             async with open_app(app_settings, postgres.url()):
                 yield workspace
+
+
+@contextmanager
+def _alone(data: Path) -> Generator[None]:
+    """Keep other demos out of the folder: they would run each other's threads."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(data / "demo.lock", fcntl.LOCK_EX | fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            raise RunsAlready(
+                f"A demo is running already with the folder {data}; stop it, or name another folder in GREENLIGHT_DATA."
+            ) from error
+        yield
 
 
 @asynccontextmanager
