@@ -59,6 +59,8 @@ class Unfinished:
             idle = ours - self._at_work
             if over := idle & self._suspects:
                 jobs = (await connection.execute(_STILL_OURS, {"jobs": list(over)})).all()
-                await hand_on(connection, self._queue, [(each.id, each.thread) for each in jobs])
+                # Asked again now that they are locked: one that began meanwhile has its lease, or waits for us to get none.
+                still = [(each.id, each.thread) for each in jobs if each.id not in self._at_work]
+                await hand_on(connection, self._queue, still)
                 _log.warning("the queue did not know that these jobs were over: %s", sorted(over))
         self._suspects = idle
