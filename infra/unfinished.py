@@ -59,7 +59,7 @@ class Unfinished:
             idle = ours - self._at_work
             if over := idle & self._suspects:
                 jobs = (await connection.execute(_STILL_OURS, {"jobs": list(over)})).all()
-                # Asked again now that they are locked: one that began meanwhile has its lease, or waits for us to get none.
+                # Now that they are locked: one that began meanwhile has its lease, or waits for us and gets none.
                 still = [(each.id, each.thread) for each in jobs if each.id not in self._at_work]
                 await hand_on(connection, self._queue, still)
                 _log.warning("the queue did not know that these jobs were over: %s", sorted(over))
