@@ -1,4 +1,4 @@
-"""What the Slack side needs from the world, as small Protocols. `infra/stores/` implements them.
+"""What the Slack side needs from the world: small Protocols, read together in one file. `infra/stores/` has them all.
 
 Every method that returns has committed what it says it did. All raise
 `agent.errors.StoreUnavailable` when the database cannot be reached.
