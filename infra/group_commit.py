@@ -30,7 +30,7 @@ class GroupCommit(Generic[Item, Result]):
         key: Callable[[Item], Hashable],
         *,
         at_once: int = 2,
-        most: int = 100,
+        most: int = 500,
     ) -> None:
         self._write = write
         self._key = key
