@@ -117,8 +117,12 @@ async def _live_through(storm: Storm, people: People, database: Database, blows:
             for _ in range(JOBS):
                 await people.ask_one_more()
                 await asyncio.sleep(storm.rng.uniform(0, blows / JOBS / 2))
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await storm.bring_to_every_point(people.keep_busy)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await storm.bring_to_every_point(people.keep_busy)
+        except TimeoutError:
+            unfinished = await audit.unfinished(database)
+            raise AssertionError(f"deaths: {storm.deaths()}; {storm.armed()}; left undone: {unfinished}") from None
         storm.calm_down()
         await storm.people.act("faults", clear=True)
         await _until_all_is_done(storm, people, database)

@@ -20,6 +20,9 @@ Message = Mapping[str, Any]
 
 ENOUGH_JOBS = 6
 
+HESITATION_SECONDS = (0.0, 0.0, 1.5)
+"""How long a card is looked at before its first click: at once for runs that wait hot, longer for those that park."""
+
 
 class People:
     """Asks for jobs and decides their cards. `decided` is question id -> action."""
@@ -33,6 +36,7 @@ class People:
         self.decided: dict[str, str] = {}
         self.chosen: dict[str, str] = {}
         self.clicks = 0
+        self._due: dict[str, float] = {}
 
     async def ask(self, job: int) -> None:
         """Ask for a job in a thread of its own."""
@@ -63,8 +67,11 @@ class People:
     async def decide(self) -> None:
         """Click every open card. Runs until cancelled."""
         while True:
-            for message in list(self.latest.values()):
+            for ts, message in list(self.latest.items()):
                 for element in _buttons(message)[:1]:
+                    now = asyncio.get_running_loop().time()
+                    if self._due.setdefault(ts, now + self._rng.choice(HESITATION_SECONDS)) > now:
+                        continue
                     await self._click(message, str(element["value"]).partition(":")[2])
             await asyncio.sleep(0.3)
 

@@ -146,6 +146,10 @@ class Storm:
         died = Counter(file.read_text().splitlines() if file.exists() else ())
         return Counter({point: died[point] for point in POINTS})
 
+    def armed(self) -> Mapping[str, str | None]:
+        """Return where each process that lives is to die."""
+        return {name: self._armed.get(name) for name, process in self.processes.items() if process.is_alive()}
+
     async def keep_running(self) -> None:
         """Start again whatever ended. Runs until cancelled."""
         while True:
