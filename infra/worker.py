@@ -1,4 +1,7 @@
-"""A worker: runs the queue's jobs, one thread per job, under its lease; says that it lives; sweeps."""
+"""A worker: runs the queue's jobs, one thread per job, under its lease; says that it lives; sweeps.
+
+A little longer than most files: its jobs and its own life share what it means to end and to be lost.
+"""
 
 import asyncio
 import logging

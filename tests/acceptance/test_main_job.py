@@ -1,4 +1,7 @@
-"""The main job over the wire: a request in a Slack thread becomes a DAG that runs, waits for people, and answers."""
+"""The main job over the wire: a request in a Slack thread becomes a DAG that runs, waits for people, and answers.
+
+One file, though a long one: what the issue asks for, point by point.
+"""
 
 import asyncio
 import json

@@ -1,4 +1,7 @@
-"""`greenlight sandbox run`, as a person uses it, in both sandboxes; and broken scripts that repair themselves."""
+"""`greenlight sandbox run`, as a person uses it, in both sandboxes; and broken scripts that repair themselves.
+
+One file, though a long one: what the issue asks for, point by point.
+"""
 
 import asyncio
 import json

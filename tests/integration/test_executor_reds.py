@@ -1,4 +1,7 @@
-"""Red nodes: asked alone, started hot or from rows, at most once, exactly as approved (laws 3 and 6)."""
+"""Red nodes: asked alone, started hot or from rows, at most once, exactly as approved (laws 3 and 6).
+
+One file, though a long one: a red call's whole way, read in one go.
+"""
 
 import asyncio
 from collections.abc import Mapping

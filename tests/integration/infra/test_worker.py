@@ -1,4 +1,7 @@
-"""Workers on a real queue: one runner per thread, whatever happens to the others."""
+"""Workers on a real queue: one runner per thread, whatever happens to the others.
+
+One file, though a long one: what workers do to each other shows only side by side.
+"""
 
 import asyncio
 import signal

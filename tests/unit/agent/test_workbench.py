@@ -1,4 +1,7 @@
-"""The workbench and tool calls: colour, binding, timeouts, retries, and what becomes of outputs."""
+"""The workbench and tool calls: colour, binding, timeouts, retries, and what becomes of outputs.
+
+One file, though a long one: all that becomes of a call.
+"""
 
 import asyncio
 import logging

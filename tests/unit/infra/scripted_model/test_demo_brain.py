@@ -1,4 +1,7 @@
-"""The demo brain under the agent's real prompts: what it plans, repairs and answers."""
+"""The demo brain under the agent's real prompts: what it plans, repairs and answers.
+
+One file, though a long one: what the demo can say, role by role.
+"""
 
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
