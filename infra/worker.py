@@ -314,8 +314,8 @@ class Worker:
                 )
             except (ConnectorException, AppNotOpen) as error:
                 _log.warning("the queue cannot be reached: %s", type(error.__cause__ or error).__name__)
-                if (task := asyncio.current_task()) is not None and task.cancelling():
-                    raise asyncio.CancelledError from error  # it hid our own end
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError  # the queue kept our own end to itself, by an error or by a return
             await asyncio.sleep(self._timings.poll)
             await self._insist(self._forget_queue_worker)
 

@@ -168,3 +168,28 @@ async def test_a_thread_goes_on_though_the_queue_was_not_told_that_its_job_is_ov
         async with asyncio.timeout(60):
             await runs.get()
         await until(lambda: nothing_to_do(database))
+
+
+async def test_a_worker_ends_though_its_queue_keeps_the_word_to_itself(
+    database_url: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A queue that is told to end while it begins may simply return."""
+    own = Database(database_url, worker=new_worker_id())
+    queue, begun = Queue(own), asyncio.Event()
+
+    async def advance(_thread: ThreadId, _lease: ThreadLease) -> None:
+        raise AssertionError
+
+    async def keeps_it(**_options: object) -> None:
+        begun.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(queue.app, "run_worker_async", keeps_it)
+    running = asyncio.create_task(Worker(own, queue, advance, timings=FAST).run())
+    await begun.wait()
+    running.cancel()
+    done, _ = await asyncio.wait([running], timeout=60)
+    assert done
+    assert running.cancelled()
+    await own.close()
