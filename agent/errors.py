@@ -44,7 +44,7 @@ class RunnerLost(AgentError):
     """This process no longer holds the thread's lease; whatever it still does must not be stored."""
 
 
-class Trouble(StrEnum):
+class TurnError(StrEnum):
     """Why a turn ended without doing its work; `bot/wording.py` has the words for people."""
 
     MODEL_UNAVAILABLE = "model_unavailable"

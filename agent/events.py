@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import TypeAlias
 
 from agent.ids import Digest, NodeId, UserId
-from agent.lifecycle import NodeState, Outcome
-from agent.packaging import Fusion, Split
-from agent.plan import Node
-from agent.tools.registry import Colour
+from agent.packing.packing import Fusion, Split
+from agent.plan.operations import Node
+from agent.plan.outcomes import NodeState, Outcome
+from agent.tool import Colour
 from sandbox.script import Json
 
 
@@ -50,7 +50,7 @@ _NO_CALL = Digest("")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToldCall:
+class SummarizedCall:
     """A tool call of a script as it is told afterwards: `args` is JSON, shortened."""
 
     tool: str
@@ -60,7 +60,7 @@ class ToldCall:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JournaledAnswer:
+class RecordedAnswer:
     """What a green tool answered: `call` is the canonical JSON of tool and arguments."""
 
     call: str
@@ -85,9 +85,9 @@ class AttemptEnded:
     milliseconds: float
     at: datetime
     logs: str = ""
-    calls: tuple[ToldCall, ...] = ()
+    calls: tuple[SummarizedCall, ...] = ()
     of: Digest = _NO_CALL
-    answers: tuple[JournaledAnswer, ...] = ()
+    answers: tuple[RecordedAnswer, ...] = ()
 
 
 RunEvent: TypeAlias = NodePlanned | PlanPacked | NodeChanged | AttemptEnded

@@ -12,7 +12,7 @@ ChannelId = NewType("ChannelId", str)
 UserId = NewType("UserId", str)
 NodeId = NewType("NodeId", str)
 ToolName = NewType("ToolName", str)
-QuestionId = NewType("QuestionId", str)
+ApprovalId = NewType("ApprovalId", str)
 """An approval's id: a hash of thread, node and question, so asking twice finds the same row."""
 
 Digest = NewType("Digest", str)

@@ -5,20 +5,19 @@ All raise `agent.errors.StoreUnavailable` when the database cannot be reached. O
 one: it is the whole border between the agent and the world, and is read as such.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
-from agent.budget import Scope
 from agent.events import AttemptEnded, RunEvent
-from agent.ids import Digest, NodeId, QuestionId, Tenant, ThreadId, ToolName, UserId
-from agent.lifecycle import ArtifactRef, Failed, NodeState, Outcome
-from agent.plan import LoggedOperation, Node, Operation
-from agent.spending import Spent
-from agent.tools.registry import CallContext, Colour
+from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
+from agent.limits import Role
+from agent.plan.operations import LoggedOperation, Node, Operation
+from agent.plan.outcomes import ArtifactRef, Failed, NodeStatus, Outcome
+from agent.tool import CallContext, Colour
 from sandbox.script import Json
 
 
@@ -40,7 +39,7 @@ class OperationLog(Protocol):
         ...
 
 
-class QuestionKind(StrEnum):
+class ApprovalKind(StrEnum):
     """What a person is asked: about a node, or (the last three) about how its turn goes on.
 
     `ROUNDS`: the turn was planned anew as often as it may be. `ASK`: reflection does not know what is wanted.
@@ -72,7 +71,7 @@ class Decision(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class ApprovalRequest:
     """What is asked: exactly what will run if the answer is yes.
 
     `digest` is the SHA-256 of the canonical JSON of tool, arguments and the outputs they came from.
@@ -80,14 +79,14 @@ class Question:
     kind for a package or subagent that wants approval. `author` asked for the operation.
     `blocks` are the titles of the nodes that wait behind this one. A question about a turn has the
     empty node; its `title` is what reflection wants to know, and `blocks` what it would do next. That
-    about a budget holds in `args` what is used up, and then from where it counts once more (`agent/purse.py`).
+    about a budget holds in `args` what is used up, and then from where it counts once more (`agent/budget/tracker.py`).
     """
 
-    id: QuestionId
+    id: ApprovalId
     thread: ThreadId
     turn: int
     node: NodeId
-    kind: QuestionKind
+    kind: ApprovalKind
     title: str
     tool: ToolName
     args: Mapping[str, Json]
@@ -98,10 +97,10 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class DecisionRecord:
     """A question's row: the decision and, once it is not pending, who made it and when."""
 
-    id: QuestionId
+    id: ApprovalId
     digest: Digest
     decision: Decision
     by: UserId | None = None
@@ -109,30 +108,30 @@ class Standing:
     at: datetime | None = None
 
 
-class Questions(Protocol):
+class Approvals(Protocol):
     """Approvals and other questions to people, as rows decided by compare-and-set elsewhere."""
 
-    async def ask(self, question: Question) -> Standing:
+    async def ask(self, question: ApprovalRequest) -> DecisionRecord:
         """Insert the row unless one with this id exists; return the row as it stands."""
         ...
 
-    async def standings(self, thread: ThreadId) -> Mapping[QuestionId, Standing]:
+    async def standings(self, thread: ThreadId) -> Mapping[ApprovalId, DecisionRecord]:
         """Return every question of the thread."""
         ...
 
-    async def withdraw(self, question: QuestionId, why: str) -> Standing:
+    async def withdraw(self, question: ApprovalId, why: str) -> DecisionRecord:
         """Turn pending into withdrawn; return the row as it stands (perhaps decided meanwhile)."""
         ...
 
 
-class Allowances(Protocol):
+class BudgetExtensions(Protocol):
     """Reads back what was asked about budgets, and keeps what came of it."""
 
-    async def of(self, thread: ThreadId) -> Sequence[tuple[Question, Standing]]:
+    async def of(self, thread: ThreadId) -> Sequence[tuple[ApprovalRequest, DecisionRecord]]:
         """Return the thread's questions about budgets, in the order they were asked."""
         ...
 
-    async def keep(self, question: QuestionId, args: Mapping[str, Json]) -> None:
+    async def keep(self, question: ApprovalId, args: Mapping[str, Json]) -> None:
         """Store the question's `args` anew: they say from where the whole budget counts once more."""
         ...
 
@@ -237,23 +236,15 @@ class Attempts(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class NodeStanding:
-    """Where a node stands. `outcome` is set exactly when `state` is final."""
-
-    state: NodeState
-    outcome: Outcome | None = None
-
-
-class Standings(Protocol):
+class NodeStatuses(Protocol):
     """Reads back what `Progress` was told; what a planner is shown of the plan so far."""
 
-    async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStanding]:
+    async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStatus]:
         """Return every node of the thread, as committed so far: it may lag behind the run."""
         ...
 
 
-class News(Protocol):
+class Subscription(Protocol):
     """A hint that rows of the thread changed (NOTIFY). May be lost or spurious: re-read the rows."""
 
     async def wait(self, timeout_seconds: float) -> bool:
@@ -261,10 +252,10 @@ class News(Protocol):
         ...
 
 
-class Newsroom(Protocol):
+class NotificationSource(Protocol):
     """Hands out subscriptions to hints."""
 
-    def subscribe(self, thread: ThreadId) -> AbstractContextManager[News]:
+    def subscribe(self, thread: ThreadId) -> AbstractContextManager[Subscription]:
         """Listen from now until the context is left."""
         ...
 
@@ -290,7 +281,7 @@ class Mailbox(Protocol):
         self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", trouble: str = ""
     ) -> None:
         """Mark messages as answered to by this turn's plan, and keep with the turn's row, in one
-        transaction, what the planner replied without a plan and the `Trouble` it met."""
+        transaction, what the planner replied without a plan and the `TurnError` it met."""
         ...
 
     async def stopped(self, thread: ThreadId, turn: int) -> UserId | None:
@@ -345,30 +336,6 @@ class Directory(Protocol):
 
         Never raises. Only what everybody in the thread may know is told.
         """
-        ...
-
-
-class Account(Protocol):
-    """What a turn and its thread spend, to the moment, while this process has the thread."""
-
-    def spent(self) -> Mapping[Scope, Spent]:
-        """Return what was spent so far."""
-        ...
-
-    def node_started(self) -> None:
-        """Count a node."""
-        ...
-
-
-class Spending(Protocol):
-    """What threads spend. Whatever is counted, the thread's newest turn is charged."""
-
-    async def account(self, thread: ThreadId, turn: int) -> Account:
-        """Return the account of the thread's newest turn."""
-        ...
-
-    async def flush(self) -> None:
-        """Return when everything counted so far is committed: before another turn begins, or it is charged."""
         ...
 
 
@@ -491,7 +458,7 @@ class Feeder(Protocol):
         ...
 
 
-class Next(StrEnum):
+class ReplanResult(StrEnum):
     """What follows a reflection: `EXTENDED` appended operations, `ENOUGH` lets the turn be answered, `MORE`
     would have appended but has no round left, `ASK` needs a person's word."""
 
@@ -502,21 +469,21 @@ class Next(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reflected:
+class ReplanReport:
     """A reflection's end. `question` is what a person is asked; `titles` is what it would do next."""
 
-    next: Next
+    next: ReplanResult
     author: UserId | None = None
     question: str = ""
     titles: tuple[str, ...] = ()
 
 
-class Reflector(Protocol):
+class Replanner(Protocol):
     """Decides whether the goal is reached. A round is a reflection that appends; a turn has `bound` of them."""
 
     async def reflect(
         self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome], *, bound: int
-    ) -> Reflected:
+    ) -> ReplanReport:
         """Decide at the end of the DAG; append what is still needed, if this round may."""
         ...
 
@@ -533,4 +500,24 @@ class Answerer(Protocol):
 
     async def answer(self, thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome]) -> None:
         """Store the answer, or the turn's trouble, with `Runs.finish`. Safe to call twice."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatMessage:
+    """One message of a dialogue."""
+
+    by: Literal["system", "human", "ai"]
+    text: str
+
+
+class LanguageModel(Protocol):
+    """A chat model. Both methods raise `ModelUnavailable`, whose text never holds a secret."""
+
+    def stream(self, role: Role, messages: Sequence[ChatMessage]) -> AsyncGenerator[str, None]:
+        """Yield the answer's text as it arrives. Close the generator to stop early."""
+        ...
+
+    async def complete(self, role: Role, messages: Sequence[ChatMessage]) -> str:
+        """Return the whole answer."""
         ...

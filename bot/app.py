@@ -15,26 +15,18 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent.approval import ApprovalPolicy
 from agent.ids import ToolName
 from bot import wording
-from bot.approvals import Approvals
-from bot.command_desk import CommandDesk
-from bot.details import DetailsDesk
 from bot.errors import BotError
-from bot.identity import Identities
-from bot.listeners.binding import Listener
-from bot.listeners.commands import COMMAND, on_command
-from bot.listeners.decisions import on_click
-from bot.listeners.details import on_attempt_click, on_details_click
-from bot.listeners.messages import on_message, store_first
-from bot.listeners.stops import on_stop_click, on_stop_shortcut, store_stop_first
-from bot.payload_fields import Payload
-from bot.payloads import ATTEMPT_ACTION, DETAILS_ACTION
+from bot.handlers.approvals import ApprovalHandler, on_click
+from bot.handlers.commands import COMMAND, CommandHandler, on_command
+from bot.handlers.listener import Listener
+from bot.handlers.messages import MessageHandler, on_message, store_first
+from bot.handlers.script_details import ScriptDetailsHandler, on_attempt_click, on_details_click
+from bot.handlers.status import StatusReport
+from bot.handlers.stop import StopHandler, on_stop_click, on_stop_shortcut, store_stop_first
+from bot.payloads import ATTEMPT_ACTION, DETAILS_ACTION, STOP_ACTION, STOP_SHORTCUT, Payload
 from bot.ports import Decisions, Inbox, Packages, Posted, RunViews
-from bot.principals import Principals
-from bot.reception import FrontDesk
-from bot.status_report import StatusReport
-from bot.stop_payloads import STOP_ACTION, STOP_SHORTCUT
-from bot.stopping import StopDesk
-from bot.web_api import WebApi
+from bot.slack.client import WebApi
+from bot.slack.membership import Identities, Principals
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +56,7 @@ class SlackApp:
         *,
         signing_secret: str = "",
     ) -> None:
-        """`client` comes from `bot.web_api.open_client`; `signing_secret` is needed for HTTP only."""
+        """`client` comes from `bot.slack.client.open_client`; `signing_secret` is needed for HTTP only."""
         self.api = WebApi(client)
         self.identities = Identities(self.api)
         self.principals = Principals(self.api)
@@ -86,16 +78,18 @@ class SlackApp:
             await asyncio.wait(self._running, timeout=DRAIN_SECONDS)
 
     def _bind(self, ports: Ports, policy_for: Callable[[ToolName], ApprovalPolicy]) -> None:
-        desk = FrontDesk(ports.inbox, self.principals, self.api, StatusReport(ports.inbox, ports.views, policy_for))
-        commands = CommandDesk(ports.inbox, ports.views, self.principals, self.api)
-        stops = StopDesk(ports.inbox, ports.views, self.principals)
-        approvals = Approvals(ports.decisions, ports.posted, self.principals, self.api, policy_for)
-        details = DetailsDesk(ports.packages, self.principals, self.api)
+        handler = MessageHandler(
+            ports.inbox, self.principals, self.api, StatusReport(ports.inbox, ports.views, policy_for)
+        )
+        commands = CommandHandler(ports.inbox, ports.views, self.principals, self.api)
+        stops = StopHandler(ports.inbox, ports.views, self.principals)
+        approvals = ApprovalHandler(ports.decisions, ports.posted, self.principals, self.api, policy_for)
+        details = ScriptDetailsHandler(ports.packages, self.principals, self.api)
         bolt = cast("Any", self.bolt)  # its decorators are typed with bare dicts and Patterns
-        bolt.middleware(store_first(desk, self.identities))
+        bolt.middleware(store_first(handler, self.identities))
         bolt.middleware(store_stop_first(stops, self.identities))
-        bolt.event("app_mention")(self._kept(on_message(desk)))
-        bolt.event("message")(self._kept(on_message(desk)))
+        bolt.event("app_mention")(self._kept(on_message(handler)))
+        bolt.event("message")(self._kept(on_message(handler)))
         bolt.event("agent_session_stopped")(self._kept(_nothing))
         bolt.command(COMMAND)(self._kept(on_command(commands, stops, self.identities, self.api)))
         bolt.message_shortcut(STOP_SHORTCUT)(self._kept(on_stop_shortcut(stops, self.identities, self.api)))

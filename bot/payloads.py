@@ -5,25 +5,64 @@ A reader returns None for what is not for us: bots' messages, edits, deletions, 
 
 import html
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
 
-from agent.ids import ChannelId, QuestionId, UserId
+from agent.ids import ApprovalId, ChannelId, UserId
 from agent.ports import Decision
-from bot.payload_fields import Payload, first_in, part_in, text_in
+
+Payload: TypeAlias = Mapping[str, Any]
+"""A body as bolt parsed it: outside data, typed by the readers of `payloads` and `stop_payloads` and nowhere else."""
+
+
+_NOTHING: Payload = {}
+
+
+def text_in(payload: Payload, key: str) -> str:
+    """Return the text at `key`."""
+    value = payload.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def part_in(payload: Payload, key: str) -> Payload:
+    """Return the object at `key`."""
+    return _mapping(payload.get(key))
+
+
+def first_in(payload: Payload, key: str) -> Payload:
+    """Return the first object of the list at `key`."""
+    return next(_parts(payload, key), _NOTHING)
+
+
+def _parts(payload: Payload, key: str) -> Iterator[Payload]:
+    value = payload.get(key)
+    return map(_mapping, cast("list[object]", value)) if isinstance(value, list) else iter(())
+
+
+def _mapping(value: object) -> Payload:
+    return cast("Payload", value) if isinstance(value, Mapping) else _NOTHING
+
 
 ACTION_PREFIX = "decide_"
 """An `action_id` is this and the decision's word; the button's value is `version:question`."""
 
+
 DETAILS_ACTION = "script_details"
 """What the `action_id` of a board's button or menu for a script begins with; the value is the node."""
+
 
 ATTEMPT_ACTION = "script_attempt"
 """What the `action_id` of a modal's button for an attempt begins with; the value is its number."""
 
+
 _REFERENCE = re.compile(r"<((?:[#@!]|[A-Za-z][A-Za-z0-9+.-]*:)[^<>\s][^<>]*)>")
 """Slack's own `<...>`; a command's text may hold angle brackets of the person's, which stay."""
 
+
 _PLAIN_SUBTYPES = frozenset({"", "file_share", "thread_broadcast"})
+
+
 _DIRECT_CHANNEL_TYPES = frozenset({"im"})
 
 
@@ -86,7 +125,7 @@ class Command:
 class Click:
     """A click on one of a card's buttons: which question, at which version, and what was chosen."""
 
-    question: QuestionId
+    question: ApprovalId
     version: int
     decision: Decision
     user: UserId
@@ -178,7 +217,7 @@ def read_click(body: Payload) -> Click | None:
     if not (channel and user_id):
         return None
     return Click(
-        question=QuestionId(question),
+        question=ApprovalId(question),
         version=int(version),
         decision=chosen,
         user=UserId(user_id),
@@ -189,7 +228,7 @@ def read_click(body: Payload) -> Click | None:
     )
 
 
-def button_value(question: QuestionId, version: int) -> str:
+def button_value(question: ApprovalId, version: int) -> str:
     """Return what a button carries: which question at which version, and no authority."""
     return f"{version}:{question}"
 
@@ -238,3 +277,99 @@ def _decision(action_id: str) -> Decision | None:
         Decision.GO_ON,
     }
     return next((each for each in clickable if action_id != word and each.value == word), None)
+
+
+STOP_ACTION = "stop_run"
+"""What the `action_id` of a Stop button begins with; its value is the thread."""
+
+
+STOP_SHORTCUT = "stop_work_here"
+"""The `callback_id` of the manifest's message shortcut."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionStop:
+    """Somebody pressed Slack's own Stop button of a thread in which the app is at work."""
+
+    app: str
+    event_id: str
+    channel: ChannelId
+    thread_ts: str
+    user: UserId
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopClick:
+    """A click on a Stop button that `/greenlight stop` offered. `thread` is what the button says."""
+
+    app: str
+    trigger_id: str
+    thread: str
+    user: UserId
+    response_url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopShortcut:
+    """Somebody chose the shortcut on a message. `root_ts` is the root of the message's thread, or the message itself.
+
+    `thread_ts` is None for a message outside any thread: there an answer cannot be put into one.
+    """
+
+    app: str
+    trigger_id: str
+    channel: ChannelId
+    root_ts: str
+    thread_ts: str | None
+    user: UserId
+    response_url: str
+
+
+def read_session_stop(body: Payload) -> SessionStop | None:
+    """Read an `event_callback` of type `agent_session_stopped`."""
+    event = part_in(body, "event")
+    channel, thread_ts, user = text_in(event, "channel"), text_in(event, "thread_ts"), text_in(event, "user")
+    event_id = text_in(body, "event_id")
+    if text_in(event, "type") != "agent_session_stopped" or not (channel and thread_ts and user and event_id):
+        return None
+    return SessionStop(
+        app=text_in(body, "api_app_id"),
+        event_id=event_id,
+        channel=ChannelId(channel),
+        thread_ts=thread_ts,
+        user=UserId(user),
+    )
+
+
+def read_stop_click(body: Payload) -> StopClick | None:
+    """Read a `block_actions` payload of a Stop button."""
+    action = first_in(body, "actions")
+    thread, user, trigger = text_in(action, "value"), text_in(part_in(body, "user"), "id"), text_in(body, "trigger_id")
+    if not text_in(action, "action_id").startswith(STOP_ACTION) or not (thread and user and trigger):
+        return None
+    return StopClick(
+        app=text_in(body, "api_app_id"),
+        trigger_id=trigger,
+        thread=thread,
+        user=UserId(user),
+        response_url=text_in(body, "response_url"),
+    )
+
+
+def read_stop_shortcut(body: Payload) -> StopShortcut | None:
+    """Read a `message_action` payload of our shortcut."""
+    message = part_in(body, "message")
+    channel, ts = text_in(part_in(body, "channel"), "id"), text_in(message, "ts") or text_in(body, "message_ts")
+    user, trigger = text_in(part_in(body, "user"), "id"), text_in(body, "trigger_id")
+    if text_in(body, "callback_id") != STOP_SHORTCUT or not (channel and ts and user and trigger):
+        return None
+    thread_ts = text_in(message, "thread_ts") or None
+    return StopShortcut(
+        app=text_in(body, "api_app_id"),
+        trigger_id=trigger,
+        channel=ChannelId(channel),
+        root_ts=thread_ts or ts,
+        thread_ts=thread_ts,
+        user=UserId(user),
+        response_url=text_in(body, "response_url"),
+    )

@@ -11,14 +11,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeAlias
 
+from agent.budget.usage import Spent
 from agent.events import AttemptEnded
-from agent.ids import ChannelId, Digest, NodeId, QuestionId, Tenant, ThreadId, ToolName, UserId
-from agent.lifecycle import NodeState, Outcome
-from agent.packaging import Fusion, Split
-from agent.plan import NodeKind
-from agent.ports import Decision, Message, News, Question, RunStatus, Standing
-from agent.spending import Spent
-from agent.tools.registry import Colour
+from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
+from agent.packing.packing import Fusion, Split
+from agent.plan.operations import NodeKind
+from agent.plan.outcomes import NodeState, Outcome
+from agent.ports import ApprovalRequest, Decision, DecisionRecord, Message, RunStatus, Subscription
+from agent.tool import Colour
 
 
 class Kind(StrEnum):
@@ -83,15 +83,15 @@ class Inbox(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuestionView:
+class ApprovalView:
     """A question with everything its card shows.
 
     `version` starts at 1 and grows with every change to what is asked; a click carries the version
     it saw. `question.blocks` are the titles of the nodes that wait behind it, as of now.
     """
 
-    question: Question
-    standing: Standing
+    question: ApprovalRequest
+    standing: DecisionRecord
     asked_at: datetime
     version: int = 1
     expires_at: datetime | None = None
@@ -101,41 +101,41 @@ class QuestionView:
 class Decided:
     """This click decided; the row now reads `view`."""
 
-    view: QuestionView
+    view: ApprovalView
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlreadyDecided:
     """The question was closed before (decided, expired or withdrawn), as `view` says."""
 
-    view: QuestionView
+    view: ApprovalView
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outdated:
     """What is asked changed since the card that was clicked; `view` is how it reads now."""
 
-    view: QuestionView
+    view: ApprovalView
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnknownQuestion:
+class UnknownApproval:
     """No such question in this tenant."""
 
 
-Verdict: TypeAlias = Decided | AlreadyDecided | Outdated | UnknownQuestion
+DecisionResult: TypeAlias = Decided | AlreadyDecided | Outdated | UnknownApproval
 
 
 class Decisions(Protocol):
     """Questions as rows, decided by compare-and-set."""
 
-    async def read(self, tenant: Tenant, question: QuestionId) -> QuestionView | None:
+    async def read(self, tenant: Tenant, question: ApprovalId) -> ApprovalView | None:
         """Return the question as it stands, or None when this tenant has none of that id."""
         ...
 
     async def decide(
-        self, tenant: Tenant, question: QuestionId, *, version: int, by: UserId, decision: Decision, reason: str = ""
-    ) -> Verdict:
+        self, tenant: Tenant, question: ApprovalId, *, version: int, by: UserId, decision: Decision, reason: str = ""
+    ) -> DecisionResult:
         """Turn pending into `decision` if it is still pending at `version`, with its audit row and
         the thread's `wake` job, in one transaction."""
         ...
@@ -230,7 +230,7 @@ class RunView:
     ended_at: datetime | None = None
     requests: tuple[Message, ...] = ()
     nodes: tuple[NodeView, ...] = ()
-    questions: tuple[QuestionView, ...] = ()
+    questions: tuple[ApprovalView, ...] = ()
     replies: tuple[str, ...] = ()
     answer: str = ""
     trouble: str = ""
@@ -268,7 +268,7 @@ class RunViews(Protocol):
         """Return the channel's runs that are not final, newest first."""
         ...
 
-    def watch(self, thread: ThreadId) -> AbstractContextManager[News]:
+    def watch(self, thread: ThreadId) -> AbstractContextManager[Subscription]:
         """Hear hints, until the context is left, that what `unsettled` returns may have changed.
 
         Hints may be lost, spurious or local to this process: the narrator re-reads every few seconds.
@@ -276,7 +276,7 @@ class RunViews(Protocol):
         ...
 
 
-class Painter(Protocol):
+class PlanRenderer(Protocol):
     """Draws plans."""
 
     async def picture(self, run: RunView) -> bytes | None:

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from agent.approval import ApprovalPolicy, Refusal
-from agent.budget import Measure, Scope
-from agent.errors import Trouble
-from agent.lifecycle import NodeState
-from agent.packaging import Reason
-from agent.ports import Decision, QuestionKind, RunStatus
-from bot.principals import Standing
+from agent.budget.budget import Measure
+from agent.budget.usage import Scope
+from agent.errors import TurnError
+from agent.packing.packing import Reason
+from agent.plan.outcomes import NodeState
+from agent.ports import ApprovalKind, Decision, RunStatus
+from bot.slack.membership import MembershipStatus
 
 STATES: dict[NodeState, str] = {
     NodeState.PLANNED: "planned",
@@ -111,18 +112,20 @@ _ATTEMPTS = {
 }
 
 _TROUBLES = {
-    Trouble.MODEL_UNAVAILABLE: "I could not reach the language model, so I could not finish this. "
+    TurnError.MODEL_UNAVAILABLE: "I could not reach the language model, so I could not finish this. "
     "Please ask again in a few minutes.",
-    Trouble.MODEL_UNHEARD: "The language model did not answer in the end, so these are the plain results of each step.",
-    Trouble.REQUEST_TOO_LONG: "This is more than the language model can read at once, so I could not finish it. "
+    TurnError.MODEL_UNHEARD: (
+        "The language model did not answer in the end, so these are the plain results of each step."
+    ),
+    TurnError.REQUEST_TOO_LONG: "This is more than the language model can read at once, so I could not finish it. "
     "Please ask for less, or begin a new thread with what still matters.",
-    Trouble.RESULTS_TOO_LONG: "The results are more than the language model can read at once, so these are the plain "
+    TurnError.RESULTS_TOO_LONG: "The results are more than the language model can read at once, so these are the plain "
     "results of each step.",
-    Trouble.PLAN_INVALID: "I could not turn this into a plan I can run. "
+    TurnError.PLAN_INVALID: "I could not turn this into a plan I can run. "
     "Please say it in another way, or in smaller steps.",
-    Trouble.PLAN_TOO_LARGE: "This takes more steps than I may plan for one request, so I left out the rest. "
+    TurnError.PLAN_TOO_LARGE: "This takes more steps than I may plan for one request, so I left out the rest. "
     "Once the others are done, ask for what is missing in a new message.",
-    Trouble.INTERNAL: "Something on my side went wrong, and I could not finish this. "
+    TurnError.INTERNAL: "Something on my side went wrong, and I could not finish this. "
     "It has been logged. Please ask again.",
 }
 
@@ -210,20 +213,22 @@ WHAT_WAS_DONE, WHAT_WAS_NOT_DONE = "What was done:", "What was not done:"
 NOBODY_DECIDED = "nobody decided in time"
 STOPPED_UNDECIDED = f"Stopped: {NOBODY_DECIDED}."
 
-_UNDECIDED: dict[QuestionKind, str] = {
-    QuestionKind.APPROVE: "It will not run.",
-    QuestionKind.UNKNOWN: "It counts as failed, and will not run again.",
-    QuestionKind.ROUNDS: "I answer with what there is.",
-    QuestionKind.ASK: "I answer with what there is.",
-    QuestionKind.BUDGET: "Nothing more is started; please ask again if you still need it.",
+_UNDECIDED: dict[ApprovalKind, str] = {
+    ApprovalKind.APPROVE: "It will not run.",
+    ApprovalKind.UNKNOWN: "It counts as failed, and will not run again.",
+    ApprovalKind.ROUNDS: "I answer with what there is.",
+    ApprovalKind.ASK: "I answer with what there is.",
+    ApprovalKind.BUDGET: "Nothing more is started; please ask again if you still need it.",
 }
 """What follows when a question has expired."""
 
 _NOT_MEMBERS = {
-    Standing.GUEST: "Sorry, guests cannot {act} here. Please ask a full member of the workspace.",
-    Standing.OUTSIDER: "Sorry, people of other organisations cannot {act} here. Please ask a member of this workspace.",
-    Standing.BOT: "Sorry, apps cannot {act} here.",
-    Standing.GONE: "Sorry, this account is deactivated and cannot {act} here.",
+    MembershipStatus.GUEST: "Sorry, guests cannot {act} here. Please ask a full member of the workspace.",
+    MembershipStatus.OUTSIDER: (
+        "Sorry, people of other organisations cannot {act} here. Please ask a member of this workspace."
+    ),
+    MembershipStatus.BOT: "Sorry, apps cannot {act} here.",
+    MembershipStatus.GONE: "Sorry, this account is deactivated and cannot {act} here.",
 }
 
 
@@ -239,9 +244,9 @@ _REFUSALS = {
 }
 
 
-def refusal(reason: Refusal, kind: QuestionKind) -> str:
+def refusal(reason: Refusal, kind: ApprovalKind) -> str:
     """Say why someone may not decide, and what is left to them on a card of this kind."""
-    if reason is Refusal.OWN_REQUEST and kind is QuestionKind.UNKNOWN:
+    if reason is Refusal.OWN_REQUEST and kind is ApprovalKind.UNKNOWN:
         return f"You asked for this yourself, so somebody else has to decide it. You can still press {GIVE_UP}."
     return _REFUSALS[reason]
 
@@ -256,7 +261,7 @@ def approvers(policy: ApprovalPolicy, author: str, people: Iterable[str], groups
     return listed(named, most=10) + ("" if policy.self_approval else f", but not {author}")
 
 
-def not_a_member(standing: Standing, act: str) -> str:
+def not_a_member(standing: MembershipStatus, act: str) -> str:
     """Say why someone who is no member may not `act` ("start work", "decide")."""
     return _NOT_MEMBERS[standing].format(act=act)
 
@@ -264,9 +269,9 @@ def not_a_member(standing: Standing, act: str) -> str:
 def trouble(word: str) -> str:
     """Say what went wrong with a turn."""
     try:
-        return _TROUBLES[Trouble(word)]
+        return _TROUBLES[TurnError(word)]
     except ValueError:
-        return _TROUBLES[Trouble.INTERNAL]
+        return _TROUBLES[TurnError.INTERNAL]
 
 
 def failure(error: str) -> str:
@@ -289,41 +294,41 @@ def details_of(shown: int, scripts: int) -> str:
     return "Details of a script…" if shown == scripts else f"Details of a script… ({shown} of {scripts})"
 
 
-def question_title(kind: QuestionKind) -> str:
+def question_title(kind: ApprovalKind) -> str:
     """Return the first words of a card."""
     match kind:
-        case QuestionKind.APPROVE:
+        case ApprovalKind.APPROVE:
             return "Approval needed"
-        case QuestionKind.UNKNOWN:
+        case ApprovalKind.UNKNOWN:
             return "Outcome unknown"
-        case QuestionKind.ROUNDS:
+        case ApprovalKind.ROUNDS:
             return "Shall I go on?"
-        case QuestionKind.ASK:
+        case ApprovalKind.ASK:
             return "I need your word"
-        case QuestionKind.BUDGET:
+        case ApprovalKind.BUDGET:
             return "The budget is used up"
         case _:
             assert_never(kind)
 
 
-def question_words(kind: QuestionKind) -> str:
+def question_words(kind: ApprovalKind) -> str:
     """Say what a card asks."""
     match kind:
-        case QuestionKind.APPROVE:
+        case ApprovalKind.APPROVE:
             return "This changes something, so a person decides. Exactly this will run:"
-        case QuestionKind.UNKNOWN:
+        case ApprovalKind.UNKNOWN:
             return (
                 "I was interrupted while doing this and cannot tell whether it happened. "
                 "Please look, then tell me how to go on. This is what I had started:"
             )
-        case QuestionKind.ROUNDS:
+        case ApprovalKind.ROUNDS:
             return (
                 "I have planned anew as often as I may by myself, and the work is not done yet. "
                 "Press a button, or write here what you want."
             )
-        case QuestionKind.ASK:
+        case ApprovalKind.ASK:
             return "Answer here in the thread, or press a button."
-        case QuestionKind.BUDGET:
+        case ApprovalKind.BUDGET:
             return (
                 "Steps that are running will finish. Nothing new starts until somebody decides, and approvals already "
                 "given still count. Shall I go on, with the same amount again?"
@@ -357,7 +362,7 @@ def next_steps(titles: str) -> str:
     return f"What I would do next: {titles}" if titles else ""
 
 
-def decision_words(kind: QuestionKind, decision: Decision, who: str, when: str) -> str:
+def decision_words(kind: ApprovalKind, decision: Decision, who: str, when: str) -> str:
     """Say how a question ended, and what follows; `who` and `when` are ready mrkdwn, and may be empty."""
     by = f" by {who}" if who else ""
     on = f" on {when}" if when else ""

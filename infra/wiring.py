@@ -12,47 +12,47 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import URL
 
-from agent.answering import Answerer
 from agent.approval import Policies
-from agent.entry import Lease, Ports
-from agent.graph import Checkpoints, ThreadRunner
-from agent.holding import Endings
+from agent.budget.metering import MeteredModel
+from agent.budget.tracker import BudgetTrackers
+from agent.execution.execution_context import Lease, Ports
+from agent.execution.graph import Checkpoints, ThreadRunner
+from agent.execution.node_executor import NodeExecutor
 from agent.ids import ThreadId
-from agent.language_model import OpenAILanguageModel
-from agent.memory import Memory
-from agent.paying import PaidModel
-from agent.planner import Planner
-from agent.purse import Purses
-from agent.reflection import Reflector
-from agent.tools.registry import Registry
-from agent.workbench import Workbench
+from agent.llm.client import OpenAILanguageModel
+from agent.llm.memory import Memory
+from agent.planning.answerer import Answerer
+from agent.planning.pack_buffer import NodeEndNotifier
+from agent.planning.planner import Planner
+from agent.planning.replanner import Replanner
+from agent.tool import Registry
 from bot.app import Ports as BotPorts
 from bot.app import SlackApp
-from bot.directory import SlackDirectory
-from bot.narrator import Narrator
-from bot.outlet import Outlet
-from bot.pacing import Pacer
-from bot.plain_results import PlainResults
-from bot.plan_pictures import Gallery
-from bot.sessions import Sessions
-from bot.sockets import Socket
-from bot.tools import slack_tools
-from bot.web_api import TIMEOUT_SECONDS, open_client
-from infra.checkpoints import open_checkpoints, open_pool
-from infra.database import Database, new_worker_id
-from infra.plan_painter import PlanPainter
-from infra.queue import Queue
-from infra.settings import Settings, SlackSettings
+from bot.blocks.plain_results import PlainResults
+from bot.publishing.plan_images import PlanImages
+from bot.publishing.publisher import ThreadPublisher
+from bot.publishing.sender import MessageSender
+from bot.publishing.session_status import Sessions
+from bot.slack.client import TIMEOUT_SECONDS, open_client
+from bot.slack.names import SlackDirectory
+from bot.slack.rate_limits import RateLimiter
+from bot.slack.socket_mode import Socket
+from bot.tools.post_message import slack_tools
+from infra.config.environment import Settings, SlackSettings
+from infra.db.database import Database, new_worker_id
+from infra.plan_image.renderer import LoggedPlanRenderer
 from infra.stores.stores import Stores, open_stores
 from infra.tools.catalogue import enabled, open_tools
-from infra.wakeups import Wakeups
-from infra.worker import Worker
+from infra.worker.checkpoints import open_checkpoints, open_pool
+from infra.worker.notifications import PgNotifications
+from infra.worker.queue import Queue
+from infra.worker.worker import Worker
 from sandbox.choice import choose_sandbox
 
 _log = logging.getLogger(__name__)
 
 
-DOOR_CONNECTIONS = 4
+LISTENER_CONNECTIONS = 4
 """What listeners do, Slack waits for: they have connections of their own, and never queue behind runs for one."""
 
 
@@ -69,7 +69,7 @@ class _Base:
 
     settings: Settings
     database: Database
-    wakeups: Wakeups
+    wakeups: PgNotifications
     queue: Queue
     stores: Stores
     session: aiohttp.ClientSession
@@ -103,9 +103,9 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     slack = settings.required_slack()
     database = Database(url, worker=new_worker_id() if Part.WORKER in parts else None)
     stack.push_async_callback(database.close)
-    door = Database(url, pool_size=DOOR_CONNECTIONS)
+    door = Database(url, pool_size=LISTENER_CONNECTIONS)
     stack.push_async_callback(door.close)
-    wakeups = Wakeups(database)
+    wakeups = PgNotifications(database)
     await stack.enter_async_context(wakeups.listening())
     queue = Queue(database)
     open_for = settings.configuration.limits.questions_open_for()
@@ -140,20 +140,20 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
 
 async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
     runner = await _open_runner(stack, base)
-    pacer = Pacer()
-    outlet = Outlet(base.app.api, base.stores.posted, pacer)
-    narrator = Narrator(
+    rate_limiter = RateLimiter()
+    sender = MessageSender(base.app.api, base.stores.posted, rate_limiter)
+    publisher = ThreadPublisher(
         base.stores.run_views,
         base.stores.posted,
-        outlet,
+        sender,
         base.policies.of,
         currency=base.settings.configuration.prices.currency,
-        gallery=Gallery(PlanPainter(base.stores.log), outlet),
-        sessions=Sessions(base.app.api, base.stores.posted, pacer),
+        plan_images=PlanImages(LoggedPlanRenderer(base.stores.log), sender),
+        sessions=Sessions(base.app.api, base.stores.posted, rate_limiter),
     )
 
     async def advance(thread: ThreadId, lease: Lease) -> None:
-        async with narrator.narrating(thread), base.stores.spending.working(thread):
+        async with publisher.narrating(thread), base.stores.spending.working(thread):
             await runner.advance(thread, lease)
 
     configuration = base.settings.configuration
@@ -163,7 +163,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         advance,
         concurrency=configuration.limits.threads_at_once,
         chores=(base.stores.decisions.expire_due, base.stores.results.prune),
-        give_up=narrator.tell_stuck,
+        give_up=publisher.tell_stuck,
         timings=configuration.worker.timings(),
     )
 
@@ -186,17 +186,19 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     meter = partial(stores.spending.note, prices=prices)
     openai = OpenAILanguageModel(base.settings.required_model(), meter)
     stack.push_async_callback(openai.close)
-    model = PaidModel(openai)
+    model = MeteredModel(openai)
     budgets = configuration.bounds()
-    purses = Purses(budgets, stores.spending, questions=stores.questions, allowances=stores.questions, runs=stores.runs)
+    budget_trackers = BudgetTrackers(
+        budgets, stores.spending, questions=stores.questions, allowances=stores.questions, runs=stores.runs
+    )
     chosen = await choose_sandbox(configuration.sandbox, configuration.containers.settings())
     stack.push_async_callback(chosen.sandbox.close)
     _log.info("sandbox %s: %s", chosen.sandbox.name, chosen.reason)
     registry = await _registry(stack, base)
     dialect = None if chosen.sandbox.name == "none" else chosen.sandbox.dialect
     plan_limits = configuration.limits.plan()
-    endings = Endings(stores.progress)
-    work = Workbench(
+    endings = NodeEndNotifier(stores.progress)
+    work = NodeExecutor(
         registry=registry,
         sandbox=chosen.sandbox,
         artifacts=stores.artifacts,
@@ -231,12 +233,12 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         ledger=stores.ledger,
         artifacts=stores.artifacts,
         progress=endings,
-        newsroom=base.wakeups.news,
+        notifications=base.wakeups.news,
         mailbox=stores.mailbox,
         runs=stores.runs,
         work=work,
         feeder=feeder,
-        reflector=Reflector(
+        reflector=Replanner(
             model=model,
             registry=registry,
             log=stores.log,
@@ -257,7 +259,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             memory=memory,
             spending=stores.spending,
         ),
-        purses=purses if budgets.bounds else None,
+        budget_trackers=budget_trackers if budgets.bounds else None,
     )
     return ThreadRunner(ports, await _checkpoints(stack, base), limits=configuration.limits.executor())
 

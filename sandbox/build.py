@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from sandbox.container import Engine
 from sandbox.errors import BuildFailed, SandboxError
-from sandbox.recipe import IMAGE_FOLDER, INPUTS, REPOSITORY, Recipe, image_tag
+from sandbox.image_spec import IMAGE_FOLDER, INPUTS, REPOSITORY, ImageSpec, image_tag
 
 Base: TypeAlias = Literal["auto", "registry", "debian"]
 
@@ -36,7 +36,7 @@ DEBIAN_PACKAGES = (
 DEBIAN_BASE = f"{REPOSITORY}-base:{DEBIAN_SUITE}-{hashlib.sha256(' '.join(DEBIAN_PACKAGES).encode()).hexdigest()[:8]}"
 
 
-async def build_image(engine: Engine, recipe: Recipe, base: Base, say: Callable[[str], None]) -> str:
+async def build_image(engine: Engine, recipe: ImageSpec, base: Base, say: Callable[[str], None]) -> str:
     """Build the image and return its tag. `say` gets progress lines, possibly in another thread.
 
     Raises:

@@ -29,7 +29,7 @@ class Answer:
     error: str = ""
 
 
-class CallDesk:
+class CallHandler:
     """One script's calls: counted when they arrive, recorded when they end, a cancelled one too."""
 
     def __init__(self, job: Job, call: CallTool) -> None:

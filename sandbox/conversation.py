@@ -5,11 +5,10 @@ import secrets
 import time
 
 from sandbox.attachment import Stream
-from sandbox.calls import CallDesk, CallLimitReached
-from sandbox.cell import Cell
+from sandbox.calls import CallHandler, CallLimitReached
 from sandbox.errors import ProtocolViolation
 from sandbox.failure import verdict_on_death, verdict_on_message, verdict_on_timeout
-from sandbox.logbook import Logbook
+from sandbox.output_buffer import OutputBuffer
 from sandbox.protocol import (
     Call,
     LineSplitter,
@@ -23,8 +22,9 @@ from sandbox.protocol import (
     read_message,
 )
 from sandbox.script import CallTool, Job, OutcomeKind, ScriptOutcome
+from sandbox.script_result import ScriptResult, ended
 from sandbox.traces import ScriptFrame
-from sandbox.verdict import Verdict, ended
+from sandbox.warm_container import WarmContainer
 
 LAST_WORDS_SECONDS = 0.2
 """stdout and stderr are not ordered: this long the end of the logs is waited for after the result."""
@@ -40,11 +40,11 @@ class _Flooded(Exception):
 class Conversation:
     """Speaks with one cell, once."""
 
-    def __init__(self, cell: Cell, job: Job, call: CallTool) -> None:
+    def __init__(self, cell: WarmContainer, job: Job, call: CallTool) -> None:
         self._cell = cell
         self._job = job
-        self._desk = CallDesk(job, call)
-        self._logbook = Logbook(keep_bytes=job.limits.log_bytes, kill_bytes=job.limits.output_kill_bytes)
+        self._handler = CallHandler(job, call)
+        self._logbook = OutputBuffer(keep_bytes=job.limits.log_bytes, kill_bytes=job.limits.output_kill_bytes)
         self._splitter = LineSplitter(job.limits.line_bytes)
         self._mark = secrets.token_hex(16)
         self._end_of_logs = f"\0{self._mark}\n".encode()
@@ -67,11 +67,11 @@ class Conversation:
             result=verdict.result,
             error=verdict.error,
             logs=self._logbook.text().removesuffix(self._end_of_logs.decode()),
-            calls=tuple(self._desk.records),
+            calls=tuple(self._handler.records),
             milliseconds=round((time.perf_counter() - started) * 1000, 3),
         )
 
-    async def _judged(self, line: bytes) -> Verdict:
+    async def _judged(self, line: bytes) -> ScriptResult:
         limits = self._job.limits
         clock = asyncio.timeout(limits.wall_seconds)
         try:
@@ -118,7 +118,7 @@ class Conversation:
             for line in self._splitter.feed(piece.data):
                 match read_message(line, self._mark):
                     case Call() as call:
-                        self._desk.admit()
+                        self._handler.admit()
                         task = group.create_task(self._answer(call))
                         answers.add(task)
                         task.add_done_callback(answers.discard)
@@ -132,7 +132,7 @@ class Conversation:
         return None
 
     async def _answer(self, call: Call) -> None:
-        answer = await self._desk.answer(call.tool, call.positional, call.named)
+        answer = await self._handler.answer(call.tool, call.positional, call.named)
         await self._cell.attachment.send(answer_line(call.id, ok=answer.ok, text=answer.text, error=answer.error))
 
     def _log(self, data: bytes) -> None:

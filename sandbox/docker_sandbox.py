@@ -4,19 +4,19 @@ import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.cell import Cell, Cells, new_instance
 from sandbox.container import Engine, connect
+from sandbox.container_exits import ContainerExits
 from sandbox.conversation import Conversation
-from sandbox.endings import Endings
 from sandbox.errors import SandboxError
+from sandbox.fair_semaphore import FairSemaphore
 from sandbox.hardening import INSTANCE_LABEL, ContainerSpec, Profile, container_spec, profile_of, seccomp_profile
+from sandbox.image_spec import ImageSpec, image_tag
 from sandbox.pool import Pool, PoolSize
 from sandbox.probe import canary, check_canary
 from sandbox.reaper import Reaper
-from sandbox.recipe import Recipe, image_tag
 from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, ScriptError, ScriptOutcome, ToolCallRefused
-from sandbox.turns import Turns
 from sandbox.values import NotJson, TooLarge
+from sandbox.warm_container import WarmContainer, WarmContainers, new_instance
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class DockerSettings:
     other memory, processes or processors gets a cold container. `longest_seconds` is the longest
     wall time any job may ask for."""
 
-    recipe: Recipe = field(default_factory=Recipe)
+    recipe: ImageSpec = field(default_factory=ImageSpec)
     runtime: str | None = None
     pool: PoolSize = field(default_factory=PoolSize)
     concurrency: int = 16
@@ -49,13 +49,13 @@ class DockerSandbox:
     def __init__(self, engine: Engine, settings: DockerSettings) -> None:
         self._engine = engine
         self._settings = settings
-        self._turns = Turns(settings.concurrency)
+        self._turns = FairSemaphore(settings.concurrency)
         self._seccomp = seccomp_profile()
         self._profile = profile_of(settings.limits)
         self._instance = new_instance()
         life = settings.pool.age_seconds + settings.longest_seconds + GRACE_SECONDS
-        self._endings = Endings(engine, self._instance)
-        self._cells = Cells(engine, self._endings, image_tag(settings.recipe), self._instance, life)
+        self._endings = ContainerExits(engine, self._instance)
+        self._cells = WarmContainers(engine, self._endings, image_tag(settings.recipe), self._instance, life)
         self._pool = Pool(self._cells, self._spec(self._profile), settings.pool)
         self._reaper = Reaper(engine, self._instance)
         self._closed = False
@@ -127,7 +127,7 @@ class DockerSandbox:
         await self._endings.close()
         await self._engine.close()
 
-    async def _cell(self, profile: Profile) -> Cell:
+    async def _cell(self, profile: Profile) -> WarmContainer:
         if profile == self._profile and (cell := self._pool.take()) is not None:
             return cell
         return await self._cells.start(self._spec(profile))

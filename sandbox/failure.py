@@ -4,20 +4,20 @@ import signal
 
 from sandbox.protocol import OversizedResult, Raised, Result
 from sandbox.script import Limits, OutcomeKind, ScriptError
+from sandbox.script_result import ScriptResult, ended
 from sandbox.traces import ScriptFrame, short_message, traceback_text
-from sandbox.verdict import Verdict, ended
 
 SIGNAL_BASE = 128
 KILLED = SIGNAL_BASE + signal.SIGKILL
 
 
-def verdict_on_message(code: str, limits: Limits, message: Result | OversizedResult | Raised) -> Verdict:
+def verdict_on_message(code: str, limits: Limits, message: Result | OversizedResult | Raised) -> ScriptResult:
     """Judge the script's own last word. A forged one can only say what the script could have done."""
     match message:
         case Result(value=value, size=size):
             if size > limits.result_bytes:
                 return _oversized(size, limits)
-            return Verdict(kind=OutcomeKind.OK, result=value)
+            return ScriptResult(kind=OutcomeKind.OK, result=value)
         case OversizedResult(size=size):
             return _oversized(size, limits)
         case Raised(type="MemoryError", message="", frames=frames):
@@ -28,22 +28,22 @@ def verdict_on_message(code: str, limits: Limits, message: Result | OversizedRes
             return _raised(OutcomeKind.ERROR, code, frames, type, text)
 
 
-def _oversized(size: int, limits: Limits) -> Verdict:
+def _oversized(size: int, limits: Limits) -> ScriptResult:
     return ended(OutcomeKind.OUTPUT_LIMIT, f"the result is {size} bytes of JSON, more than {limits.result_bytes}")
 
 
-def _raised(kind: OutcomeKind, code: str, frames: tuple[ScriptFrame, ...], type: str, message: str) -> Verdict:
+def _raised(kind: OutcomeKind, code: str, frames: tuple[ScriptFrame, ...], type: str, message: str) -> ScriptResult:
     cut = short_message(message)
     error = ScriptError(type=type, message=cut, traceback=traceback_text(code, frames, type, cut))
-    return Verdict(kind=kind, error=error)
+    return ScriptResult(kind=kind, error=error)
 
 
-def verdict_on_timeout(code: str, limits: Limits, place: tuple[ScriptFrame, ...]) -> Verdict:
+def verdict_on_timeout(code: str, limits: Limits, place: tuple[ScriptFrame, ...]) -> ScriptResult:
     """The host's clock ran out; `place` is where the script said it was just before."""
     return _raised(OutcomeKind.TIMEOUT, code, place, "timeout", f"no result within {limits.wall_seconds:g} s")
 
 
-def verdict_on_death(limits: Limits, exit_code: int | None, *, out_of_memory: bool) -> Verdict:
+def verdict_on_death(limits: Limits, exit_code: int | None, *, out_of_memory: bool) -> ScriptResult:
     """The container ended without a result: its exit code, or None when nobody could tell."""
     if out_of_memory and exit_code in (None, KILLED):
         return ended(OutcomeKind.OOM, f"needed more than {limits.memory_bytes // (1024 * 1024)} MiB")

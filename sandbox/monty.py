@@ -21,15 +21,15 @@ from typing import Literal, TypeAlias, TypeVar, assert_never
 
 import pydantic_monty as monty
 
-from sandbox.calls import Answer, CallDesk, CallLimitReached
+from sandbox.calls import Answer, CallHandler, CallLimitReached
 from sandbox.errors import InterpreterMissing
-from sandbox.logbook import Logbook
+from sandbox.fair_semaphore import FairSemaphore
 from sandbox.monty_verdict import Crash, verdict_on
+from sandbox.output_buffer import OutputBuffer
 from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, ScriptError, ScriptOutcome
+from sandbox.script_result import ScriptResult, ended
 from sandbox.traces import ScriptFrame
-from sandbox.turns import Turns
 from sandbox.values import NotJson, TooLarge, clean_text, inputs_of, read_json
-from sandbox.verdict import Verdict, ended
 
 _T = TypeVar("_T")
 _Snapshot: TypeAlias = monty.FunctionSnapshot | monty.NameLookupSnapshot | monty.FutureSnapshot | monty.MontyComplete
@@ -85,7 +85,7 @@ class MontySandbox:
         Raises:
             InterpreterMissing: no worker process starts from `binary`.
         """
-        self._turns = Turns(concurrency)
+        self._turns = FairSemaphore(concurrency)
         self._threads = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="monty")
         self._pool = monty.Monty(
             binary_path=binary, min_processes=1, max_processes=concurrency, max_checkouts_per_worker=1
@@ -135,8 +135,8 @@ class _Run:
     def __init__(self, job: Job, call: CallTool, threads: ThreadPoolExecutor) -> None:
         self._job = job
         self._threads = threads
-        self._desk = CallDesk(job, call)
-        self._logbook = Logbook(keep_bytes=job.limits.log_bytes, kill_bytes=job.limits.output_kill_bytes)
+        self._handler = CallHandler(job, call)
+        self._logbook = OutputBuffer(keep_bytes=job.limits.log_bytes, kill_bytes=job.limits.output_kill_bytes)
         self._tools = monty.ClassInstance(Tools())
         self._atools = monty.ClassInstance(AsyncTools())
         self._pending: dict[int, asyncio.Task[Answer]] = {}
@@ -170,7 +170,7 @@ class _Run:
             result=verdict.result,
             error=verdict.error,
             logs=self._logbook.text(),
-            calls=tuple(self._desk.records),
+            calls=tuple(self._handler.records),
             milliseconds=round((time.perf_counter() - started) * 1000, 3),
         )
 
@@ -183,7 +183,7 @@ class _Run:
         self._entered = True
         self._worker = session.worker_pid
 
-    async def _judged(self, session: monty.MontySession, inputs: Json) -> Verdict:
+    async def _judged(self, session: monty.MontySession, inputs: Json) -> ScriptResult:
         """Run the script and say how it ended, told apart by what the host itself saw."""
         limits = self._job.limits
         clock = asyncio.timeout(limits.wall_seconds)
@@ -192,7 +192,7 @@ class _Run:
                 text = await self._text_of_result(session, inputs)
                 if len(text) > limits.result_bytes:
                     raise TooLarge(len(text), limits.result_bytes)
-                return Verdict(kind=OutcomeKind.OK, result=read_json(text))
+                return ScriptResult(kind=OutcomeKind.OK, result=read_json(text))
         except TimeoutError:
             if not clock.expired():
                 raise
@@ -247,8 +247,8 @@ class _Run:
             return await self._in_thread(
                 lambda: snapshot.resume({"exc_type": "NameError", "message": message}),
             )
-        self._desk.admit()
-        answer = self._desk.answer(tool, *await self._in_thread(lambda: (snapshot.args, snapshot.kwargs)))
+        self._handler.admit()
+        answer = self._handler.answer(tool, *await self._in_thread(lambda: (snapshot.args, snapshot.kwargs)))
         if flavour == "async":
             return await self._later(snapshot, answer)
         settled = self._settlement(await answer)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sandbox.script import OutcomeKind, ScriptError
+from sandbox.script_result import ScriptResult
 from sandbox.traces import ScriptFrame, short_message, traceback_text
-from sandbox.verdict import Verdict
 
 UNSUPPORTED = "Unsupported"
 """`ScriptError.type` of a script that used what this interpreter does not know: not a fault of its logic."""
@@ -28,7 +28,7 @@ class Crash:
     raised_by_script: bool = False
 
 
-def verdict_on(code: str, crash: Crash, host_errors: Mapping[str, str]) -> Verdict:
+def verdict_on(code: str, crash: Crash, host_errors: Mapping[str, str]) -> ScriptResult:
     """Say how the script ended. `host_errors` maps messages the host raised inside the script to
     the type they stand for, because the interpreter has no exception classes but the built-in ones."""
     match crash.kind:
@@ -60,7 +60,7 @@ def _unsupported(crash: Crash) -> bool:
             return False
 
 
-def _verdict(kind: OutcomeKind, code: str, crash: Crash, type: str) -> Verdict:
+def _verdict(kind: OutcomeKind, code: str, crash: Crash, type: str) -> ScriptResult:
     message = short_message(crash.message)
     trace = traceback_text(code, crash.frames, type, message)
-    return Verdict(kind=kind, error=ScriptError(type=type, message=message, traceback=trace))
+    return ScriptResult(kind=kind, error=ScriptError(type=type, message=message, traceback=trace))

@@ -6,9 +6,9 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from sandbox.cell import Cell, Cells
 from sandbox.errors import SandboxError
 from sandbox.hardening import ContainerSpec
+from sandbox.warm_container import WarmContainer, WarmContainers
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +38,11 @@ class PoolSize:
 class Pool:
     """Keeps cells of one spec ready."""
 
-    def __init__(self, cells: Cells, spec: ContainerSpec, size: PoolSize) -> None:
+    def __init__(self, cells: WarmContainers, spec: ContainerSpec, size: PoolSize) -> None:
         self._cells = cells
         self._spec = spec
         self._size = size
-        self._ready: deque[Cell] = deque()
+        self._ready: deque[WarmContainer] = deque()
         self._changed = asyncio.Event()
         self._last_taken = time.monotonic() - size.idle_seconds
         self._keeper: asyncio.Task[None] | None = None
@@ -57,7 +57,7 @@ class Pool:
         if self._size.ready > 0:
             self._keeper = asyncio.get_running_loop().create_task(self._keep())
 
-    def take(self) -> Cell | None:
+    def take(self) -> WarmContainer | None:
         """Return a cell that is ready, or None: then start one yourself."""
         self._last_taken = time.monotonic()
         self._changed.set()
@@ -69,7 +69,7 @@ class Pool:
         return None
 
     async def close(self) -> None:
-        """Throw the waiting cells away. Idempotent; the removals go on in `Cells`."""
+        """Throw the waiting cells away. Idempotent; the removals go on in `WarmContainers`."""
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
@@ -129,5 +129,5 @@ class Pool:
                 self._ready.remove(cell)
                 self._throw_away(cell)
 
-    def _throw_away(self, cell: Cell) -> None:
+    def _throw_away(self, cell: WarmContainer) -> None:
         self._cells.discard(cell.container, cell.attachment)

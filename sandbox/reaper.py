@@ -5,10 +5,10 @@ import logging
 import time
 from collections.abc import Mapping
 
-from sandbox.cell import process_started, this_process
 from sandbox.container import Engine
 from sandbox.errors import SandboxError
 from sandbox.hardening import DEADLINE_LABEL, INSTANCE_LABEL, OWNER_LABEL
+from sandbox.warm_container import process_started, this_process
 
 log = logging.getLogger(__name__)
 

@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator, Generator
 import pytest
 from sqlalchemy import URL
 
-from infra.database import Database
-from infra.embedded_postgres import HeldPostgres
-from infra.queue import Queue
+from infra.db.database import Database
+from infra.db.embedded_postgres import HeldPostgres
 from infra.stores.stores import Stores, open_stores
-from infra.wakeups import Wakeups
+from infra.worker.notifications import PgNotifications
+from infra.worker.queue import Queue
 from tests.databases import cloned, held_test_server, migrated_template
 
 os.environ["PYTHON_DOTENV_DISABLED"] = "1"  # whoever works on Greenlight may have a .env here, with keys of their own
@@ -58,15 +58,15 @@ def queue(database: Database) -> Queue:
 
 
 @pytest.fixture
-async def wakeups(database: Database) -> AsyncGenerator[Wakeups]:
+async def wakeups(database: Database) -> AsyncGenerator[PgNotifications]:
     """Hints from the test's database, listening."""
-    wakeups = Wakeups(database)
+    wakeups = PgNotifications(database)
     async with wakeups.listening():
         yield wakeups
 
 
 @pytest.fixture
-async def stores(database: Database, queue: Queue, wakeups: Wakeups) -> AsyncGenerator[Stores]:
+async def stores(database: Database, queue: Queue, wakeups: PgNotifications) -> AsyncGenerator[Stores]:
     """Every store, on the test's database."""
     stores = open_stores(database, queue, wakeups)
     yield stores

@@ -15,8 +15,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL
 
-from infra import migrate as migration
-from infra.embedded_postgres import HeldPostgres, hold_postgres, locked
+from infra.db import migrate as migration
+from infra.db.embedded_postgres import HeldPostgres, hold_postgres, locked
 
 # Nothing in a test outlives the machine, so nothing needs to reach the disk.
 _OPTIONS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "400"}

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from agent.ids import NodeId
-from agent.lifecycle import Cancelled, Failed, NodeState, Rejected, Skipped, Succeeded
-from agent.packaging import Reason
-from agent.plan import NodeKind, digest_of
+from agent.packing.packing import Reason
+from agent.plan.operations import NodeKind, digest_of
+from agent.plan.outcomes import Cancelled, Failed, NodeState, Rejected, Skipped, Succeeded
 from agent.ports import RunStatus
 from bot import wording
 from bot.blocks.elements import (

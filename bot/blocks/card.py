@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from agent.approval import ApprovalPolicy
-from agent.budget import Measure, breach_from_json
-from agent.ports import Decision, Question, QuestionKind
+from agent.budget.budget import Measure, limit_exceeded_from_json
+from agent.ports import ApprovalKind, ApprovalRequest, Decision
 from bot import wording
 from bot.blocks.elements import (
     MESSAGE_CHARACTERS,
@@ -33,7 +33,7 @@ from bot.blocks.elements import (
 )
 from bot.blocks.message import Rendered, rendered
 from bot.payloads import ACTION_PREFIX, button_value
-from bot.ports import QuestionView
+from bot.ports import ApprovalView
 from sandbox.script import Json
 
 CHUNK_BYTES = 2500
@@ -42,12 +42,12 @@ MOST_MESSAGES = 10
 _CARD_BYTES = 2500
 """Kept free in a message for the card's own words."""
 
-_CHOICES: Mapping[QuestionKind, tuple[Decision, ...]] = {
-    QuestionKind.APPROVE: (Decision.APPROVED, Decision.REJECTED),
-    QuestionKind.UNKNOWN: (Decision.AGAIN, Decision.HAPPENED, Decision.GIVE_UP),
-    QuestionKind.ROUNDS: (Decision.MORE, Decision.ACCEPT, Decision.STOP),
-    QuestionKind.ASK: (Decision.ACCEPT, Decision.STOP),
-    QuestionKind.BUDGET: (Decision.GO_ON, Decision.STOP),
+_CHOICES: Mapping[ApprovalKind, tuple[Decision, ...]] = {
+    ApprovalKind.APPROVE: (Decision.APPROVED, Decision.REJECTED),
+    ApprovalKind.UNKNOWN: (Decision.AGAIN, Decision.HAPPENED, Decision.GIVE_UP),
+    ApprovalKind.ROUNDS: (Decision.MORE, Decision.ACCEPT, Decision.STOP),
+    ApprovalKind.ASK: (Decision.ACCEPT, Decision.STOP),
+    ApprovalKind.BUDGET: (Decision.GO_ON, Decision.STOP),
 }
 _HARMLESS = frozenset(Decision) - {Decision.APPROVED, Decision.AGAIN}
 _LABELS: Mapping[Decision, str] = {
@@ -61,7 +61,7 @@ _LABELS: Mapping[Decision, str] = {
     Decision.STOP: wording.STOP_TURN,
     Decision.GO_ON: wording.GO_ON,
 }
-ABOUT_TURN = frozenset({QuestionKind.ROUNDS, QuestionKind.ASK, QuestionKind.BUDGET})
+ABOUT_TURN = frozenset({ApprovalKind.ROUNDS, ApprovalKind.ASK, ApprovalKind.BUDGET})
 """What is asked about a whole turn, of anyone who may steer it."""
 
 
@@ -76,13 +76,13 @@ class Chunk:
     parts: int
 
 
-def choices(question: Question) -> tuple[Decision, ...]:
+def choices(question: ApprovalRequest) -> tuple[Decision, ...]:
     """Return what a person may answer to this question: approving needs arguments that can be shown."""
     every = _CHOICES[question.kind]
     return every if _showable(question) else tuple(each for each in every if each in _HARMLESS)
 
 
-def card(view: QuestionView, policy: ApprovalPolicy) -> tuple[Rendered, ...]:
+def card(view: ApprovalView, policy: ApprovalPolicy) -> tuple[Rendered, ...]:
     """Return the card's messages, in the order to post them; the last has the buttons.
 
     Only the last message ever changes.
@@ -141,7 +141,7 @@ def _pieces(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def _showable(question: Question) -> bool:
+def _showable(question: ApprovalRequest) -> bool:
     return len(_grouped(list(argument_chunks(question.args)))) <= MOST_MESSAGES
 
 
@@ -166,12 +166,12 @@ def _shown(chunk: Chunk) -> Block:
     return rich_text([plain(f"{chunk.name}{note}{part}", bold=True), preformatted(chunk.text)])
 
 
-def _arguments(question: Question, number: int, of: int, chunks: Sequence[Chunk]) -> Rendered:
+def _arguments(question: ApprovalRequest, number: int, of: int, chunks: Sequence[Chunk]) -> Rendered:
     title = f"Arguments of “{quoted(question.title, 150)}”, part {number} of {of}"
     return rendered(title, [section(f"*{title}*"), *(_shown(chunk) for chunk in chunks)])
 
 
-def _closing(view: QuestionView, who_may: str, arguments: Sequence[Block]) -> Rendered:
+def _closing(view: ApprovalView, who_may: str, arguments: Sequence[Block]) -> Rendered:
     question, standing = view.question, view.standing
     title = quoted(question.title, 200)
     what = [rich_text([plain(f"Tool: {visible(question.tool)}", bold=True)]), *arguments]
@@ -187,7 +187,7 @@ def _closing(view: QuestionView, who_may: str, arguments: Sequence[Block]) -> Re
     return rendered(f"{ended} {title}", [section(f"*{title}*\n{ended}{reason}"), *what, circumstances])
 
 
-def _turn_card(view: QuestionView) -> Rendered:
+def _turn_card(view: ApprovalView) -> Rendered:
     """Return the card of a question about a whole turn."""
     question, standing = view.question, view.standing
     asked = wording.question_title(question.kind)
@@ -207,12 +207,12 @@ def _turn_card(view: QuestionView) -> Rendered:
     return rendered(f"{asked} {ended}", [section("\n".join([*said, ended + reason])), *small])
 
 
-def _used_up(question: Question) -> Iterator[str]:
+def _used_up(question: ApprovalRequest) -> Iterator[str]:
     """Yield what of which budget is used up, for a question about one."""
-    breaches, currency = question.args.get("breaches"), question.args.get("currency")
-    for each in breaches if isinstance(breaches, list) else ():
+    exceeded, currency = question.args.get("breaches"), question.args.get("currency")
+    for each in exceeded if isinstance(exceeded, list) else ():
         if isinstance(each, Mapping):
-            breach = breach_from_json(each)
+            breach = limit_exceeded_from_json(each)
             used, most = (_amount(breach.measure, figure, str(currency)) for figure in (breach.used, breach.most))
             yield escaped(wording.used_up(breach.scope, breach.measure, used, most))
 
@@ -227,7 +227,7 @@ def _amount(measure: Measure, figure: int, currency: str) -> str:
             return f"{figure:,}"
 
 
-def _circumstances(view: QuestionView, who_may: str) -> str:
+def _circumstances(view: ApprovalView, who_may: str) -> str:
     question = view.question
     waiting = wording.listed((quoted(title, 80) for title in question.blocks), most=5)
     lines = [
@@ -241,17 +241,17 @@ def _circumstances(view: QuestionView, who_may: str) -> str:
     return "\n".join(lines)
 
 
-def who_may_decide(policy: ApprovalPolicy, question: Question) -> str:
+def who_may_decide(policy: ApprovalPolicy, question: ApprovalRequest) -> str:
     """Say who may decide a question, in mrkdwn."""
     people = [mention(user) for user in sorted(policy.users or ())]
     return wording.approvers(policy, mention(question.author), people, map(group, sorted(policy.groups or ())))
 
 
-def _button(view: QuestionView, decision: Decision) -> Block:
+def _button(view: ApprovalView, decision: Decision) -> Block:
     value = button_value(view.question.id, view.version)
     style = "primary" if decision is Decision.APPROVED else "danger" if decision is Decision.REJECTED else None
     return button(_LABELS[decision], action=f"{ACTION_PREFIX}{decision.value}", value=value, style=style)
 
 
-def _block_id(view: QuestionView) -> str:
+def _block_id(view: ApprovalView) -> str:
     return shortened(f"decide-{view.version}-{view.question.id}", 255)

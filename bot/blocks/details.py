@@ -6,7 +6,7 @@ All of it was written by a model, a script or a tool: it stands in literal block
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from agent.events import AttemptEnded, ToldCall
+from agent.events import AttemptEnded, SummarizedCall
 from agent.ids import NodeId, ThreadId
 from bot import wording
 from bot.blocks.elements import (
@@ -95,7 +95,7 @@ def _parts(attempt: AttemptEnded) -> Iterator[Block]:
             yield rich_text([*label, preformatted(piece)])
 
 
-def _calls(calls: Sequence[ToldCall]) -> str:
+def _calls(calls: Sequence[SummarizedCall]) -> str:
     return "\n".join(
         f"{'ok    ' if each.ok else 'failed'} {each.milliseconds:7.1f} ms  {each.tool} {each.args}" for each in calls
     )

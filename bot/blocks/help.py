@@ -6,8 +6,8 @@ from agent.ids import ThreadId, UserId, thread_parts
 from bot import wording
 from bot.blocks.elements import actions, button, mention, moment, notice, plain, quoted, rich_text, section, sections
 from bot.blocks.message import Rendered, rendered
+from bot.payloads import STOP_ACTION
 from bot.ports import OpenRun
-from bot.stop_payloads import STOP_ACTION
 
 MOST_RUNS = 10
 

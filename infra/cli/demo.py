@@ -13,21 +13,20 @@ from typing import Annotated
 
 import typer
 
-from agent.model_settings import ModelSettings
-from infra.cli.listening import require_free
-from infra.cli.process import stop_signal
-from infra.configuration import Configuration, ConfigurationError, parse_configuration
-from infra.demo.story import REQUEST, Story
-from infra.demo.witness import NotSeen
-from infra.demo.world import World, demo_world
-from infra.embedded_postgres import PostgresUnusable, hold_postgres, locked
-from infra.migrate import migrate
-from infra.scripted_model.demo_brain import demo_scripts
-from infra.scripted_model.server import MODEL_NAME, ScriptedModel
-from infra.settings import Settings, SlackSettings, read_settings
+from agent.limits import ModelSettings
+from infra.cli.process import require_free, stop_signal
+from infra.config.environment import Settings, SlackSettings, read_settings
+from infra.config.file import Configuration, ConfigurationError, parse_configuration
+from infra.db.embedded_postgres import PostgresUnusable, hold_postgres, locked
+from infra.db.migrate import migrate
+from infra.dev.demo.story import REQUEST, Story
+from infra.dev.demo.thread_observer import ExpectationTimeout
+from infra.dev.demo.world import World, demo_world
+from infra.dev.local_slack.control.client import WorkspaceClient
+from infra.dev.local_slack.server import Workspace
+from infra.dev.scripted_model.demo_brain import demo_scripts
+from infra.dev.scripted_model.server import MODEL_NAME, ScriptedModel
 from infra.wiring import open_app
-from infra.workspace.client import WorkspaceClient
-from infra.workspace.server import Workspace
 
 app = typer.Typer(add_completion=False)
 
@@ -75,7 +74,7 @@ async def _check(settings: Settings) -> int:
     async with _running(settings, port=0, snapshot=None) as workspace, WorkspaceClient(workspace.base_url) as client:
         try:
             await Story(client, typer.echo).all()
-        except NotSeen as error:
+        except ExpectationTimeout as error:
             typer.echo(f"FAILED: {error}", err=True)
             return 1
     return 0

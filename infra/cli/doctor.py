@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from infra.diagnosis.examination import examine
-from infra.diagnosis.finding import Finding, State, healthy, ok, wrong
-from infra.env_file import ENV_FILE, EnvFileUnusable, filled_environment
+from infra.config.environment import ENV_FILE, EnvFileUnusable, filled_environment
+from infra.doctor.examination import examine
+from infra.doctor.finding import Finding, State, healthy, ok, wrong
 
 SETTINGS = "settings"
 SOMETHING_TO_MEND = 2

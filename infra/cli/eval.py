@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from infra.cli.environment import environment
-from infra.configuration import ConfigurationError
-from infra.settings import read_settings
+from infra.cli.process import environment
+from infra.config.environment import read_settings
+from infra.config.file import ConfigurationError
 from sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
-    from agent.model_settings import ModelSettings
+    from agent.limits import ModelSettings
     from infra.evaluation.measurement import Measured
     from infra.evaluation.replay import Replay
 
@@ -64,10 +64,10 @@ def evaluate(
 
 
 async def _measured(file: Path | None, settings: ModelSettings) -> Sequence[Measured]:
-    from agent.language_model import OpenAILanguageModel
-    from infra.cli.known_tools import known_tools
+    from agent.llm.client import OpenAILanguageModel
     from infra.evaluation.goal import read_goals, shipped_goals
     from infra.evaluation.measurement import measured
+    from infra.tools.catalogue import known_tools
     from sandbox.choice import choose_sandbox
 
     registry = await known_tools()
@@ -82,9 +82,9 @@ async def _measured(file: Path | None, settings: ModelSettings) -> Sequence[Meas
 
 
 async def _replayed(file: Path | None) -> Sequence[Replay]:
-    from infra.cli.known_tools import known_tools
     from infra.evaluation.goal import GoalsInvalid, read_goals, shipped_goals
     from infra.evaluation.replay import replays
+    from infra.tools.catalogue import known_tools
     from sandbox.monty import MontySandbox, monty_binary
 
     registry = await known_tools()

@@ -2,12 +2,12 @@
 
 import typer
 
-from infra.cli.environment import environment
-from infra.configuration import ConfigurationError
-from infra.embedded_postgres import PostgresUnusable
-from infra.hosting import held_database
-from infra.migrate import NotMigrated, migrate
-from infra.settings import read_settings
+from infra.cli.process import environment
+from infra.config.environment import read_settings
+from infra.config.file import ConfigurationError
+from infra.config.hosted_database import held_database
+from infra.db.embedded_postgres import PostgresUnusable
+from infra.db.migrate import NotMigrated, migrate
 
 app = typer.Typer(add_completion=False)
 

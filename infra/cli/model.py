@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.listening import require_free
-from infra.cli.process import stop_signal
-from infra.scripted_model.demo_brain import TOKENS_PER_SECOND, demo_scripts
-from infra.scripted_model.server import ScriptedModel
+from infra.cli.process import require_free, stop_signal
+from infra.dev.scripted_model.demo_brain import TOKENS_PER_SECOND, demo_scripts
+from infra.dev.scripted_model.server import ScriptedModel
 
 app = typer.Typer(add_completion=False)
 

@@ -8,16 +8,15 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from agent.colours import drawn_colour
-from agent.faults import fault_json
 from agent.ids import NodeId
-from agent.packaging import pack
-from agent.plan import Node, nodes_added, operation_json
-from agent.tools.registry import Registry
-from infra.cli.environment import environment
-from infra.cli.flowchart import flowchart
-from infra.cli.plan_file import PlanFile, read_plan
+from agent.packing.packing import pack
+from agent.plan.operations import Node, nodes_added, operation_json
+from agent.reading.plan_file import PlanFile, read_plan
+from agent.reading.validation import fault_json
+from agent.tool import Registry, drawn_colour
+from infra.cli.process import environment
 from infra.cli.tool_file import ToolFileInvalid, read_tools
+from infra.plan_image.mermaid import flowchart
 from sandbox.script import Json
 
 INVALID = 1
@@ -95,9 +94,9 @@ def run(
     # Imported here: LangGraph, the database's and Slack's libraries take seconds, and `check` does without.
     from agent.errors import AgentError
     from infra.cli.plan_run import Answers, Unrunnable, run_text
-    from infra.configuration import ConfigurationError
-    from infra.embedded_postgres import PostgresUnusable
-    from infra.settings import read_settings
+    from infra.config.environment import read_settings
+    from infra.config.file import ConfigurationError
+    from infra.db.embedded_postgres import PostgresUnusable
 
     answers = Answers(approved=_nodes(approve), rejected=_nodes(reject), approve_all=approve_all)
     try:
@@ -117,7 +116,7 @@ def run(
 
 def _draw(nodes: Sequence[Node], registry: Registry, file: Path) -> None:
     # Imported here: the drawing library takes a while, and only this needs it.
-    from infra.plan_picture import Drawn, plan_picture
+    from infra.plan_image.drawing import Drawn, plan_picture
 
     picture = plan_picture([Drawn(node=each, colour=drawn_colour(each, registry)) for each in nodes])
     try:
@@ -133,7 +132,7 @@ def _nodes(ids: list[str] | None) -> frozenset[NodeId]:
 def _tools(described: Path | None) -> Registry:
     if described is None:
         # Imported here: Slack's and the database's libraries take a second.
-        from infra.cli.known_tools import known_tools
+        from infra.tools.catalogue import known_tools
 
         return asyncio.run(known_tools())
     try:

@@ -4,44 +4,56 @@ import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from sqlalchemy import URL
 
-from agent.entry import Ports
-from agent.events import NodeChanged, RunEvent
-from agent.fan_out import template_of
-from agent.graph import ThreadRunner
-from agent.ids import NodeId, QuestionId, ThreadId, UserId, thread_id, thread_parts
-from agent.lifecycle import Expired, Failed, Outcome, Rejected
-from agent.plan import Node, Operation, nodes_added
-from agent.ports import Decision, Next, Question, Questions, Reflected, Runs, RunStatus, Standing
-from agent.tools.registry import Registry
-from agent.workbench import Workbench
+from agent.events import AttemptEnded, NodeChanged, NodePlanned, PlanPacked, RunEvent
+from agent.execution.execution_context import Ports
+from agent.execution.graph import ThreadRunner
+from agent.execution.node_executor import NodeExecutor
+from agent.ids import ApprovalId, NodeId, ThreadId, UserId, thread_id, thread_parts
+from agent.plan.operations import Add, Node, Operation, nodes_added, operation_json
+from agent.plan.outcomes import Expired, Failed, Outcome, Rejected, outcome_json, state_of
+from agent.plan.templates import template_of
+from agent.ports import (
+    ApprovalRequest,
+    Approvals,
+    Decision,
+    DecisionRecord,
+    ReplanReport,
+    ReplanResult,
+    Runs,
+    RunStatus,
+)
+from agent.reading.plan_file import PlanFile, read_plan
+from agent.tool import Registry
 from bot.ports import Decisions
-from bot.tools import slack_tools
-from bot.web_api import open_client
-from infra.checkpoints import open_checkpoints, open_pool
-from infra.cli.plan_file import PlanFile, read_plan
-from infra.cli.plan_lines import decision_line, end_line, event_line, question_line
+from bot.slack.client import open_client
+from bot.tools.post_message import slack_tools
 from infra.cli.scratch_database import scratch_database
-from infra.database import Database
-from infra.embedded_postgres import hold_postgres
-from infra.queue import Queue
-from infra.settings import Settings
+from infra.config.environment import Settings
+from infra.db.database import Database
+from infra.db.embedded_postgres import hold_postgres
 from infra.stores.stores import open_stores
 from infra.tools.catalogue import enabled, open_tools
 from infra.tools.http import HttpConfig
-from infra.wakeups import Wakeups
+from infra.worker.checkpoints import open_checkpoints, open_pool
+from infra.worker.notifications import PgNotifications
+from infra.worker.queue import Queue
 from sandbox.choice import choose_sandbox
 from sandbox.script import Json, Sandbox
 
 Emit: TypeAlias = Callable[[Mapping[str, Json]], None]
 
+
 _WHO = UserId("operator")
 """Who asks and who decides: the person at the command line."""
 
+
 _FIRST_TURN = 1
+
+
 _FIRST_VERSION = 1
 
 
@@ -93,7 +105,7 @@ class Ended:
     """How a run ended: node id -> outcome of all that finished, and the questions nobody answered."""
 
     outcomes: Mapping[NodeId, Outcome]
-    unanswered: Sequence[Question]
+    unanswered: Sequence[ApprovalRequest]
 
     @property
     def succeeded(self) -> bool:
@@ -102,7 +114,7 @@ class Ended:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bench:
+class PlanEnvironment:
     """What the steps of a plan file are done with."""
 
     registry: Registry
@@ -115,7 +127,7 @@ class Bench:
 
 
 @asynccontextmanager
-async def open_bench(settings: Settings) -> AsyncGenerator[Bench]:
+async def open_plan_environment(settings: Settings) -> AsyncGenerator[PlanEnvironment]:
     """Give the tools that are set up here, and the sandbox.
 
     Without a table of its own `http_get` may read private addresses too: the plan is the operator's.
@@ -133,7 +145,7 @@ async def open_bench(settings: Settings) -> AsyncGenerator[Bench]:
         chosen = await choose_sandbox(settings.configuration.sandbox, containers)
         stack.push_async_callback(chosen.sandbox.close)
         registry = Registry(enabled(tools, settings.configuration.tools.disabled))
-        yield Bench(registry=registry, sandbox=chosen.sandbox)
+        yield PlanEnvironment(registry=registry, sandbox=chosen.sandbox)
 
 
 async def run_text(text: str, settings: Settings, answers: Answers, emit: Emit) -> PlanFile | Ended:
@@ -144,7 +156,7 @@ async def run_text(text: str, settings: Settings, answers: Answers, emit: Emit) 
         PostgresUnusable: the embedded database cannot run here.
         AgentError: the run broke off.
     """
-    async with open_bench(settings) as bench:
+    async with open_plan_environment(settings) as bench:
         limits = settings.configuration.limits
         plan = read_plan(text, bench.registry, packages=bench.packages, limits=limits.plan())
         if plan.faults:
@@ -158,11 +170,17 @@ async def run_text(text: str, settings: Settings, answers: Answers, emit: Emit) 
 
 
 async def run_plan(
-    operations: Sequence[Operation], *, url: URL, bench: Bench, settings: Settings, answers: Answers, emit: Emit
+    operations: Sequence[Operation],
+    *,
+    url: URL,
+    bench: PlanEnvironment,
+    settings: Settings,
+    answers: Answers,
+    emit: Emit,
 ) -> Ended:
     """Run the operations in an empty database until they are finished, or only open questions are left."""
     database = Database(url)
-    wakeups = Wakeups(database)
+    wakeups = PgNotifications(database)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
         pool = await stack.enter_async_context(open_pool(database.conninfo))
@@ -178,10 +196,10 @@ async def run_plan(
             ledger=stores.ledger,
             artifacts=stores.artifacts,
             progress=progress,
-            newsroom=wakeups.news,
+            notifications=wakeups.news,
             mailbox=stores.mailbox,
             runs=stores.runs,
-            work=Workbench(
+            work=NodeExecutor(
                 registry=bench.registry,
                 sandbox=bench.sandbox,
                 artifacts=stores.artifacts,
@@ -222,13 +240,13 @@ class _Lines:
 class _AnsweredQuestions:
     """Questions that are decided as soon as they are asked, when there is an answer to them."""
 
-    stored: Questions
+    stored: Approvals
     decisions: Decisions
     answers: Answers
     emit: Emit
-    asked: dict[QuestionId, Question] = field(default_factory=dict[QuestionId, Question])
+    asked: dict[ApprovalId, ApprovalRequest] = field(default_factory=dict[ApprovalId, ApprovalRequest])
 
-    async def ask(self, question: Question) -> Standing:
+    async def ask(self, question: ApprovalRequest) -> DecisionRecord:
         standing = await self.stored.ask(question)
         if question.id not in self.asked:
             self.asked[question.id] = question
@@ -242,13 +260,13 @@ class _AnsweredQuestions:
         self.emit(decision_line(question, decided))
         return decided
 
-    async def standings(self, thread: ThreadId) -> Mapping[QuestionId, Standing]:
+    async def standings(self, thread: ThreadId) -> Mapping[ApprovalId, DecisionRecord]:
         return await self.stored.standings(thread)
 
-    async def withdraw(self, question: QuestionId, why: str) -> Standing:
+    async def withdraw(self, question: ApprovalId, why: str) -> DecisionRecord:
         return await self.stored.withdraw(question, why)
 
-    async def unanswered(self, thread: ThreadId) -> Sequence[Question]:
+    async def unanswered(self, thread: ThreadId) -> Sequence[ApprovalRequest]:
         """Return the open questions, in the order they were asked."""
         standings = await self.stored.standings(thread)
         return [each for each in self.asked.values() if standings[each.id].decision is Decision.PENDING]
@@ -273,10 +291,10 @@ class _NothingMore:
 
     async def reflect(
         self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome], *, bound: int
-    ) -> Reflected:
+    ) -> ReplanReport:
         """Append nothing."""
         del thread, turn, round_number, outcomes, bound
-        return Reflected(next=Next.ENOUGH)
+        return ReplanReport(next=ReplanResult.ENOUGH)
 
     async def reconsider(self, thread: ThreadId, turn: int, round_number: int, *, bound: int) -> bool:
         """Append nothing."""
@@ -294,3 +312,80 @@ class _NoAnswer:
         """End the turn."""
         del outcomes
         await self.runs.finish(thread, turn, RunStatus.DONE, "")
+
+
+def event_line(event: RunEvent) -> Mapping[str, Json]:
+    """Return a change of a node: `planned` with its operation, `changed`, a package's `attempt`, a plan `packed`."""
+    match event:
+        case NodePlanned(node=node):
+            return {
+                "event": "planned",
+                "node": node.id,
+                "at": event.at.isoformat(),
+                "colour": event.colour.value,
+                "operation": operation_json(Add(node=node)),
+            }
+        case PlanPacked():
+            return {
+                "event": "packed",
+                "fusions": [list(each.steps) for each in event.fusions],
+                "splits": [str(each) for each in event.splits],
+            }
+        case NodeChanged(node=node, outcome=outcome):
+            said: dict[str, Json] = {"detail": event.detail} if event.detail else {}
+            ended: dict[str, Json] = {"outcome": outcome_json(outcome)} if outcome is not None else {}
+            return {
+                "event": "changed",
+                "node": node,
+                "at": event.at.isoformat(),
+                "state": event.state.value,
+                **said,
+                **ended,
+            }
+        case AttemptEnded(node=node):
+            return {
+                "event": "attempt",
+                "node": node,
+                "at": event.at.isoformat(),
+                "attempt": event.attempt,
+                "kind": event.kind,
+                "error": event.error,
+                "traceback": event.traceback,
+                "code": event.code,
+                "milliseconds": event.milliseconds,
+            }
+        case _:
+            assert_never(event)
+
+
+def question_line(question: ApprovalRequest) -> Mapping[str, Json]:
+    """Return a question to a person: exactly what will run if the answer is yes."""
+    return {"event": "question", **_asked(question)}
+
+
+def decision_line(question: ApprovalRequest, standing: DecisionRecord) -> Mapping[str, Json]:
+    """Return how a question was decided."""
+    return {"event": "decision", "node": question.node, "id": standing.id, "decision": standing.decision.value}
+
+
+def end_line(outcomes: Mapping[NodeId, Outcome], unanswered: Sequence[ApprovalRequest]) -> Mapping[str, Json]:
+    """Return how the run ended: `finished`, or `parked` with the questions it waits for."""
+    return {
+        "event": "ended",
+        "status": "parked" if unanswered else "finished",
+        "nodes": {node: state_of(outcome).value for node, outcome in outcomes.items()},
+        "open": [_asked(question) for question in unanswered],
+    }
+
+
+def _asked(question: ApprovalRequest) -> dict[str, Json]:
+    return {
+        "node": question.node,
+        "id": question.id,
+        "kind": question.kind.value,
+        "title": question.title,
+        "tool": question.tool,
+        "args": question.args,
+        "digest": question.digest,
+        "blocks": list(question.blocks),
+    }

@@ -2,8 +2,13 @@
 
 import asyncio
 import signal
-from collections.abc import Generator
+import socket
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+
+import typer
+
+from infra.config.environment import EnvFileUnusable, filled_environment
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -31,3 +36,31 @@ def stop_signal() -> Generator[asyncio.Event]:
         yield stopped
     finally:
         restore()
+
+
+TAKEN = 1
+"""Exit code: nobody can listen there."""
+
+
+def require_free(port: int) -> None:
+    """Say so and exit when nobody can listen on this port of 127.0.0.1; 0 is any free one."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            typer.echo(f"Cannot listen on port {port}: {error.strerror}. For another one: --port NUMBER", err=True)
+            raise typer.Exit(TAKEN) from error
+
+
+WRONG_SETTINGS = 2
+"""Exit code: something is not set, or set wrongly."""
+
+
+def environment() -> Mapping[str, str]:
+    """Return the environment, filled from `.env`; say what is wrong with the file and exit when it cannot be used."""
+    try:
+        return filled_environment()
+    except EnvFileUnusable as error:
+        typer.echo(f"{error}\n`greenlight doctor` says more.", err=True)
+        raise typer.Exit(WRONG_SETTINGS) from error

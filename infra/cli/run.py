@@ -9,15 +9,14 @@ from sqlalchemy import URL
 
 from agent.errors import StoreUnavailable
 from bot.errors import BotError
-from infra.cli.environment import WRONG_SETTINGS, environment
-from infra.cli.process import stop_signal
-from infra.configuration import ConfigurationError
-from infra.embedded_postgres import PostgresUnusable
-from infra.hosting import held_database
-from infra.migrate import NotMigrated, migrate
-from infra.settings import Settings, read_settings
+from infra.cli.process import WRONG_SETTINGS, environment, stop_signal
+from infra.config.environment import Settings, read_settings
+from infra.config.file import ConfigurationError
+from infra.config.hosted_database import held_database
+from infra.db.embedded_postgres import PostgresUnusable
+from infra.db.migrate import NotMigrated, migrate
 from infra.wiring import Part, open_app
-from infra.worker import WorkerLost
+from infra.worker.worker import WorkerLost
 
 RESTART = 75
 """Exit code (EX_TEMPFAIL): this process could not go on and has stopped; start it anew."""

@@ -14,15 +14,15 @@ from typing import Annotated, Literal, cast
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from infra.cli.environment import environment
+from infra.cli.process import environment
 from infra.cli.script_tools import Handler, ToolFileUnusable, read_tool
 from sandbox.build import build_image
 from sandbox.choice import choose_sandbox
 from sandbox.container import connect
 from sandbox.docker_sandbox import DockerSettings
 from sandbox.errors import SandboxError
+from sandbox.image_spec import ImageSpec
 from sandbox.pool import PoolSize
-from sandbox.recipe import Recipe
 from sandbox.script import Job, Json, Limits, OutcomeKind, ScriptError, ScriptOutcome, outcome_json
 
 NOT_RUN = 1
@@ -58,7 +58,7 @@ def run(
 ) -> None:
     """Run FILE.py and print its outcome as JSON. Exit 1: it could not be run here; 2: wrong usage."""
     environment()  # the engine's address may be in .env
-    docker = DockerSettings(recipe=Recipe(packages=tuple(package or ())), pool=PoolSize(ready=0))
+    docker = DockerSettings(recipe=ImageSpec(packages=tuple(package or ())), pool=PoolSize(ready=0))
     given, bounds = _object(inputs, "--inputs"), _limits(limits, docker.longest_seconds)
     # Tools may print; what this command prints is the outcome alone.
     with redirect_stdout(sys.stderr):
@@ -129,7 +129,7 @@ def build(
     async def built() -> str:
         engine = await connect()
         try:
-            return await build_image(engine, Recipe(packages=tuple(package or ())), base, _progress)
+            return await build_image(engine, ImageSpec(packages=tuple(package or ())), base, _progress)
         finally:
             await engine.close()
 

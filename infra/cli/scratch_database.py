@@ -8,8 +8,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL
 
-from infra.embedded_postgres import ROLE, HeldPostgres
-from infra.migrate import migrate
+from infra.db.embedded_postgres import ROLE, HeldPostgres
+from infra.db.migrate import migrate
 
 _PREFIX = "scratch_"
 

@@ -9,7 +9,7 @@ import jsonschema
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
 from agent.ids import ToolName
-from agent.tools.registry import CallContext, Colour, Registry, Tool, ToolError
+from agent.tool import CallContext, Colour, Registry, Tool, ToolError
 from sandbox.script import Json
 
 

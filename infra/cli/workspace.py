@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.listening import require_free
-from infra.cli.process import stop_signal
-from infra.workspace.app import InstalledApp
-from infra.workspace.server import Workspace
+from infra.cli.process import require_free, stop_signal
+from infra.dev.local_slack.server import Workspace
+from infra.dev.local_slack.state.installed_app import InstalledApp
 
 app = typer.Typer(add_completion=False)
 

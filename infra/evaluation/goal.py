@@ -29,8 +29,8 @@ from typing import Annotated, cast
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
-from agent.tools.registry import Colour, Registry
-from infra.cli.plan_file import read_plan
+from agent.reading.plan_file import read_plan
+from agent.tool import Colour, Registry
 from sandbox.script import Json
 
 

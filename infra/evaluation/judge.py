@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from agent.artifacts import INLINE_BYTES
-from agent.tools.registry import Colour, Registry
+from agent.plan.artifacts import INLINE_BYTES
+from agent.tool import Colour, Registry
 from infra.evaluation.goal import Goal
-from infra.evaluation.performance import Made, Performance
+from infra.evaluation.plan_simulation import Made, Simulation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Judgement:
         return bool(self.colours or self.edges)
 
 
-def judgement(goal: Goal, seen: Performance, registry: Registry, answer: str | None = None) -> Judgement:
+def judgement(goal: Goal, seen: Simulation, registry: Registry, answer: str | None = None) -> Judgement:
     """Hold a performance against the goal. Without an answer the facts must stand in the results."""
     said = answer if answer is not None else _text([*seen.results.values()])
     return Judgement(
@@ -48,7 +48,7 @@ def judgement(goal: Goal, seen: Performance, registry: Registry, answer: str | N
     )
 
 
-def _colours(goal: Goal, seen: Performance, registry: Registry) -> Iterator[str]:
+def _colours(goal: Goal, seen: Simulation, registry: Registry) -> Iterator[str]:
     for each in seen.made:
         asked = each.node in seen.asked and not each.scripted
         if each.step is None:
@@ -63,7 +63,7 @@ def _colours(goal: Goal, seen: Performance, registry: Registry) -> Iterator[str]
             yield f"{each.node}: somebody is asked about {each.step}, which only reads"
 
 
-def _edges(goal: Goal, seen: Performance) -> Iterator[str]:
+def _edges(goal: Goal, seen: Simulation) -> Iterator[str]:
     for node, why in seen.unready.items():
         yield f"{node}: {why}"
     first: Mapping[str, Made] = {each.step: each for each in reversed(seen.made) if each.step is not None}
@@ -74,13 +74,13 @@ def _edges(goal: Goal, seen: Performance) -> Iterator[str]:
                 yield f"{each.node}: {each.step} does not wait for {name}"
 
 
-def _behind(before: Made, after: Made, seen: Performance) -> bool:
+def _behind(before: Made, after: Made, seen: Simulation) -> bool:
     if before.node == after.node:
         return seen.made.index(before) < seen.made.index(after)
     return before.node in seen.before[after.node]
 
 
-def _tools(goal: Goal, seen: Performance) -> Iterator[str]:
+def _tools(goal: Goal, seen: Simulation) -> Iterator[str]:
     made = {each.step for each in seen.made}
     for name in goal.steps:
         if name not in made:
@@ -90,7 +90,7 @@ def _tools(goal: Goal, seen: Performance) -> Iterator[str]:
             yield f"{each.node}: {each.tool}({_text(each.args)[:200]}) was not expected"
 
 
-def _kept(text: str, seen: Performance) -> bool:
+def _kept(text: str, seen: Simulation) -> bool:
     """Tell whether an output that is kept as an artifact holds the text."""
     return any(text in (kept := _text(each)) and len(kept.encode()) > INLINE_BYTES for each in seen.results.values())
 

@@ -4,22 +4,23 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.artifacts import content_of, fits_inline, head_of
-from agent.conversation import shown_nodes, standings_of
-from agent.dialogue import LanguageModel, Role
-from agent.draft import read_draft
 from agent.errors import AgentError
 from agent.ids import Digest, NodeId
-from agent.intake import Placed
-from agent.lifecycle import ArtifactRef, Failed, Outcome, Succeeded
-from agent.plan import operation_json
-from agent.prompt import results_message, system_message
-from agent.tools.registry import Registry
-from infra.cli.plan_file import read_plan
+from agent.limits import Role
+from agent.llm.prompts import results_message, system_message
+from agent.llm.transcript import shown_nodes, standings_of
+from agent.plan.artifacts import content_of, fits_inline, head_of
+from agent.plan.operations import operation_json
+from agent.plan.outcomes import ArtifactRef, Failed, Outcome, Succeeded
+from agent.ports import LanguageModel
+from agent.reading.plan_builder import Placed
+from agent.reading.plan_file import read_plan
+from agent.reading.stream_reader import read_plan_text
+from agent.tool import Registry
 from infra.evaluation.goal import Goal
 from infra.evaluation.judge import Judgement
 from infra.evaluation.output import lines
-from infra.evaluation.performance import Performance, Written
+from infra.evaluation.plan_simulation import Simulation, Written
 from infra.evaluation.planning import Planned, planned
 from infra.evaluation.replay import Court
 from sandbox.script import Json, Sandbox
@@ -110,7 +111,7 @@ class _Meter:
                     ends[step.name] = step.seconds + max((ends[each] for each in step.after), default=0.0)
         return max(ends.values())
 
-    async def _answer(self, plan: Planned, seen: Performance) -> str:
+    async def _answer(self, plan: Planned, seen: Simulation) -> str:
         """Let the model write the answer from the results; empty when it cannot."""
         shown = shown_nodes(plan.logged, standings_of(_outcomes(seen)))
         asked = [system_message(Role.ANSWER), results_message(plan.run.messages, shown, names={})]
@@ -122,10 +123,10 @@ class _Meter:
 
 def _as_written(text: str) -> Sequence[Written]:
     """Return the operations of a text that can be read one by one, whatever is wrong between them."""
-    return [operation_json(each.operation) for each in read_draft(text) if isinstance(each, Placed)]
+    return [operation_json(each.operation) for each in read_plan_text(text) if isinstance(each, Placed)]
 
 
-def _outcomes(seen: Performance) -> Mapping[NodeId, Outcome]:
+def _outcomes(seen: Simulation) -> Mapping[NodeId, Outcome]:
     ended: dict[NodeId, Outcome] = {
         NodeId(each): Failed(error="tool_error", message=why) for each, why in seen.failures.items()
     }

@@ -26,7 +26,7 @@ class Draft:
     red_tools: AbstractSet[str]
 
 
-Distortion: TypeAlias = Callable[[Draft], Output | None]
+InjectedFault: TypeAlias = Callable[[Draft], Output | None]
 
 
 def lines(operations: Sequence[Mapping[str, Any]]) -> str:

@@ -6,15 +6,16 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from agent.dialogue import LanguageModel, Role, Said
 from agent.errors import DuplicateNode
 from agent.events import RunEvent
-from agent.holding import Endings
 from agent.ids import NodeId, ThreadId, UserId
-from agent.plan import Add, LoggedOperation, Operation, operation_json
-from agent.planner import Planner
-from agent.ports import Message, NodeStanding, PastTurn, Reflection, Run, RunStatus
-from agent.tools.registry import Registry
+from agent.limits import Role
+from agent.plan.operations import Add, LoggedOperation, Operation, operation_json
+from agent.plan.outcomes import NodeStatus
+from agent.planning.pack_buffer import NodeEndNotifier
+from agent.planning.planner import Planner
+from agent.ports import ChatMessage, LanguageModel, Message, PastTurn, Reflection, Run, RunStatus
+from agent.tool import Registry
 from sandbox.script import Json
 
 THREAD = ThreadId("T0EVAL:C0EVAL:1.0")
@@ -44,7 +45,7 @@ async def planned(model: LanguageModel, request: str, registry: Registry, dialec
         runs=rows,
         standings=rows,
         dialect=dialect,
-        endings=Endings(rows),
+        endings=NodeEndNotifier(rows),
     )
     await planner.feed(THREAD, _TURN, lambda: None)
     return Planned(
@@ -63,14 +64,14 @@ class _Overheard:
         self._model = model
         self.answers: list[str] = []
 
-    async def stream(self, role: Role, messages: Sequence[Said]) -> AsyncGenerator[str, None]:
+    async def stream(self, role: Role, messages: Sequence[ChatMessage]) -> AsyncGenerator[str, None]:
         self.answers.append("")
         async with aclosing(self._model.stream(role, messages)) as pieces:
             async for piece in pieces:
                 self.answers[-1] += piece
                 yield piece
 
-    async def complete(self, role: Role, messages: Sequence[Said]) -> str:
+    async def complete(self, role: Role, messages: Sequence[ChatMessage]) -> str:
         return await self._model.complete(role, messages)
 
 
@@ -137,7 +138,7 @@ class _Rows:
     async def past(self, thread: ThreadId, before_turn: int) -> Sequence[PastTurn]:
         return ()
 
-    async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStanding]:
+    async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStatus]:
         return {}
 
     def note(self, thread: ThreadId, event: RunEvent) -> None:

@@ -9,16 +9,16 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agent.colours import colour_of
-from agent.dialogue import Role, Said
 from agent.errors import ModelUnavailable
-from agent.plan import Add, operation_from_json
-from agent.tools.registry import Colour, Registry
-from infra.evaluation.distortions import DISTORTIONS, distorted
+from agent.limits import Role
+from agent.plan.operations import Add, operation_from_json
+from agent.ports import ChatMessage
+from agent.tool import Colour, Registry, colour_of
+from infra.evaluation.fault_injection import FAULTS, distorted
 from infra.evaluation.goal import Goal
 from infra.evaluation.judge import Judgement, judgement
 from infra.evaluation.output import Output, lines
-from infra.evaluation.performance import Performance, Written, performance_of
+from infra.evaluation.plan_simulation import Simulation, Written, simulation_of
 from infra.evaluation.planning import Planned, planned
 from sandbox.script import Sandbox
 
@@ -58,7 +58,7 @@ class _Replayed:
     def __init__(self, outputs: Sequence[Output]) -> None:
         self._outputs = list(outputs)
 
-    async def stream(self, role: Role, messages: Sequence[Said]) -> AsyncGenerator[str, None]:
+    async def stream(self, role: Role, messages: Sequence[ChatMessage]) -> AsyncGenerator[str, None]:
         del role, messages
         output = self._outputs.pop(0) if len(self._outputs) > 1 else self._outputs[0]
         for at in range(0, len(output.text), _PIECE_CHARACTERS):
@@ -66,7 +66,7 @@ class _Replayed:
         if output.breaks_off:
             raise ModelUnavailable("the replayed stream breaks off here")
 
-    async def complete(self, role: Role, messages: Sequence[Said]) -> str:
+    async def complete(self, role: Role, messages: Sequence[ChatMessage]) -> str:
         raise NotImplementedError
 
 
@@ -76,13 +76,13 @@ class Court:
     def __init__(self, registry: Registry, sandbox: Sandbox) -> None:
         self._registry = registry
         self._sandbox = sandbox
-        self._seen: dict[tuple[str, str], Performance] = {}
+        self._seen: dict[tuple[str, str], Simulation] = {}
 
-    async def performance(self, goal: Goal, operations: Sequence[Written]) -> Performance:
+    async def performance(self, goal: Goal, operations: Sequence[Written]) -> Simulation:
         """Return what the plan does in the goal's world."""
         key = (goal.name, json.dumps(operations, sort_keys=True, default=dict))
         if key not in self._seen:
-            self._seen[key] = await performance_of(operations, goal, self._asks, self._sandbox)
+            self._seen[key] = await simulation_of(operations, goal, self._asks, self._sandbox)
         return self._seen[key]
 
     async def judged(self, goal: Goal, operations: Sequence[Written], answer: str | None = None) -> Judgement:
@@ -108,7 +108,7 @@ async def replays(goals: Sequence[Goal], registry: Registry, sandbox: Sandbox) -
 def _outputs(goal: Goal, registry: Registry) -> Iterator[tuple[str, Manner, Sequence[Output]]]:
     right = Output(text=lines(goal.plan))
     yield AS_WRITTEN, Manner.CORRECTED, [right]
-    for fault in DISTORTIONS:
+    for fault in FAULTS:
         faulty = distorted(goal.plan, fault, registry)
         if faulty is not None:
             yield fault, Manner.CORRECTED, [faulty, right]

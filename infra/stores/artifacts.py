@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.errors import ArtifactMissing
 from agent.ids import Digest, ThreadId, thread_parts
-from agent.lifecycle import ArtifactRef
-from infra.database import Database
-from infra.tables import ArtifactRow, ArtifactUseRow
+from agent.plan.outcomes import ArtifactRef
+from infra.db.database import Database
+from infra.db.tables import ArtifactRow, ArtifactUseRow
 
 _HEAD_CHARACTERS = 512
 
@@ -32,7 +32,7 @@ class PostgresArtifacts:
         row = select(ArtifactRow.content).where(
             ArtifactRow.tenant == thread_parts(thread).tenant, ArtifactRow.digest == digest
         )
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             content = (await connection.execute(row)).scalar_one_or_none()
         if content is None:
             raise ArtifactMissing

@@ -7,15 +7,15 @@ from sqlalchemy import RowMapping, and_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from agent.artifacts import JSON, content_of, value_of
-from agent.events import AttemptEnded, JournaledAnswer, ToldCall
+from agent.events import AttemptEnded, RecordedAnswer, SummarizedCall
 from agent.ids import Digest, NodeId, ThreadId, thread_parts
-from agent.plan import digest_of
+from agent.plan.artifacts import JSON, content_of, value_of
+from agent.plan.operations import digest_of
 from bot.ports import PackageView
-from infra.database import Database
+from infra.db.database import Database
+from infra.db.tables import ArtifactRow, AttemptRow, AuditRow, NodeRow
 from infra.stores.artifacts import digest_of_content, keep
 from infra.stores.audit import AuditEvent, record
-from infra.tables import ArtifactRow, AttemptRow, AuditRow, NodeRow
 from sandbox.script import Json
 
 
@@ -36,7 +36,7 @@ class PostgresAttempts:
             .where(AttemptRow.tenant == tenant, AttemptRow.thread == thread, AttemptRow.node == node)
             .order_by(AttemptRow.attempt)
         )
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             found = (await connection.execute(rows)).mappings().all()
         return [_event(row) for row in found]
 
@@ -45,7 +45,7 @@ class PostgresAttempts:
         row = select(NodeRow.title).where(
             NodeRow.tenant == thread_parts(thread).tenant, NodeRow.thread == thread, NodeRow.node == node
         )
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             title = (await connection.execute(row)).scalar_one_or_none()
         if title is None:
             return None
@@ -128,7 +128,7 @@ def _event(row: RowMapping) -> AttemptEnded:
         milliseconds=row["milliseconds"],
         at=row["at"],
         logs=record.get("logs", ""),
-        calls=tuple(ToldCall(**each) for each in record.get("calls", ())),
+        calls=tuple(SummarizedCall(**each) for each in record.get("calls", ())),
         of=Digest(row["of"]),
-        answers=tuple(JournaledAnswer(**each) for each in record.get("answers", ())),
+        answers=tuple(RecordedAnswer(**each) for each in record.get("answers", ())),
     )

@@ -8,7 +8,7 @@ from sqlalchemy import CTE, Select, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.ids import Digest, NodeId, ThreadId, thread_parts
-from infra.tables import AuditRow
+from infra.db.tables import AuditRow
 from sandbox.script import Json
 
 

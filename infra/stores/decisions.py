@@ -9,14 +9,14 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from agent.ids import Digest, NodeId, QuestionId, Tenant, ThreadId, UserId, thread_parts
-from agent.lifecycle import NodeState
-from agent.ports import Decision, QuestionKind
-from bot.ports import AlreadyDecided, Decided, Kind, Outdated, QuestionView, UnknownQuestion, Verdict
-from infra.database import Database
-from infra.queue import Queue
+from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, UserId, thread_parts
+from agent.plan.outcomes import NodeState
+from agent.ports import ApprovalKind, Decision
+from bot.ports import AlreadyDecided, ApprovalView, Decided, DecisionResult, Kind, Outdated, UnknownApproval
+from infra.db.database import Database
+from infra.db.tables import ApprovalRow, InboxRow, NodeRow
 from infra.stores.questions import question_in, record_decision, standing_in
-from infra.tables import ApprovalRow, InboxRow, NodeRow
+from infra.worker.queue import Queue
 
 _PENDING = ApprovalRow.status == Decision.PENDING.value
 _ROW = ApprovalRow.__table__
@@ -32,14 +32,14 @@ class PostgresDecisions:
         self._database = database
         self._queue = queue
 
-    async def read(self, tenant: Tenant, question: QuestionId) -> QuestionView | None:
+    async def read(self, tenant: Tenant, question: ApprovalId) -> ApprovalView | None:
         """Return the question as it stands."""
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             return await _view(connection, tenant, question)
 
     async def decide(
-        self, tenant: Tenant, question: QuestionId, *, version: int, by: UserId, decision: Decision, reason: str = ""
-    ) -> Verdict:
+        self, tenant: Tenant, question: ApprovalId, *, version: int, by: UserId, decision: Decision, reason: str = ""
+    ) -> DecisionResult:
         """Decide, if it is still open at this version: one of any number of racing clicks does."""
         click = (
             update(ApprovalRow)
@@ -52,7 +52,7 @@ class PostgresDecisions:
         async with self._database.begin() as connection:
             row = (await connection.execute(click)).mappings().first()
             if row is not None:
-                view = question_view(row, _nothing_behind)
+                view = approval_view(row, _nothing_behind)
                 asked = view.question
                 await record_decision(connection, asked.thread, asked.node, asked.digest, question, decision, by)
                 if decision is Decision.STOP:
@@ -76,16 +76,16 @@ class PostgresDecisions:
         )
         rows = (await connection.execute(expired)).all()
         for row in rows:
-            thread, digest, question = ThreadId(row.thread), Digest(row.digest), QuestionId(row.id)
+            thread, digest, question = ThreadId(row.thread), Digest(row.digest), ApprovalId(row.id)
             await record_decision(connection, thread, NodeId(row.node), digest, question, Decision.EXPIRED, None)
-            if row.kind == QuestionKind.BUDGET.value:  # nobody allowed more: what was asked for ends there
+            if row.kind == ApprovalKind.BUDGET.value:  # nobody allowed more: what was asked for ends there
                 await connection.execute(_stop(thread, question, UserId("")))
         for thread in sorted({row.thread for row in rows}):  # sorted: two of us never wait for each other
             await self._queue.wake(connection, ThreadId(thread))
         return len(rows)
 
 
-def _stop(thread: ThreadId, question: QuestionId, by: UserId) -> Insert:
+def _stop(thread: ThreadId, question: ApprovalId, by: UserId) -> Insert:
     """Return the row that stops the question's thread: a stop is a row in the inbox, whoever says it."""
     tenant, channel, _ = thread_parts(thread)
     name = f"stop:{question}"
@@ -103,9 +103,9 @@ def _stop(thread: ThreadId, question: QuestionId, by: UserId) -> Insert:
     return row.on_conflict_do_nothing()
 
 
-def _refusal(view: QuestionView | None) -> Verdict:
+def _refusal(view: ApprovalView | None) -> DecisionResult:
     if view is None:
-        return UnknownQuestion()
+        return UnknownApproval()
     return Outdated(view=view) if view.standing.decision is Decision.PENDING else AlreadyDecided(view=view)
 
 
@@ -113,20 +113,20 @@ def _nothing_behind(_node: str) -> tuple[str, ...]:
     return ()
 
 
-async def _view(connection: AsyncConnection, tenant: Tenant, question: QuestionId) -> QuestionView | None:
+async def _view(connection: AsyncConnection, tenant: Tenant, question: ApprovalId) -> ApprovalView | None:
     found = await connection.execute(select(_ROW).where(ApprovalRow.tenant == tenant, ApprovalRow.id == question))
     row = found.mappings().first()
     if row is None:
         return None
     if row["status"] != Decision.PENDING.value:
-        return question_view(row, _nothing_behind)
+        return approval_view(row, _nothing_behind)
     nodes = (
         select(NodeRow.node, NodeRow.title, NodeRow.state, NodeRow.depends_on)
         .where(NodeRow.tenant == tenant, NodeRow.thread == row["thread"])
         .order_by(NodeRow.noted)
     )
     planned = [PlannedNode(*each) for each in (await connection.execute(nodes)).all()]
-    return question_view(row, lambda node: waiting_behind(node, planned))
+    return approval_view(row, lambda node: waiting_behind(node, planned))
 
 
 class PlannedNode(NamedTuple):
@@ -149,11 +149,11 @@ def waiting_behind(node: str, planned: Sequence[PlannedNode]) -> tuple[str, ...]
     return tuple(each.title for each in planned if each.id in behind - {node} and each.state in _UNDER_WAY)
 
 
-def question_view(row: RowMapping, behind: Callable[[str], tuple[str, ...]]) -> QuestionView:
+def approval_view(row: RowMapping, behind: Callable[[str], tuple[str, ...]]) -> ApprovalView:
     """Return an `approvals` row as a value; `behind` tells what waits for a node while it is open."""
     question = question_in(row)
     waiting = behind(row["node"]) if row["status"] == Decision.PENDING.value else ()
-    return QuestionView(
+    return ApprovalView(
         question=replace(question, blocks=waiting) if waiting else question,
         standing=standing_in(row),
         asked_at=row["asked_at"],

@@ -7,11 +7,11 @@ from sqlalchemy import ARRAY, Exists, Select, bindparam, or_, select
 
 from agent.ids import ThreadId, thread_parts
 from bot.ports import Incoming, Kind, Receipt
-from infra.database import Database
-from infra.group_commit import GroupCommit
-from infra.queue import waking
+from infra.db.database import Database
+from infra.db.group_commit import GroupCommit
+from infra.db.tables import InboxRow, RunRow, SafeText
 from infra.stores.mailbox import IS_MESSAGE
-from infra.tables import InboxRow, RunRow, SafeText
+from infra.worker.queue import waking
 
 _COLUMNS = ("tenant", "thread", "app", "event_id", "channel", "ts", "author", "text", "kind", "root_channel")
 
@@ -48,7 +48,7 @@ class PostgresInbox:
     async def accept(self, incoming: Incoming) -> Receipt:
         """Store the message, unless it or its event is known."""
         if incoming.kind is Kind.STOP:
-            async with self._database.singly() as connection:
+            async with self._database.autocommit() as connection:
                 if not (await connection.execute(_under_way(incoming.thread))).scalar_one():
                     return Receipt.IDLE
         return await self._group.put(incoming)
@@ -70,19 +70,19 @@ class PostgresInbox:
             for each in group
         ]
         values = {name: list(column) for name, column in zip(_COLUMNS, zip(*rows, strict=True), strict=True)}
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             new = {each.thread for each in await connection.execute(_ACCEPT, values)}
         return [Receipt.ACCEPTED if each.thread in new else Receipt.DUPLICATE for each in group]
 
     async def engaged(self, thread: ThreadId) -> bool:
         """Tell whether a message of this thread was ever accepted."""
         row = select(InboxRow.id).where(InboxRow.tenant == thread_parts(thread).tenant, InboxRow.thread == thread)
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             return (await connection.execute(row.limit(1))).first() is not None
 
     async def waiting(self, thread: ThreadId) -> bool:
         """Tell whether a message of this thread is in no turn yet."""
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             return (await connection.execute(select(_untaken(thread)))).scalar_one()
 
 

@@ -7,9 +7,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from agent.ids import Digest, NodeId, ThreadId, thread_parts
 from agent.ports import LedgerEntry, LedgerState
-from infra.database import Database
+from infra.db.database import Database
+from infra.db.tables import LedgerRow
 from infra.stores.audit import AuditEvent, with_record
-from infra.tables import LedgerRow
 from sandbox.script import Json
 
 
@@ -28,7 +28,7 @@ class PostgresLedger:
             .order_by(LedgerRow.attempt.desc())
             .limit(1)
         )
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             row = (await connection.execute(newest)).first()
         if row is None:
             return None
@@ -44,7 +44,7 @@ class PostgresLedger:
         started = row.on_conflict_do_nothing().returning(LedgerRow.attempt).cte("started")
         details: dict[str, Json] = {"attempt": attempt}
         recorded = with_record(started, thread, node, AuditEvent.STARTED, digest=digest, details=details)
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             return (await connection.execute(recorded)).first() is not None
 
     async def finish(self, thread: ThreadId, node: NodeId, attempt: int, result: Mapping[str, Json]) -> None:
@@ -59,5 +59,5 @@ class PostgresLedger:
             .cte("finished")
         )
         details = {"attempt": attempt, "state": result.get("state")}
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             await connection.execute(with_record(done, thread, node, AuditEvent.FINISHED, details=details))

@@ -9,9 +9,9 @@ from sqlalchemy.sql.elements import ColumnElement
 from agent.ids import ThreadId, UserId, thread_parts
 from agent.ports import Message
 from bot.ports import Kind
-from infra.database import Database
-from infra.tables import InboxRow, RunRow
-from infra.wakeups import Bell
+from infra.db.database import Database
+from infra.db.tables import InboxRow, RunRow
+from infra.worker.notifications import Notifier
 
 IS_MESSAGE = InboxRow.kind != Kind.STOP.value
 """What a plan can answer to."""
@@ -20,13 +20,13 @@ IS_MESSAGE = InboxRow.kind != Kind.STOP.value
 class PostgresMailbox:
     """A Mailbox."""
 
-    def __init__(self, database: Database, views: Bell) -> None:
+    def __init__(self, database: Database, views: Notifier) -> None:
         self._database = database
         self._views = views
 
     async def untaken(self, thread: ThreadId) -> Sequence[Message]:
         """Return what no plan answers to yet."""
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             return [message for _, message in await messages_of(connection, thread, InboxRow.turn.is_(None))]
 
     async def taken(
@@ -59,7 +59,7 @@ class PostgresMailbox:
             .order_by(InboxRow.turn.nulls_last(), InboxRow.id)
             .limit(1)
         )
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             found = (await connection.execute(stop)).first()
             if found is None:
                 return None
@@ -75,7 +75,7 @@ class PostgresMailbox:
         mine = (InboxRow.tenant == thread_parts(thread).tenant, InboxRow.thread == thread, InboxRow.turn.is_(None))
         first_message = select(func.min(InboxRow.id)).where(*mine, IS_MESSAGE).scalar_subquery()
         late = update(InboxRow).where(*mine, ~IS_MESSAGE, or_(first_message.is_(None), InboxRow.id < first_message))
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             await connection.execute(late.values(turn=turn))
 
 

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.errors import DuplicateNode
 from agent.ids import NodeId, ThreadId, UserId, thread_parts
-from agent.plan import Add, LoggedOperation, Operation, operation_from_json, operation_json
-from infra.database import Database, announce
-from infra.tables import OperationRow, ThreadRow
+from agent.plan.operations import Add, LoggedOperation, Operation, operation_from_json, operation_json
+from infra.db.database import Database, announce
+from infra.db.tables import OperationRow, ThreadRow
 
 _ONE_ADD_PER_NODE = "uq_operations_tenant_thread_adds"
 
@@ -52,7 +52,7 @@ class PostgresOperationLog:
             .where(OperationRow.thread == thread, OperationRow.seq > seq)
             .order_by(OperationRow.seq)
         )
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             found = (await connection.execute(rows)).all()
         return [
             LoggedOperation(
@@ -71,7 +71,7 @@ class PostgresOperationLog:
             .where(OperationRow.tenant == thread_parts(thread).tenant)
             .where(OperationRow.thread == thread, OperationRow.adds.in_(added))
         )
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             stored = set((await connection.execute(rows)).scalars())
         return next(each for at, each in enumerate(added) if each in stored or each in added[:at])
 

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.events import PlanPacked
 from agent.ids import NodeId, ThreadId, thread_parts
-from agent.packaging import Fusion, Reason, Split
-from infra.tables import RunRow
+from agent.packing.packing import Fusion, Reason, Split
+from infra.db.tables import RunRow
 from sandbox.script import Json
 
 

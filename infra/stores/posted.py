@@ -5,8 +5,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from agent.ids import ThreadId, thread_parts
 from bot.ports import PostedMessage, Slot
-from infra.database import Database
-from infra.tables import PostRow, RunRow
+from infra.db.database import Database
+from infra.db.tables import PostRow, RunRow
 
 
 class PostgresPosted:
@@ -18,7 +18,7 @@ class PostgresPosted:
     async def begin(self, thread: ThreadId, turn: int, slot: Slot) -> bool:
         """Commit that a try to post begins; False when one began before."""
         row = insert(PostRow).values(_key(thread, turn, slot)).on_conflict_do_nothing()
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             return (await connection.execute(row.returning(PostRow.turn))).first() is not None
 
     async def post(self, thread: ThreadId, turn: int, slot: Slot, message: PostedMessage) -> None:
@@ -26,7 +26,7 @@ class PostgresPosted:
         stands = {"ts": message.ts, "shown": message.shown}
         row = insert(PostRow).values(_key(thread, turn, slot) | stands)
         keys = ["tenant", "thread", "turn", "post", "key"]
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             await connection.execute(row.on_conflict_do_update(index_elements=keys, set_=stands))
 
     async def settle(self, thread: ThreadId, turn: int) -> None:
@@ -36,7 +36,7 @@ class PostgresPosted:
             .where(RunRow.tenant == thread_parts(thread).tenant, RunRow.thread == thread, RunRow.turn == turn)
             .values(settled=True)
         )
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             await connection.execute(settled)
 
 

@@ -14,15 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.errors import AgentError
 from agent.events import AttemptEnded, NodeChanged, NodePlanned, PlanPacked, RunEvent
-from agent.fan_out import shown_title
 from agent.ids import NodeId, ThreadId, thread_parts
-from agent.lifecycle import NodeState, Outcome, outcome_from_json, outcome_json
-from agent.ports import NodeStanding
-from infra.database import Database
+from agent.plan.outcomes import NodeState, NodeStatus, Outcome, outcome_from_json, outcome_json
+from agent.plan.templates import shown_title
+from infra.db.database import Database
+from infra.db.tables import NodeRow, SafeText
 from infra.stores.attempts import write_attempts
 from infra.stores.packings import write_packings
-from infra.tables import NodeRow, SafeText
-from infra.wakeups import Bell
+from infra.worker.notifications import Notifier
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ class PostgresProgress:
     Events that could not be written stay queued, in order, until the next `note` or `flush`.
     """
 
-    def __init__(self, database: Database, views: Bell) -> None:
+    def __init__(self, database: Database, views: Notifier) -> None:
         self._database = database
         self._views = views
         self._queued: deque[tuple[ThreadId, RunEvent]] = deque()
@@ -91,23 +90,23 @@ class PostgresProgress:
                     self._views.ring(thread)
 
 
-class PostgresStandings:
+class PostgresNodeStatuses:
     """Standings."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStanding]:
+    async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStatus]:
         """Return where every node stands, in plan order."""
         rows = (
             select(NodeRow.node, NodeRow.state, NodeRow.outcome)
             .where(NodeRow.tenant == thread_parts(thread).tenant, NodeRow.thread == thread)
             .order_by(NodeRow.noted)
         )
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             found = (await connection.execute(rows)).all()
         return {
-            NodeId(each.node): NodeStanding(
+            NodeId(each.node): NodeStatus(
                 state=NodeState(each.state),
                 outcome=None if each.outcome is None else outcome_from_json(each.outcome),
             )

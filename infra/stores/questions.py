@@ -7,12 +7,12 @@ from sqlalchemy import RowMapping, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from agent.ids import Digest, NodeId, QuestionId, ThreadId, ToolName, UserId, thread_parts
-from agent.ports import Decision, Question, QuestionKind, Standing
-from infra.database import Database, announce
+from agent.ids import ApprovalId, Digest, NodeId, ThreadId, ToolName, UserId, thread_parts
+from agent.ports import ApprovalKind, ApprovalRequest, Decision, DecisionRecord
+from infra.db.database import Database, announce
+from infra.db.tables import ApprovalRow
 from infra.stores.audit import AuditEvent, record, with_record
-from infra.tables import ApprovalRow
-from infra.wakeups import Bell
+from infra.worker.notifications import Notifier
 from sandbox.script import Json
 
 STANDING = (
@@ -28,15 +28,15 @@ STANDING = (
 """The columns of a `Standing`, and what the audit needs besides."""
 
 
-class PostgresQuestions:
+class PostgresApprovals:
     """Questions, and the allowances among them. `open_for` is how long one stays open; None: until somebody decides."""
 
-    def __init__(self, database: Database, views: Bell, open_for: timedelta | None = None) -> None:
+    def __init__(self, database: Database, views: Notifier, open_for: timedelta | None = None) -> None:
         self._database = database
         self._views = views
         self._open_for = open_for
 
-    async def ask(self, question: Question) -> Standing:
+    async def ask(self, question: ApprovalRequest) -> DecisionRecord:
         """Insert the row unless it exists; the first row stands as it is."""
         row = insert(ApprovalRow).values(
             tenant=thread_parts(question.thread).tenant,
@@ -64,7 +64,7 @@ class PostgresQuestions:
             by=question.author,
             details={"question": question.id, "kind": question.kind.value, "tool": question.tool},
         )
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             asked = (await connection.execute(recorded)).first()
             if asked is None:
                 known = select(*STANDING).where(
@@ -74,37 +74,37 @@ class PostgresQuestions:
         self._views.ring(question.thread)
         return standing(asked.id, asked.digest, asked.status, asked.decided_by, asked.reason, asked.decided_at)
 
-    async def standings(self, thread: ThreadId) -> Mapping[QuestionId, Standing]:
+    async def standings(self, thread: ThreadId) -> Mapping[ApprovalId, DecisionRecord]:
         """Return every question of the thread, in the order they were asked."""
         rows = (
             select(*STANDING)
             .where(ApprovalRow.tenant == thread_parts(thread).tenant, ApprovalRow.thread == thread)
             .order_by(ApprovalRow.asked)
         )
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             found = (await connection.execute(rows)).all()
         read = (standing(r.id, r.digest, r.status, r.decided_by, r.reason, r.decided_at) for r in found)
         return {each.id: each for each in read}
 
-    async def of(self, thread: ThreadId) -> Sequence[tuple[Question, Standing]]:
+    async def of(self, thread: ThreadId) -> Sequence[tuple[ApprovalRequest, DecisionRecord]]:
         """Return the thread's questions about budgets, in the order they were asked."""
         rows = (
             select(ApprovalRow.__table__)
             .where(ApprovalRow.tenant == thread_parts(thread).tenant, ApprovalRow.thread == thread)
-            .where(ApprovalRow.kind == QuestionKind.BUDGET.value)
+            .where(ApprovalRow.kind == ApprovalKind.BUDGET.value)
             .order_by(ApprovalRow.asked)
         )
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             found = (await connection.execute(rows)).mappings().all()
         return [(question_in(row), standing_in(row)) for row in found]
 
-    async def keep(self, question: QuestionId, args: Mapping[str, Json]) -> None:
+    async def keep(self, question: ApprovalId, args: Mapping[str, Json]) -> None:
         """Store the args of a question about a budget anew."""
-        changed = update(ApprovalRow).where(ApprovalRow.id == question, ApprovalRow.kind == QuestionKind.BUDGET.value)
-        async with self._database.singly() as connection:
+        changed = update(ApprovalRow).where(ApprovalRow.id == question, ApprovalRow.kind == ApprovalKind.BUDGET.value)
+        async with self._database.autocommit() as connection:
             await connection.execute(changed.values(args=args))
 
-    async def withdraw(self, question: QuestionId, why: str) -> Standing:
+    async def withdraw(self, question: ApprovalId, why: str) -> DecisionRecord:
         """Turn pending into withdrawn; whatever was decided before stands.
 
         Raises:
@@ -129,10 +129,10 @@ class PostgresQuestions:
 
 def standing(
     id: str, digest: str, status: str, decided_by: str | None, reason: str, decided_at: datetime | None
-) -> Standing:
+) -> DecisionRecord:
     """Return the row's decision as a value."""
-    return Standing(
-        id=QuestionId(id),
+    return DecisionRecord(
+        id=ApprovalId(id),
         digest=Digest(digest),
         decision=Decision(status),
         by=None if decided_by is None else UserId(decided_by),
@@ -141,20 +141,20 @@ def standing(
     )
 
 
-def standing_in(row: RowMapping) -> Standing:
+def standing_in(row: RowMapping) -> DecisionRecord:
     """Return the decision of a whole `approvals` row."""
     return standing(row["id"], row["digest"], row["status"], row["decided_by"], row["reason"], row["decided_at"])
 
 
-def question_in(row: RowMapping) -> Question:
+def question_in(row: RowMapping) -> ApprovalRequest:
     """Return what a whole `approvals` row asks."""
     args: Mapping[str, Json] = row["args"]
-    return Question(
-        id=QuestionId(row["id"]),
+    return ApprovalRequest(
+        id=ApprovalId(row["id"]),
         thread=ThreadId(row["thread"]),
         turn=row["turn"],
         node=NodeId(row["node"]),
-        kind=QuestionKind(row["kind"]),
+        kind=ApprovalKind(row["kind"]),
         title=row["title"],
         tool=ToolName(row["tool"]),
         args=args,
@@ -170,7 +170,7 @@ async def record_decision(
     thread: ThreadId,
     node: NodeId,
     digest: Digest,
-    question: QuestionId,
+    question: ApprovalId,
     decision: Decision,
     by: UserId | None,
 ) -> None:

@@ -6,8 +6,8 @@ from sqlalchemy import Integer, cast, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from agent.ports import RememberedResult, ResultKey
-from infra.database import Database
-from infra.tables import ResultRow
+from infra.db.database import Database
+from infra.db.tables import ResultRow
 from sandbox.script import Json
 
 
@@ -24,7 +24,7 @@ class PostgresResults:
             *(getattr(ResultRow, name) == value for name, value in _columns(key).items()),
             ResultRow.expires_at > func.now(),
         )
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             found = (await connection.execute(row)).first()
         return None if found is None else RememberedResult(value=found.value, age_seconds=found.age)
 
@@ -32,13 +32,13 @@ class PostgresResults:
         """Keep a value for so long, in place of an older one."""
         kept = {"value": value, "kept_at": func.now(), "expires_at": func.now() + timedelta(seconds=seconds)}
         row = insert(ResultRow).values(_columns(key) | kept)
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             await connection.execute(row.on_conflict_do_update(index_elements=list(_columns(key)), set_=kept))
 
     async def prune(self) -> int:
         """Forget what has expired; return how many."""
         expired = delete(ResultRow).where(ResultRow.expires_at <= func.now())
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             return (await connection.execute(expired)).rowcount
 
 

@@ -11,24 +11,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from agent.ids import ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId, thread_parts
-from agent.lifecycle import NodeState, outcome_from_json
-from agent.plan import NodeKind
-from agent.ports import Decision, Message, News, RunStatus
-from agent.tools.registry import Colour
-from bot.ports import AttemptView, NodeView, OpenRun, Post, PostedMessage, QuestionView, RunView, Slot
-from infra.database import Database
-from infra.stores.decisions import PlannedNode, question_view, waiting_behind
+from agent.plan.operations import NodeKind
+from agent.plan.outcomes import NodeState, outcome_from_json
+from agent.ports import Decision, Message, RunStatus, Subscription
+from agent.tool import Colour
+from bot.ports import ApprovalView, AttemptView, NodeView, OpenRun, Post, PostedMessage, RunView, Slot
+from infra.db.database import Database
+from infra.db.tables import ApprovalRow, AttemptRow, InboxRow, NodeRow, PostRow, RunRow
+from infra.stores.decisions import PlannedNode, approval_view, waiting_behind
 from infra.stores.mailbox import IS_MESSAGE, messages_of
 from infra.stores.packings import packed_in
 from infra.stores.spending import spent_in
-from infra.tables import ApprovalRow, AttemptRow, InboxRow, NodeRow, PostRow, RunRow
-from infra.wakeups import Bell
+from infra.worker.notifications import Notifier
 
 
 class PostgresRunViews:
     """RunViews."""
 
-    def __init__(self, database: Database, views: Bell) -> None:
+    def __init__(self, database: Database, views: Notifier) -> None:
         self._database = database
         self._views = views
 
@@ -55,12 +55,12 @@ class PostgresRunViews:
         """Return the channel's open runs, newest first."""
         return await self._open(RunRow.tenant == tenant, RunRow.channel == channel)
 
-    def watch(self, thread: ThreadId) -> AbstractContextManager[News]:
+    def watch(self, thread: ThreadId) -> AbstractContextManager[Subscription]:
         """Hear hints that what `unsettled` returns may have changed."""
         return self._views.subscribe(thread)
 
     async def _open(self, *which: ColumnElement[bool]) -> Sequence[OpenRun]:
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             rows = (await connection.execute(_open_runs(*which))).all()
         return [
             OpenRun(
@@ -82,7 +82,7 @@ class _Parts:
 
     requests: Mapping[int | None, Sequence[Message]]
     nodes: Mapping[int, Sequence[NodeView]]
-    questions: Mapping[int, Sequence[QuestionView]]
+    questions: Mapping[int, Sequence[ApprovalView]]
     posts: Mapping[int, Mapping[Slot, PostedMessage]]
 
 
@@ -123,9 +123,9 @@ async def _read_parts(connection: AsyncConnection, thread: ThreadId, turns: Sequ
         nodes[row["turn"]].append(_node_view(row, attempts))
     planned = [PlannedNode(row["node"], row["title"], row["state"], row["depends_on"]) for row in rows]
     asked = select(ApprovalRow.__table__).where(ApprovalRow.turn.in_(turns)).order_by(ApprovalRow.asked)
-    questions: dict[int, list[QuestionView]] = defaultdict(list)
+    questions: dict[int, list[ApprovalView]] = defaultdict(list)
     for row in await _all(connection, asked, thread, ApprovalRow):
-        questions[row["turn"]].append(question_view(row, lambda node: waiting_behind(node, planned)))
+        questions[row["turn"]].append(approval_view(row, lambda node: waiting_behind(node, planned)))
     posts: dict[int, dict[Slot, PostedMessage]] = defaultdict(dict)
     standing = select(PostRow.__table__).where(PostRow.turn.in_(turns), PostRow.ts.is_not(None))
     for row in await _all(connection, standing, thread, PostRow):

@@ -10,16 +10,16 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from agent.ids import NodeId, ThreadId, UserId, thread_parts
 from agent.ports import Choice, Message, PastTurn, Reflection, Run, RunStatus
-from infra.database import Database
+from infra.db.database import Database
+from infra.db.tables import InboxRow, OperationRow, RunRow
 from infra.stores.mailbox import IS_MESSAGE, messages_of
-from infra.tables import InboxRow, OperationRow, RunRow
-from infra.wakeups import Bell
+from infra.worker.notifications import Notifier
 
 
 class PostgresRuns:
     """Runs. Every change rings the narrator of this process."""
 
-    def __init__(self, database: Database, views: Bell) -> None:
+    def __init__(self, database: Database, views: Notifier) -> None:
         self._database = database
         self._views = views
 
@@ -47,14 +47,14 @@ class PostgresRuns:
             status=RunStatus.PLANNING.value,
             requester=func.coalesce(first_message.scalar_subquery(), first_operation.scalar_subquery(), literal("")),
         )
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             await connection.execute(row.on_conflict_do_nothing())
         self._views.ring(thread)
 
     async def set_status(self, thread: ThreadId, turn: int, status: RunStatus) -> None:
         """Move the turn unless it has ended."""
         moved = update(RunRow).where(*_key(thread, turn), RunRow.ended_at.is_(None)).values(status=status.value)
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             await connection.execute(moved)
         self._views.ring(thread)
 
@@ -70,7 +70,7 @@ class PostgresRuns:
                 ended_at=func.now(),
             )
         )
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             await connection.execute(ended)
         self._views.ring(thread)
 
@@ -80,7 +80,7 @@ class PostgresRuns:
         Raises:
             sqlalchemy.exc.NoResultFound: the turn was not begun.
         """
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             row = (await connection.execute(select(RunRow.__table__).where(*_key(thread, turn)))).one()
             messages = await messages_of(connection, thread, InboxRow.turn == turn)
             stop = select(InboxRow.author).where(
@@ -118,7 +118,7 @@ class PostgresRuns:
             .order_by(RunRow.turn)
         )
         asked: dict[int, list[Message]] = defaultdict(list)
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             turns = (await connection.execute(ended)).all()
             for turn, message in await messages_of(connection, thread, InboxRow.turn < before_turn):
                 asked[turn or 0].append(message)

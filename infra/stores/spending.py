@@ -11,13 +11,12 @@ from weakref import WeakSet
 
 from sqlalchemy import RowMapping, Select, func, select, update
 
-from agent.budget import Scope
+from agent.budget.usage import ModelCall, Prices, Scope, Spent, charged_to
 from agent.errors import AgentError
 from agent.ids import ThreadId, thread_parts
-from agent.spending import ModelCall, Prices, Spent, charged_to
-from infra.database import Database
-from infra.tables import RunRow
-from infra.wakeups import Bell
+from infra.db.database import Database
+from infra.db.tables import RunRow
+from infra.worker.notifications import Notifier
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ class PostgresSpending:
     What could not be written stays counted until the next try; a crash forgets what was not.
     """
 
-    def __init__(self, database: Database, views: Bell) -> None:
+    def __init__(self, database: Database, views: Notifier) -> None:
         self._database = database
         self._views = views
         self._threads: dict[ThreadId, _Thread] = {}
@@ -127,7 +126,7 @@ class PostgresSpending:
         sums = [func.coalesce(func.sum(each), 0).label(each.key) for each in _COLUMNS]
         whole = select(*sums).where(*_key(thread))
         # Nothing is half written meanwhile: it stands either in the rows or in what is counted.
-        async with self._writing, self._database.singly() as connection:
+        async with self._writing, self._database.autocommit() as connection:
             written = {
                 Scope.RUN: spent_in((await connection.execute(whole.where(RunRow.turn == turn))).mappings().one()),
                 Scope.THREAD: spent_in((await connection.execute(whole)).mappings().one()),

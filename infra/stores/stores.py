@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from infra.database import Database
-from infra.queue import Queue
+from infra.db.database import Database
 from infra.stores.artifacts import PostgresArtifacts
 from infra.stores.attempts import PostgresAttempts
 from infra.stores.decisions import PostgresDecisions
@@ -13,14 +12,15 @@ from infra.stores.ledger import PostgresLedger
 from infra.stores.mailbox import PostgresMailbox
 from infra.stores.operation_log import PostgresOperationLog
 from infra.stores.posted import PostgresPosted
-from infra.stores.progress import PostgresProgress, PostgresStandings
-from infra.stores.questions import PostgresQuestions
+from infra.stores.progress import PostgresNodeStatuses, PostgresProgress
+from infra.stores.questions import PostgresApprovals
 from infra.stores.results import PostgresResults
 from infra.stores.run_views import PostgresRunViews
 from infra.stores.runs import PostgresRuns
 from infra.stores.spending import PostgresSpending
 from infra.stores.summaries import PostgresSummaries
-from infra.wakeups import Wakeups
+from infra.worker.notifications import PgNotifications
+from infra.worker.queue import Queue
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +28,12 @@ class Stores:
     """The ports of `agent/ports.py` and `bot/ports.py`, implemented on PostgreSQL."""
 
     log: PostgresOperationLog
-    questions: PostgresQuestions
+    questions: PostgresApprovals
     ledger: PostgresLedger
     artifacts: PostgresArtifacts
     progress: PostgresProgress
     attempts: PostgresAttempts
-    standings: PostgresStandings
+    standings: PostgresNodeStatuses
     mailbox: PostgresMailbox
     runs: PostgresRuns
     inbox: PostgresInbox
@@ -46,17 +46,17 @@ class Stores:
 
 
 def open_stores(
-    database: Database, queue: Queue, wakeups: Wakeups, *, questions_open_for: timedelta | None = None
+    database: Database, queue: Queue, wakeups: PgNotifications, *, questions_open_for: timedelta | None = None
 ) -> Stores:
     """Return the stores. They hold nothing of their own besides progress that is not written yet."""
     return Stores(
         log=PostgresOperationLog(database),
-        questions=PostgresQuestions(database, wakeups.views, questions_open_for),
+        questions=PostgresApprovals(database, wakeups.views, questions_open_for),
         ledger=PostgresLedger(database),
         artifacts=PostgresArtifacts(database),
         progress=PostgresProgress(database, wakeups.views),
         attempts=PostgresAttempts(database),
-        standings=PostgresStandings(database),
+        standings=PostgresNodeStatuses(database),
         mailbox=PostgresMailbox(database, wakeups.views),
         runs=PostgresRuns(database, wakeups.views),
         inbox=PostgresInbox(database),

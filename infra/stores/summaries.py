@@ -5,8 +5,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from agent.ids import ThreadId, thread_parts
 from agent.ports import Summary
-from infra.database import Database
-from infra.tables import SummaryRow
+from infra.db.database import Database
+from infra.db.tables import SummaryRow
 
 
 class PostgresSummaries:
@@ -20,7 +20,7 @@ class PostgresSummaries:
         row = select(SummaryRow.upto_turn, SummaryRow.text).where(
             SummaryRow.tenant == thread_parts(thread).tenant, SummaryRow.thread == thread
         )
-        async with self._database.singly() as connection:
+        async with self._database.autocommit() as connection:
             found = (await connection.execute(row)).first()
         return None if found is None else Summary(upto_turn=found.upto_turn, text=found.text)
 

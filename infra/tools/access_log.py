@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from agent.ids import ToolName
-from agent.tools.registry import CallContext, Colour, Tool, ToolError
+from agent.tool import CallContext, Colour, Tool, ToolError
 from sandbox.script import Json
 
 PAGE_BYTES = 512 * 1024

@@ -3,12 +3,14 @@
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
-from agent.tools.registry import Tool
+from agent.tool import Registry, Tool
+from bot.slack.client import open_client
+from bot.tools.post_message import slack_tools
 from infra.tools.access_log import AccessLogConfig, read_access_log
 from infra.tools.host_metrics import HostMetricsConfig, host_metrics
-from infra.tools.http import HttpConfig, http_get
-from infra.tools.http_request import HttpRequestConfig, http_request
+from infra.tools.http import HttpConfig, HttpRequestConfig, http_get, http_request
 from infra.tools.sql import SqlConfig, sql_query
 
 
@@ -44,3 +46,19 @@ async def open_tools(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
 def enabled(tools: Iterable[Tool], disabled: frozenset[str]) -> tuple[Tool, ...]:
     """Return the tools without those that are switched off."""
     return tuple(tool for tool in tools if tool.name not in disabled)
+
+
+_DESCRIBED = ToolsConfig(
+    http=HttpConfig(),
+    access_log=AccessLogConfig(path=Path("access.log")),
+    sql=SqlConfig(database_url="postgresql+psycopg://"),
+    http_request=HttpRequestConfig(),
+    host=HostMetricsConfig(),
+)
+
+
+async def known_tools() -> Registry:
+    """Return the tools. They can be planned with, not called: nothing stands behind them."""
+    client = open_client("")
+    async with open_tools(_DESCRIBED) as tools:
+        return Registry((*tools, *slack_tools(client, client)))

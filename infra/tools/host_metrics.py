@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import psutil
 
 from agent.ids import ToolName
-from agent.tools.registry import CallContext, Colour, Tool
+from agent.tool import CallContext, Colour, Tool
 from sandbox.script import Json
 
 SAMPLE_SECONDS = 0.2

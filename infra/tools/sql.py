@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, Stateme
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from agent.ids import ToolName
-from agent.tools.registry import CallContext, Colour, Tool, ToolError
+from agent.tool import CallContext, Colour, Tool, ToolError
 from sandbox.script import Json
 
 ARGUMENTS: Mapping[str, Json] = {

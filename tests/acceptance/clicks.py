@@ -1,11 +1,11 @@
 """Clicks on what a person's client still shows."""
 
-from infra.demo.witness import Witness
-from infra.workspace.interactions import payload_of, person_acting
-from tests.acceptance.stage import Stage
+from infra.dev.demo.thread_observer import ThreadObserver
+from infra.dev.local_slack.actions.interactions import payload_of, person_acting
+from tests.acceptance.app_fixture import Stage
 
 
-async def late_click(scene: Stage, witness: Witness, card: str, value: str) -> None:
+async def late_click(scene: Stage, observer: ThreadObserver, card: str, value: str) -> None:
     """Deliver Linus' click on a card whose buttons are gone for everybody else."""
     backend = scene.workspace.backend
     payload = payload_of(backend, "block_actions", person_acting(backend, "Linus")) | {
@@ -13,7 +13,7 @@ async def late_click(scene: Stage, witness: Witness, card: str, value: str) -> N
             "type": "message",
             "message_ts": card,
             "channel_id": "C0OPS",
-            "thread_ts": witness.thread_ts,
+            "thread_ts": observer.thread_ts,
         },
         "channel": {"id": "C0OPS", "name": "ops"},
         "actions": [{"type": "button", "action_id": "decide_approved", "block_id": "b", "value": value}],

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.scripted_model.script import ModelRequest, Script
+from infra.dev.scripted_model.script import ModelRequest, Script
 from sandbox.script import Json
 
 
@@ -38,7 +38,7 @@ def planned(*operations: Mapping[str, Json], contains: str | None = None) -> Scr
     return Script(role="planner", contains=contains, answer=lines(operations), times=1)
 
 
-ENDS = Script(role="reflection", answer='{"decision":"end"}')
+ENDS = Script(role="replan", answer='{"decision":"end"}')
 
 
 def tells_results(request: ModelRequest) -> str:

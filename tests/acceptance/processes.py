@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from tests.acceptance.stage import Stage
+from tests.acceptance.app_fixture import Stage
 
 GREENLIGHT = Path(sys.executable).with_name("greenlight")
 

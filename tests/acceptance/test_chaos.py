@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from agent.errors import StoreUnavailable
-from infra.database import Database
-from infra.embedded_postgres import hold_postgres
-from infra.migrate import migrate
-from infra.scripted_model.server import MODEL_NAME, ScriptedModel
-from infra.workspace.app import InstalledApp
-from infra.workspace.client import WorkspaceClient
-from infra.workspace.server import Workspace
+from infra.db.database import Database
+from infra.db.embedded_postgres import hold_postgres
+from infra.db.migrate import migrate
+from infra.dev.local_slack.control.client import WorkspaceClient
+from infra.dev.local_slack.server import Workspace
+from infra.dev.local_slack.state.installed_app import InstalledApp
+from infra.dev.scripted_model.server import MODEL_NAME, ScriptedModel
+from tests.acceptance.app_fixture import MANIFEST
 from tests.acceptance.effects import EffectServer
-from tests.acceptance.stage import MANIFEST
 from tests.chaos import audit
 from tests.chaos.containers import open_containers
 from tests.chaos.people import People

@@ -7,14 +7,14 @@ from typing import Any
 
 from sqlalchemy import URL, text
 
-from agent.errors import Trouble
+from agent.errors import TurnError
 from bot import wording
-from infra.database import Database
-from infra.scripted_model.script import Script
+from infra.db.database import Database
+from infra.dev.scripted_model.script import Script
 from infra.wiring import Part
+from tests.acceptance.app_fixture import stage
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, planned, post, tool
 from tests.acceptance.processes import greenlight_worker
-from tests.acceptance.stage import stage
 from tests.chaos.containers import open_containers
 
 BOT, WORKER = frozenset({Part.BOT}), frozenset({Part.WORKER})
@@ -32,9 +32,9 @@ async def test_an_approval_nobody_decides_expires_and_is_no_rejection(database_u
 
     async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=soon) as scene:
         scene.model.add(planned(post("tell", "hello")))
-        async with scene.asked("tell them") as witness:
-            await witness.until(lambda seen: seen.says("ANSWER"), "the answer")
-            await witness.until(lambda seen: seen.says("Expired", "nobody decided in time"), "the card's end")
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: seen.says("ANSWER"), "the answer")
+            await observer.until(lambda seen: seen.says("Expired", "nobody decided in time"), "the card's end")
         (answer,) = scene.model.requests_of("answer")
         assert '"expired"' in answer.last
         assert '"rejected"' not in answer.last
@@ -50,13 +50,13 @@ async def test_a_decision_on_one_bot_reaches_a_hot_run_in_another_process_at_onc
         effects = scene.effects
         effects.hold("slow")
         scene.model.add(planned(fetch("slow", f"{effects.url}/slow"), post("tell", "hello")))
-        async with scene.asked("tell them") as witness:
-            await witness.until(lambda seen: bool(seen.cards()), "the card")
-            await scene.click(witness, "Grace", "approved")
-            await witness.until(lambda seen: "done" in str(seen.tasks().get("tell")), "the post, while the other runs")
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(lambda seen: "done" in str(seen.tasks().get("tell")), "the post, while the other runs")
             assert effects.running == ["slow"]
             effects.let_go("slow")
-            await witness.until(lambda seen: seen.says("ANSWER"), "the answer")
+            await observer.until(lambda seen: seen.says("ANSWER"), "the answer")
 
 
 async def test_sigterm_lets_a_red_call_end_takes_nothing_new_and_leaves_nothing_behind(
@@ -78,10 +78,10 @@ async def test_sigterm_lets_a_red_call_end_takes_nothing_new_and_leaves_nothing_
         file = tmp_path / "greenlight.toml"
         tools = "[tools.http_get]\nallow_private = true\n[tools.http_request]\nallow_private = true\n"
         file.write_text(f'sandbox = "{containers.sandbox}"\n{tools}')
-        async with greenlight_worker(scene, file) as worker, scene.asked("send it") as witness:
+        async with greenlight_worker(scene, file) as worker, scene.asked("send it") as observer:
             containers.belong_to(worker.pid)
-            await witness.until(lambda seen: bool(seen.cards()), "the card")
-            await scene.click(witness, "Ada", "approved")
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            await scene.click(observer, "Ada", "approved")
             await effects.reached("send")
             worker.send_signal(signal.SIGTERM)
             await asyncio.sleep(0.5)
@@ -93,7 +93,7 @@ async def test_sigterm_lets_a_red_call_end_takes_nothing_new_and_leaves_nothing_
                 assert await left_behind(database_url) == {"leases": 0, "workers": 0}
                 assert await containers.left() == {}
                 async with greenlight_worker(scene, file):
-                    for each in (witness, later):
+                    for each in (observer, later):
                         await each.until(lambda seen: seen.says("ANSWER"), "the answer")
         assert effects.calls == {"send": 1, "behind": 1, "new": 1}
         assert await ledger(database_url) == ["done"]
@@ -132,10 +132,10 @@ async def test_a_result_that_may_be_remembered_is_not_fetched_again_and_the_boar
         scene.model.add(planned(fetch("b", f"{url}/page")))
         scene.model.add(planned(fetch("c", f"{url}/page")))
         for by, told in (("Ada", False), ("Ada", True), ("Grace", False)):
-            async with scene.asked("read it", by=by) as witness:
-                await witness.until(lambda seen: seen.says("ANSWER"), "the answer")
-                await witness.until(lambda seen: any(w.startswith("Done: ") for w in seen.words()), "the board's end")
-                assert witness.says("from the cache") is told
+            async with scene.asked("read it", by=by) as observer:
+                await observer.until(lambda seen: seen.says("ANSWER"), "the answer")
+                await observer.until(lambda seen: any(w.startswith("Done: ") for w in seen.words()), "the board's end")
+                assert observer.says("from the cache") is told
         assert scene.effects.calls == {"page": 2}
 
 
@@ -187,10 +187,10 @@ async def test_a_plan_beyond_the_limit_runs_as_far_as_it_fits_and_the_person_is_
         whole = lines([fetch(f"n{number}", f"{url}/n{number}") for number in range(4)])
         scene.model.add(Script(role="planner", answer=whole, times=3))
         scene.model.add(planned(fetch("rest", f"{url}/n2")))
-        async with scene.asked("do it all") as witness:
-            await witness.until(lambda seen: seen.says(wording.trouble(Trouble.PLAN_TOO_LARGE)), "why it is not all")
-            assert witness.says("ANSWER", "n0", "n1")
-            assert not witness.says("too_many_nodes")
+        async with scene.asked("do it all") as observer:
+            await observer.until(lambda seen: seen.says(wording.trouble(TurnError.PLAN_TOO_LARGE)), "why it is not all")
+            assert observer.says("ANSWER", "n0", "n1")
+            assert not observer.says("too_many_nodes")
             assert scene.effects.calls == {"n0": 1, "n1": 1}
-            await scene.people.post("Ada", witness.channel, "and the rest", thread_ts=witness.thread_ts)
-            await witness.until(lambda seen: seen.says("ANSWER", "n2"), "the rest, asked for as it said")
+            await scene.people.post("Ada", observer.channel, "and the rest", thread_ts=observer.thread_ts)
+            await observer.until(lambda seen: seen.says("ANSWER", "n2"), "the rest, asked for as it said")

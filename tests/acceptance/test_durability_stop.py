@@ -11,59 +11,59 @@ import pytest
 from sqlalchemy import URL, text
 
 from bot import wording
-from bot.stop_payloads import STOP_SHORTCUT
-from infra.database import Database
-from infra.demo.witness import Witness
-from infra.scripted_model.script import Script, Stall
+from bot.payloads import STOP_SHORTCUT
+from infra.db.database import Database
+from infra.dev.demo.thread_observer import ThreadObserver
+from infra.dev.scripted_model.script import Script, Stall
+from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.assertions import states
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, package, planned, post, tool
-from tests.acceptance.sights import states
-from tests.acceptance.stage import Stage, stage
 from tests.chaos.containers import Containers, open_containers
 
 CALLS_OUT = "def main(inputs):\n    return tools.http_get(url=inputs['url'])\n"
 
 
-def stopped(witness: Witness) -> bool:
+def stopped(observer: ThreadObserver) -> bool:
     """The thread tells what was done and what was not."""
-    return witness.says(wording.STOPPED) and any(words.lower().startswith("stopped") for words in witness.words())
+    return observer.says(wording.STOPPED) and any(words.lower().startswith("stopped") for words in observer.words())
 
 
-def report(witness: Witness) -> tuple[set[str], set[str]]:
+def report(observer: ThreadObserver) -> tuple[set[str], set[str]]:
     """Return the steps that the report says were done, and those it says were not, by id."""
-    (told,) = {words for words in witness.words() if wording.WHAT_WAS_DONE in words}
+    (told,) = {words for words in observer.words() if wording.WHAT_WAS_DONE in words}
     _, done, rest = re.split(f"{wording.WHAT_WAS_DONE}|{wording.WHAT_WAS_NOT_DONE}", told, maxsplit=2)
     rest = rest.partition(wording.STOPPED)[0]  # the fallback text says it all once more
     return set(re.findall(r"Title of (\w+)", done)), set(re.findall(r"Title of (\w+)", rest))
 
 
-async def say_stop(scene: Stage, witness: Witness) -> None:
+async def say_stop(scene: Stage, observer: ThreadObserver) -> None:
     """Write `!stop` into the thread; anybody may."""
-    await scene.people.post("Grace", witness.channel, "!stop", thread_ts=witness.thread_ts)
+    await scene.people.post("Grace", observer.channel, "!stop", thread_ts=observer.thread_ts)
 
 
-async def stop_by_command(scene: Stage, witness: Witness) -> None:
+async def stop_by_command(scene: Stage, observer: ThreadObserver) -> None:
     """Ask `/greenlight stop` for the caller's runs and press the button of the only one."""
-    await scene.people.command("Ada", witness.channel, "/greenlight", "stop")
+    await scene.people.command("Ada", observer.channel, "/greenlight", "stop")
     everything = await scene.people.wait_for(lambda dump: "Which of these shall I stop?" in str(dump))
     (ts,) = re.findall(r"'ts': '([\d.]+)'", str(everything["ephemerals"]))
-    await scene.people.click("Ada", witness.channel, ts, "stop_run_0")
+    await scene.people.click("Ada", observer.channel, ts, "stop_run_0")
 
 
-async def stop_by_shortcut(scene: Stage, witness: Witness) -> None:
+async def stop_by_shortcut(scene: Stage, observer: ThreadObserver) -> None:
     """Choose "Stop the work here" on the board."""
-    where = {"channel": witness.channel, "ts": str(witness.boards()[-1].message["ts"])}
+    where = {"channel": observer.channel, "ts": str(observer.boards()[-1].message["ts"])}
     assert (await scene.people.act("shortcuts", user="Linus", callback_id=STOP_SHORTCUT, **where))["acknowledged"]
 
 
-async def stop_by_slacks_button(scene: Stage, witness: Witness) -> None:
+async def stop_by_slacks_button(scene: Stage, observer: ThreadObserver) -> None:
     """Press the Stop button that Slack shows while an app's session says that it is at work."""
-    await scene.people.wait_for(lambda dump: session_of(dump, witness) == "processing")
-    await scene.people.act("stop", user="Linus", channel=witness.channel, thread_ts=witness.thread_ts)
+    await scene.people.wait_for(lambda dump: session_of(dump, observer) == "processing")
+    await scene.people.act("stop", user="Linus", channel=observer.channel, thread_ts=observer.thread_ts)
 
 
-def session_of(dump: Mapping[str, Any], witness: Witness) -> str | None:
+def session_of(dump: Mapping[str, Any], observer: ThreadObserver) -> str | None:
     """Return what the thread's session says."""
-    return next((each["status"] for each in dump["sessions"] if each["thread_ts"] == witness.thread_ts), None)
+    return next((each["status"] for each in dump["sessions"] if each["thread_ts"] == observer.thread_ts), None)
 
 
 STOPS = [
@@ -76,7 +76,7 @@ STOPS = [
 
 @pytest.mark.parametrize("stop", STOPS)
 async def test_stop_ends_steps_scripts_and_questions_and_lets_a_red_call_at_work_end(
-    database_url: URL, tmp_path: Path, stop: Callable[[Stage, Witness], Awaitable[None]]
+    database_url: URL, tmp_path: Path, stop: Callable[[Stage, ThreadObserver], Awaitable[None]]
 ) -> None:
     async with open_containers() as containers:
 
@@ -94,7 +94,7 @@ async def test_stop_ends_steps_scripts_and_questions_and_lets_a_red_call_at_work
 
 
 async def stop_in_the_midst(
-    scene: Stage, containers: Containers, stop: Callable[[Stage, Witness], Awaitable[None]]
+    scene: Stage, containers: Containers, stop: Callable[[Stage, ThreadObserver], Awaitable[None]]
 ) -> None:
     """Stop while a green step, a script and a red call are at work and a question is open."""
     containers.belong_to(os.getpid())
@@ -111,26 +111,26 @@ async def stop_in_the_midst(
             fetch("behind", f"{url}/behind", depends_on=["send"]),
         )
     )
-    async with scene.asked("do it all") as witness:
-        await witness.until(lambda seen: len(seen.cards()) == 2, "both cards")
-        sends = next(at for at, each in enumerate(witness.cards()) if "/send" in str(each.message))
-        await scene.click(witness, "Ada", "approved", card=sends)
+    async with scene.asked("do it all") as observer:
+        await observer.until(lambda seen: len(seen.cards()) == 2, "both cards")
+        sends = next(at for at, each in enumerate(observer.cards()) if "/send" in str(each.message))
+        await scene.click(observer, "Ada", "approved", card=sends)
         for name in ("slow", "inside", "send"):
             await effects.reached(name)
         assert bool(await containers.left()) == (containers.sandbox == "docker")
-        await stop(scene, witness)
-        await witness.until(
+        await stop(scene, observer)
+        await observer.until(
             lambda seen: all("cancelled" in states(seen)[each] for each in ("slow", "script", "tell", "behind")),
             "everything else cancelled",
         )
-        await witness.until(lambda seen: not seen.cards() and seen.says("*Withdrawn*"), "the card withdrawn")
+        await observer.until(lambda seen: not seen.cards() and seen.says("*Withdrawn*"), "the card withdrawn")
         assert effects.running == ["send"], "a red call at work is not torn apart"
         await until_destroyed(containers)
-        assert not stopped(witness)
+        assert not stopped(observer)
         effects.let_go("send")
-        await witness.until(stopped, "what was done and what not")
-        assert report(witness) == ({"quick", "send"}, {"slow", "script", "tell", "behind"})
-        await scene.people.wait_for(lambda dump: session_of(dump, witness) == "active")
+        await observer.until(stopped, "what was done and what not")
+        assert report(observer) == ({"quick", "send"}, {"slow", "script", "tell", "behind"})
+        await scene.people.wait_for(lambda dump: session_of(dump, observer) == "active")
 
 
 async def until_destroyed(containers: Containers) -> None:
@@ -155,12 +155,12 @@ async def test_stop_ends_planning_and_a_later_request_runs(database_url: URL, tm
         half = Stall(after=lines([post("tell", "hello")]))
         scene.model.add(Script(role="planner", answer=half, times=1))
         scene.model.add(planned(fetch("next", f"{url}/next")))
-        async with scene.asked("never plan this") as witness:
-            await witness.until(lambda seen: bool(seen.cards()), "the card of a plan still being written")
-            await say_stop(scene, witness)
-            await witness.until(stopped, "the end")
-            await scene.people.post("Ada", witness.channel, "now something else", thread_ts=witness.thread_ts)
-            await witness.until(lambda seen: seen.says("ANSWER"), "the answer to what came after")
+        async with scene.asked("never plan this") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card of a plan still being written")
+            await say_stop(scene, observer)
+            await observer.until(stopped, "the end")
+            await scene.people.post("Ada", observer.channel, "now something else", thread_ts=observer.thread_ts)
+            await observer.until(lambda seen: seen.says("ANSWER"), "the answer to what came after")
         assert scene.effects.calls == {"next": 1}
 
 
@@ -169,9 +169,11 @@ async def test_stop_where_nothing_runs_is_answered_and_stops_nothing_later(datab
         url = scene.effects.url
         scene.model.add(planned(fetch("a", f"{url}/a")))
         scene.model.add(planned(fetch("b", f"{url}/b")))
-        async with scene.asked("a") as witness:
-            await witness.until(lambda seen: seen.says("done: "), "the end of the first")
-            await say_stop(scene, witness)
-            await scene.people.post("Ada", witness.channel, "and b", thread_ts=witness.thread_ts)
+        async with scene.asked("a") as observer:
+            await observer.until(lambda seen: seen.says("done: "), "the end of the first")
+            await say_stop(scene, observer)
+            await scene.people.post("Ada", observer.channel, "and b", thread_ts=observer.thread_ts)
             await scene.effects.reached("b")
-            await witness.until(lambda seen: len([w for w in seen.words() if w.lower().startswith("done: ")]) == 2, "b")
+            await observer.until(
+                lambda seen: len([w for w in seen.words() if w.lower().startswith("done: ")]) == 2, "b"
+            )

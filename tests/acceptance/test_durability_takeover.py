@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy import URL, Row, text
 
-from infra.configuration import read_configuration
-from infra.database import Database
+from infra.config.file import read_configuration
+from infra.db.database import Database
 from infra.wiring import Part
+from tests.acceptance.app_fixture import stage
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, tool
 from tests.acceptance.processes import greenlight_worker
-from tests.acceptance.stage import stage
 
 PROMISED_SECONDS = 30.0
 GUARD_SECONDS = 300.0
@@ -66,12 +66,12 @@ async def test_a_killed_workers_thread_is_taken_over_in_time_at_the_default_sett
         async with (
             greenlight_worker(scene, file) as one,
             greenlight_worker(scene, file) as other,
-            scene.asked("read and send") as witness,
+            scene.asked("read and send") as observer,
         ):
             for each in (one, other):
                 await until(partial(is_alive, database, each.pid))
-            await witness.until(lambda seen: bool(seen.cards()), "the card", timeout_seconds=GUARD_SECONDS)
-            await scene.click(witness, "Ada", "approved")
+            await observer.until(lambda seen: bool(seen.cards()), "the card", timeout_seconds=GUARD_SECONDS)
+            await scene.click(observer, "Ada", "approved")
             await asyncio.gather(effects.reached("slow"), effects.reached("send"))
             first, second = (one, other) if await is_run_by(database, one.pid) else (other, one)
             [(killed_at,)] = await rows(database, "SELECT now()")
@@ -87,9 +87,9 @@ async def test_a_killed_workers_thread_is_taken_over_in_time_at_the_default_sett
             assert (successor.dead_at, lease.worker) == (None, successor.id)
             effects.let_go("slow")
             effects.let_go("send")
-            await witness.until(lambda seen: seen.says("Outcome unknown"), "the question what became of it")
-            await scene.click(witness, "Ada", "happened")
-            await witness.until(lambda seen: seen.says("ANSWER"), "the answer")
+            await observer.until(lambda seen: seen.says("Outcome unknown"), "the question what became of it")
+            await scene.click(observer, "Ada", "happened")
+            await observer.until(lambda seen: seen.says("ANSWER"), "the answer")
         await database.close()
         assert effects.calls == {"slow": 2, "send": 1}
 

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import URL
 
 from sandbox.script import Json
+from tests.acceptance.app_fixture import Stage, stage
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, results_told, tool
-from tests.acceptance.stage import Stage, stage
 
 # Tools keep to people's rights, to the configuration and to the public internet
 
@@ -19,12 +19,12 @@ async def results(
 ) -> Mapping[str, Any]:
     """Have a person ask for a plan, approve its cards, and return node id -> result as the model was told."""
     scene.model.add(planned(*operations))
-    async with scene.asked("do it", by=by) as witness:
+    async with scene.asked("do it", by=by) as observer:
         if approve:
-            await witness.until(lambda seen: len(seen.cards()) == approve, "the cards")
-            for card in witness.cards():
-                await scene.people.click("Grace", witness.channel, str(card.message["ts"]), "decide_approved")
-        await witness.until(lambda seen: seen.says("ANSWER"), "the answer")
+            await observer.until(lambda seen: len(seen.cards()) == approve, "the cards")
+            for card in observer.cards():
+                await scene.people.click("Grace", observer.channel, str(card.message["ts"]), "decide_approved")
+        await observer.until(lambda seen: seen.says("ANSWER"), "the answer")
     return results_told(scene.model.requests_of("answer")[-1])
 
 

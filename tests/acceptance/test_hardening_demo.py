@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from infra.embedded_postgres import hold_postgres
+from infra.db.embedded_postgres import hold_postgres
 
 GREENLIGHT = Path(sys.executable).with_name("greenlight")
 COMMAND = (GREENLIGHT, "demo", "--port", "0")

@@ -13,11 +13,11 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
-from infra.diagnosis import database
-from infra.diagnosis.examination import examine
-from infra.diagnosis.finding import State
-from infra.scripted_model.script import Failure, Rubbish, Script
-from tests.acceptance.surgery import Patient, app_without, patient
+from infra.dev.scripted_model.script import Failure, Rubbish, Script
+from infra.doctor import database
+from infra.doctor.examination import examine
+from infra.doctor.finding import State
+from tests.acceptance.doctor_fixtures import Patient, app_without, patient
 
 GREENLIGHT = Path(sys.executable).with_name("greenlight")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from tests.acceptance.surgery import patient
+from tests.acceptance.doctor_fixtures import patient
 
 GREENLIGHT = Path(sys.executable).with_name("greenlight")
 SURROUNDINGS = {"PATH": os.environ["PATH"]}

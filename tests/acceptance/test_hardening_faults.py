@@ -18,12 +18,12 @@ from sqlalchemy import URL
 
 import infra.wiring
 from agent.ids import ToolName
-from agent.tools.registry import CallContext, Colour, Tool
+from agent.tool import CallContext, Colour, Tool
 from bot import wording
-from infra.demo.witness import Witness
-from infra.embedded_postgres import hold_postgres, locked
-from infra.migrate import migrate
-from infra.scripted_model.script import (
+from infra.db.embedded_postgres import hold_postgres, locked
+from infra.db.migrate import migrate
+from infra.dev.demo.thread_observer import ThreadObserver
+from infra.dev.scripted_model.script import (
     CONTEXT_TOO_LONG,
     Cut,
     Endless,
@@ -38,9 +38,9 @@ from infra.scripted_model.script import (
 )
 from infra.tools.catalogue import ToolsConfig
 from sandbox.script import Json
+from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.assertions import answered, direct_messages, done, leaks, states, whispers
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, package, planned, post, results_told, tool
-from tests.acceptance.sights import answered, direct_messages, done, leaks, states, whispers
-from tests.acceptance.stage import Stage, stage
 
 AWAY_SECONDS = 10.0
 MODEL_AWAY = "could not reach the language model"
@@ -55,10 +55,10 @@ def impatient(table: dict[str, object]) -> None:
     table["model"] = {"silence_seconds": 1.0, "total_seconds": 6.0}
 
 
-async def ends_in(witness: Witness, *words: str) -> None:
+async def ends_in(observer: ThreadObserver, *words: str) -> None:
     """See these words in the thread, and nothing that only machines should read."""
-    await witness.until(lambda seen: seen.says(*words), f"the words {words}")
-    assert leaks(witness) == []
+    await observer.until(lambda seen: seen.says(*words), f"the words {words}")
+    assert leaks(observer) == []
 
 
 # The model
@@ -87,13 +87,13 @@ async def test_planner_that_fails_ends_in_words_and_the_next_request_works(
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a"), contains="good"))
         scene.model.add(ENDS)
         scene.model.add(ANSWERS)
-        async with scene.asked("something hopeless") as witness:
-            await ends_in(witness, words)
+        async with scene.asked("something hopeless") as observer:
+            await ends_in(observer, words)
             asked = len(scene.model.requests)
-            await scene.people.post("Ada", "ops", "something good", thread_ts=witness.thread_ts)
-            await witness.until(answered, "the next answer")
+            await scene.people.post("Ada", "ops", "something good", thread_ts=observer.thread_ts)
+            await observer.until(answered, "the next answer")
             assert asked <= 9  # bounded: repairs, and the client's own tries
-            assert leaks(witness) == []
+            assert leaks(observer) == []
 
 
 async def test_model_that_cannot_be_connected_to_is_told_and_works_once_it_is_back(
@@ -102,12 +102,12 @@ async def test_model_that_cannot_be_connected_to_is_told_and_works_once_it_is_ba
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         address = scene.settings.required_model().base_url
         await scene.model.stop()
-        async with scene.asked("fetch a") as witness:
-            await ends_in(witness, MODEL_AWAY)
+        async with scene.asked("fetch a") as observer:
+            await ends_in(observer, MODEL_AWAY)
             scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
             await scene.model.start(port_of(address))
-            await scene.people.post("Ada", "ops", "try again", thread_ts=witness.thread_ts)
-            await witness.until(answered, "the answer")
+            await scene.people.post("Ada", "ops", "try again", thread_ts=observer.thread_ts)
+            await observer.until(answered, "the answer")
 
 
 def port_of(address: str | None) -> int:
@@ -121,10 +121,10 @@ async def test_slow_model_keeps_its_steps_coming_and_is_waited_for(database_url:
         plan = lines([fetch("a", f"{scene.effects.url}/a"), fetch("b", f"{scene.effects.url}/b")])
         tokens = len(plan) / 4
         scene.model.add(planner(Text(text=plan, pace=Pace(tokens_per_second=tokens / 3)), times=1))
-        async with scene.asked("take your time") as witness:
+        async with scene.asked("take your time") as observer:
             await scene.effects.reached("a")
             assert scene.effects.calls["b"] == 0
-            await witness.until(answered, "the answer")
+            await observer.until(answered, "the answer")
 
 
 async def test_plan_that_broke_off_half_way_is_taken_up_again(database_url: URL, tmp_path: Path) -> None:
@@ -132,18 +132,18 @@ async def test_plan_that_broke_off_half_way_is_taken_up_again(database_url: URL,
         url = scene.effects.url
         scene.model.add(planner(Cut(after=lines([fetch("a", f"{url}/a")]) + '{"op":"add","id":"b"'), times=1))
         scene.model.add(planned(fetch("b", f"{url}/b")))
-        async with scene.asked("a and b") as witness:
-            await witness.until(answered, "the answer")
-            assert set(states(witness)) == {"a", "b"}
+        async with scene.asked("a and b") as observer:
+            await observer.until(answered, "the answer")
+            assert set(states(observer)) == {"a", "b"}
         assert scene.effects.calls == {"a": 1, "b": 1}
 
 
 async def test_plan_that_keeps_breaking_off_shows_what_ran_and_says_so(database_url: URL, tmp_path: Path) -> None:
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planner(Cut(after=lines([fetch("a", f"{scene.effects.url}/a")]))))
-        async with scene.asked("a and b") as witness:
-            await ends_in(witness, MODEL_AWAY)
-            assert witness.says("Title of a", "done")
+        async with scene.asked("a and b") as observer:
+            await ends_in(observer, MODEL_AWAY)
+            assert observer.says("Title of a", "done")
         assert scene.effects.calls == {"a": 1}
 
 
@@ -151,10 +151,10 @@ async def test_plan_with_a_tool_that_does_not_exist_ends_in_words_without_its_co
     database_url: URL, tmp_path: Path
 ) -> None:
     wrong = lines([tool("a", "drop_database", {})])
-    async with stage(database_url, tmp_path, [planner(wrong)]) as scene, scene.asked("do it") as witness:
-        await ends_in(witness, "could not turn this into a plan")
-        assert not witness.says("drop_database")
-        assert not witness.says("unknown_tool")
+    async with stage(database_url, tmp_path, [planner(wrong)]) as scene, scene.asked("do it") as observer:
+        await ends_in(observer, "could not turn this into a plan")
+        assert not observer.says("drop_database")
+        assert not observer.says("unknown_tool")
 
 
 @pytest.mark.parametrize(
@@ -171,10 +171,10 @@ async def test_answer_that_fails_costs_no_results(database_url: URL, tmp_path: P
     scripts = [ENDS, Script(role="answer", answer=answer)]
     async with stage(database_url, tmp_path, scripts, configuration=impatient) as scene:
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
-        async with scene.asked("fetch a") as witness:
-            await ends_in(witness, words)
-            assert witness.says("**Title of a**: done", '"a"')
-            await witness.until(done, "the board's end")
+        async with scene.asked("fetch a") as observer:
+            await ends_in(observer, words)
+            assert observer.says("**Title of a**: done", '"a"')
+            await observer.until(done, "the board's end")
 
 
 async def test_results_over_the_context_are_told_briefly(database_url: URL, tmp_path: Path) -> None:
@@ -184,22 +184,22 @@ async def test_results_over_the_context_are_told_briefly(database_url: URL, tmp_
     async with stage(database_url, tmp_path, [ENDS, Script(role="answer", answer=short_sighted)]) as scene:
         wordy = "def main(inputs):\n    return 'x' * 3500\n"
         scene.model.add(planned(*(package(f"p{each}", wordy) for each in range(8))))
-        async with scene.asked("much") as witness:
-            await witness.until(answered, "the answer")
+        async with scene.asked("much") as observer:
+            await observer.until(answered, "the answer")
 
 
 async def test_model_that_is_away_when_a_script_crashed_fails_that_step_alone(
     database_url: URL, tmp_path: Path
 ) -> None:
-    broken = Script(role="reflexion", answer=Failure(status=500, message="x"))
+    broken = Script(role="repair", answer=Failure(status=500, message="x"))
     async with stage(database_url, tmp_path, [broken, ENDS, ANSWERS]) as scene:
         scene.model.add(
             planned(package("p", "def main(inputs):\n    return 1 / 0\n"), fetch("a", f"{scene.effects.url}/a"))
         )
-        async with scene.asked("both") as witness:
-            await witness.until(answered, "the answer")
-            assert "its script kept crashing" in states(witness)["p"]
-            assert "complete" in states(witness)["a"]
+        async with scene.asked("both") as observer:
+            await observer.until(answered, "the answer")
+            assert "its script kept crashing" in states(observer)["p"]
+            assert "complete" in states(observer)["a"]
 
 
 # Tools
@@ -288,12 +288,12 @@ async def test_broken_tool_fails_its_step_in_words_and_the_rest_goes_on(
                 fetch("instead", f"{url}/instead", depends_on=[{"id": "bad", "on": "failed"}]),
             )
         )
-        async with scene.asked("do it") as witness:
-            await witness.until(answered, "the answer")
-            assert words in states(witness)["bad"]
-            assert "skipped" in states(witness)["behind"]
-            assert leaks(witness) == []
-            assert not witness.says("hunter2")
+        async with scene.asked("do it") as observer:
+            await observer.until(answered, "the answer")
+            assert words in states(observer)["bad"]
+            assert "skipped" in states(observer)["behind"]
+            assert leaks(observer) == []
+            assert not observer.says("hunter2")
         assert scene.effects.calls == {"aside": 1, "instead": 1}
         assert not any("hunter2" in request.last for request in scene.model.requests)
 
@@ -312,9 +312,9 @@ async def test_five_megabytes_travel_by_reference_and_a_part_of_them_can_be_used
                 package("whole", whole, inputs={"all": "${big}"}),
             )
         )
-        async with scene.asked("count it") as witness:
-            await witness.until(answered, "the answer")
-            assert "its arguments were too large" in states(witness)["whole"]
+        async with scene.asked("count it") as observer:
+            await observer.until(answered, "the answer")
+            assert "its arguments were too large" in states(observer)["whole"]
         (answer,) = scene.model.requests_of("answer")
         results = results_told(answer)
         assert results["big"]["artifact"]["size"] > 5_000_000
@@ -384,10 +384,10 @@ async def test_postgres_away_for_ten_seconds_loses_nothing_and_repeats_nothing(
 # Slack
 
 
-async def told_once(scene: Stage, witness: Witness) -> None:
+async def told_once(scene: Stage, observer: ThreadObserver) -> None:
     """Hold that the thread has one board, one card, one answer, and #incidents one post."""
-    assert len({each.message["ts"] for each in witness.boards()}) == 1
-    assert len(witness.words()) == 3, witness.words()
+    assert len({each.message["ts"] for each in observer.boards()}) == 1
+    assert len(observer.words()) == 3, observer.words()
     assert len(await scene.people.messages("incidents")) == 1
 
 
@@ -396,13 +396,13 @@ async def asks_and_posts(scene: Stage, *faults: Mapping[str, Any]) -> None:
     for fault in faults:
         await scene.people.act("faults", **fault)
     scene.model.add(planned(fetch("a", f"{scene.effects.url}/a"), post("tell", "hello")))
-    async with scene.asked("fetch and tell") as witness:
-        await witness.until(lambda seen: bool(seen.cards()), "the card")
-        await witness.until(lambda seen: "complete" in states(seen).get("a", ""), "the first step done")
-        await scene.click(witness, "Grace", "approved")
-        await witness.until(answered, "the answer")
-        await told_once(scene, witness)
-        assert leaks(witness) == []
+    async with scene.asked("fetch and tell") as observer:
+        await observer.until(lambda seen: bool(seen.cards()), "the card")
+        await observer.until(lambda seen: "complete" in states(seen).get("a", ""), "the first step done")
+        await scene.click(observer, "Grace", "approved")
+        await observer.until(answered, "the answer")
+        await told_once(scene, observer)
+        assert leaks(observer) == []
 
 
 async def test_rate_limited_calls_wait_and_nothing_is_lost(database_url: URL, tmp_path: Path) -> None:
@@ -424,12 +424,12 @@ async def test_internal_errors_of_slack_lose_nothing_and_double_nothing(
         for fault in ("chat.postMessage", "chat.update"):
             await scene.people.act("faults", method=fault, status=500, times=4, after=after)
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
-        async with scene.asked("fetch a") as witness:
-            await witness.until(answered, "the answer")
-            await witness.until(done, "the board's end")
-            said = [words for words in witness.words() if "ANSWER" in words]
+        async with scene.asked("fetch a") as observer:
+            await observer.until(answered, "the answer")
+            await observer.until(done, "the board's end")
+            said = [words for words in observer.words() if "ANSWER" in words]
             assert len(said) == 1 or after
-            assert leaks(witness) == []
+            assert leaks(observer) == []
 
 
 async def test_connections_that_slack_drops_lose_nothing(database_url: URL, tmp_path: Path) -> None:
@@ -446,13 +446,13 @@ async def test_connections_that_slack_drops_lose_nothing(database_url: URL, tmp_
 async def test_post_whose_answer_was_lost_is_never_made_twice(database_url: URL, tmp_path: Path, status: int) -> None:
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(post("tell", "hello")))
-        async with scene.asked("tell them") as witness:
-            await witness.until(lambda seen: bool(seen.cards()) and "tell" in states(seen), "the card and the board")
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: bool(seen.cards()) and "tell" in states(seen), "the card and the board")
             await scene.people.act("faults", method="chat.postMessage", status=status, after=True)
-            await scene.click(witness, "Grace", "approved")
-            await witness.until(lambda seen: not states(seen).get("tell", "").startswith("pending"), "its end")
-            await witness.until(lambda seen: answered(seen) or "outcome unknown" in states(seen)["tell"], "words")
-            assert leaks(witness) == []
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(lambda seen: not states(seen).get("tell", "").startswith("pending"), "its end")
+            await observer.until(lambda seen: answered(seen) or "outcome unknown" in states(seen)["tell"], "words")
+            assert leaks(observer) == []
         assert len(await scene.people.messages("incidents")) == 1
 
 
@@ -461,11 +461,11 @@ async def test_not_in_channel_is_told_to_the_requester_and_shown_later(database_
         await scene.people.act("faults", method="chat.postMessage", error="not_in_channel")
         scene.effects.hold("a")  # still at work when the thread is found closed
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
-        async with scene.asked("fetch a") as witness:
+        async with scene.asked("fetch a") as observer:
             await scene.people.wait_for(lambda told: "cannot write in" in json.dumps(told["channels"]))
             assert "cannot write in <#C0OPS>" in (await direct_messages(scene, "U0ADA"))[0]
             scene.effects.let_go("a")
-            await witness.until(answered, "the answer")
+            await observer.until(answered, "the answer")
 
 
 @pytest.mark.parametrize("error", ["invalid_blocks", "msg_too_long", "msg_blocks_too_long"])
@@ -476,10 +476,10 @@ async def test_message_slack_does_not_take_is_told_in_plain_words(
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         await scene.people.act("faults", method="chat.postMessage", error=error, skip=which)
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
-        async with scene.asked("fetch a") as witness:
-            await witness.until(lambda seen: seen.says("ANSWER"), "the answer")
-            assert any(words_of(each.message, "in plain words") for each in witness.sightings)
-            await witness.until(lambda seen: seen.says("done: 1 step"), "the board's end")
+        async with scene.asked("fetch a") as observer:
+            await observer.until(lambda seen: seen.says("ANSWER"), "the answer")
+            assert any(words_of(each.message, "in plain words") for each in observer.sightings)
+            await observer.until(lambda seen: seen.says("done: 1 step"), "the board's end")
         assert scene.effects.calls == {"a": 1}
 
 
@@ -491,13 +491,13 @@ async def test_card_slack_does_not_take_can_be_rejected_but_not_approved(databas
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         await scene.people.act("faults", method="chat.postMessage", error="invalid_blocks", skip=1)
         scene.model.add(planned(post("tell", "hello")))
-        async with scene.asked("tell them") as witness:
-            await witness.until(lambda seen: bool(seen.cards()), "the card")
-            shown = json.dumps(witness.cards()[0].message["blocks"])
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            shown = json.dumps(observer.cards()[0].message["blocks"])
             assert "in plain words" in shown
             assert "decide_approved" not in shown
-            await scene.click(witness, "Grace", "rejected")
-            await witness.until(answered, "the answer")
+            await scene.click(observer, "Grace", "rejected")
+            await observer.until(answered, "the answer")
         assert await scene.people.messages("incidents") == []
 
 
@@ -507,16 +507,16 @@ async def test_dropped_socket_is_opened_again_and_no_message_is_lost(
 ) -> None:
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a"), post("tell", "hello")))
-        async with scene.asked("fetch and tell") as witness:
-            await witness.until(lambda seen: bool(seen.cards()), "the card")
+        async with scene.asked("fetch and tell") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
             await scene.people.act("sockets/disconnect", abrupt=abrupt)
             scene.model.add(planned(fetch("b", f"{scene.effects.url}/b")))
-            await scene.people.post("Ada", "ops", "and b", thread_ts=witness.thread_ts)
+            await scene.people.post("Ada", "ops", "and b", thread_ts=observer.thread_ts)
             await connected(scene)
             await scene.people.act("clock", seconds=60)  # when Slack delivers again
             await scene.effects.reached("b")
-            await scene.click(witness, "Grace", "approved")
-            await witness.until(answered, "the answer")
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(answered, "the answer")
         assert scene.effects.calls == {"a": 1, "b": 1}
 
 
@@ -532,9 +532,9 @@ async def test_event_delivered_three_times_under_two_ids_is_one_request(database
         await scene.people.act("deliveries", match="app_mention", repeat=1, fresh_id=True)
         await scene.people.act("deliveries", match="message", repeat=1)
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
-        async with scene.asked("once please") as witness:
-            await witness.until(answered, "the answer")
-            assert len(witness.words()) == 2
+        async with scene.asked("once please") as observer:
+            await observer.until(answered, "the answer")
+            assert len(observer.words()) == 2
         assert len(scene.model.requests_of("planner")) == 1
         assert scene.effects.calls == {"a": 1}
 
@@ -543,6 +543,6 @@ async def test_acknowledgement_that_was_lost_costs_no_second_run(database_url: U
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         await scene.people.act("deliveries", match="*", times=2, ignore_ack=True)
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
-        async with scene.asked("once please") as witness:
-            await witness.until(answered, "the answer")
+        async with scene.asked("once please") as observer:
+            await observer.until(answered, "the answer")
         assert len(scene.model.requests_of("planner")) == 1

@@ -14,15 +14,15 @@ import pytest
 from sqlalchemy import URL, text
 
 from bot import wording
-from infra.database import Database
-from infra.demo.witness import Witness
-from infra.scripted_model.script import ModelRequest, Script, Stall
-from infra.workspace.errors import ControlError
-from infra.workspace.interactions import payload_of, person_acting
+from infra.db.database import Database
+from infra.dev.demo.thread_observer import ThreadObserver
+from infra.dev.local_slack.actions.interactions import payload_of, person_acting
+from infra.dev.local_slack.state.errors import ControlError
+from infra.dev.scripted_model.script import ModelRequest, Script, Stall
+from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.assertions import answered, direct_messages, leaks, states, whispers
 from tests.acceptance.clicks import late_click
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
-from tests.acceptance.sights import answered, direct_messages, leaks, states, whispers
-from tests.acceptance.stage import Stage, stage
 
 ADA, GRACE, LINUS, GUEST, OLGA = "U0ADA", "U0GRACE", "U0LINUS", "U0GUEST", "U0OTHER"
 
@@ -33,36 +33,36 @@ def says(text: str) -> Script:
 
 
 @asynccontextmanager
-async def parked(scene: Stage, *, channel: str = "ops") -> AsyncGenerator[Witness]:
+async def parked(scene: Stage, *, channel: str = "ops") -> AsyncGenerator[ThreadObserver]:
     """Have Ada ask for one post to #incidents, and wait for its card."""
     scene.model.add(planned(post("tell", "hello")))
-    async with scene.asked("tell them", channel=channel) as witness:
-        await witness.until(lambda seen: bool(seen.cards()), "the card")
-        yield witness
+    async with scene.asked("tell them", channel=channel) as observer:
+        await observer.until(lambda seen: bool(seen.cards()), "the card")
+        yield observer
 
 
 @asynccontextmanager
-async def at_work(scene: Stage) -> AsyncGenerator[Witness]:
+async def at_work(scene: Stage) -> AsyncGenerator[ThreadObserver]:
     """Have Ada ask for a page that does not come before it is let go, and wait for the board."""
     scene.effects.hold("a")
     scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
-    async with scene.asked("fetch a") as witness:
+    async with scene.asked("fetch a") as observer:
         await scene.effects.reached("a")
-        await witness.until(lambda seen: bool(seen.boards()), "the board")
-        yield witness
+        await observer.until(lambda seen: bool(seen.boards()), "the board")
+        yield observer
 
 
-async def forged(scene: Stage, who: str, witness: Witness, **other: Any) -> None:
+async def forged(scene: Stage, who: str, observer: ThreadObserver, **other: Any) -> None:
     """Deliver a click that no client would send: the card's own, with some parts replaced."""
-    backend, message = scene.workspace.backend, witness.cards()[0].message
-    channel = backend.team.channel_named(str(other.get("channel", witness.channel)))
+    backend, message = scene.workspace.backend, observer.cards()[0].message
+    channel = backend.team.channel_named(str(other.get("channel", observer.channel)))
     assert channel is not None
     ts = str(other.get("ts", message["ts"]))
     secret = backend.tickets.new_response_url(
-        person_acting(backend, who).id, channel.id, message_ts=ts, ephemeral=False, thread_ts=witness.thread_ts
+        person_acting(backend, who).id, channel.id, message_ts=ts, ephemeral=False, thread_ts=observer.thread_ts
     )
     payload = payload_of(backend, "block_actions", person_acting(backend, who)) | {
-        "container": {"type": "message", "message_ts": ts, "channel_id": channel.id, "thread_ts": witness.thread_ts},
+        "container": {"type": "message", "message_ts": ts, "channel_id": channel.id, "thread_ts": observer.thread_ts},
         "channel": {"id": channel.id, "name": channel.name},
         "response_url": f"{backend.base_url}/response/{secret}",
         "actions": [
@@ -70,7 +70,7 @@ async def forged(scene: Stage, who: str, witness: Witness, **other: Any) -> None
                 "type": "button",
                 "action_id": other.get("action", "decide_approved"),
                 "block_id": "b",
-                "value": other.get("value", button(witness)["value"]),
+                "value": other.get("value", button(observer)["value"]),
                 "action_ts": ts,
             }
         ],
@@ -78,17 +78,17 @@ async def forged(scene: Stage, who: str, witness: Witness, **other: Any) -> None
     await backend.deliveries.interact("interactive", payload)
 
 
-def button(witness: Witness) -> dict[str, Any]:
+def button(observer: ThreadObserver) -> dict[str, Any]:
     """Return the card's first button."""
-    blocks: list[dict[str, Any]] = witness.cards()[0].message["blocks"]
+    blocks: list[dict[str, Any]] = observer.cards()[0].message["blocks"]
     return next(block for block in blocks if block["type"] == "actions")["elements"][0]
 
 
-async def still_open(scene: Stage, witness: Witness) -> None:
+async def still_open(scene: Stage, observer: ThreadObserver) -> None:
     """Hold the question to be undecided: nothing was posted, and Grace can still approve it."""
     assert await scene.people.messages("incidents") == []
-    await scene.click(witness, "Grace", "approved")
-    await witness.until(answered, "the answer")
+    await scene.click(observer, "Grace", "approved")
+    await observer.until(answered, "the answer")
     assert len(await scene.people.messages("incidents")) == 1
 
 
@@ -96,10 +96,10 @@ async def still_open(scene: Stage, witness: Witness) -> None:
 
 
 async def test_empty_request_is_answered_with_a_hint_to_the_sender_alone(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, []) as scene, scene.asked("  ") as witness:
+    async with stage(database_url, tmp_path, []) as scene, scene.asked("  ") as observer:
         (told,) = await whispers(scene, ADA)
         assert "Tell me what you need" in told
-        assert witness.words() == []
+        assert observer.words() == []
         assert scene.model.requests == []
 
 
@@ -107,11 +107,11 @@ async def test_request_of_40000_characters_is_planned_whole_and_answered(databas
     text = "check it, " * 3998
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
-        async with scene.asked(text) as witness:
-            await witness.until(answered, "the answer")
-            await scene.people.post("Ada", "ops", "and again?", thread_ts=witness.thread_ts)
+        async with scene.asked(text) as observer:
+            await observer.until(answered, "the answer")
+            await scene.people.post("Ada", "ops", "and again?", thread_ts=observer.thread_ts)
             scene.model.add(says("ANSWER again"))
-            await witness.until(lambda seen: seen.says("ANSWER again"), "the follow-up is answered")
+            await observer.until(lambda seen: seen.says("ANSWER again"), "the follow-up is answered")
         assert text.strip() in scene.model.requests_of("planner")[0].last
         assert (await scene.people.read("calls"))["complaints"] == []
 
@@ -122,12 +122,12 @@ async def test_hostile_mrkdwn_pings_nobody_and_breaks_nothing(database_url: URL,
         titled = fetch("a", f"{scene.effects.url}/a") | {"title": evil[:140]}
         scene.model.add(planned(titled, post("tell", evil) | {"title": evil[:140]}))
         scene.model.add(Script(role="answer", answer=f"ANSWER {evil}"))
-        async with scene.asked(evil) as witness:
-            await witness.until(lambda seen: bool(seen.cards()), "the card")
-            await scene.click(witness, "Grace", "approved")
-            await witness.until(answered, "the answer")
+        async with scene.asked(evil) as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(answered, "the answer")
             written = [
-                text for each in witness.sightings if each.message.get("bot_id") for text in mrkdwn(each.message)
+                text for each in observer.sightings if each.message.get("bot_id") for text in mrkdwn(each.message)
             ]
         (posted,) = await scene.people.messages("incidents")
         assert "<!channel>" not in posted["text"]
@@ -155,39 +155,39 @@ async def test_message_while_the_run_is_busy_joins_the_plan(database_url: URL, t
         scene.effects.hold("slow")
         scene.model.add(planned(fetch("slow", f"{scene.effects.url}/slow")))
         scene.model.add(planned(fetch("more", f"{scene.effects.url}/more")))
-        async with scene.asked("the slow one") as witness:
+        async with scene.asked("the slow one") as observer:
             await scene.effects.reached("slow")
-            await scene.people.post("Ada", "ops", "and one more", thread_ts=witness.thread_ts)
+            await scene.people.post("Ada", "ops", "and one more", thread_ts=observer.thread_ts)
             await scene.effects.reached("more")
             assert scene.effects.running == ["slow"]
             scene.effects.let_go("slow")
-            await witness.until(answered, "the answer")
-            assert set(states(witness)) == {"slow", "more"}
+            await observer.until(answered, "the answer")
+            assert set(states(observer)) == {"slow", "more"}
         assert scene.effects.calls == {"slow": 1, "more": 1}
 
 
 async def test_message_while_the_run_is_parked_is_answered_and_the_card_stays(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as witness:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
         scene.model.add(planned(fetch("more", f"{scene.effects.url}/more")))
-        await scene.people.post("Linus", "ops", "and check more", thread_ts=witness.thread_ts)
-        await witness.until(lambda seen: "complete" in states(seen).get("more", ""), "the other branch done")
-        assert len(witness.cards()) == 1
-        await still_open(scene, witness)
+        await scene.people.post("Linus", "ops", "and check more", thread_ts=observer.thread_ts)
+        await observer.until(lambda seen: "complete" in states(seen).get("more", ""), "the other branch done")
+        assert len(observer.cards()) == 1
+        await still_open(scene, observer)
 
 
 async def test_two_people_at_once_in_one_thread_each_keep_their_own_rights(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as witness:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
         scene.model.add(planned(post("second", "from Grace"), contains="grace asks"))
-        await scene.people.post("Grace", "ops", "grace asks", thread_ts=witness.thread_ts)
-        await witness.until(lambda seen: len(seen.cards()) == 2, "the second card")
-        await scene.click(witness, "Grace", "approved", card=1)
+        await scene.people.post("Grace", "ops", "grace asks", thread_ts=observer.thread_ts)
+        await observer.until(lambda seen: len(seen.cards()) == 2, "the second card")
+        await scene.click(observer, "Grace", "approved", card=1)
         assert "somebody else has to approve" in (await whispers(scene, GRACE))[0]
-        await scene.click(witness, "Ada", "approved", card=1)
-        await witness.until(lambda seen: len(seen.cards()) == 1, "Grace's step approved by Ada")
-        await scene.click(witness, "Grace", "approved", card=0)
-        await witness.until(answered, "the answer")
+        await scene.click(observer, "Ada", "approved", card=1)
+        await observer.until(lambda seen: len(seen.cards()) == 1, "Grace's step approved by Ada")
+        await scene.click(observer, "Grace", "approved", card=0)
+        await observer.until(answered, "the answer")
         said = {each["text"] for each in await scene.people.messages("incidents")}
         assert said == {"hello", "from Grace"}
 
@@ -210,12 +210,12 @@ async def test_three_messages_within_a_second_are_all_planned_and_none_twice(dat
         return "".join(json.dumps(fetch(each, f"{scene.effects.url}/{each}")) + "\n" for each in wanted)
 
     async with stage(database_url, tmp_path, [Script(role="planner", answer=plan), ENDS, ANSWERS]) as scene:
-        async with scene.asked("one") as witness:
+        async with scene.asked("one") as observer:
             for each in ("two", "three"):
-                await scene.people.post("Ada", "ops", f"@Greenlight {each}", thread_ts=witness.thread_ts)
+                await scene.people.post("Ada", "ops", f"@Greenlight {each}", thread_ts=observer.thread_ts)
             await asyncio.gather(*(scene.effects.reached(each) for each in ("one", "two", "three")))
-            await witness.until(lambda seen: set(states(seen)) == {"one", "two", "three"}, "all three")
-            await witness.until(answered, "the answer")
+            await observer.until(lambda seen: set(states(seen)) == {"one", "two", "three"}, "all three")
+            await observer.until(answered, "the answer")
         assert scene.effects.calls == {"one": 1, "two": 1, "three": 1}
 
 
@@ -232,41 +232,41 @@ async def test_guest_and_stranger_are_refused_privately(database_url: URL, tmp_p
 
 
 async def test_click_on_a_decided_card_changes_nothing_and_says_who_decided(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as witness:
-        stale = button(witness)["value"]
-        card = str(witness.cards()[0].message["ts"])
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
+        stale = button(observer)["value"]
+        card = str(observer.cards()[0].message["ts"])
         # Linus' client still shows the buttons: the card is not locked yet.
         await scene.people.act("faults", method="response_url", error="fatal_error")
-        await scene.click(witness, "Grace", "rejected")
-        await late_click(scene, witness, card, stale)
+        await scene.click(observer, "Grace", "rejected")
+        await late_click(scene, observer, card, stale)
         assert "already decided by <@U0GRACE>" in (await whispers(scene, LINUS))[0]
-        await witness.until(answered, "the answer")
+        await observer.until(answered, "the answer")
         assert await scene.people.messages("incidents") == []
 
 
 async def test_click_by_the_requester_where_a_second_person_must_approve(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as witness:
-        await scene.click(witness, "Ada", "approved")
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
+        await scene.click(observer, "Ada", "approved")
         assert "somebody else has to approve" in (await whispers(scene, ADA))[0]
-        await still_open(scene, witness)
+        await still_open(scene, observer)
 
 
 async def test_click_by_a_guest(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as witness:
-        await scene.click(witness, "Gus", "approved")
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
+        await scene.click(observer, "Gus", "approved")
         assert "only full members" in (await whispers(scene, GUEST))[0]
-        await still_open(scene, witness)
+        await still_open(scene, observer)
 
 
 async def test_click_by_someone_who_is_not_on_the_list(database_url: URL, tmp_path: Path) -> None:
     listed = {"slack_post_message": {"users": [GRACE]}}
     async with (
         stage(database_url, tmp_path, [ENDS, ANSWERS], approvals=listed) as scene,
-        parked(scene) as witness,
+        parked(scene) as observer,
     ):
-        await scene.click(witness, "Linus", "approved")
+        await scene.click(observer, "Linus", "approved")
         assert "not among the people who may decide" in (await whispers(scene, LINUS))[0]
-        await still_open(scene, witness)
+        await still_open(scene, observer)
 
 
 @pytest.mark.parametrize(
@@ -284,32 +284,32 @@ async def test_click_by_someone_who_is_not_on_the_list(database_url: URL, tmp_pa
 async def test_forged_click_decides_nothing_and_is_answered(
     database_url: URL, tmp_path: Path, change: dict[str, str], words: str
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as witness:
-        await forged(scene, "Linus", witness, **change)
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
+        await forged(scene, "Linus", observer, **change)
         (told,) = await whispers(scene, LINUS)
         assert words in told
-        await still_open(scene, witness)
+        await still_open(scene, observer)
 
 
 async def test_outdated_version_does_not_count(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as witness:
-        version, _, question = str(button(witness)["value"]).partition(":")
-        await forged(scene, "Linus", witness, value=f"{int(version) + 1}:{question}")
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
+        version, _, question = str(button(observer)["value"]).partition(":")
+        await forged(scene, "Linus", observer, value=f"{int(version) + 1}:{question}")
         assert "did not count" in (await whispers(scene, LINUS))[0]
-        await still_open(scene, witness)
+        await still_open(scene, observer)
 
 
 async def test_person_of_another_organisation_may_not_decide(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene, channel="partners") as witness:
-        await scene.click(witness, "Olga", "approved")
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene, channel="partners") as observer:
+        await scene.click(observer, "Olga", "approved")
         assert "only full members" in (await whispers(scene, OLGA))[0]
-        await still_open(scene, witness)
+        await still_open(scene, observer)
 
 
 async def test_value_of_another_tenant_is_not_known_here(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as witness:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
         await move_question_to_another_tenant(scene)
-        await scene.click(witness, "Grace", "approved")
+        await scene.click(observer, "Grace", "approved")
         (told,) = await whispers(scene, GRACE)
         assert wording.QUESTION_UNKNOWN in told
         assert await scene.people.messages("incidents") == []
@@ -326,24 +326,24 @@ async def move_question_to_another_tenant(scene: Stage) -> None:
 async def test_two_clicks_within_50_milliseconds_decide_once_and_both_are_answered(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as witness:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
         await asyncio.gather(
-            forged(scene, "Grace", witness, action="decide_approved"),
-            forged(scene, "Linus", witness, action="decide_approved"),
-            forged(scene, "Grace", witness, action="decide_approved"),
+            forged(scene, "Grace", observer, action="decide_approved"),
+            forged(scene, "Linus", observer, action="decide_approved"),
+            forged(scene, "Grace", observer, action="decide_approved"),
         )
-        await witness.until(answered, "the answer")
+        await observer.until(answered, "the answer")
         assert len(await scene.people.messages("incidents")) == 1
         told = await scene.people.wait_for(lambda dump: len(dump["ephemerals"]) == 2)
         assert all("already decided by" in str(each["message"]["text"]) for each in told["ephemerals"])
-        assert witness.says("*Approved* by")
+        assert observer.says("*Approved* by")
 
 
 async def test_button_that_is_gone_from_the_card_cannot_be_clicked(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as witness:
-        card = str(witness.cards()[0].message["ts"])
-        await scene.click(witness, "Grace", "approved")
-        await witness.until(answered, "the answer")
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
+        card = str(observer.cards()[0].message["ts"])
+        await scene.click(observer, "Grace", "approved")
+        await observer.until(answered, "the answer")
         with pytest.raises(ControlError):
             await scene.people.click("Linus", "ops", card, "decide_approved")
 
@@ -360,9 +360,9 @@ async def test_deleted_request_without_any_reply_is_told_to_the_requester(databa
             return Stall()
 
         scene.model.add(Script(role="planner", answer=stalls, times=1))
-        async with scene.asked("fetch a") as witness:
+        async with scene.asked("fetch a") as observer:
             await planning.wait()
-            await scene.people.act("messages/delete", user="Ada", channel="ops", ts=witness.thread_ts)
+            await scene.people.act("messages/delete", user="Ada", channel="ops", ts=observer.thread_ts)
             scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
             await scene.stop_app()
             await scene.start_app()
@@ -373,39 +373,39 @@ async def test_deleted_request_without_any_reply_is_told_to_the_requester(databa
 async def test_request_deleted_after_its_board_stood_is_answered_all_the_same(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as witness:
-        await scene.people.act("messages/delete", user="Ada", channel="ops", ts=witness.thread_ts)
-        await scene.click(witness, "Grace", "approved")
-        await witness.until(answered, "the answer")
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
+        await scene.people.act("messages/delete", user="Ada", channel="ops", ts=observer.thread_ts)
+        await scene.click(observer, "Grace", "approved")
+        await observer.until(answered, "the answer")
         assert len(await scene.people.messages("incidents")) == 1
 
 
 async def test_archived_channel_is_told_to_the_requester_and_work_goes_on_when_it_is_back(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, at_work(scene) as witness:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, at_work(scene) as observer:
         await scene.people.act("channels", channel="ops", is_archived=True)
         scene.effects.let_go("a")
         (told,) = await direct_messages(scene, ADA)
         assert "cannot write in <#C0OPS>" in told
         await scene.people.act("channels", channel="ops", is_archived=False)
         scene.model.add(says("ANSWER two"))
-        await scene.people.post("Ada", "ops", "and now?", thread_ts=witness.thread_ts)
-        await witness.until(lambda seen: seen.says("ANSWER", '"name": "a"'), "the first answer, late")
-        await witness.until(lambda seen: seen.says("ANSWER two"), "the second answer")
+        await scene.people.post("Ada", "ops", "and now?", thread_ts=observer.thread_ts)
+        await observer.until(lambda seen: seen.says("ANSWER", '"name": "a"'), "the first answer, late")
+        await observer.until(lambda seen: seen.says("ANSWER two"), "the second answer")
 
 
 async def test_thread_found_closed_at_the_very_end_shows_the_rest_by_itself_once_it_is_open_again(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, at_work(scene) as witness:
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, at_work(scene) as observer:
         await scene.people.act("members", channel="ops", member="Greenlight", remove=True)
         scene.effects.let_go("a")
         await direct_messages(scene, ADA)
         await run_ended(scene)
-        assert not answered(witness)
+        assert not answered(observer)
         await scene.people.act("members", channel="ops", member="Greenlight")
-        await witness.until(answered, "the answer, though nobody wrote or clicked")
+        await observer.until(answered, "the answer, though nobody wrote or clicked")
 
 
 async def run_ended(scene: Stage) -> None:
@@ -440,22 +440,22 @@ async def test_command_in_a_channel_the_app_is_not_in_is_refused_privately(datab
 async def test_post_to_a_channel_the_app_is_not_in_fails_in_words(database_url: URL, tmp_path: Path) -> None:
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(post("tell", "hello", "#finance"), post("old", "hello", "C0OLDOPS")))
-        async with scene.asked("tell them") as witness:
-            await witness.until(lambda seen: len(seen.cards()) == 2, "the cards")
-            await scene.click(witness, "Grace", "approved", card=1)
-            await scene.click(witness, "Grace", "approved", card=0)
-            await witness.until(answered, "the answer")
-            assert "failed: i am not in that channel" in states(witness)["tell"]
-            assert "failed: that channel is archived" in states(witness)["old"]
-            assert leaks(witness) == []
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: len(seen.cards()) == 2, "the cards")
+            await scene.click(observer, "Grace", "approved", card=1)
+            await scene.click(observer, "Grace", "approved", card=0)
+            await observer.until(answered, "the answer")
+            assert "failed: i am not in that channel" in states(observer)["tell"]
+            assert "failed: that channel is archived" in states(observer)["old"]
+            assert leaks(observer) == []
 
 
 async def test_reply_written_before_the_request_is_stored_is_not_overheard(database_url: URL, tmp_path: Path) -> None:
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         await scene.people.act("faults", method="users.info", delay_seconds=2.0)
         scene.model.add(Script(role="planner", answer=json.dumps({"op": "reply", "text": "heard"})))
-        async with scene.asked("first") as witness:
-            ts = await scene.people.post("Grace", "ops", "and this", thread_ts=witness.thread_ts)
+        async with scene.asked("first") as observer:
+            ts = await scene.people.post("Grace", "ops", "and this", thread_ts=observer.thread_ts)
             await scene.people.wait_for(lambda dump: "eyes" in json.dumps(reactions(dump, ts)))
 
 

@@ -18,10 +18,10 @@ from selenium.webdriver.support.wait import WebDriverWait
 from sqlalchemy import URL
 
 from bot import wording
-from infra.scripted_model.script import Script
+from infra.dev.scripted_model.script import Script
+from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.assertions import answered
 from tests.acceptance.plans import ENDS, fetch, planned, post
-from tests.acceptance.sights import answered
-from tests.acceptance.stage import Stage, stage
 from tests.browser import browser
 
 # selenium leaves some of its parameters untyped:
@@ -201,18 +201,18 @@ async def told(database_url: URL, tmp_path: Path) -> AsyncIterator[tuple[Stage, 
         planned(*operations),
         planned(post("more", "hello"), contains="more"),
     ]
-    async with stage(database_url, tmp_path, scripts, approvals={}) as scene, scene.asked(f"check {WORD}") as witness:
-        await witness.until(lambda seen: len(seen.cards()) == 2, "the cards")
-        await scene.click(witness, "Grace", "approved")
-        await witness.until(lambda seen: len(seen.cards()) == 1, "one card is closed")
-        await scene.click(witness, "Grace", "rejected")
-        await witness.until(answered, "the answer")
-        await scene.people.post("Ada", "ops", "more", thread_ts=witness.thread_ts)
-        await witness.until(lambda seen: bool(seen.cards()), "an open card")
+    async with stage(database_url, tmp_path, scripts, approvals={}) as scene, scene.asked(f"check {WORD}") as observer:
+        await observer.until(lambda seen: len(seen.cards()) == 2, "the cards")
+        await scene.click(observer, "Grace", "approved")
+        await observer.until(lambda seen: len(seen.cards()) == 1, "one card is closed")
+        await scene.click(observer, "Grace", "rejected")
+        await observer.until(answered, "the answer")
+        await scene.people.post("Ada", "ops", "more", thread_ts=observer.thread_ts)
+        await observer.until(lambda seen: bool(seen.cards()), "an open card")
         await scene.people.act(
-            "shortcuts", user="Gus", channel="ops", ts=witness.thread_ts, callback_id="stop_work_here"
+            "shortcuts", user="Gus", channel="ops", ts=observer.thread_ts, callback_id="stop_work_here"
         )
-        board = str(witness.boards()[0].message["ts"])
+        board = str(observer.boards()[0].message["ts"])
         yield scene, f"{scene.workspace.base_url}/archives/C0OPS/p{board.replace('.', '')}?user=U0GUEST"
 
 

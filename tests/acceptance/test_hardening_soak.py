@@ -24,17 +24,17 @@ import psutil
 import pytest
 from sqlalchemy import URL, text
 
-from infra.database import Database
-from infra.demo.witness import NotSeen, Witness
-from infra.scripted_model.script import CONTEXT_TOO_LONG, Cut, Failure, ModelRequest, Reply, Rubbish, Script
-from infra.wiring import DOOR_CONNECTIONS
-from infra.workspace.errors import ControlError
-from sandbox.cell import this_process
+from infra.db.database import Database
+from infra.dev.demo.thread_observer import ExpectationTimeout, ThreadObserver
+from infra.dev.local_slack.state.errors import ControlError
+from infra.dev.scripted_model.script import CONTEXT_TOO_LONG, Cut, Failure, ModelRequest, Reply, Rubbish, Script
+from infra.wiring import LISTENER_CONNECTIONS
 from sandbox.hardening import OWNER_LABEL
 from sandbox.script import Json
+from sandbox.warm_container import this_process
+from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.assertions import leaks
 from tests.acceptance.plans import ENDS, fetch, lines, package, post
-from tests.acceptance.sights import leaks
-from tests.acceptance.stage import Stage, stage
 
 SHORT_SECONDS = 25.0
 LONG_SECONDS = 30 * 60.0
@@ -43,7 +43,7 @@ PEOPLE = 5
 SLACK = 20
 """Connections kept alive for a while, between app, workspace and model, and their handlers' tasks."""
 
-POOLED_CONNECTIONS = 15 + DOOR_CONNECTIONS + 8 + 4 + 2
+POOLED_CONNECTIONS = 15 + LISTENER_CONNECTIONS + 8 + 4 + 2
 """The most the app may hold: the worker's pool, the bot's, the checkpoints', the queue's, one that listens and
 one that writes progress."""
 
@@ -72,7 +72,7 @@ class Soak:
 
     scene: Stage
     dice: random.Random
-    witnesses: dict[str, Witness] = field(default_factory=dict[str, Witness])
+    witnesses: dict[str, ThreadObserver] = field(default_factory=dict[str, ThreadObserver])
     tally: Counter[str] = field(default_factory=Counter[str])
     number: int = 0
 
@@ -140,7 +140,7 @@ class Soak:
         who, channel = self.dice.choice(("Ada", "Linus")), self.dice.choice(("ops", "general"))
         job = self._job()
         ts = await self.scene.people.post(who, channel, f"@Greenlight {job}")
-        witness = self.witnesses[ts] = Witness(channel=channel, thread_ts=ts)
+        observer = self.witnesses[ts] = ThreadObserver(channel=channel, thread_ts=ts)
         jobs = [job]
         if self.dice.random() < 0.4:
             await asyncio.sleep(self.dice.random() * 2)
@@ -148,10 +148,10 @@ class Soak:
             await self.scene.people.post(who, channel, jobs[-1], thread_ts=ts)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._until_answered(witness, jobs)
+                await self._until_answered(observer, jobs)
         except TimeoutError:
-            raise NotSeen(f"an answer to {jobs} in {channel} {ts}", witness.words()) from None
-        assert leaks(witness) == [], leaks(witness)
+            raise ExpectationTimeout(f"an answer to {jobs} in {channel} {ts}", observer.words()) from None
+        assert leaks(observer) == [], leaks(observer)
         del self.witnesses[ts]
 
     def _job(self) -> str:
@@ -159,37 +159,37 @@ class Soak:
         self.tally["requests"] += 1
         return f"job {self.number} {self.dice.choice(('fetch', 'script', 'crash', 'big', 'post', 'post', 'talk'))} ok"
 
-    async def _until_answered(self, witness: Witness, jobs: list[str]) -> None:
+    async def _until_answered(self, observer: ThreadObserver, jobs: list[str]) -> None:
         while True:
-            if cards := witness.cards():
-                await self._click(witness, str(cards[0].message["ts"]))
+            if cards := observer.cards():
+                await self._click(observer, str(cards[0].message["ts"]))
                 continue
-            if all(self._is_answered(witness, job) for job in jobs):
+            if all(self._is_answered(observer, job) for job in jobs):
                 return
-            with suppress(NotSeen):
-                await witness.until(self._moved(witness), "something new", timeout_seconds=5)
+            with suppress(ExpectationTimeout):
+                await observer.until(self._moved(observer), "something new", timeout_seconds=5)
 
-    def _moved(self, witness: Witness) -> Callable[[Witness], bool]:
-        seen = len(witness.sightings)
+    def _moved(self, observer: ThreadObserver) -> Callable[[ThreadObserver], bool]:
+        seen = len(observer.sightings)
         return lambda now: len(now.sightings) > seen
 
-    def _is_answered(self, witness: Witness, job: str) -> bool:
-        if witness.says("ANSWER", job):
+    def _is_answered(self, observer: ThreadObserver, job: str) -> bool:
+        if observer.says("ANSWER", job):
             return True
-        return any(witness.says(words) for words in TROUBLES)
+        return any(observer.says(words) for words in TROUBLES)
 
-    async def _click(self, witness: Witness, card: str) -> None:
+    async def _click(self, observer: ThreadObserver, card: str) -> None:
         """Click, perhaps twice, perhaps by someone who may not; try again while the card stays."""
         action = f"decide_{self.dice.choice(('approved', 'approved', 'rejected'))}"
         who = self.dice.choice(("Grace", "Grace", "Grace", "Gus"))
         self.tally["clicks"] += 1
-        clicks = [self.scene.people.click(who, witness.channel, card, action) for _ in range(self.dice.choice((1, 2)))]
+        clicks = [self.scene.people.click(who, observer.channel, card, action) for _ in range(self.dice.choice((1, 2)))]
         for result in await asyncio.gather(*clicks, return_exceptions=True):
             if isinstance(result, BaseException) and not isinstance(result, ControlError):
                 raise result
         try:
-            await witness.until(lambda seen: not seen.cards(), "the card decided", timeout_seconds=3)
-        except NotSeen:
+            await observer.until(lambda seen: not seen.cards(), "the card decided", timeout_seconds=3)
+        except ExpectationTimeout:
             self.tally["clicks that had to be repeated"] += 1
 
     # Trouble
@@ -307,7 +307,7 @@ async def soak(url: URL, data: Path, seconds: float) -> None:
         run = Soak(scene=scene, dice=random.Random(seed))  # noqa: S311
         scene.model.add(Script(role="planner", answer=run.plans))
         scene.model.add(Script(role="answer", answer=run.answers))
-        scene.model.add(Script(role="reflexion", answer=run.mends))
+        scene.model.add(Script(role="repair", answer=run.mends))
         await scene.people.dump()
         before = await counted(database)
         await scene.start_app()

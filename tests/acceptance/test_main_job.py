@@ -15,27 +15,27 @@ import pytest
 from sqlalchemy import URL, text
 
 from bot.errors import SlackRefused
-from bot.web_api import WebApi, open_client
-from infra.database import Database
-from infra.demo.witness import Witness
-from infra.scripted_model.demo_brain import demo_scripts
-from infra.scripted_model.script import Script, Stall
-from infra.workspace.errors import ControlError
+from bot.slack.client import WebApi, open_client
+from infra.db.database import Database
+from infra.dev.demo.thread_observer import ThreadObserver
+from infra.dev.local_slack.state.errors import ControlError
+from infra.dev.scripted_model.demo_brain import demo_scripts
+from infra.dev.scripted_model.script import Script, Stall
+from tests.acceptance.app_fixture import stage
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, package, planned, post, results_told
-from tests.acceptance.stage import stage
 
 ROOT = Path(__file__).parents[2]
 GREENLIGHT = Path(sys.executable).with_name("greenlight")
 
 
-def answered(witness: Witness) -> bool:
+def answered(observer: ThreadObserver) -> bool:
     """The answer of `plans.ANSWERS` stands in the thread, and the board shows how the turn ended."""
-    return witness.says("ANSWER") and any(words.lower().startswith("done: ") for words in witness.words())
+    return observer.says("ANSWER") and any(words.lower().startswith("done: ") for words in observer.words())
 
 
-def states(witness: Witness) -> dict[str, str]:
+def states(observer: ThreadObserver) -> dict[str, str]:
     """Node id -> the board's newest status word and text."""
-    return {task: f"{looks[-1].status} {looks[-1].text}".lower() for task, looks in witness.tasks().items()}
+    return {task: f"{looks[-1].status} {looks[-1].text}".lower() for task, looks in observer.tasks().items()}
 
 
 async def test_demo_check_tells_the_whole_story_headless() -> None:
@@ -70,20 +70,20 @@ async def test_independent_steps_run_at_the_same_time_and_a_red_step_suspends_it
                 fetch("after_tell", f"{effects.url}/behind", depends_on=["tell"]),
             )
         )
-        async with scene.asked("do it all") as witness:
+        async with scene.asked("do it all") as observer:
             await asyncio.gather(*(effects.reached(name) for name in ("a", "b", "c", "slow")))
             assert effects.most_at_once == 4
             effects.let_go("a")
-            await witness.until(lambda seen: bool(seen.cards()), "the card")
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
             effects.let_go("b")
             effects.let_go("c")
             effects.let_go("slow")
             await effects.reached("after")
-            await witness.until(lambda seen: "complete" in states(seen).get("after_slow", ""), "the other branch done")
-            assert "waiting for approval" in states(witness)["tell"]
+            await observer.until(lambda seen: "complete" in states(seen).get("after_slow", ""), "the other branch done")
+            assert "waiting for approval" in states(observer)["tell"]
             assert effects.calls["behind"] == 0
-            await scene.click(witness, "Grace", "approved")
-            await witness.until(answered, "the answer")
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(answered, "the answer")
             assert effects.calls["behind"] == 1
             assert [each["text"] for each in await scene.people.messages("incidents")] == ["a said 200"]
 
@@ -100,11 +100,11 @@ async def test_a_rejected_step_ends_rejected_what_depends_on_it_skipped_and_the_
                 fetch("aside", f"{url}/aside"),
             )
         )
-        async with scene.asked("tell them") as witness:
-            await witness.until(lambda seen: bool(seen.cards()), "the card")
-            await scene.click(witness, "Grace", "rejected")
-            await witness.until(answered, "the answer")
-            seen = states(witness)
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            await scene.click(observer, "Grace", "rejected")
+            await observer.until(answered, "the answer")
+            seen = states(observer)
         assert "rejected" in seen["tell"]
         assert "skipped" in seen["behind"]
         assert "complete" in seen["aside"]
@@ -117,12 +117,12 @@ async def test_a_rejected_step_ends_rejected_what_depends_on_it_skipped_and_the_
 async def test_a_parked_run_survives_a_restart_and_goes_on_from_the_click(database_url: URL, tmp_path: Path) -> None:
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a"), post("tell", "got ${a#/body/name}")))
-        async with scene.asked("fetch, then tell") as witness:
-            await witness.until(lambda seen: bool(seen.cards()), "the card")
+        async with scene.asked("fetch, then tell") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
             await scene.stop_app()
             await scene.start_app()
-            await scene.click(witness, "Grace", "approved")
-            await witness.until(answered, "the answer")
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(answered, "the answer")
         assert scene.effects.calls["a"] == 1
         assert [each["text"] for each in await scene.people.messages("incidents")] == ["got a"]
         assert len(scene.model.requests_of("planner")) == 1
@@ -134,8 +134,8 @@ async def test_an_invalid_plan_goes_back_with_its_faults_and_is_repaired(databas
             planned({"op": "add", "id": "x", "kind": "tool", "title": "X", "tool": "no_such_tool", "args": {}})
         )
         scene.model.add(planned(fetch("x", f"{scene.effects.url}/x")))
-        async with scene.asked("do x") as witness:
-            await witness.until(answered, "the answer")
+        async with scene.asked("do x") as observer:
+            await observer.until(answered, "the answer")
         first, second = scene.model.requests_of("planner")
         assert "## Faults" not in first.last
         assert '"unknown_tool"' in second.last
@@ -145,19 +145,19 @@ async def test_an_invalid_plan_goes_back_with_its_faults_and_is_repaired(databas
 
 async def test_a_plan_still_invalid_after_two_repairs_ends_in_plain_words(database_url: URL, tmp_path: Path) -> None:
     wrong = Script(role="planner", answer='{"op":"add","id":"a","kind":"tool","title":"A","tool":"nope","args":{}}')
-    async with stage(database_url, tmp_path, [wrong]) as scene, scene.asked("do x") as witness:
-        await witness.until(lambda seen: seen.says("could not turn this into a plan"), "plain words")
+    async with stage(database_url, tmp_path, [wrong]) as scene, scene.asked("do x") as observer:
+        await observer.until(lambda seen: seen.says("could not turn this into a plan"), "plain words")
         assert len(scene.model.requests_of("planner")) == 3
-        assert not any("Traceback" in words or "unknown_tool" in words for words in witness.words())
+        assert not any("Traceback" in words or "unknown_tool" in words for words in observer.words())
 
 
 async def test_steps_run_while_the_plan_still_streams(database_url: URL, tmp_path: Path) -> None:
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         first = json.dumps(fetch("first", f"{scene.effects.url}/first")) + "\n"
         scene.model.add(Script(role="planner", answer=Stall(after=first), times=1))
-        async with scene.asked("begin") as witness:
-            await witness.until(lambda seen: "complete" in states(seen).get("first", ""), "the first step done")
-            assert witness.says("planning") or witness.says("running")
+        async with scene.asked("begin") as observer:
+            await observer.until(lambda seen: "complete" in states(seen).get("first", ""), "the first step done")
+            assert observer.says("planning") or observer.says("running")
         assert scene.effects.calls == {"first": 1}
 
 
@@ -166,18 +166,18 @@ async def test_a_crashed_package_is_rewritten_in_view_and_its_calls_replayed(dat
         "def main(inputs):\n    got = tools.http_get(url=inputs['url'])\n    return {'name': got['body']['nome']}\n"
     )
     mended = crashes.replace("nome", "name")
-    reflexion = Script(role="reflexion", answer=f"```python\n{mended}```")
+    reflexion = Script(role="repair", answer=f"```python\n{mended}```")
     async with stage(database_url, tmp_path, [reflexion, ENDS, ANSWERS]) as scene:
         scene.model.add(
             planned(package("pack", crashes, tools=["http_get"], inputs={"url": f"{scene.effects.url}/once"}))
         )
-        async with scene.asked("run the script") as witness:
-            await witness.until(answered, "the answer")
-            seen = " ".join(look.text for look in witness.tasks()["pack"])
+        async with scene.asked("run the script") as observer:
+            await observer.until(answered, "the answer")
+            seen = " ".join(look.text for look in observer.tasks()["pack"])
         assert "attempt 1 crashed: KeyError" in seen
         assert "attempt 2 worked" in seen
         assert scene.effects.calls == {"once": 1}
-        (request,) = scene.model.requests_of("reflexion")
+        (request,) = scene.model.requests_of("repair")
         assert "KeyError" in request.last
 
 
@@ -190,8 +190,8 @@ async def test_big_outputs_travel_by_reference(database_url: URL, tmp_path: Path
                 package("makes", makes), package("takes", takes, inputs={"all": "${makes}", "count": "${makes#/count}"})
             )
         )
-        async with scene.asked("make and take") as witness:
-            await witness.until(answered, "the answer")
+        async with scene.asked("make and take") as observer:
+            await observer.until(answered, "the answer")
         (answer,) = scene.model.requests_of("answer")
         results = results_told(answer)
         assert set(results["makes"]) == {"artifact"}
@@ -203,20 +203,20 @@ async def test_a_mention_delivered_as_two_events_and_again_is_one_request(databa
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
         await scene.people.act("deliveries", match="app_mention", repeat=3)
-        async with scene.asked("once please") as witness:
-            await witness.until(answered, "the answer")
+        async with scene.asked("once please") as observer:
+            await observer.until(answered, "the answer")
         assert len(scene.model.requests_of("planner")) == 1
         assert scene.effects.calls == {"a": 1}
-        assert len(witness.words()) == 2  # the board and the answer
+        assert len(observer.words()) == 2  # the board and the answer
 
 
 async def test_the_board_is_one_message_edited_in_place(database_url: URL, tmp_path: Path) -> None:
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         url = scene.effects.url
         scene.model.add(planned(*(fetch(f"n{each}", f"{url}/n{each}") for each in range(12))))
-        async with scene.asked("twelve things") as witness:
-            await witness.until(answered, "the answer")
-        assert len({board.message["ts"] for board in witness.boards()}) == 1
+        async with scene.asked("twelve things") as observer:
+            await observer.until(answered, "the answer")
+        assert len({board.message["ts"] for board in observer.boards()}) == 1
         assert (await scene.people.read("calls"))["complaints"] == []
 
 
@@ -226,10 +226,10 @@ async def test_a_follow_up_sees_the_earlier_turn_and_refers_to_its_results(datab
         url = scene.effects.url
         scene.model.add(planned(fetch("a", f"{url}/a")))
         scene.model.add(planned(package("again", twice, inputs={"was": "${a}"})))
-        async with scene.asked("fetch a") as witness:
-            await witness.until(answered, "the first answer")
-            await scene.people.post("Ada", "ops", "and twice that?", thread_ts=witness.thread_ts)
-            await witness.until(lambda seen: seen.says("ANSWER", '"aa"'), "the second answer")
+        async with scene.asked("fetch a") as observer:
+            await observer.until(answered, "the first answer")
+            await scene.people.post("Ada", "ops", "and twice that?", thread_ts=observer.thread_ts)
+            await observer.until(lambda seen: seen.says("ANSWER", '"aa"'), "the second answer")
         second = scene.model.requests_of("planner")[1]
         said = [message.text for message in second.messages]
         assert any("fetch a" in each for each in said)
@@ -258,8 +258,8 @@ async def test_direct_message_is_a_request(database_url: URL, tmp_path: Path) ->
 async def test_help_and_status_are_told_to_the_asker_alone(database_url: URL, tmp_path: Path) -> None:
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(post("tell", "hello")))
-        async with scene.asked("tell them") as witness:
-            await witness.until(lambda seen: bool(seen.cards()), "the card")
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
             await scene.people.command("Ada", "ops", "/greenlight", "status")
             await scene.people.command("Ada", "ops", "/greenlight", "help")
             told = await scene.people.wait_for(lambda told: len(told["ephemerals"]) >= 2)
@@ -273,13 +273,13 @@ async def test_the_requester_may_not_approve_where_policy_wants_a_second_person(
 ) -> None:
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(post("tell", "hello")))
-        async with scene.asked("tell them") as witness:
-            await witness.until(lambda seen: bool(seen.cards()), "the card")
-            await scene.click(witness, "Ada", "approved")
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            await scene.click(observer, "Ada", "approved")
             await scene.people.wait_for(lambda told: any(each["user"] == "U0ADA" for each in told["ephemerals"]))
             assert await scene.people.messages("incidents") == []
-            await scene.click(witness, "Grace", "approved")
-            await witness.until(answered, "the answer")
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(answered, "the answer")
         assert len(await scene.people.messages("incidents")) == 1
 
 
@@ -287,12 +287,12 @@ async def test_the_card_shows_exactly_what_is_executed(database_url: URL, tmp_pa
     words = "*bold* <!channel> & <@U0GRACE> `code` ü漢"
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(post("tell", words)))
-        async with scene.asked("tell them") as witness:
-            await witness.until(lambda seen: bool(seen.cards()), "the card")
-            shown = json.dumps(witness.cards()[0].message["blocks"], ensure_ascii=False)
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            shown = json.dumps(observer.cards()[0].message["blocks"], ensure_ascii=False)
             assert words in shown
-            await scene.click(witness, "Grace", "approved")
-            await witness.until(answered, "the answer")
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(answered, "the answer")
         (message,) = await scene.people.messages("incidents")
         assert "<!channel>" not in message["text"]
 
@@ -300,10 +300,10 @@ async def test_the_card_shows_exactly_what_is_executed(database_url: URL, tmp_pa
 async def test_every_row_of_a_run_names_its_tenant_and_nothing_is_left_open(database_url: URL, tmp_path: Path) -> None:
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a"), post("tell", "hello")))
-        async with scene.asked("all") as witness:
-            await witness.until(lambda seen: bool(seen.cards()), "the card")
-            await scene.click(witness, "Grace", "approved")
-            await witness.until(answered, "the answer")
+        async with scene.asked("all") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(answered, "the answer")
         await scene.stop_app()
         database = Database(database_url)
         async with database.begin() as connection:
@@ -321,9 +321,9 @@ async def test_the_scripted_model_that_does_not_understand_says_what_it_can_do(
 ) -> None:
     async with (
         stage(database_url, tmp_path, demo_scripts(None)) as scene,
-        scene.asked("write me a poem about sheep") as witness,
+        scene.asked("write me a poem about sheep") as observer,
     ):
-        await witness.until(lambda seen: seen.says("scripted model", "check"), "what it can do")
+        await observer.until(lambda seen: seen.says("scripted model", "check"), "what it can do")
 
 
 def test_plan_check_prints_the_plan_or_its_faults(tmp_path: Path) -> None:
@@ -371,8 +371,8 @@ async def test_the_sandbox_in_use_is_chosen_at_start_and_logged(
     with caplog.at_level("INFO", logger="infra.wiring"):
         async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=monty) as scene:
             scene.model.add(planned(package("sum", "def main(inputs):\n    return sum(range(10))\n")))
-            async with scene.asked("sum up") as witness:
-                await witness.until(answered, "the answer")
+            async with scene.asked("sum up") as observer:
+                await observer.until(answered, "the answer")
             assert results_told(scene.model.requests_of("answer")[0]) == {"sum": 45}
     assert any("sandbox monty" in record.getMessage() for record in caplog.records)
 

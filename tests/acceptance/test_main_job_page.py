@@ -21,7 +21,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
-from infra.demo.story import REQUEST
+from infra.dev.demo.story import REQUEST
 
 # selenium leaves some of its parameters untyped:
 # pyright: reportUnknownMemberType=false

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from agent.dialogue import Role
 from agent.events import NodeChanged, NodePlanned
-from agent.graph import Rest
+from agent.execution.graph import AdvanceResult
 from agent.ids import NodeId, ToolName
-from agent.lifecycle import Failed, Outcome, Skipped, Succeeded, outcome_json, state_of
-from agent.packaging import pack
-from agent.plan import Operation, nodes_added
+from agent.limits import Role
+from agent.packing.packing import pack
+from agent.plan.operations import Operation, nodes_added
+from agent.plan.outcomes import Failed, Outcome, Skipped, Succeeded, outcome_json, state_of
 from agent.ports import Decision
-from agent.tools.registry import CallContext, Colour, Registry, Tool
-from infra.scripted_model.script import Script, Stall
+from agent.tool import CallContext, Colour, Registry, Tool
+from infra.dev.scripted_model.script import Script, Stall
 from sandbox.monty import MontySandbox, monty_binary
 from sandbox.script import Json, Sandbox
 from tests.fakes.docker_engine import docker_sandbox
@@ -122,7 +122,7 @@ CHAIN = [
     tool("extract", text="${clean#/text}!", value="${clean#/list/0}"),
     tool("post", tool="post", text="${extract#/text}"),
 ]
-REST = (Script(role="reflection", answer='{"decision":"end"}'), Script(role="answer", answer="Done."))
+REST = (Script(role="replan", answer='{"decision":"end"}'), Script(role="answer", answer="Done."))
 
 
 async def _until(condition: Callable[[], object]) -> None:
@@ -140,10 +140,10 @@ async def test_a_streamed_chain_is_packed_while_what_it_waits_for_runs() -> None
         advancing = asyncio.create_task(agent.advance())
         await _until(lambda: agent.world.nodes == ["first", "extract", "post"])
         closed.opened.set()
-        assert await advancing is Rest.PARKED
+        assert await advancing is AdvanceResult.PARKED
         assert agent.questions.pending(THREAD)[NodeId("post")].args == {"text": "<<opened>!>"}
         agent.decide("post", Decision.APPROVED)
-        assert await agent.advance() is Rest.FINISHED
+        assert await agent.advance() is AdvanceResult.FINISHED
         assert await agent.states() == dict.fromkeys(["first", "extract", "post"], "succeeded")
         planned = [each.node for each in agent.world.progress.events if isinstance(each, NodePlanned)]
         assert next(each.title for each in planned if each.id == "extract") == "Do clean → Do extract"
@@ -174,7 +174,7 @@ async def test_a_later_line_may_refer_to_any_step_of_the_plan() -> None:
         advancing = asyncio.create_task(agent.advance())
         await _until(lambda: len(agent.world.nodes) == 5)
         closed.opened.set()
-        assert await advancing is Rest.PARKED
+        assert await advancing is AdvanceResult.PARKED
         assert (await agent.run()).trouble == ""
 
 
@@ -192,9 +192,9 @@ async def test_a_later_turn_is_told_where_a_packed_step_went() -> None:
         advancing = asyncio.create_task(agent.advance())
         await _until(lambda: agent.world.nodes == ["first", "extract"])
         closed.opened.set()
-        assert await advancing is Rest.FINISHED
+        assert await advancing is AdvanceResult.FINISHED
         agent.world.say("and more")
-        assert await agent.advance() is Rest.FINISHED
+        assert await agent.advance() is AdvanceResult.FINISHED
         assert (await agent.states())["more"] == "succeeded"
         faults = sections(agent.world.asked(Role.PLANNER)[-1].last)["Faults"]
         assert "'clean' is a step inside the package 'extract'" in faults
@@ -211,7 +211,7 @@ async def test_a_plan_that_must_be_mended_is_not_packed_before_it_is_whole() -> 
         await _until(lambda: "aside" in agent.world.nodes)
         assert agent.world.nodes == ["first", "clean", "extract", "aside"]
         closed.opened.set()
-        assert await advancing is Rest.FINISHED
+        assert await advancing is AdvanceResult.FINISHED
 
 
 async def test_a_replan_is_packed_too() -> None:
@@ -219,12 +219,12 @@ async def test_a_replan_is_packed_too() -> None:
     replan = json.dumps({"decision": "replan", "operations": more})
     scripts = [
         Script(role="planner", answer=json_lines([tool("one")])),
-        Script(role="reflection", answer=replan, times=1),
+        Script(role="replan", answer=replan, times=1),
         *REST,
     ]
     async with whole(*scripts, packing=True, tools=REGISTRY) as agent:
         agent.world.say("go")
-        assert await agent.advance() is Rest.FINISHED
+        assert await agent.advance() is AdvanceResult.FINISHED
         assert await agent.states() == {"one": "succeeded", "close": "succeeded"}
 
 

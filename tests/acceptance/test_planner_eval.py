@@ -12,17 +12,17 @@ from typing import Any, cast
 import pytest
 import pytest_asyncio
 
-import agent.intake
-import agent.reading
+import agent.reading.operation_reader
+import agent.reading.plan_builder
 import infra.evaluation.replay
-from agent.tools.registry import Colour, Registry
-from infra.cli.known_tools import known_tools
-from infra.evaluation.distortions import distorted
+from agent.tool import Colour, Registry
+from infra.dev.scripted_model.script import ModelRequest, Script
+from infra.dev.scripted_model.server import ScriptedModel
+from infra.evaluation.fault_injection import distorted
 from infra.evaluation.goal import Goal, shipped_goals
 from infra.evaluation.output import lines
 from infra.evaluation.replay import Ended, Replay, replays
-from infra.scripted_model.script import ModelRequest, Script
-from infra.scripted_model.server import ScriptedModel
+from infra.tools.catalogue import known_tools
 from sandbox.monty import MontySandbox, monty_binary
 
 GREENLIGHT = Path(sys.executable).with_name("greenlight")
@@ -211,7 +211,7 @@ def _always_green(*_args: object) -> Colour:
 async def test_judge_sees_wrong_colours_when_the_checks_are_off(
     sandbox: MontySandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent.intake, "node_findings", _nothing)
+    monkeypatch.setattr(agent.reading.plan_builder, "node_findings", _nothing)
     colours, _ = unsafe(await some_replays(sandbox))
     assert colours > 0
 
@@ -228,6 +228,6 @@ async def test_judge_sees_wrong_colours_when_nobody_is_asked(
 async def test_judge_sees_wrong_edges_when_references_imply_none(
     sandbox: MontySandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent.reading, "references_in", _nothing)
+    monkeypatch.setattr(agent.reading.operation_reader, "references_in", _nothing)
     _, edges = unsafe(await some_replays(sandbox))
     assert edges > 0

@@ -6,32 +6,32 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from infra.demo.witness import Witness
-from infra.scripted_model.script import Script
+from infra.dev.demo.thread_observer import ThreadObserver
+from infra.dev.scripted_model.script import Script
 from infra.wiring import Part
+from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.assertions import answered, states, whispers
 from tests.acceptance.clicks import late_click
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, planned, post
 from tests.acceptance.processes import greenlight_worker
-from tests.acceptance.sights import answered, states, whispers
-from tests.acceptance.stage import Stage, stage
 
 OPEN: dict[str, object] = {}
 """Everyone in the channel may approve, the requester included."""
 
 
-async def say(scene: Stage, witness: Witness, text: str, *, by: str = "Ada") -> None:
+async def say(scene: Stage, observer: ThreadObserver, text: str, *, by: str = "Ada") -> None:
     """Write in the thread."""
-    await scene.people.post(by, witness.channel, text, thread_ts=witness.thread_ts)
+    await scene.people.post(by, observer.channel, text, thread_ts=observer.thread_ts)
 
 
-def cards(witness: Witness, words: str) -> list[str]:
+def cards(observer: ThreadObserver, words: str) -> list[str]:
     """Return the ts of the open cards that hold these words."""
-    return [str(each.message["ts"]) for each in witness.cards() if words in json.dumps(each.message)]
+    return [str(each.message["ts"]) for each in observer.cards() if words in json.dumps(each.message)]
 
 
-def value_of_button(witness: Witness, card: str) -> str:
+def value_of_button(observer: ThreadObserver, card: str) -> str:
     """Return what a card's first button carries."""
-    blocks = witness.latest[card].message["blocks"]
+    blocks = observer.latest[card].message["blocks"]
     return next(str(each["elements"][0]["value"]) for each in blocks if each["type"] == "actions")
 
 
@@ -44,33 +44,33 @@ async def test_a_follow_up_adds_to_a_running_plan_and_another_withdraws_a_card(
         scene.model.add(planned(fetch("slow", f"{url}/slow"), post("first", "one"), post("second", "two")))
         scene.model.add(planned(fetch("more", f"{url}/more"), contains="also look"))
         scene.model.add(planned({"op": "cancel", "id": "first", "why": "not needed"}, contains="forget the first"))
-        async with scene.asked("do it") as witness:
+        async with scene.asked("do it") as observer:
             await scene.effects.reached("slow")
-            await say(scene, witness, "also look at more")
+            await say(scene, observer, "also look at more")
             await scene.effects.reached("more")
             assert scene.effects.running == ["slow"]
-            await witness.until(lambda seen: bool(cards(seen, "one") and cards(seen, "two")), "both cards")
-            await say(scene, witness, "forget the first post", by="Grace")
-            await witness.until(lambda seen: seen.says("Withdrawn", "Title of first", "not needed"), "the card's end")
-            assert len(cards(witness, "two")) == 1
+            await observer.until(lambda seen: bool(cards(seen, "one") and cards(seen, "two")), "both cards")
+            await say(scene, observer, "forget the first post", by="Grace")
+            await observer.until(lambda seen: seen.says("Withdrawn", "Title of first", "not needed"), "the card's end")
+            assert len(cards(observer, "two")) == 1
             scene.effects.let_go("slow")
-            await scene.people.click("Grace", witness.channel, cards(witness, "two")[0], "decide_approved")
-            await witness.until(answered, "the answer")
+            await scene.people.click("Grace", observer.channel, cards(observer, "two")[0], "decide_approved")
+            await observer.until(answered, "the answer")
             assert [str(each["text"]) for each in await scene.people.messages("incidents")] == ["two"]
             assert dict(scene.effects.calls) == {"slow": 1, "more": 1}
             assert len(scene.model.requests_of("answer")) == 1
-            assert "cancelled" in states(witness)["first"]
+            assert "cancelled" in states(observer)["first"]
 
 
 async def test_whoever_takes_back_what_has_ended_is_told_so(database_url: URL, tmp_path: Path) -> None:
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(fetch("one", f"{scene.effects.url}/one")))
         scene.model.add(planned({"op": "cancel", "id": "one", "why": "not needed"}, contains="forget it"))
-        async with scene.asked("look") as witness:
-            await witness.until(answered, "the answer")
-            await say(scene, witness, "forget it")
-            await witness.until(lambda seen: seen.says("nothing left to do", "ended already"), "a word")
-            assert sum("ANSWER" in words for words in witness.words()) == 1
+        async with scene.asked("look") as observer:
+            await observer.until(answered, "the answer")
+            await say(scene, observer, "forget it")
+            await observer.until(lambda seen: seen.says("nothing left to do", "ended already"), "a word")
+            assert sum("ANSWER" in words for words in observer.words()) == 1
 
 
 async def test_three_messages_within_a_second_are_one_round_also_after_a_restart(
@@ -82,19 +82,19 @@ async def test_three_messages_within_a_second_are_one_round_also_after_a_restart
         new = [fetch(name, f"{url}/{name}") for name in ("a", "b", "c")]
         scene.model.add(Script(role="planner", contains="look at a", answer=lines(new), times=1))
         scene.model.add(planned(fetch("late", f"{url}/late"), contains="once more"))
-        async with scene.asked("do it") as witness:
-            await witness.until(lambda seen: bool(cards(seen, "hello")), "the card")
-            await asyncio.gather(*(say(scene, witness, f"look at {each}") for each in "abc"))
+        async with scene.asked("do it") as observer:
+            await observer.until(lambda seen: bool(cards(seen, "hello")), "the card")
+            await asyncio.gather(*(say(scene, observer, f"look at {each}") for each in "abc"))
             await scene.effects.reached("c")
             [_, together] = scene.model.requests_of("planner")
             assert all(f"look at {each}" in together.last for each in "abc")
 
             await scene.stop_app()
             await scene.start_app()
-            await say(scene, witness, "look once more")
+            await say(scene, observer, "look once more")
             await scene.effects.reached("late")
-            await scene.people.click("Grace", witness.channel, cards(witness, "hello")[0], "decide_approved")
-            await witness.until(answered, "the answer")
+            await scene.people.click("Grace", observer.channel, cards(observer, "hello")[0], "decide_approved")
+            await observer.until(answered, "the answer")
             assert dict(scene.effects.calls) == dict.fromkeys(["one", "a", "b", "c", "late"], 1)
             assert [str(each["text"]) for each in await scene.people.messages("incidents")] == ["hello"]
 
@@ -109,19 +109,19 @@ async def test_status_says_what_runs_and_who_is_waited_for_and_an_aside_is_not_f
             fetch("then", f"{scene.effects.url}/x", depends_on=["slow"]),
         ]
         scene.model.add(planned(*plan, post("tell", "hello")))
-        async with scene.asked("do it") as witness:
-            await witness.until(lambda seen: bool(cards(seen, "hello")), "the card")
-            await witness.until(lambda seen: "in_progress" in states(seen).get("slow", ""), "the step at work")
-            await say(scene, witness, "!aside Grace, is this wise?")
-            await say(scene, witness, "!status", by="Linus")
-            await witness.until(lambda seen: seen.says("Waiting for a decision", "Title of tell"), "the status")
-            assert witness.says("Running:", "Title of slow", "Waiting for other steps", "Title of then")
-            assert witness.says("Who may decide: any full member of this channel, but not <@U0ADA>")
+        async with scene.asked("do it") as observer:
+            await observer.until(lambda seen: bool(cards(seen, "hello")), "the card")
+            await observer.until(lambda seen: "in_progress" in states(seen).get("slow", ""), "the step at work")
+            await say(scene, observer, "!aside Grace, is this wise?")
+            await say(scene, observer, "!status", by="Linus")
+            await observer.until(lambda seen: seen.says("Waiting for a decision", "Title of tell"), "the status")
+            assert observer.says("Running:", "Title of slow", "Waiting for other steps", "Title of then")
+            assert observer.says("Who may decide: any full member of this channel, but not <@U0ADA>")
             scene.effects.let_go("slow")
-            await scene.people.click("Grace", witness.channel, cards(witness, "hello")[0], "decide_approved")
-            await witness.until(answered, "the answer")
-            await say(scene, witness, "!status")
-            await witness.until(lambda seen: seen.says("Nothing is running in this thread."), "the last status")
+            await scene.people.click("Grace", observer.channel, cards(observer, "hello")[0], "decide_approved")
+            await observer.until(answered, "the answer")
+            await say(scene, observer, "!status")
+            await observer.until(lambda seen: seen.says("Nothing is running in this thread."), "the last status")
             everything = json.dumps([each.body for each in scene.model.requests])
             assert "is this wise" not in everything
             assert "!status" not in everything
@@ -139,23 +139,23 @@ async def test_a_changed_input_voids_the_cards_that_came_from_it_and_leaves_the_
         anew = [fetch("new", f"{url}/new"), post("again", "${new#/body/name} is fine")]
         withdraws = {"op": "cancel", "id": "old", "why": "another host is meant"}
         scene.model.add(planned(withdraws, *anew, contains="meant the new one"))
-        async with scene.asked("do it") as witness:
-            await witness.until(lambda seen: bool(cards(seen, "old is fine") and cards(seen, "two")), "both cards")
-            [void], [valid] = cards(witness, "old is fine"), cards(witness, "two")
-            stale = value_of_button(witness, void)
-            await say(scene, witness, "I meant the new one")
-            await witness.until(lambda seen: bool(cards(seen, "new is fine")), "the new card")
-            await witness.until(lambda seen: seen.says("Withdrawn", "Title of tell", "another host is meant"), "void")
-            await late_click(scene, witness, void, stale)
+        async with scene.asked("do it") as observer:
+            await observer.until(lambda seen: bool(cards(seen, "old is fine") and cards(seen, "two")), "both cards")
+            [void], [valid] = cards(observer, "old is fine"), cards(observer, "two")
+            stale = value_of_button(observer, void)
+            await say(scene, observer, "I meant the new one")
+            await observer.until(lambda seen: bool(cards(seen, "new is fine")), "the new card")
+            await observer.until(lambda seen: seen.says("Withdrawn", "Title of tell", "another host is meant"), "void")
+            await late_click(scene, observer, void, stale)
             assert "withdrawn" in (await whispers(scene, "U0LINUS"))[0].lower()
-            for card in (valid, cards(witness, "new is fine")[0]):
-                await scene.people.click("Grace", witness.channel, card, "decide_approved")
-            await witness.until(answered, "the answer")
+            for card in (valid, cards(observer, "new is fine")[0]):
+                await scene.people.click("Grace", observer.channel, card, "decide_approved")
+            await observer.until(answered, "the answer")
             posted = sorted(str(each["text"]) for each in await scene.people.messages("incidents"))
             assert posted == ["new is fine", "two"]
             assert dict(scene.effects.calls) == {"old": 1, "kept": 1, "new": 1}
-            assert "cancelled" in states(witness)["tell"]
-            assert "complete" in states(witness)["old"]
+            assert "cancelled" in states(observer)["tell"]
+            assert "complete" in states(observer)["old"]
 
 
 async def test_a_question_back_leaves_the_run_waiting_and_the_answer_goes_on(database_url: URL, tmp_path: Path) -> None:
@@ -164,18 +164,18 @@ async def test_a_question_back_leaves_the_run_waiting_and_the_answer_goes_on(dat
         scene.model.add(planned(fetch("one", f"{url}/one"), post("tell", "hello")))
         scene.model.add(planned({"op": "reply", "text": "Which host do you mean?"}, contains="the other host too"))
         scene.model.add(planned(fetch("web2", f"{url}/web2"), contains="web2 of course"))
-        async with scene.asked("do it") as witness:
-            await witness.until(lambda seen: bool(cards(seen, "hello")), "the card")
-            await say(scene, witness, "look at the other host too")
-            await witness.until(lambda seen: seen.says("Which host do you mean?"), "the question")
-            assert len(cards(witness, "hello")) == 1
+        async with scene.asked("do it") as observer:
+            await observer.until(lambda seen: bool(cards(seen, "hello")), "the card")
+            await say(scene, observer, "look at the other host too")
+            await observer.until(lambda seen: seen.says("Which host do you mean?"), "the question")
+            assert len(cards(observer, "hello")) == 1
             assert not scene.model.requests_of("answer")
-            await say(scene, witness, "web2 of course", by="Grace")
+            await say(scene, observer, "web2 of course", by="Grace")
             await scene.effects.reached("web2")
             asked = scene.model.requests_of("planner")[-1]
             assert any("Which host do you mean?" in each.text for each in asked.messages)
-            await scene.people.click("Grace", witness.channel, cards(witness, "hello")[0], "decide_approved")
-            await witness.until(answered, "the answer")
+            await scene.people.click("Grace", observer.channel, cards(observer, "hello")[0], "decide_approved")
+            await observer.until(answered, "the answer")
             assert dict(scene.effects.calls) == {"one": 1, "web2": 1}
 
 
@@ -192,20 +192,20 @@ async def test_a_follow_up_after_the_worker_was_killed_is_planned_with_what_is_f
         file.write_text(
             "[tools.http_get]\nallow_private = true\n[worker]\nheartbeat = 0.5\nstall = 6\nsweep = 0.5\ngrace = 3\n"
         )
-        async with scene.asked("do it") as witness:
+        async with scene.asked("do it") as observer:
             async with greenlight_worker(scene, file) as worker:
                 await scene.effects.reached("slow")
-                await witness.until(lambda seen: bool(cards(seen, "hello")), "the card")
-                await witness.until(lambda seen: "complete" in states(seen).get("quick", ""), "the first result")
+                await observer.until(lambda seen: bool(cards(seen, "hello")), "the card")
+                await observer.until(lambda seen: "complete" in states(seen).get("quick", ""), "the first result")
                 worker.kill()
                 await worker.wait()
-            await say(scene, witness, "look once more")
+            await say(scene, observer, "look once more")
             async with greenlight_worker(scene, file):
                 await scene.effects.reached("late")
                 await scene.effects.reached("slow", times=2)
                 scene.effects.let_go("slow")
-                await scene.people.click("Grace", witness.channel, cards(witness, "hello")[0], "decide_approved")
-                await witness.until(answered, "the answer")
+                await scene.people.click("Grace", observer.channel, cards(observer, "hello")[0], "decide_approved")
+                await observer.until(answered, "the answer")
         assert dict(scene.effects.calls) == {"quick": 1, "slow": 2, "late": 1}
         assert [str(each["text"]) for each in await scene.people.messages("incidents")] == ["hello"]
         assert len(scene.model.requests_of("planner")) == 2

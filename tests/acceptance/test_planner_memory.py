@@ -6,15 +6,14 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from agent.dialogue import Role
-from agent.graph import Rest
-from agent.limits import MemoryLimits
+from agent.execution.graph import AdvanceResult
+from agent.limits import MemoryLimits, Role
 from agent.ports import Decision
-from infra.demo.witness import Witness
-from infra.scripted_model.script import ModelRequest, Script
+from infra.dev.demo.thread_observer import ThreadObserver
+from infra.dev.scripted_model.script import ModelRequest, Script
 from sandbox.script import Json
+from tests.acceptance.app_fixture import Stage, stage
 from tests.acceptance.plans import ENDS, fetch, planned
-from tests.acceptance.stage import Stage, stage
 from tests.fakes.planning import THREAD, sections
 from tests.fakes.plans import json_lines
 from tests.fakes.whole_agent import Whole, whole
@@ -48,7 +47,7 @@ async def _say(agent: Whole, text: str, author: str = "U1") -> ModelRequest:
     """Have a turn and return what the planner was asked first in it."""
     before = len(agent.world.asked(Role.PLANNER))
     agent.world.say(text, author)
-    assert await agent.advance() is Rest.FINISHED
+    assert await agent.advance() is AdvanceResult.FINISHED
     return agent.world.asked(Role.PLANNER)[before]
 
 
@@ -99,7 +98,7 @@ async def test_one_turn_of_many_words_is_shown_within_the_budget_too() -> None:
     async with whole(wordy, *SCRIPTS, memory=BUDGET) as agent:
         for number in range(10):
             agent.world.say(f"{number}: {TALK * 10}")
-        assert await agent.advance() is Rest.FINISHED
+        assert await agent.advance() is AdvanceResult.FINISHED
         assert _tokens(await _say(agent, "and now?")) <= BUDGET.tokens
 
 
@@ -118,9 +117,9 @@ async def test_a_later_run_is_shown_earlier_results_by_name_size_and_head_and_ne
     )
     async with whole(*planner, *SCRIPTS) as agent:
         agent.world.say("get the page")
-        assert await agent.advance() is Rest.PARKED
+        assert await agent.advance() is AdvanceResult.PARKED
         agent.decide("tell", Decision.APPROVED)
-        assert await agent.advance() is Rest.FINISHED
+        assert await agent.advance() is AdvanceResult.FINISHED
         later = await _say(agent, "and again")
         rows = {each["id"]: each for each in map(json.loads, sections(later.last)["Plan so far"].splitlines())}
         shown = rows["big"]["result"]["artifact"]
@@ -153,16 +152,16 @@ async def test_the_summary_survives_a_restart_and_names_come_from_slack(database
         scene.model.add(planned(fetch("look", f"{scene.effects.url}/look"), contains="By the way"))
         for script in SCRIPTS:
             scene.model.add(script)
-        async with scene.asked(f"By the way: {EARLY}. {TALK}") as witness:
-            await witness.until(lambda seen: seen.says("Done."), "the first answer")
+        async with scene.asked(f"By the way: {EARLY}. {TALK}") as observer:
+            await observer.until(lambda seen: seen.says("Done."), "the first answer")
             for number in range(1, 8):
-                await _reply(scene, witness, f"{number}: {TALK}", number)
+                await _reply(scene, observer, f"{number}: {TALK}", number)
             summed = len(scene.model.requests_of("summary"))
             assert summed
             await scene.stop_app()
             await scene.start_app()
-            await _reply(scene, witness, "which region was it?", 8)
-            assert witness.says("The region is eu-north-7.")
+            await _reply(scene, observer, "which region was it?", 8)
+            assert observer.says("The region is eu-north-7.")
         last = scene.model.requests_of("planner")[-1]
         assert EARLY in last.messages[1].text
         assert not any("By the way" in each.text for each in last.messages)
@@ -171,7 +170,7 @@ async def test_the_summary_survives_a_restart_and_names_come_from_slack(database
         assert re.fullmatch(r"In #ops, asked by <@U\w+\|Ada[^<>|]*>\.", thread)
 
 
-async def _reply(scene: Stage, witness: Witness, text: str, number: int) -> None:
+async def _reply(scene: Stage, observer: ThreadObserver, text: str, number: int) -> None:
     """Have Ada write in the thread, and wait for the reply to it."""
-    await scene.people.post("Ada", witness.channel, text, thread_ts=witness.thread_ts)
-    await witness.until(lambda seen: sum("The region is" in each for each in seen.words()) >= number, "the reply")
+    await scene.people.post("Ada", observer.channel, text, thread_ts=observer.thread_ts)
+    await observer.until(lambda seen: sum("The region is" in each for each in seen.words()) >= number, "the reply")

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.colours import colour_of
-from agent.draft import read_draft
-from agent.faults import Fault, FaultCode, PlanLimits
-from agent.intake import Intake, Placed
-from agent.packaging import pack
-from agent.plan import node_digest, nodes_added
-from agent.references import at_pointer
-from agent.tools.registry import Colour
-from infra.cli.plan_file import PlanFile, read_plan
+from agent.limits import PlanLimits
+from agent.packing.packing import pack
+from agent.plan.operations import node_digest, nodes_added
+from agent.plan.references import at_pointer
+from agent.reading.plan_builder import Placed, PlanBuilder
+from agent.reading.plan_file import PlanFile, read_plan
+from agent.reading.stream_reader import read_plan_text
+from agent.reading.validation import Fault, FaultCode
+from agent.tool import Colour, colour_of
 from tests.fakes.plans import REGISTRY, Written, json_lines, plans
 
 LONG = "x" * 2**20
@@ -258,8 +258,8 @@ def _seconds(shape: Callable[[int], list[Written]], nodes: int) -> float:
     limits = PlanLimits(nodes=nodes, text_characters=16 * 2**20)
     text = json_lines(shape(nodes))
     begun = time.process_time()
-    intake = Intake(registry=REGISTRY, known={}, limits=limits)
-    placed = [each for each in read_draft(text, limits) if isinstance(each, Placed)]
+    intake = PlanBuilder(registry=REGISTRY, known={}, limits=limits)
+    placed = [each for each in read_plan_text(text, limits) if isinstance(each, Placed)]
     verdicts = [intake.offer(each) for each in placed]
     faults = [*(fault for each in verdicts for fault in each.faults), *intake.close()]
     pack([operation for each in verdicts for operation in each.admitted], REGISTRY)

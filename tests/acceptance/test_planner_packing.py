@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import URL
 
 from sandbox.script import Json
+from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.assertions import answered, states
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned
-from tests.acceptance.sights import answered, states
-from tests.acceptance.stage import Stage, stage
 
 CLEAN = "def main(inputs):\n    return {'name': inputs['page']['name']}\n"
 EXTRACT = "def main(inputs):\n    return [inputs['clean']['name']]\n"
@@ -47,22 +47,22 @@ async def test_the_board_says_what_is_packed_and_what_stays_apart(
     async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=packing(on=on)) as scene:
         scene.effects.hold("start")
         scene.model.add(planned(*chain(scene)))
-        async with scene.asked("fetch, clean and extract") as witness:
-            await witness.until(lambda seen: "extract" in states(seen), "the plan")
+        async with scene.asked("fetch, clean and extract") as observer:
+            await observer.until(lambda seen: "extract" in states(seen), "the plan")
             scene.effects.let_go("start")
-            await witness.until(answered, "the answer")
+            await observer.until(answered, "the answer")
 
             assert dict(scene.effects.calls) == {"start": 1, "fetch": 1, "one": 1, "two": 1}
-            seen = states(witness)
+            seen = states(observer)
             if on:
                 assert set(seen) == {"start", "extract", "one", "two"}
                 assert "packed: fetch -> clean -> extract" in seen["extract"]
                 apart = "Title of one, Title of two (several steps need the same result and run side by side)"
-                assert witness.says("Kept apart:", apart)
+                assert observer.says("Kept apart:", apart)
             else:
                 assert set(seen) == {"start", "fetch", "clean", "extract", "one", "two"}
-                assert not witness.says("packed:")
-                assert not witness.says("Kept apart")
+                assert not observer.says("packed:")
+                assert not observer.says("Kept apart")
 
 
 async def test_a_script_that_ends_in_a_red_call_is_split_and_a_person_approves_what_it_worked_out(
@@ -78,15 +78,15 @@ async def test_a_script_that_ends_in_a_red_call_is_split_and_a_person_approves_w
         tools = ["http_get", "slack_post_message"]
         inputs = {"url": f"{scene.effects.url}/look"}
         scene.model.add(planned(package("tell", code, tools=tools, inputs=inputs)))
-        async with scene.asked("look, then tell") as witness:
-            await witness.until(lambda seen: len(seen.cards()) == 1, "the card")
-            assert "the page is called look" in json.dumps(witness.cards()[0].message)
+        async with scene.asked("look, then tell") as observer:
+            await observer.until(lambda seen: len(seen.cards()) == 1, "the card")
+            assert "the page is called look" in json.dumps(observer.cards()[0].message)
             assert not await scene.people.messages("incidents")
-            await scene.click(witness, "Grace", "approved")
-            await witness.until(answered, "the answer")
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(answered, "the answer")
             [told] = await scene.people.messages("incidents")
             assert told["text"] == "the page is called look"
-            assert set(states(witness)) == {"tell_script", "tell"}
+            assert set(states(observer)) == {"tell_script", "tell"}
             assert len(scene.model.requests_of("planner")) == 1
 
 
@@ -95,8 +95,8 @@ async def test_a_red_call_in_the_midst_of_a_script_is_refused_with_its_place(dat
     async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=packing(on=True)) as scene:
         scene.model.add(planned(package("tell", code)))
         scene.model.add(planned(fetch("look", f"{scene.effects.url}/look"), contains="## Faults"))
-        async with scene.asked("tell") as witness:
-            await witness.until(answered, "the answer")
+        async with scene.asked("tell") as observer:
+            await observer.until(answered, "the answer")
             faults = scene.model.requests_of("planner")[1].last.partition("## Faults")[2]
             assert all(each in faults for each in ("red_tool_in_package", "/code", "line 2", "slack_post_message"))
             assert not await scene.people.messages("incidents")

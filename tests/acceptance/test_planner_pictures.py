@@ -9,20 +9,20 @@ import aiohttp
 from PIL import Image
 from sqlalchemy import URL
 
-from infra.demo.witness import Witness
+from infra.dev.demo.thread_observer import ThreadObserver
+from tests.acceptance.app_fixture import stage
+from tests.acceptance.assertions import answered
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
-from tests.acceptance.sights import answered
-from tests.acceptance.stage import stage
 
 
-def links(witness: Witness) -> list[str]:
+def links(observer: ThreadObserver) -> list[str]:
     """Return the addresses of pictures that boards link now."""
-    return re.findall(r"<([^|>]+)\|Picture of the plan>", " ".join(witness.words()))
+    return re.findall(r"<([^|>]+)\|Picture of the plan>", " ".join(observer.words()))
 
 
-def files(witness: Witness) -> list[str]:
+def files(observer: ThreadObserver) -> list[str]:
     """Return the names of the files in the thread."""
-    return [file["name"] for each in witness.latest.values() for file in each.message.get("files", [])]
+    return [file["name"] for each in observer.latest.values() for file in each.message.get("files", [])]
 
 
 async def test_the_board_of_a_large_run_links_one_picture_per_shape_of_its_plan(
@@ -33,17 +33,19 @@ async def test_the_board_of_a_large_run_links_one_picture_per_shape_of_its_plan(
         scene.model.add(planned(*reads, post("tell", "all is well", depends_on=[each["id"] for each in reads])))
         more = fetch("more", f"{scene.effects.url}/more", depends_on=["look1"])
         scene.model.add(planned(more, contains="once more"))
-        async with scene.asked("look everywhere, then tell") as witness:
-            await witness.until(lambda seen: len(links(seen)) == 1, "the link")
-            await scene.people.post("Ada", witness.channel, "look once more", thread_ts=witness.thread_ts)
-            first = links(witness)
-            await witness.until(lambda seen: len(links(seen)) == 1 and links(seen) != first, "the link to the next one")
+        async with scene.asked("look everywhere, then tell") as observer:
+            await observer.until(lambda seen: len(links(seen)) == 1, "the link")
+            await scene.people.post("Ada", observer.channel, "look once more", thread_ts=observer.thread_ts)
+            first = links(observer)
+            await observer.until(
+                lambda seen: len(links(seen)) == 1 and links(seen) != first, "the link to the next one"
+            )
             await scene.stop_app()
             await scene.start_app()
-            await scene.click(witness, "Grace", "approved")
-            await witness.until(answered, "the answer")
-            assert len(files(witness)) == 2
-            sizes = [await size_of(each) for each in (*first, *links(witness))]
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(answered, "the answer")
+            assert len(files(observer)) == 2
+            sizes = [await size_of(each) for each in (*first, *links(observer))]
             assert all(width > 1000 and height > 200 for width, height in sizes)
             assert "picture" not in json.dumps(
                 [each.text for request in scene.model.requests for each in request.messages]
@@ -61,6 +63,6 @@ async def size_of(address: str) -> tuple[int, int]:
 async def test_a_run_of_ten_nodes_has_no_picture(database_url: URL, tmp_path: Path) -> None:
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(*(fetch(f"look{number}", f"{scene.effects.url}/look") for number in range(10))))
-        async with scene.asked("look everywhere") as witness:
-            await witness.until(answered, "the answer")
-            assert (links(witness), files(witness)) == ([], [])
+        async with scene.asked("look everywhere") as observer:
+            await observer.until(answered, "the answer")
+            assert (links(observer), files(observer)) == ([], [])

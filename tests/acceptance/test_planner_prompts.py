@@ -5,18 +5,17 @@ from pathlib import Path
 
 import pytest
 
-import agent.prompt
-from agent.dialogue import Role
-from agent.graph import Rest
-from agent.limits import MemoryLimits
-from agent.prompt import system_message
-from infra.scripted_model.script import ModelRequest, Script
+import agent.llm.prompts
+from agent.execution.graph import AdvanceResult
+from agent.limits import MemoryLimits, Role
+from agent.llm.prompts import system_message
+from infra.dev.scripted_model.script import ModelRequest, Script
 from sandbox.monty import MontySandbox, monty_binary
 from tests.fakes.planning import COUNT, DEFAULT_DIALECT, MENDED
 from tests.fakes.plans import json_lines
 from tests.fakes.whole_agent import Whole, whole
 
-PROMPTS = Path(agent.prompt.__file__).parent / "prompts"
+PROMPTS = Path(agent.llm.prompts.__file__).parent / "prompts"
 
 CRASHES = {"op": "add", "id": "count", "kind": "package", "title": "Count", "code": COUNT, "tools": ["read_page"]}
 LOOKS = {"op": "add", "id": "look", "kind": "tool", "title": "Look", "tool": "fetch", "args": {"url": "http://one"}}
@@ -30,9 +29,9 @@ EVERY_ROLE = (
     Script(role="planner", answer=json_lines([CRASHES]), times=1),
     Script(role="planner", answer=json_lines([LOOKS]), times=1),
     Script(role="planner", answer='{"op":"reply","text":"What more?"}'),
-    Script(role="reflexion", answer=f"```python\n{MENDED}```"),
-    Script(role="reflection", answer='{"decision":"replan","operations":[{"op":"add"}]}', times=1),
-    Script(role="reflection", answer='{"decision":"end"}'),
+    Script(role="repair", answer=f"```python\n{MENDED}```"),
+    Script(role="replan", answer='{"decision":"replan","operations":[{"op":"add"}]}', times=1),
+    Script(role="replan", answer='{"decision":"end"}'),
     Script(role="answer", answer="That is all."),
     Script(role="summary", answer="People wanted pages counted."),
 )
@@ -42,16 +41,16 @@ async def _told(agent: Whole) -> list[ModelRequest]:
     """Have some turns in which every role speaks, and return what reached the model's server."""
     for _ in range(6):
         agent.world.say("count the pages " + "and again " * 60)
-        assert await agent.advance() is Rest.FINISHED
+        assert await agent.advance() is AdvanceResult.FINISHED
     return agent.world.server.requests
 
 
 def _filled(role: Role, agent: Whole) -> str:
     """Return the role's prompt file with what belongs into it."""
     match role:
-        case Role.PLANNER | Role.REFLECTION:
+        case Role.PLANNER | Role.REPLAN:
             return system_message(role, agent.world.registry, DEFAULT_DIALECT).text
-        case Role.REFLEXION:
+        case Role.REPAIR:
             return system_message(role, dialect=MontySandbox(monty_binary()).dialect).text
         case Role.ANSWER | Role.SUMMARY:
             return _prompt(role)

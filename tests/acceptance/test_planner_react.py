@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.scripted_model.script import Pace
+from infra.dev.scripted_model.script import Pace
 from tests.bench import react
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from sqlalchemy import URL, text
 
-from infra.database import Database
-from infra.demo.witness import Witness
-from infra.scripted_model.script import Script
+from infra.db.database import Database
+from infra.dev.demo.thread_observer import ThreadObserver
+from infra.dev.scripted_model.script import Script
 from sandbox.script import Json
+from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.assertions import answered, done, whispers
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
-from tests.acceptance.sights import answered, done, whispers
-from tests.acceptance.stage import Stage, stage
 
 OPEN: Mapping[str, object] = {}
 """Everyone in the channel may approve, the requester included."""
@@ -21,7 +21,7 @@ OPEN: Mapping[str, object] = {}
 def replans(*operations: Mapping[str, Json]) -> Script:
     """Return a reflection that plans these once."""
     said = json.dumps({"decision": "replan", "operations": list(operations)})
-    return Script(role="reflection", answer=said, times=1)
+    return Script(role="replan", answer=said, times=1)
 
 
 def rounds(scene: Stage, count: int) -> list[Script]:
@@ -32,16 +32,16 @@ def rounds(scene: Stage, count: int) -> list[Script]:
     ]
 
 
-async def _approved(scene: Stage, witness: Witness, words: str) -> None:
+async def _approved(scene: Stage, observer: ThreadObserver, words: str) -> None:
     """Approve the card that says these words."""
-    await witness.until(lambda seen: len(_cards(seen, words)) > 0, f"the card of {words}")
-    await scene.people.click("Grace", witness.channel, _cards(witness, words)[0], "decide_approved")
-    await witness.until(lambda seen: not _cards(seen, words), f"{words} decided")
+    await observer.until(lambda seen: len(_cards(seen, words)) > 0, f"the card of {words}")
+    await scene.people.click("Grace", observer.channel, _cards(observer, words)[0], "decide_approved")
+    await observer.until(lambda seen: not _cards(seen, words), f"{words} decided")
 
 
-def _cards(witness: Witness, words: str) -> list[str]:
+def _cards(observer: ThreadObserver, words: str) -> list[str]:
     """Return the ts of the open cards that hold these words."""
-    return [str(each.message["ts"]) for each in witness.cards() if words in json.dumps(each.message)]
+    return [str(each.message["ts"]) for each in observer.cards() if words in json.dumps(each.message)]
 
 
 async def _asked(url: URL) -> list[str]:
@@ -61,28 +61,28 @@ async def test_three_rounds_do_every_tool_once_and_ask_every_red_once_and_then_a
         first = planned(fetch("look0", f"{scene.effects.url}/look0"), post("tell0", "round 0"))
         for script in (first, *rounds(scene, 4), ENDS, ANSWERS):
             scene.model.add(script)
-        async with scene.asked("keep looking") as witness:
+        async with scene.asked("keep looking") as observer:
             for number in range(4):
-                await _approved(scene, witness, f"round {number}")
-            await witness.until(lambda seen: seen.says("Shall I go on?"), "the question")
+                await _approved(scene, observer, f"round {number}")
+            await observer.until(lambda seen: seen.says("Shall I go on?"), "the question")
             assert dict(scene.effects.calls) == {f"look{number}": 1 for number in range(4)}
             posted = [str(each["text"]) for each in await scene.people.messages("incidents")]
             assert posted == [f"round {number}" for number in range(4)]
             assert await _asked(database_url) == [f"tell{number}" for number in range(4)]
-            assert witness.says("Shall I go on?", "Title of look4", "Title of tell4")
+            assert observer.says("Shall I go on?", "Title of look4", "Title of tell4")
             assert not scene.model.requests_of("answer")
 
             # A guest may not steer; a click on it survives a restart; one of two clicks counts.
-            [question] = _cards(witness, "Shall I go on?")
-            await scene.people.click("Gus", witness.channel, question, "decide_more")
+            [question] = _cards(observer, "Shall I go on?")
+            await scene.people.click("Gus", observer.channel, question, "decide_more")
             assert "full members" in (await whispers(scene, "U0GUEST"))[0]
             await scene.stop_app()
             await scene.start_app()
-            await scene.people.click("Linus", witness.channel, question, "decide_accept")
-            await witness.until(answered, "the answer")
-            assert witness.says("Answering with what there is", "U0LINUS")
+            await scene.people.click("Linus", observer.channel, question, "decide_accept")
+            await observer.until(answered, "the answer")
+            assert observer.says("Answering with what there is", "U0LINUS")
             assert scene.effects.calls["look4"] == 0
-            reflections = scene.model.requests_of("reflection")
+            reflections = scene.model.requests_of("replan")
             assert len(reflections) == 4
 
 
@@ -91,11 +91,11 @@ async def test_the_person_who_stops_at_the_bound_stops_the_turn(database_url: UR
         again = [replans(fetch(f"look{number}", f"{scene.effects.url}/look{number}")) for number in range(1, 5)]
         for script in (planned(fetch("look0", f"{scene.effects.url}/look0")), *again, ANSWERS):
             scene.model.add(script)
-        async with scene.asked("keep looking") as witness:
-            await witness.until(lambda seen: seen.says("Shall I go on?"), "the question")
-            await scene.people.click("Ada", witness.channel, _cards(witness, "Shall I go on?")[0], "decide_stop")
-            await witness.until(lambda seen: seen.says("Stopped.", "What was done") and done(seen), "the end")
-            assert witness.says("Stopped", "decided", "U0ADA")
+        async with scene.asked("keep looking") as observer:
+            await observer.until(lambda seen: seen.says("Shall I go on?"), "the question")
+            await scene.people.click("Ada", observer.channel, _cards(observer, "Shall I go on?")[0], "decide_stop")
+            await observer.until(lambda seen: seen.says("Stopped.", "What was done") and done(seen), "the end")
+            assert observer.says("Stopped", "decided", "U0ADA")
 
 
 async def test_a_failure_while_a_card_is_open_is_planned_around_and_the_approval_stays_good(
@@ -109,10 +109,10 @@ async def test_a_failure_while_a_card_is_open_is_planned_around_and_the_approval
         )
         for script in (plan, replans(fetch("around", f"{scene.effects.url}/around")), ENDS, ANSWERS):
             scene.model.add(script)
-        async with scene.asked("do it") as witness:
+        async with scene.asked("do it") as observer:
             await scene.effects.reached("around")
-            await witness.until(lambda seen: len(_cards(seen, "hello")) == 1, "the card")
-            await scene.people.click("Grace", witness.channel, _cards(witness, "hello")[0], "decide_approved")
-            await witness.until(answered, "the answer")
+            await observer.until(lambda seen: len(_cards(seen, "hello")) == 1, "the card")
+            await scene.people.click("Grace", observer.channel, _cards(observer, "hello")[0], "decide_approved")
+            await observer.until(answered, "the answer")
             assert [str(each["text"]) for each in await scene.people.messages("incidents")] == ["hello"]
             assert dict(scene.effects.calls) == {"around": 1}

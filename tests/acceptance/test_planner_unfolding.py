@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from infra.demo.witness import Witness
+from infra.dev.demo.thread_observer import ThreadObserver
 from sandbox.script import Json
+from tests.acceptance.app_fixture import stage
+from tests.acceptance.assertions import answered, states
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned, post, results_told
-from tests.acceptance.sights import answered, states
-from tests.acceptance.stage import stage
 
 OPEN: Mapping[str, object] = {}
 """Everyone in the channel may approve, the requester included."""
@@ -30,9 +30,9 @@ def each(id: str, url: str, over: str = "${find#/hosts}", **more: Json) -> dict[
     return fetch(id, url + "/${item#/name}", for_each=over, **more)
 
 
-def cards(witness: Witness, words: str) -> list[str]:
+def cards(observer: ThreadObserver, words: str) -> list[str]:
     """Return the ts of the open cards that hold these words."""
-    return [str(seen.message["ts"]) for seen in witness.cards() if words in json.dumps(seen.message)]
+    return [str(seen.message["ts"]) for seen in observer.cards() if words in json.dumps(seen.message)]
 
 
 async def test_a_list_known_only_at_run_time_becomes_a_step_for_each_item(database_url: URL, tmp_path: Path) -> None:
@@ -42,20 +42,20 @@ async def test_a_list_known_only_at_run_time_becomes_a_step_for_each_item(databa
         counts = package("count", "def main(inputs):\n    return len(inputs['all'])", inputs={"all": "${check}"})
         check = each("check", scene.effects.url, title="Check ${item#/name}")
         scene.model.add(planned(package("find", FINDS), check, counts))
-        async with scene.asked("check every host") as witness:
+        async with scene.asked("check every host") as observer:
             for name in "abc":
                 await scene.effects.reached(name)
             assert sorted(scene.effects.running) == ["a", "b", "c"]
-            await witness.until(lambda seen: "check-2" in states(seen), "a step for each host on the board")
-            assert [states(witness)[f"check-{number}"].split(" ", 1)[1][:7] for number in range(3)] == [
+            await observer.until(lambda seen: "check-2" in states(seen), "a step for each host on the board")
+            assert [states(observer)[f"check-{number}"].split(" ", 1)[1][:7] for number in range(3)] == [
                 "check a",
                 "check b",
                 "check c",
             ]
-            assert "check …" in states(witness)["check"]
+            assert "check …" in states(observer)["check"]
             for name in "abc":
                 scene.effects.let_go(name)
-            await witness.until(answered, "the answer")
+            await observer.until(answered, "the answer")
         told = results_told(scene.model.requests_of("answer")[0])
         assert told["count"] == 3
         assert dict(scene.effects.calls) == {"a": 1, "b": 1, "c": 1}
@@ -68,19 +68,19 @@ async def test_every_item_of_a_red_template_asks_by_itself_and_keeps_its_decisio
         tell = post("tell", "host ${item#/name} is down", for_each="${find#/hosts}", when="${item#/down}")
         behind = fetch("behind", f"{scene.effects.url}/behind", depends_on=["tell"])
         scene.model.add(planned(package("find", FINDS), tell, behind))
-        async with scene.asked("tell about every host that is down") as witness:
-            await witness.until(lambda seen: bool(cards(seen, "host a") and cards(seen, "host c")), "a card for each")
-            assert len(witness.cards()) == 2
-            await witness.until(lambda seen: "no need for it" in states(seen).get("tell-1", ""), "b left out")
-            await scene.people.click("Grace", witness.channel, cards(witness, "host a")[0], "decide_rejected")
-            await witness.until(lambda seen: "rejected" in states(seen)["tell-0"], "a rejected")
-            [open_still] = cards(witness, "host c")
+        async with scene.asked("tell about every host that is down") as observer:
+            await observer.until(lambda seen: bool(cards(seen, "host a") and cards(seen, "host c")), "a card for each")
+            assert len(observer.cards()) == 2
+            await observer.until(lambda seen: "no need for it" in states(seen).get("tell-1", ""), "b left out")
+            await scene.people.click("Grace", observer.channel, cards(observer, "host a")[0], "decide_rejected")
+            await observer.until(lambda seen: "rejected" in states(seen)["tell-0"], "a rejected")
+            [open_still] = cards(observer, "host c")
             await scene.stop_app()
             await scene.start_app()
-            await scene.people.click("Grace", witness.channel, open_still, "decide_approved")
-            await witness.until(answered, "the answer")
+            await scene.people.click("Grace", observer.channel, open_still, "decide_approved")
+            await observer.until(answered, "the answer")
             assert [str(one["text"]) for one in await scene.people.messages("incidents")] == ["host c is down"]
-            seen = states(witness)
+            seen = states(observer)
             assert "complete" in seen["tell-2"]
             assert "some of its steps were not done" in seen["tell"]
             assert "skipped" in seen["behind"]
@@ -106,10 +106,10 @@ async def test_what_cannot_be_gone_through_says_so_and_starts_nothing(
     async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=limited) as scene:
         other = fetch("other", f"{scene.effects.url}/other")
         scene.model.add(planned(package("find", FINDS), each("check", scene.effects.url, over), other))
-        async with scene.asked("check every host") as witness:
-            await witness.until(answered, "the answer")
-            assert states(witness)["check"].startswith("error")
-            assert words in states(witness)["check"]
+        async with scene.asked("check every host") as observer:
+            await observer.until(answered, "the answer")
+            assert states(observer)["check"].startswith("error")
+            assert words in states(observer)["check"]
         assert dict(scene.effects.calls) == {"other": 1}
 
 
@@ -129,10 +129,10 @@ async def test_an_empty_list_is_done_at_once_and_an_unmet_condition_skips_what_n
                 fetch("sure", f"{url}/sure", when="${find#/hosts/0/down}"),
             )
         )
-        async with scene.asked("check every host") as witness:
-            await witness.until(answered, "the answer")
-            seen = states(witness)
+        async with scene.asked("check every host") as observer:
+            await observer.until(answered, "the answer")
+            seen = states(observer)
             assert "“title of find” found no need for it" in seen["alarm"]
             assert "skipped" in seen["behind"]
-            assert not any("something is missing" in each for each in witness.words())
+            assert not any("something is missing" in each for each in observer.words())
         assert dict(scene.effects.calls) == {"after": 1, "sure": 1}

@@ -17,17 +17,17 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import URL
 
-from agent.lifecycle import Failed, Succeeded
-from infra.scripted_model.script import ModelRequest, Script, Stall
+from agent.plan.outcomes import Failed, Succeeded
+from infra.dev.scripted_model.script import ModelRequest, Script, Stall
 from sandbox.docker_sandbox import DockerSandbox, DockerSettings
 from sandbox.monty import MontySandbox, monty_binary
 from sandbox.pool import PoolSize
 from sandbox.script import Json, Limits
+from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.assertions import answered
 from tests.acceptance.broken_scripts import GOOD, HOPELESS, REPAIRABLE, RESULT, Broken, script
 from tests.acceptance.plans import ANSWERS, ENDS, planned
 from tests.acceptance.plans import package as package_of
-from tests.acceptance.sights import answered
-from tests.acceptance.stage import Stage, stage
 from tests.fakes.docker_engine import built_image, docker_sandbox, engine_or_skip
 from tests.fakes.packages import Rig, fenced, package, reflexion
 from tests.fakes.planning import PlanningWorld, planning_world
@@ -273,7 +273,7 @@ async def test_restart_in_the_middle_of_a_repair_loses_no_attempt_and_details_ou
         table["sandbox"] = "monty"
 
     scripts = [
-        Script(role="reflexion", answer=unheard, times=1),
+        Script(role="repair", answer=unheard, times=1),
         reflexion(fenced(COUNTED)),
         ENDS,
         ANSWERS,
@@ -286,14 +286,14 @@ async def test_restart_in_the_middle_of_a_repair_loses_no_attempt_and_details_ou
 
 async def repaired_over_a_restart(scene: Stage, asked: asyncio.Event) -> None:
     """Ask, restart the app while the model is silent, and read the details after another restart."""
-    async with scene.asked("count") as witness:
+    async with scene.asked("count") as observer:
         await asked.wait()
         await scene.stop_app()
         await scene.start_app()
-        await witness.until(answered, "the answer")
+        await observer.until(answered, "the answer")
         assert scene.effects.calls == {"page": 1}
-        assert [each.role for each in scene.model.requests].count("reflexion") == 2
-        assert '"kind": "mended"' in str(witness.words())
+        assert [each.role for each in scene.model.requests].count("repair") == 2
+        assert '"kind": "mended"' in str(observer.words())
         await scene.stop_app()
         await scene.start_app()
         board = next(each for each in await scene.people.messages("ops") if "script_details_0" in str(each))

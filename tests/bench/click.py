@@ -8,15 +8,15 @@ from contextlib import suppress
 
 from sqlalchemy import select
 
-from agent.entry import Lease
-from agent.graph import Rest, ThreadRunner
-from agent.ids import QuestionId, Tenant, ThreadId, UserId
-from agent.lifecycle import Outcome, Succeeded
-from agent.plan import Node
+from agent.execution.execution_context import Lease
+from agent.execution.graph import AdvanceResult, ThreadRunner
+from agent.ids import ApprovalId, Tenant, ThreadId, UserId
+from agent.plan.operations import Node
+from agent.plan.outcomes import Outcome, Succeeded
 from agent.ports import Bound, Decision
-from agent.tools.registry import CallContext
-from infra.tables import ApprovalRow
-from infra.worker import Worker
+from agent.tool import CallContext
+from infra.db.tables import ApprovalRow
+from infra.worker.worker import Worker
 from tests.bench.figure import Figure, figure
 from tests.bench.ground import Ground, ground
 from tests.fakes.thread_world import HeldLease
@@ -72,7 +72,7 @@ async def _parked(on: Ground) -> Sequence[float]:
     runner = on.runner(FakeWork({"red": red}))
     threads = [await _park(on, runner) for _ in range(CLICKS + WARM_UP)]
 
-    async def advance(thread: ThreadId, lease: Lease) -> Rest:
+    async def advance(thread: ThreadId, lease: Lease) -> AdvanceResult:
         return await runner.advance(thread, lease)
 
     working = asyncio.create_task(Worker(on.database, on.queue, advance).run())
@@ -95,13 +95,13 @@ async def _park(on: Ground, runner: ThreadRunner) -> ThreadId:
     return thread
 
 
-async def _open(on: Ground, thread: ThreadId) -> Sequence[QuestionId]:
+async def _open(on: Ground, thread: ThreadId) -> Sequence[ApprovalId]:
     pending = select(ApprovalRow.id).where(ApprovalRow.thread == thread, ApprovalRow.status == Decision.PENDING.value)
     async with on.database.begin() as connection:
-        return [QuestionId(each) for each in (await connection.execute(pending)).scalars()]
+        return [ApprovalId(each) for each in (await connection.execute(pending)).scalars()]
 
 
-async def _click(on: Ground, red: StartedCalls, thread: ThreadId, question: QuestionId) -> float:
+async def _click(on: Ground, red: StartedCalls, thread: ThreadId, question: ApprovalId) -> float:
     red.started[thread] = asyncio.get_running_loop().create_future()
     clicked = time.perf_counter()
     await on.stores.decisions.decide(Tenant("T1"), question, version=1, by=UserId("U2"), decision=Decision.APPROVED)

@@ -9,20 +9,20 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from agent.entry import Lease, Ports
-from agent.graph import Checkpoints, ThreadRunner
+from agent.execution.execution_context import Lease, Ports
+from agent.execution.graph import Checkpoints, ThreadRunner
 from agent.ids import ThreadId, UserId, thread_id
 from agent.limits import Limits
-from agent.plan import Add, Node
+from agent.plan.operations import Add, Node
 from agent.ports import NodeWork
-from infra.checkpoints import Pool, open_checkpoints, open_pool
-from infra.database import Database, new_worker_id
-from infra.embedded_postgres import hold_postgres
-from infra.migrate import migrate
-from infra.queue import Queue
+from infra.db.database import Database, new_worker_id
+from infra.db.embedded_postgres import hold_postgres
+from infra.db.migrate import migrate
 from infra.stores.stores import Stores, open_stores
-from infra.wakeups import Wakeups
-from infra.wiring import DOOR_CONNECTIONS
+from infra.wiring import LISTENER_CONNECTIONS
+from infra.worker.checkpoints import Pool, open_checkpoints, open_pool
+from infra.worker.notifications import PgNotifications
+from infra.worker.queue import Queue
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector
 
 
@@ -36,7 +36,7 @@ class Ground:
     queue: Queue
     stores: Stores
     door: Stores
-    wakeups: Wakeups
+    wakeups: PgNotifications
     _numbers: "itertools.count[int]"
 
     def new_thread(self) -> ThreadId:
@@ -58,7 +58,7 @@ class Ground:
             ledger=stores.ledger,
             artifacts=stores.artifacts,
             progress=stores.progress,
-            newsroom=self.wakeups.news,
+            notifications=self.wakeups.news,
             mailbox=stores.mailbox,
             runs=stores.runs,
             work=work,
@@ -77,8 +77,8 @@ async def ground() -> AsyncGenerator[Ground]:
     """Yield the ground; the server and its folder are gone afterwards."""
     with _fresh_database() as url:
         database = Database(url, worker=new_worker_id())
-        wakeups = Wakeups(database)
-        door = Database(url, pool_size=DOOR_CONNECTIONS)
+        wakeups = PgNotifications(database)
+        door = Database(url, pool_size=LISTENER_CONNECTIONS)
         queue = Queue(database)
         async with open_pool(database.conninfo) as pool, wakeups.listening():
             yield Ground(

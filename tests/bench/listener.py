@@ -19,9 +19,9 @@ from sqlalchemy import URL, make_url
 
 from agent.ids import ThreadId, thread_id, thread_parts
 from bot.ports import Inbox
-from infra.database import Database
+from infra.db.database import Database
 from infra.stores.inbox import PostgresInbox
-from infra.wiring import DOOR_CONNECTIONS
+from infra.wiring import LISTENER_CONNECTIONS
 from tests.fakes.rows import a_message
 
 LATE_CHANNEL = "C2"
@@ -79,7 +79,7 @@ async def apart(url: URL, threads: Sequence[ThreadId]) -> AsyncGenerator[Acks]:
 
 
 async def _listen(url: URL, threads: Sequence[ThreadId], acks: Acks, ended: asyncio.Event) -> None:
-    database = Database(url, pool_size=DOOR_CONNECTIONS)
+    database = Database(url, pool_size=LISTENER_CONNECTIONS)
     inbox = PostgresInbox(database)
     acks.burst = await asyncio.gather(*(_accept(inbox, each) for each in threads))
     while not ended.is_set():

@@ -11,12 +11,12 @@ import psutil
 from sqlalchemy import and_, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from agent.entry import Lease
-from agent.ids import QuestionId, Tenant, ThreadId, UserId, thread_parts
-from agent.plan import Node
+from agent.execution.execution_context import Lease
+from agent.ids import ApprovalId, Tenant, ThreadId, UserId, thread_parts
+from agent.plan.operations import Node
 from agent.ports import Decision
-from infra.tables import ApprovalRow, RunRow
-from infra.worker import Worker
+from infra.db.tables import ApprovalRow, RunRow
+from infra.worker.worker import Worker
 from tests.bench.figure import Figure, figure
 from tests.bench.ground import Ground, ground
 from tests.bench.listener import LATE_CHANNEL, Acks, Listen, apart, beside
@@ -121,7 +121,7 @@ async def _approve_all(on: Ground) -> None:
             asked = (await connection.execute(pending)).scalars().all()
         for each in asked:
             await on.door.decisions.decide(
-                Tenant("T1"), QuestionId(each), version=1, by=UserId("U2"), decision=Decision.APPROVED
+                Tenant("T1"), ApprovalId(each), version=1, by=UserId("U2"), decision=Decision.APPROVED
             )
         await asyncio.sleep(0.02)
 

@@ -6,7 +6,7 @@ A node's result counts once its write is on disk, so a chain cannot be faster th
 import time
 from collections.abc import AsyncIterator, Sequence
 
-from agent.plan import Node
+from agent.plan.operations import Node
 from tests.bench.figure import Figure, figure
 from tests.bench.ground import Ground, ground
 from tests.fakes.thread_world import HeldLease

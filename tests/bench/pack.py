@@ -11,14 +11,14 @@ from statistics import median
 
 from sqlalchemy import text
 
-from agent.conversation import shown_nodes
+from agent.execution.node_executor import NodeExecutor
 from agent.ids import NodeId, ToolName
-from agent.lifecycle import Succeeded
-from agent.packaging import pack
-from agent.plan import Add, Dependency, Node, NodeKind, nodes_added
-from agent.prompt import planner_message
-from agent.tools.registry import CallContext, Colour, Registry, Tool
-from agent.workbench import Workbench
+from agent.llm.prompts import planner_message
+from agent.llm.transcript import shown_nodes
+from agent.packing.packing import pack
+from agent.plan.operations import Add, Dependency, Node, NodeKind, nodes_added
+from agent.plan.outcomes import Succeeded
+from agent.tool import CallContext, Colour, Registry, Tool
 from sandbox.monty import MontySandbox, monty_binary
 from sandbox.script import Json
 from tests.bench.figure import Figure, figure
@@ -101,7 +101,7 @@ def _node(id: str, after: str | None) -> Node:
 
 
 async def _cost(on: Ground, sandbox: MontySandbox, nodes: Sequence[Node]) -> _Cost:
-    work = Workbench(
+    work = NodeExecutor(
         registry=REGISTRY, sandbox=sandbox, artifacts=on.stores.artifacts, progress=ProgressInMemory(), model=None
     )
     thread = await on.plan(nodes)
@@ -125,5 +125,5 @@ async def _state_bytes(on: Ground, thread: str) -> int:
         " + (SELECT coalesce(sum(octet_length(blob)), 0) FROM checkpoint_blobs WHERE thread_id = :thread)"
         " + (SELECT coalesce(sum(octet_length(blob)), 0) FROM checkpoint_writes WHERE thread_id = :thread)"
     )
-    async with on.database.singly() as connection:
+    async with on.database.autocommit() as connection:
         return int((await connection.execute(text(sizes), {"thread": thread})).scalar_one())

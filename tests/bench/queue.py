@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 from agent.ids import ThreadId
-from infra.lease import ThreadLease
-from infra.worker import Worker
+from infra.worker.lease import ThreadLease
+from infra.worker.worker import Worker
 from tests.bench.figure import Figure, figure
 from tests.bench.ground import Ground, ground
 from tests.fakes.rows import a_message

@@ -23,12 +23,12 @@ from langchain.agents import create_agent  # pyright: ignore[reportUnknownVariab
 from langchain_core.tools import StructuredTool
 from langchain_openai import ChatOpenAI
 
-from agent.graph import Rest
+from agent.execution.graph import AdvanceResult
 from agent.ids import ToolName
-from agent.tools.registry import CallContext, Colour, Registry, Tool
-from infra.scripted_model.script import ModelRequest, Pace, Reply, Script, Text, ToolCall, ToolCalls
-from infra.scripted_model.server import ScriptedModel
-from infra.scripted_model.wire import token_count
+from agent.tool import CallContext, Colour, Registry, Tool
+from infra.dev.scripted_model.script import ModelRequest, Pace, Reply, Script, Text, ToolCall, ToolCalls
+from infra.dev.scripted_model.server import ScriptedModel
+from infra.dev.scripted_model.wire import token_count
 from sandbox.script import Json
 from tests.bench.figure import Figure, figure
 from tests.bench.schedule import Step, critical_path
@@ -175,7 +175,7 @@ async def ours(task: Task) -> Cost:
     work = Work(task)
     scripts = (
         Script(role="planner", answer=_plan(task), pace=PACE),
-        Script(role="reflection", answer='{"decision":"end"}', pace=PACE),
+        Script(role="replan", answer='{"decision":"end"}', pace=PACE),
         Script(role="answer", answer=lambda request: _summed_up(task, request.last), pace=PACE),
     )
     async with whole(*scripts, packing=True, tools=work.registry()) as agent:
@@ -185,7 +185,7 @@ async def ours(task: Task) -> Cost:
         seconds = time.perf_counter() - started
         answer = (await agent.run()).answer
         requests = agent.world.server.requests
-    assert rest is Rest.FINISHED
+    assert rest is AdvanceResult.FINISHED
     return _cost(task, work, answer, seconds, requests)
 
 

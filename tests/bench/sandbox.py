@@ -11,15 +11,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from sandbox.cell import this_process
 from sandbox.container import connect
 from sandbox.docker_sandbox import DockerSandbox, DockerSettings, open_docker
 from sandbox.errors import SandboxError
 from sandbox.hardening import OWNER_LABEL
+from sandbox.image_spec import ImageSpec, image_tag
 from sandbox.monty import MontySandbox, monty_binary
 from sandbox.pool import PoolSize
-from sandbox.recipe import Recipe, image_tag
 from sandbox.script import Job, Json, Limits, OutcomeKind, Sandbox
+from sandbox.warm_container import this_process
 from tests.bench.figure import Figure
 
 HELLO = Job(code="def main(inputs):\n    return 1")
@@ -73,7 +73,7 @@ async def figures() -> AsyncIterator[Figure]:
         yield each
     try:
         engine = await connect()
-        await engine.image_digest(image_tag(Recipe()))
+        await engine.image_digest(image_tag(ImageSpec()))
         await engine.close()
     except SandboxError as error:
         yield {**figure("docker", 0, "skipped"), "why": str(error)}
@@ -166,7 +166,7 @@ async def _at_once(sandbox: DockerSandbox, count: int, rounds: int, filled: int 
 
 
 async def _plain_run() -> None:
-    command = [*PLAIN, image_tag(Recipe()), "-c", "print(1)"]
+    command = [*PLAIN, image_tag(ImageSpec()), "-c", "print(1)"]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
     await process.wait()
 

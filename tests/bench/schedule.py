@@ -21,10 +21,10 @@ from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.graph import END, START, StateGraph  # pyright: ignore[reportMissingTypeStubs]  # typed inline
 from langgraph.types import Send
 
-from agent.lifecycle import Outcome, Succeeded
-from agent.plan import Node
+from agent.plan.operations import Node
+from agent.plan.outcomes import Outcome, Succeeded
 from agent.ports import Bound
-from agent.tools.registry import CallContext
+from agent.tool import CallContext
 from tests.bench.figure import Figure, figure
 from tests.bench.ground import Ground, ground
 from tests.fakes.thread_world import HeldLease

@@ -11,11 +11,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
-from agent.dialogue import LanguageModel, Role, Said
-from agent.graph import Rest
+from agent.execution.graph import AdvanceResult
 from agent.ids import ToolName
-from agent.tools.registry import CallContext, Colour, Registry, Tool
-from infra.scripted_model.script import Pace, Script, Text
+from agent.limits import Role
+from agent.ports import ChatMessage, LanguageModel
+from agent.tool import CallContext, Colour, Registry, Tool
+from infra.dev.scripted_model.script import Pace, Script, Text
 from sandbox.script import Json
 from tests.bench.figure import Figure, figure
 from tests.fakes.whole_agent import whole
@@ -51,7 +52,7 @@ class _Timed:
         self.began = 0.0
         self.ended = 0.0
 
-    async def stream(self, role: Role, messages: Sequence[Said]) -> AsyncGenerator[str]:
+    async def stream(self, role: Role, messages: Sequence[ChatMessage]) -> AsyncGenerator[str]:
         self.began = time.perf_counter()
         held: list[str] = []
         async with aclosing(self._stream(role, messages)) as pieces:
@@ -101,7 +102,7 @@ async def _run(plan: str, *, whole_first: bool) -> _Run:
     answer = Text(text=plan, pace=Pace(tokens_per_second=TOKENS_PER_SECOND))
     scripts = (
         Script(role="planner", answer=answer),
-        Script(role="reflection", answer='{"decision":"end"}'),
+        Script(role="replan", answer='{"decision":"end"}'),
         Script(role="answer", answer="Done."),
     )
     async with whole(*scripts, packing=True, tools=tool.registry()) as agent:
@@ -111,6 +112,6 @@ async def _run(plan: str, *, whole_first: bool) -> _Run:
         started = time.perf_counter()
         rest = await agent.advance()
         seconds = time.perf_counter() - started
-    assert rest is Rest.FINISHED
+    assert rest is AdvanceResult.FINISHED
     assert tool.first is not None
     return _Run(seconds=seconds, share=(tool.first - timed.began) / (timed.ended - timed.began))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import text
 
-from infra.database import Database
+from infra.db.database import Database
 from tests.acceptance.effects import EffectServer
 from tests.chaos.people import People
 

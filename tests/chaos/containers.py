@@ -5,12 +5,12 @@ import platform
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
-from sandbox.cell import Owner, process_started
 from sandbox.container import ContainerId, Engine, connect
 from sandbox.docker_sandbox import DockerSettings
 from sandbox.errors import SandboxError
 from sandbox.hardening import OWNER_LABEL
-from sandbox.recipe import image_tag
+from sandbox.image_spec import image_tag
+from sandbox.warm_container import Owner, process_started
 
 _LOOK_SECONDS = 0.5
 

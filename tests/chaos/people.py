@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from infra.workspace.client import WorkspaceClient
-from infra.workspace.errors import ControlError
+from infra.dev.local_slack.control.client import WorkspaceClient
+from infra.dev.local_slack.state.errors import ControlError
 from tests.acceptance.effects import EffectServer
 
 Message = Mapping[str, Any]

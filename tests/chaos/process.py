@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 import typer
 
-from agent.graph import Rest, ThreadRunner
-from infra.checkpoints import GroupCommitSaver
+from agent.execution.graph import AdvanceResult, ThreadRunner
 from infra.cli.run import bot, worker
-from infra.lease import Leases, ThreadLease
 from infra.stores.decisions import PostgresDecisions
 from infra.stores.inbox import PostgresInbox
 from infra.stores.ledger import PostgresLedger
 from infra.stores.posted import PostgresPosted
+from infra.worker.checkpoints import GroupCommitSaver
+from infra.worker.lease import Leases, ThreadLease
 
 _PARKED: set[str] = set()
 """The threads whose newest run in this process parked."""
@@ -103,10 +103,10 @@ def _note_parking() -> None:
     advance = ThreadRunner.advance
 
     @functools.wraps(advance)
-    async def noting(self: ThreadRunner, thread: Any, lease: Any) -> Rest:
+    async def noting(self: ThreadRunner, thread: Any, lease: Any) -> AdvanceResult:
         _PARKED.discard(thread)
         rest = await advance(self, thread, lease)
-        if rest is Rest.PARKED:
+        if rest is AdvanceResult.PARKED:
             _PARKED.add(thread)
         return rest
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import psycopg
 
-from infra.embedded_postgres import HeldPostgres
-from infra.scripted_model.script import ModelRequest, Script
-from infra.workspace.client import WorkspaceClient
+from infra.db.embedded_postgres import HeldPostgres
+from infra.dev.local_slack.control.client import WorkspaceClient
+from infra.dev.scripted_model.script import ModelRequest, Script
 from tests.acceptance.plans import ENDS, fetch, lines, package, tool
 from tests.chaos.containers import Containers
 from tests.chaos.process import PART_POINTS, POINTS, main

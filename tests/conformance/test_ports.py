@@ -10,18 +10,18 @@ from dataclasses import dataclass
 import pytest
 
 from agent.errors import ArtifactMissing, DuplicateNode
-from agent.ids import Digest, NodeId, QuestionId, ThreadId
-from agent.plan import Cancel
+from agent.ids import ApprovalId, Digest, NodeId, ThreadId
+from agent.plan.operations import Cancel
 from agent.ports import (
+    Approvals,
     Artifacts,
     Choice,
     Decision,
     Ledger,
     LedgerState,
     Mailbox,
-    Newsroom,
+    NotificationSource,
     OperationLog,
-    Questions,
     Reflection,
     Runs,
     RunStatus,
@@ -39,17 +39,17 @@ from bot.ports import (
     Receipt,
     RunViews,
     Slot,
-    UnknownQuestion,
+    UnknownApproval,
 )
 from infra.stores.stores import Stores
-from infra.wakeups import Wakeups
+from infra.worker.notifications import PgNotifications
 from tests.fakes.bot_ports import BotRows
 from tests.fakes.ports_in_memory import empty_rows
 from tests.fakes.rows import ADA, ELSEWHERE, GRACE, OTHER, THREAD, a_message, a_question, an_add, tenant_of
 from tests.fakes.run_views import a_question as a_question_view
 from tests.fakes.run_views import a_run
 
-TEAM, Q1 = tenant_of(THREAD), QuestionId("q1")
+TEAM, Q1 = tenant_of(THREAD), ApprovalId("q1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,14 +57,14 @@ class AgentSide:
     """The agent's ports; `drop` and `decide` are what people do."""
 
     log: OperationLog
-    questions: Questions
+    questions: Approvals
     ledger: Ledger
     artifacts: Artifacts
     mailbox: Mailbox
     runs: Runs
-    newsroom: Newsroom
+    notifications: NotificationSource
     drop: Callable[[ThreadId, str], Awaitable[object]]
-    decide: Callable[[QuestionId, Decision], Awaitable[object]]
+    decide: Callable[[ApprovalId, Decision], Awaitable[object]]
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -73,13 +73,13 @@ def agent_side(request: pytest.FixtureRequest) -> AgentSide:
     if request.param == "memory":
         return _agent_in_memory()
     stores: Stores = request.getfixturevalue("stores")
-    wakeups: Wakeups = request.getfixturevalue("wakeups")
+    wakeups: PgNotifications = request.getfixturevalue("wakeups")
     count = iter(range(1000))
 
     async def drop(thread: ThreadId, text: str) -> object:
         return await stores.inbox.accept(a_message(text, ts=f"1.{next(count)}", thread=thread))
 
-    async def decide(question: QuestionId, decision: Decision) -> object:
+    async def decide(question: ApprovalId, decision: Decision) -> object:
         return await stores.decisions.decide(TEAM, question, version=1, by=GRACE, decision=decision)
 
     return AgentSide(
@@ -89,7 +89,7 @@ def agent_side(request: pytest.FixtureRequest) -> AgentSide:
         artifacts=stores.artifacts,
         mailbox=stores.mailbox,
         runs=stores.runs,
-        newsroom=wakeups.news,
+        notifications=wakeups.news,
         drop=drop,
         decide=decide,
     )
@@ -101,7 +101,7 @@ def _agent_in_memory() -> AgentSide:
     async def drop(thread: ThreadId, text: str) -> object:
         return rows.mailbox.drop(thread, text, ADA)
 
-    async def decide(question: QuestionId, decision: Decision) -> object:
+    async def decide(question: ApprovalId, decision: Decision) -> object:
         return rows.questions.decide(question, decision, GRACE)
 
     return AgentSide(
@@ -111,7 +111,7 @@ def _agent_in_memory() -> AgentSide:
         artifacts=rows.artifacts,
         mailbox=rows.mailbox,
         runs=rows.runs,
-        newsroom=rows.hints,
+        notifications=rows.hints,
         drop=drop,
         decide=decide,
     )
@@ -151,7 +151,7 @@ async def test_withdrawing_leaves_a_decision_alone(agent_side: AgentSide) -> Non
     await agent_side.questions.ask(a_question("q2"))
     await agent_side.decide(Q1, Decision.REJECTED)
     assert (await agent_side.questions.withdraw(Q1, "over")).decision is Decision.REJECTED
-    withdrawn = await agent_side.questions.withdraw(QuestionId("q2"), "over")
+    withdrawn = await agent_side.questions.withdraw(ApprovalId("q2"), "over")
     assert (withdrawn.decision, withdrawn.reason) == (Decision.WITHDRAWN, "over")
 
 
@@ -217,7 +217,7 @@ async def test_a_turn_keeps_its_reflections_in_order(agent_side: AgentSide) -> N
 @pytest.mark.parametrize("change", ["append", "drop", "decide"])
 async def test_whatever_a_runner_reads_is_news(agent_side: AgentSide, change: str) -> None:
     await agent_side.questions.ask(a_question())
-    with agent_side.newsroom.subscribe(THREAD) as news, agent_side.newsroom.subscribe(OTHER) as other:
+    with agent_side.notifications.subscribe(THREAD) as news, agent_side.notifications.subscribe(OTHER) as other:
         while await news.wait(0.5):
             pass  # what asking may have rung
         if change == "append":
@@ -295,10 +295,10 @@ async def test_a_click_on_another_version_or_another_team_decides_nothing(bot_si
     decide = bot_side.decisions.decide
     outdated = await decide(TEAM, Q1, version=2, by=GRACE, decision=Decision.APPROVED)
     unknown = await decide(tenant_of(ELSEWHERE), Q1, version=1, by=GRACE, decision=Decision.APPROVED)
-    missing = await decide(TEAM, QuestionId("nope"), version=1, by=GRACE, decision=Decision.APPROVED)
+    missing = await decide(TEAM, ApprovalId("nope"), version=1, by=GRACE, decision=Decision.APPROVED)
     assert isinstance(outdated, Outdated)
-    assert isinstance(unknown, UnknownQuestion)
-    assert isinstance(missing, UnknownQuestion)
+    assert isinstance(unknown, UnknownApproval)
+    assert isinstance(missing, UnknownApproval)
     view = await bot_side.decisions.read(TEAM, Q1)
     assert view is not None
     assert view.standing.decision is Decision.PENDING

@@ -85,11 +85,11 @@ ALL = frozenset({"echo", "pause", "hang", "big", "page", "broken", "closed"})
 
 
 async def run(
-    sandbox: Sandbox, code: str, inputs: Mapping[str, Json] | None = None, desk: Desk | None = None, **limits: float
+    sandbox: Sandbox, code: str, inputs: Mapping[str, Json] | None = None, handler: Desk | None = None, **limits: float
 ) -> ScriptOutcome:
     whole = Limits(**{"wall_seconds": 20.0, **limits})  # pyright: ignore[reportArgumentType] -- ints stay ints
     job = Job(code=dedent(code), inputs=inputs or {}, tools=ALL, limits=whole)
-    return await sandbox.run(job, desk or Desk())
+    return await sandbox.run(job, handler or Desk())
 
 
 def error_of(outcome: ScriptOutcome) -> tuple[OutcomeKind, str]:
@@ -117,7 +117,7 @@ async def test_unicode_survives_both_ways(sandbox: Sandbox) -> None:
 
 
 async def test_lone_surrogate_never_reaches_the_host(sandbox: Sandbox) -> None:
-    desk = Desk()
+    handler = Desk()
     outcome = await run(
         sandbox,
         r"""
@@ -126,11 +126,11 @@ async def test_lone_surrogate_never_reaches_the_host(sandbox: Sandbox) -> None:
             tools.echo(t='\ud800')
             return '\ud800'
         """,
-        desk=desk,
+        handler=handler,
     )
     assert outcome.kind is OutcomeKind.OK, outcome
     str(outcome.result).encode()
-    str(desk.calls).encode()
+    str(handler.calls).encode()
     outcome.logs.encode()
 
 
@@ -162,14 +162,14 @@ async def test_one_mapping_stands_for_the_keywords(sandbox: Sandbox) -> None:
 
 
 async def test_positional_arguments_are_refused(sandbox: Sandbox) -> None:
-    desk = Desk()
-    outcome = await run(sandbox, "def main(inputs):\n    return tools.echo(1, 2)", desk=desk)
+    handler = Desk()
+    outcome = await run(sandbox, "def main(inputs):\n    return tools.echo(1, 2)", handler=handler)
     assert error_of(outcome) == (OutcomeKind.ERROR, "ToolError")
-    assert desk.calls == []
+    assert handler.calls == []
 
 
 async def test_async_calls_run_at_the_same_time(sandbox: Sandbox) -> None:
-    desk = Desk()
+    handler = Desk()
     outcome = await run(
         sandbox,
         """
@@ -177,14 +177,14 @@ async def test_async_calls_run_at_the_same_time(sandbox: Sandbox) -> None:
         async def main(inputs):
             return [a["i"] for a in await asyncio.gather(*[atools.pause(i=i) for i in range(12)])]
         """,
-        desk=desk,
+        handler=handler,
     )
     assert outcome.result == list(range(12)), outcome
-    assert desk.most_at_once == 12
+    assert handler.most_at_once == 12
 
 
 async def test_no_more_calls_in_flight_than_allowed(sandbox: Sandbox) -> None:
-    desk = Desk()
+    handler = Desk()
     outcome = await run(
         sandbox,
         """
@@ -192,11 +192,11 @@ async def test_no_more_calls_in_flight_than_allowed(sandbox: Sandbox) -> None:
         async def main(inputs):
             return len(await asyncio.gather(*[atools.pause(i=i) for i in range(9)]))
         """,
-        desk=desk,
+        handler=handler,
         calls_in_flight=3,
     )
     assert outcome.result == 9
-    assert desk.most_at_once == 3
+    assert handler.most_at_once == 3
 
 
 async def test_tool_taken_as_a_value_can_be_called(sandbox: Sandbox) -> None:
@@ -254,10 +254,10 @@ async def test_async_refusal_is_raised_where_it_is_awaited(sandbox: Sandbox) -> 
 
 @pytest.mark.parametrize("name", ["missing", "__class_getitem__", "eval", "x" * 500])
 async def test_undeclared_tool_is_refused_on_the_host(sandbox: Sandbox, name: str) -> None:
-    desk = Desk()
-    outcome = await run(sandbox, f"def main(inputs):\n    return tools.{name}(a=1)", desk=desk)
+    handler = Desk()
+    outcome = await run(sandbox, f"def main(inputs):\n    return tools.{name}(a=1)", handler=handler)
     assert outcome.kind is OutcomeKind.ERROR
-    assert desk.calls == []
+    assert handler.calls == []
 
 
 async def test_answer_over_the_line_limit_is_refused_with_its_size(sandbox: Sandbox) -> None:
@@ -273,7 +273,7 @@ async def test_broken_host_machinery_is_raised_to_the_caller(sandbox: Sandbox) -
 
 
 async def test_too_many_calls_end_the_run(sandbox: Sandbox) -> None:
-    desk = Desk()
+    handler = Desk()
     outcome = await run(
         sandbox,
         """
@@ -284,11 +284,11 @@ async def test_too_many_calls_end_the_run(sandbox: Sandbox) -> None:
                 except Exception:
                     pass
         """,
-        desk=desk,
+        handler=handler,
         calls=20,
     )
     assert outcome.kind is OutcomeKind.CALL_LIMIT
-    assert len(desk.calls) == 20
+    assert len(handler.calls) == 20
 
 
 @pytest.mark.parametrize(
@@ -380,10 +380,10 @@ async def test_sleep_is_timeout(sandbox: Sandbox) -> None:
 
 
 async def test_call_that_hangs_is_timeout_and_cancelled(sandbox: Sandbox) -> None:
-    desk = Desk()
-    outcome = await run(sandbox, "def main(inputs):\n    tools.hang(a=1)", desk=desk, wall_seconds=0.5)
+    handler = Desk()
+    outcome = await run(sandbox, "def main(inputs):\n    tools.hang(a=1)", handler=handler, wall_seconds=0.5)
     assert outcome.kind is OutcomeKind.TIMEOUT
-    assert desk.cancelled.is_set()
+    assert handler.cancelled.is_set()
     assert [(each.tool, each.ok) for each in outcome.calls] == [("hang", False)]
 
 

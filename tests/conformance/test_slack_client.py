@@ -15,9 +15,9 @@ from slack_sdk.models.blocks import PlanBlock, RichTextBlock, RichTextSectionEle
 from slack_sdk.models.blocks.block_elements import RichTextElementParts
 from slack_sdk.web.async_client import AsyncWebClient
 
-from infra.workspace.client import WorkspaceClient
-from infra.workspace.errors import ControlError
-from infra.workspace.server import Workspace
+from infra.dev.local_slack.control.client import WorkspaceClient
+from infra.dev.local_slack.server import Workspace
+from infra.dev.local_slack.state.errors import ControlError
 
 # slack_sdk's and slack_bolt's own annotations are partly bare dicts:
 # pyright: reportUnknownMemberType=false, reportUnusedFunction=false, reportUnknownVariableType=false, reportUnknownArgumentType=false

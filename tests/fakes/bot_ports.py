@@ -7,23 +7,23 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from agent.errors import StoreUnavailable
-from agent.ids import ChannelId, NodeId, QuestionId, Tenant, ThreadId, UserId, thread_parts
+from agent.ids import ApprovalId, ChannelId, NodeId, Tenant, ThreadId, UserId, thread_parts
 from agent.ports import Decision, RunStatus
 from bot.ports import (
     AlreadyDecided,
+    ApprovalView,
     Decided,
+    DecisionResult,
     Incoming,
     Kind,
     OpenRun,
     Outdated,
     PackageView,
     PostedMessage,
-    QuestionView,
     Receipt,
     RunView,
     Slot,
-    UnknownQuestion,
-    Verdict,
+    UnknownApproval,
 )
 
 ENDED = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
@@ -56,7 +56,7 @@ class BotRows:
         self.posts: dict[tuple[ThreadId, int], dict[Slot, PostedMessage]] = {}
         self.settled: set[tuple[ThreadId, int]] = set()
         self.packages: dict[tuple[ThreadId, NodeId], PackageView] = {}
-        self.decided: list[tuple[QuestionId, Decision, UserId]] = []
+        self.decided: list[tuple[ApprovalId, Decision, UserId]] = []
         self.hints: list[Hints] = []
         self.down = False
 
@@ -88,7 +88,7 @@ class BotRows:
 
     # Decisions
 
-    async def read(self, tenant: Tenant, question: QuestionId) -> QuestionView | None:
+    async def read(self, tenant: Tenant, question: ApprovalId) -> ApprovalView | None:
         self._reachable()
         for run in self.runs.values():
             for view in run.questions:
@@ -97,11 +97,11 @@ class BotRows:
         return None
 
     async def decide(
-        self, tenant: Tenant, question: QuestionId, *, version: int, by: UserId, decision: Decision, reason: str = ""
-    ) -> Verdict:
+        self, tenant: Tenant, question: ApprovalId, *, version: int, by: UserId, decision: Decision, reason: str = ""
+    ) -> DecisionResult:
         view = await self.read(tenant, question)
         if view is None:
-            return UnknownQuestion()
+            return UnknownApproval()
         if view.standing.decision is not Decision.PENDING:
             return AlreadyDecided(view=view)
         if view.version != version:
@@ -112,7 +112,7 @@ class BotRows:
         self.decided.append((question, decision, by))
         return Decided(view=now)
 
-    def change_question(self, now: QuestionView) -> None:
+    def change_question(self, now: ApprovalView) -> None:
         """Replace a question's row."""
         for run in list(self.runs.values()):
             if any(view.question.id == now.question.id for view in run.questions):

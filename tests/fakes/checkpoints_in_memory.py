@@ -8,8 +8,8 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 
-from agent.entry import Lease
-from agent.graph import Checkpoints
+from agent.execution.execution_context import Lease
+from agent.execution.graph import Checkpoints
 from agent.ids import ThreadId
 
 

@@ -10,8 +10,8 @@ from sandbox.build import build_image
 from sandbox.container import Engine, connect
 from sandbox.docker_sandbox import DockerSandbox, DockerSettings
 from sandbox.errors import EngineUnavailable, ImageMissing
+from sandbox.image_spec import ImageSpec, image_tag
 from sandbox.pool import PoolSize
-from sandbox.recipe import Recipe, image_tag
 
 COLD = PoolSize(ready=0)
 """No containers ahead of time: most tests need one only."""
@@ -25,9 +25,9 @@ async def engine_or_skip() -> Engine:
         pytest.skip(str(error))
 
 
-async def built_image(engine: Engine, recipe: Recipe | None = None) -> str:
+async def built_image(engine: Engine, recipe: ImageSpec | None = None) -> str:
     """Return the image's tag, building it from Debian's packages when the engine has none."""
-    wanted = recipe or Recipe()
+    wanted = recipe or ImageSpec()
     try:
         await engine.image_digest(image_tag(wanted))
     except ImageMissing:

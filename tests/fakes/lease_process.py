@@ -3,9 +3,9 @@
 from sqlalchemy import URL, text
 
 from agent.ids import ThreadId
-from infra.database import Database, WorkerId, new_worker_id
-from infra.lease import Leases
-from infra.queue import Queue
+from infra.db.database import Database, WorkerId, new_worker_id
+from infra.worker.lease import Leases
+from infra.worker.queue import Queue
 from tests.fakes.rows import THREAD
 
 

@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.dialogue import Role
 from agent.events import AttemptEnded
+from agent.execution.node_executor import NodeExecutor
 from agent.ids import Digest, NodeId, ToolName, UserId
-from agent.lifecycle import Outcome
-from agent.plan import Node, NodeKind
+from agent.limits import Role
+from agent.plan.operations import Node, NodeKind
+from agent.plan.outcomes import Outcome
 from agent.ports import Bound
-from agent.tools.registry import CallContext
-from agent.workbench import Workbench
-from infra.scripted_model.script import Script
+from agent.tool import CallContext
+from infra.dev.scripted_model.script import Script
 from sandbox.script import CallTool, Job, Json, Limits, Sandbox, ScriptOutcome
 from tests.fakes.planning import COUNT, NOW, THREAD, Pages, PlanningWorld, registry, sections
 from tests.fakes.ports_in_memory import ArtifactsInMemory, AttemptsInMemory, ProgressInMemory
@@ -53,7 +53,7 @@ class Rig:
         self.pages = pages or Pages()
         self.progress = progress or ProgressInMemory()
         self.paused: list[float] = []
-        self.work = Workbench(
+        self.work = NodeExecutor(
             registry=registry(self.pages),
             sandbox=sandbox,
             artifacts=ArtifactsInMemory(),
@@ -81,7 +81,7 @@ class Rig:
     def crashes(self) -> Sequence[dict[str, str]]:
         """Return what the reflexion model was told, request by request."""
         assert self.world is not None
-        return [sections(each.last) for each in self.world.asked(Role.REFLEXION)]
+        return [sections(each.last) for each in self.world.asked(Role.REPAIR)]
 
 
 def package(code: str = COUNT, tools: Sequence[str] = ("read_page",), **more: Any) -> Node:
@@ -92,7 +92,7 @@ def package(code: str = COUNT, tools: Sequence[str] = ("read_page",), **more: An
 
 def reflexion(answer: Any, times: int | None = None) -> Script:
     """Return what the Reflexion model says."""
-    return Script(role="reflexion", answer=answer, times=times)
+    return Script(role="repair", answer=answer, times=times)
 
 
 def fenced(code: str) -> str:

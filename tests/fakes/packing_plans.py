@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from agent.ids import ToolName
-from agent.plan import Operation
-from agent.tools.registry import CallContext, Colour, Registry, Tool, ToolError
-from infra.cli.plan_file import read_plan
+from agent.plan.operations import Operation
+from agent.reading.plan_file import read_plan
+from agent.tool import CallContext, Colour, Registry, Tool, ToolError
 from sandbox.script import Json
 from tests.fakes.plans import json_lines
 

@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.entry import Ports
-from agent.graph import Rest, ThreadRunner
+from agent.execution.execution_context import Ports
+from agent.execution.graph import AdvanceResult, ThreadRunner
+from agent.execution.node_executor import NodeExecutor
 from agent.ids import NodeId, UserId, thread_id
-from agent.lifecycle import Outcome
 from agent.limits import Limits
-from agent.plan import Operation
+from agent.plan.operations import Operation
+from agent.plan.outcomes import Outcome
 from agent.ports import Decision
-from agent.tools.registry import Registry
-from agent.workbench import Workbench
+from agent.tool import Registry
 from sandbox.script import Sandbox
-from tests.fakes.mortality import Mortality, MortalSaver
+from tests.fakes.crash_injection import Mortality, MortalSaver
 from tests.fakes.ports_in_memory import Rows, empty_rows
 from tests.fakes.thread_world import PATIENCE_SECONDS, HeldLease
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector
@@ -46,10 +46,10 @@ async def run_plan(
         ledger=rows.ledger,
         artifacts=rows.artifacts,
         progress=rows.progress,
-        newsroom=rows.hints,
+        notifications=rows.hints,
         mailbox=rows.mailbox,
         runs=rows.runs,
-        work=Workbench(
+        work=NodeExecutor(
             registry=registry, sandbox=sandbox, artifacts=rows.artifacts, progress=rows.progress, model=None
         ),
         feeder=FakeFeeder(rows.log, rows.mailbox, {"go": operations}),
@@ -59,7 +59,7 @@ async def run_plan(
     rows.mailbox.drop(THREAD, "go")
     runner = ThreadRunner(ports, MortalSaver(Mortality(), 0).open, limits=Limits(poll_seconds=3600.0))
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while await runner.advance(THREAD, HeldLease()) is Rest.PARKED:
+        while await runner.advance(THREAD, HeldLease()) is AdvanceResult.PARKED:
             for node, question in rows.questions.pending(THREAD).items():
                 rows.questions.decide(question.id, decide(node))
     return PlanRun(outcomes=answerer.given[-1][1], rows=rows)

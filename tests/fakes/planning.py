@@ -6,26 +6,23 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from agent.answering import Answerer
-from agent.dialogue import Role
 from agent.events import NodeChanged
-from agent.faults import DEFAULT_LIMITS, PlanLimits
-from agent.holding import Endings
 from agent.ids import NodeId, ThreadId, ToolName, UserId
-from agent.language_model import OpenAILanguageModel
-from agent.lifecycle import Outcome, state_of
-from agent.limits import MemoryLimits
-from agent.memory import DEFAULT_LIMITS as DEFAULT_MEMORY
-from agent.memory import Memory
-from agent.model_settings import ModelSettings
-from agent.plan import Add, operation_json
-from agent.planner import Planner
+from agent.limits import DEFAULT_LIMITS, MemoryLimits, ModelSettings, PlanLimits, Role
+from agent.llm.client import OpenAILanguageModel
+from agent.llm.memory import DEFAULT_LIMITS as DEFAULT_MEMORY
+from agent.llm.memory import Memory
+from agent.plan.operations import Add, operation_json
+from agent.plan.outcomes import Outcome, state_of
+from agent.planning.answerer import Answerer
+from agent.planning.pack_buffer import NodeEndNotifier
+from agent.planning.planner import Planner
+from agent.planning.replanner import Replanner
 from agent.ports import Message, Run
-from agent.reflection import Reflector
-from agent.tools.registry import CallContext, Colour, Registry, Tool, ToolError
-from bot.plain_results import PlainResults
-from infra.scripted_model.script import ModelRequest, Script
-from infra.scripted_model.server import ScriptedModel
+from agent.tool import CallContext, Colour, Registry, Tool, ToolError
+from bot.blocks.plain_results import PlainResults
+from infra.dev.scripted_model.script import ModelRequest, Script
+from infra.dev.scripted_model.server import ScriptedModel
 from sandbox.script import Json
 from tests.fakes.planning_rows import DirectoryInMemory, MailboxWithRuns, StandingsInMemory, SummariesInMemory
 from tests.fakes.ports_in_memory import Hints, LogInMemory, ProgressInMemory, RunsInMemory
@@ -144,7 +141,7 @@ class PlanningWorld:
         self.runs = RunsInMemory()
         self.mailbox = MailboxWithRuns(self.hints, self.runs)
         self.progress = ProgressInMemory()
-        self.endings = Endings(self.progress)
+        self.endings = NodeEndNotifier(self.progress)
         self.standings = StandingsInMemory(self.progress)
         self.appended = 0
         self.grown = asyncio.Event()
@@ -167,7 +164,7 @@ class PlanningWorld:
             limits=limits,
             clock=lambda: NOW,
         )
-        self.reflector = Reflector(
+        self.reflector = Replanner(
             model=model,
             registry=self.registry,
             log=self.log,

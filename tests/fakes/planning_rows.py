@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 
 from agent.events import NodeChanged
 from agent.ids import NodeId, ThreadId
-from agent.ports import NodeStanding, Summary
+from agent.plan.outcomes import NodeStatus
+from agent.ports import Summary
 from tests.fakes.ports_in_memory import Hints, MailboxInMemory, ProgressInMemory, RunsInMemory
 
 
@@ -35,10 +36,10 @@ class StandingsInMemory:
     def __init__(self, progress: ProgressInMemory) -> None:
         self._progress = progress
 
-    async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStanding]:
+    async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStatus]:
         """Return each node's last state."""
         changes = (each for each in self._progress.events if isinstance(each, NodeChanged))
-        return {each.node: NodeStanding(state=each.state, outcome=each.outcome) for each in changes}
+        return {each.node: NodeStatus(state=each.state, outcome=each.outcome) for each in changes}
 
 
 class SummariesInMemory:

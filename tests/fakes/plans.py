@@ -6,10 +6,10 @@ from typing import Any, cast
 
 from hypothesis import strategies as st
 
-from agent.fan_out import template_of
 from agent.ids import NodeId, ToolName
-from agent.references import pointer_token
-from agent.tools.registry import CallContext, Colour, Registry, Tool
+from agent.plan.references import pointer_token
+from agent.plan.templates import template_of
+from agent.tool import CallContext, Colour, Registry, Tool
 from sandbox.script import Json
 
 

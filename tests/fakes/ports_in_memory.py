@@ -10,27 +10,26 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from agent.budget import Scope
+from agent.budget.usage import Scope, Spent
 from agent.errors import ArtifactMissing, DuplicateNode
 from agent.events import AttemptEnded, RunEvent
-from agent.ids import Digest, NodeId, QuestionId, ThreadId, UserId
-from agent.lifecycle import ArtifactRef
-from agent.plan import Add, LoggedOperation, Operation
+from agent.ids import ApprovalId, Digest, NodeId, ThreadId, UserId
+from agent.plan.operations import Add, LoggedOperation, Operation
+from agent.plan.outcomes import ArtifactRef
 from agent.ports import (
+    ApprovalKind,
+    ApprovalRequest,
     Decision,
+    DecisionRecord,
     LedgerEntry,
     LedgerState,
     Message,
-    News,
     PastTurn,
-    Question,
-    QuestionKind,
     Reflection,
     Run,
     RunStatus,
-    Standing,
+    Subscription,
 )
-from agent.spending import Spent
 from sandbox.script import Json
 
 
@@ -46,7 +45,7 @@ class Hints:
             each.set()
 
     @contextmanager
-    def subscribe(self, thread: ThreadId) -> Generator[News]:
+    def subscribe(self, thread: ThreadId) -> Generator[Subscription]:
         """Listen until the context is left."""
         rung = asyncio.Event()
         listeners = self._listeners.setdefault(thread, [])
@@ -107,39 +106,39 @@ class QuestionsInMemory:
 
     def __init__(self, hints: Hints) -> None:
         self._hints = hints
-        self.asked: dict[QuestionId, Question] = {}
-        self.rows: dict[QuestionId, Standing] = {}
+        self.asked: dict[ApprovalId, ApprovalRequest] = {}
+        self.rows: dict[ApprovalId, DecisionRecord] = {}
 
-    async def ask(self, question: Question) -> Standing:
+    async def ask(self, question: ApprovalRequest) -> DecisionRecord:
         """Insert the row unless it exists."""
         await asyncio.sleep(0)
         self.asked.setdefault(question.id, question)
-        pending = Standing(id=question.id, digest=question.digest, decision=Decision.PENDING)
+        pending = DecisionRecord(id=question.id, digest=question.digest, decision=Decision.PENDING)
         return self.rows.setdefault(question.id, pending)
 
-    async def standings(self, thread: ThreadId) -> Mapping[QuestionId, Standing]:
+    async def standings(self, thread: ThreadId) -> Mapping[ApprovalId, DecisionRecord]:
         """Return every question of the thread."""
         await asyncio.sleep(0)
         return {key: row for key, row in self.rows.items() if self.asked[key].thread == thread}
 
-    async def of(self, thread: ThreadId) -> Sequence[tuple[Question, Standing]]:
+    async def of(self, thread: ThreadId) -> Sequence[tuple[ApprovalRequest, DecisionRecord]]:
         """Return the thread's questions about budgets."""
         await asyncio.sleep(0)
         of_thread = (each for each in self.asked.values() if each.thread == thread)
-        return [(each, self.rows[each.id]) for each in of_thread if each.kind is QuestionKind.BUDGET]
+        return [(each, self.rows[each.id]) for each in of_thread if each.kind is ApprovalKind.BUDGET]
 
-    async def keep(self, question: QuestionId, args: Mapping[str, Json]) -> None:
+    async def keep(self, question: ApprovalId, args: Mapping[str, Json]) -> None:
         """Store the args anew."""
         await asyncio.sleep(0)
         self.asked[question] = replace(self.asked[question], args=args)
 
-    async def withdraw(self, question: QuestionId, why: str) -> Standing:
+    async def withdraw(self, question: ApprovalId, why: str) -> DecisionRecord:
         """Turn pending into withdrawn."""
         await asyncio.sleep(0)
         self.decide(question, Decision.WITHDRAWN, reason=why)
         return self.rows[question]
 
-    def decide(self, question: QuestionId, decision: Decision, by: str = "U2", reason: str = "") -> bool:
+    def decide(self, question: ApprovalId, decision: Decision, by: str = "U2", reason: str = "") -> bool:
         """Decide a pending question; tell whether this was the decision."""
         row = self.rows[question]
         if row.decision is not Decision.PENDING:
@@ -149,7 +148,7 @@ class QuestionsInMemory:
         self._hints.ring(self.asked[question].thread)
         return True
 
-    def pending(self, thread: ThreadId) -> Mapping[NodeId, Question]:
+    def pending(self, thread: ThreadId) -> Mapping[NodeId, ApprovalRequest]:
         """Return node -> its open question."""
         asked = (self.asked[key] for key, row in self.rows.items() if row.decision is Decision.PENDING)
         return {each.node: each for each in asked if each.thread == thread}

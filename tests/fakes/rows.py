@@ -6,13 +6,13 @@ from typing import Any
 from sqlalchemy import text
 
 from agent.events import AttemptEnded, NodeChanged, NodePlanned
-from agent.ids import ChannelId, Digest, NodeId, QuestionId, Tenant, ThreadId, ToolName, UserId, thread_parts
-from agent.lifecycle import NodeState, Outcome
-from agent.plan import Add, Dependency, Node, NodeKind
-from agent.ports import Question, QuestionKind
-from agent.tools.registry import Colour
+from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId, thread_parts
+from agent.plan.operations import Add, Dependency, Node, NodeKind
+from agent.plan.outcomes import NodeState, Outcome
+from agent.ports import ApprovalKind, ApprovalRequest
+from agent.tool import Colour
 from bot.ports import Incoming, Kind
-from infra.database import Database
+from infra.db.database import Database
 
 THREAD = ThreadId("T1:C1:1700000000.000100")
 OTHER = ThreadId("T1:C1:1700000000.000200")
@@ -54,21 +54,21 @@ def a_message(text: str = "hello", ts: str = "1.0", thread: ThreadId = THREAD, *
     return Incoming(**(fields | rest))
 
 
-def a_question(id: str = "q1", thread: ThreadId = THREAD, **rest: Any) -> Question:
+def a_question(id: str = "q1", thread: ThreadId = THREAD, **rest: Any) -> ApprovalRequest:
     """An approval of node `post`."""
     fields: dict[str, Any] = {
-        "id": QuestionId(id),
+        "id": ApprovalId(id),
         "thread": thread,
         "turn": 1,
         "node": NodeId("post"),
-        "kind": QuestionKind.APPROVE,
+        "kind": ApprovalKind.APPROVE,
         "title": "Post",
         "tool": ToolName("slack_post_message"),
         "args": {"channel": "#incidents", "text": "down"},
         "digest": Digest("d" * 64),
         "author": ADA,
     }
-    return Question(**(fields | rest))
+    return ApprovalRequest(**(fields | rest))
 
 
 def planned(id: str, *depends_on: str, turn: int = 1, at: datetime = NOON) -> NodePlanned:

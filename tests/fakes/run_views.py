@@ -3,12 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
-from agent.ids import Digest, NodeId, QuestionId, ThreadId, ToolName, UserId
-from agent.lifecycle import Failed, NodeState, Outcome, Succeeded
-from agent.plan import NodeKind
-from agent.ports import Decision, Question, QuestionKind, RunStatus, Standing
-from agent.tools.registry import Colour
-from bot.ports import NodeView, QuestionView, RunView
+from agent.ids import ApprovalId, Digest, NodeId, ThreadId, ToolName, UserId
+from agent.plan.operations import NodeKind
+from agent.plan.outcomes import Failed, NodeState, Outcome, Succeeded
+from agent.ports import ApprovalKind, ApprovalRequest, Decision, DecisionRecord, RunStatus
+from agent.tool import Colour
+from bot.ports import ApprovalView, NodeView, RunView
 from tests.fakes.bot_ports import NOON
 
 THREAD = ThreadId("T0LOCAL:C0OPS:1.000001")
@@ -34,12 +34,12 @@ def a_node(id: str, state: NodeState = NodeState.PLANNED, **rest: Any) -> NodeVi
     return NodeView(id=NodeId(id), state=state, **fields)
 
 
-def a_question(thread: ThreadId = THREAD, id: str = "q1", **rest: Any) -> QuestionView:
+def a_question(thread: ThreadId = THREAD, id: str = "q1", **rest: Any) -> ApprovalView:
     """An open approval of `slack_post_message`, asked for by Ada."""
     fields: dict[str, Any] = {
         "args": {"channel": "#incidents", "text": "payments is down"},
         "title": "Post to #incidents",
-        "kind": QuestionKind.APPROVE,
+        "kind": ApprovalKind.APPROVE,
         "blocks": (),
         "decision": Decision.PENDING,
         "by": None,
@@ -49,8 +49,8 @@ def a_question(thread: ThreadId = THREAD, id: str = "q1", **rest: Any) -> Questi
     } | rest
     standing = {key: fields.pop(key) for key in ("decision", "by", "at")}
     version = fields.pop("version")
-    question = Question(
-        id=QuestionId(id),
+    question = ApprovalRequest(
+        id=ApprovalId(id),
         thread=thread,
         node=NodeId("post"),
         tool=ToolName("slack_post_message"),
@@ -58,9 +58,9 @@ def a_question(thread: ThreadId = THREAD, id: str = "q1", **rest: Any) -> Questi
         author=ADA,
         **fields,
     )
-    return QuestionView(
+    return ApprovalView(
         question=question,
-        standing=Standing(id=question.id, digest=question.digest, **standing),
+        standing=DecisionRecord(id=question.id, digest=question.digest, **standing),
         asked_at=NOON,
         version=version,
     )

@@ -10,12 +10,12 @@ import aiohttp
 
 from agent.approval import ApprovalPolicy, Policies
 from bot.app import Ports, SlackApp
-from bot.narrator import Narrator
-from bot.outlet import Outlet
-from bot.pacing import Pacer
-from bot.sockets import Socket
-from bot.web_api import WebApi, open_client
-from infra.workspace.server import Workspace
+from bot.publishing.publisher import ThreadPublisher
+from bot.publishing.sender import MessageSender
+from bot.slack.client import WebApi, open_client
+from bot.slack.rate_limits import RateLimiter
+from bot.slack.socket_mode import Socket
+from infra.dev.local_slack.server import Workspace
 from tests.fakes.bot_ports import BotRows
 
 Json = Any
@@ -79,7 +79,7 @@ class Scene:
     rows: BotRows
     app: SlackApp
     api: WebApi
-    narrator: Narrator
+    publisher: ThreadPublisher
     people: People
     socket: Socket
 
@@ -104,7 +104,7 @@ async def scene(
         client = open_client(place.bot_token, base_url=place.api_url, session=session)
         ports = Ports(inbox=rows, decisions=rows, views=rows, posted=rows, packages=rows)
         app = SlackApp(client, ports, rules.of)
-        outlet = Outlet(app.api, rows, Pacer())
+        sender = MessageSender(app.api, rows, RateLimiter())
         socket = Socket(app.bolt, place.app_token, client)
         async with socket.open():
             yield Scene(
@@ -112,7 +112,7 @@ async def scene(
                 rows=rows,
                 app=app,
                 api=app.api,
-                narrator=Narrator(rows, rows, outlet, rules.of),
+                publisher=ThreadPublisher(rows, rows, sender, rules.of),
                 people=People(place, session),
                 socket=socket,
             )

@@ -7,17 +7,17 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
-from agent.budget import Budgets
-from agent.entry import Ports
+from agent.budget.budget import Budgets
+from agent.budget.tracker import BudgetTrackers
 from agent.events import NodeChanged
-from agent.graph import OpenCheckpoints, Rest, ThreadRunner
+from agent.execution.execution_context import Ports
+from agent.execution.graph import AdvanceResult, OpenCheckpoints, ThreadRunner
 from agent.ids import NodeId, ThreadId, UserId, thread_id
-from agent.lifecycle import Outcome
 from agent.limits import Limits
-from agent.plan import Add, Node, Operation
-from agent.ports import Decision, Progress, Question
-from agent.purse import Purses
-from tests.fakes.mortality import Mortality, MortalSaver
+from agent.plan.operations import Add, Node, Operation
+from agent.plan.outcomes import Outcome
+from agent.ports import ApprovalRequest, Decision, Progress
+from tests.fakes.crash_injection import Mortality, MortalSaver
 from tests.fakes.ports_in_memory import empty_rows
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector, FakeWork, Perform
 
@@ -85,20 +85,20 @@ class World:
             ledger=mortal(self.rows.ledger),
             artifacts=mortal(self.rows.artifacts),
             progress=self._progress(self.rows.progress),
-            newsroom=self.rows.hints,
+            notifications=self.rows.hints,
             mailbox=mortal(self.rows.mailbox),
             runs=mortal(self.rows.runs),
             work=self.work,
             feeder=self.feeder,
             reflector=self.reflector,
             answerer=self.answerer,
-            purses=None if self._budgets is None else self._purses(self._budgets),
+            budget_trackers=None if self._budgets is None else self._purses(self._budgets),
         )
 
-    def _purses(self, budgets: Budgets) -> Purses:
+    def _purses(self, budgets: Budgets) -> BudgetTrackers:
         mortal = self._mortality.mortal
         questions = mortal(self.rows.questions)
-        return Purses(
+        return BudgetTrackers(
             budgets, mortal(self.rows.spending), questions=questions, allowances=questions, runs=mortal(self.rows.runs)
         )
 
@@ -118,13 +118,13 @@ class World:
         turn = max((turn for _, turn in self.rows.runs.rows), default=1)
         await self.rows.log.append(self.thread, turn, self.AUTHOR, adds)
 
-    async def advance(self) -> Rest:
+    async def advance(self) -> AdvanceResult:
         """Advance the thread; a hang is an error."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await self.runner.advance(self.thread, self.lease)
 
     @asynccontextmanager
-    async def advancing(self) -> AsyncGenerator["asyncio.Task[Rest]"]:
+    async def advancing(self) -> AsyncGenerator["asyncio.Task[AdvanceResult]"]:
         """Advance the thread in the background; wait for its rest on the way out."""
         running = asyncio.create_task(self.advance())
         try:
@@ -135,12 +135,12 @@ class World:
                 running.cancel()
                 await asyncio.wait([running])
 
-    async def run(self, *plan: Node | Operation) -> Rest:
+    async def run(self, *plan: Node | Operation) -> AdvanceResult:
         """Say `plan` and advance."""
         self.say(*plan)
         return await self.advance()
 
-    def question(self, node: str) -> Question:
+    def question(self, node: str) -> ApprovalRequest:
         """Return the open question of a node."""
         return self.rows.questions.pending(self.thread)[NodeId(node)]
 

@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from agent.entry import Ports
-from agent.graph import Rest, ThreadRunner
+from agent.execution.execution_context import Ports
+from agent.execution.graph import AdvanceResult, ThreadRunner
+from agent.execution.node_executor import NodeExecutor
 from agent.ids import NodeId
 from agent.limits import Limits, MemoryLimits
-from agent.memory import DEFAULT_LIMITS as DEFAULT_MEMORY
+from agent.llm.memory import DEFAULT_LIMITS as DEFAULT_MEMORY
 from agent.ports import Decision, Run
-from agent.tools.registry import Registry
-from agent.workbench import Workbench
-from infra.scripted_model.script import Script
+from agent.tool import Registry
+from infra.dev.scripted_model.script import Script
 from sandbox.monty import MontySandbox, monty_binary
-from tests.fakes.mortality import Mortality, MortalSaver
+from tests.fakes.crash_injection import Mortality, MortalSaver
 from tests.fakes.planning import THREAD, Pages, PlanningWorld, planning_world, registry
 from tests.fakes.ports_in_memory import ArtifactsInMemory, LedgerInMemory, QuestionsInMemory
 from tests.fakes.thread_world import HeldLease
@@ -30,7 +30,7 @@ class Whole:
         self.pages = Pages()
         self.questions = QuestionsInMemory(world.hints)
         artifacts = ArtifactsInMemory()
-        work = Workbench(
+        work = NodeExecutor(
             registry=tools or registry(self.pages),
             sandbox=sandbox,
             artifacts=artifacts,
@@ -43,7 +43,7 @@ class Whole:
             ledger=LedgerInMemory(),
             artifacts=artifacts,
             progress=world.endings,
-            newsroom=world.hints,
+            notifications=world.hints,
             mailbox=world.mailbox,
             runs=world.runs,
             work=work,
@@ -54,7 +54,7 @@ class Whole:
         self.saver = MortalSaver(Mortality(), 0)
         self.runner = ThreadRunner(ports, self.saver.open, limits=Limits(poll_seconds=3600.0))
 
-    async def advance(self) -> Rest:
+    async def advance(self) -> AdvanceResult:
         """Run until the thread is finished or parked."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await self.runner.advance(THREAD, HeldLease())

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.ids import NodeId, ThreadId, ToolName, UserId
-from agent.lifecycle import Failed, Outcome, Succeeded, outcome_json
-from agent.plan import Add, Cancel, Dependency, Node, NodeKind, On, Operation, Skip, digest_of, node_digest
-from agent.ports import Bound, Mailbox, Next, OperationLog, Reflected, Runs, RunStatus
-from agent.tools.registry import CallContext, Colour
+from agent.plan.operations import Add, Cancel, Dependency, Node, NodeKind, On, Operation, Skip, digest_of, node_digest
+from agent.plan.outcomes import Failed, Outcome, Succeeded, outcome_json
+from agent.ports import Bound, Mailbox, OperationLog, ReplanReport, ReplanResult, Runs, RunStatus
+from agent.tool import CallContext, Colour
 from sandbox.script import Json
 
 Perform = Callable[[Node, Bound, CallContext], Awaitable[Outcome]]
@@ -155,15 +155,15 @@ class FakeReflector:
 
     async def reflect(
         self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome], *, bound: int
-    ) -> Reflected:
+    ) -> ReplanReport:
         """Append what the round holds."""
         self.asked.append((turn, round_number))
         operations = self.rounds.get((turn, round_number), ())
         if operations and round_number > bound:
-            return Reflected(next=Next.MORE, author=UserId("U1"), titles=("more",))
+            return ReplanReport(next=ReplanResult.MORE, author=UserId("U1"), titles=("more",))
         if operations:
             await self.log.append(thread, turn, UserId("U1"), operations)
-        return Reflected(next=Next.EXTENDED if operations else Next.ENOUGH)
+        return ReplanReport(next=ReplanResult.EXTENDED if operations else ReplanResult.ENOUGH)
 
     async def reconsider(self, thread: ThreadId, turn: int, round_number: int, *, bound: int) -> bool:
         """Append nothing."""

@@ -13,12 +13,12 @@ from sqlalchemy import make_url
 
 from agent.errors import DuplicateNode
 from agent.ids import ThreadId, UserId
-from agent.plan import Add
-from infra.database import Database, new_worker_id
-from infra.lease import ThreadLease
-from infra.queue import Queue
+from agent.plan.operations import Add
+from infra.db.database import Database, new_worker_id
 from infra.stores.operation_log import PostgresOperationLog
-from infra.worker import Timings, Worker, WorkerLost
+from infra.worker.lease import ThreadLease
+from infra.worker.queue import Queue
+from infra.worker.worker import Timings, Worker, WorkerLost
 from tests.fakes.rows import an_add
 
 # A worker gives itself up after half of `stall` without a heartbeat: a busy machine must not take that long for one.

@@ -7,12 +7,12 @@ import asyncio
 import json
 from typing import Any
 
-from agent.dialogue import Role
 from agent.events import AttemptEnded
-from agent.graph import Rest
+from agent.execution.graph import AdvanceResult
 from agent.ids import NodeId
+from agent.limits import Role
 from agent.ports import Decision
-from infra.scripted_model.script import Cut, ModelRequest, Script, Stall
+from infra.dev.scripted_model.script import Cut, ModelRequest, Script, Stall
 from tests.fakes.planning import COUNT, MENDED, THREAD, sections
 from tests.fakes.whole_agent import whole
 
@@ -36,8 +36,8 @@ PLANNED = "".join(json.dumps(each) + "\n" for each in PLAN)
 def scripts(planned: Any = PLANNED) -> tuple[Script, ...]:
     return (
         Script(role="planner", answer=planned),
-        Script(role="reflexion", answer=f"```python\n{MENDED}```"),
-        Script(role="reflection", answer='{"decision":"end"}'),
+        Script(role="repair", answer=f"```python\n{MENDED}```"),
+        Script(role="replan", answer='{"decision":"end"}'),
         Script(role="answer", answer="That is all."),
     )
 
@@ -45,7 +45,7 @@ def scripts(planned: Any = PLANNED) -> tuple[Script, ...]:
 async def test_request_runs_waits_for_a_person_repairs_itself_and_is_answered() -> None:
     async with whole(*scripts()) as agent:
         agent.world.say("do all of it")
-        assert await agent.advance() is Rest.PARKED
+        assert await agent.advance() is AdvanceResult.PARKED
         asked = agent.questions.pending(THREAD)[NodeId("post")]
         assert (asked.tool, asked.args, asked.author) == ("post", {"text": "one 200, two 200"}, "U1")
         assert await agent.states() == {
@@ -58,10 +58,10 @@ async def test_request_runs_waits_for_a_person_repairs_itself_and_is_answered() 
         attempts = [each.kind for each in agent.world.progress.events if isinstance(each, AttemptEnded)]
         assert (attempts, agent.pages.asked) == (["error", "ok"], [0, 1, 2])
         agent.decide("post", Decision.APPROVED)
-        assert await agent.advance() is Rest.PARKED
+        assert await agent.advance() is AdvanceResult.PARKED
         assert agent.questions.pending(THREAD)[NodeId("thanks")].args == {"text": "1.0"}
         agent.decide("thanks", Decision.REJECTED)
-        assert await agent.advance() is Rest.FINISHED
+        assert await agent.advance() is AdvanceResult.FINISHED
         assert (await agent.run()).answer == "That is all."
         [answer] = agent.world.asked(Role.ANSWER)
         results = {each["id"]: each for each in map(json.loads, sections(answer.last)["Results"].splitlines())}
@@ -74,7 +74,7 @@ async def test_broken_stream_is_taken_up_while_its_first_nodes_already_ran() -> 
     planned = Script(role="planner", answer=Cut(after=PLANNED[:250]), times=1)
     async with whole(planned, *scripts()) as agent:
         agent.world.say("do all of it")
-        assert await agent.advance() is Rest.PARKED
+        assert await agent.advance() is AdvanceResult.PARKED
         assert agent.world.nodes == [each["id"] for each in PLAN]
         assert (await agent.run()).trouble == ""
         assert sorted(agent.questions.pending(THREAD)) == ["post"]
@@ -83,7 +83,7 @@ async def test_broken_stream_is_taken_up_while_its_first_nodes_already_ran() -> 
 async def test_request_nobody_can_plan_ends_with_trouble_and_no_work() -> None:
     async with whole(*scripts("I would rather not.")) as agent:
         agent.world.say("do all of it")
-        assert await agent.advance() is Rest.FINISHED
+        assert await agent.advance() is AdvanceResult.FINISHED
         run = await agent.run()
         assert (run.status.value, run.trouble, run.answer) == ("failed", "plan_invalid", "")
 
@@ -102,7 +102,7 @@ async def test_repair_under_way_holds_up_no_other_node_and_leaves_no_checkpoint_
         waits.set()
         return Stall()
 
-    asks_first = Script(role="reflexion", contains="Waiting", answer=silent, times=1)
+    asks_first = Script(role="repair", contains="Waiting", answer=silent, times=1)
     async with whole(asks_first, *scripts("".join(json.dumps(each) + "\n" for each in plan))) as agent:
         agent.world.say("do all of it")
         advancing = asyncio.create_task(agent.advance())

@@ -11,14 +11,14 @@ import pytest
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 
-import bot.sockets
+import bot.slack.socket_mode
 from agent.approval import Policies
 from agent.ids import thread_id
 from bot.app import Ports, SlackApp
 from bot.errors import SlackRefused, SlackUnreachable
-from bot.sockets import Socket
-from bot.web_api import open_client
-from infra.workspace.server import Workspace
+from bot.slack.client import open_client
+from bot.slack.socket_mode import Socket
+from infra.dev.local_slack.server import Workspace
 from tests.fakes.bot_ports import BotRows
 from tests.fakes.run_views import a_node, a_run
 from tests.fakes.slack_scene import Scene
@@ -143,7 +143,7 @@ async def test_slack_that_is_not_there_is_said_at_once(workspace: Workspace, ses
 
 
 async def test_stuck_socket_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bot.sockets, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(bot.slack.socket_mode, "LOOK_SECONDS", 0.05)
     async with opened_scene() as scene:
         handler: Any = scene.socket._handler  # pyright: ignore[reportPrivateUsage] -- to break it
         handler.client.auto_reconnect_enabled = False

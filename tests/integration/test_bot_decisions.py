@@ -7,13 +7,13 @@ import pytest
 
 from agent.approval import ApprovalPolicy, GroupId, Policies
 from agent.ids import ThreadId, ToolName, UserId, thread_id, thread_parts
-from agent.lifecycle import NodeState
-from agent.ports import Decision, QuestionKind
+from agent.plan.outcomes import NodeState
+from agent.ports import ApprovalKind, Decision
 from bot import wording
-from bot.narrator import Narrator
-from bot.outlet import Outlet
-from bot.pacing import POSTS, UPDATES, Pacer
-from bot.ports import QuestionView
+from bot.ports import ApprovalView
+from bot.publishing.publisher import ThreadPublisher
+from bot.publishing.sender import MessageSender
+from bot.slack.rate_limits import POSTS, UPDATES, RateLimiter
 from tests.fakes.run_views import ADA, GRACE, a_node, a_question, a_run
 from tests.fakes.slack_scene import Json, Scene
 from tests.fakes.slack_scene import scene as opened_scene
@@ -27,14 +27,14 @@ async def scene() -> AsyncGenerator[Scene]:
         yield one
 
 
-async def asked(scene: Scene, *views: QuestionView, channel: str = "ops", user: str = "Ada") -> ThreadId:
+async def asked(scene: Scene, *views: ApprovalView, channel: str = "ops", user: str = "Ada") -> ThreadId:
     """Put questions into a thread of their own and show their cards; return the thread."""
     root = await scene.people.write(user, channel, "please post it")
     place = (await scene.people.dump())["channels"][channel]["id"]
     thread = thread_id("T0LOCAL", place, root)
     moved = tuple(replace(view, question=replace(view.question, thread=thread)) for view in views)
     scene.rows.show(a_run(thread, nodes=(a_node("post", NodeState.ASKING),), questions=moved))
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     return thread
 
 
@@ -71,7 +71,7 @@ async def test_click_spends_no_chat_update(scene: Scene) -> None:
     thread = await asked(scene, a_question())
     before = (await scene.people.calls()).get("chat.update", 0)
     await click(scene, "Grace", await card_of(scene, thread, "q1"), REJECT)
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     assert (await scene.people.calls()).get("chat.update", 0) == before
     assert "*Rejected* by <@U0GRACE>" in str((await card_of(scene, thread, "q1"))["blocks"])
 
@@ -164,7 +164,7 @@ async def test_unknown_question_is_answered(scene: Scene) -> None:
 
 
 async def test_person_decides_what_happened_after_a_crash(scene: Scene) -> None:
-    thread = await asked(scene, a_question(kind=QuestionKind.UNKNOWN))
+    thread = await asked(scene, a_question(kind=ApprovalKind.UNKNOWN))
     card = await card_of(scene, thread, "q1")
     actions = [
         each["action_id"] for block in card["blocks"] if block["type"] == "actions" for each in block["elements"]
@@ -209,7 +209,7 @@ async def test_policy_is_asked_at_the_click(
 
 async def test_requester_who_may_not_decide_alone_is_told_what_is_left_to_them_on_this_card() -> None:
     async with opened_scene(Policies(default=ApprovalPolicy(self_approval=False))) as scene:
-        thread = await asked(scene, a_question(kind=QuestionKind.UNKNOWN))
+        thread = await asked(scene, a_question(kind=ApprovalKind.UNKNOWN))
         card = await card_of(scene, thread, "q1")
         await click(scene, "Ada", card, "decide_again")
         (told,) = await scene.people.whispers("U0ADA")
@@ -226,12 +226,14 @@ async def test_an_edit_of_the_card_that_waits_for_its_turn_never_brings_the_butt
     async def meanwhile(_seconds: float) -> None:
         await click(scene, "Grace", card, APPROVE)
 
-    pacer = Pacer(clock=lambda: 0.0, sleep=meanwhile)
+    rate_limiter = RateLimiter(clock=lambda: 0.0, sleep=meanwhile)
     for _ in range(UPDATES.burst):
-        await pacer.turn(("update", thread_parts(thread).tenant), UPDATES)
+        await rate_limiter.turn(("update", thread_parts(thread).tenant), UPDATES)
     scene.rows.change_question(a_question(thread, blocks=("Tell the team",)))
-    narrator = Narrator(scene.rows, scene.rows, Outlet(scene.api, scene.rows, pacer), lambda _: ApprovalPolicy())
-    await narrator.reconcile(thread)
+    publisher = ThreadPublisher(
+        scene.rows, scene.rows, MessageSender(scene.api, scene.rows, rate_limiter), lambda _: ApprovalPolicy()
+    )
+    await publisher.reconcile(thread)
     assert not has_buttons(await card_of(scene, thread, "q1"))
 
 
@@ -241,12 +243,14 @@ async def test_a_question_withdrawn_before_its_turn_to_be_posted_is_not_posted(s
     async def meanwhile(_seconds: float) -> None:
         scene.rows.change_question(a_question(thread, id="q2", decision=Decision.WITHDRAWN))
 
-    pacer = Pacer(clock=lambda: 0.0, sleep=meanwhile)
+    rate_limiter = RateLimiter(clock=lambda: 0.0, sleep=meanwhile)
     for _ in range(POSTS.burst):
-        await pacer.turn(("post", thread_parts(thread).tenant, thread_parts(thread).channel), POSTS)
+        await rate_limiter.turn(("post", thread_parts(thread).tenant, thread_parts(thread).channel), POSTS)
     nodes = (a_node("post", NodeState.ASKING),)
     scene.rows.show(a_run(thread, nodes=nodes, questions=(a_question(thread), a_question(thread, id="q2"))))
     before = await scene.people.thread(thread_parts(thread).root_ts)
-    narrator = Narrator(scene.rows, scene.rows, Outlet(scene.api, scene.rows, pacer), lambda _: ApprovalPolicy())
-    await narrator.reconcile(thread)
+    publisher = ThreadPublisher(
+        scene.rows, scene.rows, MessageSender(scene.api, scene.rows, rate_limiter), lambda _: ApprovalPolicy()
+    )
+    await publisher.reconcile(thread)
     assert await scene.people.thread(thread_parts(thread).root_ts) == before

@@ -8,8 +8,8 @@ import pytest
 
 from agent.events import AttemptEnded
 from agent.ids import NodeId, ThreadId, thread_id
-from agent.lifecycle import NodeState
-from agent.plan import NodeKind
+from agent.plan.operations import NodeKind
+from agent.plan.outcomes import NodeState
 from agent.ports import RunStatus
 from bot import wording
 from bot.ports import AttemptView, NodeView, PackageView
@@ -53,7 +53,7 @@ async def shown(scene: Scene, *nodes: NodeView) -> tuple[ThreadId, str]:
     scene.rows.packages[thread, NodeId("count")] = PackageView(
         thread=thread, node=NodeId("count"), title="Count errors", attempts=(CRASH, DONE)
     )
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     board = next(each for each in await scene.people.thread(root) if each["blocks"][0]["type"] == "plan")
     return thread, str(board["ts"])
 

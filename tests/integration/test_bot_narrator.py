@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from agent.ids import ThreadId, thread_id
-from agent.lifecycle import NodeState, Succeeded
-from agent.plan import NodeKind
+from agent.plan.operations import NodeKind
+from agent.plan.outcomes import NodeState, Succeeded
 from agent.ports import Decision, RunStatus
 from bot.errors import BotError, ThreadClosed
 from bot.ports import AttemptView
-from infra.workspace.server import Workspace
+from infra.dev.local_slack.server import Workspace
 from tests.fakes.run_views import GRACE, NOON, a_node, a_question, a_run
 from tests.fakes.slack_scene import Json, Scene
 from tests.fakes.slack_scene import scene as opened_scene
@@ -45,12 +45,12 @@ def statuses(board: dict[str, Json]) -> dict[str, str]:
 async def test_turn_is_one_board_edited_in_place_then_an_answer(scene: Scene) -> None:
     thread = await a_thread(scene)
     scene.rows.show(a_run(thread, nodes=RUNNING))
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     (board,) = await replies(scene, thread)
     assert statuses(board) == {"a": "in_progress", "b": "pending"}
 
     scene.rows.show(a_run(thread, status=RunStatus.DONE, nodes=DONE, answer="All **three** are up."))
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     board, answer = await replies(scene, thread)
     assert statuses(board) == {"a": "complete", "b": "complete"}
     assert answer["blocks"][0] == {"type": "markdown", "text": "All **three** are up.", **_id(answer)}
@@ -64,9 +64,9 @@ def _id(message: dict[str, Json]) -> dict[str, str]:
 async def test_looking_again_at_the_same_rows_sends_nothing(scene: Scene) -> None:
     thread = await a_thread(scene)
     scene.rows.show(a_run(thread, nodes=RUNNING, questions=(a_question(thread),), replies=("On it.",)))
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     before = await scene.people.calls()
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     assert await scene.people.calls() == before
     assert len(await replies(scene, thread)) == 3
 
@@ -74,10 +74,10 @@ async def test_looking_again_at_the_same_rows_sends_nothing(scene: Scene) -> Non
 async def test_card_is_edited_to_who_decided_when_no_click_did(scene: Scene) -> None:
     thread = await a_thread(scene)
     scene.rows.show(a_run(thread, nodes=RUNNING, questions=(a_question(thread),)))
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     decided = a_question(thread, decision=Decision.APPROVED, by=GRACE, at=NOON)
     scene.rows.show(a_run(thread, nodes=RUNNING, questions=(decided,)))
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     card = (await replies(scene, thread))[1]
     assert "*Approved* by <@U0GRACE>" in str(card["blocks"])
     assert all(block["type"] != "actions" for block in card["blocks"])
@@ -86,10 +86,10 @@ async def test_card_is_edited_to_who_decided_when_no_click_did(scene: Scene) -> 
 async def test_board_comes_before_the_card_of_a_step_that_is_asked_about_before_it_is_noted(scene: Scene) -> None:
     thread = await a_thread(scene)
     scene.rows.show(a_run(thread, questions=(a_question(thread),)))
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     assert await replies(scene, thread) == []
     scene.rows.show(a_run(thread, nodes=RUNNING, questions=(a_question(thread),)))
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     board, card = await replies(scene, thread)
     assert set(statuses(board)) == {"a", "b"}
     assert card["blocks"][-1]["type"] == "actions"
@@ -98,7 +98,7 @@ async def test_board_comes_before_the_card_of_a_step_that_is_asked_about_before_
 async def test_card_that_was_withdrawn_before_it_was_posted_is_not_posted(scene: Scene) -> None:
     thread = await a_thread(scene)
     scene.rows.show(a_run(thread, nodes=RUNNING, questions=(a_question(thread, decision=Decision.WITHDRAWN),)))
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     assert len(await replies(scene, thread)) == 1
 
 
@@ -106,7 +106,7 @@ async def test_long_arguments_come_whole_in_several_messages(scene: Scene) -> No
     thread = await a_thread(scene)
     text = "\n".join(f"line {number}: ``` <!channel> & more" for number in range(600))
     scene.rows.show(a_run(thread, nodes=RUNNING, questions=(a_question(thread, args={"text": text}),)))
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     _, *messages = await replies(scene, thread)
     assert len(messages) > 2
     shown = [
@@ -127,8 +127,8 @@ async def test_message_whose_answer_was_lost_is_posted_once_and_found_again(scen
     await scene.people.act("faults", method="chat.postMessage", status=status, after=True)
     scene.rows.show(a_run(thread, nodes=RUNNING))
     with pytest.raises(BotError):
-        await scene.narrator.reconcile(thread)
-    await scene.narrator.reconcile(thread)
+        await scene.publisher.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     (board,) = await replies(scene, thread)
     assert statuses(board) == {"a": "in_progress", "b": "pending"}
 
@@ -137,7 +137,7 @@ async def test_earlier_turn_is_shown_although_a_later_one_has_begun(scene: Scene
     thread = await a_thread(scene)
     scene.rows.show(a_run(thread, status=RunStatus.DONE, answer="First."))
     scene.rows.show(a_run(thread, turn=2, nodes=RUNNING))
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     first, second = await replies(scene, thread)
     assert first["text"] == "First."
     assert statuses(second) == {"a": "in_progress", "b": "pending"}
@@ -147,10 +147,10 @@ async def test_earlier_turn_is_shown_although_a_later_one_has_begun(scene: Scene
 async def test_turn_is_not_settled_while_a_late_state_may_come(scene: Scene) -> None:
     thread = await a_thread(scene)
     scene.rows.show(a_run(thread, status=RunStatus.DONE, nodes=RUNNING, answer="Done."))
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     assert not scene.rows.settled
     scene.rows.show(a_run(thread, status=RunStatus.DONE, nodes=DONE, answer="Done."))
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     board, _ = await replies(scene, thread)
     assert statuses(board) == {"a": "complete", "b": "complete"}
     assert scene.rows.settled == {(thread, 1)}
@@ -159,7 +159,7 @@ async def test_turn_is_not_settled_while_a_late_state_may_come(scene: Scene) -> 
 async def test_trouble_is_told_in_words(scene: Scene) -> None:
     thread = await a_thread(scene)
     scene.rows.show(a_run(thread, status=RunStatus.FAILED, trouble="model_unavailable"))
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     (told,) = await replies(scene, thread)
     assert "could not reach the language model" in told["text"]
 
@@ -168,7 +168,7 @@ async def test_thread_that_is_not_tried_again_says_so_once(scene: Scene) -> None
     thread = await a_thread(scene)
     scene.rows.show(a_run(thread, status=RunStatus.RUNNING))
     for _ in range(2):
-        await scene.narrator.tell_stuck(thread)
+        await scene.publisher.tell_stuck(thread)
     (told,) = await replies(scene, thread)
     assert "Nothing you asked for is lost" in told["text"]
 
@@ -177,7 +177,7 @@ async def test_changes_while_running_are_shown_and_coalesced(scene: Scene) -> No
     thread = await a_thread(scene)
     many = [a_node(f"n{number}", NodeState.RUNNING) for number in range(12)]
     scene.rows.show(a_run(thread, nodes=many))
-    async with scene.narrator.narrating(thread):
+    async with scene.publisher.narrating(thread):
         for number, node in enumerate(many):
             many[number] = replace(node, state=NodeState.SUCCEEDED, outcome=Succeeded(), ended_at=NOON)
             scene.rows.show(a_run(thread, nodes=tuple(many)))
@@ -191,7 +191,7 @@ async def test_faults_of_slack_do_not_disturb_the_run(scene: Scene) -> None:
     thread = await a_thread(scene)
     await scene.people.act("faults", method="chat.postMessage", error="fatal_error", times=1)
     scene.rows.show(a_run(thread, nodes=RUNNING))
-    async with scene.narrator.narrating(thread):
+    async with scene.publisher.narrating(thread):
         await scene.people.until(lambda dump: dump["refusals"] != {})
         scene.rows.show(a_run(thread, status=RunStatus.DONE, nodes=DONE, answer="Done."))
     board, answer = await replies(scene, thread)
@@ -202,7 +202,7 @@ async def test_faults_of_slack_do_not_disturb_the_run(scene: Scene) -> None:
 async def test_error_of_the_run_passes_through_unchanged(scene: Scene) -> None:
     thread = await a_thread(scene)
     with pytest.raises(ZeroDivisionError):
-        async with scene.narrator.narrating(thread):
+        async with scene.publisher.narrating(thread):
             raise ZeroDivisionError
 
 
@@ -212,9 +212,9 @@ async def test_requester_is_told_once_when_the_thread_is_closed_to_us(scene: Sce
     for _ in range(2):
         await scene.people.act("faults", method="chat.postMessage", error="not_in_channel", times=1)
         with pytest.raises(ThreadClosed):
-            await scene.narrator.reconcile(thread)
+            await scene.publisher.reconcile(thread)
     assert len(await told_apart(scene, "invite me again")) == 1
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     assert len(await replies(scene, thread)) == 1
 
 
@@ -228,7 +228,7 @@ async def test_turn_whose_thread_is_gone_for_good_is_not_looked_at_again(scene: 
     thread = await a_thread(scene)
     scene.rows.show(a_run(thread, status=RunStatus.DONE, nodes=DONE, answer="Done."))
     await scene.people.act("faults", method="chat.postMessage", error="thread_not_found", times=1)
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     assert len(await told_apart(scene, "was deleted")) == 1
     assert scene.rows.settled == {(thread, 1)}
 
@@ -237,18 +237,18 @@ async def test_being_stuck_in_a_closed_thread_is_told_to_the_requester(scene: Sc
     thread = await a_thread(scene)
     scene.rows.show(a_run(thread, nodes=RUNNING))
     await scene.people.act("faults", method="chat.postMessage", error="is_archived", times=1)
-    await scene.narrator.tell_stuck(thread)
+    await scene.publisher.tell_stuck(thread)
     assert len(await told_apart(scene, "invite me again")) == 1
 
 
 async def test_deleted_board_stays_deleted(scene: Scene) -> None:
     thread = await a_thread(scene)
     scene.rows.show(a_run(thread, nodes=RUNNING))
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     (board,) = await replies(scene, thread)
     await scene.api.write("chat.delete", channel="C0OPS", ts=board["ts"])
     scene.rows.show(a_run(thread, status=RunStatus.DONE, nodes=DONE, answer="Done."))
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     (answer,) = await replies(scene, thread)
     assert answer["text"] == "Done."
     assert scene.rows.settled
@@ -260,12 +260,12 @@ async def test_many_boards_stay_under_the_rate_limits() -> None:
         threads = [await a_thread(scene, channel) for channel in ("ops", "general", "incidents")]
         for thread in threads:
             scene.rows.show(a_run(thread, nodes=RUNNING))
-            await scene.narrator.reconcile(thread)
+            await scene.publisher.reconcile(thread)
         for round_number in range(4):
             for thread in threads:
                 state = NodeState.SUCCEEDED if round_number % 2 else NodeState.RUNNING
                 scene.rows.show(a_run(thread, nodes=(a_node("a", state),)))
-                await scene.narrator.reconcile(thread)
+                await scene.publisher.reconcile(thread)
         assert not (await scene.people.dump())["refusals"]
 
 
@@ -274,7 +274,7 @@ async def test_board_tells_repairs(scene: Scene) -> None:
     crash = AttemptView(attempt=1, kind="error", error="ValueError: not enough values\nTraceback ...")
     nodes = (a_node("p", NodeState.RUNNING, kind=NodeKind.PACKAGE, tool=None, title="Count errors", attempts=(crash,)),)
     scene.rows.show(a_run(thread, nodes=nodes))
-    await scene.narrator.reconcile(thread)
+    await scene.publisher.reconcile(thread)
     (board,) = await replies(scene, thread)
     told = str(board["blocks"])
     assert "attempt 1 crashed: ValueError: not enough values; rewritten, attempt 2 running" in told

@@ -7,14 +7,14 @@ import pytest
 
 from agent.approval import ApprovalPolicy
 from agent.ids import ThreadId, thread_id
-from agent.lifecycle import NodeState
+from agent.plan.outcomes import NodeState
 from agent.ports import RunStatus
 from bot.errors import BotError
-from bot.narrator import Narrator
-from bot.outlet import Outlet
-from bot.pacing import SESSIONS_BEGUN, Pacer
-from bot.sessions import Sessions
-from bot.web_api import WebApi, open_client
+from bot.publishing.publisher import ThreadPublisher
+from bot.publishing.sender import MessageSender
+from bot.publishing.session_status import Sessions
+from bot.slack.client import WebApi, open_client
+from bot.slack.rate_limits import SESSIONS_BEGUN, RateLimiter
 from tests.fakes.run_views import a_node, a_run
 from tests.fakes.slack_scene import Scene
 from tests.fakes.slack_scene import scene as opened_scene
@@ -29,12 +29,12 @@ async def scene() -> AsyncGenerator[Scene]:
         yield one
 
 
-def narrating(scene: Scene) -> Narrator:
+def narrating(scene: Scene) -> ThreadPublisher:
     """Return a narrator with sessions, which tries nothing twice and for which no time goes by."""
-    outlet = Outlet(scene.api, scene.rows, Pacer())
+    sender = MessageSender(scene.api, scene.rows, RateLimiter())
     once = WebApi(open_client(scene.workspace.bot_token, base_url=scene.workspace.api_url, retries=False))
-    sessions = Sessions(once, scene.rows, Pacer(clock=lambda: 0.0))
-    return Narrator(scene.rows, scene.rows, outlet, lambda _: ApprovalPolicy(), sessions=sessions)
+    sessions = Sessions(once, scene.rows, RateLimiter(clock=lambda: 0.0))
+    return ThreadPublisher(scene.rows, scene.rows, sender, lambda _: ApprovalPolicy(), sessions=sessions)
 
 
 async def a_thread(scene: Scene) -> ThreadId:
@@ -52,12 +52,12 @@ async def calls(scene: Scene) -> int:
 
 
 async def test_the_session_says_where_the_turn_stands_and_is_told_only_what_is_new(scene: Scene) -> None:
-    thread, narrator, said = await a_thread(scene), narrating(scene), list[str | None]()
+    thread, publisher, said = await a_thread(scene), narrating(scene), list[str | None]()
     life = (RunStatus.PLANNING, RunStatus.RUNNING, RunStatus.WAITING, RunStatus.RUNNING, RunStatus.DONE)
     for each in life:
         scene.rows.show(a_run(thread, status=each, nodes=NODES, answer="Done."))
         for _ in range(2):
-            await narrator.reconcile(thread)
+            await publisher.reconcile(thread)
         said.append(await status(scene, thread))
     assert said == ["processing", "processing", "suspended", "processing", "active"]
     assert await calls(scene) == 4
@@ -65,22 +65,22 @@ async def test_the_session_says_where_the_turn_stands_and_is_told_only_what_is_n
 
 
 async def test_the_newest_turn_decides(scene: Scene) -> None:
-    thread, narrator = await a_thread(scene), narrating(scene)
+    thread, publisher = await a_thread(scene), narrating(scene)
     scene.rows.show(a_run(thread, status=RunStatus.RUNNING, nodes=NODES))
-    await narrator.reconcile(thread)
+    await publisher.reconcile(thread)
     scene.rows.show(a_run(thread, status=RunStatus.DONE, nodes=NODES))
     scene.rows.show(a_run(thread, turn=2, status=RunStatus.RUNNING))
-    await narrator.reconcile(thread)
+    await publisher.reconcile(thread)
     assert await status(scene, thread) == "processing"
 
 
 async def test_a_workspace_without_sessions_is_shown_everything_else(scene: Scene) -> None:
-    thread, narrator = await a_thread(scene), narrating(scene)
+    thread, publisher = await a_thread(scene), narrating(scene)
     await scene.people.act("switches", agent_sessions=False)
     for each in (RunStatus.RUNNING, RunStatus.DONE):
         scene.rows.show(a_run(thread, status=each, nodes=NODES, answer="Done."))
         for _ in range(2):
-            await narrator.reconcile(thread)
+            await publisher.reconcile(thread)
     assert await status(scene, thread) is None
     assert await calls(scene) == 2
     assert len(await scene.people.thread(thread.rpartition(":")[2])) == 2
@@ -88,30 +88,30 @@ async def test_a_workspace_without_sessions_is_shown_everything_else(scene: Scen
 
 
 async def test_under_load_a_session_is_left_out_and_what_was_begun_ends(scene: Scene) -> None:
-    narrator = narrating(scene)
+    publisher = narrating(scene)
     threads = [await a_thread(scene) for _ in range(SESSIONS_BEGUN.burst + 3)]
     for each in (RunStatus.RUNNING, RunStatus.DONE):
         for thread in threads:
             scene.rows.show(a_run(thread, status=each))
-            await narrator.reconcile(thread)
+            await publisher.reconcile(thread)
         expected = "active" if each is RunStatus.DONE else "processing"
         said = [await status(scene, thread) for thread in threads]
         assert said == [expected] * SESSIONS_BEGUN.burst + [None] * 3
 
 
 async def test_a_slack_that_is_away_holds_up_no_beginning_and_is_told_the_end_later(scene: Scene) -> None:
-    thread, narrator = await a_thread(scene), narrating(scene)
+    thread, publisher = await a_thread(scene), narrating(scene)
     scene.rows.show(a_run(thread, status=RunStatus.RUNNING))
     await scene.people.act("faults", method=METHOD, status=500)
-    await narrator.reconcile(thread)
+    await publisher.reconcile(thread)
     assert await status(scene, thread) is None
-    await narrator.reconcile(thread)
+    await publisher.reconcile(thread)
     assert await status(scene, thread) == "processing"
     scene.rows.show(a_run(thread, status=RunStatus.DONE))
     await scene.people.act("faults", method=METHOD, status=500)
     with pytest.raises(BotError):
-        await narrator.reconcile(thread)
+        await publisher.reconcile(thread)
     assert scene.rows.settled == set()
-    await narrator.reconcile(thread)
+    await publisher.reconcile(thread)
     assert await status(scene, thread) == "active"
     assert scene.rows.settled == {(thread, 1)}

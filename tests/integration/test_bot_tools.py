@@ -7,10 +7,10 @@ import aiohttp
 import pytest
 
 from agent.ids import Digest, NodeId, ThreadId, UserId
-from agent.tools.registry import CallContext, Colour, Tool, ToolError
-from bot.tools import neutralised, slack_post_message
-from bot.web_api import open_client
-from infra.workspace.server import Workspace
+from agent.tool import CallContext, Colour, Tool, ToolError
+from bot.slack.client import open_client
+from bot.tools.post_message import neutralised, slack_post_message
+from infra.dev.local_slack.server import Workspace
 from tests.fakes.slack_scene import People
 
 

@@ -11,26 +11,25 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from agent.conversation import shown_nodes, standings_of
-from agent.dialogue import Role, Said
-from agent.draft import read_draft
 from agent.events import AttemptEnded
+from agent.execution.node_executor import NodeExecutor
 from agent.ids import Digest, NodeId, ThreadId, ToolName, UserId
-from agent.intake import Intake, Placed
-from agent.language_model import OpenAILanguageModel
-from agent.lifecycle import Failed, Outcome, Rejected, Skipped, Succeeded, satisfies
-from agent.model_settings import ModelSettings
-from agent.plan import Add, LoggedOperation, Node
-from agent.ports import Message
-from agent.prompt import planner_message, results_message, system_message
-from agent.tools.registry import CallContext, Colour, Registry, Tool
-from agent.workbench import Workbench
-from infra.demo.database import reader
-from infra.demo.day import day_of
-from infra.demo.world import World, demo_world
-from infra.embedded_postgres import HeldPostgres
-from infra.scripted_model.demo_brain import demo_scripts
-from infra.scripted_model.server import ScriptedModel
+from agent.limits import ModelSettings, Role
+from agent.llm.client import OpenAILanguageModel
+from agent.llm.prompts import planner_message, results_message, system_message
+from agent.llm.transcript import shown_nodes, standings_of
+from agent.plan.operations import Add, LoggedOperation, Node
+from agent.plan.outcomes import Failed, Outcome, Rejected, Skipped, Succeeded, satisfies
+from agent.ports import ChatMessage, Message
+from agent.reading.plan_builder import Placed, PlanBuilder
+from agent.reading.stream_reader import read_plan_text
+from agent.tool import CallContext, Colour, Registry, Tool
+from infra.db.embedded_postgres import HeldPostgres
+from infra.dev.demo.database import reader
+from infra.dev.demo.day import day_of
+from infra.dev.demo.world import World, demo_world
+from infra.dev.scripted_model.demo_brain import demo_scripts
+from infra.dev.scripted_model.server import ScriptedModel
 from infra.tools.catalogue import open_tools
 from sandbox.monty import MontySandbox, monty_binary
 from sandbox.script import Json
@@ -53,7 +52,7 @@ class DemoThread:
     """One thread: what was said, planned and came of it, and what was posted."""
 
     registry: Registry
-    workbench: Workbench
+    workbench: NodeExecutor
     progress: ProgressInMemory
     model: OpenAILanguageModel
     dialect: str
@@ -61,7 +60,7 @@ class DemoThread:
     rejected: Sequence[str] = ()
     log: list[LoggedOperation] = dataclasses.field(default_factory=list[LoggedOperation])
     outcomes: dict[NodeId, Outcome] = dataclasses.field(default_factory=dict[NodeId, Outcome])
-    dialogue: list[Said] = dataclasses.field(default_factory=list[Said])
+    dialogue: list[ChatMessage] = dataclasses.field(default_factory=list[ChatMessage])
     turn: int = 0
 
     async def ask(self, text: str) -> str:
@@ -78,14 +77,14 @@ class DemoThread:
         own = shown_nodes([each for each in self.log if each.turn == self.turn], standings_of(self.outcomes))
         asked = [system_message(Role.ANSWER), *self.dialogue, results_message([message], own)]
         answer = await self.model.complete(Role.ANSWER, asked)
-        self.dialogue += [Said(by="human", text=text), Said(by="ai", text=answer)]
+        self.dialogue += [ChatMessage(by="human", text=text), ChatMessage(by="ai", text=answer)]
         return answer
 
     def _accepted(self, draft: str) -> Sequence[Node]:
         known = {each.operation.node.id: each.operation.node for each in self.log if isinstance(each.operation, Add)}
-        intake = Intake(registry=self.registry, known=known)
+        intake = PlanBuilder(registry=self.registry, known=known)
         added: list[Node] = []
-        for item in read_draft(draft):
+        for item in read_plan_text(draft):
             assert isinstance(item, Placed), item
             verdict = intake.offer(item)
             assert verdict.faults == ()
@@ -155,7 +154,7 @@ async def thread(world: World) -> AsyncGenerator[DemoThread]:
         stack.push_async_callback(sandbox.close)
         progress = ProgressInMemory()
         registry = Registry([*tools, slack])
-        workbench = Workbench(
+        workbench = NodeExecutor(
             registry=registry, sandbox=sandbox, artifacts=ArtifactsInMemory(), progress=progress, model=model
         )
         yield DemoThread(

@@ -48,9 +48,9 @@ class Desk:
         return args
 
 
-async def run(sandbox: DockerSandbox, code: str, desk: Desk | None = None, limits: Limits = SMALL) -> ScriptOutcome:
+async def run(sandbox: DockerSandbox, code: str, handler: Desk | None = None, limits: Limits = SMALL) -> ScriptOutcome:
     job = Job(code=dedent(code), tools=frozenset({"echo", "red"}), limits=limits)
-    return await sandbox.run(job, desk or Desk())
+    return await sandbox.run(job, handler or Desk())
 
 
 async def result(sandbox: DockerSandbox, body: str) -> Json:
@@ -451,16 +451,16 @@ async def test_hostile_json_on_the_runners_pipe_is_protocol(sandbox: DockerSandb
 
 
 async def test_forged_call_is_checked_like_any_other(sandbox: DockerSandbox) -> None:
-    desk = Desk()
+    handler = Desk()
     forged = '{"op":"call","id":77,"tool":"shutdown","args":[],"kwargs":{"now":true}}'
     outcome = await run(
         sandbox,
         f"import os\n{OWN_PIPE}\ndef main(inputs):\n"
         f"    os.write(pipe(), {forged!r}.encode() + b'\\n')\n    return tools.echo(a=1)",
-        desk,
+        handler,
     )
     assert outcome.result == {"a": 1}, outcome
-    assert desk.calls == [("echo", {"a": 1})]
+    assert handler.calls == [("echo", {"a": 1})]
     assert sorted((each.tool, each.ok) for each in outcome.calls) == [("echo", True), ("shutdown", False)]
 
 
@@ -472,7 +472,7 @@ async def test_red_tool_is_refused_with_words_the_script_can_read(sandbox: Docke
 
 
 async def test_twenty_thousand_calls_are_call_limit(sandbox: DockerSandbox) -> None:
-    desk = Desk()
+    handler = Desk()
     outcome = await run(
         sandbox,
         """
@@ -480,10 +480,10 @@ async def test_twenty_thousand_calls_are_call_limit(sandbox: DockerSandbox) -> N
         async def main(inputs):
             await asyncio.gather(*[atools.echo(i=i) for i in range(20_000)], return_exceptions=True)
         """,
-        desk,
+        handler,
     )
     assert outcome.kind is OutcomeKind.CALL_LIMIT, outcome
-    assert len(desk.calls) <= SMALL.calls
+    assert len(handler.calls) <= SMALL.calls
 
 
 async def test_exception_with_hostile_text_is_an_error(sandbox: DockerSandbox) -> None:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.cell import this_process
 from sandbox.container import ContainerId, Engine, connect
 from sandbox.docker_sandbox import DockerSandbox, DockerSettings
 from sandbox.errors import ContainerLost, ImageMissing, ProbeFailed
 from sandbox.hardening import DEADLINE_LABEL, INSTANCE_LABEL, OWNER_LABEL, container_spec, profile_of, seccomp_profile
+from sandbox.image_spec import ImageSpec, image_tag
 from sandbox.pool import PoolSize
-from sandbox.recipe import Recipe, image_tag
 from sandbox.script import Job, Json, Limits, OutcomeKind, ToolCallRefused
+from sandbox.warm_container import this_process
 from tests.fakes.docker_engine import COLD, built_image, docker_sandbox, engine_or_skip
 
 pytestmark = pytest.mark.docker
@@ -257,7 +257,7 @@ async def test_weaker_filter_fails_the_probe_and_leaves_nothing(monkeypatch: pyt
 
 async def test_image_with_a_package_has_it_and_says_so() -> None:
     """The wheel is fetched here and copied in: the image's build and its scripts have no network."""
-    recipe = Recipe(packages=("iniconfig==2.1.0",))
+    recipe = ImageSpec(packages=("iniconfig==2.1.0",))
     async with docker_sandbox(DockerSettings(recipe=recipe, pool=COLD)) as sandbox:
         code = "import iniconfig\ndef main(inputs):\n    return iniconfig.__file__"
         outcome = await sandbox.run(Job(code=code), no_tools)
@@ -267,7 +267,7 @@ async def test_image_with_a_package_has_it_and_says_so() -> None:
 
 async def test_missing_image_says_its_tag() -> None:
     async with an_engine():
-        recipe = Recipe(packages=("nobody-built-this",))
+        recipe = ImageSpec(packages=("nobody-built-this",))
         sandbox = DockerSandbox(await connect(), DockerSettings(recipe=recipe, pool=COLD))
         with pytest.raises(ImageMissing) as caught:
             await sandbox.open()

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from agent.budget import Budget, Budgets, Scope
-from agent.graph import Rest
+from agent.budget.budget import Budget, Budgets
+from agent.budget.usage import Scope, Spent
+from agent.execution.graph import AdvanceResult
 from agent.ids import NodeId, ThreadId
-from agent.lifecycle import Cancelled, Outcome, Succeeded
-from agent.plan import Node
-from agent.ports import Bound, Decision, QuestionKind, RunStatus
-from agent.spending import Spent
-from agent.tools.registry import CallContext
+from agent.plan.operations import Node
+from agent.plan.outcomes import Cancelled, Outcome, Succeeded
+from agent.ports import ApprovalKind, Bound, Decision, RunStatus
+from agent.tool import CallContext
 from tests.fakes.ports_in_memory import AccountInMemory
 from tests.fakes.thread_world import World
 from tests.fakes.work import Hold, node
@@ -29,7 +29,7 @@ def nodes(most: int) -> Budgets:
 
 async def test_a_budget_that_fits_asks_nobody() -> None:
     world = World(budgets=nodes(2))
-    assert await world.run(node("a"), node("b", "a")) is Rest.FINISHED
+    assert await world.run(node("a"), node("b", "a")) is AdvanceResult.FINISHED
     assert not world.rows.questions.rows
 
 
@@ -42,19 +42,19 @@ async def test_at_a_breach_what_runs_ends_nothing_starts_and_one_question_parks_
         assert world.work.started == ["long", "short"]
         assert not running.done()
         hold.release.set()
-    assert running.result() is Rest.PARKED
+    assert running.result() is AdvanceResult.PARKED
     assert world.work.started == ["long", "short"]
-    assert [each.kind for each in world.rows.questions.asked.values()] == [QuestionKind.BUDGET]
+    assert [each.kind for each in world.rows.questions.asked.values()] == [ApprovalKind.BUDGET]
     assert await world.interrupted() == {NodeId(TURN)}
     assert world.rows.runs.statuses[-1] is RunStatus.WAITING
     for _ in range(3):
-        assert await world.advance() is Rest.PARKED
+        assert await world.advance() is AdvanceResult.PARKED
     assert len(world.rows.questions.rows) == 1
 
 
 async def test_going_on_counts_the_budget_once_more_and_then_asks_again() -> None:
     world = World(budgets=nodes(2))
-    assert await world.run(*(node(f"n{number}") for number in range(5))) is Rest.PARKED
+    assert await world.run(*(node(f"n{number}") for number in range(5))) is AdvanceResult.PARKED
     for started in (4, 5):
         world.click(TURN, Decision.GO_ON)
         await world.advance()
@@ -69,10 +69,10 @@ async def test_every_item_of_a_list_counts_towards_the_budget() -> None:
 
     world = World(performs={"hosts": hosts}, budgets=nodes(3))
     template = replace(node("each", "hosts"), for_each="${hosts}")
-    assert await world.run(node("hosts", tool="hosts"), template) is Rest.PARKED
+    assert await world.run(node("hosts", tool="hosts"), template) is AdvanceResult.PARKED
     assert len(world.work.started) == 3
     world.click(TURN, Decision.GO_ON)
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert sorted(world.work.started) == ["each-0", "each-1", "each-2", "hosts"]
 
 
@@ -85,36 +85,36 @@ async def test_a_hot_run_goes_on_with_what_it_held() -> None:
         world.click(TURN, Decision.GO_ON)
         await world.until(lambda: "other" in world.work.ended)
         hold.release.set()
-    assert running.result() is Rest.FINISHED
+    assert running.result() is AdvanceResult.FINISHED
 
 
 async def test_an_approved_red_waits_behind_the_question_and_keeps_its_approval() -> None:
     world = World(budgets=nodes(1))
-    assert await world.run(node("red", red=True), node("green")) is Rest.PARKED
+    assert await world.run(node("red", red=True), node("green")) is AdvanceResult.PARKED
     world.click("red")
-    assert await world.advance() is Rest.PARKED
+    assert await world.advance() is AdvanceResult.PARKED
     assert world.work.started == ["green"]
     assert set(world.rows.questions.pending(world.thread)) == {TURN}
     world.click(TURN, Decision.GO_ON)
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert world.work.started == ["green", "red"]
-    assert len([each for each in world.rows.questions.asked.values() if each.kind is QuestionKind.APPROVE]) == 1
+    assert len([each for each in world.rows.questions.asked.values() if each.kind is ApprovalKind.APPROVE]) == 1
 
 
 async def test_no_new_card_is_posted_while_the_budget_is_asked_about() -> None:
     world = World(budgets=nodes(1))
-    assert await world.run(node("a"), node("b"), node("red", "a", red=True)) is Rest.PARKED
+    assert await world.run(node("a"), node("b"), node("red", "a", red=True)) is AdvanceResult.PARKED
     assert set(world.rows.questions.pending(world.thread)) == {TURN}
     world.click(TURN, Decision.GO_ON)
-    assert await world.advance() is Rest.PARKED
+    assert await world.advance() is AdvanceResult.PARKED
     assert set(world.rows.questions.pending(world.thread)) == {"red"}
 
 
 async def test_a_stop_takes_the_question_back_and_cancels_what_never_started() -> None:
     world = World(budgets=nodes(1))
-    assert await world.run(node("a"), node("b")) is Rest.PARKED
+    assert await world.run(node("a"), node("b")) is AdvanceResult.PARKED
     world.rows.mailbox.stop(world.thread)
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     (row,) = world.rows.questions.rows.values()
     assert row.decision is Decision.WITHDRAWN
     assert [type(world.outcomes[each]) for each in ("a", "b")] == [Succeeded, Cancelled]
@@ -140,18 +140,18 @@ async def test_stopping_at_the_question_starts_nothing_more_and_asks_nobody_agai
     assert world.work.started == ["long"]
     assert isinstance(world.outcomes["other"], Cancelled)
     assert isinstance(world.outcomes["red"], Cancelled)
-    assert [each.kind for each in world.rows.questions.asked.values()] == [QuestionKind.BUDGET]
+    assert [each.kind for each in world.rows.questions.asked.values()] == [ApprovalKind.BUDGET]
 
 
 async def test_a_threads_budget_holds_across_turns_and_a_word_holds_for_later_turns_too() -> None:
     world = World(budgets=Budgets(thread=Budget(nodes=3)))
-    assert await world.run(node("a"), node("b")) is Rest.FINISHED
-    assert await world.run(node("c"), node("d")) is Rest.PARKED
+    assert await world.run(node("a"), node("b")) is AdvanceResult.FINISHED
+    assert await world.run(node("c"), node("d")) is AdvanceResult.PARKED
     assert world.work.started == ["a", "b", "c"]
     world.click(TURN, Decision.GO_ON)
-    assert await world.advance() is Rest.FINISHED
-    assert await world.run(node("e"), node("f")) is Rest.FINISHED
-    assert await world.run(node("g")) is Rest.PARKED
+    assert await world.advance() is AdvanceResult.FINISHED
+    assert await world.run(node("e"), node("f")) is AdvanceResult.FINISHED
+    assert await world.run(node("g")) is AdvanceResult.PARKED
     assert len(world.work.started) == 6
 
 
@@ -161,10 +161,10 @@ async def test_time_at_work_is_a_budget_too() -> None:
         return Succeeded(value=1)
 
     world = World(performs={"slow": slow}, budgets=Budgets(run=Budget(milliseconds=1000)))
-    assert await world.run(node("a", tool="slow"), node("b", "a", tool="slow"), node("c", "b")) is Rest.PARKED
+    assert await world.run(node("a", tool="slow"), node("b", "a", tool="slow"), node("c", "b")) is AdvanceResult.PARKED
     assert world.work.started == ["a"]
     world.click(TURN, Decision.GO_ON)
-    assert await world.advance() is Rest.PARKED
+    assert await world.advance() is AdvanceResult.PARKED
     assert world.work.started == ["a", "b"]
 
 
@@ -182,18 +182,18 @@ async def test_however_little_time_there_is_every_word_starts_something() -> Non
     world.rows.spending.account = hurried
     rest = await world.run(node("a"), node("b", "a"))
     for _ in range(2):
-        assert rest is Rest.PARKED
+        assert rest is AdvanceResult.PARKED
         world.click(TURN, Decision.GO_ON)
         rest = await world.advance()
-    assert (rest, world.work.started) == (Rest.FINISHED, ["a", "b"])
+    assert (rest, world.work.started) == (AdvanceResult.FINISHED, ["a", "b"])
 
 
 async def test_what_is_spent_until_the_answer_is_no_part_of_what_it_allows() -> None:
     world = World(budgets=Budgets(run=Budget(tokens=10, nodes=1)))
-    assert await world.run(node("a"), node("b")) is Rest.PARKED
+    assert await world.run(node("a"), node("b")) is AdvanceResult.PARKED
     world.rows.spending.charge(world.thread, 1, Spent(input_tokens=100))
     world.click(TURN, Decision.GO_ON)
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -206,7 +206,7 @@ async def test_any_plan_ends_as_it_would_without_a_budget_each_node_started_once
         plan.append(node(f"n{number}", *after, red=chance.random() < 0.3))
     world = World(budgets=nodes(most), nodes_at_once=chance.randint(1, 4), seed=seed)
     rest = await world.run(*plan)
-    while rest is Rest.PARKED:
+    while rest is AdvanceResult.PARKED:
         before = len(world.work.started)
         pending = sorted(world.rows.questions.pending(world.thread))
         clicked = chance.choice(pending)

@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from agent.executor import EntryBroken
-from agent.graph import Rest
-from agent.lifecycle import Failed, Outcome, Skipped, Succeeded
-from agent.plan import Node
+from agent.execution.executor import ExecutionBroken
+from agent.execution.graph import AdvanceResult
+from agent.execution.step import Step
+from agent.plan.operations import Node
+from agent.plan.outcomes import Failed, Outcome, Skipped, Succeeded
 from agent.ports import Bound
-from agent.step import Step
-from agent.tools.registry import CallContext
+from agent.tool import CallContext
 from tests.fakes.thread_world import World
 from tests.fakes.work import Hold, echo, fail, node, on_failed, on_finished
 
@@ -25,7 +25,7 @@ async def test_results_stay_with_their_nodes_when_they_end_in_another_order_than
             holds[f"hold{number}"].release.set()
             await world.until(lambda number=number: f"n{number}" in world.work.ended)
     world.click("ask")
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert world.outcomes == {each: Succeeded(value=each) for each in ("n0", "n1", "n2", "n3", "ask")}
 
 
@@ -125,7 +125,7 @@ async def test_broken_machinery_ends_the_entry_and_repeats_nothing_that_was_fini
         await world.advance()
     broken = False
     hold.release.set()
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert sorted(world.work.started) == ["a", "b", "b", "slow", "slow"]
 
 
@@ -136,7 +136,7 @@ async def test_feeder_that_leaves_its_messages_untaken_does_not_spin():
     async def idle(*_: object) -> None: ...
 
     world.feeder.feed = idle  # pyright: ignore[reportAttributeAccessIssue]  # a feeder that breaks its contract
-    with pytest.raises(EntryBroken):
+    with pytest.raises(ExecutionBroken):
         await world.advance()
 
 
@@ -175,7 +175,7 @@ async def test_node_that_only_wants_a_lost_one_finished_still_runs():
 
 async def test_nodes_that_wait_for_each_other_are_skipped_instead_of_hanging():
     world = World()
-    assert await world.run(node("a", "b"), node("b", "a"), node("c")) is Rest.FINISHED
+    assert await world.run(node("a", "b"), node("b", "a"), node("c")) is AdvanceResult.FINISHED
     assert world.outcomes["c"] == Succeeded(value="c")
     assert {type(world.outcomes[each]) for each in ("a", "b")} == {Skipped}
 
@@ -184,7 +184,7 @@ async def test_advance_with_nothing_new_does_nothing():
     world = World()
     await world.run(node("a"))
     events = list(world.rows.progress.events)
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert (world.work.started, world.rows.progress.events) == (["a"], events)
 
 

@@ -8,14 +8,14 @@ import pytest
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 
-from agent.graph import Rest
+from agent.execution.graph import AdvanceResult
 from agent.ids import NodeId, ThreadId
-from agent.lifecycle import Outcome, Succeeded
-from agent.plan import Node
-from agent.ports import Bound, Decision, QuestionKind
-from agent.tools.registry import CallContext
+from agent.plan.operations import Node
+from agent.plan.outcomes import Outcome, Succeeded
+from agent.ports import ApprovalKind, Bound, Decision
+from agent.tool import CallContext
 from tests.fakes.checkpoints_in_memory import ObservedMemorySaver
-from tests.fakes.mortality import Dead, Mortality
+from tests.fakes.crash_injection import Dead, Mortality
 from tests.fakes.thread_world import World
 from tests.fakes.work import Hold, echo, fail, node, on_failed
 
@@ -72,7 +72,7 @@ async def test_result_that_cannot_be_committed_ends_the_entry_unpublished():
         await world.run(node("a"), node("b", "a"))
     assert "b" not in world.work.started
     saver.broken = False
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert set(world.outcomes) == {"a", "b"}
 
 
@@ -115,9 +115,9 @@ async def test_cancelled_entry_can_be_entered_again():
     with pytest.raises(asyncio.CancelledError):
         await running
     hold.release.set()
-    assert await world.advance() is Rest.PARKED
+    assert await world.advance() is AdvanceResult.PARKED
     world.click("r")
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert sorted(world.work.started) == ["a", "r", "slow", "slow", "waiting"]
 
 
@@ -130,7 +130,7 @@ async def test_cancelling_an_entry_before_its_calls_took_their_first_step_does_n
             await asyncio.sleep(0)
         running.cancel()
         await asyncio.wait([running])
-        assert await world.advance() is Rest.PARKED
+        assert await world.advance() is AdvanceResult.PARKED
 
 
 PLAN = (
@@ -174,7 +174,7 @@ class DyingRun:
         self.world.say(*PLAN)
         while True:
             try:
-                if await self.world.advance() is Rest.FINISHED:
+                if await self.world.advance() is AdvanceResult.FINISHED:
                     return
             except Dead:
                 self.mortality.revive()
@@ -183,7 +183,7 @@ class DyingRun:
 
     def _decide(self) -> None:
         for asked in self.world.rows.questions.pending(self.world.thread).values():
-            if asked.kind is QuestionKind.UNKNOWN:
+            if asked.kind is ApprovalKind.UNKNOWN:
                 decision = Decision.HAPPENED if asked.node in self.effects else Decision.AGAIN
             else:
                 decision = Decision.REJECTED if asked.node == "no" else Decision.APPROVED
@@ -222,5 +222,5 @@ async def test_checkpoints_that_a_run_died_before_pruning_are_pruned_at_the_next
     world = World(checkpoints=saver.open)
     with pytest.raises(Dead):
         await world.run(node("a"))
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert saver.pruned == 1

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from agent.entry import Lease
-from agent.graph import Checkpoints, OpenCheckpoints, Rest
+from agent.execution.execution_context import Lease
+from agent.execution.graph import AdvanceResult, Checkpoints, OpenCheckpoints
 from agent.ids import NodeId, ThreadId, thread_id
-from agent.lifecycle import Outcome, outcome_from_json
-from agent.ports import Decision, QuestionKind
-from infra.checkpoints import open_checkpoints, open_pool
-from infra.database import Database
-from tests.fakes.mortality import Dead, Mortality
+from agent.plan.outcomes import Outcome, outcome_from_json
+from agent.ports import ApprovalKind, Decision
+from infra.db.database import Database
+from infra.worker.checkpoints import open_checkpoints, open_pool
+from tests.fakes.crash_injection import Dead, Mortality
 from tests.fakes.thread_world import World
 from tests.integration.fuzz.case import Case, draw_case
 from tests.integration.fuzz.invariants import Answered, Story, check_finished, check_history, check_parked
@@ -62,12 +62,12 @@ class FuzzRun:
             check_history(self.story)
             if rest is None:
                 self.mortality.revive()
-            elif rest is Rest.PARKED and not quiet:
+            elif rest is AdvanceResult.PARKED and not quiet:
                 # Somebody may have acted between the parking and now: what holds of a parked run
                 # can be checked only after one among nobody.
                 quiet = True
                 continue
-            elif rest is Rest.PARKED:
+            elif rest is AdvanceResult.PARKED:
                 await self._parked()
             elif self.turns or self.later:
                 self._act_finished()
@@ -98,13 +98,13 @@ class FuzzRun:
             self.mortality.at = self.mortality.steps + self.rng.randint(1, 80)
             self.mortality.after_effect = self.rng.random() < 0.5
 
-    async def _advance(self) -> Rest | None:
+    async def _advance(self) -> AdvanceResult | None:
         try:
             return await self.world.advance()
         except Dead:
             return None
 
-    async def _advance_among_people(self) -> Rest | None:
+    async def _advance_among_people(self) -> AdvanceResult | None:
         hot = asyncio.create_task(self._act_hot())
         try:
             return await self._advance()
@@ -154,8 +154,8 @@ class FuzzRun:
         for each in self.rng.sample(pending, min(count, len(pending))):
             self.world.rows.questions.decide(each.id, self._decision(each.kind, each.node))
 
-    def _decision(self, kind: QuestionKind, node: NodeId) -> Decision:
-        if kind is QuestionKind.APPROVE:
+    def _decision(self, kind: ApprovalKind, node: NodeId) -> Decision:
+        if kind is ApprovalKind.APPROVE:
             return self.rng.choice((Decision.APPROVED,) * 7 + (Decision.REJECTED,) * 2 + (Decision.EXPIRED,))
         if self.rng.random() < 0.2:
             return Decision.GIVE_UP

@@ -16,18 +16,18 @@ import pytest
 from langchain_core.runnables import RunnableConfig
 from sqlalchemy import URL, RowMapping, select, text
 
-from agent.graph import ThreadRunner
-from agent.ids import ChannelId, NodeId, QuestionId, Tenant, UserId, thread_id
-from agent.lifecycle import Outcome, outcome_from_json
-from agent.ports import Decision, QuestionKind
+from agent.execution.graph import ThreadRunner
+from agent.ids import ApprovalId, ChannelId, NodeId, Tenant, UserId, thread_id
+from agent.plan.outcomes import Outcome, outcome_from_json
+from agent.ports import ApprovalKind, Decision
 from bot.ports import Incoming, Kind
-from infra.checkpoints import Pool, open_checkpoints, open_pool
-from infra.database import Database, WorkerId, worker_application
-from infra.queue import Queue
+from infra.db.database import Database, WorkerId, worker_application
+from infra.db.tables import ApprovalRow
 from infra.stores.stores import open_stores
-from infra.tables import ApprovalRow
-from infra.wakeups import Wakeups
-from tests.fakes.mortality import Mortality
+from infra.worker.checkpoints import Pool, open_checkpoints, open_pool
+from infra.worker.notifications import PgNotifications
+from infra.worker.queue import Queue
+from tests.fakes.crash_injection import Mortality
 from tests.fakes.thread_world import HeldLease
 from tests.integration.fuzz.case import draw_case
 from tests.integration.fuzz.invariants import Answered, Story, check_finished, check_history, check_parked
@@ -57,7 +57,7 @@ class KilledRun:
         self.journal.touch()
         self.database = database
         self.pool = pool
-        self.stores = open_stores(database, Queue(database), Wakeups(database))
+        self.stores = open_stores(database, Queue(database), PgNotifications(database))
         self.to_say = [f"turn {number}" for number in range(len(self.case.turns))]
         self.later = [f"later {number}" for number in range(len(self.case.later))]
         self.kills = 0
@@ -165,13 +165,13 @@ class KilledRun:
     async def _click(self, count: int) -> None:
         rows = [each for each in await self._approvals() if each["status"] == Decision.PENDING.value]
         for row in self.rng.sample(rows, min(count, len(rows))):
-            decision = self._decision(QuestionKind(row["kind"]), NodeId(row["node"]))
+            decision = self._decision(ApprovalKind(row["kind"]), NodeId(row["node"]))
             await self.stores.decisions.decide(
-                Tenant("T1"), QuestionId(row["id"]), version=row["version"], by=UserId("U2"), decision=decision
+                Tenant("T1"), ApprovalId(row["id"]), version=row["version"], by=UserId("U2"), decision=decision
             )
 
-    def _decision(self, kind: QuestionKind, node: NodeId) -> Decision:
-        if kind is QuestionKind.APPROVE:
+    def _decision(self, kind: ApprovalKind, node: NodeId) -> Decision:
+        if kind is ApprovalKind.APPROVE:
             return self.rng.choice((Decision.APPROVED,) * 8 + (Decision.REJECTED,) * 2)
         if self.rng.random() < 0.2:
             return Decision.GIVE_UP
@@ -187,7 +187,7 @@ class KilledRun:
         answered = [
             Answered(
                 node=NodeId(row["node"]),
-                kind=QuestionKind(row["kind"]),
+                kind=ApprovalKind(row["kind"]),
                 digest=row["digest"],
                 decision=Decision(row["status"]),
             )
@@ -197,7 +197,9 @@ class KilledRun:
         return Story(log=log, answered=answered, lines=read_journal(self.journal))
 
     async def _snapshot(self) -> Any:
-        ports = fuzz_ports(self.stores, Wakeups(self.database), self.case, FileJournal(self.journal), Mortality())
+        ports = fuzz_ports(
+            self.stores, PgNotifications(self.database), self.case, FileJournal(self.journal), Mortality()
+        )
         checkpoints = open_checkpoints(self.pool)
         runner = ThreadRunner(ports, lambda _thread, _lease: checkpoints)
         graph = runner.graph(self.thread, HeldLease(), checkpoints)

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from agent.graph import Rest
+from agent.execution.graph import AdvanceResult
 from agent.ids import NodeId
-from agent.lifecycle import Cancelled, Succeeded
-from agent.plan import Add, Cancel
-from agent.ports import Decision, QuestionKind, Reflected, RunStatus
+from agent.plan.operations import Add, Cancel
+from agent.plan.outcomes import Cancelled, Succeeded
+from agent.ports import ApprovalKind, Decision, ReplanReport, RunStatus
 from tests.fakes.thread_world import World
 from tests.fakes.work import Hold, node
 
@@ -72,7 +72,7 @@ async def test_cancel_withdraws_the_card_of_a_parked_run():
     world = World()
     await world.run(node("a"), node("r", "a", red=True), node("s", red=True))
     await world.append(cancel("r"))
-    assert await world.advance() is Rest.PARKED
+    assert await world.advance() is AdvanceResult.PARKED
     assert set(world.rows.questions.pending(world.thread)) == {"s"}
     assert await world.interrupted() == {"s"}
     world.click("s")
@@ -111,7 +111,7 @@ async def test_cancel_beats_an_approval_whose_call_has_not_started():
     await world.run(node("r", red=True))
     world.click("r")
     await world.append(cancel("r"))
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert world.outcomes["r"] == CANCELLED
     assert (world.work.started, world.rows.ledger.rows) == ([], {})
 
@@ -123,10 +123,10 @@ async def test_cancel_does_not_take_back_a_question_about_an_unknown_outcome():
     world.click("r")
     await world.rows.ledger.start(world.thread, asked.node, asked.digest, 1)
     await world.append(cancel("r"))
-    assert await world.advance() is Rest.PARKED
-    assert world.question("r").kind is QuestionKind.UNKNOWN
+    assert await world.advance() is AdvanceResult.PARKED
+    assert world.question("r").kind is ApprovalKind.UNKNOWN
     world.click("r", Decision.HAPPENED)
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert isinstance(world.outcomes["r"], Succeeded)
 
 
@@ -143,7 +143,7 @@ async def test_cancel_leaves_a_hot_question_about_an_unknown_outcome_open():
         await world.append(cancel("r"))
         for _ in range(100):
             await asyncio.sleep(0)
-        assert world.question("r").kind is QuestionKind.UNKNOWN
+        assert world.question("r").kind is ApprovalKind.UNKNOWN
         world.click("r", Decision.AGAIN)
         await world.until(lambda: "r" in world.work.ended)
         hold.release.set()
@@ -154,7 +154,7 @@ async def test_cancel_of_a_finished_node_changes_nothing():
     world = World()
     await world.run(node("a"), node("r", red=True))
     await world.append(cancel("a"), cancel("nobody"))
-    assert await world.advance() is Rest.PARKED
+    assert await world.advance() is AdvanceResult.PARKED
     world.click("r")
     await world.advance()
     assert world.outcomes["a"] == Succeeded(value="a")
@@ -164,7 +164,7 @@ async def test_late_cancel_starts_no_turn():
     world = World()
     await world.run(node("a"))
     await world.append(cancel("a"))
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert len(world.answerer.given) == 1
 
 
@@ -172,7 +172,7 @@ async def test_operations_appended_to_a_parked_run_are_run_in_the_same_turn():
     world = World()
     await world.run(node("r", red=True))
     await world.append(node("more"))
-    assert await world.advance() is Rest.PARKED
+    assert await world.advance() is AdvanceResult.PARKED
     assert world.work.started == ["more"]
     assert await world.interrupted() == {"r"}
 
@@ -180,7 +180,7 @@ async def test_operations_appended_to_a_parked_run_are_run_in_the_same_turn():
 async def test_message_to_a_parked_run_is_planned_in_the_same_turn():
     world = World()
     await world.run(node("r", red=True))
-    assert await world.run(node("more"), cancel("r")) is Rest.FINISHED
+    assert await world.run(node("more"), cancel("r")) is AdvanceResult.FINISHED
     assert world.work.started == ["more"]
     assert [turn for turn, _ in world.answerer.given] == [1]
 
@@ -221,7 +221,7 @@ async def test_operations_stored_by_a_reflection_that_crashed_are_run_before_ref
     crashed = False
     reflect = world.reflector.reflect
 
-    async def crash_after_append(*args: object, bound: int) -> Reflected:
+    async def crash_after_append(*args: object, bound: int) -> ReplanReport:
         nonlocal crashed
         again = await reflect(*args, bound=bound)  # pyright: ignore[reportArgumentType]  # passed on as they came
         if not crashed:
@@ -243,13 +243,13 @@ async def test_operations_stored_by_a_reflection_that_crashed_are_run_before_ref
 async def test_operations_without_a_message_start_a_turn():
     world = World()
     await world.append(node("a"))
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert world.work.started == ["a"]
 
 
 async def test_plan_without_operations_is_answered():
     world = World()
-    assert await world.run() is Rest.FINISHED
+    assert await world.run() is AdvanceResult.FINISHED
     assert world.answerer.given == [(1, {})]
     assert world.rows.runs.rows[world.thread, 1].status is RunStatus.DONE
 
@@ -257,8 +257,8 @@ async def test_plan_without_operations_is_answered():
 async def test_red_asked_in_a_later_turn_leaves_the_earlier_results_in_place():
     world = World()
     await world.run(node("a"))
-    assert await world.run(node("r", "a", red=True)) is Rest.PARKED
+    assert await world.run(node("r", "a", red=True)) is AdvanceResult.PARKED
     world.click("r")
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert world.work.started == ["a", "r"]
     assert set(world.outcomes) == {"a", "r"}

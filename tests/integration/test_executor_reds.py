@@ -10,12 +10,12 @@ import pytest
 
 from agent.errors import RunnerLost, StoreUnavailable
 from agent.events import NodeChanged
-from agent.graph import Rest
+from agent.execution.graph import AdvanceResult
 from agent.ids import Digest, NodeId, ThreadId, UserId
-from agent.lifecycle import Cancelled, Expired, Failed, NodeState, Outcome, Rejected, Skipped, Succeeded
-from agent.plan import Node
-from agent.ports import Bound, Decision, LedgerState, QuestionKind, RunStatus
-from agent.tools.registry import CallContext
+from agent.plan.operations import Node
+from agent.plan.outcomes import Cancelled, Expired, Failed, NodeState, Outcome, Rejected, Skipped, Succeeded
+from agent.ports import ApprovalKind, Bound, Decision, LedgerState, RunStatus
+from agent.tool import CallContext
 from sandbox.script import Json
 from tests.fakes.thread_world import World
 from tests.fakes.work import Hold, node, on_finished
@@ -26,7 +26,7 @@ async def test_everything_not_behind_the_red_is_finished_when_the_run_parks():
     rest = await world.run(
         node("a"), node("r", "a", red=True), node("behind", "r"), node("b", "a"), node("c", "b"), node("d", "c")
     )
-    assert rest is Rest.PARKED
+    assert rest is AdvanceResult.PARKED
     assert sorted(world.work.ended) == ["a", "b", "c", "d"]
     assert world.rows.runs.statuses == [RunStatus.RUNNING, RunStatus.WAITING]
 
@@ -48,7 +48,7 @@ async def test_run_stays_hot_between_a_nodes_end_and_its_dependents_start():
     world = World()
     chain = [node("n0"), *(node(f"n{number}", f"n{number - 1}") for number in range(1, 20))]
     world.say(node("r", red=True), *chain)
-    assert await world.advance() is Rest.PARKED
+    assert await world.advance() is AdvanceResult.PARKED
     assert len(world.work.ended) == 20
     assert world.rows.runs.statuses.count(RunStatus.WAITING) == 1
 
@@ -60,7 +60,7 @@ async def test_interrupts_are_exactly_the_undecided_reds():
     world.click("r1")
     world.click("r0")
     world.click("r2", Decision.REJECTED)
-    assert await world.advance() is Rest.PARKED
+    assert await world.advance() is AdvanceResult.PARKED
     assert await world.interrupted() == {"r3", "x"}
 
 
@@ -69,7 +69,7 @@ async def test_approved_red_runs_once_when_its_sibling_is_rejected():
     await world.run(node("yes", red=True), node("no", red=True), node("after_yes", "yes"), node("after_no", "no"))
     world.click("yes")
     world.click("no", Decision.REJECTED, reason="not today")
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert world.work.started == ["yes", "after_yes"]
     assert world.outcomes["no"] == Rejected(by=UserId("U2"), reason="not today")
     assert world.outcomes["after_no"] == Skipped(because=node("no").id)
@@ -87,7 +87,7 @@ async def test_question_shows_the_bound_arguments_and_what_waits_behind():
     asked = world.question("r")
     assert asked.args == {"text": "hi", "inputs": {"a": {"state": "succeeded", "value": "a"}}}
     assert asked.blocks == ("title of b", "title of c")
-    assert (asked.kind, asked.author, asked.turn, asked.attempt) == (QuestionKind.APPROVE, "U1", 1, 1)
+    assert (asked.kind, asked.author, asked.turn, asked.attempt) == (ApprovalKind.APPROVE, "U1", 1, 1)
 
 
 async def test_interrupt_keeps_its_id_however_often_the_run_is_entered():
@@ -120,11 +120,11 @@ async def test_changed_binding_voids_the_approval_and_asks_anew():
     await world.run(node("r", red=True))
     world.click("r")
     world.work.salt = "the inputs are others now"
-    assert await world.advance() is Rest.PARKED
+    assert await world.advance() is AdvanceResult.PARKED
     assert world.work.started == []
     assert len(world.rows.questions.asked) == 2
     world.click("r")
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert world.work.started == ["r"]
 
 
@@ -177,7 +177,7 @@ async def test_call_found_done_in_the_ledger_is_not_made_again():
     world.click("r")
     await world.rows.ledger.start(world.thread, asked.node, asked.digest, 1)
     await world.rows.ledger.finish(world.thread, asked.node, 1, {"state": "succeeded", "value": "sent"})
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert world.work.started == []
     assert world.outcomes["r"] == Succeeded(value="sent")
 
@@ -188,8 +188,8 @@ async def parked_on_unknown(world: World, attempt: int = 1) -> None:
     asked = world.question("r")
     world.click("r")
     await world.rows.ledger.start(world.thread, asked.node, asked.digest, attempt)
-    assert await world.advance() is Rest.PARKED
-    assert world.question("r").kind is QuestionKind.UNKNOWN
+    assert await world.advance() is AdvanceResult.PARKED
+    assert world.question("r").kind is ApprovalKind.UNKNOWN
     assert world.work.started == []
 
 
@@ -197,7 +197,7 @@ async def test_call_of_unknown_outcome_that_happened_is_a_success():
     world = World()
     await parked_on_unknown(world)
     world.click("r", Decision.HAPPENED)
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert world.outcomes["r"] == Succeeded(value={"confirmed_by": "U2"})
     assert world.work.started == ["after"]
 
@@ -208,7 +208,7 @@ async def test_call_of_unknown_outcome_runs_again_only_when_a_person_says_so():
     await world.advance()
     assert world.work.started == []
     world.click("r", Decision.AGAIN)
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert world.work.started == ["r", "after"]
     assert {attempt for _, _, attempt in world.rows.ledger.rows} == {1, 2}
 
@@ -219,7 +219,7 @@ async def test_second_try_of_unknown_outcome_is_a_question_of_its_own():
     asked = world.question("r")
     world.click("r", Decision.AGAIN)
     await world.rows.ledger.start(world.thread, asked.node, asked.digest, 2)
-    assert await world.advance() is Rest.PARKED
+    assert await world.advance() is AdvanceResult.PARKED
     assert world.question("r").attempt == 2
     assert world.work.started == []
 
@@ -228,7 +228,7 @@ async def test_call_of_unknown_outcome_that_is_given_up_is_a_failure():
     world = World()
     await parked_on_unknown(world)
     world.click("r", Decision.GIVE_UP)
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert isinstance(world.outcomes["r"], Failed)
     assert world.outcomes["r"].error == "outcome_unknown"
     assert world.outcomes["after"] == Skipped(because=node("r").id)
@@ -252,7 +252,7 @@ async def test_word_on_a_call_of_unknown_outcome_counts_though_the_call_would_be
     await parked_on_unknown(world)
     world.click("r", decision)
     world.work.salt = "the inputs are others now"
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert world.outcomes["r"] == expected
 
 
@@ -260,10 +260,10 @@ async def test_call_of_unknown_outcome_that_became_another_one_is_asked_about_on
     world = World()
     await parked_on_unknown(world)
     world.work.salt = "the inputs are others now"
-    assert await world.advance() is Rest.PARKED
-    assert [each.kind for each in world.rows.questions.asked.values()].count(QuestionKind.UNKNOWN) == 1
+    assert await world.advance() is AdvanceResult.PARKED
+    assert [each.kind for each in world.rows.questions.asked.values()].count(ApprovalKind.UNKNOWN) == 1
     world.click("r", Decision.AGAIN)
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert world.work.started == []
     assert isinstance(world.outcomes["r"], Failed)
     assert world.outcomes["r"].error == "approval_invalid"
@@ -303,7 +303,7 @@ async def test_what_came_of_a_call_is_stored_though_the_database_was_away_for_a_
     world.rows.ledger.finish = away_once
     await world.run(node("r", red=True))
     world.click("r")
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert world.outcomes["r"] == Succeeded(value="r")
     assert world.work.started == ["r"]
 
@@ -317,7 +317,7 @@ async def test_red_is_not_called_when_the_lease_is_lost():
         await world.advance()
     assert (world.work.started, world.rows.ledger.rows) == ([], {})
     world.lease.lost = None
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert world.work.started == ["r"]
 
 
@@ -335,7 +335,7 @@ async def test_red_call_in_flight_is_finished_before_a_cancelled_entry_ends():
     hold.release.set()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert world.work.started == ["r"]
     assert world.outcomes["r"] == Succeeded(value="r")
 

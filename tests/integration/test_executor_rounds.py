@@ -2,12 +2,12 @@
 
 import pytest
 
-from agent.graph import Rest
+from agent.execution.graph import AdvanceResult
+from agent.execution.turn_flow import ANSWERED, ROUNDS_PER_TURN
 from agent.ids import NodeId
-from agent.lifecycle import Failed
-from agent.plan import Add
-from agent.ports import Decision, Next, QuestionKind, Reflected, RunStatus
-from agent.rounds import ANSWERED, ROUNDS_PER_TURN
+from agent.plan.operations import Add
+from agent.plan.outcomes import Failed
+from agent.ports import ApprovalKind, Decision, ReplanReport, ReplanResult, RunStatus
 from tests.fakes.thread_world import World
 from tests.fakes.work import fail, node
 
@@ -26,10 +26,10 @@ def insatiable(*, turns: int = 1) -> World:
 
 async def test_a_person_is_asked_once_the_rounds_are_used_up():
     world = insatiable()
-    assert await world.run(node("a")) is Rest.PARKED
+    assert await world.run(node("a")) is AdvanceResult.PARKED
     assert world.work.started == ["a", "t1n1", "t1n2", "t1n3"]
     question = world.question(TURN)
-    assert (question.kind, question.author, question.blocks) == (QuestionKind.ROUNDS, "U1", ("more",))
+    assert (question.kind, question.author, question.blocks) == (ApprovalKind.ROUNDS, "U1", ("more",))
     assert await world.interrupted() == {NodeId(TURN)}
     assert world.answerer.given == []
 
@@ -39,7 +39,7 @@ async def test_an_open_question_is_asked_once_however_often_the_thread_is_advanc
     await world.run(node("a"))
     asked = len(world.reflector.asked)
     for _ in range(3):
-        assert await world.advance() is Rest.PARKED
+        assert await world.advance() is AdvanceResult.PARKED
     assert len(world.rows.questions.rows) == 1
     assert len(world.reflector.asked) == asked
 
@@ -48,7 +48,7 @@ async def test_more_allows_as_many_rounds_again():
     world = insatiable()
     await world.run(node("a"))
     world.click(TURN, Decision.MORE)
-    assert await world.advance() is Rest.PARKED
+    assert await world.advance() is AdvanceResult.PARKED
     assert len(world.work.started) == 1 + 2 * ROUNDS_PER_TURN
     assert len(set(world.work.started)) == len(world.work.started)
     assert len(world.rows.questions.rows) == 2
@@ -59,7 +59,7 @@ async def test_accepting_and_nobody_answering_end_the_turn_with_what_there_is(de
     world = insatiable()
     await world.run(node("a"))
     world.click(TURN, decision)
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert [turn for turn, _ in world.answerer.given] == [1]
     assert len(world.outcomes) == 1 + ROUNDS_PER_TURN
 
@@ -69,7 +69,7 @@ async def test_the_next_turn_has_its_own_rounds():
     await world.run(node("a"))
     world.click(TURN, Decision.ACCEPT)
     await world.advance()
-    assert await world.run(node("b")) is Rest.PARKED
+    assert await world.run(node("b")) is AdvanceResult.PARKED
     assert len(world.work.started) == 2 + 2 * ROUNDS_PER_TURN
 
 
@@ -78,7 +78,7 @@ async def test_a_message_answers_the_question_and_joins_the_turn():
     await world.run(node("a"))
     asked = world.question(TURN).id
     world.say(node("said"))
-    assert await world.advance() is Rest.PARKED
+    assert await world.advance() is AdvanceResult.PARKED
     assert world.rows.questions.rows[asked].decision is Decision.WITHDRAWN
     assert world.rows.questions.rows[asked].reason == ANSWERED
     assert world.work.started[-1] == "said"
@@ -90,7 +90,7 @@ async def test_a_stop_takes_the_question_back():
     await world.run(node("a"))
     asked = world.question(TURN).id
     world.rows.mailbox.stop(world.thread)
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert world.rows.questions.rows[asked].decision is Decision.WITHDRAWN
     assert [turn for turn, _ in world.answerer.given] == [1]
 
@@ -98,27 +98,27 @@ async def test_a_stop_takes_the_question_back():
 async def test_what_reflection_wants_to_know_is_asked_before_anything_is_answered():
     world = World()
 
-    async def ask(*_args: object, bound: int) -> Reflected:
-        return Reflected(next=Next.ASK, author=World.AUTHOR, question="Which one?")
+    async def ask(*_args: object, bound: int) -> ReplanReport:
+        return ReplanReport(next=ReplanResult.ASK, author=World.AUTHOR, question="Which one?")
 
     world.reflector.reflect = ask  # pyright: ignore[reportAttributeAccessIssue]  # the same signature
-    assert await world.run(node("a")) is Rest.PARKED
-    assert (world.question(TURN).kind, world.question(TURN).title) == (QuestionKind.ASK, "Which one?")
+    assert await world.run(node("a")) is AdvanceResult.PARKED
+    assert (world.question(TURN).kind, world.question(TURN).title) == (ApprovalKind.ASK, "Which one?")
     world.click(TURN, Decision.ACCEPT)
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
 
 
 async def test_a_message_during_the_last_reflection_joins_the_turn():
     world = World()
     reflect = world.reflector.reflect
 
-    async def hear(*args: object, bound: int) -> Reflected:
+    async def hear(*args: object, bound: int) -> ReplanReport:
         if len(world.reflector.asked) == 0:
             world.say(node("late"))
         return await reflect(*args, bound=bound)  # pyright: ignore[reportArgumentType]  # passed on as they came
 
     world.reflector.reflect = hear  # pyright: ignore[reportAttributeAccessIssue]  # the same signature
-    assert await world.run(node("a")) is Rest.FINISHED
+    assert await world.run(node("a")) is AdvanceResult.FINISHED
     assert (world.work.started, [turn for turn, _ in world.answerer.given]) == (["a", "late"], [1])
 
 
@@ -135,11 +135,11 @@ async def test_a_plan_that_grows_while_people_are_waited_for_runs_at_once():
 
     world.reflector.reconsider = reconsider  # pyright: ignore[reportAttributeAccessIssue]  # the same signature
     parked = await world.run(node("bad", tool="fail"), node("lost", "bad"), node("red", red=True))
-    assert (parked, grown) == (Rest.PARKED, [1, 1])
+    assert (parked, grown) == (AdvanceResult.PARKED, [1, 1])
     assert world.work.started == ["bad", "around"]
     assert len(world.rows.questions.rows) == 1
     assert world.rows.runs.statuses[-1] is RunStatus.WAITING
     world.click("red")
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert isinstance(world.outcomes["bad"], Failed)
     assert sorted(world.work.started) == ["around", "bad", "red"]

@@ -1,8 +1,8 @@
 """A stop ends a turn: what is green is cancelled, cards are withdrawn, a red call at work ends first."""
 
-from agent.executor import STOPPED
-from agent.graph import Rest
-from agent.lifecycle import Cancelled, Succeeded
+from agent.execution.executor import STOPPED
+from agent.execution.graph import AdvanceResult
+from agent.plan.outcomes import Cancelled, Succeeded
 from agent.ports import Decision
 from tests.fakes.thread_world import World
 from tests.fakes.work import Hold, node
@@ -24,9 +24,9 @@ async def test_stop_cancels_what_is_at_work_and_what_waits():
 async def test_stop_withdraws_the_cards_of_a_parked_run():
     world = World()
     world.say(node("post", red=True), node("behind", "post"))
-    assert await world.advance() is Rest.PARKED
+    assert await world.advance() is AdvanceResult.PARKED
     world.rows.mailbox.stop(world.thread)
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert world.outcomes["post"] == CANCELLED
     assert [each.decision for each in world.rows.questions.rows.values()] == [Decision.WITHDRAWN]
     assert world.work.started == []
@@ -77,8 +77,8 @@ async def test_a_stop_ends_planning_and_what_is_written_after_it_is_planned():
 async def test_a_stop_that_comes_too_late_stops_nothing_later():
     world = World()
     world.say(node("quick"))
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     world.rows.mailbox.stop(world.thread)
     world.say(node("next"))
-    assert await world.advance() is Rest.FINISHED
+    assert await world.advance() is AdvanceResult.FINISHED
     assert world.outcomes["next"] == Succeeded(value="next")

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from agent.fan_out import items_of
-from agent.graph import Rest
+from agent.execution.dynamic_nodes import UNMET
+from agent.execution.graph import AdvanceResult
 from agent.ids import Digest, NodeId, ToolName
-from agent.lifecycle import ArtifactRef, Cancelled, Failed, Outcome, Skipped, Succeeded
 from agent.limits import Limits
-from agent.plan import Add, Cancel, Node, NodeKind, Operation, Skip, operation_from_json, operation_json
+from agent.plan.operations import Add, Cancel, Node, NodeKind, Operation, Skip, operation_from_json, operation_json
+from agent.plan.outcomes import ArtifactRef, Cancelled, Failed, Outcome, Skipped, Succeeded
+from agent.plan.templates import items_of
 from agent.ports import Bound, Decision
-from agent.reading import read_operation
-from agent.tools.registry import CallContext
-from agent.unfolding import UNMET
+from agent.reading.operation_reader import read_operation
+from agent.tool import CallContext
 from sandbox.script import Json
-from tests.fakes.mortality import Dead, Mortality
+from tests.fakes.crash_injection import Dead, Mortality
 from tests.fakes.thread_world import World
 from tests.fakes.work import node
 
@@ -54,7 +54,7 @@ HOSTS_NODE = node("hosts", tool="hosts")
 
 async def test_a_template_becomes_a_node_for_each_item_and_gathers_their_results():
     scene = world()
-    assert await scene.run(HOSTS_NODE, template(), node("after", "each")) is Rest.FINISHED
+    assert await scene.run(HOSTS_NODE, template(), node("after", "each")) is AdvanceResult.FINISHED
     assert scene.work.started == ["hosts", "each-0", "each-1", "each-2", "after"]
     assert scene.outcomes["each"] == Succeeded(value=["each-0", "each-1", "each-2"])
     added = [each.operation for each in scene.rows.log.rows[scene.thread]]
@@ -71,14 +71,14 @@ async def test_an_empty_list_gives_no_node_and_an_empty_result():
 
 async def test_every_red_item_asks_by_itself_and_one_refusal_fails_the_whole():
     scene = world()
-    assert await scene.run(HOSTS_NODE, template(red=True), node("after", "each")) is Rest.PARKED
+    assert await scene.run(HOSTS_NODE, template(red=True), node("after", "each")) is AdvanceResult.PARKED
     assert set(scene.rows.questions.pending(scene.thread)) == {"each-0", "each-1", "each-2"}
     scene.click("each-0")
     scene.click("each-2")
-    assert await scene.advance() is Rest.PARKED
+    assert await scene.advance() is AdvanceResult.PARKED
     assert sorted(scene.work.started) == ["each-0", "each-2", "hosts"]
     scene.click("each-1", Decision.REJECTED)
-    assert await scene.advance() is Rest.FINISHED
+    assert await scene.advance() is AdvanceResult.FINISHED
     failed = scene.outcomes["each"]
     assert isinstance(failed, Failed)
     assert (failed.error, failed.message) == ("items_not_done", "1 of 3 did not succeed: each-1 (rejected)")
@@ -122,11 +122,11 @@ async def test_the_items_of_all_templates_count_among_the_nodes_of_their_turn(mo
 @pytest.mark.parametrize("limits", [Limits(fan_out=2), Limits(nodes_per_turn=2)], ids=["fan-out", "nodes"])
 async def test_a_list_that_was_gone_through_stays_so_when_the_limits_are_lowered(limits: Limits):
     scene = world()
-    assert await scene.run(HOSTS_NODE, template(red=True)) is Rest.PARKED
+    assert await scene.run(HOSTS_NODE, template(red=True)) is AdvanceResult.PARKED
     scene.restart(limits)
     for number in range(3):
         scene.click(f"each-{number}")
-    assert await scene.advance() is Rest.FINISHED
+    assert await scene.advance() is AdvanceResult.FINISHED
     assert scene.outcomes["each"] == Succeeded(value=["each-0", "each-1", "each-2"])
 
 
@@ -145,7 +145,7 @@ async def test_a_template_whose_items_results_are_gone_fails_and_says_so():
         return Succeeded(artifact=gone)
 
     scene = World(performs={"hosts": hosts, "echo": lost})
-    assert await scene.run(HOSTS_NODE, template()) is Rest.FINISHED
+    assert await scene.run(HOSTS_NODE, template()) is AdvanceResult.FINISHED
     failed = scene.outcomes["each"]
     assert isinstance(failed, Failed)
     assert failed.error == "artifact_missing"
@@ -178,7 +178,7 @@ async def test_cancelling_a_template_withdraws_the_cards_of_its_items():
     scene = world()
     await scene.run(HOSTS_NODE, template(red=True))
     await scene.append(Cancel(id=NodeId("each"), why="no more"))
-    assert await scene.advance() is Rest.FINISHED
+    assert await scene.advance() is AdvanceResult.FINISHED
     assert {scene.outcomes[f"each-{number}"] for number in range(3)} == {Cancelled(why="no more")}
     assert not scene.rows.questions.pending(scene.thread)
 
@@ -211,7 +211,7 @@ async def _dies(at: int, *, after_effect: bool) -> bool:
             died = True
             mortality.revive()
             continue
-        if rest is Rest.FINISHED:
+        if rest is AdvanceResult.FINISHED:
             break
         for question in scene.rows.questions.pending(scene.thread).values():
             happened = question.node in effects

@@ -7,19 +7,19 @@ from itertools import product
 
 from sqlalchemy import URL
 
-from agent.entry import Lease, Ports
-from agent.graph import Checkpoints, Rest, ThreadRunner
-from agent.ids import QuestionId, Tenant, ThreadId, UserId, thread_id
+from agent.execution.execution_context import Lease, Ports
+from agent.execution.graph import AdvanceResult, Checkpoints, ThreadRunner
+from agent.ids import ApprovalId, Tenant, ThreadId, UserId, thread_id
 from agent.limits import Limits
-from agent.plan import Add
+from agent.plan.operations import Add
 from agent.ports import Decision
-from bot.ports import AlreadyDecided, Decided, Verdict
-from infra.checkpoints import open_checkpoints, open_pool
-from infra.database import Database
-from infra.queue import Queue
+from bot.ports import AlreadyDecided, Decided, DecisionResult
+from infra.db.database import Database
 from infra.stores.decisions import PostgresDecisions
 from infra.stores.stores import Stores
-from infra.wakeups import Wakeups
+from infra.worker.checkpoints import open_checkpoints, open_pool
+from infra.worker.notifications import PgNotifications
+from infra.worker.queue import Queue
 from tests.fakes.thread_world import HeldLease
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector, FakeWork, node
 
@@ -28,7 +28,7 @@ SEED = 7
 
 
 async def test_two_thousand_racing_clicks_make_a_thousand_decisions_each_executed_once(
-    database_url: URL, database: Database, stores: Stores, wakeups: Wakeups
+    database_url: URL, database: Database, stores: Stores, wakeups: PgNotifications
 ) -> None:
     threads = [thread_id("T1", "C1", f"{number}.0") for number in range(THREADS)]
     work = FakeWork()
@@ -42,7 +42,7 @@ async def test_two_thousand_racing_clicks_make_a_thousand_decisions_each_execute
             reds = [Add(node=node(f"r{number}", red=True)) for number in range(REDS)]
             await stores.log.append(thread, 1, UserId("U1"), reds)
         rests = await asyncio.gather(*(runner.advance(thread, HeldLease()) for thread in threads))
-        assert set(rests) == {Rest.PARKED}
+        assert set(rests) == {AdvanceResult.PARKED}
         asked = [question for thread in threads for question in await stores.questions.standings(thread)]
         assert len(asked) == THREADS * REDS
         verdicts = await _race(database_url, asked)
@@ -58,7 +58,7 @@ async def test_two_thousand_racing_clicks_make_a_thousand_decisions_each_execute
     assert not await _open_runs(stores)
 
 
-async def _race(url: URL, asked: list[QuestionId]) -> list[Verdict]:
+async def _race(url: URL, asked: list[ApprovalId]) -> list[DecisionResult]:
     """Click every question in both bots, one approving and one rejecting, in orders of their own."""
     rng = random.Random(SEED)  # noqa: S311 - the same orders every time
     bots = [Database(url) for _ in range(2)]
@@ -67,9 +67,9 @@ async def _race(url: URL, asked: list[QuestionId]) -> list[Verdict]:
     rng.shuffle(clicks)
     room = asyncio.Semaphore(24)
 
-    async def click(question: QuestionId, desk: PostgresDecisions, decision: Decision) -> Verdict:
+    async def click(question: ApprovalId, handler: PostgresDecisions, decision: Decision) -> DecisionResult:
         async with room:
-            return await desk.decide(Tenant("T1"), question, version=1, by=UserId("U2"), decision=decision)
+            return await handler.decide(Tenant("T1"), question, version=1, by=UserId("U2"), decision=decision)
 
     verdicts = await asyncio.gather(*(click(question, *which) for question, which in clicks))
     for bot in bots:
@@ -81,14 +81,14 @@ async def _open_runs(stores: Stores) -> int:
     return len(await stores.run_views.open_of(Tenant("T1"), UserId("U1")))
 
 
-def _ports(stores: Stores, wakeups: Wakeups, work: FakeWork) -> Ports:
+def _ports(stores: Stores, wakeups: PgNotifications, work: FakeWork) -> Ports:
     return Ports(
         log=stores.log,
         questions=stores.questions,
         ledger=stores.ledger,
         artifacts=stores.artifacts,
         progress=stores.progress,
-        newsroom=wakeups.news,
+        notifications=wakeups.news,
         mailbox=stores.mailbox,
         runs=stores.runs,
         work=work,

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, SecretStr
 
-from infra.scripted_model.script import (
+from infra.dev.scripted_model.script import (
     CONTEXT_TOO_LONG,
     Cut,
     Failure,
@@ -25,7 +25,7 @@ from infra.scripted_model.script import (
     ToolCall,
     ToolCalls,
 )
-from infra.scripted_model.server import ScriptedModel
+from infra.dev.scripted_model.server import ScriptedModel
 
 
 class Model:

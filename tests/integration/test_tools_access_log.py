@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.ids import Digest, NodeId, ThreadId, UserId
-from agent.tools.registry import CallContext, ToolError
+from agent.tool import CallContext, ToolError
 from infra.tools.access_log import PAGE_BYTES, AccessLogConfig, read_access_log
 from sandbox.script import Json
 

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from agent.ids import Digest, NodeId, ThreadId, UserId
-from agent.tools.registry import CallContext, ToolError
+from agent.tool import CallContext, ToolError
 from infra.tools import addresses
 from infra.tools.addresses import checked_url, connector, is_public
 from infra.tools.http import HttpConfig, http_get

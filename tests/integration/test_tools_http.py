@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from agent.ids import Digest, NodeId, ThreadId, UserId
-from agent.tools.registry import CallContext, ToolError
+from agent.tool import CallContext, ToolError
 from infra.tools.http import HttpConfig, http_get
 from sandbox.script import Json
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from agent.calling import call_tool
 from agent.ids import Digest, NodeId, ThreadId, UserId
-from agent.lifecycle import Failed, Succeeded
-from agent.tools.registry import CallContext, Colour
-from infra.tools.http_request import HttpRequestConfig, http_request, origin_of
+from agent.plan.outcomes import Failed, Succeeded
+from agent.tool import CallContext, Colour
+from agent.tools.call import call_tool
+from infra.tools.http import HttpRequestConfig, http_request, origin_of
 
 KEY = "5" * 64
 CONTEXT = CallContext(thread=ThreadId("T:C:1"), node=NodeId("n"), author=UserId("U1"), idempotency_key=Digest(KEY))

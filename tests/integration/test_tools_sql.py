@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import URL
 
 from agent.ids import Digest, NodeId, ThreadId, UserId
-from agent.tools.registry import CallContext, Tool, ToolError
+from agent.tool import CallContext, Tool, ToolError
 from infra.tools.sql import SqlConfig, sql_query
 from sandbox.script import Json
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from infra.workspace.client import WorkspaceClient
-from infra.workspace.server import Workspace
+from infra.dev.local_slack.control.client import WorkspaceClient
+from infra.dev.local_slack.server import Workspace
 
 PROGRAM = "from infra.cli.main import main; main()"
 

@@ -10,10 +10,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from infra.workspace.app import InstalledApp, Shortcut
-from infra.workspace.client import WorkspaceClient
-from infra.workspace.errors import ControlError
-from infra.workspace.server import Workspace
+from infra.dev.local_slack.control.client import WorkspaceClient
+from infra.dev.local_slack.server import Workspace
+from infra.dev.local_slack.state.errors import ControlError
+from infra.dev.local_slack.state.installed_app import InstalledApp, Shortcut
 
 Json = dict[str, Any]
 Api = Callable[..., Awaitable[Json]]

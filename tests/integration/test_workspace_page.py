@@ -17,8 +17,8 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from infra.workspace.client import WorkspaceClient
-from infra.workspace.server import Workspace
+from infra.dev.local_slack.control.client import WorkspaceClient
+from infra.dev.local_slack.server import Workspace
 from tests.browser import browser
 
 # slack_sdk's and slack_bolt's own annotations are partly bare dicts:

@@ -11,9 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from infra.workspace.app import InstalledApp
-from infra.workspace.client import Happenings, WorkspaceClient
-from infra.workspace.server import Workspace
+from infra.dev.local_slack.control.client import Happenings, WorkspaceClient
+from infra.dev.local_slack.server import Workspace
+from infra.dev.local_slack.state.installed_app import InstalledApp
 
 Json = dict[str, Any]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.browser import chromium
 from tests.pictures.camera import pictures
 
-FOLDER = Path(__file__).parents[2] / "bot" / "pictures"
+FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 
 
 def main() -> None:

@@ -14,8 +14,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 from slack_sdk.web.async_client import AsyncWebClient
 
-from infra.workspace.app import InstalledApp
-from infra.workspace.server import Workspace
+from infra.dev.local_slack.server import Workspace
+from infra.dev.local_slack.state.installed_app import InstalledApp
 from tests.pictures.scenes import MODAL, messages, modal
 
 # selenium and slack_sdk leave some of their parameters untyped:

@@ -6,14 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 from agent.approval import ApprovalPolicy
-from agent.budget import Breach, Measure, Scope, breach_json
-from agent.events import AttemptEnded, ToldCall
+from agent.budget.budget import LimitExceeded, Measure, limit_exceeded_json
+from agent.budget.usage import Scope, Spent
+from agent.events import AttemptEnded, SummarizedCall
 from agent.ids import NodeId, ToolName
-from agent.lifecycle import Failed, NodeState
-from agent.plan import NodeKind
-from agent.ports import Decision, QuestionKind, RunStatus
-from agent.spending import Spent
-from agent.tools.registry import Colour
+from agent.plan.operations import NodeKind
+from agent.plan.outcomes import Failed, NodeState
+from agent.ports import ApprovalKind, Decision, RunStatus
+from agent.tool import Colour
 from bot.blocks.board import board
 from bot.blocks.card import card
 from bot.blocks.details import details
@@ -32,7 +32,7 @@ def main(inputs):
 """
 CRASH = AttemptView(attempt=1, kind="error", error="KeyError: 'entries'")
 WORKED = AttemptView(attempt=2, kind="ok", error="")
-COSTLY = breach_json(Breach(scope=Scope.RUN, measure=Measure.COST, used=2_520_000, most=2_500_000))
+COSTLY = limit_exceeded_json(LimitExceeded(scope=Scope.RUN, measure=Measure.COST, used=2_520_000, most=2_500_000))
 SECOND_PERSON = ApprovalPolicy(self_approval=False)
 
 
@@ -82,7 +82,7 @@ def _done() -> Rendered:
     return board(run)
 
 
-def _asked(kind: QuestionKind, title: str, *behind: str, **rest: Any) -> Rendered:
+def _asked(kind: ApprovalKind, title: str, *behind: str, **rest: Any) -> Rendered:
     question = a_question(kind=kind, title=title, blocks=behind, **rest)
     *_, last = card(question, SECOND_PERSON)
     return last
@@ -94,26 +94,26 @@ def messages() -> Mapping[str, Rendered]:
     return {
         "board": _running(),
         "board-done": _done(),
-        QuestionKind.APPROVE.value: _asked(
-            QuestionKind.APPROVE, "Post the summary to #incidents", "Tell what was posted", args=post
+        ApprovalKind.APPROVE.value: _asked(
+            ApprovalKind.APPROVE, "Post the summary to #incidents", "Tell what was posted", args=post
         ),
         "decided": _asked(
-            QuestionKind.APPROVE,
+            ApprovalKind.APPROVE,
             "Post the summary to #incidents",
             args=post,
             decision=Decision.APPROVED,
             by=GRACE,
             at=NOON,
         ),
-        QuestionKind.UNKNOWN.value: _asked(QuestionKind.UNKNOWN, "Post the summary to #incidents", args=post),
-        QuestionKind.ROUNDS.value: _asked(
-            QuestionKind.ROUNDS, "", "Look at the logs of payments", "Compare with yesterday"
+        ApprovalKind.UNKNOWN.value: _asked(ApprovalKind.UNKNOWN, "Post the summary to #incidents", args=post),
+        ApprovalKind.ROUNDS.value: _asked(
+            ApprovalKind.ROUNDS, "", "Look at the logs of payments", "Compare with yesterday"
         ),
-        QuestionKind.BUDGET.value: _asked(
-            QuestionKind.BUDGET, "", "Look at the logs of payments", args={"breaches": [COSTLY], "currency": "$"}
+        ApprovalKind.BUDGET.value: _asked(
+            ApprovalKind.BUDGET, "", "Look at the logs of payments", args={"breaches": [COSTLY], "currency": "$"}
         ),
-        QuestionKind.ASK.value: _asked(
-            QuestionKind.ASK, "Which of the two payment databases do you mean: live or archive?"
+        ApprovalKind.ASK.value: _asked(
+            ApprovalKind.ASK, "Which of the two payment databases do you mean: live or archive?"
         ),
     }
 
@@ -130,7 +130,7 @@ def modal() -> Block:
         milliseconds=41.0,
         at=NOON,
         logs="",
-        calls=(ToldCall(tool="read_access_log", args="{}", ok=True, milliseconds=12.0),),
+        calls=(SummarizedCall(tool="read_access_log", args="{}", ok=True, milliseconds=12.0),),
     )
     ok = replace(crash, attempt=2, kind="ok", error="", traceback="")
     package = PackageView(

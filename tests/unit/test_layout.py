@@ -19,6 +19,7 @@ TOP_LEVEL = {
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "docs",
     "LICENSE",
     "Makefile",
     "README.md",

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bot import wording
-from bot.listeners.commands import COMMAND
-from bot.stop_payloads import STOP_SHORTCUT
-from infra.diagnosis.slack import wanted_scopes
+from bot.handlers.commands import COMMAND
+from bot.payloads import STOP_SHORTCUT
+from infra.doctor.slack import wanted_scopes
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST: dict[str, Any] = json.loads((ROOT / "manifest.json").read_text())

@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from agent.ports import QuestionKind
+from agent.ports import ApprovalKind
 from bot import wording
 from tests.pictures.scenes import NAMES, messages
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "bot" / "pictures"
+FOLDER = ROOT / "docs" / "pictures"
 README = (ROOT / "README.md").read_text()
 LARGEST_BYTES = 60 * 1024
 
 
 def test_every_kind_of_card_and_the_board_are_in_the_scenes() -> None:
-    assert {kind.value for kind in QuestionKind} | {"board", "decided", "details"} <= NAMES
+    assert {kind.value for kind in ApprovalKind} | {"board", "decided", "details"} <= NAMES
 
 
 def test_the_folder_holds_the_scenes_pictures_and_nothing_else() -> None:
@@ -31,7 +31,7 @@ def test_the_picture_is_small_and_the_readme_shows_it_in_words_too(name: str) ->
     assert picture.stat().st_size <= LARGEST_BYTES
     with Image.open(picture) as opened:
         assert opened.format == "PNG"
-    (words,) = re.findall(rf"!\[([^\]]+)\]\(bot/pictures/{re.escape(name)}\.png\)", README)
+    (words,) = re.findall(rf"!\[([^\]]+)\]\(docs/pictures/{re.escape(name)}\.png\)", README)
     assert len(words.split()) >= 3, "who cannot see the picture reads this"
 
 

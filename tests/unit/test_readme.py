@@ -15,13 +15,12 @@ from langgraph.checkpoint.postgres import PostgresSaver
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from agent.dialogue import Role
-from agent.model_settings import ModelSettings
+from agent.limits import ModelSettings, Role
 from bot import wording
 from infra.cli.main import COMMANDS
-from infra.configuration import Configuration, parse_configuration
-from infra.settings import DEFAULT_MODEL, read_settings
-from infra.tables import Row
+from infra.config.environment import DEFAULT_MODEL, read_settings
+from infra.config.file import Configuration, parse_configuration
+from infra.db.tables import Row
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -156,7 +155,7 @@ def test_setting_up_names_what_the_doctor_and_the_manifest_want() -> None:
     assert {"SLACK_APP_TOKEN", "SLACK_BOT_TOKEN", "OPENAI_API_KEY", "connections:write"} <= set(code(steps))
     assert "(manifest.json)" in steps
     assert "`make doctor`" in steps
-    doctor = (ROOT / "infra" / "diagnosis" / "slack.py").read_text()
+    doctor = (ROOT / "infra" / "doctor" / "slack.py").read_text()
     for page in ("Basic Information", "App-Level Tokens", "Bot User OAuth Token", "api.slack.com/apps"):
         assert page in steps
         assert page in " ".join(re.sub(r'"\s+"', "", doctor).split())

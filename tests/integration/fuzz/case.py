@@ -4,9 +4,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from agent.fan_out import item_id
 from agent.ids import NodeId
-from agent.plan import Add, Cancel, Dependency, Node, On, Operation
+from agent.plan.operations import Add, Cancel, Dependency, Node, On, Operation
+from agent.plan.templates import item_id
 from tests.fakes.work import node
 
 _ON = (On.SUCCEEDED,) * 6 + (On.FINISHED,) * 2 + (On.FAILED,)

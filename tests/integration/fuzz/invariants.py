@@ -4,10 +4,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.executor import STOPPED
-from agent.frontier import Blocked, readiness
+from agent.execution.dynamic_nodes import UNMET
+from agent.execution.executor import STOPPED
 from agent.ids import NodeId
-from agent.lifecycle import (
+from agent.plan.dependencies import Blocked, readiness
+from agent.plan.operations import Add, Cancel, LoggedOperation, Node
+from agent.plan.outcomes import (
     Cancelled,
     Expired,
     Failed,
@@ -18,10 +20,8 @@ from agent.lifecycle import (
     outcome_from_json,
     outcome_json,
 )
-from agent.plan import Add, Cancel, LoggedOperation, Node
-from agent.ports import Decision, QuestionKind
-from agent.references import Reference, at_pointer, pieces, references_in
-from agent.unfolding import UNMET
+from agent.plan.references import Reference, at_pointer, pieces, references_in
+from agent.ports import ApprovalKind, Decision
 from tests.integration.fuzz.journal import Line, What, expected_value, shown
 
 
@@ -30,7 +30,7 @@ class Answered:
     """A question as it stands in the rows."""
 
     node: NodeId
-    kind: QuestionKind
+    kind: ApprovalKind
     digest: str
     decision: Decision
 
@@ -77,7 +77,7 @@ def check_history(story: Story) -> None:
         (each.node, each.digest)
         for each in story.answered
         if (each.kind, each.decision)
-        in {(QuestionKind.APPROVE, Decision.APPROVED), (QuestionKind.UNKNOWN, Decision.AGAIN)}
+        in {(ApprovalKind.APPROVE, Decision.APPROVED), (ApprovalKind.UNKNOWN, Decision.AGAIN)}
     }
     for line in story.lines:
         node = story.nodes[line.node]
@@ -149,17 +149,17 @@ def _check_outcome(story: Story, id: NodeId, outcome: Outcome) -> None:
             assert len(ends) == len(_read(node.for_each, story.outcomes[source]))
         case Succeeded(value=value):
             seen = [expected_value(node, each.inputs or {}) for each in starts]
-            assert value in seen or (QuestionKind.UNKNOWN, Decision.HAPPENED) in decisions, f"{id} has another's result"
+            assert value in seen or (ApprovalKind.UNKNOWN, Decision.HAPPENED) in decisions, f"{id} has another's result"
         case Failed(error="fuzz", message=message):
             assert message == id
             assert node.args["fails"]
         case Failed(error="outcome_unknown"):
-            assert (QuestionKind.UNKNOWN, Decision.GIVE_UP) in decisions
+            assert (ApprovalKind.UNKNOWN, Decision.GIVE_UP) in decisions
         case Rejected():
-            assert (QuestionKind.APPROVE, Decision.REJECTED) in decisions
+            assert (ApprovalKind.APPROVE, Decision.REJECTED) in decisions
             assert not starts
         case Expired():
-            assert (QuestionKind.APPROVE, Decision.EXPIRED) in decisions
+            assert (ApprovalKind.APPROVE, Decision.EXPIRED) in decisions
             assert not starts
         case Skipped(because=because):
             assert because in {each.node for each in node.depends_on}

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from agent.events import NodeChanged, RunEvent
 from agent.ids import NodeId, ThreadId
-from agent.lifecycle import Failed, Outcome, Succeeded, outcome_json
-from agent.plan import Node, digest_of
+from agent.plan.operations import Node, digest_of
+from agent.plan.outcomes import Failed, Outcome, Succeeded, outcome_json
 from agent.ports import Bound, Progress
-from agent.tools.registry import CallContext
+from agent.tool import CallContext
 from sandbox.script import Json
 from tests.fakes.work import FakeWork
 

@@ -12,17 +12,17 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from sqlalchemy import make_url
 
-from agent.entry import Ports
-from agent.graph import Checkpoints, Rest, ThreadRunner
+from agent.execution.execution_context import Ports
+from agent.execution.graph import AdvanceResult, Checkpoints, ThreadRunner
 from agent.ids import ThreadId
 from agent.limits import Limits
-from agent.plan import Operation
-from infra.checkpoints import GroupCommitSaver, Pool, open_pool
-from infra.database import Database, WorkerId
-from infra.queue import Queue
+from agent.plan.operations import Operation
+from infra.db.database import Database, WorkerId
 from infra.stores.stores import Stores, open_stores
-from infra.wakeups import Wakeups
-from tests.fakes.mortality import MortalCheckpoints, Mortality
+from infra.worker.checkpoints import GroupCommitSaver, Pool, open_pool
+from infra.worker.notifications import PgNotifications
+from infra.worker.queue import Queue
+from tests.fakes.crash_injection import MortalCheckpoints, Mortality
 from tests.fakes.thread_world import HeldLease
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector
 from tests.integration.fuzz.case import Case, draw_case
@@ -78,7 +78,9 @@ def message_plans(case: Case) -> Mapping[str, Sequence[Operation]]:
     return turns | {f"later {number}": plan for number, plan in enumerate(case.later)}
 
 
-def fuzz_ports(stores: Stores, wakeups: Wakeups, case: Case, journal: FileJournal, mortality: Mortality) -> Ports:
+def fuzz_ports(
+    stores: Stores, wakeups: PgNotifications, case: Case, journal: FileJournal, mortality: Mortality
+) -> Ports:
     """Return the ports of a fuzz thread over real stores."""
 
     async def step() -> None:
@@ -92,7 +94,7 @@ def fuzz_ports(stores: Stores, wakeups: Wakeups, case: Case, journal: FileJourna
         ledger=mortality.mortal(stores.ledger),
         artifacts=stores.artifacts,
         progress=NotedProgress(stores.progress, journal),
-        newsroom=wakeups.news,
+        notifications=wakeups.news,
         mailbox=mailbox,
         runs=runs,
         work=fuzz_work(journal, step),
@@ -126,7 +128,7 @@ async def _advance(life: Life) -> End:
     mortality = _Killer()
     mortality.at, mortality.after_effect = life.dies_at, life.after_effect
     database = Database(make_url(life.database), worker=WorkerId(life.worker))
-    wakeups = Wakeups(database)
+    wakeups = PgNotifications(database)
     case = draw_case(life.seed)
     stores = open_stores(database, Queue(database), wakeups)
     ports = fuzz_ports(stores, wakeups, case, FileJournal(life.journal), mortality)
@@ -142,4 +144,4 @@ async def _advance(life: Life) -> End:
     if complaints:
         life.journal.with_suffix(".complaints").write_text(repr(complaints))
         return End.COMPLAINED
-    return End.PARKED if rest is Rest.PARKED else End.FINISHED
+    return End.PARKED if rest is AdvanceResult.PARKED else End.FINISHED

@@ -10,10 +10,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from sqlalchemy import URL, text
 
 from agent.errors import RunnerLost, StoreUnavailable
-from infra.database import Database
-from infra.lease import ThreadLease
-from infra.queue import Queue
-from infra.sweep import take_over
+from infra.db.database import Database
+from infra.worker.lease import ThreadLease
+from infra.worker.queue import Queue
+from infra.worker.recovery import take_over
 from tests.fakes.lease_process import Process, wake
 from tests.fakes.rows import THREAD, waiting_jobs
 

@@ -11,13 +11,13 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-import infra.database
+import infra.db.database
 from agent.errors import StoreUnavailable
 from agent.ids import ThreadId
 from bot.ports import Receipt
-from infra.database import Database
-from infra.embedded_postgres import HeldPostgres, hold_postgres
-from infra.migrate import migrate
+from infra.db.database import Database
+from infra.db.embedded_postgres import HeldPostgres, hold_postgres
+from infra.db.migrate import migrate
 from infra.stores.inbox import PostgresInbox
 from tests.fakes.rows import a_message
 
@@ -97,8 +97,8 @@ async def test_a_server_that_hangs_up_on_every_new_connection_counts_as_out_of_r
 
     async with database.begin():
         pass  # there is a connection in the pool
-    monkeypatch.setattr(infra.database, "_has_unread", has_unread)
+    monkeypatch.setattr(infra.db.database, "_has_unread", has_unread)
     monkeypatch.setattr(database.engine.dialect, "do_ping", hung_up)
     with pytest.raises(StoreUnavailable):
-        async with database.singly():
+        async with database.autocommit():
             pass

@@ -12,14 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.errors import StoreUnavailable
 from agent.ids import ThreadId
-from infra.database import Database, new_worker_id, worker_application
-from infra.lease import Leases, ThreadLease
-from infra.queue import Queue
+from infra.db.database import Database, new_worker_id, worker_application
 from infra.stores.stores import Stores
-from infra.worker import Worker
+from infra.worker.lease import Leases, ThreadLease
+from infra.worker.queue import Queue
+from infra.worker.worker import Worker
 from tests.fakes.rows import a_message
 from tests.fakes.worker_process import FAST
-from tests.integration.infra.test_worker import nothing_to_do, until, working
+from tests.integration.infra.worker.test_worker import nothing_to_do, until, working
 
 _BEAT = text("SELECT count(*) FROM workers WHERE dead_at IS NULL AND heartbeat_at > :since")
 _END_CONNECTIONS = text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = :name")

@@ -5,18 +5,17 @@ import json
 
 import pytest
 
-from agent import plan
-from agent.dialogue import Role
-from agent.errors import Trouble
-from agent.fan_out import items_of
-from agent.faults import PlanLimits
+from agent.errors import TurnError
 from agent.ids import NodeId, UserId
-from agent.lifecycle import Failed, Succeeded
-from agent.plan import nodes_added
-from infra.scripted_model.script import Pace, Script
+from agent.limits import PlanLimits, Role
+from agent.plan import operations as plan
+from agent.plan.operations import nodes_added
+from agent.plan.outcomes import Failed, Succeeded
+from agent.plan.templates import items_of
+from infra.dev.scripted_model.script import Pace, Script
+from tests.fakes.chat_messages import fetch, lines, planner
 from tests.fakes.planning import THREAD, planning_world, sections
 from tests.fakes.plans import Written
-from tests.fakes.said import fetch, lines, planner
 
 
 async def test_packages_without_a_sandbox_go_back_as_a_fault() -> None:
@@ -60,8 +59,8 @@ async def test_what_others_asked_for_and_items_of_lists_count_among_the_nodes_of
 @pytest.mark.parametrize(
     ("again", "trouble"),
     [
-        ([fetch("a")], Trouble.PLAN_TOO_LARGE),
-        ([{"op": "reply", "text": "That is all I may do."}], Trouble.PLAN_TOO_LARGE),
+        ([fetch("a")], TurnError.PLAN_TOO_LARGE),
+        ([{"op": "reply", "text": "That is all I may do."}], TurnError.PLAN_TOO_LARGE),
         ([fetch("whole")], ""),
     ],
     ids=["says what stands", "only replies", "brings it in fewer steps"],

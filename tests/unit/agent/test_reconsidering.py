@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from agent.dialogue import Role
+from agent.execution.turn_flow import ROUNDS_PER_TURN
 from agent.ids import NodeId
-from agent.lifecycle import Failed, Skipped, Succeeded
+from agent.limits import Role
+from agent.plan.outcomes import Failed, Skipped, Succeeded
+from agent.planning.replanner import UNREACHABLE
 from agent.ports import Choice, Reflection
-from agent.reflection import UNREACHABLE
-from agent.rounds import ROUNDS_PER_TURN
+from tests.fakes.chat_messages import asked_for, fetch, reflection, replan
 from tests.fakes.planning import THREAD, PlanningWorld, planning_world, sections
-from tests.fakes.said import asked_for, fetch, reflection, replan
 
 END = '{"decision":"end"}'
 
@@ -33,7 +33,7 @@ async def test_a_failure_that_leaves_others_no_way_is_decided_about_once_while_p
         await _waiting(world)
         assert not await _reconsider(world)
         assert not await _reconsider(world)
-        [request] = world.asked(Role.REFLECTION)
+        [request] = world.asked(Role.REPLAN)
         assert [json.loads(each)["state"] for each in sections(request.last)["Results"].splitlines()] == [
             "failed",
             "skipped",

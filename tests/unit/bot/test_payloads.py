@@ -6,10 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.ids import QuestionId, UserId
+from agent.ids import ApprovalId, UserId
 from agent.ports import Decision
-from bot.payloads import button_value, mentions, read_click, read_command, read_message, request_text
-from bot.stop_payloads import STOP_SHORTCUT, read_session_stop, read_stop_click, read_stop_shortcut
+from bot.payloads import (
+    STOP_SHORTCUT,
+    button_value,
+    mentions,
+    read_click,
+    read_command,
+    read_message,
+    read_session_stop,
+    read_stop_click,
+    read_stop_shortcut,
+    request_text,
+)
 
 BOT = UserId("U0BOT")
 
@@ -117,7 +127,7 @@ def test_strange_button_is_no_click(action: dict[str, Any]) -> None:
 
 
 def test_button_carries_question_and_version_and_nothing_else() -> None:
-    value = button_value(QuestionId("a:b"), 7)
+    value = button_value(ApprovalId("a:b"), 7)
     read = read_click(CLICK | {"actions": [{"action_id": "decide_rejected", "value": value}]})
     assert read is not None
     assert (read.question, read.version) == ("a:b", 7)

@@ -2,12 +2,10 @@
 
 import pytest
 
-from agent.tools.registry import Registry
-from bot.tools import SLACK_TOOLS
-from infra.cli.known_tools import known_tools
-from infra.configuration import ConfigurationError, parse_configuration
-from infra.tools.catalogue import enabled, open_tools
-from infra.tools_configuration import ToolsTable
+from agent.tool import Registry
+from bot.tools.post_message import SLACK_TOOLS
+from infra.config.file import ConfigurationError, ToolsTable, parse_configuration
+from infra.tools.catalogue import enabled, known_tools, open_tools
 
 
 async def names(tools: dict[str, object]) -> set[str]:

@@ -4,8 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
-from infra.configuration import parse_configuration
-from infra.settings import DEFAULT_MODEL, read_settings
+from infra.config.environment import DEFAULT_MODEL, read_settings
+from infra.config.file import parse_configuration
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIGURATION = ROOT / "greenlight.example.toml"
@@ -19,7 +19,7 @@ def test_the_example_configuration_is_valid() -> None:
 
 
 def test_the_example_environment_names_what_the_settings_read() -> None:
-    read = set(re.findall(r'"([A-Z][A-Z_]+)"', (ROOT / "infra" / "settings.py").read_text()))
+    read = set(re.findall(r'"([A-Z][A-Z_]+)"', (ROOT / "infra" / "config" / "environment.py").read_text()))
     named = set(re.findall(r"^([A-Z_]+)=", ENVIRONMENT, flags=re.MULTILINE))
     assert named - READ_ELSEWHERE == read
     assert DEFAULT_MODEL in ENVIRONMENT

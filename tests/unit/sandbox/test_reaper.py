@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from sandbox.cell import process_started
 from sandbox.hardening import DEADLINE_LABEL, INSTANCE_LABEL, OWNER_LABEL
 from sandbox.reaper import is_orphan
+from sandbox.warm_container import process_started
 
 ALIVE = f"here:{os.getpid()}:{process_started(os.getpid())}"
 

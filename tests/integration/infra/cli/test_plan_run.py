@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 
 from infra.cli.main import main
-from infra.embedded_postgres import HeldPostgres
+from infra.db.embedded_postgres import HeldPostgres
 
 NUMBER = {
     "op": "add",

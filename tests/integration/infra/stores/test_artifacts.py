@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from agent.errors import ArtifactMissing
 from agent.ids import Digest
-from infra.database import Database
+from infra.db.database import Database
 from infra.stores.stores import Stores
 from tests.fakes.rows import ELSEWHERE, OTHER, THREAD
 

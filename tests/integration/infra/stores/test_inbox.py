@@ -7,7 +7,7 @@ from sqlalchemy import URL, text
 
 from agent.ids import ThreadId
 from bot.ports import Receipt
-from infra.database import Database
+from infra.db.database import Database
 from infra.stores.inbox import PostgresInbox
 from tests.fakes.rows import a_message
 

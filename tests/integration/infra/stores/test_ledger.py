@@ -4,7 +4,7 @@ import asyncio
 
 from agent.ids import Digest, NodeId
 from agent.ports import LedgerState
-from infra.database import Database
+from infra.db.database import Database
 from infra.stores.stores import Stores
 from tests.fakes.rows import THREAD, audited
 

@@ -6,7 +6,7 @@ import pytest
 
 from agent.errors import DuplicateNode
 from agent.ids import NodeId
-from agent.plan import Add, Cancel, Node, NodeKind
+from agent.plan.operations import Add, Cancel, Node, NodeKind
 from infra.stores.stores import Stores
 from tests.fakes.rows import ADA, GRACE, OTHER, THREAD, an_add
 

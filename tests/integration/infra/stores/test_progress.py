@@ -6,16 +6,16 @@ import pytest
 from sqlalchemy import URL, text
 
 from agent.errors import StoreUnavailable
-from agent.events import JournaledAnswer, PlanPacked, ToldCall
+from agent.events import PlanPacked, RecordedAnswer, SummarizedCall
 from agent.ids import Digest, NodeId
-from agent.lifecycle import Failed, NodeState, Succeeded
-from agent.packaging import Fusion, Reason, Split
+from agent.packing.packing import Fusion, Reason, Split
+from agent.plan.outcomes import Failed, NodeState, Succeeded
 from agent.ports import RunStatus
 from bot.ports import Post, PostedMessage, RunView, Slot
-from infra.database import Database
+from infra.db.database import Database
 from infra.stores.progress import PostgresProgress
 from infra.stores.stores import Stores
-from infra.wakeups import Bell
+from infra.worker.notifications import Notifier
 from tests.fakes.rows import (
     ADA,
     GRACE,
@@ -69,7 +69,7 @@ async def test_the_same_state_again_keeps_its_time(stores: Stores) -> None:
 
 
 async def test_attempts_are_read_back_with_everything_they_left(stores: Stores) -> None:
-    call, answer = ToldCall(tool="t", args="{}", ok=True, milliseconds=1.5), JournaledAnswer(call="c", value=["é"])
+    call, answer = SummarizedCall(tool="t", args="{}", ok=True, milliseconds=1.5), RecordedAnswer(call="c", value=["é"])
     more = {"logs": "said \N{SNOWMAN}", "calls": (call,), "of": Digest("d"), "answers": (answer,)}
     whole, bare = replace(attempt("p", 1), **more), attempt("p", 2, "ok")
     for event in (planned("p"), attempt("other", 1), whole, bare):
@@ -93,8 +93,8 @@ async def test_attempt_that_is_made_again_replaces_the_first(stores: Stores) -> 
 async def test_calls_of_scripts_are_audited_once_each_without_their_arguments(
     stores: Stores, database: Database
 ) -> None:
-    refused = ToldCall(tool="post", args='{"text":"secret"}', ok=False, milliseconds=1.0)
-    first = replace(attempt("p", 1), calls=(ToldCall(tool="t", args="{}", ok=True, milliseconds=1.5), refused))
+    refused = SummarizedCall(tool="post", args='{"text":"secret"}', ok=False, milliseconds=1.0)
+    first = replace(attempt("p", 1), calls=(SummarizedCall(tool="t", args="{}", ok=True, milliseconds=1.5), refused))
     for event in (first, first, replace(first, attempt=2, kind="ok"), attempt("p", 3)):
         stores.progress.note(THREAD, event)
         await stores.progress.flush()
@@ -149,7 +149,7 @@ async def test_a_thousand_changes_at_once_are_all_written(stores: Stores) -> Non
 
 async def test_events_wait_in_order_while_the_database_is_away(database_url: URL, database: Database) -> None:
     away = Database(database_url.set(database="does_not_exist"))
-    progress = PostgresProgress(away, Bell())
+    progress = PostgresProgress(away, Notifier())
     progress.note(THREAD, planned("a"))
     with pytest.raises(StoreUnavailable):
         await progress.flush()

@@ -3,16 +3,16 @@
 import asyncio
 from datetime import timedelta
 
-from agent.ids import QuestionId, Tenant
-from agent.lifecycle import NodeState, Succeeded
+from agent.ids import ApprovalId, Tenant
+from agent.plan.outcomes import NodeState, Succeeded
 from agent.ports import Decision
-from bot.ports import AlreadyDecided, Decided, Outdated, UnknownQuestion
-from infra.database import Database
-from infra.queue import Queue
+from bot.ports import AlreadyDecided, Decided, Outdated, UnknownApproval
+from infra.db.database import Database
 from infra.stores.decisions import PostgresDecisions
-from infra.stores.questions import PostgresQuestions
+from infra.stores.questions import PostgresApprovals
 from infra.stores.stores import Stores
-from infra.wakeups import Wakeups
+from infra.worker.notifications import PgNotifications
+from infra.worker.queue import Queue
 from tests.fakes.rows import (
     ADA,
     ELSEWHERE,
@@ -27,7 +27,7 @@ from tests.fakes.rows import (
     waiting_jobs,
 )
 
-TEAM, Q1 = tenant_of(THREAD), QuestionId("q1")
+TEAM, Q1 = tenant_of(THREAD), ApprovalId("q1")
 
 
 async def test_asking_twice_leaves_the_first_row(stores: Stores) -> None:
@@ -53,7 +53,7 @@ async def test_one_of_a_hundred_racing_clicks_decides(stores: Stores, database: 
     assert await waiting_jobs(database) == 1
 
 
-async def test_a_decision_is_news_to_the_runner(stores: Stores, wakeups: Wakeups) -> None:
+async def test_a_decision_is_news_to_the_runner(stores: Stores, wakeups: PgNotifications) -> None:
     await stores.questions.ask(a_question())
     with wakeups.news.subscribe(THREAD) as news:
         await stores.decisions.decide(TEAM, Q1, version=1, by=GRACE, decision=Decision.APPROVED)
@@ -73,7 +73,7 @@ async def test_another_tenants_question_is_unknown(stores: Stores) -> None:
     await stores.questions.ask(a_question())
     elsewhere = tenant_of(ELSEWHERE)
     verdict = await stores.decisions.decide(elsewhere, Q1, version=1, by=GRACE, decision=Decision.APPROVED)
-    assert isinstance(verdict, UnknownQuestion)
+    assert isinstance(verdict, UnknownApproval)
     assert await stores.decisions.read(Tenant("T9"), Q1) is None
 
 
@@ -93,9 +93,9 @@ async def test_withdrawing_what_was_decided_returns_the_decision(stores: Stores)
 
 
 async def test_an_overdue_question_expires_at_the_click_and_wakes_its_thread(
-    database: Database, queue: Queue, wakeups: Wakeups
+    database: Database, queue: Queue, wakeups: PgNotifications
 ) -> None:
-    questions = PostgresQuestions(database, wakeups.views, timedelta(seconds=-1))
+    questions = PostgresApprovals(database, wakeups.views, timedelta(seconds=-1))
     decisions = PostgresDecisions(database, queue)
     await questions.ask(a_question())
     verdict = await decisions.decide(TEAM, Q1, version=1, by=GRACE, decision=Decision.APPROVED)
@@ -104,9 +104,11 @@ async def test_an_overdue_question_expires_at_the_click_and_wakes_its_thread(
     assert await waiting_jobs(database) == 1
 
 
-async def test_the_sweep_expires_only_what_is_overdue(stores: Stores, database: Database, wakeups: Wakeups) -> None:
+async def test_the_sweep_expires_only_what_is_overdue(
+    stores: Stores, database: Database, wakeups: PgNotifications
+) -> None:
     await stores.questions.ask(a_question())
-    overdue = PostgresQuestions(database, wakeups.views, timedelta(seconds=-1))
+    overdue = PostgresApprovals(database, wakeups.views, timedelta(seconds=-1))
     await overdue.ask(a_question("q2", OTHER))
     assert await stores.decisions.expire_due() == 1
     assert await stores.decisions.expire_due() == 0

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import text
 
 from agent.ids import Digest, NodeId, ToolName, UserId
-from agent.lifecycle import Failed, Succeeded
+from agent.plan.outcomes import Failed, Succeeded
 from agent.ports import ResultKey
-from agent.remembering import REMEMBERED_BYTES, remembered_call
-from agent.tools.registry import CallContext, Colour, Tool
-from infra.database import Database
+from agent.tool import CallContext, Colour, Tool
+from agent.tools.call import REMEMBERED_BYTES, remembered_call
+from infra.db.database import Database
 from infra.stores.stores import Stores
 from sandbox.script import Json
 from tests.fakes.rows import ADA, ELSEWHERE, GRACE, THREAD, tenant_of

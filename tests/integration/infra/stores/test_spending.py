@@ -2,10 +2,9 @@
 
 import asyncio
 
-from agent.budget import Scope
-from agent.dialogue import Role
-from agent.ports import Decision, QuestionKind
-from agent.spending import ModelCall, Price, Prices
+from agent.budget.usage import ModelCall, Price, Prices, Scope
+from agent.limits import Role
+from agent.ports import ApprovalKind, Decision
 from infra.stores.stores import Stores
 from tests.fakes.rows import OTHER, THREAD, a_question
 
@@ -50,7 +49,7 @@ async def test_another_threads_spending_is_its_own(stores: Stores) -> None:
 
 
 async def test_questions_about_budgets_are_read_back_with_what_was_kept(stores: Stores) -> None:
-    asked = a_question("b", kind=QuestionKind.BUDGET)
+    asked = a_question("b", kind=ApprovalKind.BUDGET)
     await stores.questions.ask(a_question("a"))
     await stores.questions.ask(asked)
     await stores.questions.keep(asked.id, {"from": {"run": {"nodes": 1}}})

@@ -11,13 +11,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from sqlalchemy import URL
 
 from agent.errors import DuplicateNode
-from agent.ids import Digest, NodeId, QuestionId, ThreadId
+from agent.ids import ApprovalId, Digest, NodeId, ThreadId
 from agent.ports import Decision, LedgerState
-from bot.ports import AlreadyDecided, Decided, Kind, Outdated, Receipt, UnknownQuestion
-from infra.database import Database
-from infra.queue import Queue
+from bot.ports import AlreadyDecided, Decided, Kind, Outdated, Receipt, UnknownApproval
+from infra.db.database import Database
 from infra.stores.stores import open_stores
-from infra.wakeups import Wakeups
+from infra.worker.notifications import PgNotifications
+from infra.worker.queue import Queue
 from tests.fakes.rows import ADA, GRACE, a_message, a_question, an_add, tenant_of, waiting_jobs
 
 _numbers = itertools.count(1)
@@ -37,7 +37,7 @@ class StoresMachine(RuleBasedStateMachine):
         self.thread = ThreadId(f"T{number}:C1:1.0")
         self.runner = asyncio.Runner()
         self.database = Database(url)
-        self.stores = open_stores(self.database, Queue(self.database), Wakeups(self.database))
+        self.stores = open_stores(self.database, Queue(self.database), PgNotifications(self.database))
         self.inbox: dict[int, tuple[bool, int | None]] = {}
         self.log: list[str] = []
         self.questions: dict[str, Decision] = {}
@@ -114,7 +114,7 @@ class StoresMachine(RuleBasedStateMachine):
         )
         before = self.questions.get(name)
         if before is None:
-            assert isinstance(verdict, UnknownQuestion)
+            assert isinstance(verdict, UnknownApproval)
         elif before is not Decision.PENDING:
             assert isinstance(verdict, AlreadyDecided)
         elif version != 1:
@@ -161,8 +161,8 @@ class StoresMachine(RuleBasedStateMachine):
             )
         assert self.run(waiting_jobs(self.database, self.thread)) == int(self.woken)
 
-    def _question(self, name: str) -> QuestionId:
-        return QuestionId(f"{self.thread}/{name}")
+    def _question(self, name: str) -> ApprovalId:
+        return ApprovalId(f"{self.thread}/{name}")
 
 
 def test_the_stores_agree_with_their_model_in_any_order_of_calls(database_url: URL) -> None:

@@ -4,13 +4,13 @@ import asyncio
 
 from agent.ports import RunStatus
 from bot.ports import Receipt
-from infra.database import Database
+from infra.db.database import Database
 from infra.stores.stores import Stores
-from infra.wakeups import Wakeups
+from infra.worker.notifications import PgNotifications
 from tests.fakes.rows import ADA, ELSEWHERE, GRACE, OTHER, THREAD, a_message, an_add, waiting_jobs
 
 
-async def test_a_message_is_a_row_a_job_and_news(stores: Stores, database: Database, wakeups: Wakeups) -> None:
+async def test_a_message_is_a_row_a_job_and_news(stores: Stores, database: Database, wakeups: PgNotifications) -> None:
     with wakeups.news.subscribe(THREAD) as news:
         assert await stores.inbox.accept(a_message("check")) is Receipt.ACCEPTED
         assert await news.wait(10)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from agent.budget.usage import Spent
 from agent.ids import Digest, NodeId
-from agent.lifecycle import Failed, NodeState, Rejected, Skipped
-from agent.packaging import Fusion, Reason, Split
-from agent.plan import NodeKind
+from agent.packing.packing import Fusion, Reason, Split
+from agent.plan.operations import NodeKind
+from agent.plan.outcomes import Failed, NodeState, Rejected, Skipped
 from agent.ports import RunStatus
-from agent.spending import Spent
 from bot import wording
 from bot.blocks.board import MOST_TASKS, board, board_title
 from bot.ports import AttemptView, NodeView, Post, PostedMessage, RunView, Slot

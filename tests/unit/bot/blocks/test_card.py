@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.approval import ApprovalPolicy, GroupId
 from agent.ids import UserId
-from agent.ports import Decision, QuestionKind
+from agent.ports import ApprovalKind, Decision
 from bot.blocks.card import argument_chunks, card, choices
 from bot.blocks.elements import visible
 from sandbox.script import Json
@@ -112,27 +112,27 @@ def test_expired_is_not_told_as_a_no() -> None:
 @pytest.mark.parametrize(
     ("kind", "follows"),
     [
-        (QuestionKind.APPROVE, "It will not run."),
-        (QuestionKind.UNKNOWN, "It counts as failed, and will not run again."),
-        (QuestionKind.ROUNDS, "I answer with what there is."),
-        (QuestionKind.ASK, "I answer with what there is."),
-        (QuestionKind.BUDGET, "Nothing more is started"),
+        (ApprovalKind.APPROVE, "It will not run."),
+        (ApprovalKind.UNKNOWN, "It counts as failed, and will not run again."),
+        (ApprovalKind.ROUNDS, "I answer with what there is."),
+        (ApprovalKind.ASK, "I answer with what there is."),
+        (ApprovalKind.BUDGET, "Nothing more is started"),
     ],
 )
-def test_a_card_nobody_decided_on_says_what_follows(kind: QuestionKind, follows: str) -> None:
+def test_a_card_nobody_decided_on_says_what_follows(kind: ApprovalKind, follows: str) -> None:
     told = words(a_question(kind=kind, decision=Decision.EXPIRED, at=NOON))
     assert "nobody decided in time" in told
     assert follows in told
 
 
 def test_a_question_about_budgets_says_what_is_used_up_and_of_whom() -> None:
-    breaches = [
+    exceeded = [
         {"scope": "run", "measure": "tokens", "used": 12345, "most": 10000},
         {"scope": "thread", "measure": "cost", "used": 2_500_000, "most": 2_000_000},
         {"scope": "run", "measure": "time", "used": 61_000, "most": 60_000},
     ]
-    args: dict[str, Json] = {"breaches": breaches, "currency": "EUR"}
-    view = a_question(kind=QuestionKind.BUDGET, title="", args=args)
+    args: dict[str, Json] = {"breaches": exceeded, "currency": "EUR"}
+    view = a_question(kind=ApprovalKind.BUDGET, title="", args=args)
     shown = words(view)
     assert "This run has taken 12,345 of 10,000 tokens." in shown
     assert "This thread has taken EUR 2.50 of EUR 2.00 for models." in shown

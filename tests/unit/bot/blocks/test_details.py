@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from agent.events import AttemptEnded, ToldCall
+from agent.events import AttemptEnded, SummarizedCall
 from agent.ids import NodeId
 from bot.blocks.details import details, loading, shown_by, unreadable
 from bot.ports import PackageView
-from infra.workspace.block_kit import view_faults
+from infra.dev.local_slack.block_kit.block_kit import view_faults
 from tests.fakes.bot_ports import NOON
 from tests.fakes.run_views import THREAD
 
@@ -25,7 +25,7 @@ CRASH = AttemptEnded(
     milliseconds=12.3,
     at=NOON,
     logs="so far so good",
-    calls=(ToldCall(tool="read_page", args='{"page": 1}', ok=False, milliseconds=3.0),),
+    calls=(SummarizedCall(tool="read_page", args='{"page": 1}', ok=False, milliseconds=3.0),),
 )
 DONE = replace(CRASH, attempt=2, kind="ok", error="", traceback="", logs="", calls=(), code="def main(inputs): ...")
 

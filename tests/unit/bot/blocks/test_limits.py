@@ -10,8 +10,8 @@ from slack_sdk.models.blocks import Block as SdkBlock
 
 from agent.approval import ApprovalPolicy
 from agent.ids import NodeId, UserId, thread_id
-from agent.lifecycle import Cancelled, Failed, NodeState, Rejected, Skipped
-from agent.ports import Decision, QuestionKind, RunStatus
+from agent.plan.outcomes import Cancelled, Failed, NodeState, Rejected, Skipped
+from agent.ports import ApprovalKind, Decision, RunStatus
 from bot.blocks.answer import answer, trouble
 from bot.blocks.board import board
 from bot.blocks.card import card
@@ -19,7 +19,7 @@ from bot.blocks.elements import MESSAGE_BLOCKS
 from bot.blocks.help import MOST_RUNS, help_message, opening, status, stoppable
 from bot.blocks.message import Rendered
 from bot.ports import AttemptView, NodeView, OpenRun
-from infra.workspace.block_kit import message_faults
+from infra.dev.local_slack.block_kit.block_kit import message_faults
 from sandbox.script import Json
 from tests.fakes.bot_ports import NOON
 from tests.fakes.run_views import ADA, THREAD, a_node, a_question, a_run
@@ -113,11 +113,11 @@ ARGUMENTS: st.SearchStrategy[dict[str, Json]] = st.dictionaries(
     title=WORDS,
     blocks=st.lists(WORDS, max_size=12),
     decision=st.sampled_from(Decision),
-    kind=st.sampled_from(QuestionKind),
+    kind=st.sampled_from(ApprovalKind),
     reason=WORDS,
 )
 def test_cards(
-    args: dict[str, Json], title: str, blocks: list[str], decision: Decision, kind: QuestionKind, reason: str
+    args: dict[str, Json], title: str, blocks: list[str], decision: Decision, kind: ApprovalKind, reason: str
 ) -> None:
     view = a_question(args=args, title=title, blocks=tuple(blocks), kind=kind, decision=decision, by=ADA, at=NOON)
     policy = ApprovalPolicy(users=frozenset(UserId(f"U{n}X") for n in range(30)), self_approval=False)

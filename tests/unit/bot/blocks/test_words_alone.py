@@ -11,19 +11,18 @@ from typing import Any
 import pytest
 
 from agent.approval import ApprovalPolicy
-from agent.errors import Trouble
+from agent.errors import TurnError
 from agent.ids import UserId
-from agent.lifecycle import NodeState
-from agent.plan import NodeKind
-from agent.ports import Decision, QuestionKind, RunStatus
+from agent.plan.operations import NodeKind
+from agent.plan.outcomes import NodeState
+from agent.ports import ApprovalKind, Decision, RunStatus
 from bot import wording
 from bot.blocks.answer import answer, trouble
 from bot.blocks.board import board
 from bot.blocks.card import card
 from bot.blocks.details import loading, unreadable
 from bot.blocks.help import help_message, opening, status, stoppable
-from bot.blocks.message import Rendered, words_only
-from bot.blocks.plainly import plainly
+from bot.blocks.message import Rendered, plainly, words_only
 from bot.ports import AttemptView, OpenRun
 from tests.fakes.bot_ports import NOON
 from tests.fakes.run_views import ADA, GRACE, THREAD, a_node, a_question, a_run
@@ -49,7 +48,7 @@ def boards() -> Iterable[tuple[str, Rendered]]:
 
 
 def cards() -> Iterable[tuple[str, Rendered]]:
-    for kind in QuestionKind:
+    for kind in ApprovalKind:
         for decision in Decision:
             view = a_question(kind=kind, decision=decision, by=GRACE, at=NOON)
             for number, each in enumerate(card(view, ApprovalPolicy())):
@@ -60,7 +59,7 @@ MESSAGES: Mapping[str, Rendered] = dict(
     [
         *boards(),
         *cards(),
-        *((f"trouble, {each}", trouble(each.value)) for each in Trouble),
+        *((f"trouble, {each}", trouble(each.value)) for each in TurnError),
         ("answer", answer("All three answer.")[0]),
         ("an answer of signs", answer("🎉")[0]),
         ("help", help_message(UserId("U0BOT"))),
@@ -94,15 +93,15 @@ def test_the_text_for_notifications_is_there_and_says_something(name: str) -> No
     assert MESSAGES[name].blocks
 
 
-@pytest.mark.parametrize(("one", "other"), list(combinations(QuestionKind, 2)))
-def test_the_text_tells_cards_of_different_kinds_apart(one: QuestionKind, other: QuestionKind) -> None:
+@pytest.mark.parametrize(("one", "other"), list(combinations(ApprovalKind, 2)))
+def test_the_text_tells_cards_of_different_kinds_apart(one: ApprovalKind, other: ApprovalKind) -> None:
     texts = [card(a_question(kind=kind), ApprovalPolicy())[-1].text for kind in (one, other)]
     assert texts[0] != texts[1]
     assert all(wording.question_title(kind) in text for kind, text in zip((one, other), texts, strict=True))
 
 
-@pytest.mark.parametrize("kind", QuestionKind)
-def test_the_text_tells_how_a_question_ended(kind: QuestionKind) -> None:
+@pytest.mark.parametrize("kind", ApprovalKind)
+def test_the_text_tells_how_a_question_ended(kind: ApprovalKind) -> None:
     texts = [
         card(a_question(kind=kind, decision=each, by=GRACE, at=NOON), ApprovalPolicy())[-1].text for each in Decision
     ]

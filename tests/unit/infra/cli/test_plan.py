@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bot.tools import SLACK_TOOLS
-from infra.cli.known_tools import known_tools
+from bot.tools.post_message import SLACK_TOOLS
 from infra.cli.main import main
-from infra.tools_configuration import ToolsTable
+from infra.config.file import ToolsTable
+from infra.tools.catalogue import known_tools
 
 GET = {"op": "add", "id": "a", "kind": "tool", "title": "Get", "tool": "http_get", "args": {"url": "http://x.test/"}}
 POST = {

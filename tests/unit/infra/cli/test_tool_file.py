@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.tools.registry import Colour
+from agent.tool import Colour
 from infra.cli.tool_file import ToolFileInvalid, read_tools
 
 SCHEMA = {"type": "object", "properties": {"url": {"type": "string"}}, "required": ["url"]}

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from agent.tools.registry import Colour, Registry
-from infra.cli.known_tools import known_tools
+from agent.tool import Colour, Registry
 from infra.evaluation.goal import GoalsInvalid, read_goals, shipped_goals
+from infra.tools.catalogue import known_tools
 
 POST = {
     "name": "post-health",

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from agent.tools.registry import Registry
-from infra.cli.known_tools import known_tools
+from agent.tool import Registry
 from infra.evaluation.goal import Goal, shipped_goals
 from infra.evaluation.judge import Judgement
 from infra.evaluation.replay import Court
+from infra.tools.catalogue import known_tools
 from sandbox.none import NoSandbox
 
 Nodes = list[dict[str, Any]]

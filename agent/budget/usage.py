@@ -1,0 +1,124 @@
+"""What a thread's runs spend on models and time, and what that costs."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from agent.ids import ThreadId
+from agent.limits import Role
+
+
+class Scope(StrEnum):
+    """Whose budget it is."""
+
+    RUN = "run"
+    THREAD = "thread"
+
+
+_account: ContextVar[ThreadId | None] = ContextVar("account", default=None)
+
+
+@contextmanager
+def charged_to(thread: ThreadId) -> Generator[None]:
+    """Charge every model call that begins in the block, and in the tasks it starts, to the thread."""
+    token = _account.set(thread)
+    try:
+        yield
+    finally:
+        _account.reset(token)
+
+
+def account() -> ThreadId | None:
+    """Return whom a model call that begins now is charged to; None outside any thread."""
+    return _account.get()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCall:
+    """One model call that ended. `estimated`: the server did not say, so tokens are taken from the length."""
+
+    role: Role
+    model: str
+    input_tokens: int
+    output_tokens: int
+    estimated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """What was spent so far. `cost_micros` are millionths of the price table's currency, for models that are
+    in it; `work_milliseconds` is the time a worker was at it, waiting for people alone left out; `nodes`
+    counts those that started."""
+
+    model_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_micros: int = 0
+    work_milliseconds: int = 0
+    nodes: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Both ways."""
+        return self.input_tokens + self.output_tokens
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return self._with(other, 1)
+
+    def __sub__(self, other: "Spent") -> "Spent":
+        return self._with(other, -1)
+
+    def _with(self, other: "Spent", sign: int) -> "Spent":
+        mine, others = asdict(self), asdict(other)
+        return Spent(**{name: mine[name] + sign * others[name] for name in mine})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """What a million tokens cost, in and out."""
+
+    input: float
+    output: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prices:
+    """The price table: model name -> price. A model that is not in it costs nothing we know of."""
+
+    currency: str = "$"
+    models: Mapping[str, Price] = field(default_factory=dict[str, Price])
+
+    def of(self, call: ModelCall) -> int:
+        """Return what the call cost, in millionths."""
+        price = self.models.get(call.model)
+        if price is None:
+            return 0
+        # A price for a million tokens is the millionths that one token costs.
+        return round(call.input_tokens * price.input + call.output_tokens * price.output)
+
+
+class Account(Protocol):
+    """What a turn and its thread spend, to the moment, while this process has the thread."""
+
+    def spent(self) -> Mapping[Scope, Spent]:
+        """Return what was spent so far."""
+        ...
+
+    def node_started(self) -> None:
+        """Count a node."""
+        ...
+
+
+class Spending(Protocol):
+    """What threads spend. Whatever is counted, the thread's newest turn is charged."""
+
+    async def account(self, thread: ThreadId, turn: int) -> Account:
+        """Return the account of the thread's newest turn."""
+        ...
+
+    async def flush(self) -> None:
+        """Return when everything counted so far is committed: before another turn begins, or it is charged."""
+        ...

@@ -1,0 +1,286 @@
+"""The outer graph, `execute -> reflect -> (execute | answer)`, and the runner that advances one thread."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum, StrEnum
+from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypedDict, TypeVar
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.errors import GraphInterrupt
+from langgraph.graph import START, StateGraph  # pyright: ignore[reportMissingTypeStubs]  # typed inline; py.typed is a folder up
+from langgraph.types import Command, StateSnapshot
+
+from agent.budget.metering import metered
+from agent.execution.execution_context import Lease, Ports
+from agent.execution.executor import Execution
+from agent.execution.turn_flow import NextStage, TurnFlow
+from agent.ids import NodeId, ThreadId
+from agent.limits import Limits
+from agent.plan.operations import Add
+from agent.plan.outcomes import Outcome, outcome_from_json
+from agent.ports import RunStatus
+
+Results: TypeAlias = Mapping[NodeId, Mapping[str, Any]]
+"""Node id -> `OutcomeJson`. Spelled without `Json`: LangGraph evaluates the state's annotations, and
+cannot evaluate an alias that names itself."""
+
+
+def _merged(old: Results, new: Results) -> Results:
+    return {**old, **new}
+
+
+Done = TypeVar("Done")
+
+
+class StopType(Enum):
+    """The type of `STOP`."""
+
+    STOP = "stop"
+
+
+STOP: Final = StopType.STOP
+"""Instead of a result: somebody stopped the turn first."""
+
+
+class State(TypedDict):
+    """A thread's LangGraph state: plain types only.
+
+    `turn` counts from 1, `seq` is the last operation acted on, `rounds` the reflections of this
+    turn, `results` node id -> outcome as JSON, of all turns.
+    """
+
+    turn: int
+    seq: int
+    rounds: int
+    results: Annotated[Results, _merged]
+
+
+class Graph(Protocol):
+    """What a job needs of the compiled graph; LangGraph's own signatures are partly untyped."""
+
+    async def ainvoke(self, input: Mapping[str, Any] | None, config: RunnableConfig, *, durability: str) -> Any:
+        """Run until the graph ends or parks."""
+        ...
+
+    async def aget_state(self, config: RunnableConfig) -> StateSnapshot:
+        """Return the thread's newest state."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoints:
+    """One job's access to the checkpoint store.
+
+    `committed(task_id)` returns once the writes of that LangGraph task, handed to `saver` before,
+    are committed, and raises when they cannot be. `prune` keeps a thread's newest checkpoint only.
+    """
+
+    saver: BaseCheckpointSaver[str]
+    committed: Callable[[str], Awaitable[None]]
+    prune: Callable[[ThreadId], Awaitable[None]]
+
+
+OpenCheckpoints: TypeAlias = Callable[[ThreadId, Lease], Checkpoints]
+"""Opens a saver of its own for a job: one saver instance serialises its callers."""
+
+
+class AdvanceResult(StrEnum):
+    """Why a thread needs no runner for now."""
+
+    PARKED = "parked"
+    FINISHED = "finished"
+
+
+def _state(values: Mapping[str, Any]) -> State:
+    return State(
+        turn=values.get("turn", 0),
+        seq=values.get("seq", 0),
+        rounds=values.get("rounds", 0),
+        results=values.get("results", {}),
+    )
+
+
+def _outcomes(state: State) -> Mapping[NodeId, Outcome]:
+    return {node: outcome_from_json(each) for node, each in state["results"].items()}
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class ThreadRunner:
+    """Advances threads: one instance serves any number of them, one runner per thread at a time."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        checkpoints: OpenCheckpoints,
+        *,
+        limits: Limits | None = None,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._ports = ports
+        self._checkpoints = checkpoints
+        self._limits = limits or Limits()
+        self._now = now
+        self._rounds = TurnFlow(ports)
+
+    async def advance(self, thread: ThreadId, lease: Lease) -> AdvanceResult:
+        """Take up whatever is new for the thread and run until it is finished or parked.
+
+        Idempotent: nothing new means nothing done. The caller holds the thread's lease; when the
+        lease is lost it cancels this call, and `lease.check` guards every red call besides.
+
+        Raises:
+            RunnerLost: the thread is no longer ours.
+            AgentError: the run broke off; advancing again loses and repeats nothing.
+        """
+        checkpoints = self._checkpoints(thread, lease)
+        graph = self.graph(thread, lease, checkpoints)
+        config = RunnableConfig(configurable={"thread_id": thread}, recursion_limit=100)
+        pruned = False
+        while True:
+            head = await _head(graph, checkpoints, config)
+            if not head.open:
+                await self._ports.mailbox.drop_late_stops(thread, head.state["turn"])
+                if not await self._has_news(thread, head.state):
+                    if not pruned:  # whoever stored the last step may have died right after it
+                        await checkpoints.prune(thread)
+                    return AdvanceResult.FINISHED
+            given = None if head.open else await self._new_turn(thread, head.state)
+            await graph.ainvoke(given, config, durability="sync")
+            head = await _head(graph, checkpoints, config)
+            if head.open:
+                if await self._reconsider(thread, head.state):
+                    continue
+                await self._ports.runs.set_status(thread, head.state["turn"], RunStatus.WAITING)
+                return AdvanceResult.PARKED
+            await checkpoints.prune(thread)
+            pruned = True
+
+    def graph(self, thread: ThreadId, lease: Lease, checkpoints: Checkpoints) -> Graph:
+        """Return the thread's graph, as a job runs it."""
+
+        async def execute(state: State) -> dict[str, Any]:
+            known = _state(state)
+            progressed = await Execution(
+                thread=thread,
+                turn=known["turn"],
+                seq=known["seq"],
+                results=known["results"],
+                ports=self._ports,
+                lease=lease,
+                committed=checkpoints.committed,
+                limits=self._limits,
+                now=self._now,
+            ).run()
+            return {"results": progressed.results, "seq": progressed.seq}
+
+        async def reflect(state: State) -> Command[Literal["execute", "answer"]]:
+            known = _state(state)
+            way = await self._reflect(thread, known)
+            again = known["rounds"] + (way is NextStage.ROUND)
+            return Command(update={"rounds": again}, goto="answer" if way is NextStage.ANSWER else "execute")
+
+        async def answer(state: State) -> None:
+            known = _state(state)
+            turn, outcomes = known["turn"], _outcomes(known)
+            if await self._unless_stopped(thread, turn, self._ports.answerer.answer(thread, turn, outcomes)) is STOP:
+                await self._rounds.stopped(thread, turn)
+                await self._ports.answerer.answer(thread, turn, outcomes)
+
+        builder: Any = StateGraph(State)
+        builder.add_node("execute", execute)
+        builder.add_node("reflect", reflect)
+        builder.add_node("answer", answer)
+        builder.add_edge(START, "execute")
+        builder.add_edge("execute", "reflect")
+        return builder.compile(checkpointer=checkpoints.saver)
+
+    async def _has_news(self, thread: ThreadId, state: State) -> bool:
+        """Tell whether a finished thread has a reason for another turn. A late cancel is none: nothing is open."""
+        if await self._ports.mailbox.untaken(thread):
+            return True
+        newer = await self._ports.log.after(thread, state["seq"])
+        return any(isinstance(each.operation, Add) for each in newer)
+
+    async def _new_turn(self, thread: ThreadId, state: State) -> Mapping[str, Any]:
+        turn = state["turn"] + 1
+        if self._ports.budget_trackers is not None:
+            await self._ports.budget_trackers.settle()
+        await self._ports.runs.begin(thread, turn)
+        return {"turn": turn, "rounds": 0}
+
+    async def _reflect(self, thread: ThreadId, state: State) -> NextStage:
+        if await self._ports.log.after(thread, state["seq"]):
+            return NextStage.ROUND  # a reflection appended and crashed before its step was stored
+        turn = state["turn"]
+        after = self._rounds.after(thread, turn, state["rounds"], _outcomes(state))
+        way = await self._unless_stopped(thread, turn, after)
+        if way is STOP:
+            await self._rounds.stopped(thread, turn)
+            return NextStage.ROUND if await self._ports.log.after(thread, state["seq"]) else NextStage.ANSWER
+        return way
+
+    async def _reconsider(self, thread: ThreadId, state: State) -> bool:
+        turn = state["turn"]
+        if await self._is_stopped(thread, turn):
+            return False
+        try:
+            again = await self._unless_stopped(thread, turn, self._rounds.while_parked(thread, turn, state["rounds"]))
+        except GraphInterrupt:
+            return False  # a person is asked first whether it may spend more
+        return again is STOP or again
+
+    async def _unless_stopped(self, thread: ThreadId, turn: int, work: Coroutine[Any, Any, Done]) -> Done | StopType:
+        """Return what the work does, or STOP when somebody stops the turn before it is done: it is cancelled then.
+
+        Raises:
+            GraphInterrupt: a person is asked; holds the question.
+        """
+        with metered(self._ports.budget_trackers and self._ports.budget_trackers.payer(thread, turn)):
+            doing = asyncio.create_task(work)
+        stopping = asyncio.create_task(self._stop_of(thread, turn))
+        try:
+            await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not doing.done():
+                return stopping.result()
+            asked = isinstance(doing.exception(), GraphInterrupt)
+            return STOP if asked and await self._is_stopped(thread, turn) else doing.result()
+        finally:
+            for each in (doing, stopping):
+                each.cancel()
+            await asyncio.gather(doing, stopping, return_exceptions=True)
+
+    async def _stop_of(self, thread: ThreadId, turn: int) -> StopType:
+        """Return once somebody stopped the turn."""
+        with self._ports.notifications.subscribe(thread) as news:
+            while not await self._is_stopped(thread, turn):
+                await news.wait(self._limits.poll_seconds)
+        return STOP
+
+    async def _is_stopped(self, thread: ThreadId, turn: int) -> bool:
+        return await self._ports.mailbox.stopped(thread, turn) is not None
+
+
+class _Head(NamedTuple):
+    open: bool
+    state: State
+
+
+async def _head(graph: Graph, checkpoints: Checkpoints, config: RunnableConfig) -> _Head:
+    """Return whether the thread's newest step is open, and its state before that step.
+
+    `next` alone is not enough: killed between a step's writes and its checkpoint, a thread has
+    writes and no next, and new input would throw them away.
+    """
+    raw = await checkpoints.saver.aget_tuple(config)
+    if raw is None:
+        return _Head(open=False, state=_state({}))
+    state = _state(raw.checkpoint["channel_values"])
+    if raw.pending_writes:
+        return _Head(open=True, state=state)
+    return _Head(open=bool((await graph.aget_state(config)).next), state=state)

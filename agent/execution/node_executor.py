@@ -1,0 +1,145 @@
+"""The workbench: what a node does, apart from when it may do it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import assert_never
+
+from agent.errors import StoreUnavailable
+from agent.ids import NodeId, ThreadId, ToolName
+from agent.plan.artifacts import content_of, fits_inline
+from agent.plan.json_schema import schema_issues
+from agent.plan.operations import Node, NodeKind, digest_of, node_digest
+from agent.plan.outcomes import Failed, Outcome, Succeeded, outcome_json
+from agent.plan.references import references_in
+from agent.ports import Artifacts, Attempts, Bound, LanguageModel, Progress, ResultCache
+from agent.scripts.runner import PackageDependencies, PackageRunner
+from agent.tool import CallContext, Colour, Registry, colour_of
+from agent.tools.binding import bind_object
+from agent.tools.call import call_tool, remembered_call
+from sandbox.script import Json, Limits, Sandbox
+
+_PUT_AFTER_SECONDS = (0.0, 0.5, 2.0)
+
+_log = logging.getLogger(__name__)
+
+
+class NodeExecutor:
+    """The `NodeWork`. Without a sandbox packages fail, without a model a crashed script is not repaired.
+
+    Without `attempts` a package whose process died begins from its first attempt again, without a `cache` every
+    tool is called.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        sandbox: Sandbox | None,
+        artifacts: Artifacts,
+        progress: Progress,
+        model: LanguageModel | None,
+        attempts: Attempts | None = None,
+        cache: ResultCache | None = None,
+        script_limits: Limits | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._registry = registry
+        self._artifacts = artifacts
+        self._pause = pause
+        self._cache = cache
+        self._packages: PackageRunner | None = None
+        if sandbox is not None:
+            self._packages = PackageRunner(
+                PackageDependencies(
+                    registry=registry,
+                    sandbox=sandbox,
+                    progress=progress,
+                    attempts=attempts,
+                    model=model,
+                    limits=script_limits or Limits(),
+                    clock=clock,
+                    pause=pause,
+                )
+            )
+
+    def colour(self, node: Node) -> Colour:
+        """Return red when a person must be asked first."""
+        return colour_of(node, self._registry)
+
+    async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
+        """Resolve the node's references and hold a tool's arguments against its schema."""
+        written = node.args if node.kind is NodeKind.TOOL else node.inputs
+        args = await bind_object(thread, written, outcomes, self._artifacts)
+        if isinstance(args, Failed):
+            return args
+        name = node.tool if node.kind is NodeKind.TOOL and node.tool else ToolName(node.kind.value)
+        if node.kind is NodeKind.TOOL and (failed := self._argument_failure(name, args)):
+            return failed
+        sources = {reference.node: outcomes[reference.node] for _, reference in references_in(written)}
+        covered: Json = {
+            "tool": name,
+            "args": args,
+            "node": node_digest(node),
+            "from": {source: digest_of(outcome_json(outcome)) for source, outcome in sources.items()},
+        }
+        return Bound(tool=name, args=args, digest=digest_of(covered))
+
+    def _argument_failure(self, name: ToolName, args: Mapping[str, Json]) -> Failed | None:
+        tool = self._registry.find(name)
+        if tool is None:
+            return Failed(error="unknown_tool", message=f"there is no tool {name!r} here")
+        wrong = schema_issues(args, tool.arguments)
+        if not wrong:
+            return None
+        return Failed(error="bad_arguments", message=f"/args{wrong[0].pointer}: {wrong[0].message}")
+
+    async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
+        """Do the work. Raises only CancelledError."""
+        try:
+            outcome = await self._work(node, bound, context)
+            return await self._kept(context.thread, node.id, outcome)
+        except Exception as error:  # noqa: BLE001 -- the boundary of a node: a bug in one must not end the others
+            _log.exception("node %s of %s broke", node.id, context.thread)
+            return Failed(error="internal", message=f"something here broke ({type(error).__name__})")
+
+    async def _work(self, node: Node, bound: Bound, context: CallContext) -> Succeeded | Failed:
+        match node.kind:
+            case NodeKind.TOOL:
+                tool = self._registry.find(bound.tool)
+                if tool is None:
+                    return Failed(error="unknown_tool", message=f"there is no tool {bound.tool!r} here")
+                return await remembered_call(
+                    tool,
+                    context,
+                    bound.args,
+                    self._cache,
+                    lambda: call_tool(tool, context, bound.args, pause=self._pause),
+                )
+            case NodeKind.PACKAGE:
+                if self._packages is None:
+                    return Failed(
+                        error="no_sandbox", message="there is no sandbox in this installation to run scripts in"
+                    )
+                return await self._packages.run(node, bound.args, context)
+            case NodeKind.SUBAGENT:
+                return Failed(error="not_available", message="subagents are not available yet")
+            case _:
+                assert_never(node.kind)
+
+    async def _kept(self, thread: ThreadId, node: NodeId, outcome: Succeeded | Failed) -> Outcome:
+        """Return the outcome with a big value moved to an artifact."""
+        if isinstance(outcome, Failed) or fits_inline(outcome.value):
+            return outcome
+        content = content_of(node, outcome.value)
+        for seconds in _PUT_AFTER_SECONDS:
+            await self._pause(seconds)
+            try:
+                ref = await self._artifacts.put(thread, content.name, content.content, content.media_type)
+            except StoreUnavailable:
+                continue
+            return Succeeded(artifact=ref, age_seconds=outcome.age_seconds)
+        message = "the work was done, but its output could not be stored"
+        return Failed(error="store_unavailable", message=message)

@@ -1,0 +1,64 @@
+"""A step: one added node with the person who asked for it, and what is said about it to others. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from agent.ids import ApprovalId, NodeId, ThreadId, UserId
+from agent.plan.operations import Node, digest_of, node_digest
+from agent.plan.templates import shown_title
+from agent.ports import ApprovalKind, ApprovalRequest, Bound
+from agent.tool import CallContext
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A node of the log; `author` is the person whose rights it runs with."""
+
+    thread: ThreadId
+    turn: int
+    author: UserId
+    node: Node
+
+    @property
+    def id(self) -> NodeId:
+        """The node's id."""
+        return self.node.id
+
+    @property
+    def task_name(self) -> str:
+        """The name of its LangGraph task: equal only for this very node."""
+        return f"{self.node.id}@{node_digest(self.node)[:16]}"
+
+    def context(self, bound: Bound) -> CallContext:
+        """Return on whose behalf its call is made. The key is equal for every try of this very call."""
+        key = digest_of([self.thread, self.node.id, bound.digest])
+        return CallContext(thread=self.thread, node=self.node.id, author=self.author, idempotency_key=key)
+
+    def question(self, kind: ApprovalKind, bound: Bound, attempt: int, behind: Iterable[Node]) -> ApprovalRequest:
+        """Return what a person is asked before (or about) this very call."""
+        return ApprovalRequest(
+            id=self._question_id(kind, bound, attempt),
+            thread=self.thread,
+            turn=self.turn,
+            node=self.node.id,
+            kind=kind,
+            title=self.node.title,
+            tool=bound.tool,
+            args=bound.args,
+            digest=bound.digest,
+            author=self.author,
+            attempt=attempt,
+            blocks=tuple(shown_title(each) for each in behind if each.id != self.node.item_of),
+        )
+
+    def asks(self, kind: ApprovalKind, question: ApprovalId) -> bool:
+        """Tell whether this is one of the node's own questions of that kind, whatever its arguments were."""
+        return question.startswith(self._question_prefix(kind))
+
+    def _question_id(self, kind: ApprovalKind, bound: Bound, attempt: int) -> ApprovalId:
+        # 32 hex digits: the form of LangGraph's own interrupt ids, which these become. The first half
+        # names node and kind, so that a card is found again when its arguments cannot be.
+        return ApprovalId(self._question_prefix(kind) + digest_of([bound.digest, attempt])[:16])
+
+    def _question_prefix(self, kind: ApprovalKind) -> str:
+        return digest_of([self.thread, self.node.id, kind.value])[:16]

@@ -1,0 +1,283 @@
+"""Split or package: which steps of a plan run together as one script, and why the others do not. Pure.
+
+The four rules (DESIGN section 4): a chain of green steps that nobody else needs becomes one Package;
+the consumers of one step stay apart, and so do the sources of one step, which may begin a Package
+itself; what is denser than that is left to the DAG. A red step is never inside a Package.
+
+A Package keeps the id of its last step, the only one that others may refer to. It waits for what
+its first step waited for, so it starts as early as that one did, and nothing gets a new order.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from enum import StrEnum
+
+from agent.ids import NodeId
+from agent.limits import DEFAULT_LIMITS, PlanLimits
+from agent.packing.script_writer import CannotPack, fitness, packed_script
+from agent.plan.operations import (
+    Add,
+    Cancel,
+    Dependency,
+    Node,
+    NodeKind,
+    On,
+    Operation,
+    PackedStep,
+    canonical_json,
+    node_digest,
+    operation_json,
+)
+from agent.tool import Colour, Registry, colour_of
+
+STEPS = 8
+"""The most steps of one Package: what runs together also fails and is tried again together."""
+
+_ARROW = " → "
+
+
+class Reason(StrEnum):
+    """Why two steps that follow each other stay apart."""
+
+    RED = "a step that asks a person first stays alone"
+    FAN_OUT = "several steps need its result, and they run at the same time"
+    JOIN = "it joins several sources, which stay apart"
+    OTHERWISE = "it runs when something failed or merely ended"
+    OBSERVED = "another step waits for its failure or its end"
+    CHECKED = "its result is held against a schema before others see it"
+    PACKED = "one of them is packed already"
+    CANCELLED = "one of them is withdrawn"
+    KEPT = "one of them may be at work already"
+    SUBAGENT = "a subagent is no part of a script"
+    TEMPLATE = "it becomes one step for each item of a list"
+    CONDITION = "it runs only on a condition"
+    UNWRITABLE = "it cannot stand inside a longer script"
+    FULL = "the package would become too large"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fusion:
+    """`steps` became the Package `steps[-1]`, in this order."""
+
+    steps: tuple[NodeId, ...]
+
+    def __str__(self) -> str:
+        return "packed: " + " -> ".join(self.steps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """`after` stays a node of its own although it follows `before`; `detail` says more where there is more."""
+
+    before: NodeId
+    after: NodeId
+    reason: Reason
+    detail: str = ""
+
+    def __str__(self) -> str:
+        more = f" ({self.detail})" if self.detail else ""
+        return f"apart: {self.before} -> {self.after}: {self.reason.value}{more}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packing:
+    """The packed plan, and what was decided: every fusion, and a reason for each edge that stayed."""
+
+    operations: tuple[Operation, ...]
+    fusions: tuple[Fusion, ...] = ()
+    splits: tuple[Split, ...] = ()
+
+
+def pack(
+    operations: Sequence[Operation],
+    registry: Registry,
+    *,
+    keep: Collection[NodeId] = (),
+    limits: PlanLimits = DEFAULT_LIMITS,
+) -> Packing:
+    """Return a valid plan with its chains fused. Packing the result again changes nothing.
+
+    The operations come in an order in which every dependency stands before its dependent, and are
+    returned in one. Nodes that are only referred to may be finished or at work elsewhere. `keep`
+    are nodes that stay as they are. All operations have one author: a script runs with one person's rights.
+    """
+    nodes = {each.node.id: each.node for each in operations if isinstance(each, Add)}
+    chains = _Chains(nodes, registry, _cancelled(operations), frozenset(keep), limits)
+    packages: dict[NodeId, Node] = {}
+    inner: set[NodeId] = set()
+    for node in nodes:
+        if node in inner or node in packages:
+            continue
+        chain, package = chains.longest_from(node)
+        if package is not None:
+            packages[package.id] = package
+            inner.update(chain[:-1])
+    packed = tuple(
+        Add(node=packages.get(each.node.id, each.node)) if isinstance(each, Add) else each
+        for each in operations
+        if not (isinstance(each, Add) and each.node.id in inner)
+    )
+    fusions = tuple(Fusion(steps=tuple(step.id for step in each.packed)) for each in packages.values())
+    return Packing(operations=packed, fusions=fusions, splits=tuple(chains.splits(packages)))
+
+
+def packed_ids(nodes: Collection[Node]) -> Mapping[NodeId, NodeId]:
+    """Return step -> Package for the steps whose own ids nothing can refer to any more."""
+    return {step.id: node.id for node in nodes for step in node.packed if step.id != node.id}
+
+
+def only_calls(node: Node) -> bool:
+    """Tell whether a Package's script is all ours: it only calls tools, so no rewrite can mend it."""
+    return bool(node.packed) and all(step.tool is not None for step in node.packed)
+
+
+def _cancelled(operations: Sequence[Operation]) -> frozenset[NodeId]:
+    return frozenset(each.id for each in operations if isinstance(each, Cancel))
+
+
+class _Chains:
+    """Finds chains in one plan."""
+
+    def __init__(
+        self,
+        nodes: Mapping[NodeId, Node],
+        registry: Registry,
+        cancelled: AbstractSet[NodeId],
+        keep: AbstractSet[NodeId],
+        limits: PlanLimits,
+    ) -> None:
+        self._nodes = nodes
+        self._registry = registry
+        self._cancelled = cancelled
+        self._keep = keep
+        self._limits = limits
+        self._consumers: dict[NodeId, list[NodeId]] = {node: [] for node in nodes}
+        self._observed: set[NodeId] = set()
+        for node in nodes.values():
+            for each in node.depends_on:
+                self._consumers.setdefault(each.node, []).append(node.id)
+                if each.on is not On.SUCCEEDED:
+                    self._observed.add(each.node)
+        self._apart: dict[NodeId, tuple[Reason, str] | None] = {}
+
+    def longest_from(self, head: NodeId) -> tuple[Sequence[NodeId], Node | None]:
+        """Return the longest chain that begins with `head`, and the Package it becomes, if it becomes one."""
+        path = self._path(head)
+        for length in range(len(path), 1, -1):
+            chain = path[:length]
+            if self._is_closed(chain) and (package := self._package(chain)) is not None:
+                return chain, package
+        return (head,), None
+
+    def _path(self, head: NodeId) -> tuple[NodeId, ...]:
+        """Follow the plan from `head` as far as each next step waits for nothing that `head` does not wait for."""
+        path = [head]
+        if self._alone(head) is not None:
+            return (head,)
+        while len(path) < STEPS and not self._ends_chain(path[-1]):
+            given = {*(Dependency(node=each) for each in path), *self._nodes[head].depends_on}
+            following = (
+                each
+                for each in self._consumers[path[-1]]
+                if self._alone(each) is None and given.issuperset(self._nodes[each].depends_on)
+            )
+            following = next(following, None)
+            if following is None:
+                break
+            path.append(following)
+        return tuple(path)
+
+    def _is_closed(self, chain: Sequence[NodeId]) -> bool:
+        """Nobody outside needs an inner step, and nobody waits for the last one's failure.
+
+        Were an inner step to fail, the last one would be skipped; as a Package it fails.
+        """
+        members = frozenset(chain)
+        return chain[-1] not in self._observed and all(members.issuperset(self._consumers[each]) for each in chain[:-1])
+
+    def _package(self, chain: Sequence[NodeId]) -> Node | None:
+        steps = [self._nodes[each] for each in chain]
+        script = packed_script(steps)
+        if isinstance(script, CannotPack):
+            return None
+        last = steps[-1]
+        package = Node(
+            id=last.id,
+            kind=NodeKind.PACKAGE,
+            title=self._title(steps),
+            depends_on=_outside(steps),
+            code=script.code,
+            inputs=script.inputs,
+            tools=script.tools,
+            result_schema=last.result_schema,
+            packed=tuple(
+                PackedStep(id=each.id, title=each.title, tool=each.tool, digest=node_digest(each)) for each in steps
+            ),
+        )
+        return package if self._fits(package) else None
+
+    def _title(self, steps: Sequence[Node]) -> str:
+        title = _ARROW.join(each.title for each in steps)
+        return title if len(title) <= self._limits.title_characters else steps[-1].title
+
+    def _fits(self, package: Node) -> bool:
+        size = len(canonical_json(operation_json(Add(node=package))).encode())
+        return len(package.code.encode()) <= self._limits.code_bytes and size <= self._limits.operation_bytes
+
+    def _ends_chain(self, id: NodeId) -> bool:
+        return self._nodes[id].result_schema is not None
+
+    def _alone(self, id: NodeId) -> tuple[Reason, str] | None:
+        """Return why a node is in no chain whatever stands around it, or None."""
+        if id not in self._apart:
+            self._apart[id] = self._why_alone(self._nodes[id])
+        return self._apart[id]
+
+    def _why_alone(self, node: Node) -> tuple[Reason, str] | None:
+        if node.kind is NodeKind.SUBAGENT:
+            return Reason.SUBAGENT, ""
+        if colour_of(node, self._registry) is not Colour.GREEN:
+            return Reason.RED, ""
+        if node.packed:
+            return Reason.PACKED, ""
+        if node.for_each or node.item_of is not None:
+            return Reason.TEMPLATE, ""
+        if node.when:
+            return Reason.CONDITION, ""
+        if node.id in self._cancelled:
+            return Reason.CANCELLED, ""
+        if node.id in self._keep:
+            return Reason.KEPT, ""
+        unfit = fitness(node)
+        return None if unfit is None else (Reason.UNWRITABLE, unfit.why)
+
+    def splits(self, packages: Mapping[NodeId, Node]) -> Iterator[Split]:
+        """Yield the reason for every edge of the plan that is not inside a Package, in plan order."""
+        home = {step.id: package.id for package in packages.values() for step in package.packed}
+        for node in self._nodes.values():
+            for dependency in node.depends_on:
+                before = dependency.node
+                inside = before in home and home[before] == home.get(node.id)
+                if before in self._nodes and not inside:
+                    reason, detail = self._reason(dependency, node)
+                    yield Split(before=before, after=node.id, reason=reason, detail=detail)
+
+    def _reason(self, dependency: Dependency, after: Node) -> tuple[Reason, str]:
+        before = dependency.node
+        if (alone := self._alone(after.id) or self._alone(before)) is not None:
+            return alone
+        if dependency.on is not On.SUCCEEDED:
+            return Reason.OTHERWISE, ""
+        if len(self._consumers[before]) > 1:
+            return Reason.FAN_OUT, ""
+        if len(after.depends_on) > 1:
+            return Reason.JOIN, ""
+        if self._ends_chain(before):
+            return Reason.CHECKED, ""
+        return (Reason.OBSERVED if after.id in self._observed else Reason.FULL), ""
+
+
+def _outside(steps: Sequence[Node]) -> tuple[Dependency, ...]:
+    inner = {each.id for each in steps}
+    return tuple(dict.fromkeys(each for step in steps for each in step.depends_on if each.node not in inner))

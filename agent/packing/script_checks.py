@@ -1,0 +1,145 @@
+"""What can be told of a package's script without running it, and how one is found in a model's answer."""
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+_MAIN = re.compile(r"^(?:async[ \t]+)?def[ \t]+main[ \t]*\(", re.MULTILINE)
+_FENCE = re.compile(r"^(`{3,})[ \t]*(\w*)[^\n]*\n(.*?)(?:^\1`*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+"""A fenced block; one that is never closed goes on to the end."""
+
+_DEPTH = 150
+"""The most levels of a script that is looked into: Python itself reads more than a recursion can walk through."""
+
+BRIDGES = ("tools", "atools")
+"""The names through which a script calls its tools."""
+
+
+def script_issues(code: str, tools: AbstractSet[str], max_bytes: int) -> Sequence[str]:
+    """Return why a script cannot be accepted: its size, no `main(inputs)`, a tool it did not declare.
+
+    A script that this Python cannot parse may be right for the sandbox's Python, and is left for
+    the sandbox to judge as long as it seems to define `main`.
+    """
+    size = len(code.encode(errors="replace"))
+    if size > max_bytes:
+        return [f"the script has {size} bytes, more than {max_bytes}"]
+    module = parsed(code)
+    if module is None:
+        return [] if _MAIN.search(code) else ["the script defines no main(inputs)"]
+    flaws = [] if _defines_main(module) else ["the script defines no main(inputs) with one argument"]
+    unknown = sorted(_tools_used(module) - tools)
+    return [*flaws, *(f"the script calls tools.{name}, which is not among its tools" for name in unknown)]
+
+
+def _defines_main(module: ast.Module) -> bool:
+    for statement in module.body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and statement.name == "main":
+            arguments = statement.args
+            positional = len(arguments.posonlyargs) + len(arguments.args)
+            needed = positional - len(arguments.defaults)
+            return needed <= 1 and (positional >= 1 or arguments.vararg is not None)
+    return False
+
+
+def tool_calls(code: str) -> Mapping[str, int]:
+    """Return tool -> the first line of the script that names it; empty when this Python cannot parse the script."""
+    module = parsed(code)
+    found: dict[str, int] = {}
+    for each in () if module is None else ast.walk(module):
+        if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id in BRIDGES:
+            found[each.attr] = min(found.get(each.attr, each.lineno), each.lineno)
+    return found
+
+
+def inputs_needed(code: str) -> AbstractSet[str]:
+    """Return the keys of `inputs` without which the script cannot get to its end: read in any case, before
+    anything is decided. What is read in branches, loops and after them may never be."""
+    module = parsed(code)
+    main = next((each for each in module.body if _is_main(each)), None) if module is not None else None
+    if not isinstance(main, ast.FunctionDef | ast.AsyncFunctionDef):
+        return frozenset()
+    parameters = [*main.args.posonlyargs, *main.args.args]
+    if not parameters:
+        return frozenset()
+    needed: set[str] = set()
+    for statement in main.body:
+        if not isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr | ast.Return):
+            break
+        names = {each.id for each in ast.walk(statement) if isinstance(each, ast.Name) and _is_stored(each)}
+        stored = any(isinstance(each, ast.Subscript) and _is_stored(each) for each in ast.walk(statement))
+        needed.update(_keys_read(statement, parameters[0].arg))
+        if stored or parameters[0].arg in names:
+            break
+    return needed
+
+
+def _keys_read(part: ast.AST, name: str) -> Iterator[str]:
+    match part:
+        case ast.IfExp() | ast.BoolOp() | ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp():
+            return
+        case ast.GeneratorExp() | ast.NamedExpr():
+            return
+        case ast.Subscript(value=ast.Name(id=id), slice=ast.Constant(value=str(key)), ctx=ast.Load()) if id == name:
+            yield key
+        case _:
+            for child in ast.iter_child_nodes(part):
+                yield from _keys_read(child, name)
+
+
+def _is_stored(part: ast.Name | ast.Subscript) -> bool:
+    return not isinstance(part.ctx, ast.Load)
+
+
+def parsed(code: str) -> ast.Module | None:
+    """Return the script as this Python reads it; None when it cannot, or when it is nested too deep to go through."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of a model's odd escapes, at every look at its plan
+            module = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    level: list[ast.AST] = [module]
+    for _ in range(_DEPTH):
+        level = [child for each in level for child in ast.iter_child_nodes(each)]
+        if not level:
+            return module
+    return None
+
+
+def python_text(part: ast.AST) -> str | None:
+    """Return the Python text of a part, its last line ended; None when it cannot be written."""
+    try:
+        return ast.unparse(part) + "\n"
+    except (ValueError, RecursionError):
+        return None
+
+
+def survives_writing(module: ast.Module) -> bool:
+    """Tell whether a script that is written anew means the same."""
+    text = python_text(module)
+    again = None if text is None else parsed(text)
+    try:
+        return again is not None and ast.dump(again) == ast.dump(module)
+    except RecursionError:
+        return False
+
+
+def _is_main(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and statement.name == "main"
+
+
+def _tools_used(module: ast.Module) -> set[str]:
+    return {
+        each.attr
+        for each in ast.walk(module)
+        if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id in BRIDGES
+    }
+
+
+def script_in(answer: str) -> str:
+    """Return the script of a model's answer: the first fenced block with a `main`, else the first, else all."""
+    blocks = [found.group(3) for found in _FENCE.finditer(answer)]
+    script = next((block for block in blocks if _MAIN.search(block)), blocks[0] if blocks else answer)
+    return script.strip() + "\n"

@@ -1,0 +1,163 @@
+"""The frontier of a plan: which nodes are ready, waiting or blocked. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from agent.ids import NodeId
+from agent.plan.operations import Cancel, LoggedOperation, Node, On, Operation, nodes_added
+from agent.plan.outcomes import NodeStatus, Outcome, Succeeded, satisfies
+
+
+class Readiness(Enum):
+    """Where a node stands while nothing speaks against it."""
+
+    READY = "ready"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocked:
+    """`because` ended otherwise than the dependency on it wants: the node can never run."""
+
+    because: NodeId
+
+
+NodeReadiness: TypeAlias = Readiness | Blocked
+
+
+def readiness(node: Node, outcomes: Mapping[NodeId, Outcome]) -> NodeReadiness:
+    """Return where a node stands, given everything that has ended so far.
+
+    One unmet dependency blocks at once, whatever the others still do: a person sees early what
+    cannot happen any more, and a run parks with as little open as possible.
+    """
+    waiting = False
+    for dependency in node.depends_on:
+        outcome = outcomes.get(dependency.node)
+        if outcome is None:
+            waiting = True
+        elif not satisfies(outcome, dependency.on):
+            return Blocked(because=dependency.node)
+    return Readiness.WAITING if waiting else Readiness.READY
+
+
+@dataclass(frozen=True)
+class _Edge:
+    child: NodeId
+    on: On
+
+
+class Frontier:
+    """`readiness` for a growing plan, in constant time per edge.
+
+    Fed with nodes and outcomes in any order, it agrees with `readiness`, except that of several
+    reasons to be blocked it keeps the one that came first.
+    """
+
+    def __init__(self, outcomes: Mapping[NodeId, Outcome]) -> None:
+        self._outcomes = dict(outcomes)
+        self._nodes: dict[NodeId, Node] = {}
+        self._edges: dict[NodeId, list[_Edge]] = {}
+        self._missing: dict[NodeId, int] = {}
+        self._blocked: dict[NodeId, Blocked] = {}
+        self._items: dict[NodeId, Sequence[NodeId]] = {}
+        self._made: dict[NodeId, list[NodeId]] = {}
+
+    @property
+    def outcomes(self) -> Mapping[NodeId, Outcome]:
+        """Node id -> how it ended, earlier turns included. A live view."""
+        return self._outcomes
+
+    def __contains__(self, node: NodeId) -> bool:
+        return node in self._nodes
+
+    @property
+    def unfinished(self) -> Sequence[NodeId]:
+        """The nodes of the plan that have not ended, in plan order."""
+        return [each for each in self._nodes if each not in self._outcomes]
+
+    def add(self, node: Node) -> None:
+        """Enter a node that is not in the plan yet."""
+        self._nodes[node.id] = node
+        self._missing[node.id] = 0
+        if node.item_of is not None:
+            self._made.setdefault(node.item_of, []).append(node.id)
+        for dependency in node.depends_on:
+            outcome = self._outcomes.get(dependency.node)
+            if outcome is None:
+                self._missing[node.id] += 1
+                self._edges.setdefault(dependency.node, []).append(_Edge(node.id, dependency.on))
+            elif not satisfies(outcome, dependency.on):
+                self._blocked.setdefault(node.id, Blocked(because=dependency.node))
+
+    def wait_for_items(self, template: NodeId, items: Sequence[NodeId]) -> None:
+        """Make a template of the plan wait for its items' ends, too. They may enter the plan later."""
+        if template in self._items:
+            return
+        self._items[template] = items
+        for each in items:
+            if each not in self._outcomes:
+                self._missing[template] += 1
+                self._edges.setdefault(each, []).append(_Edge(template, On.FINISHED))
+
+    def items_of(self, template: NodeId) -> Sequence[NodeId]:
+        """Return the items of a template that are in the plan, in plan order."""
+        return tuple(self._made.get(template, ()))
+
+    def finish(self, node: NodeId, outcome: Outcome) -> Sequence[NodeId]:
+        """Enter how a node ended; return the dependents that no longer wait because of it."""
+        self._outcomes[node] = outcome
+        decided: dict[NodeId, None] = {}
+        for edge in self._edges.pop(node, ()):
+            waited = self.readiness(edge.child) is Readiness.WAITING
+            self._missing[edge.child] -= 1
+            if not satisfies(outcome, edge.on):
+                self._blocked.setdefault(edge.child, Blocked(because=node))
+            if waited and self.readiness(edge.child) is not Readiness.WAITING:
+                decided[edge.child] = None
+        return [each for each in decided if each not in self._outcomes]
+
+    def readiness(self, node: NodeId) -> NodeReadiness:
+        """Return where a node of the plan stands."""
+        if (blocked := self._blocked.get(node)) is not None:
+            return blocked
+        return Readiness.WAITING if self._missing[node] else Readiness.READY
+
+    def missing(self, node: NodeId) -> NodeId:
+        """Return the dependency that keeps a waiting node: one that is not in the plan, or else the first
+        that has not ended."""
+        awaited = [*(each.node for each in self._nodes[node].depends_on), *self._items.get(node, ())]
+        unended = [each for each in awaited if each not in self._outcomes]
+        return next((each for each in unended if each not in self._nodes), unended[0])
+
+    def behind(self, node: NodeId) -> Sequence[Node]:
+        """Return every node that waits for this one, directly or through others, in plan order."""
+        found: set[NodeId] = set()
+        heads = [node]
+        while heads:
+            children = {edge.child for edge in self._edges.get(heads.pop(), ())}
+            heads.extend(children - found)
+            found |= children
+        return [each for each in self._nodes.values() if each.id in found and each.id not in self._outcomes]
+
+
+def with_dependents(
+    operation: Operation, logged: Sequence[LoggedOperation], standings: Mapping[NodeId, NodeStatus]
+) -> Sequence[Operation]:
+    """Return the operation; after a cancel, also those of every unfinished node that needs its success, in plan order.
+
+    It does not matter whether the cancelled node has finished: by the time the cancel is acted on it may have.
+    """
+    if not isinstance(operation, Cancel):
+        return [operation]
+    outcomes = {node: each.outcome for node, each in standings.items()}
+    behind = dict.fromkeys([operation.id])
+    # In the log a dependency stands before its dependents, so once through is enough.
+    for node in nodes_added([each.operation for each in logged]).values():
+        needs = any(each.node in behind and each.on is On.SUCCEEDED for each in node.depends_on)
+        if needs and isinstance(outcomes.get(node.id), Succeeded | None):
+            behind[node.id] = None
+    unfinished = [each for each in behind if each != operation.id and outcomes.get(each) is None]
+    return [operation, *(Cancel(id=each, why=operation.why) for each in unfinished)]

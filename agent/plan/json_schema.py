@@ -1,0 +1,181 @@
+"""JSON Schemas: values and not-yet-bound arguments against them, and which schemas a model may write.
+
+A reference stands for a value nobody knows yet, so it fits any schema; a text with a reference in
+it is known to be a text and nothing more. Nothing is ever fetched to resolve a `$ref`.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias, cast
+
+import jsonschema
+import jsonschema.validators
+import referencing
+import referencing.exceptions
+from jsonschema.protocols import Validator
+
+from agent.plan.json_values import truncated
+from agent.plan.operations import canonical_json
+from agent.plan.references import Reference, pieces, pointer_token
+from sandbox.script import Json
+
+_MESSAGE_CHARACTERS = 300
+_NOTHING_FETCHED: referencing.Registry[Any] = referencing.Registry()
+
+_MODEL_KEYWORDS = frozenset(
+    {"type", "enum", "const", "title", "description", "default", "examples"}
+    | {"properties", "required", "additionalProperties", "minProperties", "maxProperties"}
+    | {"items", "prefixItems", "minItems", "maxItems"}
+    | {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength"}
+    | {"anyOf", "allOf", "oneOf", "not"}
+)
+"""No `pattern` and no `uniqueItems` (both could stall the host), no `$ref` (recursion), no `format`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchemaIssue:
+    """Where a value does not fit its schema (a JSON pointer into the value) and how."""
+
+    pointer: str
+    message: str
+
+
+class _Unknown:
+    """Stands for a whole reference: a value of any type."""
+
+    def __repr__(self) -> str:
+        return "a reference"
+
+
+class _UnknownText(str):
+    """Stands for a text with a reference inside."""
+
+    __slots__ = ()
+
+
+_Rule: TypeAlias = Callable[[Any, Any, Any, Mapping[str, Any]], Iterator[jsonschema.ValidationError] | None]
+
+
+def schema_issues(value: Json, schema: Mapping[str, Json]) -> Sequence[SchemaIssue]:
+    """Return where a known value does not fit; empty when it fits."""
+    return _issues(_PLAIN, value, schema)
+
+
+def argument_issues(arguments: Json, schema: Mapping[str, Json]) -> Sequence[SchemaIssue]:
+    """Return where arguments cannot fit whatever their references will be; empty when they may fit.
+
+    `arguments` holds only well-formed references.
+    """
+    return _issues(_UNBOUND, _with_unknowns(arguments), schema)
+
+
+def model_schema_issues(schema: Mapping[str, Json]) -> Sequence[SchemaIssue]:
+    """Return why a schema written by a model is refused: not a schema, or a keyword it may not use."""
+    refused = [
+        SchemaIssue(pointer=at, message=f"the keyword {keyword!r} may not be used here")
+        for at, keyword in _keywords(schema)
+        if keyword not in _MODEL_KEYWORDS
+    ]
+    if refused:
+        return refused
+    try:
+        jsonschema.Draft202012Validator.check_schema(cast("dict[str, Any]", schema))
+    except jsonschema.SchemaError as error:
+        return [_issue(error)]
+    return []
+
+
+def _issues(kind: type[Validator], value: Any, schema: Mapping[str, Json]) -> Sequence[SchemaIssue]:
+    try:
+        return [_issue(error) for error in _validator(kind, canonical_json(schema)).iter_errors(value)]
+    except referencing.exceptions.Unresolvable as error:
+        return [SchemaIssue(pointer="", message=f"the schema refers to something unknown: {error.ref}")]
+
+
+@lru_cache(maxsize=512)
+def _validator(kind: type[Validator], schema: str) -> Validator:
+    return kind(json.loads(schema), registry=_NOTHING_FETCHED)
+
+
+def _issue(error: jsonschema.ValidationError | jsonschema.SchemaError) -> SchemaIssue:
+    pointer = "".join(f"/{pointer_token(str(part))}" for part in error.absolute_path)
+    return SchemaIssue(pointer=pointer, message=truncated(error.message, _MESSAGE_CHARACTERS))
+
+
+def _keywords(schema: Json, at: str = "") -> Iterator[tuple[str, str]]:
+    if not isinstance(schema, Mapping):
+        return
+    for keyword, value in schema.items():
+        place = f"{at}/{pointer_token(keyword)}"
+        yield place, keyword
+        if keyword == "properties" and isinstance(value, Mapping):
+            for name, each in value.items():
+                yield from _keywords(each, f"{place}/{pointer_token(name)}")
+        elif keyword in ("items", "additionalProperties", "not"):
+            yield from _keywords(value, place)
+        elif keyword in ("prefixItems", "anyOf", "allOf", "oneOf") and isinstance(value, list | tuple):
+            for index, each in enumerate(value):
+                yield from _keywords(each, f"{place}/{index}")
+
+
+def _with_unknowns(value: Json) -> Any:
+    match value:
+        case str():
+            parts = pieces(value)
+            match parts:
+                case (Reference(),):
+                    return _Unknown()
+                case _ if any(isinstance(part, Reference) for part in parts):
+                    return _UnknownText(value)
+                case _:
+                    return "".join(str(part) for part in parts)
+        case Mapping():
+            return {key: _with_unknowns(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_with_unknowns(each) for each in value]
+        case _:
+            return value
+
+
+def _holds_unknown(value: object) -> bool:
+    match value:
+        case _Unknown() | _UnknownText():
+            return True
+        case dict():
+            return any(_holds_unknown(each) for each in cast("dict[str, object]", value).values())
+        case list():
+            return any(_holds_unknown(each) for each in cast("list[object]", value))
+        case _:
+            return False
+
+
+_OF_UNKNOWN_TEXT = frozenset({"type", "allOf", "anyOf", "oneOf", "$ref", "$dynamicRef"})
+_NEEDS_ALL = frozenset({"enum", "const", "not", "if", "contains", "uniqueItems", "unevaluatedProperties"})
+
+
+def _lenient(keyword: str, rule: _Rule, any_of: _Rule) -> _Rule:
+    def check(validator: Any, rule_value: Any, instance: Any, schema: Mapping[str, Any]) -> Any:
+        if isinstance(instance, _Unknown):
+            return None
+        if isinstance(instance, _UnknownText) and keyword not in _OF_UNKNOWN_TEXT:
+            return None
+        if keyword in _NEEDS_ALL and _holds_unknown(instance):
+            return None
+        if keyword == "oneOf" and _holds_unknown(instance):
+            return any_of(validator, rule_value, instance, schema)
+        return rule(validator, rule_value, instance, schema)
+
+    return check
+
+
+_PLAIN: type[Validator] = jsonschema.Draft202012Validator
+_rules = cast("Mapping[str, _Rule]", jsonschema.Draft202012Validator.VALIDATORS)
+_UNBOUND = cast(
+    "type[Validator]",
+    jsonschema.validators.extend(  # pyright: ignore[reportUnknownMemberType] -- the stub leaves it untyped
+        jsonschema.Draft202012Validator,
+        {keyword: _lenient(keyword, rule, _rules["anyOf"]) for keyword, rule in _rules.items()},
+    ),
+)

@@ -1,0 +1,121 @@
+"""Fan-out: the nodes that a template with `for_each` becomes once its list is known. Pure.
+
+An item's node refers to its place in the list (`${list#/items/3/name}`), it does not copy the value: its
+card still tells where the arguments came from, and the same list always gives the same nodes.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import cast
+
+from agent.ids import NodeId
+from agent.plan.json_values import truncated
+from agent.plan.operations import Node
+from agent.plan.references import PointerMissing, Reference, at_pointer, pieces
+from sandbox.script import Json
+
+OF_ITEM = frozenset({NodeId("item"), NodeId("index")})
+"""What a template's references name besides nodes: the item, and its number from 0."""
+
+MOST_TEMPLATE_ID = 58
+"""How long a template's id may be, so that its items' ids are ids too."""
+
+_TITLE_CHARACTERS = 150
+_ITEM_ID = re.compile(r"(.+)-(?:0|[1-9][0-9]*)")
+_OWN = re.compile(r"\$\$\{|\$\{(item|index)(?:#([^{}]*))?\}")
+
+
+def item_id(template: NodeId, index: int) -> NodeId:
+    """Return the id of the node for the item of that number, from 0."""
+    return NodeId(f"{template}-{index}")
+
+
+def template_of(id: NodeId) -> NodeId | None:
+    """Return the template that would give an item this id, None when none would."""
+    found = _ITEM_ID.fullmatch(id)
+    return None if found is None else NodeId(found[1])
+
+
+def about_item(when: str) -> bool:
+    """Tell whether a condition is about each item, not about the template as a whole."""
+    return any(isinstance(each, Reference) and each.node in OF_ITEM for each in pieces(when))
+
+
+def shown_title(node: Node) -> str:
+    """Return the title as people read it: before a template knows its items, a place for one is a `…`."""
+    return _OWN.sub(lambda found: "…" if found[1] else found[0], node.title) if node.for_each else node.title
+
+
+def unfolds(node: Node) -> str:
+    """Return what a drawing says of the data a node waits to see, "" for one that is just what it is."""
+    said = [f"for each of {node.for_each[2:-1]}"] if node.for_each else []
+    return ", ".join([*said, f"only if {node.when[2:-1]}"] if node.when else said)
+
+
+def items_of(template: Node, values: Sequence[Json]) -> tuple[Node, ...]:
+    """Return the template's nodes, one for each value of its list."""
+    [source] = pieces(template.for_each)
+    assert isinstance(source, Reference)  # noqa: S101 -- read so
+    return tuple(_item(template, source, index, values) for index in range(len(values)))
+
+
+def _item(template: Node, source: Reference, index: int, values: Sequence[Json]) -> Node:
+    at = Reference(node=source.node, pointer=f"{source.pointer}/{index}")
+    return replace(
+        template,
+        id=item_id(template.id, index),
+        title=_title(template.title, index, values),
+        args=cast("Mapping[str, Json]", _placed(template.args, at, index)),
+        inputs=cast("Mapping[str, Json]", _placed(template.inputs, at, index)),
+        instruction=str(_placed(template.instruction, at, index)),
+        for_each="",
+        when=str(_placed(template.when, at, index)) if template.when and about_item(template.when) else "",
+        item_of=template.id,
+    )
+
+
+def _placed(value: Json, at: Reference, index: int) -> Json:
+    """Return the value with every reference to the item as one into the list."""
+    match value:
+        case "${index}":
+            return index
+        case str():
+            return _OWN.sub(lambda found: _written(found, at, index), value)
+        case Mapping():
+            return {key: _placed(each, at, index) for key, each in value.items()}
+        case list() | tuple():
+            return [_placed(each, at, index) for each in value]
+        case _:
+            return value
+
+
+def _written(found: re.Match[str], at: Reference, index: int) -> str:
+    match found[1]:
+        case "item":
+            return str(replace(at, pointer=at.pointer + (found[2] or "")))
+        case "index":
+            return str(index)
+        case _:
+            return found[0]
+
+
+def _title(title: str, index: int, values: Sequence[Json]) -> str:
+    """Return the title with what it says of the item, or else with its number."""
+    said = _OWN.sub(lambda found: _told(found, index, values), title)
+    if said == title:
+        said = f"{truncated(title, _TITLE_CHARACTERS - 16)} ({index + 1} of {len(values)})"
+    return " ".join(said.split())[:_TITLE_CHARACTERS] or title
+
+
+def _told(found: re.Match[str], index: int, values: Sequence[Json]) -> str:
+    if found[1] == "index":
+        return str(index)
+    if found[1] != "item":
+        return found[0]
+    try:
+        value = at_pointer(values[index], found[2] or "")
+    except PointerMissing:
+        return "?"
+    return truncated(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), 60)

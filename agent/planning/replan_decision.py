@@ -1,0 +1,158 @@
+"""A verdict: what a reflection's words decide, read strictly and held against what stands already. Pure.
+
+Of operations with a fault none is taken: a half of another plan is not what the model meant.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from agent.ids import NodeId, ToolName
+from agent.limits import PlanLimits
+from agent.plan.json_values import sanitized_text, truncated
+from agent.plan.operations import Add, Node, Operation
+from agent.plan.outcomes import Expired, Failed, Outcome, Rejected, Succeeded
+from agent.ports import Choice
+from agent.reading.operation_reader import Reply, read_operation
+from agent.reading.plan_builder import Placed, PlanBuilder
+from agent.reading.validation import Fault, FaultCode
+from agent.tool import Colour, Registry
+from sandbox.script import Json
+
+_QUESTION_CHARACTERS = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplanDecision:
+    """A decision. `operations` come with a replan, `question` with a wish to ask."""
+
+    choice: Choice
+    operations: tuple[Operation, ...] = ()
+    question: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unclear:
+    """No decision can be made of it."""
+
+    faults: Sequence[Fault]
+
+
+Read: TypeAlias = ReplanDecision | Unclear
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """What a replan must not do again: the turn's nodes with how they ended so far."""
+
+    nodes: Mapping[NodeId, Node]
+    outcomes: Mapping[NodeId, Outcome]
+    registry: Registry
+
+    def declined(self) -> frozenset[ToolName]:
+        """Return the tools that a person declined or did not decide on in this turn, those that such a script
+        was to call included, and red ones that failed."""
+        return frozenset(
+            tool
+            for node in self.nodes.values()
+            for tool in _tools_of(node)
+            if self._is_final(tool, self.outcomes.get(node.id))
+        )
+
+    def declined_script(self, node: Node) -> bool:
+        """Tell whether a person declined this very script, or did not decide on it."""
+        outcomes = (self.outcomes.get(each.id) for each in self.nodes.values() if node.code and each.code == node.code)
+        return any(isinstance(each, Rejected | Expired) for each in outcomes)
+
+    def _is_final(self, name: ToolName, outcome: Outcome | None) -> bool:
+        tool = self.registry.find(name)
+        red = tool is None or tool.colour is not Colour.GREEN
+        return isinstance(outcome, Rejected | Expired) or (red and isinstance(outcome, Failed))
+
+    def done_before(self, node: Node) -> NodeId | None:
+        """Return the node that succeeded in doing exactly this, after exactly the same nodes."""
+        for each in self.nodes.values():
+            if isinstance(self.outcomes.get(each.id), Succeeded) and _work(each) == _work(node):
+                return each.id
+        return None
+
+
+def _tools_of(node: Node) -> Sequence[ToolName]:
+    """Return what a node calls, itself or in its script."""
+    return node.tools if node.tool is None else (node.tool,)
+
+
+def _work(node: Node) -> tuple[object, ...]:
+    after = frozenset(node.depends_on)
+    unfolds = node.for_each, node.when
+    return node.kind, node.tool, node.args, node.inputs, node.code, node.role, node.instruction, after, unfolds
+
+
+def read_replan_decision(answer: str, intake: PlanBuilder, past: Past, limits: PlanLimits) -> Read:
+    """Return what the model decided, or what is wrong with its words."""
+    begin, end = answer.find("{"), answer.rfind("}")
+    try:
+        value = cast("Mapping[str, Json]", json.loads(answer[begin : end + 1]))
+    except (ValueError, RecursionError):
+        return _unclear(FaultCode.NOT_JSON, "", "the answer must be one JSON object")
+    question = value.get("question")
+    match value.get("decision"):
+        case "end":
+            return ReplanDecision(choice=Choice.END)
+        case "continue":
+            return ReplanDecision(choice=Choice.CONTINUE)
+        case "ask" if isinstance(question, str) and question.strip():
+            return ReplanDecision(
+                choice=Choice.ASK, question=truncated(sanitized_text(question).strip(), _QUESTION_CHARACTERS)
+            )
+        case "ask":
+            return _unclear(FaultCode.MISSING_FIELD, "/question", '"ask" needs a "question"')
+        case "replan":
+            return _replan(value.get("operations"), intake, past, limits)
+        case _:
+            message = '"decision" must be "continue", "replan", "end" or "ask"'
+            return _unclear(FaultCode.BAD_OP, "/decision", message)
+
+
+def _replan(written: Json, intake: PlanBuilder, past: Past, limits: PlanLimits) -> Read:
+    if not isinstance(written, list) or not all(isinstance(each, Mapping) for each in written):
+        return _unclear(FaultCode.BAD_OP, "/operations", '"replan" needs "operations", a list of objects')
+    faults: list[Fault] = []
+    operations: list[Operation] = []
+    declined = past.declined()
+    for each in cast("list[Mapping[str, Json]]", written):
+        match read_operation(each, None, limits):
+            case Fault() as fault:
+                faults.append(fault)
+            case Reply():
+                faults.append(Fault(code=FaultCode.BAD_OP, message="a reply is not possible here", pointer="/op"))
+            case Add(node=node) if again := declined.intersection(_tools_of(node)):
+                faults.append(_decided_before(node, f"{min(again)!r}"))
+            case Add(node=node) if past.declined_script(node):
+                faults.append(_decided_before(node, "this script"))
+            case Add(node=node) if node.id not in past.nodes and (done := past.done_before(node)) is not None:
+                faults.append(_done_before(node, done))
+            case operation:
+                verdict = intake.offer(Placed(operation=operation))
+                operations += verdict.admitted
+                faults += verdict.faults
+    faults += intake.close()
+    if faults:
+        return Unclear(faults=faults)
+    return ReplanDecision(choice=Choice.REPLAN if operations else Choice.END, operations=tuple(operations))
+
+
+def _unclear(code: FaultCode, pointer: str, message: str) -> Unclear:
+    return Unclear(faults=[Fault(code=code, message=message, pointer=pointer)])
+
+
+def _decided_before(node: Node, what: str) -> Fault:
+    message = f"{what} was declined, not decided on, or failed in this turn; it is not tried in another way"
+    pointer = "/tool" if node.tool is not None else "/tools" if node.tools else "/code"
+    return Fault(code=FaultCode.DECIDED_BEFORE, message=message, node=node.id, pointer=pointer)
+
+
+def _done_before(node: Node, done: NodeId) -> Fault:
+    message = f"{done!r} has done exactly this; refer to it as ${{{done}}}, or depend on what changed since"
+    return Fault(code=FaultCode.DONE_BEFORE, message=message, node=node.id)

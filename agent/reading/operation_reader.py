@@ -1,0 +1,288 @@
+"""Reads one JSON object as an operation of a plan, every field typed, or says where it is wrong."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from agent.ids import Digest, NodeId, ToolName
+from agent.limits import DEFAULT_LIMITS, PlanLimits
+from agent.packing.packed_claim import holds
+from agent.plan.json_values import json_issue_in, truncated
+from agent.plan.operations import Add, Cancel, Dependency, Node, NodeKind, On, Operation, PackedStep, canonical_json
+from agent.plan.references import NODE_ID, BadReference, Reference, pieces, pointer_token, references_in, strings_in
+from agent.plan.templates import MOST_TEMPLATE_ID, OF_ITEM
+from agent.reading.validation import Fault, FaultCode
+from sandbox.script import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What the planner says to the person without a plan. Not an operation."""
+
+    text: str
+
+
+Read: TypeAlias = Operation | Reply | Fault
+
+_COMMON = frozenset({"op", "id", "kind", "title", "depends_on", "require_human_approval", "for_each", "when"})
+_REFERRING = ("args", "inputs", "instruction")
+_OWN: Mapping[NodeKind, frozenset[str]] = {
+    NodeKind.TOOL: frozenset({"tool", "args"}),
+    NodeKind.PACKAGE: frozenset({"code", "inputs", "tools", "result_schema"}),
+    NodeKind.SUBAGENT: frozenset({"role", "instruction", "inputs", "tools", "result_schema"}),
+}
+_NEEDED: Mapping[NodeKind, str] = {NodeKind.TOOL: "tool", NodeKind.PACKAGE: "code", NodeKind.SUBAGENT: "instruction"}
+
+
+def read_operation(
+    written: Mapping[str, Json], line: int | None, limits: PlanLimits = DEFAULT_LIMITS, *, printed: bool = False
+) -> Read:
+    """Return the operation or reply, or the first fault. A key whose value is null counts as absent.
+
+    `printed`: it may be from a plan that we printed, in which a package says of what it was packed.
+    """
+    fields = {key: value for key, value in written.items() if value is not None}
+    try:
+        _check_values(fields, limits)
+        return _operation(fields, limits, printed=printed)
+    except _Wrong as wrong:
+        name = fields.get("id")
+        node = truncated(name, 64) if isinstance(name, str) else ""
+        return Fault(code=wrong.code, message=wrong.message, line=line, node=node, pointer=wrong.pointer)
+
+
+class _Wrong(Exception):
+    """Ends the reading of an operation; never leaves this file."""
+
+    def __init__(self, code: FaultCode, pointer: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.pointer = pointer
+        self.message = message
+
+
+def _check_values(fields: Mapping[str, Json], limits: PlanLimits) -> None:
+    if flaw := json_issue_in(fields, limits.depth, strict_text=True):
+        raise _Wrong(FaultCode.BAD_VALUE, flaw.pointer, flaw.message)
+    size = len(canonical_json(fields).encode())
+    if size > limits.operation_bytes:
+        message = f"the operation has {size} bytes, more than {limits.operation_bytes}"
+        raise _Wrong(FaultCode.TOO_LARGE, "", message)
+
+
+def _operation(fields: Mapping[str, Json], limits: PlanLimits, *, printed: bool) -> Operation | Reply:
+    match fields.get("op"):
+        case "add":
+            if not printed or fields.get("kind") != NodeKind.PACKAGE or "packed" not in fields:
+                return Add(node=_node(fields, limits))
+            node = _node({key: value for key, value in fields.items() if key != "packed"}, limits)
+            return Add(node=replace(node, packed=_packed(fields, node, limits)))
+        case "cancel":
+            _refuse_others(fields, frozenset({"op", "id", "why"}), "cancel")
+            return Cancel(id=_id(fields), why=_text(fields, "why"))
+        case "reply":
+            _refuse_others(fields, frozenset({"op", "text"}), "reply")
+            return Reply(text=_needed_text(fields, "text"))
+        case _:
+            raise _Wrong(FaultCode.BAD_OP, "/op", "'op' must be 'add', 'cancel' or 'reply'")
+
+
+def _node(fields: Mapping[str, Json], limits: PlanLimits) -> Node:
+    kind = _kind(fields)
+    _refuse_others(fields, _COMMON | _OWN[kind], f"{kind.value} node")
+    name = _id(fields)
+    _needed_text(fields, _NEEDED[kind])
+    schema = _object(fields, "result_schema") if "result_schema" in fields else None
+    if schema is not None and len(canonical_json(schema)) > limits.schema_bytes:
+        raise _Wrong(FaultCode.TOO_LARGE, "/result_schema", f"more than {limits.schema_bytes} characters of schema")
+    instruction = _text(fields, "instruction")
+    if len(instruction) > limits.instruction_characters:
+        raise _Wrong(FaultCode.TOO_LARGE, "/instruction", f"more than {limits.instruction_characters} characters")
+    return Node(
+        id=name,
+        kind=kind,
+        title=_shown(_text(fields, "title"), limits.title_characters) or name,
+        depends_on=_dependencies(fields),
+        require_human_approval=_flag(fields, "require_human_approval"),
+        tool=ToolName(_text(fields, "tool")) if kind is NodeKind.TOOL else None,
+        args=_object(fields, "args"),
+        code=_text(fields, "code"),
+        inputs=_object(fields, "inputs"),
+        tools=_tools(fields),
+        result_schema=schema,
+        role=_text(fields, "role"),
+        instruction=instruction,
+        for_each=_reference(fields, "for_each"),
+        when=_reference(fields, "when"),
+    )
+
+
+def _kind(fields: Mapping[str, Json]) -> NodeKind:
+    try:
+        return NodeKind(_text(fields, "kind"))
+    except ValueError:
+        raise _Wrong(FaultCode.BAD_KIND, "/kind", "'kind' must be 'tool' or 'package'") from None
+
+
+def _reference(fields: Mapping[str, Json], key: str) -> str:
+    """Return a field that must be one reference, and nothing around it."""
+    text = _text(fields, key)
+    if key not in fields:
+        return ""
+    try:
+        parts = pieces(text)
+    except BadReference as error:
+        raise _Wrong(FaultCode.BAD_REFERENCE, f"/{key}", str(error)) from None
+    if len(parts) != 1 or not isinstance(parts[0], Reference):
+        raise _Wrong(FaultCode.BAD_FIELD, f"/{key}", f"{key!r} must be one reference, such as ${{node#/list}}")
+    if key == "for_each" and parts[0].node in OF_ITEM:
+        raise _Wrong(FaultCode.BAD_FIELD, f"/{key}", "a list of an item's own cannot be gone through here")
+    return text
+
+
+def _id(fields: Mapping[str, Json]) -> NodeId:
+    written = _needed_text(fields, "id")
+    if "for_each" in fields and len(written) > MOST_TEMPLATE_ID:
+        raise _Wrong(
+            FaultCode.BAD_FIELD, "/id", f"the id of a node with for_each has {MOST_TEMPLATE_ID} characters at most"
+        )
+    if not NODE_ID.fullmatch(written):
+        raise _Wrong(FaultCode.BAD_FIELD, "/id", "an id is 1 to 64 letters, digits, '_' or '-', first no '_' or '-'")
+    return NodeId(written)
+
+
+def _dependencies(fields: Mapping[str, Json]) -> tuple[Dependency, ...]:
+    found = _unique(_written_dependencies(fields))
+    implied = {key: fields[key] for key in (*_REFERRING, "for_each", "when") if key in fields}
+    own = OF_ITEM if "for_each" in fields else frozenset[NodeId]()
+    for at, text in strings_in(implied):
+        try:
+            pieces(text)
+        except BadReference as error:
+            raise _Wrong(FaultCode.BAD_REFERENCE, at, str(error)) from None
+    for _, reference in references_in(implied):
+        if reference.node in own:
+            continue
+        found.setdefault(reference.node, Dependency(node=reference.node))
+    return tuple(found.values())
+
+
+def _written_dependencies(fields: Mapping[str, Json]) -> Iterator[tuple[str, Dependency]]:
+    for index, each in enumerate(_list(fields, "depends_on")):
+        at = f"/depends_on/{index}"
+        match each:
+            case str():
+                yield at, Dependency(node=_dependency_id(each, at))
+            case Mapping() if each.keys() <= {"id", "on"}:
+                on = each.get("on")
+                try:
+                    wanted = On.SUCCEEDED if on is None else On(str(on))
+                except ValueError:
+                    message = "'on' must be 'succeeded', 'failed' or 'finished'"
+                    raise _Wrong(FaultCode.BAD_FIELD, f"{at}/on", message) from None
+                yield at, Dependency(node=_dependency_id(each.get("id"), f"{at}/id"), on=wanted)
+            case _:
+                raise _Wrong(FaultCode.BAD_FIELD, at, 'a dependency is "id" or {"id": ..., "on": ...}')
+
+
+def _dependency_id(written: Json, at: str) -> NodeId:
+    if not isinstance(written, str) or not NODE_ID.fullmatch(written):
+        raise _Wrong(FaultCode.BAD_FIELD, at, "a dependency names a node's id")
+    return NodeId(written)
+
+
+def _unique(written: Iterable[tuple[str, Dependency]]) -> dict[NodeId, Dependency]:
+    found: dict[NodeId, Dependency] = {}
+    for at, each in written:
+        if found.setdefault(each.node, each) != each:
+            raise _Wrong(FaultCode.BAD_FIELD, at, f"{each.node!r} is named twice with different 'on'")
+    return found
+
+
+def _tools(fields: Mapping[str, Json]) -> tuple[ToolName, ...]:
+    names: dict[ToolName, None] = {}
+    for index, each in enumerate(_list(fields, "tools")):
+        if not isinstance(each, str) or not each:
+            raise _Wrong(FaultCode.BAD_FIELD, f"/tools/{index}", "a tool's name is a text")
+        names[ToolName(each)] = None
+    return tuple(names)
+
+
+def _packed(fields: Mapping[str, Json], node: Node, limits: PlanLimits) -> tuple[PackedStep, ...]:
+    steps = tuple(_packed_steps(fields, limits))
+    if not holds(node.id, node.code, steps):
+        message = "this script is none that packing writes for these steps; leave 'packed' out"
+        raise _Wrong(FaultCode.BAD_FIELD, "/packed", message)
+    return steps
+
+
+def _packed_steps(fields: Mapping[str, Json], limits: PlanLimits) -> Iterator[PackedStep]:
+    for index, each in enumerate(_list(fields, "packed")):
+        at = f"/packed/{index}"
+        if not isinstance(each, Mapping):
+            raise _Wrong(FaultCode.BAD_FIELD, at, "a packed step is an object")
+        name, title = each.get("id"), each.get("title", "")
+        tool, digest = each.get("tool"), each.get("digest")
+        if not isinstance(name, str) or not NODE_ID.fullmatch(name):
+            raise _Wrong(FaultCode.BAD_FIELD, f"{at}/id", "a packed step names a node's id")
+        if not isinstance(title, str) or not all(each is None or isinstance(each, str) for each in (tool, digest)):
+            raise _Wrong(FaultCode.BAD_FIELD, at, "a packed step's title, tool and digest are texts")
+        yield PackedStep(
+            id=NodeId(name),
+            title=_shown(title, limits.title_characters) or name,
+            tool=ToolName(tool) if isinstance(tool, str) else None,
+            digest=Digest(digest) if isinstance(digest, str) else None,
+        )
+
+
+def _shown(text: str, characters: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= characters else line[: characters - 1] + "…"
+
+
+def _refuse_others(fields: Mapping[str, Json], allowed: frozenset[str], what: str) -> None:
+    # An unknown key may be a misspelt `depends_on`: to ignore it could run a step too early.
+    for key in fields:
+        if key not in allowed:
+            names = ", ".join(sorted(allowed))
+            message = f"a {what} has no {truncated(key, 64)!r}; it may have: {names}"
+            raise _Wrong(FaultCode.UNKNOWN_FIELD, f"/{pointer_token(truncated(key, 64))}", message)
+
+
+def _needed_text(fields: Mapping[str, Json], key: str) -> str:
+    text = _text(fields, key)
+    if not text.strip():
+        raise _Wrong(FaultCode.MISSING_FIELD, f"/{key}", f"{key!r} is missing or empty")
+    return text
+
+
+def _text(fields: Mapping[str, Json], key: str) -> str:
+    value = fields.get(key, "")
+    if not isinstance(value, str):
+        raise _mistyped(key, "a text")
+    return value
+
+
+def _flag(fields: Mapping[str, Json], key: str) -> bool:
+    value = fields.get(key, False)
+    if not isinstance(value, bool):
+        raise _mistyped(key, "true or false")
+    return value
+
+
+def _object(fields: Mapping[str, Json], key: str) -> Mapping[str, Json]:
+    value = fields.get(key, {})
+    if not isinstance(value, Mapping):
+        raise _mistyped(key, "an object")
+    return value
+
+
+def _list(fields: Mapping[str, Json], key: str) -> Sequence[Json]:
+    value = fields.get(key, [])
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise _mistyped(key, "a list")
+    return value
+
+
+def _mistyped(key: str, words: str) -> _Wrong:
+    return _Wrong(FaultCode.BAD_FIELD, f"/{key}", f"{key!r} must be {words}")

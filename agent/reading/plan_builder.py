@@ -1,0 +1,279 @@
+"""The intake: admits operations to a plan one by one, as they are written.
+
+Whole plans and streams go the same way. An operation that needs a node nobody has seen yet is held
+back until that node comes; `close` says what is wrong with those that still wait. So operations
+are admitted in an order in which every dependency stands before its dependent. Wrong input never
+raises; it becomes faults.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+from agent.ids import NodeId
+from agent.limits import DEFAULT_LIMITS, PlanLimits
+from agent.packing.packing import packed_ids
+from agent.packing.write_call_split import split_red
+from agent.plan.json_values import truncated
+from agent.plan.operations import Add, Cancel, Node, Operation, Skip, node_digest
+from agent.plan.templates import template_of
+from agent.reading.validation import Fault, FaultCode, NodeIssue, node_issues, place_of
+from agent.tool import Registry
+
+_NAMES_CHARACTERS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """An operation and the line of the text on which it begins."""
+
+    operation: Operation
+    line: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admission:
+    """What an offered operation led to: those admitted now, in order, and what is wrong with it.
+
+    Both are empty when it is held back, or when it repeats what stands already.
+    """
+
+    admitted: tuple[Operation, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+
+class PlanBuilder:
+    """Admits operations to a thread's plan.
+
+    `known` are the nodes of the thread so far. `standing` are those that this turn itself added:
+    to add exactly the same once more is no fault (a planner that starts over after a crash does
+    it) and changes nothing. `added` is how many nodes the turn has by now, whoever asked for them and the
+    items of templates included; without it, those that stand.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        known: Mapping[NodeId, Node],
+        standing: AbstractSet[NodeId] = frozenset(),
+        packages: bool = True,
+        limits: PlanLimits = DEFAULT_LIMITS,
+        added: int | None = None,
+    ) -> None:
+        self._registry = registry
+        self._packages = packages
+        self._limits = limits
+        self._nodes = dict(known)
+        self._packed = dict(packed_ids([*known.values()]))
+        self._standing = frozenset(standing)
+        self._standing_steps = {step.id: step for each in self._standing for step in known[each].packed}
+        self._added = len(standing) if added is None else added
+        self._waiting: dict[NodeId, Placed] = {}
+        self._place: dict[NodeId, int] = {}
+        self._lacking: dict[NodeId, set[NodeId]] = {}
+        self._awaited: dict[NodeId, list[NodeId]] = {}
+        self._templates: set[NodeId] = set()
+        self._like_items: dict[NodeId, NodeId] = {}
+        for each in known.values():
+            self._name(each)
+        self._refused: set[NodeId] = set()
+        self._offers = 0
+        self._overflow = False
+
+    @property
+    def offers(self) -> int:
+        """How many operations were offered so far, whatever came of them."""
+        return self._offers
+
+    def offer(self, placed: Placed) -> Admission:
+        """Take the next operation."""
+        self._offers += 1
+        match placed.operation:
+            case Cancel(id=target) if target not in self._nodes:
+                return _refusal(placed, FaultCode.UNKNOWN_NODE, "/id", f"{self._absent(target)} to cancel")
+            case Cancel():
+                return Admission(admitted=(placed.operation,))
+            case Skip():
+                return _refusal(placed, FaultCode.BAD_OP, "/op", "only the engine skips a node")
+            case Add(node=node):
+                verdicts = [
+                    self._offer_node(replace(placed, operation=Add(node=each)), each) for each in self._split(node)
+                ]
+                admitted = tuple(operation for each in verdicts for operation in each.admitted)
+                return Admission(admitted=admitted, faults=tuple(fault for each in verdicts for fault in each.faults))
+
+    def _split(self, node: Node) -> Sequence[Node]:
+        """Return the node, or its parts when its script ends in a red call and nothing else is wrong with it."""
+        parts = split_red(node, self._registry) if self._packages else None
+        if parts is None or self._is_taken(parts.script) or self._is_taken(parts.call):
+            return (node,)
+        both = (parts.script, parts.call)
+        return (node,) if any(self._findings(each) for each in both) else both
+
+    def _is_taken(self, node: Node) -> bool:
+        """Tell whether the node's id is that of another one."""
+        taken = node.id in self._nodes or node.id in self._waiting or node.id in self._packed
+        return taken and not self._repeats(node)
+
+    def _repeats(self, node: Node) -> bool:
+        """Tell whether the turn has exactly this node, or had it before it became a step of a package."""
+        if (step := self._standing_steps.get(node.id)) is not None:
+            return step.digest is None or step.digest == node_digest(node)
+        return node.id in self._standing and node_digest(self._nodes[node.id]) == node_digest(node)
+
+    def _findings(self, node: Node) -> Sequence[NodeIssue]:
+        return tuple(node_issues(node, self._registry, self._limits, packages=self._packages))
+
+    def _offer_node(self, placed: Placed, node: Node) -> Admission:
+        if self._repeats(node):
+            return Admission()
+        if self._is_taken(node):
+            message = f"the thread already has a node {node.id!r}; choose another id"
+            return _refusal(placed, FaultCode.DUPLICATE_ID, "/id", message)
+        if (clash := self._clash(node)) is not None:
+            return _refusal(placed, FaultCode.DUPLICATE_ID, "/id", clash)
+        if findings := self._findings(node):
+            self._refused.add(node.id)
+            return Admission(faults=tuple(_fault(placed, *finding) for finding in findings))
+        if self._added + len(self._waiting) >= self._limits.nodes:
+            self._refused.add(node.id)
+            return self._too_many(placed)
+        self._waiting[node.id] = placed
+        self._place[node.id] = self._offers
+        self._name(node)
+        return Admission(admitted=tuple(self._release(node)))
+
+    def _clash(self, node: Node) -> str | None:
+        """Return why the id would be mistaken for that of a template's item."""
+        template = template_of(node.id)
+        if template in self._templates:
+            return f"{node.id!r} is the id of an item of {template!r}; choose another id"
+        if node.for_each and (item := self._like_items.get(node.id)) is not None:
+            return f"{item!r} is the id of an item of {node.id!r}; choose another id"
+        return None
+
+    def _name(self, node: Node) -> None:
+        """Remember how a node's id may stand in the way of others."""
+        if node.for_each:
+            self._templates.add(node.id)
+        if node.item_of is None and (template := template_of(node.id)) is not None:
+            self._like_items.setdefault(template, node.id)
+
+    def _too_many(self, placed: Placed) -> Admission:
+        if self._overflow:
+            return Admission()
+        self._overflow = True
+        message = f"one turn may have {self._limits.nodes} nodes; this one and those after it are left out"
+        return _refusal(placed, FaultCode.TOO_MANY_NODES, "", message)
+
+    def _release(self, node: Node) -> Iterator[Operation]:
+        """Admit the node, and then all that waited for it; or let it wait, too."""
+        if missing := set(self._missing(node.id)):
+            self._lacking[node.id] = missing
+            for each in missing:
+                self._awaited.setdefault(each, []).append(node.id)
+            return
+        ready = [node.id]
+        while ready:
+            freed: list[NodeId] = []
+            for each in ready:
+                operation = self._waiting.pop(each).operation
+                self._nodes[each] = _node(operation)
+                self._added += 1
+                yield operation
+                freed += self._free(each)
+            ready = sorted(freed, key=self._place.__getitem__)
+
+    def _free(self, admitted: NodeId) -> Iterator[NodeId]:
+        for each in self._awaited.pop(admitted, ()):
+            self._lacking[each].discard(admitted)
+            if not self._lacking[each]:
+                del self._lacking[each]
+                yield each
+
+    def _missing(self, id: NodeId) -> Sequence[NodeId]:
+        node = _node(self._waiting[id].operation)
+        return [each.node for each in node.depends_on if each.node not in self._nodes]
+
+    def close(self) -> Sequence[Fault]:
+        """Return what is wrong with the operations still held back, in their order, and drop them."""
+        faults: dict[NodeId, Fault] = {}
+        for waiting, placed in self._waiting.items():
+            if unknown := [each for each in self._missing(waiting) if not self._heard_of(each)]:
+                message = self._absent(unknown[0])
+                pointer = place_of(_node(placed.operation), unknown[0])
+                faults[waiting] = _fault(placed, FaultCode.UNKNOWN_NODE, pointer, message)
+        for cycle in _cycles({each: self._missing(each) for each in self._waiting}):
+            message = "these nodes wait for each other: " + _listed(" -> ", [*cycle, cycle[0]])
+            faults.setdefault(cycle[0], _fault(self._waiting[cycle[0]], FaultCode.CYCLE, "/depends_on", message))
+        for waiting, placed in self._waiting.items():
+            names = _listed(", ", self._missing(waiting))
+            message = f"not accepted, because {names} was not; send it again with what it needs"
+            faults.setdefault(waiting, _fault(placed, FaultCode.HELD_BACK, "/depends_on", message))
+        ordered = [faults[each] for each in self._waiting]
+        self._refused.update(self._waiting)
+        self._waiting.clear()
+        return ordered
+
+    def _absent(self, id: NodeId) -> str:
+        if (package := self._packed.get(id)) is not None:
+            return f"{id!r} is a step inside the package {package!r}; only the package is there"
+        return f"there is no node {id!r}"
+
+    def _heard_of(self, id: NodeId) -> bool:
+        return id in self._waiting or id in self._refused
+
+
+def _listed(between: str, nodes: Sequence[NodeId]) -> str:
+    return truncated(between.join(nodes), _NAMES_CHARACTERS)
+
+
+def _node(operation: Operation) -> Node:
+    assert isinstance(operation, Add)  # noqa: S101 -- only nodes are ever held back
+    return operation.node
+
+
+def _cycles(needs: Mapping[NodeId, Sequence[NodeId]]) -> Iterator[Sequence[NodeId]]:
+    """Yield cycles without a common node, each along its edges from its first node in `needs`' order, until none
+    is left. Depth first, in time linear in nodes and edges: what is on a cycle, or leads to none, is not seen again."""
+    order = {node: number for number, node in enumerate(needs)}
+    seen: set[NodeId] = set()
+    for start in needs:
+        path: dict[NodeId, Iterator[NodeId]] = {}
+        if start not in seen:
+            path[start] = iter(needs[start])
+        while path:
+            node = next(reversed(path))
+            follows = next((each for each in path[node] if each in needs and (each in path or each not in seen)), None)
+            if follows is None:
+                del path[node]
+            elif follows not in path:
+                path[follows] = iter(needs[follows])
+            else:
+                nodes = _from(follows, path)
+                first = min(range(len(nodes)), key=lambda at: order[nodes[at]])
+                yield nodes[first:] + nodes[:first]
+                for each in nodes:
+                    del path[each]
+            seen.add(node)
+
+
+def _from(start: NodeId, path: dict[NodeId, Iterator[NodeId]]) -> list[NodeId]:
+    """Return the end of a path from `start` on."""
+    end: list[NodeId] = []
+    for each in reversed(path):
+        end.append(each)
+        if each == start:
+            break
+    return end[::-1]
+
+
+def _fault(placed: Placed, code: FaultCode, pointer: str, message: str) -> Fault:
+    operation = placed.operation
+    name = operation.node.id if isinstance(operation, Add) else operation.id
+    return Fault(code=code, message=message, line=placed.line, node=name, pointer=pointer)
+
+
+def _refusal(placed: Placed, code: FaultCode, pointer: str, message: str) -> Admission:
+    return Admission(faults=(_fault(placed, code, pointer, message),))

@@ -1,0 +1,206 @@
+"""A draft: a model's output, or a file, read as a plan while its text is still arriving.
+
+Objects are cut out of the text by their brackets, so one per line, pretty-printed ones, a list,
+`{"operations": [...]}` and code fences all read the same; prose and a model's `<think>` are passed
+over. After a broken object reading starts again at the next one.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from enum import Enum, auto
+from typing import TypeAlias, cast
+
+from agent.limits import DEFAULT_LIMITS, PlanLimits
+from agent.reading.operation_reader import Reply, read_operation
+from agent.reading.plan_builder import Placed
+from agent.reading.validation import Fault, FaultCode
+from sandbox.script import Json
+
+Item: TypeAlias = Placed | Reply | Fault
+
+_WRAPPER = re.compile(r'\{\s*"operations"\s*:\s*\[')
+_WRAPPER_CHARACTERS = 64
+_CLOSES = {"{": "}", "[": "]"}
+
+
+class _At(Enum):
+    """Where the scanner stands. After a broken object it waits for a line that begins with `{`."""
+
+    OUTSIDE = auto()
+    OBJECT = auto()
+    STRING = auto()
+    THOUGHT = auto()
+    BROKEN = auto()
+    FULL = auto()
+
+
+def read_plan_text(text: str, limits: PlanLimits = DEFAULT_LIMITS, *, printed: bool = False) -> tuple[Item, ...]:
+    """Return what a whole text says, in order. `printed`: it may be a plan that we printed."""
+    reader = PlanStreamReader(limits, printed=printed)
+    return (*reader.feed(text), *reader.finish())
+
+
+class PlanStreamReader:
+    """Reads a draft from chunks cut anywhere."""
+
+    def __init__(self, limits: PlanLimits = DEFAULT_LIMITS, *, printed: bool = False) -> None:
+        self._limits = limits
+        self._printed = printed
+        self._at = _At.OUTSIDE
+        self._taken = 0
+        self._line = 1
+        self._line_blank = True
+        self._recent = ""
+        self._begin("", 1)
+
+    @property
+    def full(self) -> bool:
+        """The text is longer than allowed; nothing more is read."""
+        return self._at is _At.FULL
+
+    def feed(self, chunk: str) -> Iterator[Item]:
+        """Yield what is complete with this chunk. The iterator must be used up before the next chunk."""
+        for character in chunk:
+            self._taken += 1
+            if self._taken > self._limits.text_characters and self._at is not _At.FULL:
+                self._at = _At.FULL
+                message = f"the output is longer than {self._limits.text_characters} characters; the rest is left out"
+                yield Fault(code=FaultCode.TOO_LARGE, message=message, line=self._line)
+            yield from self._take(character)
+            if character == "\n":
+                self._line += 1
+                self._line_blank = True
+            elif not character.isspace():
+                self._line_blank = False
+
+    def finish(self) -> Iterator[Item]:
+        """Yield what is to be said of an object that never ended."""
+        if self._at in (_At.OBJECT, _At.STRING):
+            yield Fault(code=FaultCode.UNFINISHED, message="the text ends inside this object", line=self._start)
+        self._at = _At.FULL
+
+    def _begin(self, opening: str, line: int) -> None:
+        self._text = [opening]
+        self._open = [opening]
+        self._start = line
+        self._previous = opening
+        self._escaped = False
+
+    def _take(self, character: str) -> Iterator[Item]:
+        match self._at:
+            case _At.OBJECT:
+                self._text.append(character)
+                yield from self._in_object(character)
+            case _At.STRING:
+                self._text.append(character)
+                yield from self._in_string(character)
+            case _At.OUTSIDE:
+                self._outside(character)
+            case _At.THOUGHT:
+                self._remember(character)
+                if self._recent.endswith("</think>"):
+                    self._at = _At.OUTSIDE
+            case _At.BROKEN:
+                if character == "{" and self._line_blank:
+                    self._enter(character)
+            case _At.FULL:
+                pass
+
+    def _outside(self, character: str) -> None:
+        self._remember(character)
+        if character == "{":
+            self._enter(character)
+        elif self._recent.endswith("<think>"):
+            self._at = _At.THOUGHT
+
+    def _remember(self, character: str) -> None:
+        self._recent = (self._recent + character)[-8:]
+
+    def _enter(self, opening: str) -> None:
+        self._at = _At.OBJECT
+        self._begin(opening, self._line)
+
+    def _in_object(self, character: str) -> Iterator[Item]:
+        match character:
+            case '"':
+                self._at = _At.STRING
+            case "{" | "[" if not self._may_open():
+                yield self._broken("a bracket opens where none may; is the one before it closed?")
+                if character == "{":
+                    self._enter(character)
+            case "{" | "[":
+                self._open.append(character)
+                self._unwrap()
+            case "}" | "]" if character != _CLOSES[self._open[-1]]:
+                yield self._broken(f"{character!r} closes what {self._open[-1]!r} opened")
+            case "}" | "]":
+                self._open.pop()
+                if not self._open:
+                    self._at = _At.OUTSIDE
+                    yield from self._read("".join(self._text))
+            case _:
+                pass
+        if not character.isspace():
+            self._previous = character
+        yield from self._check_size()
+
+    def _may_open(self) -> bool:
+        if self._open[-1] == "[":
+            return self._previous in "[,"
+        return self._previous == ":"
+
+    def _unwrap(self) -> None:
+        if len(self._open) == 2 and len(self._text) <= _WRAPPER_CHARACTERS and _WRAPPER.fullmatch("".join(self._text)):
+            self._at = _At.OUTSIDE
+
+    def _in_string(self, character: str) -> Iterator[Item]:
+        if self._escaped:
+            self._escaped = False
+        elif character == "\\":
+            self._escaped = True
+        elif character == '"':
+            self._at = _At.OBJECT
+            self._previous = '"'
+        elif character == "\n":
+            yield self._broken("a text holds a line break; write it as \\n, and close the text")
+        yield from self._check_size()
+
+    def _check_size(self) -> Iterator[Item]:
+        if self._at in (_At.OBJECT, _At.STRING) and len(self._text) > self._limits.operation_bytes:
+            yield self._broken(f"longer than {self._limits.operation_bytes} characters", FaultCode.TOO_LARGE)
+
+    def _broken(self, message: str, code: FaultCode = FaultCode.NOT_JSON) -> Fault:
+        self._at = _At.BROKEN
+        return Fault(code=code, message=message, line=self._start)
+
+    def _read(self, text: str) -> Iterator[Item]:
+        try:
+            value: object = json.loads(text, parse_constant=_refuse_constant)
+        except RecursionError:
+            yield Fault(code=FaultCode.NOT_JSON, message="nested too deep", line=self._start)
+        except ValueError as error:
+            yield Fault(code=FaultCode.NOT_JSON, message=f"not JSON: {error}", line=self._start)
+        else:
+            yield from self._items(cast("Mapping[str, Json]", value))
+
+    def _items(self, value: Mapping[str, Json]) -> Iterator[Item]:
+        operations = value.get("operations")
+        if "op" in value or not isinstance(operations, list):
+            yield self._item(value)
+            return
+        for each in operations:
+            if isinstance(each, Mapping):
+                yield self._item(each)
+            else:
+                yield Fault(code=FaultCode.BAD_OP, message="an operation is an object", line=self._start)
+
+    def _item(self, value: Mapping[str, Json]) -> Item:
+        read = read_operation(value, self._start, self._limits, printed=self._printed)
+        if isinstance(read, Reply | Fault):
+            return read
+        return Placed(operation=read, line=self._start)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")

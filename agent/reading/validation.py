@@ -1,0 +1,146 @@
+"""Faults: what is wrong with an operation and where. `intake.py` sees to what lies between operations."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias, assert_never
+
+from agent.ids import NodeId
+from agent.limits import PlanLimits
+from agent.packing.script_checks import inputs_needed, script_issues, tool_calls
+from agent.plan.json_schema import argument_issues, model_schema_issues
+from agent.plan.operations import Node, NodeKind
+from agent.plan.references import references_in
+from agent.tool import Colour, Registry
+from sandbox.script import Json
+
+
+class FaultCode(StrEnum):
+    """What is wrong. The set only grows."""
+
+    NOT_JSON = "not_json"
+    UNFINISHED = "unfinished"
+    TOO_LARGE = "too_large"
+    BAD_VALUE = "bad_value"
+    BAD_OP = "bad_op"
+    BAD_KIND = "bad_kind"
+    MISSING_FIELD = "missing_field"
+    BAD_FIELD = "bad_field"
+    UNKNOWN_FIELD = "unknown_field"
+    BAD_REFERENCE = "bad_reference"
+    BAD_ARGUMENTS = "bad_arguments"
+    BAD_SCHEMA = "bad_schema"
+    UNKNOWN_TOOL = "unknown_tool"
+    RED_TOOL_IN_PACKAGE = "red_tool_in_package"
+    BAD_SCRIPT = "bad_script"
+    NO_SANDBOX = "no_sandbox"
+    NOT_AVAILABLE = "not_available"
+    DUPLICATE_ID = "duplicate_id"
+    UNKNOWN_NODE = "unknown_node"
+    SELF_DEPENDENCY = "self_dependency"
+    CYCLE = "cycle"
+    HELD_BACK = "held_back"
+    EMPTY_PLAN = "empty_plan"
+    TOO_MANY_NODES = "too_many_nodes"
+    DECIDED_BEFORE = "decided_before"
+    DONE_BEFORE = "done_before"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One thing wrong: the line of the text on which the operation begins (from 1), the node's id
+    as far as it is known, and a JSON pointer into the operation."""
+
+    code: FaultCode
+    message: str
+    line: int | None = None
+    node: str = ""
+    pointer: str = ""
+
+
+def fault_json(fault: Fault) -> dict[str, Json]:
+    """Return the fault as plain JSON (DESIGN section 10)."""
+    return {
+        "line": fault.line,
+        "node": fault.node or None,
+        "pointer": fault.pointer,
+        "code": fault.code.value,
+        "message": fault.message,
+    }
+
+
+NodeIssue: TypeAlias = tuple[FaultCode, str, str]
+"""A fault's code, JSON pointer and message, before its place in the text is known."""
+
+
+def node_issues(node: Node, registry: Registry, limits: PlanLimits, *, packages: bool) -> Iterator[NodeIssue]:
+    """Yield what is wrong with a node by itself. `packages`: there is a sandbox to run scripts in."""
+    if any(each.node == node.id for each in node.depends_on):
+        yield FaultCode.SELF_DEPENDENCY, place_of(node, node.id), "the node depends on itself"
+    match node.kind:
+        case NodeKind.TOOL:
+            yield from _tool_issues(node, registry)
+        case NodeKind.PACKAGE:
+            yield from _package_issues(node, registry, limits, packages=packages)
+        case NodeKind.SUBAGENT:
+            message = "subagents are not available yet; use tool and package nodes"
+            yield FaultCode.NOT_AVAILABLE, "/kind", message
+        case _:
+            assert_never(node.kind)
+
+
+def _tool_issues(node: Node, registry: Registry) -> Iterator[NodeIssue]:
+    tool = registry.find(node.tool or "")
+    if tool is None:
+        yield FaultCode.UNKNOWN_TOOL, "/tool", f"there is no tool {node.tool!r}; there are: {_names(registry)}"
+        return
+    for misfit in argument_issues(node.args, tool.arguments):
+        yield FaultCode.BAD_ARGUMENTS, f"/args{misfit.pointer}", misfit.message
+
+
+def _package_issues(node: Node, registry: Registry, limits: PlanLimits, *, packages: bool) -> Iterator[NodeIssue]:
+    if not packages:
+        yield FaultCode.NO_SANDBOX, "/kind", "there is no sandbox here, so packages cannot run; use tool nodes"
+        return
+    for index, name in enumerate(node.tools):
+        tool = registry.find(name)
+        if tool is None:
+            yield FaultCode.UNKNOWN_TOOL, f"/tools/{index}", f"there is no tool {name!r}; there are: {_names(registry)}"
+        elif tool.colour is not Colour.GREEN:
+            message = f"{name!r} changes something, so a script may not call it; make it a node of its own"
+            yield FaultCode.RED_TOOL_IN_PACKAGE, f"/tools/{index}", message
+    reds = dict(_red_calls(node, registry))
+    for name, line in reds.items():
+        message = f"line {line}: {name!r} changes something, so a script may not call it; make it a node of its own"
+        yield FaultCode.RED_TOOL_IN_PACKAGE, "/code", message
+    for flaw in script_issues(node.code, {*node.tools, *reds}, limits.code_bytes):
+        yield FaultCode.BAD_SCRIPT, "/code", flaw
+    for key in sorted(inputs_needed(node.code) - node.inputs.keys()):
+        yield FaultCode.BAD_SCRIPT, "/inputs", f"the script reads inputs[{key!r}], which is not among its inputs"
+    if node.result_schema is not None:
+        for misfit in model_schema_issues(node.result_schema):
+            yield FaultCode.BAD_SCHEMA, f"/result_schema{misfit.pointer}", misfit.message
+
+
+def _red_calls(node: Node, registry: Registry) -> Iterator[tuple[str, int]]:
+    """Yield the red tools that a script calls without naming them among its tools, and the line."""
+    for name, line in tool_calls(node.code).items():
+        tool = registry.find(name)
+        if name not in node.tools and tool is not None and tool.colour is not Colour.GREEN:
+            yield name, line
+
+
+def _names(registry: Registry) -> str:
+    return ", ".join(tool.name for tool in registry) or "none"
+
+
+def place_of(node: Node, other: NodeId) -> str:
+    """Return the JSON pointer of the first place where the node names `other`."""
+    written: Mapping[str, Json] = {
+        "args": node.args,
+        "inputs": node.inputs,
+        "instruction": node.instruction,
+        "for_each": node.for_each,
+        "when": node.when,
+    }
+    return next((at for at, reference in references_in(written) if reference.node == other), "/depends_on")

@@ -1,0 +1,96 @@
+"""Tools: what a plan may call, and the colour that decides whether a person is asked first."""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from agent.ids import Digest, NodeId, ThreadId, ToolName, UserId
+from agent.plan.operations import Node, NodeKind
+from sandbox.script import Json
+
+
+class Colour(StrEnum):
+    """Green only reads; red changes something and waits for a person. Unknown is red."""
+
+    GREEN = "green"
+    RED = "red"
+
+
+class ToolError(Exception):
+    """A tool could not do its work. `code` is a short machine word; the text is for the model."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallContext:
+    """On whose behalf and from where a tool is called.
+
+    `author` is the person whose rights count. `idempotency_key` is equal for every try of the same
+    red call and different for all others; tools that can pass it on do.
+    """
+
+    thread: ThreadId
+    node: NodeId
+    author: UserId
+    idempotency_key: Digest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """One callable tool. `arguments` is a JSON Schema (draft 2020-12) of an object.
+
+    `call` returns the output or raises ToolError; anything else it raises is a fault of the tool and
+    is shown as such. `retryable` is only ever true for green tools. What a green tool with `cache_seconds` gave is
+    given again for so long to the same person who asks the same; 0: never. A `version` that gives something else
+    for the same arguments is another one.
+    """
+
+    name: ToolName
+    description: str
+    arguments: Mapping[str, Json]
+    colour: Colour
+    call: Callable[[CallContext, Mapping[str, Json]], Awaitable[Json]] = field(repr=False)
+    timeout_seconds: float = 30.0
+    retryable: bool = False
+    cache_seconds: float = 0.0
+    version: str = "1"
+
+
+class Registry:
+    """The tools of this installation, by name, in the order they were given."""
+
+    def __init__(self, tools: Iterable[Tool] = ()) -> None:
+        self._tools = {tool.name: tool for tool in tools}
+
+    def find(self, name: str) -> Tool | None:
+        """Return the tool of that name, or None."""
+        return self._tools.get(ToolName(name))
+
+    def __iter__(self) -> Iterator[Tool]:
+        return iter(self._tools.values())
+
+    def __len__(self) -> int:
+        return len(self._tools)
+
+
+def colour_of(node: Node, registry: Registry) -> Colour:
+    """Return red when a person must be asked first; a plan can make a node stricter, never laxer.
+
+    A template does nothing itself: each of its items has its own colour.
+    """
+    if node.for_each:
+        return Colour.GREEN
+    if node.require_human_approval or node.kind is NodeKind.SUBAGENT:
+        return Colour.RED
+    names = (node.tool or "",) if node.kind is NodeKind.TOOL else node.tools
+    tools = [registry.find(name) for name in names]
+    green = all(tool is not None and tool.colour is Colour.GREEN for tool in tools)
+    return Colour.GREEN if green else Colour.RED
+
+
+def drawn_colour(node: Node, registry: Registry) -> Colour:
+    """Return the colour of a node in a drawing: of a template, that of the nodes it will become."""
+    return colour_of(replace(node, for_each=""), registry)

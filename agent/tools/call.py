@@ -1,0 +1,137 @@
+"""Calls one tool: arguments against its schema, timeout, retries, and an output that can be kept."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from agent.errors import StoreUnavailable
+from agent.ids import thread_parts
+from agent.plan.json_schema import schema_issues
+from agent.plan.json_values import json_issue_in, sanitized, sanitized_text, truncated
+from agent.plan.operations import canonical_json, digest_of
+from agent.plan.outcomes import Failed, Succeeded
+from agent.ports import ResultCache, ResultKey
+from agent.tool import CallContext, Colour, Tool, ToolError
+from sandbox.script import Json
+
+TRANSIENT = frozenset({"timeout", "unreachable", "unavailable", "database_unreachable", "rate_limited"})
+"""Codes of a `ToolError` after which a retryable tool is tried again."""
+
+
+RETRY_AFTER_SECONDS = (0.2, 1.0)
+
+
+OUTPUT_BYTES = 16 * 1024 * 1024
+
+
+_MESSAGE_CHARACTERS = 2000
+
+
+_log = logging.getLogger(__name__)
+
+
+async def call_tool(
+    tool: Tool,
+    context: CallContext,
+    args: Mapping[str, Json],
+    *,
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> Succeeded | Failed:
+    """Return the tool's whole output as an inline value, or how it failed. Raises only CancelledError.
+
+    Only a green tool that says so is tried again.
+    """
+    wrong = schema_issues(args, tool.arguments)
+    if wrong:
+        places = "; ".join(f"{each.pointer or '/'}: {each.message}" for each in wrong[:5])
+        return Failed(error="bad_arguments", message=truncated(places, _MESSAGE_CHARACTERS))
+    outcome = await _try(tool, context, args)
+    if tool.retryable and tool.colour is Colour.GREEN:
+        for seconds in RETRY_AFTER_SECONDS:
+            if not isinstance(outcome, Failed) or outcome.error not in TRANSIENT:
+                break
+            await pause(seconds)
+            outcome = await _try(tool, context, args)
+    return outcome
+
+
+async def _try(tool: Tool, context: CallContext, args: Mapping[str, Json]) -> Succeeded | Failed:
+    limit = asyncio.timeout(tool.timeout_seconds)
+    try:
+        async with limit:
+            output: object = await tool.call(context, args)
+    except ToolError as error:
+        return Failed(
+            error=sanitized_text(error.code), message=truncated(sanitized_text(str(error)), _MESSAGE_CHARACTERS)
+        )
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return Failed(error="tool_error", message="the tool was cancelled from within")
+    except Exception as error:  # noqa: BLE001 -- the boundary to a tool: whatever it raises ends this node only
+        if isinstance(error, TimeoutError) and limit.expired():
+            return _timed_out(tool)
+        # The text may hold what no model should read (a DSN, a token), so it stays in the log.
+        _log.exception("tool %s broke", tool.name)
+        return Failed(error="tool_fault", message=f"the tool broke ({type(error).__name__})")
+    return kept_output(output)
+
+
+def _timed_out(tool: Tool) -> Failed:
+    message = f"no answer within {tool.timeout_seconds:g} seconds"
+    if tool.colour is not Colour.GREEN:
+        message += "; whether it took effect is not known"
+    return Failed(error="timeout", message=message)
+
+
+def kept_output(output: object) -> Succeeded | Failed:
+    """Return an output as an inline value with its text mended, or why it cannot be kept."""
+    if (flaw := json_issue_in(output)) is not None:
+        return Failed(
+            error="bad_output", message=f"the output is not JSON that can be kept: {flaw.pointer}: {flaw.message}"
+        )
+    value = sanitized(output)  # pyright: ignore[reportArgumentType] -- without a flaw it is Json
+    size = len(canonical_json(value).encode())
+    if size > OUTPUT_BYTES:
+        return Failed(error="output_too_large", message=f"the output has {size} bytes, more than {OUTPUT_BYTES}")
+    return Succeeded(value=value)
+
+
+REMEMBERED_BYTES = 256 * 1024
+"""A bigger output is fetched anew each time."""
+
+
+async def remembered_call(
+    tool: Tool,
+    context: CallContext,
+    args: Mapping[str, Json],
+    cache: ResultCache | None,
+    call: Callable[[], Awaitable[Succeeded | Failed]],
+) -> Succeeded | Failed:
+    """Return what the tool gave before, or what `call` gives now; only success is kept.
+
+    A cache that cannot be reached is as good as an empty one.
+    """
+    if cache is None or tool.colour is not Colour.GREEN or tool.cache_seconds <= 0:
+        return await call()
+    key = ResultKey(
+        tenant=thread_parts(context.thread).tenant,
+        author=context.author,
+        tool=tool.name,
+        version=tool.version,
+        arguments=digest_of(args),
+    )
+    try:
+        known = await cache.find(key)
+    except StoreUnavailable:
+        known = None
+    if known is not None:
+        return Succeeded(value=known.value, age_seconds=known.age_seconds)
+    outcome = await call()
+    if isinstance(outcome, Succeeded) and len(canonical_json(outcome.value).encode()) <= REMEMBERED_BYTES:
+        try:
+            await cache.keep(key, outcome.value, tool.cache_seconds)
+        except StoreUnavailable:
+            _log.info("what %s gave is not remembered: the database is out of reach", tool.name)
+    return outcome

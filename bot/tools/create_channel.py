@@ -1,0 +1,89 @@
+"""The red `slack_create_channel`: a new channel with the person who asked for it in it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from agent.ids import ChannelId, ToolName, thread_parts
+from agent.tool import CallContext, Colour, Tool, ToolError
+from bot.errors import BotError, SlackRefused, SlackUnreachable
+from bot.slack.client import WebApi
+from bot.slack.membership import MembershipStatus, Principals
+from sandbox.script import Json
+
+MOST_INVITED = 30
+
+ARGUMENTS: Mapping[str, Json] = {
+    "type": "object",
+    "properties": {
+        "name": {
+            "type": "string",
+            "pattern": "^[a-z0-9_-]{1,80}$",
+            "description": "Small letters, digits, - and _; without the #.",
+        },
+        "private": {"type": "boolean", "default": False},
+        "invite": {
+            "type": "array",
+            "items": {"type": "string", "pattern": "^[UW][A-Z0-9]+$"},
+            "maxItems": MOST_INVITED,
+            "description": "Ids of people to invite (slack_find_users gives them); who asks is always invited.",
+        },
+    },
+    "required": ["name"],
+    "additionalProperties": False,
+}
+
+
+def slack_create_channel(client: AsyncWebClient) -> Tool:
+    """Return the tool. `client` must not retry: a lost answer may hide a channel that was made."""
+    api = WebApi(client)
+    return Tool(
+        name=ToolName("slack_create_channel"),
+        description="Create a Slack channel and invite people. Returns channel (its id), name, invited and "
+        "not_invited [{user, error}].",
+        arguments=ARGUMENTS,
+        colour=Colour.RED,
+        call=_Creator(api, Principals(api)).call,
+    )
+
+
+class _Creator:
+    def __init__(self, api: WebApi, principals: Principals) -> None:
+        self._api = api
+        self._principals = principals
+
+    async def call(self, context: CallContext, arguments: Mapping[str, Json]) -> Json:
+        """Create the channel, then invite one by one: a refused invitation does not undo the channel."""
+        await self._check_right(context)
+        name = str(arguments["name"])
+        channel = await self._create(name, private=arguments.get("private") is True)
+        others = arguments.get("invite")
+        wanted = [str(user) for user in others] if isinstance(others, Sequence) else []
+        invited: list[Json] = []
+        refused: list[Json] = []
+        for user in dict.fromkeys([str(context.author), *wanted]):
+            try:
+                await self._api.write("conversations.invite", channel=channel, users=user)
+                invited.append(user)
+            except BotError as error:
+                refused.append({"user": user, "error": error.code if isinstance(error, SlackRefused) else "unknown"})
+        return {"channel": channel, "name": name, "invited": invited, "not_invited": refused}
+
+    async def _check_right(self, context: CallContext) -> None:
+        try:
+            person = await self._principals.person(thread_parts(context.thread).tenant, context.author, fresh=True)
+        except BotError as error:
+            raise ToolError("slack_unreachable", "Slack did not say who asks; nothing was created") from error
+        if person.standing is not MembershipStatus.MEMBER:
+            raise ToolError("not_allowed", "only full members of the workspace may have channels created")
+
+    async def _create(self, name: str, *, private: bool) -> ChannelId:
+        try:
+            answer = await self._api.write("conversations.create", name=name, is_private=private)
+        except SlackRefused as error:
+            raise ToolError(error.code, f"Slack refused to create the channel: {error.code}") from error
+        except SlackUnreachable as error:
+            raise ToolError("outcome_unknown", "Slack's answer was lost; the channel may exist or not") from error
+        made = answer.get("channel")
+        return ChannelId(str(cast("Mapping[str, Any]", made).get("id", "")) if isinstance(made, Mapping) else "")

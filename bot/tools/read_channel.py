@@ -1,0 +1,203 @@
+"""The green `slack_read_channel`: a channel's or a thread's newest messages, for those who may read there."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from agent.ids import Tenant, ToolName, UserId, thread_parts
+from agent.tool import CallContext, Colour, Tool, ToolError
+from bot.blocks.elements import shortened
+from bot.errors import SlackRefused, SlackUnreachable
+from bot.slack.channels import Channel, Channels
+from bot.slack.client import WebApi, listed
+from bot.slack.membership import Principals
+from bot.slack.mrkdwn import people_in, plain_words
+from sandbox.script import Json
+
+MOST_MESSAGES = 200
+_PLAIN = 50
+_PAGES = 20
+MESSAGE_CHARACTERS = 4000
+RESULT_BYTES = 256 * 1024
+
+ARGUMENTS: Mapping[str, Json] = {
+    "type": "object",
+    "properties": {
+        "channel": {"type": "string", "minLength": 1, "description": "#name or id of the channel"},
+        "thread_ts": {
+            "type": "string",
+            "pattern": "^[0-9]+\\.[0-9]+$",
+            "description": "ts of a thread's first message, to read the thread instead",
+        },
+        "since": {"type": "string", "description": "Only messages after this ISO 8601 time (UTC without an offset)."},
+        "limit": {"type": "integer", "minimum": 1, "maximum": MOST_MESSAGES, "default": _PLAIN},
+    },
+    "required": ["channel"],
+    "additionalProperties": False,
+}
+
+
+def slack_read_channel(client: AsyncWebClient) -> Tool:
+    """Return the tool."""
+    api = WebApi(client)
+    principals = Principals(api)
+    return Tool(
+        name=ToolName("slack_read_channel"),
+        description="Read the newest messages of a Slack channel, or of one thread in it, oldest first. Returns "
+        "channel {id, name}, messages [{ts, at, author: {id, name}, text, thread_ts, replies, reactions, files}] and "
+        "truncated (there are older ones). Names stand for mentions; keys without a value are left out.",
+        arguments=ARGUMENTS,
+        colour=Colour.GREEN,
+        call=_Reader(api, Channels(api, principals), principals).call,
+        timeout_seconds=60.0,
+        retryable=True,
+    )
+
+
+class _Reader:
+    """The tool's work."""
+
+    def __init__(self, api: WebApi, channels: Channels, principals: Principals) -> None:
+        self._api = api
+        self._channels = channels
+        self._principals = principals
+
+    async def call(self, context: CallContext, arguments: Mapping[str, Json]) -> Json:
+        """Read; what does not fit is the oldest."""
+        limit = arguments.get("limit", _PLAIN)
+        assert isinstance(limit, int)  # noqa: S101 - the arguments' schema says so
+        oldest = _timestamp(arguments.get("since"))
+        root = arguments.get("thread_ts")
+        try:
+            channel = await self._channels.readable(str(arguments["channel"]), context)
+            if root is None:
+                found, more = await self._newest(channel, oldest, limit)
+            else:
+                found, more = await self._thread(channel, str(root), oldest, limit)
+            messages = await self._told(found, thread_parts(context.thread).tenant)
+        except SlackUnreachable as error:
+            raise ToolError("unreachable", "Slack did not answer") from error
+        except SlackRefused as error:
+            raise _refusal(error) from error
+        kept = fitting(messages)
+        return {
+            "channel": {"id": channel.id, "name": channel.name},
+            "messages": kept,
+            "truncated": more or len(kept) < len(messages),
+        }
+
+    async def _newest(self, channel: Channel, oldest: str | None, limit: int) -> tuple[list[Mapping[str, Any]], bool]:
+        """Return the channel's newest messages, oldest first, and whether there are older ones."""
+        found: list[Mapping[str, Any]] = []
+        cursor: str | None = None
+        for _ in range(_PAGES):
+            # A workspace may give fewer than asked for (15 to apps that are sold outside the Marketplace).
+            page = await self._api.read(
+                "conversations.history", channel=channel.id, oldest=oldest, limit=limit - len(found), cursor=cursor
+            )
+            found += _messages(page)
+            cursor = _next(page)
+            if cursor is None or len(found) >= limit:
+                break
+        return found[:limit][::-1], cursor is not None or len(found) > limit
+
+    async def _thread(
+        self, channel: Channel, root: str, oldest: str | None, limit: int
+    ) -> tuple[list[Mapping[str, Any]], bool]:
+        """Return the thread's newest messages, oldest first. Slack gives a thread from its start."""
+        pages = self._api.pages("conversations.replies", "messages", channel=channel.id, ts=root, oldest=oldest)
+        by_ts: dict[str, Mapping[str, Any]] = {}  # the root comes with each page
+        async for message in pages:
+            if isinstance(message, Mapping):
+                given = cast("Mapping[str, Any]", message)
+                by_ts[str(given.get("ts"))] = given
+        found = list(by_ts.values())
+        return found[-limit:], len(found) > limit
+
+    async def _told(self, messages: Sequence[Mapping[str, Any]], tenant: Tenant) -> list[Json]:
+        wanted = {str(message["user"]) for message in messages if isinstance(message.get("user"), str)}
+        wanted.update(user for message in messages for user in people_in(str(message.get("text") or "")))
+        names = {user: (await self._principals.person(tenant, UserId(user))).name for user in sorted(wanted)}
+        return [told(message, names) for message in messages]
+
+
+def told(message: Mapping[str, Any], names: Mapping[str, str]) -> Json:
+    """Return a message as the tool's output shows it (pure)."""
+    ts = str(message.get("ts", ""))
+    shown: dict[str, Json] = {
+        "ts": ts,
+        "at": datetime.fromtimestamp(float(ts or 0), UTC).isoformat(timespec="seconds"),
+        "author": _author(message, names),
+        "text": shortened(_text(message, names), MESSAGE_CHARACTERS),
+    }
+    if thread := message.get("thread_ts"):
+        shown["thread_ts"] = str(thread)
+    if isinstance(replies := message.get("reply_count"), int):
+        shown["replies"] = replies
+    if reactions := _objects(message, "reactions"):
+        shown["reactions"] = {str(each.get("name")): int(each.get("count") or 0) for each in reactions}
+    if files := _objects(message, "files"):
+        shown["files"] = [str(each.get("title") or each.get("name") or each.get("id")) for each in files]
+    return shown
+
+
+def fitting(messages: Sequence[Json]) -> list[Json]:
+    """Return the newest messages that fit into `RESULT_BYTES`, in their order (pure)."""
+    room = RESULT_BYTES
+    kept: list[Json] = []
+    for message in reversed(messages):
+        room -= len(json.dumps(message, ensure_ascii=False).encode())
+        if room < 0:
+            break
+        kept.append(message)
+    return kept[::-1]
+
+
+def _author(message: Mapping[str, Any], names: Mapping[str, str]) -> Json:
+    if isinstance(user := message.get("user"), str):
+        return {"id": user, "name": names.get(user) or user}
+    profile = message.get("bot_profile")
+    name = cast("Mapping[str, Any]", profile).get("name") if isinstance(profile, Mapping) else None
+    return {"id": str(message.get("bot_id") or ""), "name": str(message.get("username") or name or "an app")}
+
+
+def _text(message: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """Return the text; alerts often say everything in attachments, which carry a fallback for such as us."""
+    texts = [str(message.get("text") or "")]
+    texts += [str(each.get("fallback") or each.get("text") or "") for each in _objects(message, "attachments")]
+    return plain_words("\n".join(text for text in texts if text), names)
+
+
+def _messages(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [message for message in listed(page, "messages") if isinstance(message, Mapping)]
+
+
+def _objects(message: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    return [each for each in listed(message, key) if isinstance(each, Mapping)]
+
+
+def _next(page: Mapping[str, Any]) -> str | None:
+    return cast("Mapping[str, str]", page.get("response_metadata") or {}).get("next_cursor") or None
+
+
+def _timestamp(since: Json) -> str | None:
+    """Return Slack's form of a time."""
+    if since is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(str(since))
+    except ValueError:
+        raise ToolError("bad_arguments", f"since: {since!r} is no ISO 8601 time") from None
+    return f"{(moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp():.6f}"
+
+
+def _refusal(error: SlackRefused) -> ToolError:
+    words = {
+        "not_in_channel": "the app is not in that channel; somebody has to invite it",
+        "channel_not_found": "there is no such channel that the app can see",
+        "thread_not_found": "there is no such thread",
+    }
+    return ToolError(error.code, words.get(error.code, f"Slack refused to show the channel: {error.code}"))

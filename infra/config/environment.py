@@ -1,0 +1,161 @@
+"""All settings, read in one place: the environment here, the file in `configuration.py`.
+
+Nothing else in the project looks into the environment.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+
+from dotenv import load_dotenv
+from dotenv.parser import Binding, parse_stream
+
+from agent.limits import ModelSettings
+from bot.slack.client import SLACK_API_URL
+from infra.config.file import Configuration, ConfigurationError, read_configuration
+from infra.db.embedded_postgres import default_data_folder
+
+DEFAULT_MODEL = "gpt-5-mini"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlackSettings:
+    """The app's credentials. `api_url` is another Web API base, such as the local workspace's."""
+
+    bot_token: str = field(repr=False)
+    app_token: str = field(repr=False)
+    signing_secret: str = field(default="", repr=False)
+    api_url: str = SLACK_API_URL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything a process needs to know.
+
+    `database_url` is None when the embedded database in `data` is to be used. `slack` and `model` are
+    None when nothing of theirs is set; `required_slack` and `required_model` say so in words.
+    """
+
+    database_url: str | None = field(default=None, repr=False)
+    data: Path
+    slack: SlackSettings | None = None
+    model: ModelSettings | None = None
+    configuration: Configuration = field(default_factory=Configuration)
+
+    def required_slack(self) -> SlackSettings:
+        """Return the credentials.
+
+        Raises:
+            ConfigurationError: they are not set.
+        """
+        if self.slack is None:
+            raise ConfigurationError("set SLACK_BOT_TOKEN (xoxb-...) and SLACK_APP_TOKEN (xapp-...)")
+        return self.slack
+
+    def required_model(self) -> ModelSettings:
+        """Return where the model is.
+
+        Raises:
+            ConfigurationError: it is not set.
+        """
+        if self.model is None:
+            raise ConfigurationError(
+                "set OPENAI_API_KEY (any value, for a server that asks for none, with OPENAI_BASE_URL)"
+            )
+        return self.model
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings. An empty variable counts as not set.
+
+    Raises:
+        ConfigurationError: something is set wrongly; the text names the variable, never its value.
+    """
+    given = {name: value for name, value in environ.items() if value.strip()}
+    configuration = read_configuration(Path(given["GREENLIGHT_CONFIG"]) if "GREENLIGHT_CONFIG" in given else None)
+    return Settings(
+        database_url=given.get("DATABASE_URL"),
+        data=Path(given["GREENLIGHT_DATA"]) if "GREENLIGHT_DATA" in given else default_data_folder(),
+        slack=_slack(given),
+        model=model_settings(given, configuration),
+        configuration=configuration,
+    )
+
+
+def _slack(given: Mapping[str, str]) -> SlackSettings | None:
+    bot, app = given.get("SLACK_BOT_TOKEN"), given.get("SLACK_APP_TOKEN")
+    if bot is None and app is None:
+        return None
+    _require_prefix("SLACK_BOT_TOKEN", bot, "xoxb-")
+    _require_prefix("SLACK_APP_TOKEN", app, "xapp-")
+    return SlackSettings(
+        bot_token=bot or "",
+        app_token=app or "",
+        signing_secret=given.get("SLACK_SIGNING_SECRET", ""),
+        api_url=given.get("SLACK_API_URL", SLACK_API_URL),
+    )
+
+
+def _require_prefix(name: str, value: str | None, prefix: str) -> None:
+    if value is None:
+        raise ConfigurationError(f"{name} is not set")
+    if not value.startswith(prefix):
+        raise ConfigurationError(f"{name} must start with {prefix}")
+
+
+def model_settings(given: Mapping[str, str], configuration: Configuration) -> ModelSettings | None:
+    """Return where the model is and how to wait for it; None without a key. `given` has no empty values."""
+    key = given.get("OPENAI_API_KEY")
+    if key is None:
+        return None
+    table = configuration.model
+    return ModelSettings(
+        model=given.get("GREENLIGHT_MODEL", DEFAULT_MODEL),
+        api_key=key,
+        base_url=given.get("OPENAI_BASE_URL"),
+        by_role=table.by_role,
+        silence_seconds=table.silence_seconds,
+        total_seconds=table.total_seconds,
+    )
+
+
+ENV_FILE = Path(".env")
+
+
+class EnvFileUnusable(Exception):
+    """The file cannot be read, or a line of it is no assignment; the text names the line, never what it says."""
+
+
+def filled_environment(file: Path = ENV_FILE) -> Mapping[str, str]:
+    """Return the process's environment, after adding what the file says.
+
+    What is set already stays, even when it is set to nothing. Values are taken as they are written: `$` means
+    nothing, and quotes around a value are left away. python-dotenv's PYTHON_DOTENV_DISABLED switches it off.
+
+    Raises:
+        EnvFileUnusable: it cannot be read, or a line is no `NAME=value`; then nothing of it counts.
+    """
+    if not file.exists() or file.is_dir():
+        return os.environ
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnvFileUnusable(f"cannot read {file}: it must be a text file in UTF-8 that I may read") from error
+    if bad := [str(_line_number(each)) for each in parse_stream(StringIO(text)) if _is_bad(each)]:
+        lines = f"line {bad[0]} is" if len(bad) == 1 else f"lines {', '.join(bad)} are"
+        raise EnvFileUnusable(f"{file}: {lines} not NAME=value (quote a value that holds quotes or begins with one)")
+    load_dotenv(stream=StringIO(text), interpolate=False)
+    return os.environ
+
+
+def _is_bad(line: Binding) -> bool:
+    """Tell whether a line says something, and it is no assignment."""
+    return line.error or (line.key is not None and (line.value is None or not line.key.isidentifier()))
+
+
+def _line_number(line: Binding) -> int:
+    """Return where it stands; the library counts the empty lines before it as its own."""
+    said = line.original.string
+    return line.original.line + said[: len(said) - len(said.lstrip())].count("\n")

@@ -1,0 +1,246 @@
+"""This process's way to PostgreSQL: one engine, and connections that are refused once we are dead.
+
+A worker's connections carry its id as `application_name`, so that whoever takes over its threads
+can end them all (`sweep.py`); a worker declared dead gets no new one. That is the fence: a process
+that was stopped past its time and goes on can no longer write anything.
+"""
+
+import asyncio
+import select as waiting
+import time
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NewType
+
+import psycopg
+from psycopg import AsyncConnection as RawConnection
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import URL, event, func, make_url, select
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
+
+from agent.errors import RunnerLost, StoreUnavailable
+from agent.ids import ThreadId
+from infra.db.tables import json_text
+
+WorkerId = NewType("WorkerId", str)
+"""A worker process, anew at each start."""
+
+NEWS_CHANNEL = "greenlight_news"
+"""NOTIFY channel; the payload is the thread whose rows changed."""
+
+_IS_DEAD = "SELECT 1 FROM workers WHERE id = %s AND dead_at IS NOT NULL"
+
+_TRUSTED_SECONDS = 5.0
+"""A connection used within this time is not asked whether it lives: asking before each use was a quarter of all
+round trips. A server that closed it has said so, which the socket shows at once; a silent network has not."""
+
+_CLOSING_SECONDS = 5.0
+"""How long closing waits for connections in use."""
+
+_LEFT_AT = "left_at"
+
+_GONE = ("08", "53", "57P")
+"""SQLSTATE classes of a server that is not there for us: connection, resources, shutdown."""
+
+
+def new_worker_id() -> WorkerId:
+    """Return an id no other process has."""
+    return WorkerId(uuid.uuid4().hex)
+
+
+def database_url(text: str) -> URL:
+    """Return SQLAlchemy's form of any libpq address (`postgres://...`).
+
+    Raises:
+        ValueError: it is not the address of a PostgreSQL database.
+    """
+    scheme, _, rest = text.partition("://")
+    try:
+        if scheme.split("+")[0] not in ("postgres", "postgresql"):
+            raise ValueError
+        url = make_url(f"postgresql+psycopg://{rest}")
+        conninfo_to_dict(url.set(drivername="postgresql").render_as_string(hide_password=False))
+    except (ValueError, ArgumentError, psycopg.ProgrammingError):  # their words repeat what was given, a password too
+        raise ValueError("not a PostgreSQL address (postgresql://user:password@host:port/database)") from None
+    return url
+
+
+class Database:
+    """The engine and what other libraries need to connect as we do.
+
+    `worker` is set in processes that run threads. Close with `close()`. The pool holds what it opened:
+    connections beyond it, opened and closed at each use, cost more under load than the work itself.
+    Who has waited `wait_seconds` for one is told that the database cannot be reached.
+    """
+
+    def __init__(
+        self, url: URL, *, worker: WorkerId | None = None, pool_size: int = 15, wait_seconds: float = 30.0
+    ) -> None:
+        self.worker = worker
+        self._url = url
+        self.engine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=wait_seconds,
+            pool_use_lifo=True,
+            json_serializer=json_text,
+            hide_parameters=True,  # errors are logged, and values are people's
+            connect_args={"application_name": self.application_name},
+        )
+        self._came_back = asyncio.Event()
+        event.listen(self.engine.sync_engine, "checkin", self._note_leaving)
+        event.listen(self.engine.sync_engine, "checkout", self._refuse_broken)
+        if worker is not None:
+            event.listen(self.engine.sync_engine, "connect", self._refuse_dead)
+
+    @property
+    def application_name(self) -> str:
+        """What this process calls itself in `pg_stat_activity`."""
+        return worker_application(self.worker) if self.worker is not None else "greenlight"
+
+    @property
+    def conninfo(self) -> str:
+        """The libpq address for psycopg's own pools; it holds the password."""
+        named = self._url.set(drivername="postgresql").update_query_dict({"application_name": self.application_name})
+        return named.render_as_string(hide_password=False)
+
+    async def configure(self, connection: RawConnection[Any]) -> None:
+        """Refuse a connection to a dead worker; the `configure` callback of psycopg's pools.
+
+        Raises:
+            RunnerLost: this worker was declared dead.
+        """
+        if self.worker is None:
+            return
+        try:
+            async with connection.cursor() as cursor:
+                await cursor.execute(_IS_DEAD, [self.worker])
+                dead = await cursor.fetchone()
+            if not connection.autocommit:
+                await connection.rollback()
+            if dead is not None:
+                raise RunnerLost
+        except BaseException:
+            await connection.close()  # the pools forget a connection whose `configure` ends in any way but well
+            raise
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncGenerator[AsyncConnection]:
+        """Run the block in one transaction.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached, or went away in between.
+            RunnerLost: this worker was declared dead.
+        """
+        async with self._translated(), self.engine.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _translated(self) -> AsyncGenerator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            if error.connection_invalidated or _is_gone(error.orig):
+                raise StoreUnavailable from error
+            raise
+        except psycopg.Error as error:  # between checking a connection out and the first statement
+            if _is_gone(error):
+                raise StoreUnavailable from error
+            raise
+        except (PoolTimeout, OSError) as error:
+            raise StoreUnavailable from error
+
+    @asynccontextmanager
+    async def autocommit(self) -> AsyncGenerator[AsyncConnection]:
+        """Run single statements, each committed by itself: a third of a transaction's round trips.
+
+        Raises as `begin` does."""
+        async with self._translated(), self.engine.connect() as connection:
+            # Not as the engine's options: cut off in setting those, SQLAlchemy loses the connection.
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncGenerator[AsyncConnection]:
+        """Run the block's reads on one state of the database. Raises as `begin` does."""
+        async with self._translated(), self.engine.connect() as connection:
+            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            async with connection.begin():
+                yield connection
+
+    async def close(self) -> None:
+        """Close every connection, those in use as soon as they come back.
+
+        A block that is cancelled hands its connection back in a task of SQLAlchemy's own: without its pool it would
+        stay open.
+        """
+        pool = self.engine.sync_engine.pool
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING_SECONDS):
+                while isinstance(pool, QueuePool) and pool.checkedout():
+                    self._came_back.clear()
+                    await self._came_back.wait()
+        await self.engine.dispose()
+
+    def _note_leaving(self, _connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        entry.info[_LEFT_AT] = time.monotonic()
+        self._came_back.set()
+
+    def _refuse_broken(
+        self, connection: DBAPIConnection, entry: ConnectionPoolEntry, _lent: PoolProxiedConnection
+    ) -> None:
+        """Ask a connection that may be broken whether it lives. When it does not, the pool opens another one; when
+        that is broken too, the server is not there for us."""
+        raw: RawConnection[Any] = connection.driver_connection  # pyright: ignore[reportAttributeAccessIssue]  # SQLAlchemy's wrapper has it
+        left_at: float | None = entry.info.get(_LEFT_AT)
+        trusted = left_at is None or time.monotonic() - left_at < _TRUSTED_SECONDS  # None: it is new
+        if trusted and not raw.closed and not _has_unread(raw.fileno()):
+            return
+        try:
+            self.engine.dialect.do_ping(connection)
+        except psycopg.Error as error:
+            if left_at is None:
+                raise
+            raise InvalidatePoolError from error
+
+    def _refuse_dead(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        try:
+            cursor = connection.cursor()
+            cursor.execute(_IS_DEAD, [self.worker])
+            dead = cursor.fetchone()
+            cursor.close()
+            connection.rollback()
+            if dead is not None:
+                raise RunnerLost
+        except BaseException:
+            connection.close()  # cut off, or cancelled, or dead: the pool does not know it yet, and never will
+            raise
+
+
+def _has_unread(socket: int) -> bool:
+    """Tell whether an idle connection's server has said something, such as good-bye."""
+    poll = waiting.poll()
+    poll.register(socket, waiting.POLLIN)
+    return bool(poll.poll(0))
+
+
+def worker_application(worker: WorkerId) -> str:
+    """Return the `application_name` of a worker's connections (63 bytes at most)."""
+    return f"w:{worker}"
+
+
+async def announce(connection: AsyncConnection, thread: ThreadId) -> None:
+    """Tell, when this transaction commits, that rows of the thread changed."""
+    await connection.execute(select(func.pg_notify(NEWS_CHANNEL, thread)))
+
+
+def _is_gone(error: BaseException | None) -> bool:
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(_GONE)

@@ -1,0 +1,236 @@
+"""The demo's story, told by people in the local workspace and checked step by step: `greenlight demo --check`."""
+
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+from infra.dev.demo.thread_observer import ExpectationTimeout, Sighting, TaskSeen, ThreadObserver, texts, watching
+from infra.dev.local_slack.control.client import WorkspaceClient
+
+REQUEST = (
+    "check our three services and post a summary to #incidents; "
+    "also work out yesterday's error rate per service from the access log"
+)
+FOLLOW_UP = "and how many errors did the payments database record in that hour?"
+CHECK_REQUEST = "check our three services"
+
+Tell = Callable[[str], None]
+
+
+class Story:
+    """Tells the story to `tell`, a line per step with its time; raises NotSeen at the first step that fails."""
+
+    def __init__(self, client: WorkspaceClient, tell: Tell) -> None:
+        self._client = client
+        self._say = tell
+        self._began = time.monotonic()
+
+    async def all(self) -> None:
+        """Tell everything: approval and follow-up, rejection, slash command, direct message."""
+        await self.approved()
+        await self.rejected()
+        await self.by_command()
+        await self.by_direct_message()
+        self._tell("the whole story was seen")
+
+    async def approved(self) -> None:
+        """The main job, approved by a second person, and its follow-up."""
+        posted_before = await self._incidents()
+        async with self._asked(REQUEST) as observer:
+            await self._runs_beside_the_question(observer)
+            card = observer.cards()[0]
+            await self._client.click("Ada", "ops", str(card.message["ts"]), "decide_approved")
+            await self._refused_privately("Ada", str(observer.thread_ts))
+            self._tell("Ada, who asked, may not approve her own request: told so privately")
+            clicked = time.monotonic()
+            await self._client.click("Grace", "ops", str(card.message["ts"]), "decide_approved")
+            await self._until(
+                observer, lambda seen: _said(seen, "*Approved* by <@U0GRACE>"), "Grace approved: the card says so"
+            )
+            await self._client.wait_for(lambda told: len(_texts_in(told, "incidents")) > posted_before)
+            self._tell(f"the summary stands in #incidents, {time.monotonic() - clicked:.2f} s after the click")
+            await self._until(observer, _answered, "the answer", timeout_seconds=90)
+            _require(observer.says("scripted model", "payments"), "the answer names the services", observer)
+            await self._follow_up(observer)
+        posted = await self._incidents() - posted_before
+        if posted != 1:
+            raise ExpectationTimeout(f"one message in #incidents (there are {posted})", [])
+        self._tell("#incidents got the message exactly once")
+
+    async def rejected(self) -> None:
+        """The same request, rejected: the rest stands and the answer says so."""
+        posted_before = await self._incidents()
+        async with self._asked(REQUEST) as observer:
+            await self._until(observer, lambda seen: bool(seen.cards()), "the approval card")
+            await self._client.click("Grace", "ops", str(observer.cards()[0].message["ts"]), "decide_rejected")
+            await self._until(observer, _answered, "the answer", timeout_seconds=90)
+            tasks = observer.tasks()
+            rejected = [looks[-1] for looks in tasks.values() if "rejected" in looks[-1].text.lower()]
+            _require(len(rejected) == 1, "one step ends as rejected", observer)
+            _require(_completed(tasks) >= 4, "the steps that do not depend on it are done", observer)
+            _require(observer.says("rejected", "scripted model"), "the answer says that it was rejected", observer)
+        if await self._incidents() != posted_before:
+            raise ExpectationTimeout("nothing new in #incidents after the rejection", [])
+        self._tell("rejected: nothing was posted, the other steps stand, the answer says so")
+
+    async def by_command(self) -> None:
+        """`/greenlight <request>` opens a thread."""
+        before = {str(each["ts"]) for each in await self._client.messages("ops")}
+        await self._client.command("Linus", "ops", "/greenlight", CHECK_REQUEST)
+        told = await self._client.wait_for(lambda told: any(ts not in before for ts in _roots(told, "ops")))
+        root = next(ts for ts in _roots(told, "ops") if ts not in before)
+        async with watching(self._client, "ops", root) as observer:
+            await self._until(observer, _answered, "/greenlight opened a thread and it was answered")
+
+    async def by_direct_message(self) -> None:
+        """A direct message is a request without a mention."""
+        ts = await self._client.post("Grace", "@app", CHECK_REQUEST)
+        async with watching(self._client, "@app", ts) as observer:
+            await self._until(observer, _answered, "a direct message was answered in its thread")
+
+    async def _runs_beside_the_question(self, observer: ThreadObserver) -> None:
+        """Wait until a step started and one ended while the card was open, and the package was repaired in view."""
+        await self._until(observer, lambda seen: bool(seen.boards()), "the board with the plan")
+        await self._until(observer, lambda seen: _at_once(seen.boards()) >= 2, "checks running at the same time")
+        await self._until(observer, lambda seen: bool(seen.cards()), "the approval card")
+        card = next(each for each in observer.sightings if each.message["ts"] == observer.cards()[0].message["ts"])
+        shown = " ".join(texts(card.message.get("blocks")))
+        _require(
+            all(word in shown for word in ("slack_post_message", "#incidents", "503")), "its exact arguments", observer
+        )
+        await self._until(
+            observer, lambda seen: _attempts(seen.tasks()), "the package's first script crashed", timeout_seconds=90
+        )
+        await self._until(
+            observer, lambda seen: _repaired(seen.tasks()), "its second script, repaired, worked", timeout_seconds=90
+        )
+        await self._until(
+            observer, lambda seen: _moved_since(seen.tasks(), card.at), "steps started and ended beside the open card"
+        )
+        _require(observer.latest[str(card.message["ts"])] in observer.cards(), "the card is still open", observer)
+
+    async def _follow_up(self, observer: ThreadObserver) -> None:
+        answers = len(observer.words())
+        await self._client.post("Ada", "ops", FOLLOW_UP, thread_ts=observer.thread_ts)
+        self._tell(f"Ada follows up: {FOLLOW_UP}")
+        await self._until(
+            observer,
+            lambda seen: any(
+                "payment" in text.lower() and "error" in text.lower() and "scripted model" in text
+                for text in seen.words()[answers:]
+            ),
+            "the follow-up is answered with the thread's earlier context",
+            timeout_seconds=60,
+        )
+
+    @asynccontextmanager
+    async def _asked(self, request: str) -> AsyncGenerator[ThreadObserver]:
+        ts = await self._client.post("Ada", "ops", f"@Greenlight {request}")
+        self._tell(f"Ada writes in #ops: @Greenlight {request}")
+        async with watching(self._client, "ops", ts) as observer:
+            await self._client.wait_for(lambda told: _has_eyes(told, ts), timeout_seconds=10)
+            self._tell("eyes reaction")
+            yield observer
+
+    async def _until(
+        self,
+        observer: ThreadObserver,
+        condition: Callable[[ThreadObserver], bool],
+        what: str,
+        *,
+        timeout_seconds: float = 60,
+    ) -> None:
+        await observer.until(condition, what, timeout_seconds=timeout_seconds)
+        self._tell(what)
+
+    async def _refused_privately(self, person: str, thread_ts: str) -> None:
+        def told(dump: dict[str, object]) -> bool:
+            ephemerals = dump["ephemerals"]
+            return isinstance(ephemerals, list) and any(
+                person.upper() in str(each["user"]).upper() and thread_ts in str(each["message"])  # pyright: ignore[reportUnknownArgumentType]  # JSON
+                for each in ephemerals  # pyright: ignore[reportUnknownVariableType]  # JSON
+            )
+
+        await self._client.wait_for(told, timeout_seconds=10)
+
+    async def _incidents(self) -> int:
+        return len(await self._client.messages("incidents"))
+
+    def _tell(self, what: str) -> None:
+        self._say(f"{time.monotonic() - self._began:7.2f} s  {what}")
+
+
+def _require(holds: bool, what: str, observer: ThreadObserver) -> None:
+    if not holds:
+        raise ExpectationTimeout(what, observer.words())
+
+
+def _answered(observer: ThreadObserver) -> bool:
+    return observer.says("scripted model") and bool(observer.boards()) and _settled(observer.boards()[-1])
+
+
+def _settled(board: Sighting) -> bool:
+    return "done:" in " ".join(_titles(board)).lower() or "trouble" in " ".join(_titles(board)).lower()
+
+
+def _titles(board: Sighting) -> list[str]:
+    return [str(each.get("title", "")) for each in board.message.get("blocks", []) if each.get("type") == "plan"]
+
+
+def _at_once(boards: list[Sighting]) -> int:
+    """Return the most tasks that one board showed in progress."""
+    counts = [
+        sum(task["status"] == "in_progress" for task in block["tasks"])
+        for board in boards
+        for block in board.message["blocks"]
+        if block["type"] == "plan"
+    ]
+    return max(counts, default=0)
+
+
+def _attempts(tasks: dict[str, list[TaskSeen]]) -> bool:
+    return any("attempt 1" in look.text for looks in tasks.values() for look in looks)
+
+
+def _repaired(tasks: dict[str, list[TaskSeen]]) -> bool:
+    return any("attempt 2" in looks[-1].text and looks[-1].status == "complete" for looks in tasks.values())
+
+
+def _moved_since(tasks: dict[str, list[TaskSeen]], card_at: float) -> bool:
+    """Tell whether, after the card, one step was first seen running and one first seen complete."""
+    started = [look for looks in tasks.values() for look in looks if look.status == "in_progress"]
+    first_started = {id(look) for looks in tasks.values() for look in _first(looks, "in_progress")}
+    ended = [look for looks in tasks.values() for look in _first(looks, "complete")]
+    return any(look.at > card_at and id(look) in first_started for look in started) and any(
+        look.at > card_at for look in ended
+    )
+
+
+def _first(looks: list[TaskSeen], status: str) -> list[TaskSeen]:
+    return [look for look in looks if look.status == status][:1]
+
+
+def _completed(tasks: dict[str, list[TaskSeen]]) -> int:
+    return sum(looks[-1].status == "complete" for looks in tasks.values())
+
+
+def _said(observer: ThreadObserver, *parts: str) -> bool:
+    return observer.says(*parts)
+
+
+def _messages_in(told: dict[str, object], channel: str) -> list[dict[str, object]]:
+    channels = told["channels"]
+    assert isinstance(channels, dict)  # noqa: S101 -- the workspace's own dump
+    return list(channels[channel]["messages"])  # pyright: ignore[reportUnknownArgumentType]  # JSON
+
+
+def _texts_in(told: dict[str, object], channel: str) -> list[str]:
+    return [str(each.get("text", "")) for each in _messages_in(told, channel)]
+
+
+def _roots(told: dict[str, object], channel: str) -> list[str]:
+    return [str(each["ts"]) for each in _messages_in(told, channel) if each.get("thread_ts") in (None, each["ts"])]
+
+
+def _has_eyes(told: dict[str, object], ts: str) -> bool:
+    return any("eyes" in str(each.get("reactions", "")) for each in _messages_in(told, "ops") if each["ts"] == ts)

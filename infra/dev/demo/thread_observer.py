@@ -1,0 +1,153 @@
+"""Sees what people see of one thread in the local workspace: board versions, cards, answers, with times.
+
+For `greenlight demo --check` and the acceptance tests. It reads the page's own stream of happenings,
+so nothing it knows was learnt behind the people's backs.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from bot.payloads import ACTION_PREFIX
+from infra.dev.local_slack.control.client import Happenings, WorkspaceClient
+
+Message = Mapping[str, Any]
+
+
+class Sighting(NamedTuple):
+    """One version of a message: `at` is monotonic seconds since the witness began."""
+
+    at: float
+    message: Message
+
+
+class TaskSeen(NamedTuple):
+    """A task of the board as it looked at a moment: `text` is its title and details in one string."""
+
+    status: str
+    text: str
+    at: float
+
+
+@dataclass(kw_only=True)
+class ThreadObserver:
+    """What was seen of a thread so far; `until` waits for more."""
+
+    channel: str
+    thread_ts: str
+    sightings: list[Sighting] = field(default_factory=list[Sighting])
+    _began: float = field(default_factory=time.monotonic)
+    _more: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def note(self, message: Message) -> None:
+        """Take in one version of a message; those of other threads are left out."""
+        if self.thread_ts in (message.get("thread_ts"), message.get("ts")):
+            self.sightings.append(Sighting(time.monotonic() - self._began, message))
+            self._more.set()
+
+    @property
+    def latest(self) -> dict[str, Sighting]:
+        """Message ts -> its newest version, in order of posting."""
+        return {str(each.message["ts"]): each for each in self.sightings}
+
+    def boards(self) -> list[Sighting]:
+        """Return every version of every board, in order of sight."""
+        return [each for each in self.sightings if _block(each.message, "plan") is not None]
+
+    def tasks(self) -> dict[str, list[TaskSeen]]:
+        """Return task id -> the looks it had, oldest first, equal neighbours left out."""
+        looks: dict[str, list[TaskSeen]] = {}
+        for sighting in self.boards():
+            for task in (_block(sighting.message, "plan") or {}).get("tasks", []):
+                text = " ".join([str(task["title"]), *texts(task.get("details")), *texts(task.get("output"))])
+                seen = looks.setdefault(str(task["task_id"]), [])
+                if not seen or (seen[-1].status, seen[-1].text) != (task["status"], text):
+                    seen.append(TaskSeen(str(task["status"]), text, sighting.at))
+        return looks
+
+    def cards(self) -> list[Sighting]:
+        """Return the newest version of every message that has buttons to decide by."""
+        return [each for each in self.latest.values() if _asks(each.message)]
+
+    def words(self) -> list[str]:
+        """Return the app's newest messages of the thread as plain text, in order of posting."""
+        return [
+            " ".join([str(each.message.get("text", "")), *texts(each.message.get("blocks"))])
+            for each in self.latest.values()
+            if each.message.get("bot_id")
+        ]
+
+    def says(self, *parts: str) -> bool:
+        """Tell whether one message of the app holds all these words, in any case of letters."""
+        return any(all(part.lower() in text.lower() for part in parts) for text in self.words())
+
+    async def until(
+        self, condition: Callable[["ThreadObserver"], bool], what: str, *, timeout_seconds: float = 60.0
+    ) -> float:
+        """Wait until the condition holds; return when it did, in seconds since the witness began.
+
+        Raises:
+            NotSeen: it did not in time.
+        """
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while not condition(self):
+                    self._more.clear()
+                    await self._more.wait()
+        except TimeoutError:
+            raise ExpectationTimeout(what, self.words()) from None
+        return time.monotonic() - self._began
+
+
+class ExpectationTimeout(Exception):
+    """What people should have seen did not come; the text says what, and what they saw instead."""
+
+    def __init__(self, what: str, seen: list[str]) -> None:
+        super().__init__(f"not seen: {what}\nthe thread reads:\n" + "\n".join(f"  - {each[:600]}" for each in seen))
+
+
+@asynccontextmanager
+async def watching(client: WorkspaceClient, channel: str, thread_ts: str) -> AsyncGenerator[ThreadObserver]:
+    """Watch a thread, from its first message on, until the context is left."""
+    observer = ThreadObserver(channel=channel, thread_ts=thread_ts)
+    async with client.happenings(since=0) as happenings:
+        following = asyncio.create_task(_follow(happenings, observer), name=f"watch {thread_ts}")
+        try:
+            yield observer
+        finally:
+            following.cancel()
+            await asyncio.wait([following])
+
+
+async def _follow(happenings: Happenings, observer: ThreadObserver) -> None:
+    while True:
+        happening = await happenings.next()
+        message = happening.get("message")
+        if happening["type"] in ("message", "message_changed") and isinstance(message, Mapping):
+            observer.note(message)  # pyright: ignore[reportUnknownArgumentType]  # JSON
+
+
+def texts(value: object) -> list[str]:
+    """Return every piece of text inside Block Kit JSON, in order."""
+    match value:
+        case {"text": str(text)}:
+            return [text]
+        case Mapping():
+            return [piece for each in value.values() for piece in texts(each)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
+        case list():
+            return [piece for each in value for piece in texts(each)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
+        case _:
+            return []
+
+
+def _block(message: Message, kind: str) -> Mapping[str, Any] | None:
+    blocks: list[Mapping[str, Any]] = message.get("blocks") or []
+    return next((each for each in blocks if each.get("type") == kind), None)
+
+
+def _asks(message: Message) -> bool:
+    buttons: list[Mapping[str, Any]] = (_block(message, "actions") or {}).get("elements") or []
+    return any(str(each.get("action_id")).startswith(ACTION_PREFIX) for each in buttons)

@@ -1,0 +1,179 @@
+"""What both the app and people do with messages: find channels and roots, post, change, delete, react, whisper."""
+
+from __future__ import annotations
+
+from infra.dev.local_slack.actions.backend import Backend
+from infra.dev.local_slack.block_kit.views import give_ids
+from infra.dev.local_slack.state.channels import Channel, Message
+from infra.dev.local_slack.state.errors import SlackError
+from infra.dev.local_slack.state.payload import JsonObject, copied
+from infra.dev.local_slack.state.team import Ephemeral
+
+
+def channel_of(backend: Backend, reference: str) -> Channel:
+    """The channel a call names, by id or name.
+
+    Raises:
+        SlackError: channel_not_found, also for private channels the app is not in.
+    """
+    channel = backend.team.channel_named(reference)
+    hidden = channel is not None and channel.is_private and backend.app.bot_user_id not in channel.members
+    if channel is None or hidden:
+        raise SlackError("channel_not_found")
+    return channel
+
+
+def writable(backend: Backend, reference: str) -> Channel:
+    """The channel, if the app may write in it now.
+
+    Raises:
+        SlackError: channel_not_found, is_archived or not_in_channel.
+    """
+    person = backend.team.people.get(reference)
+    if person is not None:
+        if person.deleted or person.id == backend.app.bot_user_id:
+            raise SlackError("channel_not_found")
+        return backend.team.open_direct_message(person.id)
+    channel = channel_of(backend, reference)
+    if channel.is_archived:
+        raise SlackError("is_archived")
+    public = not channel.is_private and "chat:write.public" in backend.app.scopes
+    if backend.app.bot_user_id not in channel.members and not public:
+        raise SlackError("not_in_channel")
+    return channel
+
+
+def message_of(channel: Channel, ts: str) -> Message:
+    """The message of a timestamp.
+
+    Raises:
+        SlackError: message_not_found.
+    """
+    message = channel.messages.get(ts)
+    if message is None:
+        raise SlackError("message_not_found")
+    return message
+
+
+def check_root(channel: Channel, thread_ts: str | None) -> None:
+    """A thread hangs on a root: Slack takes a reply's ts and makes a mess of it, this workspace refuses it.
+
+    Raises:
+        SlackError: invalid_thread_ts, when there is no such message or it is a reply itself.
+    """
+    if thread_ts is None:
+        return
+    root = channel.messages.get(thread_ts)
+    if root is None:
+        raise SlackError("invalid_thread_ts", f"[ERROR] there is no message {thread_ts} in {channel.id}")
+    if root.is_reply:
+        raise SlackError("invalid_thread_ts", f"[ERROR] {thread_ts} is a reply; its root is {root.thread_ts}")
+
+
+def put(backend: Backend, channel: Channel, message: Message) -> Message:
+    """Add a message to a channel and tell everybody."""
+    channel.messages[message.ts] = message
+    if message.thread_ts and (root := channel.messages.get(message.thread_ts)) and root.thread_ts is None:
+        root.thread_ts = root.ts
+    backend.announcer.posted(channel, message)
+    return message
+
+
+def bot_message(
+    backend: Backend,
+    channel: Channel,
+    text: str,
+    *,
+    blocks: list[JsonObject] | None = None,
+    thread_ts: str | None = None,
+    ts: str | None = None,
+) -> Message:
+    """A message of the app, not posted yet; blocks get the ids the app left out."""
+    own = [copied(block) for block in blocks or []]
+    give_ids(own)
+    return Message(
+        ts=ts or backend.clock.timestamp(),
+        channel=channel.id,
+        user=backend.app.bot_user_id,
+        team=backend.team.id,
+        text=text,
+        blocks=own,
+        thread_ts=thread_ts,
+        bot_id=backend.app.bot_id,
+        app_id=backend.app.id,
+        bot_name=backend.app.name,
+    )
+
+
+def rewrite(
+    backend: Backend,
+    channel: Channel,
+    message: Message,
+    *,
+    text: str | None,
+    blocks: list[JsonObject] | None,
+    edited_by: str,
+    attachments: list[JsonObject] | None = None,
+) -> None:
+    """Change a message and tell everybody; None leaves a part as it is."""
+    previous = copied(message.as_json())
+    if text is not None:
+        message.text = text
+    if blocks is not None:
+        message.blocks = [copied(block) for block in blocks]
+        give_ids(message.blocks)
+    if attachments is not None:
+        message.attachments = attachments
+    message.edited_ts = backend.clock.timestamp()
+    message.edited_by = edited_by
+    message.edits += 1
+    backend.announcer.changed(channel, message, previous)
+
+
+def remove(backend: Backend, channel: Channel, message: Message) -> None:
+    """Delete a message and tell everybody; a root with replies stays as a tombstone, as in Slack."""
+    if not message.is_reply and channel.thread(message.ts):
+        previous = copied(message.as_json())
+        message.text, message.blocks, message.subtype = "This message was deleted.", [], "tombstone"
+        backend.announcer.changed(channel, message, previous)
+        return
+    del channel.messages[message.ts]
+    backend.announcer.deleted(channel, message)
+
+
+def react(backend: Backend, channel: Channel, message: Message, *, user: str, name: str, add: bool) -> None:
+    """Add or take back a reaction.
+
+    Raises:
+        SlackError: already_reacted, no_reaction or too_many_emoji.
+    """
+    users = message.reactions.get(name, [])
+    if add and user in users:
+        raise SlackError("already_reacted")
+    if not add and user not in users:
+        raise SlackError("no_reaction")
+    if add and name not in message.reactions and len(message.reactions) >= 23:
+        raise SlackError("too_many_emoji")
+    changed = [*users, user] if add else [member for member in users if member != user]
+    if changed:
+        message.reactions[name] = changed
+    else:
+        del message.reactions[name]
+    backend.announcer.reacted(channel, message, user=user, name=name, added=add)
+
+
+def whisper(
+    backend: Backend,
+    channel: Channel,
+    user: str,
+    text: str,
+    *,
+    blocks: list[JsonObject] | None = None,
+    thread_ts: str | None = None,
+) -> Ephemeral:
+    """Show a message of the app to one person only."""
+    message = bot_message(backend, channel, text, blocks=blocks, thread_ts=thread_ts)
+    ephemeral = Ephemeral(user=user, message=message)
+    backend.team.ephemerals.append(ephemeral)
+    backend.announcer.whispered(ephemeral)
+    return ephemeral

@@ -1,0 +1,94 @@
+"""What a Slack client makes of the text a person types: names become ids, and the text becomes rich text."""
+
+from __future__ import annotations
+
+import re
+
+from infra.dev.local_slack.state.payload import JsonObject
+from infra.dev.local_slack.state.team import Team
+
+_NAME = re.compile(r"(?<![\w<])([@#])([A-Za-z0-9_-]+)")
+_REFERENCE = "|".join(
+    [
+        r"<@(?P<user>[UW]\w+)>",
+        r"<#(?P<channel>[CG]\w+)\|[^>]*>",
+        r"<!subteam\^(?P<group>S\w+)>",
+        r"<!(?P<broadcast>here|channel|everyone)>",
+    ]
+)
+_TYPED = re.compile(_REFERENCE + r"|(?P<link>https?://[^\s<>|]*[^\s<>|.,;:!?)\]'\"])")
+_STORED = re.compile(_REFERENCE + r"|<(?P<link>https?://[^\s<>|]+)>")
+_BROADCASTS = ("here", "channel", "everyone")
+
+
+def message_text(team: Team, typed: str) -> str:
+    """Typed text as the message stores it: & < > escaped; @Name, #channel, @group and addresses as `<...>`.
+
+    A reference the person already wrote out (`<@U123>`) stays, as it does when a client's completion put it there.
+    """
+    kept: list[str] = []
+    position = 0
+    for found in _TYPED.finditer(typed):
+        link = found.group("link")
+        kept += [_resolved(team, typed[position : found.start()]), f"<{_escaped(link)}>" if link else found.group()]
+        position = found.end()
+    return "".join([*kept, _resolved(team, typed[position:])])
+
+
+def command_text(team: Team, typed: str) -> str:
+    """The text of a command whose manifest says should_escape: people are told with their handle as well."""
+
+    def with_handle(found: re.Match[str]) -> str:
+        person = team.people.get(found.group(1))
+        return f"<@{found.group(1)}|{person.name.casefold()}>" if person else found.group()
+
+    return re.sub(r"<@([UW]\w+)>", with_handle, message_text(team, typed))
+
+
+def rich_text(text: str) -> list[JsonObject]:
+    """The rich_text block that a client sends along with a message."""
+    elements: list[JsonObject] = []
+    position = 0
+    for found in _STORED.finditer(text):
+        if before := text[position : found.start()]:
+            elements.append({"type": "text", "text": _unescaped(before)})
+        position = found.end()
+        match {key: value for key, value in found.groupdict().items() if value}:
+            case {"user": user}:
+                elements.append({"type": "user", "user_id": user})
+            case {"channel": channel}:
+                elements.append({"type": "channel", "channel_id": channel})
+            case {"group": group}:
+                elements.append({"type": "usergroup", "usergroup_id": group})
+            case {"link": link}:
+                elements.append({"type": "link", "url": _unescaped(link)})
+            case _:
+                elements.append({"type": "broadcast", "range": found.group("broadcast")})
+    if rest := text[position:]:
+        elements.append({"type": "text", "text": _unescaped(rest)})
+    section = {"type": "rich_text_section", "elements": elements}
+    return [{"type": "rich_text", "block_id": "typed", "elements": [section]}]
+
+
+def _resolved(team: Team, text: str) -> str:
+    def reference(found: re.Match[str]) -> str:
+        sign, name = found.groups()
+        if sign == "#":
+            channel = team.channel_named(name)
+            return f"<#{channel.id}|{channel.name}>" if channel else found.group()
+        if name in _BROADCASTS:
+            return f"<!{name}>"
+        if group := next((group for group in team.usergroups.values() if group.handle == name), None):
+            return f"<!subteam^{group.id}>"
+        person = team.person_named(name)
+        return f"<@{person.id}>" if person else found.group()
+
+    return _NAME.sub(reference, _escaped(text))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _unescaped(text: str) -> str:
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

@@ -1,0 +1,105 @@
+"""response_url: answers to an interaction without a token, 5 times within 30 minutes."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from infra.dev.local_slack.actions import conversing
+from infra.dev.local_slack.actions.backend import Backend
+from infra.dev.local_slack.block_kit.drafts import Draft, draft_of
+from infra.dev.local_slack.block_kit.views import give_ids
+from infra.dev.local_slack.state.errors import SlackError
+from infra.dev.local_slack.state.payload import JsonObject, decoded, is_object
+from infra.dev.local_slack.state.team import Ephemeral
+from infra.dev.local_slack.state.tickets import ResponseUrl
+
+_GONE = ("invalid_url", "expired_url", "used_url")
+
+
+class ResponseUrls:
+    """Answers /response/SECRET."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """One post to a response_url."""
+        self._backend.calls["response_url"] += 1
+        body = decoded(await request.text())
+        try:
+            if fault := self._backend.faults.for_method("response_url"):
+                raise SlackError(fault.error or "fatal_error")
+            if not is_object(body):
+                raise SlackError("invalid_payload")
+            right = self._backend.tickets.use_response_url(request.match_info["secret"])
+            self._carry_out(right, body)
+        except SlackError as refusal:
+            self._backend.refusals[f"response_url {refusal.error}"] += 1
+            told: JsonObject = {"ok": False, "error": refusal.error}
+            if refusal.messages:
+                told["response_metadata"] = {"messages": list(refusal.messages)}
+            return web.json_response(told, status=404 if refusal.error in _GONE else 400)
+        return web.Response(text="ok")
+
+    def _carry_out(self, right: ResponseUrl, body: JsonObject) -> None:
+        backend = self._backend
+        channel = backend.team.channels[right.channel]
+        if body.get("delete_original"):
+            self._delete(right)
+            return
+        draft = draft_of(body)
+        if body.get("replace_original"):
+            self._replace(right, draft)
+            return
+        thread_ts = body.get("thread_ts")
+        thread_ts = str(thread_ts) if thread_ts else None
+        conversing.check_root(channel, thread_ts)
+        if body.get("response_type") == "in_channel":
+            message = conversing.bot_message(
+                backend, channel, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts
+            )
+            conversing.put(backend, channel, message)
+            return
+        conversing.whisper(backend, channel, right.user, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts)
+
+    def _original(self, right: ResponseUrl) -> Ephemeral | None:
+        return next((one for one in self._backend.team.ephemerals if one.message.ts == right.message_ts), None)
+
+    def _delete(self, right: ResponseUrl) -> None:
+        backend = self._backend
+        if right.ephemeral:
+            ephemeral = self._original(right)
+            if ephemeral is not None:
+                backend.team.ephemerals.remove(ephemeral)
+                backend.feed.tell("ephemeral_deleted", user=right.user, channel=right.channel, ts=ephemeral.message.ts)
+            return
+        channel = backend.team.channels[right.channel]
+        message = conversing.message_of(channel, right.message_ts or "")
+        if message.bot_id != backend.app.bot_id:
+            raise SlackError("cant_delete_message")
+        conversing.remove(backend, channel, message)
+
+    def _replace(self, right: ResponseUrl, draft: Draft) -> None:
+        backend = self._backend
+        if right.ephemeral:
+            ephemeral = self._original(right)
+            if ephemeral is None:
+                raise SlackError("message_not_found")
+            ephemeral.message.text = draft.text or ""
+            ephemeral.message.blocks = draft.blocks or []
+            give_ids(ephemeral.message.blocks)
+            backend.announcer.whispered(ephemeral)
+            return
+        channel = backend.team.channels[right.channel]
+        message = conversing.message_of(channel, right.message_ts or "")
+        if message.bot_id != backend.app.bot_id:
+            raise SlackError("cant_update_message")
+        # Unlike chat.update, a replacement is the whole new message: blocks it does not give are gone.
+        conversing.rewrite(
+            backend,
+            channel,
+            message,
+            text=draft.text or "",
+            blocks=draft.blocks or [],
+            edited_by=backend.app.bot_user_id,
+        )

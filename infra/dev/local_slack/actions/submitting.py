@@ -1,0 +1,132 @@
+"""Modals as a person handles them: fill in, submit, close; and what the app's answer does to the stack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from infra.dev.local_slack.actions.backend import Backend
+from infra.dev.local_slack.actions.interactions import payload_of
+from infra.dev.local_slack.block_kit.views import OpenView, value_key
+from infra.dev.local_slack.delivery.sockets import NoAck
+from infra.dev.local_slack.state.errors import ControlError, SlackError
+from infra.dev.local_slack.state.payload import JsonObject, object_in, objects_in, text_in
+from infra.dev.local_slack.state.people import Person
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submitted:
+    """What became of a submission: accepted, or refused with a message for each block (`""` for the whole view)."""
+
+    accepted: bool
+    errors: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def view_of(backend: Backend, person: Person, view_id: str | None) -> OpenView:
+    """The modal a person sees, or their Home tab when `view_id` names it.
+
+    Raises:
+        ControlError: It is not open.
+    """
+    view = backend.views.open.get(view_id) if view_id else backend.views.visible(person.id)
+    visible = backend.views.visible(person.id)
+    if view is None or view.user != person.id or (view.content["type"] == "modal" and view is not visible):
+        raise ControlError("view_not_found", "This view is not open (any more).")
+    return view
+
+
+async def submit(backend: Backend, person: Person, view: OpenView, values: JsonObject) -> Submitted:
+    """Fill in `values` (block_id -> action_id -> state) and press the submit button.
+
+    Raises:
+        ControlError: The view has no such block, or no submit button.
+    """
+    if view.content.get("submit") is None:
+        raise ControlError("no_submit", "This view has no submit button.")
+    fill_in(view, values)
+    if missing := _missing(view):
+        return Submitted(accepted=False, errors=missing)
+    payload = payload_of(backend, "view_submission", person)
+    payload["trigger_id"] = backend.tickets.new_trigger(person.id, in_view=view.id)
+    payload["view"] = backend.views.told(view)
+    payload["response_urls"] = []
+    answer = await backend.deliveries.interact("interactive", payload, accepts_response=True)
+    if isinstance(answer, NoAck):
+        return Submitted(accepted=False, errors={"": "We had some trouble connecting. Try again?"})
+    return _react(backend, person, view, answer.payload or {})
+
+
+async def close(backend: Backend, person: Person, view: OpenView) -> None:
+    """Press Cancel or the cross."""
+    going = backend.views.close(person.id, all=bool(view.content.get("clear_on_close")))
+    for gone in going:
+        if gone.content.get("notify_on_close"):
+            payload = payload_of(backend, "view_closed", person) | {
+                "view": backend.views.told(gone),
+                "is_cleared": len(going) > 1,
+            }
+            await backend.deliveries.interact("interactive", payload)
+
+
+def fill_in(view: OpenView, values: JsonObject) -> None:
+    """Put what a person typed into the view's state.
+
+    Raises:
+        ControlError: The view has no such input.
+    """
+    for block_id in values:
+        for action_id, state in object_in(values, block_id).items():
+            known = object_in(object_in(view.values, block_id), action_id)
+            if not known:
+                raise ControlError("input_not_found", f"This view has no input {block_id}/{action_id}.")
+            key = value_key(str(known["type"]))
+            view.values[block_id][action_id][key] = state.get(key) if isinstance(state, dict) else state  # pyright: ignore[reportUnknownMemberType] - JSON
+
+
+def _missing(view: OpenView) -> dict[str, str]:
+    """What a client refuses before the app hears of it: required inputs left empty, texts too short or long."""
+    errors: dict[str, str] = {}
+    for block in objects_in(view.content, "blocks"):
+        if block.get("type") != "input":
+            continue
+        element = object_in(block, "element")
+        state = object_in(object_in(view.values, str(block["block_id"])), str(element["action_id"]))
+        value: object = state.get(value_key(str(element["type"])))
+        if not value and not block.get("optional"):
+            errors[str(block["block_id"])] = "Please complete this required field."
+        elif isinstance(value, str):
+            least, most = int(element.get("min_length") or 0), int(element.get("max_length") or 3000)
+            if value and not least <= len(value) <= most:
+                errors[str(block["block_id"])] = f"Between {least} and {most} characters are allowed."
+    return errors
+
+
+def _react(backend: Backend, person: Person, view: OpenView, answer: JsonObject) -> Submitted:
+    """Carry out the response_action of a submission."""
+    try:
+        match text_in(answer, "response_action"):
+            case None:
+                backend.views.close(person.id, all=False)
+            case "clear":
+                backend.views.close(person.id, all=True)
+            case "update":
+                backend.views.update(view, object_in(answer, "view"), expected_hash=None)
+            case "push":
+                backend.views.push(person.id, object_in(answer, "view"), on_top=True)
+            case "errors":
+                return Submitted(accepted=False, errors=_checked_errors(view, answer))
+            case other:
+                raise SlackError("invalid_arguments", f"[ERROR] unknown response_action {other}")
+    except SlackError as refusal:
+        backend.complaints.append(
+            f"the answer to a submission was refused: {refusal.error} {'; '.join(refusal.messages)}"
+        )
+        return Submitted(accepted=False, errors={"": "We had some trouble connecting. Try again?"})
+    return Submitted(accepted=True)
+
+
+def _checked_errors(view: OpenView, answer: JsonObject) -> dict[str, str]:
+    errors = {str(block_id): str(text) for block_id, text in object_in(answer, "errors").items()}
+    inputs = {str(block["block_id"]) for block in objects_in(view.content, "blocks") if block.get("type") == "input"}
+    if not errors or not set(errors) <= inputs:
+        raise SlackError("invalid_arguments", "[ERROR] errors must name the block_ids of input blocks in the view")
+    return errors

@@ -1,0 +1,228 @@
+"""The control API's other half, for tests: faults, clock, sockets, switches, and what there is to see."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+
+from aiohttp import web
+
+from infra.dev.local_slack.actions.backend import Backend
+from infra.dev.local_slack.control.control import Control, action
+from infra.dev.local_slack.state.errors import ControlError
+from infra.dev.local_slack.state.faults import DeliveryFault, MethodFault
+from infra.dev.local_slack.state.payload import JsonObject
+from infra.dev.local_slack.web_api.streams import close_expired
+
+logger = logging.getLogger(__name__)
+
+
+@action("faults")
+async def inject(control: Control, body: JsonObject) -> JsonObject:
+    """Inject a fault into a Web API method (`method`, see MethodFault), or clear all with {"clear": true}."""
+    if body.get("clear"):
+        control.backend.faults.clear()
+    else:
+        control.backend.faults.methods.append(MethodFault.from_json(body))
+    return {}
+
+
+@action("deliveries")
+async def disturb(control: Control, body: JsonObject) -> JsonObject:
+    """Inject a fault into deliveries to the app (`match`, see DeliveryFault)."""
+    control.backend.faults.deliveries.append(DeliveryFault.from_json(body))
+    return {}
+
+
+@action("sockets/disconnect")
+async def disconnect(control: Control, body: JsonObject) -> JsonObject:
+    """Send all websockets away: reason (refresh_requested, warning, link_disabled), or abrupt."""
+    reason = str(body.get("reason") or "refresh_requested")
+    return {"connections": await control.backend.sockets.disconnect(reason, abrupt=bool(body.get("abrupt")))}
+
+
+@action("clock")
+async def advance(control: Control, body: JsonObject) -> JsonObject:
+    """Move the clock forward by `seconds`."""
+    seconds = float(body.get("seconds") or 0)
+    if seconds < 0:
+        raise ControlError("clock_runs_forward", "The clock only goes forward.")
+    control.backend.clock.advance(seconds)
+    end_streams(control.backend)
+    return {"now": control.backend.clock.now()}
+
+
+@action("switches")
+async def switch(control: Control, body: JsonObject) -> JsonObject:
+    """Switch rate_limits, agent_sessions or streaming on or off; set stream_seconds."""
+    backend = control.backend
+    if "rate_limits" in body:
+        backend.rates.enabled = bool(body["rate_limits"])
+        backend.rates.buckets.clear()
+    if "agent_sessions" in body:
+        backend.switches.agent_sessions = bool(body["agent_sessions"])
+    if "streaming" in body:
+        backend.switches.streaming = bool(body["streaming"])
+    if "stream_seconds" in body:
+        backend.switches.stream_seconds = float(body["stream_seconds"])
+    return {"rate_limits": backend.rates.enabled, **vars(backend.switches)}
+
+
+def end_streams(backend: Backend) -> None:
+    """Close the streams whose time is over and show it."""
+    for channel in backend.team.channels.values():
+        for message in close_expired(channel, backend.clock.now()):
+            backend.announcer.redrawn(channel, message)
+
+
+class TestApi:
+    """Answers GET /control/..."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def dump(self, request: web.Request) -> web.Response:
+        """Everything there is."""
+        _ = request
+        return web.json_response(dump(self._backend))
+
+    async def calls(self, request: web.Request) -> web.Response:
+        """How often each method was called and refused, and the last calls."""
+        _ = request
+        backend = self._backend
+        return web.json_response(
+            {
+                "ok": True,
+                "calls": dict(backend.calls),
+                "refusals": dict(backend.refusals),
+                "log": list(backend.call_log),
+                "deliveries": dict(backend.deliveries.delivered),
+                "given_up": list(backend.deliveries.given_up),
+                "connections": len(backend.sockets.connections),
+                "complaints": [*backend.complaints, *backend.sockets.complaints],
+            }
+        )
+
+    async def seen(self, request: web.Request) -> web.Response:
+        """What one person sees: their channels with messages, ephemeral messages, views. For the page."""
+        user = request.query.get("user", "")
+        if user not in self._backend.team.people:
+            return web.json_response({"ok": False, "error": "user_not_found"}, status=404)
+        return web.json_response(seen_by(self._backend, user))
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """What happens, as server-sent events; `user` narrows it to what that person sees, `since` starts earlier."""
+        user = request.query.get("user")
+        since = request.headers.get("Last-Event-ID") or request.query.get("since")
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        )
+        await response.prepare(request)
+        async with self._backend.feed.listening(int(since) if since and since.isdigit() else None) as happenings:
+            try:
+                await self._tell(response, happenings, user)
+            except ConnectionError:
+                logger.debug("a listener left")
+        return response
+
+    async def _tell(
+        self, response: web.StreamResponse, happenings: asyncio.Queue[JsonObject | None], user: str | None
+    ) -> None:
+        """Write what happens until the workspace closes."""
+        await response.write(f"retry: 1000\nevent: hello\ndata: {self._backend.feed.number}\n\n".encode())
+        while True:
+            try:
+                happening = await asyncio.wait_for(happenings.get(), timeout=15)
+            except TimeoutError:
+                await response.write(b": still here\n\n")
+                continue
+            if happening is None:
+                return
+            if user is None or self._concerns(user, happening):
+                lines = f"id: {happening['number']}\ndata: {json.dumps(happening)}\n\n"
+                await response.write(lines.encode())
+
+    def _concerns(self, user: str, happening: JsonObject) -> bool:
+        channel = self._backend.team.channels.get(str(happening.get("channel")))
+        private = happening["type"] in ("ephemeral", "ephemeral_deleted", "notice", "views", "clicked", "commanded")
+        if private and happening.get("user") != user:
+            return False
+        return channel is None or user in channel.members or happening["type"] == "channel"
+
+
+def dump(backend: Backend) -> JsonObject:
+    """Everything there is, as JSON: channels by name with their messages, ephemerals by person, views, calls."""
+    team = backend.team
+    return {
+        "ok": True,
+        "team": {"id": team.id, "domain": team.domain},
+        "app": {"id": backend.app.id, "bot_user_id": backend.app.bot_user_id, "bot_id": backend.app.bot_id},
+        "now": backend.clock.now(),
+        "people": [person.as_json(with_email=True) for person in team.people.values()],
+        "channels": {
+            channel.name: {
+                **channel.as_json(for_user=backend.app.bot_user_id),
+                "members": list(channel.members),
+                "messages": [channel.told(message) for message in channel.messages.values()],
+            }
+            for channel in team.channels.values()
+        },
+        "ephemerals": [
+            {"user": one.user, "channel": one.message.channel, "message": one.message.as_json()}
+            for one in team.ephemerals
+        ],
+        "views": {
+            person: [backend.views.told(backend.views.open[view_id]) for view_id in stack]
+            for person, stack in backend.views.stacks.items()
+        },
+        "homes": {user: backend.views.told(backend.views.open[home]) for user, home in backend.views.homes.items()},
+        "sessions": [
+            {"channel": channel, "thread_ts": thread_ts, "status": session.status, "title": session.title}
+            for (channel, thread_ts), session in team.sessions.items()
+        ],
+        "calls": dict(backend.calls),
+        "refusals": dict(backend.refusals),
+        "complaints": [*backend.complaints, *backend.sockets.complaints],
+    }
+
+
+def seen_by(backend: Backend, user: str) -> JsonObject:
+    """What the page of one person starts from."""
+    team = backend.team
+    views = backend.views
+    channels = [channel for channel in team.channels.values() if user in channel.members]
+    home = views.open.get(views.homes.get(user, ""))
+    return {
+        "ok": True,
+        "number": backend.feed.number,
+        "user": user,
+        "app": {
+            "name": backend.app.name,
+            "bot_user_id": backend.app.bot_user_id,
+            "commands": [vars(command) for command in backend.app.commands],
+            "shortcuts": [vars(shortcut) for shortcut in backend.app.shortcuts],
+            "home_tab": backend.app.home_tab,
+            "connected": bool(backend.sockets.connections),
+        },
+        "team": {"id": team.id, "name": team.name},
+        "people": [person.as_json() for person in team.people.values() if not person.deleted],
+        "usergroups": [group.as_json(team.id, with_users=True) for group in team.usergroups.values()],
+        "channels": [
+            {
+                **channel.as_json(for_user=user),
+                "members": list(channel.members),
+                "messages": [channel.told(message) for message in channel.messages.values()],
+            }
+            for channel in channels
+        ],
+        "ephemerals": [
+            one.message.as_json() | {"channel": one.message.channel} for one in team.ephemerals if one.user == user
+        ],
+        "views": [views.told(views.open[view_id]) for view_id in views.stacks.get(user, [])],
+        "home": views.told(home) if home else None,
+        "sessions": [
+            {"channel": channel, "thread_ts": thread_ts, "status": session.status}
+            for (channel, thread_ts), session in team.sessions.items()
+        ],
+    }

@@ -1,0 +1,147 @@
+"""Tells the page and the app what changed: each change of a message, channel or reaction becomes its Slack events."""
+
+from __future__ import annotations
+
+import re
+
+from infra.dev.local_slack.delivery.deliveries import Deliveries
+from infra.dev.local_slack.state.channels import Channel, Message
+from infra.dev.local_slack.state.feed import Feed
+from infra.dev.local_slack.state.installed_app import InstalledApp
+from infra.dev.local_slack.state.payload import JsonObject
+from infra.dev.local_slack.state.team import Ephemeral, Team
+
+_HISTORY_SCOPES = {"channel": "channels:history", "group": "groups:history", "im": "im:history"}
+_MESSAGE_EVENTS = {"channel": "message.channels", "group": "message.groups", "im": "message.im"}
+
+
+class Announcer:
+    """The one place where a change becomes news; the app hears what its manifest subscribes and its scopes allow."""
+
+    def __init__(self, *, app: InstalledApp, team: Team, deliveries: Deliveries, feed: Feed) -> None:
+        self._app = app
+        self._team = team
+        self._deliveries = deliveries
+        self._feed = feed
+
+    def posted(self, channel: Channel, message: Message) -> None:
+        """A message is there: `message`, and `app_mention` too when it mentions the app (with another event id)."""
+        self._feed.tell("message", channel=channel.id, ts=message.ts, message=channel.told(message))
+        if message.is_reply and message.thread_ts and (root := channel.messages.get(message.thread_ts)):
+            self._feed.tell("thread", channel=channel.id, ts=root.ts, message=channel.told(root))
+        event = message.as_json() | {
+            "channel": channel.id,
+            "event_ts": message.ts,
+            "channel_type": channel.type,
+        }
+        if message.is_reply and message.thread_ts and (root := channel.messages.get(message.thread_ts)):
+            event["parent_user_id"] = root.user
+        author = self._team.people.get(message.user)
+        if author and author.team_id != self._team.id:
+            event |= {"user_team": author.team_id, "source_team": author.team_id}
+        self._message_event(channel, event)
+        mentioned = re.search(rf"<@{re.escape(self._app.bot_user_id)}(\|[^>]*)?>", message.text)
+        if mentioned and not channel.is_im and message.user != self._app.bot_user_id:
+            mention = {key: value for key, value in event.items() if key not in ("channel_type", "parent_user_id")}
+            self._event(channel, "app_mention", "app_mentions:read", mention | {"type": "app_mention"})
+
+    def changed(self, channel: Channel, message: Message, previous: JsonObject) -> None:
+        """A message reads differently now: `message_changed`."""
+        self._feed.tell("message_changed", channel=channel.id, ts=message.ts, message=channel.told(message))
+        ts = self._team.clock.timestamp()
+        self._message_event(
+            channel,
+            {
+                "type": "message",
+                "subtype": "message_changed",
+                "message": channel.told(message),
+                "previous_message": previous,
+                "channel": channel.id,
+                "hidden": True,
+                "ts": ts,
+                "event_ts": ts,
+                "channel_type": channel.type,
+            },
+        )
+
+    def redrawn(self, channel: Channel, message: Message) -> None:
+        """A message looks different to people, and no event tells the app (reactions, streaming)."""
+        self._feed.tell("message_changed", channel=channel.id, ts=message.ts, message=channel.told(message))
+
+    def deleted(self, channel: Channel, message: Message) -> None:
+        """A message is gone: `message_deleted`."""
+        self._feed.tell("message_deleted", channel=channel.id, ts=message.ts, thread_ts=message.thread_ts)
+        if message.is_reply and message.thread_ts and (root := channel.messages.get(message.thread_ts)):
+            self._feed.tell("thread", channel=channel.id, ts=root.ts, message=channel.told(root))
+        ts = self._team.clock.timestamp()
+        self._message_event(
+            channel,
+            {
+                "type": "message",
+                "subtype": "message_deleted",
+                "previous_message": message.as_json(),
+                "deleted_ts": message.ts,
+                "channel": channel.id,
+                "hidden": True,
+                "ts": ts,
+                "event_ts": ts,
+                "channel_type": channel.type,
+            },
+        )
+
+    def reacted(self, channel: Channel, message: Message, *, user: str, name: str, added: bool) -> None:
+        """A reaction came or went."""
+        self.redrawn(channel, message)
+        self._event(
+            channel,
+            "reaction_added" if added else "reaction_removed",
+            "reactions:read",
+            {
+                "type": "reaction_added" if added else "reaction_removed",
+                "user": user,
+                "reaction": name,
+                "item_user": message.user,
+                "item": {"type": "message", "channel": channel.id, "ts": message.ts},
+                "event_ts": self._team.clock.timestamp(),
+            },
+        )
+
+    def whispered(self, ephemeral: Ephemeral) -> None:
+        """One person sees an ephemeral message; no event tells the app."""
+        self._feed.tell(
+            "ephemeral",
+            user=ephemeral.user,
+            channel=ephemeral.message.channel,
+            ts=ephemeral.message.ts,
+            message=ephemeral.message.as_json(),
+        )
+
+    def joined(self, channel: Channel, user: str) -> None:
+        """Somebody is a member of a channel now."""
+        self._feed.tell("channel", channel=channel.id)
+        self._event(
+            channel,
+            "member_joined_channel",
+            "channels:read",
+            {
+                "type": "member_joined_channel",
+                "user": user,
+                "channel": channel.id,
+                "channel_type": "G" if channel.is_private else "C",
+                "team": self._team.id,
+                "event_ts": self._team.clock.timestamp(),
+            },
+        )
+
+    def app_event(self, event: JsonObject, *, scope: str | None = None) -> None:
+        """An event of no channel, such as app_home_opened."""
+        if event["type"] in self._app.bot_events and (scope is None or scope in self._app.scopes):
+            self._deliveries.event(event)
+
+    def _message_event(self, channel: Channel, event: JsonObject) -> None:
+        self._event(channel, _MESSAGE_EVENTS[channel.type], _HISTORY_SCOPES[channel.type], event)
+
+    def _event(self, channel: Channel, subscription: str, scope: str, event: JsonObject) -> None:
+        subscribed = subscription in self._app.bot_events and scope in self._app.scopes
+        if subscribed and self._app.bot_user_id in channel.members:
+            self._deliveries.event(event, shared=channel.is_ext_shared)

@@ -1,0 +1,49 @@
+"""What happens in the workspace, as it happens: to the browser page and to tests, over server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from infra.dev.local_slack.state.payload import JsonObject
+
+
+class Feed:
+    """Numbered happenings, each sent to every listener; the last `kept` can be read again after a reconnect."""
+
+    def __init__(self, kept: int = 5000) -> None:
+        self._listeners: set[asyncio.Queue[JsonObject | None]] = set()
+        self._kept: deque[JsonObject] = deque(maxlen=kept)
+        self.number = 0
+
+    def tell(self, type: str, **facts: object) -> None:
+        """Something happened: `type` is what, `facts` who and where."""
+        self.number += 1
+        happening: JsonObject = {"number": self.number, "type": type, **facts}
+        self._kept.append(happening)
+        for listener in self._listeners:
+            listener.put_nowait(happening)
+
+    def since(self, number: int) -> list[JsonObject]:
+        """The kept happenings after `number`."""
+        return [happening for happening in self._kept if happening["number"] > number]
+
+    @asynccontextmanager
+    async def listening(self, since: int | None = None) -> AsyncGenerator[asyncio.Queue[JsonObject | None]]:
+        """A queue of happenings from now on, or from after `since`; None in it means the workspace closes."""
+        queue: asyncio.Queue[JsonObject | None] = asyncio.Queue()
+        if since is not None:
+            for happening in self.since(since):
+                queue.put_nowait(happening)
+        self._listeners.add(queue)
+        try:
+            yield queue
+        finally:
+            self._listeners.discard(queue)
+
+    def close(self) -> None:
+        """Let every listener go."""
+        for listener in self._listeners:
+            listener.put_nowait(None)

@@ -1,0 +1,143 @@
+"""The one app installed in the workspace: its tokens, and what its manifest lets it do and hear."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+from infra.dev.local_slack.state.payload import JsonObject, object_in, objects_in, text_in
+
+BOT_TOKEN = "xoxb-local-0000000000-greenlight"  # noqa: S105 - opens nothing but a workspace on this machine
+APP_TOKEN = "xapp-local-0000000000-greenlight"  # noqa: S105 - the same
+SIGNING_SECRET = "local0000000000000000000000000000"  # noqa: S105 - the same
+
+SCOPES = frozenset(
+    {
+        "app_mentions:read",
+        "assistant:write",
+        "channels:history",
+        "channels:join",
+        "channels:manage",
+        "channels:read",
+        "chat:write",
+        "commands",
+        "files:read",
+        "files:write",
+        "groups:history",
+        "groups:read",
+        "groups:write",
+        "im:history",
+        "im:read",
+        "im:write",
+        "reactions:read",
+        "reactions:write",
+        "usergroups:read",
+        "users:read",
+        "users:read.email",
+    }
+)
+
+BOT_EVENTS = frozenset(
+    {
+        "agent_session_stopped",
+        "app_home_opened",
+        "app_mention",
+        "member_joined_channel",
+        "message.channels",
+        "message.groups",
+        "message.im",
+        "reaction_added",
+        "reaction_removed",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A slash command of the app."""
+
+    name: str
+    description: str = ""
+    usage_hint: str = ""
+    should_escape: bool = False
+    """The text arrives with <@U..|name>, <#C..|name> and <https://...> instead of what was typed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shortcut:
+    """A shortcut of the app: `message` ones are offered on a message, `global` ones anywhere."""
+
+    callback_id: str
+    name: str
+    type: str = "message"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstalledApp:
+    """The app as the workspace knows it; `from_manifest` reads the same manifest.json as Slack does."""
+
+    id: str = "A0GREENLIGHT"
+    bot_user_id: str = "U0GREENLIGHT"
+    bot_id: str = "B0GREENLIGHT"
+    name: str = "Greenlight"
+    bot_token: str = BOT_TOKEN
+    app_token: str = APP_TOKEN
+    signing_secret: str = SIGNING_SECRET
+    app_token_scopes: frozenset[str] = frozenset({"connections:write"})
+    scopes: frozenset[str] = SCOPES
+    bot_events: frozenset[str] = BOT_EVENTS
+    commands: tuple[Command, ...] = (
+        Command(name="/greenlight", description="Ask Greenlight for work", usage_hint="<request> | help | status"),
+    )
+    shortcuts: tuple[Shortcut, ...] = field(default=())
+    interactive: bool = True
+    home_tab: bool = True
+
+    @classmethod
+    def from_manifest(cls, path: Path) -> Self:
+        """The app that a Slack manifest (JSON) describes.
+
+        Raises:
+            ValueError: The file is no JSON object.
+        """
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(manifest, dict):
+            raise ValueError(f"{path} is no manifest: a JSON object was expected")
+        return cls().described_by(manifest)  # pyright: ignore[reportUnknownArgumentType] - a JSON object
+
+    def described_by(self, manifest: JsonObject) -> Self:
+        """This app with scopes, events, commands and shortcuts taken from a manifest."""
+        features, settings = object_in(manifest, "features"), object_in(manifest, "settings")
+        scopes: object = object_in(object_in(manifest, "oauth_config"), "scopes").get("bot")
+        events: object = object_in(settings, "event_subscriptions").get("bot_events")
+        return replace(
+            self,
+            name=text_in(object_in(features, "bot_user"), "display_name") or self.name,
+            scopes=_names(scopes),
+            bot_events=_names(events),
+            home_tab=object_in(features, "app_home").get("home_tab_enabled") is True,
+            interactive=object_in(settings, "interactivity").get("is_enabled") is True,
+            commands=tuple(
+                Command(
+                    name=str(command.get("command", "")),
+                    description=str(command.get("description", "")),
+                    usage_hint=str(command.get("usage_hint", "")),
+                    should_escape=command.get("should_escape") is True,
+                )
+                for command in objects_in(features, "slash_commands")
+            ),
+            shortcuts=tuple(
+                Shortcut(
+                    callback_id=str(shortcut.get("callback_id", "")),
+                    name=str(shortcut.get("name", "")),
+                    type=str(shortcut.get("type", "message")),
+                )
+                for shortcut in objects_in(features, "shortcuts")
+            ),
+        )
+
+
+def _names(value: object) -> frozenset[str]:
+    return frozenset(str(name) for name in value) if isinstance(value, list) else frozenset()  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - members of a JSON array

@@ -1,0 +1,93 @@
+"""Who is in the workspace: people, guests, people of another organisation, the app's bot user, user groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from infra.dev.local_slack.state.payload import JsonObject
+
+
+class Kind(StrEnum):
+    """What somebody is in this workspace."""
+
+    MEMBER = "member"
+    GUEST = "guest"
+    STRANGER = "stranger"
+    """A person of another organisation, met in a shared channel."""
+    BOT = "bot"
+
+
+@dataclass(kw_only=True)
+class Person:
+    """One user as users.info tells them; mutable, since people leave."""
+
+    id: str
+    name: str
+    real_name: str
+    team_id: str
+    kind: Kind = Kind.MEMBER
+    email: str | None = None
+    color: str = "4b5a75"
+    is_admin: bool = False
+    deleted: bool = False
+
+    def as_json(self, *, with_email: bool = False) -> JsonObject:
+        """The user object of the Web API; the address only for an app that may read addresses."""
+        profile: JsonObject = {
+            "real_name": self.real_name,
+            "real_name_normalized": self.real_name,
+            "display_name": self.name,
+            "display_name_normalized": self.name,
+            "team": self.team_id,
+        }
+        if with_email and self.email:
+            profile["email"] = self.email
+        return {
+            "id": self.id,
+            "team_id": self.team_id,
+            "name": self.name,
+            "real_name": self.real_name,
+            "deleted": self.deleted,
+            "color": self.color,
+            "tz": "Etc/UTC",
+            "tz_label": "Coordinated Universal Time",
+            "tz_offset": 0,
+            "profile": profile,
+            "is_admin": self.is_admin,
+            "is_owner": False,
+            "is_primary_owner": False,
+            "is_restricted": self.kind is Kind.GUEST,
+            "is_ultra_restricted": False,
+            "is_stranger": self.kind is Kind.STRANGER,
+            "is_bot": self.kind is Kind.BOT,
+            "is_app_user": False,
+            "updated": 0,
+        }
+
+
+@dataclass(kw_only=True)
+class Usergroup:
+    """A group that can be mentioned, such as @oncall."""
+
+    id: str
+    handle: str
+    name: str
+    users: list[str] = field(default_factory=list[str])
+
+    def as_json(self, team_id: str, *, with_users: bool = False) -> JsonObject:
+        """The usergroup object of the Web API."""
+        told: JsonObject = {
+            "id": self.id,
+            "team_id": team_id,
+            "is_usergroup": True,
+            "name": self.name,
+            "handle": self.handle,
+            "description": "",
+            "is_external": False,
+            "date_delete": 0,
+            "user_count": len(self.users),
+        }
+        if with_users:
+            told["users"] = list(self.users)
+        return told

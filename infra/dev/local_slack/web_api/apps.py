@@ -1,0 +1,52 @@
+"""auth.test, apps.connections.open and the agent sessions."""
+
+from __future__ import annotations
+
+from infra.dev.local_slack.actions import conversing
+from infra.dev.local_slack.actions.sessions import SESSION_STATUSES, set_session
+from infra.dev.local_slack.state.errors import SlackError
+from infra.dev.local_slack.state.payload import JsonObject
+from infra.dev.local_slack.state.rates import Tier
+from infra.dev.local_slack.web_api.call import Call, method
+
+
+@method("auth.test", Tier.SPECIAL)
+async def auth_test(call: Call) -> JsonObject:
+    """Who the token is."""
+    app, team = call.backend.app, call.backend.team
+    return {
+        "url": f"{call.backend.base_url}/",
+        "team": team.name,
+        "user": app.name.casefold(),
+        "team_id": team.id,
+        "user_id": app.bot_user_id,
+        "bot_id": app.bot_id,
+        "is_enterprise_install": False,
+    }
+
+
+@method("apps.connections.open", Tier.CONNECT, "connections:write", app_level=True)
+async def connections_open(call: Call) -> JsonObject:
+    """An address for one websocket."""
+    secret = call.backend.sockets.ticket()
+    address = call.backend.base_url.replace("http://", "ws://", 1)
+    return {"url": f"{address}/link?ticket={secret}&app_id={call.backend.app.id}"}
+
+
+@method("agents.sessions.setStatus", Tier.THREE, "chat:write")
+async def set_status(call: Call) -> JsonObject:
+    """Set what an agent is doing in a thread; while processing, people get a Stop button."""
+    backend = call.backend
+    if not backend.switches.agent_sessions:
+        raise SlackError("unknown_method", req_method=call.method)
+    status = call.required("status")
+    if status not in SESSION_STATUSES:
+        raise SlackError("invalid_arguments", "[ERROR] must be a valid enum value [json-pointer:/status]")
+    channel = conversing.writable(backend, call.required("channel_id"))
+    thread_ts = call.required("thread_ts")
+    conversing.check_root(channel, thread_ts)
+    session = set_session(backend, channel, thread_ts, status, title=(call.text("title") or "")[:200])
+    told: JsonObject = {"status": status, "title": session.title}
+    if status == "processing" and "agent_session_stopped" not in backend.app.bot_events:
+        told["warning"] = "missing_agent_session_stopped_event_subscription"
+    return told

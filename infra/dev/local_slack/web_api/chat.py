@@ -1,0 +1,103 @@
+"""chat.postMessage, update, delete, postEphemeral and getPermalink."""
+
+from __future__ import annotations
+
+from infra.dev.local_slack.actions import conversing
+from infra.dev.local_slack.actions.etiquette_checks import complaints_about_post, complaints_about_update
+from infra.dev.local_slack.block_kit.drafts import MOST_UPDATED_TEXT, draft_of
+from infra.dev.local_slack.state.channels import Channel, Message
+from infra.dev.local_slack.state.errors import SlackError
+from infra.dev.local_slack.state.payload import JsonObject
+from infra.dev.local_slack.state.rates import Tier
+from infra.dev.local_slack.web_api.call import Call, method
+
+
+@method("chat.postMessage", Tier.POST, "chat:write")
+async def post_message(call: Call) -> JsonObject:
+    """Post as the app."""
+    backend = call.backend
+    channel = conversing.writable(backend, call.required("channel"))
+    draft = draft_of(call.raw)
+    thread_ts = call.text("thread_ts")
+    conversing.check_root(channel, thread_ts)
+    backend.complaints += [
+        f"chat.postMessage to {channel.id}: {line}" for line in complaints_about_post(call.raw, draft)
+    ]
+    message = conversing.bot_message(backend, channel, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts)
+    message.attachments = draft.attachments or []
+    message.metadata = draft.metadata
+    message.reply_broadcast = bool(thread_ts) and call.flag("reply_broadcast")
+    if message.reply_broadcast:
+        message.subtype = "thread_broadcast"
+    conversing.put(backend, channel, message)
+    return {"channel": channel.id, "ts": message.ts, "message": channel.told(message)}
+
+
+@method("chat.update", Tier.THREE, "chat:write")
+async def update(call: Call) -> JsonObject:
+    """Change a message of the app; a part that is not given stays."""
+    channel, message = _own(call, refusal="cant_update_message")
+    if message.stream is not None and message.stream.open:
+        raise SlackError("streaming_state_conflict")
+    draft = draft_of(call.raw, most_text=MOST_UPDATED_TEXT)
+    call.backend.complaints += [
+        f"chat.update of {message.ts}: {line}" for line in complaints_about_update(draft, message)
+    ]
+    if draft.metadata is not None:
+        message.metadata = draft.metadata
+    conversing.rewrite(
+        call.backend,
+        channel,
+        message,
+        text=draft.text,
+        blocks=draft.blocks,
+        attachments=draft.attachments,
+        edited_by=call.backend.app.bot_user_id,
+    )
+    return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": channel.told(message)}
+
+
+@method("chat.delete", Tier.THREE, "chat:write")
+async def delete(call: Call) -> JsonObject:
+    """Delete a message of the app."""
+    channel, message = _own(call, refusal="cant_delete_message")
+    if message.stream is not None and message.stream.open:
+        raise SlackError("cant_delete_message")
+    conversing.remove(call.backend, channel, message)
+    return {"channel": channel.id, "ts": message.ts}
+
+
+@method("chat.postEphemeral", Tier.FOUR, "chat:write")
+async def post_ephemeral(call: Call) -> JsonObject:
+    """Show a message to one member of a channel."""
+    backend = call.backend
+    channel = conversing.writable(backend, call.required("channel"))
+    user = call.required("user")
+    if user not in channel.members:
+        raise SlackError("user_not_in_channel")
+    draft = draft_of(call.raw)
+    thread_ts = call.text("thread_ts")
+    conversing.check_root(channel, thread_ts)
+    told = conversing.whisper(backend, channel, user, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts)
+    return {"message_ts": told.message.ts}
+
+
+@method("chat.getPermalink", Tier.SPECIAL)
+async def get_permalink(call: Call) -> JsonObject:
+    """The address of a message on this workspace's page."""
+    channel = conversing.channel_of(call.backend, call.required("channel"))
+    message = conversing.message_of(channel, call.required("message_ts"))
+    thread = f"?thread_ts={message.thread_ts}&cid={channel.id}" if message.is_reply else ""
+    link = f"{call.backend.base_url}/archives/{channel.id}/p{message.ts.replace('.', '')}{thread}"
+    return {"channel": channel.id, "permalink": link}
+
+
+def _own(call: Call, *, refusal: str) -> tuple[Channel, Message]:
+    """The app's own message that a call names."""
+    channel = conversing.channel_of(call.backend, call.required("channel"))
+    message = conversing.message_of(channel, call.required("ts"))
+    if channel.is_archived:
+        raise SlackError("is_archived")
+    if message.bot_id != call.backend.app.bot_id or message.subtype == "tombstone":
+        raise SlackError(refusal)
+    return channel, message

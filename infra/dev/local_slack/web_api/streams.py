@@ -1,0 +1,212 @@
+"""chat.startStream, appendStream and stopStream: a message that grows, for five minutes at most.
+
+A stream ends about five minutes after it opened even while it is appended to
+(https://github.com/slackapi/python-slack-sdk/issues/1859).
+"""
+
+from __future__ import annotations
+
+from infra.dev.local_slack.actions import conversing
+from infra.dev.local_slack.actions.sessions import SESSION_STATUSES, set_session
+from infra.dev.local_slack.block_kit.block_kit import MOST_MARKDOWN
+from infra.dev.local_slack.block_kit.drafts import blocks_of
+from infra.dev.local_slack.block_kit.views import give_ids
+from infra.dev.local_slack.state.channels import Channel, Message, Stream
+from infra.dev.local_slack.state.errors import SlackError
+from infra.dev.local_slack.state.payload import JsonObject, copied, decoded, is_list, is_object, text_in
+from infra.dev.local_slack.state.rates import Tier
+from infra.dev.local_slack.web_api.call import Call, method
+
+MOST_CHUNK_TEXT = 256
+"""Characters in a title, details or output of a task_update or plan_update chunk."""
+MOST_TASKS = 50
+
+
+@method("chat.startStream", Tier.TWO, "chat:write")
+async def start_stream(call: Call) -> JsonObject:
+    """Open a streaming message in a thread."""
+    backend = call.backend
+    _require_streaming(call)
+    channel = conversing.writable(backend, call.required("channel"))
+    thread_ts = call.required("thread_ts")
+    conversing.check_root(channel, thread_ts)
+    if not channel.is_im:
+        if call.text("recipient_team_id") is None:
+            raise SlackError("missing_recipient_team_id")
+        recipient = call.text("recipient_user_id")
+        if recipient is None:
+            raise SlackError("missing_recipient_user_id")
+        if recipient not in channel.members:
+            raise SlackError("user_not_in_channel")
+    message = conversing.bot_message(backend, channel, "", thread_ts=thread_ts)
+    message.stream = Stream(
+        ends_at=backend.clock.now() + backend.switches.stream_seconds,
+        as_plan=call.text("task_display_mode") == "plan",
+    )
+    _take(call, message)
+    conversing.put(backend, channel, message)
+    return {"channel": channel.id, "ts": message.ts}
+
+
+@method("chat.appendStream", Tier.FOUR, "chat:write")
+async def append_stream(call: Call) -> JsonObject:
+    """Add to a streaming message."""
+    channel, message = _streaming(call)
+    if call.raw.get("markdown_text") in (None, "") and not call.raw.get("chunks"):
+        raise SlackError("invalid_arguments", "[ERROR] missing required field: markdown_text")
+    _take(call, message)
+    call.backend.announcer.redrawn(channel, message)
+    return {"channel": channel.id, "ts": message.ts}
+
+
+@method("chat.stopStream", Tier.TWO, "chat:write")
+async def stop_stream(call: Call) -> JsonObject:
+    """Finish a streaming message."""
+    channel, message = _streaming(call)
+    blocks = blocks_of(call.raw.get("blocks"))
+    status = call.text("session_status")
+    if status not in (None, *SESSION_STATUSES):
+        raise SlackError("invalid_arguments", "[ERROR] must be a valid enum value [json-pointer:/session_status]")
+    _take(call, message)
+    stream = message.stream
+    assert stream is not None  # noqa: S101 - _streaming returns streaming messages only
+    previous = copied(message.as_json())
+    stream.open = False
+    if blocks:
+        give_ids(blocks)
+        stream.blocks += blocks
+    _compose(message, stream)
+    call.backend.announcer.changed(channel, message, previous)
+    if status is not None and message.thread_ts is not None:
+        set_session(call.backend, channel, message.thread_ts, status)
+    return {"channel": channel.id, "ts": message.ts, "message": channel.told(message)}
+
+
+def close_expired(channel: Channel, now: float) -> list[Message]:
+    """End the streams of a channel whose five minutes are over; the messages that ended."""
+    ended: list[Message] = []
+    for message in channel.messages.values():
+        if message.stream is not None and message.stream.open and now >= message.stream.ends_at:
+            message.stream.open = False
+            ended.append(message)
+    return ended
+
+
+def _require_streaming(call: Call) -> None:
+    if not call.backend.switches.streaming:
+        raise SlackError("unknown_method", req_method=call.method)
+
+
+def _streaming(call: Call) -> tuple[Channel, Message]:
+    _require_streaming(call)
+    channel = conversing.channel_of(call.backend, call.required("channel"))
+    message = conversing.message_of(channel, call.required("ts"))
+    close_expired(channel, call.backend.clock.now())
+    if message.bot_id != call.backend.app.bot_id:
+        raise SlackError("message_not_owned_by_app")
+    if message.stream is None or not message.stream.open:
+        raise SlackError("message_not_in_streaming_state")
+    return channel, message
+
+
+def _take(call: Call, message: Message) -> None:
+    """Add the call's markdown_text and chunks to the stream, all or nothing."""
+    stream = message.stream
+    assert stream is not None  # noqa: S101 - callers hand over streaming messages only
+    markdown = call.text("markdown_text") or ""
+    if len(markdown) > MOST_MARKDOWN:
+        raise SlackError("msg_too_long")
+    chunks = call.raw.get("chunks")
+    chunks = decoded(chunks) if isinstance(chunks, str) else chunks
+    if chunks is not None and not is_list(chunks):
+        raise SlackError("invalid_chunks")
+    members = [chunk for chunk in chunks or [] if is_object(chunk)]
+    for chunk in members:
+        _check_chunk(chunk)
+    stream.markdown += markdown
+    for chunk in members:
+        _take_chunk(stream, chunk)
+    if len(stream.tasks) > MOST_TASKS:
+        raise SlackError("invalid_chunks", f"[ERROR] no more than {MOST_TASKS} tasks allowed")
+    _compose(message, stream)
+
+
+def _check_chunk(chunk: JsonObject) -> None:
+    fields = {
+        "markdown_text": {"text"},
+        "plan_update": {"title"},
+        "task_update": {"id", "title", "status", "details", "output", "sources"},
+        "blocks": {"blocks"},
+    }
+    kind = str(chunk.get("type"))
+    if kind not in fields:
+        raise SlackError("invalid_chunks", f"[ERROR] unsupported type: {kind}")
+    if unknown := set(chunk) - fields[kind] - {"type"}:
+        raise SlackError("invalid_chunks", f"[ERROR] invalid additional property: {min(unknown)}")
+    if kind == "markdown_text" and len(str(chunk.get("text", ""))) > MOST_MARKDOWN:
+        raise SlackError("msg_too_long")
+    if kind == "task_update":
+        if not text_in(chunk, "id") or not text_in(chunk, "title"):
+            raise SlackError("invalid_chunks", "[ERROR] missing required field: id, title")
+        if chunk.get("status") not in ("pending", "in_progress", "complete", "error"):
+            raise SlackError("invalid_chunks", "[ERROR] must be a valid enum value [json-pointer:/status]")
+    if kind in ("task_update", "plan_update"):
+        for name in ("title", "details", "output"):
+            if len(str(chunk.get(name) or "")) > MOST_CHUNK_TEXT:
+                raise SlackError(
+                    "invalid_chunks", f"[ERROR] must be less than {MOST_CHUNK_TEXT + 1} characters: {name}"
+                )
+    if kind == "blocks":
+        blocks_of(chunk.get("blocks"))
+
+
+def _take_chunk(stream: Stream, chunk: JsonObject) -> None:
+    match chunk["type"]:
+        case "markdown_text":
+            stream.markdown += str(chunk.get("text", ""))
+        case "plan_update":
+            stream.plan_title = str(chunk.get("title", ""))
+        case "task_update":
+            known = stream.tasks.get(str(chunk["id"]), {})
+            task: JsonObject = {"task_id": chunk["id"], "title": chunk["title"], "status": chunk["status"]}
+            for name in ("details", "output"):
+                # Details and output of one task add up over its updates.
+                if text := text_in(chunk, name):
+                    task[name] = _rich_text(_plain_of(known.get(name)) + text)
+                elif name in known:
+                    task[name] = known[name]
+            if sources := chunk.get("sources") or known.get("sources"):
+                task["sources"] = sources
+            stream.tasks[str(chunk["id"])] = task
+        case _:
+            blocks = blocks_of(chunk.get("blocks")) or []
+            give_ids(blocks)
+            stream.blocks += blocks
+
+
+def _rich_text(text: str) -> JsonObject:
+    section = {"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}
+    return {"type": "rich_text", "elements": [section]}
+
+
+def _plain_of(rich_text: object) -> str:
+    """The text of what _rich_text made."""
+    if not is_object(rich_text):
+        return ""
+    return str(rich_text["elements"][0]["elements"][0]["text"])
+
+
+def _compose(message: Message, stream: Stream) -> None:
+    """Make the message show what the stream holds."""
+    blocks: list[JsonObject] = []
+    tasks = list(stream.tasks.values())
+    if tasks and (stream.as_plan or stream.plan_title):
+        blocks.append({"type": "plan", "title": stream.plan_title or "Plan", "tasks": tasks})
+    else:
+        blocks += [{"type": "task_card", **task} for task in tasks]
+    if stream.markdown:
+        blocks.append({"type": "markdown", "text": stream.markdown})
+    blocks += stream.blocks
+    give_ids(blocks)
+    message.text = stream.markdown
+    message.blocks = blocks

@@ -1,0 +1,173 @@
+"""What the scripted model answers: requests as it sees them, replies, and the scripts that pair the two."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from sandbox.script import Json
+
+ROLE_LINE = re.compile(r"\A\s*# Greenlight: ([a-z_-]+)")
+"""The first line of every prompt in `agent/llm/prompts/`, by which a role is recognised."""
+
+ResponseFormat: TypeAlias = Literal["text", "json_object", "json_schema"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestMessage:
+    """One message of a request; `text` joins the text parts, images and audio are left out."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRequest:
+    """One chat-completions request, as a script sees it. `body` is the JSON as it came."""
+
+    model: str
+    messages: tuple[RequestMessage, ...]
+    stream: bool
+    include_usage: bool
+    tools: tuple[str, ...]
+    response_format: ResponseFormat
+    body: Mapping[str, Json] = field(repr=False)
+
+    @property
+    def system(self) -> str:
+        """Return the system (or developer) message's text, empty without one."""
+        return next((each.text for each in self.messages if each.role in ("system", "developer")), "")
+
+    @property
+    def role(self) -> str:
+        """Return `planner` for a system message that starts with `# Greenlight: planner`, else empty."""
+        found = ROLE_LINE.match(self.system)
+        return found[1] if found else ""
+
+    @property
+    def last(self) -> str:
+        """Return the newest message's text."""
+        return self.messages[-1].text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How fast a streamed answer arrives. None: as fast as it can be sent."""
+
+    first_seconds: float = 0.0
+    tokens_per_second: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """An ordinary answer. With `finish_reason="length"` it says that the token limit cut it."""
+
+    text: str
+    pace: Pace = Pace()
+    finish_reason: Literal["stop", "length", "content_filter"] = "stop"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolCall:
+    """One function the model asks its caller to call."""
+
+    name: str
+    arguments: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolCalls:
+    """An answer that asks for function calls instead of saying something."""
+
+    calls: Sequence[ToolCall]
+    pace: Pace = Pace()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """An HTTP error in OpenAI's shape. `retry_after_seconds` becomes the header."""
+
+    status: int
+    message: str
+    type: str = "server_error"
+    code: str | None = None
+    retry_after_seconds: float | None = None
+
+
+CONTEXT_TOO_LONG = Failure(
+    status=400,
+    type="invalid_request_error",
+    code="context_length_exceeded",
+    message=(
+        "This model's maximum context length is 8192 tokens. However, your messages resulted in 9001 tokens. "
+        "Please reduce the length of the messages."
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stall:
+    """Say `after` (when streaming) and then nothing more until the caller hangs up."""
+
+    after: str = ""
+    pace: Pace = Pace()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """Say `after` and then drop the connection without an end."""
+
+    after: str
+    pace: Pace = Pace()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endless:
+    """Say `piece` again and again until the caller hangs up. Only for requests that stream."""
+
+    piece: str
+    pace: Pace = Pace()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rubbish:
+    """Bytes that are not what the protocol promises, with status 200."""
+
+    body: bytes = b"<html><body>502 upstream</body></html>"
+    content_type: str = "text/html"
+
+
+Reply: TypeAlias = Text | ToolCalls | Failure | Stall | Cut | Endless | Rubbish
+
+Answer: TypeAlias = str | Reply | Callable[[ModelRequest], str | Reply]
+"""What a script says: fixed, or worked out from the request. A bare str is a `Text` at the script's pace."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """Answers the requests it matches; of several that match, the first in the list answers.
+
+    Every condition given must hold: `role` by the system message's first line, `contains` as a regular
+    expression (case-insensitive) searched in the newest message, `when` on the whole request. `times`
+    is how many requests it answers before it steps back for the scripts after it; None: all.
+    """
+
+    answer: Answer
+    role: str | None = None
+    contains: str | None = None
+    when: Callable[[ModelRequest], bool] | None = None
+    times: int | None = None
+    pace: Pace = Pace()
+
+    def matches(self, request: ModelRequest) -> bool:
+        """Tell whether this script answers the request, `times` aside."""
+        if self.role is not None and request.role != self.role:
+            return False
+        if self.contains is not None and not re.search(self.contains, request.last, re.IGNORECASE):
+            return False
+        return self.when is None or self.when(request)
+
+    def reply_to(self, request: ModelRequest) -> Reply:
+        """Return what this script says to the request."""
+        said = self.answer(request) if callable(self.answer) else self.answer
+        return Text(text=said, pace=self.pace) if isinstance(said, str) else said

@@ -1,0 +1,223 @@
+"""The scripted model: an HTTP server on loopback that speaks the OpenAI chat-completions protocol."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Self, assert_never
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from infra.dev.scripted_model import wire
+from infra.dev.scripted_model.script import (
+    Cut,
+    Endless,
+    Failure,
+    ModelRequest,
+    Pace,
+    Reply,
+    Rubbish,
+    Script,
+    Stall,
+    Text,
+    ToolCalls,
+)
+from sandbox.script import Json
+
+MODEL_NAME = "greenlight-scripted"
+MAX_REQUEST_BYTES = 32 * 1024 * 1024
+
+
+class ScriptedModel:
+    """Answers chat-completions requests with scripts, and keeps what it was asked.
+
+    `requests` holds every well-formed request in order of arrival. With `api_key` set only that
+    bearer key is let in, otherwise any.
+    """
+
+    def __init__(self, scripts: Sequence[Script], *, api_key: str | None = None) -> None:
+        self.requests: list[ModelRequest] = []
+        self._scripts = list(scripts)
+        self._answered = [0] * len(self._scripts)
+        self._api_key = api_key
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, port: int = 0) -> str:
+        """Listen on 127.0.0.1 (port 0: any free one) and return the base URL, which ends in `/v1`."""
+        app = web.Application(client_max_size=MAX_REQUEST_BYTES, middlewares=[self._require_key])
+        app.router.add_post("/v1/chat/completions", self._complete)
+        app.router.add_get("/v1/models", self._models)
+        # A caller that hangs up ends its handler: a stalled answer would otherwise live until the server stops.
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        return f"http://127.0.0.1:{self._runner.addresses[0][1]}/v1"
+
+    async def stop(self) -> None:
+        """Drop every connection and stop listening. Idempotent."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def add(self, script: Script) -> None:
+        """Put a script behind the others."""
+        self._scripts.append(script)
+        self._answered.append(0)
+
+    def requests_of(self, role: str) -> list[ModelRequest]:
+        """Return the requests of one role, in order."""
+        return [each for each in self.requests if each.role == role]
+
+    @web.middleware
+    async def _require_key(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            message = "You didn't provide an API key. Send it as 'Authorization: Bearer YOUR_KEY'."
+            return _error(401, message, "invalid_request_error")
+        if self._api_key is not None and key.strip() != self._api_key:
+            return _error(401, "Incorrect API key provided.", "invalid_request_error", "invalid_api_key")
+        try:
+            return await handler(request)
+        except web.HTTPException as problem:
+            message = f"{problem.reason} ({request.method} {request.path})"
+            return _error(problem.status, message, "invalid_request_error")
+
+    async def _models(self, _request: web.Request) -> web.Response:
+        model: dict[str, Json] = {"id": MODEL_NAME, "object": "model", "created": 0, "owned_by": "greenlight"}
+        return web.json_response({"object": "list", "data": [model]})
+
+    async def _complete(self, http: web.Request) -> web.StreamResponse:
+        try:
+            request = wire.read_request(await http.read())
+        except wire.RequestRefused as refusal:
+            return _error(400, str(refusal), "invalid_request_error", param=refusal.param)
+        self.requests.append(request)
+        reply = self._reply_to(request)
+        match reply:
+            case Failure():
+                return _failure(reply)
+            case Rubbish(body=body, content_type=content_type):
+                return web.Response(body=body, content_type=content_type)
+            case Text() | ToolCalls() | Stall() | Cut() | Endless():
+                number = len(self.requests)
+                answer = _Answer(http, request, wire.Completion(request, number, int(time.time())))
+                return await (answer.stream(reply) if request.stream else answer.whole(reply))
+            case _:
+                assert_never(reply)
+
+    def _reply_to(self, request: ModelRequest) -> Reply:
+        for index, script in enumerate(self._scripts):
+            spent = script.times is not None and self._answered[index] >= script.times
+            if not spent and script.matches(request):
+                self._answered[index] += 1
+                return script.reply_to(request)
+        return Failure(
+            status=500,
+            code="no_script",
+            message=f"No script answers a request of role {request.role!r} that ends in {request.last[-200:]!r}.",
+        )
+
+
+class _Answer:
+    """One answer on its way to the caller."""
+
+    def __init__(self, http: web.Request, request: ModelRequest, completion: wire.Completion) -> None:
+        self._http = http
+        self._request = request
+        self._completion = completion
+
+    async def whole(self, reply: Text | ToolCalls | Stall | Cut | Endless) -> web.StreamResponse:
+        """Answer a request that does not stream, after the time the streamed answer would have taken."""
+        match reply:
+            case Text(text=text, finish_reason=finish_reason):
+                message: Mapping[str, Json] = {"content": text}
+            case ToolCalls(calls=calls):
+                message = {"tool_calls": wire.calls_json(calls, self._completion.short_id)}
+                text, finish_reason = str(message), "tool_calls"
+            case Stall() | Endless():
+                await asyncio.Event().wait()
+                raise AssertionError("an event nobody sets was set")
+            case Cut():
+                return await self._dropped()
+            case _:
+                assert_never(reply)
+        await asyncio.sleep(_seconds(reply.pace, wire.token_count(text)))
+        return web.json_response(self._completion.whole(message, finish_reason, text))
+
+    async def stream(self, reply: Text | ToolCalls | Stall | Cut | Endless) -> web.StreamResponse:
+        """Answer as server-sent events at the reply's pace."""
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
+        await response.prepare(self._http)
+        await self._send(response, self._deltas(reply), reply.pace)
+        match reply:
+            case Text(finish_reason=reason):
+                await self._finish(response, reason)
+            case ToolCalls():
+                await self._finish(response, "tool_calls")
+            case Stall() | Endless():
+                await asyncio.Event().wait()
+            case Cut():
+                return await self._dropped()
+            case _:
+                assert_never(reply)
+        return response
+
+    def _deltas(self, reply: Text | ToolCalls | Stall | Cut | Endless) -> Iterator[dict[str, Json]]:
+        match reply:
+            case Text(text=text) | Stall(after=text) | Cut(after=text):
+                return wire.text_deltas(text)
+            case Endless(piece=piece):
+                return wire.endless_deltas(piece)
+            case ToolCalls(calls=calls):
+                return wire.call_deltas(calls, self._completion.short_id)
+            case _:
+                assert_never(reply)
+
+    async def _send(self, response: web.StreamResponse, deltas: Iterator[dict[str, Json]], pace: Pace) -> None:
+        """Send each delta when its moment has come; moments are counted from the start, so delays do not add up."""
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        for number, delta in enumerate(deltas):
+            wait = start + _seconds(pace, number) - loop.time()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            await response.write(wire.event(self._completion.chunk(delta)))
+
+    async def _finish(self, response: web.StreamResponse, reason: str) -> None:
+        await response.write(wire.event(self._completion.chunk({}, reason)))
+        if self._request.include_usage:
+            await response.write(wire.event(self._completion.usage_chunk()))
+        await response.write(wire.DONE)
+        await response.write_eof()
+
+    async def _dropped(self) -> web.StreamResponse:
+        """Close the connection under the caller, after what was written so far has left."""
+        transport = self._http.transport
+        if transport is not None:
+            transport.close()
+        raise asyncio.CancelledError
+
+
+def _seconds(pace: Pace, tokens: int) -> float:
+    rate = pace.tokens_per_second
+    return pace.first_seconds + (tokens / rate if rate else 0.0)
+
+
+def _failure(failure: Failure) -> web.Response:
+    response = _error(failure.status, failure.message, failure.type, failure.code)
+    if failure.retry_after_seconds is not None:
+        response.headers["Retry-After"] = f"{failure.retry_after_seconds:g}"
+    return response
+
+
+def _error(status: int, message: str, type: str, code: str | None = None, *, param: str | None = None) -> web.Response:
+    return web.json_response(wire.error_json(message, type, code, param), status=status)

@@ -1,0 +1,91 @@
+"""The whole examination: every part looked at, whatever is wrong with the others, and no secret in any word of it."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from infra.config.environment import model_settings
+from infra.config.file import Configuration, ConfigurationError, ContainersTable, read_configuration
+from infra.doctor.database import database_findings
+from infra.doctor.finding import Finding, missing, ok, wrong
+from infra.doctor.model import model_finding
+from infra.doctor.slack import slack_findings
+from sandbox.choice import Wanted, choose_sandbox
+from sandbox.pool import PoolSize
+
+CONFIGURATION, SANDBOX = "configuration", "sandbox"
+_SECRET_VARIABLES = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "OPENAI_API_KEY", "DATABASE_URL")
+_SHORTEST_SECRET = 6
+"""A shorter value is no secret, and hiding it would make words unreadable."""
+
+
+async def examine(environ: Mapping[str, str]) -> list[Finding]:
+    """Return one finding per thing the app needs, in the order they should be mended."""
+    given = {name: value for name, value in environ.items() if value.strip()}
+    found, configuration = _configuration(given)
+    async with asyncio.TaskGroup() as group:
+        slack = group.create_task(slack_findings(given))
+        database = group.create_task(asyncio.to_thread(database_findings, given))
+        sandbox = group.create_task(sandbox_finding(configuration.sandbox, configuration.containers))
+        model = group.create_task(model_finding(model_settings(given, configuration)))
+    findings = [found, *slack.result(), *database.result(), sandbox.result(), model.result()]
+    hidden = secrets(given, configuration)
+    return [replace(each, says=without(each.says, hidden), mend=without(each.mend, hidden)) for each in findings]
+
+
+def _configuration(given: Mapping[str, str]) -> tuple[Finding, Configuration]:
+    """Return the file as far as it can be used: the other parts are examined either way."""
+    path = Path(given["GREENLIGHT_CONFIG"]) if "GREENLIGHT_CONFIG" in given else None
+    if path is None:
+        return ok(CONFIGURATION, "GREENLIGHT_CONFIG is not set: everything has its default"), Configuration()
+    if not path.exists():
+        mend = "Copy greenlight.example.toml there, or take GREENLIGHT_CONFIG away."
+        return missing(CONFIGURATION, f"there is no {path}", mend), Configuration()
+    try:
+        return ok(CONFIGURATION, str(path)), read_configuration(path)
+    except ConfigurationError as error:
+        mend = "Correct the file; greenlight.example.toml shows every key."
+        return wrong(CONFIGURATION, str(error), mend), Configuration()
+
+
+async def sandbox_finding(wanted: Wanted, containers: ContainersTable | None = None) -> Finding:
+    """Return which sandbox this machine gets, and why."""
+    settings = (containers or ContainersTable()).settings()
+    choice = await choose_sandbox(wanted, replace(settings, pool=PoolSize(ready=0)))
+    await choice.sandbox.close()
+    says = f"{choice.sandbox.name}: {choice.reason}"
+    if choice.sandbox.name != "none" or wanted == "none":
+        return ok(SANDBOX, says)
+    mend = "Start Docker and run `greenlight sandbox build`, or install pydantic-monty; until then scripts are refused."
+    return missing(SANDBOX, says, mend)
+
+
+def secrets(given: Mapping[str, str], configuration: Configuration) -> frozenset[str]:
+    """Return every secret that the settings hold, whole addresses and the passwords in them."""
+    values = {given[name] for name in _SECRET_VARIABLES if name in given}
+    tools = configuration.tools
+    if tools.sql_query is not None:
+        values.add(tools.sql_query.database_url.get_secret_value())
+    if tools.http_request is not None:
+        headers = tools.http_request.headers.values()
+        values.update(value.get_secret_value() for each in headers for value in each.values())
+    values.update([password for value in values if (password := _password(value))])
+    return frozenset(value for value in values if len(value) >= _SHORTEST_SECRET)
+
+
+def _password(address: str) -> str:
+    try:
+        return str(make_url(address).password or "")
+    except (ArgumentError, ValueError):
+        return ""
+
+
+def without(words: str, hidden: Iterable[str]) -> str:
+    """Return the words with every secret blotted out; a last door, since none should get here."""
+    for secret in sorted(hidden, key=len, reverse=True):
+        words = words.replace(secret, "***")
+    return words

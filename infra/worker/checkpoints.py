@@ -1,0 +1,175 @@
+"""LangGraph's checkpoints in Postgres: one saver per job, writes committed in groups and reported."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, LiteralString, TypeAlias
+
+import psycopg
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import WRITES_IDX_MAP
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.errors import DeadlockDetected, SerializationFailure
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+from agent.errors import AgentError, StoreUnavailable
+from agent.execution.graph import Checkpoints
+from agent.ids import ThreadId
+
+Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[DictRow]]
+
+_PRUNE_TRIES = 5
+
+
+@asynccontextmanager
+async def open_pool(
+    conninfo: str,
+    *,
+    configure: Callable[[AsyncConnection[DictRow]], Awaitable[None]] | None = None,
+    max_size: int = 8,
+    timeout: float = 30.0,  # noqa: ASYNC109  # how long the pool tries to connect, not a bound on this call
+) -> AsyncGenerator[Pool]:
+    """Yield the pool that all savers share, with the connection options the saver asks for.
+
+    `configure` sees every new connection first: it is the fence that refuses a worker declared dead.
+    `timeout` is how many seconds somebody waits for a connection before the database counts as unreachable.
+    """
+    async with AsyncConnectionPool[AsyncConnection[DictRow]](
+        conninfo,
+        connection_class=AsyncConnection[DictRow],
+        kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row},
+        min_size=1,
+        max_size=max_size,
+        timeout=timeout,
+        configure=configure,
+        open=False,
+    ) as pool:
+        yield pool
+
+
+def open_checkpoints(pool: Pool) -> Checkpoints:
+    """Return a job's own access to the checkpoints: one saver instance serialises its callers."""
+    saver = GroupCommitSaver(pool)
+    return Checkpoints(saver=saver, committed=saver.committed, prune=saver.prune_thread)
+
+
+_Row: TypeAlias = tuple[str, str, str, str, str, int, str, str, bytes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Writes:
+    """The writes of one task, waiting for the next commit; `done` says what kept them from it, if anything."""
+
+    task_id: str
+    replace: bool
+    rows: Sequence[_Row]
+    done: asyncio.Future[Exception | None] = field(repr=False)
+
+
+class GroupCommitSaver(AsyncPostgresSaver):
+    """Commits the writes that gather while one commit is under way together, in their order.
+
+    Single commits can overtake each other, and cost a round trip each. Values are plain types and
+    LangGraph's own; anything else comes back as plain data (strict msgpack).
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(conn=pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        self._gathered: list[_Writes] = []
+        self._committing = False
+        self._reports: dict[str, asyncio.Future[Exception | None]] = {}
+
+    async def committed(self, task_id: str) -> None:
+        """Return when the writes of a task are committed; raise what kept them from it."""
+        if (error := await asyncio.shield(self._report(task_id))) is not None:
+            raise error
+
+    async def prune_thread(self, thread: ThreadId) -> None:
+        """Keep only the thread's newest checkpoint.
+
+        Raises:
+            SerializationFailure: other writers kept changing the thread's rows.
+        """
+        for tries_left in reversed(range(_PRUNE_TRIES)):
+            try:
+                await self.aprune([thread])
+            except (SerializationFailure, DeadlockDetected):
+                if not tries_left:
+                    raise
+            else:
+                return
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Store a task's writes with whatever else gathered; return once they are committed."""
+        place = config["configurable"]  # pyright: ignore[reportTypedDictNotRequiredAccess]  # LangGraph always gives it
+        rows = self._dump_writes(
+            place["thread_id"], place["checkpoint_ns"], place["checkpoint_id"], task_id, task_path, writes
+        )
+        done = asyncio.get_running_loop().create_future()
+        replace = all(channel in WRITES_IDX_MAP for channel, _ in writes)
+        self._gathered.append(_Writes(task_id=task_id, replace=replace, rows=rows, done=done))
+        if not self._committing:
+            await self._commit_gathered()
+        if (error := await done) is not None:
+            raise error
+
+    async def _commit_gathered(self) -> None:
+        self._committing = True
+        batch: list[_Writes] = []
+        try:
+            while self._gathered:
+                batch, self._gathered = self._gathered, []
+                self._report_batch(batch, await self._commit(batch))
+        finally:
+            self._committing = False
+            for each in (*batch, *self._gathered):
+                each.done.cancel()
+
+    async def _commit(self, batch: Sequence[_Writes]) -> Exception | None:
+        try:
+            if len(batch) == 1 and len(batch[0].rows) == 1:  # one statement is a transaction by itself
+                async with self._cursor() as cursor:
+                    await cursor.execute(self._insert(replace=batch[0].replace), batch[0].rows[0])
+            else:
+                async with self._cursor(pipeline=True) as cursor:
+                    for replace, group in groupby(batch, key=lambda each: each.replace):
+                        await cursor.executemany(
+                            self._insert(replace=replace), [row for each in group for row in each.rows]
+                        )
+        except (AgentError, psycopg.Error) as error:
+            return error
+        return None
+
+    def _insert(self, *, replace: bool) -> LiteralString:
+        return self.UPSERT_CHECKPOINT_WRITES_SQL if replace else self.INSERT_CHECKPOINT_WRITES_SQL
+
+    def _report_batch(self, batch: Sequence[_Writes], error: Exception | None) -> None:
+        for each in batch:
+            each.done.set_result(error)
+            report = self._report(each.task_id)
+            if not report.done():
+                report.set_result(error)
+
+    def _report(self, task_id: str) -> asyncio.Future[Exception | None]:
+        report = self._reports.get(task_id)
+        if report is None:
+            self._reports[task_id] = report = asyncio.get_running_loop().create_future()
+        return report
+
+    @asynccontextmanager
+    async def _cursor(self, *, pipeline: bool = False) -> AsyncGenerator[AsyncCursor[DictRow]]:
+        """Yield the saver's cursor, psycopg's errors of a database out of reach translated."""
+        try:
+            async with super()._cursor(pipeline=pipeline) as cursor:
+                yield cursor
+        except (SerializationFailure, DeadlockDetected):
+            raise
+        except (psycopg.OperationalError, PoolClosed, PoolTimeout) as error:
+            raise StoreUnavailable from error

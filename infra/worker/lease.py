@@ -1,0 +1,97 @@
+"""The fenced lease: at most one live process runs a thread.
+
+A lease is taken only for a job that the queue still counts as ours, in the transaction that locks
+that job's row: a sweeper that hands the job on either comes before, and we get no lease, or after,
+and then it knows us as the holder and ends our connections first (`sweep.py`).
+"""
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import delete, select, text, update
+
+from agent.errors import RunnerLost
+from agent.ids import ThreadId, thread_parts
+from infra.db.database import Database, WorkerId
+from infra.db.tables import LeaseRow, WorkerRow
+
+# Text, because Procrastinate owns the jobs' table.
+_TAKE = text("""
+    WITH job AS (
+        SELECT id FROM procrastinate_jobs
+        WHERE id = :job AND status = 'doing' AND worker_id = :queue_worker
+        FOR SHARE
+    )
+    INSERT INTO leases (tenant, thread, worker, job)
+    SELECT :tenant, :thread, :worker, id FROM job
+    ON CONFLICT (tenant, thread) DO UPDATE
+        SET worker = excluded.worker, job = excluded.job, token = DEFAULT, taken_at = DEFAULT
+        WHERE EXISTS (SELECT 1 FROM workers WHERE id = leases.worker AND buried_at IS NOT NULL)
+            OR NOT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE id = leases.job AND status = 'doing')
+    RETURNING token
+""")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThreadLease:
+    """A lease we took (`agent.execution.execution_context.Lease`)."""
+
+    thread: ThreadId
+    token: int
+    worker: WorkerId
+    database: Database = field(repr=False)
+
+    async def check(self) -> None:
+        """Return when the thread is certainly still ours.
+
+        Raises:
+            RunnerLost: it is not.
+        """
+        row = (
+            select(LeaseRow.token)
+            .join(WorkerRow, WorkerRow.id == LeaseRow.worker)
+            .where(LeaseRow.tenant == thread_parts(self.thread).tenant, LeaseRow.thread == self.thread)
+            .where(LeaseRow.token == self.token, LeaseRow.worker == self.worker, WorkerRow.dead_at.is_(None))
+        )
+        async with self.database.autocommit() as connection:
+            if (await connection.execute(row)).first() is None:
+                raise RunnerLost
+
+
+class Leases:
+    """Takes and gives back the leases of this process's worker."""
+
+    def __init__(self, database: Database, worker: WorkerId) -> None:
+        self._database = database
+        self._worker = worker
+        self._known_as: int | None = None
+
+    async def take(self, thread: ThreadId, job: int, queue_worker: int) -> ThreadLease | None:
+        """Take the thread's lease for a job that runs here; None when the job is no longer ours or
+        somebody else, alive, runs the thread."""
+        values = {
+            "tenant": thread_parts(thread).tenant,
+            "thread": thread,
+            "worker": self._worker,
+            "job": job,
+            "queue_worker": queue_worker,
+        }
+        known_as = update(WorkerRow).where(WorkerRow.id == self._worker).values(queue_worker=queue_worker)
+        async with self._database.begin() as connection:
+            token = (await connection.execute(_TAKE, values)).scalar_one_or_none()
+            if token is None:
+                return None
+            if self._known_as != queue_worker:
+                # In this transaction: a sweeper that waits for the job's row then knows whose it is.
+                await connection.execute(known_as)
+        self._known_as = queue_worker
+        return ThreadLease(thread=thread, token=token, worker=self._worker, database=self._database)
+
+    async def release(self, lease: ThreadLease) -> None:
+        """Give it back. Harmless when it is no longer ours."""
+        ours = delete(LeaseRow).where(
+            LeaseRow.tenant == thread_parts(lease.thread).tenant,
+            LeaseRow.thread == lease.thread,
+            LeaseRow.token == lease.token,
+        )
+        async with self._database.autocommit() as connection:
+            await connection.execute(ours)

@@ -1,0 +1,323 @@
+"""A worker: runs the queue's jobs, one thread per job, under its lease; says that it lives; sweeps.
+
+A little longer than most files: its jobs and its own life share what it means to end and to be lost.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from procrastinate import JobContext
+from procrastinate.exceptions import AppNotOpen, ConnectorException
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from agent.errors import AgentError, RunnerLost, StoreUnavailable
+from agent.ids import ThreadId
+from bot.errors import BotError
+from infra.db.database import Database
+from infra.db.tables import LeaseRow, WorkerRow
+from infra.worker.lease import Leases, ThreadLease
+from infra.worker.queue import WAKE, WAKE_LATER, Queue
+from infra.worker.recovery import LostJobs, take_over, wake_stranded_threads
+
+_log = logging.getLogger(__name__)
+
+Advance: TypeAlias = Callable[[ThreadId, ThreadLease], Awaitable[object]]
+"""Takes up whatever is new for a thread, until it is finished or parked. Cancelled when the lease is lost."""
+
+Chore: TypeAlias = Callable[[], Awaitable[object]]
+"""Something any worker may do now and then, such as expiring questions."""
+
+
+class WorkerLost(Exception):
+    """This worker was declared dead, or could not say that it lives: the process must start anew."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timings:
+    """Seconds. A worker that was silent for `stall` is declared dead; it gives itself up a little before, so
+    that a database away for ten seconds costs no worker. `grace` is what jobs get to end at a shutdown,
+    and must be shorter. `retry` are the pauses after failures in a row; then it waits for a person.
+    `net` is how often threads without a job are looked for."""
+
+    heartbeat: float = 2.0
+    stall: float = 22.0
+    sweep: float = 5.0
+    poll: float = 0.25
+    grace: float = 10.0
+    net: float = 60.0
+    retry: tuple[float, ...] = (1.0, 5.0, 30.0, 120.0, 600.0)
+
+
+class Worker:
+    """Runs threads until `run` is cancelled. `database.worker` must be set.
+
+    `give_up` is told of a thread that is not tried again by itself any more.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        queue: Queue,
+        advance: Advance,
+        *,
+        concurrency: int = 32,
+        chores: tuple[Chore, ...] = (),
+        give_up: Callable[[ThreadId], Awaitable[object]] | None = None,
+        timings: Timings = Timings(),
+    ) -> None:
+        if database.worker is None:
+            raise ValueError("a worker's database connections must carry its id")
+        self._id = database.worker
+        self._database = database
+        self._queue = queue
+        self._advance = advance
+        self._concurrency = concurrency
+        self._chores = chores
+        self._give_up = give_up
+        self._timings = timings
+        self._leases = Leases(database, self._id)
+        self._running: set[asyncio.Task[object]] = set()
+        self._unfinished = LostJobs(database, queue, self._id)
+        self._lost = False
+        self._ending = False
+
+    async def run(self) -> None:
+        """Run jobs until cancelled; jobs that do not end in time are cancelled and handed on.
+
+        Raises:
+            WorkerLost: others must be assumed to run our threads now; everything was cancelled.
+            ConnectorException: the database cannot be reached at the start.
+        """
+        self._queue.app.task(name=WAKE, pass_context=True)(self._wake)
+        self._queue.app.task(name=WAKE_LATER, pass_context=True)(self._wake_later)
+        await self._retry_until_stored(self._register)
+        try:
+            async with self._queue.app.open_async(), asyncio.TaskGroup() as group:
+                group.create_task(self._beat(), name="heartbeat")
+                group.create_task(self._sweep(), name="sweep")
+                await self._until_ended(asyncio.create_task(self._work(), name="queue"))
+        except* WorkerLost:
+            self._lost = True
+        finally:
+            if not self._lost:
+                await self._retire()
+        if self._lost:
+            raise WorkerLost
+
+    # Jobs
+
+    async def _wake(self, context: JobContext, thread: str, failures: int = 0) -> None:
+        job, queue_worker = context.job.id, context.job.worker_id
+        task = asyncio.current_task()
+        if job is None or queue_worker is None or task is None:
+            return
+        self._running.add(task)
+        try:
+            async with self._kept(ThreadId(thread), job):
+                await self._run_job(ThreadId(thread), job, queue_worker, failures)
+        finally:
+            self._running.discard(task)
+
+    @asynccontextmanager
+    async def _kept(self, thread: ThreadId, job: int | None) -> AsyncGenerator[None]:
+        """Do a job's work in the block. A job that ends is gone, and with it the wake: whatever cuts it off, the
+        thread is woken again."""
+        try:
+            with self._unfinished.at_work(job):
+                try:
+                    yield
+                except RunnerLost:
+                    _log.warning("thread %s: no longer ours", thread)
+                    # The job is left as it is: whoever declared us dead hands it on.
+                    await asyncio.sleep(self._timings.stall)
+        except asyncio.CancelledError:
+            # A shutdown: another worker goes on. (Lost: whoever declared us dead has handed it on.)
+            if not self._lost:
+                await asyncio.shield(self._retry_until_stored(lambda: self._again(thread)))
+            raise
+
+    async def _run_job(self, thread: ThreadId, job: int, queue_worker: int, failures: int) -> None:
+        try:
+            lease = await self._leases.take(thread, job, queue_worker)
+        except StoreUnavailable:
+            await self._retry_until_stored(lambda: self._later(thread, failures + 1))
+            return
+        if lease is None:
+            _log.info("thread %s is run by another worker", thread)
+            await self._retry_until_stored(lambda: self._later(thread, failures))
+            return
+        await self._advance_leased(lease, failures)
+
+    async def _advance_leased(self, lease: ThreadLease, failures: int) -> None:
+        try:
+            await self._advance(lease.thread, lease)
+        except RunnerLost:
+            raise
+        except BotError as error:
+            _log.warning("thread %s: not all of it is shown (%s); trying again", lease.thread, error)
+            await self._retry_until_stored(lambda: self._later(lease.thread, failures + 1))
+        except Exception:  # noqa: BLE001 - a job is a process boundary: one thread's fault must not end the worker
+            _log.exception("thread %s: advancing failed, %s times in a row", lease.thread, failures + 1)
+            await self._retry_until_stored(lambda: self._later(lease.thread, failures + 1))
+        finally:
+            if not self._lost:
+                await asyncio.shield(self._retry_until_stored(lambda: self._leases.release(lease)))
+
+    async def _wake_later(self, context: JobContext, thread: str, failures: int = 0) -> None:
+        async with self._kept(ThreadId(thread), context.job.id):
+            await self._retry_until_stored(lambda: self._again(ThreadId(thread), failures))
+
+    async def _again(self, thread: ThreadId, failures: int = 0) -> None:
+        async with self._database.begin() as connection:
+            await self._queue.wake(connection, thread, failures)
+
+    async def _later(self, thread: ThreadId, failures: int) -> None:
+        pauses = self._timings.retry
+        if failures > len(pauses):
+            _log.error("thread %s: given up until somebody writes or decides", thread)
+            if self._give_up is not None:
+                await self._tell(self._give_up, thread)
+            return
+        async with self._database.begin() as connection:
+            await self._queue.wake_later(connection, thread, pauses[max(failures, 1) - 1], failures)
+
+    async def _tell(self, give_up: Callable[[ThreadId], Awaitable[object]], thread: ThreadId) -> None:
+        try:
+            await give_up(thread)
+        except Exception:  # noqa: BLE001 - the same boundary: telling people must not end the worker either
+            _log.exception("thread %s: could not tell that it is given up", thread)
+
+    async def _retry_until_stored(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Do what must not be left undone, while the database is away too: until we are lost (others do
+        it then), or are to end and it stays away."""
+        deadline = time.monotonic() + self._timings.stall
+        while True:
+            try:
+                return await step()
+            except RunnerLost:
+                return None
+            except StoreUnavailable:
+                if self._lost or (self._ending and time.monotonic() > deadline):
+                    raise
+                await asyncio.sleep(self._timings.poll)
+
+    # The worker's own life
+
+    async def _register(self) -> None:
+        row = insert(WorkerRow).values(id=self._id, host=socket.gethostname(), pid=os.getpid())
+        async with self._database.autocommit() as connection:
+            await connection.execute(row.on_conflict_do_nothing())
+
+    async def _retire(self) -> None:
+        """Leave: at once when we hold nothing, else as a dead worker whose threads are handed on."""
+        holds = select(LeaseRow.token).where(LeaseRow.worker == self._id).exists()
+        try:
+            async with self._database.begin() as connection:
+                await connection.execute(delete(WorkerRow).where(WorkerRow.id == self._id, ~holds))
+                await connection.execute(update(WorkerRow).where(WorkerRow.id == self._id).values(dead_at=func.now()))
+        except AgentError as error:
+            _log.warning("left without saying so: %s", type(error).__name__)
+
+    async def _until_ended(self, work: asyncio.Task[None]) -> None:
+        """Wait for the endless work; cancelled, let it end in good order first. We are alive until then, and say so:
+        who falls silent is taken for dead, beside a red call that takes its time."""
+        while not work.done():
+            try:
+                await asyncio.wait([work])
+            except asyncio.CancelledError:
+                self._ending = True
+                if not work.cancelling():  # a second one would tear the first one's order apart
+                    work.cancel()
+        await work
+
+    async def _beat(self) -> None:
+        alive = time.monotonic()
+        beat = (
+            update(WorkerRow)
+            .where(WorkerRow.id == self._id, WorkerRow.dead_at.is_(None))
+            .values(heartbeat_at=func.now())
+            .returning(WorkerRow.id)
+        )
+        while True:
+            late = time.monotonic() - alive > self._timings.heartbeat
+            await asyncio.sleep(min(self._timings.poll, self._timings.heartbeat) if late else self._timings.heartbeat)
+            asked = time.monotonic()
+            try:
+                async with asyncio.timeout(self._timings.stall * 0.2), self._database.begin() as connection:
+                    if (await connection.execute(beat)).first() is None:
+                        raise RunnerLost
+                alive = asked
+            except RunnerLost:
+                await self._lose()
+            except (StoreUnavailable, TimeoutError):
+                if time.monotonic() - alive > self._timings.stall * 0.75:
+                    await self._lose()
+
+    async def _lose(self) -> None:
+        """Stop everything at once.
+
+        Raises:
+            WorkerLost: always.
+        """
+        self._lost = True
+        try:
+            # First, or the queue says of a job that ends now that it is over, while a connection still lives: then
+            # nobody would hand it on. And later it would wait for connections that it will never get.
+            await self._queue.app.close_async()
+        finally:
+            for task in self._running:
+                task.cancel()
+        raise WorkerLost
+
+    async def _sweep(self) -> None:
+        netted = time.monotonic()
+        while True:
+            try:
+                handed_on = await take_over(self._database, self._queue, self._timings.stall)
+                if handed_on:
+                    _log.warning("took over %s threads of dead workers", handed_on)
+                await self._unfinished.hand_on()
+                if time.monotonic() - netted > self._timings.net:
+                    netted = time.monotonic()
+                    await wake_stranded_threads(self._database, self._queue, self._timings.stall)
+                for chore in self._chores:
+                    await chore()
+            except AgentError as error:
+                _log.warning("sweep put off: %s", type(error).__name__)
+            except Exception:  # noqa: BLE001 - the loop's boundary: a deadlock, or a chore's fault, must not end the worker
+                _log.exception("sweep broke off; sweeping again")
+            await asyncio.sleep(self._timings.sweep)
+
+    async def _work(self) -> None:
+        """Run the queue; start it again when it stopped because the database was away."""
+        while True:
+            try:
+                await self._queue.app.run_worker_async(
+                    name=self._id,
+                    concurrency=self._concurrency,
+                    fetch_job_polling_interval=self._timings.poll,
+                    update_heartbeat_interval=self._timings.heartbeat,
+                    stalled_worker_timeout=3600.0,  # ours to judge: see sweep.py
+                    shutdown_graceful_timeout=self._timings.grace,
+                    delete_jobs="always",  # what breaks off is in the log, and its wake is put anew
+                    install_signal_handlers=False,
+                )
+            except (ConnectorException, AppNotOpen) as error:
+                _log.warning("the queue cannot be reached: %s", type(error.__cause__ or error).__name__)
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError  # the queue kept our own end to itself, by an error or by a return
+            await asyncio.sleep(self._timings.poll)
+            await self._retry_until_stored(self._forget_queue_worker)
+
+    async def _forget_queue_worker(self) -> None:
+        """Jobs that the stopped queue could not finish are nobody's: the sweep hands them on."""
+        async with self._database.autocommit() as connection:
+            await connection.execute(update(WorkerRow).where(WorkerRow.id == self._id).values(queue_worker=None))

@@ -1,0 +1,36 @@
+"""Migrations on a real database."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+from sqlalchemy import URL
+
+from infra.db.migrate import drift, migrate
+
+
+def _tables(url: URL) -> set[str]:
+    conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(conninfo) as connection:
+        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    return {name for (name,) in rows}
+
+
+def test_migrating_makes_our_tables_the_queues_and_the_checkpointers(empty_database_url: URL) -> None:
+    migrate(empty_database_url)
+    assert {"inbox", "approvals", "procrastinate_jobs", "checkpoint_writes"} <= _tables(empty_database_url)
+
+
+def test_migrating_again_changes_nothing(database_url: URL) -> None:
+    before = _tables(database_url)
+    migrate(database_url)
+    assert _tables(database_url) == before
+
+
+def test_processes_that_migrate_at_once_all_succeed(empty_database_url: URL) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(migrate, [empty_database_url] * 4))
+    assert "procrastinate_jobs" in _tables(empty_database_url)
+
+
+def test_migrations_make_exactly_the_tables_of_the_code(database_url: URL) -> None:
+    drift(database_url)

@@ -1,0 +1,187 @@
+"""Checkpoints in PostgreSQL: what a saver reports, stores in groups, and keeps."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+import psycopg
+import pytest
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import CheckpointMetadata, empty_checkpoint
+from langgraph.types import Interrupt
+from psycopg.errors import SerializationFailure
+
+from agent.errors import RunnerLost, StoreUnavailable
+from agent.ids import thread_id
+from infra.db.database import Database
+from infra.worker.checkpoints import GroupCommitSaver, Pool, open_pool
+
+THREAD = thread_id("T1", "C1", "1.0")
+
+
+@pytest.fixture
+async def pool(database: Database) -> AsyncGenerator[Pool]:
+    async with open_pool(database.conninfo) as pool:
+        yield pool
+
+
+async def stored(saver: GroupCommitSaver) -> RunnableConfig:
+    """Store a checkpoint and return where its writes go."""
+    place = RunnableConfig(configurable={"thread_id": THREAD, "checkpoint_ns": ""})
+    return await saver.aput(place, empty_checkpoint(), CheckpointMetadata(step=1), {})
+
+
+async def writes_of(pool: Pool) -> list[tuple[str, str, Any]]:
+    """Return (task, channel, value) of every committed write, as another saver reads them."""
+    saver = GroupCommitSaver(pool)
+    found = await saver.aget_tuple(RunnableConfig(configurable={"thread_id": THREAD, "checkpoint_ns": ""}))
+    assert found is not None
+    return list(found.pending_writes or ())
+
+
+async def test_committed_returns_only_after_others_can_read_the_write(pool: Pool):
+    saver = GroupCommitSaver(pool)
+    place = await stored(saver)
+    writing = asyncio.create_task(saver.aput_writes(place, [("__return__", 1)], "task"))
+    await saver.committed("task")
+    assert await writes_of(pool) == [("task", "__return__", 1)]
+    await writing
+
+
+async def test_committed_waits_for_a_write_that_was_not_handed_over_yet(pool: Pool):
+    saver = GroupCommitSaver(pool)
+    place = await stored(saver)
+    waiting = asyncio.create_task(saver.committed("task"))
+    await saver.aput_writes(place, [("__return__", 1)], "other")
+    assert not waiting.done()
+    await saver.aput_writes(place, [("__return__", 2)], "task")
+    await waiting
+
+
+class CountingSaver(GroupCommitSaver):
+    """Counts its commits, and can be told to fail one."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(pool)
+        self.batches: list[int] = []
+        self.error: psycopg.Error | None = None
+
+    async def _commit(self, batch: Sequence[Any]) -> Exception | None:
+        self.batches.append(len(batch))
+        return self.error or await super()._commit(batch)
+
+
+async def test_writes_that_gather_during_a_commit_are_committed_together(pool: Pool):
+    saver = CountingSaver(pool)
+    place = await stored(saver)
+    await asyncio.gather(*(saver.aput_writes(place, [("__return__", n)], f"task{n}") for n in range(100)))
+    assert saver.batches == [1, 99]
+    assert sorted(value for _, _, value in await writes_of(pool)) == list(range(100))
+
+
+async def test_later_interrupt_of_a_task_replaces_the_earlier_one_and_a_result_does_not(pool: Pool):
+    saver = GroupCommitSaver(pool)
+    place = await stored(saver)
+    first, second = Interrupt(value=1, id="a" * 32), Interrupt(value=2, id="b" * 32)
+    await asyncio.gather(
+        saver.aput_writes(place, [("__interrupt__", (first,))], "task"),
+        saver.aput_writes(place, [("__interrupt__", (second,))], "task"),
+        saver.aput_writes(place, [("__return__", "kept")], "task"),
+        saver.aput_writes(place, [("__return__", "too late")], "task"),
+    )
+    assert {channel: value for _, channel, value in await writes_of(pool)} == {
+        "__interrupt__": [second],
+        "__return__": "kept",
+    }
+
+
+async def test_failed_commit_reaches_everyone_who_waits_for_it(pool: Pool):
+    saver = CountingSaver(pool)
+    place = await stored(saver)
+    saver.error = psycopg.DataError()
+    ended = await asyncio.gather(
+        *(saver.aput_writes(place, [("__return__", n)], f"task{n}") for n in range(3)),
+        saver.committed("task2"),
+        return_exceptions=True,
+    )
+    assert {type(each) for each in ended} == {psycopg.DataError}
+
+
+async def test_cancelled_commit_leaves_nobody_waiting(pool: Pool):
+    saver = GroupCommitSaver(pool)
+    place = await stored(saver)
+    async with saver.lock:
+        writing = [asyncio.create_task(saver.aput_writes(place, [("__return__", n)], f"task{n}")) for n in range(3)]
+        await asyncio.sleep(0)
+        writing[0].cancel()
+        await asyncio.wait(writing)
+    assert all(each.cancelled() for each in writing)
+
+
+async def test_values_of_unknown_classes_come_back_as_plain_data(pool: Pool):
+    saver = GroupCommitSaver(pool)
+    place = await stored(saver)
+    await saver.aput_writes(place, [("__return__", THREAD_LIKE)], "task")
+    ((_, _, value),) = await writes_of(pool)
+    assert not isinstance(value, Pretender)
+
+
+class Pretender:
+    """A class no checkpoint may bring to life."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def model_dump(self) -> dict[str, str]:
+        """Look like a pydantic model to the serialiser."""
+        return {"text": self.text}
+
+
+THREAD_LIKE = Pretender("x")
+
+
+async def test_prune_keeps_the_newest_checkpoint_only(pool: Pool):
+    saver = GroupCommitSaver(pool)
+    places = [await stored(saver) for _ in range(3)]
+    await saver.aput_writes(places[-1], [("__return__", 1)], "task")
+    await saver.prune_thread(THREAD)
+    everything = RunnableConfig(configurable={"thread_id": THREAD, "checkpoint_ns": ""})
+    kept = [each async for each in GroupCommitSaver(pool).alist(everything)]
+    assert [each.config for each in kept] == [places[-1]]
+    assert await writes_of(pool) == [("task", "__return__", 1)]
+
+
+async def test_prune_tries_again_when_another_writer_was_in_its_way(pool: Pool, monkeypatch: pytest.MonkeyPatch):
+    saver = GroupCommitSaver(pool)
+    await stored(saver)
+    tries: list[Sequence[str]] = []
+
+    async def prune(threads: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        tries.append(threads)
+        if len(tries) < 3:
+            raise SerializationFailure
+
+    monkeypatch.setattr(saver, "aprune", prune)
+    await saver.prune_thread(THREAD)
+    assert len(tries) == 3
+
+
+async def test_savers_of_several_jobs_do_not_wait_for_each_other(pool: Pool):
+    held = GroupCommitSaver(pool)
+    async with held.lock:
+        await stored(GroupCommitSaver(pool))
+
+
+async def test_database_out_of_reach_is_the_stores_error():
+    async with open_pool("postgresql://nobody@127.0.0.1:9/none?connect_timeout=1", timeout=0.5) as pool:
+        with pytest.raises(StoreUnavailable):
+            await GroupCommitSaver(pool).aget_tuple(RunnableConfig(configurable={"thread_id": THREAD}))
+
+
+async def test_connections_of_a_dead_worker_are_refused(database: Database):
+    async def refuse(connection: psycopg.AsyncConnection[Any]) -> None:
+        raise RunnerLost
+
+    async with open_pool(database.conninfo, configure=refuse, timeout=0.5) as pool:
+        with pytest.raises(StoreUnavailable):
+            await GroupCommitSaver(pool).aget_tuple(RunnableConfig(configurable={"thread_id": THREAD}))

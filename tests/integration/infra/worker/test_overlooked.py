@@ -1,0 +1,127 @@
+"""The safety net: a thread with something to do and no job is woken; every other one is left alone."""
+
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy import text
+
+from agent.ids import ApprovalId, NodeId
+from agent.plan.outcomes import NodeState, Succeeded
+from agent.ports import Decision, RunStatus
+from infra.db.database import Database
+from infra.stores.stores import Stores
+from infra.worker.queue import Queue
+from infra.worker.recovery import wake_stranded_threads
+from tests.fakes.rows import GRACE, THREAD, a_message, a_question, changed, planned, tenant_of, waiting_jobs
+
+
+async def _without_jobs(database: Database) -> None:
+    """Let every job be gone, and what the rows tell have happened an hour ago."""
+    async with database.begin() as connection:
+        for statement in (
+            "DELETE FROM procrastinate_jobs",
+            "UPDATE inbox SET at = at - interval '1 hour'",
+            "UPDATE runs SET started_at = started_at - interval '1 hour'",
+            "UPDATE approvals SET decided_at = decided_at - interval '1 hour'",
+        ):
+            await connection.execute(text(statement))
+
+
+async def _parked(stores: Stores, questions: Sequence[str] = ("q1",)) -> None:
+    """Let the thread's first turn wait for an approval of its node `post`."""
+    await stores.inbox.accept(a_message())
+    await stores.runs.begin(THREAD, 1)
+    await stores.mailbox.taken(THREAD, 1, [each.id for each in await stores.mailbox.untaken(THREAD)])
+    stores.progress.note(THREAD, planned("post"))
+    stores.progress.note(THREAD, changed("post", NodeState.ASKING))
+    await stores.progress.flush()
+    for each in questions:
+        await stores.questions.ask(a_question(each))
+    await stores.runs.set_status(THREAD, 1, RunStatus.WAITING)
+
+
+async def _decided(stores: Stores, question: str = "q1") -> None:
+    await stores.decisions.decide(
+        tenant_of(THREAD), ApprovalId(question), version=1, by=GRACE, decision=Decision.APPROVED
+    )
+
+
+async def test_a_message_that_lost_its_job_has_its_thread_woken_once_an_hour(
+    stores: Stores, database: Database, queue: Queue
+) -> None:
+    await stores.inbox.accept(a_message())
+    await _without_jobs(database)
+    assert await wake_stranded_threads(database, queue, quiet_seconds=25) == 1
+    assert await waiting_jobs(database) == 1
+    await _without_jobs(database)
+    assert await wake_stranded_threads(database, queue, quiet_seconds=25) == 0
+
+
+async def test_a_message_that_just_came_is_left_to_its_job(stores: Stores, database: Database, queue: Queue) -> None:
+    await stores.inbox.accept(a_message())
+    async with database.begin() as connection:
+        await connection.execute(text("DELETE FROM procrastinate_jobs"))
+    assert await wake_stranded_threads(database, queue, quiet_seconds=25) == 0
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["waits", "comes later"])
+async def test_a_thread_whose_job_waits_or_comes_later_is_left_alone(
+    stores: Stores, database: Database, queue: Queue, *, later: bool
+) -> None:
+    await stores.inbox.accept(a_message())
+    await _without_jobs(database)
+    async with database.begin() as connection:
+        if later:
+            await queue.wake_later(connection, THREAD, 600, 1)
+        else:
+            await queue.wake(connection, THREAD)
+    assert await wake_stranded_threads(database, queue, quiet_seconds=25) == 0
+
+
+async def test_a_turn_that_waits_for_people_is_left_alone(stores: Stores, database: Database, queue: Queue) -> None:
+    await _parked(stores)
+    await _without_jobs(database)
+    assert await wake_stranded_threads(database, queue, quiet_seconds=25) == 0
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside an open question"])
+async def test_a_decision_that_nobody_took_up_has_its_thread_woken(
+    stores: Stores, database: Database, queue: Queue, *, beside: bool
+) -> None:
+    await _parked(stores)
+    if beside:
+        await stores.questions.ask(a_question("other", node=NodeId("other")))
+    await _decided(stores)
+    await _without_jobs(database)
+    assert await wake_stranded_threads(database, queue, quiet_seconds=25) == 1
+
+
+async def test_an_approval_that_was_asked_for_anew_is_no_decision(
+    stores: Stores, database: Database, queue: Queue
+) -> None:
+    await _parked(stores, ["q1", "q2"])
+    await stores.questions.withdraw(ApprovalId("q1"), "the call is another one now")
+    await _without_jobs(database)
+    assert await wake_stranded_threads(database, queue, quiet_seconds=25) == 0
+
+
+async def test_a_turn_that_broke_off_has_its_thread_woken(stores: Stores, database: Database, queue: Queue) -> None:
+    await _parked(stores)
+    await stores.runs.set_status(THREAD, 1, RunStatus.RUNNING)
+    await _without_jobs(database)
+    assert await wake_stranded_threads(database, queue, quiet_seconds=25) == 1
+
+
+@pytest.mark.parametrize(("settled", "woken"), [(False, 1), (True, 0)], ids=["not shown yet", "shown"])
+async def test_an_ended_turn_is_looked_after_until_it_is_shown(
+    stores: Stores, database: Database, queue: Queue, *, settled: bool, woken: int
+) -> None:
+    await _parked(stores)
+    await _decided(stores)
+    stores.progress.note(THREAD, changed("post", NodeState.SUCCEEDED, outcome=Succeeded(value=1)))
+    await stores.progress.flush()
+    await stores.runs.finish(THREAD, 1, RunStatus.DONE, "done")
+    if settled:
+        await stores.posted.settle(THREAD, 1)
+    await _without_jobs(database)
+    assert await wake_stranded_threads(database, queue, quiet_seconds=25) == woken

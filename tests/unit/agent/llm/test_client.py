@@ -1,0 +1,185 @@
+"""The model client over real HTTP: what arrives, what fails how, and that no secret is ever told."""
+
+import asyncio
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, aclosing
+from typing import Any
+
+import pytest
+
+from agent.errors import ContextExceeded, ModelUnavailable
+from agent.limits import ModelSettings, Role
+from agent.llm.client import OpenAILanguageModel
+from agent.ports import ChatMessage
+from infra.dev.scripted_model.script import CONTEXT_TOO_LONG, Cut, Endless, Failure, Rubbish, Script, Stall, Text
+from infra.dev.scripted_model.server import ScriptedModel
+from tests.fakes.planning import KEY
+
+Start = Callable[..., Awaitable[tuple[OpenAILanguageModel, ScriptedModel]]]
+
+SAID = [ChatMessage(by="system", text="# Greenlight: answer\nDo it."), ChatMessage(by="human", text="hi")]
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    async with AsyncExitStack() as stack:
+
+        async def started(*scripts: Script, **settings: Any) -> tuple[OpenAILanguageModel, ScriptedModel]:
+            server = await stack.enter_async_context(ScriptedModel(scripts, api_key=KEY))
+            values: dict[str, Any] = {"model": "m", "api_key": KEY, "base_url": await server.start(), "retries": 0}
+            model = OpenAILanguageModel(ModelSettings(**(values | settings)))
+            stack.push_async_callback(model.close)
+            return model, server
+
+        yield started
+
+
+async def test_answer_arrives_in_pieces_and_whole(start: Start) -> None:
+    text = "Grüße an alle ✓ and a few words more"
+    model, server = await start(Script(answer=text))
+    pieces = [piece async for piece in model.stream(Role.ANSWER, SAID)]
+    assert "".join(pieces) == text
+    assert len(pieces) > 5
+    assert await model.complete(Role.ANSWER, SAID) == text
+    assert [each.stream for each in server.requests] == [True, True]
+
+
+async def test_thinking_is_no_part_of_an_answer(start: Start) -> None:
+    model, _ = await start(Script(answer="<think>\nhm <b>\n</think>\n\nWell, <think> is a tag."))
+    assert await model.complete(Role.ANSWER, SAID) == "Well, <think> is a tag."
+
+
+async def test_dialogue_keeps_its_order_and_roles(start: Start) -> None:
+    model, server = await start(Script(answer="x"))
+    await model.complete(Role.PLANNER, [*SAID, ChatMessage(by="ai", text="a"), ChatMessage(by="human", text="b")])
+    assert [(each.role, each.text) for each in server.requests[0].messages[1:]] == [
+        ("user", "hi"),
+        ("assistant", "a"),
+        ("user", "b"),
+    ]
+
+
+async def test_roles_may_have_models_of_their_own(start: Start) -> None:
+    model, server = await start(Script(answer="x"), by_role={Role.REPAIR: "big"})
+    await model.complete(Role.ANSWER, SAID)
+    await model.complete(Role.REPAIR, SAID)
+    assert [each.model for each in server.requests] == ["m", "big"]
+
+
+async def test_usage_is_counted_by_role(start: Start) -> None:
+    model, _ = await start(Script(answer="twelve chars"))
+    await model.complete(Role.ANSWER, SAID)
+    await model.complete(Role.ANSWER, SAID)
+    usage = model.usage[Role.ANSWER]
+    assert (usage.calls, usage.output_tokens) == (2, 6)
+    assert usage.input_tokens > 0
+    assert model.usage[Role.PLANNER].calls == 0
+
+
+BROKEN: dict[str, tuple[Any, str]] = {
+    "401": (Failure(status=401, message=f"Incorrect API key provided: {KEY}"), "status 401"),
+    "500": (Failure(status=500, message=f"boom {KEY}"), "status 500"),
+    "429": (Failure(status=429, message="slow down"), "status 429"),
+    "too long": (CONTEXT_TOO_LONG, "status 400"),
+    "html": (Rubbish(), "unusable"),
+    "half events": (Rubbish(body=b'data: {"choices":[\n\n', content_type="text/event-stream"), "unusable"),
+    "other events": (Rubbish(body=b'data: {"choices":3}\n\n', content_type="text/event-stream"), "unusable"),
+    "cut": (Cut(after="some words, then"), "connection"),
+    "nothing": (Text(text=""), "nothing"),
+    "only spaces": (Text(text=" \n "), "nothing"),
+    "token limit": (Text(text="half a", finish_reason="length"), "length"),
+    "filtered": (Text(text="half a", finish_reason="content_filter"), "content_filter"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+async def test_every_failure_is_unavailable_without_a_secret(start: Start, kind: str) -> None:
+    answer, says = BROKEN[kind]
+    model, _ = await start(Script(answer=answer))
+    with pytest.raises(ModelUnavailable, match=says) as raised:
+        await model.complete(Role.ANSWER, SAID)
+    shown = "".join(traceback.format_exception(raised.value)) + repr(model) + str(vars(raised.value))
+    assert KEY not in shown
+    assert raised.value.__context__ is None
+
+
+LONG = {
+    "code": CONTEXT_TOO_LONG,
+    "words": Failure(status=400, message="This model's maximum context length is 8192 tokens.", type="BadRequestError"),
+    "413": Failure(status=413, message="too big"),
+}
+
+
+@pytest.mark.parametrize("kind", LONG)
+async def test_request_longer_than_the_model_reads_is_told_apart(start: Start, kind: str) -> None:
+    model, _ = await start(Script(answer=LONG[kind]))
+    with pytest.raises(ContextExceeded):
+        await model.complete(Role.ANSWER, SAID)
+
+
+async def test_answer_that_never_stops_is_bounded(start: Start) -> None:
+    model, _ = await start(Script(answer=Endless(piece="and on ")), answer_characters=1000)
+    with pytest.raises(ModelUnavailable, match="does not stop"):
+        await model.complete(Role.ANSWER, SAID)
+
+
+async def test_silence_is_bounded(start: Start) -> None:
+    model, _ = await start(Script(answer=Stall(after="a few words")), silence_seconds=0.2)
+    with pytest.raises(ModelUnavailable, match="silent"):
+        await model.complete(Role.ANSWER, SAID)
+
+
+async def test_whole_answer_is_bounded(start: Start) -> None:
+    model, _ = await start(Script(answer=Stall(after="a few words")), total_seconds=0.2)
+    with pytest.raises(ModelUnavailable, match="silent"):
+        await model.complete(Role.ANSWER, SAID)
+
+
+async def test_server_that_is_not_there_is_unavailable() -> None:
+    model = OpenAILanguageModel(ModelSettings(model="m", api_key=KEY, base_url="http://127.0.0.1:9/v1", retries=0))
+    with pytest.raises(ModelUnavailable, match="connection"):
+        await model.complete(Role.ANSWER, SAID)
+    await model.close()
+    await model.close()
+
+
+async def test_failures_before_the_answer_are_retried(start: Start) -> None:
+    failure = Failure(status=503, message="not yet", retry_after_seconds=0.01)
+    model, server = await start(Script(answer=failure, times=1), Script(answer="well"), retries=1)
+    assert await model.complete(Role.ANSWER, SAID) == "well"
+    assert len(server.requests) == 2
+
+
+async def test_refusals_are_not_retried(start: Start) -> None:
+    model, server = await start(Script(answer=Failure(status=403, message="no")), retries=2)
+    with pytest.raises(ModelUnavailable):
+        await model.complete(Role.ANSWER, SAID)
+    assert len(server.requests) == 1
+
+
+async def test_stream_may_be_left_early(start: Start) -> None:
+    model, _ = await start(Script(answer=Stall(after="first words and then")))
+    async with aclosing(model.stream(Role.ANSWER, SAID)) as pieces:
+        assert await anext(pieces)
+
+
+async def test_cancelling_is_passed_on(start: Start) -> None:
+    model, _ = await start(Script(answer=Stall(after="words")))
+    heard = asyncio.Event()
+
+    async def listen() -> None:
+        async for _ in model.stream(Role.ANSWER, SAID):
+            heard.set()
+
+    task = asyncio.create_task(listen())
+    await heard.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def test_settings_and_model_show_no_key() -> None:
+    settings = ModelSettings(model="m", api_key=KEY)
+    assert KEY not in repr(settings)
+    assert KEY not in repr(OpenAILanguageModel(settings))

@@ -1,0 +1,271 @@
+"""Reflection over the wire: when it ends, what it may append, and for whom."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from agent.execution.turn_flow import ROUNDS_PER_TURN
+from agent.ids import NodeId, UserId
+from agent.limits import PlanLimits, Role
+from agent.plan.operations import Add
+from agent.plan.outcomes import Expired, Failed, Outcome, Rejected, Succeeded
+from agent.planning.replanner import Replanner
+from agent.ports import ReplanReport, ReplanResult, Summary
+from agent.reading.operation_reader import read_operation
+from infra.dev.scripted_model.script import Failure
+from tests.fakes.chat_messages import asked_for, fetch, reflection, replan
+from tests.fakes.planning import THREAD, PlanningWorld, planning_world, sections
+
+END = '{"decision":"end"}'
+OUTCOMES: Mapping[str, Outcome] = {"a": Failed(error="timeout", message="slow"), "b": Succeeded(value=1)}
+
+
+async def decided(
+    world: PlanningWorld, round_number: int = 1, by_node: Mapping[str, Outcome] = OUTCOMES
+) -> ReplanReport:
+    outcomes = {NodeId(key): each for key, each in by_node.items()}
+    return await world.reflector.reflect(THREAD, 1, round_number, outcomes, bound=ROUNDS_PER_TURN)
+
+
+async def reflect(world: PlanningWorld, round_number: int = 1, by_node: Mapping[str, Outcome] = OUTCOMES) -> bool:
+    return (await decided(world, round_number, by_node)).next is ReplanResult.EXTENDED
+
+
+async def test_end_appends_nothing() -> None:
+    async with planning_world(reflection(END)) as world:
+        await asked_for(world, "a")
+        assert not await reflect(world)
+        assert world.nodes == ["a"]
+        [request] = world.asked(Role.REPLAN)
+        assert request.system.startswith("# Greenlight: replan\n")
+        assert "{{" not in request.system
+        told = sections(request.last)
+        assert told["Request"] == "do a"
+        assert [json.loads(line)["result"] for line in told["Results"].splitlines()] == [
+            {"error": "timeout", "message": "slow"}
+        ]
+
+
+@pytest.mark.parametrize("dress", ["{}", "```json\n{}\n```", "I think so:\n{}\nDone."])
+async def test_replan_appends_operations_with_their_dependencies_first(dress: str) -> None:
+    said = dress.replace("{}", replan(fetch("c", "${d#/url}"), fetch("d", "${b}")))
+    async with planning_world(reflection(said)) as world:
+        await asked_for(world, "b")
+        assert await reflect(world)
+        assert world.nodes == ["b", "d", "c"]
+
+
+async def test_faulty_operations_go_back_once_and_none_of_them_is_taken() -> None:
+    first = replan(fetch("c"), {**fetch("d"), "tool": "fly"})
+    async with planning_world(reflection(first, times=1), reflection(replan(fetch("e")))) as world:
+        await asked_for(world, "a")
+        assert await reflect(world)
+        assert world.nodes == ["a", "e"]
+        repair = world.asked(Role.REPLAN)[1]
+        assert [each.role for each in repair.messages] == ["system", "user", "assistant", "user"]
+        assert '"code": "unknown_tool"' in sections(repair.last)["Faults"]
+
+
+async def test_a_replan_is_held_to_the_nodes_that_the_turn_may_have() -> None:
+    said = reflection(replan(fetch("c"), fetch("d")), times=1), reflection(replan(fetch("d")))
+    async with planning_world(*said, limits=PlanLimits(nodes=3)) as world:
+        await asked_for(world, "a", author="U1")
+        await asked_for(world, "b", author="U1")
+        assert await reflect(world)
+        assert '"code": "too_many_nodes"' in sections(world.asked(Role.REPLAN)[1].last)["Faults"]
+        assert world.nodes == ["a", "b", "d"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        replan(fetch("a")),
+        replan({"op": "cancel", "id": "nobody"}),
+        replan({"op": "reply", "text": "x"}),
+        '{"decision":"replan"}',
+        '{"decision":"maybe"}',
+        '{"decision":"ask"}',
+        '{"decision":"ask","question":" "}',
+        '{"decision":"replan","operations":[3]}',
+        "no idea",
+        "[]",
+    ],
+)
+async def test_model_that_keeps_being_wrong_ends_the_turn(said: str) -> None:
+    async with planning_world(reflection(said)) as world:
+        await asked_for(world, "a")
+        assert not await reflect(world)
+        assert world.nodes == ["a"]
+        assert len(world.asked(Role.REPLAN)) == 2
+
+
+@pytest.mark.parametrize(
+    "outcome", [Rejected(by=UserId("U2")), Expired(), Failed(error="timeout")], ids=["rejected", "expired", "failed"]
+)
+async def test_what_a_person_declined_is_not_asked_for_again(outcome: Outcome) -> None:
+    again = {"op": "add", "id": "again", "kind": "tool", "tool": "post", "args": {"text": "please"}}
+    async with planning_world(reflection(replan(again))) as world:
+        await asked_for(world, "a", tool="post")
+        assert not await reflect(world, by_node={"a": outcome})
+        assert '"code": "decided_before"' in world.asked(Role.REPLAN)[1].last
+
+
+PAGES = "def main(inputs):\n    return tools.fetch(url='http://x')\n"
+ONE = "def main(inputs):\n    return 1\n"
+
+
+def script(id: str, code: str = PAGES, *tools: str, asks: bool = False) -> dict[str, Any]:
+    made = {"op": "add", "id": id, "kind": "package", "code": code, "tools": list(tools)}
+    return {**made, "require_human_approval": True} if asks else made
+
+
+@pytest.mark.parametrize(
+    ("asked", "again"),
+    [
+        (fetch("a", require_human_approval=True), fetch("again")),
+        (fetch("a", require_human_approval=True), script("again", PAGES, "fetch")),
+        (script("a", PAGES, "fetch", asks=True), script("again", PAGES + "# once more\n", "fetch")),
+        (script("a", PAGES, "fetch", asks=True), fetch("again")),
+        (script("a", ONE, asks=True), script("again", ONE)),
+    ],
+    ids=["the call alone", "the call in a script", "another such script", "what the script calls", "the same script"],
+)
+@pytest.mark.parametrize("outcome", [Rejected(by=UserId("U2")), Expired()], ids=["rejected", "expired"])
+async def test_what_a_person_declined_is_not_done_in_another_way(
+    asked: dict[str, Any], again: dict[str, Any], outcome: Outcome
+) -> None:
+    async with planning_world(reflection(replan(again))) as world:
+        await asked_for(world, "b")
+        read = read_operation(asked, None)
+        assert isinstance(read, Add)
+        await world.log.append(THREAD, 1, UserId("U1"), [read])
+        assert not await reflect(world, by_node={"a": outcome, "b": Succeeded(value=1)})
+        assert world.nodes == ["b", "a"]
+        assert '"code": "decided_before"' in world.asked(Role.REPLAN)[1].last
+
+
+async def test_what_failed_is_tried_again_under_another_name_only() -> None:
+    slow, other = "http://slow", fetch("b")
+    said = reflection(replan(fetch("a", slow), other), times=1), reflection(replan(fetch("again", slow)))
+    async with planning_world(*said) as world:
+        await asked_for(world, "c")
+        nodes = [read_operation(each, None) for each in (fetch("a", slow), other)]
+        await world.log.append(THREAD, 1, UserId("U1"), [each for each in nodes if isinstance(each, Add)])
+        assert await reflect(world, by_node={"a": Failed(error="timeout"), "b": Succeeded(value=1)})
+        assert world.nodes == ["c", "a", "b", "again"]
+        assert '"node": "a"' in sections(world.asked(Role.REPLAN)[1].last)["Faults"]
+
+
+async def test_green_tool_that_failed_may_be_tried_another_way() -> None:
+    async with planning_world(reflection(replan(fetch("again")))) as world:
+        await asked_for(world, "a", tool="fetch")
+        assert await reflect(world)
+
+
+async def test_replan_without_operations_is_an_end() -> None:
+    async with planning_world(reflection(replan())) as world:
+        await asked_for(world, "a")
+        assert not await reflect(world)
+
+
+async def test_each_persons_request_is_reflected_on_with_their_own_rights() -> None:
+    scripts = (reflection(replan(fetch("c")), contains="do b"), reflection(END))
+    async with planning_world(*scripts) as world:
+        await asked_for(world, "a", author="U1")
+        await asked_for(world, "b", author="U2")
+        assert await reflect(world)
+        assert world.authors == {"a": "U1", "b": "U2", "c": "U2"}
+        documents = [sections(each.last) for each in world.asked(Role.REPLAN)]
+        assert [(each["Request"], each["Results"].count("\n")) for each in documents] == [("do a", 0), ("do b", 0)]
+
+
+async def test_earlier_turns_are_shown_as_the_planner_sees_them_summary_and_names_included() -> None:
+    async with planning_world(reflection(END)) as world:
+        world.directory.known["U1"] = "Ada"
+        world.summaries.kept.append(Summary(upto_turn=0, text="They moved the shop to Lisbon."))
+        await asked_for(world, "a")
+        await asked_for(world, "b")
+        await reflect(world)
+        [request] = world.asked(Role.REPLAN)
+        assert "They moved the shop to Lisbon." in str(request.messages[1])
+        assert sections(request.last)["Request"] == "- <@U1|Ada>: do a\n- <@U1|Ada>: do b"
+
+
+async def test_model_that_is_away_ends_the_turn() -> None:
+    async with planning_world(reflection(Failure(status=500, message="x"))) as world:
+        await asked_for(world, "a")
+        assert not await reflect(world)
+
+
+async def test_trouble_asks_no_model() -> None:
+    async with planning_world() as world:
+        await asked_for(world, "a")
+        world.runs.rows[THREAD, 1] = replace(world.runs.rows[THREAD, 1], trouble="plan_invalid")
+        assert not await reflect(world)
+        assert world.server.requests == []
+
+
+async def test_turn_without_nodes_asks_no_model() -> None:
+    async with planning_world() as world:
+        await world.runs.begin(THREAD, 1)
+        assert not await reflect(world)
+        assert world.server.requests == []
+
+
+async def test_without_a_model_the_turn_ends() -> None:
+    async with planning_world() as world:
+        world.reflector = Replanner(
+            model=None,
+            registry=world.registry,
+            log=world.log,
+            runs=world.runs,
+            mailbox=world.mailbox,
+            standings=world.standings,
+            memory=world.memory,
+            dialect=None,
+        )
+        await asked_for(world, "a")
+        assert not await reflect(world)
+
+
+async def test_after_the_last_round_a_replan_is_told_and_not_taken() -> None:
+    wanted = replan(fetch("more", title="Look once more"))
+    async with planning_world(reflection(wanted, times=1), reflection(END)) as world:
+        await asked_for(world, "a")
+        told = await decided(world, round_number=ROUNDS_PER_TURN + 1)
+        assert told == ReplanReport(next=ReplanResult.MORE, author=UserId("U1"), titles=("Look once more",))
+        assert world.nodes == ["a"]
+        assert (await decided(world, round_number=ROUNDS_PER_TURN + 1)).next is ReplanResult.ENOUGH
+
+
+async def test_a_question_is_passed_on_with_its_author() -> None:
+    async with planning_world(reflection('{"decision":"ask","question":"Which one?"}')) as world:
+        await asked_for(world, "a")
+        assert await decided(world) == ReplanReport(next=ReplanResult.ASK, author=UserId("U1"), question="Which one?")
+
+
+async def test_a_replan_never_does_again_what_succeeded() -> None:
+    """Neither under the old id, which changes nothing, nor under a new one, unless something came in between."""
+    done = {"a": Succeeded(value=1), "b": Succeeded(value=2)}
+    first = replan(fetch("a", "http://a"), fetch("again", "http://a"))
+    mended = replan(fetch("a", "http://a"), fetch("after", "http://a", depends_on=["b"]))
+    async with planning_world(reflection(first, times=1), reflection(mended)) as world:
+        await asked_for(world, "b")
+        node = read_operation(fetch("a", "http://a"), None)
+        assert isinstance(node, Add)
+        await world.log.append(THREAD, 1, UserId("U1"), [node])
+        assert await reflect(world, by_node=done)
+        assert '"code": "done_before"' in world.asked(Role.REPLAN)[1].last
+        assert world.nodes == ["b", "a", "after"]
+
+
+async def test_long_results_are_told_by_size_and_head() -> None:
+    async with planning_world(reflection(END)) as world:
+        await asked_for(world, "b")
+        await reflect(world, by_node={"b": Succeeded(value={"text": "x" * 3000})})
+        [told] = [json.loads(each) for each in sections(world.asked(Role.REPLAN)[0].last)["Results"].splitlines()]
+        assert told["result"]["artifact"]["size"] == 3011
+        assert len(told["result"]["artifact"]["head"]) == 200

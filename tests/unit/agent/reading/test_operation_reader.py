@@ -1,0 +1,135 @@
+"""One object as an operation: every field typed, or the place that is wrong."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.ids import NodeId
+from agent.plan.operations import Add, Cancel, Dependency, Node, On
+from agent.reading.operation_reader import Reply, read_operation
+from agent.reading.validation import Fault, FaultCode
+from tests.fakes.plans import Written, plans
+
+TOOL: Written = {"op": "add", "id": "n", "kind": "tool", "tool": "fetch"}
+PACKAGE: Written = {"op": "add", "id": "n", "kind": "package", "code": "def main(inputs): return 1"}
+
+
+def node(written: Written) -> Node:
+    read = read_operation(written, 1)
+    assert isinstance(read, Add), read
+    return read.node
+
+
+def depends(*written: Any) -> list[Dependency]:
+    return list(node({**TOOL, "depends_on": list(written)}).depends_on)
+
+
+def test_references_imply_dependencies_after_the_written_ones() -> None:
+    read = node(
+        {**TOOL, "depends_on": ["z", {"id": "b", "on": "finished"}], "args": {"x": ["${a#/k} ${b}"], "y": "${z}${c}"}}
+    )
+    assert [(each.node, each.on) for each in read.depends_on] == [
+        ("z", On.SUCCEEDED),
+        ("b", On.FINISHED),
+        ("a", On.SUCCEEDED),
+        ("c", On.SUCCEEDED),
+    ]
+
+
+def test_script_is_no_place_for_references() -> None:
+    assert node({**PACKAGE, "code": "def main(inputs): return '${a}'"}).depends_on == ()
+
+
+def test_same_dependency_twice_counts_once() -> None:
+    assert depends("a", {"id": "a", "on": "succeeded"}, {"id": "a", "on": None}) == [Dependency(node=NodeId("a"))]
+
+
+def test_null_counts_as_absent() -> None:
+    assert node({**TOOL, "args": None, "code": None, "depends_on": None}) == node(TOOL)
+
+
+def test_title_becomes_one_short_line_and_defaults_to_the_id() -> None:
+    assert node(TOOL).title == "n"
+    assert node({**TOOL, "title": " two\n lines "}).title == "two lines"
+    assert len(node({**TOOL, "title": "x" * 400}).title) == 150
+
+
+def test_cancel_and_reply_are_read() -> None:
+    assert read_operation({"op": "cancel", "id": "a", "why": "no"}, 1) == Cancel(id=NodeId("a"), why="no")
+    assert read_operation({"op": "reply", "text": "hello"}, 1) == Reply(text="hello")
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "pointer"),
+    [
+        ({}, FaultCode.BAD_OP, "/op"),
+        ({"op": "remove", "id": "a"}, FaultCode.BAD_OP, "/op"),
+        ({"op": ["add"]}, FaultCode.BAD_OP, "/op"),
+        ({"op": "cancel"}, FaultCode.MISSING_FIELD, "/id"),
+        ({"op": "reply", "text": " "}, FaultCode.MISSING_FIELD, "/text"),
+        ({"op": "reply", "text": "x", "id": "a"}, FaultCode.UNKNOWN_FIELD, "/id"),
+        ({**TOOL, "kind": "script"}, FaultCode.BAD_KIND, "/kind"),
+        ({**TOOL, "kind": None}, FaultCode.BAD_KIND, "/kind"),
+        ({**TOOL, "kind": 3}, FaultCode.BAD_FIELD, "/kind"),
+        ({**TOOL, "id": None}, FaultCode.MISSING_FIELD, "/id"),
+        ({**TOOL, "id": "a b"}, FaultCode.BAD_FIELD, "/id"),
+        ({**TOOL, "id": "a" * 65}, FaultCode.BAD_FIELD, "/id"),
+        ({**TOOL, "id": 7}, FaultCode.BAD_FIELD, "/id"),
+        ({**TOOL, "tool": ""}, FaultCode.MISSING_FIELD, "/tool"),
+        ({**TOOL, "args": ["x"]}, FaultCode.BAD_FIELD, "/args"),
+        ({**TOOL, "args": {"a": ["${b"]}}, FaultCode.BAD_REFERENCE, "/args/a/0"),
+        ({**TOOL, "args": {"a": "${b.c}"}}, FaultCode.BAD_REFERENCE, "/args/a"),
+        ({**TOOL, "args": {"a": "x\0"}}, FaultCode.BAD_VALUE, "/args/a"),
+        ({**TOOL, "args": {"a": "\ud800"}}, FaultCode.BAD_VALUE, "/args/a"),
+        ({**TOOL, "dependsOn": ["a"]}, FaultCode.UNKNOWN_FIELD, "/dependsOn"),
+        ({**TOOL, "a/b": 1}, FaultCode.UNKNOWN_FIELD, "/a~1b"),
+        ({**TOOL, "code": "def main(inputs): pass"}, FaultCode.UNKNOWN_FIELD, "/code"),
+        ({**TOOL, "depends_on": "a"}, FaultCode.BAD_FIELD, "/depends_on"),
+        ({**TOOL, "depends_on": [3]}, FaultCode.BAD_FIELD, "/depends_on/0"),
+        ({**TOOL, "depends_on": ["a", "${b}"]}, FaultCode.BAD_FIELD, "/depends_on/1"),
+        ({**TOOL, "depends_on": [{"id": "a", "on": "done"}]}, FaultCode.BAD_FIELD, "/depends_on/0/on"),
+        ({**TOOL, "depends_on": [{"on": "failed"}]}, FaultCode.BAD_FIELD, "/depends_on/0/id"),
+        ({**TOOL, "depends_on": [{"id": "a", "when": "failed"}]}, FaultCode.BAD_FIELD, "/depends_on/0"),
+        ({**TOOL, "depends_on": ["a", {"id": "a", "on": "failed"}]}, FaultCode.BAD_FIELD, "/depends_on/1"),
+        ({**TOOL, "require_human_approval": "yes"}, FaultCode.BAD_FIELD, "/require_human_approval"),
+        ({**PACKAGE, "code": ""}, FaultCode.MISSING_FIELD, "/code"),
+        ({"op": "skip", "id": "a", "because": "b", "why": "c"}, FaultCode.BAD_OP, "/op"),
+        ({**TOOL, "item_of": "each"}, FaultCode.UNKNOWN_FIELD, "/item_of"),
+        ({**TOOL, "turn": 2}, FaultCode.UNKNOWN_FIELD, "/turn"),
+        ({**TOOL, "author": "U1"}, FaultCode.UNKNOWN_FIELD, "/author"),
+        ({**TOOL, "colour": "green"}, FaultCode.UNKNOWN_FIELD, "/colour"),
+        ({**PACKAGE, "packed": [{"id": "a"}, {"id": "n"}]}, FaultCode.UNKNOWN_FIELD, "/packed"),
+        ({**PACKAGE, "packed": []}, FaultCode.UNKNOWN_FIELD, "/packed"),
+        ({**PACKAGE, "limits": {"wall_seconds": 900}}, FaultCode.UNKNOWN_FIELD, "/limits"),
+        ({**PACKAGE, "args": {}}, FaultCode.UNKNOWN_FIELD, "/args"),
+        ({**PACKAGE, "tools": ["fetch", 3]}, FaultCode.BAD_FIELD, "/tools/1"),
+        ({**PACKAGE, "result_schema": []}, FaultCode.BAD_FIELD, "/result_schema"),
+        ({**PACKAGE, "result_schema": {"title": "x" * 20_000}}, FaultCode.TOO_LARGE, "/result_schema"),
+        ({**PACKAGE, "inputs": {"a": "x" * 300_000}}, FaultCode.TOO_LARGE, ""),
+    ],
+)
+def test_wrong_field_is_a_fault_with_its_place(written: Written, code: FaultCode, pointer: str) -> None:
+    fault = read_operation(written, 5)
+    assert isinstance(fault, Fault)
+    assert (fault.code, fault.pointer, fault.line) == (code, pointer, 5)
+    assert len(fault.message) < 500
+
+
+def test_fault_names_the_node_when_its_id_can_be_read() -> None:
+    fault = read_operation({**TOOL, "kind": "x"}, None)
+    assert isinstance(fault, Fault)
+    assert fault.node == "n"
+
+
+@given(
+    plan=plans(),
+    key=st.text(max_size=5) | st.sampled_from(["op", "id", "kind", "args", "depends_on", "tools", "title"]),
+    value=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters()), inner, max_size=3),
+    ),
+)
+def test_any_value_in_any_field_is_read_or_refused(plan: list[Written], key: str, value: Any) -> None:
+    read_operation({**plan[-1], key: value}, 1)

@@ -1,0 +1,275 @@
+"""The intake: what is admitted, in which order, and what is said of the rest."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.ids import NodeId, ToolName
+from agent.limits import PlanLimits
+from agent.packing.packing import pack
+from agent.plan.operations import Add, Node, Operation, PackedStep, nodes_added
+from agent.reading.operation_reader import Reply
+from agent.reading.plan_builder import Placed, PlanBuilder
+from agent.reading.stream_reader import read_plan_text
+from agent.reading.validation import Fault, FaultCode, fault_json
+from tests.fakes.plans import REGISTRY, SCRIPT, Written, json_lines, json_values, places_in, plans
+
+
+def fetch(id: str, *after: Any, **more: Any) -> Written:
+    written: Written = {"op": "add", "id": id, "kind": "tool", "tool": "fetch", "args": {"url": "http://x"}, **more}
+    return {**written, "depends_on": list(after)} if after else written
+
+
+def package(id: str, **more: Any) -> Written:
+    return {"op": "add", "id": id, "kind": "package", "code": SCRIPT, "tools": ["look"], **more}
+
+
+class Checked:
+    """A plan that went through a fresh intake: `admitted` in order, and `faults`."""
+
+    def __init__(self, plan: list[Written] | str, intake: PlanBuilder | None = None) -> None:
+        intake = intake or PlanBuilder(registry=REGISTRY, known={})
+        self.admitted: list[Operation] = []
+        self.faults: list[Fault] = []
+        for item in read_plan_text(plan if isinstance(plan, str) else json_lines(plan)):
+            match item:
+                case Placed():
+                    verdict = intake.offer(item)
+                    self.admitted += verdict.admitted
+                    self.faults += verdict.faults
+                case Fault():
+                    self.faults.append(item)
+                case Reply():
+                    pass
+        self.faults += intake.close()
+
+    @property
+    def ids(self) -> list[str]:
+        return [each.node.id if isinstance(each, Add) else each.id for each in self.admitted]
+
+    @property
+    def places(self) -> list[tuple[FaultCode, int | None, str, str]]:
+        return [(each.code, each.line, each.node, each.pointer) for each in self.faults]
+
+
+def known(*plan: Written) -> dict[NodeId, Node]:
+    return dict(nodes_added(Checked(list(plan)).admitted))
+
+
+def assert_in_order(admitted: list[Operation]) -> None:
+    seen: set[NodeId] = set()
+    for operation in admitted:
+        if isinstance(operation, Add):
+            assert {each.node for each in operation.node.depends_on} <= seen
+            seen.add(operation.node.id)
+
+
+@given(plan=plans())
+def test_valid_plan_is_admitted_whole_and_in_its_order(plan: list[Written]) -> None:
+    checked = Checked(plan)
+    assert checked.faults == []
+    assert checked.ids == [each["id"] for each in plan]
+
+
+@given(data=st.data(), plan=plans())
+def test_valid_plan_in_any_order_is_admitted_with_dependencies_first(data: st.DataObject, plan: list[Written]) -> None:
+    checked = Checked(data.draw(st.permutations(plan)))
+    assert checked.faults == []
+    assert sorted(checked.ids) == sorted(each["id"] for each in plan)
+    assert_in_order(checked.admitted)
+
+
+@given(data=st.data(), plan=plans(most=5))
+def test_spoilt_plan_is_admitted_or_refused_with_the_place(data: st.DataObject, plan: list[Written]) -> None:
+    """Any value in any place of a valid plan: what is refused names its line, and what stands is in order."""
+    at = data.draw(st.integers(0, len(plan) - 1))
+    pointer = data.draw(st.sampled_from([pointer for pointer, _ in places_in(plan[at]) if pointer]))
+    value = data.draw(json_values | st.sampled_from(["${a}", "${", "look", "post", "on"]))
+    spoilt = spoil(plan[at], pointer, value)
+    checked = Checked([*plan[:at], spoilt, *plan[at + 1 :]])
+    assert_in_order(checked.admitted)
+    assert len(checked.faults) > 0 or len(checked.admitted) == len(plan)
+    for fault in checked.faults:
+        assert fault.line is not None
+        assert 1 <= fault.line <= len(plan)
+        assert fault.message
+        assert set(fault_json(fault)) == {"line", "node", "pointer", "code", "message"}
+        if fault.line != at + 1:
+            assert fault.code in (FaultCode.HELD_BACK, FaultCode.UNKNOWN_NODE, FaultCode.CYCLE, FaultCode.DUPLICATE_ID)
+
+
+def spoil(written: Written, pointer: str, value: Any) -> Written:
+    """Return the operation with another value at a place."""
+    copy: Any = json.loads(json.dumps(written))
+    *way, last = [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
+    holder = copy
+    for token in way:
+        holder = holder[int(token) if isinstance(holder, list) else token]
+    holder[int(last) if isinstance(holder, list) else last] = value
+    return copy
+
+
+@given(data=st.data(), plan=plans(least=2))
+def test_missing_node_is_named_by_those_that_need_it(data: st.DataObject, plan: list[Written]) -> None:
+    gone = data.draw(st.sampled_from(plan))
+    rest = [each for each in plan if each is not gone]
+    wanted = {each.node.id for each in Checked(plan).admitted if isinstance(each, Add) and _needs(each, gone["id"])}
+    checked = Checked(rest)
+    assert {fault.node for fault in checked.faults if fault.code is FaultCode.UNKNOWN_NODE} == wanted
+    assert set(checked.ids) | {fault.node for fault in checked.faults} == {each["id"] for each in rest}
+
+
+def _needs(add: Add, id: str) -> bool:
+    return any(each.node == id for each in add.node.depends_on)
+
+
+Case = tuple[list[Written], list[tuple[FaultCode, int, str, str]]]
+
+FAULTY: list[Case] = [
+    ([{**fetch("a"), "tool": "fly"}], [(FaultCode.UNKNOWN_TOOL, 1, "a", "/tool")]),
+    ([{**fetch("a"), "args": {}}], [(FaultCode.BAD_ARGUMENTS, 1, "a", "/args")]),
+    ([{**fetch("a"), "args": {"url": 3}}], [(FaultCode.BAD_ARGUMENTS, 1, "a", "/args/url")]),
+    ([fetch("a"), fetch("a")], [(FaultCode.DUPLICATE_ID, 2, "a", "/id")]),
+    ([fetch("a", "b")], [(FaultCode.UNKNOWN_NODE, 1, "a", "/depends_on")]),
+    ([fetch("a", args={"url": "${b#/x}"})], [(FaultCode.UNKNOWN_NODE, 1, "a", "/args/url")]),
+    ([fetch("a", "a")], [(FaultCode.SELF_DEPENDENCY, 1, "a", "/depends_on")]),
+    ([fetch("a", args={"url": "see ${a}"})], [(FaultCode.SELF_DEPENDENCY, 1, "a", "/args/url")]),
+    (
+        [fetch("a", "c"), fetch("b", "a"), fetch("c", "b"), fetch("d", "c")],
+        [
+            (FaultCode.CYCLE, 1, "a", "/depends_on"),
+            (FaultCode.HELD_BACK, 2, "b", "/depends_on"),
+            (FaultCode.HELD_BACK, 3, "c", "/depends_on"),
+            (FaultCode.HELD_BACK, 4, "d", "/depends_on"),
+        ],
+    ),
+    ([{"op": "cancel", "id": "a"}], [(FaultCode.UNKNOWN_NODE, 1, "a", "/id")]),
+    ([package("a", code="x = 1")], [(FaultCode.BAD_SCRIPT, 1, "a", "/code")]),
+    ([package("a", code="def main(): return 1", tools=[])], [(FaultCode.BAD_SCRIPT, 1, "a", "/code")]),
+    ([package("a", tools=[])], [(FaultCode.BAD_SCRIPT, 1, "a", "/code")]),
+    ([package("a", tools=["look", "post"])], [(FaultCode.RED_TOOL_IN_PACKAGE, 1, "a", "/tools/1")]),
+    (
+        [package("a", code="def main(inputs):\n    tools.post(channel='a', text='b')\n    return 1\n", tools=[])],
+        [(FaultCode.RED_TOOL_IN_PACKAGE, 1, "a", "/code")],
+    ),
+    (
+        [package("a", code="def main(inputs):\n    return inputs['b']\n", tools=[], inputs={"c": 1})],
+        [(FaultCode.BAD_SCRIPT, 1, "a", "/inputs")],
+    ),
+    ([package("a", tools=["look", "fly"])], [(FaultCode.UNKNOWN_TOOL, 1, "a", "/tools/1")]),
+    ([package("a", result_schema={"pattern": "x"})], [(FaultCode.BAD_SCHEMA, 1, "a", "/result_schema/pattern")]),
+    (
+        [{"op": "add", "id": "a", "kind": "subagent", "role": "r", "instruction": "do"}],
+        [(FaultCode.NOT_AVAILABLE, 1, "a", "/kind")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("plan", "expected"), FAULTY)
+def test_each_fault_names_its_place(plan: list[Written], expected: list[Any]) -> None:
+    checked = Checked(plan)
+    assert checked.places == expected
+
+
+def test_cycle_is_spelt_out() -> None:
+    [first, *_] = Checked([fetch("x"), fetch("a", "b"), fetch("b", "a", "x")]).faults
+    assert first.message == "these nodes wait for each other: a -> b -> a"
+
+
+def test_what_stands_beside_a_fault_is_admitted() -> None:
+    checked = Checked([fetch("a"), fetch("b", "nobody"), fetch("c", "a"), fetch("d", "b")])
+    assert checked.ids == ["a", "c"]
+    assert [fault.node for fault in checked.faults] == ["b", "d"]
+
+
+def test_corrected_line_releases_what_waited_for_it() -> None:
+    checked = Checked([{**fetch("a"), "args": {}}, fetch("b", "a"), fetch("a")])
+    assert checked.ids == ["a", "b"]
+    assert [fault.code for fault in checked.faults] == [FaultCode.BAD_ARGUMENTS]
+
+
+def test_ids_of_the_thread_are_taken() -> None:
+    intake = PlanBuilder(registry=REGISTRY, known=known(fetch("a")))
+    assert Checked([fetch("a"), fetch("b", "a")], intake).places == [(FaultCode.DUPLICATE_ID, 1, "a", "/id")]
+
+
+def test_repeating_a_standing_node_exactly_changes_nothing() -> None:
+    nodes = known(fetch("a"))
+    intake = PlanBuilder(registry=REGISTRY, known=nodes, standing=nodes.keys())
+    checked = Checked([fetch("a"), fetch("b", "a")], intake)
+    assert (checked.ids, checked.faults, intake.offers) == (["b"], [], 2)
+
+
+def test_changing_a_standing_node_is_a_fault() -> None:
+    nodes = known(fetch("a"))
+    intake = PlanBuilder(registry=REGISTRY, known=nodes, standing=nodes.keys())
+    assert Checked([fetch("a", title="other")], intake).places == [(FaultCode.DUPLICATE_ID, 1, "a", "/id")]
+
+
+STEPS = PackedStep(id=NodeId("a"), title="A", tool=ToolName("look")), PackedStep(id=NodeId("b"), title="B")
+ADDS = Checked([fetch("a"), fetch("b", "a")]).admitted
+PACKED = {each.id: replace(each, packed=STEPS) for each in known(package("b")).values()}
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "pointer"),
+    [
+        (fetch("c", "a"), FaultCode.UNKNOWN_NODE, "/depends_on"),
+        ({"op": "cancel", "id": "a"}, FaultCode.UNKNOWN_NODE, "/id"),
+        (fetch("a"), FaultCode.DUPLICATE_ID, "/id"),
+    ],
+    ids=["referred-to", "cancelled", "added-again"],
+)
+def test_a_step_inside_a_package_is_no_node_of_the_thread(operation: Written, code: FaultCode, pointer: str) -> None:
+    checked = Checked([operation], PlanBuilder(registry=REGISTRY, known=PACKED))
+    assert (checked.ids, [(each.code, each.pointer) for each in checked.faults]) == ([], [(code, pointer)])
+    assert code is FaultCode.DUPLICATE_ID or "inside the package 'b'" in checked.faults[0].message
+
+
+def test_repeating_the_steps_of_a_standing_package_changes_nothing() -> None:
+    intake = PlanBuilder(registry=REGISTRY, known=PACKED, standing=PACKED.keys())
+    checked = Checked([fetch("a"), fetch("b", "a"), fetch("c", "b")], intake)
+    assert (checked.ids, checked.faults) == (["c"], [])
+
+
+def test_a_step_of_a_standing_package_said_otherwise_is_another_node_and_needs_another_id() -> None:
+    """A follow-up may use the name of a step that it is not shown: what it asks for must not get lost."""
+    packed = {each.node.id: each.node for each in pack(ADDS, REGISTRY).operations if isinstance(each, Add)}
+    assert packed.keys() == {"b"}
+    intake = PlanBuilder(registry=REGISTRY, known=packed, standing=packed.keys())
+    checked = Checked([fetch("a"), fetch("b", "a"), fetch("a", title="The other page")], intake)
+    assert checked.ids == []
+    assert checked.places == [(FaultCode.DUPLICATE_ID, 3, "a", "/id")]
+
+
+def test_node_of_the_thread_can_be_cancelled() -> None:
+    intake = PlanBuilder(registry=REGISTRY, known=known(fetch("a")))
+    assert Checked([{"op": "cancel", "id": "a"}], intake).ids == ["a"]
+
+
+def test_nodes_over_the_limit_cost_one_fault() -> None:
+    intake = PlanBuilder(registry=REGISTRY, known={}, limits=PlanLimits(nodes=3))
+    checked = Checked([fetch(f"n{index}") for index in range(10)], intake)
+    assert checked.ids == ["n0", "n1", "n2"]
+    assert checked.places == [(FaultCode.TOO_MANY_NODES, 4, "n3", "")]
+
+
+def test_nodes_that_wait_count_towards_the_limit() -> None:
+    intake = PlanBuilder(registry=REGISTRY, known={}, limits=PlanLimits(nodes=2))
+    checked = Checked([fetch("a", "c"), fetch("b", "c"), fetch("c")], intake)
+    assert checked.ids == []
+    assert {fault.code for fault in checked.faults} == {FaultCode.TOO_MANY_NODES, FaultCode.HELD_BACK}
+
+
+def test_packages_without_a_sandbox_are_refused() -> None:
+    intake = PlanBuilder(registry=REGISTRY, known={}, packages=False)
+    assert Checked([package("a"), fetch("b")], intake).places == [(FaultCode.NO_SANDBOX, 1, "a", "/kind")]
+
+
+def test_two_cycles_are_both_named() -> None:
+    checked = Checked([fetch("a", "b"), fetch("b", "a"), fetch("c", "d"), fetch("d", "c")])
+    assert [fault.node for fault in checked.faults if fault.code is FaultCode.CYCLE] == ["a", "c"]

@@ -1,0 +1,26 @@
+"""Faults of models: each kind changes what a model writes, and meets goals it can be seen on."""
+
+import asyncio
+
+import pytest
+
+from infra.evaluation.fault_injection import FAULTS, distorted
+from infra.evaluation.goal import shipped_goals
+from infra.evaluation.output import lines
+from infra.tools.catalogue import known_tools
+
+REGISTRY = asyncio.run(known_tools())
+GOALS = shipped_goals(REGISTRY)
+
+
+def test_there_are_more_than_twenty_kinds() -> None:
+    assert len(FAULTS) >= 20
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_kind_changes_the_text_of_several_plans_and_no_plan_itself(kind: str) -> None:
+    before = [lines(goal.plan) for goal in GOALS]
+    outputs = [distorted(goal.plan, kind, REGISTRY) for goal in GOALS]
+    changed = [each for each, text in zip(outputs, before, strict=True) if each is not None and each.text != text]
+    assert len(changed) >= 5
+    assert [lines(goal.plan) for goal in GOALS] == before
