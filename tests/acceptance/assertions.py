@@ -1,4 +1,4 @@
-"""What people see and hear, as the hardening tests ask for it."""
+"""What people see in a thread, in their direct messages and in private, as acceptance tests ask for it."""
 
 import json
 from typing import Any
@@ -9,12 +9,17 @@ from tests.acceptance.app_fixture import Stage
 
 
 def answered(observer: ThreadObserver) -> bool:
-    """Tell whether the answer of `plans.ANSWERS` stands in the thread, and the board shows how the turn ended."""
+    """Return whether the answer of `plans.ANSWERS` stands in the thread, and the board shows how the turn ended."""
     return observer.says("ANSWER") and done(observer)
 
 
+def answered_and_done(observer: ThreadObserver) -> bool:
+    """Return whether the answer of `plans.ANSWERS` stands in the thread, and the board says "Done"."""
+    return observer.says("ANSWER") and any(words.lower().startswith("done: ") for words in observer.words())
+
+
 def done(observer: ThreadObserver) -> bool:
-    """Tell whether the board shows that the turn ended."""
+    """Return whether the board shows that the turn ended."""
     return any(words.lower().startswith(("done: ", "ended in trouble: ", "stopped: ")) for words in observer.words())
 
 

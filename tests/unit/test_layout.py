@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 from pwd import getpwuid
 
@@ -51,6 +53,13 @@ def test_top_level_holds_only_what_the_design_names() -> None:
     ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text().split()}
     found = {path.name for path in ROOT.iterdir()}
     assert found - ignored - TOP_LEVEL == set()
+
+
+def test_the_import_contracts_hold() -> None:
+    lint = [Path(sys.executable).with_name("lint-imports")]
+    done = subprocess.run(lint, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "0 broken" in done.stdout
 
 
 def test_init_files_stay_empty() -> None:

@@ -1,0 +1,259 @@
+"""`greenlight doctor` over the wire: it names each thing that is missing or wrong, and nothing else."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import URL
+
+from infra.dev.scripted_model.script import Failure, Rubbish, Script
+from infra.doctor import database
+from infra.doctor.examination import examine
+from infra.doctor.finding import State
+from tests.acceptance.doctor_fixtures import Patient, app_without, patient
+
+GREENLIGHT = Path(sys.executable).with_name("greenlight")
+
+
+NO_DOCKER = "tcp://127.0.0.1:1"
+
+
+async def doctor(
+    environ: dict[str, str], *options: str, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `greenlight doctor` as a process of its own, in this folder, with this environment and nothing else."""
+    return await asyncio.to_thread(
+        subprocess.run,
+        [GREENLIGHT, "doctor", *options],
+        env={"PATH": os.environ["PATH"], **environ},
+        cwd=folder or tempfile.gettempdir(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+async def test_doctor_finds_nothing_to_mend_where_nothing_is_missing(database_url: URL, tmp_path: Path) -> None:
+    async with patient(database_url, tmp_path) as healthy:
+        told = await doctor(healthy.environ)
+        assert told.returncode == 0, told.stdout + told.stderr
+        assert "Everything is there." in told.stdout
+        assert {line.split()[0] for line in told.stdout.splitlines()[:-2]} == {"ok"}
+
+
+async def test_doctor_exits_2_and_says_how_to_mend_what_is_missing(tmp_path: Path, empty_database_url: URL) -> None:
+    told = await doctor({"DATABASE_URL": empty_database_url.render_as_string(hide_password=False)})
+    assert told.returncode == 2
+    lines = told.stdout.splitlines()
+    bad = [number for number, line in enumerate(lines) if line.startswith(("missing", "wrong"))]
+    assert {"bot token", "app token", "schema", "model"} <= {lines[number][9:23].strip() for number in bad}
+    assert all("How to mend it: " in lines[number + 1] for number in bad)
+    assert lines[-1] == f"{len(bad)} to mend."
+
+
+async def test_doctor_tells_the_same_as_json(database_url: URL, tmp_path: Path) -> None:
+    async with patient(database_url, tmp_path) as sick:
+        del sick.environ["OPENAI_API_KEY"]
+        told = await doctor(sick.environ, "--json")
+        assert told.returncode == 2
+        document = json.loads(told.stdout)
+        assert document["ok"] is False
+        assert [each["check"] for each in document["findings"] if each["state"] != "ok"] == ["model"]
+        assert all(set(each) == {"check", "state", "says", "mend"} for each in document["findings"])
+
+
+async def test_doctor_prints_no_secret_whatever_is_wrong(database_url: URL, tmp_path: Path) -> None:
+    async with patient(database_url, tmp_path) as sick:
+        secrets = {
+            "SLACK_BOT_TOKEN": "xoxb-s3cret-bot",
+            "SLACK_APP_TOKEN": "xapp-s3cret-app",
+            "OPENAI_API_KEY": "sk-s3cret-model",
+            "DATABASE_URL": "postgresql://greenlight:s3cret-database@127.0.0.1:1/greenlight",
+            "OPENAI_BASE_URL": "http://user:s3cret-login@127.0.0.1:1/v1",
+        }
+        sick.configuration.write_text('[tools.sql_query]\ndatabase_url = "postgresql://s3cret"\nrows = "s3cret"\n')
+        for options in ([], ["--json"]):
+            told = await doctor({**sick.environ, **secrets}, *options)
+            assert told.returncode == 2
+            assert "s3cret" not in told.stdout + told.stderr
+
+
+Spoil = Callable[[Patient], None]
+
+
+def setting(name: str, value: str | None) -> Spoil:
+    """Return what sets a variable, or takes it away."""
+
+    def spoil(sick: Patient) -> None:
+        sick.environ.pop(name)
+        if value is not None:
+            sick.environ[name] = value
+
+    return spoil
+
+
+def configured(text: str) -> Spoil:
+    """Return what writes another configuration file."""
+
+    def spoil(sick: Patient) -> None:
+        sick.configuration.write_text(text)
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "check", "state", "words"),
+    [
+        (setting("SLACK_BOT_TOKEN", None), "bot token", State.MISSING, "SLACK_BOT_TOKEN is not set"),
+        (setting("SLACK_BOT_TOKEN", "xoxb-"), "bot token", State.MISSING, "SLACK_BOT_TOKEN is not set"),
+        (setting("SLACK_BOT_TOKEN", "xapp-1-2"), "bot token", State.WRONG, "does not start with xoxb-"),
+        (setting("SLACK_BOT_TOKEN", "xoxb-old"), "bot token", State.WRONG, "invalid_auth"),
+        (setting("SLACK_APP_TOKEN", None), "app token", State.MISSING, "SLACK_APP_TOKEN is not set"),
+        (setting("SLACK_APP_TOKEN", "xoxb-1-2"), "app token", State.WRONG, "does not start with xapp-"),
+        (setting("SLACK_APP_TOKEN", "xapp-old"), "app token", State.WRONG, "invalid_auth"),
+        (setting("SLACK_API_URL", "http://127.0.0.1:1/api/"), "app token", State.WRONG, "no usable answer"),
+        (setting("DATABASE_URL", "mysql://db/greenlight"), "database", State.WRONG, "no address"),
+        (setting("DATABASE_URL", "postgresql://u:p@ss@host/x"), "database", State.WRONG, "no address: a sign"),
+        (setting("DATABASE_URL", "postgresql://u:p@127.0.0.1:1/x"), "database", State.WRONG, "refused"),
+        (setting("OPENAI_API_KEY", None), "model", State.MISSING, "OPENAI_API_KEY is not set"),
+        (setting("OPENAI_API_KEY", "sk-revoked"), "model", State.WRONG, "refuses the key"),
+        (setting("OPENAI_BASE_URL", "http://127.0.0.1:1/v1"), "model", State.WRONG, "does not answer"),
+        (setting("OPENAI_BASE_URL", "http://[/v1"), "model", State.WRONG, "no address"),
+        (setting("GREENLIGHT_MODEL", "gpt-99"), "model", State.WRONG, "no model named gpt-99"),
+        (setting("GREENLIGHT_CONFIG", "/nowhere/greenlight.toml"), "configuration", State.MISSING, "there is no"),
+        (configured("sandbox = monty"), "configuration", State.WRONG, "not TOML"),
+        (
+            configured('[aprovals.default]\nself_approval = false\nsandbox = "monty"'),
+            "configuration",
+            State.WRONG,
+            "apr",
+        ),
+        (configured('[model]\nby_role = { planner = "gpt-99" }'), "model", State.WRONG, "no model named gpt-99"),
+    ],
+)
+async def test_doctor_names_what_is_missing(
+    database_url: URL, tmp_path: Path, spoil: Spoil, check: str, state: State, words: str
+) -> None:
+    async with patient(database_url, tmp_path) as sick:
+        spoil(sick)
+        unwell = await sick.unwell()
+        assert unwell[check].state is state
+        assert words in unwell[check].says
+        parts = {"bot token", "scopes", "app token"}, {"database", "schema"}
+        together = next((part for part in parts if check in part), {check})
+        assert set(unwell) <= together, "what is not spoilt is well"
+
+
+async def test_doctor_names_the_scopes_that_are_missing(database_url: URL, tmp_path: Path) -> None:
+    async with patient(database_url, tmp_path, app=app_without(scopes=["chat:write", "users:read"])) as sick:
+        unwell = await sick.unwell()
+        assert list(unwell) == ["scopes"]
+        assert unwell["scopes"].says == "the app lacks chat:write, users:read"
+
+
+async def test_doctor_names_an_app_token_without_its_scope(database_url: URL, tmp_path: Path) -> None:
+    async with patient(database_url, tmp_path, app=app_without(app_token_scopes=["connections:write"])) as sick:
+        unwell = await sick.unwell()
+        assert list(unwell) == ["app token"]
+        assert "connections:write" in unwell["app token"].mend
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        Script(answer=Failure(status=500, message="down")),
+        Script(answer=Failure(status=429, message="no credit left")),
+        Script(answer=Rubbish(body=b"<html>", content_type="text/html")),
+    ],
+    ids=["down", "no credit", "rubbish"],
+)
+async def test_doctor_names_a_model_that_does_not_answer(database_url: URL, tmp_path: Path, says: Script) -> None:
+    async with patient(database_url, tmp_path, says=says) as sick:
+        assert list(await sick.unwell()) == ["model"]
+
+
+async def test_doctor_names_a_login_the_database_refuses(database_url: URL, tmp_path: Path) -> None:
+    url = database_url.set(password="an-old-password")
+    async with patient(url, tmp_path) as sick:
+        unwell = await sick.unwell()
+        assert set(unwell) == {"database", "schema"}
+        assert "password authentication failed" in unwell["database"].says
+
+
+async def test_doctor_names_a_database_that_is_too_old(
+    database_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "OLDEST_VERSION", 99)
+    async with patient(database_url, tmp_path) as sick:
+        assert "is PostgreSQL 18" in (await sick.unwell())["database"].says
+
+
+async def test_doctor_names_a_database_that_was_never_migrated(empty_database_url: URL, tmp_path: Path) -> None:
+    async with patient(empty_database_url, tmp_path) as sick:
+        unwell = await sick.unwell()
+        assert list(unwell) == ["schema"]
+        assert unwell["schema"].state is State.MISSING
+        assert "greenlight migrate" in unwell["schema"].mend
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("DELETE FROM queue_migrations WHERE name = (SELECT max(name) FROM queue_migrations)", "older version: queue"),
+        ("DELETE FROM checkpoint_migrations WHERE v = (SELECT max(v) FROM checkpoint_migrations)", "checkpoints"),
+        ("UPDATE alembic_version SET version_num = '9999'", "newer Greenlight (9999)"),
+    ],
+    ids=["queue", "checkpoints", "newer"],
+)
+async def test_doctor_names_a_schema_of_another_version(
+    database_url: URL, tmp_path: Path, change: str, words: str
+) -> None:
+    with psycopg.connect(database_url.set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
+        connection.execute(change.encode())
+    async with patient(database_url, tmp_path) as sick:
+        unwell = await sick.unwell()
+        assert list(unwell) == ["schema"]
+        assert words in unwell["schema"].says
+
+
+async def test_doctor_names_a_sandbox_that_is_missing(
+    database_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", NO_DOCKER)
+    async with patient(database_url, tmp_path) as sick:
+        sick.configuration.write_text('sandbox = "docker"')
+        unwell = await sick.unwell()
+        assert list(unwell) == ["sandbox"]
+        assert "greenlight sandbox build" in unwell["sandbox"].mend
+        sick.configuration.write_text('sandbox = "auto"')
+        found = await sick.findings()
+        assert found["sandbox"].state is State.OK
+        assert found["sandbox"].says.startswith("monty: no container engine")
+
+
+async def test_doctor_starts_the_embedded_database_and_names_a_folder_it_cannot_have(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with patient(database_url, tmp_path) as sick:
+        del sick.environ["DATABASE_URL"]
+        with tempfile.TemporaryDirectory(prefix="greenlight-doctor-") as folder:
+            os.chmod(folder, 0o755)  # noqa: PTH101, S103 - the database's own user must get through
+            sick.environ["GREENLIGHT_DATA"] = folder
+            assert list(await sick.unwell()) == ["schema"]
+        (tmp_path / "file").touch()
+        sick.environ["GREENLIGHT_DATA"] = str(tmp_path / "file" / "data")
+        unwell = await sick.unwell()
+        assert list(unwell) == ["data folder", "database", "schema"]
+
+
+async def test_doctor_changes_nothing_in_slack(database_url: URL, tmp_path: Path) -> None:
+    async with patient(database_url, tmp_path) as healthy:
+        assert all(each.state is State.OK for each in await examine(healthy.environ))
+        assert set(healthy.workspace.backend.calls) == {"auth.test", "apps.connections.open"}

@@ -1,0 +1,96 @@
+"""Each role gets exactly its own system message, and no other role's words, over the wire."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import agent.llm.prompts
+from agent.execution.graph import AdvanceResult
+from agent.limits import MemoryLimits, Role
+from agent.llm.prompts import system_message
+from infra.dev.scripted_model.script import ModelRequest, Script
+from sandbox.monty import MontySandbox, monty_binary
+from tests.fakes.planning import COUNT, DEFAULT_DIALECT, MENDED
+from tests.fakes.plans import json_lines
+from tests.fakes.whole_agent import Whole, whole
+
+PROMPTS = Path(agent.llm.prompts.__file__).parent / "prompts"
+
+
+CRASHES = {"op": "add", "id": "count", "kind": "package", "title": "Count", "code": COUNT, "tools": ["read_page"]}
+
+
+LOOKS = {"op": "add", "id": "look", "kind": "tool", "title": "Look", "tool": "fetch", "args": {"url": "http://one"}}
+
+
+SHORT = MemoryLimits(tokens=400)
+"""So little that a few turns are too much."""
+
+
+EVERY_ROLE = (
+    # The first plan is refused, so that the planner is asked with faults too.
+    Script(role="planner", answer='{"op":"add","id":"count"}\n', times=1),
+    Script(role="planner", answer=json_lines([CRASHES]), times=1),
+    Script(role="planner", answer=json_lines([LOOKS]), times=1),
+    Script(role="planner", answer='{"op":"reply","text":"What more?"}'),
+    Script(role="repair", answer=f"```python\n{MENDED}```"),
+    Script(role="replan", answer='{"decision":"replan","operations":[{"op":"add"}]}', times=1),
+    Script(role="replan", answer='{"decision":"end"}'),
+    Script(role="answer", answer="That is all."),
+    Script(role="summary", answer="People wanted pages counted."),
+)
+
+
+async def _told(agent: Whole) -> list[ModelRequest]:
+    """Have some turns in which every role speaks, and return what reached the model's server."""
+    for _ in range(6):
+        agent.world.say("count the pages " + "and again " * 60)
+        assert await agent.advance() is AdvanceResult.FINISHED
+    return agent.world.server.requests
+
+
+def _filled(role: Role, agent: Whole) -> str:
+    """Return the role's prompt file with what belongs into it."""
+    match role:
+        case Role.PLANNER | Role.REPLAN:
+            return system_message(role, agent.world.registry, DEFAULT_DIALECT).text
+        case Role.REPAIR:
+            return system_message(role, dialect=MontySandbox(monty_binary()).dialect).text
+        case Role.ANSWER | Role.SUMMARY:
+            return _prompt(role)
+
+
+def _own_lines(role: Role) -> Iterator[str]:
+    """Yield the lines that stand in this role's prompt and in no other's, as far as they are telling."""
+    others = {line for other in Role if other is not role for line in _prompt(other).splitlines()}
+    return (line for line in _prompt(role).splitlines() if len(line) >= 40 and line not in others)
+
+
+def _prompt(role: Role) -> str:
+    return (PROMPTS / f"{role.value}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_a_role_gets_its_own_system_message_alone_and_nothing_of_another_role(role: Role) -> None:
+    async with whole(*EVERY_ROLE, memory=SHORT) as agent:
+        requests = [each for each in await _told(agent) if each.role == role.value]
+        expected = _filled(role, agent)
+    assert requests
+    for request in requests:
+        systems = [each.text for each in request.messages if each.role in ("system", "developer")]
+        assert systems == [expected]
+        assert request.messages[0].text == expected
+        whole_body = "\n".join(each.text for each in request.messages)
+        strange = [line for other in Role if other is not role for line in _own_lines(other) if line in whole_body]
+        assert strange == []
+
+
+def test_every_role_has_a_prompt_of_its_own_and_every_prompt_a_role() -> None:
+    assert {each.stem for each in PROMPTS.glob("*.md")} == {role.value for role in Role}
+    for role in Role:
+        prompt = _prompt(role)
+        assert prompt.startswith(f"# Greenlight: {role.value}\n")
+        assert prompt.count("# Greenlight:") == 1
+        assert len(prompt) < 8 * 1024
+        assert list(_own_lines(role))

@@ -1,0 +1,118 @@
+"""Planning anew: how often, what is never done twice, and who says how it goes on."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from sqlalchemy import URL, text
+
+from infra.db.database import Database
+from infra.dev.demo.thread_observer import ThreadObserver
+from infra.dev.scripted_model.script import Script
+from sandbox.script import Json
+from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.assertions import answered, done, whispers
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
+
+OPEN: Mapping[str, object] = {}
+"""Everyone in the channel may approve, the requester included."""
+
+
+def replans(*operations: Mapping[str, Json]) -> Script:
+    """Return a reflection that plans these once."""
+    said = json.dumps({"decision": "replan", "operations": list(operations)})
+    return Script(role="replan", answer=said, times=1)
+
+
+def rounds(scene: Stage, count: int) -> list[Script]:
+    """Return reflections that each want a green and a red step, and then that it goes on for ever."""
+    return [
+        replans(fetch(f"look{number}", f"{scene.effects.url}/look{number}"), post(f"tell{number}", f"round {number}"))
+        for number in range(1, count + 1)
+    ]
+
+
+async def _approved(scene: Stage, observer: ThreadObserver, words: str) -> None:
+    """Approve the card that says these words."""
+    await observer.until(lambda seen: len(_cards(seen, words)) > 0, f"the card of {words}")
+    await scene.people.click("Grace", observer.channel, _cards(observer, words)[0], "decide_approved")
+    await observer.until(lambda seen: not _cards(seen, words), f"{words} decided")
+
+
+def _cards(observer: ThreadObserver, words: str) -> list[str]:
+    """Return the ts of the open cards that hold these words."""
+    return [str(each.message["ts"]) for each in observer.cards() if words in json.dumps(each.message)]
+
+
+async def _asked(url: URL) -> list[str]:
+    """Return the nodes whose approval was ever asked for, in order, each as often as it was."""
+    database = Database(url)
+    async with database.begin() as connection:
+        rows = await connection.execute(text("SELECT node FROM approvals WHERE kind = 'approve' ORDER BY asked_at"))
+        nodes = [str(each) for each in rows.scalars()]
+    await database.close()
+    return nodes
+
+
+async def test_three_rounds_do_every_tool_once_and_ask_every_red_once_and_then_a_person_is_asked(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with stage(database_url, tmp_path, [], approvals=OPEN) as scene:
+        first = planned(fetch("look0", f"{scene.effects.url}/look0"), post("tell0", "round 0"))
+        for script in (first, *rounds(scene, 4), ENDS, ANSWERS):
+            scene.model.add(script)
+        async with scene.asked("keep looking") as observer:
+            for number in range(4):
+                await _approved(scene, observer, f"round {number}")
+            await observer.until(lambda seen: seen.says("Shall I go on?"), "the question")
+            assert dict(scene.effects.calls) == {f"look{number}": 1 for number in range(4)}
+            posted = [str(each["text"]) for each in await scene.people.messages("incidents")]
+            assert posted == [f"round {number}" for number in range(4)]
+            assert await _asked(database_url) == [f"tell{number}" for number in range(4)]
+            assert observer.says("Shall I go on?", "Title of look4", "Title of tell4")
+            assert not scene.model.requests_of("answer")
+
+            # A guest may not steer; a click on it survives a restart; one of two clicks counts.
+            [question] = _cards(observer, "Shall I go on?")
+            await scene.people.click("Gus", observer.channel, question, "decide_more")
+            assert "full members" in (await whispers(scene, "U0GUEST"))[0]
+            await scene.stop_app()
+            await scene.start_app()
+            await scene.people.click("Linus", observer.channel, question, "decide_accept")
+            await observer.until(answered, "the answer")
+            assert observer.says("Answering with what there is", "U0LINUS")
+            assert scene.effects.calls["look4"] == 0
+            reflections = scene.model.requests_of("replan")
+            assert len(reflections) == 4
+
+
+async def test_the_person_who_stops_at_the_bound_stops_the_turn(database_url: URL, tmp_path: Path) -> None:
+    async with stage(database_url, tmp_path, [], approvals=OPEN) as scene:
+        again = [replans(fetch(f"look{number}", f"{scene.effects.url}/look{number}")) for number in range(1, 5)]
+        for script in (planned(fetch("look0", f"{scene.effects.url}/look0")), *again, ANSWERS):
+            scene.model.add(script)
+        async with scene.asked("keep looking") as observer:
+            await observer.until(lambda seen: seen.says("Shall I go on?"), "the question")
+            await scene.people.click("Ada", observer.channel, _cards(observer, "Shall I go on?")[0], "decide_stop")
+            await observer.until(lambda seen: seen.says("Stopped.", "What was done") and done(seen), "the end")
+            assert observer.says("Stopped", "decided", "U0ADA")
+
+
+async def test_a_failure_while_a_card_is_open_is_planned_around_and_the_approval_stays_good(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with stage(database_url, tmp_path, [], approvals=OPEN) as scene:
+        plan = planned(
+            fetch("bad", "http://127.0.0.1:1/"),
+            fetch("lost", f"{scene.effects.url}/lost", depends_on=["bad"]),
+            post("tell", "hello"),
+        )
+        for script in (plan, replans(fetch("around", f"{scene.effects.url}/around")), ENDS, ANSWERS):
+            scene.model.add(script)
+        async with scene.asked("do it") as observer:
+            await scene.effects.reached("around")
+            await observer.until(lambda seen: len(_cards(seen, "hello")) == 1, "the card")
+            await scene.people.click("Grace", observer.channel, _cards(observer, "hello")[0], "decide_approved")
+            await observer.until(answered, "the answer")
+            assert [str(each["text"]) for each in await scene.people.messages("incidents")] == ["hello"]
+            assert dict(scene.effects.calls) == {"around": 1}

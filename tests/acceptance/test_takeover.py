@@ -1,0 +1,118 @@
+"""Takeover: a worker process is killed with SIGKILL while its steps run, and another one goes on."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Row, text
+
+from infra.config.file import read_configuration
+from infra.db.database import Database
+from infra.wiring import Part
+from tests.acceptance.app_fixture import stage
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, tool
+from tests.acceptance.processes import greenlight_worker
+
+PROMISED_SECONDS = 30.0
+
+
+GUARD_SECONDS = 300.0
+"""Only what is lost takes this long."""
+
+
+TOOLS_ALONE = """
+sandbox = "monty"
+[tools.http_get]
+allow_private = true
+[tools.http_request]
+allow_private = true
+"""
+"""Everything else, and `[worker]` above all, as it is where nobody set anything."""
+
+
+_WORKERS = "SELECT id, heartbeat_at, dead_at, buried_at FROM workers WHERE pid = :pid"
+
+
+_LEASE = "SELECT taken_at, worker FROM leases"
+
+
+async def rows(database: Database, query: str, **values: object) -> Sequence[Row[Any]]:
+    """Return what the query finds."""
+    async with database.begin() as connection:
+        return (await connection.execute(text(query), values)).all()
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Return once rows that other processes write say so."""
+    async with asyncio.timeout(GUARD_SECONDS):
+        while not await condition():  # noqa: ASYNC110 - rows change in another process
+            await asyncio.sleep(0.1)
+
+
+async def test_a_killed_workers_thread_is_taken_over_in_time_at_the_default_settings(
+    database_url: URL, tmp_path: Path
+) -> None:
+    """What was reading is read again; what was changing something is asked about, and never called twice."""
+    file = tmp_path / "greenlight.toml"
+    file.write_text(TOOLS_ALONE)
+    timings = read_configuration(file).worker.timings()
+    # A worker dies right after a beat and somebody has just swept: nothing else is waited for on the way.
+    assert timings.stall + timings.sweep < PROMISED_SECONDS
+    async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals={}, started=False) as scene:
+        await scene.start_app(frozenset({Part.BOT}))
+        database = Database(database_url)
+        url, effects = scene.effects.url, scene.effects
+        effects.hold("slow")
+        effects.hold("send")
+        send = tool("send", "http_request", {"method": "POST", "url": f"{url}/send"})
+        scene.model.add(planned(fetch("slow", f"{url}/slow"), send))
+        async with (
+            greenlight_worker(scene, file) as one,
+            greenlight_worker(scene, file) as other,
+            scene.asked("read and send") as observer,
+        ):
+            for each in (one, other):
+                await until(partial(is_alive, database, each.pid))
+            await observer.until(lambda seen: bool(seen.cards()), "the card", timeout_seconds=GUARD_SECONDS)
+            await scene.click(observer, "Ada", "approved")
+            await asyncio.gather(effects.reached("slow"), effects.reached("send"))
+            first, second = (one, other) if await is_run_by(database, one.pid) else (other, one)
+            [(killed_at,)] = await rows(database, "SELECT now()")
+            first.kill()
+            await first.wait()
+            await until(partial(is_run_by, database, second.pid))
+            [dead] = await rows(database, _WORKERS, pid=first.pid)
+            [successor] = await rows(database, _WORKERS, pid=second.pid)
+            [lease] = await rows(database, _LEASE)
+            tell(killed_at, dead, lease.taken_at)
+            assert (dead.dead_at - dead.heartbeat_at).total_seconds() > timings.stall, "given up too early"
+            assert dead.dead_at <= dead.buried_at <= lease.taken_at, "fenced before it is handed on"
+            assert (successor.dead_at, lease.worker) == (None, successor.id)
+            effects.let_go("slow")
+            effects.let_go("send")
+            await observer.until(lambda seen: seen.says("Outcome unknown"), "the question what became of it")
+            await scene.click(observer, "Ada", "happened")
+            await observer.until(lambda seen: seen.says("ANSWER"), "the answer")
+        await database.close()
+        assert effects.calls == {"slow": 2, "send": 1}
+
+
+async def is_alive(database: Database, pid: int) -> bool:
+    """Tell whether the process has said that it runs threads."""
+    return bool(await rows(database, _WORKERS, pid=pid))
+
+
+async def is_run_by(database: Database, pid: int) -> bool:
+    """Tell whether a thread is in the process's hands."""
+    query = "SELECT 1 FROM leases JOIN workers ON workers.id = leases.worker WHERE pid = :pid"
+    return bool(await rows(database, query, pid=pid))
+
+
+def tell(killed_at: datetime, dead: Row[Any], taken_at: datetime) -> None:
+    """Print what a quiet machine keeps to."""
+    silent = (dead.dead_at - dead.heartbeat_at).total_seconds()
+    taken = (taken_at - killed_at).total_seconds()
+    print(f"killed: declared dead after {silent:.1f} s of silence, its thread taken over {taken:.1f} s after its death")
