@@ -11,6 +11,9 @@ ONLY ?=
 PLANS ?=
 JSON ?=
 ARGS ?=
+# Most tests wait for others (processes, timers, servers), so there are more workers than processors.
+WORKERS ?= 4
+PARALLEL := -n $(WORKERS) --dist loadfile
 
 # Fuzz and kill tests begin with this seed; it is printed, and SEED=n runs the same cases again.
 FUZZ_SEED := $(or $(SEED),$(shell od -An -N3 -tu4 /dev/urandom | tr -d ' '))
@@ -38,7 +41,7 @@ doctor: .venv/.ready-run ## Say what is missing or wrong with the settings of .e
 
 test: .venv/.ready-dev ## Run every test; those whose service is missing here are skipped with the reason
 	@echo "SEED=$(FUZZ_SEED)"
-	@SEED="$(FUZZ_SEED)" $(PYTEST) $(ARGS)
+	@SEED="$(FUZZ_SEED)" $(PYTEST) $(PARALLEL) $(ARGS)
 
 lint: .venv/.ready-dev ## Format, lint, types and import contracts
 	@$(BIN)/ruff format --check --quiet .
@@ -47,7 +50,7 @@ lint: .venv/.ready-dev ## Format, lint, types and import contracts
 	@$(BIN)/lint-imports --no-logo
 
 check: lint ## Lint and the unit tests
-	@$(PYTEST) tests/unit $(ARGS)
+	@$(PYTEST) $(PARALLEL) tests/unit $(ARGS)
 
 format: .venv/.ready-dev ## Write the one format, and mend what the linter can mend
 	@$(BIN)/ruff format .

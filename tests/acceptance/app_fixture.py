@@ -74,9 +74,11 @@ async def stage(
     configuration: Callable[[dict[str, object]], None] = lambda _: None,
     rate_limits: bool = False,
     started: bool = True,
+    sandbox: str = "monty",
 ) -> AsyncGenerator[Stage]:
     """Build a stage on a migrated database. `configuration` may change the TOML table before it is read.
 
+    Scripts run in Monty, which starts at once, unless the test is about Docker.
     `effects` is a loopback server that `http_get` and `http_request` may reach; it counts its calls.
     """
     async with (
@@ -88,6 +90,7 @@ async def stage(
         table: dict[str, object] = {
             "tools": {"http_get": {"known": {"effects": effects.url}, "allow_private": True}},
             "approvals": dict(approvals),
+            "sandbox": sandbox,
         }
         configuration(table)
         slack = SlackSettings(bot_token=workspace.bot_token, app_token=workspace.app_token, api_url=workspace.api_url)

@@ -36,7 +36,7 @@ from tests.acceptance.app_fixture import Stage, stage
 from tests.acceptance.assertions import leaks
 from tests.acceptance.plans import ENDS, fetch, lines, package, post
 
-SHORT_SECONDS = 25.0
+SHORT_SECONDS = 12.0
 
 
 LONG_SECONDS = 30 * 60.0

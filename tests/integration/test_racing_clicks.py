@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from itertools import product
 
+import pytest
 from sqlalchemy import URL
 
 from agent.execution.execution_context import Lease, Ports
@@ -23,14 +24,17 @@ from infra.worker.queue import Queue
 from tests.fakes.thread_world import HeldLease
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector, FakeWork, node
 
-THREADS, REDS = 20, 50
+REDS = 50
 SEED = 7
 
 
-async def test_two_thousand_racing_clicks_make_a_thousand_decisions_each_executed_once(
-    database_url: URL, database: Database, stores: Stores, wakeups: PgNotifications
+@pytest.mark.parametrize(
+    "count", [pytest.param(4, id="400 clicks"), pytest.param(20, id="2000 clicks", marks=pytest.mark.chaos)]
+)
+async def test_racing_clicks_make_one_decision_for_each_card_and_each_is_executed_once(
+    database_url: URL, database: Database, stores: Stores, wakeups: PgNotifications, count: int
 ) -> None:
-    threads = [thread_id("T1", "C1", f"{number}.0") for number in range(THREADS)]
+    threads = [thread_id("T1", "C1", f"{number}.0") for number in range(count)]
     work = FakeWork()
     async with open_pool(database.conninfo) as pool:
 
@@ -44,7 +48,7 @@ async def test_two_thousand_racing_clicks_make_a_thousand_decisions_each_execute
         rests = await asyncio.gather(*(runner.advance(thread, HeldLease()) for thread in threads))
         assert set(rests) == {AdvanceResult.PARKED}
         asked = [question for thread in threads for question in await stores.questions.standings(thread)]
-        assert len(asked) == THREADS * REDS
+        assert len(asked) == count * REDS
         verdicts = await _race(database_url, asked)
         assert Counter(type(each) for each in verdicts) == {Decided: len(asked), AlreadyDecided: len(asked)}
         await asyncio.gather(*(runner.advance(thread, HeldLease()) for thread in threads))

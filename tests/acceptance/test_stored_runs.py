@@ -1,0 +1,201 @@
+"""Runs parked by an earlier version resume with this one: old cards and buttons work, and no call is repeated.
+
+Every test runs once per dump in `data`. `stored_runs.py` describes the dumps, `parked_runs.py` makes them.
+"""
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import URL
+
+from infra.dev.demo.thread_observer import ThreadObserver
+from infra.dev.scripted_model.script import ModelRequest, Script
+from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.assertions import answered
+from tests.acceptance.plans import ANSWERS, ENDS, results_told
+from tests.acceptance.stored_runs import (
+    BOUNDED,
+    PLACE,
+    RED,
+    TABLE,
+    Dump,
+    Parked,
+    calls_made,
+    dumps,
+    ended_work,
+    read_dump,
+    rendered_cards,
+    restore_database,
+    restore_messages,
+    told_blocks,
+    watched,
+)
+
+ASKING = ("approve", "unknown", "rounds", "ask", "budget", "item")
+"""The runs with an open question."""
+
+
+@pytest.fixture(params=dumps())
+def dump(request: pytest.FixtureRequest, empty_database_url: URL) -> Dump:
+    """A dump, restored into the database of the test."""
+    found = read_dump(request.param)
+    restore_database(empty_database_url, found)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed:
+    """The app of this version on a dump, and one of its runs."""
+
+    scene: Stage
+    dump: Dump
+    run: Parked
+    observer: ThreadObserver
+    #: Nodes and attempts that ended before the dump, with their times.
+    ended: frozenset[tuple[object, ...]]
+
+    async def click(self, action: str) -> None:
+        """Have Grace click a button of the one open card."""
+        [card] = self.run.cards
+        assert await self.scene.people.click("Grace", PLACE, str(card["ts"]), action)
+
+    async def ends(self, *left: str) -> None:
+        """Wait for the answer. Check that exactly these calls were made, that no ended node ran again, and that no
+        message was posted twice."""
+        await self.observer.until(answered, "the answer")
+        assert calls_made(self.scene, self.dump.channels[RED]) == sorted(left)
+        assert await ended_work(self.scene.url) >= self.ended
+        standing = await self.scene.people.messages(PLACE, thread_ts=self.run.thread_ts)
+        assert twice(str(each["metadata"]) for each in standing if each.get("metadata")) == []
+
+
+@asynccontextmanager
+async def resumed(url: URL, folder: Path, dump: Dump, kind: str) -> AsyncGenerator[Resumed]:
+    """Start the app of this version on the dump, and watch one run."""
+    run = dump.runs[kind]
+
+    def configure(table: dict[str, Any]) -> None:
+        table |= {**TABLE, "worker": {"sweep": 0.2}}
+        if kind == "budget":
+            table |= BOUNDED
+
+    async with stage(url, folder, scripts(dump, run), configuration=configure, started=False) as scene:
+        restore_messages(scene, dump)
+        before = await ended_work(url)
+        await scene.start_app()
+        async with watched(scene, dump, run) as observer:
+            yield Resumed(scene=scene, dump=dump, run=run, observer=observer, ended=before)
+
+
+def scripts(dump: Dump, run: Parked) -> list[Script]:
+    """Return the scripts of the model: the answers of the dump to this run, then the end of every run."""
+
+    def about(request: ModelRequest) -> bool:
+        return any(run.request in each.text for each in request.messages)
+
+    own = [Script(role=role, when=about, answer=said, times=1) for role, said in run.says.items()]
+    # The run of the dead worker resumes in every test.
+    mends = Script(role="repair", answer=dump.runs["package"].says["repair"])
+    return [*own, mends, ENDS, ANSWERS]
+
+
+def twice(values: Iterable[str]) -> list[str]:
+    """Return the values that occur more than once."""
+    return [value for value, times in Counter(values).items() if times > 1]
+
+
+def test_the_data_folder_holds_a_dump() -> None:
+    assert dumps()
+
+
+@pytest.mark.parametrize("kind", ASKING)
+async def test_open_cards_render_as_they_were_posted(dump: Dump, empty_database_url: URL, kind: str) -> None:
+    run = dump.runs[kind]
+    rendered = await rendered_cards(empty_database_url, run)
+    open_ones = {str(each["ts"]): told_blocks(each) for each in run.cards}
+    assert {ts: blocks for ts, blocks in rendered.items() if ts in open_ones} == open_ones
+
+
+async def test_old_approve_button_runs_the_call_once(dump: Dump, empty_database_url: URL, tmp_path: Path) -> None:
+    async with resumed(empty_database_url, tmp_path, dump, "approve") as now:
+        await now.click("decide_approved")
+        await now.ends(*now.run.left)
+
+
+async def test_old_it_happened_button_makes_no_call(dump: Dump, empty_database_url: URL, tmp_path: Path) -> None:
+    async with resumed(empty_database_url, tmp_path, dump, "unknown") as now:
+        await now.click("decide_happened")
+        await now.ends(*now.run.left)
+
+
+async def test_old_run_again_button_makes_the_call_once(dump: Dump, empty_database_url: URL, tmp_path: Path) -> None:
+    async with resumed(empty_database_url, tmp_path, dump, "unknown") as now:
+        await now.click("decide_again")
+        await now.ends(*now.run.left, "post what is unknown")
+
+
+@pytest.mark.parametrize("name", dumps())
+def test_remaining_calls_differ_from_those_made_before_the_dump(name: str) -> None:
+    dump = read_dump(name)
+    assert [call for run in dump.runs.values() for call in run.left if call in dump.calls] == []
+
+
+async def test_old_more_rounds_button_lets_the_run_replan(dump: Dump, empty_database_url: URL, tmp_path: Path) -> None:
+    async with resumed(empty_database_url, tmp_path, dump, "rounds") as now:
+        await now.click("decide_more")
+        await now.ends(*now.run.left)
+
+
+async def test_old_go_on_button_starts_the_next_step(dump: Dump, empty_database_url: URL, tmp_path: Path) -> None:
+    async with resumed(empty_database_url, tmp_path, dump, "budget") as now:
+        await now.click("decide_go_on")
+        await now.ends(*now.run.left)
+
+
+async def test_message_in_the_thread_answers_an_old_question(
+    dump: Dump, empty_database_url: URL, tmp_path: Path
+) -> None:
+    async with resumed(empty_database_url, tmp_path, dump, "ask") as now:
+        await now.scene.people.post("Ada", PLACE, "the north", thread_ts=now.run.thread_ts)
+        await now.ends(*now.run.left)
+
+
+async def test_old_approve_button_runs_one_item_and_repeats_no_other(
+    dump: Dump, empty_database_url: URL, tmp_path: Path
+) -> None:
+    async with resumed(empty_database_url, tmp_path, dump, "item") as now:
+        await now.click("decide_approved")
+        await now.ends(*now.run.left)
+
+
+async def test_second_attempt_of_an_old_package_replays_recorded_tool_answers(
+    dump: Dump, empty_database_url: URL, tmp_path: Path
+) -> None:
+    async with resumed(empty_database_url, tmp_path, dump, "package") as now:
+        await now.ends()
+        [asked] = now.scene.model.requests_of("answer")
+        assert results_told(asked)["count"] == {"counted": 1, "of": "general"}
+        assert len(now.scene.model.requests_of("repair")) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "action", "words"),
+    [
+        ("approve", "decide_rejected", "rejected"),
+        ("rounds", "decide_accept", "answering with what there is"),
+        ("ask", "decide_accept", "answering with what there is"),
+        ("budget", "decide_stop", "stopped"),
+    ],
+)
+async def test_old_refusing_buttons_start_nothing(
+    dump: Dump, empty_database_url: URL, tmp_path: Path, kind: str, action: str, words: str
+) -> None:
+    async with resumed(empty_database_url, tmp_path, dump, kind) as now:
+        await now.click(action)
+        await now.observer.until(lambda seen: seen.says(words) and not seen.cards(), "the end of the card")
+        assert calls_made(now.scene, now.dump.channels[RED]) == []
