@@ -1,25 +1,43 @@
 """Operations, nodes and the append-only log they form: the plan.
 
-The JSON form (DESIGN section 10) is read by `draft.py` and written by `operation_json`. Keys are
-only ever added.
+`Node` is the one definition of a node's fields. Its types say how a field is checked and printed, and `Written` who
+writes it and what it may hold; reading, printing, digests and templates follow from that.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import TypeAlias, assert_never
+from typing import Annotated, TypeAlias, TypeVar, assert_never
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    GetPydanticSchema,
+    PlainSerializer,
+    StrictBool,
+    TypeAdapter,
+    ValidationInfo,
+    WrapSerializer,
+)
+from pydantic_core import PydanticCustomError, core_schema
 
 from agent.ids import Digest, NodeId, ToolName, UserId
+from agent.plan.references import OF_ITEM, BadReference, Reference, pieces, references_in
 from sandbox.script import Json
+
+_T = TypeVar("_T")
 
 
 class NodeKind(StrEnum):
-    """What a node runs: one tool call, one script, or a role-specialised model."""
+    """What a node runs."""
 
+    #: One tool call.
     TOOL = "tool"
+    #: One script.
     PACKAGE = "package"
+    #: A model with a role of its own.
     SUBAGENT = "subagent"
 
 
@@ -41,47 +59,168 @@ class Dependency:
 
 @dataclass(frozen=True, kw_only=True)
 class PackedStep:
-    """A planned node that became a part of a package; `tool` is None when it was a script.
-
-    `digest` is the node's own: it tells the same step said once more from another one of that name.
-    """
+    """A planned node that became a part of a package."""
 
     id: NodeId
     title: str
+    #: None for a script.
     tool: ToolName | None = None
+    #: The digest of the planned node. It tells a repetition of the step from another node of that name.
     digest: Digest | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Node:
-    """One step of the plan. Fields that its kind does not use stay empty.
+class Written:
+    """Marks a field of a node that plans write. Only the engine sets the others."""
 
-    `depends_on` also holds the dependencies implied by references in `args`, `inputs` and
-    `instruction`, in the order: written ones first, then implied ones by first appearance.
-    With `for_each`, a reference to a list, the node is a template: it becomes one node for each item, whose
-    `item_of` names it, and its own result is the list of theirs. With `when`, a reference, it is skipped
-    when that value is empty, zero, false or null.
-    `packed` are the steps a package was made of by `packaging.py`, in the order they run; the last
-    one gave it its id.
+    #: The kinds of nodes that have the field.
+    kinds: frozenset[NodeKind] = frozenset(NodeKind)
+    #: A node of these kinds is refused without the field.
+    needed: bool = False
+    #: The field may hold references. Each of them is a dependency.
+    refers: bool = False
+    #: The field is part of the node's work: nodes that differ in it do different things.
+    work: bool = True
+
+
+def _dependency(value: Json | Dependency) -> Dependency:
+    match value:
+        case Dependency():
+            return value
+        case Mapping():
+            return Dependency(node=NodeId(str(value["id"])), on=On(value["on"]))
+        case _:
+            return Dependency(node=NodeId(str(value)))
+
+
+def _dependency_json(dependency: Dependency) -> object:
+    if dependency.on is On.SUCCEEDED:
+        return dependency.node
+    return {"id": dependency.node, "on": dependency.on.value}
+
+
+def _tool_name(value: object) -> object:
+    if not isinstance(value, str) or not value:
+        raise _bad_field("a tool's name is a text")
+    return value
+
+
+def _reference(text: str, info: ValidationInfo) -> str:
+    try:
+        parts = pieces(text)
+    except BadReference:
+        parts = ()
+    if len(parts) != 1 or not isinstance(parts[0], Reference):
+        raise _bad_field(f"{info.field_name!r} must be one reference, such as ${{node#/list}}")
+    return text
+
+
+def _list_reference(text: str) -> str:
+    if any(reference.node in OF_ITEM for _, reference in references_in(text)):
+        raise _bad_field("a list of an item's own cannot be gone through here")
+    return text
+
+
+def _bad_field(message: str) -> PydanticCustomError:
+    return PydanticCustomError("bad_field", "{message}", {"message": message})
+
+
+def _object_schema(_type: object, _handler: object) -> core_schema.CoreSchema:
+    return core_schema.dict_schema(strict=True)
+
+
+_Object: TypeAlias = Annotated[Mapping[str, Json], GetPydanticSchema(_object_schema)]
+_List: TypeAlias = Annotated[tuple[_T, ...], WrapSerializer(lambda values, printed: list(printed(values)))]
+_Reference: TypeAlias = Annotated[str, AfterValidator(_reference)]
+_Dependency: TypeAlias = Annotated[Dependency, BeforeValidator(_dependency), PlainSerializer(_dependency_json)]
+
+_TOOL = frozenset({NodeKind.TOOL})
+_PACKAGE = frozenset({NodeKind.PACKAGE})
+_SUBAGENT = frozenset({NodeKind.SUBAGENT})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One step of the plan. Fields that its kind does not have stay empty.
+
+    To add a field, add it here. It is left out of JSON and digests while it has its default value.
     """
 
-    id: NodeId
-    kind: NodeKind
-    title: str
-    depends_on: tuple[Dependency, ...] = ()
-    require_human_approval: bool = False
-    tool: ToolName | None = None
-    args: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    code: str = ""
-    inputs: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    tools: tuple[ToolName, ...] = ()
-    result_schema: Mapping[str, Json] | None = None
-    role: str = ""
-    instruction: str = ""
-    packed: tuple[PackedStep, ...] = ()
-    for_each: str = ""
-    when: str = ""
+    #: Unique in its thread.
+    id: Annotated[NodeId, Written(work=False)]
+    kind: Annotated[NodeKind, PlainSerializer(str), Written()]
+    #: One line for people.
+    title: Annotated[str, Written(work=False)]
+    #: The written dependencies, then those implied by references, by first appearance.
+    depends_on: Annotated[_List[_Dependency], Written()] = ()
+    #: Ask a person first even where every tool is green.
+    require_human_approval: Annotated[StrictBool, Written(work=False)] = False
+    tool: Annotated[ToolName | None, Written(kinds=_TOOL, needed=True)] = None
+    #: The arguments of the tool call.
+    args: Annotated[_Object, Written(kinds=_TOOL, refers=True)] = field(default_factory=dict[str, Json])
+    #: The script, which defines `main(inputs)`.
+    code: Annotated[str, Written(kinds=_PACKAGE, needed=True)] = ""
+    #: The script's inputs.
+    inputs: Annotated[_Object, Written(kinds=_PACKAGE | _SUBAGENT, refers=True)] = field(
+        default_factory=dict[str, Json]
+    )
+    #: The tools that the script may call.
+    tools: Annotated[
+        _List[Annotated[ToolName, BeforeValidator(_tool_name)]], Written(kinds=_PACKAGE | _SUBAGENT, work=False)
+    ] = ()
+    #: The JSON Schema of the script's result.
+    result_schema: Annotated[_Object | None, Written(kinds=_PACKAGE | _SUBAGENT, work=False)] = None
+    role: Annotated[str, Written(kinds=_SUBAGENT)] = ""
+    instruction: Annotated[str, Written(kinds=_SUBAGENT, needed=True, refers=True)] = ""
+    #: The steps that a package was made of, in the order they run. The last one gave the package its id.
+    packed: _List[PackedStep] = ()
+    #: A reference to a list. The node is a template: it becomes one node for each item, and its result is the list
+    #: of their results.
+    for_each: Annotated[_Reference, AfterValidator(_list_reference), Written(refers=True)] = ""
+    #: A reference. The node is skipped when that value is empty, zero, false or null.
+    when: Annotated[_Reference, Written(refers=True)] = ""
+    #: The template that the node is an item of.
     item_of: NodeId | None = None
+
+
+WRITTEN_FIELDS: Mapping[str, Written] = {
+    each.name: mark
+    for each in fields(Node)
+    for mark in getattr(each.type, "__metadata__", ())
+    if isinstance(mark, Written)
+}
+"""Field -> its mark, for the fields that plans write, in the order of the definition."""
+
+_NODE = TypeAdapter(Node)
+
+
+def node_from_json(value: Mapping[str, object]) -> Node:
+    """Return the node of which `value` holds the fields; other keys are passed over.
+
+    Raises:
+        pydantic.ValidationError: a field is missing or has another type.
+    """
+    return _NODE.validate_python(value)
+
+
+def node_json(node: Node) -> dict[str, Json]:
+    """Return the node's fields as plain JSON, without those that have their default value."""
+    printed: dict[str, Json] = _NODE.dump_python(node, exclude_defaults=True)
+    return printed
+
+
+def references_of(node: Node) -> dict[str, Json]:
+    """Return field -> value for every field of the node that may hold references."""
+    return {name: getattr(node, name) for name, mark in WRITTEN_FIELDS.items() if mark.refers}
+
+
+def same_work(one: Node, other: Node) -> bool:
+    """Return whether two nodes do exactly the same, after exactly the same nodes."""
+    return frozenset(one.depends_on) == frozenset(other.depends_on) and all(
+        getattr(one, name) == getattr(other, name)
+        for name, mark in WRITTEN_FIELDS.items()
+        if mark.work and name != "depends_on"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +240,10 @@ class Cancel:
 
 @dataclass(frozen=True, kw_only=True)
 class Skip:
-    """Leave a node out whose condition did not hold, because of what `because` returned. Only the engine adds it."""
+    """Leave out a node whose condition did not hold. Only the engine adds it."""
 
     id: NodeId
+    #: The node whose result the condition was about.
     because: NodeId
     why: str
 
@@ -113,14 +253,13 @@ Operation: TypeAlias = Add | Cancel | Skip
 
 @dataclass(frozen=True, kw_only=True)
 class LoggedOperation:
-    """An operation as stored: `seq` orders the thread's log without gaps, from 1.
+    """An operation as stored."""
 
-    `author` is the sender of the message that caused it: its node runs with that person's rights.
-    `turn` counts the thread's runs from 1.
-    """
-
+    #: The operation's place in the thread's log, from 1, without gaps.
     seq: int
+    #: The number of the thread's run, from 1.
     turn: int
+    #: The sender of the message that caused the operation. Its node runs with this person's rights.
     author: UserId
     operation: Operation
 
@@ -129,7 +268,7 @@ def operation_json(operation: Operation) -> dict[str, Json]:
     """Return the operation's JSON form; empty fields are left out."""
     match operation:
         case Add(node=node):
-            return {"op": "add", **_node_json(node)}
+            return {"op": "add", **node_json(node)}
         case Cancel(id=id, why=why):
             return {"op": "cancel", "id": id, "why": why}
         case Skip(id=id, because=because, why=why):
@@ -138,47 +277,15 @@ def operation_json(operation: Operation) -> dict[str, Json]:
             assert_never(operation)
 
 
-def _node_json(node: Node) -> dict[str, Json]:
-    optional: dict[str, Json] = {
-        "tool": node.tool,
-        "args": node.args or None,
-        "depends_on": [_dependency_json(each) for each in node.depends_on] or None,
-        "require_human_approval": node.require_human_approval or None,
-        "code": node.code or None,
-        "inputs": node.inputs or None,
-        "tools": list(node.tools) or None,
-        "result_schema": node.result_schema,
-        "role": node.role or None,
-        "instruction": node.instruction or None,
-        "packed": [_step_json(each) for each in node.packed] or None,
-        "for_each": node.for_each or None,
-        "when": node.when or None,
-        "item_of": node.item_of,
-    }
-    kept = {key: value for key, value in optional.items() if value is not None}
-    return {"id": node.id, "kind": node.kind.value, "title": node.title, **kept}
-
-
-def _step_json(step: PackedStep) -> Json:
-    optional: dict[str, Json] = {"tool": step.tool, "digest": step.digest}
-    return {"id": step.id, "title": step.title} | {key: each for key, each in optional.items() if each is not None}
-
-
-def _dependency_json(dependency: Dependency) -> Json:
-    if dependency.on is On.SUCCEEDED:
-        return dependency.node
-    return {"id": dependency.node, "on": dependency.on.value}
-
-
 def operation_from_json(value: Mapping[str, Json]) -> Operation:
-    """Read what `operation_json` wrote: a stored operation, trusted. Written plans are read by `reading.py`.
+    """Return the operation that `operation_json` printed. What plans write is read by `reading/operation_reader.py`.
 
     Raises:
         ValueError, KeyError: it is no operation.
     """
     match value["op"]:
         case "add":
-            return Add(node=_node_from_json(value))
+            return Add(node=node_from_json(value))
         case "cancel":
             return Cancel(id=NodeId(str(value["id"])), why=str(value["why"]))
         case "skip":
@@ -186,53 +293,6 @@ def operation_from_json(value: Mapping[str, Json]) -> Operation:
             return Skip(id=NodeId(str(value["id"])), because=because, why=str(value["why"]))
         case other:
             raise ValueError(f"not an operation: {other!r}")
-
-
-def _node_from_json(value: Mapping[str, Json]) -> Node:
-    schema = value.get("result_schema")
-    return Node(
-        id=NodeId(str(value["id"])),
-        kind=NodeKind(value["kind"]),
-        title=str(value["title"]),
-        depends_on=tuple(_dependency_from_json(each) for each in _sequence(value.get("depends_on"))),
-        require_human_approval=bool(value.get("require_human_approval", False)),
-        tool=None if value.get("tool") is None else ToolName(str(value["tool"])),
-        args=_mapping(value.get("args")),
-        code=str(value.get("code", "")),
-        inputs=_mapping(value.get("inputs")),
-        tools=tuple(ToolName(str(each)) for each in _sequence(value.get("tools"))),
-        result_schema=None if schema is None else _mapping(schema),
-        role=str(value.get("role", "")),
-        instruction=str(value.get("instruction", "")),
-        packed=tuple(_step_from_json(_mapping(each)) for each in _sequence(value.get("packed"))),
-        for_each=str(value.get("for_each", "")),
-        when=str(value.get("when", "")),
-        item_of=None if value.get("item_of") is None else NodeId(str(value["item_of"])),
-    )
-
-
-def _step_from_json(value: Mapping[str, Json]) -> PackedStep:
-    tool, digest = value.get("tool"), value.get("digest")
-    return PackedStep(
-        id=NodeId(str(value["id"])),
-        title=str(value["title"]),
-        tool=None if tool is None else ToolName(str(tool)),
-        digest=None if digest is None else Digest(str(digest)),
-    )
-
-
-def _dependency_from_json(value: Json) -> Dependency:
-    if isinstance(value, Mapping):
-        return Dependency(node=NodeId(str(value["id"])), on=On(value["on"]))
-    return Dependency(node=NodeId(str(value)))
-
-
-def _mapping(value: Json) -> Mapping[str, Json]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _sequence(value: Json) -> Sequence[Json]:
-    return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
 
 
 def canonical_json(value: Json) -> str:
@@ -251,9 +311,9 @@ def digest_of(value: Json) -> Digest:
 
 def node_digest(node: Node) -> Digest:
     """Return the digest that ties a task's name and a ledger row to this very node."""
-    return digest_of(_node_json(node))
+    return digest_of(node_json(node))
 
 
 def nodes_added(operations: Sequence[Operation]) -> Mapping[NodeId, Node]:
     """Return node id -> node for every add, in log order."""
-    return {each.node.id: each.node for each in operations if isinstance(each, Add)}
+    return {operation.node.id: operation.node for operation in operations if isinstance(operation, Add)}

@@ -16,6 +16,9 @@ _TOKEN = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
 _POINTER = re.compile(r"(?:/(?:[^~/]|~[01])*)*")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,17}")
 
+OF_ITEM = frozenset({NodeId("item"), NodeId("index")})
+"""What references in a template name besides nodes: the item, and its number from 0."""
+
 
 class BadReference(ValueError):
     """A text holds `${` that starts no well-formed reference."""

@@ -8,16 +8,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any
 
 from agent.ids import NodeId
 from agent.plan.json_values import truncated
-from agent.plan.operations import Node
-from agent.plan.references import PointerMissing, Reference, at_pointer, pieces
+from agent.plan.operations import Node, references_of
+from agent.plan.references import OF_ITEM, PointerMissing, Reference, at_pointer, pieces
 from sandbox.script import Json
-
-OF_ITEM = frozenset({NodeId("item"), NodeId("index")})
-"""What a template's references name besides nodes: the item, and its number from 0."""
 
 MOST_TEMPLATE_ID = 58
 """How long a template's id may be, so that its items' ids are ids too."""
@@ -63,17 +60,15 @@ def items_of(template: Node, values: Sequence[Json]) -> tuple[Node, ...]:
 
 def _item(template: Node, source: Reference, index: int, values: Sequence[Json]) -> Node:
     at = Reference(node=source.node, pointer=f"{source.pointer}/{index}")
-    return replace(
-        template,
-        id=item_id(template.id, index),
-        title=_title(template.title, index, values),
-        args=cast("Mapping[str, Json]", _placed(template.args, at, index)),
-        inputs=cast("Mapping[str, Json]", _placed(template.inputs, at, index)),
-        instruction=str(_placed(template.instruction, at, index)),
-        for_each="",
-        when=str(_placed(template.when, at, index)) if template.when and about_item(template.when) else "",
-        item_of=template.id,
-    )
+    placed: dict[str, Any] = {
+        name: _placed_text(value, at, index) if isinstance(value, str) else _placed(value, at, index)
+        for name, value in references_of(template).items()
+    }
+    placed["for_each"] = ""
+    if not about_item(template.when):
+        placed["when"] = ""
+    title = _title(template.title, index, values)
+    return replace(template, **placed, id=item_id(template.id, index), title=title, item_of=template.id)
 
 
 def _placed(value: Json, at: Reference, index: int) -> Json:
@@ -82,13 +77,17 @@ def _placed(value: Json, at: Reference, index: int) -> Json:
         case "${index}":
             return index
         case str():
-            return _OWN.sub(lambda found: _written(found, at, index), value)
+            return _placed_text(value, at, index)
         case Mapping():
-            return {key: _placed(each, at, index) for key, each in value.items()}
+            return {key: _placed(inner, at, index) for key, inner in value.items()}
         case list() | tuple():
-            return [_placed(each, at, index) for each in value]
+            return [_placed(inner, at, index) for inner in value]
         case _:
             return value
+
+
+def _placed_text(text: str, at: Reference, index: int) -> str:
+    return _OWN.sub(lambda found: _written(found, at, index), text)
 
 
 def _written(found: re.Match[str], at: Reference, index: int) -> str:

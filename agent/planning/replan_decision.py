@@ -11,7 +11,7 @@ from typing import TypeAlias, cast
 from agent.ids import NodeId, ToolName
 from agent.limits import PlanLimits
 from agent.plan.json_values import sanitized_text, truncated
-from agent.plan.operations import Add, Node, Operation
+from agent.plan.operations import Add, Node, Operation, same_work
 from agent.plan.outcomes import Expired, Failed, Outcome, Rejected, Succeeded
 from agent.ports import Choice
 from agent.reading.operation_reader import Reply, read_operation
@@ -73,7 +73,7 @@ class Past:
     def done_before(self, node: Node) -> NodeId | None:
         """Return the node that succeeded in doing exactly this, after exactly the same nodes."""
         for each in self.nodes.values():
-            if isinstance(self.outcomes.get(each.id), Succeeded) and _work(each) == _work(node):
+            if isinstance(self.outcomes.get(each.id), Succeeded) and same_work(each, node):
                 return each.id
         return None
 
@@ -81,12 +81,6 @@ class Past:
 def _tools_of(node: Node) -> Sequence[ToolName]:
     """Return what a node calls, itself or in its script."""
     return node.tools if node.tool is None else (node.tool,)
-
-
-def _work(node: Node) -> tuple[object, ...]:
-    after = frozenset(node.depends_on)
-    unfolds = node.for_each, node.when
-    return node.kind, node.tool, node.args, node.inputs, node.code, node.role, node.instruction, after, unfolds
 
 
 def read_replan_decision(answer: str, intake: PlanBuilder, past: Past, limits: PlanLimits) -> Read:

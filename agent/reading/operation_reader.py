@@ -1,16 +1,34 @@
-"""Reads one JSON object as an operation of a plan, every field typed, or says where it is wrong."""
+"""Reads one JSON object as an operation of a plan, every field typed, or says where it is wrong.
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+The types of a node's fields stand in `agent/plan/operations.py`. Here is what a plan's text needs besides: limits,
+required fields, unknown fields, implied dependencies, and faults in words that a model can act on.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
+
+from pydantic import ValidationError
 
 from agent.ids import Digest, NodeId, ToolName
 from agent.limits import DEFAULT_LIMITS, PlanLimits
 from agent.packing.packed_claim import holds
 from agent.plan.json_values import json_issue_in, truncated
-from agent.plan.operations import Add, Cancel, Dependency, Node, NodeKind, On, Operation, PackedStep, canonical_json
-from agent.plan.references import NODE_ID, BadReference, Reference, pieces, pointer_token, references_in, strings_in
-from agent.plan.templates import MOST_TEMPLATE_ID, OF_ITEM
+from agent.plan.operations import (
+    WRITTEN_FIELDS,
+    Add,
+    Cancel,
+    Dependency,
+    Node,
+    NodeKind,
+    On,
+    Operation,
+    PackedStep,
+    canonical_json,
+    node_from_json,
+)
+from agent.plan.references import NODE_ID, OF_ITEM, BadReference, Reference, pieces, pointer_token, strings_in
+from agent.plan.templates import MOST_TEMPLATE_ID
 from agent.reading.validation import Fault, FaultCode
 from sandbox.script import Json
 
@@ -24,14 +42,13 @@ class Reply:
 
 Read: TypeAlias = Operation | Reply | Fault
 
-_COMMON = frozenset({"op", "id", "kind", "title", "depends_on", "require_human_approval", "for_each", "when"})
-_REFERRING = ("args", "inputs", "instruction")
-_OWN: Mapping[NodeKind, frozenset[str]] = {
-    NodeKind.TOOL: frozenset({"tool", "args"}),
-    NodeKind.PACKAGE: frozenset({"code", "inputs", "tools", "result_schema"}),
-    NodeKind.SUBAGENT: frozenset({"role", "instruction", "inputs", "tools", "result_schema"}),
+_ALLOWED = {
+    kind: frozenset({"op", *(name for name, mark in WRITTEN_FIELDS.items() if kind in mark.kinds)}) for kind in NodeKind
 }
-_NEEDED: Mapping[NodeKind, str] = {NodeKind.TOOL: "tool", NodeKind.PACKAGE: "code", NodeKind.SUBAGENT: "instruction"}
+_NEEDED = {kind: name for name, mark in WRITTEN_FIELDS.items() if mark.needed for kind in mark.kinds}
+_REFERRING = tuple(name for name, mark in WRITTEN_FIELDS.items() if mark.refers)
+_TYPES = {"string_type": "a text", "bool_type": "true or false", "dict_type": "an object", "tuple_type": "a list"}
+"""Type of pydantic's error -> how a fault names the type that the field must have."""
 
 
 def read_operation(
@@ -62,8 +79,8 @@ class _Wrong(Exception):
 
 
 def _check_values(fields: Mapping[str, Json], limits: PlanLimits) -> None:
-    if flaw := json_issue_in(fields, limits.depth, strict_text=True):
-        raise _Wrong(FaultCode.BAD_VALUE, flaw.pointer, flaw.message)
+    if issue := json_issue_in(fields, limits.depth, strict_text=True):
+        raise _Wrong(FaultCode.BAD_VALUE, issue.pointer, issue.message)
     size = len(canonical_json(fields).encode())
     if size > limits.operation_bytes:
         message = f"the operation has {size} bytes, more than {limits.operation_bytes}"
@@ -89,32 +106,32 @@ def _operation(fields: Mapping[str, Json], limits: PlanLimits, *, printed: bool)
 
 def _node(fields: Mapping[str, Json], limits: PlanLimits) -> Node:
     kind = _kind(fields)
-    _refuse_others(fields, _COMMON | _OWN[kind], f"{kind.value} node")
+    _refuse_others(fields, _ALLOWED[kind], f"{kind.value} node")
     name = _id(fields)
     _needed_text(fields, _NEEDED[kind])
-    schema = _object(fields, "result_schema") if "result_schema" in fields else None
-    if schema is not None and len(canonical_json(schema)) > limits.schema_bytes:
+    _check_sizes(fields, limits)
+    title = _shown(_text(fields, "title"), limits.title_characters) or name
+    try:
+        node = node_from_json({**fields, "title": title, "depends_on": _dependencies(fields)})
+    except ValidationError as error:
+        raise _mistyped(error) from None
+    return replace(node, tools=tuple(dict.fromkeys(node.tools))) if node.tools else node
+
+
+def _mistyped(error: ValidationError) -> _Wrong:
+    """Return the first thing that the types of a node's fields say is wrong."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    pointer = "".join(f"/{part}" for part in first["loc"])
+    words = _TYPES.get(first["type"])
+    message = first["msg"] if words is None else f"{first['loc'][-1]!r} must be {words}"
+    return _Wrong(FaultCode.BAD_FIELD, pointer, message)
+
+
+def _check_sizes(fields: Mapping[str, Json], limits: PlanLimits) -> None:
+    if len(canonical_json(_object(fields, "result_schema"))) > limits.schema_bytes:
         raise _Wrong(FaultCode.TOO_LARGE, "/result_schema", f"more than {limits.schema_bytes} characters of schema")
-    instruction = _text(fields, "instruction")
-    if len(instruction) > limits.instruction_characters:
+    if len(_text(fields, "instruction")) > limits.instruction_characters:
         raise _Wrong(FaultCode.TOO_LARGE, "/instruction", f"more than {limits.instruction_characters} characters")
-    return Node(
-        id=name,
-        kind=kind,
-        title=_shown(_text(fields, "title"), limits.title_characters) or name,
-        depends_on=_dependencies(fields),
-        require_human_approval=_flag(fields, "require_human_approval"),
-        tool=ToolName(_text(fields, "tool")) if kind is NodeKind.TOOL else None,
-        args=_object(fields, "args"),
-        code=_text(fields, "code"),
-        inputs=_object(fields, "inputs"),
-        tools=_tools(fields),
-        result_schema=schema,
-        role=_text(fields, "role"),
-        instruction=instruction,
-        for_each=_reference(fields, "for_each"),
-        when=_reference(fields, "when"),
-    )
 
 
 def _kind(fields: Mapping[str, Json]) -> NodeKind:
@@ -122,22 +139,6 @@ def _kind(fields: Mapping[str, Json]) -> NodeKind:
         return NodeKind(_text(fields, "kind"))
     except ValueError:
         raise _Wrong(FaultCode.BAD_KIND, "/kind", "'kind' must be 'tool' or 'package'") from None
-
-
-def _reference(fields: Mapping[str, Json], key: str) -> str:
-    """Return a field that must be one reference, and nothing around it."""
-    text = _text(fields, key)
-    if key not in fields:
-        return ""
-    try:
-        parts = pieces(text)
-    except BadReference as error:
-        raise _Wrong(FaultCode.BAD_REFERENCE, f"/{key}", str(error)) from None
-    if len(parts) != 1 or not isinstance(parts[0], Reference):
-        raise _Wrong(FaultCode.BAD_FIELD, f"/{key}", f"{key!r} must be one reference, such as ${{node#/list}}")
-    if key == "for_each" and parts[0].node in OF_ITEM:
-        raise _Wrong(FaultCode.BAD_FIELD, f"/{key}", "a list of an item's own cannot be gone through here")
-    return text
 
 
 def _id(fields: Mapping[str, Json]) -> NodeId:
@@ -152,18 +153,19 @@ def _id(fields: Mapping[str, Json]) -> NodeId:
 
 
 def _dependencies(fields: Mapping[str, Json]) -> tuple[Dependency, ...]:
-    found = _unique(_written_dependencies(fields))
-    implied = {key: fields[key] for key in (*_REFERRING, "for_each", "when") if key in fields}
+    """Return the written dependencies, then those that references imply."""
+    found: dict[NodeId, Dependency] = {}
+    for at, dependency in _written_dependencies(fields):
+        if found.setdefault(dependency.node, dependency) != dependency:
+            raise _Wrong(FaultCode.BAD_FIELD, at, f"{dependency.node!r} is named twice with different 'on'")
     own = OF_ITEM if "for_each" in fields else frozenset[NodeId]()
-    for at, text in strings_in(implied):
+    for at, text in strings_in({name: fields[name] for name in _REFERRING if name in fields}):
         try:
-            pieces(text)
+            references = [piece for piece in pieces(text) if isinstance(piece, Reference) and piece.node not in own]
         except BadReference as error:
             raise _Wrong(FaultCode.BAD_REFERENCE, at, str(error)) from None
-    for _, reference in references_in(implied):
-        if reference.node in own:
-            continue
-        found.setdefault(reference.node, Dependency(node=reference.node))
+        for reference in references:
+            found.setdefault(reference.node, Dependency(node=reference.node))
     return tuple(found.values())
 
 
@@ -189,23 +191,6 @@ def _dependency_id(written: Json, at: str) -> NodeId:
     if not isinstance(written, str) or not NODE_ID.fullmatch(written):
         raise _Wrong(FaultCode.BAD_FIELD, at, "a dependency names a node's id")
     return NodeId(written)
-
-
-def _unique(written: Iterable[tuple[str, Dependency]]) -> dict[NodeId, Dependency]:
-    found: dict[NodeId, Dependency] = {}
-    for at, each in written:
-        if found.setdefault(each.node, each) != each:
-            raise _Wrong(FaultCode.BAD_FIELD, at, f"{each.node!r} is named twice with different 'on'")
-    return found
-
-
-def _tools(fields: Mapping[str, Json]) -> tuple[ToolName, ...]:
-    names: dict[ToolName, None] = {}
-    for index, each in enumerate(_list(fields, "tools")):
-        if not isinstance(each, str) or not each:
-            raise _Wrong(FaultCode.BAD_FIELD, f"/tools/{index}", "a tool's name is a text")
-        names[ToolName(each)] = None
-    return tuple(names)
 
 
 def _packed(fields: Mapping[str, Json], node: Node, limits: PlanLimits) -> tuple[PackedStep, ...]:
@@ -259,30 +244,23 @@ def _needed_text(fields: Mapping[str, Json], key: str) -> str:
 def _text(fields: Mapping[str, Json], key: str) -> str:
     value = fields.get(key, "")
     if not isinstance(value, str):
-        raise _mistyped(key, "a text")
-    return value
-
-
-def _flag(fields: Mapping[str, Json], key: str) -> bool:
-    value = fields.get(key, False)
-    if not isinstance(value, bool):
-        raise _mistyped(key, "true or false")
+        raise _not_a(key, "a text")
     return value
 
 
 def _object(fields: Mapping[str, Json], key: str) -> Mapping[str, Json]:
     value = fields.get(key, {})
     if not isinstance(value, Mapping):
-        raise _mistyped(key, "an object")
+        raise _not_a(key, "an object")
     return value
 
 
 def _list(fields: Mapping[str, Json], key: str) -> Sequence[Json]:
     value = fields.get(key, [])
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise _mistyped(key, "a list")
+        raise _not_a(key, "a list")
     return value
 
 
-def _mistyped(key: str, words: str) -> _Wrong:
+def _not_a(key: str, words: str) -> _Wrong:
     return _Wrong(FaultCode.BAD_FIELD, f"/{key}", f"{key!r} must be {words}")

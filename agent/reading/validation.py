@@ -1,6 +1,6 @@
 """Faults: what is wrong with an operation and where. `intake.py` sees to what lies between operations."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, assert_never
@@ -9,7 +9,7 @@ from agent.ids import NodeId
 from agent.limits import PlanLimits
 from agent.packing.script_checks import inputs_needed, script_issues, tool_calls
 from agent.plan.json_schema import argument_issues, model_schema_issues
-from agent.plan.operations import Node, NodeKind
+from agent.plan.operations import Node, NodeKind, references_of
 from agent.plan.references import references_in
 from agent.tool import Colour, Registry
 from sandbox.script import Json
@@ -136,11 +136,5 @@ def _names(registry: Registry) -> str:
 
 def place_of(node: Node, other: NodeId) -> str:
     """Return the JSON pointer of the first place where the node names `other`."""
-    written: Mapping[str, Json] = {
-        "args": node.args,
-        "inputs": node.inputs,
-        "instruction": node.instruction,
-        "for_each": node.for_each,
-        "when": node.when,
-    }
+    written = references_of(node)
     return next((at for at, reference in references_in(written) if reference.node == other), "/depends_on")

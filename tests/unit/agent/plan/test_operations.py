@@ -1,7 +1,9 @@
 """Operations and their JSON form."""
 
 import json
+from dataclasses import fields, replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +17,8 @@ from agent.plan.operations import (
     On,
     PackedStep,
     node_digest,
+    node_from_json,
+    node_json,
     operation_from_json,
     operation_json,
 )
@@ -62,6 +66,43 @@ _operations = st.builds(Add, node=_nodes) | st.builds(Cancel, id=_names.map(Node
 @given(_operations)
 def test_an_operation_survives_its_json_text(operation: Add | Cancel) -> None:
     assert operation_from_json(json.loads(json.dumps(operation_json(operation)))) == operation
+
+
+BARE = Node(id=NodeId("a"), kind=NodeKind.TOOL, title="A")
+FULL = Node(
+    id=NodeId("b"),
+    kind=NodeKind.SUBAGENT,
+    title="B",
+    depends_on=(Dependency(node=NodeId("c")), Dependency(node=NodeId("d"), on=On.FINISHED)),
+    require_human_approval=True,
+    tool=ToolName("fetch"),
+    args={"url": "${c#/url}", "pages": [1, 2.0, None]},
+    code="def main(inputs): return 1",
+    inputs={"c": "${c}"},
+    tools=(ToolName("fetch"),),
+    result_schema={},
+    role="reader",
+    instruction="Read ${c}",
+    packed=(PackedStep(id=NodeId("b"), title="B", digest=Digest("0")),),
+    for_each="${c#/list}",
+    when="${c#/ok}",
+    item_of=NodeId("e"),
+)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Node)])
+def test_field_of_a_node_is_printed_read_and_part_of_the_digest(name: str) -> None:
+    node = replace(BARE, **{name: getattr(FULL, name)})
+    assert node != BARE, "give FULL another value than the default"
+    assert name in node_json(node)
+    assert node_from_json(json.loads(json.dumps(node_json(node)))) == node
+    assert node_digest(node) != node_digest(BARE)
+
+
+def test_digest_of_a_stored_node_never_changes() -> None:
+    assert node_json(BARE) == {"id": "a", "kind": "tool", "title": "A"}
+    assert node_digest(BARE) == "5ba5572af39036c4742c65d916a84198cac4890c06742d60ba4af7628d693cfd"
+    assert node_digest(FULL) == "2db488dba8fda1b7e301251471032288c459dfd8e1b2103f45af6a8147c9d0ee"
 
 
 def test_a_stored_nodes_digest_keeps_the_spelling_of_numbers() -> None:

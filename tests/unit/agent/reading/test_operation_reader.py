@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.ids import NodeId
-from agent.plan.operations import Add, Cancel, Dependency, Node, On
+from agent.plan.operations import WRITTEN_FIELDS, Add, Cancel, Dependency, Node, NodeKind, On
 from agent.reading.operation_reader import Reply, read_operation
 from agent.reading.validation import Fault, FaultCode
 from tests.fakes.plans import Written, plans
@@ -44,6 +44,41 @@ def test_script_is_no_place_for_references() -> None:
 
 def test_same_dependency_twice_counts_once() -> None:
     assert depends("a", {"id": "a", "on": "succeeded"}, {"id": "a", "on": None}) == [Dependency(node=NodeId("a"))]
+
+
+MINIMAL: dict[NodeKind, Written] = {
+    NodeKind.TOOL: TOOL,
+    NodeKind.PACKAGE: PACKAGE,
+    NodeKind.SUBAGENT: {"op": "add", "id": "n", "kind": "subagent", "instruction": "Read it"},
+}
+WRITTEN: Written = {
+    "id": "m",
+    "title": "Title",
+    "depends_on": ["a"],
+    "require_human_approval": True,
+    "tool": "post",
+    "args": {"a": 1},
+    "code": "def main(inputs): return 2",
+    "inputs": {"a": 1},
+    "tools": ["fetch"],
+    "result_schema": {},
+    "role": "reader",
+    "instruction": "Read that",
+    "for_each": "${a}",
+    "when": "${a}",
+}
+
+
+@pytest.mark.parametrize("name", [name for name in WRITTEN_FIELDS if name != "kind"])
+@pytest.mark.parametrize("kind", list(NodeKind))
+def test_field_is_read_for_the_kinds_that_have_it_and_refused_for_others(kind: NodeKind, name: str) -> None:
+    bare, read = node(MINIMAL[kind]), read_operation({**MINIMAL[kind], name: WRITTEN[name]}, 1)
+    if kind in WRITTEN_FIELDS[name].kinds:
+        assert isinstance(read, Add), read
+        assert getattr(read.node, name) != getattr(bare, name)
+    else:
+        assert isinstance(read, Fault)
+        assert (read.code, read.pointer) == (FaultCode.UNKNOWN_FIELD, f"/{name}")
 
 
 def test_null_counts_as_absent() -> None:
