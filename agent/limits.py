@@ -1,4 +1,8 @@
-"""What bounds a run's work and memory: apart from what keeps to it, whose import takes seconds."""
+"""What bounds a run's work and memory: apart from what keeps to it, whose import takes seconds.
+
+The configuration file is validated against these classes (`infra/config/file.py`): a field's `metadata` holds the
+bounds of the key with its name, and `internal` marks a field that is no key.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,24 +25,25 @@ BYTES_PER_TOKEN = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """`nodes_at_once` bounds the green nodes at work, `fan_out` the items of one template, `nodes_per_turn` the
-    nodes that one turn may have with the items of all of them.
+    """What bounds the work of one run."""
 
-    `poll_seconds` is how long a lost hint may go unnoticed.
-    """
-
-    nodes_at_once: int = 32
-    fan_out: int = 50
-    nodes_per_turn: int = 200
-    poll_seconds: float = 5.0
+    #: Green nodes at work at the same time.
+    nodes_at_once: int = field(default=32, metadata={"ge": 1, "le": 1_000})
+    #: Items of one template.
+    fan_out: int = field(default=50, metadata={"ge": 1, "le": 1_000})
+    #: Nodes of one turn, the items of its templates included.
+    nodes_per_turn: int = field(default=200, metadata={"ge": 1, "le": 10_000})
+    #: How long a lost notification may go unnoticed.
+    poll_seconds: float = field(default=5.0, metadata={"internal": True})
 
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryLimits:
-    """`tokens` is what all that is shown of earlier turns comes to: half is the dialogue, a quarter the
-    summary, a quarter the earlier nodes with the heads of their results."""
+    """How much of a thread's earlier turns the models are shown."""
 
-    tokens: int = 16_000
+    #: All of it: half for the dialogue, a quarter for the summary, a quarter for earlier nodes with the heads of
+    #: their results.
+    tokens: int = field(default=16_000, metadata={"ge": 400, "le": 1_000_000})
 
     @property
     def dialogue_tokens(self) -> int:
@@ -67,30 +72,37 @@ class MemoryLimits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelSettings:
-    """Where the model is and how long to wait. `by_role` names other models for some roles.
+class ModelOptions:
+    """Which model plays which role, and how long to wait for it."""
 
-    `retries` are those before the first byte of an answer: connection errors, 429 and 5xx, with the
-    client's backoff. `silence_seconds` bounds the wait for each piece, `total_seconds` a whole answer,
-    `answer_characters` one that is not read as a stream: some models never stop.
-    """
+    #: Other models than the default one.
+    by_role: Mapping[Role, str] = field(default_factory=dict[Role, str])
+    #: The longest wait for each piece of an answer.
+    silence_seconds: float = field(default=60.0, metadata={"gt": 0})
+    #: The longest wait for a whole answer.
+    total_seconds: float = field(default=300.0, metadata={"gt": 0})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings(ModelOptions):
+    """Where the model is, and how it is asked."""
 
     model: str
     api_key: str = field(repr=False)
     base_url: str | None = None
-    by_role: Mapping[Role, str] = field(default_factory=dict[Role, str])
+    #: Retries before the first byte of an answer: connection errors, 429 and 5xx, with the client's backoff.
     retries: int = 2
     connect_seconds: float = 10.0
-    silence_seconds: float = 120.0
-    total_seconds: float = 600.0
+    #: The longest answer that is not read as a stream: some models never stop.
     answer_characters: int = 256 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlanLimits:
-    """How large a plan may be. `nodes` counts those of one turn, items of templates included."""
+    """How large a plan may be."""
 
-    nodes: int = 200
+    #: Nodes of one turn, the items of its templates included.
+    nodes: int = Limits.nodes_per_turn
     text_characters: int = 1024 * 1024
     operation_bytes: int = 256 * 1024
     code_bytes: int = 64 * 1024

@@ -164,7 +164,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         concurrency=configuration.limits.threads_at_once,
         chores=(base.stores.decisions.expire_due, base.stores.results.prune),
         give_up=publisher.tell_stuck,
-        timings=configuration.worker.timings(),
+        timings=configuration.worker,
     )
 
 
@@ -182,7 +182,7 @@ async def _working(worker: Worker) -> AsyncGenerator[None]:
 async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     """Return what advances a thread: planner, tools, sandbox, executor, answer."""
     configuration, stores = base.settings.configuration, base.stores
-    prices = configuration.prices.prices()
+    prices = configuration.prices
     meter = partial(stores.spending.note, prices=prices)
     openai = OpenAILanguageModel(base.settings.required_model(), meter)
     stack.push_async_callback(openai.close)
@@ -212,7 +212,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         model=model,
         summaries=stores.summaries,
         directory=SlackDirectory(base.app.api, base.app.principals),
-        limits=configuration.memory.limits(),
+        limits=configuration.memory,
     )
     feeder = Planner(
         model=model,
@@ -261,11 +261,11 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         ),
         budget_trackers=budget_trackers if budgets.bounds else None,
     )
-    return ThreadRunner(ports, await _checkpoints(stack, base), limits=configuration.limits.executor())
+    return ThreadRunner(ports, await _checkpoints(stack, base), limits=configuration.limits)
 
 
 async def _registry(stack: AsyncExitStack, base: _Base) -> Registry:
-    tools = await stack.enter_async_context(open_tools(base.settings.configuration.tools.config()))
+    tools = await stack.enter_async_context(open_tools(base.settings.configuration.tools))
     # A lost answer may hide a done deed: what changes something is never tried again by the client.
     once = open_client(base.slack.bot_token, base_url=base.slack.api_url, session=base.session, retries=False)
     return Registry(enabled((*tools, *slack_tools(base.client, once)), base.settings.configuration.tools.disabled))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
 
-from agent.budget.usage import Scope, Spent
+from agent.budget.usage import Prices, Scope, Spent
 from sandbox.script import Json
 
 
@@ -74,7 +74,7 @@ class Budgets:
 
     run: Budget = field(default_factory=Budget)
     thread: Budget = field(default_factory=Budget)
-    currency: str = "$"
+    currency: str = Prices.currency
 
     @property
     def bounds(self) -> bool:

@@ -80,15 +80,17 @@ class Spent:
 class Price:
     """What a million tokens cost, in and out."""
 
-    input: float
-    output: float
+    input: float = field(metadata={"ge": 0})
+    output: float = field(metadata={"ge": 0})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prices:
-    """The price table: model name -> price. A model that is not in it costs nothing we know of."""
+    """The price table."""
 
-    currency: str = "$"
+    #: Only ever shown.
+    currency: str = field(default="$", metadata={"min_length": 1, "max_length": 5})
+    #: Model name -> price. A model that is not in it costs nothing we know of.
     models: Mapping[str, Price] = field(default_factory=dict[str, Price])
 
     def of(self, call: ModelCall) -> int:

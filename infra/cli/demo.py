@@ -13,10 +13,11 @@ from typing import Annotated
 
 import typer
 
+from agent.approval import ApprovalPolicy
 from agent.limits import ModelSettings
 from infra.cli.process import require_free, stop_signal
 from infra.config.environment import Settings, SlackSettings, read_settings
-from infra.config.file import Configuration, ConfigurationError, parse_configuration
+from infra.config.file import Configuration, ConfigurationError
 from infra.db.embedded_postgres import PostgresUnusable, hold_postgres, locked
 from infra.db.migrate import migrate
 from infra.dev.demo.story import REQUEST, Story
@@ -136,13 +137,4 @@ async def _model(settings: Settings) -> AsyncGenerator[ModelSettings]:
 
 def demo_configuration(world: World) -> Configuration:
     """Return the demo's configuration: its tools, and a second person for posting to channels."""
-    http, log, sql = world.tools.http, world.tools.access_log, world.tools.sql
-    tools: dict[str, object] = {}
-    if http is not None:
-        tools["http_get"] = {"known": dict(http.known), "allow_private": http.allow_private}
-    if log is not None:
-        tools["read_access_log"] = {"path": str(log.path), "line_format": log.line_format}
-    if sql is not None:
-        tools["sql_query"] = {"database_url": sql.database_url, "about": sql.about}
-    approvals = {"slack_post_message": {"self_approval": False}}
-    return parse_configuration({"tools": tools, "approvals": approvals}, "the demo")
+    return Configuration(tools=world.tools, approvals={"slack_post_message": ApprovalPolicy(self_approval=False)})

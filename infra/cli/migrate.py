@@ -3,9 +3,8 @@
 import typer
 
 from infra.cli.process import environment
-from infra.config.environment import read_settings
+from infra.config.environment import held_database, read_settings
 from infra.config.file import ConfigurationError
-from infra.config.hosted_database import held_database
 from infra.db.embedded_postgres import PostgresUnusable
 from infra.db.migrate import NotMigrated, migrate
 

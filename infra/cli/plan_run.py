@@ -37,7 +37,7 @@ from infra.db.database import Database
 from infra.db.embedded_postgres import hold_postgres
 from infra.stores.stores import open_stores
 from infra.tools.catalogue import enabled, open_tools
-from infra.tools.http import HttpConfig
+from infra.tools.http import HttpGetConfig
 from infra.worker.checkpoints import open_checkpoints, open_pool
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
@@ -133,9 +133,9 @@ async def open_plan_environment(settings: Settings) -> AsyncGenerator[PlanEnviro
     Without a table of its own `http_get` may read private addresses too: the plan is the operator's.
     """
     async with AsyncExitStack() as stack:
-        config = settings.configuration.tools.config()
+        config = settings.configuration.tools
         tools = await stack.enter_async_context(
-            open_tools(replace(config, http=config.http or HttpConfig(allow_private=True)))
+            open_tools(replace(config, http_get=config.http_get or HttpGetConfig(allow_private=True)))
         )
         if settings.slack is not None:
             token, address = settings.slack.bot_token, settings.slack.api_url
@@ -213,7 +213,7 @@ async def run_plan(
         thread = thread_id("local", "plan", uuid.uuid4().hex)
         await stores.log.append(thread, _FIRST_TURN, _WHO, operations)
         runner = ThreadRunner(
-            ports, lambda _thread, _lease: open_checkpoints(pool), limits=settings.configuration.limits.executor()
+            ports, lambda _thread, _lease: open_checkpoints(pool), limits=settings.configuration.limits
         )
         await runner.advance(thread, _Alone())
         return Ended(outcomes=progress.outcomes, unanswered=await questions.unanswered(thread))

@@ -10,9 +10,8 @@ from sqlalchemy import URL
 from agent.errors import StoreUnavailable
 from bot.errors import BotError
 from infra.cli.process import WRONG_SETTINGS, environment, stop_signal
-from infra.config.environment import Settings, read_settings
+from infra.config.environment import Settings, held_database, read_settings
 from infra.config.file import ConfigurationError
-from infra.config.hosted_database import held_database
 from infra.db.embedded_postgres import PostgresUnusable
 from infra.db.migrate import NotMigrated, migrate
 from infra.wiring import Part, open_app

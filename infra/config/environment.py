@@ -1,46 +1,50 @@
-"""All settings, read in one place: the environment here, the file in `configuration.py`.
+"""All settings, read in one place: `.env` and the environment here, the configuration file in `file.py`.
 
 Nothing else in the project looks into the environment.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 
 from dotenv import load_dotenv
 from dotenv.parser import Binding, parse_stream
+from sqlalchemy import URL
 
 from agent.limits import ModelSettings
 from bot.slack.client import SLACK_API_URL
 from infra.config.file import Configuration, ConfigurationError, read_configuration
-from infra.db.embedded_postgres import default_data_folder
+from infra.db.database import database_url
+from infra.db.embedded_postgres import default_data_folder, hold_postgres
 
 DEFAULT_MODEL = "gpt-5-mini"
+ENV_FILE = Path(".env")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SlackSettings:
-    """The app's credentials. `api_url` is another Web API base, such as the local workspace's."""
+    """The app's credentials."""
 
     bot_token: str = field(repr=False)
     app_token: str = field(repr=False)
     signing_secret: str = field(default="", repr=False)
+    #: Another Web API base, such as the local workspace's.
     api_url: str = SLACK_API_URL
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything a process needs to know.
+    """Everything a process needs to know."""
 
-    `database_url` is None when the embedded database in `data` is to be used. `slack` and `model` are
-    None when nothing of theirs is set; `required_slack` and `required_model` say so in words.
-    """
-
+    #: None: the embedded database in `data` is used.
     database_url: str | None = field(default=None, repr=False)
     data: Path
+    #: None: nothing of it is set; `required_slack` says so in words.
     slack: SlackSettings | None = None
+    #: None: no key is set; `required_model` says so in words.
     model: ModelSettings | None = None
     configuration: Configuration = field(default_factory=Configuration)
 
@@ -110,28 +114,41 @@ def model_settings(given: Mapping[str, str], configuration: Configuration) -> Mo
     key = given.get("OPENAI_API_KEY")
     if key is None:
         return None
-    table = configuration.model
     return ModelSettings(
         model=given.get("GREENLIGHT_MODEL", DEFAULT_MODEL),
         api_key=key,
         base_url=given.get("OPENAI_BASE_URL"),
-        by_role=table.by_role,
-        silence_seconds=table.silence_seconds,
-        total_seconds=table.total_seconds,
+        **vars(configuration.model),
     )
 
 
-ENV_FILE = Path(".env")
+@contextmanager
+def held_database(settings: Settings) -> Generator[URL]:
+    """Give the address of the database, the operator's or the embedded one, valid until the context is left.
+
+    Raises:
+        ConfigurationError: DATABASE_URL is no PostgreSQL address.
+        PostgresUnusable: the embedded database cannot run here.
+    """
+    if settings.database_url is None:
+        with hold_postgres(settings.data) as postgres:
+            yield postgres.url()
+        return
+    try:
+        url = database_url(settings.database_url)
+    except ValueError as error:
+        raise ConfigurationError(f"DATABASE_URL: {error}") from None
+    yield url
 
 
 class EnvFileUnusable(Exception):
-    """The file cannot be read, or a line of it is no assignment; the text names the line, never what it says."""
+    """The file cannot be read, or a line of it is no assignment; the text names the line, never its content."""
 
 
 def filled_environment(file: Path = ENV_FILE) -> Mapping[str, str]:
-    """Return the process's environment, after adding what the file says.
+    """Return the process's environment, after adding the variables of the file.
 
-    What is set already stays, even when it is set to nothing. Values are taken as they are written: `$` means
+    A variable that is set already stays, even when it is empty. Values are taken as they are written: `$` means
     nothing, and quotes around a value are left away. python-dotenv's PYTHON_DOTENV_DISABLED switches it off.
 
     Raises:
@@ -143,7 +160,7 @@ def filled_environment(file: Path = ENV_FILE) -> Mapping[str, str]:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise EnvFileUnusable(f"cannot read {file}: it must be a text file in UTF-8 that I may read") from error
-    if bad := [str(_line_number(each)) for each in parse_stream(StringIO(text)) if _is_bad(each)]:
+    if bad := [str(_line_number(line)) for line in parse_stream(StringIO(text)) if _is_bad(line)]:
         lines = f"line {bad[0]} is" if len(bad) == 1 else f"lines {', '.join(bad)} are"
         raise EnvFileUnusable(f"{file}: {lines} not NAME=value (quote a value that holds quotes or begins with one)")
     load_dotenv(stream=StringIO(text), interpolate=False)
@@ -151,11 +168,11 @@ def filled_environment(file: Path = ENV_FILE) -> Mapping[str, str]:
 
 
 def _is_bad(line: Binding) -> bool:
-    """Tell whether a line says something, and it is no assignment."""
+    """Return whether a line is neither empty nor a comment nor an assignment."""
     return line.error or (line.key is not None and (line.value is None or not line.key.isidentifier()))
 
 
 def _line_number(line: Binding) -> int:
-    """Return where it stands; the library counts the empty lines before it as its own."""
-    said = line.original.string
-    return line.original.line + said[: len(said) - len(said.lstrip())].count("\n")
+    """Return its number in the file; the library counts the empty lines before it as its own."""
+    text = line.original.string
+    return line.original.line + text[: len(text) - len(text.lstrip())].count("\n")

@@ -1,40 +1,53 @@
-"""The configuration file (`GREENLIGHT_CONFIG`, TOML): tools, approval policies, limits, as typed values."""
+"""The configuration file (`GREENLIGHT_CONFIG`, TOML): tools, approval policies, limits, as typed values.
 
+A table is the dataclass of whoever works with it. Its fields are the table's keys, with the defaults and, in
+`metadata`, the bounds that they have there. Only where the file says something in other words than the code does
+(hours, money, several owners) has a table a class here.
+"""
+
+import logging
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, cast
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
-    SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
-    model_validator,
 )
+from pydantic_core import ErrorDetails
 
-from agent.approval import ApprovalPolicy, GroupId, Policies
+from agent.approval import ApprovalPolicy, Policies
 from agent.budget.budget import Budget, Budgets
-from agent.budget.usage import Price, Prices
-from agent.ids import ToolName, UserId
-from agent.limits import Limits, MemoryLimits, PlanLimits, Role
+from agent.budget.usage import Prices
+from agent.ids import ToolName
+from agent.limits import Limits, MemoryLimits, ModelOptions, PlanLimits, Role
 from agent.plan.operations import NodeKind
-from bot.tools.post_message import SLACK_TOOLS
-from infra.tools.access_log import AccessLogConfig
-from infra.tools.catalogue import ToolsConfig
-from infra.tools.host_metrics import HostMetricsConfig
-from infra.tools.http import HttpConfig, HttpRequestConfig, origin_of
-from infra.tools.sql import SqlConfig
-from infra.worker.worker import Timings
+from infra.tools.catalogue import ToolsConfig, known_names
+from infra.worker.worker import THREADS_AT_ONCE, Timings
 from sandbox.docker_sandbox import DockerSettings
 from sandbox.image_spec import ImageSpec
 from sandbox.pool import PoolSize
 
-Seconds = Annotated[float, Field(gt=0)]
+_log = logging.getLogger(__name__)
+
+NOT_TOOLS = frozenset({"default", NodeKind.PACKAGE.value, NodeKind.SUBAGENT.value})
+"""What has a policy besides tools; a package or a subagent asks when a plan wants it to."""
+
+RENAMED_ROLES: Mapping[str, Role] = {"reflexion": Role.REPAIR, "reflection": Role.REPLAN}
+"""Keys of `[model] by_role` that files of earlier versions have."""
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be used; the text names the file, the key and what is wrong with it."""
 
 
 class Table(BaseModel):
@@ -43,156 +56,18 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class HttpGetTable(Table):
-    """`[tools.http_get]`: which services the model is told about, whether private addresses may be read, and for
-    how long an answer may be given again (0: never)."""
+@dataclass(frozen=True, kw_only=True)
+class LimitsTable(Limits):
+    """`[limits]`: those of a run, and two more."""
 
-    known: dict[str, str] = Field(default_factory=dict[str, str])
-    allow_private: bool = False
-    timeout_seconds: Seconds = 10.0
-    cache_seconds: Annotated[float, Field(ge=0, le=24 * 3600)] = 0.0
-
-
-class AccessLogTable(Table):
-    """`[tools.read_access_log]`: the file it reads and the form of its lines."""
-
-    path: Path
-    line_format: str = ""
-
-
-class SqlTable(Table):
-    """`[tools.sql_query]`: a login that may only read, and what is in that database."""
-
-    database_url: SecretStr
-    about: str = ""
-    statement_seconds: Seconds = 10.0
-    rows: int = Field(default=200, ge=1, le=10_000)
-
-
-class HttpRequestTable(Table):
-    """`[tools.http_request]`: which services the model is told about, and the credentials each origin gets."""
-
-    known: dict[str, str] = Field(default_factory=dict[str, str])
-    headers: dict[Annotated[str, AfterValidator(origin_of)], dict[str, SecretStr]] = Field(
-        default_factory=dict[str, dict[str, SecretStr]]
-    )
-    idempotency_header: str = Field(default="Idempotency-Key", pattern=r"^[A-Za-z0-9-]+$")
-    allow_private: bool = False
-    timeout_seconds: Seconds = 20.0
-
-    def config(self) -> HttpRequestConfig:
-        """Return what the tool is built from."""
-        headers = {
-            origin: {name: value.get_secret_value() for name, value in values.items()}
-            for origin, values in self.headers.items()
-        }
-        return HttpRequestConfig(
-            known=self.known,
-            headers=headers,
-            idempotency_header=self.idempotency_header,
-            allow_private=self.allow_private,
-            timeout_seconds=self.timeout_seconds,
-        )
-
-
-class HostMetricsTable(Table):
-    """`[tools.host_metrics]`: how many of the biggest processes are named."""
-
-    processes: int = Field(default=5, ge=0, le=50)
-
-
-class ToolsTable(Table):
-    """`[tools]`: a tool exists when its table does, Slack's always; `disabled` switches any of them off."""
-
-    http_get: HttpGetTable | None = None
-    read_access_log: AccessLogTable | None = None
-    sql_query: SqlTable | None = None
-    http_request: HttpRequestTable | None = None
-    host_metrics: HostMetricsTable | None = None
-    disabled: frozenset[str] = frozenset()
-
-    @field_validator("disabled")
-    @classmethod
-    def _only_tools(cls, names: frozenset[str]) -> frozenset[str]:
-        require_tools(names)
-        return names
-
-    def config(self) -> ToolsConfig:
-        """Return what the tools are built from."""
-        http, log, sql, host = self.http_get, self.read_access_log, self.sql_query, self.host_metrics
-        return ToolsConfig(
-            http=http
-            and HttpConfig(
-                known=http.known,
-                allow_private=http.allow_private,
-                timeout_seconds=http.timeout_seconds,
-                cache_seconds=http.cache_seconds,
-            ),
-            access_log=log and AccessLogConfig(path=log.path, line_format=log.line_format),
-            sql=sql
-            and SqlConfig(
-                database_url=sql.database_url.get_secret_value(),
-                about=sql.about,
-                statement_seconds=sql.statement_seconds,
-                rows=sql.rows,
-            ),
-            http_request=self.http_request and self.http_request.config(),
-            host=host and HostMetricsConfig(processes=host.processes),
-        )
-
-
-TOOL_NAMES = frozenset(ToolsTable.model_fields) - {"disabled"} | SLACK_TOOLS
-"""Every tool that there can be."""
-
-
-def require_tools(names: Iterable[str]) -> None:
-    """Raise ValueError when one of them is no tool's: a misspelt name must not silently mean nothing."""
-    if unknown := sorted(set(names) - TOOL_NAMES):
-        raise ValueError(f"no such tool: {', '.join(unknown)}")
-
-
-class ConfigurationError(Exception):
-    """The configuration cannot be used; the text names the file, the key and what is wrong with it."""
-
-
-_NO_TOOLS = frozenset({"default", NodeKind.PACKAGE.value, NodeKind.SUBAGENT.value})
-"""What has a policy besides tools; a package or a subagent asks when a plan wants it to."""
-
-
-class PolicyTable(Table):
-    """`[approvals.<tool>]` and `[approvals.default]`. A list that is there but empty means nobody."""
-
-    self_approval: bool = True
-    users: frozenset[str] | None = None
-    groups: frozenset[str] | None = None
-    quorum: Literal[1] = 1
-
-    def policy(self) -> ApprovalPolicy:
-        """Return the policy."""
-        return ApprovalPolicy(
-            self_approval=self.self_approval,
-            users=None if self.users is None else frozenset(UserId(each) for each in self.users),
-            groups=None if self.groups is None else frozenset(GroupId(each) for each in self.groups),
-            quorum=self.quorum,
-        )
-
-
-class LimitsTable(Table):
-    """`[limits]`. `approval_hours` is how long a card stays open; without it, until somebody decides."""
-
-    nodes_per_turn: int = Field(default=200, ge=1, le=10_000)
-    nodes_at_once: int = Field(default=32, ge=1, le=1_000)
-    fan_out: int = Field(default=50, ge=1, le=1_000)
-    threads_at_once: int = Field(default=32, ge=1, le=1_000)
-    approval_hours: Annotated[float, Field(gt=0, le=24 * 365)] | None = None
+    #: Threads that one process works on.
+    threads_at_once: int = field(default=THREADS_AT_ONCE, metadata={"ge": 1, "le": 1_000})
+    #: How long a card stays open; None: until somebody decides.
+    approval_hours: float | None = field(default=None, metadata={"gt": 0, "le": 24 * 365})
 
     def questions_open_for(self) -> timedelta | None:
         """Return how long a question waits for its decision; None: for ever."""
         return None if self.approval_hours is None else timedelta(hours=self.approval_hours)
-
-    def executor(self) -> Limits:
-        """Return what bounds one run's work."""
-        return Limits(nodes_at_once=self.nodes_at_once, fan_out=self.fan_out, nodes_per_turn=self.nodes_per_turn)
 
     def plan(self) -> PlanLimits:
         """Return what bounds a plan's size."""
@@ -200,24 +75,25 @@ class LimitsTable(Table):
 
 
 class PlanTable(Table):
-    """`[plan]`: whether chains of green steps are packed into one script each, and for how long nobody must
-    have written in a thread before its follow-ups are planned."""
+    """`[plan]`."""
 
+    #: Whether chains of green steps are packed into one script each.
     pack: bool = True
-    gather_seconds: Annotated[float, Field(ge=0, le=60)] = 0.7
+    #: How long nobody must have written in a thread before its follow-ups are planned.
+    gather_seconds: float = Field(default=0.7, ge=0, le=60)
 
 
 class ContainersTable(Table):
-    """`[containers]`: how scripts run where there is a container engine.
+    """`[containers]`: how scripts run where there is a container engine."""
 
-    `packages` must be those the image was built with, in the same order (`greenlight sandbox build
-    --package NAME`). `runtime` is one the engine knows; empty takes its default.
-    """
-
+    #: One that the engine knows; empty takes its default.
     runtime: str = ""
+    #: Those the image was built with, in the same order (`greenlight sandbox build --package NAME`).
     packages: tuple[str, ...] = ()
-    ready: int = Field(default=4, ge=0, le=100)
-    at_once: int = Field(default=16, ge=1, le=1_000)
+    #: Containers that wait while scripts come.
+    ready: int = Field(default=PoolSize.ready, ge=0, le=100)
+    #: Scripts that run at the same time.
+    at_once: int = Field(default=DockerSettings.concurrency, ge=1, le=1_000)
 
     def settings(self) -> DockerSettings:
         """Return the sandbox's settings."""
@@ -229,70 +105,14 @@ class ContainersTable(Table):
         )
 
 
-class WorkerTable(Table):
-    """`[worker]`: seconds. A worker silent for `stall` is declared dead; one told to stop gives what
-    runs `grace`. Takeover comes after `stall` and `sweep` at the latest."""
-
-    heartbeat: Seconds = 2.0
-    stall: Seconds = 22.0
-    sweep: Seconds = 5.0
-    grace: Seconds = 10.0
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.heartbeat * 3 > self.stall or self.grace >= self.stall:
-            raise ValueError("stall must be at least three heartbeats, and longer than grace")
-        return self
-
-    def timings(self) -> Timings:
-        """Return the worker's clockwork."""
-        return Timings(heartbeat=self.heartbeat, stall=self.stall, sweep=self.sweep, grace=self.grace)
-
-
-class ModelTable(Table):
-    """`[model]`: other models for some roles, and how long to wait."""
-
-    by_role: dict[Role, str] = Field(default_factory=dict[Role, str])
-    silence_seconds: Seconds = 60.0
-    total_seconds: Seconds = 300.0
-
-
-class MemoryTable(Table):
-    """`[memory]`: how many tokens the models are shown of a thread's earlier turns."""
-
-    tokens: int = Field(default=16_000, ge=400, le=1_000_000)
-
-    def limits(self) -> MemoryLimits:
-        """Return what bounds a thread's memory."""
-        return MemoryLimits(tokens=self.tokens)
-
-
-class PriceTable(Table):
-    """`[prices.models."NAME"]`: what a million tokens cost, in and out."""
-
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
-
-
-class PricesTable(Table):
-    """`[prices]`: the price table. Its currency is only ever shown."""
-
-    currency: str = Field(default="$", min_length=1, max_length=5)
-    models: dict[str, PriceTable] = Field(default_factory=dict[str, PriceTable])
-
-    def prices(self) -> Prices:
-        """Return the price table."""
-        models = {name: Price(input=each.input, output=each.output) for name, each in self.models.items()}
-        return Prices(currency=self.currency, models=models)
-
-
 class BudgetTable(Table):
-    """`[budgets.run]` and `[budgets.thread]`: what may be spent before somebody is asked. Without a key: as much
-    as it takes. `minutes` are those at work; `cost` is in the price table's currency."""
+    """`[budgets.run]` and `[budgets.thread]`: what may be spent before somebody is asked; None: as much as it takes."""
 
     model_calls: int | None = Field(default=None, ge=1)
     tokens: int | None = Field(default=None, ge=1)
+    #: In the price table's currency.
     cost: float | None = Field(default=None, gt=0, le=1_000_000_000)
+    #: Minutes at work.
     minutes: float | None = Field(default=None, gt=0, le=60 * 24 * 365)
     nodes: int | None = Field(default=None, ge=1)
 
@@ -314,26 +134,58 @@ class BudgetsTable(Table):
     thread: BudgetTable = BudgetTable()
 
 
+def _keys_of(table: type) -> BeforeValidator:
+    """Refuse the fields of a dataclass that are no keys, in the words for any unknown key."""
+    internal = {field.name for field in fields(table) if "internal" in field.metadata}
+
+    def refuse_internal(given: object) -> object:
+        if isinstance(given, dict) and (unknown := internal.intersection(cast("dict[str, object]", given))):
+            raise ValidationError.from_exception_data(
+                "", [{"type": "extra_forbidden", "loc": (key,), "input": ""} for key in sorted(unknown)]
+            )
+        return cast("object", given)
+
+    return BeforeValidator(refuse_internal)
+
+
+def _rename_roles(model: object, info: ValidationInfo) -> object:
+    """Take keys of earlier versions in `by_role`, with a warning; a new key goes before its old one."""
+    if not isinstance(model, dict) or not isinstance(by_role := cast("dict[str, object]", model).get("by_role"), dict):
+        return cast("object", model)
+    roles = cast("dict[str, object]", by_role)
+    for old, new in RENAMED_ROLES.items():
+        if old in roles:
+            _log.warning("%s: model.by_role.%s is now %s; the old key still works", info.context, old, new.value)
+            roles = {new.value: roles[old]} | {role: name for role, name in roles.items() if role != old}
+    return {**cast("dict[str, object]", model), "by_role": roles}
+
+
+def _in_order(timings: Timings) -> Timings:
+    if timings.heartbeat * 3 > timings.stall or timings.grace >= timings.stall:
+        raise ValueError("stall must be at least three heartbeats, and longer than grace")
+    return timings
+
+
 class Configuration(Table):
     """The whole file."""
 
-    tools: ToolsTable = ToolsTable()
-    approvals: dict[str, PolicyTable] = Field(default_factory=dict[str, PolicyTable])
+    tools: ToolsConfig = ToolsConfig()
+    approvals: dict[str, ApprovalPolicy] = Field(default_factory=dict[str, ApprovalPolicy])
     plan: PlanTable = PlanTable()
-    limits: LimitsTable = LimitsTable()
-    worker: WorkerTable = WorkerTable()
-    model: ModelTable = ModelTable()
-    memory: MemoryTable = MemoryTable()
-    prices: PricesTable = PricesTable()
+    limits: Annotated[LimitsTable, _keys_of(LimitsTable)] = LimitsTable()
+    worker: Annotated[Timings, _keys_of(Timings), AfterValidator(_in_order)] = Timings()
+    model: Annotated[ModelOptions, BeforeValidator(_rename_roles)] = ModelOptions()
+    memory: MemoryLimits = MemoryLimits()
+    prices: Prices = Prices()
     budgets: BudgetsTable = BudgetsTable()
     sandbox: Literal["auto", "docker", "monty", "none"] = "auto"
     containers: ContainersTable = ContainersTable()
 
     @field_validator("approvals")
     @classmethod
-    def _of_something(cls, tables: dict[str, PolicyTable]) -> dict[str, PolicyTable]:
-        require_tools(set(tables) - _NO_TOOLS)
-        return tables
+    def _of_something(cls, policies: dict[str, ApprovalPolicy]) -> dict[str, ApprovalPolicy]:
+        known_names(frozenset(policies) - NOT_TOOLS)
+        return policies
 
     def bounds(self) -> Budgets:
         """Return what runs and threads may spend."""
@@ -343,9 +195,8 @@ class Configuration(Table):
 
     def policies(self) -> Policies:
         """Return who may decide, per tool."""
-        default = self.approvals.get("default", PolicyTable()).policy()
-        by_tool = {ToolName(name): each.policy() for name, each in self.approvals.items() if name != "default"}
-        return Policies(default=default, by_tool=by_tool)
+        by_tool = {ToolName(name): policy for name, policy in self.approvals.items() if name != "default"}
+        return Policies(default=self.approvals.get("default", ApprovalPolicy()), by_tool=by_tool)
 
 
 def read_configuration(path: Path | None) -> Configuration:
@@ -366,10 +217,25 @@ def read_configuration(path: Path | None) -> Configuration:
 
 
 def parse_configuration(table: Mapping[str, object], source: str) -> Configuration:
-    """Return the configuration a TOML document says; `source` is named in errors."""
+    """Return the configuration a TOML document says; `source` is named in errors and warnings.
+
+    Raises:
+        ConfigurationError: a key is unknown or has a wrong value.
+    """
     try:
-        return Configuration.model_validate(table)
+        return Configuration.model_validate(table, context=source)
     except ValidationError as error:
         # Only places and rules: an offending value may be a secret.
-        faults = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()]
+        faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {_rule(fault)}" for fault in error.errors()]
         raise ConfigurationError(f"{source}: " + "; ".join(faults)) from None
+
+
+def _rule(fault: ErrorDetails) -> str:
+    """Return the broken rule; where pydantic speaks of Python's own things, in the file's words."""
+    match fault["type"]:
+        case "unexpected_keyword_argument":
+            return "Extra inputs are not permitted"
+        case "dataclass_type" | "model_type":
+            return "Input should be a table"
+        case _:
+            return fault["msg"]

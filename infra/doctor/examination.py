@@ -69,10 +69,9 @@ def secrets(given: Mapping[str, str], configuration: Configuration) -> frozenset
     values = {given[name] for name in _SECRET_VARIABLES if name in given}
     tools = configuration.tools
     if tools.sql_query is not None:
-        values.add(tools.sql_query.database_url.get_secret_value())
+        values.add(tools.sql_query.database_url)
     if tools.http_request is not None:
-        headers = tools.http_request.headers.values()
-        values.update(value.get_secret_value() for each in headers for value in each.values())
+        values.update(value for headers in tools.http_request.headers.values() for value in headers.values())
     values.update([password for value in values if (password := _password(value))])
     return frozenset(value for value in values if len(value) >= _SHORTEST_SECRET)
 

@@ -23,14 +23,15 @@ ARGUMENTS: Mapping[str, Json] = {
 
 @dataclass(frozen=True, kw_only=True)
 class AccessLogConfig:
-    """Which file `read_access_log` reads, and what a line looks like, as told to the model."""
+    """`[tools.read_access_log]`: which file `read_access_log` reads."""
 
     path: Path
+    #: What a line looks like, as told to the model.
     line_format: str = ""
 
 
 class _Version(NamedTuple):
-    """What tells one state of a file from another."""
+    """The state of a file, as far as its index depends on it."""
 
     inode: int
     size: int
@@ -39,13 +40,13 @@ class _Version(NamedTuple):
 
 def read_access_log(config: AccessLogConfig) -> Tool:
     """Return the tool."""
-    words = (
+    description = (
         f"Read one page of the access log: whole lines, at most {PAGE_BYTES // 1024} KiB. Returns page, pages (how "
         "many there are) and text. Read page 0 first, then the others up to pages - 1."
     )
     return Tool(
         name=ToolName("read_access_log"),
-        description=f"{words} A line: {config.line_format}" if config.line_format else words,
+        description=f"{description} A line: {config.line_format}" if config.line_format else description,
         arguments=ARGUMENTS,
         colour=Colour.GREEN,
         call=_Pages(config.path).call,
@@ -61,7 +62,6 @@ class _Pages:
         self._index: tuple[_Version, tuple[int, ...]] | None = None
 
     async def call(self, _context: CallContext, args: Mapping[str, Json]) -> Json:
-        """Return the page `page`."""
         page = args["page"]
         assert isinstance(page, int)  # noqa: S101 - the arguments' schema says so
         return await asyncio.to_thread(self._read, page)

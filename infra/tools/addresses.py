@@ -16,15 +16,15 @@ _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 """All that is handed out of IPv6 (RFC 4291, section 2.4); what lies outside is local in one way or another."""
 
 _NEARER = tuple(
-    ipaddress.ip_network(each)
-    for each in (
+    ipaddress.ip_network(network)
+    for network in (
         "192.0.0.0/24",  # IETF protocol assignments; one cloud answers with its metadata at 192.0.0.192
         "192.88.99.0/24",  # the 6to4 relays, deprecated
         "168.63.129.16/32",  # a public address that Azure answers on each machine itself
         "3fff::/20",  # documentation (RFC 9637)
     )
 )
-"""What `ipaddress` of Python 3.11 calls global and is not, or is answered by the machine's own host."""
+"""Networks that `ipaddress` of Python 3.11 calls global and that are not, or that the machine's own host answers."""
 
 
 class AddressRefused(OSError):
@@ -32,7 +32,7 @@ class AddressRefused(OSError):
 
 
 def is_public(address: str) -> bool:
-    """Tell whether an IP address is reachable on the public internet and nowhere nearer."""
+    """Return whether an IP address is reachable on the public internet and nowhere nearer."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     inner = _carried(ip) if isinstance(ip, ipaddress.IPv6Address) else None
     if inner is not None:
@@ -85,8 +85,10 @@ def connector(*, allow_private: bool) -> aiohttp.TCPConnector:
     return aiohttp.TCPConnector(limit=1, resolver=_PublicResolver(), socket_factory=_public_socket)
 
 
-def not_connected(url: URL, error: aiohttp.ClientConnectorError) -> ToolError:
+def not_connected(url: URL, error: aiohttp.ClientConnectorError | aiohttp.InvalidURL) -> ToolError:
     """Return why there is no connection; nothing was sent over it."""
+    if isinstance(error, aiohttp.InvalidURL):
+        return ToolError("bad_url", f"{str(url)!r} names no host that can be reached.")
     if isinstance(error.os_error, AddressRefused):
         return private_address(url)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
@@ -105,12 +107,11 @@ class _PublicResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         """Return the host's addresses; one private address among them refuses the host."""
         found = await self._inner.resolve(host, port, family)
-        if not all(is_public(each["host"]) for each in found):
+        if not all(is_public(result["host"]) for result in found):
             raise AddressRefused(host)
         return found
 
     async def close(self) -> None:
-        """Give back nothing: the inner resolver holds nothing."""
         await self._inner.close()
 
 

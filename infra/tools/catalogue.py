@@ -1,45 +1,67 @@
-"""The tools this installation offers besides Slack's, built from their settings."""
+"""The tools this installation offers, built from their settings.
+
+A new tool has a config class in its own file, a field in `ToolsConfig` and a line in `open_tools`.
+"""
 
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from agent.tool import Registry, Tool
 from bot.slack.client import open_client
-from bot.tools.post_message import slack_tools
+from bot.tools.post_message import SLACK_TOOLS, slack_tools
 from infra.tools.access_log import AccessLogConfig, read_access_log
 from infra.tools.host_metrics import HostMetricsConfig, host_metrics
-from infra.tools.http import HttpConfig, HttpRequestConfig, http_get, http_request
+from infra.tools.http import HttpGetConfig, HttpRequestConfig, http_get, http_request
 from infra.tools.sql import SqlConfig, sql_query
+
+
+def known_names(names: frozenset[str]) -> frozenset[str]:
+    """Return the names, when each is a tool's: a misspelt name must not silently mean nothing.
+
+    Raises:
+        ValueError: one of them is not.
+    """
+    if unknown := sorted(names - TOOL_NAMES):
+        raise ValueError(f"no such tool: {', '.join(unknown)}")
+    return names
 
 
 @dataclass(frozen=True, kw_only=True)
 class ToolsConfig:
-    """Which tools there are; one that is None does not exist."""
+    """`[tools]`: a tool exists when its table does, Slack's always; `disabled` switches any of them off."""
 
-    http: HttpConfig | None = None
-    access_log: AccessLogConfig | None = None
-    sql: SqlConfig | None = None
+    http_get: HttpGetConfig | None = None
+    read_access_log: AccessLogConfig | None = None
+    sql_query: SqlConfig | None = None
     http_request: HttpRequestConfig | None = None
-    host: HostMetricsConfig | None = None
+    host_metrics: HostMetricsConfig | None = None
+    disabled: Annotated[frozenset[str], AfterValidator(known_names)] = frozenset()
+
+
+TOOL_NAMES = frozenset(field.name for field in fields(ToolsConfig)) - {"disabled"} | SLACK_TOOLS
+"""Every tool that there can be."""
 
 
 @asynccontextmanager
 async def open_tools(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
-    """Give the configured tools; what they hold (database connections) lives as long as the context."""
+    """Give the configured tools besides Slack's; what they hold (database connections) lives as long as the context."""
     async with AsyncExitStack() as stack:
         tools: list[Tool] = []
-        if config.http is not None:
-            tools.append(http_get(config.http))
-        if config.access_log is not None:
-            tools.append(read_access_log(config.access_log))
-        if config.sql is not None:
-            tools.append(await stack.enter_async_context(sql_query(config.sql)))
+        if config.http_get is not None:
+            tools.append(http_get(config.http_get))
+        if config.read_access_log is not None:
+            tools.append(read_access_log(config.read_access_log))
+        if config.sql_query is not None:
+            tools.append(await stack.enter_async_context(sql_query(config.sql_query)))
         if config.http_request is not None:
             tools.append(http_request(config.http_request))
-        if config.host is not None:
-            tools.append(host_metrics(config.host))
+        if config.host_metrics is not None:
+            tools.append(host_metrics(config.host_metrics))
         yield tuple(tools)
 
 
@@ -48,17 +70,15 @@ def enabled(tools: Iterable[Tool], disabled: frozenset[str]) -> tuple[Tool, ...]
     return tuple(tool for tool in tools if tool.name not in disabled)
 
 
-_DESCRIBED = ToolsConfig(
-    http=HttpConfig(),
-    access_log=AccessLogConfig(path=Path("access.log")),
-    sql=SqlConfig(database_url="postgresql+psycopg://"),
-    http_request=HttpRequestConfig(),
-    host=HostMetricsConfig(),
-)
-
-
 async def known_tools() -> Registry:
-    """Return the tools. They can be planned with, not called: nothing stands behind them."""
+    """Return every tool there can be. They can be planned with, not called: nothing stands behind them."""
+    config = ToolsConfig(
+        http_get=HttpGetConfig(),
+        read_access_log=AccessLogConfig(path=Path("access.log")),
+        sql_query=SqlConfig(database_url="postgresql+psycopg://"),
+        http_request=HttpRequestConfig(),
+        host_metrics=HostMetricsConfig(),
+    )
     client = open_client("")
-    async with open_tools(_DESCRIBED) as tools:
+    async with open_tools(config) as tools:
         return Registry((*tools, *slack_tools(client, client)))

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psutil
 
@@ -12,16 +12,17 @@ from agent.tool import CallContext, Colour, Tool
 from sandbox.script import Json
 
 SAMPLE_SECONDS = 0.2
-"""How long the processors are watched: their use is only known between two looks."""
+"""How long the processors are measured: their use is only known between two samples."""
 
 ARGUMENTS: Mapping[str, Json] = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
 @dataclass(frozen=True, kw_only=True)
 class HostMetricsConfig:
-    """How many of the biggest processes are listed, by name and never with their command line (it may hold secrets)."""
+    """`[tools.host_metrics]`."""
 
-    processes: int = 5
+    #: The biggest processes that are listed, by name and never with their command line, which may hold secrets.
+    processes: int = field(default=5, metadata={"ge": 0, "le": 50})
 
 
 def host_metrics(config: HostMetricsConfig) -> Tool:
@@ -49,7 +50,7 @@ def measured(config: HostMetricsConfig) -> Json:
         "cpu": {
             "count": psutil.cpu_count() or 1,
             "percent": psutil.cpu_percent(interval=SAMPLE_SECONDS),
-            "load": [round(each, 2) for each in psutil.getloadavg()],
+            "load": [round(load, 2) for load in psutil.getloadavg()],
         },
         "memory": {"total_bytes": memory.total, "available_bytes": memory.available, "percent": memory.percent},
         "swap": {"total_bytes": swap.total, "available_bytes": swap.free, "percent": swap.percent},
@@ -62,9 +63,8 @@ def measured(config: HostMetricsConfig) -> Json:
 def _disks() -> list[Json]:
     # Real devices only, each once, whatever number of places it is bound to; a container shows its root only.
     places = {part.device: part.mountpoint for part in reversed(psutil.disk_partitions(all=False))}
-    mounts = sorted({*places.values(), "/"})
     disks: list[Json] = []
-    for mount in mounts:
+    for mount in sorted({*places.values(), "/"}):
         try:
             use = psutil.disk_usage(mount)
         except OSError:

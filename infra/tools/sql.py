@@ -4,11 +4,13 @@ import base64
 import json
 import math
 import re
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
+from typing import cast
 from uuid import UUID
 
 from sqlalchemy import text
@@ -34,32 +36,32 @@ WRITES = re.compile(
     r"(insert|update|delete|merge|truncate|create|alter|drop|grant|revoke|copy|call|do|set|reset|vacuum|lock)\b",
     re.IGNORECASE | re.DOTALL,
 )
-"""Recognises an attempt to change something, for a clear message only. What keeps the database safe is its
-login, the read-only transaction and the cursor, which takes no other statement than a query."""
+"""Recognises an attempt to change something, for a clear message only. The database is kept safe by its login, by the
+read-only transaction and by the cursor, which takes no other statement than a query."""
 
 NAME = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
 """A parameter, by SQLAlchemy's own rule."""
 
 
+CONNECT_SECONDS = 15
+"""For a server that is busy, ours or theirs: one that is down refuses at once."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SqlConfig:
-    """Which database `sql_query` reads, and what is in it, as told to the model.
+    """`[tools.sql_query]`: which database `sql_query` reads."""
 
-    `database_url` should name a login that may only read: a superuser can do harm in a read-only
-    transaction too. `connect_seconds` is for a server that is busy, ours or theirs: one that is down refuses at once.
-    """
-
-    database_url: str
+    #: Should name a login that may only read: a superuser can do harm in a read-only transaction too.
+    database_url: str = field(repr=False)
+    #: What is in the database, as told to the model.
     about: str = ""
-    statement_seconds: float = 10.0
-    connect_seconds: int = 15
-    rows: int = 200
-    result_bytes: int = 512 * 1024
+    statement_seconds: float = field(default=10.0, metadata={"gt": 0})
+    rows: int = field(default=200, metadata={"ge": 1, "le": 10_000})
 
 
 @asynccontextmanager
-async def sql_query(config: SqlConfig) -> AsyncGenerator[Tool]:
-    """Give the tool; its connections live as long as the context."""
+async def sql_query(config: SqlConfig, *, result_bytes: int = 512 * 1024) -> AsyncGenerator[Tool]:
+    """Give the tool; its connections live as long as the context. Rows beyond `result_bytes` are cut."""
     milliseconds = round(config.statement_seconds * 1000)
     engine = create_async_engine(
         config.database_url,
@@ -68,66 +70,64 @@ async def sql_query(config: SqlConfig) -> AsyncGenerator[Tool]:
         pool_pre_ping=True,
         connect_args={
             "application_name": "greenlight sql_query",
-            "connect_timeout": config.connect_seconds,
+            "connect_timeout": CONNECT_SECONDS,
             "options": f"-c default_transaction_read_only=on -c statement_timeout={milliseconds} -c timezone=UTC",
         },
     )
-    words = (
+    description = (
         "Run one SQL query (PostgreSQL) in a read-only transaction. Returns columns, rows and truncated (more than "
         f"{config.rows} rows are cut). Pass values as parameters and write :name in the query; "
-        "cast with CAST(:name AS type)."
-    )
-    tool = Tool(
-        name=ToolName("sql_query"),
-        description=f"{words} {config.about}".strip(),
-        arguments=ARGUMENTS,
-        colour=Colour.GREEN,
-        call=_Queries(config, engine).call,
-        timeout_seconds=config.connect_seconds + config.statement_seconds + 10,
-        retryable=True,
+        f"cast with CAST(:name AS type). {config.about}"
     )
     try:
-        yield tool
+        yield Tool(
+            name=ToolName("sql_query"),
+            description=description.strip(),
+            arguments=ARGUMENTS,
+            colour=Colour.GREEN,
+            call=partial(_run_query, config, engine, result_bytes),
+            timeout_seconds=CONNECT_SECONDS + config.statement_seconds + 10,
+            retryable=True,
+        )
     finally:
         await engine.dispose()
 
 
-class _Queries:
-    """The tool's work."""
+async def _run_query(
+    config: SqlConfig, engine: AsyncEngine, result_bytes: int, _context: CallContext, args: Mapping[str, Json]
+) -> Json:
+    """Run `query` with `parameters`."""
+    query = str(args["query"]).strip().rstrip(";")
+    parameters = args.get("parameters") or {}
+    assert isinstance(parameters, Mapping)  # noqa: S101 - the arguments' schema says so
+    if found := WRITES.match(query):
+        raise _only_reads(found[1].upper())
+    try:
+        async with (
+            engine.connect() as connection,
+            # A server-side cursor: rows come as they are read, and it takes one statement, a query.
+            connection.stream(text(_escaped(query, parameters)), dict(parameters)) as result,
+        ):
+            columns = list(result.keys())
+            rows: list[list[Json]] = []
+            room = result_bytes
+            async for row in result:
+                cells = [json_value(cell) for cell in row]
+                room -= len(json.dumps(cells, ensure_ascii=False).encode())
+                if len(rows) == config.rows or room < 0:
+                    return {"columns": columns, "rows": rows, "truncated": True}
+                rows.append(cells)
+            return {"columns": columns, "rows": rows, "truncated": False}
+    except DBAPIError as error:
+        raise _tool_error(error, config, _unknown(query, parameters)) from error
+    except StatementError as error:
+        raise ToolError("bad_parameters", "The values given for the query's parameters do not fit it.") from error
+    except OSError as error:
+        raise _unreachable() from error
 
-    def __init__(self, config: SqlConfig, engine: AsyncEngine) -> None:
-        self._config = config
-        self._engine = engine
 
-    async def call(self, _context: CallContext, args: Mapping[str, Json]) -> Json:
-        """Run `query` with `parameters`."""
-        query = str(args["query"]).strip().rstrip(";")
-        parameters = args.get("parameters") or {}
-        assert isinstance(parameters, Mapping)  # noqa: S101 - the arguments' schema says so
-        if found := WRITES.match(query):
-            raise _only_reads(found[1].upper())
-        try:
-            async with (
-                self._engine.connect() as connection,
-                # A server-side cursor: rows come as they are read, and it takes one statement, a query.
-                connection.stream(text(_escaped(query, parameters)), dict(parameters)) as result,
-            ):
-                columns = list(result.keys())
-                rows: list[list[Json]] = []
-                room = self._config.result_bytes
-                async for row in result:
-                    cells = [json_value(cell) for cell in row]
-                    room -= len(json.dumps(cells, ensure_ascii=False).encode())
-                    if len(rows) == self._config.rows or room < 0:
-                        return {"columns": columns, "rows": rows, "truncated": True}
-                    rows.append(cells)
-                return {"columns": columns, "rows": rows, "truncated": False}
-        except DBAPIError as error:
-            raise _told(error, self._config, _unknown(query, parameters)) from error
-        except StatementError as error:
-            raise ToolError("bad_parameters", "The values given for the query's parameters do not fit it.") from error
-        except OSError as error:
-            raise ToolError("database_unreachable", "The database cannot be reached.") from error
+def _unreachable() -> ToolError:
+    return ToolError("database_unreachable", "The database cannot be reached.")
 
 
 def _only_reads(what: str) -> ToolError:
@@ -144,7 +144,7 @@ def _escaped(query: str, parameters: Mapping[str, Json]) -> str:
     return NAME.sub(lambda found: found[0] if found[1] in parameters else "\\" + found[0], query)
 
 
-def _told(error: DBAPIError, config: SqlConfig, unknown: str) -> ToolError:
+def _tool_error(error: DBAPIError, config: SqlConfig, unknown: str) -> ToolError:
     """Return what a database error means. SQLSTATEs: appendix A of the PostgreSQL manual."""
     state = str(getattr(error.orig, "sqlstate", None) or "")
     words = str(error.orig).splitlines()[0] if error.orig is not None else type(error).__name__
@@ -160,9 +160,9 @@ def _told(error: DBAPIError, config: SqlConfig, unknown: str) -> ToolError:
         case "42601" if unknown:
             return ToolError("query_failed", f"{words}. Perhaps {unknown} wants a value in parameters.")
         case "" if isinstance(error, (OperationalError, InterfaceError)):
-            return ToolError("database_unreachable", "The database cannot be reached.")
+            return _unreachable()
         case _ if state.startswith(("08", "57P")):
-            return ToolError("database_unreachable", "The database cannot be reached.")
+            return _unreachable()
         case _:
             return ToolError("query_failed", f"{words} (SQLSTATE {state})" if state else words)
 
@@ -185,25 +185,17 @@ def json_value(value: object) -> Json:
         case bytes():
             return base64.b64encode(value).decode("ascii")
         case Mapping():
-            return _object(value)  # pyright: ignore[reportUnknownArgumentType] - any keys, any values
+            return {str(key): json_value(item) for key, item in cast("Mapping[object, object]", value).items()}
         case list() | tuple() | set() | frozenset():
-            return _array(value)  # pyright: ignore[reportUnknownArgumentType] - any values
+            return [json_value(item) for item in cast("Iterable[object]", value)]
         case _:
             return str(value)
 
 
 def _number(value: Decimal) -> Json:
-    """Whole numbers stay exact; others become a float when that says the same, else text."""
+    """Return a whole number exactly, another as a float when that says the same, else as text."""
     if not value.is_finite():
         return str(value)
     if value == value.to_integral_value():
         return int(value)
     return float(value) if Decimal(repr(float(value))) == value else str(value)
-
-
-def _object(value: Mapping[object, object]) -> Json:
-    return {str(key): json_value(item) for key, item in value.items()}
-
-
-def _array(value: Iterable[object]) -> Sequence[Json]:
-    return [json_value(item) for item in value]

@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from procrastinate import JobContext
@@ -29,6 +29,8 @@ from infra.worker.recovery import LostJobs, take_over, wake_stranded_threads
 
 _log = logging.getLogger(__name__)
 
+THREADS_AT_ONCE = 32
+
 Advance: TypeAlias = Callable[[ThreadId, ThreadLease], Awaitable[object]]
 """Takes up whatever is new for a thread, until it is finished or parked. Cancelled when the lease is lost."""
 
@@ -42,18 +44,21 @@ class WorkerLost(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Timings:
-    """Seconds. A worker that was silent for `stall` is declared dead; it gives itself up a little before, so
-    that a database away for ten seconds costs no worker. `grace` is what jobs get to end at a shutdown,
-    and must be shorter. `retry` are the pauses after failures in a row; then it waits for a person.
-    `net` is how often threads without a job are looked for."""
+    """A worker's clockwork, in seconds. Takeover comes after `stall` and `sweep` at the latest."""
 
-    heartbeat: float = 2.0
-    stall: float = 22.0
-    sweep: float = 5.0
-    poll: float = 0.25
-    grace: float = 10.0
-    net: float = 60.0
-    retry: tuple[float, ...] = (1.0, 5.0, 30.0, 120.0, 600.0)
+    heartbeat: float = field(default=2.0, metadata={"gt": 0})
+    #: A worker silent for so long is declared dead; it gives itself up a little before, so that a database
+    #: away for ten seconds costs no worker.
+    stall: float = field(default=22.0, metadata={"gt": 0})
+    #: Between looks for dead workers.
+    sweep: float = field(default=5.0, metadata={"gt": 0})
+    #: What jobs get to end at a shutdown; shorter than `stall`.
+    grace: float = field(default=10.0, metadata={"gt": 0})
+    poll: float = field(default=0.25, metadata={"internal": True})
+    #: Between looks for threads without a job.
+    net: float = field(default=60.0, metadata={"internal": True})
+    #: The pauses after failures in a row; then the thread waits for a person.
+    retry: tuple[float, ...] = field(default=(1.0, 5.0, 30.0, 120.0, 600.0), metadata={"internal": True})
 
 
 class Worker:
@@ -68,7 +73,7 @@ class Worker:
         queue: Queue,
         advance: Advance,
         *,
-        concurrency: int = 32,
+        concurrency: int = THREADS_AT_ONCE,
         chores: tuple[Chore, ...] = (),
         give_up: Callable[[ThreadId], Awaitable[object]] | None = None,
         timings: Timings = Timings(),

@@ -83,7 +83,7 @@ async def take_over(database_url: URL, tmp_path: Path, settings: str) -> Timings
     """
     file = tmp_path / "greenlight.toml"
     file.write_text(settings)
-    timings = read_configuration(file).worker.timings()
+    timings = read_configuration(file).worker
     async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals={}, started=False) as scene:
         await scene.start_app(frozenset({Part.BOT}))
         database = Database(database_url)

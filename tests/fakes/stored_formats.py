@@ -18,7 +18,6 @@ from typing import Any, cast
 import typer
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphInterrupt
-from pydantic import TypeAdapter
 from sqlalchemy.dialects import postgresql
 from typer.main import get_command
 
@@ -115,14 +114,16 @@ from bot.tools.post_message import SLACK_TOOLS
 from infra.cli.main import COMMANDS
 from infra.cli.plan_run import event_line
 from infra.config.environment import Settings, read_settings
-from infra.config.file import TOOL_NAMES, Configuration, parse_configuration
+from infra.config.file import Configuration, parse_configuration
 from infra.db.database import NEWS_CHANNEL, WorkerId, worker_application
 from infra.db.embedded_postgres import ROLE, SYSTEM_USER
 from infra.db.tables import Row
 from infra.stores.audit import AuditEvent
+from infra.tools.catalogue import TOOL_NAMES
 from infra.worker.queue import WAKE, WAKE_LATER, waking
 from sandbox.script import CallRecord, Json, OutcomeKind, ScriptError, ScriptOutcome
 from sandbox.script import outcome_json as script_outcome_json
+from tests.fakes.configuration_keys import keys
 
 Table = Mapping[str, Json]
 
@@ -737,38 +738,15 @@ def stop_rows() -> Table:
 
 def configuration_keys() -> Sequence[str]:
     """Return the path of every key the file may have, sorted; `*` is a name of the user's own."""
-    schema = cast("Mapping[str, Any]", TypeAdapter(Configuration).json_schema())
-    return sorted(_keys(schema, schema, ""))
-
-
-def _keys(schema: Mapping[str, Any], root: Mapping[str, Any], at: str) -> Iterable[str]:
-    for name, each in schema.get("properties", {}).items():
-        found = list(_tables(each, root))
-        for more, table in found:
-            yield from _keys(table, root, f"{at}{name}{more}.")
-        if not found:
-            yield f"{at}{name}"
-
-
-def _tables(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    """Yield the tables that a key may hold, each with where it stands below the key: there, or in any of its own."""
-    for each in (schema, *schema.get("anyOf", ()), *schema.get("allOf", ())):
-        if "$ref" in each:
-            table = root["$defs"][each["$ref"].rpartition("/")[2]]
-            if "properties" in table:
-                yield "", table
-        below = each.get("additionalProperties")
-        if isinstance(below, Mapping):
-            for more, table in _tables(cast("Mapping[str, Any]", below), root):
-                yield f".*{more}", table
+    return sorted(key.replace(".NAME.", ".*.") for key, _ in keys(Configuration))
 
 
 def configuration_values(table: Json) -> Json:
     """Return what the product is built from when the file says this."""
     read = parse_configuration(cast("Mapping[str, object]", table), "the test")
     policies, containers = read.policies(), read.containers.settings()
-    executor, worker, budgets = read.limits.executor(), read.worker.timings(), read.bounds()
-    prices, tools = read.prices.prices(), read.tools.config()
+    executor, worker, budgets = read.limits, read.worker, read.bounds()
+    prices, tools = read.prices, read.tools
     built: Mapping[str, Any] = {
         "policies": {
             "default": _policy(policies.default),
@@ -786,7 +764,7 @@ def configuration_values(table: Json) -> Json:
         "worker": [worker.heartbeat, worker.stall, worker.sweep, worker.grace],
         "models": {setting: read.model.by_role.get(role) for setting, role in _ROLES.items()},
         "model seconds": [read.model.silence_seconds, read.model.total_seconds],
-        "memory tokens": read.memory.limits().tokens,
+        "memory tokens": read.memory.tokens,
         "prices": {name: [each.input, each.output] for name, each in prices.models.items()},
         "currency": [prices.currency, budgets.currency],
         "budgets": {"run": _budget(budgets.run), "thread": _budget(budgets.thread)},
@@ -798,11 +776,11 @@ def configuration_values(table: Json) -> Json:
             "at once": containers.concurrency,
         },
         "tools": {
-            "http_get": tools.http and asdict(tools.http),
-            "read_access_log": tools.access_log and asdict(tools.access_log),
-            "sql_query": tools.sql and asdict(tools.sql),
+            "http_get": tools.http_get and asdict(tools.http_get),
+            "read_access_log": tools.read_access_log and asdict(tools.read_access_log),
+            "sql_query": tools.sql_query and asdict(tools.sql_query),
             "http_request": tools.http_request and asdict(tools.http_request),
-            "host_metrics": tools.host and asdict(tools.host),
+            "host_metrics": tools.host_metrics and asdict(tools.host_metrics),
         },
         "disabled": read.tools.disabled,
     }

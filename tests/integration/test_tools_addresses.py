@@ -13,7 +13,7 @@ from agent.ids import Digest, NodeId, ThreadId, UserId
 from agent.tool import CallContext, ToolError
 from infra.tools import addresses
 from infra.tools.addresses import checked_url, connector, is_public
-from infra.tools.http import HttpConfig, http_get
+from infra.tools.http import HttpGetConfig, http_get
 
 CONTEXT = CallContext(thread=ThreadId("T:C:1"), node=NodeId("n"), author=UserId("U1"), idempotency_key=Digest("0" * 64))
 
@@ -56,7 +56,7 @@ SPELLINGS = [
 
 
 async def fetched(url: str) -> Any:
-    return await http_get(HttpConfig(timeout_seconds=5)).call(CONTEXT, {"url": url})
+    return await http_get(HttpGetConfig(timeout_seconds=5)).call(CONTEXT, {"url": url})
 
 
 async def refusal(url: str) -> str:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from agent.ids import Digest, NodeId, ThreadId, UserId
 from agent.tool import CallContext, ToolError
-from infra.tools.http import HttpConfig, http_get
+from infra.tools.http import HttpGetConfig, http_get
 from sandbox.script import Json
 
 CONTEXT = CallContext(thread=ThreadId("T:C:1"), node=NodeId("n"), author=UserId("U1"), idempotency_key=Digest("0" * 64))
@@ -37,8 +37,8 @@ async def serve() -> AsyncGenerator[Serve]:
 
 
 async def get(url: str, *, allow_private: bool = True, timeout_seconds: float = 10, body_bytes: int = 1000) -> Json:
-    config = HttpConfig(allow_private=allow_private, timeout_seconds=timeout_seconds, body_bytes=body_bytes)
-    return await http_get(config).call(CONTEXT, {"url": url})
+    config = HttpGetConfig(allow_private=allow_private, timeout_seconds=timeout_seconds)
+    return await http_get(config, body_bytes=body_bytes).call(CONTEXT, {"url": url})
 
 
 async def refused(url: str, *, allow_private: bool = True, timeout_seconds: float = 10) -> str:

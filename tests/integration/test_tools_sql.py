@@ -24,8 +24,8 @@ async def tool(empty_database_url: URL) -> AsyncGenerator[Tool]:
     with psycopg.connect(address(empty_database_url.set(drivername="postgresql")), autocommit=True) as owner:
         owner.execute("CREATE TABLE fruit (id int PRIMARY KEY, name text)")
         owner.execute("INSERT INTO fruit SELECT n, 'fruit ' || n FROM generate_series(1, 300) n")
-    config = SqlConfig(database_url=address(empty_database_url), statement_seconds=30, rows=100, result_bytes=20_000)
-    async with sql_query(config) as tool:
+    config = SqlConfig(database_url=address(empty_database_url), statement_seconds=30, rows=100)
+    async with sql_query(config, result_bytes=20_000) as tool:
         yield tool
 
 

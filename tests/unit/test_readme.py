@@ -4,16 +4,14 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
+from dataclasses import MISSING
 from io import StringIO
 from pathlib import Path
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any
 
 import pytest
 from dotenv import dotenv_values
 from langgraph.checkpoint.postgres import PostgresSaver
-from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
 
 from agent.limits import ModelSettings, Role
 from bot import wording
@@ -21,6 +19,7 @@ from infra.cli.main import COMMANDS
 from infra.config.environment import DEFAULT_MODEL, read_settings
 from infra.config.file import Configuration, parse_configuration
 from infra.db.tables import Row
+from tests.fakes.configuration_keys import keys
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -49,28 +48,6 @@ def examples(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
-def table_of(annotation: object) -> tuple[type[BaseModel], bool] | None:
-    """Return the TOML table a field holds, and whether it holds many of them by name."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation, False
-    if get_origin(annotation) in (Union, UnionType):
-        return next((found for each in get_args(annotation) if (found := table_of(each)) is not None), None)
-    if get_origin(annotation) is dict:
-        inner = table_of(get_args(annotation)[1])
-        return None if inner is None else (inner[0], True)
-    return None
-
-
-def keys(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every key of the configuration file with its default."""
-    for name, field in model.model_fields.items():
-        if (table := table_of(field.annotation)) is not None:
-            inner, by_name = table
-            yield from keys(inner, f"{before}{name}.{'NAME.' if by_name else ''}")
-        else:
-            yield f"{before}{name}", field.get_default(call_default_factory=True)
-
-
 def test_the_readme_begins_with_what_it_is_and_the_command_to_try_it() -> None:
     first, _, rest = README.partition("\n## ")
     assert first.startswith("# Greenlight\n")
@@ -87,7 +64,7 @@ def test_the_configuration_table_tells_the_defaults() -> None:
     defaults: dict[str, Any] = dict(keys(Configuration))
     told = [(key, cells[1]) for cells in rows(chapter("Configuration")) if len(cells) == 3 for key in code(cells[0])]
     for key, cell in told:
-        if defaults[key] is None or defaults[key] is PydanticUndefined:
+        if defaults[key] is None or defaults[key] is MISSING:
             assert cell in WORDS_FOR_NO_DEFAULT, key
         else:
             written = tomllib.loads(f"default = {code(cell)[0]}")["default"]

@@ -12,7 +12,7 @@ from infra.dev.demo.database import ABOUT, NAME, demo_database
 from infra.dev.demo.services import running_services
 from infra.tools.access_log import AccessLogConfig
 from infra.tools.catalogue import ToolsConfig
-from infra.tools.http import HttpConfig
+from infra.tools.http import HttpGetConfig
 from infra.tools.sql import SqlConfig
 
 
@@ -33,9 +33,9 @@ class World:
     def tools(self) -> ToolsConfig:
         """Return the settings of the tools that read this world. Its services are on loopback, so that is allowed."""
         return ToolsConfig(
-            http=HttpConfig(known=self.services, allow_private=True),
-            access_log=AccessLogConfig(path=self.access_log, line_format=LINE_FORMAT),
-            sql=SqlConfig(database_url=self.database_url, about=ABOUT),
+            http_get=HttpGetConfig(known=self.services, allow_private=True),
+            read_access_log=AccessLogConfig(path=self.access_log, line_format=LINE_FORMAT),
+            sql_query=SqlConfig(database_url=self.database_url, about=ABOUT),
         )
 
 

@@ -6,10 +6,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bot.tools.post_message import SLACK_TOOLS
 from infra.cli.main import main
-from infra.config.file import ToolsTable
-from infra.tools.catalogue import known_tools
+from infra.tools.catalogue import TOOL_NAMES, known_tools
 
 GET = {"op": "add", "id": "a", "kind": "tool", "title": "Get", "tool": "http_get", "args": {"url": "http://x.test/"}}
 POST = {
@@ -138,7 +136,7 @@ def test_described_tools_stand_for_installed_ones(tmp_path: Path, capsys: pytest
 
 async def test_plans_are_checked_against_every_tool_greenlight_brings() -> None:
     names = {tool.name for tool in await known_tools()}
-    assert names == (set(ToolsTable.model_fields) - {"disabled"}) | SLACK_TOOLS
+    assert names == TOOL_NAMES
 
 
 def test_mermaid_draws_the_plan_instead(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from infra.tools.addresses import is_public
-from infra.tools.http import HttpConfig, http_get
+from infra.tools.http import HttpGetConfig, http_get
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,8 @@ def test_address_nearer_than_the_internet_is_not_public(address: str) -> None:
 
 
 def test_description_names_the_known_services() -> None:
-    tool = http_get(HttpConfig(known={"search": "http://127.0.0.1:1/health", "payments": "http://127.0.0.1:2/health"}))
+    tool = http_get(
+        HttpGetConfig(known={"search": "http://127.0.0.1:1/health", "payments": "http://127.0.0.1:2/health"})
+    )
     assert "search = http://127.0.0.1:1/health, payments = http://127.0.0.1:2/health" in tool.description
-    assert "Known" not in http_get(HttpConfig()).description
+    assert "Known" not in http_get(HttpGetConfig()).description

@@ -28,7 +28,7 @@ from infra.dev.scripted_model.error_rate_script import FIRST_DRAFT, REPAIRED
 from infra.dev.scripted_model.script import ModelRequest, RequestMessage, Text
 from infra.tools.access_log import AccessLogConfig
 from infra.tools.catalogue import ToolsConfig, open_tools
-from infra.tools.http import HttpConfig
+from infra.tools.http import HttpGetConfig
 from infra.tools.sql import SqlConfig
 from sandbox.script import Json
 
@@ -63,9 +63,9 @@ SLACK = Tool(
 @pytest.fixture
 async def registry(tmp_path: Path) -> AsyncGenerator[Registry]:
     config = ToolsConfig(
-        http=HttpConfig(known=SERVICES, allow_private=True),
-        access_log=AccessLogConfig(path=tmp_path / "access.log"),
-        sql=SqlConfig(database_url="postgresql+psycopg://nobody@127.0.0.1:9/none"),
+        http_get=HttpGetConfig(known=SERVICES, allow_private=True),
+        read_access_log=AccessLogConfig(path=tmp_path / "access.log"),
+        sql_query=SqlConfig(database_url="postgresql+psycopg://nobody@127.0.0.1:9/none"),
     )
     async with open_tools(config) as tools:
         yield Registry([*tools, SLACK])
