@@ -1,8 +1,10 @@
 """Budgets: what a run and a thread may spend before a person is asked. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import Enum, StrEnum, auto
+
+from pydantic import TypeAdapter
 
 from agent.budget.usage import Prices, Scope, Spent
 from sandbox.script import Json
@@ -29,26 +31,29 @@ _NEEDS: Mapping[Start, frozenset[Measure]] = {
     Start.CALL: frozenset({Measure.MODEL_CALLS, Measure.TOKENS, Measure.COST, Measure.TIME}),
     Start.NODE: frozenset({Measure.NODES, Measure.TIME}),
 }
-"""What a start takes of: it must not begin where nothing of it is left."""
+"""The measures that a start uses: it must not begin when one of them is used up."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """What may be spent; None: as much as it takes. `milliseconds` are those at work, waiting for people left out."""
+    """What may be spent; None: no limit."""
 
     model_calls: int | None = None
+    #: Input and output together.
     tokens: int | None = None
+    #: In millionths of the price table's currency.
     cost_micros: int | None = None
+    #: At work; waiting for people does not count.
     milliseconds: int | None = None
     nodes: int | None = None
 
     @property
     def bounds(self) -> bool:
-        """Tell whether it bounds anything."""
+        """Whether it limits anything."""
         return any(most is not None for _, most, _ in self.held_against(Spent()))
 
     def held_against(self, spent: Spent) -> Sequence[tuple[Measure, int | None, int]]:
-        """Return each measure with the most that may be spent and what was."""
+        """Return each measure with its limit and what was spent of it."""
         return (
             (Measure.MODEL_CALLS, self.model_calls, spent.model_calls),
             (Measure.TOKENS, self.tokens, spent.tokens),
@@ -60,25 +65,27 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class LimitExceeded:
-    """A budget is used up: `used` of `most`, since somebody last let it go on; money in millionths, time in ms."""
+    """A budget is used up. Money is in millionths, time in milliseconds."""
 
     scope: Scope
     measure: Measure
+    #: Since somebody last let the scope go on.
     used: int
     most: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budgets:
-    """The budget of every run and of every thread. `currency` is what money is shown in."""
+    """The budget of every run and of every thread."""
 
     run: Budget = field(default_factory=Budget)
     thread: Budget = field(default_factory=Budget)
+    #: Shown with amounts of money.
     currency: str = Prices.currency
 
     @property
     def bounds(self) -> bool:
-        """Tell whether anything is bounded."""
+        """Whether anything is limited."""
         return self.run.bounds or self.thread.bounds
 
     def exceeded(
@@ -87,42 +94,31 @@ class Budgets:
         """Return what keeps this start from beginning: one measure of each scope at most.
 
         `allowed_from` is what had been spent when somebody last let a scope go on; from there its whole
-        budget counts once more. What is overspent holds everything back; what is just used up only
-        what takes more of it, so that a budget that fits exactly asks nobody.
+        budget counts once more. An overspent measure holds every start back; one that is just used up
+        holds back only starts that use more of it, so that a budget that fits exactly asks nobody.
         """
-        return tuple(self._exceeded(spent, allowed_from, start))
-
-    def _exceeded(
-        self, spent: Mapping[Scope, Spent], allowed_from: Mapping[Scope, Spent], start: Start
-    ) -> Iterator[LimitExceeded]:
+        exceeded: list[LimitExceeded] = []
         for scope, budget in ((Scope.RUN, self.run), (Scope.THREAD, self.thread)):
             since = spent[scope] - allowed_from.get(scope, Spent())
             for measure, most, used in budget.held_against(since):
                 if most is not None and used + (measure in _NEEDS[start]) > most:
-                    yield LimitExceeded(scope=scope, measure=measure, used=used, most=most)
+                    exceeded.append(LimitExceeded(scope=scope, measure=measure, used=used, most=most))
                     break
+        return exceeded
 
 
-def limit_exceeded_json(breach: LimitExceeded) -> dict[str, Json]:
-    """Return the breach as a question's row holds it."""
-    return {
-        "scope": breach.scope.value,
-        "measure": breach.measure.value,
-        "used": breach.used,
-        "most": breach.most,
-    }
+def limit_exceeded_json(exceeded: LimitExceeded) -> dict[str, Json]:
+    """Return it as a request's row stores it."""
+    return asdict(exceeded)
 
 
-def limit_exceeded_from_json(value: Mapping[str, Json]) -> LimitExceeded:
-    """Read what `breach_json` wrote.
+_LIMIT_EXCEEDED = TypeAdapter(LimitExceeded)
+
+
+def limit_exceeded_from_json(value: Json) -> LimitExceeded:
+    """Read what `limit_exceeded_json` wrote.
 
     Raises:
-        ValueError: it is of a scope or measure there is none of.
+        ValueError: the scope or measure is unknown.
     """
-    used, most = value.get("used"), value.get("most")
-    return LimitExceeded(
-        scope=Scope(str(value.get("scope"))),
-        measure=Measure(str(value.get("measure"))),
-        used=used if isinstance(used, int) else 0,
-        most=most if isinstance(most, int) else 0,
-    )
+    return _LIMIT_EXCEEDED.validate_python(value)

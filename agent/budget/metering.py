@@ -1,4 +1,4 @@
-"""Paying for model calls: each begins once whoever makes it can afford it."""
+"""Metering of model calls: each begins once the budget has admitted it."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
@@ -11,51 +11,52 @@ from agent.ports import ChatMessage, LanguageModel
 
 @dataclass(frozen=True, kw_only=True)
 class CallMeter:
-    """Who pays. `afford` returns once a call may begin; `ended` is told when it is over."""
+    """Admits model calls and counts them."""
 
+    #: Returns once a call may begin.
     acquire: Callable[[], Awaitable[None]]
+    #: Called when an admitted call is over.
     ended: Callable[[], None]
 
 
-_payer: ContextVar[CallMeter | None] = ContextVar("payer", default=None)
+_meter: ContextVar[CallMeter | None] = ContextVar("meter", default=None)
 
 
 @contextmanager
-def metered(payer: CallMeter | None) -> Generator[None]:
-    """Let this payer pay for every model call in the block, and in the tasks it starts; None: nobody need."""
-    token = _payer.set(payer)
+def metered(meter: CallMeter | None) -> Generator[None]:
+    """Meter every model call in the block and in the tasks it starts; None: no call is held back."""
+    token = _meter.set(meter)
     try:
         yield
     finally:
-        _payer.reset(token)
+        _meter.reset(token)
 
 
 class MeteredModel:
-    """A `LanguageModel` whose calls are paid for."""
+    """A `LanguageModel` whose calls go through the current meter."""
 
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
 
     async def complete(self, role: Role, messages: Sequence[ChatMessage]) -> str:
         """Return the whole answer."""
-        async with _paid():
+        async with _admitted():
             return await self._model.complete(role, messages)
 
     async def stream(self, role: Role, messages: Sequence[ChatMessage]) -> AsyncGenerator[str, None]:
         """Yield the answer's text as it arrives."""
-        async with _paid(), aclosing(self._model.stream(role, messages)) as pieces:
+        async with _admitted(), aclosing(self._model.stream(role, messages)) as pieces:
             async for piece in pieces:
                 yield piece
 
 
 @asynccontextmanager
-async def _paid() -> AsyncGenerator[None]:
-    payer = _payer.get()
-    if payer is None:
+async def _admitted() -> AsyncGenerator[None]:
+    if (meter := _meter.get()) is None:
         yield
         return
-    await payer.acquire()
+    await meter.acquire()
     try:
         yield
     finally:
-        payer.ended()
+        meter.ended()

@@ -1,8 +1,8 @@
-"""The purse of a turn: what it may still start, and the one question that is asked when a budget is used up.
+"""The budget of a turn: what may still start, and the one request to a person when a limit is exceeded.
 
-The question is a row, like an approval. While it is open nothing starts, whatever a fresh count would
-say. When a person's "go on" is taken up, what had been spent by then is stored with it: from there the
-whole budget counts once more, for every entry that follows.
+The request is a row, like an approval. While it is open nothing starts, whatever a fresh count would say. When a
+person's "go on" is applied, what had been spent by then is stored with it: from there the whole budget counts once
+more, for every execution that follows.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 
 from langgraph.errors import GraphInterrupt
 from langgraph.types import Interrupt
+from pydantic import TypeAdapter
 
 from agent.budget.budget import Budgets, LimitExceeded, Measure, Start, limit_exceeded_json
 from agent.budget.metering import CallMeter
@@ -21,23 +22,26 @@ from agent.ports import ApprovalKind, ApprovalRequest, Approvals, BudgetExtensio
 from sandbox.script import Json
 
 TURN = NodeId("")
-"""The node of a question about a whole turn."""
+"""The node of a request about a whole turn."""
+
+_EXCEEDED = "breaches"
+"""Where a request's arguments hold the exceeded limits."""
 
 _FROM = "from"
-"""Where a question that was answered with "go on" holds what had been spent by then, by scope."""
+"""Where the arguments of a request answered with "go on" hold what had been spent by then, by scope."""
+
+_EXCEEDED_LIMITS = TypeAdapter(list[LimitExceeded])
+_SPENT = TypeAdapter(dict[Scope, Spent])
 
 
 class BudgetTracker:
-    """One turn's purse. `question` is open, or is to be asked; while there is one, nothing is admitted.
-
-    `over`: somebody said stop; nothing is admitted any more, and nobody is asked.
-    """
+    """What one turn may still start."""
 
     def __init__(
         self,
         budgets: Budgets,
         account: Account,
-        allowances: BudgetExtensions,
+        extensions: BudgetExtensions,
         *,
         thread: ThreadId,
         turn: int,
@@ -45,7 +49,7 @@ class BudgetTracker:
     ) -> None:
         self._budgets = budgets
         self._account = account
-        self._allowances = allowances
+        self._extensions = extensions
         self._thread = thread
         self._turn = turn
         self._author = author
@@ -53,26 +57,27 @@ class BudgetTracker:
         self._asked = 0
         self._allowed_from: dict[Scope, Spent] = {}
         self._just_allowed = False
-        self.question: ApprovalRequest | None = None
+        #: Open or still to be asked; while there is one, nothing is admitted.
+        self.request: ApprovalRequest | None = None
+        #: Somebody said stop: nothing is admitted any more, and nobody is asked.
         self.over = False
 
-    async def read(self, question: ApprovalRequest, standing: DecisionRecord) -> None:
-        """Take in a question that was asked before; they come in their order."""
-        ours = question.turn == self._turn
-        self._asked += ours
-        if ours or standing.decision is Decision.GO_ON:
-            self.question = question
-            await self.hear(standing)
+    async def restore(self, request: ApprovalRequest, record: DecisionRecord) -> None:
+        """Apply a request that was asked before. Requests come in the order they were asked."""
+        of_turn = request.turn == self._turn
+        self._asked += of_turn
+        if of_turn or record.decision is Decision.GO_ON:
+            self.request = request
+            await self.apply(record)
 
     def admits(self, start: Start) -> bool:
-        """Tell whether this may start, and count it if it may."""
-        if self.over or self.question is not None:
+        """Return whether this may start, and count it if it may."""
+        if self.over or self.request is not None:
             return False
-        spent = self._spent()
-        exceeded = self._budgets.exceeded(spent, self._allowed_from, start)
-        # However little time a budget has: what was let go on starts something.
-        if [each for each in exceeded if not (self._just_allowed and each.measure is Measure.TIME)]:
-            self.question = self._question(exceeded)
+        exceeded = self._budgets.exceeded(self._spent(), self._allowed_from, start)
+        # However little time a budget has, each "go on" starts something.
+        if any(limit.measure is not Measure.TIME or not self._just_allowed for limit in exceeded):
+            self.request = self._new_request(exceeded)
             self._asked += 1
             return False
         self._just_allowed = False
@@ -83,29 +88,33 @@ class BudgetTracker:
         return True
 
     def call_ended(self) -> None:
-        """Count a model call no more: it is in the account now."""
+        """Stop counting a model call: it is in the account now."""
         self._calls -= 1
 
-    async def hear(self, standing: DecisionRecord) -> None:
-        """Act on how the question stands. With a stop, and with nobody's answer in time, comes the row that ends the
-        turn: until that is read nothing starts, and nobody is asked again."""
-        if (question := self.question) is None or standing.decision is Decision.PENDING:
-            return
-        if standing.decision in (Decision.STOP, Decision.EXPIRED):
-            self.over = question.turn == self._turn
-        elif standing.decision is Decision.GO_ON:
-            await self._go_on(question)
-        self.question = None
+    async def apply(self, record: DecisionRecord) -> None:
+        """Act on the request's decision.
 
-    async def _go_on(self, question: ApprovalRequest) -> None:
-        if _FROM not in question.args:
+        A stop, or nobody's answer in time, comes with the row that ends the turn: until that is read nothing
+        starts, and nobody is asked again.
+        """
+        if (request := self.request) is None or record.decision is Decision.PENDING:
+            return
+        if record.decision in (Decision.STOP, Decision.EXPIRED):
+            self.over = request.turn == self._turn
+        elif record.decision is Decision.GO_ON:
+            await self._go_on(request)
+        self.request = None
+
+    async def _go_on(self, request: ApprovalRequest) -> None:
+        if _FROM not in request.args:
             spent = self._spent()
-            counted: dict[str, Json] = {each.value: asdict(spent[each]) for each in _scopes_of(question)}
-            question = replace(question, args={**question.args, _FROM: counted})
-            await self._allowances.keep(question.id, question.args)
+            scopes = [limit.scope for limit in _EXCEEDED_LIMITS.validate_python(request.args.get(_EXCEEDED, []))]
+            counted: dict[str, Json] = {scope.value: asdict(spent[scope]) for scope in scopes}
+            request = replace(request, args={**request.args, _FROM: counted})
+            await self._extensions.keep(request.id, request.args)
             self._just_allowed = True
-        for scope, spent in _allowed_from(question).items():
-            if scope is Scope.THREAD or question.turn == self._turn:
+        for scope, spent in _SPENT.validate_python(request.args[_FROM]).items():
+            if scope is Scope.THREAD or request.turn == self._turn:
                 self._allowed_from[scope] = spent
 
     def _spent(self) -> Mapping[Scope, Spent]:
@@ -113,9 +122,9 @@ class BudgetTracker:
         begun = Spent(model_calls=self._calls)
         return {scope: spent + begun for scope, spent in self._account.spent().items()}
 
-    def _question(self, exceeded: Sequence[LimitExceeded]) -> ApprovalRequest:
+    def _new_request(self, exceeded: Sequence[LimitExceeded]) -> ApprovalRequest:
         args: dict[str, Json] = {
-            "breaches": [limit_exceeded_json(each) for each in exceeded],
+            _EXCEEDED: [limit_exceeded_json(limit) for limit in exceeded],
             "currency": self._budgets.currency,
         }
         key: list[Json] = [self._thread, self._turn, "budget", self._asked]
@@ -134,77 +143,58 @@ class BudgetTracker:
 
 
 class BudgetTrackers:
-    """Opens the purses of turns."""
+    """Opens the trackers of turns."""
 
     def __init__(
         self, budgets: Budgets, spending: Spending, *, questions: Approvals, allowances: BudgetExtensions, runs: Runs
     ) -> None:
         self._budgets = budgets
         self._spending = spending
-        self._questions = questions
-        self._allowances = allowances
+        self._requests = questions
+        self._extensions = allowances
         self._runs = runs
 
     async def settle(self) -> None:
-        """Return when everything is charged to the turns that spent it; before another one begins."""
+        """Return when everything is charged to the turns that spent it. Call it before another turn begins."""
         await self._spending.flush()
 
     async def open(self, thread: ThreadId, turn: int) -> BudgetTracker:
-        """Return the turn's purse as its rows have it."""
+        """Return the turn's tracker, restored from its rows."""
         run = await self._runs.read(thread, turn)
         account = await self._spending.account(thread, turn)
-        budget_tracker = BudgetTracker(
-            self._budgets, account, self._allowances, thread=thread, turn=turn, author=run.requester
+        tracker = BudgetTracker(
+            self._budgets, account, self._extensions, thread=thread, turn=turn, author=run.requester
         )
-        for question, standing in await self._allowances.of(thread):
-            await budget_tracker.read(question, standing)
-        return budget_tracker
+        for request, record in await self._extensions.of(thread):
+            await tracker.restore(request, record)
+        return tracker
 
-    def payer(self, thread: ThreadId, turn: int) -> CallMeter:
-        """Return who pays for the model calls of a stage that is not `execute`.
+    def meter(self, thread: ThreadId, turn: int) -> CallMeter:
+        """Return the meter for the model calls of a stage other than `execute`.
 
-        `afford` raises GraphInterrupt, which holds the question: the stage is entered again once it is answered.
+        `acquire` raises GraphInterrupt, which holds the request: the stage is entered again once it is answered.
         """
-        opened: list[BudgetTracker] = []
+        opened: BudgetTracker | None = None
 
         async def acquire() -> None:
-            budget_tracker = opened[0] if opened else await self.open(thread, turn)
-            opened[:] = [budget_tracker]
-            if budget_tracker.admits(Start.CALL):
+            nonlocal opened
+            tracker = opened = opened or await self.open(thread, turn)
+            if tracker.admits(Start.CALL):
                 return
-            if (question := budget_tracker.question) is None:
-                await asyncio.Event().wait()  # for the stop that ended the purse: it ends the stage, too
+            if (request := tracker.request) is None:
+                await asyncio.Event().wait()  # the stop that ended the tracker ends the stage, too
             else:
-                await self._questions.ask(question)
-                raise GraphInterrupt((Interrupt(value={"question": question.id, "node": TURN}, id=question.id),))
+                await self._requests.ask(request)
+                raise GraphInterrupt((Interrupt(value={"question": request.id, "node": TURN}, id=request.id),))
 
         def ended() -> None:
-            for budget_tracker in opened:
-                budget_tracker.call_ended()
+            if opened is not None:
+                opened.call_ended()
 
         return CallMeter(acquire=acquire, ended=ended)
 
     async def withdraw(self, thread: ThreadId, turn: int, why: str) -> None:
-        """Take back what a turn asked that is over."""
-        for question, standing in await self._allowances.of(thread):
-            if question.turn == turn and standing.decision is Decision.PENDING:
-                await self._questions.withdraw(question.id, why)
-
-
-def _scopes_of(question: ApprovalRequest) -> Sequence[Scope]:
-    """Return whose budgets are used up."""
-    exceeded = question.args.get("breaches")
-    named = [each.get("scope") for each in exceeded if isinstance(each, Mapping)] if isinstance(exceeded, list) else []
-    return [each for each in Scope if each.value in named]
-
-
-def _allowed_from(question: ApprovalRequest) -> Mapping[Scope, Spent]:
-    """Return what the scopes had spent from where their budgets count once more."""
-    found: dict[Scope, Spent] = {}
-    spent = question.args.get(_FROM)
-    for scope in Scope:
-        figures = spent.get(scope.value) if isinstance(spent, Mapping) else None
-        if isinstance(figures, Mapping):
-            counted = {name: value for name, value in figures.items() if isinstance(value, int)}
-            found[scope] = Spent(**{name: counted.get(name, 0) for name in asdict(Spent())})
-    return found
+        """Withdraw the open requests of a turn that is over."""
+        for request, record in await self._extensions.of(thread):
+            if request.turn == turn and record.decision is Decision.PENDING:
+                await self._requests.withdraw(request.id, why)

@@ -14,6 +14,7 @@ from agent.limits import Role
 class Scope(StrEnum):
     """Whose budget it is."""
 
+    #: One turn of a thread.
     RUN = "run"
     THREAD = "thread"
 
@@ -23,7 +24,7 @@ _account: ContextVar[ThreadId | None] = ContextVar("account", default=None)
 
 @contextmanager
 def charged_to(thread: ThreadId) -> Generator[None]:
-    """Charge every model call that begins in the block, and in the tasks it starts, to the thread."""
+    """Charge every model call that begins in the block, or in the tasks it starts, to the thread."""
     token = _account.set(thread)
     try:
         yield
@@ -32,37 +33,39 @@ def charged_to(thread: ThreadId) -> Generator[None]:
 
 
 def account() -> ThreadId | None:
-    """Return whom a model call that begins now is charged to; None outside any thread."""
+    """Return the thread to which a model call that begins now is charged; None outside any thread."""
     return _account.get()
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCall:
-    """One model call that ended. `estimated`: the server did not say, so tokens are taken from the length."""
+    """One model call that ended."""
 
     role: Role
     model: str
     input_tokens: int
     output_tokens: int
+    #: The server reported no tokens; they are taken from the length.
     estimated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spent:
-    """What was spent so far. `cost_micros` are millionths of the price table's currency, for models that are
-    in it; `work_milliseconds` is the time a worker was at it, waiting for people alone left out; `nodes`
-    counts those that started."""
+    """What was spent so far."""
 
     model_calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    #: Millionths of the price table's currency, for the models in the table.
     cost_micros: int = 0
+    #: The time a worker worked on it; time in which only people were waited for does not count.
     work_milliseconds: int = 0
+    #: Nodes that started.
     nodes: int = 0
 
     @property
     def tokens(self) -> int:
-        """Both ways."""
+        """Input and output together."""
         return self.input_tokens + self.output_tokens
 
     def __add__(self, other: "Spent") -> "Spent":
@@ -78,7 +81,7 @@ class Spent:
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """What a million tokens cost, in and out."""
+    """The price of a million tokens."""
 
     input: float = field(metadata={"ge": 0})
     output: float = field(metadata={"ge": 0})
@@ -88,13 +91,13 @@ class Price:
 class Prices:
     """The price table."""
 
-    #: Only ever shown.
+    #: Only shown.
     currency: str = field(default="$", metadata={"min_length": 1, "max_length": 5})
-    #: Model name -> price. A model that is not in it costs nothing we know of.
+    #: Model name -> price. A model that is not in it counts as free.
     models: Mapping[str, Price] = field(default_factory=dict[str, Price])
 
     def of(self, call: ModelCall) -> int:
-        """Return what the call cost, in millionths."""
+        """Return the cost of the call in millionths of the currency."""
         price = self.models.get(call.model)
         if price is None:
             return 0
@@ -103,7 +106,7 @@ class Prices:
 
 
 class Account(Protocol):
-    """What a turn and its thread spend, to the moment, while this process has the thread."""
+    """What a turn and its thread have spent up to this moment, while this process runs the thread."""
 
     def spent(self) -> Mapping[Scope, Spent]:
         """Return what was spent so far."""
@@ -115,12 +118,12 @@ class Account(Protocol):
 
 
 class Spending(Protocol):
-    """What threads spend. Whatever is counted, the thread's newest turn is charged."""
+    """What threads spend. Everything counted is charged to the thread's newest turn."""
 
     async def account(self, thread: ThreadId, turn: int) -> Account:
         """Return the account of the thread's newest turn."""
         ...
 
     async def flush(self) -> None:
-        """Return when everything counted so far is committed: before another turn begins, or it is charged."""
+        """Return when everything counted so far is committed. What comes later is charged to a later turn."""
         ...

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from agent.errors import StoreUnavailable
 from agent.execution.execution_context import ExecutionContext
-from agent.execution.parking import Cancellation, ExecutionClosed
+from agent.execution.parking import ExecutionClosed, Participant
 from agent.execution.step import Step
 from agent.ids import ApprovalId, Digest, ToolName, UserId
 from agent.plan.outcomes import (
@@ -23,171 +23,177 @@ from agent.plan.outcomes import (
 from agent.ports import ApprovalKind, ApprovalRequest, Bound, Decision, DecisionRecord, LedgerEntry, LedgerState
 
 _AT_ONCE_SECONDS = 1.0
-"""A start that takes longer to commit may have been that of a process that was stopped, and has a successor."""
+"""A start that takes longer to commit may come from a process that was paused and has a successor by now."""
 
 _FINISH_AFTER_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
-"""How long a database may be away without a person being asked what we know: less than a worker lives without one."""
+"""How long the database may be away before a person is asked what we know: shorter than a worker lives without it."""
+
+_CALL_CHANGED = Failed(error="approval_invalid", message="what would run again is not what was approved")
 
 
-class RedCalls:
-    """Runs the red nodes of one entry."""
+class ApprovedCall:
+    """The red call of the node `asker`."""
 
-    def __init__(self, entry: ExecutionContext) -> None:
-        self._entry = entry
-        self._in_flight: set[asyncio.Task[Outcome | None]] = set()
+    def __init__(self, asker: Participant, step: Step, context: ExecutionContext) -> None:
+        self._asker = asker
+        self._step = step
+        self._context = context
+        #: The call while it is under way, from before its first ledger row until after its second.
+        self.in_flight: asyncio.Task[Outcome | None] | None = None
 
-    async def run(self, step: Step) -> Outcome | None:
-        """Return the node's outcome: from the ledger, from a person, or from the call a person approved.
-        None when nothing may start now: neither a question nor a call; an approval given before stays good.
+    async def recorded(self) -> Outcome | None:
+        """Return the outcome of a call that was started before; None when none was.
+
+        Raises:
+            GraphInterrupt: the run parked while a person was asked what became of the call.
+        """
+        entry = await self._read_ledger()
+        if entry is None:
+            return None
+        match entry.state:
+            case LedgerState.DONE:
+                return outcome_from_json(entry.result or {})
+            case LedgerState.STARTED:
+                return await self._resolve_unknown(entry)
+            case _:
+                assert_never(entry.state)
+
+    async def run(self) -> Outcome | None:
+        """Ask for approval and make the call that was approved.
+
+        Return None when the budget does not admit it now; the approval stays good.
 
         Raises:
             GraphInterrupt: the run parked while a person was asked.
             RunnerLost: the thread is no longer ours; nothing was called.
         """
-        match await self._entry.ports.ledger.read(self._entry.thread, step.id):
-            case None:
-                return None if self._entry.budget_gate.rests(step.id) else await self._approve(step)
-            case LedgerEntry(state=LedgerState.DONE, result=result):
-                return outcome_from_json(result or {})
-            case LedgerEntry(state=LedgerState.STARTED) as started:
-                return await self._unknown(step, started)
-            case other:
-                assert_never(other)  # pyright: ignore[reportArgumentType]  # a dataclass pattern does not narrow
-
-    async def cancel(self, step: Step) -> bool:
-        """Take the node's open card back; False, and nothing is taken back, once its call was started."""
-        if await self._entry.ports.ledger.read(self._entry.thread, step.id) is not None:
-            return False
-        await self._withdraw(step, self._entry.cancelled[step.id])
-        return True
-
-    async def settle(self) -> None:
-        """Return when every call that was started has its ledger row finished.
-
-        A cancelled entry cancels no red call half-way: its effect may be out already, and a
-        finished row spares a person the question what became of it.
-        """
-        while self._in_flight:
-            await asyncio.wait(self._in_flight)
-
-    async def _approve(self, step: Step) -> Outcome | None:
-        bound = await self._bind(step)
+        bound = await self._context.bind(self._step)
         while isinstance(bound, Bound):
-            question = self._question(step, ApprovalKind.APPROVE, bound, attempt=1)
-            await self._withdraw(step, "the call is another one now", keep=question.id)
-            standing = await self._ask(step, question)
-            if isinstance(standing, Cancellation):
-                await self._withdraw(step, standing.why)
-                return Cancelled(why=standing.why)
-            if standing.decision is not Decision.APPROVED:
-                return _refusal(standing)
+            request = self._request(ApprovalKind.APPROVE, bound, attempt=1)
+            await self._withdraw("the call is another one now", keep=request.id)
+            answer = await self._ask(request, NodeState.ASKING)
+            if isinstance(answer, Cancelled):
+                await self._withdraw(answer.why)
+                return answer
+            if answer.decision is not Decision.APPROVED:
+                return _refusal(answer)
             # Bound anew: if anything it came from changed, the approval is void and a person is asked again.
-            bound = await self._bind(step)
-            if isinstance(bound, Bound) and bound.digest == standing.digest:
-                if self._entry.budget_gate.admits(step.id):
-                    return await self._call(step, bound, attempt=1)
-                self._entry.show(step.id, NodeState.PLANNED)
-                return None
+            bound = await self._context.bind(self._step)
+            if isinstance(bound, Bound) and bound.digest == answer.digest:
+                return await self._call_if_admitted(bound)
         return bound
 
-    async def _unknown(self, step: Step, started: LedgerEntry) -> Outcome:
-        """Ask what became of a call. It is the one that was started, whatever the node would be bound to by now:
-        what a person said about it counts, and only that very call is run again."""
-        bound = await self._bind(step)
+    async def cancel(self, why: str) -> bool:
+        """Withdraw the node's open card; return False, and withdraw nothing, once its call was started."""
+        if await self._read_ledger() is not None:
+            return False
+        await self._withdraw(why)
+        return True
+
+    async def _call_if_admitted(self, bound: Bound) -> Outcome | None:
+        if not self._context.budget_gate.admits(self._asker):
+            self._context.show(self._step.id, NodeState.PLANNED)
+            return None
+        if self._asker.cancelled is not None:
+            return Cancelled(why=self._asker.cancelled)
+        return await self._call(bound, attempt=1)
+
+    async def _resolve_unknown(self, started: LedgerEntry) -> Outcome:
+        """Ask what became of the call that was started, whatever the node would be bound to by now.
+
+        The answer is about that very call, and only that call may run again.
+        """
+        bound = await self._context.bind(self._step)
         same = bound if isinstance(bound, Bound) and bound.digest == started.digest else None
-        question = self._question(
-            step, ApprovalKind.UNKNOWN, same or _unbound(step, started.digest), attempt=started.attempt
-        )
-        standing = await self._ask(step, question)
-        if isinstance(standing, DecisionRecord) and standing.decision is Decision.AGAIN:
-            if same is not None:
-                return await self._call(step, same, started.attempt + 1)
-            outcome = bound if isinstance(bound, Failed) else _ANOTHER_CALL
+        request = self._request(ApprovalKind.UNKNOWN, same or self._unbound(started.digest), started.attempt)
+        answer = await self._ask(request, NodeState.UNKNOWN)
+        decision = answer.decision if isinstance(answer, DecisionRecord) else None
+        if decision is Decision.AGAIN and same is not None:
+            return await self._call(same, started.attempt + 1)
+        if decision is Decision.AGAIN:
+            outcome = bound if isinstance(bound, Failed) else _CALL_CHANGED
         else:
-            outcome = _verdict_on_unknown(standing)
-        await self._finish(step, started.attempt, outcome)
+            outcome = _outcome_of_unknown(answer)
+        await self._finish(started.attempt, outcome)
         return outcome
 
-    async def _call(self, step: Step, bound: Bound, attempt: int) -> Outcome:
-        if (why := self._entry.cancelled.get(step.id)) is not None and attempt == 1:
-            return Cancelled(why=why)
-        call = asyncio.create_task(self._call_once(step, bound, attempt), name=f"red call {step.id}")
-        self._in_flight.add(call)
-        call.add_done_callback(self._in_flight.discard)
-        outcome = await asyncio.shield(call)
+    async def _call(self, bound: Bound, attempt: int) -> Outcome:
+        """Make the call in a task of its own: a cancelled execution does not cancel it half-way.
+
+        Its effect may be out already, and a finished row spares a person the question what became of it.
+        """
+        self.in_flight = asyncio.create_task(self._call_once(bound, attempt), name=f"red call {self._step.id}")
+        outcome = await asyncio.shield(self.in_flight)
         if outcome is not None:
             return outcome
-        return await self._unknown(step, LedgerEntry(state=LedgerState.STARTED, attempt=attempt, digest=bound.digest))
+        started = LedgerEntry(state=LedgerState.STARTED, attempt=attempt, digest=bound.digest)
+        return await self._resolve_unknown(started)
 
-    async def _call_once(self, step: Step, bound: Bound, attempt: int) -> Outcome | None:
-        """Perform between the ledger's two rows; None when this very try was started before."""
+    async def _call_once(self, bound: Bound, attempt: int) -> Outcome | None:
+        """Perform between the ledger's two rows; return None when this very attempt was started before."""
+        context, step = self._context, self._step
         began = time.monotonic()
-        await self._entry.lease.check()
-        if self._entry.parking.closed:
+        await context.lease.check()
+        if context.parking.closed:
             raise ExecutionClosed
-        if not await self._entry.ports.ledger.start(self._entry.thread, step.id, bound.digest, attempt):
+        if not await context.ports.ledger.start(context.thread, step.id, bound.digest, attempt):
             return None
         if time.monotonic() - began > _AT_ONCE_SECONDS:
-            await self._entry.lease.check()
-        self._entry.show(step.id, NodeState.RUNNING)
-        outcome = await self._entry.ports.work.perform(step.node, bound, step.context(bound))
-        await self._finish(step, attempt, outcome)
+            await context.lease.check()
+        context.show(step.id, NodeState.RUNNING)
+        outcome = await context.ports.work.perform(step.node, bound, step.context(bound))
+        await self._finish(attempt, outcome)
         return outcome
 
-    async def _finish(self, step: Step, attempt: int, outcome: Outcome) -> None:
-        """Commit what came of a call, also when the database is away for a moment."""
-        finish, result = self._entry.ports.ledger.finish, outcome_json(outcome)
+    async def _finish(self, attempt: int, outcome: Outcome) -> None:
+        """Commit the call's outcome, also when the database is away for a moment."""
+        finish, result = self._context.ports.ledger.finish, outcome_json(outcome)
         for seconds in _FINISH_AFTER_SECONDS:
             try:
-                return await finish(self._entry.thread, step.id, attempt, result)
+                return await finish(self._context.thread, self._step.id, attempt, result)
             except StoreUnavailable:
                 await asyncio.sleep(seconds)
-        return await finish(self._entry.thread, step.id, attempt, result)
+        return await finish(self._context.thread, self._step.id, attempt, result)
 
-    def _question(self, step: Step, kind: ApprovalKind, bound: Bound, attempt: int) -> ApprovalRequest:
-        return step.question(kind, bound, attempt, self._entry.frontier.behind(step.id))
+    async def _ask(self, request: ApprovalRequest, state: NodeState) -> DecisionRecord | Cancelled:
+        self._context.show(self._step.id, state)
+        return await self._asker.ask(request)
 
-    async def _ask(self, step: Step, question: ApprovalRequest) -> DecisionRecord | Cancellation:
-        entry = self._entry
-        approval = question.kind is ApprovalKind.APPROVE
-        entry.show(step.id, NodeState.ASKING if approval else NodeState.UNKNOWN)
-        return await entry.parking.ask(question, lambda: entry.cancelled.get(step.id) if approval else None)
+    def _request(self, kind: ApprovalKind, bound: Bound, attempt: int) -> ApprovalRequest:
+        return self._step.question(kind, bound, attempt, self._context.frontier.behind(self._step.id))
 
-    async def _withdraw(self, step: Step, why: str, keep: ApprovalId | None = None) -> None:
-        """Take back the node's open approvals; found by node, as its arguments may be others by now."""
-        questions = self._entry.ports.questions
-        for question, standing in (await questions.standings(self._entry.thread)).items():
-            pending = standing.decision is Decision.PENDING
-            if pending and question != keep and step.asks(ApprovalKind.APPROVE, question):
-                await questions.withdraw(question, why)
+    def _unbound(self, digest: Digest) -> Bound:
+        """Return what "outcome unknown" shows of a call whose arguments can no longer be resolved."""
+        node = self._step.node
+        return Bound(tool=node.tool or ToolName(node.kind.value), args={}, digest=digest)
 
-    async def _bind(self, step: Step) -> Bound | Failed:
-        return await self._entry.ports.work.bind(self._entry.thread, step.node, self._entry.frontier.outcomes)
+    async def _withdraw(self, why: str, keep: ApprovalId | None = None) -> None:
+        """Withdraw the node's open approvals; found by node, as its arguments may be others by now."""
+        requests = self._context.ports.questions
+        for request, record in (await requests.standings(self._context.thread)).items():
+            pending = record.decision is Decision.PENDING
+            if pending and request != keep and self._step.asks(ApprovalKind.APPROVE, request):
+                await requests.withdraw(request, why)
 
-
-_ANOTHER_CALL = Failed(error="approval_invalid", message="what would run again is not what was approved")
-
-
-def _unbound(step: Step, digest: Digest) -> Bound:
-    """Return what "outcome unknown" shows of a call whose arguments cannot be resolved any more."""
-    return Bound(tool=step.node.tool or ToolName(step.node.kind.value), args={}, digest=digest)
+    async def _read_ledger(self) -> LedgerEntry | None:
+        return await self._context.ports.ledger.read(self._context.thread, self._step.id)
 
 
-def _refusal(standing: DecisionRecord) -> Outcome:
+def _refusal(record: DecisionRecord) -> Outcome:
     """Return the outcome of an approval that was not given. Only a person's no is a rejection."""
-    match standing.decision:
+    match record.decision:
         case Decision.REJECTED:
-            return Rejected(by=standing.by or UserId(""), reason=standing.reason)
+            return Rejected(by=record.by or UserId(""), reason=record.reason)
         case Decision.EXPIRED:
             return Expired()
         case Decision.WITHDRAWN:
-            return Cancelled(why=standing.reason)
+            return Cancelled(why=record.reason)
         case _:
-            return Failed(error="approval_invalid", message=f"an approval cannot be {standing.decision.value}")
+            return Failed(error="approval_invalid", message=f"an approval cannot be {record.decision.value}")
 
 
-def _verdict_on_unknown(standing: DecisionRecord | Cancellation) -> Outcome:
-    """Return what a person's word on a call of unknown outcome makes of the node; doubt is a failure."""
-    if isinstance(standing, DecisionRecord) and standing.decision is Decision.HAPPENED:
-        return Succeeded(value={"confirmed_by": standing.by})
+def _outcome_of_unknown(answer: DecisionRecord | Cancelled) -> Outcome:
+    """Return the outcome of a node whose call has an unknown one, by a person's answer; doubt is a failure."""
+    if isinstance(answer, DecisionRecord) and answer.decision is Decision.HAPPENED:
+        return Succeeded(value={"confirmed_by": answer.by})
     return Failed(error="outcome_unknown", message="the call was started and nobody knows whether it took effect")

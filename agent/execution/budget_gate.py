@@ -1,79 +1,84 @@
-"""The brake of one entry: what starts while a budget's question is open rests, and goes on once it is answered."""
-
-from collections.abc import Callable
+"""The budget gate of one execution: holds starts back while a budget's request is open, lets them go on afterwards."""
 
 from agent.budget.budget import Start
 from agent.budget.metering import CallMeter
-from agent.budget.tracker import TURN, BudgetTracker
-from agent.execution.parking import Cancellation, Parking
-from agent.ids import NodeId
+from agent.budget.tracker import BudgetTracker
+from agent.execution.parking import Parking, Participant
+from agent.plan.outcomes import Cancelled
 from agent.ports import ApprovalRequest, DecisionRecord
 
 
 class BudgetGate:
-    """Holds starts back. `ask` is told, once, of a question that is to be asked; without a purse nothing is held.
+    """Admits starts as long as the turn's tracker does. Without a tracker nothing is held back.
 
-    What is refused rests at its gate (`Suspension.pass_gate`) and tries again when that opens.
+    A participant that is not admitted waits at its own gate and tries again when that opens.
     """
 
-    def __init__(self, parking: Parking, ask: Callable[[ApprovalRequest], None]) -> None:
-        self._parking = parking
-        self._ask = ask
-        self._purse: BudgetTracker | None = None
-        self._held: set[NodeId] = set()
-        self._asking = False
+    def __init__(self, parking: Parking) -> None:
+        self._wake = parking.wake
+        self._tracker: BudgetTracker | None = None
+        self._held: set[Participant] = set()
+        self._taken = False
+        #: Asks the budget's request: live from the moment there is one until its answer is applied.
+        self.asker = Participant(parking)
 
     @property
-    def on(self) -> bool:
-        """Tell whether nothing starts now."""
-        return self._purse is not None and (self._purse.over or self._purse.question is not None)
+    def blocked(self) -> bool:
+        """Whether nothing may start now."""
+        return self._tracker is not None and (self._tracker.over or self._tracker.request is not None)
 
-    def fit(self, budget_tracker: BudgetTracker) -> None:
-        """Go by this purse from now on; ask at once what it has open."""
-        self._purse = budget_tracker
-        self._see_to_question()
+    def attach(self, tracker: BudgetTracker) -> None:
+        """Go by this tracker from now on."""
+        self._tracker = tracker
+        self._announce()
 
-    def admits(self, node: NodeId, start: Start = Start.NODE) -> bool:
-        """Tell whether the node's work, or a model call of it, may start now; if so it counts as started."""
-        if self._purse is None or self._purse.admits(start):
+    def admits(self, participant: Participant, start: Start = Start.NODE) -> bool:
+        """Return whether this may start now; if so it counts as started."""
+        if self._tracker is None or self._tracker.admits(start):
             return True
-        self._held.add(node)
-        self._see_to_question()
+        self._held.add(participant)
+        self._announce()
         return False
 
-    def rests(self, node: NodeId) -> bool:
-        """Tell whether nothing starts now; then the node's gate is opened when that is over."""
-        if self.on:
-            self._held.add(node)
-        return self.on
+    def holds(self, participant: Participant) -> bool:
+        """Return whether nothing may start now; then the participant's gate is opened when that is over."""
+        if self.blocked:
+            self._held.add(participant)
+        return self.blocked
 
-    def payer(self, node: NodeId) -> CallMeter | None:
-        """Return who pays for the model calls of a node, or of the feeder."""
-        if (budget_tracker := self._purse) is None:
+    def meter(self, participant: Participant) -> CallMeter | None:
+        """Return the meter for the model calls of a node or of the planner."""
+        if (tracker := self._tracker) is None:
             return None
 
         async def acquire() -> None:
-            while not self.admits(node, Start.CALL):
-                await self._parking.wait(node)
+            while not self.admits(participant, Start.CALL):
+                await participant.wait()
 
-        return CallMeter(acquire=acquire, ended=budget_tracker.call_ended)
+        return CallMeter(acquire=acquire, ended=tracker.call_ended)
 
-    async def hear(self, said: DecisionRecord | Cancellation) -> None:
-        """Act on the answer: what was held tries again."""
-        if self._purse is None:
+    def take_request(self) -> ApprovalRequest | None:
+        """Return the request that is to be asked now; each is returned once."""
+        if self._tracker is None or self._tracker.request is None or self._taken:
+            return None
+        self._taken = True
+        return self._tracker.request
+
+    async def apply(self, answer: DecisionRecord | Cancelled) -> None:
+        """Act on the answer to the request: what was held back tries again."""
+        if self._tracker is None:
             return
-        if isinstance(said, Cancellation):
-            self._purse.over = True
+        if isinstance(answer, Cancelled):
+            self._tracker.over = True
         else:
-            await self._purse.hear(said)
-        self._asking = False
-        for node in tuple(self._held):
-            self._held.discard(node)
-            self._parking.open_gate(node)
+            await self._tracker.apply(answer)
+        self._taken = False
+        while self._held:
+            self._held.pop().open_gate()
+        self.asker.rest()
 
-    def _see_to_question(self) -> None:
-        if self._purse is None or self._purse.question is None or self._asking:
-            return
-        self._asking = True
-        self._parking.go_live(TURN)
-        self._ask(self._purse.question)
+    def _announce(self) -> None:
+        """Keep the run from parking until the executor has asked a new request."""
+        if self._tracker is not None and self._tracker.request is not None and not self._taken:
+            self.asker.go_live()
+            self._wake.set()

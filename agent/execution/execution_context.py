@@ -1,6 +1,7 @@
-"""What the parts of one entry into `execute` share: its ports, its suspensions, its frontier."""
+"""What the nodes of one execution share: ports, limits, frontier, budget gate, room for inline results."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -11,12 +12,15 @@ from agent.execution.budget_gate import BudgetGate
 from agent.execution.parking import Parking
 from agent.execution.step import Step
 from agent.ids import NodeId, ThreadId
+from agent.limits import Limits
 from agent.plan.dependencies import Frontier
-from agent.plan.outcomes import NodeState, Outcome, Skipped, state_of
+from agent.plan.operations import canonical_json
+from agent.plan.outcomes import Failed, NodeState, Outcome, Succeeded, outcome_json, state_of
 from agent.ports import (
     Answerer,
     Approvals,
     Artifacts,
+    Bound,
     Feeder,
     Ledger,
     Mailbox,
@@ -28,10 +32,13 @@ from agent.ports import (
     Runs,
 )
 
+INLINE_BYTES_PER_RUN = 128 * 1024
+"""128 KiB of inline results per thread: LangGraph writes the whole channel again at every step."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """Everything a thread's runner needs of the world. Without `purses` a turn may spend what it takes."""
+    """Everything a thread's runner needs of the world."""
 
     log: OperationLog
     questions: Approvals
@@ -45,6 +52,7 @@ class Ports:
     feeder: Feeder
     reflector: Replanner
     answerer: Answerer
+    #: None: a turn may spend without limit.
     budget_trackers: BudgetTrackers | None = None
 
 
@@ -55,30 +63,70 @@ class Lease(Protocol):
         """Return when the thread is certainly still ours. Asked right before every red call.
 
         Raises:
-            RunnerLost: somebody else has the thread, or may have it.
+            RunnerLost: another runner has the thread, or may have it.
         """
         ...
 
 
+class InlineResults:
+    """Bounds the inline results in a thread's state; what exceeds the bound becomes an artifact.
+
+    `NodeWork` bounds a single node's result (4 KiB) itself.
+    """
+
+    def __init__(self, artifacts: Artifacts) -> None:
+        self._artifacts = artifacts
+        self._bytes_left = INLINE_BYTES_PER_RUN
+
+    def count(self, outcomes: Iterable[Outcome]) -> None:
+        """Count results that are in the state already."""
+        self._bytes_left -= sum(_inline_bytes(outcome) for outcome in outcomes)
+
+    async def fit(self, step: Step, outcome: Outcome) -> Outcome:
+        """Return the outcome, its value moved to an artifact when no room is left for it."""
+        size = _inline_bytes(outcome)
+        if size > self._bytes_left:
+            if not isinstance(outcome, Succeeded):
+                return outcome
+            content = canonical_json(outcome.value).encode()
+            artifact = await self._artifacts.put(step.thread, f"{step.id}.json", content, "application/json")
+            return Succeeded(artifact=artifact, age_seconds=outcome.age_seconds)
+        self._bytes_left -= size
+        return outcome
+
+
+def _inline_bytes(outcome: Outcome) -> int:
+    if isinstance(outcome, Succeeded) and outcome.artifact is not None:
+        return 0
+    return len(canonical_json(outcome_json(outcome)).encode())
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExecutionContext:
-    """One entry into `execute`. `cancelled` is node id -> why, for every cancel of the log so far, `skipped`
-    the same for conditions. `grown` tells that the log holds something new."""
+    """What the nodes of one execution share."""
 
     thread: ThreadId
     ports: Ports
     lease: Lease
+    limits: Limits
+    now: Callable[[], datetime]
     parking: Parking
     frontier: Frontier
     budget_gate: BudgetGate
-    now: Callable[[], datetime]
-    cancelled: dict[NodeId, str] = field(default_factory=dict[NodeId, str])
-    skipped: dict[NodeId, Skipped] = field(default_factory=dict[NodeId, Skipped])
-    grown: Callable[[], None] = lambda: None
+    inline: InlineResults
+    #: Taken by green nodes at work.
+    slots: asyncio.Semaphore
+    #: Held while a template's items are stored: each template counts what the others added.
+    expanding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def show(self, node: NodeId, state: NodeState) -> None:
+    async def bind(self, step: Step) -> Bound | Failed:
+        """Resolve the node's references with the outcomes so far."""
+        return await self.ports.work.bind(self.thread, step.node, self.frontier.outcomes)
+
+    def show(self, node: NodeId, state: NodeState, outcome: Outcome | None = None) -> None:
         """Note for people what a node does now."""
-        self.ports.progress.note(self.thread, NodeChanged(node=node, state=state, at=self.now()))
+        event = NodeChanged(node=node, state=state, at=self.now(), outcome=outcome)
+        self.ports.progress.note(self.thread, event)
 
     def show_planned(self, step: Step) -> None:
         """Note for people that a node entered the plan."""
@@ -86,7 +134,6 @@ class ExecutionContext:
         event = NodePlanned(turn=step.turn, node=step.node, colour=colour, author=step.author, at=self.now())
         self.ports.progress.note(self.thread, event)
 
-    def show_ended(self, node: NodeId, outcome: Outcome) -> None:
+    def show_ended(self, step: Step, outcome: Outcome) -> None:
         """Note for people how a node ended."""
-        event = NodeChanged(node=node, state=state_of(outcome), at=self.now(), outcome=outcome)
-        self.ports.progress.note(self.thread, event)
+        self.show(step.id, state_of(outcome), outcome)

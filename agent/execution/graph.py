@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum, StrEnum
-from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypedDict, TypeVar
+from enum import StrEnum
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -35,31 +35,26 @@ def _merged(old: Results, new: Results) -> Results:
 Done = TypeVar("Done")
 
 
-class StopType(Enum):
-    """The type of `STOP`."""
-
-    STOP = "stop"
-
-
-STOP: Final = StopType.STOP
-"""Instead of a result: somebody stopped the turn first."""
+@dataclass(frozen=True)
+class Stopped:
+    """Instead of a result: somebody stopped the turn first."""
 
 
 class State(TypedDict):
-    """A thread's LangGraph state: plain types only.
+    """A thread's LangGraph state: plain types only."""
 
-    `turn` counts from 1, `seq` is the last operation acted on, `rounds` the reflections of this
-    turn, `results` node id -> outcome as JSON, of all turns.
-    """
-
+    #: Counts from 1.
     turn: int
+    #: The last operation acted on.
     seq: int
+    #: How often this turn was replanned.
     rounds: int
+    #: The outcomes of all turns.
     results: Annotated[Results, _merged]
 
 
 class Graph(Protocol):
-    """What a job needs of the compiled graph; LangGraph's own signatures are partly untyped."""
+    """The part of the compiled graph that a job uses; LangGraph's own signatures are partly untyped."""
 
     async def ainvoke(self, input: Mapping[str, Any] | None, config: RunnableConfig, *, durability: str) -> Any:
         """Run until the graph ends or parks."""
@@ -72,14 +67,13 @@ class Graph(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoints:
-    """One job's access to the checkpoint store.
-
-    `committed(task_id)` returns once the writes of that LangGraph task, handed to `saver` before,
-    are committed, and raises when they cannot be. `prune` keeps a thread's newest checkpoint only.
-    """
+    """One job's access to the checkpoint store."""
 
     saver: BaseCheckpointSaver[str]
+    #: Returns once the writes of the LangGraph task with this id, handed to `saver` before, are committed.
+    #: Raises when they cannot be.
     committed: Callable[[str], Awaitable[None]]
+    #: Deletes all checkpoints of a thread but the newest.
     prune: Callable[[ThreadId], Awaitable[None]]
 
 
@@ -90,6 +84,7 @@ OpenCheckpoints: TypeAlias = Callable[[ThreadId, Lease], Checkpoints]
 class AdvanceResult(StrEnum):
     """Why a thread needs no runner for now."""
 
+    #: It waits for people.
     PARKED = "parked"
     FINISHED = "finished"
 
@@ -104,7 +99,7 @@ def _state(values: Mapping[str, Any]) -> State:
 
 
 def _outcomes(state: State) -> Mapping[NodeId, Outcome]:
-    return {node: outcome_from_json(each) for node, each in state["results"].items()}
+    return {node: outcome_from_json(result) for node, result in state["results"].items()}
 
 
 def _utc_now() -> datetime:
@@ -126,10 +121,10 @@ class ThreadRunner:
         self._checkpoints = checkpoints
         self._limits = limits or Limits()
         self._now = now
-        self._rounds = TurnFlow(ports)
+        self._turn_flow = TurnFlow(ports)
 
     async def advance(self, thread: ThreadId, lease: Lease) -> AdvanceResult:
-        """Take up whatever is new for the thread and run until it is finished or parked.
+        """Process everything new for the thread and run until it is finished or parked.
 
         Idempotent: nothing new means nothing done. The caller holds the thread's lease; when the
         lease is lost it cancels this call, and `lease.check` guards every red call besides.
@@ -144,33 +139,30 @@ class ThreadRunner:
         pruned = False
         while True:
             head = await _head(graph, checkpoints, config)
-            if not head.open:
-                await self._ports.mailbox.drop_late_stops(thread, head.state["turn"])
-                if not await self._has_news(thread, head.state):
-                    if not pruned:  # whoever stored the last step may have died right after it
-                        await checkpoints.prune(thread)
-                    return AdvanceResult.FINISHED
-            given = None if head.open else await self._new_turn(thread, head.state)
-            await graph.ainvoke(given, config, durability="sync")
+            if not head.open and not await self._has_news(thread, head.state):
+                if not pruned:  # the runner that stored the last step may have died right after it
+                    await checkpoints.prune(thread)
+                return AdvanceResult.FINISHED
+            new_input = None if head.open else await self._new_turn(thread, head.state)
+            await graph.ainvoke(new_input, config, durability="sync")
             head = await _head(graph, checkpoints, config)
-            if head.open:
-                if await self._reconsider(thread, head.state):
-                    continue
+            if not head.open:
+                await checkpoints.prune(thread)
+                pruned = True
+            elif not await self._reconsider(thread, head.state):
                 await self._ports.runs.set_status(thread, head.state["turn"], RunStatus.WAITING)
                 return AdvanceResult.PARKED
-            await checkpoints.prune(thread)
-            pruned = True
 
     def graph(self, thread: ThreadId, lease: Lease, checkpoints: Checkpoints) -> Graph:
         """Return the thread's graph, as a job runs it."""
 
-        async def execute(state: State) -> dict[str, Any]:
-            known = _state(state)
+        async def execute(values: State) -> dict[str, Any]:
+            state = _state(values)
             progressed = await Execution(
                 thread=thread,
-                turn=known["turn"],
-                seq=known["seq"],
-                results=known["results"],
+                turn=state["turn"],
+                seq=state["seq"],
+                results=state["results"],
                 ports=self._ports,
                 lease=lease,
                 committed=checkpoints.committed,
@@ -179,18 +171,14 @@ class ThreadRunner:
             ).run()
             return {"results": progressed.results, "seq": progressed.seq}
 
-        async def reflect(state: State) -> Command[Literal["execute", "answer"]]:
-            known = _state(state)
-            way = await self._reflect(thread, known)
-            again = known["rounds"] + (way is NextStage.ROUND)
-            return Command(update={"rounds": again}, goto="answer" if way is NextStage.ANSWER else "execute")
+        async def reflect(values: State) -> Command[Literal["execute", "answer"]]:
+            state = _state(values)
+            stage = await self._reflect(thread, state)
+            rounds = state["rounds"] + (stage is NextStage.ROUND)
+            return Command(update={"rounds": rounds}, goto="answer" if stage is NextStage.ANSWER else "execute")
 
-        async def answer(state: State) -> None:
-            known = _state(state)
-            turn, outcomes = known["turn"], _outcomes(known)
-            if await self._unless_stopped(thread, turn, self._ports.answerer.answer(thread, turn, outcomes)) is STOP:
-                await self._rounds.stopped(thread, turn)
-                await self._ports.answerer.answer(thread, turn, outcomes)
+        async def answer(values: State) -> None:
+            await self._answer(thread, _state(values))
 
         builder: Any = StateGraph(State)
         builder.add_node("execute", execute)
@@ -201,11 +189,12 @@ class ThreadRunner:
         return builder.compile(checkpointer=checkpoints.saver)
 
     async def _has_news(self, thread: ThreadId, state: State) -> bool:
-        """Tell whether a finished thread has a reason for another turn. A late cancel is none: nothing is open."""
+        """Return whether a finished thread needs another turn. A late stop or cancel is no reason: nothing is open."""
+        await self._ports.mailbox.drop_late_stops(thread, state["turn"])
         if await self._ports.mailbox.untaken(thread):
             return True
         newer = await self._ports.log.after(thread, state["seq"])
-        return any(isinstance(each.operation, Add) for each in newer)
+        return any(isinstance(logged.operation, Add) for logged in newer)
 
     async def _new_turn(self, thread: ThreadId, state: State) -> Mapping[str, Any]:
         turn = state["turn"] + 1
@@ -216,51 +205,60 @@ class ThreadRunner:
 
     async def _reflect(self, thread: ThreadId, state: State) -> NextStage:
         if await self._ports.log.after(thread, state["seq"]):
-            return NextStage.ROUND  # a reflection appended and crashed before its step was stored
+            return NextStage.ROUND  # a replan appended and crashed before its step was stored
         turn = state["turn"]
-        after = self._rounds.after(thread, turn, state["rounds"], _outcomes(state))
-        way = await self._unless_stopped(thread, turn, after)
-        if way is STOP:
-            await self._rounds.stopped(thread, turn)
-            return NextStage.ROUND if await self._ports.log.after(thread, state["seq"]) else NextStage.ANSWER
-        return way
+        after = self._turn_flow.after(thread, turn, state["rounds"], _outcomes(state))
+        stage = await self._unless_stopped(thread, turn, after)
+        if not isinstance(stage, Stopped):
+            return stage
+        await self._turn_flow.stopped(thread, turn)
+        return NextStage.ROUND if await self._ports.log.after(thread, state["seq"]) else NextStage.ANSWER
+
+    async def _answer(self, thread: ThreadId, state: State) -> None:
+        turn, outcomes = state["turn"], _outcomes(state)
+        answering = self._ports.answerer.answer(thread, turn, outcomes)
+        if isinstance(await self._unless_stopped(thread, turn, answering), Stopped):
+            await self._turn_flow.stopped(thread, turn)
+            await self._ports.answerer.answer(thread, turn, outcomes)
 
     async def _reconsider(self, thread: ThreadId, state: State) -> bool:
+        """Return whether a parked turn is to be entered again at once."""
         turn = state["turn"]
         if await self._is_stopped(thread, turn):
             return False
         try:
-            again = await self._unless_stopped(thread, turn, self._rounds.while_parked(thread, turn, state["rounds"]))
+            again = await self._unless_stopped(
+                thread, turn, self._turn_flow.while_parked(thread, turn, state["rounds"])
+            )
         except GraphInterrupt:
             return False  # a person is asked first whether it may spend more
-        return again is STOP or again
+        return isinstance(again, Stopped) or again
 
-    async def _unless_stopped(self, thread: ThreadId, turn: int, work: Coroutine[Any, Any, Done]) -> Done | StopType:
-        """Return what the work does, or STOP when somebody stops the turn before it is done: it is cancelled then.
+    async def _unless_stopped(self, thread: ThreadId, turn: int, work: Coroutine[Any, Any, Done]) -> Done | Stopped:
+        """Return the result of the work, which is cancelled when somebody stops the turn first.
 
         Raises:
-            GraphInterrupt: a person is asked; holds the question.
+            GraphInterrupt: a person is asked; holds the request.
         """
-        with metered(self._ports.budget_trackers and self._ports.budget_trackers.payer(thread, turn)):
-            doing = asyncio.create_task(work)
-        stopping = asyncio.create_task(self._stop_of(thread, turn))
+        with metered(self._ports.budget_trackers and self._ports.budget_trackers.meter(thread, turn)):
+            working = asyncio.create_task(work)
+        stopping = asyncio.create_task(self._wait_for_stop(thread, turn))
         try:
-            await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not doing.done():
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
                 return stopping.result()
-            asked = isinstance(doing.exception(), GraphInterrupt)
-            return STOP if asked and await self._is_stopped(thread, turn) else doing.result()
+            asked = isinstance(working.exception(), GraphInterrupt)
+            return Stopped() if asked and await self._is_stopped(thread, turn) else working.result()
         finally:
-            for each in (doing, stopping):
-                each.cancel()
-            await asyncio.gather(doing, stopping, return_exceptions=True)
+            working.cancel()
+            stopping.cancel()
+            await asyncio.gather(working, stopping, return_exceptions=True)
 
-    async def _stop_of(self, thread: ThreadId, turn: int) -> StopType:
-        """Return once somebody stopped the turn."""
-        with self._ports.notifications.subscribe(thread) as news:
+    async def _wait_for_stop(self, thread: ThreadId, turn: int) -> Stopped:
+        with self._ports.notifications.subscribe(thread) as subscription:
             while not await self._is_stopped(thread, turn):
-                await news.wait(self._limits.poll_seconds)
-        return STOP
+                await subscription.wait(self._limits.poll_seconds)
+        return Stopped()
 
     async def _is_stopped(self, thread: ThreadId, turn: int) -> bool:
         return await self._ports.mailbox.stopped(thread, turn) is not None
@@ -280,7 +278,5 @@ async def _head(graph: Graph, checkpoints: Checkpoints, config: RunnableConfig) 
     raw = await checkpoints.saver.aget_tuple(config)
     if raw is None:
         return _Head(open=False, state=_state({}))
-    state = _state(raw.checkpoint["channel_values"])
-    if raw.pending_writes:
-        return _Head(open=True, state=state)
-    return _Head(open=bool((await graph.aget_state(config)).next), state=state)
+    is_open = bool(raw.pending_writes) or bool((await graph.aget_state(config)).next)
+    return _Head(open=is_open, state=_state(raw.checkpoint["channel_values"]))

@@ -1,157 +1,227 @@
-"""A node's body: from its call, through its gate, to its outcome."""
+"""The life of one node in an execution: from the call of its task to its outcome."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from enum import Enum, auto
+from typing import Any, TypeAlias, assert_never
 
+from langgraph.config import get_config
 from langgraph.errors import GraphInterrupt
+from langgraph.func import task  # pyright: ignore[reportMissingTypeStubs]  # typed inline; its py.typed is a folder up
 
 from agent.budget.metering import metered
-from agent.execution.approved_call import RedCalls
-from agent.execution.dynamic_nodes import DynamicNodes
+from agent.execution.approved_call import ApprovedCall
+from agent.execution.dynamic_nodes import check_condition, expand, gather
 from agent.execution.execution_context import ExecutionContext
-from agent.execution.inline_results import InlineBudget
-from agent.execution.parking import ExecutionClosed
+from agent.execution.parking import ExecutionClosed, Participant
 from agent.execution.step import Step
 from agent.ids import NodeId
 from agent.plan.dependencies import Blocked, Readiness
-from agent.plan.outcomes import Cancelled, Failed, NodeState, Outcome, Skipped
+from agent.plan.outcomes import Cancelled, Failed, NodeState, Outcome, Skipped, outcome_json
 from agent.tool import Colour
+from sandbox.script import Json
+
+OutcomeJson: TypeAlias = Mapping[str, Json]
+"""An outcome as it crosses LangGraph's checkpoints: plain types only."""
 
 
-class NodeRuns:
-    """Runs the nodes of one entry. `slots` bounds how many green ones are at work at once.
+class Stage(Enum):
+    """Where a node is in its life."""
 
-    A slot is taken after the wait for inputs. A red node takes none: a person has just said yes
-    and waits for it to start.
-    """
+    #: Waits for its dependencies, and a template for its items.
+    INPUTS = auto()
+    #: Evaluates its `when`.
+    CONDITION = auto()
+    #: A template: puts its items into the log.
+    EXPAND = auto()
+    #: A template: collects its items' results.
+    GATHER = auto()
+    #: A red node: takes up a call that was started before.
+    LEDGER = auto()
+    #: Waits until the budget lets anything start.
+    BUDGET = auto()
+    #: A green node: runs.
+    RUN = auto()
+    #: A red node: asks a person, then makes the call.
+    ASK = auto()
 
-    def __init__(
-        self, entry: ExecutionContext, slots: asyncio.Semaphore, inline: InlineBudget, unfolding: DynamicNodes
-    ) -> None:
-        self._entry = entry
-        self._slots = slots
-        self._inline = inline
-        self._unfolding = unfolding
-        self._red = RedCalls(entry)
-        self._at_work: dict[NodeId, asyncio.Task[Outcome | None]] = {}
-        self._stuck: set[NodeId] = set()
 
-    async def run(self, step: Step) -> Outcome:
-        """Return the node's outcome.
+class NodeRun(Participant):
+    """One node in one execution. Its executor calls it in log order and publishes its outcome."""
+
+    def __init__(self, step: Step, context: ExecutionContext) -> None:
+        super().__init__(context.parking)
+        self.step = step
+        #: The LangGraph task in which it runs; None when LangGraph returned a result of an earlier execution.
+        self.task_id: str | None = None
+        #: Set when the log says that its condition was not met.
+        self.skipped: Skipped | None = None
+        self._context = context
+        self._condition_met = not (step.node.when or step.node.for_each)
+        self._items: Sequence[NodeId] | None = None
+        self._stuck = False
+        self._work: asyncio.Task[Outcome | None] | None = None
+        self._red = context.ports.work.colour(step.node) is Colour.RED and not step.node.for_each
+        self._approved_call = ApprovedCall(self, step, context)
+
+    def call(self) -> "asyncio.Future[OutcomeJson]":
+        """Start the node's task; it is live from this moment."""
+        self.go_live()
+        return _call(self.step.task_name, self._in_task)
+
+    async def _in_task(self) -> OutcomeJson:
+        self.task_id = _current_task_id()
+        return outcome_json(await self.run())
+
+    async def run(self) -> Outcome:
+        """Lead the node from stage to stage until one of them yields its outcome.
 
         Raises:
             GraphInterrupt: the run parked before there was one.
-            EntryClosed: the entry is over.
+            ExecutionClosed: the execution is over.
             RunnerLost: the thread is no longer ours.
         """
-        red = self._entry.ports.work.colour(step.node) is Colour.RED
-        outcome = await self._outcome(step, red=red)
-        return await self._inline.fit(step, outcome)
+        stage: Stage | Outcome = Stage.INPUTS
+        while isinstance(stage, Stage):
+            match stage:
+                case Stage.INPUTS:
+                    stage = await self._wait_for_inputs()
+                case Stage.CONDITION:
+                    stage = await self._check_condition()
+                case Stage.EXPAND:
+                    stage = await self._expand()
+                case Stage.GATHER:
+                    stage = await gather(self.step, self._items or (), self._context)
+                case Stage.LEDGER:
+                    stage = await self._approved_call.recorded() or Stage.BUDGET
+                case Stage.BUDGET:
+                    stage = await self._wait_for_budget()
+                case Stage.RUN:
+                    stage = await self._run_work() or Stage.INPUTS
+                case Stage.ASK:
+                    stage = await self._approved_call.run() or Stage.INPUTS
+                case _:
+                    assert_never(stage)
+        return await self._context.inline.fit(self.step, stage)
 
-    async def _outcome(self, step: Step, *, red: bool) -> Outcome:
-        if (ended := await self._ended_before(step, red=red)) is not None:
-            return ended
-        if step.node.when or step.node.for_each:
-            # What these read and store takes time, in which the node may have been cancelled.
-            ended = await self._unfolding.condition(step) or await self._ended_before(step, red=red)
-            if ended is not None:
-                return ended
-        if not step.node.for_each:
-            return await self._worked(step, red=red)
-        if (failed := await self._unfolding.expand(step)) is not None:
-            return failed
-        return await self._ended_before(step, red=False) or await self._unfolding.gathered(step)
-
-    async def _worked(self, step: Step, *, red: bool) -> Outcome:
-        """Do the node's work, as soon as it may start."""
-        entry = self._entry
+    async def _wait_for_inputs(self) -> Stage | Outcome:
         while True:
-            outcome = await (self._red.run(step) if red else self._green(step))
-            if outcome is not None:
-                return outcome
-            if entry.budget_gate.rests(step.id):
-                if entry.parking.parked:
-                    raise GraphInterrupt(())
-                await entry.parking.wait(step.id)
-            if (ended := await self._ended_before(step, red=red)) is not None:
-                return ended
-
-    async def _ended_before(self, step: Step, *, red: bool) -> Outcome | None:
-        """Wait for the node's inputs; return how it ended if it ends without its work."""
-        entry = self._entry
-        while True:
-            if entry.parking.closed:
+            if self._context.parking.closed:
                 raise ExecutionClosed
-            if (why := entry.cancelled.get(step.id)) is not None and (not red or await self._red.cancel(step)):
+            if (why := self.cancelled) is not None and (not self._red or await self._approved_call.cancel(why)):
                 return Cancelled(why=why)
-            standing = entry.frontier.readiness(step.id)
-            if isinstance(standing, Blocked):
-                return Skipped(because=standing.because)
-            if standing is Readiness.READY:
-                return None
-            if step.id in self._stuck:
-                return Skipped(because=entry.frontier.missing(step.id))
-            if entry.parking.parked:
-                raise GraphInterrupt(())
-            await entry.parking.wait(step.id)
+            readiness = self._context.frontier.readiness(self.step.id)
+            if isinstance(readiness, Blocked):
+                return Skipped(because=readiness.because)
+            if readiness is Readiness.READY:
+                return self._stage_after_inputs()
+            if self._stuck:
+                return Skipped(because=self.missing)
+            await self._wait_unless_parked()
 
-    def cancel(self, node: NodeId) -> None:
-        """Make a node that was just cancelled end soon, wherever it is. A red call at work goes on."""
-        why = self._entry.cancelled[node]
-        self._entry.parking.withdraw(node, why)
-        self._entry.parking.open_gate(node)
-        if (work := self._at_work.get(node)) is not None:
-            work.cancel()
+    def _stage_after_inputs(self) -> Stage:
+        if not self._condition_met:
+            return Stage.CONDITION
+        if self.step.node.for_each:
+            return Stage.EXPAND if self._items is None else Stage.GATHER
+        return Stage.LEDGER if self._red else Stage.BUDGET
 
-    def release_stuck(self) -> bool:
-        """Let nodes that wait for what is not in the plan end as skipped; tell whether there were any.
+    async def _check_condition(self) -> Stage | Outcome:
+        if (ended := self.skipped or await check_condition(self.step, self._context)) is not None:
+            return ended
+        self._condition_met = True
+        return Stage.INPUTS  # that took time, in which the node may have been cancelled
 
-        Of nodes that wait for each other the first one goes: the others may still run because of it.
-        """
-        waiting = self._entry.parking.waiting
-        orphans = [each for each in waiting if self._entry.frontier.missing(each) not in self._entry.frontier]
-        released = orphans or waiting[:1]
-        self._stuck.update(released)
-        for node in released:
-            self._entry.parking.open_gate(node)
-        return bool(released)
+    async def _expand(self) -> Stage | Outcome:
+        items = await expand(self.step, self._context)
+        if isinstance(items, Failed):
+            return items
+        self._items = items
+        self._context.show(self.step.id, NodeState.RUNNING)
+        # No await from here until the node waits: the executor reads the items from the log before it may park.
+        self._context.parking.wake.set()
+        self._context.frontier.wait_for_items(self.step.id, items)
+        return Stage.INPUTS
 
-    def park(self) -> None:
-        """End what rests in the midst of its work: only what waits for a model call it cannot pay is at work still."""
-        for work in self._at_work.values():
-            work.cancel()
+    async def _wait_for_budget(self) -> Stage:
+        if not self._context.budget_gate.holds(self):
+            return Stage.ASK if self._red else Stage.RUN
+        await self._wait_unless_parked()
+        return Stage.INPUTS
 
-    async def settle(self) -> None:
-        """Return when no red call is half-way."""
-        await self._red.settle()
+    async def _wait_unless_parked(self) -> None:
+        if self._context.parking.parked:
+            raise GraphInterrupt(())
+        await self.wait()
 
-    async def _green(self, step: Step) -> Outcome | None:
-        """Return the outcome; None when it may not start now."""
-        work = asyncio.create_task(self._work(step), name=f"node {step.id}")
-        self._at_work[step.id] = work
+    async def _run_work(self) -> Outcome | None:
+        """Run a green node in a task of its own; return None when it may not start now."""
+        work = self._work = asyncio.create_task(self._work_in_slot(), name=f"node {self.step.id}")
         try:
             await asyncio.wait([work])
         except asyncio.CancelledError:
             work.cancel()
             await asyncio.wait([work])
             if not work.cancelled():
-                work.exception()  # the entry is over: nobody else will look at it
+                work.exception()  # the execution is over: nobody else will look at it
             raise
         finally:
-            del self._at_work[step.id]
+            self._work = None
         if not work.cancelled():
             return work.result()
-        if (why := self._entry.cancelled.get(step.id)) is not None:
-            return Cancelled(why=why)
-        return None if self._entry.parking.parked else Failed(error="cancelled")
+        if self.cancelled is not None:
+            return Cancelled(why=self.cancelled)
+        return None if self._context.parking.parked else Failed(error="cancelled")
 
-    async def _work(self, step: Step) -> Outcome | None:
-        ports = self._entry.ports
-        async with self._slots:
-            if not self._entry.budget_gate.admits(step.id):
+    async def _work_in_slot(self) -> Outcome | None:
+        context, step = self._context, self.step
+        async with context.slots:  # a red node takes none: a person has just approved it and waits for its start
+            if not context.budget_gate.admits(self):
                 return None
-            self._entry.show(step.id, NodeState.RUNNING)
-            with metered(self._entry.budget_gate.payer(step.id)):
-                bound = await ports.work.bind(step.thread, step.node, self._entry.frontier.outcomes)
+            context.show(step.id, NodeState.RUNNING)
+            with metered(context.budget_gate.meter(self)):
+                bound = await context.bind(step)
                 if isinstance(bound, Failed):
                     return bound
-                return await ports.work.perform(step.node, bound, step.context(bound))
+                return await context.ports.work.perform(step.node, bound, step.context(bound))
+
+    @property
+    def missing(self) -> NodeId:
+        """The dependency that keeps a waiting node from starting."""
+        return self._context.frontier.missing(self.step.id)
+
+    @property
+    def red_call(self) -> "asyncio.Task[Outcome | None] | None":
+        """The red call while it is under way."""
+        return self._approved_call.in_flight
+
+    def cancel(self, why: str) -> None:
+        """Make the node end soon, wherever it is. A red call under way goes on."""
+        super().cancel(why)
+        self.stop_work()
+
+    def stop_work(self) -> None:
+        """Cancel a green node's work. When a run parks, only work that waits for its budget is left."""
+        if self._work is not None:
+            self._work.cancel()
+
+    def skip_as_stuck(self) -> None:
+        """End a waiting node as skipped: what it waits for will never come."""
+        self._stuck = True
+        self.open_gate()
+
+
+def _call(name: str, body: Callable[[], Awaitable[OutcomeJson]]) -> "asyncio.Future[OutcomeJson]":
+    """Call `body` as the next task of the running graph node; must be called from inside it.
+
+    LangGraph finds a finished task again by checkpoint, name and call index: calls must come in the same order in
+    every execution. No retry, timeout or cache policy: an exhausted retry runs again at every wake, a timeout counts
+    the wait for inputs, a cache key can mix up two closures.
+    """
+    named: Any = task(name=name)
+    return named(body)()
+
+
+def _current_task_id() -> str:
+    """Return the id of the LangGraph task whose body runs now: under it its writes are stored."""
+    return get_config()["configurable"]["__pregel_task_id"]  # pyright: ignore[reportTypedDictNotRequiredAccess]  # always there inside a task

@@ -30,9 +30,9 @@ from agent.events import AttemptEnded, NodeChanged, NodePlanned, PlanPacked, Sum
 from agent.execution.execution_context import Ports as AgentPorts
 from agent.execution.graph import Checkpoints, ThreadRunner
 from agent.execution.node_executor import NodeExecutor
-from agent.execution.parking import Parking
+from agent.execution.parking import Parking, Participant
 from agent.execution.step import Step
-from agent.execution.turn_flow import question_id
+from agent.execution.turn_flow import request_id
 from agent.ids import ApprovalId, Digest, NodeId, ThreadId, ToolName, UserId, thread_id
 from agent.limits import DEFAULT_LIMITS, Role
 from agent.packing.packing import Fusion, Reason, pack
@@ -321,7 +321,7 @@ def question_ids() -> Table:
         for kind in (ApprovalKind.APPROVE, ApprovalKind.UNKNOWN)
         for attempt in (1, 2)
     }
-    about_turns: dict[str, Json] = {f"rounds-and-ask-{number}": question_id(THREAD, 2, number) for number in (0, 1)}
+    about_turns: dict[str, Json] = {f"rounds-and-ask-{number}": request_id(THREAD, 2, number) for number in (0, 1)}
     asked = {f"budget-{case}": each.id for case, each in _budget_questions().items()}
     return {**about_nodes, **about_turns, **asked}
 
@@ -351,7 +351,7 @@ class _Allowances:
 _SPENT = Spent(model_calls=3, input_tokens=100, output_tokens=20, cost_micros=1500, work_milliseconds=2000, nodes=4)
 
 
-def _purse(budgets: Budgets, allowances: _Allowances) -> BudgetTracker:
+def _tracker(budgets: Budgets, allowances: _Allowances) -> BudgetTracker:
     return BudgetTracker(budgets, _Account(_SPENT), allowances, thread=THREAD, turn=2, author=ADA)
 
 
@@ -364,10 +364,10 @@ def _budget_questions() -> Mapping[str, ApprovalRequest]:
         ("time", Start.NODE, Budget(milliseconds=2000)),
         ("nodes", Start.NODE, Budget(nodes=4)),
     ):
-        budget_tracker = _purse(Budgets(run=budget, thread=Budget(nodes=5), currency="EUR"), _Allowances())
-        assert not budget_tracker.admits(start)
-        assert budget_tracker.question is not None
-        found[case] = budget_tracker.question
+        tracker = _tracker(Budgets(run=budget, thread=Budget(nodes=5), currency="EUR"), _Allowances())
+        assert not tracker.admits(start)
+        assert tracker.request is not None
+        found[case] = tracker.request
     return found
 
 
@@ -378,11 +378,11 @@ def budget_questions() -> Table:
 
 async def _gone_on() -> Json:
     allowances = _Allowances()
-    budget_tracker = _purse(Budgets(run=Budget(nodes=4), thread=Budget(nodes=5)), allowances)
-    assert not budget_tracker.admits(Start.NODE)
-    assert budget_tracker.question is not None
-    question = budget_tracker.question
-    await budget_tracker.hear(DecisionRecord(id=question.id, digest=question.digest, decision=Decision.GO_ON))
+    tracker = _tracker(Budgets(run=Budget(nodes=4), thread=Budget(nodes=5)), allowances)
+    assert not tracker.admits(Start.NODE)
+    assert tracker.request is not None
+    question = tracker.request
+    await tracker.apply(DecisionRecord(id=question.id, digest=question.digest, decision=Decision.GO_ON))
     return allowances.kept
 
 
@@ -481,12 +481,12 @@ async def _interrupt() -> Json:
         async def ask(self, question: ApprovalRequest) -> DecisionRecord:
             return DecisionRecord(id=question.id, digest=question.digest, decision=Decision.PENDING)
 
-    rested = asyncio.Event()
-    parking = Parking(cast("Any", Questions()), rested.set)
-    question = _STEP.question(ApprovalKind.APPROVE, _BOUND, 1, ())
-    parking.go_live(_STEP.id)
-    asking = asyncio.create_task(parking.ask(question, lambda: None))
-    await rested.wait()
+    wake = asyncio.Event()
+    parking = Parking(cast("Any", Questions()), wake)
+    participant = Participant(parking)
+    participant.go_live()
+    asking = asyncio.create_task(participant.ask(_STEP.question(ApprovalKind.APPROVE, _BOUND, 1, ())))
+    await wake.wait()
     parking.park()
     try:
         await asking
