@@ -1,10 +1,14 @@
-"""The composition root: builds a process out of its parts, from settings and a migrated database."""
+"""The composition root: builds a process out of its parts, from settings and a migrated database.
+
+The app, `greenlight plan run`, tests and benches take their parts from here, and pass in what differs.
+"""
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 
@@ -16,7 +20,7 @@ from agent.approval import Policies
 from agent.budget.metering import MeteredModel
 from agent.budget.tracker import BudgetTrackers
 from agent.execution.execution_context import Lease, Ports
-from agent.execution.graph import Checkpoints, ThreadRunner
+from agent.execution.graph import OpenCheckpoints, ThreadRunner
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import ThreadId
 from agent.llm.client import OpenAILanguageModel
@@ -25,6 +29,9 @@ from agent.planning.answerer import Answerer
 from agent.planning.pack_buffer import NodeEndNotifier
 from agent.planning.planner import Planner
 from agent.planning.replanner import Replanner
+from agent.ports import Answerer as AnswererPort
+from agent.ports import Approvals, Feeder, NodeWork, NotificationSource, Progress
+from agent.ports import Replanner as ReplannerPort
 from agent.tool import Registry
 from bot.app import Ports as BotPorts
 from bot.app import SlackApp
@@ -38,8 +45,8 @@ from bot.slack.names import SlackDirectory
 from bot.slack.rate_limits import RateLimiter
 from bot.slack.socket_mode import Socket
 from bot.tools.post_message import slack_tools
-from infra.config.environment import Settings, SlackSettings
-from infra.db.database import Database, new_worker_id
+from infra.config.environment import Settings
+from infra.db.database import Database, WorkerId, new_worker_id
 from infra.plan_image.renderer import LoggedPlanRenderer
 from infra.stores.stores import Stores, open_stores
 from infra.tools.catalogue import enabled, open_tools
@@ -48,12 +55,13 @@ from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 from infra.worker.worker import Worker
 from sandbox.choice import choose_sandbox
+from sandbox.script import Sandbox
 
 _log = logging.getLogger(__name__)
 
 
 LISTENER_CONNECTIONS = 4
-"""What listeners do, Slack waits for: they have connections of their own, and never queue behind runs for one."""
+"""Slack waits for the listeners: they have connections of their own and never queue behind runs."""
 
 
 class Part(StrEnum):
@@ -64,16 +72,105 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Base:
-    """What both parts stand on."""
+class Storage:
+    """A database that is open, and every store on it."""
 
-    settings: Settings
     database: Database
     wakeups: PgNotifications
     queue: Queue
     stores: Stores
+
+
+@asynccontextmanager
+async def open_storage(
+    url: URL, worker: WorkerId | None = None, questions_open_for: timedelta | None = None
+) -> AsyncGenerator[Storage]:
+    """Open a migrated database; progress that is not written yet is written at the end."""
+    database = Database(url, worker=worker)
+    wakeups, queue = PgNotifications(database), Queue(database)
+    stores = open_stores(database, queue, wakeups, questions_open_for=questions_open_for)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(database.close)
+        await stack.enter_async_context(wakeups.listening())
+        stack.push_async_callback(stores.progress.close)
+        yield Storage(database=database, wakeups=wakeups, queue=queue, stores=stores)
+
+
+@asynccontextmanager
+async def open_thread_checkpoints(database: Database) -> AsyncGenerator[OpenCheckpoints]:
+    """Give the checkpoints of any thread."""
+    async with open_pool(database.conninfo, configure=database.configure) as pool:
+        yield lambda _thread, _lease: open_checkpoints(pool)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanEnvironment:
+    """The tools that are set up here, and the sandbox."""
+
+    registry: Registry
+    sandbox: Sandbox
+
+    @property
+    def dialect(self) -> str | None:
+        """What a script may use; None: there is no sandbox to run scripts in."""
+        return None if self.sandbox.name == "none" else self.sandbox.dialect
+
+
+@asynccontextmanager
+async def open_plan_environment(
+    settings: Settings, session: aiohttp.ClientSession | None = None
+) -> AsyncGenerator[PlanEnvironment]:
+    """Open the tools and the sandbox. Slack's tools are there when its credentials are."""
+    configuration = settings.configuration
+    async with AsyncExitStack() as stack:
+        tools = await stack.enter_async_context(open_tools(configuration.tools))
+        if settings.slack is not None:
+            open_web = partial(open_client, settings.slack.bot_token, base_url=settings.slack.api_url, session=session)
+            # A lost response may mean success, so the client of the write tools never retries.
+            tools = (*tools, *slack_tools(open_web(), open_web(retries=False)))
+        choice = await choose_sandbox(configuration.sandbox, configuration.containers.settings())
+        stack.push_async_callback(choice.sandbox.close)
+        _log.info("sandbox %s: %s", choice.sandbox.name, choice.reason)
+        yield PlanEnvironment(registry=Registry(enabled(tools, configuration.tools.disabled)), sandbox=choice.sandbox)
+
+
+def runner_ports(
+    stores: Stores,
+    notifications: NotificationSource,
+    *,
+    work: NodeWork,
+    feeder: Feeder,
+    replanner: ReplannerPort,
+    answerer: AnswererPort,
+    approvals: Approvals | None = None,
+    progress: Progress | None = None,
+    budget_trackers: BudgetTrackers | None = None,
+) -> Ports:
+    """Return what a thread's runner needs; `approvals` and `progress` may stand before those of the stores."""
+    return Ports(
+        log=stores.log,
+        questions=approvals or stores.questions,
+        ledger=stores.ledger,
+        artifacts=stores.artifacts,
+        progress=progress or stores.progress,
+        notifications=notifications,
+        mailbox=stores.mailbox,
+        runs=stores.runs,
+        work=work,
+        feeder=feeder,
+        reflector=replanner,
+        answerer=answerer,
+        budget_trackers=budget_trackers,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Base:
+    """What both parts stand on."""
+
+    settings: Settings
+    storage: Storage
     session: aiohttp.ClientSession
-    slack: SlackSettings
     app: SlackApp
     client: AsyncWebClient
     policies: Policies
@@ -93,76 +190,60 @@ async def open_app(settings: Settings, url: URL, parts: frozenset[Part] = frozen
         if Part.WORKER in parts:
             await stack.enter_async_context(_working(await _open_worker(stack, base)))
         if Part.BOT in parts:
-            socket = Socket(base.app.bolt, base.slack.app_token, base.client)
+            socket = Socket(base.app.bolt, settings.required_slack().app_token, base.client)
             stack.push_async_callback(base.app.drain)
             await stack.enter_async_context(socket.open())
         yield
 
 
 async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts: frozenset[Part]) -> _Base:
-    slack = settings.required_slack()
-    database = Database(url, worker=new_worker_id() if Part.WORKER in parts else None)
-    stack.push_async_callback(database.close)
-    door = Database(url, pool_size=LISTENER_CONNECTIONS)
-    stack.push_async_callback(door.close)
-    wakeups = PgNotifications(database)
-    await stack.enter_async_context(wakeups.listening())
-    queue = Queue(database)
-    open_for = settings.configuration.limits.questions_open_for()
-    stores = open_stores(database, queue, wakeups, questions_open_for=open_for)
-    stack.push_async_callback(stores.progress.close)
-    heard = open_stores(door, queue, wakeups)
+    slack, configuration = settings.required_slack(), settings.configuration
+    worker = new_worker_id() if Part.WORKER in parts else None
+    open_for = configuration.limits.questions_open_for()
+    storage = await stack.enter_async_context(open_storage(url, worker, open_for))
+    listener_database = Database(url, pool_size=LISTENER_CONNECTIONS)
+    stack.push_async_callback(listener_database.close)
+    stores = open_stores(listener_database, storage.queue, storage.wakeups)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
     client = open_client(slack.bot_token, base_url=slack.api_url, session=session)
-    policies = settings.configuration.policies()
+    policies = configuration.policies()
     ports = BotPorts(
-        inbox=heard.inbox,
-        decisions=heard.decisions,
-        views=heard.run_views,
-        posted=heard.posted,
-        packages=heard.attempts,
+        inbox=stores.inbox,
+        decisions=stores.decisions,
+        views=stores.run_views,
+        posted=stores.posted,
+        packages=stores.attempts,
     )
     app = SlackApp(client, ports, policies.of, signing_secret=slack.signing_secret)
-    return _Base(
-        settings=settings,
-        database=database,
-        wakeups=wakeups,
-        queue=queue,
-        stores=stores,
-        session=session,
-        slack=slack,
-        app=app,
-        client=client,
-        policies=policies,
-    )
+    return _Base(settings=settings, storage=storage, session=session, app=app, client=client, policies=policies)
 
 
 async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
     runner = await _open_runner(stack, base)
+    configuration, stores = base.settings.configuration, base.storage.stores
     rate_limiter = RateLimiter()
-    sender = MessageSender(base.app.api, base.stores.posted, rate_limiter)
+    sender = MessageSender(base.app.api, stores.posted, rate_limiter)
     publisher = ThreadPublisher(
-        base.stores.run_views,
-        base.stores.posted,
+        stores.run_views,
+        stores.posted,
         sender,
         base.policies.of,
-        currency=base.settings.configuration.prices.currency,
-        plan_images=PlanImages(LoggedPlanRenderer(base.stores.log), sender),
-        sessions=Sessions(base.app.api, base.stores.posted, rate_limiter),
+        currency=configuration.prices.currency,
+        plan_images=PlanImages(LoggedPlanRenderer(stores.log), sender),
+        sessions=Sessions(base.app.api, stores.posted, rate_limiter),
     )
 
     async def advance(thread: ThreadId, lease: Lease) -> None:
-        async with publisher.narrating(thread), base.stores.spending.working(thread):
+        async with publisher.narrating(thread), stores.spending.working(thread):
             await runner.advance(thread, lease)
 
-    configuration = base.settings.configuration
     return Worker(
-        base.database,
-        base.queue,
+        base.storage.database,
+        base.storage.queue,
         advance,
         concurrency=configuration.limits.threads_at_once,
-        chores=(base.stores.decisions.expire_due, base.stores.results.prune),
+        chores=(stores.decisions.expire_due, stores.results.prune),
         give_up=publisher.tell_stuck,
         timings=configuration.worker,
     )
@@ -170,7 +251,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
 
 @asynccontextmanager
 async def _working(worker: Worker) -> AsyncGenerator[None]:
-    """Run the worker beside the body. When it is lost, so is the body: the process must start anew."""
+    """Run the worker beside the body, which is cancelled when the worker is lost: the process must start anew."""
     async with asyncio.TaskGroup() as group:
         running = group.create_task(worker.run(), name="worker")
         try:
@@ -181,32 +262,13 @@ async def _working(worker: Worker) -> AsyncGenerator[None]:
 
 async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     """Return what advances a thread: planner, tools, sandbox, executor, answer."""
-    configuration, stores = base.settings.configuration, base.stores
-    prices = configuration.prices
-    meter = partial(stores.spending.note, prices=prices)
-    openai = OpenAILanguageModel(base.settings.required_model(), meter)
+    configuration, stores = base.settings.configuration, base.storage.stores
+    openai = OpenAILanguageModel(
+        base.settings.required_model(), partial(stores.spending.note, prices=configuration.prices)
+    )
     stack.push_async_callback(openai.close)
     model = MeteredModel(openai)
-    budgets = configuration.bounds()
-    budget_trackers = BudgetTrackers(
-        budgets, stores.spending, questions=stores.questions, allowances=stores.questions, runs=stores.runs
-    )
-    chosen = await choose_sandbox(configuration.sandbox, configuration.containers.settings())
-    stack.push_async_callback(chosen.sandbox.close)
-    _log.info("sandbox %s: %s", chosen.sandbox.name, chosen.reason)
-    registry = await _registry(stack, base)
-    dialect = None if chosen.sandbox.name == "none" else chosen.sandbox.dialect
-    plan_limits = configuration.limits.plan()
-    endings = NodeEndNotifier(stores.progress)
-    work = NodeExecutor(
-        registry=registry,
-        sandbox=chosen.sandbox,
-        artifacts=stores.artifacts,
-        progress=stores.progress,
-        attempts=stores.attempts,
-        cache=stores.results,
-        model=model,
-    )
+    environment = await stack.enter_async_context(open_plan_environment(base.settings, base.session))
     memory = Memory(
         runs=stores.runs,
         model=model,
@@ -214,42 +276,49 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         directory=SlackDirectory(base.app.api, base.app.principals),
         limits=configuration.memory,
     )
-    feeder = Planner(
-        model=model,
-        registry=registry,
-        log=stores.log,
-        mailbox=stores.mailbox,
-        runs=stores.runs,
-        standings=stores.standings,
-        dialect=dialect,
-        endings=endings if configuration.plan.pack else None,
-        memory=memory,
-        limits=plan_limits,
-        gather_seconds=configuration.plan.gather_seconds,
+    endings = NodeEndNotifier(stores.progress)
+    budgets = configuration.bounds()
+    trackers = BudgetTrackers(
+        budgets, stores.spending, questions=stores.questions, allowances=stores.questions, runs=stores.runs
     )
-    ports = Ports(
-        log=stores.log,
-        questions=stores.questions,
-        ledger=stores.ledger,
-        artifacts=stores.artifacts,
+    ports = runner_ports(
+        stores,
+        base.storage.wakeups.news,
         progress=endings,
-        notifications=base.wakeups.news,
-        mailbox=stores.mailbox,
-        runs=stores.runs,
-        work=work,
-        feeder=feeder,
-        reflector=Replanner(
+        work=NodeExecutor(
+            registry=environment.registry,
+            sandbox=environment.sandbox,
+            artifacts=stores.artifacts,
+            progress=stores.progress,
+            attempts=stores.attempts,
+            cache=stores.results,
             model=model,
-            registry=registry,
+        ),
+        feeder=Planner(
+            model=model,
+            registry=environment.registry,
+            log=stores.log,
+            mailbox=stores.mailbox,
+            runs=stores.runs,
+            standings=stores.standings,
+            dialect=environment.dialect,
+            endings=endings if configuration.plan.pack else None,
+            memory=memory,
+            limits=configuration.limits.plan(),
+            gather_seconds=configuration.plan.gather_seconds,
+        ),
+        replanner=Replanner(
+            model=model,
+            registry=environment.registry,
             log=stores.log,
             runs=stores.runs,
             mailbox=stores.mailbox,
             standings=stores.standings,
             memory=memory,
-            dialect=dialect,
+            dialect=environment.dialect,
             packing=configuration.plan.pack,
             progress=endings,
-            limits=plan_limits,
+            limits=configuration.limits.plan(),
         ),
         answerer=Answerer(
             model=model,
@@ -259,22 +328,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             memory=memory,
             spending=stores.spending,
         ),
-        budget_trackers=budget_trackers if budgets.bounds else None,
+        budget_trackers=trackers if budgets.bounds else None,
     )
-    return ThreadRunner(ports, await _checkpoints(stack, base), limits=configuration.limits)
-
-
-async def _registry(stack: AsyncExitStack, base: _Base) -> Registry:
-    tools = await stack.enter_async_context(open_tools(base.settings.configuration.tools))
-    # A lost answer may hide a done deed: what changes something is never tried again by the client.
-    once = open_client(base.slack.bot_token, base_url=base.slack.api_url, session=base.session, retries=False)
-    return Registry(enabled((*tools, *slack_tools(base.client, once)), base.settings.configuration.tools.disabled))
-
-
-async def _checkpoints(stack: AsyncExitStack, base: _Base) -> Callable[[ThreadId, Lease], Checkpoints]:
-    pool = await stack.enter_async_context(open_pool(base.database.conninfo, configure=base.database.configure))
-
-    def opened(_thread: ThreadId, _lease: Lease) -> Checkpoints:
-        return open_checkpoints(pool)
-
-    return opened
+    checkpoints = await stack.enter_async_context(open_thread_checkpoints(base.storage.database))
+    return ThreadRunner(ports, checkpoints, limits=configuration.limits)

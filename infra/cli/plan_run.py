@@ -1,18 +1,17 @@
 """A plan file as a run: the real executor and stores, decisions from options, no Slack and no model."""
 
 import uuid
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, assert_never
 
 from sqlalchemy import URL
 
 from agent.events import AttemptEnded, NodeChanged, NodePlanned, PlanPacked, RunEvent
-from agent.execution.execution_context import Ports
 from agent.execution.graph import ThreadRunner
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import ApprovalId, NodeId, ThreadId, UserId, thread_id, thread_parts
+from agent.limits import Limits
 from agent.plan.operations import Add, Node, Operation, nodes_added, operation_json
 from agent.plan.outcomes import Expired, Failed, Outcome, Rejected, outcome_json, state_of
 from agent.plan.templates import template_of
@@ -27,22 +26,13 @@ from agent.ports import (
     RunStatus,
 )
 from agent.reading.plan_file import PlanFile, read_plan
-from agent.tool import Registry
 from bot.ports import Decisions
-from bot.slack.client import open_client
-from bot.tools.post_message import slack_tools
 from infra.cli.scratch_database import scratch_database
 from infra.config.environment import Settings
-from infra.db.database import Database
 from infra.db.embedded_postgres import hold_postgres
-from infra.stores.stores import open_stores
-from infra.tools.catalogue import enabled, open_tools
 from infra.tools.http import HttpGetConfig
-from infra.worker.checkpoints import open_checkpoints, open_pool
-from infra.worker.notifications import PgNotifications
-from infra.worker.queue import Queue
-from sandbox.choice import choose_sandbox
-from sandbox.script import Json, Sandbox
+from infra.wiring import PlanEnvironment, open_plan_environment, open_storage, open_thread_checkpoints, runner_ports
+from sandbox.script import Json
 
 Emit: TypeAlias = Callable[[Mapping[str, Json]], None]
 
@@ -113,109 +103,68 @@ class Ended:
         return not any(isinstance(each, Failed | Rejected | Expired) for each in self.outcomes.values())
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlanEnvironment:
-    """What the steps of a plan file are done with."""
-
-    registry: Registry
-    sandbox: Sandbox
-
-    @property
-    def packages(self) -> bool:
-        """Tell whether there is a sandbox to run scripts in."""
-        return self.sandbox.name != "none"
-
-
-@asynccontextmanager
-async def open_plan_environment(settings: Settings) -> AsyncGenerator[PlanEnvironment]:
-    """Give the tools that are set up here, and the sandbox.
-
-    Without a table of its own `http_get` may read private addresses too: the plan is the operator's.
-    """
-    async with AsyncExitStack() as stack:
-        config = settings.configuration.tools
-        tools = await stack.enter_async_context(
-            open_tools(replace(config, http_get=config.http_get or HttpGetConfig(allow_private=True)))
-        )
-        if settings.slack is not None:
-            token, address = settings.slack.bot_token, settings.slack.api_url
-            once = open_client(token, base_url=address, retries=False)
-            tools = (*tools, *slack_tools(open_client(token, base_url=address), once))
-        containers = settings.configuration.containers.settings()
-        chosen = await choose_sandbox(settings.configuration.sandbox, containers)
-        stack.push_async_callback(chosen.sandbox.close)
-        registry = Registry(enabled(tools, settings.configuration.tools.disabled))
-        yield PlanEnvironment(registry=registry, sandbox=chosen.sandbox)
-
-
 async def run_text(text: str, settings: Settings, answers: Answers, emit: Emit) -> PlanFile | Ended:
     """Read a plan and run it; return it unrun when it has faults.
+
+    Without a table of its own `http_get` may read private addresses too: the plan is the operator's.
 
     Raises:
         Unrunnable: an answer names a node the plan does not have, or says yes and no to one.
         PostgresUnusable: the embedded database cannot run here.
         AgentError: the run broke off.
     """
-    async with open_plan_environment(settings) as bench:
-        limits = settings.configuration.limits
-        plan = read_plan(text, bench.registry, packages=bench.packages, limits=limits.plan())
+    configuration = settings.configuration
+    tools = replace(configuration.tools, http_get=configuration.tools.http_get or HttpGetConfig(allow_private=True))
+    settings = replace(settings, configuration=configuration.model_copy(update={"tools": tools}))
+    async with open_plan_environment(settings) as environment:
+        packages = environment.dialect is not None
+        plan = read_plan(text, environment.registry, packages=packages, limits=configuration.limits.plan())
         if plan.faults:
             return plan
         answers = answers.on(nodes_added(plan.operations))
         # These block for up to two seconds, and nothing else runs yet or any more.
         with hold_postgres(settings.data) as postgres, scratch_database(postgres) as url:
-            ended = await run_plan(plan.operations, url=url, bench=bench, settings=settings, answers=answers, emit=emit)
+            ended = await _run(plan.operations, url, environment, configuration.limits, answers, emit)
         emit(end_line(ended.outcomes, ended.unanswered))
         return ended
 
 
-async def run_plan(
+async def _run(
     operations: Sequence[Operation],
-    *,
     url: URL,
-    bench: PlanEnvironment,
-    settings: Settings,
+    environment: PlanEnvironment,
+    limits: Limits,
     answers: Answers,
     emit: Emit,
 ) -> Ended:
     """Run the operations in an empty database until they are finished, or only open questions are left."""
-    database = Database(url)
-    wakeups = PgNotifications(database)
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(database.close)
-        pool = await stack.enter_async_context(open_pool(database.conninfo))
-        queue = Queue(database)
-        await stack.enter_async_context(queue.app.open_async())
-        await stack.enter_async_context(wakeups.listening())
-        stores = open_stores(database, queue, wakeups)
+    async with (
+        open_storage(url) as storage,
+        open_thread_checkpoints(storage.database) as checkpoints,
+        storage.queue.app.open_async(),
+    ):
+        stores = storage.stores
         progress = _Lines(emit)
         questions = _AnsweredQuestions(stores.questions, stores.decisions, answers, emit)
-        ports = Ports(
-            log=stores.log,
-            questions=questions,
-            ledger=stores.ledger,
-            artifacts=stores.artifacts,
+        ports = runner_ports(
+            stores,
+            storage.wakeups.news,
+            approvals=questions,
             progress=progress,
-            notifications=wakeups.news,
-            mailbox=stores.mailbox,
-            runs=stores.runs,
             work=NodeExecutor(
-                registry=bench.registry,
-                sandbox=bench.sandbox,
+                registry=environment.registry,
+                sandbox=environment.sandbox,
                 artifacts=stores.artifacts,
                 progress=progress,
                 model=None,
             ),
             feeder=_NothingToFeed(),
-            reflector=_NothingMore(),
+            replanner=_NothingMore(),
             answerer=_NoAnswer(stores.runs),
         )
         thread = thread_id("local", "plan", uuid.uuid4().hex)
         await stores.log.append(thread, _FIRST_TURN, _WHO, operations)
-        runner = ThreadRunner(
-            ports, lambda _thread, _lease: open_checkpoints(pool), limits=settings.configuration.limits
-        )
-        await runner.advance(thread, _Alone())
+        await ThreadRunner(ports, checkpoints, limits=limits).advance(thread, _Alone())
         return Ended(outcomes=progress.outcomes, unanswered=await questions.unanswered(thread))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from agent.execution.execution_context import Lease, Ports
+from agent.execution.execution_context import Lease
 from agent.execution.graph import Checkpoints, ThreadRunner
 from agent.ids import ThreadId, UserId, thread_id
 from agent.limits import Limits
@@ -19,7 +19,7 @@ from infra.db.database import Database, new_worker_id
 from infra.db.embedded_postgres import hold_postgres
 from infra.db.migrate import migrate
 from infra.stores.stores import Stores, open_stores
-from infra.wiring import LISTENER_CONNECTIONS
+from infra.wiring import LISTENER_CONNECTIONS, open_storage, runner_ports
 from infra.worker.checkpoints import Pool, open_checkpoints, open_pool
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
@@ -52,18 +52,12 @@ class Ground:
     def runner(self, work: NodeWork, nodes_at_once: int = 32) -> ThreadRunner:
         """Return a runner over the real stores that does this work."""
         stores = self.stores
-        ports = Ports(
-            log=stores.log,
-            questions=stores.questions,
-            ledger=stores.ledger,
-            artifacts=stores.artifacts,
-            progress=stores.progress,
-            notifications=self.wakeups.news,
-            mailbox=stores.mailbox,
-            runs=stores.runs,
+        ports = runner_ports(
+            stores,
+            self.wakeups.news,
             work=work,
             feeder=FakeFeeder(stores.log, stores.mailbox),
-            reflector=FakeReflector(stores.log),
+            replanner=FakeReflector(stores.log),
             answerer=FakeAnswerer(stores.runs),
         )
         return ThreadRunner(ports, self._checkpoints, limits=Limits(nodes_at_once=nodes_at_once))
@@ -76,23 +70,19 @@ class Ground:
 async def ground() -> AsyncGenerator[Ground]:
     """Yield the ground; the server and its folder are gone afterwards."""
     with _fresh_database() as url:
-        database = Database(url, worker=new_worker_id())
-        wakeups = PgNotifications(database)
-        door = Database(url, pool_size=LISTENER_CONNECTIONS)
-        queue = Queue(database)
-        async with open_pool(database.conninfo) as pool, wakeups.listening():
+        async with open_storage(url, new_worker_id()) as storage, open_pool(storage.database.conninfo) as pool:
+            door = Database(url, pool_size=LISTENER_CONNECTIONS)
             yield Ground(
                 url=url,
-                database=database,
+                database=storage.database,
                 pool=pool,
-                queue=queue,
-                stores=open_stores(database, queue, wakeups),
-                door=open_stores(door, queue, wakeups),
-                wakeups=wakeups,
+                queue=storage.queue,
+                stores=storage.stores,
+                door=open_stores(door, storage.queue, storage.wakeups),
+                wakeups=storage.wakeups,
                 _numbers=itertools.count(1),
             )
-        await door.close()
-        await database.close()
+            await door.close()
 
 
 @contextmanager

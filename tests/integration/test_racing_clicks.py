@@ -18,6 +18,7 @@ from bot.ports import AlreadyDecided, Decided, DecisionResult
 from infra.db.database import Database
 from infra.stores.decisions import PostgresDecisions
 from infra.stores.stores import Stores
+from infra.wiring import runner_ports
 from infra.worker.checkpoints import open_checkpoints, open_pool
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
@@ -86,17 +87,11 @@ async def _open_runs(stores: Stores) -> int:
 
 
 def _ports(stores: Stores, wakeups: PgNotifications, work: FakeWork) -> Ports:
-    return Ports(
-        log=stores.log,
-        questions=stores.questions,
-        ledger=stores.ledger,
-        artifacts=stores.artifacts,
-        progress=stores.progress,
-        notifications=wakeups.news,
-        mailbox=stores.mailbox,
-        runs=stores.runs,
+    return runner_ports(
+        stores,
+        wakeups.news,
         work=work,
         feeder=FakeFeeder(stores.log, stores.mailbox),
-        reflector=FakeReflector(stores.log),
+        replanner=FakeReflector(stores.log),
         answerer=FakeAnswerer(stores.runs),
     )

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from agent.limits import Limits
 from agent.plan.operations import Operation
 from infra.db.database import Database, WorkerId
 from infra.stores.stores import Stores, open_stores
+from infra.wiring import runner_ports
 from infra.worker.checkpoints import GroupCommitSaver, Pool, open_pool
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
@@ -87,20 +88,22 @@ def fuzz_ports(
         mortality.before()
         await asyncio.sleep(STEP_SECONDS)
 
-    log, mailbox, runs = mortality.mortal(stores.log), mortality.mortal(stores.mailbox), mortality.mortal(stores.runs)
-    return Ports(
-        log=log,
+    mortal = replace(
+        stores,
+        log=mortality.mortal(stores.log),
         questions=mortality.mortal(stores.questions),
         ledger=mortality.mortal(stores.ledger),
-        artifacts=stores.artifacts,
+        mailbox=mortality.mortal(stores.mailbox),
+        runs=mortality.mortal(stores.runs),
+    )
+    return runner_ports(
+        mortal,
+        wakeups.news,
         progress=NotedProgress(stores.progress, journal),
-        notifications=wakeups.news,
-        mailbox=mailbox,
-        runs=runs,
         work=fuzz_work(journal, step),
-        feeder=FakeFeeder(log, mailbox, message_plans(case)),
-        reflector=FakeReflector(log),
-        answerer=FakeAnswerer(runs),
+        feeder=FakeFeeder(mortal.log, mortal.mailbox, message_plans(case)),
+        replanner=FakeReflector(mortal.log),
+        answerer=FakeAnswerer(mortal.runs),
     )
 
 
