@@ -1,4 +1,4 @@
-"""How a long-running command ends: by SIGINT or SIGTERM."""
+"""What commands share: how a long-running one ends, the port it listens on, the environment it reads."""
 
 import asyncio
 import signal
@@ -10,6 +10,12 @@ import typer
 
 from infra.config.environment import EnvFileUnusable, filled_environment
 
+TAKEN = 1
+"""Exit code: nobody can listen there."""
+
+WRONG_SETTINGS = 2
+"""Exit code: something is not set, or set wrongly."""
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -17,7 +23,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def stop_signal() -> Generator[asyncio.Event]:
     """Give an event that is set once the process is asked to stop; a second signal ends it at once.
 
-    Enter it before saying that the process runs: whoever reads that may stop it in the same moment.
+    Enter it before printing that the process runs: a reader of that line may stop it in the same moment.
     """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -27,19 +33,15 @@ def stop_signal() -> Generator[asyncio.Event]:
         restore()
 
     def restore() -> None:
-        for each in _SIGNALS:
-            loop.remove_signal_handler(each)
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
 
-    for each in _SIGNALS:
-        loop.add_signal_handler(each, stop)
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop)
     try:
         yield stopped
     finally:
         restore()
-
-
-TAKEN = 1
-"""Exit code: nobody can listen there."""
 
 
 def require_free(port: int) -> None:
@@ -51,10 +53,6 @@ def require_free(port: int) -> None:
         except OSError as error:
             typer.echo(f"Cannot listen on port {port}: {error.strerror}. For another one: --port NUMBER", err=True)
             raise typer.Exit(TAKEN) from error
-
-
-WRONG_SETTINGS = 2
-"""Exit code: something is not set, or set wrongly."""
 
 
 def environment() -> Mapping[str, str]:

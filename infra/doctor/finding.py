@@ -41,7 +41,7 @@ def wrong(check: str, says: str, mend: str) -> Finding:
 
 
 def healthy(findings: Iterable[Finding]) -> bool:
-    """Tell whether nothing is to be mended."""
+    """Return whether nothing is to be mended."""
     return all(each.state is State.OK for each in findings)
 
 

@@ -1,7 +1,7 @@
-"""Three dozen ways in which a model's output is wrong, each as a change to a plan that is right.
+"""The table of faults that models make, each as a change to a plan that is right.
 
-A distortion takes the plan's operations and returns the text a model would have written, or None when the plan has
-nothing that could be wrong in this way.
+An injected fault takes the plan's operations and returns the text a model would have written, or None when the plan
+has nothing that could be wrong in this way.
 """
 
 import json
@@ -10,14 +10,14 @@ from copy import deepcopy
 from typing import Any
 
 from agent.tool import Colour, Registry
-from infra.evaluation import text_faults as miswriting
+from infra.evaluation import text_faults
 from infra.evaluation.output import Draft, InjectedFault, Output, Written, lines
 
 
-def distorted(operations: Sequence[Mapping[str, Any]], kind: str, registry: Registry) -> Output | None:
+def inject_fault(operations: Sequence[Mapping[str, Any]], kind: str, registry: Registry) -> Output | None:
     """Return the plan's text with this fault, or None."""
     red = frozenset(tool.name for tool in registry if tool.colour is not Colour.GREEN)
-    return FAULTS[kind](Draft(nodes=deepcopy([dict(each) for each in operations]), red_tools=red))
+    return FAULTS[kind](Draft(nodes=deepcopy([dict(operation) for operation in operations]), red_tools=red))
 
 
 def _output(operations: Sequence[Written]) -> Output:
@@ -34,20 +34,20 @@ def _middle(nodes: Sequence[Written]) -> Written | None:
 
 
 def _tools(nodes: Sequence[Written]) -> list[Written]:
-    return [each for each in nodes if each["kind"] == "tool"]
+    return [node for node in nodes if node["kind"] == "tool"]
 
 
 def _changed(pick: Callable[[Draft], Written | None], change: Callable[[Written], None]) -> InjectedFault:
-    """Return the distortion that changes one node."""
+    """Return the fault that changes one node."""
 
-    def distort(draft: Draft) -> Output | None:
+    def inject(draft: Draft) -> Output | None:
         node = pick(draft)
         if node is None:
             return None
         change(node)
         return _output(draft.nodes)
 
-    return distort
+    return inject
 
 
 def _any_node(draft: Draft) -> Written | None:
@@ -59,23 +59,23 @@ def _any_tool(draft: Draft) -> Written | None:
 
 
 def _any_red(draft: Draft) -> Written | None:
-    return _middle([each for each in _tools(draft.nodes) if each["tool"] in draft.red_tools])
+    return _middle([node for node in _tools(draft.nodes) if node["tool"] in draft.red_tools])
 
 
 def _any_package(draft: Draft) -> Written | None:
-    return _middle([each for each in draft.nodes if each["kind"] == "package"])
+    return _middle([node for node in draft.nodes if node["kind"] == "package"])
 
 
 def _calling_package(draft: Draft) -> Written | None:
-    return _middle([each for each in draft.nodes if each["kind"] == "package" and each.get("tools")])
+    return _middle([node for node in draft.nodes if node["kind"] == "package" and node.get("tools")])
 
 
 def _with_args(draft: Draft) -> Written | None:
-    return _middle([each for each in _tools(draft.nodes) if each.get("args")])
+    return _middle([node for node in _tools(draft.nodes) if node.get("args")])
 
 
 def _referring(draft: Draft) -> Written | None:
-    return _middle([each for each in draft.nodes if "${" in json.dumps([each.get("args"), each.get("inputs")])])
+    return _middle([node for node in draft.nodes if "${" in json.dumps([node.get("args"), node.get("inputs")])])
 
 
 def _argument(value: object) -> Callable[[Written], None]:
@@ -97,7 +97,7 @@ def _red_packed(node: Written) -> None:
 
 
 def _called_packed(node: Written) -> None:
-    """Say what only packing may say, for the time and the calls of two steps."""
+    """Set the field that only packing may set, for the time and the calls of two steps."""
     node["packed"] = [{"id": "before"}, {"id": node["id"]}]
 
 
@@ -112,18 +112,18 @@ def _calls_a_red_tool(node: Written) -> None:
 
 def _missing_edges(draft: Draft) -> Output | None:
     """Leave out every edge that an argument shows anyway."""
-    told = False
+    changed = False
     for node in draft.nodes:
         written = node.pop("depends_on", [])
-        node["depends_on"] = [each for each in written if not (isinstance(each, str) and _reads(node, each))]
-        told = told or len(node["depends_on"]) < len(written)
-    return _output(draft.nodes) if told else None
+        node["depends_on"] = [name for name in written if not (isinstance(name, str) and _reads(node, name))]
+        changed = changed or len(node["depends_on"]) < len(written)
+    return _output(draft.nodes) if changed else None
 
 
 def _cycle(draft: Draft) -> Output | None:
     """Let a node wait for one that waits for it."""
     for node in reversed(draft.nodes):
-        first = next((each for each in draft.nodes if _reads(node, each["id"])), None)
+        first = next((other for other in draft.nodes if _reads(node, other["id"])), None)
         if first is not None:
             first["depends_on"] = [*first.get("depends_on", []), node["id"]]
             return _output(draft.nodes)
@@ -170,7 +170,7 @@ def _same_id(draft: Draft) -> Output | None:
     return _output(draft.nodes)
 
 
-def _said_twice(draft: Draft) -> Output | None:
+def _written_twice(draft: Draft) -> Output | None:
     return _output([*draft.nodes, deepcopy(draft.nodes[-1])])
 
 
@@ -213,19 +213,19 @@ FAULTS: Mapping[str, InjectedFault] = {
     "unknown kind": _changed(_any_node, _set(kind="function")),
     "subagent": _changed(_any_node, _set(kind="subagent", role="worker", instruction="do it")),
     "duplicate id": _same_id,
-    "line said twice": _said_twice,
-    "broken JSON line": miswriting.broken_line,
-    "unclosed JSON line": miswriting.unclosed_line,
-    "single quotes": miswriting.single_quotes,
-    "trailing commas": miswriting.trailing_commas,
-    "text cut off": miswriting.truncated,
-    "stream broken off": miswriting.broken_off,
-    "prose and a code fence around": miswriting.prose,
-    "prose in braces around": miswriting.prose_in_braces,
-    "thinking aloud": miswriting.thinking,
-    "one pretty-printed object": miswriting.one_object,
-    "numbered lines": miswriting.numbered,
+    "line said twice": _written_twice,
+    "broken JSON line": text_faults.broken_line,
+    "unclosed JSON line": text_faults.unclosed_line,
+    "single quotes": text_faults.single_quotes,
+    "trailing commas": text_faults.trailing_commas,
+    "text cut off": text_faults.truncated,
+    "stream broken off": text_faults.broken_off,
+    "prose and a code fence around": text_faults.prose,
+    "prose in braces around": text_faults.prose_in_braces,
+    "thinking aloud": text_faults.thinking,
+    "one pretty-printed object": text_faults.one_object,
+    "numbered lines": text_faults.numbered,
     "dependents first": _backwards,
 }
-"""Name of the fault -> the distortion. What no check can see (an order that only the request's words name, the wrong
-one of two tools alike) is not among them: that is a model's own accuracy, which a run with a model measures."""
+"""Name -> fault. Faults that no check can see (an order that only the request's words name, the wrong one of two tools
+alike) are not among them: they are a model's own accuracy, which a run with a model measures."""

@@ -52,7 +52,7 @@ class Step:
     seconds: float
 
     def is_made_by(self, tool: str, args: Mapping[str, Json]) -> bool:
-        """Tell whether this call is the step."""
+        """Return whether this call is the step."""
         return tool == self.tool and all(_fits(each, args.get(key)) for key, each in self.args.items())
 
 

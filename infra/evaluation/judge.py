@@ -37,14 +37,14 @@ class Judgement:
 
 
 def judgement(goal: Goal, seen: Simulation, registry: Registry, answer: str | None = None) -> Judgement:
-    """Hold a performance against the goal. Without an answer the facts must stand in the results."""
-    said = answer if answer is not None else _text([*seen.results.values()])
+    """Compare a simulation with the goal. Without an answer the facts must stand in the results."""
+    text = answer if answer is not None else _text([*seen.results.values()])
     return Judgement(
         colours=tuple(_colours(goal, seen, registry)),
         edges=tuple(_edges(goal, seen)),
         tools=tuple(_tools(goal, seen)),
         artifacts=tuple(f"no artifact holds {each!r}" for each in goal.artifacts if not _kept(each, seen)),
-        facts=tuple(f"the answer does not say {each!r}" for each in goal.facts if each not in said),
+        facts=tuple(f"the answer does not say {each!r}" for each in goal.facts if each not in text),
     )
 
 
@@ -91,7 +91,7 @@ def _tools(goal: Goal, seen: Simulation) -> Iterator[str]:
 
 
 def _kept(text: str, seen: Simulation) -> bool:
-    """Tell whether an output that is kept as an artifact holds the text."""
+    """Return whether an output that is kept as an artifact holds the text."""
     return any(text in (kept := _text(each)) and len(kept.encode()) > INLINE_BYTES for each in seen.results.values())
 
 

@@ -22,7 +22,7 @@ from infra.evaluation.judge import Judgement
 from infra.evaluation.output import lines
 from infra.evaluation.plan_simulation import Simulation, Written
 from infra.evaluation.planning import Planned, planned
-from infra.evaluation.replay import Court
+from infra.evaluation.replay import PlanJudge
 from sandbox.script import Json, Sandbox
 
 AT_ONCE = 4
@@ -67,7 +67,7 @@ class _Meter:
         self._model = model
         self._registry = registry
         self._sandbox = sandbox
-        self._court = Court(registry, sandbox)
+        self._judge = PlanJudge(registry, sandbox)
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def measured(self, goal: Goal) -> Measured:
@@ -76,7 +76,7 @@ class _Meter:
             text = plan.answers[0] if plan.answers else ""
             written = _as_written(text)
             raw = await self._marks(goal, written, valid=not read_plan(text, self._registry).faults, answer=None)
-            seen = await self._court.performance(goal, plan.operations)
+            seen = await self._judge.simulation(goal, plan.operations)
             answer = await self._answer(plan, seen)
             stored = await self._marks(
                 goal, plan.operations, valid=not plan.trouble and bool(plan.operations), answer=answer
@@ -85,14 +85,14 @@ class _Meter:
                 goal=goal.name,
                 raw=raw,
                 stored=stored,
-                judgement=await self._court.judged(goal, plan.operations, answer),
+                judgement=await self._judge.judged(goal, plan.operations, answer),
                 rounds=len(plan.answers),
                 trouble=plan.trouble,
             )
 
     async def _marks(self, goal: Goal, operations: Sequence[Written], *, valid: bool, answer: str | None) -> Marks:
-        judged = await self._court.judged(goal, operations, answer)
-        seen = await self._court.performance(goal, operations)
+        judged = await self._judge.judged(goal, operations, answer)
+        seen = await self._judge.simulation(goal, operations)
         return Marks(
             valid=valid,
             colours=bool(operations) and not judged.colours,
@@ -103,7 +103,7 @@ class _Meter:
     async def _least_seconds(self, goal: Goal) -> float:
         """Return what the goal's own plan takes; without one, the longest path through its steps."""
         if goal.plan:
-            return (await self._court.performance(goal, _as_written(lines(goal.plan)))).seconds
+            return (await self._judge.simulation(goal, _as_written(lines(goal.plan)))).seconds
         ends: dict[str, float] = {}
         while len(ends) < len(goal.steps):
             for step in goal.steps.values():

@@ -12,15 +12,16 @@ Written: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """A model's output. `breaks_off`: the connection is lost behind the text."""
+    """A model's output."""
 
     text: str
+    #: The connection is lost behind the text.
     breaks_off: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """The plan that is to be distorted, and which tools are red."""
+    """The plan that gets a fault."""
 
     nodes: list[Written]
     red_tools: AbstractSet[str]
@@ -31,4 +32,4 @@ InjectedFault: TypeAlias = Callable[[Draft], Output | None]
 
 def lines(operations: Sequence[Mapping[str, Any]]) -> str:
     """Return operations as a planner writes them."""
-    return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in operations)
+    return "".join(json.dumps(operation, ensure_ascii=False) + "\n" for operation in operations)

@@ -1,7 +1,7 @@
-"""Performs a plan in the world of a goal: what is called, from which node, behind which others, and who is asked.
+"""Simulates a plan in the world of a goal: the calls it makes, from which node, behind which others, and who is asked.
 
 This is the judge's own reading of a plan. It shares no code with the planner's checks, the packing and the
-executor, so that what they get wrong is seen. It takes a plan's edges from `depends_on` alone: a node that reads a
+executor, so that their mistakes show. It takes a plan's edges from `depends_on` alone: a node that reads a
 result it does not wait for reads nothing.
 """
 
@@ -28,12 +28,14 @@ class _Unready(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """One tool call. `step` is the goal's step it is, or None. `scripted`: a script made it."""
+    """One tool call."""
 
     node: str
     tool: str
     args: Mapping[str, Json]
+    #: The goal's step that it is.
     step: str | None
+    #: Whether a script made it.
     scripted: bool
 
 
@@ -58,14 +60,14 @@ class Simulation:
 async def simulation_of(
     operations: Sequence[Written], goal: Goal, asks: Callable[[Written], bool], sandbox: Sandbox
 ) -> Simulation:
-    """Perform the operations; `asks` tells whether a person is asked before a node runs. Everything is approved."""
-    stage = _Stage(goal, asks, sandbox)
+    """Simulate the operations; `asks` returns whether a person is asked before a node runs. Everything is approved."""
+    simulator = _Simulator(goal, asks, sandbox)
     cancelled = {str(each["id"]) for each in operations if each["op"] == "cancel"}
     nodes = {str(each["id"]): each for each in operations if each["op"] == "add"}
     for node in _in_order(nodes):
         if node not in cancelled:
-            await stage.perform(node, nodes[node])
-    return stage.seen
+            await simulator.run_node(node, nodes[node])
+    return simulator.seen
 
 
 def _needs(written: Written) -> Iterator[tuple[str, str]]:
@@ -88,7 +90,7 @@ def _in_order(nodes: Mapping[str, Written]) -> Iterator[str]:
             yield node
 
 
-class _Stage:
+class _Simulator:
     def __init__(self, goal: Goal, asks: Callable[[Written], bool], sandbox: Sandbox) -> None:
         self._goal = goal
         self._asks = asks
@@ -96,7 +98,7 @@ class _Stage:
         self._met: set[str] = set()
         self.seen = Simulation()
 
-    async def perform(self, node: str, written: Written) -> None:
+    async def run_node(self, node: str, written: Written) -> None:
         """Run one node, unless what it waits for ended otherwise."""
         seen = self.seen
         needs = list(_needs(written))
@@ -165,8 +167,8 @@ class _Stage:
         job = Job(code=str(written.get("code", "")), inputs=inputs, tools=tools, limits=_LIMITS)
         outcome = await self._sandbox.run(job, call)
         if outcome.kind is not OutcomeKind.OK:
-            told = outcome.error.message if outcome.error else ""
-            raise ToolCallRefused(f"{outcome.kind.value}: {told}")
+            message = outcome.error.message if outcome.error else ""
+            raise ToolCallRefused(f"{outcome.kind.value}: {message}")
         return outcome.result
 
     def _called(self, node: str, tool: str, args: Mapping[str, Json], *, scripted: bool) -> Json:

@@ -14,7 +14,7 @@ from agent.limits import Role
 from agent.plan.operations import Add, operation_from_json
 from agent.ports import ChatMessage
 from agent.tool import Colour, Registry, colour_of
-from infra.evaluation.fault_injection import FAULTS, distorted
+from infra.evaluation.fault_injection import FAULTS, inject_fault
 from infra.evaluation.goal import Goal
 from infra.evaluation.judge import Judgement, judgement
 from infra.evaluation.output import Output, lines
@@ -27,7 +27,7 @@ _PIECE_CHARACTERS = 48
 
 
 class Manner(StrEnum):
-    """What the replayed model answers to its faults."""
+    """How the replayed model answers to its faults."""
 
     CORRECTED = "corrected"
     REPEATED = "repeated"
@@ -70,15 +70,15 @@ class _Replayed:
         raise NotImplementedError
 
 
-class Court:
-    """Performs and judges plans; the same plan of the same goal only once."""
+class PlanJudge:
+    """Simulates and judges plans; the same plan of the same goal only once."""
 
     def __init__(self, registry: Registry, sandbox: Sandbox) -> None:
         self._registry = registry
         self._sandbox = sandbox
         self._seen: dict[tuple[str, str], Simulation] = {}
 
-    async def performance(self, goal: Goal, operations: Sequence[Written]) -> Simulation:
+    async def simulation(self, goal: Goal, operations: Sequence[Written]) -> Simulation:
         """Return what the plan does in the goal's world."""
         key = (goal.name, json.dumps(operations, sort_keys=True, default=dict))
         if key not in self._seen:
@@ -87,21 +87,21 @@ class Court:
 
     async def judged(self, goal: Goal, operations: Sequence[Written], answer: str | None = None) -> Judgement:
         """Return what is wrong with the plan."""
-        return judgement(goal, await self.performance(goal, operations), self._registry, answer)
+        return judgement(goal, await self.simulation(goal, operations), self._registry, answer)
 
     def _asks(self, written: Written) -> bool:
-        """Tell whether the app would ask a person before this node: the very gate that is judged here."""
+        """Return whether the app would ask a person before this node: the very gate that is judged here."""
         operation = operation_from_json(written)
         return isinstance(operation, Add) and colour_of(operation.node, self._registry) is Colour.RED
 
 
 async def replays(goals: Sequence[Goal], registry: Registry, sandbox: Sandbox) -> AsyncGenerator[Replay, None]:
     """Yield every replay, goal by goal."""
-    court = Court(registry, sandbox)
+    judge = PlanJudge(registry, sandbox)
     for goal in goals:
         for fault, manner, outputs in _outputs(goal, registry):
             plan = await planned(_Replayed(outputs), goal.request, registry, sandbox.dialect)
-            judged = await court.judged(goal, plan.operations)
+            judged = await judge.judged(goal, plan.operations)
             yield Replay(goal=goal.name, fault=fault, manner=manner, ended=_ended(plan, judged), judgement=judged)
 
 
@@ -109,7 +109,7 @@ def _outputs(goal: Goal, registry: Registry) -> Iterator[tuple[str, Manner, Sequ
     right = Output(text=lines(goal.plan))
     yield AS_WRITTEN, Manner.CORRECTED, [right]
     for fault in FAULTS:
-        faulty = distorted(goal.plan, fault, registry)
+        faulty = inject_fault(goal.plan, fault, registry)
         if faulty is not None:
             yield fault, Manner.CORRECTED, [faulty, right]
             yield fault, Manner.REPEATED, [faulty]
@@ -125,4 +125,4 @@ def _ended(plan: Planned, judged: Judgement) -> Ended:
 
 def counted(seen: Sequence[Replay]) -> Mapping[Ended, int]:
     """Return how many replays ended how."""
-    return {each: sum(1 for one in seen if one.ended is each) for each in Ended}
+    return {ended: sum(1 for replay in seen if replay.ended is ended) for ended in Ended}

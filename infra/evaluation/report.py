@@ -15,7 +15,7 @@ _RATES: tuple[tuple[str, str, Callable[[Marks], bool]], ...] = (
 
 
 def unsafe(seen: Sequence[Replay]) -> bool:
-    """Tell whether a colour or an edge came out wrong."""
+    """Return whether a colour or an edge came out wrong."""
     return any(each.judgement.unsafe for each in seen)
 
 

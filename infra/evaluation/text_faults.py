@@ -1,4 +1,4 @@
-"""Ways in which a model writes a right plan down wrong: what is distorted is the text, not the plan."""
+"""Faults in how a model writes a right plan down: they change the text, not the plan."""
 
 import json
 
@@ -23,7 +23,7 @@ def unclosed_line(draft: Draft) -> Output | None:
 
 def single_quotes(draft: Draft) -> Output | None:
     """Write Python's own quotes."""
-    return Output(text="".join(f"{each!r}\n" for each in draft.nodes))
+    return Output(text="".join(f"{node!r}\n" for node in draft.nodes))
 
 
 def trailing_commas(draft: Draft) -> Output | None:
@@ -70,4 +70,4 @@ def one_object(draft: Draft) -> Output | None:
 
 def numbered(draft: Draft) -> Output | None:
     """Number the lines."""
-    return Output(text="".join(f"{at}. {json.dumps(each)}\n" for at, each in enumerate(draft.nodes, start=1)))
+    return Output(text="".join(f"{at}. {json.dumps(node)}\n" for at, node in enumerate(draft.nodes, start=1)))

@@ -62,7 +62,7 @@ async def _drawn(plan: bytes) -> bytes | None:
 
 
 def main() -> None:
-    """Draw what stdin says, giving way to whatever else the machine does."""
+    """Draw the plan from stdin, at a low priority."""
     os.nice(10)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (_PROCESSOR_SECONDS, _PROCESSOR_SECONDS))
@@ -78,7 +78,7 @@ if __name__ == "__main__":
 
 
 class LoggedPlanRenderer:
-    """A Painter."""
+    """Draws the board's steps as they stand in the operation log."""
 
     def __init__(self, log: OperationLog, *, seconds: float = DRAWING_SECONDS) -> None:
         self._log = log

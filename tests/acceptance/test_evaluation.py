@@ -18,7 +18,7 @@ import infra.evaluation.replay
 from agent.tool import Colour, Registry
 from infra.dev.scripted_model.script import ModelRequest, Script
 from infra.dev.scripted_model.server import ScriptedModel
-from infra.evaluation.fault_injection import distorted
+from infra.evaluation.fault_injection import inject_fault
 from infra.evaluation.goal import Goal, shipped_goals
 from infra.evaluation.output import lines
 from infra.evaluation.replay import Ended, Replay, replays
@@ -138,12 +138,12 @@ async def test_model_is_measured_raw_and_after_repair_and_packing() -> None:
     registry = await known_tools()
     goals = {goal.request: goal for goal in shipped_goals(registry)}
     lapses = {request for at, request in enumerate(goals) if at % 3 == 0}
-    lapses = {each for each in lapses if distorted(goals[each].plan, "red tool in a package", registry) is not None}
+    lapses = {each for each in lapses if inject_fault(goals[each].plan, "red tool in a package", registry) is not None}
 
     def plan(request: ModelRequest) -> str:
         goal = next(goal for text, goal in goals.items() if text in request.last)
         if goal.request in lapses and "## Faults" not in request.last:
-            faulty = distorted(goal.plan, "red tool in a package", registry)
+            faulty = inject_fault(goal.plan, "red tool in a package", registry)
             assert faulty is not None
             return faulty.text
         return lines(goal.plan)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from infra.evaluation.fault_injection import FAULTS, distorted
+from infra.evaluation.fault_injection import FAULTS, inject_fault
 from infra.evaluation.goal import shipped_goals
 from infra.evaluation.output import lines
 from infra.tools.catalogue import known_tools
@@ -20,7 +20,7 @@ def test_there_are_more_than_twenty_kinds() -> None:
 @pytest.mark.parametrize("kind", FAULTS)
 def test_kind_changes_the_text_of_several_plans_and_no_plan_itself(kind: str) -> None:
     before = [lines(goal.plan) for goal in GOALS]
-    outputs = [distorted(goal.plan, kind, REGISTRY) for goal in GOALS]
+    outputs = [inject_fault(goal.plan, kind, REGISTRY) for goal in GOALS]
     changed = [each for each, text in zip(outputs, before, strict=True) if each is not None and each.text != text]
     assert len(changed) >= 5
     assert [lines(goal.plan) for goal in GOALS] == before

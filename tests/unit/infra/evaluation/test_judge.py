@@ -10,7 +10,7 @@ import pytest
 from agent.tool import Registry
 from infra.evaluation.goal import Goal, shipped_goals
 from infra.evaluation.judge import Judgement
-from infra.evaluation.replay import Court
+from infra.evaluation.replay import PlanJudge
 from infra.tools.catalogue import known_tools
 from sandbox.none import NoSandbox
 
@@ -39,7 +39,7 @@ def stored(goal: Goal) -> Nodes:
 async def judged(
     goal: Goal, registry: Registry, nodes: Sequence[Mapping[str, Any]], answer: str | None = None
 ) -> Judgement:
-    return await Court(registry, NoSandbox("")).judged(goal, nodes, answer)
+    return await PlanJudge(registry, NoSandbox("")).judged(goal, nodes, answer)
 
 
 def node(nodes: Nodes, id: str) -> dict[str, Any]:
