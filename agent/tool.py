@@ -26,36 +26,33 @@ class ToolError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class CallContext:
-    """On whose behalf and from where a tool is called.
-
-    `author` is the person whose rights count. `idempotency_key` is equal for every try of the same
-    red call and different for all others; tools that can pass it on do.
-    """
+    """On whose behalf and from where a tool is called."""
 
     thread: ThreadId
     node: NodeId
+    #: The person whose rights count.
     author: UserId
+    #: Equal for every try of the same red call, different for all others. Tools that can pass it on do.
     idempotency_key: Digest
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """One callable tool. `arguments` is a JSON Schema (draft 2020-12) of an object.
-
-    `call` returns the output or raises ToolError; anything else it raises is a fault of the tool and
-    is shown as such. `retryable` is only ever true for green tools. What a green tool with `cache_seconds` gave is
-    given again for so long to the same person who asks the same; 0: never. A `version` that gives something else
-    for the same arguments is another one.
-    """
+    """One callable tool."""
 
     name: ToolName
     description: str
+    #: A JSON Schema (draft 2020-12) of an object.
     arguments: Mapping[str, Json]
     colour: Colour
+    #: Returns the output or raises ToolError. Any other exception is a fault of the tool and is shown as one.
     call: Callable[[CallContext, Mapping[str, Json]], Awaitable[Json]] = field(repr=False)
     timeout_seconds: float = 30.0
+    #: Only ever true for green tools.
     retryable: bool = False
+    #: How long a green tool's result is returned again for the same author and arguments. 0: never.
     cache_seconds: float = 0.0
+    #: Changes when the tool returns something else for the same arguments.
     version: str = "1"
 
 

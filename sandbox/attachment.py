@@ -75,9 +75,9 @@ class Attachment:
         return Piece(self._stream, data) if data else None
 
     async def send(self, data: bytes) -> None:
-        """Write to the container's stdin, together with all else that is sent before the loop turns.
+        """Write to the container's stdin, together with everything else that is sent before the loop turns.
 
-        Waits only while much is unsent. A container that is gone is noticed by the reader, not here.
+        Waits only while much is unsent. The reader notices a container that is gone.
         """
         if not self._outbox:
             asyncio.get_running_loop().call_soon(self._flush)
@@ -96,11 +96,11 @@ class Attachment:
         self._writer.transport.abort()
 
 
-async def knock(address: Address) -> None:
-    """Return when somebody listens at the address.
+async def check_listening(address: Address) -> None:
+    """Return when an engine listens at the address.
 
     Raises:
-        EngineUnavailable: nobody does.
+        EngineUnavailable: none does.
     """
     try:
         async with asyncio.timeout(ANSWER_SECONDS):

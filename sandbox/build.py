@@ -31,47 +31,47 @@ DEBIAN_PACKAGES = (
     "python3.11-minimal",
     "tzdata",
 )
-"""A Python and what wheels and zoneinfo lean on: no shell, no package manager, no setuid file."""
+"""A Python with the libraries that wheels and zoneinfo need: no shell, no package manager, no setuid file."""
 
 DEBIAN_BASE = f"{REPOSITORY}-base:{DEBIAN_SUITE}-{hashlib.sha256(' '.join(DEBIAN_PACKAGES).encode()).hexdigest()[:8]}"
 
 
-async def build_image(engine: Engine, recipe: ImageSpec, base: Base, say: Callable[[str], None]) -> str:
-    """Build the image and return its tag. `say` gets progress lines, possibly in another thread.
+async def build_image(engine: Engine, spec: ImageSpec, base: Base, report: Callable[[str], None]) -> str:
+    """Build the image and return its tag. `report` gets progress lines, possibly in another thread.
 
     Raises:
         BuildFailed: with the reason and, where there is one, the way out.
     """
-    tag = image_tag(recipe)
-    image, python = await _base(engine, base, say)
+    tag = image_tag(spec)
+    image, python = await _base(engine, base, report)
     with tempfile.TemporaryDirectory(prefix="greenlight-image-") as folder:
         context = Path(folder)
         for name in INPUTS:
             shutil.copy(IMAGE_FOLDER / name, context / name)
         packages = context / "packages"
         packages.mkdir()
-        if recipe.packages:
-            await _fetch_packages(recipe.packages, packages, python, await engine.machine(), say)
-        await engine.build(context, tag, {"BASE": image}, {"greenlight.base": image}, say)
+        if spec.packages:
+            await _fetch_packages(spec.packages, packages, python, await engine.machine(), report)
+        await engine.build(context, tag, {"BASE": image}, {"greenlight.base": image}, report)
     return tag
 
 
-async def _base(engine: Engine, base: Base, say: Callable[[str], None]) -> tuple[str, str]:
-    """Return the base image and its Python; `auto` prefers what is there, then the registry, then Debian."""
+async def _base(engine: Engine, base: Base, report: Callable[[str], None]) -> tuple[str, str]:
+    """Return the base image and its Python; `auto` prefers a base that is there, then the registry, then Debian."""
     if base == "debian":
-        await _make_debian_base(engine, say)
+        await _make_debian_base(engine, report)
         return DEBIAN_BASE, DEBIAN_PYTHON
     if not await _has(engine, REGISTRY_BASE):
         if base == "auto" and await _has(engine, DEBIAN_BASE):
             return DEBIAN_BASE, DEBIAN_PYTHON
-        say(f"pulling {REGISTRY_BASE}")
+        report(f"pulling {REGISTRY_BASE}")
         try:
             await engine.pull(REGISTRY_BASE)
         except SandboxError as error:
             if base == "registry":
                 raise
-            say(f"no registry here ({error}); making a base from Debian's packages")
-            await _make_debian_base(engine, say)
+            report(f"no registry here ({error}); making a base from Debian's packages")
+            await _make_debian_base(engine, report)
             return DEBIAN_BASE, DEBIAN_PYTHON
     return REGISTRY_BASE, REGISTRY_PYTHON
 
@@ -84,10 +84,10 @@ async def _has(engine: Engine, image: str) -> bool:
     return True
 
 
-async def _make_debian_base(engine: Engine, say: Callable[[str], None]) -> None:
+async def _make_debian_base(engine: Engine, report: Callable[[str], None]) -> None:
     if shutil.which("mmdebstrap") is None:
         raise BuildFailed("no registry answers and mmdebstrap is not installed (Debian: apt install mmdebstrap)")
-    say(f"making {DEBIAN_BASE} with mmdebstrap")
+    report(f"making {DEBIAN_BASE} with mmdebstrap")
     with tempfile.TemporaryDirectory(prefix="greenlight-base-") as folder:
         tarball = Path(folder) / "base.tar"
         included = ",".join(DEBIAN_PACKAGES)
@@ -98,10 +98,10 @@ async def _make_debian_base(engine: Engine, say: Callable[[str], None]) -> None:
 
 
 async def _fetch_packages(
-    packages: Sequence[str], target: Path, python: str, machine: str, say: Callable[[str], None]
+    packages: Sequence[str], target: Path, python: str, machine: str, report: Callable[[str], None]
 ) -> None:
     """Put wheels for the image's Python and machine into `target`; nothing of them runs on this machine."""
-    say(f"fetching {', '.join(packages)} for Python {python} on {machine}")
+    report(f"fetching {', '.join(packages)} for Python {python} on {machine}")
     places = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{OWN_TOOLS}"
     if (uv := shutil.which("uv", path=places)) is not None:
         command = [uv, "pip", "install", "--quiet", "--python-platform", f"{machine}-manylinux_2_28"]

@@ -1,6 +1,6 @@
-"""The call desk: answers one script's tool calls on the host, within its allow-list and quota.
+"""Answers one script's tool calls on the host, within its allow-list and quota.
 
-What arrives here was written by the script: names and arguments carry no authority.
+The script wrote everything that arrives here: names and arguments carry no authority.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ REFUSAL_CHARACTERS = 4000
 
 
 class CallLimitReached(Exception):
-    """The script asked the host more often than its limits allow; the run ends. The text says what of."""
+    """The script asked the host more often than its limits allow; the run ends. The text names the limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class CallHandler:
             raise CallLimitReached(f"more than {self._limits.calls} tool calls")
 
     async def answer(self, tool: str, positional: Sequence[object], named: Mapping[str, object]) -> Answer:
-        """Make the call if it may be made; raises only what broken machinery under `call` raises."""
+        """Make the call if it is allowed. Raises only what broken machinery under `call` raises."""
         started = time.perf_counter()
         args: dict[str, Json] = {}
         answer = Answer(ok=False)

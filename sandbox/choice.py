@@ -1,16 +1,39 @@
 """Which sandbox this machine gets, and why: Docker, else Monty, else none. Doubt never means "run it anyway"."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from sandbox.docker_sandbox import DockerSettings, open_docker
 from sandbox.errors import ImageMissing, InterpreterMissing, SandboxError
 from sandbox.monty import MontySandbox, monty_binary
-from sandbox.none import NoSandbox
-from sandbox.script import Sandbox
+from sandbox.script import CallTool, Job, OutcomeKind, Sandbox, ScriptError, ScriptOutcome
 
 Wanted: TypeAlias = Literal["auto", "docker", "monty", "none"]
 """`auto` tries Docker, then Monty. A sandbox asked for by name is never replaced by another."""
+
+
+class NoSandbox:
+    """Refuses every script with the reason. The kind `infra` uses up no attempt, and repairs nothing."""
+
+    name = "none"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    @property
+    def dialect(self) -> str:
+        """The advice not to plan scripts."""
+        return Path(__file__).with_name("dialects").joinpath("none.md").read_text()
+
+    async def run(self, job: Job, call: CallTool) -> ScriptOutcome:
+        """Return a refusal; see `Sandbox.run`."""
+        del job, call
+        error = ScriptError(type="NoSandbox", message=f"scripts cannot run here: {self.reason}")
+        return ScriptOutcome(kind=OutcomeKind.INFRA, error=error)
+
+    async def close(self) -> None:
+        """Hold nothing, so give nothing back."""
 
 
 @dataclass(frozen=True, kw_only=True)

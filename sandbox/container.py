@@ -1,7 +1,6 @@
 """The container engine's control calls: the only import of `docker`, each call in a small pool of threads.
 
-Data flows elsewhere (`attachment.py`). Errors of the library end here. Longer than most files because
-the library may be imported in one place only; what can be decided without it stands elsewhere.
+Data flows elsewhere (`attachment.py`). The library's errors end here.
 """
 # The library's stubs leave most of its answers untyped; each is converted where it arrives.
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
@@ -24,7 +23,7 @@ from docker.errors import APIError, BuildError, DockerException, ImageNotFound, 
 from docker.types import CancellableStream, LogConfig, Ulimit
 from docker.utils import kwargs_from_env
 
-from sandbox.attachment import Address, Attachment, attach, knock
+from sandbox.attachment import Address, Attachment, attach, check_listening
 from sandbox.errors import BuildFailed, ContainerLost, EngineUnavailable, ImageMissing
 from sandbox.hardening import APP, APP_LABEL, INSTANCE_LABEL, ContainerSpec
 
@@ -37,7 +36,7 @@ DEFAULT_SOCKET = "/var/run/docker.sock"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class ListedContainer:
     """A container of ours that the engine lists."""
 
     id: ContainerId
@@ -45,7 +44,7 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Death:
+class ExitEvent:
     """One event: the container ran out of memory, or ended with `exit_code`."""
 
     container: ContainerId
@@ -54,16 +53,16 @@ class Death:
 
 
 class EventStream:
-    """Deaths as the engine tells them; iterate in a thread, close from anywhere."""
+    """Exits as the engine reports them. Iterate in a thread, close from anywhere."""
 
     def __init__(self, client: docker.APIClient, stream: "CancellableStream[dict[str, object]]") -> None:
         self._client = client
         self._stream = stream
 
-    def __iter__(self) -> Iterator[Death]:
+    def __iter__(self) -> Iterator[ExitEvent]:
         try:
             for event in self._stream:
-                yield _death(event)
+                yield _exit_event(event)
         except (DockerException, requests.RequestException, OSError):
             return
 
@@ -95,8 +94,8 @@ class Engine:
 
     async def machine(self) -> str:
         """Return the engine's architecture as wheels name it: x86_64 or aarch64."""
-        told = str((await self._call(self._client.info)).get("Architecture", ""))
-        return {"amd64": "x86_64", "arm64": "aarch64"}.get(told, told)
+        name = str((await self._call(self._client.info)).get("Architecture", ""))
+        return {"amd64": "x86_64", "arm64": "aarch64"}.get(name, name)
 
     async def image_digest(self, tag: str) -> str:
         """Return the id of the image called `tag`.
@@ -113,12 +112,12 @@ class Engine:
         return str(image["Id"])
 
     async def create(self, image: str, spec: ContainerSpec, labels: Mapping[str, str]) -> ContainerId:
-        """Create a container of `image`; its stdin closes with the one who attaches (StdinOnce).
+        """Create a container of `image`; its stdin closes with the connection that attaches (StdinOnce).
 
         Raises:
             ContainerLost: the engine refuses.
         """
-        ulimits = [Ulimit(name=each.name, soft=each.value, hard=each.value) for each in spec.ulimits]
+        ulimits = [Ulimit(name=limit.name, soft=limit.value, hard=limit.value) for limit in spec.ulimits]
 
         def create() -> ContainerId:
             options = self._client.create_host_config(
@@ -143,7 +142,7 @@ class Engine:
         return await self._call(create)
 
     async def attach(self, container: ContainerId) -> Attachment:
-        """Open the container's streams; do this before `start`."""
+        """Open the container's streams. Call this before `start`."""
         return await attach(self.address, container)
 
     async def start(self, container: ContainerId) -> None:
@@ -155,7 +154,7 @@ class Engine:
         await self._call(lambda: self._client.start(container))
 
     async def remove(self, container: ContainerId) -> None:
-        """Kill and remove the container with its anonymous volumes; return when it is gone. One that was is fine."""
+        """Kill and remove the container with its anonymous volumes, and return when it is gone. Idempotent."""
         try:
             await self._call(lambda: self._client.remove_container(container, v=True, force=True))
         except ContainerLost as error:
@@ -171,13 +170,15 @@ class Engine:
             if _status(error) != 404:
                 raise
 
-    async def ours(self) -> Sequence[Found]:
+    async def ours(self) -> Sequence[ListedContainer]:
         """Return every container of this application, running or not, of whichever process."""
         filters = {"label": f"{APP_LABEL}={APP}"}
         listed: Sequence[Mapping[str, object]] = await self._call(
             lambda: self._client.containers(all=True, filters=filters)
         )
-        return [Found(id=ContainerId(str(each["Id"])), labels=_labels(each.get("Labels"))) for each in listed]
+        return [
+            ListedContainer(id=ContainerId(str(found["Id"])), labels=_labels(found.get("Labels"))) for found in listed
+        ]
 
     async def import_base(self, tarball: Path, tag: str) -> None:
         """Make an image of a root file system's tarball.
@@ -195,7 +196,7 @@ class Engine:
         """Fetch an image from its registry.
 
         Raises:
-            BuildFailed: it cannot be had.
+            BuildFailed: the registry does not deliver it.
         """
         repository, _, version = image.partition(":")
         try:
@@ -209,9 +210,9 @@ class Engine:
         tag: str,
         arguments: Mapping[str, str],
         labels: Mapping[str, str],
-        say: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
-        """Build the image `tag` from a folder, without network; `say` gets the engine's lines, in a thread.
+        """Build the image `tag` from a folder, without network; `report` gets the engine's lines, in a thread.
 
         Raises:
             BuildFailed: a step failed.
@@ -233,7 +234,7 @@ class Engine:
                 if "error" in line:
                     raise BuildError(str(line["error"]), iter(()))
                 if text := str(line.get("stream", "")).strip():
-                    say(text)
+                    report(text)
 
         try:
             await self._call(build)
@@ -241,7 +242,7 @@ class Engine:
             raise BuildFailed(str(error)) from error
 
     async def events(self, instance: str) -> "EventStream":
-        """Open the stream of deaths among the containers labelled with `instance`."""
+        """Open the stream of exits of the containers labelled with `instance`."""
 
         def opened() -> EventStream:
             client = _client(timeout_seconds=None)
@@ -285,7 +286,7 @@ async def connect() -> Engine:
             raise EngineUnavailable(f"no engine answers at {_host()}: {error}") from error
 
     address = _address(_host())
-    await knock(address)
+    await check_listening(address)
     return Engine(await asyncio.to_thread(connected), address)
 
 
@@ -334,11 +335,11 @@ def _tls_context() -> ssl.SSLContext:
     return context
 
 
-def _death(event: Mapping[str, object]) -> Death:
+def _exit_event(event: Mapping[str, object]) -> ExitEvent:
     actor = event.get("Actor")
     attributes = _labels(actor.get("Attributes")) if isinstance(actor, Mapping) else {}
     code = attributes.get("exitCode", "")
-    return Death(
+    return ExitEvent(
         container=ContainerId(str(event.get("id"))),
         out_of_memory=event.get("status") == "oom",
         exit_code=int(code) if code.isdecimal() else None,
@@ -352,4 +353,4 @@ def _status(error: ContainerLost) -> int | None:
 
 
 def _labels(value: object) -> Mapping[str, str]:
-    return {str(key): str(each) for key, each in value.items()} if isinstance(value, Mapping) else {}
+    return {str(key): str(label) for key, label in value.items()} if isinstance(value, Mapping) else {}

@@ -1,29 +1,30 @@
-"""How containers ended, from the engine's events: auto-removed ones cannot be inspected any more."""
+"""How containers ended, from the engine's events: containers that removed themselves cannot be inspected any more."""
 
 import asyncio
 import threading
 from dataclasses import dataclass
 
-from sandbox.container import ContainerId, Death, Engine, EventStream
+from sandbox.container import ContainerId, Engine, EventStream, ExitEvent
 from sandbox.errors import SandboxError
 from sandbox.failure import KILLED
 
 EXIT_SECONDS = 2.0
 OUT_OF_MEMORY_SECONDS = 0.3
-"""The two events of one death come in either order; this long the second is waited for."""
+"""An exit and its out-of-memory event come in either order: the second is awaited for this long."""
 
 RECONNECT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerExit:
-    """What the engine said: an exit code, or None when it said nothing in time."""
+    """What the engine reported of a container's exit."""
 
+    #: None when the engine reported nothing in time.
     exit_code: int | None
     out_of_memory: bool
 
 
-class Watch:
+class ExitWatch:
     """One container's events, as they arrive."""
 
     def __init__(self) -> None:
@@ -31,8 +32,8 @@ class Watch:
         self.out_of_memory = asyncio.Event()
         self.exit_code: int | None = None
 
-    async def ending(self) -> ContainerExit:
-        """Wait for the container's end to be told, a moment at most."""
+    async def exit(self) -> ContainerExit:
+        """Wait a moment for the container's exit, and return what the engine reported of it."""
         await _within(EXIT_SECONDS, self.died)
         if self.exit_code in (None, KILLED):
             await _within(OUT_OF_MEMORY_SECONDS, self.out_of_memory)
@@ -40,13 +41,13 @@ class Watch:
 
 
 class ContainerExits:
-    """Listens for the deaths of one process's containers, in a thread of its own."""
+    """Listens for the exits of one process's containers, in a thread of its own."""
 
     def __init__(self, engine: Engine, instance: str) -> None:
         self._engine = engine
         self._instance = instance
         self._loop = asyncio.get_running_loop()
-        self._watches: dict[ContainerId, Watch] = {}
+        self._watches: dict[ContainerId, ExitWatch] = {}
         self._stream: EventStream | None = None
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -58,12 +59,12 @@ class ContainerExits:
             EngineUnavailable: the engine does not answer.
         """
         self._stream = await self._engine.events(self._instance)
-        self._thread = threading.Thread(target=self._listen, name="endings", daemon=True)
+        self._thread = threading.Thread(target=self._listen, name="exits", daemon=True)
         self._thread.start()
 
-    def watch(self, container: ContainerId) -> Watch:
+    def watch(self, container: ContainerId) -> ExitWatch:
         """Return the container's watch; call before it starts, and `forget` when it is gone."""
-        return self._watches.setdefault(container, Watch())
+        return self._watches.setdefault(container, ExitWatch())
 
     def forget(self, container: ContainerId) -> None:
         """Drop the container's watch."""
@@ -80,8 +81,8 @@ class ContainerExits:
     def _listen(self) -> None:
         """Pass events to the loop; open the stream again when the engine closed it."""
         while not self._closing.is_set():
-            for death in self._stream or ():
-                self._loop.call_soon_threadsafe(self._take, death)
+            for event in self._stream or ():
+                self._loop.call_soon_threadsafe(self._take, event)
             if self._closing.wait(RECONNECT_SECONDS):
                 return
             try:
@@ -90,14 +91,14 @@ class ContainerExits:
             except SandboxError:
                 self._stream = None
 
-    def _take(self, death: Death) -> None:
-        watch = self._watches.get(death.container)
+    def _take(self, event: ExitEvent) -> None:
+        watch = self._watches.get(event.container)
         if watch is None:
             return
-        if death.out_of_memory:
+        if event.out_of_memory:
             watch.out_of_memory.set()
         else:
-            watch.exit_code = death.exit_code
+            watch.exit_code = event.exit_code
             watch.died.set()
 
 

@@ -1,4 +1,4 @@
-"""One script in a container, from its job line to its verdict: listens, answers calls, keeps the limits."""
+"""One script in a container, from its job line to its result: listens, answers calls, keeps the limits."""
 
 import asyncio
 import secrets
@@ -7,7 +7,7 @@ import time
 from sandbox.attachment import Stream
 from sandbox.calls import CallHandler, CallLimitReached
 from sandbox.errors import ProtocolViolation
-from sandbox.failure import verdict_on_death, verdict_on_message, verdict_on_timeout
+from sandbox.failure import ScriptResult, ended, result_of_exit, result_of_message, result_of_timeout
 from sandbox.output_buffer import OutputBuffer
 from sandbox.protocol import (
     Call,
@@ -22,29 +22,28 @@ from sandbox.protocol import (
     read_message,
 )
 from sandbox.script import CallTool, Job, OutcomeKind, ScriptOutcome
-from sandbox.script_result import ScriptResult, ended
 from sandbox.traces import ScriptFrame
 from sandbox.warm_container import WarmContainer
 
-LAST_WORDS_SECONDS = 0.2
-"""stdout and stderr are not ordered: this long the end of the logs is waited for after the result."""
+LAST_LOGS_SECONDS = 0.2
+"""stdout and stderr are not ordered: after the result, the end of the logs is awaited for this long."""
 
 WIRE_BYTES = 64 * 1024 * 1024
 """All that one script may send as messages; the limits on calls and lines come first."""
 
 
-class _Flooded(Exception):
+class _OutputLimitReached(Exception):
     """The script wrote more than it may."""
 
 
 class Conversation:
-    """Speaks with one cell, once."""
+    """Speaks with one container, once."""
 
-    def __init__(self, cell: WarmContainer, job: Job, call: CallTool) -> None:
-        self._cell = cell
+    def __init__(self, container: WarmContainer, job: Job, call: CallTool) -> None:
+        self._container = container
         self._job = job
         self._handler = CallHandler(job, call)
-        self._logbook = OutputBuffer(keep_bytes=job.limits.log_bytes, kill_bytes=job.limits.output_kill_bytes)
+        self._output = OutputBuffer(keep_bytes=job.limits.log_bytes, kill_bytes=job.limits.output_kill_bytes)
         self._splitter = LineSplitter(job.limits.line_bytes)
         self._mark = secrets.token_hex(16)
         self._end_of_logs = f"\0{self._mark}\n".encode()
@@ -61,17 +60,17 @@ class Conversation:
         """
         line = job_line(self._job, self._mark)
         started = time.perf_counter()
-        verdict = await self._judged(line)
+        result = await self._result_within_limits(line)
         return ScriptOutcome(
-            kind=verdict.kind,
-            result=verdict.result,
-            error=verdict.error,
-            logs=self._logbook.text().removesuffix(self._end_of_logs.decode()),
+            kind=result.kind,
+            result=result.result,
+            error=result.error,
+            logs=self._output.text().removesuffix(self._end_of_logs.decode()),
             calls=tuple(self._handler.records),
             milliseconds=round((time.perf_counter() - started) * 1000, 3),
         )
 
-    async def _judged(self, line: bytes) -> ScriptResult:
+    async def _result_within_limits(self, line: bytes) -> ScriptResult:
         limits = self._job.limits
         clock = asyncio.timeout(limits.wall_seconds)
         try:
@@ -80,27 +79,27 @@ class Conversation:
         except TimeoutError:
             if not clock.expired():
                 raise
-            return verdict_on_timeout(self._job.code, limits, self._place)
+            return result_of_timeout(self._job.code, limits, self._place)
         except CallLimitReached as error:
             return ended(OutcomeKind.CALL_LIMIT, str(error))
         except ProtocolViolation as error:
             return ended(OutcomeKind.PROTOCOL, f"the script wrote to the runner's own pipe: {error}")
-        except _Flooded:
+        except _OutputLimitReached:
             return ended(OutcomeKind.OUTPUT_LIMIT, f"wrote more than {limits.output_kill_bytes} bytes")
         if message is None:
-            ending = await self._cell.watch.ending()
-            return verdict_on_death(limits, ending.exit_code, out_of_memory=ending.out_of_memory)
-        return verdict_on_message(self._job.code, limits, message)
+            seen = await self._container.watch.exit()
+            return result_of_exit(limits, seen.exit_code, out_of_memory=seen.out_of_memory)
+        return result_of_message(self._job.code, limits, message)
 
     async def _last_message(self, line: bytes) -> Result | OversizedResult | Raised | None:
         """Send the job, answer calls until the script says how it ended; None when it ended silently."""
         try:
             async with asyncio.TaskGroup() as group:
                 answers: set[asyncio.Task[None]] = set()
-                await self._cell.attachment.send(line)
+                await self._container.attachment.send(line)
                 message = await self._listen(group, answers)
-                for each in answers:
-                    each.cancel()
+                for task in answers:
+                    task.cancel()
                 return message
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
@@ -108,13 +107,13 @@ class Conversation:
     async def _listen(
         self, group: asyncio.TaskGroup, answers: set[asyncio.Task[None]]
     ) -> Result | OversizedResult | Raised | None:
-        while piece := await self._cell.attachment.read():
+        while piece := await self._container.attachment.read():
             if piece.stream == Stream.STDERR:
                 self._log(piece.data)
                 continue
             self._wire_bytes += len(piece.data)
             if self._wire_bytes > WIRE_BYTES:
-                raise _Flooded
+                raise _OutputLimitReached
             for line in self._splitter.feed(piece.data):
                 match read_message(line, self._mark):
                     case Call() as call:
@@ -127,25 +126,25 @@ class Conversation:
                     case Ready():
                         raise ProtocolViolation("a second greeting")
                     case message:
-                        await self._read_last_words()
+                        await self._read_last_logs()
                         return message
         return None
 
     async def _answer(self, call: Call) -> None:
         answer = await self._handler.answer(call.tool, call.positional, call.named)
-        await self._cell.attachment.send(answer_line(call.id, ok=answer.ok, text=answer.text, error=answer.error))
+        await self._container.attachment.send(answer_line(call.id, ok=answer.ok, text=answer.text, error=answer.error))
 
     def _log(self, data: bytes) -> None:
-        self._logbook.write(data)
+        self._output.write(data)
         self._tail = (self._tail + data)[-len(self._end_of_logs) :]
-        if self._logbook.flooded:
-            raise _Flooded
+        if self._output.flooded:
+            raise _OutputLimitReached
 
-    async def _read_last_words(self) -> None:
-        """Read on until the mark behind the last log line has arrived."""
+    async def _read_last_logs(self) -> None:
+        """Read until the mark behind the last log line."""
         try:
-            async with asyncio.timeout(LAST_WORDS_SECONDS):
-                while self._tail != self._end_of_logs and (piece := await self._cell.attachment.read()):
+            async with asyncio.timeout(LAST_LOGS_SECONDS):
+                while self._tail != self._end_of_logs and (piece := await self._container.attachment.read()):
                     if piece.stream == Stream.STDERR:
                         self._log(piece.data)
         except TimeoutError:

@@ -1,6 +1,7 @@
 """The Docker sandbox: each script in a container of its own, started ahead of time and used once."""
 
 import logging
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from sandbox.probe import canary, check_canary
 from sandbox.reaper import Reaper
 from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, ScriptError, ScriptOutcome, ToolCallRefused
 from sandbox.values import NotJson, TooLarge
-from sandbox.warm_container import WarmContainer, WarmContainers, new_instance
+from sandbox.warm_container import WarmContainer, WarmContainers
 
 log = logging.getLogger(__name__)
 
@@ -24,20 +25,22 @@ OWN_KERNEL_RUNTIMES = frozenset({"runsc"})
 """Runtimes that put a kernel of their own between script and host."""
 
 GRACE_SECONDS = 600.0
-"""A container may live this much longer than a cell may wait plus the longest script may run."""
+"""A container may live for its longest wait, the longest script and this much more."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DockerSettings:
-    """How scripts run in containers. `limits` are those the waiting cells are made for; a job with
-    other memory, processes or processors gets a cold container. `longest_seconds` is the longest
-    wall time any job may ask for."""
+    """How scripts run in containers."""
 
-    recipe: ImageSpec = field(default_factory=ImageSpec)
+    image: ImageSpec = field(default_factory=ImageSpec)
+    #: None for the engine's own runtime.
     runtime: str | None = None
     pool: PoolSize = field(default_factory=PoolSize)
     concurrency: int = 16
+    #: The limits that waiting containers are made for. A job with other memory, processes or processors gets a
+    #: container that is started for it.
     limits: Limits = field(default_factory=Limits)
+    #: The longest wall time any job may ask for.
     longest_seconds: float = 3600.0
 
 
@@ -49,14 +52,14 @@ class DockerSandbox:
     def __init__(self, engine: Engine, settings: DockerSettings) -> None:
         self._engine = engine
         self._settings = settings
-        self._turns = FairSemaphore(settings.concurrency)
+        self._slots = FairSemaphore(settings.concurrency)
         self._seccomp = seccomp_profile()
         self._profile = profile_of(settings.limits)
-        self._instance = new_instance()
+        self._instance = uuid.uuid4().hex
         life = settings.pool.age_seconds + settings.longest_seconds + GRACE_SECONDS
-        self._endings = ContainerExits(engine, self._instance)
-        self._cells = WarmContainers(engine, self._endings, image_tag(settings.recipe), self._instance, life)
-        self._pool = Pool(self._cells, self._spec(self._profile), settings.pool)
+        self._exits = ContainerExits(engine, self._instance)
+        self._containers = WarmContainers(engine, self._exits, image_tag(settings.image), self._instance, life)
+        self._pool = Pool(self._containers, self._spec(self._profile), settings.pool)
         self._reaper = Reaper(engine, self._instance)
         self._closed = False
         self.python = ""
@@ -65,7 +68,7 @@ class DockerSandbox:
     def dialect(self) -> str:
         """What a script may use in the container."""
         text = Path(__file__).with_name("dialects").joinpath("docker.md").read_text()
-        packages = self._settings.recipe.packages
+        packages = self._settings.image.packages
         text = text.replace("CPython 3 ", f"CPython {self.python} " if self.python else "CPython 3 ")
         return f"{text}\nPackages besides the standard library: {', '.join(packages) or 'none'}.\n"
 
@@ -76,11 +79,11 @@ class DockerSandbox:
 
     async def containers(self) -> int:
         """Return how many containers of this sandbox the engine holds, waiting or running."""
-        return sum(1 for each in await self._engine.ours() if each.labels.get(INSTANCE_LABEL) == self._instance)
+        return sum(1 for listed in await self._engine.ours() if listed.labels.get(INSTANCE_LABEL) == self._instance)
 
     async def settle(self) -> None:
         """Return when every container used so far is removed."""
-        await self._cells.settle()
+        await self._containers.settle()
 
     async def open(self) -> None:
         """Check the image, remove orphans, send the canary, begin to fill the pool.
@@ -89,8 +92,8 @@ class DockerSandbox:
             SandboxError: scripts must not run here; nothing was left behind.
         """
         try:
-            await self._engine.image_digest(image_tag(self._settings.recipe))
-            await self._endings.open()
+            await self._engine.image_digest(image_tag(self._settings.image))
+            await self._exits.open()
             await self._reaper.reap()
             await self._send_canary()
         except BaseException:
@@ -101,17 +104,17 @@ class DockerSandbox:
 
     async def run(self, job: Job, call: CallTool) -> ScriptOutcome:
         """Run the job in a fresh container; see `Sandbox.run`."""
-        async with self._turns.taken(job.queue):
+        async with self._slots.taken(job.queue):
             try:
-                cell = await self._cell(profile_of(job.limits))
+                container = await self._container(profile_of(job.limits))
             except SandboxError as error:
                 return _not_run("infra", OutcomeKind.INFRA, f"no container could be had: {error}")
             try:
-                outcome = await Conversation(cell, job, call).outcome()
+                outcome = await Conversation(container, job, call).outcome()
             except (NotJson, TooLarge) as error:
                 return _not_run("JobRefused", OutcomeKind.ERROR, f"the inputs cannot be passed to a script: {error}")
             finally:
-                self._cells.discard(cell.container, cell.attachment)
+                self._containers.discard(container.id, container.attachment)
         if outcome.kind is OutcomeKind.DIED and not await self._engine.ping():
             return _not_run("infra", OutcomeKind.INFRA, "the container engine went away")
         return outcome
@@ -123,22 +126,22 @@ class DockerSandbox:
         self._closed = True
         await self._pool.close()
         await self._reaper.close()
-        await self._cells.settle()
-        await self._endings.close()
+        await self._containers.settle()
+        await self._exits.close()
         await self._engine.close()
 
-    async def _cell(self, profile: Profile) -> WarmContainer:
-        if profile == self._profile and (cell := self._pool.take()) is not None:
-            return cell
-        return await self._cells.start(self._spec(profile))
+    async def _container(self, profile: Profile) -> WarmContainer:
+        if profile == self._profile and (container := self._pool.take()) is not None:
+            return container
+        return await self._containers.start(self._spec(profile))
 
     async def _send_canary(self) -> None:
-        cell = await self._cells.start(self._spec(self._profile))
-        self.python = cell.python
+        container = await self._containers.start(self._spec(self._profile))
+        self.python = container.python
         try:
-            outcome = await Conversation(cell, canary(), _no_tools).outcome()
+            outcome = await Conversation(container, canary(), _no_tools).outcome()
         finally:
-            self._cells.discard(cell.container, cell.attachment)
+            self._containers.discard(container.id, container.attachment)
         own_kernel = self._settings.runtime in OWN_KERNEL_RUNTIMES
         check_canary(outcome, host_kernel=await self._engine.kernel() if own_kernel else None)
 

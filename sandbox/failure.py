@@ -1,18 +1,34 @@
-"""How a script in a container ended without saying so itself: from what the host saw (pure)."""
+"""How a script ended, before logs and calls are added: from what the host saw and what the runner sent. Pure."""
 
 import signal
+from dataclasses import dataclass
 
 from sandbox.protocol import OversizedResult, Raised, Result
-from sandbox.script import Limits, OutcomeKind, ScriptError
-from sandbox.script_result import ScriptResult, ended
+from sandbox.script import Json, Limits, OutcomeKind, ScriptError
 from sandbox.traces import ScriptFrame, short_message, traceback_text
 
 SIGNAL_BASE = 128
 KILLED = SIGNAL_BASE + signal.SIGKILL
 
 
-def verdict_on_message(code: str, limits: Limits, message: Result | OversizedResult | Raised) -> ScriptResult:
-    """Judge the script's own last word. A forged one can only say what the script could have done."""
+@dataclass(frozen=True, kw_only=True)
+class ScriptResult:
+    """How a script ended."""
+
+    kind: OutcomeKind
+    #: Only for `ok`.
+    result: Json = None
+    #: For every other kind.
+    error: ScriptError | None = None
+
+
+def ended(kind: OutcomeKind, message: str, type: str = "") -> ScriptResult:
+    """Return a failure that the host noticed. The error's type is the kind unless given."""
+    return ScriptResult(kind=kind, error=ScriptError(type=type or kind.value, message=message))
+
+
+def result_of_message(code: str, limits: Limits, message: Result | OversizedResult | Raised) -> ScriptResult:
+    """Return how the script ended by its own last message. A forged one claims only what a script could have done."""
     match message:
         case Result(value=value, size=size):
             if size > limits.result_bytes:
@@ -38,13 +54,13 @@ def _raised(kind: OutcomeKind, code: str, frames: tuple[ScriptFrame, ...], type:
     return ScriptResult(kind=kind, error=error)
 
 
-def verdict_on_timeout(code: str, limits: Limits, place: tuple[ScriptFrame, ...]) -> ScriptResult:
-    """The host's clock ran out; `place` is where the script said it was just before."""
+def result_of_timeout(code: str, limits: Limits, place: tuple[ScriptFrame, ...]) -> ScriptResult:
+    """Return the result when the host's clock ran out. `place` is where the script was just before."""
     return _raised(OutcomeKind.TIMEOUT, code, place, "timeout", f"no result within {limits.wall_seconds:g} s")
 
 
-def verdict_on_death(limits: Limits, exit_code: int | None, *, out_of_memory: bool) -> ScriptResult:
-    """The container ended without a result: its exit code, or None when nobody could tell."""
+def result_of_exit(limits: Limits, exit_code: int | None, *, out_of_memory: bool) -> ScriptResult:
+    """Return the result of a container that ended without one. `exit_code` is None when the engine reported none."""
     if out_of_memory and exit_code in (None, KILLED):
         return ended(OutcomeKind.OOM, f"needed more than {limits.memory_bytes // (1024 * 1024)} MiB")
     if exit_code is None:

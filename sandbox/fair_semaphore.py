@@ -1,4 +1,4 @@
-"""Turns: a bound on how many scripts run at once, fair between those for whom they run."""
+"""A bound on how many scripts run at once, fair between the queues they come from."""
 
 import asyncio
 from collections import deque
@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 
 class FairSemaphore:
-    """Lets `most` in at once. Whoever waits stands in a queue, and the queues take turns: a newcomer waits for one
-    of each other queue at most, however long they are."""
+    """Admits `most` at once. Those that wait stand in queues, and the queues take turns: a newcomer waits for one
+    of each other queue at most, however long the queues are."""
 
     def __init__(self, most: int) -> None:
         self._free = most

@@ -30,11 +30,9 @@ class Ulimit:
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
-    """Everything about a container but its image. Two jobs with equal specs can share a pool.
+    """Everything about a container but its image. Two jobs with equal specs can share a pool."""
 
-    `host_options` are keywords of the engine's host configuration.
-    """
-
+    #: Keywords of the engine's host configuration.
     host_options: Mapping[str, object]
     ulimits: tuple[Ulimit, ...]
     user: str = NOBODY

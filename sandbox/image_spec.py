@@ -16,11 +16,11 @@ class ImageSpec:
     packages: tuple[str, ...] = ()
 
 
-def image_tag(recipe: ImageSpec) -> str:
+def image_tag(spec: ImageSpec) -> str:
     """Return `name:digest`, where the digest covers every input of the build but the base."""
     digest = hashlib.sha256()
     for name in INPUTS:
         content = IMAGE_FOLDER.joinpath(name).read_bytes()
         digest.update(f"{name} {len(content)}\n".encode() + content)
-    digest.update("\n".join(recipe.packages).encode())
+    digest.update("\n".join(spec.packages).encode())
     return f"{REPOSITORY}:{digest.hexdigest()[:16]}"

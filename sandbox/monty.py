@@ -3,8 +3,7 @@
 The only import of `pydantic_monty`. Each script gets a worker process of its own that is never used
 again; every step of the interpreter blocks a thread of ours while the event loop stays free.
 The package's own async classes are not used: their runtime threads still wake the event loop
-while Python shuts down, which aborted 6 of 12 short processes. Longer than most files because the
-library may be imported in one place only; what can be decided without it is in `monty_verdict.py`.
+while Python shuts down, which aborted 6 of 12 short processes.
 """
 
 import asyncio
@@ -23,11 +22,11 @@ import pydantic_monty as monty
 
 from sandbox.calls import Answer, CallHandler, CallLimitReached
 from sandbox.errors import InterpreterMissing
+from sandbox.failure import ScriptResult, ended
 from sandbox.fair_semaphore import FairSemaphore
-from sandbox.monty_verdict import Crash, verdict_on
+from sandbox.monty_failure import Crash, result_of_crash
 from sandbox.output_buffer import OutputBuffer
 from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, ScriptError, ScriptOutcome
-from sandbox.script_result import ScriptResult, ended
 from sandbox.traces import ScriptFrame
 from sandbox.values import NotJson, TooLarge, clean_text, inputs_of, read_json
 
@@ -46,7 +45,7 @@ _SLEEP_SECONDS = 1e9
 """The interpreter adds up sleeps that overlap; the wall clock bounds them better."""
 
 _PRELUDE = "ToolError = RuntimeError"
-"""The interpreter knows no exception classes of a script's own."""
+"""The interpreter has no exception classes of a script's own."""
 
 _SCRIPT_FEED = "<python-input-1>"
 _FINALE = """\
@@ -67,7 +66,7 @@ class _Inconvertible(Exception):
 
 
 class Tools:
-    """Stands for `tools` in a script; its methods are answered by the call desk."""
+    """Stands for `tools` in a script; `CallHandler` answers its methods."""
 
 
 class AsyncTools:
@@ -85,7 +84,7 @@ class MontySandbox:
         Raises:
             InterpreterMissing: no worker process starts from `binary`.
         """
-        self._turns = FairSemaphore(concurrency)
+        self._slots = FairSemaphore(concurrency)
         self._threads = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="monty")
         self._pool = monty.Monty(
             binary_path=binary, min_processes=1, max_processes=concurrency, max_checkouts_per_worker=1
@@ -103,7 +102,7 @@ class MontySandbox:
 
     async def run(self, job: Job, call: CallTool) -> ScriptOutcome:
         """Run the job in a fresh worker; see `Sandbox.run`."""
-        async with self._turns.taken(job.queue):
+        async with self._slots.taken(job.queue):
             return await _Run(job, call, self._threads).outcome(self._pool)
 
     async def close(self) -> None:
@@ -136,7 +135,7 @@ class _Run:
         self._job = job
         self._threads = threads
         self._handler = CallHandler(job, call)
-        self._logbook = OutputBuffer(keep_bytes=job.limits.log_bytes, kill_bytes=job.limits.output_kill_bytes)
+        self._output = OutputBuffer(keep_bytes=job.limits.log_bytes, kill_bytes=job.limits.output_kill_bytes)
         self._tools = monty.ClassInstance(Tools())
         self._atools = monty.ClassInstance(AsyncTools())
         self._pending: dict[int, asyncio.Task[Answer]] = {}
@@ -160,16 +159,16 @@ class _Run:
         try:
             await self._in_thread(lambda: self._enter(session))
             started = time.perf_counter()
-            verdict = await self._judged(session, inputs)
+            result = await self._result_within_limits(session, inputs)
         except _NoWorker as error:
-            verdict = ended(OutcomeKind.INFRA, f"no worker process could be had: {error}")
+            result = ended(OutcomeKind.INFRA, f"no worker process could be had: {error}")
         finally:
             await self._leave(session)
         return ScriptOutcome(
-            kind=verdict.kind,
-            result=verdict.result,
-            error=verdict.error,
-            logs=self._logbook.text(),
+            kind=result.kind,
+            result=result.result,
+            error=result.error,
+            logs=self._output.text(),
             calls=tuple(self._handler.records),
             milliseconds=round((time.perf_counter() - started) * 1000, 3),
         )
@@ -183,8 +182,8 @@ class _Run:
         self._entered = True
         self._worker = session.worker_pid
 
-    async def _judged(self, session: monty.MontySession, inputs: Json) -> ScriptResult:
-        """Run the script and say how it ended, told apart by what the host itself saw."""
+    async def _result_within_limits(self, session: monty.MontySession, inputs: Json) -> ScriptResult:
+        """Run the script and return how it ended, decided by what the host itself saw."""
         limits = self._job.limits
         clock = asyncio.timeout(limits.wall_seconds)
         try:
@@ -206,9 +205,9 @@ class _Run:
         except _Inconvertible as error:
             return ended(OutcomeKind.ERROR, f"a value cannot leave or enter the interpreter: {error}", "ValueError")
         except monty.MontyError as error:
-            if self._logbook.flooded:
+            if self._output.flooded:
                 return ended(OutcomeKind.OUTPUT_LIMIT, f"printed more than {limits.output_kill_bytes} bytes")
-            return verdict_on(self._job.code, _crash(error), self._host_errors)
+            return result_of_crash(self._job.code, _crash(error), self._host_errors)
 
     async def _text_of_result(self, session: monty.MontySession, inputs: Json) -> str:
         """Feed prelude, script and finale; return the result's JSON text as the script's side made it."""
@@ -240,7 +239,7 @@ class _Run:
     async def _called(self, snapshot: monty.FunctionSnapshot) -> _Snapshot:
         """Answer a call that left the interpreter: a tool, a sleep, an import, a file."""
         if snapshot.is_os_function:
-            return await self._asked_of_the_system(snapshot)
+            return await self._answered_os_call(snapshot)
         flavour, tool = self._addressee(snapshot)
         if flavour is None:
             message = f"name {tool!r} is not defined"
@@ -273,7 +272,7 @@ class _Run:
         self._pending[snapshot.call_id] = asyncio.create_task(answer)
         return await self._in_thread(lambda: snapshot.resume({"future": ...}))
 
-    async def _asked_of_the_system(self, snapshot: monty.FunctionSnapshot) -> _Snapshot:
+    async def _answered_os_call(self, snapshot: monty.FunctionSnapshot) -> _Snapshot:
         match snapshot.function_name, snapshot.args:
             case "system.sleep", (int() | float() as seconds, *_):
                 await _slept(seconds)
@@ -301,7 +300,7 @@ class _Run:
 
     async def _settled(self, snapshot: monty.FutureSnapshot) -> _Snapshot:
         """Wait until at least one of the awaited calls is answered."""
-        waiting = {self._pending[each]: each for each in snapshot.pending_call_ids}
+        waiting = {self._pending[call_id]: call_id for call_id in snapshot.pending_call_ids}
         done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         results = {waiting[task]: self._settlement(task.result()) for task in done}
         for call_id in results:
@@ -316,8 +315,8 @@ class _Run:
 
     def _printed(self, _stream: Literal["stdout", "stderr"], text: str) -> None:
         """Take what the script printed (called in the thread of the step); a flood ends the worker."""
-        self._logbook.write(text.encode("utf-8", "replace"))
-        if self._logbook.flooded:
+        self._output.write(text.encode("utf-8", "replace"))
+        if self._output.flooded:
             self._kill()
 
     async def _in_thread(self, step: Callable[[], _T]) -> _T:
@@ -353,7 +352,7 @@ class _Run:
 
 
 def _resource_limits(limits: Limits) -> monty.ResourceLimits:
-    """Return every limit the interpreter knows, explicitly; the host's own clock and counters come first."""
+    """Return every limit of the interpreter, explicitly. The host's own clock and counters come first."""
     return {
         "max_feed_duration_secs": limits.wall_seconds + 1.0,
         "max_turn_duration_secs": limits.wall_seconds + 1.0,
@@ -377,13 +376,13 @@ def _crash(error: monty.MontyError) -> Crash:
     if not isinstance(error, monty.MontySyntaxError | monty.MontyRuntimeError):
         return Crash(kind=kind, type=type(error).__name__, message=str(error))
     cause = error.exception()
-    frames = [each for each in error.traceback() if each.filename == _SCRIPT_FEED]
+    frames = [frame for frame in error.traceback() if frame.filename == _SCRIPT_FEED]
     last = error.traceback()[-1] if error.traceback() else None
     return Crash(
         kind=kind,
         type=type(cause).__name__,
         message=str(cause),
-        frames=tuple(ScriptFrame(line=each.line, function=_function(each)) for each in frames),
+        frames=tuple(ScriptFrame(line=frame.line, function=_function(frame)) for frame in frames),
         parsing=last is not None and last.function_name is None,
         raised_by_script=last is not None and (last.source_line or "")[: last.column - 1].rstrip().endswith("raise"),
     )
@@ -394,13 +393,13 @@ def _function(frame: monty.Frame) -> str:
 
 
 async def _slept(seconds: float) -> Answer:
-    """Sleep as long as a script said; it may have said NaN, or a number no clock knows."""
+    """Sleep as long as a script asked for, which may be NaN or a number that no clock knows."""
     await asyncio.sleep(min(seconds, LONGEST_SLEEP_SECONDS) if seconds > 0 else 0)
     return Answer(ok=True)
 
 
 def _named(name: str) -> Callable[..., None]:
-    """Return a placeholder whose name tells the host later what the script meant by it."""
+    """Return a placeholder whose name is the tool that the script means."""
 
     def placeholder() -> None:
         raise NotImplementedError

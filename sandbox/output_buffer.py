@@ -1,4 +1,4 @@
-"""What a script prints: the end of it is kept, all of it is counted."""
+"""The printed output of a script: its end is kept, all of it is counted."""
 
 from collections import deque
 
@@ -6,7 +6,7 @@ from sandbox.values import clean_text
 
 
 class OutputBuffer:
-    """Keeps the last `keep_bytes` of a script's output and says when there was too much of it."""
+    """Keeps the last `keep_bytes` of a script's output and reports a flood."""
 
     def __init__(self, *, keep_bytes: int, kill_bytes: int) -> None:
         self._keep_bytes = keep_bytes

@@ -1,4 +1,4 @@
-"""The probe: a canary script tells what it can reach in a real container; anything too much refuses all."""
+"""The probe: a canary script reports what it can reach in a real container. Anything unexpected refuses all scripts."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,16 +14,16 @@ INSIDE_ONLY = frozenset({"AF_INET", "AF_INET6", "AF_NETLINK"})
 
 
 def canary() -> Job:
-    """Return the script that looks around in its container."""
+    """Return the canary script, which looks around in its container."""
     code = Path(__file__).with_name("image").joinpath("canary.py").read_text()
     return Job(code=code, limits=Limits(wall_seconds=20.0))
 
 
-def faults_of(seen: Mapping[str, Json], *, host_kernel: str | None) -> Sequence[str]:
-    """Say what the canary could do and must not (pure).
+def canary_faults(seen: Mapping[str, Json], *, host_kernel: str | None) -> Sequence[str]:
+    """Return what the canary could do and must not. Pure.
 
     `host_kernel` is the engine's kernel release when the runtime should bring a kernel of its own
-    (gVisor): then a different one must be seen, and what a script does to that one harms nobody.
+    (gVisor): then the canary must see a different one, to which a script can do no harm.
     """
     kernel = _own_kernel(seen, host_kernel) if host_kernel is not None else _filtered(seen)
     faults = [*_unprivileged(seen), *kernel]
@@ -44,7 +44,7 @@ def _unprivileged(seen: Mapping[str, Json]) -> Sequence[str]:
 
 
 def _filtered(seen: Mapping[str, Json]) -> Sequence[str]:
-    """On the host's kernel, the filter of system calls must be on and hold."""
+    """Return faults of a container on the host's kernel, where the filter of system calls must be on and hold."""
     return [
         *_differing(seen, {"NoNewPrivs": "1", "Seccomp": SECCOMP_FILTER}),
         *(f"can open {name} sockets" for name in _names(seen.get("sockets"))),
@@ -60,16 +60,16 @@ def _own_kernel(seen: Mapping[str, Json], host_kernel: str) -> Sequence[str]:
 
 
 def _differing(seen: Mapping[str, Json], wanted: Mapping[str, str]) -> list[str]:
-    told = seen.get("status")
-    status: Mapping[str, Json] = told if isinstance(told, Mapping) else {}
+    found = seen.get("status")
+    status: Mapping[str, Json] = found if isinstance(found, Mapping) else {}
     return [
         f"{name} is {status.get(name)!r}, not {value!r}" for name, value in wanted.items() if status.get(name) != value
     ]
 
 
 def _names(value: Json) -> Sequence[str]:
-    """Return a list's entries; anything but a list is itself a finding."""
-    return [str(each) for each in value] if isinstance(value, list) else [f"(unknown: {value!r})"]
+    """Return a list's entries; anything but a list is itself a fault."""
+    return [str(name) for name in value] if isinstance(value, list) else [f"(unknown: {value!r})"]
 
 
 def check_canary(outcome: ScriptOutcome, *, host_kernel: str | None) -> None:
@@ -81,5 +81,5 @@ def check_canary(outcome: ScriptOutcome, *, host_kernel: str | None) -> None:
     if outcome.kind is not OutcomeKind.OK or not isinstance(outcome.result, Mapping):
         error = outcome.error.message if outcome.error else "no result"
         raise ProbeFailed((f"the canary ended with {outcome.kind.value}: {error}",))
-    if faults := faults_of(outcome.result, host_kernel=host_kernel):
+    if faults := canary_faults(outcome.result, host_kernel=host_kernel):
         raise ProbeFailed(tuple(faults))

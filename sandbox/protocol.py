@@ -1,4 +1,4 @@
-"""The wire between host and runner, pure: the engine's frames, JSON lines in them, messages as types.
+"""The wire between host and runner, pure: JSON lines, and the messages in them as types.
 
 Every byte on the runner's side may be forged by the script. A message is only ever a wish (a call)
 or the script's own ending; nothing here carries authority.
@@ -102,8 +102,9 @@ class LineSplitter:
 
 
 def read_message(line: bytes, mark: str) -> Message:
-    """Read one line of the runner. `mark` is the run's own: an ending must carry it, so that nobody ends
-    a run by writing to every descriptor there is.
+    """Read one line of the runner.
+
+    An ending must carry the run's own `mark`, so that writing to every open descriptor ends no run.
 
     Raises:
         ProtocolViolation: it is not a message of this protocol.
@@ -143,8 +144,8 @@ def _frames(value: Json) -> tuple[ScriptFrame, ...]:
     if not isinstance(value, list):
         return ()
     found: list[ScriptFrame] = []
-    for each in value[:1000]:
-        match each:
+    for frame in value[:1000]:
+        match frame:
             case [int(line), str(function)]:
                 found.append(ScriptFrame(line=line, function=function[:NAME_CHARACTERS]))
             case _:
@@ -174,7 +175,7 @@ def job_line(job: Job, mark: str) -> bytes:
 
 
 def answer_line(id: int, *, ok: bool, text: str, error: str) -> bytes:
-    """Return the line that answers a call; `text` is the output's JSON as the call desk made it."""
+    """Return the line that answers a call; `text` is the output's JSON as `CallHandler` made it."""
     if ok:
         return f'{{"id":{id},"ok":true,"value":{text}}}\n'.encode()
     return json.dumps({"id": id, "ok": False, "error": error}, separators=(",", ":")).encode() + b"\n"

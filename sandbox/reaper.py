@@ -1,4 +1,4 @@
-"""The reaper: removes containers whose process is gone or whose time is long over."""
+"""The reaper: removes containers whose process is gone or whose deadline has passed."""
 
 import asyncio
 import logging
@@ -16,10 +16,10 @@ PERIOD_SECONDS = 60.0
 
 
 def is_orphan(labels: Mapping[str, str], *, now: float, instance: str, host: str) -> bool:
-    """Tell whether a container of ours has nobody left to remove it.
+    """Return whether a container of ours has no process left that removes it.
 
-    One's own are never orphans before their deadline. An owner on another host may be alive: only the
-    deadline counts there.
+    Those of this `instance` are never orphans before their deadline. An owner on another host may be alive: only
+    the deadline counts there.
     """
     deadline = labels.get(DEADLINE_LABEL, "")
     if not deadline.isdecimal() or int(deadline) < now:
@@ -46,7 +46,7 @@ class Reaper:
         now = time.time()
         found = await self._engine.ours()
         orphans = [
-            each.id for each in found if is_orphan(each.labels, now=now, instance=self._instance, host=self._host)
+            listed.id for listed in found if is_orphan(listed.labels, now=now, instance=self._instance, host=self._host)
         ]
         for orphan in orphans:
             await self._engine.remove(orphan)

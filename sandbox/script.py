@@ -14,7 +14,7 @@ Json: TypeAlias = None | bool | int | float | str | Sequence["Json"] | Mapping[s
 
 
 class OutcomeKind(StrEnum):
-    """How a script ended, as told apart on the host and never by the script itself."""
+    """How a script ended, as the host saw it, never as the script says."""
 
     OK = "ok"
     ERROR = "error"
@@ -30,37 +30,37 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one script may use; every field is enforced by the host.
+    """What one script may use. The host enforces every field."""
 
-    `wall_seconds` does not run while the script waits for a tool call's answer only if the
-    sandbox says so; by default it is plain wall time from start to outcome.
-    """
-
+    #: From start to outcome, waits for tool calls included.
     wall_seconds: float = 60.0
     memory_bytes: int = 256 * 1024 * 1024
     cpus: float = 1.0
     pids: int = 64
+    #: JSON text of the result.
     result_bytes: int = 1024 * 1024
+    #: The end of the printed output that is kept.
     log_bytes: int = 256 * 1024
+    #: A script that prints more than this is ended.
     output_kill_bytes: int = 8 * 1024 * 1024
+    #: The longest message between host and script: code with inputs, one call, one answer.
     line_bytes: int = 2 * 1024 * 1024
+    #: Tool calls of the whole script.
     calls: int = 200
     calls_in_flight: int = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One script to run once.
+    """One script to run once."""
 
-    `code` defines `main(inputs)`, plain or async; its return value is the result. `tools` is
-    the allow-list: a call to any other name is refused on the host. `queue` is for whom it runs: where
-    scripts wait for each other, the queues take turns.
-    """
-
+    #: Defines `main(inputs)`, plain or async. Its return value is the result.
     code: str
     inputs: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    #: The allow-list. The host refuses a call to any other name.
     tools: frozenset[str] = frozenset()
     limits: Limits = Limits()
+    #: For whom the script runs. Where scripts wait for each other, the queues take turns.
     queue: str = ""
 
 
@@ -96,7 +96,7 @@ class ScriptOutcome:
 
 
 def outcome_json(outcome: ScriptOutcome) -> dict[str, Json]:
-    """Return the outcome as plain JSON (DESIGN section 10)."""
+    """Return the outcome as plain JSON."""
     error = outcome.error
     return {
         "kind": outcome.kind.value,
@@ -104,8 +104,8 @@ def outcome_json(outcome: ScriptOutcome) -> dict[str, Json]:
         "error": {"type": error.type, "message": error.message, "traceback": error.traceback} if error else None,
         "logs": outcome.logs,
         "calls": [
-            {"tool": each.tool, "args": each.args, "ok": each.ok, "milliseconds": each.milliseconds}
-            for each in outcome.calls
+            {"tool": call.tool, "args": call.args, "ok": call.ok, "milliseconds": call.milliseconds}
+            for call in outcome.calls
         ],
         "milliseconds": outcome.milliseconds,
     }

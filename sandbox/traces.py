@@ -17,9 +17,11 @@ MESSAGE_CHARACTERS = 4000
 
 @dataclass(frozen=True, kw_only=True)
 class ScriptFrame:
-    """One frame of the script: the line counts from 1; a function of '' is the module itself."""
+    """One frame of the script."""
 
+    #: From 1.
     line: int
+    #: "" for the module itself.
     function: str = ""
 
 
@@ -30,12 +32,12 @@ def traceback_text(code: str, frames: Sequence[ScriptFrame], type: str, message:
         half = FRAMES_SHOWN // 2
         left_out = [f"  [{len(frames) - FRAMES_SHOWN} frames left out]"]
         shown = [
-            *(_frame_text(lines, each) for each in frames[:half]),
+            *(_frame_text(lines, frame) for frame in frames[:half]),
             *left_out,
-            *(_frame_text(lines, each) for each in frames[-half:]),
+            *(_frame_text(lines, frame) for frame in frames[-half:]),
         ]
     else:
-        shown = [_frame_text(lines, each) for each in frames]
+        shown = [_frame_text(lines, frame) for frame in frames]
     head = ["Traceback (most recent call last):"] if shown else []
     return clean_text("\n".join([*head, *shown, f"{type}: {message}" if message else type]))
 

@@ -15,7 +15,7 @@ class NotJson(ValueError):
 
 
 class TooLarge(ValueError):
-    """The value's JSON text is longer than allowed; `size` and `limit` count bytes."""
+    """The value's JSON text is longer than allowed. `size` and `limit` are in bytes."""
 
     def __init__(self, size: int, limit: int) -> None:
         super().__init__(f"{size} bytes of JSON, more than the {limit} allowed")
@@ -110,9 +110,9 @@ def _check_nesting(value: Json) -> None:
 def _children(value: Json) -> list[Json]:
     """Return the containers directly inside a container."""
     if isinstance(value, dict):
-        return [each for each in value.values() if isinstance(each, dict | list)]
+        return [inner for inner in value.values() if isinstance(inner, dict | list)]
     if isinstance(value, list):
-        return [each for each in value if isinstance(each, dict | list)]
+        return [inner for inner in value if isinstance(inner, dict | list)]
     return []
 
 
@@ -128,7 +128,7 @@ def _clean(value: Json) -> Json:
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, Mapping):
-        return {clean_text(key): _clean(each) for key, each in value.items()}
+        return {clean_text(key): _clean(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_clean(each) for each in value]
+        return [_clean(inner) for inner in value]
     return value

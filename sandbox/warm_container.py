@@ -1,17 +1,16 @@
-"""A cell: one container, started and waiting for the one script it will ever run."""
+"""Containers that are started and wait, each for the one script it will ever run."""
 
 import asyncio
 import os
 import platform
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.attachment import Attachment, Stream
 from sandbox.container import ContainerId, Engine
-from sandbox.container_exits import ContainerExits, Watch
+from sandbox.container_exits import ContainerExits, ExitWatch
 from sandbox.errors import ContainerLost, EngineUnavailable, ProtocolViolation
 from sandbox.hardening import DEADLINE_LABEL, INSTANCE_LABEL, OWNER_LABEL, ContainerSpec
 from sandbox.protocol import LineSplitter, Ready, read_message
@@ -22,18 +21,20 @@ READY_LINE_BYTES = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class WarmContainer:
-    """A container whose runner has said that it is ready. `born` is by the monotonic clock."""
+    """A container whose runner is ready."""
 
-    container: ContainerId
+    id: ContainerId
     attachment: Attachment
-    watch: Watch
+    watch: ExitWatch
+    #: The version of its Python.
     python: str
-    born: float
+    #: By the monotonic clock.
+    started_at: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Owner:
-    """The process a container belongs to, so that others can tell whether it still lives."""
+    """The process a container belongs to, so that others can check whether it still lives."""
 
     host: str
     pid: int
@@ -49,7 +50,7 @@ def this_process() -> Owner:
 
 
 def process_started(pid: int) -> str:
-    """Return what tells this use of the pid from later ones: its start in clock ticks, "" when it is gone."""
+    """Return the start of the process in clock ticks, "" when it is gone. A later use of the pid has another one."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -60,40 +61,40 @@ def process_started(pid: int) -> str:
 class WarmContainers:
     """Starts containers of one image and removes them."""
 
-    def __init__(self, engine: Engine, endings: ContainerExits, image: str, instance: str, life_seconds: float) -> None:
+    def __init__(self, engine: Engine, exits: ContainerExits, image: str, instance: str, life_seconds: float) -> None:
         self._engine = engine
-        self._endings = endings
+        self._exits = exits
         self._image = image
         self._instance = instance
         self._life_seconds = life_seconds
         self._owner = str(this_process())
-        self._births: set[asyncio.Task[WarmContainer]] = set()
+        self._starts: set[asyncio.Task[WarmContainer]] = set()
         self._removals: set[asyncio.Task[None]] = set()
 
     async def start(self, spec: ContainerSpec) -> WarmContainer:
         """Create a container, attach to it, start it and wait until its runner is ready.
 
-        A birth is never interrupted, because the engine would go on with it unseen; one that nobody
-        waits for any more is thrown away as soon as it is over.
+        A start is never interrupted, because the engine would finish it unseen. A container that nobody
+        waits for any more is discarded as soon as it has started.
 
         Raises:
             ContainerLost: the engine refuses, or the runner did not come up.
             EngineUnavailable: the engine does not answer.
         """
-        birth = asyncio.get_running_loop().create_task(self._born(spec))
-        self._births.add(birth)
-        birth.add_done_callback(self._births.discard)
+        starting = asyncio.get_running_loop().create_task(self._start(spec))
+        self._starts.add(starting)
+        starting.add_done_callback(self._starts.discard)
         try:
-            return await asyncio.shield(birth)
+            return await asyncio.shield(starting)
         except asyncio.CancelledError:
-            birth.add_done_callback(self._throw_away)
+            starting.add_done_callback(self._discard)
             raise
 
-    async def _born(self, spec: ContainerSpec) -> WarmContainer:
+    async def _start(self, spec: ContainerSpec) -> WarmContainer:
         container = await self._engine.create(self._image, spec, self._labels())
         attachment: Attachment | None = None
         try:
-            watch = self._endings.watch(container)
+            watch = self._exits.watch(container)
             attachment = await self._engine.attach(container)
             await self._engine.start(container)
             python = await _ready(attachment)
@@ -101,14 +102,14 @@ class WarmContainers:
             self.discard(container, attachment)
             raise
         return WarmContainer(
-            container=container, attachment=attachment, watch=watch, python=python, born=time.monotonic()
+            id=container, attachment=attachment, watch=watch, python=python, started_at=time.monotonic()
         )
 
     def discard(self, container: ContainerId, attachment: Attachment | None) -> None:
-        """Throw the container away: its streams at once, the rest in the background.
+        """Close the container's streams at once, and remove it in the background.
 
-        The order matters: with its streams open and undrained, an engine waits for them before it
-        removes a container that floods.
+        The order matters: before an engine removes a container that floods, it waits for streams that are open
+        and undrained.
         """
         if attachment is not None:
             attachment.abort()
@@ -118,20 +119,20 @@ class WarmContainers:
 
     async def settle(self) -> None:
         """Return when everything discarded is gone."""
-        while self._births or self._removals:
-            await asyncio.gather(*self._births, *self._removals, return_exceptions=True)
+        while self._starts or self._removals:
+            await asyncio.gather(*self._starts, *self._removals, return_exceptions=True)
             await asyncio.sleep(0)
 
-    def _throw_away(self, birth: asyncio.Task[WarmContainer]) -> None:
-        if not birth.cancelled() and birth.exception() is None:
-            self.discard(birth.result().container, birth.result().attachment)
+    def _discard(self, starting: asyncio.Task[WarmContainer]) -> None:
+        if not starting.cancelled() and starting.exception() is None:
+            self.discard(starting.result().id, starting.result().attachment)
 
     async def _remove(self, container: ContainerId) -> None:
-        self._endings.forget(container)
+        self._exits.forget(container)
         try:
             await self._engine.remove(container)
         except (ContainerLost, EngineUnavailable):
-            return  # its stdin is closed, so it ends by itself; the reaper sees to the rest
+            return  # its stdin is closed, so it ends by itself; the reaper removes the rest
 
     def _labels(self) -> Mapping[str, str]:
         return {
@@ -156,10 +157,5 @@ async def _ready(attachment: Attachment) -> str:
                     if isinstance(message, Ready):
                         return message.python
     except (TimeoutError, ProtocolViolation) as error:
-        raise ContainerLost(f"the runner did not come up: {error or 'no word'}") from error
+        raise ContainerLost(f"the runner did not come up: {error or 'no answer'}") from error
     raise ContainerLost(f"the container ended at once: {noise.decode(errors='replace')}")
-
-
-def new_instance() -> str:
-    """Return the label's value for one sandbox object's containers."""
-    return uuid.uuid4().hex

@@ -19,7 +19,7 @@ _CALLED_IN_VALUES = frozenset({"_part", "_text"})
 
 
 def holds(id: NodeId, code: str, steps: Sequence[PackedStep]) -> bool:
-    """Tell whether packing could have written the script for these steps, the last of which gives it its id."""
+    """Return whether packing could have written the script for these steps, the last of which gives it its id."""
     module = parsed(code)
     if module is None or not module.body or len(steps) < 2 or steps[-1].id != id:
         return False
@@ -33,7 +33,7 @@ def holds(id: NodeId, code: str, steps: Sequence[PackedStep]) -> bool:
 
 
 def _is_helper(statement: ast.stmt) -> bool:
-    """Tell whether it is one of the functions that packing brings along, to the letter, or what they import."""
+    """Return whether it is one of the functions that packing brings along, to the letter, or what they import."""
     return python_text(statement) in _HELPERS
 
 
@@ -55,7 +55,7 @@ def _is_variable(targets: Sequence[ast.expr]) -> bool:
 
 
 def _does(value: ast.expr | None, step: PackedStep, number: int) -> bool:
-    """Tell whether an expression does the step once, and besides puts nothing but values together."""
+    """Return whether an expression does the step once, and besides puts nothing but values together."""
     match _now(value):
         case ast.Call(func=ast.Attribute(value=ast.Name(id=bridge), attr=tool), args=args, keywords=keywords):
             return bridge in BRIDGES and tool == step.tool and all(map(_is_value, [*args, *keywords]))

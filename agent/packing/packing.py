@@ -1,8 +1,8 @@
 """Split or package: which steps of a plan run together as one script, and why the others do not. Pure.
 
-The four rules (DESIGN section 4): a chain of green steps that nobody else needs becomes one Package;
+The four rules: a chain of green steps that no other step needs becomes one Package;
 the consumers of one step stay apart, and so do the sources of one step, which may begin a Package
-itself; what is denser than that is left to the DAG. A red step is never inside a Package.
+itself; anything denser is left to the DAG. A red step is never inside a Package.
 
 A Package keeps the id of its last step, the only one that others may refer to. It waits for what
 its first step waited for, so it starts as early as that one did, and nothing gets a new order.
@@ -32,7 +32,7 @@ from agent.plan.operations import (
 from agent.tool import Colour, Registry, colour_of
 
 STEPS = 8
-"""The most steps of one Package: what runs together also fails and is tried again together."""
+"""The most steps of one Package: steps that run together also fail and are retried together."""
 
 _ARROW = " → "
 
@@ -68,7 +68,7 @@ class Fusion:
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """`after` stays a node of its own although it follows `before`; `detail` says more where there is more."""
+    """`after` stays a node of its own although it follows `before`."""
 
     before: NodeId
     after: NodeId
@@ -128,7 +128,7 @@ def packed_ids(nodes: Collection[Node]) -> Mapping[NodeId, NodeId]:
 
 
 def only_calls(node: Node) -> bool:
-    """Tell whether a Package's script is all ours: it only calls tools, so no rewrite can mend it."""
+    """Return whether a Package's script only calls tools. No rewrite can repair it then."""
     return bool(node.packed) and all(step.tool is not None for step in node.packed)
 
 
@@ -171,7 +171,7 @@ class _Chains:
         return (head,), None
 
     def _path(self, head: NodeId) -> tuple[NodeId, ...]:
-        """Follow the plan from `head` as far as each next step waits for nothing that `head` does not wait for."""
+        """Follow the plan from `head` while the next step waits for nothing else than `head` does."""
         path = [head]
         if self._alone(head) is not None:
             return (head,)
@@ -189,9 +189,9 @@ class _Chains:
         return tuple(path)
 
     def _is_closed(self, chain: Sequence[NodeId]) -> bool:
-        """Nobody outside needs an inner step, and nobody waits for the last one's failure.
+        """Return whether no step outside needs an inner one, and none waits for the last one's failure.
 
-        Were an inner step to fail, the last one would be skipped; as a Package it fails.
+        If an inner step failed, the last one would be skipped; as a Package it fails.
         """
         members = frozenset(chain)
         return chain[-1] not in self._observed and all(members.issuperset(self._consumers[each]) for each in chain[:-1])
@@ -249,8 +249,8 @@ class _Chains:
             return Reason.CANCELLED, ""
         if node.id in self._keep:
             return Reason.KEPT, ""
-        unfit = fitness(node)
-        return None if unfit is None else (Reason.UNWRITABLE, unfit.why)
+        refused = fitness(node)
+        return None if refused is None else (Reason.UNWRITABLE, refused.why)
 
     def splits(self, packages: Mapping[NodeId, Node]) -> Iterator[Split]:
         """Yield the reason for every edge of the plan that is not inside a Package, in plan order."""

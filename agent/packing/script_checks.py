@@ -1,10 +1,11 @@
-"""What can be told of a package's script without running it, and how one is found in a model's answer."""
+"""Checks a package's script without running it, and finds a script in a model's answer."""
 
 import ast
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import TypeGuard
 
 _MAIN = re.compile(r"^(?:async[ \t]+)?def[ \t]+main[ \t]*\(", re.MULTILINE)
 _FENCE = re.compile(r"^(`{3,})[ \t]*(\w*)[^\n]*\n(.*?)(?:^\1`*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
@@ -20,8 +21,8 @@ BRIDGES = ("tools", "atools")
 def script_issues(code: str, tools: AbstractSet[str], max_bytes: int) -> Sequence[str]:
     """Return why a script cannot be accepted: its size, no `main(inputs)`, a tool it did not declare.
 
-    A script that this Python cannot parse may be right for the sandbox's Python, and is left for
-    the sandbox to judge as long as it seems to define `main`.
+    A script that this Python cannot parse may be right for the sandbox's Python, so the
+    sandbox judges it, as long as it seems to define `main`.
     """
     size = len(code.encode(errors="replace"))
     if size > max_bytes:
@@ -29,26 +30,29 @@ def script_issues(code: str, tools: AbstractSet[str], max_bytes: int) -> Sequenc
     module = parsed(code)
     if module is None:
         return [] if _MAIN.search(code) else ["the script defines no main(inputs)"]
-    flaws = [] if _defines_main(module) else ["the script defines no main(inputs) with one argument"]
-    unknown = sorted(_tools_used(module) - tools)
-    return [*flaws, *(f"the script calls tools.{name}, which is not among its tools" for name in unknown)]
+    issues = [] if _defines_main(module) else ["the script defines no main(inputs) with one argument"]
+    unknown = sorted(_calls_in(module).keys() - tools)
+    return [*issues, *(f"the script calls tools.{name}, which is not among its tools" for name in unknown)]
 
 
 def _defines_main(module: ast.Module) -> bool:
-    for statement in module.body:
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and statement.name == "main":
-            arguments = statement.args
-            positional = len(arguments.posonlyargs) + len(arguments.args)
-            needed = positional - len(arguments.defaults)
-            return needed <= 1 and (positional >= 1 or arguments.vararg is not None)
+    for statement in filter(_is_main, module.body):
+        arguments = statement.args
+        positional = len(arguments.posonlyargs) + len(arguments.args)
+        needed = positional - len(arguments.defaults)
+        return needed <= 1 and (positional >= 1 or arguments.vararg is not None)
     return False
 
 
 def tool_calls(code: str) -> Mapping[str, int]:
     """Return tool -> the first line of the script that names it; empty when this Python cannot parse the script."""
     module = parsed(code)
+    return {} if module is None else _calls_in(module)
+
+
+def _calls_in(module: ast.Module) -> Mapping[str, int]:
     found: dict[str, int] = {}
-    for each in () if module is None else ast.walk(module):
+    for each in ast.walk(module):
         if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id in BRIDGES:
             found[each.attr] = min(found.get(each.attr, each.lineno), each.lineno)
     return found
@@ -58,8 +62,8 @@ def inputs_needed(code: str) -> AbstractSet[str]:
     """Return the keys of `inputs` without which the script cannot get to its end: read in any case, before
     anything is decided. What is read in branches, loops and after them may never be."""
     module = parsed(code)
-    main = next((each for each in module.body if _is_main(each)), None) if module is not None else None
-    if not isinstance(main, ast.FunctionDef | ast.AsyncFunctionDef):
+    main = next(filter(_is_main, module.body), None) if module is not None else None
+    if main is None:
         return frozenset()
     parameters = [*main.args.posonlyargs, *main.args.args]
     if not parameters:
@@ -117,7 +121,7 @@ def python_text(part: ast.AST) -> str | None:
 
 
 def survives_writing(module: ast.Module) -> bool:
-    """Tell whether a script that is written anew means the same."""
+    """Return whether a script that is written anew means the same."""
     text = python_text(module)
     again = None if text is None else parsed(text)
     try:
@@ -126,16 +130,8 @@ def survives_writing(module: ast.Module) -> bool:
         return False
 
 
-def _is_main(statement: ast.stmt) -> bool:
+def _is_main(statement: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
     return isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and statement.name == "main"
-
-
-def _tools_used(module: ast.Module) -> set[str]:
-    return {
-        each.attr
-        for each in ast.walk(module)
-        if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id in BRIDGES
-    }
 
 
 def script_in(answer: str) -> str:

@@ -1,6 +1,6 @@
 """The script of a packed chain: its steps one after the other, written without a model. Pure.
 
-It keeps to what both sandboxes' Python knows. Each step's result is a local variable; a reference
+It uses only the Python that both sandboxes know. Each step's result is a local variable; a reference
 to a step becomes an expression over it, a reference to any other node an entry of `inputs`.
 """
 
@@ -62,7 +62,7 @@ class CannotPack:
 
 
 def callable_by_name(tool: str) -> bool:
-    """Tell whether a script can write `tools.<tool>`."""
+    """Return whether a script can write `tools.<tool>`."""
     return tool.isidentifier() and not keyword.iskeyword(tool) and not tool.startswith("__")
 
 
@@ -79,8 +79,8 @@ def packed_script(chain: Sequence[Node]) -> PackedScript | CannotPack:
     """Return the script that runs the steps in order and returns the last one's result."""
     scripts: dict[NodeId, Embedded] = {}
     for number, node in enumerate(chain, start=1):
-        if (unfit := fitness(node)) is not None:
-            return unfit
+        if (refused := fitness(node)) is not None:
+            return refused
         if node.kind is NodeKind.PACKAGE:
             script = embedded(node.code, f"_script_{number}")
             assert isinstance(script, Embedded)  # noqa: S101 -- it was fit
@@ -122,7 +122,7 @@ class _Writer:
         return f"{bridge}.{node.tool}({arguments})"
 
     def _script_call(self, script: Embedded, node: Node) -> str:
-        # A copy each way: what crosses the border of a script of its own is JSON that nobody shares.
+        # A copy each way: values that enter or leave a script of its own are JSON that is not shared.
         self.used.add("_plain")
         call = f"{script.name}()(_plain({self._written(node.inputs)}))"
         return f"_plain({'await ' if script.awaited else ''}{call})"

@@ -1,8 +1,8 @@
-"""Splitting: a script that ends in a red call becomes the script that works out its arguments, and the call behind it.
+"""Splits a script that ends in a red call into a script that computes the arguments, and a node for the call. Pure.
 
-Pure. A red tool is never inside a Package. Where the script says plainly what is to be called, last and in any
-case, nothing is lost by taking the call out: a person sees the arguments the script worked out, and approves
-exactly these. Everything less plain is left as it is, and refused.
+A red tool is never inside a Package. When the call is plain, last and in any case made, nothing is lost by taking
+it out: a person sees the arguments that the script computed, and approves exactly these. A script that is less
+plain stays as it is, and is refused.
 """
 
 import ast
@@ -33,8 +33,8 @@ class Parts:
 def split_red(node: Node, registry: Registry) -> Parts | None:
     """Return the parts of a Package that ends in its one red call, None for everything else."""
     tool = _red_tool(node, registry)
-    asks_for_more = node.packed or node.require_human_approval or node.result_schema is not None
-    if tool is None or asks_for_more or node.for_each or node.when:
+    has_more = node.packed or node.require_human_approval or node.result_schema is not None
+    if tool is None or has_more or node.for_each or node.when:
         return None
     if not NODE_ID.fullmatch(f"{node.id}{_SCRIPT}"):
         return None
@@ -132,7 +132,7 @@ def _call(value: ast.expr | None, tool: str) -> ast.Call | None:
 
 
 def _is_used_once(module: ast.Module, tool: str) -> bool:
-    """Tell whether the script names the tool once, and its tools in no other way than `tools.<name>`."""
+    """Return whether the script names the tool once, and its tools in no other way than `tools.<name>`."""
     named = [
         each.attr
         for each in ast.walk(module)
@@ -143,7 +143,7 @@ def _is_used_once(module: ast.Module, tool: str) -> bool:
 
 
 def _leaves_early(body: Sequence[ast.stmt]) -> bool:
-    """Tell whether `main` may end without the call, apart from an error."""
+    """Return whether `main` may end without the call, apart from an error."""
     return any(isinstance(each, ast.Return | ast.Yield | ast.YieldFrom) for part in body for each in _own(part))
 
 

@@ -8,7 +8,7 @@ from agent.plan.operations import canonical_json
 from sandbox.script import Json
 
 INLINE_BYTES = 4 * 1024
-"""Outputs over this are kept as artifacts; a run's state holds the others (DESIGN section 3)."""
+"""Larger outputs are kept as artifacts; a run's state holds the others."""
 
 HEAD_CHARACTERS = 512
 
@@ -26,7 +26,7 @@ class Content:
 
 
 def fits_inline(value: Json) -> bool:
-    """Tell whether a value may stand in the run's state."""
+    """Return whether a value may be kept in the run's state."""
     return len(canonical_json(value).encode()) <= INLINE_BYTES
 
 

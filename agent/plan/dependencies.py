@@ -11,7 +11,7 @@ from agent.plan.outcomes import NodeStatus, Outcome, Succeeded, satisfies
 
 
 class Readiness(Enum):
-    """Where a node stands while nothing speaks against it."""
+    """Whether a node that is not blocked can start."""
 
     READY = "ready"
     WAITING = "waiting"
@@ -19,8 +19,9 @@ class Readiness(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Blocked:
-    """`because` ended otherwise than the dependency on it wants: the node can never run."""
+    """The node can never run."""
 
+    #: The dependency that ended otherwise than required.
     because: NodeId
 
 
@@ -28,10 +29,10 @@ NodeReadiness: TypeAlias = Readiness | Blocked
 
 
 def readiness(node: Node, outcomes: Mapping[NodeId, Outcome]) -> NodeReadiness:
-    """Return where a node stands, given everything that has ended so far.
+    """Return whether a node can start, must wait or is blocked, given everything that has ended so far.
 
-    One unmet dependency blocks at once, whatever the others still do: a person sees early what
-    cannot happen any more, and a run parks with as little open as possible.
+    One unmet dependency blocks at once, whatever the others still do: a person sees early that
+    the node cannot run any more, and a run parks with as little open as possible.
     """
     waiting = False
     for dependency in node.depends_on:
@@ -76,7 +77,7 @@ class Frontier:
     @property
     def unfinished(self) -> Sequence[NodeId]:
         """The nodes of the plan that have not ended, in plan order."""
-        return [each for each in self._nodes if each not in self._outcomes]
+        return [node for node in self._nodes if node not in self._outcomes]
 
     def add(self, node: Node) -> None:
         """Enter a node that is not in the plan yet."""
@@ -97,10 +98,10 @@ class Frontier:
         if template in self._items:
             return
         self._items[template] = items
-        for each in items:
-            if each not in self._outcomes:
+        for item in items:
+            if item not in self._outcomes:
                 self._missing[template] += 1
-                self._edges.setdefault(each, []).append(_Edge(template, On.FINISHED))
+                self._edges.setdefault(item, []).append(_Edge(template, On.FINISHED))
 
     def items_of(self, template: NodeId) -> Sequence[NodeId]:
         """Return the items of a template that are in the plan, in plan order."""
@@ -117,18 +118,18 @@ class Frontier:
                 self._blocked.setdefault(edge.child, Blocked(because=node))
             if waited and self.readiness(edge.child) is not Readiness.WAITING:
                 decided[edge.child] = None
-        return [each for each in decided if each not in self._outcomes]
+        return [child for child in decided if child not in self._outcomes]
 
     def readiness(self, node: NodeId) -> NodeReadiness:
-        """Return where a node of the plan stands."""
+        """Return the same as `readiness` for a node of the plan."""
         if (blocked := self._blocked.get(node)) is not None:
             return blocked
         return Readiness.WAITING if self._missing[node] else Readiness.READY
 
     def missing(self, node: NodeId) -> NodeId:
-        """Return the dependency that keeps a waiting node: one that is not in the plan, or else the first
+        """Return the dependency that a waiting node waits for: one that is not in the plan, or else the first
         that has not ended."""
-        awaited = [*(each.node for each in self._nodes[node].depends_on), *self._items.get(node, ())]
+        awaited = [*(dependency.node for dependency in self._nodes[node].depends_on), *self._items.get(node, ())]
         unended = [each for each in awaited if each not in self._outcomes]
         return next((each for each in unended if each not in self._nodes), unended[0])
 
@@ -144,7 +145,7 @@ class Frontier:
 
 
 def with_dependents(
-    operation: Operation, logged: Sequence[LoggedOperation], standings: Mapping[NodeId, NodeStatus]
+    operation: Operation, logged: Sequence[LoggedOperation], statuses: Mapping[NodeId, NodeStatus]
 ) -> Sequence[Operation]:
     """Return the operation; after a cancel, also those of every unfinished node that needs its success, in plan order.
 
@@ -152,11 +153,11 @@ def with_dependents(
     """
     if not isinstance(operation, Cancel):
         return [operation]
-    outcomes = {node: each.outcome for node, each in standings.items()}
+    outcomes = {node: status.outcome for node, status in statuses.items()}
     behind = dict.fromkeys([operation.id])
-    # In the log a dependency stands before its dependents, so once through is enough.
-    for node in nodes_added([each.operation for each in logged]).values():
-        needs = any(each.node in behind and each.on is On.SUCCEEDED for each in node.depends_on)
+    # In the log a dependency comes before its dependents, so one pass is enough.
+    for node in nodes_added([entry.operation for entry in logged]).values():
+        needs = any(edge.node in behind and edge.on is On.SUCCEEDED for edge in node.depends_on)
         if needs and isinstance(outcomes.get(node.id), Succeeded | None):
             behind[node.id] = None
     unfinished = [each for each in behind if each != operation.id and outcomes.get(each) is None]

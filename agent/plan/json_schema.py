@@ -1,7 +1,7 @@
 """JSON Schemas: values and not-yet-bound arguments against them, and which schemas a model may write.
 
-A reference stands for a value nobody knows yet, so it fits any schema; a text with a reference in
-it is known to be a text and nothing more. Nothing is ever fetched to resolve a `$ref`.
+The value behind a reference is not known yet, so a reference fits any schema; of a text with a reference inside
+only its type is known. Nothing is ever fetched to resolve a `$ref`.
 """
 
 import json
@@ -36,8 +36,9 @@ _MODEL_KEYWORDS = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class SchemaIssue:
-    """Where a value does not fit its schema (a JSON pointer into the value) and how."""
+    """Where a value does not fit its schema, and how."""
 
+    #: A JSON pointer into the value.
     pointer: str
     message: str
 
@@ -64,7 +65,7 @@ def schema_issues(value: Json, schema: Mapping[str, Json]) -> Sequence[SchemaIss
 
 
 def argument_issues(arguments: Json, schema: Mapping[str, Json]) -> Sequence[SchemaIssue]:
-    """Return where arguments cannot fit whatever their references will be; empty when they may fit.
+    """Return where arguments cannot fit, whatever their references become; empty when they may fit.
 
     `arguments` holds only well-formed references.
     """
@@ -111,13 +112,13 @@ def _keywords(schema: Json, at: str = "") -> Iterator[tuple[str, str]]:
         place = f"{at}/{pointer_token(keyword)}"
         yield place, keyword
         if keyword == "properties" and isinstance(value, Mapping):
-            for name, each in value.items():
-                yield from _keywords(each, f"{place}/{pointer_token(name)}")
+            for name, inner in value.items():
+                yield from _keywords(inner, f"{place}/{pointer_token(name)}")
         elif keyword in ("items", "additionalProperties", "not"):
             yield from _keywords(value, place)
         elif keyword in ("prefixItems", "anyOf", "allOf", "oneOf") and isinstance(value, list | tuple):
-            for index, each in enumerate(value):
-                yield from _keywords(each, f"{place}/{index}")
+            for index, inner in enumerate(value):
+                yield from _keywords(inner, f"{place}/{index}")
 
 
 def _with_unknowns(value: Json) -> Any:
@@ -132,9 +133,9 @@ def _with_unknowns(value: Json) -> Any:
                 case _:
                     return "".join(str(part) for part in parts)
         case Mapping():
-            return {key: _with_unknowns(each) for key, each in value.items()}
+            return {key: _with_unknowns(inner) for key, inner in value.items()}
         case list() | tuple():
-            return [_with_unknowns(each) for each in value]
+            return [_with_unknowns(inner) for inner in value]
         case _:
             return value
 
@@ -144,9 +145,9 @@ def _holds_unknown(value: object) -> bool:
         case _Unknown() | _UnknownText():
             return True
         case dict():
-            return any(_holds_unknown(each) for each in cast("dict[str, object]", value).values())
+            return any(_holds_unknown(inner) for inner in cast("dict[str, object]", value).values())
         case list():
-            return any(_holds_unknown(each) for each in cast("list[object]", value))
+            return any(_holds_unknown(inner) for inner in cast("list[object]", value))
         case _:
             return False
 

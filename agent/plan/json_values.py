@@ -1,6 +1,6 @@
-"""JSON values from outside: what cannot be kept, and the text that is mended so that it can.
+"""JSON values from outside: checks whether they can be stored, and replaces characters that cannot.
 
-Everything kept must survive Postgres (no NUL, no lone surrogate), LangGraph's msgpack (integers
+Everything stored must survive Postgres (no NUL, no lone surrogate), LangGraph's msgpack (integers
 of 64 bits) and a recursion over its levels.
 """
 
@@ -19,38 +19,39 @@ _INT_LIMIT = 2**63
 
 @dataclass(frozen=True, kw_only=True)
 class JsonIssue:
-    """Why a value cannot be kept, and the JSON pointer of the place."""
+    """Why a value cannot be stored."""
 
+    #: A JSON pointer into the value.
     pointer: str
     message: str
 
 
 def json_issue_in(value: object, max_depth: int = 64, *, strict_text: bool = False) -> JsonIssue | None:
-    """Return the first reason why `value` is not JSON that can be kept, or None.
+    """Return the first reason why `value` is not JSON that can be stored, or None.
 
-    With `strict_text` a text that `mended` would change is a flaw too. Never recurses.
+    With `strict_text`, a text that `sanitized` would change is an issue too. Never recurses.
     """
     pending: list[tuple[str, object, int]] = [("", value, 0)]
     while pending:
-        at, each, depth = pending.pop()
+        at, current, depth = pending.pop()
         if depth > max_depth:
             return JsonIssue(pointer=at, message=f"nested deeper than {max_depth} levels")
-        if isinstance(each, dict):
-            for key, inner in cast("dict[object, object]", each).items():
+        if isinstance(current, dict):
+            for key, inner in cast("dict[object, object]", current).items():
                 if not isinstance(key, str):
                     return JsonIssue(pointer=at, message="an object's key is not a string")
                 if strict_text and _UNSTORABLE.search(key):
                     return JsonIssue(pointer=at, message="a key holds a NUL or a lone surrogate")
                 pending.append((f"{at}/{pointer_token(key)}", inner, depth + 1))
-        elif isinstance(each, list | tuple):
-            elements = cast("list[object] | tuple[object, ...]", each)
+        elif isinstance(current, list | tuple):
+            elements = cast("list[object] | tuple[object, ...]", current)
             pending.extend((f"{at}/{index}", inner, depth + 1) for index, inner in enumerate(elements))
-        elif (message := _scalar_flaw(each, strict_text=strict_text)) is not None:
+        elif (message := _scalar_issue(current, strict_text=strict_text)) is not None:
             return JsonIssue(pointer=at, message=message)
     return None
 
 
-def _scalar_flaw(value: object, *, strict_text: bool) -> str | None:
+def _scalar_issue(value: object, *, strict_text: bool) -> str | None:
     match value:
         case None | bool():
             return None
@@ -65,14 +66,14 @@ def _scalar_flaw(value: object, *, strict_text: bool) -> str | None:
 
 
 def sanitized(value: Json) -> Json:
-    """Return the value with every NUL and lone surrogate as U+FFFD. For values without a flaw."""
+    """Return the value with every NUL and lone surrogate as U+FFFD. For values without an issue."""
     match value:
         case str():
             return sanitized_text(value)
         case Mapping():
-            return {sanitized_text(key): sanitized(each) for key, each in value.items()}
+            return {sanitized_text(key): sanitized(inner) for key, inner in value.items()}
         case list() | tuple():
-            return [sanitized(each) for each in value]
+            return [sanitized(inner) for inner in value]
         case _:
             return value
 

@@ -30,39 +30,35 @@ class NodeState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ArtifactRef:
-    """A value kept outside the run's state: what models and people see instead of it.
-
-    `head` is the first 512 characters at most; `size` is in bytes.
-    """
+    """A value kept outside the run's state, as models and people see it."""
 
     digest: Digest
     name: str
+    #: In bytes.
     size: int
     media_type: str
+    #: The first 512 characters at most.
     head: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Succeeded:
-    """The node's output: inline, or a reference when it is over 4 KiB.
-
-    `age_seconds` tells how old it was when it was taken from the cache; None: it is the node's own.
-    """
+    """The node's output."""
 
     value: Json = None
+    #: In place of a value over 4 KiB.
     artifact: ArtifactRef | None = None
+    #: How old the output was when it was taken from the cache. None: the node's own work made it.
     age_seconds: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """The node's work ended in an error.
+    """The node's work ended in an error."""
 
-    `error` is a short machine word (`timeout`, `tool_error`, `sandbox_oom`, ...); `message` is for
-    the model and may hold a tool's words: people read `wording.py`, escaped.
-    """
-
+    #: A short machine word: `timeout`, `tool_error`, `sandbox_oom`, ...
     error: str
+    #: For the model. It may hold a tool's words; people read `bot/wording.py`.
     message: str = ""
 
 
@@ -76,21 +72,22 @@ class Rejected:
 
 @dataclass(frozen=True, kw_only=True)
 class Expired:
-    """Nobody decided in time. Not a no: neither people nor the model are told that anyone refused."""
+    """Nobody decided in time. This is no refusal, and neither people nor the model read of one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Skipped:
-    """It never ran because `because` did not end as its dependency wanted, or, with `why`, did not return
-    what its condition wanted."""
+    """The node never ran."""
 
+    #: The node that did not end as the dependency on it requires, or whose value the condition was about.
     because: NodeId
+    #: Set when a condition did not hold.
     why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cancelled:
-    """It was withdrawn before it finished."""
+    """The node was cancelled before it finished."""
 
     why: str = ""
 
@@ -118,7 +115,7 @@ def state_of(outcome: Outcome) -> NodeState:
 
 
 def satisfies(outcome: Outcome, on: On) -> bool:
-    """Tell whether a dependency that wants `on` is met. Only Succeeded is success; only Failed is failure."""
+    """Return whether a dependency that wants `on` is met. Only Succeeded is success; only Failed is failure."""
     match on:
         case On.SUCCEEDED:
             return isinstance(outcome, Succeeded)
@@ -211,7 +208,8 @@ def artifact_from_json(value: Mapping[str, Json]) -> ArtifactRef:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeStatus:
-    """Where a node stands. `outcome` is set exactly when `state` is final."""
+    """The state of a node."""
 
     state: NodeState
+    #: Set exactly when `state` is final.
     outcome: Outcome | None = None

@@ -88,11 +88,11 @@ def strings_in(value: Json, at: str = "") -> Iterator[tuple[str, str]]:
         case str():
             yield at, value
         case Mapping():
-            for key, each in value.items():
-                yield from strings_in(each, f"{at}/{pointer_token(key)}")
+            for key, inner in value.items():
+                yield from strings_in(inner, f"{at}/{pointer_token(key)}")
         case Sequence():
-            for index, each in enumerate(value):
-                yield from strings_in(each, f"{at}/{index}")
+            for index, inner in enumerate(value):
+                yield from strings_in(inner, f"{at}/{index}")
         case _:
             return
 

@@ -1,7 +1,7 @@
 """Fan-out: the nodes that a template with `for_each` becomes once its list is known. Pure.
 
 An item's node refers to its place in the list (`${list#/items/3/name}`), it does not copy the value: its
-card still tells where the arguments came from, and the same list always gives the same nodes.
+card still shows where the arguments came from, and the same list always gives the same nodes.
 """
 
 import json
@@ -36,8 +36,8 @@ def template_of(id: NodeId) -> NodeId | None:
 
 
 def about_item(when: str) -> bool:
-    """Tell whether a condition is about each item, not about the template as a whole."""
-    return any(isinstance(each, Reference) and each.node in OF_ITEM for each in pieces(when))
+    """Return whether a condition is about each item, not about the template as a whole."""
+    return any(isinstance(piece, Reference) and piece.node in OF_ITEM for piece in pieces(when))
 
 
 def shown_title(node: Node) -> str:
@@ -46,9 +46,9 @@ def shown_title(node: Node) -> str:
 
 
 def unfolds(node: Node) -> str:
-    """Return what a drawing says of the data a node waits to see, "" for one that is just what it is."""
-    said = [f"for each of {node.for_each[2:-1]}"] if node.for_each else []
-    return ", ".join([*said, f"only if {node.when[2:-1]}"] if node.when else said)
+    """Return what a drawing says of a node's list and condition, "" for a node without them."""
+    words = [f"for each of {node.for_each[2:-1]}"] if node.for_each else []
+    return ", ".join([*words, f"only if {node.when[2:-1]}"] if node.when else words)
 
 
 def items_of(template: Node, values: Sequence[Json]) -> tuple[Node, ...]:
@@ -101,14 +101,14 @@ def _written(found: re.Match[str], at: Reference, index: int) -> str:
 
 
 def _title(title: str, index: int, values: Sequence[Json]) -> str:
-    """Return the title with what it says of the item, or else with its number."""
-    said = _OWN.sub(lambda found: _told(found, index, values), title)
-    if said == title:
-        said = f"{truncated(title, _TITLE_CHARACTERS - 16)} ({index + 1} of {len(values)})"
-    return " ".join(said.split())[:_TITLE_CHARACTERS] or title
+    """Return the title with its places for the item filled in, or with the item's number when it has none."""
+    filled = _OWN.sub(lambda found: _shown_value(found, index, values), title)
+    if filled == title:
+        filled = f"{truncated(title, _TITLE_CHARACTERS - 16)} ({index + 1} of {len(values)})"
+    return " ".join(filled.split())[:_TITLE_CHARACTERS] or title
 
 
-def _told(found: re.Match[str], index: int, values: Sequence[Json]) -> str:
+def _shown_value(found: re.Match[str], index: int, values: Sequence[Json]) -> str:
     if found[1] == "index":
         return str(index)
     if found[1] != "item":

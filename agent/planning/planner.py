@@ -246,7 +246,7 @@ class Planner:
         return PlanBuilder(
             registry=self._registry,
             known=nodes_added([each.operation for each in logged]),
-            standing=nodes_added([each.operation for each in own]).keys() - failed,
+            added_before=nodes_added([each.operation for each in own]).keys() - failed,
             packages=self._dialect is not None,
             limits=self._limits,
             added=len(nodes_added([each.operation for each in turn])),

@@ -190,7 +190,7 @@ class Replanner:
         return PlanBuilder(
             registry=self._registry,
             known=nodes_added([each.operation for each in scene.logged]),
-            standing=nodes_added([each.operation for each in scene.own]).keys()
+            added_before=nodes_added([each.operation for each in scene.own]).keys()
             - ended_otherwise(scene.own, scene.standings),
             packages=self._dialect is not None,
             limits=self._limits,

@@ -56,7 +56,7 @@ def read_operation(
 ) -> Read:
     """Return the operation or reply, or the first fault. A key whose value is null counts as absent.
 
-    `printed`: it may be from a plan that we printed, in which a package says of what it was packed.
+    `printed`: it may be from a plan that we printed, in which a package names its packed steps.
     """
     fields = {key: value for key, value in written.items() if value is not None}
     try:
@@ -170,19 +170,19 @@ def _dependencies(fields: Mapping[str, Json]) -> tuple[Dependency, ...]:
 
 
 def _written_dependencies(fields: Mapping[str, Json]) -> Iterator[tuple[str, Dependency]]:
-    for index, each in enumerate(_list(fields, "depends_on")):
+    for index, item in enumerate(_list(fields, "depends_on")):
         at = f"/depends_on/{index}"
-        match each:
+        match item:
             case str():
-                yield at, Dependency(node=_dependency_id(each, at))
-            case Mapping() if each.keys() <= {"id", "on"}:
-                on = each.get("on")
+                yield at, Dependency(node=_dependency_id(item, at))
+            case Mapping() if item.keys() <= {"id", "on"}:
+                on = item.get("on")
                 try:
                     wanted = On.SUCCEEDED if on is None else On(str(on))
                 except ValueError:
                     message = "'on' must be 'succeeded', 'failed' or 'finished'"
                     raise _Wrong(FaultCode.BAD_FIELD, f"{at}/on", message) from None
-                yield at, Dependency(node=_dependency_id(each.get("id"), f"{at}/id"), on=wanted)
+                yield at, Dependency(node=_dependency_id(item.get("id"), f"{at}/id"), on=wanted)
             case _:
                 raise _Wrong(FaultCode.BAD_FIELD, at, 'a dependency is "id" or {"id": ..., "on": ...}')
 
@@ -202,15 +202,15 @@ def _packed(fields: Mapping[str, Json], node: Node, limits: PlanLimits) -> tuple
 
 
 def _packed_steps(fields: Mapping[str, Json], limits: PlanLimits) -> Iterator[PackedStep]:
-    for index, each in enumerate(_list(fields, "packed")):
+    for index, step in enumerate(_list(fields, "packed")):
         at = f"/packed/{index}"
-        if not isinstance(each, Mapping):
+        if not isinstance(step, Mapping):
             raise _Wrong(FaultCode.BAD_FIELD, at, "a packed step is an object")
-        name, title = each.get("id"), each.get("title", "")
-        tool, digest = each.get("tool"), each.get("digest")
+        name, title = step.get("id"), step.get("title", "")
+        tool, digest = step.get("tool"), step.get("digest")
         if not isinstance(name, str) or not NODE_ID.fullmatch(name):
             raise _Wrong(FaultCode.BAD_FIELD, f"{at}/id", "a packed step names a node's id")
-        if not isinstance(title, str) or not all(each is None or isinstance(each, str) for each in (tool, digest)):
+        if not isinstance(title, str) or not all(text is None or isinstance(text, str) for text in (tool, digest)):
             raise _Wrong(FaultCode.BAD_FIELD, at, "a packed step's title, tool and digest are texts")
         yield PackedStep(
             id=NodeId(name),

@@ -1,9 +1,8 @@
-"""The intake: admits operations to a plan one by one, as they are written.
+"""Admits operations to a plan one by one, as they are written.
 
-Whole plans and streams go the same way. An operation that needs a node nobody has seen yet is held
-back until that node comes; `close` says what is wrong with those that still wait. So operations
-are admitted in an order in which every dependency stands before its dependent. Wrong input never
-raises; it becomes faults.
+Whole plans and streams go the same way. An operation that needs an unknown node is held back until that node
+comes; `close` returns the faults of those that still wait. So every dependency is admitted before its
+dependent. Wrong input never raises; it becomes faults.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,30 +24,29 @@ _NAMES_CHARACTERS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Placed:
-    """An operation and the line of the text on which it begins."""
+    """An operation and its place in the text."""
 
     operation: Operation
+    #: The line on which it begins, from 1.
     line: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Admission:
-    """What an offered operation led to: those admitted now, in order, and what is wrong with it.
+    """What an offered operation led to. Both are empty when it is held back, or repeats a node."""
 
-    Both are empty when it is held back, or when it repeats what stands already.
-    """
-
+    #: The operations admitted now, in order.
     admitted: tuple[Operation, ...] = ()
+    #: The faults of the offered operation.
     faults: tuple[Fault, ...] = ()
 
 
 class PlanBuilder:
     """Admits operations to a thread's plan.
 
-    `known` are the nodes of the thread so far. `standing` are those that this turn itself added:
-    to add exactly the same once more is no fault (a planner that starts over after a crash does
-    it) and changes nothing. `added` is how many nodes the turn has by now, whoever asked for them and the
-    items of templates included; without it, those that stand.
+    `known` are the nodes of the thread so far. `added_before` are those that this turn added: to add exactly the
+    same again is no fault and changes nothing, because a planner that starts over after a crash does it. `added`
+    is the number of nodes that the turn has, items of templates included; by default those of `added_before`.
     """
 
     def __init__(
@@ -56,7 +54,7 @@ class PlanBuilder:
         *,
         registry: Registry,
         known: Mapping[NodeId, Node],
-        standing: AbstractSet[NodeId] = frozenset(),
+        added_before: AbstractSet[NodeId] = frozenset(),
         packages: bool = True,
         limits: PlanLimits = DEFAULT_LIMITS,
         added: int | None = None,
@@ -66,9 +64,9 @@ class PlanBuilder:
         self._limits = limits
         self._nodes = dict(known)
         self._packed = dict(packed_ids([*known.values()]))
-        self._standing = frozenset(standing)
-        self._standing_steps = {step.id: step for each in self._standing for step in known[each].packed}
-        self._added = len(standing) if added is None else added
+        self._added_before = frozenset(added_before)
+        self._steps_before = {step.id: step for each in self._added_before for step in known[each].packed}
+        self._added = len(added_before) if added is None else added
         self._waiting: dict[NodeId, Placed] = {}
         self._place: dict[NodeId, int] = {}
         self._lacking: dict[NodeId, set[NodeId]] = {}
@@ -83,7 +81,7 @@ class PlanBuilder:
 
     @property
     def offers(self) -> int:
-        """How many operations were offered so far, whatever came of them."""
+        """How many operations were offered so far, refused ones included."""
         return self._offers
 
     def offer(self, placed: Placed) -> Admission:
@@ -97,11 +95,11 @@ class PlanBuilder:
             case Skip():
                 return _refusal(placed, FaultCode.BAD_OP, "/op", "only the engine skips a node")
             case Add(node=node):
-                verdicts = [
+                admissions = [
                     self._offer_node(replace(placed, operation=Add(node=each)), each) for each in self._split(node)
                 ]
-                admitted = tuple(operation for each in verdicts for operation in each.admitted)
-                return Admission(admitted=admitted, faults=tuple(fault for each in verdicts for fault in each.faults))
+                admitted = tuple(operation for each in admissions for operation in each.admitted)
+                return Admission(admitted=admitted, faults=tuple(fault for each in admissions for fault in each.faults))
 
     def _split(self, node: Node) -> Sequence[Node]:
         """Return the node, or its parts when its script ends in a red call and nothing else is wrong with it."""
@@ -109,20 +107,20 @@ class PlanBuilder:
         if parts is None or self._is_taken(parts.script) or self._is_taken(parts.call):
             return (node,)
         both = (parts.script, parts.call)
-        return (node,) if any(self._findings(each) for each in both) else both
+        return (node,) if any(self._issues(each) for each in both) else both
 
     def _is_taken(self, node: Node) -> bool:
-        """Tell whether the node's id is that of another one."""
+        """Return whether the node's id is that of another one."""
         taken = node.id in self._nodes or node.id in self._waiting or node.id in self._packed
         return taken and not self._repeats(node)
 
     def _repeats(self, node: Node) -> bool:
-        """Tell whether the turn has exactly this node, or had it before it became a step of a package."""
-        if (step := self._standing_steps.get(node.id)) is not None:
+        """Return whether the turn has exactly this node, or had it before it became a step of a package."""
+        if (step := self._steps_before.get(node.id)) is not None:
             return step.digest is None or step.digest == node_digest(node)
-        return node.id in self._standing and node_digest(self._nodes[node.id]) == node_digest(node)
+        return node.id in self._added_before and node_digest(self._nodes[node.id]) == node_digest(node)
 
-    def _findings(self, node: Node) -> Sequence[NodeIssue]:
+    def _issues(self, node: Node) -> Sequence[NodeIssue]:
         return tuple(node_issues(node, self._registry, self._limits, packages=self._packages))
 
     def _offer_node(self, placed: Placed, node: Node) -> Admission:
@@ -133,9 +131,9 @@ class PlanBuilder:
             return _refusal(placed, FaultCode.DUPLICATE_ID, "/id", message)
         if (clash := self._clash(node)) is not None:
             return _refusal(placed, FaultCode.DUPLICATE_ID, "/id", clash)
-        if findings := self._findings(node):
+        if issues := self._issues(node):
             self._refused.add(node.id)
-            return Admission(faults=tuple(_fault(placed, *finding) for finding in findings))
+            return Admission(faults=tuple(_fault(placed, *issue) for issue in issues))
         if self._added + len(self._waiting) >= self._limits.nodes:
             self._refused.add(node.id)
             return self._too_many(placed)
@@ -154,7 +152,7 @@ class PlanBuilder:
         return None
 
     def _name(self, node: Node) -> None:
-        """Remember how a node's id may stand in the way of others."""
+        """Remember the ids that the node takes away from later ones."""
         if node.for_each:
             self._templates.add(node.id)
         if node.item_of is None and (template := template_of(node.id)) is not None:
@@ -168,7 +166,7 @@ class PlanBuilder:
         return _refusal(placed, FaultCode.TOO_MANY_NODES, "", message)
 
     def _release(self, node: Node) -> Iterator[Operation]:
-        """Admit the node, and then all that waited for it; or let it wait, too."""
+        """Admit the node, and then those that waited for it; or let it wait."""
         if missing := set(self._missing(node.id)):
             self._lacking[node.id] = missing
             for each in missing:
@@ -197,7 +195,7 @@ class PlanBuilder:
         return [each.node for each in node.depends_on if each.node not in self._nodes]
 
     def close(self) -> Sequence[Fault]:
-        """Return what is wrong with the operations still held back, in their order, and drop them."""
+        """Return the faults of the operations still held back, in their order, and drop them."""
         faults: dict[NodeId, Fault] = {}
         for waiting, placed in self._waiting.items():
             if unknown := [each for each in self._missing(waiting) if not self._heard_of(each)]:
@@ -236,7 +234,7 @@ def _node(operation: Operation) -> Node:
 
 def _cycles(needs: Mapping[NodeId, Sequence[NodeId]]) -> Iterator[Sequence[NodeId]]:
     """Yield cycles without a common node, each along its edges from its first node in `needs`' order, until none
-    is left. Depth first, in time linear in nodes and edges: what is on a cycle, or leads to none, is not seen again."""
+    is left. Depth first, in time linear in nodes and edges: a node on a cycle, or leading to none, is left out."""
     order = {node: number for number, node in enumerate(needs)}
     seen: set[NodeId] = set()
     for start in needs:

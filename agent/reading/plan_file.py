@@ -14,33 +14,34 @@ from agent.tool import Registry
 
 @dataclass(frozen=True, kw_only=True)
 class PlanFile:
-    """`operations` in an order in which every dependency stands before its dependent. `faults` by line;
-    with any of them the operations are only those that are right by themselves."""
+    """The content of a plan file."""
 
+    #: Every dependency comes before its dependent. With faults, these are only the operations without any.
     operations: Sequence[Operation]
+    #: By line.
     faults: Sequence[Fault]
 
 
 def read_plan(text: str, registry: Registry, *, packages: bool = True, limits: PlanLimits = DEFAULT_LIMITS) -> PlanFile:
-    """Read operations, one object each, or one object `{"operations": [...]}` (DESIGN section 10).
+    """Read operations, one object each, or one object `{"operations": [...]}`.
 
-    `packages` tells whether scripts may be part of it. A file holds operations only: a reply to a
+    `packages`: scripts may be part of it. A file holds operations only: a reply to a
     person is a fault here, and so is a file without operations.
     """
-    intake = PlanBuilder(registry=registry, known={}, packages=packages, limits=limits)
+    builder = PlanBuilder(registry=registry, known={}, packages=packages, limits=limits)
     operations: list[Operation] = []
     faults: list[Fault] = []
     for item in read_plan_text(text, limits, printed=True):
         match item:
             case Placed():
-                verdict = intake.offer(item)
-                operations += verdict.admitted
-                faults += verdict.faults
+                admission = builder.offer(item)
+                operations += admission.admitted
+                faults += admission.faults
             case Reply():
                 faults.append(Fault(code=FaultCode.BAD_OP, message="a reply is no operation of a plan", pointer="/op"))
             case Fault():
                 faults.append(item)
-    faults += intake.close()
+    faults += builder.close()
     if not operations and not faults:
         faults.append(Fault(code=FaultCode.EMPTY_PLAN, message="there is no operation in it"))
     faults.sort(key=lambda fault: fault.line or 0)

@@ -1,8 +1,8 @@
-"""A draft: a model's output, or a file, read as a plan while its text is still arriving.
+"""Reads a model's output, or a file, as a plan while its text is still arriving.
 
 Objects are cut out of the text by their brackets, so one per line, pretty-printed ones, a list,
-`{"operations": [...]}` and code fences all read the same; prose and a model's `<think>` are passed
-over. After a broken object reading starts again at the next one.
+`{"operations": [...]}` and code fences all read the same; prose and a model's `<think>` are skipped.
+After a broken object reading starts again at the next one.
 """
 
 import json
@@ -25,7 +25,7 @@ _CLOSES = {"{": "}", "[": "]"}
 
 
 class _At(Enum):
-    """Where the scanner stands. After a broken object it waits for a line that begins with `{`."""
+    """The scanner's state. After a broken object it waits for a line that begins with `{`."""
 
     OUTSIDE = auto()
     OBJECT = auto()
@@ -36,13 +36,13 @@ class _At(Enum):
 
 
 def read_plan_text(text: str, limits: PlanLimits = DEFAULT_LIMITS, *, printed: bool = False) -> tuple[Item, ...]:
-    """Return what a whole text says, in order. `printed`: it may be a plan that we printed."""
+    """Return the items of a whole text, in order. `printed`: it may be a plan that we printed."""
     reader = PlanStreamReader(limits, printed=printed)
     return (*reader.feed(text), *reader.finish())
 
 
 class PlanStreamReader:
-    """Reads a draft from chunks cut anywhere."""
+    """Reads a plan from chunks of text that are cut anywhere."""
 
     def __init__(self, limits: PlanLimits = DEFAULT_LIMITS, *, printed: bool = False) -> None:
         self._limits = limits
@@ -60,7 +60,7 @@ class PlanStreamReader:
         return self._at is _At.FULL
 
     def feed(self, chunk: str) -> Iterator[Item]:
-        """Yield what is complete with this chunk. The iterator must be used up before the next chunk."""
+        """Yield the items that are complete with this chunk. The iterator must be used up before the next chunk."""
         for character in chunk:
             self._taken += 1
             if self._taken > self._limits.text_characters and self._at is not _At.FULL:
@@ -75,7 +75,7 @@ class PlanStreamReader:
                 self._line_blank = False
 
     def finish(self) -> Iterator[Item]:
-        """Yield what is to be said of an object that never ended."""
+        """Yield a fault for an object that never ended."""
         if self._at in (_At.OBJECT, _At.STRING):
             yield Fault(code=FaultCode.UNFINISHED, message="the text ends inside this object", line=self._start)
         self._at = _At.FULL
@@ -189,9 +189,9 @@ class PlanStreamReader:
         if "op" in value or not isinstance(operations, list):
             yield self._item(value)
             return
-        for each in operations:
-            if isinstance(each, Mapping):
-                yield self._item(each)
+        for operation in operations:
+            if isinstance(operation, Mapping):
+                yield self._item(operation)
             else:
                 yield Fault(code=FaultCode.BAD_OP, message="an operation is an object", line=self._start)
 

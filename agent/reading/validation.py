@@ -1,4 +1,4 @@
-"""Faults: what is wrong with an operation and where. `intake.py` sees to what lies between operations."""
+"""Faults: the problems of one operation and their places. `plan_builder.py` finds those between operations."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from sandbox.script import Json
 
 
 class FaultCode(StrEnum):
-    """What is wrong. The set only grows."""
+    """The kind of a problem. The set only grows."""
 
     NOT_JSON = "not_json"
     UNFINISHED = "unfinished"
@@ -48,18 +48,20 @@ class FaultCode(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One thing wrong: the line of the text on which the operation begins (from 1), the node's id
-    as far as it is known, and a JSON pointer into the operation."""
+    """One problem of an operation."""
 
     code: FaultCode
     message: str
+    #: The line of the text on which the operation begins, from 1.
     line: int | None = None
+    #: The node's id, as far as it is known.
     node: str = ""
+    #: A JSON pointer into the operation.
     pointer: str = ""
 
 
 def fault_json(fault: Fault) -> dict[str, Json]:
-    """Return the fault as plain JSON (DESIGN section 10)."""
+    """Return the fault as plain JSON."""
     return {
         "line": fault.line,
         "node": fault.node or None,
@@ -75,7 +77,7 @@ NodeIssue: TypeAlias = tuple[FaultCode, str, str]
 
 def node_issues(node: Node, registry: Registry, limits: PlanLimits, *, packages: bool) -> Iterator[NodeIssue]:
     """Yield what is wrong with a node by itself. `packages`: there is a sandbox to run scripts in."""
-    if any(each.node == node.id for each in node.depends_on):
+    if any(dependency.node == node.id for dependency in node.depends_on):
         yield FaultCode.SELF_DEPENDENCY, place_of(node, node.id), "the node depends on itself"
     match node.kind:
         case NodeKind.TOOL:
@@ -94,8 +96,8 @@ def _tool_issues(node: Node, registry: Registry) -> Iterator[NodeIssue]:
     if tool is None:
         yield FaultCode.UNKNOWN_TOOL, "/tool", f"there is no tool {node.tool!r}; there are: {_names(registry)}"
         return
-    for misfit in argument_issues(node.args, tool.arguments):
-        yield FaultCode.BAD_ARGUMENTS, f"/args{misfit.pointer}", misfit.message
+    for issue in argument_issues(node.args, tool.arguments):
+        yield FaultCode.BAD_ARGUMENTS, f"/args{issue.pointer}", issue.message
 
 
 def _package_issues(node: Node, registry: Registry, limits: PlanLimits, *, packages: bool) -> Iterator[NodeIssue]:
@@ -113,13 +115,13 @@ def _package_issues(node: Node, registry: Registry, limits: PlanLimits, *, packa
     for name, line in reds.items():
         message = f"line {line}: {name!r} changes something, so a script may not call it; make it a node of its own"
         yield FaultCode.RED_TOOL_IN_PACKAGE, "/code", message
-    for flaw in script_issues(node.code, {*node.tools, *reds}, limits.code_bytes):
-        yield FaultCode.BAD_SCRIPT, "/code", flaw
+    for message in script_issues(node.code, {*node.tools, *reds}, limits.code_bytes):
+        yield FaultCode.BAD_SCRIPT, "/code", message
     for key in sorted(inputs_needed(node.code) - node.inputs.keys()):
         yield FaultCode.BAD_SCRIPT, "/inputs", f"the script reads inputs[{key!r}], which is not among its inputs"
     if node.result_schema is not None:
-        for misfit in model_schema_issues(node.result_schema):
-            yield FaultCode.BAD_SCHEMA, f"/result_schema{misfit.pointer}", misfit.message
+        for issue in model_schema_issues(node.result_schema):
+            yield FaultCode.BAD_SCHEMA, f"/result_schema{issue.pointer}", issue.message
 
 
 def _red_calls(node: Node, registry: Registry) -> Iterator[tuple[str, int]]:

@@ -58,7 +58,7 @@ def run(
 ) -> None:
     """Run FILE.py and print its outcome as JSON. Exit 1: it could not be run here; 2: wrong usage."""
     environment()  # the engine's address may be in .env
-    docker = DockerSettings(recipe=ImageSpec(packages=tuple(package or ())), pool=PoolSize(ready=0))
+    docker = DockerSettings(image=ImageSpec(packages=tuple(package or ())), pool=PoolSize(ready=0))
     given, bounds = _object(inputs, "--inputs"), _limits(limits, docker.longest_seconds)
     # Tools may print; what this command prints is the outcome alone.
     with redirect_stdout(sys.stderr):

@@ -98,7 +98,7 @@ class ContainersTable(Table):
     def settings(self) -> DockerSettings:
         """Return the sandbox's settings."""
         return DockerSettings(
-            recipe=ImageSpec(packages=self.packages),
+            image=ImageSpec(packages=self.packages),
             runtime=self.runtime or None,
             pool=PoolSize(ready=self.ready),
             concurrency=self.at_once,

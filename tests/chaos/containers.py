@@ -70,7 +70,7 @@ async def open_containers() -> AsyncGenerator[Containers]:
 
 async def _has_image(engine: Engine) -> bool:
     try:
-        await engine.image_digest(image_tag(DockerSettings().recipe))
+        await engine.image_digest(image_tag(DockerSettings().image))
     except SandboxError:
         return False
     return True

@@ -25,9 +25,9 @@ async def engine_or_skip() -> Engine:
         pytest.skip(str(error))
 
 
-async def built_image(engine: Engine, recipe: ImageSpec | None = None) -> str:
+async def built_image(engine: Engine, spec: ImageSpec | None = None) -> str:
     """Return the image's tag, building it from Debian's packages when the engine has none."""
-    wanted = recipe or ImageSpec()
+    wanted = spec or ImageSpec()
     try:
         await engine.image_digest(image_tag(wanted))
     except ImageMissing:
@@ -40,7 +40,7 @@ async def docker_sandbox(settings: DockerSettings | None = None) -> AsyncGenerat
     """Open a Docker sandbox and close it again."""
     engine = await engine_or_skip()
     chosen = settings or DockerSettings(pool=COLD)
-    await built_image(engine, chosen.recipe)
+    await built_image(engine, chosen.image)
     sandbox = DockerSandbox(engine, chosen)
     await sandbox.open()
     try:

@@ -770,7 +770,7 @@ def configuration_values(table: Json) -> Json:
         "budgets": {"run": _budget(budgets.run), "thread": _budget(budgets.thread)},
         "sandbox": read.sandbox,
         "containers": {
-            "packages": containers.recipe.packages,
+            "packages": containers.image.packages,
             "runtime": containers.runtime,
             "ready": containers.pool.ready,
             "at once": containers.concurrency,

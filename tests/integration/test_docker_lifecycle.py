@@ -257,8 +257,8 @@ async def test_weaker_filter_fails_the_probe_and_leaves_nothing(monkeypatch: pyt
 
 async def test_image_with_a_package_has_it_and_says_so() -> None:
     """The wheel is fetched here and copied in: the image's build and its scripts have no network."""
-    recipe = ImageSpec(packages=("iniconfig==2.1.0",))
-    async with docker_sandbox(DockerSettings(recipe=recipe, pool=COLD)) as sandbox:
+    spec = ImageSpec(packages=("iniconfig==2.1.0",))
+    async with docker_sandbox(DockerSettings(image=spec, pool=COLD)) as sandbox:
         code = "import iniconfig\ndef main(inputs):\n    return iniconfig.__file__"
         outcome = await sandbox.run(Job(code=code), no_tools)
         assert str(outcome.result).startswith("/greenlight/packages/"), outcome
@@ -267,11 +267,11 @@ async def test_image_with_a_package_has_it_and_says_so() -> None:
 
 async def test_missing_image_says_its_tag() -> None:
     async with an_engine():
-        recipe = ImageSpec(packages=("nobody-built-this",))
-        sandbox = DockerSandbox(await connect(), DockerSettings(recipe=recipe, pool=COLD))
+        spec = ImageSpec(packages=("nobody-built-this",))
+        sandbox = DockerSandbox(await connect(), DockerSettings(image=spec, pool=COLD))
         with pytest.raises(ImageMissing) as caught:
             await sandbox.open()
-        assert caught.value.tag == image_tag(recipe)
+        assert caught.value.tag == image_tag(spec)
 
 
 async def test_unknown_runtime_refuses_to_open() -> None:

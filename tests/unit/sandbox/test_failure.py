@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.failure import verdict_on_death, verdict_on_message, verdict_on_timeout
+from sandbox.failure import result_of_exit, result_of_message, result_of_timeout
 from sandbox.protocol import OversizedResult, Raised, Result
 from sandbox.script import Limits, OutcomeKind
 from sandbox.traces import ScriptFrame
@@ -31,15 +31,15 @@ def raised(type: str, message: str = "", kind: str = "error") -> Raised:
     ids=["ok", "forged-large", "large", "error", "syntax", "own-syntax", "memory", "own-memory"],
 )
 def test_last_word_is_judged(message: Result | OversizedResult | Raised, kind: OutcomeKind, type: str | None) -> None:
-    verdict = verdict_on_message(CODE, LIMITS, message)
-    assert verdict.kind is kind
-    assert (verdict.error.type if verdict.error else None) == type
+    result = result_of_message(CODE, LIMITS, message)
+    assert result.kind is kind
+    assert (result.error.type if result.error else None) == type
 
 
 def test_traceback_shows_the_scripts_own_line() -> None:
-    verdict = verdict_on_message(CODE, LIMITS, raised("KeyError", "'x'"))
-    assert verdict.error is not None
-    assert verdict.error.traceback == (
+    result = result_of_message(CODE, LIMITS, raised("KeyError", "'x'"))
+    assert result.error is not None
+    assert result.error.traceback == (
         "Traceback (most recent call last):\n"
         '  File "script.py", line 2, in main\n'
         "    return inputs['x']\n"
@@ -48,11 +48,11 @@ def test_traceback_shows_the_scripts_own_line() -> None:
 
 
 def test_timeout_says_where_the_script_was() -> None:
-    verdict = verdict_on_timeout(CODE, LIMITS, HERE)
-    assert verdict.kind is OutcomeKind.TIMEOUT
-    assert verdict.error is not None
-    assert verdict.error.message == "no result within 1.5 s"
-    assert "line 2, in main" in verdict.error.traceback
+    result = result_of_timeout(CODE, LIMITS, HERE)
+    assert result.kind is OutcomeKind.TIMEOUT
+    assert result.error is not None
+    assert result.error.message == "no result within 1.5 s"
+    assert "line 2, in main" in result.error.traceback
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_timeout_says_where_the_script_was() -> None:
     ],
 )
 def test_silent_death_is_told_apart(code: int | None, out_of_memory: bool, kind: OutcomeKind, word: str) -> None:
-    verdict = verdict_on_death(LIMITS, code, out_of_memory=out_of_memory)
-    assert verdict.kind is kind
-    assert verdict.error is not None
-    assert word in verdict.error.message
+    result = result_of_exit(LIMITS, code, out_of_memory=out_of_memory)
+    assert result.kind is kind
+    assert result.error is not None
+    assert word in result.error.message

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from sandbox.errors import ProbeFailed
-from sandbox.probe import check_canary, faults_of
+from sandbox.probe import canary_faults, check_canary
 from sandbox.script import Json, OutcomeKind, ScriptOutcome
 
 GOOD: Mapping[str, Json] = {
@@ -29,7 +29,7 @@ def status(**changed: str) -> Mapping[str, Json]:
 
 
 def test_isolated_container_has_no_faults() -> None:
-    assert list(faults_of(GOOD, host_kernel=None)) == []
+    assert list(canary_faults(GOOD, host_kernel=None)) == []
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_isolated_container_has_no_faults() -> None:
     ids=str,
 )
 def test_anything_else_is_a_fault(changed: Mapping[str, Json]) -> None:
-    assert len(faults_of({**GOOD, **changed}, host_kernel=None)) >= 1
+    assert len(canary_faults({**GOOD, **changed}, host_kernel=None)) >= 1
 
 
 GVISOR: Mapping[str, Json] = {
@@ -66,12 +66,12 @@ GVISOR: Mapping[str, Json] = {
 
 
 def test_runtime_with_a_kernel_of_its_own_needs_no_filter() -> None:
-    assert list(faults_of(GVISOR, host_kernel="6.1.0")) == []
+    assert list(canary_faults(GVISOR, host_kernel="6.1.0")) == []
 
 
 @pytest.mark.parametrize("changed", [{"kernel": "6.1.0"}, {"kernel": None}, {"sockets": ["AF_VSOCK"]}], ids=str)
 def test_runtime_that_should_have_a_kernel_of_its_own_is_not_believed(changed: Mapping[str, Json]) -> None:
-    assert len(faults_of({**GVISOR, **changed}, host_kernel="6.1.0")) == 1
+    assert len(canary_faults({**GVISOR, **changed}, host_kernel="6.1.0")) == 1
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_the_intake_admits_both_parts_and_the_same_once_more_changes_nothing() -
     verdict = PlanBuilder(registry=REGISTRY, known={}).offer(Placed(operation=Add(node=node)))
     nodes = {each.node.id: each.node for each in verdict.admitted if isinstance(each, Add)}
     assert (list(nodes), verdict.faults) == (["tell_script", "tell"], ())
-    again = PlanBuilder(registry=REGISTRY, known=nodes, standing=nodes.keys())
+    again = PlanBuilder(registry=REGISTRY, known=nodes, added_before=nodes.keys())
     assert again.offer(Placed(operation=Add(node=node))) == type(verdict)()
 
 

@@ -199,14 +199,14 @@ def test_ids_of_the_thread_are_taken() -> None:
 
 def test_repeating_a_standing_node_exactly_changes_nothing() -> None:
     nodes = known(fetch("a"))
-    intake = PlanBuilder(registry=REGISTRY, known=nodes, standing=nodes.keys())
+    intake = PlanBuilder(registry=REGISTRY, known=nodes, added_before=nodes.keys())
     checked = Checked([fetch("a"), fetch("b", "a")], intake)
     assert (checked.ids, checked.faults, intake.offers) == (["b"], [], 2)
 
 
 def test_changing_a_standing_node_is_a_fault() -> None:
     nodes = known(fetch("a"))
-    intake = PlanBuilder(registry=REGISTRY, known=nodes, standing=nodes.keys())
+    intake = PlanBuilder(registry=REGISTRY, known=nodes, added_before=nodes.keys())
     assert Checked([fetch("a", title="other")], intake).places == [(FaultCode.DUPLICATE_ID, 1, "a", "/id")]
 
 
@@ -231,7 +231,7 @@ def test_a_step_inside_a_package_is_no_node_of_the_thread(operation: Written, co
 
 
 def test_repeating_the_steps_of_a_standing_package_changes_nothing() -> None:
-    intake = PlanBuilder(registry=REGISTRY, known=PACKED, standing=PACKED.keys())
+    intake = PlanBuilder(registry=REGISTRY, known=PACKED, added_before=PACKED.keys())
     checked = Checked([fetch("a"), fetch("b", "a"), fetch("c", "b")], intake)
     assert (checked.ids, checked.faults) == (["c"], [])
 
@@ -240,7 +240,7 @@ def test_a_step_of_a_standing_package_said_otherwise_is_another_node_and_needs_a
     """A follow-up may use the name of a step that it is not shown: what it asks for must not get lost."""
     packed = {each.node.id: each.node for each in pack(ADDS, REGISTRY).operations if isinstance(each, Add)}
     assert packed.keys() == {"b"}
-    intake = PlanBuilder(registry=REGISTRY, known=packed, standing=packed.keys())
+    intake = PlanBuilder(registry=REGISTRY, known=packed, added_before=packed.keys())
     checked = Checked([fetch("a"), fetch("b", "a"), fetch("a", title="The other page")], intake)
     assert checked.ids == []
     assert checked.places == [(FaultCode.DUPLICATE_ID, 3, "a", "/id")]

@@ -12,7 +12,7 @@ from infra.evaluation.goal import Goal, shipped_goals
 from infra.evaluation.judge import Judgement
 from infra.evaluation.replay import PlanJudge
 from infra.tools.catalogue import known_tools
-from sandbox.none import NoSandbox
+from sandbox.choice import NoSandbox
 
 Nodes = list[dict[str, Any]]
 

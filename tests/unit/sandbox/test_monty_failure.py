@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.monty_verdict import Crash, verdict_on
+from sandbox.monty_failure import Crash, result_of_crash
 from sandbox.script import OutcomeKind
 from sandbox.traces import ScriptFrame
 
@@ -48,12 +48,12 @@ HERE = (ScriptFrame(line=1, function="main"),)
     ids=lambda value: value.message or value.type if isinstance(value, Crash) else "",
 )
 def test_crash_is_judged(crash: Crash, kind: OutcomeKind, type: str) -> None:
-    verdict = verdict_on("x = 1\n", crash, {})
-    assert (verdict.kind, verdict.error.type if verdict.error else "") == (kind, type)
+    result = result_of_crash("x = 1\n", crash, {})
+    assert (result.kind, result.error.type if result.error else "") == (kind, type)
 
 
 def test_error_the_host_raised_keeps_the_hosts_name() -> None:
     crash = Crash(kind="raised", type="RuntimeError", message="the shop is closed")
-    assert verdict_on("", crash, {"the shop is closed": "ToolError"}).error is not None
-    assert getattr(verdict_on("", crash, {"the shop is closed": "ToolError"}).error, "type", "") == "ToolError"
-    assert getattr(verdict_on("", crash, {}).error, "type", "") == "RuntimeError"
+    assert result_of_crash("", crash, {"the shop is closed": "ToolError"}).error is not None
+    assert getattr(result_of_crash("", crash, {"the shop is closed": "ToolError"}).error, "type", "") == "ToolError"
+    assert getattr(result_of_crash("", crash, {}).error, "type", "") == "RuntimeError"

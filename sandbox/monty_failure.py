@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from sandbox.failure import ScriptResult
 from sandbox.script import OutcomeKind, ScriptError
-from sandbox.script_result import ScriptResult
 from sandbox.traces import ScriptFrame, short_message, traceback_text
 
 UNSUPPORTED = "Unsupported"
@@ -14,41 +14,39 @@ UNSUPPORTED = "Unsupported"
 
 @dataclass(frozen=True, kw_only=True)
 class Crash:
-    """An error of the interpreter, in plain values.
-
-    `parsing` says that the place is in no function: it was met before anything ran. `raised_by_script`
-    says that the place is the operand of a `raise` statement.
-    """
+    """An error of the interpreter, in plain values."""
 
     kind: Literal["syntax", "raised", "died"]
     type: str
     message: str
     frames: tuple[ScriptFrame, ...] = ()
+    #: The place is in no function: the error came before anything ran.
     parsing: bool = False
+    #: The place is the operand of a `raise` statement.
     raised_by_script: bool = False
 
 
-def verdict_on(code: str, crash: Crash, host_errors: Mapping[str, str]) -> ScriptResult:
-    """Say how the script ended. `host_errors` maps messages the host raised inside the script to
+def result_of_crash(code: str, crash: Crash, host_errors: Mapping[str, str]) -> ScriptResult:
+    """Return how the script ended. `host_errors` maps messages the host raised inside the script to
     the type they stand for, because the interpreter has no exception classes but the built-in ones."""
     match crash.kind:
         case "died":
-            return _verdict(OutcomeKind.DIED, code, crash, "died")
+            return _result(OutcomeKind.DIED, code, crash, "died")
         case "syntax":
-            return _verdict(OutcomeKind.SYNTAX, code, crash, "SyntaxError")
+            return _result(OutcomeKind.SYNTAX, code, crash, "SyntaxError")
         case "raised":
             pass
     if crash.type == "MemoryError" and not crash.raised_by_script:
-        return _verdict(OutcomeKind.OOM, code, crash, "oom")
+        return _result(OutcomeKind.OOM, code, crash, "oom")
     if crash.type == "TimeoutError" and not crash.frames:
-        return _verdict(OutcomeKind.TIMEOUT, code, crash, "timeout")
+        return _result(OutcomeKind.TIMEOUT, code, crash, "timeout")
     if crash.type in ("RuntimeError", "NotImplementedError") and crash.message in host_errors:
-        return _verdict(OutcomeKind.ERROR, code, crash, host_errors[crash.message])
-    return _verdict(OutcomeKind.ERROR, code, crash, UNSUPPORTED if _unsupported(crash) else crash.type)
+        return _result(OutcomeKind.ERROR, code, crash, host_errors[crash.message])
+    return _result(OutcomeKind.ERROR, code, crash, UNSUPPORTED if _unsupported(crash) else crash.type)
 
 
 def _unsupported(crash: Crash) -> bool:
-    """A missing module or name of one, or syntax the parser knows and the interpreter does not."""
+    """Return whether the interpreter lacks a module, a name of one, or a syntax that its parser knows."""
     match crash.type:
         case "ModuleNotFoundError" | "ImportError":
             return not crash.raised_by_script
@@ -60,7 +58,7 @@ def _unsupported(crash: Crash) -> bool:
             return False
 
 
-def _verdict(kind: OutcomeKind, code: str, crash: Crash, type: str) -> ScriptResult:
+def _result(kind: OutcomeKind, code: str, crash: Crash, type: str) -> ScriptResult:
     message = short_message(crash.message)
     trace = traceback_text(code, crash.frames, type, message)
     return ScriptResult(kind=kind, error=ScriptError(type=type, message=message, traceback=trace))
