@@ -283,7 +283,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     )
     ports = runner_ports(
         stores,
-        base.storage.wakeups.news,
+        base.storage.wakeups.changes,
         progress=endings,
         work=NodeExecutor(
             registry=environment.registry,

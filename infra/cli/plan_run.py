@@ -148,7 +148,7 @@ async def _run(
         questions = _AnsweredQuestions(stores.questions, stores.decisions, answers, emit)
         ports = runner_ports(
             stores,
-            storage.wakeups.news,
+            storage.wakeups.changes,
             approvals=questions,
             progress=progress,
             work=NodeExecutor(

@@ -1,8 +1,8 @@
-"""This process's way to PostgreSQL: one engine, and connections that are refused once we are dead.
+"""This process's connections to PostgreSQL: one engine, and the fence around dead workers.
 
-A worker's connections carry its id as `application_name`, so that whoever takes over its threads
-can end them all (`sweep.py`); a worker declared dead gets no new one. That is the fence: a process
-that was stopped past its time and goes on can no longer write anything.
+A worker's connections carry its id as `application_name`, so that recovery can terminate them all before it hands the
+worker's threads over (`infra/worker/recovery.py`). A worker declared dead gets no new connection. A process that was
+suspended for too long and goes on can therefore write nothing.
 """
 
 import asyncio
@@ -28,24 +28,25 @@ from agent.ids import ThreadId
 from infra.db.tables import json_text
 
 WorkerId = NewType("WorkerId", str)
-"""A worker process, anew at each start."""
+"""One start of a worker process."""
 
-NEWS_CHANNEL = "greenlight_news"
+NOTIFY_CHANNEL = "greenlight_news"
 """NOTIFY channel; the payload is the thread whose rows changed."""
 
 _IS_DEAD = "SELECT 1 FROM workers WHERE id = %s AND dead_at IS NOT NULL"
 
 _TRUSTED_SECONDS = 5.0
-"""A connection used within this time is not asked whether it lives: asking before each use was a quarter of all
-round trips. A server that closed it has said so, which the socket shows at once; a silent network has not."""
+"""A connection used within this time is not pinged: a ping before each use was a quarter of all round trips.
+A server that closed the connection has announced it, which the socket shows at once; a broken network has not."""
 
 _CLOSING_SECONDS = 5.0
 """How long closing waits for connections in use."""
 
-_LEFT_AT = "left_at"
+_RETURNED_AT = "returned_at"
+"""Key of a pooled connection's `info`: when it came back, in monotonic seconds. A new connection has none."""
 
 _GONE = ("08", "53", "57P")
-"""SQLSTATE classes of a server that is not there for us: connection, resources, shutdown."""
+"""SQLSTATE classes of an unavailable server: connection, resources, shutdown."""
 
 
 def new_worker_id() -> WorkerId:
@@ -65,17 +66,17 @@ def database_url(text: str) -> URL:
             raise ValueError
         url = make_url(f"postgresql+psycopg://{rest}")
         conninfo_to_dict(url.set(drivername="postgresql").render_as_string(hide_password=False))
-    except (ValueError, ArgumentError, psycopg.ProgrammingError):  # their words repeat what was given, a password too
+    except (ValueError, ArgumentError, psycopg.ProgrammingError):  # their text repeats the address with its password
         raise ValueError("not a PostgreSQL address (postgresql://user:password@host:port/database)") from None
     return url
 
 
 class Database:
-    """The engine and what other libraries need to connect as we do.
+    """The engine, and what other libraries need to connect as it does. Close with `close()`.
 
-    `worker` is set in processes that run threads. Close with `close()`. The pool holds what it opened:
-    connections beyond it, opened and closed at each use, cost more under load than the work itself.
-    Who has waited `wait_seconds` for one is told that the database cannot be reached.
+    `worker` is set in processes that run threads. The pool never overflows: connections opened and closed at each use
+    cost more under load than the work itself. After `wait_seconds` without a free one the database counts as
+    unreachable.
     """
 
     def __init__(
@@ -90,18 +91,18 @@ class Database:
             pool_timeout=wait_seconds,
             pool_use_lifo=True,
             json_serializer=json_text,
-            hide_parameters=True,  # errors are logged, and values are people's
+            hide_parameters=True,  # errors are logged, and values are private
             connect_args={"application_name": self.application_name},
         )
-        self._came_back = asyncio.Event()
-        event.listen(self.engine.sync_engine, "checkin", self._note_leaving)
+        self._returned = asyncio.Event()
+        event.listen(self.engine.sync_engine, "checkin", self._note_return)
         event.listen(self.engine.sync_engine, "checkout", self._refuse_broken)
         if worker is not None:
             event.listen(self.engine.sync_engine, "connect", self._refuse_dead)
 
     @property
     def application_name(self) -> str:
-        """What this process calls itself in `pg_stat_activity`."""
+        """This process's name in `pg_stat_activity`."""
         return worker_application(self.worker) if self.worker is not None else "greenlight"
 
     @property
@@ -127,7 +128,7 @@ class Database:
             if dead is not None:
                 raise RunnerLost
         except BaseException:
-            await connection.close()  # the pools forget a connection whose `configure` ends in any way but well
+            await connection.close()  # a pool drops the connection when `configure` raises, but leaves it open
             raise
 
     @asynccontextmanager
@@ -162,7 +163,7 @@ class Database:
 
         Raises as `begin` does."""
         async with self._translated(), self.engine.connect() as connection:
-            # Not as the engine's options: cut off in setting those, SQLAlchemy loses the connection.
+            # Not as options of the engine: when cancelled while it sets those, SQLAlchemy leaks the connection.
             await connection.execution_options(isolation_level="AUTOCOMMIT")
             yield connection
 
@@ -175,37 +176,35 @@ class Database:
                 yield connection
 
     async def close(self) -> None:
-        """Close every connection, those in use as soon as they come back.
+        """Close every connection, those in use as soon as they are returned.
 
-        A block that is cancelled hands its connection back in a task of SQLAlchemy's own: without its pool it would
-        stay open.
+        A cancelled block returns its connection in a task of SQLAlchemy's own; without its pool it would stay open.
         """
         pool = self.engine.sync_engine.pool
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSING_SECONDS):
                 while isinstance(pool, QueuePool) and pool.checkedout():
-                    self._came_back.clear()
-                    await self._came_back.wait()
+                    self._returned.clear()
+                    await self._returned.wait()
         await self.engine.dispose()
 
-    def _note_leaving(self, _connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
-        entry.info[_LEFT_AT] = time.monotonic()
-        self._came_back.set()
+    def _note_return(self, _connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        entry.info[_RETURNED_AT] = time.monotonic()
+        self._returned.set()
 
     def _refuse_broken(
         self, connection: DBAPIConnection, entry: ConnectionPoolEntry, _lent: PoolProxiedConnection
     ) -> None:
-        """Ask a connection that may be broken whether it lives. When it does not, the pool opens another one; when
-        that is broken too, the server is not there for us."""
+        """Ping a connection that may be broken. The pool replaces a broken one; an error of a new one is raised."""
         raw: RawConnection[Any] = connection.driver_connection  # pyright: ignore[reportAttributeAccessIssue]  # SQLAlchemy's wrapper has it
-        left_at: float | None = entry.info.get(_LEFT_AT)
-        trusted = left_at is None or time.monotonic() - left_at < _TRUSTED_SECONDS  # None: it is new
+        returned_at: float | None = entry.info.get(_RETURNED_AT)
+        trusted = returned_at is None or time.monotonic() - returned_at < _TRUSTED_SECONDS
         if trusted and not raw.closed and not _has_unread(raw.fileno()):
             return
         try:
             self.engine.dialect.do_ping(connection)
         except psycopg.Error as error:
-            if left_at is None:
+            if returned_at is None:
                 raise
             raise InvalidatePoolError from error
 
@@ -219,12 +218,12 @@ class Database:
             if dead is not None:
                 raise RunnerLost
         except BaseException:
-            connection.close()  # cut off, or cancelled, or dead: the pool does not know it yet, and never will
+            connection.close()  # the pool does not know the connection yet, and now never will
             raise
 
 
 def _has_unread(socket: int) -> bool:
-    """Tell whether an idle connection's server has said something, such as good-bye."""
+    """Return whether the server sent something on an idle connection, such as that it closes it."""
     poll = waiting.poll()
     poll.register(socket, waiting.POLLIN)
     return bool(poll.poll(0))
@@ -236,8 +235,8 @@ def worker_application(worker: WorkerId) -> str:
 
 
 async def announce(connection: AsyncConnection, thread: ThreadId) -> None:
-    """Tell, when this transaction commits, that rows of the thread changed."""
-    await connection.execute(select(func.pg_notify(NEWS_CHANNEL, thread)))
+    """Notify, when this transaction commits, that rows of the thread changed."""
+    await connection.execute(select(func.pg_notify(NOTIFY_CHANNEL, thread)))
 
 
 def _is_gone(error: BaseException | None) -> bool:

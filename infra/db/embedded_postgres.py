@@ -1,9 +1,9 @@
-"""A PostgreSQL of our own for machines without one: found in a wheel, held by whoever needs it.
+"""An embedded PostgreSQL for machines without one: its binaries come in a wheel.
 
-Every process that uses the server holds it (`hold_postgres`). The server belongs to a guard
-process (`postgres_guard.py`) of its own session: it restarts a server that died and stops it when
-the last holder has left, however that holder ended. Holding is a shared `flock`, which the kernel
-gives back even after kill -9, so there is no list of pids that could go stale.
+Every process that uses the server holds it (`hold_postgres`). The server is a child of a supervisor
+(`postgres_supervisor.py`) in a session of its own, which restarts a server that died and stops it when the last holder
+is gone. A holder has a shared `flock`, which the kernel releases even after kill -9: there is no list of pids that
+could go stale.
 
     DATA/postgres    the database cluster          DATA/passwords.json   role -> password, mode 0600
     DATA/run         the unix socket               DATA/*.lock           held, start, guard
@@ -35,7 +35,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL
 
-from infra.db.postgres_supervisor import SOCKET, Layout, server_environment
+from infra.db.postgres_supervisor import SOCKET, Layout
 
 SYSTEM_USER = "greenlight-pg"
 """The operating system user of the server when we are root."""
@@ -51,7 +51,7 @@ _LONGEST_SOCKET_PATH = 100
 
 
 class PostgresUnusable(Exception):
-    """The embedded server cannot be started here; the text says why and what to change."""
+    """The embedded server cannot be started here; the text is the reason and what to change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +83,7 @@ class HeldPostgres:
 def hold_postgres(data: Path, options: Mapping[str, str] | None = None) -> Generator[HeldPostgres]:
     """Hold the data folder's server, starting it (and making the folder) when it is not running.
 
-    `options` are server settings (`{"fsync": "off"}`); they count only for whoever starts it.
+    `options` are server settings (`{"fsync": "off"}`); they count only for the process that starts the server.
     Blocks for up to a second at the first start.
 
     Raises:
@@ -95,8 +95,8 @@ def hold_postgres(data: Path, options: Mapping[str, str] | None = None) -> Gener
         stack.enter_context(locked(layout.data / "held.lock", fcntl.LOCK_SH))
         with locked(layout.data / "start.lock", fcntl.LOCK_EX):
             passwords = _passwords(layout)
-            if not _guarded(layout):
-                _start_guard(layout, passwords, options or {})
+            if not _is_supervised(layout):
+                _start_supervisor(layout, passwords, options or {})
             held = HeldPostgres(layout=layout, passwords=passwords)
             _ensure_role(held)
         yield held
@@ -104,7 +104,7 @@ def hold_postgres(data: Path, options: Mapping[str, str] | None = None) -> Gener
 
 @contextmanager
 def locked(path: Path, operation: int) -> Generator[None]:
-    """Hold an flock on a file for the context; the kernel gives it back if we are killed."""
+    """Hold an flock on a file for the context; the kernel releases it if we are killed."""
     with path.open("a") as file:
         fcntl.flock(file, operation)
         yield
@@ -113,7 +113,7 @@ def locked(path: Path, operation: int) -> Generator[None]:
 def default_data_folder() -> Path:
     """Return `.greenlight` in the working folder, or `/var/lib/greenlight` for a root whose folder is closed.
 
-    A root's home is usually closed to other users and must stay so, the server's user included.
+    The home of root is usually closed to other users, the server's user included, and must stay so.
     """
     here = Path.cwd() / ".greenlight"
     return here if os.geteuid() != 0 or _reachable_by_others(Path.cwd()) else Path("/var/lib/greenlight")
@@ -142,7 +142,8 @@ def _prepare(data: Path) -> Layout:
 
 
 def _reachable_by_others(folder: Path) -> bool:
-    return all(each.stat().st_mode & stat.S_IXOTH for each in (folder.resolve(), *folder.resolve().parents))
+    resolved = folder.resolve()
+    return all(path.stat().st_mode & stat.S_IXOTH for path in (resolved, *resolved.parents))
 
 
 def _socket_folder(data: Path, uid: int, gid: int) -> Path:
@@ -164,14 +165,13 @@ def _system_user() -> pwd.struct_passwd:
         return pwd.getpwnam(SYSTEM_USER)
     except KeyError:
         pass
-    command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
     if shutil.which("useradd") is None:
         raise PostgresUnusable(
             f"the database does not run as root: create a system user {SYSTEM_USER!r} or set DATABASE_URL"
         )
-    made = subprocess.run(  # noqa: S603 - a fixed command
-        [*command, "--shell", "/usr/sbin/nologin", SYSTEM_USER], capture_output=True, text=True, check=False
-    )
+    command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
+    command += ["--shell", "/usr/sbin/nologin", SYSTEM_USER]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a fixed command
     try:
         return pwd.getpwnam(SYSTEM_USER)  # perhaps made by another process meanwhile
     except KeyError:
@@ -190,7 +190,7 @@ def _passwords(layout: Layout) -> Mapping[str, str]:
     return json.loads(path.read_text())
 
 
-def _guarded(layout: Layout) -> bool:
+def _is_supervised(layout: Layout) -> bool:
     try:
         with locked(layout.data / "guard.lock", fcntl.LOCK_EX | fcntl.LOCK_NB):
             return False
@@ -198,7 +198,7 @@ def _guarded(layout: Layout) -> bool:
         return True
 
 
-def _start_guard(layout: Layout, passwords: Mapping[str, str], options: Mapping[str, str]) -> None:
+def _start_supervisor(layout: Layout, passwords: Mapping[str, str], options: Mapping[str, str]) -> None:
     binaries = _binaries(layout)
     _ensure_cluster(layout, binaries, passwords[_ADMIN])
     command = [sys.executable, "-m", "infra.db.postgres_supervisor", str(layout.data), str(layout.socket_folder)]
@@ -238,31 +238,19 @@ def _ensure_cluster(layout: Layout, binaries: Path, password: str) -> None:
         secret = Path(scratch) / "password"
         secret.write_text(password)
         if layout.system_user is not None:
-            for each in (Path(scratch), secret):
-                shutil.chown(each, layout.system_user, layout.system_user)
+            for path in (Path(scratch), secret):
+                shutil.chown(path, layout.system_user, layout.system_user)
         # Into the scratch folder and then moved whole: an initdb that is killed leaves nothing behind.
         draft = Path(scratch) / "postgres"
-        command = [
-            str(binaries / "initdb"),
-            "-D",
-            str(draft),
-            "-U",
-            _ADMIN,
-            f"--pwfile={secret}",
+        command = [str(binaries / "initdb"), f"--pgdata={draft}", f"--username={_ADMIN}", f"--pwfile={secret}"]
+        command += [
             "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
         ]
-        command += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        made = subprocess.run(  # noqa: S603 - a fixed command
-            command,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd="/",
-            env=server_environment(),
-            user=layout.system_user,
-            group=layout.system_user,
-            extra_groups=layout.extra_groups,
-        )
+        made = subprocess.run(command, capture_output=True, text=True, check=False, **layout.process_options)  # noqa: S603 - a fixed command
         if made.returncode != 0:
             raise PostgresUnusable(f"initdb failed: {made.stderr.strip()}")
         draft.replace(layout.cluster)

@@ -1,4 +1,4 @@
-"""`greenlight migrate`: bring a database to this version's schema, once, whoever asks.
+"""`greenlight migrate`: brings a database to this version's schema, once, however many processes ask.
 
 In order, under one advisory lock: our tables (Alembic), the queue's (Procrastinate), the
 checkpointer's (LangGraph), and the trigger that hands a thread's lock to its next job at once.
@@ -44,7 +44,7 @@ CREATE OR REPLACE TRIGGER greenlight_hand_over_lock_delete AFTER DELETE ON procr
 
 
 class NotMigrated(Exception):
-    """The database cannot be reached, or does not let us change its schema; the text is its own words."""
+    """The database cannot be reached, or refuses to change its schema; the text is the server's own message."""
 
 
 def migrate(url: URL) -> None:
@@ -56,8 +56,8 @@ def migrate(url: URL) -> None:
     try:
         _migrate(url)
     except (psycopg.Error, DBAPIError) as error:
-        said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
-        raise NotMigrated(f"The database cannot be used: {said}") from error
+        message = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+        raise NotMigrated(f"The database cannot be used: {message}") from error
 
 
 def _migrate(url: URL) -> None:
@@ -73,8 +73,11 @@ def _migrate(url: URL) -> None:
 
 
 def _take_lock(connection: psycopg.Connection) -> None:
-    """Take the session's lock by trying. Waiting inside `pg_advisory_lock` would hold a snapshot, and the
-    checkpointer's CREATE INDEX CONCURRENTLY waits for every snapshot: nobody would ever go on."""
+    """Take the session's lock by trying again and again.
+
+    Waiting inside `pg_advisory_lock` would hold a snapshot, and the checkpointer's CREATE INDEX CONCURRENTLY waits for
+    every snapshot: both would wait forever.
+    """
     while connection.execute("SELECT pg_try_advisory_lock(%s)", [_ADVISORY_LOCK]).fetchone() != (True,):
         time.sleep(0.05)
 

@@ -1,9 +1,8 @@
-"""The guard of an embedded PostgreSQL: its parent process, which restarts it and stops it in the end.
+"""The supervisor of an embedded PostgreSQL: its parent process, which restarts it and stops it in the end.
 
-Run by `embedded_postgres.py` as `python -m infra.db.postgres_supervisor`. It goes into a session of its
-own (a Ctrl-C at the terminal does not reach it), starts the server, and lives until nobody holds
-`held.lock` any more. Standard library only, so that it stays
-small.
+`embedded_postgres.py` runs it as `python -m infra.db.postgres_supervisor`. It enters a session of its own, so that a
+Ctrl-C at the terminal does not reach it, starts the server, and lives until no process holds `held.lock`. It imports
+only the standard library, so that it stays small.
 """
 
 import fcntl
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 from types import FrameType
+from typing import TypedDict
 
 SOCKET = ".s.PGSQL.5432"
 """The socket's file name: PostgreSQL makes it of the port."""
@@ -35,12 +35,23 @@ _PAUSES = (0.02, 5.0)
 """The first and the longest pause before another start, in seconds; each is twice the one before."""
 
 
+class ProcessOptions(TypedDict):
+    """Arguments of `subprocess.run` and `subprocess.Popen`."""
+
+    cwd: str
+    env: dict[str, str]
+    user: str | None
+    group: str | None
+    extra_groups: list[str] | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Where a data folder keeps what, and as which system user (None: our own) the server runs."""
+    """Where a data folder keeps what, and how the server's processes run."""
 
     data: Path
     socket_folder: Path
+    #: The operating system user of the server; None is our own.
     system_user: str | None
 
     @property
@@ -52,18 +63,22 @@ class Layout:
         return self.data / "postgres.log"
 
     @property
-    def extra_groups(self) -> list[str] | None:
-        """The server keeps none of root's groups."""
-        return None if self.system_user is None else []
+    def process_options(self) -> ProcessOptions:
+        """Return what `subprocess` needs to run a program as the server's user, with none of root's groups.
+
+        The environment has nothing of ours: no PG* variables, no secrets.
+        """
+        return {
+            "cwd": "/",
+            "env": {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            "user": self.system_user,
+            "group": self.system_user,
+            "extra_groups": None if self.system_user is None else [],
+        }
 
 
-def server_environment() -> dict[str, str]:
-    """Return the server's whole environment: nothing of ours, no PG* variables, no secrets."""
-    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-
-
-class Happening(Enum):
-    """What the guard waits for."""
+class Event(Enum):
+    """What the supervisor waits for."""
 
     NOBODY_HOLDS = auto()
     SERVER_DIED = auto()
@@ -74,14 +89,14 @@ class ServerFailed(Exception):
     """The server ended, or hung, before it was ready."""
 
 
-class Guard:
-    """Keeps one server running until nobody holds it."""
+class Supervisor:
+    """Keeps one server running until no process holds it."""
 
     def __init__(self, layout: Layout, binaries: Path, options: Mapping[str, str]) -> None:
         self._layout = layout
         self._binaries = binaries
         self._options = options
-        self._happenings: queue.SimpleQueue[Happening] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._server: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -101,11 +116,7 @@ class Guard:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd="/",
-                env=server_environment(),
-                user=self._layout.system_user,
-                group=self._layout.system_user,
-                extra_groups=self._layout.extra_groups,
+                **self._layout.process_options,
             )
         self._server = server
         threading.Thread(target=self._report_death, args=(server,), daemon=True).start()
@@ -116,30 +127,30 @@ class Guard:
             time.sleep(0.005)  # the server has no other signal of readiness than its pid file
 
     def keep(self) -> None:
-        """Restart the server whenever it dies; return when nobody holds it or we are told to end.
+        """Restart the server whenever it dies; return when no process holds it, or on SIGTERM and SIGINT.
 
-        It is never given up while somebody holds it: what keeps it from starting may pass, as a full disk
-        does, or processes of the server before it that have not noticed its death yet.
+        Restarts have no limit while the server is held: the cause of a failed start may pass, such as a full disk, or
+        processes of the previous server that have not noticed its death yet.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._terminated)
         threading.Thread(target=self._report_nobody, daemon=True).start()
         first, longest = _PAUSES
         pause, started = first, time.monotonic()
-        while self._happenings.get() is Happening.SERVER_DIED:
+        while self._events.get() is Event.SERVER_DIED:
             if time.monotonic() - started > _STEADY_SECONDS:
                 pause = first
             with suppress(queue.Empty):
-                self._happenings.get(timeout=pause)
+                self._events.get(timeout=pause)
                 return  # it is dead, and no longer wanted
             pause, started = min(2 * pause, longest), time.monotonic()
             try:
                 self._start()
             except ServerFailed:
-                pass  # reported as a death of its own, unless it only takes long
+                pass  # `_report_death` reports it, unless the start only takes long
             except OSError as error:
                 print(f"could not start the server: {error}", file=sys.stderr)
-                self._happenings.put(Happening.SERVER_DIED)
+                self._events.put(Event.SERVER_DIED)
         self.stop()
 
     def stop(self) -> None:
@@ -153,7 +164,7 @@ class Guard:
                 return
 
     def _terminated(self, _number: int, _frame: FrameType | None) -> None:
-        self._happenings.put(Happening.TERMINATED)
+        self._events.put(Event.TERMINATED)
 
     def _command(self) -> list[str]:
         settings = {
@@ -185,16 +196,16 @@ class Guard:
 
     def _report_death(self, server: subprocess.Popen[bytes]) -> None:
         server.wait()
-        self._happenings.put(Happening.SERVER_DIED)
+        self._events.put(Event.SERVER_DIED)
 
     def _report_nobody(self) -> None:
-        # Kept open: whoever comes while the server stops waits here until this process has ended.
+        # Kept open: a process that wants the server while it stops waits for this lock until we have ended.
         self._held = (self._layout.data / "held.lock").open("a")
         fcntl.flock(self._held, fcntl.LOCK_EX)
-        self._happenings.put(Happening.NOBODY_HOLDS)
+        self._events.put(Event.NOBODY_HOLDS)
 
     def _stop_orphan(self) -> None:
-        """Stop a server whose guard was killed. Its socket answering is the proof that the pid is its own."""
+        """Stop a server whose supervisor was killed. Its socket must answer, or the pid file may name another process."""
         with socket.socket(socket.AF_UNIX) as probe:
             try:
                 probe.connect(str(self._layout.socket_folder / SOCKET))
@@ -205,39 +216,39 @@ class Guard:
             try:
                 os.kill(int(lines[0]), signal.SIGINT)
             except ProcessLookupError:
-                return  # killed, with a child that has yet to notice
+                return  # killed; a child of it has not noticed yet
             time.sleep(0.05)  # not our child: nothing to wait on but its pid file
 
 
 def main() -> None:
-    """Become a daemon, start the server, tell the caller by the exit status, and stay."""
+    """Become a daemon, start the server, report to the caller by the exit status, and stay."""
     data, socket_folder, binaries, system_user, options = sys.argv[1:6]
     layout = Layout(data=Path(data), socket_folder=Path(socket_folder), system_user=system_user or None)
-    report, told = os.pipe()
+    reader, writer = os.pipe()
     if os.fork() > 0:
-        os.close(told)
-        message = os.fdopen(report).read()
-        sys.exit(0 if message == "ready" else message or "the guard died")
-    os.close(report)
+        os.close(writer)
+        report = os.fdopen(reader).read()
+        sys.exit(0 if report == "ready" else report or "the supervisor died")
+    os.close(reader)
     os.setsid()
     _leave_terminal(layout.data / "guard.log")
-    # Released before held.lock, which the guard keeps to its very end: a newcomer never takes a
-    # leaving guard for one that stays.
+    # Released before held.lock, which the supervisor keeps to its very end: a new holder never mistakes a supervisor
+    # that is ending for one that stays.
     with (layout.data / "guard.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        guard = Guard(layout, Path(binaries), json.loads(options))
+        supervisor = Supervisor(layout, Path(binaries), json.loads(options))
         try:
-            guard.start()
+            supervisor.start()
         except (ServerFailed, OSError) as error:
-            os.write(told, str(error).encode())
+            os.write(writer, str(error).encode())
             return
-        os.write(told, b"ready")
-        os.close(told)
-        guard.keep()
+        os.write(writer, b"ready")
+        os.close(writer)
+        supervisor.keep()
 
 
 def _leave_terminal(log: Path) -> None:
-    """Point the standard streams at the log, so that nobody waits for a pipe we inherited."""
+    """Point the standard streams at the log, so that no process waits for a pipe that we inherited."""
     with log.open("ab") as file, Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
         os.dup2(file.fileno(), 1)

@@ -11,7 +11,7 @@ from infra.db.database import Database
 from infra.db.group_commit import GroupCommit
 from infra.db.tables import InboxRow, RunRow, SafeText
 from infra.stores.mailbox import IS_MESSAGE
-from infra.worker.queue import waking
+from infra.worker.queue import with_wake
 
 _COLUMNS = ("tenant", "thread", "app", "event_id", "channel", "ts", "author", "text", "kind", "root_channel")
 
@@ -19,7 +19,7 @@ _COLUMNS = ("tenant", "thread", "app", "event_id", "channel", "ts", "author", "t
 # most of its time waiting for its turn between them. Each parameter is a column, of one message a thread:
 # a thread that is returned has taken its message in. No conflict target is named: either unique
 # constraint may speak.
-_ACCEPT = waking(f"""
+_ACCEPT = with_wake(f"""
     given AS (
         SELECT * FROM unnest({", ".join(f"CAST(:{each} AS text[])" for each in _COLUMNS)})
             AS each ({", ".join(_COLUMNS)})

@@ -48,7 +48,7 @@ class PostgresMailbox:
                 await connection.execute(update(RunRow).where(*run).values(replies=[*replies, reply]))
             if trouble:
                 await connection.execute(update(RunRow).where(*run).values(trouble=trouble))
-        self._views.ring(thread)
+        self._views.notify(thread)
 
     async def stopped(self, thread: ThreadId, turn: int) -> UserId | None:
         """Return who stopped the turn; a stop that waits is taken for it, with the messages before it."""
@@ -67,7 +67,7 @@ class PostgresMailbox:
                 before = update(InboxRow).where(*mine, InboxRow.turn.is_(None), InboxRow.id <= found.id)
                 await connection.execute(before.values(turn=turn))
         if found.turn is None:
-            self._views.ring(thread)
+            self._views.notify(thread)
         return UserId(found.author)
 
     async def drop_late_stops(self, thread: ThreadId, turn: int) -> None:

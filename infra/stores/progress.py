@@ -87,7 +87,7 @@ class PostgresProgress:
                 for _ in batch:
                     self._queued.popleft()
                 for thread in {thread for thread, _ in batch}:
-                    self._views.ring(thread)
+                    self._views.notify(thread)
 
 
 class PostgresNodeStatuses:

@@ -71,7 +71,7 @@ class PostgresApprovals:
                     ApprovalRow.tenant == thread_parts(question.thread).tenant, ApprovalRow.id == question.id
                 )
                 asked = (await connection.execute(known)).one()
-        self._views.ring(question.thread)
+        self._views.notify(question.thread)
         return standing(asked.id, asked.digest, asked.status, asked.decided_by, asked.reason, asked.decided_at)
 
     async def standings(self, thread: ThreadId) -> Mapping[ApprovalId, DecisionRecord]:

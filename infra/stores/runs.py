@@ -49,14 +49,14 @@ class PostgresRuns:
         )
         async with self._database.autocommit() as connection:
             await connection.execute(row.on_conflict_do_nothing())
-        self._views.ring(thread)
+        self._views.notify(thread)
 
     async def set_status(self, thread: ThreadId, turn: int, status: RunStatus) -> None:
         """Move the turn unless it has ended."""
         moved = update(RunRow).where(*_key(thread, turn), RunRow.ended_at.is_(None)).values(status=status.value)
         async with self._database.autocommit() as connection:
             await connection.execute(moved)
-        self._views.ring(thread)
+        self._views.notify(thread)
 
     async def finish(self, thread: ThreadId, turn: int, status: RunStatus, answer: str, trouble: str = "") -> None:
         """End the turn; the first end stands."""
@@ -72,7 +72,7 @@ class PostgresRuns:
         )
         async with self._database.autocommit() as connection:
             await connection.execute(ended)
-        self._views.ring(thread)
+        self._views.notify(thread)
 
     async def read(self, thread: ThreadId, turn: int) -> Run:
         """Return the turn's row.

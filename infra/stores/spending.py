@@ -153,7 +153,7 @@ class PostgresSpending:
         }
         for thread, written in batch.items():
             if any(value for name, value in vars(written).items() if name not in _QUIET):
-                self._views.ring(thread)
+                self._views.notify(thread)
 
     def _of(self, thread: ThreadId) -> _Thread:
         return self._threads.setdefault(thread, _Thread())

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, LiteralString, TypeAlias
 
 import psycopg
@@ -36,8 +37,8 @@ async def open_pool(
 ) -> AsyncGenerator[Pool]:
     """Yield the pool that all savers share, with the connection options the saver asks for.
 
-    `configure` sees every new connection first: it is the fence that refuses a worker declared dead.
-    `timeout` is how many seconds somebody waits for a connection before the database counts as unreachable.
+    `configure` is called with every new connection: it is the fence that refuses a dead worker.
+    `timeout` is how many seconds a caller waits for a connection before the database counts as unreachable.
     """
     async with AsyncConnectionPool[AsyncConnection[DictRow]](
         conninfo,
@@ -53,7 +54,7 @@ async def open_pool(
 
 
 def open_checkpoints(pool: Pool) -> Checkpoints:
-    """Return a job's own access to the checkpoints: one saver instance serialises its callers."""
+    """Return one job's access to the checkpoints: a shared saver would serialise the jobs."""
     saver = GroupCommitSaver(pool)
     return Checkpoints(saver=saver, committed=saver.committed, prune=saver.prune_thread)
 
@@ -63,29 +64,30 @@ _Row: TypeAlias = tuple[str, str, str, str, str, int, str, str, bytes]
 
 @dataclass(frozen=True, kw_only=True)
 class _Writes:
-    """The writes of one task, waiting for the next commit; `done` says what kept them from it, if anything."""
+    """The writes of one task, waiting for the next commit."""
 
     task_id: str
     replace: bool
     rows: Sequence[_Row]
+    #: Once committed: the error that prevented it, if any.
     done: asyncio.Future[Exception | None] = field(repr=False)
 
 
 class GroupCommitSaver(AsyncPostgresSaver):
-    """Commits the writes that gather while one commit is under way together, in their order.
+    """Commits the writes that arrive during a commit together, in their order.
 
-    Single commits can overtake each other, and cost a round trip each. Values are plain types and
-    LangGraph's own; anything else comes back as plain data (strict msgpack).
+    Single commits can overtake each other, and cost a round trip each. Values are plain types and LangGraph's own;
+    anything else comes back as plain data (strict msgpack).
     """
 
     def __init__(self, pool: Pool) -> None:
         super().__init__(conn=pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
-        self._gathered: list[_Writes] = []
+        self._pending: list[_Writes] = []
         self._committing = False
         self._reports: dict[str, asyncio.Future[Exception | None]] = {}
 
     async def committed(self, task_id: str) -> None:
-        """Return when the writes of a task are committed; raise what kept them from it."""
+        """Return when the writes of a task are committed; raise the error that prevented it."""
         if (error := await asyncio.shield(self._report(task_id))) is not None:
             raise error
 
@@ -107,30 +109,30 @@ class GroupCommitSaver(AsyncPostgresSaver):
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        """Store a task's writes with whatever else gathered; return once they are committed."""
+        """Store a task's writes together with others that are pending; return once they are committed."""
         place = config["configurable"]  # pyright: ignore[reportTypedDictNotRequiredAccess]  # LangGraph always gives it
         rows = self._dump_writes(
             place["thread_id"], place["checkpoint_ns"], place["checkpoint_id"], task_id, task_path, writes
         )
         done = asyncio.get_running_loop().create_future()
         replace = all(channel in WRITES_IDX_MAP for channel, _ in writes)
-        self._gathered.append(_Writes(task_id=task_id, replace=replace, rows=rows, done=done))
+        self._pending.append(_Writes(task_id=task_id, replace=replace, rows=rows, done=done))
         if not self._committing:
-            await self._commit_gathered()
+            await self._commit_pending()
         if (error := await done) is not None:
             raise error
 
-    async def _commit_gathered(self) -> None:
+    async def _commit_pending(self) -> None:
         self._committing = True
         batch: list[_Writes] = []
         try:
-            while self._gathered:
-                batch, self._gathered = self._gathered, []
+            while self._pending:
+                batch, self._pending = self._pending, []
                 self._report_batch(batch, await self._commit(batch))
         finally:
             self._committing = False
-            for each in (*batch, *self._gathered):
-                each.done.cancel()
+            for writes in (*batch, *self._pending):
+                writes.done.cancel()
 
     async def _commit(self, batch: Sequence[_Writes]) -> Exception | None:
         try:
@@ -139,10 +141,9 @@ class GroupCommitSaver(AsyncPostgresSaver):
                     await cursor.execute(self._insert(replace=batch[0].replace), batch[0].rows[0])
             else:
                 async with self._cursor(pipeline=True) as cursor:
-                    for replace, group in groupby(batch, key=lambda each: each.replace):
-                        await cursor.executemany(
-                            self._insert(replace=replace), [row for each in group for row in each.rows]
-                        )
+                    for replace, group in groupby(batch, key=attrgetter("replace")):
+                        rows = [row for writes in group for row in writes.rows]
+                        await cursor.executemany(self._insert(replace=replace), rows)
         except (AgentError, psycopg.Error) as error:
             return error
         return None
@@ -151,9 +152,9 @@ class GroupCommitSaver(AsyncPostgresSaver):
         return self.UPSERT_CHECKPOINT_WRITES_SQL if replace else self.INSERT_CHECKPOINT_WRITES_SQL
 
     def _report_batch(self, batch: Sequence[_Writes], error: Exception | None) -> None:
-        for each in batch:
-            each.done.set_result(error)
-            report = self._report(each.task_id)
+        for writes in batch:
+            writes.done.set_result(error)
+            report = self._report(writes.task_id)
             if not report.done():
                 report.set_result(error)
 
@@ -165,7 +166,7 @@ class GroupCommitSaver(AsyncPostgresSaver):
 
     @asynccontextmanager
     async def _cursor(self, *, pipeline: bool = False) -> AsyncGenerator[AsyncCursor[DictRow]]:
-        """Yield the saver's cursor, psycopg's errors of a database out of reach translated."""
+        """Yield the saver's cursor; psycopg's errors of an unreachable database become StoreUnavailable."""
         try:
             async with super()._cursor(pipeline=pipeline) as cursor:
                 yield cursor

@@ -1,8 +1,8 @@
 """The fenced lease: at most one live process runs a thread.
 
-A lease is taken only for a job that the queue still counts as ours, in the transaction that locks
-that job's row: a sweeper that hands the job on either comes before, and we get no lease, or after,
-and then it knows us as the holder and ends our connections first (`sweep.py`).
+A lease is taken only for a job that the queue still counts as ours, in the transaction that locks that job's row. A
+recovery that hands the job over comes either before, and then we get no lease, or after, and then it knows us as the
+holder and terminates our connections first (`recovery.py`).
 """
 
 from dataclasses import dataclass, field
@@ -33,18 +33,19 @@ _TAKE = text("""
 
 @dataclass(frozen=True, kw_only=True)
 class ThreadLease:
-    """A lease we took (`agent.execution.execution_context.Lease`)."""
+    """A lease of this worker (`agent.execution.execution_context.Lease`)."""
 
     thread: ThreadId
+    #: Another one each time the thread is leased.
     token: int
     worker: WorkerId
     database: Database = field(repr=False)
 
     async def check(self) -> None:
-        """Return when the thread is certainly still ours.
+        """Return if the thread is still ours.
 
         Raises:
-            RunnerLost: it is not.
+            RunnerLost: it is not, or this worker was declared dead.
         """
         row = (
             select(LeaseRow.token)
@@ -58,16 +59,19 @@ class ThreadLease:
 
 
 class Leases:
-    """Takes and gives back the leases of this process's worker."""
+    """Takes and releases the leases of this process's worker."""
 
     def __init__(self, database: Database, worker: WorkerId) -> None:
         self._database = database
         self._worker = worker
-        self._known_as: int | None = None
+        #: The queue worker that our row names.
+        self._registered_as: int | None = None
 
     async def take(self, thread: ThreadId, job: int, queue_worker: int) -> ThreadLease | None:
-        """Take the thread's lease for a job that runs here; None when the job is no longer ours or
-        somebody else, alive, runs the thread."""
+        """Take the thread's lease for a job that runs here.
+
+        Returns None when the job is no longer ours, or a live worker runs the thread.
+        """
         values = {
             "tenant": thread_parts(thread).tenant,
             "thread": thread,
@@ -75,19 +79,19 @@ class Leases:
             "job": job,
             "queue_worker": queue_worker,
         }
-        known_as = update(WorkerRow).where(WorkerRow.id == self._worker).values(queue_worker=queue_worker)
+        register = update(WorkerRow).where(WorkerRow.id == self._worker).values(queue_worker=queue_worker)
         async with self._database.begin() as connection:
             token = (await connection.execute(_TAKE, values)).scalar_one_or_none()
             if token is None:
                 return None
-            if self._known_as != queue_worker:
-                # In this transaction: a sweeper that waits for the job's row then knows whose it is.
-                await connection.execute(known_as)
-        self._known_as = queue_worker
+            if self._registered_as != queue_worker:
+                # In this transaction: a recovery that waits for the job's row then knows whose it is.
+                await connection.execute(register)
+        self._registered_as = queue_worker
         return ThreadLease(thread=thread, token=token, worker=self._worker, database=self._database)
 
     async def release(self, lease: ThreadLease) -> None:
-        """Give it back. Harmless when it is no longer ours."""
+        """Release the lease. Harmless when it is no longer ours."""
         ours = delete(LeaseRow).where(
             LeaseRow.tenant == thread_parts(lease.thread).tenant,
             LeaseRow.thread == lease.thread,

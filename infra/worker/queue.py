@@ -1,4 +1,4 @@
-"""The queue: `wake(thread)`, put in the same transaction as the rows it is about.
+"""The queue: a wake job for a thread, put in the same transaction as the rows it is about.
 
 Procrastinate keeps one waiting job per thread (`queueing_lock`) and runs one at a time (`lock`).
 """
@@ -11,20 +11,20 @@ from sqlalchemy import Integer, Text, TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.ids import ThreadId
-from infra.db.database import NEWS_CHANNEL, Database
+from infra.db.database import NOTIFY_CHANNEL, Database
 
 WAKE = "wake"
 WAKE_LATER = "wake_later"
 
 _POOL_SECONDS = 10.0
-"""How long a worker waits for a connection: one that was declared dead gets none and must notice soon."""
+"""How long a worker waits for a connection. A dead worker gets none, and must notice that soon."""
 
 # One statement, where Procrastinate's own `defer` would raise AlreadyEnqueued and need a savepoint.
-# - A job that waits already is locked by the no-op update until we commit. Were it fetched before, it would
-#   not see our rows, and nobody would come back for them. One that is being fetched right now is waited
-#   for, and a new one put.
-# - Fetching skips locked jobs, so the workers are told again at the commit.
-# - Threads are taken in one order everywhere, so that two who wake several never wait for each other.
+# - The no-op update locks a job that waits already until we commit: a worker that fetched it earlier would not see our
+#   rows, and nothing would wake the thread for them again. If it is being fetched right now, the statement waits for
+#   that and puts a new job.
+# - Fetching skips locked jobs, so the workers are notified again at the commit.
+# - Threads are woken in one order everywhere, so that two transactions never wait for each other.
 _WAKING = f"""
     put AS (
         INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
@@ -33,22 +33,22 @@ _WAKING = f"""
         ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE SET queueing_lock = excluded.queueing_lock
         RETURNING id, lock
     )
-    SELECT lock AS thread, pg_notify('{NEWS_CHANNEL}', lock), pg_notify(
+    SELECT lock AS thread, pg_notify('{NOTIFY_CHANNEL}', lock), pg_notify(
         'procrastinate_any_queue_v1', json_build_object('type', 'job_inserted', 'job_id', id)::text
     ) FROM put
 """  # noqa: S608 - nothing in it comes from outside
 
 
-def waking(changes: str) -> TextClause:
-    """Return the statement that makes the changes and wakes the threads they are about, in one round trip.
+def with_wake(changes: str) -> TextClause:
+    """Return a statement that makes the changes and wakes their threads, in one round trip.
 
-    `changes` are common table expressions; the one called `woken` has the column `thread`, and a row for
-    each thread that is to be woken, none twice. The statement returns these rows. `failures` is to be bound.
+    `changes` are common table expressions. The one called `woken` has the column `thread` and one row for each thread
+    to wake; the statement returns these rows. Bind `failures` as for `Queue.wake`, or leave it at 0.
     """
     return text(f"WITH {changes}, {_WAKING}").bindparams(bindparam("failures", 0, type_=Integer()))
 
 
-_WAKE = waking("woken AS (SELECT :thread AS thread)").bindparams(bindparam("thread", type_=Text()))
+_WAKE = with_wake("woken AS (SELECT :thread AS thread)").bindparams(bindparam("thread", type_=Text()))
 
 
 class Queue:
@@ -65,19 +65,17 @@ class Queue:
         self.app = App(connector=self._connector)
 
     async def wake(self, connection: AsyncConnection, thread: ThreadId, failures: int = 0) -> None:
-        """Have the thread advanced after this transaction commits, by the job put here or by one that
-        waits, and tell whoever runs it now.
+        """Have the thread advanced after this transaction commits, and notify the worker that runs it now.
 
-        `failures` tells how often advancing it failed in a row. Call it last in the transaction: it may
-        wait for another one that wakes the same thread.
+        `failures` is how often advancing it failed in a row. Call it last in the transaction: it may wait for another
+        transaction that wakes the same thread.
         """
         await connection.execute(_WAKE, {"thread": thread, "failures": failures})
 
     async def wake_later(self, connection: AsyncConnection, thread: ThreadId, seconds: float, failures: int) -> None:
-        """Have the thread woken after a while; `failures` tells how often advancing it failed in a row.
+        """Have the thread woken after a while. `failures` is as in `wake`.
 
-        A job of its own without the thread's lock: a scheduled job blocks its lock until it is due
-        (procrastinate#1599).
+        Puts a job without the thread's lock: a scheduled job blocks its lock until it is due (procrastinate#1599).
         """
         raw = (await connection.get_raw_connection()).driver_connection
         try:

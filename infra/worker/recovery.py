@@ -1,17 +1,24 @@
-"""Takes over the threads of workers that died, so that no work waits for a process that is gone.
+"""Recovery: every thread with work to do gets a job again, whatever became of the job it had.
 
-In this order, or a process that was only stopped would go on beside its successor: declare the
-worker dead (it gets no new connection), end the connections it has, and only then hand its jobs on.
-Handing on is finishing the old job and waking the thread again; retrying it would collide with a
-job that waits already (procrastinate#1543).
+Three things go wrong with a job, and every worker looks for all three in its sweep:
+
+1. Its worker died (`take_over`). The order matters, or a process that was only suspended would run a thread beside its
+   successor: declare the worker dead, so that it gets no new connection; terminate the connections it has; only then
+   hand its jobs over.
+2. Its worker lives and has ended it, and the queue was not told (`LostJobs`).
+3. There is no job at all (`wake_stranded_threads`): the net under the other two.
+
+To hand a job over is to finish it and to wake its thread. Procrastinate's own retry would collide with a job of the
+thread that waits already (procrastinate#1543). Any number of workers may do all of this at the same time.
 """
 
 import logging
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import Row, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.ids import ThreadId
@@ -21,26 +28,42 @@ from infra.worker.queue import Queue
 
 _log = logging.getLogger(__name__)
 
+# Text below wherever a statement reads Procrastinate's own tables. A job is a row of (id, thread).
+
+_FINISH_JOB = text("SELECT procrastinate_finish_job_v1(:job, 'failed', true)")
+
+
+async def _hand_over(
+    connection: AsyncConnection, queue: Queue, jobs: Iterable[Row[Any]], threads: Iterable[str] = ()
+) -> None:
+    """Finish the jobs, whose rows this transaction has locked, and wake their threads and `threads`. Call it last."""
+    woken = set(threads)
+    for job in jobs:
+        await connection.execute(_FINISH_JOB, {"job": job.id})
+        woken.add(job.thread)
+    for thread in sorted(woken):  # in one order everywhere, so that two sweeps never wait for each other
+        await queue.wake(connection, ThreadId(thread))
+
+
+# 1. Dead workers
 
 _TERMINATION_MILLISECONDS = 5_000
+"""How long one sweep waits for a dead worker's connection to end."""
 
-
-_KEPT = timedelta(days=1)
-
+_RETENTION = timedelta(days=1)
+"""How long the row of a dead worker stays once its threads are handed over."""
 
 _END_CONNECTIONS = text("""
     SELECT pg_terminate_backend(pid, :wait) AS gone FROM pg_stat_activity
     WHERE application_name = :name AND pid <> pg_backend_pid()
 """)
 
-
-_JOBS_OF = text("""
+_LOCK_JOBS_OF_WORKER = text("""
     SELECT id, args ->> 'thread' AS thread FROM procrastinate_jobs
     WHERE status = 'doing' AND worker_id = :queue_worker FOR UPDATE
 """)
 
-
-# Jobs that nobody is known to run: taken from the queue by a process that died before its first lease.
+# Jobs fetched by a process that died before its first lease: no row of `workers` names its queue worker.
 _LOCK_ORPHANS = text("""
     SELECT job.id FROM procrastinate_jobs AS job
     LEFT JOIN procrastinate_workers AS taker ON taker.id = job.worker_id
@@ -48,9 +71,8 @@ _LOCK_ORPHANS = text("""
     FOR UPDATE OF job SKIP LOCKED
 """)
 
-
-# A statement of its own: only now, with the jobs locked, do we see a lease that was being taken.
-_UNKNOWN_OF = text("""
+# A statement of its own: only with the jobs locked does it see a lease that was being taken meanwhile.
+_STILL_ORPHANS = text("""
     SELECT id, args ->> 'thread' AS thread FROM procrastinate_jobs AS job
     WHERE id = ANY(:jobs) AND status = 'doing' AND NOT EXISTS (
         SELECT 1 FROM workers WHERE queue_worker = job.worker_id AND buried_at IS NULL
@@ -58,153 +80,140 @@ _UNKNOWN_OF = text("""
 """)
 
 
-_FINISH = text("SELECT procrastinate_finish_job_v1(:job, 'failed', true)")
-
-
 async def take_over(database: Database, queue: Queue, stall_seconds: float) -> int:
-    """Hand on the threads of workers without a heartbeat for `stall_seconds`; return how many.
-
-    Any number of processes may do this at once.
+    """Hand over the threads of workers without a heartbeat for `stall_seconds`; return how many threads.
 
     Raises:
         StoreUnavailable: the database cannot be reached; the next sweep does the rest.
     """
     stalled = timedelta(seconds=stall_seconds)
-    handed_on = 0
-    for worker in await _dead(database, stalled):
-        if await _fence(database, worker):
-            handed_on += await _release_dead_worker(database, queue, worker)
+    handed_over = 0
+    for worker in await _declare_dead(database, stalled):
+        if await _terminate_connections(database, worker):
+            handed_over += await _release_dead_worker(database, queue, worker)
         else:
             _log.warning("connections of dead worker %s do not end; trying again", worker)
-    return handed_on + await _hand_on_orphans(database, queue, stalled)
+    return handed_over + await _hand_over_orphans(database, queue, stalled)
 
 
-async def _dead(database: Database, stalled: timedelta) -> Sequence[WorkerId]:
-    """Declare the silent workers dead and return all that are not buried yet. Committed on return."""
+async def _declare_dead(database: Database, stalled: timedelta) -> Sequence[WorkerId]:
+    """Declare the stalled workers dead and return every dead one whose threads are not handed over yet. Committed."""
     now_dead = (
         update(WorkerRow)
         .where(WorkerRow.dead_at.is_(None), WorkerRow.heartbeat_at < func.now() - stalled)
         .values(dead_at=func.now())
         .returning(WorkerRow.id)
     )
-    unburied = select(WorkerRow.id).where(WorkerRow.dead_at.is_not(None), WorkerRow.buried_at.is_(None))
-    forgotten = delete(WorkerRow).where(
-        WorkerRow.buried_at < func.now() - _KEPT,
+    unreleased = select(WorkerRow.id).where(WorkerRow.dead_at.is_not(None), WorkerRow.buried_at.is_(None))
+    expired = delete(WorkerRow).where(
+        WorkerRow.buried_at < func.now() - _RETENTION,
         ~select(LeaseRow.token).where(LeaseRow.worker == WorkerRow.id).exists(),
     )
     async with database.begin() as connection:
         for worker in (await connection.execute(now_dead)).scalars():
-            _log.warning("worker %s is silent: declared dead", worker)
-        await connection.execute(forgotten)
-        return [WorkerId(each) for each in (await connection.execute(unburied)).scalars()]
+            _log.warning("worker %s sent no heartbeat: declared dead", worker)
+        await connection.execute(expired)
+        return [WorkerId(worker) for worker in (await connection.execute(unreleased)).scalars()]
 
 
-async def _fence(database: Database, worker: WorkerId) -> bool:
-    """End the worker's connections; tell whether all are gone."""
-    which = {"wait": _TERMINATION_MILLISECONDS, "name": worker_application(worker)}
+async def _terminate_connections(database: Database, worker: WorkerId) -> bool:
+    """Terminate the worker's connections; return whether all are gone."""
+    values = {"wait": _TERMINATION_MILLISECONDS, "name": worker_application(worker)}
     async with database.begin() as connection:
-        return all((await connection.execute(_END_CONNECTIONS, which)).scalars())
+        return all((await connection.execute(_END_CONNECTIONS, values)).scalars())
 
 
 async def _release_dead_worker(database: Database, queue: Queue, worker: WorkerId) -> int:
-    row = (
+    """Hand over what the worker held; return how many threads that were."""
+    unreleased = (
         select(WorkerRow.queue_worker)
         .where(WorkerRow.id == worker, WorkerRow.buried_at.is_(None))
         .with_for_update(skip_locked=True)
     )
     async with database.begin() as connection:
-        found = (await connection.execute(row)).first()
-        if found is None:
-            return 0  # another sweeper is at it, or done
-        jobs = (await connection.execute(_JOBS_OF, {"queue_worker": found.queue_worker})).all()
-        held = delete(LeaseRow).where(LeaseRow.worker == worker).returning(LeaseRow.thread)
-        # A lease still held tells of work broken off, also where the queue was told that its job is over.
-        threads = set((await connection.execute(held)).scalars())
-        buried = update(WorkerRow).where(WorkerRow.id == worker).values(buried_at=func.now())
-        await connection.execute(buried)
-        await hand_on(connection, queue, [(each.id, each.thread) for each in jobs], threads)
-    return len(threads | {each.thread for each in jobs})
+        row = (await connection.execute(unreleased)).first()
+        if row is None:
+            return 0  # another sweep does it now, or has done it
+        jobs = (await connection.execute(_LOCK_JOBS_OF_WORKER, {"queue_worker": row.queue_worker})).all()
+        leases = delete(LeaseRow).where(LeaseRow.worker == worker).returning(LeaseRow.thread)
+        # A lease means unfinished work even where the queue was told that the job is over.
+        threads = set((await connection.execute(leases)).scalars())
+        await connection.execute(update(WorkerRow).where(WorkerRow.id == worker).values(buried_at=func.now()))
+        await _hand_over(connection, queue, jobs, threads)
+    return len(threads | {job.thread for job in jobs})
 
 
-async def _hand_on_orphans(database: Database, queue: Queue, stalled: timedelta) -> int:
+async def _hand_over_orphans(database: Database, queue: Queue, stalled: timedelta) -> int:
     async with database.begin() as connection:
         locked = list((await connection.execute(_LOCK_ORPHANS, {"stalled": stalled})).scalars())
         if not locked:
             return 0
-        jobs = (await connection.execute(_UNKNOWN_OF, {"jobs": locked})).all()
-        await hand_on(connection, queue, [(each.id, each.thread) for each in jobs])
+        jobs = (await connection.execute(_STILL_ORPHANS, {"jobs": locked})).all()
+        await _hand_over(connection, queue, jobs)
     return len(jobs)
 
 
-async def hand_on(
-    connection: AsyncConnection, queue: Queue, jobs: Sequence[tuple[int, str]], threads: Iterable[str] = ()
-) -> None:
-    """Finish the jobs (id, thread), which are locked, and wake their threads and `threads`. Call it last."""
-    for job, _ in jobs:
-        await connection.execute(_FINISH, {"job": job})
-    for thread in sorted({*threads, *(thread for _, thread in jobs)}):  # sorted: two sweepers never wait for each other
-        await queue.wake(connection, ThreadId(thread))
+# 2. Lost jobs
 
-
-_OURS = text("""
+_JOBS_IN_QUEUE = text("""
     SELECT job.id FROM procrastinate_jobs AS job JOIN workers ON workers.queue_worker = job.worker_id
     WHERE workers.id = :worker AND job.status = 'doing'
 """)
 
-
-_STILL_OURS = text("""
+_LOCK_JOBS = text("""
     SELECT id, args ->> 'thread' AS thread FROM procrastinate_jobs
     WHERE id = ANY(:jobs) AND status = 'doing' FOR UPDATE SKIP LOCKED
 """)
 
 
 class LostJobs:
-    """Knows which of this worker's jobs are at work, and hands those on that only the queue takes for it."""
+    """Finds the jobs that the queue counts as running in this worker though they are over."""
 
     def __init__(self, database: Database, queue: Queue, worker: WorkerId) -> None:
         self._database = database
         self._queue = queue
         self._worker = worker
-        self._at_work: set[int] = set()
+        self._running: set[int] = set()
+        #: Jobs that were not running at the last look. One look alone may fall between fetching and beginning a job.
         self._suspects: set[int] = set()
 
     @contextmanager
-    def at_work(self, job: int | None) -> Generator[None]:
-        """Count the job as at work until the context is left."""
+    def running(self, job: int | None) -> Generator[None]:
+        """Count the job as running until the context is left."""
         if job is None:
             yield
             return
-        self._at_work.add(job)
+        self._running.add(job)
         try:
             yield
         finally:
-            self._at_work.discard(job)
+            self._running.discard(job)
 
-    async def hand_on(self) -> None:
-        """Hand on the jobs that were not at work the last time either: in between, one begins or ends.
+    async def hand_over(self) -> None:
+        """Hand over the jobs that run neither now nor did at the last call.
 
         Raises:
             StoreUnavailable: the database cannot be reached.
         """
         async with self._database.begin() as connection:
-            ours = set((await connection.execute(_OURS, {"worker": self._worker})).scalars())
-            idle = ours - self._at_work
-            if over := idle & self._suspects:
-                jobs = (await connection.execute(_STILL_OURS, {"jobs": list(over)})).all()
-                # Now that they are locked: one that began meanwhile has its lease, or waits for us and gets none.
-                still = [(each.id, each.thread) for each in jobs if each.id not in self._at_work]
-                await hand_on(connection, self._queue, still)
-                _log.warning("the queue did not know that these jobs were over: %s", sorted(over))
+            in_queue = set((await connection.execute(_JOBS_IN_QUEUE, {"worker": self._worker})).scalars())
+            idle = in_queue - self._running
+            if lost := idle & self._suspects:
+                jobs = (await connection.execute(_LOCK_JOBS, {"jobs": list(lost)})).all()
+                # Look again with the rows locked: a job that began meanwhile has a lease, or gets none once we commit.
+                await _hand_over(connection, self._queue, [job for job in jobs if job.id not in self._running])
+                _log.warning("the queue did not know that these jobs were over: %s", sorted(lost))
         self._suspects = idle
 
 
+# 3. Stranded threads
+
 AGAIN_AFTER = timedelta(hours=1)
-"""A thread that was given up has no job either: it is not tried more often than this."""
+"""How often a thread without a job is woken at most: one whose retries are used up has no job either."""
 
-
-# What is there to do: a message nobody took; a turn that broke off, or waits for a decision that is made already, or
-# whose end is not shown yet. A question that was withdrawn is no decision, and its node asks anew.
-_STRANDED = text("""
+# A thread has something to do when a message is in no turn, or when a turn broke off, has a decision that its node has
+# not read, or has an end that is not shown yet. A withdrawn question is no decision: its node asks anew.
+_WAKE_STRANDED = text("""
     WITH undone AS (
         SELECT tenant, thread FROM inbox WHERE turn IS NULL AND at < now() - :quiet
         UNION
@@ -241,17 +250,15 @@ _STRANDED = text("""
 
 
 async def wake_stranded_threads(database: Database, queue: Queue, quiet_seconds: float) -> int:
-    """Wake every thread that has had something to do for `quiet_seconds` and no job; return how many.
-
-    Any number of processes may do this at once.
+    """Wake every thread that has had something to do for `quiet_seconds` and has no job; return how many threads.
 
     Raises:
         StoreUnavailable: the database cannot be reached.
     """
     async with database.begin() as connection:
         values = {"quiet": timedelta(seconds=quiet_seconds), "again": AGAIN_AFTER}
-        threads = sorted((await connection.execute(_STRANDED, values)).scalars())
-        for thread in threads:  # sorted: two of us never wait for each other
+        threads = (await connection.execute(_WAKE_STRANDED, values)).scalars().all()
+        for thread in threads:
             _log.warning("thread %s had something to do and no job: woken", thread)
-            await queue.wake(connection, ThreadId(thread))
+        await _hand_over(connection, queue, (), threads)
     return len(threads)

@@ -1,7 +1,4 @@
-"""A worker: runs the queue's jobs, one thread per job, under its lease; says that it lives; sweeps.
-
-A little longer than most files: its jobs and its own life share what it means to end and to be lost.
-"""
+"""A worker: runs the queue's jobs, one thread per job, under its lease; sends heartbeats; sweeps (`recovery.py`)."""
 
 import asyncio
 import logging
@@ -32,14 +29,14 @@ _log = logging.getLogger(__name__)
 THREADS_AT_ONCE = 32
 
 Advance: TypeAlias = Callable[[ThreadId, ThreadLease], Awaitable[object]]
-"""Takes up whatever is new for a thread, until it is finished or parked. Cancelled when the lease is lost."""
+"""Processes everything new of a thread until it is finished or parked. Cancelled when the lease is lost."""
 
 Chore: TypeAlias = Callable[[], Awaitable[object]]
-"""Something any worker may do now and then, such as expiring questions."""
+"""Periodic work that any worker may do, such as expiring questions. Runs in every sweep."""
 
 
 class WorkerLost(Exception):
-    """This worker was declared dead, or could not say that it lives: the process must start anew."""
+    """This worker was declared dead, or could not send a heartbeat: the process must start anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +61,7 @@ class Timings:
 class Worker:
     """Runs threads until `run` is cancelled. `database.worker` must be set.
 
-    `give_up` is told of a thread that is not tried again by itself any more.
+    `give_up` is called with every thread whose retries are used up.
     """
 
     def __init__(
@@ -90,15 +87,15 @@ class Worker:
         self._timings = timings
         self._leases = Leases(database, self._id)
         self._running: set[asyncio.Task[object]] = set()
-        self._unfinished = LostJobs(database, queue, self._id)
+        self._lost_jobs = LostJobs(database, queue, self._id)
         self._lost = False
         self._ending = False
 
     async def run(self) -> None:
-        """Run jobs until cancelled; jobs that do not end in time are cancelled and handed on.
+        """Run jobs until cancelled; jobs that do not end in time are cancelled and handed over.
 
         Raises:
-            WorkerLost: others must be assumed to run our threads now; everything was cancelled.
+            WorkerLost: other workers may run our threads now; everything was cancelled.
             ConnectorException: the database cannot be reached at the start.
         """
         self._queue.app.task(name=WAKE, pass_context=True)(self._wake)
@@ -126,38 +123,40 @@ class Worker:
             return
         self._running.add(task)
         try:
-            async with self._kept(ThreadId(thread), job):
+            async with self._rewoken_if_cut_off(ThreadId(thread), job):
                 await self._run_job(ThreadId(thread), job, queue_worker, failures)
         finally:
             self._running.discard(task)
 
     @asynccontextmanager
-    async def _kept(self, thread: ThreadId, job: int | None) -> AsyncGenerator[None]:
-        """Do a job's work in the block. A job that ends is gone, and with it the wake: whatever cuts it off, the
-        thread is woken again."""
+    async def _rewoken_if_cut_off(self, thread: ThreadId, job: int | None) -> AsyncGenerator[None]:
+        """Run a job's work in the block, and wake the thread again when the block is cut off.
+
+        The queue deletes a job that ends, however it ends, and the wake is lost with it.
+        """
         try:
-            with self._unfinished.at_work(job):
+            with self._lost_jobs.running(job):
                 try:
                     yield
                 except RunnerLost:
                     _log.warning("thread %s: no longer ours", thread)
-                    # The job is left as it is: whoever declared us dead hands it on.
+                    # The job stays unfinished: the worker that declared us dead hands it over.
                     await asyncio.sleep(self._timings.stall)
         except asyncio.CancelledError:
-            # A shutdown: another worker goes on. (Lost: whoever declared us dead has handed it on.)
+            # A shutdown: another worker goes on. After a loss the worker that declared us dead has handed it over.
             if not self._lost:
-                await asyncio.shield(self._retry_until_stored(lambda: self._again(thread)))
+                await asyncio.shield(self._retry_until_stored(lambda: self._wake_again(thread)))
             raise
 
     async def _run_job(self, thread: ThreadId, job: int, queue_worker: int, failures: int) -> None:
         try:
             lease = await self._leases.take(thread, job, queue_worker)
         except StoreUnavailable:
-            await self._retry_until_stored(lambda: self._later(thread, failures + 1))
+            await self._retry_until_stored(lambda: self._retry_later(thread, failures + 1))
             return
         if lease is None:
             _log.info("thread %s is run by another worker", thread)
-            await self._retry_until_stored(lambda: self._later(thread, failures))
+            await self._retry_until_stored(lambda: self._retry_later(thread, failures))
             return
         await self._advance_leased(lease, failures)
 
@@ -168,41 +167,42 @@ class Worker:
             raise
         except BotError as error:
             _log.warning("thread %s: not all of it is shown (%s); trying again", lease.thread, error)
-            await self._retry_until_stored(lambda: self._later(lease.thread, failures + 1))
+            await self._retry_until_stored(lambda: self._retry_later(lease.thread, failures + 1))
         except Exception:  # noqa: BLE001 - a job is a process boundary: one thread's fault must not end the worker
             _log.exception("thread %s: advancing failed, %s times in a row", lease.thread, failures + 1)
-            await self._retry_until_stored(lambda: self._later(lease.thread, failures + 1))
+            await self._retry_until_stored(lambda: self._retry_later(lease.thread, failures + 1))
         finally:
             if not self._lost:
                 await asyncio.shield(self._retry_until_stored(lambda: self._leases.release(lease)))
 
     async def _wake_later(self, context: JobContext, thread: str, failures: int = 0) -> None:
-        async with self._kept(ThreadId(thread), context.job.id):
-            await self._retry_until_stored(lambda: self._again(ThreadId(thread), failures))
+        async with self._rewoken_if_cut_off(ThreadId(thread), context.job.id):
+            await self._retry_until_stored(lambda: self._wake_again(ThreadId(thread), failures))
 
-    async def _again(self, thread: ThreadId, failures: int = 0) -> None:
+    async def _wake_again(self, thread: ThreadId, failures: int = 0) -> None:
         async with self._database.begin() as connection:
             await self._queue.wake(connection, thread, failures)
 
-    async def _later(self, thread: ThreadId, failures: int) -> None:
+    async def _retry_later(self, thread: ThreadId, failures: int) -> None:
+        """Wake the thread after the pause that follows so many failures in a row, or give it up."""
         pauses = self._timings.retry
         if failures > len(pauses):
             _log.error("thread %s: given up until somebody writes or decides", thread)
-            if self._give_up is not None:
-                await self._tell(self._give_up, thread)
+            try:
+                if self._give_up is not None:
+                    await self._give_up(thread)
+            except Exception:  # noqa: BLE001 - the same boundary: a failed report must not end the worker either
+                _log.exception("thread %s: could not report that it is given up", thread)
             return
         async with self._database.begin() as connection:
             await self._queue.wake_later(connection, thread, pauses[max(failures, 1) - 1], failures)
 
-    async def _tell(self, give_up: Callable[[ThreadId], Awaitable[object]], thread: ThreadId) -> None:
-        try:
-            await give_up(thread)
-        except Exception:  # noqa: BLE001 - the same boundary: telling people must not end the worker either
-            _log.exception("thread %s: could not tell that it is given up", thread)
-
     async def _retry_until_stored(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Do what must not be left undone, while the database is away too: until we are lost (others do
-        it then), or are to end and it stays away."""
+        """Repeat the step until the database has stored it.
+
+        Ends without it when this worker is lost, since another one does the step then, and in a shutdown when the
+        database stays away for `stall`.
+        """
         deadline = time.monotonic() + self._timings.stall
         while True:
             try:
@@ -222,24 +222,26 @@ class Worker:
             await connection.execute(row.on_conflict_do_nothing())
 
     async def _retire(self) -> None:
-        """Leave: at once when we hold nothing, else as a dead worker whose threads are handed on."""
+        """Delete our row; while we hold leases, declare ourselves dead instead, so that they are handed over."""
         holds = select(LeaseRow.token).where(LeaseRow.worker == self._id).exists()
         try:
             async with self._database.begin() as connection:
                 await connection.execute(delete(WorkerRow).where(WorkerRow.id == self._id, ~holds))
                 await connection.execute(update(WorkerRow).where(WorkerRow.id == self._id).values(dead_at=func.now()))
         except AgentError as error:
-            _log.warning("left without saying so: %s", type(error).__name__)
+            _log.warning("could not sign off: %s", type(error).__name__)
 
     async def _until_ended(self, work: asyncio.Task[None]) -> None:
-        """Wait for the endless work; cancelled, let it end in good order first. We are alive until then, and say so:
-        who falls silent is taken for dead, beside a red call that takes its time."""
+        """Wait for the endless work; when cancelled, let it shut down first.
+
+        The heartbeat goes on until then, or another worker takes over during a slow red call.
+        """
         while not work.done():
             try:
                 await asyncio.wait([work])
             except asyncio.CancelledError:
                 self._ending = True
-                if not work.cancelling():  # a second one would tear the first one's order apart
+                if not work.cancelling():  # a second cancellation would cut the first one's shutdown short
                     work.cancel()
         await work
 
@@ -274,8 +276,8 @@ class Worker:
         """
         self._lost = True
         try:
-            # First, or the queue says of a job that ends now that it is over, while a connection still lives: then
-            # nobody would hand it on. And later it would wait for connections that it will never get.
+            # First, or the queue reports the jobs cancelled below as over while a connection still lives, and nobody
+            # hands them over. Later it would wait for connections that it will never get.
             await self._queue.app.close_async()
         finally:
             for task in self._running:
@@ -283,15 +285,14 @@ class Worker:
         raise WorkerLost
 
     async def _sweep(self) -> None:
-        netted = time.monotonic()
+        searched = time.monotonic()
         while True:
             try:
-                handed_on = await take_over(self._database, self._queue, self._timings.stall)
-                if handed_on:
-                    _log.warning("took over %s threads of dead workers", handed_on)
-                await self._unfinished.hand_on()
-                if time.monotonic() - netted > self._timings.net:
-                    netted = time.monotonic()
+                if taken_over := await take_over(self._database, self._queue, self._timings.stall):
+                    _log.warning("took over %s threads of dead workers", taken_over)
+                await self._lost_jobs.hand_over()
+                if time.monotonic() - searched > self._timings.net:
+                    searched = time.monotonic()
                     await wake_stranded_threads(self._database, self._queue, self._timings.stall)
                 for chore in self._chores:
                     await chore()
@@ -310,19 +311,19 @@ class Worker:
                     concurrency=self._concurrency,
                     fetch_job_polling_interval=self._timings.poll,
                     update_heartbeat_interval=self._timings.heartbeat,
-                    stalled_worker_timeout=3600.0,  # ours to judge: see sweep.py
+                    stalled_worker_timeout=3600.0,  # recovery.py decides who is dead
                     shutdown_graceful_timeout=self._timings.grace,
-                    delete_jobs="always",  # what breaks off is in the log, and its wake is put anew
+                    delete_jobs="always",  # failures are in the log, and the thread is woken again
                     install_signal_handlers=False,
                 )
             except (ConnectorException, AppNotOpen) as error:
                 _log.warning("the queue cannot be reached: %s", type(error.__cause__ or error).__name__)
             if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise asyncio.CancelledError  # the queue kept our own end to itself, by an error or by a return
+                raise asyncio.CancelledError  # the queue swallowed our cancellation, by an error or by a return
             await asyncio.sleep(self._timings.poll)
             await self._retry_until_stored(self._forget_queue_worker)
 
     async def _forget_queue_worker(self) -> None:
-        """Jobs that the stopped queue could not finish are nobody's: the sweep hands them on."""
+        """Turn the jobs that the stopped queue could not finish into orphans, which the sweep hands over."""
         async with self._database.autocommit() as connection:
             await connection.execute(update(WorkerRow).where(WorkerRow.id == self._id).values(queue_worker=None))

@@ -54,7 +54,7 @@ class Ground:
         stores = self.stores
         ports = runner_ports(
             stores,
-            self.wakeups.news,
+            self.wakeups.changes,
             work=work,
             feeder=FakeFeeder(stores.log, stores.mailbox),
             replanner=FakeReflector(stores.log),

@@ -89,7 +89,7 @@ def agent_side(request: pytest.FixtureRequest) -> AgentSide:
         artifacts=stores.artifacts,
         mailbox=stores.mailbox,
         runs=stores.runs,
-        notifications=wakeups.news,
+        notifications=wakeups.changes,
         drop=drop,
         decide=decide,
     )

@@ -89,7 +89,7 @@ async def _open_runs(stores: Stores) -> int:
 def _ports(stores: Stores, wakeups: PgNotifications, work: FakeWork) -> Ports:
     return runner_ports(
         stores,
-        wakeups.news,
+        wakeups.changes,
         work=work,
         feeder=FakeFeeder(stores.log, stores.mailbox),
         replanner=FakeReflector(stores.log),

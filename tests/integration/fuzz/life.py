@@ -98,7 +98,7 @@ def fuzz_ports(
     )
     return runner_ports(
         mortal,
-        wakeups.news,
+        wakeups.changes,
         progress=NotedProgress(stores.progress, journal),
         work=fuzz_work(journal, step),
         feeder=FakeFeeder(mortal.log, mortal.mailbox, message_plans(case)),

@@ -112,7 +112,7 @@ def test_it_outlives_a_killed_holder_that_started_it_while_another_holds_it(data
     with hold_postgres(data) as held:
         _kill(holder)
         assert _answer(held.url()) == 1
-        time.sleep(0.3)  # long enough for a guard that errs
+        time.sleep(0.3)  # long enough for a supervisor that errs
         assert _answer(held.url()) == 1
 
 
@@ -163,10 +163,10 @@ def _answer_soon(url: URL) -> None:
             return
 
 
-def test_a_server_whose_guard_was_killed_is_taken_over(data: Path) -> None:
+def test_a_server_whose_supervisor_was_killed_is_taken_over(data: Path) -> None:
     with hold_postgres(data, _OPTIONS):
-        guard = int(Path(f"/proc/{_pid(data)}/stat").read_text().split()[3])
-        os.kill(guard, signal.SIGKILL)
+        supervisor = int(Path(f"/proc/{_pid(data)}/stat").read_text().split()[3])
+        os.kill(supervisor, signal.SIGKILL)
         with locked(data / "guard.lock", fcntl.LOCK_EX):
             pass  # it is gone
     with hold_postgres(data, _OPTIONS) as held:
@@ -243,7 +243,7 @@ async def test_stores_and_hints_come_back_after_the_server_was_killed(data: Path
         database = Database(held.url())
         wakeups = PgNotifications(database)
         async with wakeups.listening():
-            with wakeups.news.subscribe(THREAD) as news:
+            with wakeups.changes.subscribe(THREAD) as news:
                 assert await news.wait(0) is False
                 before = _pid(data)
                 os.kill(before, signal.SIGKILL)

@@ -55,7 +55,7 @@ async def test_one_of_a_hundred_racing_clicks_decides(stores: Stores, database: 
 
 async def test_a_decision_is_news_to_the_runner(stores: Stores, wakeups: PgNotifications) -> None:
     await stores.questions.ask(a_question())
-    with wakeups.news.subscribe(THREAD) as news:
+    with wakeups.changes.subscribe(THREAD) as news:
         await stores.decisions.decide(TEAM, Q1, version=1, by=GRACE, decision=Decision.APPROVED)
         assert await news.wait(10)
     standings = await stores.questions.standings(THREAD)

@@ -11,7 +11,7 @@ from tests.fakes.rows import ADA, ELSEWHERE, GRACE, OTHER, THREAD, a_message, an
 
 
 async def test_a_message_is_a_row_a_job_and_news(stores: Stores, database: Database, wakeups: PgNotifications) -> None:
-    with wakeups.news.subscribe(THREAD) as news:
+    with wakeups.changes.subscribe(THREAD) as news:
         assert await stores.inbox.accept(a_message("check")) is Receipt.ACCEPTED
         assert await news.wait(10)
     assert [(each.author, each.text) for each in await stores.mailbox.untaken(THREAD)] == [(ADA, "check")]

@@ -1,7 +1,4 @@
-"""Workers on a real queue: one runner per thread, whatever happens to the others.
-
-One file, though a long one: what workers do to each other shows only side by side.
-"""
+"""Workers on a real queue: one runner per thread, whatever happens to the others."""
 
 import asyncio
 import signal
@@ -72,18 +69,18 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -
 
 async def authors(stores: Stores, thread: ThreadId = THREAD) -> list[str]:
     """Return who appended the thread's operations, in order."""
-    return [each.author for each in await stores.log.after(thread, 0)]
+    return [entry.author for entry in await stores.log.after(thread, 0)]
 
 
 async def nothing_to_do(database: Database) -> bool:
-    """Tell whether no job waits or runs."""
+    """Return whether no job waits or runs."""
     unfinished = "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
     async with database.begin() as connection:
         return (await connection.execute(text(unfinished))).scalar_one() == 0
 
 
 async def has_written(stores: Stores) -> bool:
-    """Tell whether the thread's log has operations."""
+    """Return whether the thread's log has operations."""
     return bool(await authors(stores))
 
 
@@ -137,7 +134,7 @@ async def test_two_workers_never_run_one_thread_at_once(database_url: URL, store
     async with working(database_url, advance), working(database_url, advance):
         for number in range(10):
             await asyncio.gather(
-                *(stores.inbox.accept(a_message(ts=f"{each}.{number}", thread=each)) for each in threads)
+                *(stores.inbox.accept(a_message(ts=f"{thread}.{number}", thread=thread)) for thread in threads)
             )
         await until(lambda: nothing_to_do(database))
     assert worst == 1
@@ -163,7 +160,7 @@ async def test_a_failed_run_is_tried_again(database_url: URL, stores: Stores, da
     assert count == 3
 
 
-async def test_a_thread_that_keeps_failing_is_given_up_and_that_is_told(database_url: URL, stores: Stores) -> None:
+async def test_a_thread_that_keeps_failing_is_given_up_and_reported(database_url: URL, stores: Stores) -> None:
     told: asyncio.Queue[ThreadId] = asyncio.Queue()
     tries = 0
 
@@ -260,7 +257,7 @@ async def test_a_killed_workers_thread_with_a_waiting_job_is_taken_over_once(
     assert runs == 1
 
 
-async def test_a_stopped_worker_that_goes_on_writes_nothing_more(database_url: URL, stores: Stores) -> None:
+async def test_a_suspended_worker_that_goes_on_writes_nothing_more(database_url: URL, stores: Stores) -> None:
     async def advance(thread: ThreadId, _lease: ThreadLease) -> None:
         await stores.log.append(thread, 1, ADA, [an_add("taken-over")])
         await asyncio.Event().wait()
@@ -326,7 +323,7 @@ async def test_a_worker_that_starts_before_its_database_waits_for_it(
         advanced.set()
 
     await stores.inbox.accept(a_message())
-    monkeypatch.setattr(Database, "singly", away)
+    monkeypatch.setattr(Database, "autocommit", away)
     async with working(database_url, advance), asyncio.timeout(60):
         await advanced.wait()
     assert tries >= 3
@@ -350,6 +347,6 @@ async def test_a_live_workers_lease_is_not_taken(database_url: URL, stores: Stor
         async with working(database_url, advance):
             await stores.inbox.accept(a_message(thread=OTHER, ts="9.0"))
             await other_done.wait()
-            await asyncio.sleep(FAST.stall)  # long enough for the sweeper to err
+            await asyncio.sleep(FAST.stall)  # long enough for recovery to err
             await leases[0].check()
             assert len(leases) == 1

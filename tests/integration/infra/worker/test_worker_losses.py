@@ -25,10 +25,10 @@ _BEAT = text("SELECT count(*) FROM workers WHERE dead_at IS NULL AND heartbeat_a
 _END_CONNECTIONS = text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = :name")
 
 
-async def test_a_worker_that_is_to_end_says_that_it_lives_until_its_last_job_has_ended(
+async def test_a_worker_that_shuts_down_sends_heartbeats_until_its_last_job_has_ended(
     database_url: URL, stores: Stores, database: Database
 ) -> None:
-    """Once it fell silent at once: a red call that took longer was asked about while it was still at work."""
+    """Once its heartbeat stopped at once: people were asked about a slow red call that was still running."""
     begun, ends = asyncio.Event(), asyncio.Event()
 
     async def advance(_thread: ThreadId, _lease: ThreadLease) -> None:

@@ -1,17 +1,20 @@
-"""The safety net: a thread with something to do and no job is woken; every other one is left alone."""
+"""Recovery: dead workers' threads are handed over, stranded ones woken, and every other one left alone."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import text
 
+from agent.errors import RunnerLost
 from agent.ids import ApprovalId, NodeId
 from agent.plan.outcomes import NodeState, Succeeded
 from agent.ports import Decision, RunStatus
 from infra.db.database import Database
 from infra.stores.stores import Stores
 from infra.worker.queue import Queue
-from infra.worker.recovery import wake_stranded_threads
+from infra.worker.recovery import take_over, wake_stranded_threads
+from tests.fakes.lease_process import Process, held, wake
 from tests.fakes.rows import GRACE, THREAD, a_message, a_question, changed, planned, tenant_of, waiting_jobs
 
 
@@ -31,12 +34,12 @@ async def _parked(stores: Stores, questions: Sequence[str] = ("q1",)) -> None:
     """Let the thread's first turn wait for an approval of its node `post`."""
     await stores.inbox.accept(a_message())
     await stores.runs.begin(THREAD, 1)
-    await stores.mailbox.taken(THREAD, 1, [each.id for each in await stores.mailbox.untaken(THREAD)])
+    await stores.mailbox.taken(THREAD, 1, [message.id for message in await stores.mailbox.untaken(THREAD)])
     stores.progress.note(THREAD, planned("post"))
     stores.progress.note(THREAD, changed("post", NodeState.ASKING))
     await stores.progress.flush()
-    for each in questions:
-        await stores.questions.ask(a_question(each))
+    for question in questions:
+        await stores.questions.ask(a_question(question))
     await stores.runs.set_status(THREAD, 1, RunStatus.WAITING)
 
 
@@ -125,3 +128,53 @@ async def test_an_ended_turn_is_looked_after_until_it_is_shown(
         await stores.posted.settle(THREAD, 1)
     await _without_jobs(database)
     assert await wake_stranded_threads(database, queue, quiet_seconds=25) == woken
+
+
+async def test_a_dead_worker_can_neither_write_nor_connect(database: Database, queue: Queue, process: Process) -> None:
+    _, lease = await held(database, queue, process)
+    await process.fall_silent(database)
+    assert await take_over(database, queue, stall_seconds=20) == 1
+    with pytest.raises(RunnerLost):
+        await lease.check()
+    assert await waiting_jobs(database) == 1
+
+
+async def test_a_dead_workers_lease_has_its_thread_woken_though_its_job_was_reported_as_over(
+    database: Database, queue: Queue, process: Process
+) -> None:
+    await wake(database, queue)
+    job = await process.fetch()
+    assert job is not None
+    assert await process.leases.take(THREAD, job, process.queue_worker) is not None
+    async with database.begin() as connection:
+        await connection.execute(text("SELECT procrastinate_finish_job_v1(:job, 'failed', true)"), {"job": job})
+    await process.fall_silent(database)
+    assert await take_over(database, queue, stall_seconds=20) == 1
+    assert await waiting_jobs(database) == 1
+
+
+async def test_a_job_taken_by_a_process_that_died_before_its_first_lease_is_handed_over(
+    database: Database, queue: Queue, process: Process
+) -> None:
+    await wake(database, queue)
+    assert await process.fetch() is not None
+    await process.fall_silent(database)
+    assert await take_over(database, queue, stall_seconds=20) == 1
+    assert await waiting_jobs(database) == 1
+
+
+async def test_sweeps_at_once_hand_each_thread_over_once(database: Database, queue: Queue, process: Process) -> None:
+    await wake(database, queue)
+    job = await process.fetch()
+    assert job is not None
+    await process.leases.take(THREAD, job, process.queue_worker)
+    await process.fall_silent(database)
+    handed_over = await asyncio.gather(*(take_over(database, queue, stall_seconds=20) for _ in range(5)))
+    assert sum(handed_over) == 1
+    assert await waiting_jobs(database) == 1
+
+
+async def test_a_live_worker_is_left_alone(database: Database, queue: Queue, process: Process) -> None:
+    _, lease = await held(database, queue, process)
+    assert await take_over(database, queue, stall_seconds=20) == 0
+    await lease.check()
