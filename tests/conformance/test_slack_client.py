@@ -240,4 +240,3 @@ async def test_file_upload_v2_shares_the_file(web: AsyncWebClient, people: Works
     shared = (await people.messages("ops", thread_ts=root))[1]["files"][0]
     assert (shared["title"], shared["size"]) == ("report.txt", len("all is well"))
     assert told["ok"]
-    assert (await web.files_info(file=shared["id"]))["ok"]

@@ -1,7 +1,5 @@
 """`greenlight workspace`: the workspace as a process of its own."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import sys

@@ -1,7 +1,5 @@
 """What people do: clicks on what is there, commands, modals, answers to response_urls, the Stop button."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -214,16 +212,15 @@ async def test_errors_for_blocks_that_are_no_inputs_are_refused(app: App, people
     assert any("block_ids" in line for line in (await people.dump())["complaints"])
 
 
-async def test_views_stack_three_deep_and_clear_at_once(app: App, people: WorkspaceClient) -> None:
+async def test_modal_is_closed_by_a_submission_and_replaced_by_the_next_one(app: App, people: WorkspaceClient) -> None:
     await opened(app, people)
+    view = await opened(app, people)
+    assert [modal["id"] for modal in (await people.dump())["views"]["U0ADA"]] == [view["id"]]
     app.answer = {"response_action": "push", "view": MODAL}
-    for _ in range(2):
-        assert (await people.act("views/submit", user="Ada", values={}))["accepted"]
     assert not (await people.act("views/submit", user="Ada", values={}))["accepted"]
-    assert len((await people.dump())["views"]["U0ADA"]) == 3
     app.answer = {"response_action": "clear"}
-    await people.act("views/submit", user="Ada", values={})
-    assert (await people.dump())["views"]["U0ADA"] == []
+    assert (await people.act("views/submit", user="Ada", values={}))["accepted"]
+    assert (await people.dump())["views"] == {}
 
 
 async def test_closed_view_is_told_when_asked_for(app: App, people: WorkspaceClient) -> None:

@@ -1,7 +1,5 @@
 """The workspace's page in a real browser: write, see live changes, click, fill in a modal, be refused."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any

@@ -1,7 +1,5 @@
 """Socket Mode at the level of websockets: who gets an envelope, what an acknowledgement is, what comes again."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack

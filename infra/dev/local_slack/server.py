@@ -1,10 +1,7 @@
 """The local workspace itself: one HTTP server on this machine that stands for Slack."""
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from aiohttp import web
@@ -13,7 +10,6 @@ from aiohttp.typedefs import Handler
 from infra.dev.local_slack.actions.backend import Backend
 from infra.dev.local_slack.actions.response_urls import ResponseUrls
 from infra.dev.local_slack.block_kit.views import Views
-from infra.dev.local_slack.control import administration
 from infra.dev.local_slack.control.control import Control
 from infra.dev.local_slack.control.test_api import TestApi, end_streams
 from infra.dev.local_slack.delivery.announcer import Announcer
@@ -27,11 +23,9 @@ from infra.dev.local_slack.state.rates import RateLimits
 from infra.dev.local_slack.state.seed import seeded_team
 from infra.dev.local_slack.state.snapshot import load, save
 from infra.dev.local_slack.state.tickets import TRIGGER_SECONDS, Tickets
-from infra.dev.local_slack.web_api.stored_files import StoredFiles
+from infra.dev.local_slack.web_api.files import StoredFiles
 from infra.dev.local_slack.web_api.web_api import WebApi
 
-ACTION_MODULES = (administration,)
-"""Importing it is what adds its actions to the control API, as Laboratory's import does for its own."""
 PAGE = Path(__file__).parent / "page"
 MOST_BODY_BYTES = 64 * 1024 * 1024
 
@@ -77,7 +71,7 @@ class Workspace:
         self._port = port
         self._snapshot = snapshot
         self._runner: web.AppRunner | None = None
-        self._keeper: asyncio.Task[None] | None = None
+        self._housekeeping: asyncio.Task[None] | None = None
 
     @property
     def base_url(self) -> str:
@@ -100,7 +94,7 @@ class Workspace:
         return self.backend.app.app_token
 
     async def start(self, port: int | None = None) -> None:
-        """Listen on 127.0.0.1 on `port` or the one given before; 0 takes a free one. Started again, it moves there."""
+        """Listen on 127.0.0.1 on `port` or the one given before; 0 takes a free one. A second start moves there."""
         if self._runner is not None:
             await self._stop()
         if self._snapshot is not None:
@@ -111,19 +105,19 @@ class Workspace:
         await site.start()
         host, bound = self._runner.addresses[0][:2]
         self.backend.base_url = f"http://{host}:{bound}"
-        self._keeper = asyncio.get_running_loop().create_task(self._keep_house())
+        self._housekeeping = asyncio.get_running_loop().create_task(self._keep_house())
 
     async def close(self) -> None:
-        """Stop, and leave nothing behind but the snapshot."""
+        """Stop, and write the snapshot."""
         await self._stop()
         await self.backend.deliveries.close()
         self._save()
 
     async def _stop(self) -> None:
-        """Let go of the port and of everybody connected."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        """Release the port and close every connection."""
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+            await asyncio.gather(self._housekeeping, return_exceptions=True)
         self.backend.feed.close()
         await self.backend.sockets.close()
         if self._runner is not None:
@@ -134,14 +128,12 @@ class Workspace:
         await self.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     def _application(self) -> web.Application:
         application = web.Application(middlewares=[_loopback_only], client_max_size=MOST_BODY_BYTES)
-        control, laboratory = Control(self.backend), TestApi(self.backend)
+        control, test_api = Control(self.backend), TestApi(self.backend)
         files = StoredFiles(self.backend)
         application.add_routes(
             [
@@ -151,10 +143,10 @@ class Workspace:
                 web.post("/upload/{id}", files.receive),
                 web.get("/files/{id}/{name}", files.send),
                 web.get("/control/files/{id}", files.show),
-                web.get("/control/dump", laboratory.dump),
-                web.get("/control/calls", laboratory.calls),
-                web.get("/control/seen", laboratory.seen),
-                web.get("/control/stream", laboratory.stream),
+                web.get("/control/dump", test_api.dump),
+                web.get("/control/calls", test_api.calls),
+                web.get("/control/seen", test_api.seen),
+                web.get("/control/stream", test_api.stream),
                 web.post("/control/{path:.+}", control.answer),
                 web.get("/", _page),
                 web.get("/archives/{channel}/{message}", _page),
@@ -178,8 +170,7 @@ class Workspace:
             save(self.backend.team, self._snapshot)
 
 
-async def _page(request: web.Request) -> web.FileResponse:
-    _ = request
+async def _page(_request: web.Request) -> web.FileResponse:
     policy = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
     return web.FileResponse(
         PAGE / "index.html", headers={"Cache-Control": "no-cache", "Content-Security-Policy": policy}

@@ -1,7 +1,5 @@
 """What one running workspace is made of, handed to everything that acts on it."""
 
-from __future__ import annotations
-
 from collections import Counter, deque
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """What Slack lets pass and a careful app does not do; the workspace notes it as a complaint and carries on."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -1,12 +1,10 @@
-"""What a person does with what the app shows: clicks, menus, slash commands, shortcuts.
+"""A person's interactions with the app: clicks, menus, slash commands, shortcuts.
 
-Each becomes the payload Slack would send, and waits for the app's acknowledgement. What a Slack client would not offer
-(a button that is gone, a command in a thread) is refused here and never reaches the app.
+Each becomes the payload Slack would send, and waits for the app's acknowledgement. An interaction that a Slack client
+would not offer (a button that is gone, a command in a thread) is refused here and never reaches the app.
 """
 
-from __future__ import annotations
-
-from infra.dev.local_slack.actions import conversing
+from infra.dev.local_slack.actions import messages
 from infra.dev.local_slack.actions.backend import Backend
 from infra.dev.local_slack.actions.message_input import command_text
 from infra.dev.local_slack.block_kit.block_kit import interactive
@@ -72,26 +70,19 @@ async def click(
     if element.get("url") and not backend.app.interactive:
         # A button that only opens an address needs no app behind it.
         return True
-    root = message.thread_ts if message.is_reply else None
-    secret = backend.tickets.new_response_url(person.id, channel.id, message_ts=ts, ephemeral=ephemeral, thread_ts=root)
-    container: JsonObject = {
-        "type": "message",
-        "message_ts": ts,
-        "channel_id": channel.id,
-        "is_ephemeral": ephemeral,
-    }
+    container: JsonObject = {"type": "message", "message_ts": ts, "channel_id": channel.id, "is_ephemeral": ephemeral}
     if message.thread_ts:
         container["thread_ts"] = message.thread_ts
     payload = payload_of(backend, "block_actions", person) | {
         "container": container,
         "trigger_id": backend.tickets.new_trigger(person.id),
-        "channel": {"id": channel.id, "name": "directmessage" if channel.is_im else channel.name},
+        "channel": {"id": channel.id, "name": _channel_name(channel)},
         "state": {"values": _message_state(message.blocks, action, chosen)},
-        "response_url": f"{backend.base_url}/response/{secret}",
+        "response_url": _response_url(backend, person, channel, message_ts=ts, ephemeral=ephemeral),
         "actions": [action],
     }
     if not ephemeral:
-        payload["message"] = channel.told(message)
+        payload["message"] = channel.message_json(message)
     return await _interact(backend, payload, person, channel)
 
 
@@ -103,8 +94,8 @@ async def act_in_view(backend: Backend, person: Person, view: OpenView, *, actio
     action = _action(backend, block, element, chosen)
     payload = payload_of(backend, "block_actions", person) | {
         "container": {"type": "view", "view_id": view.id},
-        "trigger_id": backend.tickets.new_trigger(person.id, in_view=view.id),
-        "view": backend.views.told(view),
+        "trigger_id": backend.tickets.new_trigger(person.id),
+        "view": backend.views.as_json(view),
         "actions": [action],
     }
     return await _interact(backend, payload, person, None)
@@ -129,20 +120,19 @@ async def command(
     if known.should_escape:
         text = command_text(backend.team, text)
     backend.feed.tell("commanded", user=person.id, channel=channel.id, command=name, text=text)
-    secret = backend.tickets.new_response_url(person.id, channel.id)
     payload: JsonObject = {
         "token": "local-verification-token",
         "team_id": person.team_id,
         "team_domain": backend.team.domain,
         "channel_id": channel.id,
-        "channel_name": "directmessage" if channel.is_im else channel.name,
+        "channel_name": _channel_name(channel),
         "user_id": person.id,
         "user_name": person.name.casefold(),
         "command": name,
         "text": text,
         "api_app_id": backend.app.id,
         "is_enterprise_install": "false",
-        "response_url": f"{backend.base_url}/response/{secret}",
+        "response_url": _response_url(backend, person, channel),
         "trigger_id": backend.tickets.new_trigger(person.id),
     }
     answer = await backend.deliveries.interact("slash_commands", payload, accepts_response=True)
@@ -174,32 +164,38 @@ async def shortcut(
         message, ephemeral = _message_seen(backend, person, channel, ts)
         if ephemeral:
             raise ControlError("no_shortcut_here", "A message that only you see has no shortcuts.")
-        secret = backend.tickets.new_response_url(person.id, channel.id, message_ts=ts)
         payload |= {
-            "channel": {"id": channel.id, "name": "directmessage" if channel.is_im else channel.name},
+            "channel": {"id": channel.id, "name": _channel_name(channel)},
             "message_ts": ts,
-            "message": channel.told(message),
-            "response_url": f"{backend.base_url}/response/{secret}",
+            "message": channel.message_json(message),
+            "response_url": _response_url(backend, person, channel, message_ts=ts),
         }
     return await _interact(backend, payload, person, channel)
 
 
 def payload_of(backend: Backend, type: str, person: Person) -> JsonObject:
     """What every interactive payload starts with; team and user.team_id are the acting person's, not the channel's."""
+    name = person.name.casefold()
     return {
         "type": type,
-        "user": {
-            "id": person.id,
-            "username": person.name.casefold(),
-            "name": person.name.casefold(),
-            "team_id": person.team_id,
-        },
+        "user": {"id": person.id, "username": name, "name": name, "team_id": person.team_id},
         "api_app_id": backend.app.id,
         "token": "local-verification-token",
         "team": {"id": person.team_id, "domain": backend.team.domain},
         "enterprise": None,
         "is_enterprise_install": False,
     }
+
+
+def _channel_name(channel: Channel) -> str:
+    return "directmessage" if channel.is_im else channel.name
+
+
+def _response_url(
+    backend: Backend, person: Person, channel: Channel, *, message_ts: str | None = None, ephemeral: bool = False
+) -> str:
+    secret = backend.tickets.new_response_url(person.id, channel.id, message_ts=message_ts, ephemeral=ephemeral)
+    return f"{backend.base_url}/response/{secret}"
 
 
 async def _interact(backend: Backend, payload: JsonObject, person: Person, channel: Channel | None) -> bool:
@@ -214,12 +210,12 @@ async def _interact(backend: Backend, payload: JsonObject, person: Person, chann
 
 
 def _note(backend: Backend, channel: Channel, person: Person, text: str) -> None:
-    """The client's own remark to one person; not a message of the app."""
+    """Show a person a remark of the client, which is no message of the app."""
     backend.feed.tell("notice", user=person.id, channel=channel.id, text=text)
 
 
 def _answer_in_channel(backend: Backend, person: Person, channel: Channel, answer: JsonObject) -> None:
-    """Show what the app answered along with its acknowledgement of a command."""
+    """Show the answer that came with the app's acknowledgement of a command."""
     try:
         draft = draft_of(answer)
     except SlackError as refusal:
@@ -227,10 +223,10 @@ def _answer_in_channel(backend: Backend, person: Person, channel: Channel, answe
         _note(backend, channel, person, f"The command failed with the error “{refusal.error}”")
         return
     if answer.get("response_type") == "in_channel":
-        message = conversing.bot_message(backend, channel, draft.text or "", blocks=draft.blocks)
-        conversing.put(backend, channel, message)
+        message = messages.bot_message(backend, channel, draft.text or "", blocks=draft.blocks)
+        messages.put(backend, channel, message)
     else:
-        conversing.whisper(backend, channel, person.id, draft.text or "", blocks=draft.blocks)
+        messages.show_privately(backend, channel, person.id, draft.text or "", blocks=draft.blocks)
 
 
 def _message_seen(backend: Backend, person: Person, channel: Channel, ts: str) -> tuple[Message, bool]:

@@ -1,7 +1,5 @@
 """What a Slack client makes of the text a person types: names become ids, and the text becomes rich text."""
 
-from __future__ import annotations
-
 import re
 
 from infra.dev.local_slack.state.payload import JsonObject

@@ -1,6 +1,4 @@
-"""What both the app and people do with messages: find channels and roots, post, change, delete, react, whisper."""
-
-from __future__ import annotations
+"""Messages, as both the app and people handle them: find channels and roots, post, change, delete, react."""
 
 from infra.dev.local_slack.actions.backend import Backend
 from infra.dev.local_slack.block_kit.views import give_ids
@@ -56,7 +54,7 @@ def message_of(channel: Channel, ts: str) -> Message:
 
 
 def check_root(channel: Channel, thread_ts: str | None) -> None:
-    """A thread hangs on a root: Slack takes a reply's ts and makes a mess of it, this workspace refuses it.
+    """Check that `thread_ts` is the root of a thread. Slack accepts a reply's ts and starts an odd thread there.
 
     Raises:
         SlackError: invalid_thread_ts, when there is no such message or it is a reply itself.
@@ -71,7 +69,7 @@ def check_root(channel: Channel, thread_ts: str | None) -> None:
 
 
 def put(backend: Backend, channel: Channel, message: Message) -> Message:
-    """Add a message to a channel and tell everybody."""
+    """Add a message to a channel and announce it."""
     channel.messages[message.ts] = message
     if message.thread_ts and (root := channel.messages.get(message.thread_ts)) and root.thread_ts is None:
         root.thread_ts = root.ts
@@ -86,18 +84,17 @@ def bot_message(
     *,
     blocks: list[JsonObject] | None = None,
     thread_ts: str | None = None,
-    ts: str | None = None,
 ) -> Message:
     """A message of the app, not posted yet; blocks get the ids the app left out."""
-    own = [copied(block) for block in blocks or []]
-    give_ids(own)
+    blocks = [copied(block) for block in blocks or []]
+    give_ids(blocks)
     return Message(
-        ts=ts or backend.clock.timestamp(),
+        ts=backend.clock.timestamp(),
         channel=channel.id,
         user=backend.app.bot_user_id,
         team=backend.team.id,
         text=text,
-        blocks=own,
+        blocks=blocks,
         thread_ts=thread_ts,
         bot_id=backend.app.bot_id,
         app_id=backend.app.id,
@@ -113,17 +110,14 @@ def rewrite(
     text: str | None,
     blocks: list[JsonObject] | None,
     edited_by: str,
-    attachments: list[JsonObject] | None = None,
 ) -> None:
-    """Change a message and tell everybody; None leaves a part as it is."""
+    """Change a message and announce it; None leaves a part as it is."""
     previous = copied(message.as_json())
     if text is not None:
         message.text = text
     if blocks is not None:
         message.blocks = [copied(block) for block in blocks]
         give_ids(message.blocks)
-    if attachments is not None:
-        message.attachments = attachments
     message.edited_ts = backend.clock.timestamp()
     message.edited_by = edited_by
     message.edits += 1
@@ -131,7 +125,7 @@ def rewrite(
 
 
 def remove(backend: Backend, channel: Channel, message: Message) -> None:
-    """Delete a message and tell everybody; a root with replies stays as a tombstone, as in Slack."""
+    """Delete a message and announce it; a root with replies stays as a tombstone, as in Slack."""
     if not message.is_reply and channel.thread(message.ts):
         previous = copied(message.as_json())
         message.text, message.blocks, message.subtype = "This message was deleted.", [], "tombstone"
@@ -162,7 +156,7 @@ def react(backend: Backend, channel: Channel, message: Message, *, user: str, na
     backend.announcer.reacted(channel, message, user=user, name=name, added=add)
 
 
-def whisper(
+def show_privately(
     backend: Backend,
     channel: Channel,
     user: str,
@@ -175,5 +169,5 @@ def whisper(
     message = bot_message(backend, channel, text, blocks=blocks, thread_ts=thread_ts)
     ephemeral = Ephemeral(user=user, message=message)
     backend.team.ephemerals.append(ephemeral)
-    backend.announcer.whispered(ephemeral)
+    backend.announcer.ephemeral(ephemeral)
     return ephemeral

@@ -1,6 +1,4 @@
-"""Modals as a person handles them: fill in, submit, close; and what the app's answer does to the stack."""
-
-from __future__ import annotations
+"""Modals as a person handles them: fill in, submit, close; and what the app's answer does to the modal."""
 
 from dataclasses import dataclass, field
 
@@ -9,15 +7,16 @@ from infra.dev.local_slack.actions.interactions import payload_of
 from infra.dev.local_slack.block_kit.views import OpenView, value_key
 from infra.dev.local_slack.delivery.sockets import NoAck
 from infra.dev.local_slack.state.errors import ControlError, SlackError
-from infra.dev.local_slack.state.payload import JsonObject, object_in, objects_in, text_in
+from infra.dev.local_slack.state.payload import JsonObject, is_object, object_in, objects_in, text_in
 from infra.dev.local_slack.state.people import Person
 
 
 @dataclass(frozen=True, kw_only=True)
 class Submitted:
-    """What became of a submission: accepted, or refused with a message for each block (`""` for the whole view)."""
+    """The result of a submission."""
 
     accepted: bool
+    #: block_id -> why it was refused; the key `""` is for the whole view.
     errors: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -46,8 +45,8 @@ async def submit(backend: Backend, person: Person, view: OpenView, values: JsonO
     if missing := _missing(view):
         return Submitted(accepted=False, errors=missing)
     payload = payload_of(backend, "view_submission", person)
-    payload["trigger_id"] = backend.tickets.new_trigger(person.id, in_view=view.id)
-    payload["view"] = backend.views.told(view)
+    payload["trigger_id"] = backend.tickets.new_trigger(person.id)
+    payload["view"] = backend.views.as_json(view)
     payload["response_urls"] = []
     answer = await backend.deliveries.interact("interactive", payload, accepts_response=True)
     if isinstance(answer, NoAck):
@@ -57,14 +56,10 @@ async def submit(backend: Backend, person: Person, view: OpenView, values: JsonO
 
 async def close(backend: Backend, person: Person, view: OpenView) -> None:
     """Press Cancel or the cross."""
-    going = backend.views.close(person.id, all=bool(view.content.get("clear_on_close")))
-    for gone in going:
-        if gone.content.get("notify_on_close"):
-            payload = payload_of(backend, "view_closed", person) | {
-                "view": backend.views.told(gone),
-                "is_cleared": len(going) > 1,
-            }
-            await backend.deliveries.interact("interactive", payload)
+    backend.views.close(person.id)
+    if view.content.get("notify_on_close"):
+        closed: JsonObject = {"view": backend.views.as_json(view), "is_cleared": False}
+        await backend.deliveries.interact("interactive", payload_of(backend, "view_closed", person) | closed)
 
 
 def fill_in(view: OpenView, values: JsonObject) -> None:
@@ -79,11 +74,11 @@ def fill_in(view: OpenView, values: JsonObject) -> None:
             if not known:
                 raise ControlError("input_not_found", f"This view has no input {block_id}/{action_id}.")
             key = value_key(str(known["type"]))
-            view.values[block_id][action_id][key] = state.get(key) if isinstance(state, dict) else state  # pyright: ignore[reportUnknownMemberType] - JSON
+            view.values[block_id][action_id][key] = state.get(key) if is_object(state) else state
 
 
 def _missing(view: OpenView) -> dict[str, str]:
-    """What a client refuses before the app hears of it: required inputs left empty, texts too short or long."""
+    """Errors that a client finds before the app is asked: required inputs left empty, texts too short or long."""
     errors: dict[str, str] = {}
     for block in objects_in(view.content, "blocks"):
         if block.get("type") != "input":
@@ -104,14 +99,10 @@ def _react(backend: Backend, person: Person, view: OpenView, answer: JsonObject)
     """Carry out the response_action of a submission."""
     try:
         match text_in(answer, "response_action"):
-            case None:
-                backend.views.close(person.id, all=False)
-            case "clear":
-                backend.views.close(person.id, all=True)
+            case None | "clear":
+                backend.views.close(person.id)
             case "update":
                 backend.views.update(view, object_in(answer, "view"), expected_hash=None)
-            case "push":
-                backend.views.push(person.id, object_in(answer, "view"), on_top=True)
             case "errors":
                 return Submitted(accepted=False, errors=_checked_errors(view, answer))
             case other:

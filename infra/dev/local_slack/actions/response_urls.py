@@ -1,10 +1,8 @@
 """response_url: answers to an interaction without a token, 5 times within 30 minutes."""
 
-from __future__ import annotations
-
 from aiohttp import web
 
-from infra.dev.local_slack.actions import conversing
+from infra.dev.local_slack.actions import messages
 from infra.dev.local_slack.actions.backend import Backend
 from infra.dev.local_slack.block_kit.drafts import Draft, draft_of
 from infra.dev.local_slack.block_kit.views import give_ids
@@ -35,10 +33,10 @@ class ResponseUrls:
             self._carry_out(right, body)
         except SlackError as refusal:
             self._backend.refusals[f"response_url {refusal.error}"] += 1
-            told: JsonObject = {"ok": False, "error": refusal.error}
+            answer: JsonObject = {"ok": False, "error": refusal.error}
             if refusal.messages:
-                told["response_metadata"] = {"messages": list(refusal.messages)}
-            return web.json_response(told, status=404 if refusal.error in _GONE else 400)
+                answer["response_metadata"] = {"messages": list(refusal.messages)}
+            return web.json_response(answer, status=404 if refusal.error in _GONE else 400)
         return web.Response(text="ok")
 
     def _carry_out(self, right: ResponseUrl, body: JsonObject) -> None:
@@ -53,14 +51,14 @@ class ResponseUrls:
             return
         thread_ts = body.get("thread_ts")
         thread_ts = str(thread_ts) if thread_ts else None
-        conversing.check_root(channel, thread_ts)
+        messages.check_root(channel, thread_ts)
         if body.get("response_type") == "in_channel":
-            message = conversing.bot_message(
-                backend, channel, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts
-            )
-            conversing.put(backend, channel, message)
+            message = messages.bot_message(backend, channel, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts)
+            messages.put(backend, channel, message)
             return
-        conversing.whisper(backend, channel, right.user, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts)
+        messages.show_privately(
+            backend, channel, right.user, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts
+        )
 
     def _original(self, right: ResponseUrl) -> Ephemeral | None:
         return next((one for one in self._backend.team.ephemerals if one.message.ts == right.message_ts), None)
@@ -74,10 +72,10 @@ class ResponseUrls:
                 backend.feed.tell("ephemeral_deleted", user=right.user, channel=right.channel, ts=ephemeral.message.ts)
             return
         channel = backend.team.channels[right.channel]
-        message = conversing.message_of(channel, right.message_ts or "")
+        message = messages.message_of(channel, right.message_ts or "")
         if message.bot_id != backend.app.bot_id:
             raise SlackError("cant_delete_message")
-        conversing.remove(backend, channel, message)
+        messages.remove(backend, channel, message)
 
     def _replace(self, right: ResponseUrl, draft: Draft) -> None:
         backend = self._backend
@@ -88,14 +86,14 @@ class ResponseUrls:
             ephemeral.message.text = draft.text or ""
             ephemeral.message.blocks = draft.blocks or []
             give_ids(ephemeral.message.blocks)
-            backend.announcer.whispered(ephemeral)
+            backend.announcer.ephemeral(ephemeral)
             return
         channel = backend.team.channels[right.channel]
-        message = conversing.message_of(channel, right.message_ts or "")
+        message = messages.message_of(channel, right.message_ts or "")
         if message.bot_id != backend.app.bot_id:
             raise SlackError("cant_update_message")
         # Unlike chat.update, a replacement is the whole new message: blocks it does not give are gone.
-        conversing.rewrite(
+        messages.rewrite(
             backend,
             channel,
             message,

@@ -1,7 +1,5 @@
 """Agent sessions: what the app says it is doing in a thread, and thereby whether people see a Stop button."""
 
-from __future__ import annotations
-
 from infra.dev.local_slack.actions.backend import Backend
 from infra.dev.local_slack.state.channels import Channel
 from infra.dev.local_slack.state.errors import ControlError

@@ -1,12 +1,10 @@
 """Block Kit as this workspace accepts it: every block and element with its fields and limits.
 
-Source of the limits: https://docs.slack.dev/reference/block-kit/ and slack_sdk's models. Stricter than Slack in two
-ways: a block the app does not need is refused as unsupported, and so is a field the reference does not name.
+Source of the limits: https://docs.slack.dev/reference/block-kit/ and slack_sdk's models. Stricter than Slack: a block
+or field that the app has no use for is refused as unsupported, and so is a field that the reference does not name.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from infra.dev.local_slack.block_kit.block_schema import (
     Check,
@@ -31,9 +29,9 @@ from infra.dev.local_slack.block_kit.elements import (
     ONE_RICH_TEXT_ENTITY,
     PRESSED,
     RICH_TEXT,
-    TYPE,
     plain,
     text,
+    typed,
 )
 from infra.dev.local_slack.state.payload import JsonObject, is_list, is_object, object_in, objects_in, text_in
 
@@ -43,11 +41,11 @@ MOST_MARKDOWN = 12_000
 """Characters of all markdown blocks of one message together."""
 MOST_TABLE_CHARACTERS = 10_000
 
-_URL_SOURCE = tagged({"url": shape(TYPE | {"url": string(most=3000, least=1), "text": string(least=1)})})
+_URL_SOURCE = tagged({"url": typed({"url": string(most=3000, least=1), "text": string(least=1)})})
 _TASK_CARD = shape(
     {"task_id": string(least=1, most=255), "title": string(least=1, most=256)},
     {
-        **TYPE,
+        "type": string(),
         "status": one_of("pending", "in_progress", "complete", "error"),
         "details": ONE_RICH_TEXT_ENTITY,
         "output": ONE_RICH_TEXT_ENTITY,
@@ -57,35 +55,44 @@ _TASK_CARD = shape(
 )
 _TABLE_CELL = tagged(
     {
-        "raw_text": shape(TYPE | {"text": string(least=1)}),
-        "raw_number": shape(TYPE | {"value": number}, {"text": string(least=1)}),
+        "raw_text": typed({"text": string(least=1)}),
+        "raw_number": typed({"value": number}, text=string(least=1)),
         "rich_text": RICH_TEXT,
+    }
+)
+_COLUMN = shape({}, {"align": one_of("left", "center", "right"), "is_wrapped": boolean})
+_CONTEXT_ELEMENT = tagged({"image": IMAGE_ELEMENT, "plain_text": plain(3000), "mrkdwn": text(3000)})
+_CONTEXT_ACTION = tagged(
+    {
+        "feedback_buttons": typed(
+            {"positive_button": FEEDBACK_BUTTON, "negative_button": FEEDBACK_BUTTON}, action_id=ACTION_ID
+        ),
+        "icon_button": typed(
+            {"icon": one_of("trash"), "text": plain(75)},
+            action_id=ACTION_ID,
+            value=string(most=2000),
+            confirm=CONFIRM,
+            accessibility_label=string(most=75),
+        ),
     }
 )
 
 
-def _block(required: dict[str, Check], optional: dict[str, Check] | None = None) -> Check:
-    return shape(TYPE | required, {"block_id": BLOCK_ID, **(optional or {})})
+def _block(required: Mapping[str, Check] | None = None, **optional: Check) -> Check:
+    return typed(required, block_id=BLOCK_ID, **optional)
 
 
 def _section(value: object, pointer: str) -> list[str]:
-    inner = _block(
-        {},
-        {
-            "text": text(3000),
-            "fields": array(text(2000), most=10, least=1),
-            "accessory": tagged(PRESSED | MENUS | {"image": IMAGE_ELEMENT}),
-            "expand": boolean,
-        },
-    )
-    lines = inner(value, pointer)
+    accessory = tagged(PRESSED | MENUS | {"image": IMAGE_ELEMENT})
+    fields = array(text(2000), most=10, least=1)
+    lines = _block(text=text(3000), fields=fields, accessory=accessory, expand=boolean)(value, pointer)
     if is_object(value) and value.get("text") is None and value.get("fields") is None:
         lines.append(fault("missing required field: text", pointer))
     return lines
 
 
 def _plan(value: object, pointer: str) -> list[str]:
-    lines = _block({"title": string(least=1, most=256)}, {"tasks": array(_TASK_CARD, most=50)})(value, pointer)
+    lines = _block({"title": string(least=1, most=256)}, tasks=array(_TASK_CARD, most=50))(value, pointer)
     if is_object(value):
         ids = [task.get("task_id") for task in objects_in(value, "tasks")]
         lines += [
@@ -98,24 +105,22 @@ def _plan(value: object, pointer: str) -> list[str]:
 
 BLOCKS: dict[str, Check] = {
     "section": _section,
-    "header": _block({"text": plain(150)}, {"level": number}),
-    "divider": _block({}),
-    "context": _block(
-        {
-            "elements": array(
-                tagged({"image": IMAGE_ELEMENT, "plain_text": plain(3000), "mrkdwn": text(3000)}), most=10, least=1
-            )
-        }
-    ),
+    "header": _block({"text": plain(150)}, level=number),
+    "divider": _block(),
+    "context": _block({"elements": array(_CONTEXT_ELEMENT, most=10, least=1)}),
     "actions": _block({"elements": array(tagged(PRESSED | MENUS), most=25, least=1)}),
     "image": _block(
         {"alt_text": string(most=2000)},
-        {"image_url": string(most=3000, least=1), "title": plain(2000), "slack_file": anything},
+        image_url=string(most=3000, least=1),
+        title=plain(2000),
+        slack_file=anything,
     ),
     "rich_text": RICH_TEXT,
     "input": _block(
         {"label": plain(2000), "element": tagged(INPUTS | MENUS)},
-        {"hint": plain(2000), "optional": boolean, "dispatch_action": boolean},
+        hint=plain(2000),
+        optional=boolean,
+        dispatch_action=boolean,
     ),
 }
 MESSAGE_BLOCKS: dict[str, Check] = {
@@ -123,59 +128,28 @@ MESSAGE_BLOCKS: dict[str, Check] = {
     "markdown": _block({"text": string(most=MOST_MARKDOWN, least=1)}),
     "table": _block(
         {"rows": array(array(_TABLE_CELL, most=20, least=1), most=100, least=1)},
-        {
-            "column_settings": array(
-                shape({}, {"align": one_of("left", "center", "right"), "is_wrapped": boolean}), most=20
-            )
-        },
+        column_settings=array(_COLUMN, most=20),
     ),
     "task_card": _TASK_CARD,
     "plan": _plan,
-    "context_actions": _block(
-        {
-            "elements": array(
-                tagged(
-                    {
-                        "feedback_buttons": shape(
-                            TYPE | {"positive_button": FEEDBACK_BUTTON, "negative_button": FEEDBACK_BUTTON},
-                            {"action_id": ACTION_ID},
-                        ),
-                        "icon_button": shape(
-                            TYPE | {"icon": one_of("trash"), "text": plain(75)},
-                            {
-                                "action_id": ACTION_ID,
-                                "value": string(most=2000),
-                                "confirm": CONFIRM,
-                                "accessibility_label": string(most=75),
-                            },
-                        ),
-                    }
-                ),
-                most=5,
-                least=1,
-            )
-        }
-    ),
+    "context_actions": _block({"elements": array(_CONTEXT_ACTION, most=5, least=1)}),
 }
 VIEW_BLOCKS: dict[str, Check] = {
     **BLOCKS,
-    "alert": _block({"text": text(3000)}, {"level": one_of("default", "info", "warning", "error", "success")}),
+    "alert": _block({"text": text(3000)}, level=one_of("default", "info", "warning", "error", "success")),
 }
-MODAL = shape(
-    TYPE | {"title": plain(24), "blocks": array(tagged(VIEW_BLOCKS), most=MOST_VIEW_BLOCKS, least=1)},
-    {
-        "submit": plain(24),
-        "close": plain(24),
-        "private_metadata": string(most=3000),
-        "callback_id": string(most=255),
-        "external_id": string(most=255),
-        "clear_on_close": boolean,
-        "notify_on_close": boolean,
-    },
+HOME = typed(
+    {"blocks": array(tagged(VIEW_BLOCKS), most=MOST_VIEW_BLOCKS)},
+    private_metadata=string(most=3000),
+    callback_id=string(most=255),
 )
-HOME = shape(
-    TYPE | {"blocks": array(tagged(VIEW_BLOCKS), most=MOST_VIEW_BLOCKS)},
-    {"private_metadata": string(most=3000), "callback_id": string(most=255), "external_id": string(most=255)},
+MODAL = typed(
+    {"title": plain(24), "blocks": array(tagged(VIEW_BLOCKS), most=MOST_VIEW_BLOCKS, least=1)},
+    submit=plain(24),
+    close=plain(24),
+    private_metadata=string(most=3000),
+    callback_id=string(most=255),
+    notify_on_close=boolean,
 )
 
 

@@ -1,7 +1,5 @@
 """Checks for JSON values that answer with Slack's words and JSON pointers; block_kit.py builds Block Kit of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from infra.dev.local_slack.state.payload import is_list, is_object

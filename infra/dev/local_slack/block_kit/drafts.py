@@ -1,6 +1,4 @@
-"""What an app wants to say: text and blocks read from a call and checked against Slack's limits."""
-
-from __future__ import annotations
+"""The content of a message: text and blocks, read from a call and checked against Slack's limits."""
 
 from dataclasses import dataclass
 
@@ -17,7 +15,6 @@ MOST_TEXT = 40_000
 """chat.postMessage; Slack cuts longer texts off, this workspace refuses them."""
 MOST_UPDATED_TEXT = 4_000
 """chat.update."""
-MOST_ATTACHMENTS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,39 +23,27 @@ class Draft:
 
     text: str | None
     blocks: list[JsonObject] | None
-    attachments: list[JsonObject] | None
     metadata: JsonObject | None
 
 
 def draft_of(raw: JsonObject, *, most_text: int = MOST_TEXT) -> Draft:
-    """The content in the arguments of a call.
+    """The content in the arguments of a call. Attachments and `markdown_text` are refused: the app uses neither.
 
     Raises:
-        SlackError: no_text, msg_too_long, invalid_blocks, msg_blocks_too_long, invalid_attachments,
-            markdown_text_conflict, invalid_metadata_format.
+        SlackError: no_text, msg_too_long, invalid_blocks, msg_blocks_too_long, invalid_arguments,
+            invalid_metadata_format.
     """
+    if unsupported := {"attachments", "markdown_text"} & raw.keys():
+        raise SlackError("invalid_arguments", f"[ERROR] not supported here: {min(unsupported)}")
     text = raw.get("text")
-    markdown = raw.get("markdown_text")
     blocks = blocks_of(raw.get("blocks"))
-    attachments = _list_of(raw.get("attachments"), "invalid_attachments")
-    if markdown is not None:
-        if text is not None or blocks is not None:
-            raise SlackError("markdown_text_conflict")
-        if len(str(markdown)) > MOST_MARKDOWN:
-            raise SlackError("msg_too_long")
-        text, blocks = str(markdown), [{"type": "markdown", "text": str(markdown)}]
     if text is not None and not isinstance(text, str):
         raise SlackError("invalid_arguments", "[ERROR] must provide a string [json-pointer:/text]")
     if text is not None and len(text) > most_text:
         raise SlackError("msg_too_long")
-    if attachments is not None and len(attachments) > MOST_ATTACHMENTS:
-        raise SlackError("too_many_attachments")
-    for attachment in attachments or []:
-        if lines := message_faults(attachment.get("blocks", [])):
-            raise SlackError("invalid_attachments", *lines)
-    if not text and not blocks and not attachments:
+    if not text and not blocks:
         raise SlackError("no_text")
-    return Draft(text=text, blocks=blocks, attachments=attachments, metadata=_metadata(raw.get("metadata")))
+    return Draft(text=text, blocks=blocks, metadata=_metadata(raw.get("metadata")))
 
 
 def blocks_of(value: object) -> list[JsonObject] | None:
@@ -67,9 +52,14 @@ def blocks_of(value: object) -> list[JsonObject] | None:
     Raises:
         SlackError: invalid_blocks_format, invalid_blocks, msg_blocks_too_long or invalid_attachments (tables).
     """
-    blocks = _list_of(value, "invalid_blocks_format")
-    if blocks is None:
+    if value is None or value == "":
         return None
+    value = decoded(value) if isinstance(value, str) else value
+    if not is_list(value):
+        raise SlackError("invalid_blocks_format")
+    blocks = [block for block in value if is_object(block)]
+    if len(blocks) < len(value):
+        raise SlackError("invalid_blocks_format", "[ERROR] must provide an object")
     if lines := message_faults(blocks):
         raise SlackError("invalid_blocks", *lines)
     if markdown_length(blocks) > MOST_MARKDOWN:
@@ -80,18 +70,6 @@ def blocks_of(value: object) -> list[JsonObject] | None:
     if any(_table_characters(table.get("rows")) > MOST_TABLE_CHARACTERS for table in tables):
         raise SlackError("invalid_attachments", "[ERROR] table_exceeds_character_limit")
     return blocks
-
-
-def _list_of(value: object, error: str) -> list[JsonObject] | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, str):
-        value = decoded(value)
-    if not is_list(value):
-        raise SlackError(error)
-    if not all(is_object(member) for member in value):
-        raise SlackError(error, "[ERROR] must provide an object")
-    return [member for member in value if is_object(member)]
 
 
 def _metadata(value: object) -> JsonObject | None:

@@ -1,12 +1,9 @@
 """Acts as people in a running workspace over its control API: for `greenlight demo --check` and the tests."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
@@ -26,9 +23,7 @@ class WorkspaceClient:
         self._session = aiohttp.ClientSession()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._session is not None:
             await self._session.close()
 
@@ -39,16 +34,15 @@ class WorkspaceClient:
             ControlError: The workspace refused, as a Slack client would.
         """
         async with self._opened().post(f"{self.base_url}/control/{path}", json=body) as response:
-            told: JsonObject = await response.json()
-        if not told.get("ok"):
-            raise ControlError(str(told.get("error")), str(told.get("explanation")))
-        return told
+            answer: JsonObject = await response.json()
+        if not answer.get("ok"):
+            raise ControlError(str(answer.get("error")), str(answer.get("explanation")))
+        return answer
 
     async def read(self, path: str, **query: str) -> JsonObject:
         """GET /control/PATH."""
         async with self._opened().get(f"{self.base_url}/control/{path}", params=query) as response:
-            told: JsonObject = await response.json()
-        return told
+            return await response.json()
 
     async def post(self, user: str, channel: str, text: str, *, thread_ts: str | None = None) -> str:
         """Write a message; its ts."""
@@ -56,13 +50,13 @@ class WorkspaceClient:
 
     async def click(self, user: str, channel: str, ts: str, action_id: str, **which: Any) -> bool:
         """Use a button of a message; True when the app acknowledged within 3 seconds."""
-        told = await self.act("click", user=user, channel=channel, ts=ts, action_id=action_id, **which)
-        return bool(told["acknowledged"])
+        answer = await self.act("click", user=user, channel=channel, ts=ts, action_id=action_id, **which)
+        return bool(answer["acknowledged"])
 
     async def command(self, user: str, channel: str, command: str, text: str = "", **where: Any) -> bool:
         """Invoke a slash command; True when the app acknowledged within 3 seconds."""
-        told = await self.act("commands", user=user, channel=channel, command=command, text=text, **where)
-        return bool(told["acknowledged"])
+        answer = await self.act("commands", user=user, channel=channel, command=command, text=text, **where)
+        return bool(answer["acknowledged"])
 
     async def dump(self) -> JsonObject:
         """Everything in the workspace."""
@@ -77,7 +71,7 @@ class WorkspaceClient:
         return [message for message in found if thread_ts in (message.get("thread_ts"), message["ts"])]
 
     @asynccontextmanager
-    async def happenings(self, *, user: str | None = None, since: int | None = None) -> AsyncGenerator[Happenings]:
+    async def happenings(self, *, user: str | None = None, since: int | None = None) -> AsyncGenerator["Happenings"]:
         """What happens from now on (or from after number `since`), as it happens."""
         query: dict[str, str] = {"user": user} if user else {}
         if since is not None:
@@ -96,9 +90,9 @@ class WorkspaceClient:
         async with asyncio.timeout(timeout_seconds), self.happenings() as happenings:
             await happenings.next()  # The greeting: from here on nothing is missed.
             while True:
-                everything = await self.dump()
-                if condition(everything):
-                    return everything
+                dump = await self.dump()
+                if condition(dump):
+                    return dump
                 await happenings.next()
 
     def _opened(self) -> aiohttp.ClientSession:

@@ -1,10 +1,8 @@
-"""The control API: what people do (for the page and for tests that act as people), over JSON.
+"""The control API: actions of people over JSON, for the page and for tests that act as people.
 
 Every request names who acts as `user`, by id or name, and where as `channel`, by id or name (`@app` is the direct
 message with the app). Answers are {"ok": true, ...} or {"ok": false, "error", "explanation"} with status 400.
 """
-
-from __future__ import annotations
 
 import base64
 import mimetypes
@@ -12,10 +10,11 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from infra.dev.local_slack.actions import conversing, interactions, submitting
+from infra.dev.local_slack.actions import interactions, messages, modals
 from infra.dev.local_slack.actions.backend import Backend
 from infra.dev.local_slack.actions.message_input import message_text, rich_text
 from infra.dev.local_slack.actions.sessions import stop_session
+from infra.dev.local_slack.block_kit.views import OpenView
 from infra.dev.local_slack.state.channels import Channel, Message
 from infra.dev.local_slack.state.errors import ControlError, SlackError
 from infra.dev.local_slack.state.payload import JsonObject, decoded, is_list, is_object, object_in, text_in
@@ -27,7 +26,7 @@ ACTIONS: dict[str, Action] = {}
 
 
 def action(path: str) -> Callable[[Action], Action]:
-    """Register what POST /control/PATH does."""
+    """Register the action of POST /control/PATH."""
 
     def register(handler: Action) -> Action:
         ACTIONS[path] = handler
@@ -71,15 +70,20 @@ class Control:
     def own_message(self, body: JsonObject) -> tuple[Channel, Message]:
         """A message the acting person wrote."""
         channel = self.place(body)
-        message = conversing.message_of(channel, required(body, "ts"))
+        message = messages.message_of(channel, required(body, "ts"))
         if message.user != self.actor(body).id:
             raise ControlError("not_yours", "People can change and delete only what they wrote themselves.")
         return channel, message
 
+    def own_view(self, body: JsonObject) -> tuple[Person, OpenView]:
+        """The acting person and the view they name, by default their modal."""
+        person = self.actor(body)
+        return person, modals.view_of(self.backend, person, text_in(body, "view_id"))
+
 
 @action("messages")
 async def post(control: Control, body: JsonObject) -> JsonObject:
-    """Write a message: user, channel, text; thread_ts to reply, reply_broadcast; files (ids of uploads)."""
+    """Write a message: user, channel, text; thread_ts to reply; files (ids of uploads)."""
     backend, person, channel = control.backend, control.actor(body), control.place(body)
     typed = str(body.get("text") or "")
     listed: object = body.get("files")
@@ -89,9 +93,8 @@ async def post(control: Control, body: JsonObject) -> JsonObject:
     if channel.is_archived:
         raise ControlError("is_archived", f"#{channel.name} is archived.")
     thread_ts = text_in(body, "thread_ts")
-    conversing.check_root(channel, thread_ts)
+    messages.check_root(channel, thread_ts)
     text = message_text(backend.team, typed)
-    broadcast = bool(thread_ts and body.get("reply_broadcast"))
     for file in files:
         file.shared = True
     message = Message(
@@ -103,12 +106,11 @@ async def post(control: Control, body: JsonObject) -> JsonObject:
         blocks=rich_text(text) if text else [],
         thread_ts=thread_ts,
         client_msg_id=new_id("", 24).lower(),
-        reply_broadcast=broadcast,
-        subtype="file_share" if files else "thread_broadcast" if broadcast else None,
+        subtype="file_share" if files else None,
         files=[file.as_json(backend.base_url) for file in files],
     )
-    conversing.put(backend, channel, message)
-    return {"channel": channel.id, "ts": message.ts, "message": channel.told(message)}
+    messages.put(backend, channel, message)
+    return {"channel": channel.id, "ts": message.ts, "message": channel.message_json(message)}
 
 
 @action("messages/edit")
@@ -116,7 +118,7 @@ async def edit(control: Control, body: JsonObject) -> JsonObject:
     """Change a message one wrote: user, channel, ts, text."""
     channel, message = control.own_message(body)
     text = message_text(control.backend.team, required(body, "text"))
-    conversing.rewrite(control.backend, channel, message, text=text, blocks=rich_text(text), edited_by=message.user)
+    messages.rewrite(control.backend, channel, message, text=text, blocks=rich_text(text), edited_by=message.user)
     return {"ts": message.ts}
 
 
@@ -124,7 +126,7 @@ async def edit(control: Control, body: JsonObject) -> JsonObject:
 async def delete(control: Control, body: JsonObject) -> JsonObject:
     """Delete a message one wrote: user, channel, ts."""
     channel, message = control.own_message(body)
-    conversing.remove(control.backend, channel, message)
+    messages.remove(control.backend, channel, message)
     return {"ts": message.ts}
 
 
@@ -183,8 +185,8 @@ async def stop(control: Control, body: JsonObject) -> JsonObject:
 async def react(control: Control, body: JsonObject) -> JsonObject:
     """React to a message, or take it back with remove: user, channel, ts, name."""
     channel = control.place(body)
-    message = conversing.message_of(channel, required(body, "ts"))
-    conversing.react(
+    message = messages.message_of(channel, required(body, "ts"))
+    messages.react(
         control.backend,
         channel,
         message,
@@ -228,7 +230,7 @@ async def home(control: Control, body: JsonObject) -> JsonObject:
     }
     view = backend.views.open.get(backend.views.homes.get(person.id, ""))
     if view is not None:
-        event["view"] = backend.views.told(view)
+        event["view"] = backend.views.as_json(view)
     backend.announcer.app_event(event)
     return {}
 
@@ -236,27 +238,22 @@ async def home(control: Control, body: JsonObject) -> JsonObject:
 @action("views/submit")
 async def submit_view(control: Control, body: JsonObject) -> JsonObject:
     """Submit a modal: user, values {block_id: {action_id: state}}; view_id defaults to the visible one."""
-    person = control.actor(body)
-    view = submitting.view_of(control.backend, person, text_in(body, "view_id"))
-    told = await submitting.submit(control.backend, person, view, object_in(body, "values"))
-    return {"accepted": told.accepted, "errors": told.errors}
+    person, view = control.own_view(body)
+    submitted = await modals.submit(control.backend, person, view, object_in(body, "values"))
+    return {"accepted": submitted.accepted, "errors": submitted.errors}
 
 
 @action("views/close")
 async def close_view(control: Control, body: JsonObject) -> JsonObject:
     """Close a modal: user."""
-    person = control.actor(body)
-    await submitting.close(
-        control.backend, person, submitting.view_of(control.backend, person, text_in(body, "view_id"))
-    )
+    await modals.close(control.backend, *control.own_view(body))
     return {}
 
 
 @action("views/act")
 async def act_in_view(control: Control, body: JsonObject) -> JsonObject:
     """Use a button of a modal or Home tab: user, view_id, action_id, chosen for menus."""
-    person = control.actor(body)
-    view = submitting.view_of(control.backend, person, text_in(body, "view_id"))
+    person, view = control.own_view(body)
     acked = await interactions.act_in_view(
         control.backend, person, view, action_id=required(body, "action_id"), chosen=object_in(body, "chosen")
     )

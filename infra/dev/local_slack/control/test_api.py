@@ -1,6 +1,4 @@
-"""The control API's other half, for tests: faults, clock, sockets, switches, and what there is to see."""
-
-from __future__ import annotations
+"""The test API: faults, clock, sockets, switches, members and channels; and reading the whole workspace."""
 
 import asyncio
 import json
@@ -9,10 +7,12 @@ import logging
 from aiohttp import web
 
 from infra.dev.local_slack.actions.backend import Backend
-from infra.dev.local_slack.control.control import Control, action
+from infra.dev.local_slack.control.control import Control, action, required
+from infra.dev.local_slack.state.channels import Channel
 from infra.dev.local_slack.state.errors import ControlError
 from infra.dev.local_slack.state.faults import DeliveryFault, MethodFault
-from infra.dev.local_slack.state.payload import JsonObject
+from infra.dev.local_slack.state.payload import JsonObject, made
+from infra.dev.local_slack.state.team import Team
 from infra.dev.local_slack.web_api.streams import close_expired
 
 logger = logging.getLogger(__name__)
@@ -24,14 +24,14 @@ async def inject(control: Control, body: JsonObject) -> JsonObject:
     if body.get("clear"):
         control.backend.faults.clear()
     else:
-        control.backend.faults.methods.append(MethodFault.from_json(body))
+        control.backend.faults.methods.append(made(MethodFault, body))
     return {}
 
 
 @action("deliveries")
 async def disturb(control: Control, body: JsonObject) -> JsonObject:
     """Inject a fault into deliveries to the app (`match`, see DeliveryFault)."""
-    control.backend.faults.deliveries.append(DeliveryFault.from_json(body))
+    control.backend.faults.deliveries.append(made(DeliveryFault, body))
     return {}
 
 
@@ -69,6 +69,34 @@ async def switch(control: Control, body: JsonObject) -> JsonObject:
     return {"rate_limits": backend.rates.enabled, **vars(backend.switches)}
 
 
+@action("members")
+async def change_membership(control: Control, body: JsonObject) -> JsonObject:
+    """Make a person or the app join a channel, or leave it with remove: channel, member."""
+    team = control.backend.team
+    channel = team.channel_named(required(body, "channel"))
+    member = team.person_named(required(body, "member"))
+    if channel is None or member is None:
+        raise ControlError("not_found", "There is no such channel or person.")
+    if body.get("remove"):
+        channel.members = [user for user in channel.members if user != member.id]
+        control.backend.feed.tell("channel", channel=channel.id)
+    elif member.id not in channel.members:
+        channel.members.append(member.id)
+        control.backend.announcer.joined(channel, member.id)
+    return {"members": channel.members}
+
+
+@action("channels")
+async def archive(control: Control, body: JsonObject) -> JsonObject:
+    """Archive a channel, or bring it back: channel, is_archived."""
+    channel = control.backend.team.channel_named(required(body, "channel"))
+    if channel is None:
+        raise ControlError("not_found", "There is no such channel.")
+    channel.is_archived = bool(body.get("is_archived"))
+    control.backend.feed.tell("channel", channel=channel.id)
+    return {"channel": channel.id}
+
+
 def end_streams(backend: Backend) -> None:
     """Close the streams whose time is over and show it."""
     for channel in backend.team.channels.values():
@@ -82,27 +110,22 @@ class TestApi:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
-    async def dump(self, request: web.Request) -> web.Response:
+    async def dump(self, _request: web.Request) -> web.Response:
         """Everything there is."""
-        _ = request
         return web.json_response(dump(self._backend))
 
-    async def calls(self, request: web.Request) -> web.Response:
+    async def calls(self, _request: web.Request) -> web.Response:
         """How often each method was called and refused, and the last calls."""
-        _ = request
         backend = self._backend
-        return web.json_response(
-            {
-                "ok": True,
-                "calls": dict(backend.calls),
-                "refusals": dict(backend.refusals),
-                "log": list(backend.call_log),
-                "deliveries": dict(backend.deliveries.delivered),
-                "given_up": list(backend.deliveries.given_up),
-                "connections": len(backend.sockets.connections),
-                "complaints": [*backend.complaints, *backend.sockets.complaints],
-            }
-        )
+        facts: JsonObject = {
+            "ok": True,
+            **_calls(backend),
+            "log": list(backend.call_log),
+            "deliveries": dict(backend.deliveries.delivered),
+            "given_up": list(backend.deliveries.given_up),
+            "connections": len(backend.sockets.connections),
+        }
+        return web.json_response(facts)
 
     async def seen(self, request: web.Request) -> web.Response:
         """What one person sees: their channels with messages, ephemeral messages, views. For the page."""
@@ -153,76 +176,70 @@ class TestApi:
 
 def dump(backend: Backend) -> JsonObject:
     """Everything there is, as JSON: channels by name with their messages, ephemerals by person, views, calls."""
-    team = backend.team
+    team, views = backend.team, backend.views
+    bot = backend.app.bot_user_id
     return {
         "ok": True,
         "team": {"id": team.id, "domain": team.domain},
-        "app": {"id": backend.app.id, "bot_user_id": backend.app.bot_user_id, "bot_id": backend.app.bot_id},
+        "app": {"id": backend.app.id, "bot_user_id": bot, "bot_id": backend.app.bot_id},
         "now": backend.clock.now(),
-        "people": [person.as_json(with_email=True) for person in team.people.values()],
-        "channels": {
-            channel.name: {
-                **channel.as_json(for_user=backend.app.bot_user_id),
-                "members": list(channel.members),
-                "messages": [channel.told(message) for message in channel.messages.values()],
-            }
-            for channel in team.channels.values()
-        },
+        "people": [person.as_json() for person in team.people.values()],
+        "channels": {channel.name: _channel_json(channel, bot) for channel in team.channels.values()},
         "ephemerals": [
             {"user": one.user, "channel": one.message.channel, "message": one.message.as_json()}
             for one in team.ephemerals
         ],
-        "views": {
-            person: [backend.views.told(backend.views.open[view_id]) for view_id in stack]
-            for person, stack in backend.views.stacks.items()
-        },
-        "homes": {user: backend.views.told(backend.views.open[home]) for user, home in backend.views.homes.items()},
-        "sessions": [
-            {"channel": channel, "thread_ts": thread_ts, "status": session.status, "title": session.title}
-            for (channel, thread_ts), session in team.sessions.items()
-        ],
-        "calls": dict(backend.calls),
-        "refusals": dict(backend.refusals),
-        "complaints": [*backend.complaints, *backend.sockets.complaints],
+        "views": {user: [views.as_json(views.open[modal])] for user, modal in views.modals.items()},
+        "homes": {user: views.as_json(views.open[home]) for user, home in views.homes.items()},
+        "sessions": _sessions(team),
+        **_calls(backend),
     }
 
 
 def seen_by(backend: Backend, user: str) -> JsonObject:
     """What the page of one person starts from."""
-    team = backend.team
-    views = backend.views
-    channels = [channel for channel in team.channels.values() if user in channel.members]
-    home = views.open.get(views.homes.get(user, ""))
+    team, views, app = backend.team, backend.views, backend.app
+    modal, home = views.visible(user), views.open.get(views.homes.get(user, ""))
     return {
         "ok": True,
         "number": backend.feed.number,
         "user": user,
         "app": {
-            "name": backend.app.name,
-            "bot_user_id": backend.app.bot_user_id,
-            "commands": [vars(command) for command in backend.app.commands],
-            "shortcuts": [vars(shortcut) for shortcut in backend.app.shortcuts],
-            "home_tab": backend.app.home_tab,
+            "name": app.name,
+            "bot_user_id": app.bot_user_id,
+            "commands": [vars(command) for command in app.commands],
+            "shortcuts": [vars(shortcut) for shortcut in app.shortcuts],
+            "home_tab": app.home_tab,
             "connected": bool(backend.sockets.connections),
         },
         "team": {"id": team.id, "name": team.name},
         "people": [person.as_json() for person in team.people.values() if not person.deleted],
         "usergroups": [group.as_json(team.id, with_users=True) for group in team.usergroups.values()],
-        "channels": [
-            {
-                **channel.as_json(for_user=user),
-                "members": list(channel.members),
-                "messages": [channel.told(message) for message in channel.messages.values()],
-            }
-            for channel in channels
-        ],
+        "channels": [_channel_json(channel, user) for channel in team.channels.values() if user in channel.members],
         "ephemerals": [
             one.message.as_json() | {"channel": one.message.channel} for one in team.ephemerals if one.user == user
         ],
-        "views": [views.told(views.open[view_id]) for view_id in views.stacks.get(user, [])],
-        "home": views.told(home) if home else None,
-        "sessions": [
-            {"channel": channel, "thread_ts": thread_ts, "status": session.status}
-            for (channel, thread_ts), session in team.sessions.items()
-        ],
+        "views": [views.as_json(modal)] if modal else [],
+        "home": views.as_json(home) if home else None,
+        "sessions": _sessions(team),
     }
+
+
+def _channel_json(channel: Channel, for_user: str) -> JsonObject:
+    return {
+        **channel.as_json(for_user=for_user),
+        "members": list(channel.members),
+        "messages": [channel.message_json(message) for message in channel.messages.values()],
+    }
+
+
+def _sessions(team: Team) -> list[JsonObject]:
+    return [
+        {"channel": channel, "thread_ts": thread_ts, "status": session.status, "title": session.title}
+        for (channel, thread_ts), session in team.sessions.items()
+    ]
+
+
+def _calls(backend: Backend) -> JsonObject:
+    complaints = [*backend.complaints, *backend.sockets.complaints]
+    return {"calls": dict(backend.calls), "refusals": dict(backend.refusals), "complaints": complaints}

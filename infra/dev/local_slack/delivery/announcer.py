@@ -1,6 +1,4 @@
-"""Tells the page and the app what changed: each change of a message, channel or reaction becomes its Slack events."""
-
-from __future__ import annotations
+"""Announces changes to the page and to the app: each change of a message, channel or reaction becomes Slack events."""
 
 import re
 
@@ -16,7 +14,7 @@ _MESSAGE_EVENTS = {"channel": "message.channels", "group": "message.groups", "im
 
 
 class Announcer:
-    """The one place where a change becomes news; the app hears what its manifest subscribes and its scopes allow."""
+    """Sends the app the events that its manifest subscribes to and its scopes allow."""
 
     def __init__(self, *, app: InstalledApp, team: Team, deliveries: Deliveries, feed: Feed) -> None:
         self._app = app
@@ -26,15 +24,9 @@ class Announcer:
 
     def posted(self, channel: Channel, message: Message) -> None:
         """A message is there: `message`, and `app_mention` too when it mentions the app (with another event id)."""
-        self._feed.tell("message", channel=channel.id, ts=message.ts, message=channel.told(message))
-        if message.is_reply and message.thread_ts and (root := channel.messages.get(message.thread_ts)):
-            self._feed.tell("thread", channel=channel.id, ts=root.ts, message=channel.told(root))
-        event = message.as_json() | {
-            "channel": channel.id,
-            "event_ts": message.ts,
-            "channel_type": channel.type,
-        }
-        if message.is_reply and message.thread_ts and (root := channel.messages.get(message.thread_ts)):
+        self._feed.tell("message", channel=channel.id, ts=message.ts, message=channel.message_json(message))
+        event = message.as_json() | {"channel": channel.id, "event_ts": message.ts, "channel_type": channel.type}
+        if root := self._thread_changed(channel, message):
             event["parent_user_id"] = root.user
         author = self._team.people.get(message.user)
         if author and author.team_id != self._team.id:
@@ -47,66 +39,35 @@ class Announcer:
 
     def changed(self, channel: Channel, message: Message, previous: JsonObject) -> None:
         """A message reads differently now: `message_changed`."""
-        self._feed.tell("message_changed", channel=channel.id, ts=message.ts, message=channel.told(message))
-        ts = self._team.clock.timestamp()
-        self._message_event(
-            channel,
-            {
-                "type": "message",
-                "subtype": "message_changed",
-                "message": channel.told(message),
-                "previous_message": previous,
-                "channel": channel.id,
-                "hidden": True,
-                "ts": ts,
-                "event_ts": ts,
-                "channel_type": channel.type,
-            },
-        )
+        self._feed.tell("message_changed", channel=channel.id, ts=message.ts, message=channel.message_json(message))
+        changed = {"message": channel.message_json(message), "previous_message": previous}
+        self._hidden_event(channel, "message_changed", changed)
 
     def redrawn(self, channel: Channel, message: Message) -> None:
         """A message looks different to people, and no event tells the app (reactions, streaming)."""
-        self._feed.tell("message_changed", channel=channel.id, ts=message.ts, message=channel.told(message))
+        self._feed.tell("message_changed", channel=channel.id, ts=message.ts, message=channel.message_json(message))
 
     def deleted(self, channel: Channel, message: Message) -> None:
         """A message is gone: `message_deleted`."""
         self._feed.tell("message_deleted", channel=channel.id, ts=message.ts, thread_ts=message.thread_ts)
-        if message.is_reply and message.thread_ts and (root := channel.messages.get(message.thread_ts)):
-            self._feed.tell("thread", channel=channel.id, ts=root.ts, message=channel.told(root))
-        ts = self._team.clock.timestamp()
-        self._message_event(
-            channel,
-            {
-                "type": "message",
-                "subtype": "message_deleted",
-                "previous_message": message.as_json(),
-                "deleted_ts": message.ts,
-                "channel": channel.id,
-                "hidden": True,
-                "ts": ts,
-                "event_ts": ts,
-                "channel_type": channel.type,
-            },
-        )
+        self._thread_changed(channel, message)
+        deleted = {"previous_message": message.as_json(), "deleted_ts": message.ts}
+        self._hidden_event(channel, "message_deleted", deleted)
 
     def reacted(self, channel: Channel, message: Message, *, user: str, name: str, added: bool) -> None:
         """A reaction came or went."""
         self.redrawn(channel, message)
-        self._event(
-            channel,
-            "reaction_added" if added else "reaction_removed",
-            "reactions:read",
-            {
-                "type": "reaction_added" if added else "reaction_removed",
-                "user": user,
-                "reaction": name,
-                "item_user": message.user,
-                "item": {"type": "message", "channel": channel.id, "ts": message.ts},
-                "event_ts": self._team.clock.timestamp(),
-            },
-        )
+        event: JsonObject = {
+            "type": "reaction_added" if added else "reaction_removed",
+            "user": user,
+            "reaction": name,
+            "item_user": message.user,
+            "item": {"type": "message", "channel": channel.id, "ts": message.ts},
+            "event_ts": self._team.clock.timestamp(),
+        }
+        self._event(channel, event["type"], "reactions:read", event)
 
-    def whispered(self, ephemeral: Ephemeral) -> None:
+    def ephemeral(self, ephemeral: Ephemeral) -> None:
         """One person sees an ephemeral message; no event tells the app."""
         self._feed.tell(
             "ephemeral",
@@ -137,6 +98,18 @@ class Announcer:
         """An event of no channel, such as app_home_opened."""
         if event["type"] in self._app.bot_events and (scope is None or scope in self._app.scopes):
             self._deliveries.event(event)
+
+    def _thread_changed(self, channel: Channel, message: Message) -> Message | None:
+        """Show the new reply count at the root of a reply; return the root."""
+        root = channel.messages.get(message.thread_ts or "") if message.is_reply else None
+        if root is not None:
+            self._feed.tell("thread", channel=channel.id, ts=root.ts, message=channel.message_json(root))
+        return root
+
+    def _hidden_event(self, channel: Channel, subtype: str, facts: JsonObject) -> None:
+        ts = self._team.clock.timestamp()
+        event: JsonObject = {"type": "message", "subtype": subtype, **facts, "channel": channel.id, "hidden": True}
+        self._message_event(channel, event | {"ts": ts, "event_ts": ts, "channel_type": channel.type})
 
     def _message_event(self, channel: Channel, event: JsonObject) -> None:
         self._event(channel, _MESSAGE_EVENTS[channel.type], _HISTORY_SCOPES[channel.type], event)

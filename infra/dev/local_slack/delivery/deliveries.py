@@ -1,7 +1,5 @@
 """Everything the workspace sends to the app: events with their retries, and a person's interactions."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Coroutine

@@ -4,8 +4,6 @@ Each envelope goes to one connection. It must be acknowledged on that connection
 Shape of the messages: https://docs.slack.dev/apis/events-api/using-socket-mode/
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import secrets

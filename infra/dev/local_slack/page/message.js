@@ -15,10 +15,6 @@ export function renderMessage(message, view) {
   const blocks = typed ? [] : message.blocks ?? [];
   if (message.text && !blocks.length) body.push(el("div", { class: "text", testid: "message-text" }, mrkdwn(message.text)));
   body.push(...renderBlocks(blocks, (element, block, chosen) => view.handlers.use(message, element, block, chosen)));
-  for (const attachment of message.attachments ?? []) {
-    body.push(el("div", { class: "attachment" }, attachment.text && el("div", { class: "text" }, mrkdwn(attachment.text)),
-      renderBlocks(attachment.blocks ?? [], () => {})));
-  }
   for (const file of message.files ?? []) body.push(shownFile(file));
   const article = el("article", {
     class: `message ${view.ephemeral ? "ephemeral" : ""} ${message.subtype === "tombstone" ? "tombstone" : ""}`,

@@ -1,7 +1,5 @@
 """Channels, direct messages and the messages in them, as the Web API and the events tell them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -21,6 +19,10 @@ class Stream:
     open: bool = True
 
 
+_WHEN_GIVEN = ("subtype", "client_msg_id", "bot_id", "blocks", "files", "metadata", "thread_ts")
+"""Fields that the message object has only when they are not empty."""
+
+
 @dataclass(kw_only=True)
 class Message:
     """One message as it stands now."""
@@ -31,7 +33,6 @@ class Message:
     team: str
     text: str
     blocks: list[JsonObject] = field(default_factory=list[JsonObject])
-    attachments: list[JsonObject] = field(default_factory=list[JsonObject])
     thread_ts: str | None = None
     subtype: str | None = None
     bot_id: str | None = None
@@ -40,7 +41,6 @@ class Message:
     client_msg_id: str | None = None
     edited_ts: str | None = None
     edited_by: str | None = None
-    reply_broadcast: bool = False
     reactions: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     files: list[JsonObject] = field(default_factory=list[JsonObject])
     metadata: JsonObject | None = None
@@ -52,36 +52,23 @@ class Message:
         """True inside a thread, false for a root or a message without thread."""
         return self.thread_ts is not None and self.thread_ts != self.ts
 
-    def as_json(self, *, replies: list[Message] | None = None) -> JsonObject:
+    def as_json(self, *, replies: "list[Message] | None" = None) -> JsonObject:
         """The message object; `replies` adds what a thread's root tells of its thread."""
-        told: JsonObject = {"type": "message", "user": self.user, "ts": self.ts, "text": self.text, "team": self.team}
-        if self.subtype:
-            told["subtype"] = self.subtype
-        if self.client_msg_id:
-            told["client_msg_id"] = self.client_msg_id
+        json: JsonObject = {"type": "message", "user": self.user, "ts": self.ts, "text": self.text, "team": self.team}
+        json |= {name: value for name in _WHEN_GIVEN if (value := getattr(self, name))}
         if self.bot_id:
-            told["bot_id"] = self.bot_id
-            told["app_id"] = self.app_id
-            told["bot_profile"] = {"id": self.bot_id, "app_id": self.app_id, "name": self.bot_name, "deleted": False}
-        if self.blocks:
-            told["blocks"] = self.blocks
-        if self.attachments:
-            told["attachments"] = self.attachments
+            json["app_id"] = self.app_id
+            json["bot_profile"] = {"id": self.bot_id, "app_id": self.app_id, "name": self.bot_name, "deleted": False}
         if self.files:
-            told["files"] = self.files
-            told["upload"] = True
-        if self.metadata:
-            told["metadata"] = self.metadata
+            json["upload"] = True
         if self.edited_ts:
-            told["edited"] = {"user": self.edited_by, "ts": self.edited_ts}
+            json["edited"] = {"user": self.edited_by, "ts": self.edited_ts}
         if self.reactions:
-            told["reactions"] = [
+            json["reactions"] = [
                 {"name": name, "users": list(users), "count": len(users)} for name, users in self.reactions.items()
             ]
-        if self.thread_ts:
-            told["thread_ts"] = self.thread_ts
         if replies:
-            told |= {
+            json |= {
                 "thread_ts": self.ts,
                 "reply_count": len(replies),
                 "reply_users": list(dict.fromkeys(reply.user for reply in replies)),
@@ -89,8 +76,8 @@ class Message:
                 "latest_reply": replies[-1].ts,
             }
         if self.stream is not None and self.stream.open:
-            told["streaming_state"] = "in_progress"
-        return told
+            json["streaming_state"] = "in_progress"
+        return json
 
 
 @dataclass(kw_only=True)
@@ -120,10 +107,10 @@ class Channel:
         return [message for message in self.messages.values() if message.is_reply and message.thread_ts == root_ts]
 
     def timeline(self) -> Iterator[Message]:
-        """What the channel itself shows: roots, plain messages and broadcast replies, oldest first."""
-        return (message for message in self.messages.values() if not message.is_reply or message.reply_broadcast)
+        """What the channel itself shows: messages that are no replies, oldest first."""
+        return (message for message in self.messages.values() if not message.is_reply)
 
-    def told(self, message: Message) -> JsonObject:
+    def message_json(self, message: Message) -> JsonObject:
         """The message object with its thread's summary when it is a root."""
         return message.as_json(replies=None if message.is_reply else self.thread(message.ts))
 
@@ -139,6 +126,7 @@ class Channel:
                 "user": self.with_user,
                 "is_user_deleted": False,
             }
+        topic = {"value": self.topic, "creator": self.creator, "last_set": self.created}
         return {
             "id": self.id,
             "name": self.name,
@@ -157,6 +145,6 @@ class Channel:
             "created": self.created,
             "creator": self.creator,
             "num_members": len(self.members),
-            "topic": {"value": self.topic, "creator": self.creator, "last_set": self.created},
-            "purpose": {"value": self.topic, "creator": self.creator, "last_set": self.created},
+            "topic": topic,
+            "purpose": topic,
         }

@@ -1,7 +1,5 @@
 """The workspace's clock: real time that a test can move forward, and the source of message timestamps."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 

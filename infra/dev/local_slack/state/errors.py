@@ -5,8 +5,6 @@ WorkspaceError
 └── ControlError   a person (or a test acting as one) tried what a Slack client does not offer
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 

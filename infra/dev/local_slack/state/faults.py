@@ -1,76 +1,48 @@
 """Faults a test injects: answers of the Web API that go wrong, and deliveries that do."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
-from infra.dev.local_slack.state.payload import JsonObject, text_in
+_STANDARD_ERRORS = {429: "ratelimited", 500: "internal_error", 503: "service_unavailable"}
 
 
 @dataclass(kw_only=True)
 class MethodFault:
-    """The next `times` calls of `method` (`*`: any) go wrong.
+    """The next `times` calls of `method` (`*`: any) go wrong. `MethodFault(status=429)` is complete."""
 
-    With `after` the call has its effect first, and only its answer is lost or wrong: the case in which the app cannot
-    know. `status` 0 closes the connection without an answer.
-    """
-
-    method: str
+    method: str = "*"
     times: int = 1
+    #: Calls of the method that pass before the fault begins.
     skip: int = 0
-    """Calls of the method that pass before the fault bites."""
+    #: The HTTP status; 0 closes the connection without an answer.
     status: int = 200
     error: str | None = None
     retry_after: int = 1
     delay_seconds: float = 0.0
+    #: The call has its effect first, and only its answer is lost or wrong: the case in which the app cannot know.
     after: bool = False
 
-    @classmethod
-    def from_json(cls, told: JsonObject) -> MethodFault:
-        """The fault that a control request describes; a bare {"method", "status": 429} is complete."""
-        status = int(told.get("status", 200))
-        standard = {429: "ratelimited", 500: "internal_error", 503: "service_unavailable"}
-        return cls(
-            method=str(told.get("method", "*")),
-            times=int(told.get("times", 1)),
-            skip=int(told.get("skip", 0)),
-            status=status,
-            error=text_in(told, "error") or standard.get(status),
-            retry_after=int(told.get("retry_after", 1)),
-            delay_seconds=float(told.get("delay_seconds", 0.0)),
-            after=bool(told.get("after", False)),
-        )
+    def __post_init__(self) -> None:
+        self.error = self.error or _STANDARD_ERRORS.get(self.status)
 
 
 @dataclass(kw_only=True)
 class DeliveryFault:
     """The next `times` deliveries whose type is `match` (`*`: any) go wrong.
 
-    Types are event types (`app_mention`, `message`) and `interactive`, `slash_commands`. `repeat` sends the delivery
-    that many times more, with the same event id or, with `fresh_id`, with new ones. `ignore_ack` treats the app's
-    acknowledgement as lost. `hold` delivers nothing at all (and, for events, tries again later like a lost ack).
+    Types are event types (`app_mention`, `message`) and `interactive`, `slash_commands`.
     """
 
     match: str = "*"
     times: int = 1
+    #: How many times more the delivery is sent.
     repeat: int = 0
+    #: Repeated events have new event ids instead of the same one.
     fresh_id: bool = False
+    #: The app's acknowledgement counts as lost.
     ignore_ack: bool = False
+    #: Nothing is delivered; an event is tried again later, as after a lost acknowledgement.
     hold: bool = False
     delay_seconds: float = 0.0
-
-    @classmethod
-    def from_json(cls, told: JsonObject) -> DeliveryFault:
-        """The fault that a control request describes."""
-        return cls(
-            match=str(told.get("match", "*")),
-            times=int(told.get("times", 1)),
-            repeat=int(told.get("repeat", 0)),
-            fresh_id=bool(told.get("fresh_id", False)),
-            ignore_ack=bool(told.get("ignore_ack", False)),
-            hold=bool(told.get("hold", False)),
-            delay_seconds=float(told.get("delay_seconds", 0.0)),
-        )
 
 
 @dataclass

@@ -1,7 +1,5 @@
 """What happens in the workspace, as it happens: to the browser page and to tests, over server-sent events."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator

@@ -1,17 +1,14 @@
 """The one app installed in the workspace: its tokens, and what its manifest lets it do and hear."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from infra.dev.local_slack.state.payload import JsonObject, object_in, objects_in, text_in
+from infra.dev.local_slack.state.payload import JsonObject, is_list, is_object, made, object_in, objects_in, text_in
 
 BOT_TOKEN = "xoxb-local-0000000000-greenlight"  # noqa: S105 - opens nothing but a workspace on this machine
 APP_TOKEN = "xapp-local-0000000000-greenlight"  # noqa: S105 - the same
-SIGNING_SECRET = "local0000000000000000000000000000"  # noqa: S105 - the same
 
 SCOPES = frozenset(
     {
@@ -35,7 +32,6 @@ SCOPES = frozenset(
         "reactions:write",
         "usergroups:read",
         "users:read",
-        "users:read.email",
     }
 )
 
@@ -61,8 +57,8 @@ class Command:
     name: str
     description: str = ""
     usage_hint: str = ""
+    #: The text arrives with <@U..|name>, <#C..|name> and <https://...> instead of the typed text.
     should_escape: bool = False
-    """The text arrives with <@U..|name>, <#C..|name> and <https://...> instead of what was typed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +80,6 @@ class InstalledApp:
     name: str = "Greenlight"
     bot_token: str = BOT_TOKEN
     app_token: str = APP_TOKEN
-    signing_secret: str = SIGNING_SECRET
     app_token_scopes: frozenset[str] = frozenset({"connections:write"})
     scopes: frozenset[str] = SCOPES
     bot_events: frozenset[str] = BOT_EVENTS
@@ -103,9 +98,9 @@ class InstalledApp:
             ValueError: The file is no JSON object.
         """
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(manifest, dict):
+        if not is_object(manifest):
             raise ValueError(f"{path} is no manifest: a JSON object was expected")
-        return cls().described_by(manifest)  # pyright: ignore[reportUnknownArgumentType] - a JSON object
+        return cls().described_by(manifest)
 
     def described_by(self, manifest: JsonObject) -> Self:
         """This app with scopes, events, commands and shortcuts taken from a manifest."""
@@ -120,24 +115,12 @@ class InstalledApp:
             home_tab=object_in(features, "app_home").get("home_tab_enabled") is True,
             interactive=object_in(settings, "interactivity").get("is_enabled") is True,
             commands=tuple(
-                Command(
-                    name=str(command.get("command", "")),
-                    description=str(command.get("description", "")),
-                    usage_hint=str(command.get("usage_hint", "")),
-                    should_escape=command.get("should_escape") is True,
-                )
+                made(Command, command | {"name": command["command"]})
                 for command in objects_in(features, "slash_commands")
             ),
-            shortcuts=tuple(
-                Shortcut(
-                    callback_id=str(shortcut.get("callback_id", "")),
-                    name=str(shortcut.get("name", "")),
-                    type=str(shortcut.get("type", "message")),
-                )
-                for shortcut in objects_in(features, "shortcuts")
-            ),
+            shortcuts=tuple(made(Shortcut, shortcut) for shortcut in objects_in(features, "shortcuts")),
         )
 
 
 def _names(value: object) -> frozenset[str]:
-    return frozenset(str(name) for name in value) if isinstance(value, list) else frozenset()  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - members of a JSON array
+    return frozenset(str(name) for name in value) if is_list(value) else frozenset()

@@ -1,11 +1,11 @@
-"""JSON as it goes over the wire, and typed ways into it."""
-
-from __future__ import annotations
+"""JSON as it goes over the wire, and typed access to it."""
 
 import json
-from typing import Any, TypeGuard, cast
+from dataclasses import fields
+from typing import Any, TypeGuard, TypeVar, cast
 
 JsonObject = dict[str, Any]
+_Value = TypeVar("_Value")
 
 
 def is_object(value: object) -> TypeGuard[JsonObject]:
@@ -42,6 +42,12 @@ def decoded(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError:
         return None
+
+
+def made(kind: type[_Value], values: JsonObject) -> _Value:
+    """A dataclass from the members of a JSON object that it has fields for."""
+    names = {field.name for field in fields(kind)}  # pyright: ignore[reportArgumentType] - only called with dataclasses
+    return kind(**{name: value for name, value in values.items() if name in names})
 
 
 def copied(value: JsonObject) -> JsonObject:

@@ -1,7 +1,5 @@
 """Who is in the workspace: people, guests, people of another organisation, the app's bot user, user groups."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -27,13 +25,12 @@ class Person:
     real_name: str
     team_id: str
     kind: Kind = Kind.MEMBER
-    email: str | None = None
     color: str = "4b5a75"
     is_admin: bool = False
     deleted: bool = False
 
-    def as_json(self, *, with_email: bool = False) -> JsonObject:
-        """The user object of the Web API; the address only for an app that may read addresses."""
+    def as_json(self) -> JsonObject:
+        """The user object of the Web API, as for an app that may not read e-mail addresses."""
         profile: JsonObject = {
             "real_name": self.real_name,
             "real_name_normalized": self.real_name,
@@ -41,8 +38,6 @@ class Person:
             "display_name_normalized": self.name,
             "team": self.team_id,
         }
-        if with_email and self.email:
-            profile["email"] = self.email
         return {
             "id": self.id,
             "team_id": self.team_id,
@@ -77,7 +72,7 @@ class Usergroup:
 
     def as_json(self, team_id: str, *, with_users: bool = False) -> JsonObject:
         """The usergroup object of the Web API."""
-        told: JsonObject = {
+        group: JsonObject = {
             "id": self.id,
             "team_id": team_id,
             "is_usergroup": True,
@@ -89,5 +84,5 @@ class Usergroup:
             "user_count": len(self.users),
         }
         if with_users:
-            told["users"] = list(self.users)
-        return told
+            group["users"] = list(self.users)
+        return group

@@ -1,10 +1,8 @@
 """Slack's rate limits, as token buckets: how many calls a minute, and how long to wait when they are used up.
 
-Tiers: https://docs.slack.dev/apis/web-api/rate-limits (1: 1+, 2: 20+, 3: 50+, 4: 100+ calls a minute, for each method
+Tiers: https://docs.slack.dev/apis/web-api/rate-limits (2: 20+, 3: 50+, 4: 100+ calls a minute, for each method
 and workspace); chat.postMessage allows about one message a second for each channel, with short bursts.
 """
-
-from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
@@ -14,7 +12,6 @@ from enum import Enum
 class Tier(Enum):
     """(calls in a burst, calls a minute); POST is counted for each channel."""
 
-    ONE = (1, 1)
     TWO = (20, 20)
     THREE = (50, 50)
     FOUR = (100, 100)

@@ -1,7 +1,5 @@
 """What the workspace holds: people, user groups, channels with their messages, ephemeral messages, files, views."""
 
-from __future__ import annotations
-
 import secrets
 import string
 from dataclasses import dataclass, field

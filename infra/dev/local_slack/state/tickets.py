@@ -1,7 +1,5 @@
 """Short-lived rights an interaction gives the app: trigger_ids (one modal, 3 s) and response_urls (5 uses, 30 min)."""
 
-from __future__ import annotations
-
 import secrets
 from dataclasses import dataclass
 
@@ -19,8 +17,6 @@ class Trigger:
 
     user: str
     expires_at: float
-    in_view: str | None = None
-    """The modal the person was in, for views.push."""
     used: bool = False
 
 
@@ -31,10 +27,9 @@ class ResponseUrl:
     user: str
     channel: str
     expires_at: float
+    #: The message that was clicked, for replace_original and delete_original.
     message_ts: str | None = None
-    """The message that was clicked, for replace_original and delete_original."""
     ephemeral: bool = False
-    thread_ts: str | None = None
     uses: int = 0
 
 
@@ -47,11 +42,11 @@ class Tickets:
         self._triggers: dict[str, Trigger] = {}
         self._response_urls: dict[str, ResponseUrl] = {}
 
-    def new_trigger(self, user: str, *, in_view: str | None = None) -> str:
+    def new_trigger(self, user: str) -> str:
         """A trigger_id for what `user` just did."""
         trigger_id = f"{secrets.randbelow(10**13)}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
         expires_at = self._clock.now() + self._trigger_seconds
-        self._triggers[trigger_id] = Trigger(user=user, expires_at=expires_at, in_view=in_view)
+        self._triggers[trigger_id] = Trigger(user=user, expires_at=expires_at)
         return trigger_id
 
     def use_trigger(self, trigger_id: str) -> Trigger:
@@ -71,13 +66,7 @@ class Tickets:
         return trigger
 
     def new_response_url(
-        self,
-        user: str,
-        channel: str,
-        *,
-        message_ts: str | None = None,
-        ephemeral: bool = False,
-        thread_ts: str | None = None,
+        self, user: str, channel: str, *, message_ts: str | None = None, ephemeral: bool = False
     ) -> str:
         """The secret part of a response_url."""
         secret = secrets.token_urlsafe(24)
@@ -86,7 +75,6 @@ class Tickets:
             channel=channel,
             message_ts=message_ts,
             ephemeral=ephemeral,
-            thread_ts=thread_ts,
             expires_at=self._clock.now() + RESPONSE_URL_SECONDS,
         )
         return secret

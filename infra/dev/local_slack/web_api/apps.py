@@ -1,8 +1,6 @@
 """auth.test, apps.connections.open and the agent sessions."""
 
-from __future__ import annotations
-
-from infra.dev.local_slack.actions import conversing
+from infra.dev.local_slack.actions import messages
 from infra.dev.local_slack.actions.sessions import SESSION_STATUSES, set_session
 from infra.dev.local_slack.state.errors import SlackError
 from infra.dev.local_slack.state.payload import JsonObject
@@ -42,11 +40,11 @@ async def set_status(call: Call) -> JsonObject:
     status = call.required("status")
     if status not in SESSION_STATUSES:
         raise SlackError("invalid_arguments", "[ERROR] must be a valid enum value [json-pointer:/status]")
-    channel = conversing.writable(backend, call.required("channel_id"))
+    channel = messages.writable(backend, call.required("channel_id"))
     thread_ts = call.required("thread_ts")
-    conversing.check_root(channel, thread_ts)
+    messages.check_root(channel, thread_ts)
     session = set_session(backend, channel, thread_ts, status, title=(call.text("title") or "")[:200])
-    told: JsonObject = {"status": status, "title": session.title}
+    answer: JsonObject = {"status": status, "title": session.title}
     if status == "processing" and "agent_session_stopped" not in backend.app.bot_events:
-        told["warning"] = "missing_agent_session_stopped_event_subscription"
-    return told
+        answer["warning"] = "missing_agent_session_stopped_event_subscription"
+    return answer

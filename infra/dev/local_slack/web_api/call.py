@@ -1,7 +1,5 @@
 """A Web API call as a method sees it, and the table of methods with their scopes and rate tiers."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 from collections.abc import Awaitable, Callable
@@ -91,10 +89,10 @@ def _cursor_offset(cursor: str | None) -> int:
     if cursor is None:
         return 0
     try:
-        told = base64.b64decode(cursor, validate=True).decode()
+        decoded_cursor = base64.b64decode(cursor, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         raise SlackError("invalid_cursor") from None
-    prefix, _, offset = told.partition(":")
+    prefix, _, offset = decoded_cursor.partition(":")
     if prefix != "next" or not offset.isdigit():
         raise SlackError("invalid_cursor")
     return int(offset)
@@ -108,11 +106,11 @@ class Method:
     """One Web API method: who may call it and how often."""
 
     handler: Handler
+    #: Any one of them is enough; none means that every bot token may.
     scopes: tuple[str, ...]
-    """Any one of them is enough; none means every bot token may."""
     tier: Tier
+    #: Takes the app-level token (xapp-) instead of the bot token (xoxb-).
     app_level: bool = False
-    """Takes the app-level token (xapp-) instead of the bot token (xoxb-)."""
 
 
 METHODS: dict[str, Method] = {}

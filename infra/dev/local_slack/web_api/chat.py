@@ -1,8 +1,8 @@
-"""chat.postMessage, update, delete, postEphemeral and getPermalink."""
+"""chat.postMessage, update, delete, postEphemeral and getPermalink; reactions.add."""
 
-from __future__ import annotations
+import re
 
-from infra.dev.local_slack.actions import conversing
+from infra.dev.local_slack.actions import messages
 from infra.dev.local_slack.actions.etiquette_checks import complaints_about_post, complaints_about_update
 from infra.dev.local_slack.block_kit.drafts import MOST_UPDATED_TEXT, draft_of
 from infra.dev.local_slack.state.channels import Channel, Message
@@ -16,21 +16,17 @@ from infra.dev.local_slack.web_api.call import Call, method
 async def post_message(call: Call) -> JsonObject:
     """Post as the app."""
     backend = call.backend
-    channel = conversing.writable(backend, call.required("channel"))
+    channel = messages.writable(backend, call.required("channel"))
     draft = draft_of(call.raw)
     thread_ts = call.text("thread_ts")
-    conversing.check_root(channel, thread_ts)
+    messages.check_root(channel, thread_ts)
     backend.complaints += [
         f"chat.postMessage to {channel.id}: {line}" for line in complaints_about_post(call.raw, draft)
     ]
-    message = conversing.bot_message(backend, channel, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts)
-    message.attachments = draft.attachments or []
+    message = messages.bot_message(backend, channel, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts)
     message.metadata = draft.metadata
-    message.reply_broadcast = bool(thread_ts) and call.flag("reply_broadcast")
-    if message.reply_broadcast:
-        message.subtype = "thread_broadcast"
-    conversing.put(backend, channel, message)
-    return {"channel": channel.id, "ts": message.ts, "message": channel.told(message)}
+    messages.put(backend, channel, message)
+    return {"channel": channel.id, "ts": message.ts, "message": channel.message_json(message)}
 
 
 @method("chat.update", Tier.THREE, "chat:write")
@@ -45,16 +41,15 @@ async def update(call: Call) -> JsonObject:
     ]
     if draft.metadata is not None:
         message.metadata = draft.metadata
-    conversing.rewrite(
+    messages.rewrite(
         call.backend,
         channel,
         message,
         text=draft.text,
         blocks=draft.blocks,
-        attachments=draft.attachments,
         edited_by=call.backend.app.bot_user_id,
     )
-    return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": channel.told(message)}
+    return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": channel.message_json(message)}
 
 
 @method("chat.delete", Tier.THREE, "chat:write")
@@ -63,7 +58,7 @@ async def delete(call: Call) -> JsonObject:
     channel, message = _own(call, refusal="cant_delete_message")
     if message.stream is not None and message.stream.open:
         raise SlackError("cant_delete_message")
-    conversing.remove(call.backend, channel, message)
+    messages.remove(call.backend, channel, message)
     return {"channel": channel.id, "ts": message.ts}
 
 
@@ -71,31 +66,48 @@ async def delete(call: Call) -> JsonObject:
 async def post_ephemeral(call: Call) -> JsonObject:
     """Show a message to one member of a channel."""
     backend = call.backend
-    channel = conversing.writable(backend, call.required("channel"))
+    channel = messages.writable(backend, call.required("channel"))
     user = call.required("user")
     if user not in channel.members:
         raise SlackError("user_not_in_channel")
     draft = draft_of(call.raw)
     thread_ts = call.text("thread_ts")
-    conversing.check_root(channel, thread_ts)
-    told = conversing.whisper(backend, channel, user, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts)
-    return {"message_ts": told.message.ts}
+    messages.check_root(channel, thread_ts)
+    shown = messages.show_privately(backend, channel, user, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts)
+    return {"message_ts": shown.message.ts}
 
 
 @method("chat.getPermalink", Tier.SPECIAL)
 async def get_permalink(call: Call) -> JsonObject:
     """The address of a message on this workspace's page."""
-    channel = conversing.channel_of(call.backend, call.required("channel"))
-    message = conversing.message_of(channel, call.required("message_ts"))
+    channel = messages.channel_of(call.backend, call.required("channel"))
+    message = messages.message_of(channel, call.required("message_ts"))
     thread = f"?thread_ts={message.thread_ts}&cid={channel.id}" if message.is_reply else ""
     link = f"{call.backend.base_url}/archives/{channel.id}/p{message.ts.replace('.', '')}{thread}"
     return {"channel": channel.id, "permalink": link}
 
 
+@method("reactions.add", Tier.THREE, "reactions:write")
+async def add_reaction(call: Call) -> JsonObject:
+    """React as the app."""
+    name = call.required("name").strip(":")
+    if not re.fullmatch(r"[a-z0-9_+'\-]+(::skin-tone-[2-6])?", name):
+        raise SlackError("invalid_name")
+    channel = messages.channel_of(call.backend, call.required("channel"))
+    message = messages.message_of(channel, call.required("timestamp"))
+    bot = call.backend.app.bot_user_id
+    if bot not in channel.members:
+        raise SlackError("not_in_channel")
+    if channel.is_archived:
+        raise SlackError("is_archived")
+    messages.react(call.backend, channel, message, user=bot, name=name, add=True)
+    return {}
+
+
 def _own(call: Call, *, refusal: str) -> tuple[Channel, Message]:
     """The app's own message that a call names."""
-    channel = conversing.channel_of(call.backend, call.required("channel"))
-    message = conversing.message_of(channel, call.required("ts"))
+    channel = messages.channel_of(call.backend, call.required("channel"))
+    message = messages.message_of(channel, call.required("ts"))
     if channel.is_archived:
         raise SlackError("is_archived")
     if message.bot_id != call.backend.app.bot_id or message.subtype == "tombstone":

@@ -1,10 +1,8 @@
-"""conversations.*: list, info, members, history, replies, open, join, create, invite; and users.conversations."""
-
-from __future__ import annotations
+"""conversations.*: list, info, members, history, replies, open, create and invite."""
 
 import re
 
-from infra.dev.local_slack.actions import conversing
+from infra.dev.local_slack.actions import messages
 from infra.dev.local_slack.state.channels import Channel, Message
 from infra.dev.local_slack.state.errors import SlackError
 from infra.dev.local_slack.state.payload import JsonObject
@@ -18,34 +16,37 @@ _KINDS = {"public_channel": "channel", "private_channel": "group", "im": "im", "
 
 
 @method("conversations.list", Tier.TWO, *_READ)
-async def list_(call: Call) -> JsonObject:
+async def list_channels(call: Call) -> JsonObject:
     """The channels the app can see."""
-    return _listed(call, call.backend.app.bot_user_id, only_member=False)
-
-
-@method("users.conversations", Tier.THREE, *_READ)
-async def users_conversations(call: Call) -> JsonObject:
-    """The channels a person (or the app) is a member of, as far as the app sees them."""
-    user = call.text("user") or call.backend.app.bot_user_id
-    if user not in call.backend.team.people:
-        raise SlackError("user_not_found")
-    return _listed(call, user, only_member=True)
+    kinds = call.names("types") or ["public_channel"]
+    if not set(kinds) <= set(_KINDS):
+        raise SlackError("invalid_types")
+    wanted = {_KINDS[kind] for kind in kinds}
+    bot = call.backend.app.bot_user_id
+    chosen = [
+        channel.as_json(for_user=bot)
+        for channel in call.backend.team.channels.values()
+        if channel.type in wanted
+        and (not channel.is_private or bot in channel.members)
+        and not (call.flag("exclude_archived") and channel.is_archived)
+    ]
+    return call.page(chosen, key="channels")
 
 
 @method("conversations.info", Tier.THREE, *_READ)
-async def info(call: Call) -> JsonObject:
+async def channel_info(call: Call) -> JsonObject:
     """One channel."""
-    channel = conversing.channel_of(call.backend, call.required("channel"))
-    told = channel.as_json(for_user=call.backend.app.bot_user_id)
+    channel = messages.channel_of(call.backend, call.required("channel"))
+    info = channel.as_json(for_user=call.backend.app.bot_user_id)
     if not call.flag("include_num_members"):
-        told.pop("num_members", None)
-    return {"channel": told}
+        info.pop("num_members", None)
+    return {"channel": info}
 
 
 @method("conversations.members", Tier.FOUR, *_READ)
 async def members(call: Call) -> JsonObject:
     """Who is in a channel, page by page."""
-    channel = conversing.channel_of(call.backend, call.required("channel"))
+    channel = messages.channel_of(call.backend, call.required("channel"))
     page = call.page([{"id": member} for member in channel.members], key="members")
     return page | {"members": [member["id"] for member in page["members"]]}
 
@@ -55,7 +56,7 @@ async def history(call: Call) -> JsonObject:
     """The messages of a channel, newest first, without replies."""
     channel = _readable(call)
     chosen = [message for message in channel.timeline() if _between(call, message)]
-    page = call.page([channel.told(message) for message in reversed(chosen)], key="messages", most=999)
+    page = call.page([channel.message_json(message) for message in reversed(chosen)], key="messages", most=999)
     return page | {"has_more": bool(page["response_metadata"]["next_cursor"])}
 
 
@@ -70,17 +71,17 @@ async def replies(call: Call) -> JsonObject:
         chosen = [root]
     else:
         chosen = [root, *(message for message in channel.thread(root.ts) if _between(call, message))]
-    page = call.page([channel.told(message) for message in chosen], key="messages", most=1000)
+    page = call.page([channel.message_json(message) for message in chosen], key="messages", most=1000)
     return page | {"has_more": bool(page["response_metadata"]["next_cursor"])}
 
 
 @method("conversations.open", Tier.THREE, "im:write", "mpim:write")
-async def open_(call: Call) -> JsonObject:
+async def open_direct_message(call: Call) -> JsonObject:
     """The direct message with one person, opened now if need be."""
     team = call.backend.team
     users = call.names("users")
     if channel_id := call.text("channel"):
-        channel = conversing.channel_of(call.backend, channel_id)
+        channel = messages.channel_of(call.backend, channel_id)
         return {"channel": {"id": channel.id}, "no_op": True, "already_open": True}
     if len(users) != 1:
         raise SlackError("users_list_not_supplied" if not users else "method_not_supported_for_channel_type")
@@ -91,23 +92,8 @@ async def open_(call: Call) -> JsonObject:
         raise SlackError("user_disabled")
     known = team.direct_message(person.id) is not None
     channel = team.open_direct_message(person.id)
-    told = channel.as_json(for_user=team.bot_user_id) if call.flag("return_im") else {"id": channel.id}
-    return {"channel": told, "no_op": known, "already_open": known}
-
-
-@method("conversations.join", Tier.THREE, "channels:join")
-async def join(call: Call) -> JsonObject:
-    """Make the app a member of a public channel."""
-    backend = call.backend
-    channel = conversing.channel_of(backend, call.required("channel"))
-    if channel.is_archived:
-        raise SlackError("is_archived")
-    if channel.is_private:
-        raise SlackError("method_not_supported_for_channel_type")
-    if backend.app.bot_user_id not in channel.members:
-        channel.members.append(backend.app.bot_user_id)
-        backend.announcer.joined(channel, backend.app.bot_user_id)
-    return {"channel": channel.as_json(for_user=backend.app.bot_user_id)}
+    opened = channel.as_json(for_user=team.bot_user_id) if call.flag("return_im") else {"id": channel.id}
+    return {"channel": opened, "no_op": known, "already_open": known}
 
 
 @method("conversations.create", Tier.TWO, "channels:manage", "groups:write")
@@ -138,7 +124,7 @@ async def create(call: Call) -> JsonObject:
 async def invite(call: Call) -> JsonObject:
     """Make people members of a channel the app is in; several at once are invited all or not at all."""
     backend = call.backend
-    channel = conversing.channel_of(backend, call.required("channel"))
+    channel = messages.channel_of(backend, call.required("channel"))
     _require_scope(call, "groups:write" if channel.is_private else "channels:manage")
     if channel.is_archived:
         raise SlackError("is_archived")
@@ -168,7 +154,7 @@ def _require_scope(call: Call, needed: str) -> None:
 
 def _readable(call: Call) -> Channel:
     backend = call.backend
-    channel = conversing.channel_of(backend, call.required("channel"))
+    channel = messages.channel_of(backend, call.required("channel"))
     if backend.app.bot_user_id not in channel.members:
         raise SlackError("not_in_channel")
     needed = {"channel": "channels:history", "group": "groups:history", "im": "im:history"}[channel.type]
@@ -186,21 +172,3 @@ def _between(call: Call, message: Message) -> bool:
         raise SlackError("invalid_ts_oldest" if oldest else "invalid_ts_latest") from None
     ts = float(message.ts)
     return low < ts < high or (inclusive and message.ts in (oldest, latest))
-
-
-def _listed(call: Call, user: str, *, only_member: bool) -> JsonObject:
-    backend = call.backend
-    kinds = call.names("types") or ["public_channel"]
-    if not set(kinds) <= set(_KINDS):
-        raise SlackError("invalid_types")
-    wanted = {_KINDS[kind] for kind in kinds}
-    bot = backend.app.bot_user_id
-    chosen = [
-        channel.as_json(for_user=bot)
-        for channel in backend.team.channels.values()
-        if channel.type in wanted
-        and (not channel.is_private or bot in channel.members)
-        and (not only_member or user in channel.members)
-        and not (call.flag("exclude_archived") and channel.is_archived)
-    ]
-    return call.page(chosen, key="channels")

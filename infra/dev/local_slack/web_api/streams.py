@@ -4,9 +4,7 @@ A stream ends about five minutes after it opened even while it is appended to
 (https://github.com/slackapi/python-slack-sdk/issues/1859).
 """
 
-from __future__ import annotations
-
-from infra.dev.local_slack.actions import conversing
+from infra.dev.local_slack.actions import messages
 from infra.dev.local_slack.actions.sessions import SESSION_STATUSES, set_session
 from infra.dev.local_slack.block_kit.block_kit import MOST_MARKDOWN
 from infra.dev.local_slack.block_kit.drafts import blocks_of
@@ -27,9 +25,9 @@ async def start_stream(call: Call) -> JsonObject:
     """Open a streaming message in a thread."""
     backend = call.backend
     _require_streaming(call)
-    channel = conversing.writable(backend, call.required("channel"))
+    channel = messages.writable(backend, call.required("channel"))
     thread_ts = call.required("thread_ts")
-    conversing.check_root(channel, thread_ts)
+    messages.check_root(channel, thread_ts)
     if not channel.is_im:
         if call.text("recipient_team_id") is None:
             raise SlackError("missing_recipient_team_id")
@@ -38,13 +36,13 @@ async def start_stream(call: Call) -> JsonObject:
             raise SlackError("missing_recipient_user_id")
         if recipient not in channel.members:
             raise SlackError("user_not_in_channel")
-    message = conversing.bot_message(backend, channel, "", thread_ts=thread_ts)
+    message = messages.bot_message(backend, channel, "", thread_ts=thread_ts)
     message.stream = Stream(
         ends_at=backend.clock.now() + backend.switches.stream_seconds,
         as_plan=call.text("task_display_mode") == "plan",
     )
     _take(call, message)
-    conversing.put(backend, channel, message)
+    messages.put(backend, channel, message)
     return {"channel": channel.id, "ts": message.ts}
 
 
@@ -79,7 +77,7 @@ async def stop_stream(call: Call) -> JsonObject:
     call.backend.announcer.changed(channel, message, previous)
     if status is not None and message.thread_ts is not None:
         set_session(call.backend, channel, message.thread_ts, status)
-    return {"channel": channel.id, "ts": message.ts, "message": channel.told(message)}
+    return {"channel": channel.id, "ts": message.ts, "message": channel.message_json(message)}
 
 
 def close_expired(channel: Channel, now: float) -> list[Message]:
@@ -99,8 +97,8 @@ def _require_streaming(call: Call) -> None:
 
 def _streaming(call: Call) -> tuple[Channel, Message]:
     _require_streaming(call)
-    channel = conversing.channel_of(call.backend, call.required("channel"))
-    message = conversing.message_of(channel, call.required("ts"))
+    channel = messages.channel_of(call.backend, call.required("channel"))
+    message = messages.message_of(channel, call.required("ts"))
     close_expired(channel, call.backend.clock.now())
     if message.bot_id != call.backend.app.bot_id:
         raise SlackError("message_not_owned_by_app")

@@ -1,7 +1,5 @@
 """The Web API over HTTP: tokens, scopes, rate limits, injected faults, and the answer in Slack's form."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 
@@ -12,13 +10,13 @@ from infra.dev.local_slack.state.errors import SlackError
 from infra.dev.local_slack.state.faults import MethodFault
 from infra.dev.local_slack.state.payload import JsonObject, decoded, is_object
 from infra.dev.local_slack.state.rates import Tier
-from infra.dev.local_slack.web_api import apps, chat, conversations, files, people, reactions, streams, views
+from infra.dev.local_slack.web_api import apps, chat, conversations, files, people, streams, views
 from infra.dev.local_slack.web_api.call import METHODS, Call, Method
 
 logger = logging.getLogger(__name__)
 
-_MODULES = (apps, chat, conversations, files, people, reactions, streams, views)
-"""Importing them is what fills METHODS."""
+_MODULES = (apps, chat, conversations, files, people, streams, views)
+"""Their import fills METHODS."""
 
 
 class WebApi:
@@ -129,7 +127,7 @@ def _refusal(refusal: SlackError) -> web.Response:
     if refusal.messages:
         body["response_metadata"] = {"messages": list(refusal.messages)}
         if refusal.error == "invalid_blocks":
-            # Slack tells the same lines a second time, without their prefix.
+            # Slack repeats the lines without their prefix.
             body["errors"] = [line.removeprefix("[ERROR] ") for line in refusal.messages]
     facts = dict(refusal.facts)
     if (wait := facts.pop("retry_after", None)) is not None:

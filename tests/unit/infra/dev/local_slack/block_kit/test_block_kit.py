@@ -1,7 +1,5 @@
 """Block Kit: every limit of Slack's reference at its edge, in Slack's own words."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

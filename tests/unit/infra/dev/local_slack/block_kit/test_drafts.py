@@ -24,8 +24,8 @@ WIDE_TABLE = {"type": "table", "rows": [[{"type": "raw_text", "text": "x" * 10_0
         ({"blocks": [MARKDOWN, MARKDOWN]}, "msg_blocks_too_long"),
         ({"blocks": [TABLE, TABLE]}, "invalid_attachments"),
         ({"blocks": [WIDE_TABLE]}, "invalid_attachments"),
-        ({"markdown_text": "x", "text": "y"}, "markdown_text_conflict"),
-        ({"markdown_text": "x" * 12_001}, "msg_too_long"),
+        ({"markdown_text": "x"}, "invalid_arguments"),
+        ({"text": "x", "attachments": []}, "invalid_arguments"),
         ({"text": "x", "metadata": {"event_type": "y"}}, "invalid_metadata_format"),
         ({"text": ["x"]}, "invalid_arguments"),
     ],
@@ -43,7 +43,3 @@ def test_updated_text_is_shorter_than_posted_text() -> None:
 
 def test_blocks_may_come_as_a_json_string() -> None:
     assert draft_of({"blocks": '[{"type": "divider"}]'}).blocks == [{"type": "divider"}]
-
-
-def test_markdown_text_becomes_a_markdown_block() -> None:
-    assert draft_of({"markdown_text": "**x**"}).blocks == [{"type": "markdown", "text": "**x**"}]

@@ -26,4 +26,4 @@ def test_update_allows_fifty_a_minute() -> None:
 
 def test_nothing_is_limited_when_switched_off() -> None:
     limits = RateLimits(enabled=False)
-    assert not any(limits.take("ops", Tier.ONE, 100.0) for _ in range(100))
+    assert not any(limits.take("ops", Tier.TWO, 100.0) for _ in range(100))
