@@ -25,7 +25,7 @@ from infra.dev.demo.thread_observer import ExpectationTimeout
 from infra.dev.demo.world import World, demo_world
 from infra.dev.local_slack.control.client import WorkspaceClient
 from infra.dev.local_slack.server import Workspace
-from infra.dev.scripted_model.demo_brain import demo_scripts
+from infra.dev.scripted_model.demo_scripts import demo_scripts
 from infra.dev.scripted_model.server import MODEL_NAME, ScriptedModel
 from infra.wiring import open_app
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.process import require_free, stop_signal
-from infra.dev.scripted_model.demo_brain import TOKENS_PER_SECOND, demo_scripts
+from infra.dev.scripted_model.demo_scripts import TOKENS_PER_SECOND, demo_scripts
 from infra.dev.scripted_model.server import ScriptedModel
 
 app = typer.Typer(add_completion=False)

@@ -205,7 +205,7 @@ class Supervisor:
         self._events.put(Event.NOBODY_HOLDS)
 
     def _stop_orphan(self) -> None:
-        """Stop a server whose supervisor was killed. Its socket must answer, or the pid file may name another process."""
+        """Stop a server whose supervisor was killed. Unless its socket answers, the pid may be another process."""
         with socket.socket(socket.AF_UNIX) as probe:
             try:
                 probe.connect(str(self._layout.socket_folder / SOCKET))

@@ -37,9 +37,7 @@ async def forged(scene: Stage, who: str, observer: ThreadObserver, **other: Any)
     channel = backend.team.channel_named(str(other.get("channel", observer.channel)))
     assert channel is not None
     ts = str(other.get("ts", message["ts"]))
-    secret = backend.tickets.new_response_url(
-        person_acting(backend, who).id, channel.id, message_ts=ts, ephemeral=False, thread_ts=observer.thread_ts
-    )
+    secret = backend.tickets.new_response_url(person_acting(backend, who).id, channel.id, message_ts=ts)
     payload = payload_of(backend, "block_actions", person_acting(backend, who)) | {
         "container": {"type": "message", "message_ts": ts, "channel_id": channel.id, "thread_ts": observer.thread_ts},
         "channel": {"id": channel.id, "name": channel.name},

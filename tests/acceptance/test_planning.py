@@ -9,7 +9,7 @@ from sqlalchemy import URL
 from agent.errors import TurnError
 from bot import wording
 from infra.dev.demo.thread_observer import ThreadObserver
-from infra.dev.scripted_model.demo_brain import demo_scripts
+from infra.dev.scripted_model.demo_scripts import demo_scripts
 from infra.dev.scripted_model.script import (
     CONTEXT_TOO_LONG,
     Cut,

@@ -115,12 +115,12 @@ from infra.cli.main import COMMANDS
 from infra.cli.plan_run import event_line
 from infra.config.environment import Settings, read_settings
 from infra.config.file import Configuration, parse_configuration
-from infra.db.database import NEWS_CHANNEL, WorkerId, worker_application
+from infra.db.database import NOTIFY_CHANNEL, WorkerId, worker_application
 from infra.db.embedded_postgres import ROLE, SYSTEM_USER
 from infra.db.tables import Row
 from infra.stores.audit import AuditEvent
 from infra.tools.catalogue import TOOL_NAMES
-from infra.worker.queue import WAKE, WAKE_LATER, waking
+from infra.worker.queue import WAKE, WAKE_LATER, with_wake
 from sandbox.script import CallRecord, Json, OutcomeKind, ScriptError, ScriptOutcome
 from sandbox.script import outcome_json as script_outcome_json
 from tests.fakes.configuration_keys import keys
@@ -584,9 +584,9 @@ def indexes() -> Table:
 
 def channels() -> Table:
     """Return what processes of two versions call each other by, in one database."""
-    statement = str(waking("woken AS (SELECT 1)"))
+    statement = str(with_wake("woken AS (SELECT 1)"))
     return {
-        "NOTIFY about a thread's rows": NEWS_CHANNEL,
+        "NOTIFY about a thread's rows": NOTIFY_CHANNEL,
         "NOTIFY and task of a wake": sorted(re.findall(r"'(greenlight_news|procrastinate_\w+|wake\w*)'", statement)),
         "arguments of a wake": re.findall(r"json_build_object\((.+), :failures\)", statement),
         "task that wakes": WAKE,

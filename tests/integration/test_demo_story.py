@@ -28,7 +28,7 @@ from infra.db.embedded_postgres import HeldPostgres
 from infra.dev.demo.database import reader
 from infra.dev.demo.day import day_of
 from infra.dev.demo.world import World, demo_world
-from infra.dev.scripted_model.demo_brain import demo_scripts
+from infra.dev.scripted_model.demo_scripts import demo_scripts
 from infra.dev.scripted_model.server import ScriptedModel
 from infra.tools.catalogue import open_tools
 from sandbox.monty import MontySandbox, monty_binary

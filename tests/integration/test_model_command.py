@@ -6,7 +6,7 @@ import sys
 import openai
 
 
-async def test_command_serves_the_demo_brain_until_it_is_stopped() -> None:
+async def test_command_serves_the_demo_scripts_until_it_is_stopped() -> None:
     process = await asyncio.create_subprocess_exec(
         *_command("--port", "0", "--tokens-per-second", "0"), stdout=asyncio.subprocess.PIPE
     )

@@ -1,8 +1,7 @@
-"""The answer to people, written from results: what was found, what was done, what did not happen and why."""
+"""Writes the answer to people from the results: findings, actions, and steps that did not happen with the reason."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TypeGuard
 
 from infra.dev.scripted_model.documents import PlanRow
 from sandbox.script import Json
@@ -13,36 +12,35 @@ SHOWN_ROWS = 30
 
 def answer_text(rows: Sequence[PlanRow]) -> str:
     """Return the answer in Markdown: checks, error rates, query results, posts, then what did not happen."""
-    done = [row for row in rows if row.state == "succeeded"]
+    done: dict[str | None, list[PlanRow]] = {kind: [] for kind in (*_SHAPES, None)}
+    for row in rows:
+        if row.state == "succeeded":
+            done[_kind(row.result)].append(row)
     parts = [
-        _checks([row for row in done if _is_check(row.result)]),
-        *(_error_rates(row.result) for row in done if _is_error_rates(row.result)),
-        *(_query(row) for row in done if _is_query(row.result)),
-        _bullets(_post(row) for row in done if _is_post(row.result)),
-        _bullets(_other(row) for row in done if not any(known(row.result) for known in KNOWN)),
+        _checks(done["check"]),
+        *(_error_rates(_object(row.result)) for row in done["error rates"]),
+        *(_query(row) for row in done["query"]),
+        _bullets(_post(row) for row in done["post"]),
+        _bullets(_other(row) for row in done[None]),
         _not_done(rows),
         SIGNATURE,
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def _is_check(result: Json) -> TypeGuard[Mapping[str, Json]]:
-    return isinstance(result, Mapping) and {"status", "milliseconds", "body"} <= result.keys()
+_SHAPES = {
+    "check": {"status", "milliseconds", "body"},
+    "error rates": {"services", "worst"},
+    "query": {"columns", "rows"},
+    "post": {"channel", "ts"},
+}
+"""The kinds of results that the answer knows, by the keys they have."""
 
 
-def _is_error_rates(result: Json) -> TypeGuard[Mapping[str, Json]]:
-    return isinstance(result, Mapping) and {"services", "worst"} <= result.keys()
-
-
-def _is_query(result: Json) -> TypeGuard[Mapping[str, Json]]:
-    return isinstance(result, Mapping) and {"columns", "rows"} <= result.keys()
-
-
-def _is_post(result: Json) -> TypeGuard[Mapping[str, Json]]:
-    return isinstance(result, Mapping) and {"channel", "ts"} <= result.keys()
-
-
-KNOWN: tuple[Callable[[Json], bool], ...] = (_is_check, _is_error_rates, _is_query, _is_post)
+def _kind(result: Json) -> str | None:
+    if not isinstance(result, Mapping):
+        return None
+    return next((kind for kind, keys in _SHAPES.items() if keys <= result.keys()), None)
 
 
 def _object(value: Json) -> Mapping[str, Json]:
@@ -100,39 +98,29 @@ def _bullets(lines: Iterator[str]) -> str:
 def _checks(rows: Sequence[PlanRow]) -> str:
     if not rows:
         return ""
-    answers = [(row.title.removeprefix("Check "), _object(row.result)) for row in rows]
-    bad = [(name, result) for name, result in answers if not 200 <= _number(result["status"]) < 300]
+    bad: list[str] = []
+    table: list[tuple[str, str, str]] = []
+    for row in rows:
+        name, result = row.title.removeprefix("Check "), _object(row.result)
+        body = _object(result["body"])
+        if not 200 <= _number(result["status"]) < 300:
+            reason = body.get("reason")
+            bad.append(f"{name} answers {result['status']}" + (f" ({reason})" if reason else ""))
+        word = body.get("status")
+        status = f"{result['status']}" + (f" {word}" if word else "")
+        table.append((name, status, f"{_count(result['milliseconds'])} ms"))
     if bad:
-        verdict = f"**{len(answers) - len(bad)} of {len(answers)} healthy.** " + "; ".join(
-            f"{name} answers {result['status']}{_reason(result)}" for name, result in bad
-        )
+        headline = f"**{len(rows) - len(bad)} of {len(rows)} healthy.** " + "; ".join(bad)
     else:
-        verdict = f"**{'All healthy' if len(answers) > 1 else f'{answers[0][0]} is healthy'}.**"
-    table = _table(
-        ("Service", "Status", "Answered in"),
-        [
-            (name, f"{result['status']}{_word(result)}", f"{_count(result['milliseconds'])} ms")
-            for name, result in answers
-        ],
-    )
-    return f"{verdict}\n\n{table}"
-
-
-def _reason(result: Mapping[str, Json]) -> str:
-    reason = _object(result["body"]).get("reason")
-    return f" ({reason})" if reason else ""
-
-
-def _word(result: Mapping[str, Json]) -> str:
-    word = _object(result["body"]).get("status")
-    return f" {word}" if word else ""
+        headline = f"**{'All healthy' if len(rows) > 1 else f'{table[0][0]} is healthy'}.**"
+    return f"{headline}\n\n{_table(('Service', 'Status', 'Answered in'), table)}"
 
 
 def _error_rates(result: Mapping[str, Json]) -> str:
     worst = _object(result["worst"])
     services = sorted(
-        ((name, _object(each)) for name, each in _object(result["services"]).items()),
-        key=lambda each: -_number(each[1].get("rate")),
+        ((name, _object(rates)) for name, rates in _object(result["services"]).items()),
+        key=lambda service: -_number(service[1].get("rate")),
     )
     table = _table(
         ("Service", "Requests", "Errors (5xx)", "Error rate"),
@@ -149,8 +137,8 @@ def _error_rates(result: Mapping[str, Json]) -> str:
 
 def _query(row: PlanRow) -> str:
     result = _object(row.result)
-    columns = [str(each) for each in _list(result["columns"])]
-    records = [dict(zip(columns, _list(each), strict=False)) for each in _list(result["rows"])]
+    columns = [str(column) for column in _list(result["columns"])]
+    records = [dict(zip(columns, _list(row), strict=False)) for row in _list(result["rows"])]
     if columns == ["kind", "errors", "hour"] and records:
         text = _hour_of_errors(records)
     elif columns == ["hour", "errors"]:
@@ -158,32 +146,28 @@ def _query(row: PlanRow) -> str:
     elif columns == ["service", "version", "deployed_at", "deployed_by", "change"]:
         text = _deployments(row.title.removeprefix("Find what was ").capitalize(), records)
     else:
-        text = f"**{row.title}**\n\n" + _table(columns, [[str(each[c]) for c in columns] for each in records])
+        text = f"**{row.title}**\n\n" + _table(columns, [[str(record[c]) for c in columns] for record in records])
     return f"{text}\n\nThe result was cut off; there is more." if result.get("truncated") else text
 
 
 def _hour_of_errors(records: Sequence[Mapping[str, Json]]) -> str:
     total, *kinds = records
     head = f"**The payments database recorded {_count(total['errors'])} errors** in the hour {_hour(total['hour'])}."
-    return (
-        f"{head}\n\n{_table(('Kind', 'Errors'), [(str(k['kind']), _count(k['errors'])) for k in kinds])}"
-        if kinds
-        else head
-    )
+    rows = [(str(kind["kind"]), _count(kind["errors"])) for kind in kinds]
+    return f"{head}\n\n{_table(('Kind', 'Errors'), rows)}" if rows else head
 
 
 def _day_of_errors(records: Sequence[Mapping[str, Json]]) -> str:
     if not records:
         return "**The payments database recorded no errors.**"
-    worst = max(records, key=lambda each: _number(each["errors"]))
-    total = sum(_number(each["errors"]) for each in records)
+    worst = max(records, key=lambda record: _number(record["errors"]))
+    total = sum(_number(record["errors"]) for record in records)
     head = (
         f"**The payments database recorded {_count(total)} errors**, most of them ({_count(worst['errors'])}) "
         f"in the hour {_hour(worst['hour'])}."
     )
-    return (
-        f"{head}\n\n{_table(('Hour', 'Errors'), [(_time(each['hour']), _count(each['errors'])) for each in records])}"
-    )
+    rows = [(_time(record["hour"]), _count(record["errors"])) for record in records]
+    return f"{head}\n\n{_table(('Hour', 'Errors'), rows)}"
 
 
 def _deployments(head: str, records: Sequence[Mapping[str, Json]]) -> str:

@@ -1,5 +1,6 @@
-"""Wishes become operations over the real tools, as JSON Lines a planner would write."""
+"""Turns intents into operations over the real tools, as the JSON Lines a planner would write."""
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,17 +9,17 @@ from typing import assert_never
 
 from infra.dev.scripted_model.documents import PlanRow, Situation
 from infra.dev.scripted_model.error_rate_script import FIRST_DRAFT, RESULT_SCHEMA
-from infra.dev.scripted_model.wishes import (
+from infra.dev.scripted_model.intents import (
     Check,
     DatabaseErrors,
     Deployments,
     ErrorRates,
     Hour,
+    Intent,
     Post,
     Summary,
     Unknown,
     When,
-    Wish,
     Withdraw,
 )
 from sandbox.script import Json
@@ -66,7 +67,7 @@ from the access log`
 
 
 class Planner:
-    """Writes one plan. Node ids are new in the whole thread; what the thread already knows is referred to."""
+    """Writes one plan. Node ids are new in the whole thread; existing results are referred to."""
 
     def __init__(self, situation: Situation) -> None:
         self._situation = situation
@@ -75,17 +76,17 @@ class Planner:
         self._sources: list[str] = []
         self._excuses: list[str] = []
 
-    def plan(self, wanted: Sequence[Wish]) -> Sequence[Mapping[str, Json]]:
+    def plan(self, wanted: Sequence[Intent]) -> Sequence[Mapping[str, Json]]:
         """Return operations and replies for what is wanted."""
-        asked_for_deployments = any(isinstance(wish, Deployments) for wish in wanted)
-        for wish in _data_first(wanted):
-            self._grant(wish, with_deployments=not asked_for_deployments)
+        asked_for_deployments = any(isinstance(intent, Deployments) for intent in wanted)
+        for intent in _data_first(wanted):
+            self._grant(intent, with_deployments=not asked_for_deployments)
         if self._excuses:
             self._operations.append({"op": "reply", "text": "(scripted model) " + " ".join(self._excuses)})
         return self._operations
 
-    def _grant(self, wish: Wish, *, with_deployments: bool) -> None:
-        match wish:
+    def _grant(self, intent: Intent, *, with_deployments: bool) -> None:
+        match intent:
             case Check(services=services, urls=urls):
                 self._check(services, urls)
             case ErrorRates():
@@ -104,7 +105,7 @@ class Planner:
             case Unknown(text=text):
                 self._excuses.append(f"I did not understand this part: “{text}”. Ask me “help” for what I can do.")
             case _:
-                assert_never(wish)
+                assert_never(intent)
 
     def _has(self, tool: str) -> bool:
         if tool in self._situation.tools:
@@ -113,7 +114,7 @@ class Planner:
         return False
 
     def _add(self, base: str, kind: str, title: str, fields: Mapping[str, Json]) -> str:
-        node = next(each for each in _numbered(base) if each not in self._taken)
+        node = next(name for name in _numbered(base) if name not in self._taken)
         self._taken.add(node)
         self._operations.append({"op": "add", "id": node, "kind": kind, "title": title[:TITLE_CHARACTERS], **fields})
         return node
@@ -153,43 +154,35 @@ class Planner:
         )
         self._sources.append(rates)
         if with_deployments and "sql_query" in self._situation.tools:
-            self._deployments_around(rates)
+            hour: dict[str, Json] = {"hour": f"${{{rates}#/worst/hour}}"}
+            title = "Find what was deployed around the worst hour"
+            self._query("deployments", title, DEPLOYED_AROUND_HOUR, hour)
         return rates
-
-    def _deployments_around(self, rates: str) -> None:
-        query: dict[str, Json] = {
-            "query": DEPLOYED_AROUND_HOUR,
-            "parameters": {"hour": f"${{{rates}#/worst/hour}}"},
-        }
-        self._tool("deployments", "Find what was deployed around the worst hour", "sql_query", query)
 
     def _database_errors(self, hour: Hour) -> None:
         if not self._has("sql_query"):
             return
         if hour is When.ALL_DAY:
-            query: dict[str, Json] = {"query": DAY_OF_ERRORS, "parameters": {"day": self._yesterday}}
-            self._tool("database_errors", "Count the payments database's errors by hour", "sql_query", query)
-            return
-        at = self._hour(hour)
-        if at is not None:
-            query = {"query": HOUR_OF_ERRORS, "parameters": {"hour": at}}
+            title = "Count the payments database's errors by hour"
+            self._query("database_errors", title, DAY_OF_ERRORS, {"day": self._yesterday})
+        elif at := self._hour(hour):
             title = "Count the payments database's errors in the hour"
-            self._sources.append(self._tool("database_errors", title, "sql_query", query))
+            self._sources.append(self._query("database_errors", title, HOUR_OF_ERRORS, {"hour": at}))
 
     def _deployments(self, hour: Hour) -> None:
         if not self._has("sql_query"):
             return
         if hour is When.ALL_DAY:
-            query: dict[str, Json] = {"query": DEPLOYED_ON_DAY, "parameters": {"day": self._yesterday}}
-            self._tool("deployments", "Find what was deployed yesterday", "sql_query", query)
-            return
-        at = self._hour(hour)
-        if at is not None:
-            query = {"query": DEPLOYED_AROUND_HOUR, "parameters": {"hour": at}}
-            self._tool("deployments", "Find what was deployed around the hour", "sql_query", query)
+            day = {"day": self._yesterday}
+            self._query("deployments", "Find what was deployed yesterday", DEPLOYED_ON_DAY, day)
+        elif at := self._hour(hour):
+            self._query("deployments", "Find what was deployed around the hour", DEPLOYED_AROUND_HOUR, {"hour": at})
+
+    def _query(self, base: str, title: str, query: str, parameters: Mapping[str, Json]) -> str:
+        return self._tool(base, title, "sql_query", {"query": query, "parameters": parameters})
 
     def _hour(self, hour: Hour) -> str | None:
-        """Return the hour's beginning, or a reference to where it will stand."""
+        """Return the beginning of the hour, or a reference to the result that will hold it."""
         if not isinstance(hour, When):
             return f"{self._yesterday}T{hour:02}:00:00Z"
         rates = self._known("error_rates") or self._error_rates(with_deployments=False)
@@ -202,7 +195,7 @@ class Planner:
     def _known(self, base: str) -> str | None:
         """Return the thread's newest node of that kind that has a result or will have one."""
         rows = [(row.id, row.state) for row in self._situation.plan]
-        rows += [(str(each["id"]), "planned") for each in self._operations if each["op"] == "add"]
+        rows += [(str(operation["id"]), "planned") for operation in self._operations if operation["op"] == "add"]
         usable = [node for node, state in rows if state in USABLE_STATES and _base(node) == base]
         return usable[-1] if usable else None
 
@@ -217,7 +210,7 @@ class Planner:
             self._post("post_summary", f"Post the summary to {channel}", channel, "\n".join(lines))
 
     def _earlier_sources(self) -> Sequence[str]:
-        """Return what the thread can tell already: the newest node of each kind."""
+        """Return the newest node of each kind that the thread has."""
         newest = {
             _base(row.id): row.id
             for row in self._situation.plan
@@ -253,8 +246,8 @@ class Planner:
         self._operations += [{"op": "cancel", "id": row.id, "why": "withdrawn on request"} for row in waiting]
 
 
-def _data_first(wanted: Sequence[Wish]) -> Sequence[Wish]:
-    """Move a summary that has nothing before it behind what follows; it would have nothing to say."""
+def _data_first(wanted: Sequence[Intent]) -> Sequence[Intent]:
+    """Move a leading summary to the end; it would have nothing to sum up."""
     if not wanted or not isinstance(wanted[0], Summary):
         return wanted
     return [*wanted[1:], wanted[0]]
@@ -262,10 +255,7 @@ def _data_first(wanted: Sequence[Wish]) -> Sequence[Wish]:
 
 def _numbered(base: str) -> Iterator[str]:
     yield base
-    number = 2
-    while True:
-        yield f"{base}_{number}"
-        number += 1
+    yield from (f"{base}_{number}" for number in itertools.count(2))
 
 
 def _base(id: str) -> str:
@@ -279,10 +269,10 @@ def _word(name: str) -> str:
 
 def plan_text(operations: Sequence[Mapping[str, Json]]) -> str:
     """Return JSON Lines."""
-    return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in operations)
+    return "".join(json.dumps(operation, ensure_ascii=False) + "\n" for operation in operations)
 
 
-def asked_again(rows: Sequence[PlanRow], faults: Sequence[str]) -> Mapping[str, Json]:
-    """Return what to say when the engine refused the plan: it would be written in the same way again."""
+def refusal(rows: Sequence[PlanRow], faults: Sequence[str]) -> Mapping[str, Json]:
+    """Return the reply to a plan that the engine refused. A second try would write the same plan again."""
     planned = "Some of it is planned. " if any(row.state in OPEN_STATES for row in rows) else ""
     return {"op": "reply", "text": f"(scripted model) I could not plan all of it. {planned}{'; '.join(faults[:3])}"}

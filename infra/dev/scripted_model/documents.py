@@ -1,4 +1,4 @@
-"""What the agent's prompts say, taken apart again: the tools of a system message, the sections of a human one."""
+"""Parses the agent's prompts: the tools of a system message, the sections of a human one."""
 
 import json
 import re
@@ -8,47 +8,34 @@ from datetime import UTC, datetime
 
 from sandbox.script import Json
 
-SECTIONS = frozenset(
-    (
-        "Now",
-        "Thread",
-        "Request",
-        "Plan so far",
-        "Results",
-        "Length",
-        "Summary so far",
-        "Turns",
-        "Faults",
-        "Goal",
-        "Script",
-        "Outcome",
-        "Traceback",
-        "Logs",
-        "Calls",
-    )
-)
+_PLAN_SECTIONS = ("Now", "Thread", "Request", "Plan so far", "Results", "Length", "Faults", "Goal")
+_MEMORY_SECTIONS = ("Summary so far", "Turns")
+_SCRIPT_SECTIONS = ("Script", "Outcome", "Traceback", "Logs", "Calls")
+SECTIONS = frozenset((*_PLAN_SECTIONS, *_MEMORY_SECTIONS, *_SCRIPT_SECTIONS))
 KNOWN_SERVICE = re.compile(r"([A-Za-z0-9][\w-]*) = (https?://[^\s,;\"]+)")
 AUTHOR = re.compile(r"^- <@\w+(?:\|[^<>]*)?>: ", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlanRow:
-    """A node as a model is shown it; `result` is the value, an artifact's description, or what went wrong."""
+    """A node as a prompt shows it to a model."""
 
     id: str
     title: str
     state: str
+    #: The value, an artifact's description, or the error.
     result: Json = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """Everything the planner is told. `tools` is name -> description."""
+    """The content of a planner prompt."""
 
     now: datetime
     request: str
     plan: tuple[PlanRow, ...]
     faults: tuple[str, ...]
+    #: Tool name -> description.
     tools: Mapping[str, str]
     has_sandbox: bool
 
@@ -66,18 +53,18 @@ def situation(system: str, human: str) -> Situation:
         now=datetime.fromisoformat(now) if now else datetime.now(UTC),
         request=request_text(found),
         plan=plan_rows(found.get("Plan so far", "")),
-        faults=tuple(str(each.get("message", "")) for each in json_lines(found.get("Faults", ""))),
+        faults=tuple(str(fault.get("message", "")) for fault in json_lines(found.get("Faults", ""))),
         tools={
-            str(each["name"]): str(each.get("description", ""))
-            for each in json_lines(system)
-            if "name" in each and "colour" in each
+            str(tool["name"]): str(tool.get("description", ""))
+            for tool in json_lines(system)
+            if "name" in tool and "colour" in tool
         },
         has_sandbox="There is no sandbox" not in system,
     )
 
 
 def request_text(found: Mapping[str, str]) -> str:
-    """Return what people wrote, without the names in front of several messages."""
+    """Return the request without the names in front of its messages."""
     return AUTHOR.sub("", found.get("Request", ""))
 
 
@@ -95,12 +82,12 @@ def plan_rows(lines: str) -> tuple[PlanRow, ...]:
     """Read `## Plan so far` or `## Results`."""
     return tuple(
         PlanRow(
-            id=str(each.get("id", "")),
-            title=str(each.get("title", "")),
-            state=str(each.get("state", "")),
-            result=each.get("result"),
+            id=str(row.get("id", "")),
+            title=str(row.get("title", "")),
+            state=str(row.get("state", "")),
+            result=row.get("result"),
         )
-        for each in json_lines(lines)
+        for row in json_lines(lines)
     )
 
 

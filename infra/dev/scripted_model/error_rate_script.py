@@ -1,4 +1,4 @@
-"""The script the demo brain writes for error rates, as it first thinks of it and as it repairs it.
+"""The script the demo scripts writes for error rates, as it first thinks of it and as it repairs it.
 
 Both keep to the Python that every sandbox runs. The first believes that each line of a log is whole,
 as models tend to; a real log proves it wrong.

@@ -1,4 +1,4 @@
-"""What the scripted model answers: requests as it sees them, replies, and the scripts that pair the two."""
+"""The scripted model's scripts: requests as scripts see them, replies, and the scripts that pair the two."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +36,7 @@ class ModelRequest:
     @property
     def system(self) -> str:
         """Return the system (or developer) message's text, empty without one."""
-        return next((each.text for each in self.messages if each.role in ("system", "developer")), "")
+        return next((message.text for message in self.messages if message.role in ("system", "developer")), "")
 
     @property
     def role(self) -> str:
@@ -140,27 +140,28 @@ class Rubbish:
 Reply: TypeAlias = Text | ToolCalls | Failure | Stall | Cut | Endless | Rubbish
 
 Answer: TypeAlias = str | Reply | Callable[[ModelRequest], str | Reply]
-"""What a script says: fixed, or worked out from the request. A bare str is a `Text` at the script's pace."""
+"""A fixed reply, or a function of the request. A bare str is a `Text` at the script's pace."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Script:
     """Answers the requests it matches; of several that match, the first in the list answers.
 
-    Every condition given must hold: `role` by the system message's first line, `contains` as a regular
-    expression (case-insensitive) searched in the newest message, `when` on the whole request. `times`
-    is how many requests it answers before it steps back for the scripts after it; None: all.
+    Every condition given must hold.
     """
 
     answer: Answer
+    #: As in the first line of the system message.
     role: str | None = None
+    #: A regular expression, searched in the newest message without regard to case.
     contains: str | None = None
     when: Callable[[ModelRequest], bool] | None = None
+    #: How many requests it answers before the scripts after it do; None: all.
     times: int | None = None
     pace: Pace = Pace()
 
     def matches(self, request: ModelRequest) -> bool:
-        """Tell whether this script answers the request, `times` aside."""
+        """Return whether this script answers the request, `times` aside."""
         if self.role is not None and request.role != self.role:
             return False
         if self.contains is not None and not re.search(self.contains, request.last, re.IGNORECASE):
@@ -168,6 +169,6 @@ class Script:
         return self.when is None or self.when(request)
 
     def reply_to(self, request: ModelRequest) -> Reply:
-        """Return what this script says to the request."""
-        said = self.answer(request) if callable(self.answer) else self.answer
-        return Text(text=said, pace=self.pace) if isinstance(said, str) else said
+        """Return the reply to a request that matches."""
+        reply = self.answer(request) if callable(self.answer) else self.answer
+        return Text(text=reply, pace=self.pace) if isinstance(reply, str) else reply

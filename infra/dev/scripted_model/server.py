@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
 from typing import Self, assert_never
 
 from aiohttp import web
@@ -30,13 +29,10 @@ MAX_REQUEST_BYTES = 32 * 1024 * 1024
 
 
 class ScriptedModel:
-    """Answers chat-completions requests with scripts, and keeps what it was asked.
-
-    `requests` holds every well-formed request in order of arrival. With `api_key` set only that
-    bearer key is let in, otherwise any.
-    """
+    """Answers chat-completions requests with scripts. With `api_key` set it accepts only that bearer key, else any."""
 
     def __init__(self, scripts: Sequence[Script], *, api_key: str | None = None) -> None:
+        #: Every well-formed request in order of arrival.
         self.requests: list[ModelRequest] = []
         self._scripts = list(scripts)
         self._answered = [0] * len(self._scripts)
@@ -63,9 +59,7 @@ class ScriptedModel:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
     def add(self, script: Script) -> None:
@@ -75,7 +69,7 @@ class ScriptedModel:
 
     def requests_of(self, role: str) -> list[ModelRequest]:
         """Return the requests of one role, in order."""
-        return [each for each in self.requests if each.role == role]
+        return [request for request in self.requests if request.role == role]
 
     @web.middleware
     async def _require_key(self, request: web.Request, handler: Handler) -> web.StreamResponse:

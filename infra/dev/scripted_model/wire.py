@@ -93,10 +93,10 @@ def read_request(raw: bytes) -> ModelRequest:
     _check_rules(parsed)
     return ModelRequest(
         model=parsed.model,
-        messages=tuple(RequestMessage(role=each.role, text=_text_of(each)) for each in parsed.messages),
+        messages=tuple(RequestMessage(role=message.role, text=_text_of(message)) for message in parsed.messages),
         stream=parsed.stream,
         include_usage=parsed.stream_options is not None and parsed.stream_options.include_usage,
-        tools=tuple(each.function.name for each in parsed.tools),
+        tools=tuple(tool.function.name for tool in parsed.tools),
         response_format=parsed.response_format.type,
         body=body,
     )
@@ -141,7 +141,7 @@ def tokens(text: str) -> Iterator[str]:
 
 def usage_json(request: ModelRequest, completion_tokens: int) -> dict[str, Json]:
     """Return the `usage` object."""
-    prompt_tokens = sum(token_count(each.text) for each in request.messages)
+    prompt_tokens = sum(token_count(message.text) for message in request.messages)
     return {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,

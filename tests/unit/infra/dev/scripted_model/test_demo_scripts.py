@@ -1,4 +1,4 @@
-"""The demo brain under the agent's real prompts: what it plans, repairs and answers.
+"""The demo scripts under the agent's real prompts: what it plans, repairs and answers.
 
 One file, though a long one: what the demo can say, role by role.
 """
@@ -23,7 +23,7 @@ from agent.reading.plan_builder import Placed, PlanBuilder
 from agent.reading.stream_reader import read_plan_text
 from agent.reading.validation import Fault, FaultCode
 from agent.tool import CallContext, Colour, Registry, Tool
-from infra.dev.scripted_model.demo_brain import demo_scripts
+from infra.dev.scripted_model.demo_scripts import demo_scripts
 from infra.dev.scripted_model.error_rate_script import FIRST_DRAFT, REPAIRED
 from infra.dev.scripted_model.script import ModelRequest, RequestMessage, Text
 from infra.tools.access_log import AccessLogConfig

@@ -1,9 +1,10 @@
-"""What a person wants, recognised by keywords: a request's text becomes wishes, in the order they are named."""
+"""Recognises by keywords what a request asks for: its text becomes intents, in the order they are named."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from operator import itemgetter
 from typing import TypeAlias
 
 
@@ -19,7 +20,7 @@ Hour: TypeAlias = int | When
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """Look whether services answer. `services` empty: all. `urls` are looked at besides."""
+    """Check that services answer. Without services and URLs: all of them."""
 
     services: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()
@@ -46,8 +47,9 @@ class Deployments:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """Post a summary of what was asked for before. `channel` is `#name`, an id, or empty when none was named."""
+    """Post a summary of the results so far."""
 
+    #: `#name`, an id, or empty when none was named.
     channel: str
 
 
@@ -66,12 +68,12 @@ class Withdraw:
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown:
-    """A part of the request that says nothing to the recogniser."""
+    """A part of the request that is not recognised."""
 
     text: str
 
 
-Wish: TypeAlias = Check | ErrorRates | DatabaseErrors | Deployments | Summary | Post | Withdraw | Unknown
+Intent: TypeAlias = Check | ErrorRates | DatabaseErrors | Deployments | Summary | Post | Withdraw | Unknown
 
 CHANNEL = r"(?:<#(?P<id>\w+)(?:\|(?P<label>[^>]*))?>|(?<![\w&])#(?P<name>[a-z0-9][\w.-]*))"
 QUOTED = r"[\"“”«»](?P<text>[^\"“”«»]+)[\"“”«»]"
@@ -133,19 +135,19 @@ FILLER = re.compile(
     r"thank|thanks|that|the|them|these|they|this|three|to|today|too|two|us|want|we|well|what|with|would|"
     r"yes|yesterday|you|your|utc|day"
 )
-"""Words that say nothing alone."""
+"""Words without a meaning of their own."""
 
 
-def wishes(request: str, services: Collection[str]) -> tuple[Wish, ...]:
-    """Return what the request asks for. `services` are the names that can be checked."""
+def intents(request: str, services: Collection[str]) -> tuple[Intent, ...]:
+    """Return the intents of a request. `services` are the names that can be checked."""
     text = MENTION.sub(" ", request)
-    posts: list[tuple[int, Wish]] = []
-    while (found := _literal_post(text)) is not None:
-        start, end, post = found
+    posts: list[tuple[int, Intent]] = []
+    while (literal := _literal_post(text)) is not None:
+        start, end, post = literal
         posts.append((start, post))
         text = text[:start] + "\n" + " " * (end - start - 1) + text[end:]
-    heard = [*posts, *_heard(text, services)]
-    return _merged([wish for _, wish in sorted(heard, key=lambda each: each[0])])
+    found = sorted([*posts, *_intents_by_clause(text, services)], key=itemgetter(0))
+    return _merged([intent for _, intent in found])
 
 
 def channels(text: str) -> Sequence[str]:
@@ -161,27 +163,27 @@ def _channel(found: re.Match[str]) -> str:
 def _literal_post(text: str) -> tuple[int, int, Post] | None:
     for number, pattern in enumerate(LITERAL_POSTS):
         for found in pattern.finditer(text):
-            said = found["text"].strip()
-            dictated = number < len(LITERAL_POSTS) - 1 or not (ABOUT_RESULTS.search(said) or NO_DICTATION.search(said))
-            if said and dictated:
-                return found.start(), found.end(), Post(channel=_channel(found), text=said)
+            words = found["text"].strip()
+            quoted = number < len(LITERAL_POSTS) - 1
+            if words and (quoted or not (ABOUT_RESULTS.search(words) or NO_DICTATION.search(words))):
+                return found.start(), found.end(), Post(channel=_channel(found), text=words)
     return None
 
 
-def _heard(text: str, services: Collection[str]) -> Iterator[tuple[int, Wish]]:
-    """Return the wishes of each clause, with where it begins; a clause of names alone belongs to the one before."""
+def _intents_by_clause(text: str, services: Collection[str]) -> Iterator[tuple[int, Intent]]:
+    """Return the intents of each clause with its offset; a clause of names alone belongs to the one before."""
     clauses: list[tuple[int, str]] = []
     for start, clause in _clauses(text):
-        if clauses and not any(_wishes_in(clause, services)) and not _unknown(clause, services):
+        if clauses and not any(_intents_in(clause, services)) and not _unknown(clause, services):
             at, before = clauses[-1]
             clauses[-1] = (at, f"{before}, {clause}")
         else:
             clauses.append((start, clause))
     for start, clause in clauses:
-        understood = list(_wishes_in(clause, services))
+        understood = list(_intents_in(clause, services))
         if not understood and (unknown := _unknown(clause, services)):
             understood = [Unknown(text=unknown)]
-        yield from ((start, wish) for wish in understood)
+        yield from ((start, intent) for intent in understood)
 
 
 def _clauses(text: str) -> Iterator[tuple[int, str]]:
@@ -194,7 +196,7 @@ def _clauses(text: str) -> Iterator[tuple[int, str]]:
         start = stop if end is None else end.end()
 
 
-def _wishes_in(clause: str, services: Collection[str]) -> Iterator[Wish]:
+def _intents_in(clause: str, services: Collection[str]) -> Iterator[Intent]:
     if WITHDRAW.search(clause):
         yield Withdraw()
         return
@@ -223,23 +225,23 @@ def _hour(clause: str) -> Hour:
 
 
 def _unknown(clause: str, services: Collection[str]) -> str:
-    """Return the clause when it says something, else an empty text: names and filling words say nothing alone."""
+    """Return the clause if it has at least two words that are neither names nor filler, else an empty text."""
     names = {name.lower() for name in services}
     words = re.findall(r"[\w'’]+", ANY_CHANNEL.sub(" ", clause).lower())
     telling = [word for word in words if word not in names and not FILLER.fullmatch(word)]
     return clause if len(telling) > 1 else ""
 
 
-def _merged(found: Sequence[Wish]) -> tuple[Wish, ...]:
-    """Name each wish once, and let one check look at everything that checks in a row name."""
-    merged: list[Wish] = []
-    for wish in found:
+def _merged(found: Sequence[Intent]) -> tuple[Intent, ...]:
+    """Drop repeated intents, and merge checks that follow each other."""
+    merged: list[Intent] = []
+    for intent in found:
         last = merged[-1] if merged else None
-        if isinstance(wish, Check) and isinstance(last, Check) and (last.services or last.urls):
+        if isinstance(intent, Check) and isinstance(last, Check) and (last.services or last.urls):
             merged[-1] = Check(
-                services=tuple(dict.fromkeys((*last.services, *wish.services))),
-                urls=tuple(dict.fromkeys((*last.urls, *wish.urls))),
+                services=tuple(dict.fromkeys((*last.services, *intent.services))),
+                urls=tuple(dict.fromkeys((*last.urls, *intent.urls))),
             )
-        elif wish not in merged:
-            merged.append(wish)
+        elif intent not in merged:
+            merged.append(intent)
     return tuple(merged)

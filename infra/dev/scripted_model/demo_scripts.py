@@ -4,11 +4,11 @@ import json
 from dataclasses import replace
 
 from infra.dev.scripted_model.demo_answer import answer_text
-from infra.dev.scripted_model.demo_plan import WHAT_I_CAN_DO, Planner, asked_again, plan_text
+from infra.dev.scripted_model.demo_plan import WHAT_I_CAN_DO, Planner, plan_text, refusal
 from infra.dev.scripted_model.documents import json_lines, plan_rows, request_text, sections, situation
 from infra.dev.scripted_model.error_rate_script import repaired
+from infra.dev.scripted_model.intents import Unknown, intents
 from infra.dev.scripted_model.script import ModelRequest, Pace, Script
-from infra.dev.scripted_model.wishes import Unknown, wishes
 
 TOKENS_PER_SECOND = 60.0
 """A pace at which a person sees the plan arrive."""
@@ -31,18 +31,18 @@ def demo_scripts(tokens_per_second: float | None = TOKENS_PER_SECOND) -> tuple[S
 
 
 def planned(request: ModelRequest) -> str:
-    """Return the plan for what people ask, or a reply that tells what can be asked."""
-    told = situation(request.system, request.last)
+    """Return the plan for a request, or a reply with the requests that are understood."""
+    state = situation(request.system, request.last)
     if not any(message.role == "assistant" for message in request.messages):
-        # A first turn whose plan has begun is one that starts over after a crash: the same operations with
-        # the same ids are no second plan.
-        told = replace(told, plan=())
-    if told.faults:
-        return plan_text([asked_again(told.plan, told.faults)])
-    wanted = wishes(told.request, list(told.services))
-    if all(isinstance(wish, Unknown) for wish in wanted):
+        # A first turn whose plan has begun starts over after a crash: the same operations with the same ids are no
+        # second plan.
+        state = replace(state, plan=())
+    if state.faults:
+        return plan_text([refusal(state.plan, state.faults)])
+    wanted = intents(state.request, list(state.services))
+    if all(isinstance(intent, Unknown) for intent in wanted):
         return json.dumps({"op": "reply", "text": WHAT_I_CAN_DO}) + "\n"
-    return plan_text(Planner(told).plan(wanted))
+    return plan_text(Planner(state).plan(wanted))
 
 
 def rewritten(request: ModelRequest) -> str:
@@ -56,7 +56,7 @@ def summed_up(request: ModelRequest) -> str:
     """Return the summary so far and the first words of each turn."""
     found = sections(request.last)
     before = [line for line in found.get("Summary so far", "").split("\n") if line and not line.startswith("```")]
-    turns = [f"- {said['from']}: {str(said['text'])[:120]}" for said in json_lines(found.get("Turns", ""))]
+    turns = [f"- {turn['from']}: {str(turn['text'])[:120]}" for turn in json_lines(found.get("Turns", ""))]
     return "\n".join([*before, *turns])
 
 

@@ -2,18 +2,18 @@
 
 import pytest
 
-from infra.dev.scripted_model.wishes import (
+from infra.dev.scripted_model.intents import (
     Check,
     DatabaseErrors,
     Deployments,
     ErrorRates,
+    Intent,
     Post,
     Summary,
     Unknown,
     When,
-    Wish,
     Withdraw,
-    wishes,
+    intents,
 )
 
 SERVICES = ("storefront", "search", "payments")
@@ -81,13 +81,13 @@ STORY = (
         ("", []),
     ],
 )
-def test_request_is_heard_as(request_text: str, expected: list[Wish]) -> None:
-    assert list(wishes(request_text, SERVICES)) == expected
+def test_request_is_heard_as(request_text: str, expected: list[Intent]) -> None:
+    assert list(intents(request_text, SERVICES)) == expected
 
 
 def test_wish_named_twice_is_granted_once() -> None:
-    assert list(wishes("error rates please; the error rates from the access log", SERVICES)) == [ErrorRates()]
+    assert list(intents("error rates please; the error rates from the access log", SERVICES)) == [ErrorRates()]
 
 
 def test_services_are_known_by_the_names_given() -> None:
-    assert list(wishes("is billing up?", ("billing",))) == [Check(services=("billing",))]
+    assert list(intents("is billing up?", ("billing",))) == [Check(services=("billing",))]
