@@ -1,4 +1,4 @@
-"""The workbench: what a node does, apart from when it may do it."""
+"""Executes a node's own work: its arguments, then its tool call or script. When it may start is not decided here."""
 
 import asyncio
 import logging
@@ -26,10 +26,10 @@ _log = logging.getLogger(__name__)
 
 
 class NodeExecutor:
-    """The `NodeWork`. Without a sandbox packages fail, without a model a crashed script is not repaired.
+    """The `NodeWork`.
 
-    Without `attempts` a package whose process died begins from its first attempt again, without a `cache` every
-    tool is called.
+    Without `sandbox` packages fail; without `model` a crashed script is not repaired; without `attempts` a package
+    whose process died starts over at its first attempt; without `cache` every tool is called.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class NodeExecutor:
         return colour_of(node, self._registry)
 
     async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
-        """Resolve the node's references and hold a tool's arguments against its schema."""
+        """Resolve the node's references and check a tool's arguments against its schema."""
         written = node.args if node.kind is NodeKind.TOOL else node.inputs
         args = await bind_object(thread, written, outcomes, self._artifacts)
         if isinstance(args, Failed):

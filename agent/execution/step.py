@@ -1,4 +1,4 @@
-"""A step: one added node with the person who asked for it, and what is said about it to others. Pure."""
+"""A step: one added node with the person who asked for it, and the request about its call. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,10 +12,11 @@ from agent.tool import CallContext
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A node of the log; `author` is the person whose rights it runs with."""
+    """A node of the log."""
 
     thread: ThreadId
     turn: int
+    #: The person whose rights it runs with.
     author: UserId
     node: Node
 
@@ -30,12 +31,12 @@ class Step:
         return f"{self.node.id}@{node_digest(self.node)[:16]}"
 
     def context(self, bound: Bound) -> CallContext:
-        """Return on whose behalf its call is made. The key is equal for every try of this very call."""
+        """Return the context of its call. The idempotency key is equal for every attempt at this very call."""
         key = digest_of([self.thread, self.node.id, bound.digest])
         return CallContext(thread=self.thread, node=self.node.id, author=self.author, idempotency_key=key)
 
     def question(self, kind: ApprovalKind, bound: Bound, attempt: int, behind: Iterable[Node]) -> ApprovalRequest:
-        """Return what a person is asked before (or about) this very call."""
+        """Return the request to a person before (or about) this very call; `behind` are the nodes that wait for it."""
         return ApprovalRequest(
             id=self._question_id(kind, bound, attempt),
             thread=self.thread,
@@ -48,11 +49,11 @@ class Step:
             digest=bound.digest,
             author=self.author,
             attempt=attempt,
-            blocks=tuple(shown_title(each) for each in behind if each.id != self.node.item_of),
+            blocks=tuple(shown_title(waiting) for waiting in behind if waiting.id != self.node.item_of),
         )
 
     def asks(self, kind: ApprovalKind, question: ApprovalId) -> bool:
-        """Tell whether this is one of the node's own questions of that kind, whatever its arguments were."""
+        """Return whether this is one of the node's own requests of that kind, whatever its arguments were."""
         return question.startswith(self._question_prefix(kind))
 
     def _question_id(self, kind: ApprovalKind, bound: Bound, attempt: int) -> ApprovalId:

@@ -92,10 +92,10 @@ class World:
             feeder=self.feeder,
             reflector=self.reflector,
             answerer=self.answerer,
-            budget_trackers=None if self._budgets is None else self._purses(self._budgets),
+            budget_trackers=None if self._budgets is None else self._budget_trackers(self._budgets),
         )
 
-    def _purses(self, budgets: Budgets) -> BudgetTrackers:
+    def _budget_trackers(self, budgets: Budgets) -> BudgetTrackers:
         mortal = self._mortality.mortal
         questions = mortal(self.rows.questions)
         return BudgetTrackers(
@@ -109,12 +109,12 @@ class World:
     def say(self, *plan: Node | Operation, author: str = "U1") -> None:
         """Put a message into the mailbox, planned as `plan`."""
         text = f"message {len(self.plans) + 1}"
-        self.plans[text] = [Add(node=each) if isinstance(each, Node) else each for each in plan]
+        self.plans[text] = [Add(node=step) if isinstance(step, Node) else step for step in plan]
         self.rows.mailbox.drop(self.thread, text, author)
 
     async def append(self, *operations: Node | Operation) -> None:
         """Append operations to the log from outside, and ring."""
-        adds = [Add(node=each) if isinstance(each, Node) else each for each in operations]
+        adds = [Add(node=operation) if isinstance(operation, Node) else operation for operation in operations]
         turn = max((turn for _, turn in self.rows.runs.rows), default=1)
         await self.rows.log.append(self.thread, turn, self.AUTHOR, adds)
 
@@ -161,14 +161,14 @@ class World:
 
     async def interrupted(self) -> set[NodeId]:
         """Return the nodes whose questions LangGraph lists as interrupts."""
-        return {each.value["node"] for each in (await self.snapshot()).interrupts}
+        return {interrupt.value["node"] for interrupt in (await self.snapshot()).interrupts}
 
     @property
     def outcomes(self) -> Mapping[str, Outcome]:
         """Node -> how it ended, as given to the last answer."""
-        return {str(key): each for key, each in self.answerer.given[-1][1].items()}
+        return {str(node): outcome for node, outcome in self.answerer.given[-1][1].items()}
 
     @property
     def changes(self) -> Sequence[NodeChanged]:
         """The changes of nodes that people were shown, in order."""
-        return [each for each in self.rows.progress.events if isinstance(each, NodeChanged)]
+        return [event for event in self.rows.progress.events if isinstance(event, NodeChanged)]

@@ -22,7 +22,7 @@ def node(
     args: Mapping[str, Json] | None = None,
 ) -> Node:
     """Return a tool node that depends on `after`."""
-    depends_on = tuple(Dependency(node=NodeId(each)) if isinstance(each, str) else each for each in after)
+    depends_on = tuple(Dependency(node=NodeId(name)) if isinstance(name, str) else name for name in after)
     return Node(
         id=NodeId(id),
         kind=NodeKind.TOOL,
@@ -86,7 +86,9 @@ class FakeWork:
 
     async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
         """Resolve to the node's arguments and its dependencies' outcomes."""
-        inputs: dict[str, Json] = {each.node: outcome_json(outcomes[each.node]) for each in node.depends_on}
+        inputs: dict[str, Json] = {
+            dependency.node: outcome_json(outcomes[dependency.node]) for dependency in node.depends_on
+        }
         args = {**node.args, "inputs": inputs}
         tool = node.tool or ToolName(node.kind.value)
         digest = digest_of([tool, args, node_digest(node), self.salt])
@@ -125,10 +127,10 @@ class FakeFeeder:
         operations: Sequence[Operation],
         appended: Callable[[], None],
     ) -> None:
-        stored = {_key(each.operation) for each in await self.log.after(thread, 0)}
-        for each in operations:
-            if _key(each) not in stored:
-                await self.log.append(thread, turn, author, [each])
+        stored = {_key(logged.operation) for logged in await self.log.after(thread, 0)}
+        for operation in operations:
+            if _key(operation) not in stored:
+                await self.log.append(thread, turn, author, [operation])
                 appended()
                 await self.between()
 
@@ -182,5 +184,5 @@ class FakeAnswerer:
     async def answer(self, thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome]) -> None:
         """Finish the turn."""
         self.given.append((turn, dict(outcomes)))
-        text = ", ".join(f"{key}: {outcome_json(each)['state']}" for key, each in outcomes.items())
+        text = ", ".join(f"{key}: {outcome_json(outcome)['state']}" for key, outcome in outcomes.items())
         await self.runs.finish(thread, turn, RunStatus.DONE, text)

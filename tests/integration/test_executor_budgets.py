@@ -1,4 +1,4 @@
-"""Budgets in the executor: at a breach nothing starts and one question is asked; a person's word goes on or ends it."""
+"""Budgets in the executor: once a limit is exceeded nothing starts and one request is asked; a person decides."""
 
 import random
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from tests.fakes.thread_world import World
 from tests.fakes.work import Hold, node
 
 TURN = ""
-"""The node of a question about a turn."""
+"""The node of a request about a turn."""
 
 
 def nodes(most: int) -> Budgets:
@@ -27,13 +27,13 @@ def nodes(most: int) -> Budgets:
     return Budgets(run=Budget(nodes=most))
 
 
-async def test_a_budget_that_fits_asks_nobody() -> None:
+async def test_budget_that_fits_asks_nobody() -> None:
     world = World(budgets=nodes(2))
     assert await world.run(node("a"), node("b", "a")) is AdvanceResult.FINISHED
     assert not world.rows.questions.rows
 
 
-async def test_at_a_breach_what_runs_ends_nothing_starts_and_one_question_parks_the_run() -> None:
+async def test_budget_that_is_exceeded_lets_running_nodes_end_and_parks_the_run_with_one_request() -> None:
     hold = Hold()
     world = World(performs={"hold": hold}, budgets=nodes(2))
     world.say(node("long", tool="hold"), node("short"), node("next", "short"), node("more"), node("last", "long"))
@@ -44,7 +44,7 @@ async def test_at_a_breach_what_runs_ends_nothing_starts_and_one_question_parks_
         hold.release.set()
     assert running.result() is AdvanceResult.PARKED
     assert world.work.started == ["long", "short"]
-    assert [each.kind for each in world.rows.questions.asked.values()] == [ApprovalKind.BUDGET]
+    assert [request.kind for request in world.rows.questions.asked.values()] == [ApprovalKind.BUDGET]
     assert await world.interrupted() == {NodeId(TURN)}
     assert world.rows.runs.statuses[-1] is RunStatus.WAITING
     for _ in range(3):
@@ -52,7 +52,7 @@ async def test_at_a_breach_what_runs_ends_nothing_starts_and_one_question_parks_
     assert len(world.rows.questions.rows) == 1
 
 
-async def test_going_on_counts_the_budget_once_more_and_then_asks_again() -> None:
+async def test_go_on_counts_the_budget_once_more_and_then_asks_again() -> None:
     world = World(budgets=nodes(2))
     assert await world.run(*(node(f"n{number}") for number in range(5))) is AdvanceResult.PARKED
     for started in (4, 5):
@@ -63,7 +63,7 @@ async def test_going_on_counts_the_budget_once_more_and_then_asks_again() -> Non
     assert len(world.rows.questions.rows) == 2
 
 
-async def test_every_item_of_a_list_counts_towards_the_budget() -> None:
+async def test_item_of_a_list_counts_towards_the_budget() -> None:
     async def hosts(node: Node, bound: Bound, context: CallContext) -> Outcome:
         return Succeeded(value=["a", "b", "c"])
 
@@ -76,7 +76,7 @@ async def test_every_item_of_a_list_counts_towards_the_budget() -> None:
     assert sorted(world.work.started) == ["each-0", "each-1", "each-2", "hosts"]
 
 
-async def test_a_hot_run_goes_on_with_what_it_held() -> None:
+async def test_hot_run_starts_what_it_held_back_after_go_on() -> None:
     hold = Hold()
     world = World(performs={"hold": hold}, budgets=nodes(1))
     world.say(node("long", tool="hold"), node("other"))
@@ -88,7 +88,7 @@ async def test_a_hot_run_goes_on_with_what_it_held() -> None:
     assert running.result() is AdvanceResult.FINISHED
 
 
-async def test_an_approved_red_waits_behind_the_question_and_keeps_its_approval() -> None:
+async def test_approved_red_waits_for_the_budget_and_keeps_its_approval() -> None:
     world = World(budgets=nodes(1))
     assert await world.run(node("red", red=True), node("green")) is AdvanceResult.PARKED
     world.click("red")
@@ -98,10 +98,12 @@ async def test_an_approved_red_waits_behind_the_question_and_keeps_its_approval(
     world.click(TURN, Decision.GO_ON)
     assert await world.advance() is AdvanceResult.FINISHED
     assert world.work.started == ["green", "red"]
-    assert len([each for each in world.rows.questions.asked.values() if each.kind is ApprovalKind.APPROVE]) == 1
+    assert (
+        len([request for request in world.rows.questions.asked.values() if request.kind is ApprovalKind.APPROVE]) == 1
+    )
 
 
-async def test_no_new_card_is_posted_while_the_budget_is_asked_about() -> None:
+async def test_card_is_not_posted_while_the_budget_is_asked_about() -> None:
     world = World(budgets=nodes(1))
     assert await world.run(node("a"), node("b"), node("red", "a", red=True)) is AdvanceResult.PARKED
     assert set(world.rows.questions.pending(world.thread)) == {TURN}
@@ -110,21 +112,19 @@ async def test_no_new_card_is_posted_while_the_budget_is_asked_about() -> None:
     assert set(world.rows.questions.pending(world.thread)) == {"red"}
 
 
-async def test_a_stop_takes_the_question_back_and_cancels_what_never_started() -> None:
+async def test_stop_withdraws_the_request_and_cancels_what_never_started() -> None:
     world = World(budgets=nodes(1))
     assert await world.run(node("a"), node("b")) is AdvanceResult.PARKED
     world.rows.mailbox.stop(world.thread)
     assert await world.advance() is AdvanceResult.FINISHED
     (row,) = world.rows.questions.rows.values()
     assert row.decision is Decision.WITHDRAWN
-    assert [type(world.outcomes[each]) for each in ("a", "b")] == [Succeeded, Cancelled]
+    assert [type(world.outcomes[name]) for name in ("a", "b")] == [Succeeded, Cancelled]
 
 
 @pytest.mark.parametrize("decision", [Decision.STOP, Decision.EXPIRED])
 @pytest.mark.parametrize("hot", [False, True], ids=["parked", "hot"])
-async def test_stopping_at_the_question_starts_nothing_more_and_asks_nobody_again(
-    hot: bool, decision: Decision
-) -> None:
+async def test_stop_at_the_request_starts_nothing_more_and_asks_nobody_again(hot: bool, decision: Decision) -> None:
     hold = Hold()
     world = World(performs={"hold": hold}, budgets=nodes(1))
     world.say(node("long", tool="hold" if hot else "echo"), node("other"), node("red", red=True))
@@ -140,10 +140,10 @@ async def test_stopping_at_the_question_starts_nothing_more_and_asks_nobody_agai
     assert world.work.started == ["long"]
     assert isinstance(world.outcomes["other"], Cancelled)
     assert isinstance(world.outcomes["red"], Cancelled)
-    assert [each.kind for each in world.rows.questions.asked.values()] == [ApprovalKind.BUDGET]
+    assert [request.kind for request in world.rows.questions.asked.values()] == [ApprovalKind.BUDGET]
 
 
-async def test_a_threads_budget_holds_across_turns_and_a_word_holds_for_later_turns_too() -> None:
+async def test_budget_of_a_thread_holds_across_turns_and_so_does_go_on() -> None:
     world = World(budgets=Budgets(thread=Budget(nodes=3)))
     assert await world.run(node("a"), node("b")) is AdvanceResult.FINISHED
     assert await world.run(node("c"), node("d")) is AdvanceResult.PARKED
@@ -155,7 +155,7 @@ async def test_a_threads_budget_holds_across_turns_and_a_word_holds_for_later_tu
     assert len(world.work.started) == 6
 
 
-async def test_time_at_work_is_a_budget_too() -> None:
+async def test_time_at_work_is_budgeted() -> None:
     async def slow(node: Node, bound: Bound, context: CallContext) -> Outcome:
         world.rows.spending.charge(world.thread, 1, Spent(work_milliseconds=1500))
         return Succeeded(value=1)
@@ -168,7 +168,7 @@ async def test_time_at_work_is_a_budget_too() -> None:
     assert world.work.started == ["a", "b"]
 
 
-async def test_however_little_time_there_is_every_word_starts_something() -> None:
+async def test_go_on_starts_something_however_little_time_there_is() -> None:
     world = World(budgets=Budgets(run=Budget(milliseconds=1)))
 
     class Hurried(AccountInMemory):
@@ -188,7 +188,7 @@ async def test_however_little_time_there_is_every_word_starts_something() -> Non
     assert (rest, world.work.started) == (AdvanceResult.FINISHED, ["a", "b"])
 
 
-async def test_what_is_spent_until_the_answer_is_no_part_of_what_it_allows() -> None:
+async def test_go_on_does_not_count_what_was_spent_before_the_answer() -> None:
     world = World(budgets=Budgets(run=Budget(tokens=10, nodes=1)))
     assert await world.run(node("a"), node("b")) is AdvanceResult.PARKED
     world.rows.spending.charge(world.thread, 1, Spent(input_tokens=100))
@@ -197,12 +197,12 @@ async def test_what_is_spent_until_the_answer_is_no_part_of_what_it_allows() -> 
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_any_plan_ends_as_it_would_without_a_budget_each_node_started_once(seed: int) -> None:
+async def test_plan_ends_as_it_would_without_a_budget_each_node_started_once(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 -- no secret
     most = chance.randint(1, 4)
     plan: list[Node] = []
     for number in range(chance.randint(3, 14)):
-        after = chance.sample([each.id for each in plan], min(len(plan), chance.randint(0, 2)))
+        after = chance.sample([step.id for step in plan], min(len(plan), chance.randint(0, 2)))
         plan.append(node(f"n{number}", *after, red=chance.random() < 0.3))
     world = World(budgets=nodes(most), nodes_at_once=chance.randint(1, 4), seed=seed)
     rest = await world.run(*plan)
@@ -213,5 +213,5 @@ async def test_any_plan_ends_as_it_would_without_a_budget_each_node_started_once
         world.click(clicked, Decision.GO_ON if clicked == TURN else Decision.APPROVED)
         rest = await world.advance()
         assert len(world.work.started) - before <= most
-    assert sorted(world.work.started) == sorted(each.id for each in plan)
-    assert all(isinstance(each, Succeeded) for each in world.outcomes.values())
+    assert sorted(world.work.started) == sorted(step.id for step in plan)
+    assert all(isinstance(outcome, Succeeded) for outcome in world.outcomes.values())

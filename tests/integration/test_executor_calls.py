@@ -26,7 +26,7 @@ async def test_results_stay_with_their_nodes_when_they_end_in_another_order_than
             await world.until(lambda number=number: f"n{number}" in world.work.ended)
     world.click("ask")
     assert await world.advance() is AdvanceResult.FINISHED
-    assert world.outcomes == {each: Succeeded(value=each) for each in ("n0", "n1", "n2", "n3", "ask")}
+    assert world.outcomes == {name: Succeeded(value=name) for name in ("n0", "n1", "n2", "n3", "ask")}
 
 
 async def test_finished_nodes_do_not_run_again_when_a_parked_run_goes_on():
@@ -177,7 +177,7 @@ async def test_nodes_that_wait_for_each_other_are_skipped_instead_of_hanging():
     world = World()
     assert await world.run(node("a", "b"), node("b", "a"), node("c")) is AdvanceResult.FINISHED
     assert world.outcomes["c"] == Succeeded(value="c")
-    assert {type(world.outcomes[each]) for each in ("a", "b")} == {Skipped}
+    assert {type(world.outcomes[name]) for name in ("a", "b")} == {Skipped}
 
 
 async def test_advance_with_nothing_new_does_nothing():
@@ -194,8 +194,12 @@ async def test_results_over_the_runs_inline_room_become_artifacts():
 
     world = World(performs={"large": large})
     await world.run(*(node(f"n{number}", tool="large") for number in range(50)))
-    inline = [each for each in world.outcomes.values() if isinstance(each, Succeeded) and each.artifact is None]
-    moved = [each.artifact for each in world.outcomes.values() if isinstance(each, Succeeded) and each.artifact]
+    inline = [
+        outcome for outcome in world.outcomes.values() if isinstance(outcome, Succeeded) and outcome.artifact is None
+    ]
+    moved = [
+        outcome.artifact for outcome in world.outcomes.values() if isinstance(outcome, Succeeded) and outcome.artifact
+    ]
     assert len(inline) == 32
     assert await world.rows.artifacts.get(world.thread, moved[0].digest) == b'"' + b"x" * 4000 + b'"'
 

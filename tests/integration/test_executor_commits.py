@@ -45,10 +45,10 @@ async def test_dependent_does_not_start_before_its_inputs_are_committed():
     world.say(node("a"), node("green", "a"), node("red", "a", red=True), node("other"))
     async with world.advancing():
         await saver.asked.wait()
-        await world.until(lambda: "other" in {each.node for each in world.changes if each.outcome})
+        await world.until(lambda: "other" in {change.node for change in world.changes if change.outcome})
         assert sorted(world.work.started) == ["a", "other"]
         assert world.rows.questions.asked == {}
-        assert "a" not in {each.node for each in world.changes if each.outcome}
+        assert "a" not in {change.node for change in world.changes if change.outcome}
         saver.release.set()
 
 
@@ -159,7 +159,7 @@ class DyingRun:
         self.world.work.perform = self._perform  # pyright: ignore[reportAttributeAccessIssue]  # the same signature
 
     async def _perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
-        if node.id in {each.node for each in self.world.changes if each.outcome}:
+        if node.id in {change.node for change in self.world.changes if change.outcome}:
             self.ran_after_end.append(node.id)
         return await self.work(node, bound, context)
 

@@ -57,8 +57,10 @@ async def test_a_template_becomes_a_node_for_each_item_and_gathers_their_results
     assert await scene.run(HOSTS_NODE, template(), node("after", "each")) is AdvanceResult.FINISHED
     assert scene.work.started == ["hosts", "each-0", "each-1", "each-2", "after"]
     assert scene.outcomes["each"] == Succeeded(value=["each-0", "each-1", "each-2"])
-    added = [each.operation for each in scene.rows.log.rows[scene.thread]]
-    titles = [each.node.title for each in added if isinstance(each, Add) and each.node.item_of == "each"]
+    added = [logged.operation for logged in scene.rows.log.rows[scene.thread]]
+    titles = [
+        operation.node.title for operation in added if isinstance(operation, Add) and operation.node.item_of == "each"
+    ]
     assert titles == ["Do a", "Do b", "Do c"]
 
 
@@ -110,11 +112,11 @@ async def test_the_items_of_all_templates_count_among_the_nodes_of_their_turn(mo
     scene = world(nodes_per_turn=most)
     await scene.run(HOSTS_NODE, template("one"), template("two", over="${hosts}"))
     ended = [scene.outcomes["one"], scene.outcomes["two"]]
-    assert sum(isinstance(each, Succeeded) for each in ended) == whole
+    assert sum(isinstance(outcome, Succeeded) for outcome in ended) == whole
     assert len(scene.work.started) == 1 + 3 * whole
     told = "${hosts} has 3 items; with the %d nodes that this turn has already they are more than %d"
-    refused = [each for each in ended if isinstance(each, Failed)]
-    assert {(each.error, each.message) for each in refused} == (
+    refused = [outcome for outcome in ended if isinstance(outcome, Failed)]
+    assert {(outcome.error, outcome.message) for outcome in refused} == (
         {("too_many_nodes", told % (3 + 3 * whole, most))} if refused else set()
     )
 
@@ -162,7 +164,7 @@ async def test_a_condition_that_does_not_hold_skips_the_node_and_what_needs_it()
     assert scene.work.started == ["hosts", "yes"]
     assert scene.outcomes["no"] == Skipped(because=NodeId("hosts"), why=UNMET)
     assert scene.outcomes["after"] == Skipped(because=NodeId("no"))
-    skips = [each.operation for each in scene.rows.log.rows[scene.thread] if isinstance(each.operation, Skip)]
+    skips = [logged.operation for logged in scene.rows.log.rows[scene.thread] if isinstance(logged.operation, Skip)]
     assert skips == [Skip(id=NodeId("no"), because=NodeId("hosts"), why=UNMET)]
     assert scene.reflector.asked == [(1, 1)]
 
@@ -217,11 +219,11 @@ async def _dies(at: int, *, after_effect: bool) -> bool:
             happened = question.node in effects
             unknown = Decision.HAPPENED if happened else Decision.AGAIN
             scene.rows.questions.decide(question.id, Decision.APPROVED if question.kind.value == "approve" else unknown)
-    added = [each.operation for each in scene.rows.log.rows[scene.thread]]
-    ids = [each.node.id for each in added if isinstance(each, Add)]
+    added = [logged.operation for logged in scene.rows.log.rows[scene.thread]]
+    ids = [operation.node.id for operation in added if isinstance(operation, Add)]
     assert ids == ["hosts", "each", "after", "each-0", "each-1", "each-2"], at
-    assert sum(isinstance(each, Skip) for each in added) == 1, at
-    assert sorted(each for each in effects if each != "after") == ["each-0", "each-2"], at
+    assert sum(isinstance(operation, Skip) for operation in added) == 1, at
+    assert sorted(effect for effect in effects if effect != "after") == ["each-0", "each-2"], at
     assert isinstance(scene.outcomes["after"], Succeeded), at
     return died
 
@@ -247,6 +249,6 @@ def test_items_refer_to_their_place_in_the_list_and_read_back_the_same():
     }
     assert (first.id, first.title, second.when, second.item_of) == ("t-0", "Go (1 of 2)", "${list#/rows/1/down}", "t")
     operations: list[Operation] = [Add(node=made), Add(node=second), Skip(id=made.id, because=NodeId("x"), why="y")]
-    for each in operations:
-        assert operation_from_json(json.loads(json.dumps(operation_json(each)))) == each
+    for operation in operations:
+        assert operation_from_json(json.loads(json.dumps(operation_json(operation)))) == operation
     assert replace(second, item_of=None) != second

@@ -81,8 +81,13 @@ class FuzzRun:
         """Everything known so far."""
         questions = self.world.rows.questions
         answered = [
-            Answered(node=each.node, kind=each.kind, digest=each.digest, decision=questions.rows[each.id].decision)
-            for each in questions.asked.values()
+            Answered(
+                node=request.node,
+                kind=request.kind,
+                digest=request.digest,
+                decision=questions.rows[request.id].decision,
+            )
+            for request in questions.asked.values()
         ]
         log = self.world.rows.log.rows.get(self.world.thread, [])
         stopped = self.world.thread in self.world.rows.mailbox.stops
@@ -151,23 +156,23 @@ class FuzzRun:
 
     def _click(self, count: int) -> None:
         pending = list(self.world.rows.questions.pending(self.world.thread).values())
-        for each in self.rng.sample(pending, min(count, len(pending))):
-            self.world.rows.questions.decide(each.id, self._decision(each.kind, each.node))
+        for request in self.rng.sample(pending, min(count, len(pending))):
+            self.world.rows.questions.decide(request.id, self._decision(request.kind, request.node))
 
     def _decision(self, kind: ApprovalKind, node: NodeId) -> Decision:
         if kind is ApprovalKind.APPROVE:
             return self.rng.choice((Decision.APPROVED,) * 7 + (Decision.REJECTED,) * 2 + (Decision.EXPIRED,))
         if self.rng.random() < 0.2:
             return Decision.GIVE_UP
-        effects = {each.node for each in self.journal.lines if each.what is What.EFFECT}
+        effects = {line.node for line in self.journal.lines if line.what is What.EFFECT}
         return Decision.HAPPENED if node in effects else Decision.AGAIN
 
     async def _interrupted(self) -> list[NodeId]:
-        return [each.value["node"] for each in (await self.world.snapshot()).interrupts]
+        return [interrupt.value["node"] for interrupt in (await self.world.snapshot()).interrupts]
 
     async def _results(self) -> Mapping[NodeId, Outcome]:
         values: Mapping[str, Any] = (await self.world.snapshot()).values
-        return {node: outcome_from_json(each) for node, each in values["results"].items()}
+        return {node: outcome_from_json(result) for node, result in values["results"].items()}
 
 
 async def run_case(seed: int, checkpoints: OpenCheckpoints | None = None, thread: ThreadId | None = None) -> None:

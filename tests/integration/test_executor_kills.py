@@ -164,7 +164,7 @@ class KilledRun:
         await self.stores.inbox.accept(incoming)
 
     async def _click(self, count: int) -> None:
-        rows = [each for each in await self._approvals() if each["status"] == Decision.PENDING.value]
+        rows = [row for row in await self._approvals() if row["status"] == Decision.PENDING.value]
         for row in self.rng.sample(rows, min(count, len(rows))):
             decision = self._decision(ApprovalKind(row["kind"]), NodeId(row["node"]))
             await self.stores.decisions.decide(
@@ -176,7 +176,7 @@ class KilledRun:
             return self.rng.choice((Decision.APPROVED,) * 8 + (Decision.REJECTED,) * 2)
         if self.rng.random() < 0.2:
             return Decision.GIVE_UP
-        effects = {each.node for each in read_journal(self.journal) if each.what is What.EFFECT}
+        effects = {line.node for line in read_journal(self.journal) if line.what is What.EFFECT}
         return Decision.HAPPENED if node in effects else Decision.AGAIN
 
     async def _approvals(self) -> Sequence[RowMapping]:
@@ -207,10 +207,10 @@ class KilledRun:
         return await graph.aget_state(RunnableConfig(configurable={"thread_id": self.thread}))
 
     async def _interrupted(self) -> list[NodeId]:
-        return [each.value["node"] for each in (await self._snapshot()).interrupts]
+        return [interrupt.value["node"] for interrupt in (await self._snapshot()).interrupts]
 
     async def _results(self) -> Mapping[NodeId, Outcome]:
-        return {node: outcome_from_json(each) for node, each in (await self._snapshot()).values["results"].items()}
+        return {node: outcome_from_json(result) for node, result in (await self._snapshot()).values["results"].items()}
 
     def _url(self) -> str:
         return self.database.engine.url.render_as_string(hide_password=False)

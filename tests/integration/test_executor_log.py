@@ -37,7 +37,7 @@ async def test_cancel_ends_a_node_that_waits_for_a_slot():
     async with world.advancing():
         await hold.begun.wait()
         await world.append(cancel("queued"))
-        await world.until(lambda: "queued" in {each.node for each in world.changes if each.outcome})
+        await world.until(lambda: "queued" in {change.node for change in world.changes if change.outcome})
         hold.release.set()
     assert world.outcomes["queued"] == CANCELLED
     assert world.work.started == ["slow"]
@@ -50,7 +50,7 @@ async def test_cancel_ends_a_node_that_waits_for_inputs():
     async with world.advancing():
         await hold.begun.wait()
         await world.append(cancel("waiting"))
-        await world.until(lambda: "waiting" in {each.node for each in world.changes if each.outcome})
+        await world.until(lambda: "waiting" in {change.node for change in world.changes if change.outcome})
         hold.release.set()
     assert (world.outcomes["slow"], world.outcomes["waiting"]) == (Succeeded(value="slow"), CANCELLED)
 
@@ -65,7 +65,7 @@ async def test_cancel_withdraws_an_open_card_while_the_run_is_hot():
         await world.until(lambda: not world.rows.questions.pending(world.thread))
         hold.release.set()
     assert world.outcomes["r"] == CANCELLED
-    assert [each.decision for each in world.rows.questions.rows.values()] == [Decision.WITHDRAWN]
+    assert [record.decision for record in world.rows.questions.rows.values()] == [Decision.WITHDRAWN]
 
 
 async def test_cancel_withdraws_the_card_of_a_parked_run():

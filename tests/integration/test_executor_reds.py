@@ -1,7 +1,4 @@
-"""Red nodes: asked alone, started hot or from rows, at most once, exactly as approved (laws 3 and 6).
-
-One file, though a long one: a red call's whole way, read in one go.
-"""
+"""Red nodes: asked alone, started hot or from rows, at most once, exactly as approved (laws 3 and 6)."""
 
 import asyncio
 from collections.abc import Mapping
@@ -93,10 +90,10 @@ async def test_question_shows_the_bound_arguments_and_what_waits_behind():
 async def test_interrupt_keeps_its_id_however_often_the_run_is_entered():
     world = World()
     await world.run(node("r", red=True))
-    first = {each.id for each in (await world.snapshot()).interrupts}
+    first = {interrupt.id for interrupt in (await world.snapshot()).interrupts}
     await world.advance()
     await world.advance()
-    assert {each.id for each in (await world.snapshot()).interrupts} == first == {world.question("r").id}
+    assert {interrupt.id for interrupt in (await world.snapshot()).interrupts} == first == {world.question("r").id}
 
 
 @pytest.mark.parametrize(
@@ -158,7 +155,7 @@ async def test_ledger_is_started_before_the_call_and_done_after_it():
     states: list[LedgerState] = []
 
     async def look(node: Node, bound: Bound, context: CallContext) -> Outcome:
-        states.extend(each.state for each in world.rows.ledger.rows.values())
+        states.extend(entry.state for entry in world.rows.ledger.rows.values())
         return Succeeded(value="sent")
 
     world = World(performs={"look": look})
@@ -261,7 +258,7 @@ async def test_call_of_unknown_outcome_that_became_another_one_is_asked_about_on
     await parked_on_unknown(world)
     world.work.salt = "the inputs are others now"
     assert await world.advance() is AdvanceResult.PARKED
-    assert [each.kind for each in world.rows.questions.asked.values()].count(ApprovalKind.UNKNOWN) == 1
+    assert [request.kind for request in world.rows.questions.asked.values()].count(ApprovalKind.UNKNOWN) == 1
     world.click("r", Decision.AGAIN)
     assert await world.advance() is AdvanceResult.FINISHED
     assert world.work.started == []
@@ -345,7 +342,7 @@ async def test_board_sees_a_red_asking_then_running_then_done():
     await world.run(node("r", red=True))
     world.click("r")
     await world.advance()
-    states = [each.state for each in world.rows.progress.events if isinstance(each, NodeChanged)]
+    states = [event.state for event in world.rows.progress.events if isinstance(event, NodeChanged)]
     assert list(dict.fromkeys(states)) == [NodeState.ASKING, NodeState.RUNNING, NodeState.SUCCEEDED]
 
 

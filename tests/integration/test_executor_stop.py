@@ -28,7 +28,7 @@ async def test_stop_withdraws_the_cards_of_a_parked_run():
     world.rows.mailbox.stop(world.thread)
     assert await world.advance() is AdvanceResult.FINISHED
     assert world.outcomes["post"] == CANCELLED
-    assert [each.decision for each in world.rows.questions.rows.values()] == [Decision.WITHDRAWN]
+    assert [record.decision for record in world.rows.questions.rows.values()] == [Decision.WITHDRAWN]
     assert world.work.started == []
 
 
@@ -41,7 +41,7 @@ async def test_stop_lets_a_red_call_at_work_end():
     async with world.advancing():
         await hold.begun.wait()
         world.rows.mailbox.stop(world.thread)
-        await world.until(lambda: "behind" in {each.node for each in world.changes if each.outcome})
+        await world.until(lambda: "behind" in {change.node for change in world.changes if change.outcome})
         hold.release.set()
     assert world.outcomes["post"] == Succeeded(value="post")
     assert world.outcomes["behind"] == CANCELLED

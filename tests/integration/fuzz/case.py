@@ -68,7 +68,7 @@ class _Drawing:
         self.known.append(added)
         drawn = node(
             added,
-            *(Dependency(node=each, on=rng.choice(_ON)) for each in after),
+            *(Dependency(node=name, on=rng.choice(_ON)) for name in after),
             red=rng.random() < 0.3,
             tool="fuzz",
             args={

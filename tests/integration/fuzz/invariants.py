@@ -47,26 +47,28 @@ class Story:
     @property
     def nodes(self) -> Mapping[NodeId, Node]:
         """Every node that was ever added."""
-        return {each.operation.node.id: each.operation.node for each in self.log if isinstance(each.operation, Add)}
+        return {
+            logged.operation.node.id: logged.operation.node for logged in self.log if isinstance(logged.operation, Add)
+        }
 
     def items_of(self, template: NodeId) -> Sequence[Node]:
         """Return the nodes that a template became, in log order."""
-        return [each for each in self.nodes.values() if each.item_of == template]
+        return [node for node in self.nodes.values() if node.item_of == template]
 
     @property
     def cancelled(self) -> Collection[NodeId]:
         """Every node that somebody withdrew."""
-        return {each.operation.id for each in self.log if isinstance(each.operation, Cancel)}
+        return {logged.operation.id for logged in self.log if isinstance(logged.operation, Cancel)}
 
     @property
     def outcomes(self) -> Mapping[NodeId, Outcome]:
         """Every end that was shown."""
-        return {node: outcome_from_json(each) for node, each in shown(self.lines).items()}
+        return {node: outcome_from_json(outcome) for node, outcome in shown(self.lines).items()}
 
     @property
     def undecided(self) -> Collection[NodeId]:
         """The nodes with an open question."""
-        return {each.node for each in self.answered if each.decision is Decision.PENDING}
+        return {answer.node for answer in self.answered if answer.decision is Decision.PENDING}
 
 
 def check_history(story: Story) -> None:
@@ -74,9 +76,9 @@ def check_history(story: Story) -> None:
     ended: dict[NodeId, Outcome] = {}
     effects: list[NodeId] = []
     allowed = {
-        (each.node, each.digest)
-        for each in story.answered
-        if (each.kind, each.decision)
+        (answer.node, answer.digest)
+        for answer in story.answered
+        if (answer.kind, answer.decision)
         in {(ApprovalKind.APPROVE, Decision.APPROVED), (ApprovalKind.UNKNOWN, Decision.AGAIN)}
     }
     for line in story.lines:
@@ -84,7 +86,9 @@ def check_history(story: Story) -> None:
         if line.what is What.STARTED:
             assert node.id not in ended, f"{node.id} ran again after its end"
             assert not isinstance(readiness(node, ended), Blocked), f"{node.id} ran although it was blocked"
-            assert {each.node for each in node.depends_on} <= ended.keys(), f"{node.id} ran before its inputs"
+            assert {dependency.node for dependency in node.depends_on} <= ended.keys(), (
+                f"{node.id} ran before its inputs"
+            )
         elif line.what is What.EFFECT:
             assert (node.id, line.digest) in allowed, f"{node.id} took effect without an approval of these arguments"
             effects.append(node.id)
@@ -104,13 +108,15 @@ def check_parked(story: Story, interrupted: Iterable[NodeId]) -> None:
     assert interrupted, "a run parked without a question"
     outcomes = story.outcomes
     held = set(story.undecided)
-    unfinished = [each for each in story.nodes.values() if each.id not in outcomes]
+    unfinished = [node for node in story.nodes.values() if node.id not in outcomes]
     if story.stopped:  # what the stop left unplanned may still come while a question is open
-        held |= {each.id for each in unfinished if any(edge.node not in story.nodes for edge in each.depends_on)}
+        held |= {
+            waiting.id for waiting in unfinished if any(edge.node not in story.nodes for edge in waiting.depends_on)
+        }
     for _ in unfinished:
-        held |= {each.id for each in unfinished if held & {edge.node for edge in each.depends_on}}
-        held |= {each.item_of for each in unfinished if each.item_of is not None and each.id in held}
-    assert {each.id for each in unfinished} <= held, "something behind no undecided red is unfinished"
+        held |= {waiting.id for waiting in unfinished if held & {edge.node for edge in waiting.depends_on}}
+        held |= {waiting.item_of for waiting in unfinished if waiting.item_of is not None and waiting.id in held}
+    assert {waiting.id for waiting in unfinished} <= held, "something behind no undecided red is unfinished"
     for node in unfinished:
         assert not isinstance(readiness(node, outcomes), Blocked), f"{node.id} is decided, yet it is unfinished"
 
@@ -125,8 +131,8 @@ def check_finished(story: Story, results: Mapping[NodeId, Outcome]) -> None:
 
 def _check_outcome(story: Story, id: NodeId, outcome: Outcome) -> None:
     node = story.nodes[id]
-    decisions = {(each.kind, each.decision) for each in story.answered if each.node == id}
-    starts = [each for each in story.lines if each.what is What.STARTED and each.node == id]
+    decisions = {(answer.kind, answer.decision) for answer in story.answered if answer.node == id}
+    starts = [line for line in story.lines if line.what is What.STARTED and line.node == id]
     match outcome:
         case Skipped(because=because, why=why) if why:
             assert why == UNMET
@@ -140,15 +146,15 @@ def _check_outcome(story: Story, id: NodeId, outcome: Outcome) -> None:
             [source] = _references(node.for_each)
             assert not isinstance(_read(node.for_each, story.outcomes[source]), list)
         case Failed(error="items_not_done"):
-            assert not all(_done(story.outcomes[each.id]) for each in story.items_of(id))
+            assert not all(_done(story.outcomes[item.id]) for item in story.items_of(id))
         case Succeeded(value=value) if node.for_each:
-            ends = [story.outcomes[each.id] for each in story.items_of(id)]
-            assert all(_done(each) for each in ends)
-            assert value == [each.value if isinstance(each, Succeeded) else None for each in ends]
+            ends = [story.outcomes[item.id] for item in story.items_of(id)]
+            assert all(_done(outcome) for outcome in ends)
+            assert value == [outcome.value if isinstance(outcome, Succeeded) else None for outcome in ends]
             [source] = _references(node.for_each)
             assert len(ends) == len(_read(node.for_each, story.outcomes[source]))
         case Succeeded(value=value):
-            seen = [expected_value(node, each.inputs or {}) for each in starts]
+            seen = [expected_value(node, line.inputs or {}) for line in starts]
             assert value in seen or (ApprovalKind.UNKNOWN, Decision.HAPPENED) in decisions, f"{id} has another's result"
         case Failed(error="fuzz", message=message):
             assert message == id
@@ -162,14 +168,14 @@ def _check_outcome(story: Story, id: NodeId, outcome: Outcome) -> None:
             assert (ApprovalKind.APPROVE, Decision.EXPIRED) in decisions
             assert not starts
         case Skipped(because=because):
-            assert because in {each.node for each in node.depends_on}
+            assert because in {dependency.node for dependency in node.depends_on}
             if story.stopped and because not in story.nodes:
                 return  # the stop came before this dependency was planned
             assert isinstance(readiness(node, {because: story.outcomes[because]}), Blocked)
             assert not starts
         case Cancelled(why=why):
             assert {id, node.item_of} & {*story.cancelled} or (story.stopped and why == STOPPED)
-            assert not [each for each in story.lines if each.what is What.EFFECT and each.node == id]
+            assert not [line for line in story.lines if line.what is What.EFFECT and line.node == id]
         case _:
             raise AssertionError(f"{id} ended unexpectedly: {outcome}")
 

@@ -114,4 +114,4 @@ def expected_value(node: Node, inputs: Mapping[str, Json]) -> Json:
 
 def shown(lines: Sequence[Line]) -> Mapping[NodeId, Mapping[str, Json]]:
     """Return node -> the end people were shown."""
-    return {each.node: each.outcome for each in lines if each.outcome is not None}
+    return {line.node: line.outcome for line in lines if line.outcome is not None}

@@ -70,7 +70,7 @@ class FileJournal:
 
 def read_journal(path: Path) -> Sequence[Line]:
     """Return the lines written so far."""
-    return [line_from(each) for each in path.read_text().splitlines()]
+    return [line_from(line) for line in path.read_text().splitlines()]
 
 
 def message_plans(case: Case) -> Mapping[str, Sequence[Operation]]:

@@ -1,4 +1,4 @@
-"""Budgets: when a start is held back, and from where a person's word counts the whole budget once more."""
+"""Budgets: when a start is held back, and from where the whole budget counts once more."""
 
 import json
 
@@ -35,7 +35,7 @@ BUDGET = st.builds(Budget, model_calls=MOST, tokens=MOST, cost_micros=MOST, mill
 def held(budget: Budget, spent: Spent, start: Start) -> list[Measure]:
     """Return the measures that hold a run's start back."""
     of_run = {Scope.RUN: spent, Scope.THREAD: Spent()}
-    return [each.measure for each in Budgets(run=budget).exceeded(of_run, NOTHING, start)]
+    return [limit.measure for limit in Budgets(run=budget).exceeded(of_run, NOTHING, start)]
 
 
 @pytest.mark.parametrize(
@@ -52,26 +52,26 @@ def held(budget: Budget, spent: Spent, start: Start) -> list[Measure]:
         (Budget(), Spent(model_calls=10**9, nodes=10**9), [], []),
     ],
 )
-def test_a_start_is_held_when_it_takes_of_what_is_used_up_or_anything_is_overspent(
+def test_start_is_held_when_it_uses_what_is_used_up_or_anything_is_overspent(
     budget: Budget, spent: Spent, calls: list[Measure], nodes: list[Measure]
 ) -> None:
     assert held(budget, spent, Start.CALL) == calls
     assert held(budget, spent, Start.NODE) == nodes
 
 
-def test_a_run_and_its_thread_are_held_each_against_its_own() -> None:
+def test_budget_of_a_run_and_of_its_thread_are_separate() -> None:
     budgets = Budgets(run=Budget(nodes=1), thread=Budget(nodes=2))
     spent = {Scope.RUN: Spent(nodes=1), Scope.THREAD: Spent(nodes=2)}
-    assert [(each.scope, each.used, each.most) for each in budgets.exceeded(spent, NOTHING, Start.NODE)] == [
+    assert [(limit.scope, limit.used, limit.most) for limit in budgets.exceeded(spent, NOTHING, Start.NODE)] == [
         (Scope.RUN, 1, 1),
         (Scope.THREAD, 2, 2),
     ]
     run_goes_on = {Scope.RUN: Spent(nodes=1)}
-    assert [each.scope for each in budgets.exceeded(spent, run_goes_on, Start.NODE)] == [Scope.THREAD]
+    assert [limit.scope for limit in budgets.exceeded(spent, run_goes_on, Start.NODE)] == [Scope.THREAD]
 
 
 @given(budget=BUDGET, spent=SPENT, more=SPENT, start=st.sampled_from(Start))
-def test_once_allowed_the_whole_budget_counts_from_there(
+def test_budget_counts_as_a_whole_from_where_it_was_allowed(
     budget: Budget, spent: Spent, more: Spent, start: Start
 ) -> None:
     budgets = Budgets(run=budget)
@@ -83,11 +83,11 @@ def test_once_allowed_the_whole_budget_counts_from_there(
 
 
 @given(spent=SPENT, more=SPENT)
-def test_spending_adds_up_and_takes_away(spent: Spent, more: Spent) -> None:
+def test_spent_adds_and_subtracts(spent: Spent, more: Spent) -> None:
     assert spent + more - more == spent
     assert (spent + more).tokens == spent.tokens + more.tokens
 
 
-def test_a_breach_reads_back_as_it_was_written() -> None:
-    breach = LimitExceeded(scope=Scope.THREAD, measure=Measure.COST, used=7, most=5)
-    assert limit_exceeded_from_json(json.loads(json.dumps(limit_exceeded_json(breach)))) == breach
+def test_exceeded_limit_reads_back_as_it_was_written() -> None:
+    exceeded = LimitExceeded(scope=Scope.THREAD, measure=Measure.COST, used=7, most=5)
+    assert limit_exceeded_from_json(json.loads(json.dumps(limit_exceeded_json(exceeded)))) == exceeded

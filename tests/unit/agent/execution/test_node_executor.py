@@ -1,7 +1,4 @@
-"""The workbench and tool calls: colour, binding, timeouts, retries, and what becomes of outputs.
-
-One file, though a long one: all that becomes of a call.
-"""
+"""NodeExecutor and its tool calls: colour, binding, timeouts, retries, outputs."""
 
 import asyncio
 import logging
@@ -45,11 +42,12 @@ def tool(call: Call = echo, name: str = "t", **more: Any) -> Tool:
     return Tool(**values)
 
 
-class Bench:
-    """A workbench over some tools; `paused` are the pauses it took."""
+class Scene:
+    """A NodeExecutor over some tools."""
 
     def __init__(self, *tools: Tool, artifacts: ArtifactsInMemory | None = None) -> None:
         self.artifacts = artifacts or ArtifactsInMemory()
+        #: The pauses it made, in seconds.
         self.paused: list[float] = []
         self.work = NodeExecutor(
             registry=Registry(tools or [tool()]),
@@ -64,7 +62,7 @@ class Bench:
         self.paused.append(seconds)
 
     async def bind(self, node: Node, outcomes: Mapping[str, Outcome] | None = None) -> Bound | Failed:
-        return await self.work.bind(THREAD, node, {NodeId(key): each for key, each in (outcomes or {}).items()})
+        return await self.work.bind(THREAD, node, {NodeId(key): outcome for key, outcome in (outcomes or {}).items()})
 
     async def bound(self, node: Node, outcomes: Mapping[str, Outcome] | None = None) -> Bound:
         bound = await self.bind(node, outcomes)
@@ -99,48 +97,48 @@ PACKAGE = Node(id=NodeId("p"), kind=NodeKind.PACKAGE, title="P", code="def main(
     ],
 )
 def test_whatever_is_not_known_to_be_green_is_red(subject: Node, colour: Colour) -> None:
-    assert Bench(tool(), tool(name="red", colour=Colour.RED)).work.colour(subject) is colour
+    assert Scene(tool(), tool(name="red", colour=Colour.RED)).work.colour(subject) is colour
 
 
 async def test_tool_gets_bound_arguments_and_the_author() -> None:
-    bench = Bench()
-    bound = await bench.bound(node({"n": "${a#/x}"}), {"a": Succeeded(value={"x": 7})})
+    scene = Scene()
+    bound = await scene.bound(node({"n": "${a#/x}"}), {"a": Succeeded(value={"x": 7})})
     assert (bound.tool, bound.args) == ("t", {"n": 7})
-    assert await bench.work.perform(node(), bound, CONTEXT) == Succeeded(value={"args": {"n": 7}, "by": "U1"})
+    assert await scene.work.perform(node(), bound, CONTEXT) == Succeeded(value={"args": {"n": 7}, "by": "U1"})
 
 
 async def test_value_that_does_not_fit_once_bound_fails_before_anybody_is_asked() -> None:
-    failed = await Bench().bind(node({"n": "${a}"}), {"a": Succeeded(value="seven")})
+    failed = await Scene().bind(node({"n": "${a}"}), {"a": Succeeded(value="seven")})
     assert failed == Failed(error="bad_arguments", message="/args/n: 'seven' is not of type 'integer'")
 
 
 async def test_tool_that_is_gone_fails_the_node() -> None:
-    failed = await Bench().bind(node(name="gone"))
+    failed = await Scene().bind(node(name="gone"))
     assert isinstance(failed, Failed)
     assert failed.error == "unknown_tool"
 
 
 async def test_digest_changes_with_everything_that_is_approved() -> None:
-    bench = Bench(tool(), tool(name="t2"))
+    scene = Scene(tool(), tool(name="t2"))
     base = {"a": Succeeded(value={"x": 7, "y": 1})}
     written = node({"n": "${a#/x}"})
     digests = [
-        (await bench.bound(written, base)).digest,
-        (await bench.bound(written, {"a": Succeeded(value={"x": 8, "y": 1})})).digest,
-        (await bench.bound(written, {"a": Succeeded(value={"x": 7, "y": 2})})).digest,
-        (await bench.bound(replace(written, tool=ToolName("t2")), base)).digest,
-        (await bench.bound(replace(written, title="other"), base)).digest,
-        (await bench.bound(replace(written, args={"n": 7}), base)).digest,
+        (await scene.bound(written, base)).digest,
+        (await scene.bound(written, {"a": Succeeded(value={"x": 8, "y": 1})})).digest,
+        (await scene.bound(written, {"a": Succeeded(value={"x": 7, "y": 2})})).digest,
+        (await scene.bound(replace(written, tool=ToolName("t2")), base)).digest,
+        (await scene.bound(replace(written, title="other"), base)).digest,
+        (await scene.bound(replace(written, args={"n": 7}), base)).digest,
     ]
     assert len(set(digests)) == len(digests)
-    assert (await bench.bound(written, base)).digest == digests[0]
+    assert (await scene.bound(written, base)).digest == digests[0]
 
 
 async def test_output_up_to_4_kib_stays_inline() -> None:
     async def sized(context: CallContext, args: Mapping[str, Json]) -> Json:
         return "x" * (INLINE_BYTES - 2)
 
-    assert await Bench(tool(sized)).perform(node()) == Succeeded(value="x" * (INLINE_BYTES - 2))
+    assert await Scene(tool(sized)).perform(node()) == Succeeded(value="x" * (INLINE_BYTES - 2))
 
 
 @pytest.mark.parametrize(
@@ -155,14 +153,14 @@ async def test_bigger_output_becomes_an_artifact(output: Json, name: str, media_
     async def big(context: CallContext, args: Mapping[str, Json]) -> Json:
         return output
 
-    bench = Bench(tool(big))
-    outcome = await bench.perform(node())
+    scene = Scene(tool(big))
+    outcome = await scene.perform(node())
     assert isinstance(outcome, Succeeded)
     ref = outcome.artifact
     assert isinstance(ref, ArtifactRef)
     assert (outcome.value, ref.name, ref.media_type, ref.head) == (None, name, media_type, head)
-    assert ref.size == len(bench.artifacts.contents[ref.digest])
-    again = await bench.bound(node({"whole": "${n}"}), {"n": outcome})
+    assert ref.size == len(scene.artifacts.contents[ref.digest])
+    again = await scene.bound(node({"whole": "${n}"}), {"n": outcome})
     assert again.args == {"whole": output}
 
 
@@ -170,7 +168,7 @@ async def test_output_text_is_mended_so_that_it_can_be_stored() -> None:
     async def odd(context: CallContext, args: Mapping[str, Json]) -> Json:
         return {"a\0": ["\ud800"]}
 
-    assert await Bench(tool(odd)).perform(node()) == Succeeded(value={"a\ufffd": ["\ufffd"]})
+    assert await Scene(tool(odd)).perform(node()) == Succeeded(value={"a\ufffd": ["\ufffd"]})
 
 
 @pytest.mark.parametrize(
@@ -180,7 +178,7 @@ async def test_output_that_is_not_json_fails_the_node(output: Any) -> None:
     async def bad(context: CallContext, args: Mapping[str, Json]) -> Any:
         return output
 
-    outcome = await Bench(tool(bad)).perform(node())
+    outcome = await Scene(tool(bad)).perform(node())
     assert isinstance(outcome, Failed)
     assert outcome.error == "bad_output"
 
@@ -189,7 +187,7 @@ async def test_tool_error_keeps_its_code_and_words() -> None:
     async def refusing(context: CallContext, args: Mapping[str, Json]) -> Json:
         raise ToolError("not_allowed", "only Mondays")
 
-    assert await Bench(tool(refusing)).perform(node()) == Failed(error="not_allowed", message="only Mondays")
+    assert await Scene(tool(refusing)).perform(node()) == Failed(error="not_allowed", message="only Mondays")
 
 
 async def test_broken_tool_fails_its_node_without_its_secrets(caplog: pytest.LogCaptureFixture) -> None:
@@ -197,7 +195,7 @@ async def test_broken_tool_fails_its_node_without_its_secrets(caplog: pytest.Log
         raise RuntimeError("postgres://user:hunter2@db")
 
     with caplog.at_level(logging.ERROR):
-        outcome = await Bench(tool(broken)).perform(node())
+        outcome = await Scene(tool(broken)).perform(node())
     assert outcome == Failed(error="tool_fault", message="the tool broke (RuntimeError)")
     assert "tool t broke" in caplog.text
 
@@ -208,12 +206,12 @@ async def hang(context: CallContext, args: Mapping[str, Json]) -> Json:
 
 
 async def test_tool_that_hangs_times_out() -> None:
-    outcome = await Bench(tool(hang, timeout_seconds=0.05)).perform(node())
+    outcome = await Scene(tool(hang, timeout_seconds=0.05)).perform(node())
     assert outcome == Failed(error="timeout", message="no answer within 0.05 seconds")
 
 
 async def test_timeout_of_a_red_tool_does_not_claim_that_nothing_happened() -> None:
-    outcome = await Bench(tool(hang, timeout_seconds=0.05, colour=Colour.RED)).perform(node())
+    outcome = await Scene(tool(hang, timeout_seconds=0.05, colour=Colour.RED)).perform(node())
     assert isinstance(outcome, Failed)
     assert outcome.message.endswith("whether it took effect is not known")
 
@@ -222,14 +220,14 @@ async def test_tool_may_raise_timeouts_of_its_own() -> None:
     async def slow(context: CallContext, args: Mapping[str, Json]) -> Json:
         raise TimeoutError
 
-    assert await Bench(tool(slow)).perform(node()) == Failed(
+    assert await Scene(tool(slow)).perform(node()) == Failed(
         error="tool_fault", message="the tool broke (TimeoutError)"
     )
 
 
 async def test_cancelling_ends_the_call_and_is_passed_on() -> None:
-    bench = Bench(tool(hang))
-    task = asyncio.create_task(bench.perform(node()))
+    scene = Scene(tool(hang))
+    task = asyncio.create_task(scene.perform(node()))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     task.cancel()
@@ -241,7 +239,7 @@ async def test_tool_cancelled_from_within_fails_its_node_only() -> None:
     async def cancelled(context: CallContext, args: Mapping[str, Json]) -> Json:
         raise asyncio.CancelledError
 
-    outcome = await Bench(tool(cancelled)).perform(node())
+    outcome = await Scene(tool(cancelled)).perform(node())
     assert isinstance(outcome, Failed)
     assert outcome.error == "tool_error"
 
@@ -274,14 +272,14 @@ async def test_only_retryable_green_tools_are_tried_again(
     code: str, more: Mapping[str, Any], calls: int, succeeds: bool
 ) -> None:
     flaky = Flaky(code, good=3)
-    bench = Bench(tool(flaky, **more))
-    outcome = await bench.perform(node())
-    assert (flaky.calls, isinstance(outcome, Succeeded), len(bench.paused)) == (calls, succeeds, calls - 1)
+    scene = Scene(tool(flaky, **more))
+    outcome = await scene.perform(node())
+    assert (flaky.calls, isinstance(outcome, Succeeded), len(scene.paused)) == (calls, succeeds, calls - 1)
 
 
 async def test_retries_end() -> None:
     flaky = Flaky("unavailable", good=100)
-    assert await Bench(tool(flaky, retryable=True)).perform(node()) == Failed(error="unavailable", message="not now")
+    assert await Scene(tool(flaky, retryable=True)).perform(node()) == Failed(error="unavailable", message="not now")
     assert flaky.calls == 3
 
 
@@ -308,11 +306,11 @@ async def test_store_that_is_away_does_not_repeat_the_call(away: int, kind: type
         calls += 1
         return "x" * 9000
 
-    outcome = await Bench(tool(big), artifacts=AwayArtifacts(away)).perform(node())
+    outcome = await Scene(tool(big), artifacts=AwayArtifacts(away)).perform(node())
     assert (type(outcome), calls) == (kind, 1)
 
 
 async def test_package_without_a_sandbox_fails_plainly() -> None:
-    outcome = await Bench().perform(PACKAGE)
+    outcome = await Scene().perform(PACKAGE)
     assert isinstance(outcome, Failed)
     assert outcome.error == "no_sandbox"
