@@ -213,7 +213,7 @@ def _always_green(*_args: object) -> Colour:
 async def test_judge_sees_wrong_colours_when_the_checks_are_off(
     sandbox: MontySandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent.reading.plan_builder, "node_findings", _nothing)
+    monkeypatch.setattr(agent.reading.plan_builder, "node_issues", _nothing)
     colours, _ = unsafe(await some_replays(sandbox))
     assert colours > 0
 
