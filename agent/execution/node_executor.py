@@ -14,10 +14,10 @@ from agent.plan.operations import Node, NodeKind, digest_of, node_digest
 from agent.plan.outcomes import Failed, Outcome, Succeeded, outcome_json
 from agent.plan.references import references_in
 from agent.ports import Artifacts, Attempts, Bound, LanguageModel, Progress, ResultCache
-from agent.scripts.runner import PackageDependencies, PackageRunner
+from agent.scripts.runner import PackageDependencies, ScriptRunner
 from agent.tool import CallContext, Colour, Registry, colour_of
 from agent.tools.binding import bind_object
-from agent.tools.call import call_tool, remembered_call
+from agent.tools.call import cached_call, call_tool
 from sandbox.script import Json, Limits, Sandbox
 
 _PUT_AFTER_SECONDS = (0.0, 0.5, 2.0)
@@ -50,19 +50,17 @@ class NodeExecutor:
         self._artifacts = artifacts
         self._pause = pause
         self._cache = cache
-        self._packages: PackageRunner | None = None
+        self._packages: PackageDependencies | None = None
         if sandbox is not None:
-            self._packages = PackageRunner(
-                PackageDependencies(
-                    registry=registry,
-                    sandbox=sandbox,
-                    progress=progress,
-                    attempts=attempts,
-                    model=model,
-                    limits=script_limits or Limits(),
-                    clock=clock,
-                    pause=pause,
-                )
+            self._packages = PackageDependencies(
+                registry=registry,
+                sandbox=sandbox,
+                progress=progress,
+                attempts=attempts,
+                model=model,
+                limits=script_limits or Limits(),
+                clock=clock,
+                pause=pause,
             )
 
     def colour(self, node: Node) -> Colour:
@@ -111,7 +109,7 @@ class NodeExecutor:
                 tool = self._registry.find(bound.tool)
                 if tool is None:
                     return Failed(error="unknown_tool", message=f"there is no tool {bound.tool!r} here")
-                return await remembered_call(
+                return await cached_call(
                     tool,
                     context,
                     bound.args,
@@ -123,7 +121,7 @@ class NodeExecutor:
                     return Failed(
                         error="no_sandbox", message="there is no sandbox in this installation to run scripts in"
                     )
-                return await self._packages.run(node, bound.args, context)
+                return await ScriptRunner(self._packages, node, bound.args, context).run()
             case NodeKind.SUBAGENT:
                 return Failed(error="not_available", message="subagents are not available yet")
             case _:

@@ -8,7 +8,6 @@ than any in it, so that it cannot pass for a section of its own.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -134,30 +133,26 @@ def _fault_lines(faults: Sequence[Fault]) -> str:
     return f"{lines}\n(and {more} more)" if more > 0 else lines
 
 
-@dataclass(frozen=True, kw_only=True)
-class Crash:
-    """One failed attempt of a script, as the reflexion model is told of it. `calls` are plain JSON."""
-
-    goal: str
-    script: str
-    kind: str
-    type: str
-    message: str
-    traceback: str
-    logs: str
-    calls: Sequence[Mapping[str, Json]]
-
-
-def crash_message(crash: Crash) -> ChatMessage:
-    """Return what the reflexion model is asked."""
-    outcome = {"kind": crash.kind, "type": crash.type, "message": crash.message}
+def crash_message(
+    *,
+    goal: str,
+    script: str,
+    kind: str,
+    type: str,
+    message: str,
+    traceback: str = "",
+    logs: str = "",
+    calls: Iterable[Mapping[str, Json]] = (),
+) -> ChatMessage:
+    """Return the request to the repair model: one failed attempt of a script. `calls` are its tool calls as JSON."""
+    outcome = {"kind": kind, "type": type, "message": message}
     return _document(
-        ("Goal", crash.goal),
-        ("Script", _fenced(crash.script, "python")),
+        ("Goal", goal),
+        ("Script", _fenced(script, "python")),
         ("Outcome", json.dumps(outcome, ensure_ascii=False)),
-        ("Traceback", _fenced(crash.traceback, "text")),
-        ("Logs", _fenced(crash.logs, "text")),
-        ("Calls", _lines(crash.calls)),
+        ("Traceback", _fenced(traceback, "text")),
+        ("Logs", _fenced(logs, "text")),
+        ("Calls", _lines(calls)),
     )
 
 

@@ -1,22 +1,26 @@
-"""What the Reflexion model is told of a crash, what a rewrite must keep to, and how a package's story is told. Pure."""
+"""The repair of scripts, decided without effects: requests to the model, rules for rewrites, and when it ends."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
+from datetime import datetime
 
-from agent.events import AttemptEnded, SummarizedCall
+from agent.events import AttemptEnded, RecordedAnswer, SummarizedCall
 from agent.limits import DEFAULT_LIMITS
-from agent.llm.prompts import Crash, crash_message
+from agent.llm.prompts import crash_message
 from agent.packing.script_checks import script_issues
 from agent.plan.json_values import ending, json_issue_in, sanitized_text, truncated
 from agent.plan.operations import Node, canonical_json
 from agent.plan.outcomes import Failed
 from agent.ports import ChatMessage
-from sandbox.script import CallRecord, Json, OutcomeKind
+from agent.tool import CallContext
+from sandbox.script import Json, OutcomeKind, ScriptOutcome
 
 ATTEMPTS = 3
 DENIALS = 2
-"""With the second attempt that called a tool it may not call, the repair ends: it was told after the first."""
+"""The repair ends at this many attempts that called a forbidden tool: the model was told after the first."""
+
+DENIED = "sandbox_denied"
 
 _TRACEBACK_CHARACTERS = 4000
 _LOGS_CHARACTERS = 4000
@@ -26,143 +30,130 @@ _STORY_LINE_CHARACTERS = 150
 _CALLS_SHOWN = 40
 _CALL_CHARACTERS = 400
 
-DENIED = "sandbox_denied"
 
-Permits = Callable[[str], bool]
-"""Tells whether the package's scripts may call a tool."""
-
-
-def summarized_message(text: str) -> str:
-    """Return an error's message short enough to be told."""
-    return truncated(sanitized_text(text), _MESSAGE_CHARACTERS)
-
-
-def summarized_traceback(text: str) -> str:
-    """Return a traceback short enough to be told: where it begins and where it ends."""
-    return truncated(sanitized_text(text), _TRACEBACK_CHARACTERS)
-
-
-def summarized_logs(text: str) -> str:
-    """Return the end of a script's logs."""
-    return ending(sanitized_text(text), _LOGS_CHARACTERS)
-
-
-def summarized_calls(calls: Sequence[CallRecord]) -> tuple[SummarizedCall, ...]:
-    """Return calls short enough to be told, all of them: their number has a limit."""
-    return tuple(
-        SummarizedCall(
-            tool=truncated(sanitized_text(call.tool), _CALL_CHARACTERS),
-            args=truncated(sanitized_text(json.dumps(call.args, ensure_ascii=False)), _CALL_CHARACTERS),
-            ok=call.ok,
-            milliseconds=round(call.milliseconds, 1),
-        )
-        for call in calls
+def attempt_ended(
+    outcome: ScriptOutcome,
+    context: CallContext,
+    *,
+    number: int,
+    code: str,
+    at: datetime,
+    answers: tuple[RecordedAnswer, ...],
+) -> AttemptEnded:
+    """Return the row of an attempt: its texts truncated and storable, all of its calls."""
+    error = outcome.error
+    return AttemptEnded(
+        node=context.node,
+        attempt=number,
+        kind=outcome.kind.value,
+        code=code,
+        error=_summarized(f"{error.type}: {error.message}", _MESSAGE_CHARACTERS) if error else "",
+        traceback=_summarized(error.traceback, _TRACEBACK_CHARACTERS) if error else "",
+        milliseconds=outcome.milliseconds,
+        at=at,
+        logs=ending(sanitized_text(outcome.logs), _LOGS_CHARACTERS),
+        calls=tuple(
+            SummarizedCall(
+                tool=_summarized(call.tool, _CALL_CHARACTERS),
+                args=_summarized(json.dumps(call.args, ensure_ascii=False), _CALL_CHARACTERS),
+                ok=call.ok,
+                milliseconds=round(call.milliseconds, 1),
+            )
+            for call in outcome.calls
+        ),
+        of=context.idempotency_key,
+        answers=answers,
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Assignment:
-    """What every script of one package is for: the node, and what it was given."""
-
-    node: Node
-    inputs: Mapping[str, Json]
-
-    def crash(self, attempt: AttemptEnded) -> ChatMessage:
-        """Return what the model is asked after a crash."""
-        type_, _, message = attempt.error.partition(": ")
-        return self._crash(
-            attempt.code,
-            kind=attempt.kind,
-            type=type_,
-            message=message,
-            traceback=attempt.traceback,
-            logs=attempt.logs,
-            calls=attempt.calls[-_CALLS_SHOWN:],
-        )
-
-    def refused(self, crashed: AttemptEnded, refusal: str) -> ChatMessage:
-        """Return what the model is asked after a rewrite that breaks the rules."""
-        return self._crash(crashed.code, kind=OutcomeKind.ERROR.value, type="RewriteRefused", message=refusal)
-
-    def _crash(
-        self,
-        code: str,
-        *,
-        kind: str,
-        type: str,
-        message: str,
-        traceback: str = "",
-        logs: str = "",
-        calls: Sequence[SummarizedCall] = (),
-    ) -> ChatMessage:
-        told: list[Mapping[str, Json]] = [
-            {"tool": each.tool, "args": each.args, "ok": each.ok, "milliseconds": each.milliseconds} for each in calls
-        ]
-        return crash_message(
-            Crash(
-                goal=self._goal(),
-                script=code,
-                kind=kind,
-                type=type,
-                message=message,
-                traceback=traceback,
-                logs=logs,
-                calls=told,
-            )
-        )
-
-    def _goal(self) -> str:
-        lines = [self.node.title, f"Tools: {', '.join(self.node.tools) or 'none'}"]
-        if self.inputs:
-            lines.append(f"Inputs: {truncated(json.dumps(self.inputs, ensure_ascii=False), _MESSAGE_CHARACTERS)}")
-        if self.node.result_schema is not None:
-            lines.append(f"Result schema: {canonical_json(self.node.result_schema)}")
-        return "\n".join(lines)
+def _summarized(text: str, characters: int) -> str:
+    return truncated(sanitized_text(text), characters)
 
 
-def refusal_of(script: str, node: Node, attempts: Sequence[AttemptEnded]) -> str | None:
-    """Return why a rewrite may not run, or None: the same tools or fewer, no more code, and no script that crashed.
+def crash_request(node: Node, inputs: Mapping[str, Json], crashed: AttemptEnded) -> ChatMessage:
+    """Return the request to the model after a crash."""
+    type_, _, message = crashed.error.partition(": ")
+    return crash_message(
+        goal=_goal(node, inputs),
+        script=crashed.code,
+        kind=crashed.kind,
+        type=type_,
+        message=message,
+        traceback=crashed.traceback,
+        logs=crashed.logs,
+        calls=[asdict(call) for call in crashed.calls[-_CALLS_SHOWN:]],
+    )
 
-    Limits and colours are no part of a script: the limits are the package's, and each call is checked
-    on the host, whatever a script looks like.
+
+def refusal_request(node: Node, inputs: Mapping[str, Json], crashed: AttemptEnded, refusal: str) -> ChatMessage:
+    """Return the request to the model after a rewrite that breaks the rules."""
+    return crash_message(
+        goal=_goal(node, inputs),
+        script=crashed.code,
+        kind=OutcomeKind.ERROR.value,
+        type="RewriteRefused",
+        message=refusal,
+    )
+
+
+def _goal(node: Node, inputs: Mapping[str, Json]) -> str:
+    lines = [node.title, f"Tools: {', '.join(node.tools) or 'none'}"]
+    if inputs:
+        lines.append(f"Inputs: {truncated(json.dumps(inputs, ensure_ascii=False), _MESSAGE_CHARACTERS)}")
+    if node.result_schema is not None:
+        lines.append(f"Result schema: {canonical_json(node.result_schema)}")
+    return "\n".join(lines)
+
+
+def rewrite_refusal(script: str, node: Node, attempts: Sequence[AttemptEnded]) -> str | None:
+    """Return why a rewrite may not run, or None.
+
+    It may use the declared tools only, be as long as any script, and repeat no script that crashed. Limits and colours
+    need no check here: the limits are the node's, and the host checks each call.
     """
-    flaws = script_issues(script, frozenset(node.tools), DEFAULT_LIMITS.code_bytes)
-    if flaws:
-        return "; ".join(flaws)
+    if issues := script_issues(script, frozenset(node.tools), DEFAULT_LIMITS.code_bytes):
+        return "; ".join(issues)
     if json_issue_in(script, strict_text=True) is not None:
         return "the script holds a NUL or a lone surrogate"
-    if script.strip() == attempts[-1].code.strip():
+    same = [attempt.attempt for attempt in attempts if attempt.code.strip() == script.strip()]
+    if not same:
+        return None
+    if attempts[-1].attempt in same:
         return "this is the script that crashed"
-    same = [each.attempt for each in attempts if each.code.strip() == script.strip()]
-    return f"this is the script of attempt {same[0]}, which crashed" if same else None
+    return f"this is the script of attempt {same[0]}, which crashed"
 
 
-def denied(attempt: AttemptEnded, permits: Permits) -> bool:
-    """Tell whether the attempt called a tool that it may not call."""
-    return any(not call.ok and not permits(call.tool) for call in attempt.calls)
+def final_failure(attempts: Sequence[AttemptEnded], permits: Callable[[str], bool]) -> Failed | None:
+    """Return how a package ends after a crash, or None when another attempt is allowed.
 
+    `permits` says whether the package's scripts may call a tool.
+    """
 
-def end_of(attempts: Sequence[AttemptEnded], permits: Permits) -> Failed | None:
-    """Return how a package ends after a crash without another attempt, or None when there may be one."""
+    def was_denied(attempt: AttemptEnded) -> bool:
+        return any(not call.ok and not permits(call.tool) for call in attempt.calls)
+
     if attempts[-1].kind == OutcomeKind.PROTOCOL.value:
-        return story(attempts, "a script that breaks the protocol is not repaired")
-    if sum(denied(each, permits) for each in attempts) >= DENIALS:
-        failed = story(attempts, "it kept calling tools that it may not call")
-        return Failed(error=DENIED, message=failed.message)
+        return failure_story(attempts, "a script that breaks the protocol is not repaired")
+    if sum(map(was_denied, attempts)) >= DENIALS:
+        story = failure_story(attempts, "it kept calling tools that it may not call")
+        return Failed(error=DENIED, message=story.message)
     if len(attempts) >= ATTEMPTS:
-        return story(attempts, f"{ATTEMPTS} attempts are the most")
+        return failure_story(attempts, f"{ATTEMPTS} attempts are the most")
     return None
 
 
-def story(attempts: Sequence[AttemptEnded], why: str = "") -> Failed:
-    """Return how the last attempt ended and, when there were others, how each did; `why` says what ended the repair."""
+def failure_story(attempts: Sequence[AttemptEnded], why: str = "") -> Failed:
+    """Return the failure of the last attempt, with a line on each when there were several.
+
+    `why` says what ended the repair.
+    """
     last = attempts[-1]
     message = f"{last.error}\n{last.traceback}".strip()
     if len(attempts) > 1:
-        told = [f"Attempt {each.attempt}, {each.kind}: {_first_line(each.error)}" for each in attempts]
-        told.append(f"No further attempt: {why}.")
-        message = truncated(message, _STORY_CHARACTERS - sum(len(each) + 1 for each in told))
-        message = "\n".join([message, *told])
+        lines = [f"Attempt {attempt.attempt}, {attempt.kind}: {_first_line(attempt.error)}" for attempt in attempts]
+        lines.append(f"No further attempt: {why}.")
+        message = truncated(message, _STORY_CHARACTERS - sum(len(line) + 1 for line in lines))
+        message = "\n".join([message, *lines])
     elif why:
         message = f"{truncated(message, _STORY_CHARACTERS)}\nNot repaired: {why}."
     return Failed(error=f"sandbox_{last.kind}", message=message)

@@ -1,8 +1,8 @@
-"""Binding: references become the values they stand for. A pure core and a thin shell that loads.
+"""Binding: replaces references by the values they stand for. A pure core and a thin shell that loads artifacts.
 
-`${node}` is the node's output when it succeeded, else its outcome as JSON (`{"state": ...}`), so
-that a fallback can read what went wrong. A string that is one reference takes the value with its
-type; inside a text a string is put in raw and anything else as JSON.
+`${node}` is the node's output when it succeeded, else its outcome as JSON (`{"state": ...}`), so that a fallback can
+read what went wrong. A string that is one reference takes the value with its type; inside a longer text a string is
+inserted raw and anything else as JSON.
 """
 
 import json
@@ -36,9 +36,9 @@ def bound(value: Json, outputs: Mapping[NodeId, Json]) -> Json:
         case str():
             return _bound_text(value, outputs)
         case Mapping():
-            return {key: bound(each, outputs) for key, each in value.items()}
+            return {key: bound(element, outputs) for key, element in value.items()}
         case list() | tuple():
-            return [bound(each, outputs) for each in value]
+            return [bound(element, outputs) for element in value]
         case _:
             return value
 
@@ -65,15 +65,16 @@ def _resolved(reference: Reference, outputs: Mapping[NodeId, Json]) -> Json:
 
 def _shape(value: Json) -> str:
     match value:
+        case None:
+            return "null"
         case str():
             return "a text"
         case Mapping():
-            keys = ", ".join(list(value)[:20])
-            return f"an object with the keys {keys}"[:300]
+            return f"an object with the keys {', '.join(list(value)[:20])}"[:300]
         case list() | tuple():
             return f"a list of {len(value)}"
         case _:
-            return "null" if value is None else f"a {type(value).__name__}"
+            return f"a {type(value).__name__}"
 
 
 def rendered(value: Json) -> str:
@@ -84,10 +85,10 @@ def rendered(value: Json) -> str:
 async def bind_object(
     thread: ThreadId, written: Mapping[str, Json], outcomes: Mapping[NodeId, Outcome], artifacts: Artifacts
 ) -> Mapping[str, Json] | Failed:
-    """Return arguments or inputs with every reference resolved, or why that cannot be.
+    """Return arguments or inputs with every reference resolved, or why one cannot be.
 
     Raises:
-        StoreUnavailable: an artifact could not be loaded because the database is away.
+        StoreUnavailable: the database with an artifact cannot be reached.
     """
     try:
         needed = {reference.node for _, reference in references_in(written)}
@@ -99,9 +100,8 @@ async def bind_object(
         return Failed(error="artifact_missing", message="an earlier output that is needed here is no longer kept")
     size = len(canonical_json(result).encode())
     if size > BOUND_BYTES:
-        return Failed(
-            error="arguments_too_large", message=f"the arguments come to {size} bytes, more than {BOUND_BYTES}"
-        )
+        message = f"the arguments come to {size} bytes, more than {BOUND_BYTES}"
+        return Failed(error="arguments_too_large", message=message)
     return result
 
 

@@ -1,4 +1,4 @@
-"""Calls one tool: arguments against its schema, timeout, retries, and an output that can be kept."""
+"""Calls one tool: checks the arguments, bounds and retries the call, checks the output, and caches it."""
 
 import asyncio
 import logging
@@ -15,17 +15,14 @@ from agent.tool import CallContext, Colour, Tool, ToolError
 from sandbox.script import Json
 
 TRANSIENT = frozenset({"timeout", "unreachable", "unavailable", "database_unreachable", "rate_limited"})
-"""Codes of a `ToolError` after which a retryable tool is tried again."""
-
+"""Codes of a `ToolError` after which a retryable tool is called again."""
 
 RETRY_AFTER_SECONDS = (0.2, 1.0)
-
-
 OUTPUT_BYTES = 16 * 1024 * 1024
-
+CACHED_BYTES = 256 * 1024
+"""A larger output is not cached."""
 
 _MESSAGE_CHARACTERS = 2000
-
 
 _log = logging.getLogger(__name__)
 
@@ -39,31 +36,28 @@ async def call_tool(
 ) -> Succeeded | Failed:
     """Return the tool's whole output as an inline value, or how it failed. Raises only CancelledError.
 
-    Only a green tool that says so is tried again.
+    Only a green tool that is `retryable` is called again.
     """
-    wrong = schema_issues(args, tool.arguments)
-    if wrong:
-        places = "; ".join(f"{each.pointer or '/'}: {each.message}" for each in wrong[:5])
-        return Failed(error="bad_arguments", message=truncated(places, _MESSAGE_CHARACTERS))
-    outcome = await _try(tool, context, args)
-    if tool.retryable and tool.colour is Colour.GREEN:
-        for seconds in RETRY_AFTER_SECONDS:
-            if not isinstance(outcome, Failed) or outcome.error not in TRANSIENT:
-                break
-            await pause(seconds)
-            outcome = await _try(tool, context, args)
+    if issues := schema_issues(args, tool.arguments):
+        message = "; ".join(f"{issue.pointer or '/'}: {issue.message}" for issue in issues[:5])
+        return Failed(error="bad_arguments", message=truncated(message, _MESSAGE_CHARACTERS))
+    outcome = await _call_once(tool, context, args)
+    for seconds in RETRY_AFTER_SECONDS if tool.retryable and tool.colour is Colour.GREEN else ():
+        if not isinstance(outcome, Failed) or outcome.error not in TRANSIENT:
+            break
+        await pause(seconds)
+        outcome = await _call_once(tool, context, args)
     return outcome
 
 
-async def _try(tool: Tool, context: CallContext, args: Mapping[str, Json]) -> Succeeded | Failed:
+async def _call_once(tool: Tool, context: CallContext, args: Mapping[str, Json]) -> Succeeded | Failed:
     limit = asyncio.timeout(tool.timeout_seconds)
     try:
         async with limit:
             output: object = await tool.call(context, args)
     except ToolError as error:
-        return Failed(
-            error=sanitized_text(error.code), message=truncated(sanitized_text(str(error)), _MESSAGE_CHARACTERS)
-        )
+        message = truncated(sanitized_text(str(error)), _MESSAGE_CHARACTERS)
+        return Failed(error=sanitized_text(error.code), message=message)
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is None or task.cancelling():
@@ -72,7 +66,7 @@ async def _try(tool: Tool, context: CallContext, args: Mapping[str, Json]) -> Su
     except Exception as error:  # noqa: BLE001 -- the boundary to a tool: whatever it raises ends this node only
         if isinstance(error, TimeoutError) and limit.expired():
             return _timed_out(tool)
-        # The text may hold what no model should read (a DSN, a token), so it stays in the log.
+        # The text may hold a secret (a DSN, a token) that no model should read, so it goes to the log only.
         _log.exception("tool %s broke", tool.name)
         return Failed(error="tool_fault", message=f"the tool broke ({type(error).__name__})")
     return kept_output(output)
@@ -86,32 +80,27 @@ def _timed_out(tool: Tool) -> Failed:
 
 
 def kept_output(output: object) -> Succeeded | Failed:
-    """Return an output as an inline value with its text mended, or why it cannot be kept."""
-    if (flaw := json_issue_in(output)) is not None:
-        return Failed(
-            error="bad_output", message=f"the output is not JSON that can be kept: {flaw.pointer}: {flaw.message}"
-        )
-    value = sanitized(output)  # pyright: ignore[reportArgumentType] -- without a flaw it is Json
+    """Return an output as an inline value with its text sanitized, or why it cannot be kept."""
+    if (issue := json_issue_in(output)) is not None:
+        message = f"the output is not JSON that can be kept: {issue.pointer}: {issue.message}"
+        return Failed(error="bad_output", message=message)
+    value = sanitized(output)  # pyright: ignore[reportArgumentType] -- without an issue it is Json
     size = len(canonical_json(value).encode())
     if size > OUTPUT_BYTES:
         return Failed(error="output_too_large", message=f"the output has {size} bytes, more than {OUTPUT_BYTES}")
     return Succeeded(value=value)
 
 
-REMEMBERED_BYTES = 256 * 1024
-"""A bigger output is fetched anew each time."""
-
-
-async def remembered_call(
+async def cached_call(
     tool: Tool,
     context: CallContext,
     args: Mapping[str, Json],
     cache: ResultCache | None,
     call: Callable[[], Awaitable[Succeeded | Failed]],
 ) -> Succeeded | Failed:
-    """Return what the tool gave before, or what `call` gives now; only success is kept.
+    """Return the tool's cached output, or the outcome of `call`; only success is cached.
 
-    A cache that cannot be reached is as good as an empty one.
+    The cache holds results of green tools per author and arguments. One that cannot be reached counts as empty.
     """
     if cache is None or tool.colour is not Colour.GREEN or tool.cache_seconds <= 0:
         return await call()
@@ -129,9 +118,9 @@ async def remembered_call(
     if known is not None:
         return Succeeded(value=known.value, age_seconds=known.age_seconds)
     outcome = await call()
-    if isinstance(outcome, Succeeded) and len(canonical_json(outcome.value).encode()) <= REMEMBERED_BYTES:
+    if isinstance(outcome, Succeeded) and len(canonical_json(outcome.value).encode()) <= CACHED_BYTES:
         try:
             await cache.keep(key, outcome.value, tool.cache_seconds)
         except StoreUnavailable:
-            _log.info("what %s gave is not remembered: the database is out of reach", tool.name)
+            _log.info("the result of %s is not cached: the database is out of reach", tool.name)
     return outcome

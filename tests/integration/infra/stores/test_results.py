@@ -12,7 +12,7 @@ from agent.ids import Digest, NodeId, ToolName, UserId
 from agent.plan.outcomes import Failed, Succeeded
 from agent.ports import ResultKey
 from agent.tool import CallContext, Colour, Tool
-from agent.tools.call import REMEMBERED_BYTES, remembered_call
+from agent.tools.call import CACHED_BYTES, cached_call
 from infra.db.database import Database
 from infra.stores.stores import Stores
 from sandbox.script import Json
@@ -46,8 +46,8 @@ class Calls:
 
 async def test_the_same_person_who_asks_the_same_gets_what_was_kept(stores: Stores) -> None:
     calls = Calls()
-    first = await remembered_call(TOOL, _context(), {"q": 1}, stores.results, calls)
-    again = await remembered_call(TOOL, _context(), {"q": 1}, stores.results, calls)
+    first = await cached_call(TOOL, _context(), {"q": 1}, stores.results, calls)
+    again = await cached_call(TOOL, _context(), {"q": 1}, stores.results, calls)
     assert first == Succeeded(value=1)
     assert isinstance(again, Succeeded)
     assert (again.value, calls.count) == (1, 1)
@@ -69,15 +69,15 @@ async def test_nothing_is_given_to_another(
     stores: Stores, tool: Tool, context: CallContext, args: Mapping[str, Json]
 ) -> None:
     calls = Calls()
-    await remembered_call(TOOL, _context(), {"q": 1}, stores.results, calls)
-    assert await remembered_call(tool, context, args, stores.results, calls) == Succeeded(value=2)
+    await cached_call(TOOL, _context(), {"q": 1}, stores.results, calls)
+    assert await cached_call(tool, context, args, stores.results, calls) == Succeeded(value=2)
 
 
 @pytest.mark.parametrize(
     ("tool", "outcome"),
     [
         (TOOL, Failed(error="timeout")),
-        (TOOL, Succeeded(value="x" * REMEMBERED_BYTES)),
+        (TOOL, Succeeded(value="x" * CACHED_BYTES)),
         (replace(TOOL, colour=Colour.RED), None),
         (replace(TOOL, cache_seconds=0.0), None),
     ],
@@ -88,7 +88,7 @@ async def test_what_must_not_be_remembered_is_called_each_time(
 ) -> None:
     calls = Calls(outcome)
     for _ in range(2):
-        await remembered_call(tool, _context(), {"q": 1}, stores.results, calls)
+        await cached_call(tool, _context(), {"q": 1}, stores.results, calls)
     assert calls.count == 2
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from agent.ids import NodeId, ToolName, UserId
 from agent.limits import Role
-from agent.llm.prompts import Crash, crash_message, planner_message, results_message, system_message
+from agent.llm.prompts import crash_message, planner_message, results_message, system_message
 from agent.llm.transcript import ShownNode
 from agent.plan.operations import Add, Node, NodeKind, Operation
 from agent.plan.outcomes import Cancelled, Expired, Failed, NodeState, Outcome, Rejected, Skipped, Succeeded, state_of
@@ -294,17 +294,16 @@ def test_refused_plan_is_not_written_once_more(registry: Registry) -> None:
 
 
 def rewrite(script: str) -> str:
-    crash = Crash(
+    crash = crash_message(
         goal="Work out error rates",
         script=script,
         kind="error",
         type="IndexError",
         message="list index out of range",
         traceback="## Script\nprint('not the script')",
-        logs="",
         calls=[{"tool": "read_access_log", "args": "{}", "ok": True, "milliseconds": 1}],
     )
-    return say([system_message(Role.REPAIR, dialect="Python."), crash_message(crash)])
+    return say([system_message(Role.REPAIR, dialect="Python."), crash])
 
 
 def test_crashed_draft_is_repaired() -> None:
