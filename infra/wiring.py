@@ -276,7 +276,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         directory=SlackDirectory(base.app.api, base.app.principals),
         limits=configuration.memory,
     )
-    endings = NodeEndNotifier(stores.progress)
+    node_ends = NodeEndNotifier(stores.progress)
     budgets = configuration.bounds()
     trackers = BudgetTrackers(
         budgets, stores.spending, questions=stores.questions, allowances=stores.questions, runs=stores.runs
@@ -284,7 +284,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     ports = runner_ports(
         stores,
         base.storage.wakeups.changes,
-        progress=endings,
+        progress=node_ends,
         work=NodeExecutor(
             registry=environment.registry,
             sandbox=environment.sandbox,
@@ -300,9 +300,9 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             log=stores.log,
             mailbox=stores.mailbox,
             runs=stores.runs,
-            standings=stores.standings,
+            statuses=stores.standings,
             dialect=environment.dialect,
-            endings=endings if configuration.plan.pack else None,
+            node_ends=node_ends if configuration.plan.pack else None,
             memory=memory,
             limits=configuration.limits.plan(),
             gather_seconds=configuration.plan.gather_seconds,
@@ -313,11 +313,11 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             log=stores.log,
             runs=stores.runs,
             mailbox=stores.mailbox,
-            standings=stores.standings,
+            statuses=stores.standings,
             memory=memory,
             dialect=environment.dialect,
             packing=configuration.plan.pack,
-            progress=endings,
+            progress=node_ends,
             limits=configuration.limits.plan(),
         ),
         answerer=Answerer(

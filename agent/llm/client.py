@@ -17,27 +17,26 @@ from agent.ids import ThreadId
 from agent.limits import ModelSettings, Role
 from agent.ports import ChatMessage
 
-# langchain-openai's own chunk timeout is an `asyncio.wait_for`, which on Python 3.11 can swallow a
-# cancellation; `_next` watches the gap instead.
+# langchain-openai's chunk timeout is an `asyncio.wait_for`, which on Python 3.11 can swallow a cancellation;
+# `_next` bounds the wait for a chunk instead.
 _NO_CHUNK_TIMEOUT = 0.0
 
 _THOUGHT = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
-"""Some servers leave a model's thinking in its answer."""
+"""A model's thinking, which some servers leave in its answer."""
 
 _CHARACTERS_PER_TOKEN = 4
 """The usual estimate, for servers that do not count."""
 
 _CUT_OFF = frozenset({"length", "content_filter"})
-"""Finish reasons of an answer that is not whole: half a plan or script must not pass for one."""
-
+"""Finish reasons of an incomplete answer, which must not pass for a plan or a script."""
 
 _TOO_LONG = frozenset({"context_length_exceeded", "string_above_max_length", "request_too_large"})
-"""Codes for a request that is longer than the model reads."""
+"""Error codes for a request that is longer than the model reads."""
 
 
 @dataclass(kw_only=True)
 class Usage:
-    """What a role has cost so far, as far as the server says."""
+    """What model calls have cost, as counted by the server."""
 
     calls: int = 0
     input_tokens: int = 0
@@ -45,23 +44,23 @@ class Usage:
 
 
 Meter: TypeAlias = Callable[[ThreadId, ModelCall], None]
-"""Is told of every call that ended, whole or not, and whom it is charged to."""
+"""Called after every model call, complete or not, with the thread that pays for it."""
 
 
 class OpenAILanguageModel:
-    """A `LanguageModel` on langchain-openai's client. `usage` counts per role since the start."""
+    """A `LanguageModel` on langchain-openai's client."""
 
     def __init__(self, settings: ModelSettings, meter: Meter | None = None) -> None:
+        #: Since the start.
         self.usage: dict[Role, Usage] = {role: Usage() for role in Role}
         self._settings = settings
         self._meter = meter
-        # A client of our own: the default ones are shared through a cache across event loops and
-        # never closed.
+        # Not the default client: that is cached across event loops and never closed.
         timeout = openai.Timeout(settings.silence_seconds, connect=settings.connect_seconds)
         self._http = openai.DefaultAsyncHttpxClient(timeout=timeout)
         self._chats: dict[str, ChatOpenAI] = {}
         for role in Role:
-            self._chat(role)  # now, because the first one takes 0.16 s in which the event loop would stand still
+            self._chat(role)  # now: the first one blocks the event loop for 0.16 s
 
     def __repr__(self) -> str:
         return f"OpenAILanguageModel({self._settings!r})"
@@ -72,15 +71,15 @@ class OpenAILanguageModel:
 
     async def complete(self, role: Role, messages: Sequence[ChatMessage]) -> str:
         """Return the whole answer."""
-        # Streamed like the others, so that a slow answer is told apart from a silent server.
-        said: list[str] = []
+        # Streamed, so that a slow answer is told apart from a silent server.
+        answer: list[str] = []
         room = self._settings.answer_characters
         async with aclosing(self._metered(role, messages, account())) as pieces:
             async for piece in pieces:
-                said.append(piece)
+                answer.append(piece)
                 if (room := room - len(piece)) < 0:
                     raise ModelUnavailable("the model does not stop")
-        return _THOUGHT.sub("", "".join(said))
+        return _THOUGHT.sub("", "".join(answer))
 
     def stream(self, role: Role, messages: Sequence[ChatMessage]) -> AsyncGenerator[str, None]:
         """Yield the answer's text as it arrives."""
@@ -89,72 +88,74 @@ class OpenAILanguageModel:
     async def _metered(
         self, role: Role, messages: Sequence[ChatMessage], charged: ThreadId | None
     ) -> AsyncGenerator[str, None]:
-        """Yield the answer and tell the meter what it took, however it ended."""
-        said = 0
-        told = Usage()
+        """Yield the answer and meter the call, however it ends."""
+        characters = 0
+        counted = Usage()
         try:
-            async with aclosing(self._stream(role, messages, told)) as pieces:
+            async with aclosing(self._stream(role, messages, counted)) as pieces:
                 async for piece in pieces:
-                    said += len(piece)
+                    characters += len(piece)
                     yield piece
         finally:
             if self._meter is not None and charged is not None:
-                self._meter(charged, self._call(role, messages, told, said))
+                self._meter(charged, self._call(role, messages, counted, characters))
 
-    def _call(self, role: Role, messages: Sequence[ChatMessage], told: Usage, said: int) -> ModelCall:
-        estimated = not told.input_tokens and not told.output_tokens
-        heard = sum(len(each.text) for each in messages)
+    def _call(self, role: Role, messages: Sequence[ChatMessage], counted: Usage, characters: int) -> ModelCall:
+        """Return a call's cost: as the server counted it, or estimated from the characters of both sides."""
+        estimated = not counted.input_tokens and not counted.output_tokens
+        asked = sum(len(message.text) for message in messages)
         return ModelCall(
             role=role,
             model=self._settings.by_role.get(role, self._settings.model),
-            input_tokens=-(-heard // _CHARACTERS_PER_TOKEN) if estimated else told.input_tokens,
-            output_tokens=-(-said // _CHARACTERS_PER_TOKEN) if estimated else told.output_tokens,
+            input_tokens=-(-asked // _CHARACTERS_PER_TOKEN) if estimated else counted.input_tokens,
+            output_tokens=-(-characters // _CHARACTERS_PER_TOKEN) if estimated else counted.output_tokens,
             estimated=estimated,
         )
 
-    async def _stream(self, role: Role, messages: Sequence[ChatMessage], told: Usage) -> AsyncGenerator[str, None]:
+    async def _stream(self, role: Role, messages: Sequence[ChatMessage], counted: Usage) -> AsyncGenerator[str, None]:
         usage = self.usage[role]
         usage.calls += 1
         deadline = asyncio.get_running_loop().time() + self._settings.total_seconds
-        said = False
-        ending: str | None = None
+        is_blank = True
+        finish_reason: str | None = None
         chunks = cast(
-            "AsyncGenerator[BaseMessageChunk, None]", self._chat(role).astream([_message(each) for each in messages])
+            "AsyncGenerator[BaseMessageChunk, None]",
+            self._chat(role).astream([_message(message) for message in messages]),
         )
         async with aclosing(chunks):
             while (chunk := await self._next(chunks, deadline)) is not None:
                 _count(usage, chunk)
-                _count(told, chunk)
-                ending = _ending(chunk) or ending
+                _count(counted, chunk)
+                finish_reason = _finish_reason(chunk) or finish_reason
                 if text := chunk.text:
-                    said = said or not text.isspace()
+                    is_blank = is_blank and text.isspace()
                     yield text
-        if ending in _CUT_OFF:
-            raise ModelUnavailable(f"the model's answer was cut off ({ending})")
-        if not said:
+        if finish_reason in _CUT_OFF:
+            raise ModelUnavailable(f"the model's answer was cut off ({finish_reason})")
+        if is_blank:
             raise ModelUnavailable("the model answered nothing")
 
     async def _next(self, chunks: AsyncIterator[BaseMessageChunk], deadline: float) -> BaseMessageChunk | None:
         """Return the next chunk, or None at the end."""
         left = deadline - asyncio.get_running_loop().time()
-        trouble: str
+        message: str
         kind = ModelUnavailable
         try:
             async with asyncio.timeout(min(left, self._settings.silence_seconds)):
                 return await anext(chunks, None)
         except TimeoutError:
-            trouble = "the model is silent for too long"
+            message = "the model is silent for too long"
         except openai.APIStatusError as error:
-            trouble = f"the model's server answered with status {error.status_code}"
+            message = f"the model's server answered with status {error.status_code}"
             kind = ContextExceeded if _too_long(error) else ModelUnavailable
         except openai.APITimeoutError:
-            trouble = "the model's server does not answer in time"
+            message = "the model's server does not answer in time"
         except openai.APIConnectionError:
-            trouble = "the connection to the model's server failed"
-        except Exception as error:  # noqa: BLE001 -- a foreign server's rubbish surfaces as any type
-            trouble = f"the model's server sent something unusable ({type(error).__name__})"
-        # Raised outside the handlers: the client's errors quote the server, which may echo the key.
-        raise kind(trouble)
+            message = "the connection to the model's server failed"
+        except Exception as error:  # noqa: BLE001 -- invalid bytes from a server surface as any type
+            message = f"the model's server sent something unusable ({type(error).__name__})"
+        # Raised outside the handlers, without a context: the client's errors quote the server, which may echo the key.
+        raise kind(message)
 
     def _chat(self, role: Role) -> ChatOpenAI:
         name = self._settings.by_role.get(role, self._settings.model)
@@ -173,29 +174,29 @@ class OpenAILanguageModel:
         return self._chats[name]
 
     async def _key(self) -> str:
-        # As a coroutine function the key is in no repr, and no blocking twin of the client is made.
+        # A coroutine function keeps the key out of every repr, and the client creates no blocking twin.
         return self._settings.api_key
 
 
 def _too_long(error: openai.APIStatusError) -> bool:
-    """Tell whether the request was refused for its length. Servers that give no code say so in words only."""
+    """Return whether the request was refused for its length, which some servers say in words only."""
     if error.status_code == 413 or error.code in _TOO_LONG:
         return True
     return error.status_code == 400 and "context length" in error.message.lower()
 
 
-def _message(said: ChatMessage) -> BaseMessage:
-    match said.by:
+def _message(message: ChatMessage) -> BaseMessage:
+    match message.by:
         case "system":
-            return SystemMessage(said.text)
+            return SystemMessage(message.text)
         case "human":
-            return HumanMessage(said.text)
+            return HumanMessage(message.text)
         case "ai":
-            return AIMessage(said.text)
+            return AIMessage(message.text)
 
 
-def _ending(chunk: BaseMessageChunk) -> str | None:
-    """Return the finish reason, which comes with the last chunk that says anything."""
+def _finish_reason(chunk: BaseMessageChunk) -> str | None:
+    """Return the finish reason, which only the last chunk with content has."""
     reason: object = cast("Mapping[str, object]", chunk.response_metadata).get("finish_reason")
     return reason if isinstance(reason, str) else None
 
@@ -203,6 +204,6 @@ def _ending(chunk: BaseMessageChunk) -> str | None:
 def _count(usage: Usage, chunk: BaseMessageChunk) -> None:
     figures = getattr(chunk, "usage_metadata", None)
     if isinstance(figures, Mapping):
-        counted = cast("Mapping[str, int]", figures)
-        usage.input_tokens += counted.get("input_tokens", 0)
-        usage.output_tokens += counted.get("output_tokens", 0)
+        tokens = cast("Mapping[str, int]", figures)
+        usage.input_tokens += tokens.get("input_tokens", 0)
+        usage.output_tokens += tokens.get("output_tokens", 0)

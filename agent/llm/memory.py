@@ -1,8 +1,7 @@
-"""Short-term memory: what a model is reminded of from a thread's earlier turns, within a budget of tokens.
+"""Short-term memory: a thread's earlier turns as models see them, within a budget of tokens.
 
-The newest turns are a dialogue; what does not fit is folded into a running summary, which a model
-writes once per overflow and which is stored. When there is no model, or it is away, the oldest
-turns are left out until it is back.
+The newest turns are a dialogue. When the others no longer fit, a model folds them into a running summary, which is
+stored. Without a model, or while it is away, the oldest turns are left out.
 """
 
 import logging
@@ -27,15 +26,15 @@ from agent.ports import ChatMessage, Directory, LanguageModel, Message, PastTurn
 _log = logging.getLogger(__name__)
 
 _NAMES_ASKED = 50
-_FOLDED_AT_ONCE = 4
-"""A summary is written from this many times its budget's tokens at most; longer pasts take several."""
 
+_FOLDED_AT_ONCE = 4
+"""The most that one summary is written from, in budgets of tokens; a longer past takes several."""
 
 DEFAULT_LIMITS = MemoryLimits()
 
 
 class Memory:
-    """Reminds models of a thread. Without `summaries` or a model nothing is summed up."""
+    """A thread's earlier turns and names for models. Without `summaries` or a model it writes no summary."""
 
     def __init__(
         self,
@@ -55,12 +54,13 @@ class Memory:
     async def past(self, thread: ThreadId, before_turn: int) -> Sequence[ChatMessage]:
         """Return the ended turns before `before_turn`, oldest first: a summary, then a dialogue."""
         summary = None if self._summaries is None else await self._summaries.newest(thread)
-        told = 0 if summary is None else summary.upto_turn
-        turns = [self._clipped(each) for each in await self._runs.past(thread, before_turn) if each.turn > told]
-        names = await self.names(thread, [message for each in turns for message in each.requests])
+        folded_turn = 0 if summary is None else summary.upto_turn
+        past = await self._runs.past(thread, before_turn)
+        turns = [self._clipped(turn) for turn in past if turn.turn > folded_turn]
+        names = await self.names(thread, [message for turn in turns for message in turn.requests])
         shown = self._newest(turns, names, self.limits.dialogue_tokens)
         if len(shown) < len(turns):
-            # Half of the room stays free, so that the next turns do not overflow at once.
+            # Half of the budget stays free, so that the next turns do not overflow at once.
             kept = self._newest(turns, names, self.limits.dialogue_tokens // 2)
             folded = await self._fold(thread, summary, turns[: len(turns) - len(kept)], names)
             if folded is not None:
@@ -68,7 +68,7 @@ class Memory:
         return [*_opening(summary), *turns_dialogue(shown, names)]
 
     async def names(self, thread: ThreadId, messages: Sequence[Message]) -> Names:
-        """Return the names of the people and channels in messages; whose is not known keeps the id."""
+        """Return the known names of the people and channels in messages."""
         if self._directory is None:
             return {}
         ids = [thread_parts(thread).channel, *mentioned(messages)]
@@ -76,53 +76,48 @@ class Memory:
 
     def _clipped(self, turn: PastTurn) -> PastTurn:
         most = self.limits.message_characters
-        each_most = min(most, self.limits.turn_characters // (len(turn.requests) + 1))
-        requests = tuple(replace(each, text=truncated(each.text, each_most)) for each in turn.requests)
-        replies = (truncated("\n\n".join(each for each in turn.replies if each), most),)
+        request_most = min(most, self.limits.turn_characters // (len(turn.requests) + 1))
+        requests = tuple(replace(request, text=truncated(request.text, request_most)) for request in turn.requests)
+        replies = (truncated("\n\n".join(filter(None, turn.replies)), most),)
         return replace(turn, requests=requests, answer=truncated(turn.answer, most), replies=replies)
 
     def _newest(self, turns: Sequence[PastTurn], names: Names, tokens: int) -> Sequence[PastTurn]:
-        """Return the newest turns that fit, the very newest in any case."""
-        messages = [_langchain(each) for each in turns_dialogue(turns, names)]
+        """Return the newest turns that fit, and at least the newest one."""
+        messages = _langchain_messages(turns, names)
         kept = trim_messages(messages, max_tokens=tokens, token_counter=_tokens, strategy="last", start_on="human")
         return turns[len(turns) - max(1, len(kept) // 2) :]
 
     async def _fold(
         self, thread: ThreadId, summary: Summary | None, turns: Sequence[PastTurn], names: Names
     ) -> Summary | None:
-        """Return the summary with these turns in it, stored; None when it could not be written."""
+        """Return the summary with these turns in it, stored; None when there is no model to write it."""
         if self._model is None or self._summaries is None:
             return None
         left = list(turns)
         while left:
-            some = self._oldest(left, names)
+            oldest = self._oldest(left, names)
+            question = summary_message("" if summary is None else summary.text, oldest, names, self._words)
             try:
-                text = await self._model.complete(
-                    Role.SUMMARY,
-                    [
-                        system_message(Role.SUMMARY),
-                        summary_message("" if summary is None else summary.text, some, names, self._words),
-                    ],
-                )
+                text = await self._model.complete(Role.SUMMARY, [system_message(Role.SUMMARY), question])
             except ModelUnavailable as error:
-                _log.warning("the past of %s is not summed up: %s", thread, error)
+                _log.warning("the earlier turns of %s are not summarized: %s", thread, error)
                 return None
             text = truncated(sanitized_text(text).strip(), self.limits.summary_characters)
-            summary = Summary(upto_turn=some[-1].turn, text=text)
+            summary = Summary(upto_turn=oldest[-1].turn, text=text)
             await self._summaries.keep(thread, summary)
-            left = left[len(some) :]
+            left = left[len(oldest) :]
         return summary
 
     def _oldest(self, turns: Sequence[PastTurn], names: Names) -> Sequence[PastTurn]:
-        """Return as many of the oldest turns as one summary is written from, one at least."""
-        messages = [_langchain(each) for each in turns_dialogue(turns, names)]
+        """Return as many of the oldest turns as one summary is written from, at least one."""
+        messages = _langchain_messages(turns, names)
         most = self.limits.tokens * _FOLDED_AT_ONCE
         kept = trim_messages(messages, max_tokens=most, token_counter=_tokens, strategy="first")
         return turns[: max(1, len(kept) // 2)]
 
     @property
     def _words(self) -> int:
-        """How long the model is told a summary may be: a word is about six characters with its space."""
+        """The most words of a summary: a word is about six characters with its space."""
         return max(30, self.limits.summary_characters // 8)
 
 
@@ -130,9 +125,12 @@ def _opening(summary: Summary | None) -> Sequence[ChatMessage]:
     return [] if summary is None else [ChatMessage(by="human", text=f"## {EARLIER}\n{summary.text}")]
 
 
-def _langchain(said: ChatMessage) -> BaseMessage:
-    return HumanMessage(said.text) if said.by == "human" else AIMessage(said.text)
+def _langchain_messages(turns: Sequence[PastTurn], names: Names) -> list[BaseMessage]:
+    return [
+        HumanMessage(message.text) if message.by == "human" else AIMessage(message.text)
+        for message in turns_dialogue(turns, names)
+    ]
 
 
 def _tokens(messages: Sequence[BaseMessage]) -> int:
-    return sum(4 + len(str(each.text).encode(errors="replace")) // BYTES_PER_TOKEN for each in messages)
+    return sum(4 + len(str(message.text).encode(errors="replace")) // BYTES_PER_TOKEN for message in messages)

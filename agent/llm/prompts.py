@@ -1,8 +1,8 @@
-"""Renders what the models are told: system messages from `prompts/*.md`, human messages from the run.
+"""Writes the messages to models: system messages from `prompts/*.md`, human messages from the run.
 
-A human message is a Markdown document of `## Section`s in a fixed order, each there only when it
-has content. Whatever tools, scripts and models produced stands in JSON Lines or in a fence longer
-than any in it, so that it cannot pass for a section of its own.
+A human message is a Markdown document of `## Section`s in a fixed order; sections without content are left out. The
+output of tools, scripts and models is in JSON Lines or in a fence longer than any in it, so that it cannot pass for a
+section.
 """
 
 import json
@@ -24,16 +24,16 @@ from sandbox.script import Json
 
 _PROMPTS = Path(__file__).parent / "prompts"
 RESULTS_BYTES = 128 * 1024
-"""The most that all results in one message come to; the oldest are left out first."""
+"""The most that the results in one message come to; the oldest are left out first."""
 
 FEW_RESULTS_BYTES = 8 * 1024
-"""The same for a model that turned out to read less."""
+"""The same for a model that refused the longer message."""
 
 EARLIER_BYTES = 16 * 1024
 """The most that the nodes of earlier turns come to."""
 
 EARLIER = "Earlier in this thread"
-"""The section that stands for the turns that are no longer shown."""
+"""The section with the summary of the turns that are no longer shown."""
 
 _HEAD_CHARACTERS = 200
 _FAULTS_SHOWN = 20
@@ -43,7 +43,7 @@ _NO_SANDBOX = "There is no sandbox in this installation: packages cannot run, so
 def system_message(role: Role, registry: Registry | None = None, dialect: str | None = None) -> ChatMessage:
     """Return a role's system message. `dialect` is the sandbox's; None when there is no sandbox."""
     fillings = {"{{tools}}": _tool_lines(registry or Registry()), "{{sandbox}}": dialect or _NO_SANDBOX}
-    # In one pass: a tool's description must not be filled in turn.
+    # In one pass: a tool's description must not be filled in itself.
     text = re.sub("|".join(map(re.escape, fillings)), lambda found: fillings[found.group()], _prompt(role))
     return ChatMessage(by="system", text=text)
 
@@ -75,9 +75,9 @@ def planner_message(
     place: str = "",
     earlier_bytes: int = EARLIER_BYTES,
 ) -> ChatMessage:
-    """Return what the planner is asked; with `faults` its last output stands before as an ai message.
+    """Return the request to the planner; with `faults`, its last output is the ai message before.
 
-    `place` is the channel's id. With `names` it is told who asks, and where.
+    `place` is the channel's id. With `names` the request says who asks, and where.
     """
     return _document(
         ("Now", now.astimezone(UTC).isoformat(timespec="seconds")),
@@ -97,9 +97,9 @@ def results_message(
     names: Names | None = None,
     heads: bool = False,
 ) -> ChatMessage:
-    """Return what reflection and answer are asked; with `faults` the last output stands before.
+    """Return the request to the replan and answer roles; with `faults`, the last output is the ai message before.
 
-    With `heads` a longer result is told by its size and its head alone.
+    With `heads` a longer result is shown by its size and its head alone.
     """
     return _document(
         ("Request", request_text(messages, names or {})),
@@ -109,21 +109,21 @@ def results_message(
 
 
 def summary_message(summary: str, turns: Sequence[PastTurn], names: Names, words: int) -> ChatMessage:
-    """Return what the summary role is asked: the summary so far and the turns that are to go into it."""
-    said = [
-        {"from": "people" if each.by == "human" else "agent", "text": each.text}
-        for each in turns_dialogue(turns, names)
+    """Return the request to the summary role: the summary so far and the turns to add to it."""
+    dialogue = [
+        {"from": "people" if message.by == "human" else "agent", "text": message.text}
+        for message in turns_dialogue(turns, names)
     ]
     return _document(
         ("Length", f"at most {words} words"),
         ("Summary so far", _fenced(summary, "text")),
-        ("Turns", _lines(said)),
+        ("Turns", _lines(dialogue)),
     )
 
 
 def _thread_line(messages: Sequence[Message], place: str, names: Names) -> str:
     where = f"In {named(f'<#{place}>', names)}" if names.get(place) else "In a direct message or a private channel"
-    who = dict.fromkeys(named(f"<@{each.author}>", names) for each in messages)
+    who = dict.fromkeys(named(f"<@{message.author}>", names) for message in messages)
     return f"{where}, asked by {', '.join(who)}."
 
 
@@ -162,14 +162,14 @@ def _document(*sections: tuple[str, str]) -> ChatMessage:
 
 def _own_lines(nodes: Sequence[ShownNode]) -> list[str]:
     """Return the lines of this turn's nodes."""
-    own = [each for each in nodes if not each.earlier]
+    own = [node for node in nodes if not node.earlier]
     return _node_lines(own).split("\n") if own else []
 
 
 def _earlier_lines(nodes: Sequence[ShownNode], most_bytes: int) -> list[str]:
-    """Return the lines of earlier turns' nodes, their results by reference; the oldest are only counted."""
+    """Return the lines of earlier turns' nodes with their results by reference; the oldest are only counted."""
     lines: list[str] = []
-    earlier = [each for each in nodes if each.earlier]
+    earlier = [node for node in nodes if node.earlier]
     left = most_bytes
     for shown in reversed(earlier):
         line = json.dumps(_node_json(shown), ensure_ascii=False)
@@ -202,36 +202,38 @@ def _node_json(shown: ShownNode, *, heads: bool = False) -> dict[str, Json]:
     }
     if shown.outcome is None:
         return line
-    seen = referenced_json(shown.node.id, shown.outcome) if shown.earlier or heads else result_json(shown.outcome)
-    return {**line, "result": seen}
+    by_reference = shown.earlier or heads
+    result = _referenced_json(shown.node.id, shown.outcome) if by_reference else _result_json(shown.outcome)
+    return {**line, "result": result}
 
 
-def referenced_json(node: str, outcome: Outcome) -> Json:
-    """Return an outcome by reference: name, size, type and head of a value, but nothing big whole."""
+def _referenced_json(node: str, outcome: Outcome) -> Json:
+    """Return an outcome by reference: name, size, type and head of a large value."""
     match outcome:
         case Succeeded(artifact=ArtifactRef() as ref):
-            return _described(ref.name, ref.size, ref.media_type, ref.head)
+            return _described(ref.name, ref.size, ref.media_type, ref.head[:_HEAD_CHARACTERS])
         case Succeeded(value=value):
             text = canonical_json(value)
             if len(text) <= _HEAD_CHARACTERS:
                 return value
-            return _described(f"{node}.json", len(text.encode(errors="replace")), "application/json", text)
+            return _described(
+                f"{node}.json", len(text.encode(errors="replace")), "application/json", text[:_HEAD_CHARACTERS]
+            )
         case Failed(error=error, message=message):
             return {"error": error, "message": truncated(message, _HEAD_CHARACTERS)}
         case _:
-            return result_json(outcome)
+            return _result_json(outcome)
 
 
-def _described(name: str, size: int, media_type: str, text: str) -> Json:
-    return {"artifact": {"name": name, "size": size, "media_type": media_type, "head": text[:_HEAD_CHARACTERS]}}
+def _described(name: str, size: int, media_type: str, head: str) -> Json:
+    return {"artifact": {"name": name, "size": size, "media_type": media_type, "head": head}}
 
 
-def result_json(outcome: Outcome) -> Json:
-    """Return what a model sees of an outcome: the value, a description of the artifact, or what went wrong."""
+def _result_json(outcome: Outcome) -> Json:
+    """Return an outcome as models see it: the value, a description of the artifact, or the error."""
     match outcome:
         case Succeeded(artifact=ArtifactRef() as ref):
-            described = {"name": ref.name, "size": ref.size, "media_type": ref.media_type, "head": ref.head}
-            return {"artifact": described}
+            return _described(ref.name, ref.size, ref.media_type, ref.head)
         case Succeeded(value=value):
             return value
         case _:
@@ -239,7 +241,7 @@ def result_json(outcome: Outcome) -> Json:
 
 
 def _lines(values: Iterable[Mapping[str, Json]]) -> str:
-    return "\n".join(json.dumps(each, ensure_ascii=False) for each in values)
+    return "\n".join(json.dumps(value, ensure_ascii=False) for value in values)
 
 
 def _fenced(text: str, language: str) -> str:

@@ -1,14 +1,13 @@
-"""A thread as a model is reminded of it: earlier turns as a dialogue, the plan as nodes with their results."""
+"""A thread as models see it: earlier turns as a dialogue, the plan as nodes with their results."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from agent.ids import NodeId, UserId
-from agent.plan.operations import Add, LoggedOperation, Node, nodes_added
-from agent.plan.outcomes import NodeState, NodeStatus, Outcome, Succeeded, state_of
+from agent.plan.operations import Add, LoggedOperation, Node
+from agent.plan.outcomes import NodeState, NodeStatus, Outcome, state_of
 from agent.ports import ChatMessage, Message, PastTurn
 
 Names: TypeAlias = Mapping[str, str]
@@ -21,68 +20,64 @@ _NO_NAMES: Names = {}
 
 @dataclass(frozen=True, kw_only=True)
 class ShownNode:
-    """A node as a model sees it. `earlier`: of an earlier turn, so its result is shown by reference."""
+    """A node as a model sees it."""
 
     node: Node
     state: NodeState
     outcome: Outcome | None = None
+    #: Of an earlier turn, so its result is shown by reference.
     earlier: bool = False
 
 
 def shown_nodes(
-    logged: Sequence[LoggedOperation], standings: Mapping[NodeId, NodeStatus], turn: int = 0
+    logged: Sequence[LoggedOperation], statuses: Mapping[NodeId, NodeStatus], turn: int = 0
 ) -> Sequence[ShownNode]:
-    """Return every node of the log with what is known of it, in log order. Those before `turn` are earlier ones."""
-    unknown = NodeStatus(state=NodeState.PLANNED)
+    """Return every node of the log with its status, in log order. Those of turns before `turn` are earlier ones."""
+    planned = NodeStatus(state=NodeState.PLANNED)
     return [
-        ShownNode(
-            node=each.operation.node,
-            state=standings.get(each.operation.node.id, unknown).state,
-            outcome=standings.get(each.operation.node.id, unknown).outcome,
-            earlier=each.turn < turn,
-        )
-        for each in logged
-        if isinstance(each.operation, Add)
+        ShownNode(node=node, state=status.state, outcome=status.outcome, earlier=entry.turn < turn)
+        for entry in logged
+        if isinstance(entry.operation, Add)
+        for node in [entry.operation.node]
+        for status in [statuses.get(node.id, planned)]
     ]
 
 
-def standings_of(outcomes: Mapping[NodeId, Outcome]) -> Mapping[NodeId, NodeStatus]:
-    """Return where finished nodes stand."""
-    return {node: NodeStatus(state=state_of(each), outcome=each) for node, each in outcomes.items()}
+def statuses_of(outcomes: Mapping[NodeId, Outcome]) -> Mapping[NodeId, NodeStatus]:
+    """Return the statuses of nodes that ended."""
+    return {node: NodeStatus(state=state_of(outcome), outcome=outcome) for node, outcome in outcomes.items()}
 
 
 def by_author(messages: Sequence[Message]) -> Mapping[UserId, Sequence[Message]]:
-    """Return author -> their messages in order; who wrote first comes first."""
+    """Return author -> their messages in order; the author of the first message comes first."""
     found: dict[UserId, list[Message]] = {}
-    for each in messages:
-        found.setdefault(each.author, []).append(each)
+    for message in messages:
+        found.setdefault(message.author, []).append(message)
     return found
-
-
-def ended_otherwise(logged: Sequence[LoggedOperation], standings: Mapping[NodeId, NodeStatus]) -> AbstractSet[NodeId]:
-    """Return the nodes that ended without success: to add one of them once more is to try it again, under a new id."""
-    outcomes = {node: each.outcome for node, each in standings.items()}
-    added = nodes_added([each.operation for each in logged])
-    return {each for each in added if not isinstance(outcomes.get(each), Succeeded | None)}
 
 
 def turns_dialogue(past: Sequence[PastTurn], names: Names = _NO_NAMES) -> Sequence[ChatMessage]:
     """Return earlier turns, oldest first, as alternating human and ai messages."""
-    dialogue: list[ChatMessage] = []
-    for turn in past:
-        said = turn.answer or "\n\n".join(each for each in turn.replies if each) or "(no answer)"
-        dialogue += (ChatMessage(by="human", text=request_text(turn.requests, names)), ChatMessage(by="ai", text=said))
-    return dialogue
+    return [
+        message
+        for turn in past
+        for message in _exchange(turn.requests, turn.answer or _joined(turn.replies) or "(no answer)", names)
+    ]
 
 
 def present_dialogue(
     messages: Sequence[Message], replies: Sequence[str], names: Names = _NO_NAMES
 ) -> Sequence[ChatMessage]:
-    """Return what this turn was asked so far, for messages that arrive while its plan is running."""
-    if not messages:
-        return []
-    said = "\n\n".join(each for each in replies if each) or "(planned; see the plan so far)"
-    return [ChatMessage(by="human", text=request_text(messages, names)), ChatMessage(by="ai", text=said)]
+    """Return this turn's requests so far, for messages that arrive while its plan is running."""
+    return _exchange(messages, _joined(replies) or "(planned; see the plan so far)", names) if messages else []
+
+
+def _joined(replies: Sequence[str]) -> str:
+    return "\n\n".join(filter(None, replies))
+
+
+def _exchange(requests: Sequence[Message], answer: str, names: Names) -> Sequence[ChatMessage]:
+    return [ChatMessage(by="human", text=request_text(requests, names)), ChatMessage(by="ai", text=answer)]
 
 
 def request_text(messages: Sequence[Message], names: Names = _NO_NAMES) -> str:
@@ -90,24 +85,25 @@ def request_text(messages: Sequence[Message], names: Names = _NO_NAMES) -> str:
     if len(messages) == 1:
         return named(messages[0].text, names)
     return "\n".join(
-        f"- {named(f'<@{each.author}>', names)}: " + named(each.text, names).replace("\n", "\n  ") for each in messages
+        f"- {named(f'<@{message.author}>', names)}: " + named(message.text, names).replace("\n", "\n  ")
+        for message in messages
     )
 
 
 def mentioned(messages: Sequence[Message]) -> Iterator[str]:
     """Yield the ids of the people and channels that messages mention, authors first, each once."""
-    written = (found[1] or found[2] for each in messages for found in _MENTION.finditer(each.text))
-    yield from dict.fromkeys([*(each.author for each in messages), *written])
+    written = (found[1] or found[2] for message in messages for found in _MENTION.finditer(message.text))
+    yield from dict.fromkeys([*(message.author for message in messages), *written])
 
 
 def named(text: str, names: Names) -> str:
     """Return the text with names beside the ids: `<@U1>` becomes `<@U1|Ada>`, `<#C1>` becomes `#ops`."""
 
-    def put(found: re.Match[str]) -> str:
-        # A name is somebody's own words: it must not end the mention, nor the line.
+    def mention(found: re.Match[str]) -> str:
+        # A name is any text that somebody chose: it must end neither the mention nor the line.
         name = re.sub(r"[\s<>|\"\\]+", " ", names.get(found[1] or found[2], "")).strip()[:_NAME_CHARACTERS]
         if not name:
             return found[0]
         return f"<@{found[1]}|{name}>" if found[1] else f"#{name}"
 
-    return _MENTION.sub(put, text) if names else text
+    return _MENTION.sub(mention, text) if names else text

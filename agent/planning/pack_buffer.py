@@ -1,9 +1,8 @@
-"""Holds back what a streamed plan cannot start yet, so that the chains in it become Packages.
+"""Holds back the nodes of a streamed plan that cannot start yet, so that their chains become Packages.
 
-A node that could start is stored at once, whatever comes after it. One that waits for others may
-wait here just as well: until what it waits for has ended, when it is stored as it was written, or
-until the plan is complete, when everything still held is packed. Before that no later line can be
-ruled out that refers to it, and a step inside a Package has no result to refer to.
+A node that can start is stored at once. A node that waits for others is held back until they have ended, when it is
+stored as written, or until the plan is complete, when all held nodes are packed. Packing cannot begin earlier: a later
+line may refer to any node, and a step inside a Package has no result to refer to.
 """
 
 import asyncio
@@ -25,7 +24,7 @@ Store: TypeAlias = Callable[[Sequence[Operation]], Awaitable[Sequence[Fault]]]
 
 
 class NodeEndNotifier:
-    """A Progress that also tells whoever listens which nodes of a thread have just ended."""
+    """A Progress that also notifies listeners of a thread's nodes as they end."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -35,16 +34,16 @@ class NodeEndNotifier:
         """Pass the event on."""
         self._progress.note(thread, event)
         if isinstance(event, NodeChanged) and event.outcome is not None:
-            for each in self._listeners.get(thread, ()):
-                each(event.node)
+            for listener in self._listeners.get(thread, ()):
+                listener(event.node)
 
     async def flush(self) -> None:
         """Return when everything noted so far is committed."""
         await self._progress.flush()
 
     @contextmanager
-    def heard_by(self, listener: Callable[[NodeId], None], thread: ThreadId) -> Generator[None]:
-        """Tell `listener` every node that ends until the context is left."""
+    def notifying(self, listener: Callable[[NodeId], None], thread: ThreadId) -> Generator[None]:
+        """Call `listener` with every node that ends until the context is left."""
         listeners = self._listeners.setdefault(thread, [])
         listeners.append(listener)
         try:
@@ -56,7 +55,7 @@ class NodeEndNotifier:
 
 
 class PackBuffer:
-    """What is held back of one plan. Pure: says what is to be stored now."""
+    """The held nodes of one plan. Pure: its methods return the operations to store now."""
 
     def __init__(self, registry: Registry, limits: PlanLimits) -> None:
         self._registry = registry
@@ -65,124 +64,124 @@ class PackBuffer:
         self._nodes: dict[NodeId, Node] = {}
 
     def offer(self, operation: Operation) -> Sequence[Operation]:
-        """Take the next operation of the plan. A cancel takes back what needs its node, so that is stored first."""
+        """Take the plan's next operation. A cancel withdraws its node's dependents, so held nodes are stored before."""
         if not isinstance(operation, Add):
             return [*self.all_as_written(), operation]
         node = operation.node
-        behind = any(each.node in self._nodes for each in node.depends_on)
-        waits = not self._ended.issuperset(each.node for each in node.depends_on)
-        if behind or (waits and colour_of(node, self._registry) is Colour.GREEN):
+        behind = any(dependency.node in self._nodes for dependency in node.depends_on)
+        if behind or (not self._is_free(node) and colour_of(node, self._registry) is Colour.GREEN):
             self._nodes[node.id] = node
             return []
         return [operation]
 
     def ended(self, *nodes: NodeId) -> bool:
-        """Enter that nodes ended; tell whether something held can start, or be skipped, because of it."""
+        """Record that nodes ended; return whether a held node can now start, or be skipped."""
         self._ended.update(nodes)
-        return any(self._waits_no_more(each) for each in self._nodes.values())
+        return any(map(self._is_free, self._nodes.values()))
 
     def released(self) -> Sequence[Operation]:
-        """Return what waits for nothing any more, as it was written."""
-        free = [each for each in self._nodes.values() if self._waits_no_more(each)]
-        return [Add(node=self._nodes.pop(each.id)) for each in free]
+        """Return the held nodes that wait for nothing any more, as written."""
+        free = [node.id for node in self._nodes.values() if self._is_free(node)]
+        return [Add(node=self._nodes.pop(node)) for node in free]
 
     def all_as_written(self) -> Sequence[Operation]:
-        """Return all that is held."""
-        held = [Add(node=each) for each in self._nodes.values()]
+        """Return all held nodes."""
+        operations = [Add(node=node) for node in self._nodes.values()]
         self._nodes.clear()
-        return held
+        return operations
 
     def all_packed(self) -> Packing:
-        """Return all that is held, its chains packed. The plan must be complete."""
+        """Return all held nodes, their chains packed. The plan must be complete."""
         return pack(self.all_as_written(), self._registry, limits=self._limits)
 
-    def _waits_no_more(self, node: Node) -> bool:
-        return self._ended.issuperset(each.node for each in node.depends_on)
+    def _is_free(self, node: Node) -> bool:
+        return self._ended.issuperset(dependency.node for dependency in node.depends_on)
 
 
 class DirectWriter:
-    """Stores every operation of a streamed plan as it comes."""
+    """Stores every operation of a streamed plan as it arrives."""
 
     def __init__(self, store: Store) -> None:
         self.take = store
 
     async def complete(self, *, packed: bool) -> Sequence[Fault]:
-        """There is nothing left."""
+        """Return no faults: nothing is left to store."""
         del packed
         return ()
 
 
 class BufferedWriter:
-    """Stores the operations of one streamed plan, each when `PackBuffer` says so. Made by `keeping`."""
+    """Stores the operations of one streamed plan when its `PackBuffer` gives them out. Made by `buffered_writer`."""
 
-    def __init__(self, held: PackBuffer, store: Store, told: Callable[[Packing], None]) -> None:
-        self._held = held
+    def __init__(self, buffer: PackBuffer, store: Store, packed: Callable[[Packing], None]) -> None:
+        self._buffer = buffer
         self._store = store
-        self._told = told
+        self._packed = packed
         self._storing = asyncio.Lock()
         self._wake = asyncio.Event()
-        self._over = False
+        self._is_over = False
+        #: Faults of storing in the background.
         self._faults: list[Fault] = []
 
-    def heard(self, node: NodeId) -> None:
-        """Take note that a node ended."""
-        if self._held.ended(node):
+    def node_ended(self, node: NodeId) -> None:
+        """Record that a node ended."""
+        if self._buffer.ended(node):
             self._wake.set()
 
     async def take(self, operations: Sequence[Operation]) -> Sequence[Fault]:
-        """Store or hold operations; return what was wrong with storing them."""
+        """Store or hold operations; return the faults of storing."""
         async with self._storing:
-            return [fault for each in operations for fault in await self._store(self._held.offer(each))]
+            return [fault for operation in operations for fault in await self._store(self._buffer.offer(operation))]
 
     async def complete(self, *, packed: bool) -> Sequence[Fault]:
-        """Store all that is still held; return every fault of storing it or anything before it in the background."""
+        """Store all held nodes; return the faults of storing them, and of storing in the background before."""
         async with self._storing:
             if not packed:
-                return [*self._faults, *await self._store(self._held.all_as_written())]
-            packing = self._held.all_packed()
-            self._told(packing)
+                return [*self._faults, *await self._store(self._buffer.all_as_written())]
+            packing = self._buffer.all_packed()
+            self._packed(packing)
             return [*self._faults, *await self._store(packing.operations)]
 
     async def release(self) -> None:
-        """Store what can start as soon as it can, until `end`."""
-        while not self._over:
+        """Store each held node as soon as it can start, until `end`."""
+        while not self._is_over:
             await self._wake.wait()
             self._wake.clear()
             async with self._storing:
-                self._faults += await self._store(self._held.released())
+                self._faults += await self._store(self._buffer.released())
 
     def end(self) -> None:
         """Let `release` return."""
-        self._over = True
+        self._is_over = True
         self._wake.set()
 
 
 @asynccontextmanager
 async def buffered_writer(
-    held: PackBuffer,
+    buffer: PackBuffer,
     store: Store,
-    endings: NodeEndNotifier,
+    node_ends: NodeEndNotifier,
     thread: ThreadId,
-    finished: Callable[[], Awaitable[Iterable[NodeId]]],
-    told: Callable[[Packing], None] = lambda _: None,
+    ended: Callable[[], Awaitable[Iterable[NodeId]]],
+    packed: Callable[[Packing], None] = lambda _: None,
 ) -> AsyncGenerator[BufferedWriter]:
-    """Yield a Keeper. When the model breaks off, what it held is stored as it was written.
+    """Yield a writer. When the model breaks off, the held nodes are stored as written.
 
-    `finished` reads which nodes of the thread have ended so far; `told` hears how the rest was packed.
+    `ended` reads which nodes of the thread have ended so far; `packed` is called with how the rest was packed.
     """
-    keeper = BufferedWriter(held, store, told)
-    with endings.heard_by(keeper.heard, thread):
-        held.ended(*await finished())
-        # Not cancelled but told to end: a store that is broken off may have happened or not.
-        releasing = asyncio.create_task(keeper.release(), name=f"release {thread}")
+    writer = BufferedWriter(buffer, store, packed)
+    with node_ends.notifying(writer.node_ended, thread):
+        buffer.ended(*await ended())
+        # Ended by a flag instead of cancelled: a cancelled store may have committed or not.
+        releasing = asyncio.create_task(writer.release(), name=f"release {thread}")
         try:
-            yield keeper
+            yield writer
         except ModelUnavailable:
-            await keeper.complete(packed=False)
+            await writer.complete(packed=False)
             raise
         finally:
-            keeper.end()
+            writer.end()
             await asyncio.wait([releasing])
-            broken = releasing.exception()
-    if broken is not None:
-        raise broken
+            error = releasing.exception()
+    if error is not None:
+        raise error

@@ -9,17 +9,17 @@ from functools import partial
 from typing import assert_never
 
 from agent.errors import ContextExceeded, DuplicateNode, ModelUnavailable, TurnError
-from agent.events import PlanPacked
 from agent.ids import NodeId, ThreadId, UserId, thread_parts
 from agent.limits import DEFAULT_LIMITS, PlanLimits, Role
 from agent.llm.memory import Memory
 from agent.llm.prompts import planner_message, system_message
-from agent.llm.transcript import by_author, ended_otherwise, present_dialogue, shown_nodes
+from agent.llm.transcript import by_author, present_dialogue, shown_nodes
 from agent.packing.packing import Packing
 from agent.plan.dependencies import with_dependents
 from agent.plan.json_values import truncated
-from agent.plan.operations import Add, Cancel, Operation, nodes_added
+from agent.plan.operations import Add, Cancel, Operation
 from agent.plan.outcomes import NodeStatus
+from agent.planning.author_plan import AuthorPlan, note_packing
 from agent.planning.pack_buffer import BufferedWriter, DirectWriter, NodeEndNotifier, PackBuffer, buffered_writer
 from agent.ports import ChatMessage, LanguageModel, Mailbox, Message, NodeStatuses, OperationLog, Runs
 from agent.reading.operation_reader import Reply
@@ -29,272 +29,259 @@ from agent.reading.validation import Fault, FaultCode
 from agent.tool import Registry
 
 REPAIRS = 2
-"""How often the model gets its faults back before the person is told."""
+"""How often the model gets its faults back before the turn ends with an error."""
 
 RESUMPTIONS = 1
-"""How often a stream that broke off is taken up again with the plan so far in view."""
+"""How often a stream that broke off is resumed with the plan so far in view."""
 
 _GATHERINGS = 4
-"""How often more messages put a follow-up's planning off."""
+"""How often new messages may delay a follow-up's planning."""
 
 _ECHO_CHARACTERS = 100_000
 """The most a model gets back of its own output."""
 
 
 @dataclass(kw_only=True)
-class _Effort:
-    """What planning one author's messages has come to so far. `since` is the last operation before it began."""
+class _Request:
+    """One author's untaken messages, and what planning them has led to so far."""
 
     thread: ThreadId
     turn: int
     author: UserId
     messages: Sequence[Message]
+    #: Called after each stored operation.
     appended: Callable[[], None]
-    since: int
+    #: The last operation before this planning began.
+    upto_seq: int
+    #: Whether an operation or a reply has come of it.
     changed: bool = False
+    #: How many nodes were stored.
     nodes: int = 0
     replies: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Round:
-    """One answer of the model: its text, and what was wrong with it."""
+class _Response:
+    """One response of the model: its text, and the faults in it."""
 
     text: str
     faults: Sequence[Fault]
 
 
+@dataclass(frozen=True, kw_only=True)
 class Planner:
-    """The `Feeder`. `dialect` is the sandbox's, None when no scripts can run here.
+    """The `Feeder` of `ports.py`.
 
-    Each author's messages are planned by themselves, because an operation runs with the rights of
-    the person whose message caused it. With `endings`, what waits for others may be held back until
-    the plan is complete, and its chains are packed; without, every operation is stored as it arrives.
-
-    A follow-up waits until nobody has written for `gather_seconds`, so that messages sent close together
-    are planned together; what opens a thread is planned at once.
+    It plans each author's messages separately, because an operation runs with the rights of the person whose message
+    caused it.
     """
 
-    def __init__(
-        self,
-        *,
-        model: LanguageModel,
-        registry: Registry,
-        log: OperationLog,
-        mailbox: Mailbox,
-        runs: Runs,
-        standings: NodeStatuses,
-        dialect: str | None,
-        endings: NodeEndNotifier | None = None,
-        memory: Memory | None = None,
-        limits: PlanLimits = DEFAULT_LIMITS,
-        gather_seconds: float = 0.0,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self._model = model
-        self._registry = registry
-        self._log = log
-        self._mailbox = mailbox
-        self._runs = runs
-        self._standings = standings
-        self._dialect = dialect
-        self._endings = None if dialect is None else endings
-        self._memory = memory or Memory(runs=runs)
-        self._limits = limits
-        self._gather_seconds = gather_seconds
-        self._clock = clock
+    model: LanguageModel
+    registry: Registry
+    log: OperationLog
+    mailbox: Mailbox
+    runs: Runs
+    statuses: NodeStatuses
+    memory: Memory
+    #: The sandbox's; None when no scripts can run here.
+    dialect: str | None
+    #: With it and a sandbox, nodes that wait for others are held back and packed once the plan is complete; without,
+    #: every operation is stored as it arrives.
+    node_ends: NodeEndNotifier | None = None
+    limits: PlanLimits = DEFAULT_LIMITS
+    #: A follow-up waits until nobody has written for so long, so that messages sent close together are planned
+    #: together. The first messages of a thread are planned at once.
+    gather_seconds: float = 0.0
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def feed(self, thread: ThreadId, turn: int, appended: Callable[[], None]) -> None:
         """Plan every untaken message of the thread."""
         for author, messages in by_author(await self._gathered(thread)).items():
-            since = await self._planned_before(thread, turn, author)
-            effort = _Effort(thread=thread, turn=turn, author=author, messages=messages, appended=appended, since=since)
-            trouble = await self._plan(effort)
-            await self._mailbox.taken(
+            request = _Request(
+                thread=thread,
+                turn=turn,
+                author=author,
+                messages=messages,
+                appended=appended,
+                upto_seq=await self._last_seq(thread, turn, author),
+            )
+            error = await self._plan(request)
+            await self.mailbox.taken(
                 thread,
                 turn,
-                [message.id for message in effort.messages],
-                reply="\n\n".join(effort.replies),
-                trouble=trouble.value if trouble else "",
+                [message.id for message in messages],
+                reply="\n\n".join(request.replies),
+                trouble=error.value if error else "",
             )
 
-    async def _planned_before(self, thread: ThreadId, turn: int, author: UserId) -> int:
-        """Return the last operation before this planning; 0 when the author's first is taken up after a crash."""
-        run = await self._runs.read(thread, turn)
-        if all(each.author != author for each in run.messages):
+    async def _last_seq(self, thread: ThreadId, turn: int, author: UserId) -> int:
+        """Return the last operation before this planning; 0 for the author's first, which may resume after a crash."""
+        run = await self.runs.read(thread, turn)
+        if all(message.author != author for message in run.messages):
             return 0
-        return max((each.seq for each in await self._log.after(thread, 0)), default=0)
+        return max((entry.seq for entry in await self.log.after(thread, 0)), default=0)
 
     async def _gathered(self, thread: ThreadId) -> Sequence[Message]:
-        """Return what is to be planned, once people have finished writing; they are waited for only so long."""
-        untaken = await self._mailbox.untaken(thread)
-        if self._gather_seconds and await self._log.after(thread, 0):
+        """Return the messages to plan once nobody writes any more, or after a few delays."""
+        untaken = await self.mailbox.untaken(thread)
+        if self.gather_seconds and await self.log.after(thread, 0):
             for _ in range(_GATHERINGS):
-                await asyncio.sleep(self._gather_seconds)
-                before, untaken = untaken, await self._mailbox.untaken(thread)
+                await asyncio.sleep(self.gather_seconds)
+                before, untaken = untaken, await self.mailbox.untaken(thread)
                 if len(untaken) == len(before):
                     break
         return untaken
 
-    async def _plan(self, effort: _Effort) -> TurnError | None:
-        dialogue = [*await self._opening(effort), await self._ask(effort)]
-        repairs, resumptions, shortened, cut = REPAIRS, RESUMPTIONS, False, False
+    async def _plan(self, request: _Request) -> TurnError | None:
+        dialogue = [*await self._opening(request), await self._question(request)]
+        repairs, resumptions, shortened, too_large = REPAIRS, RESUMPTIONS, False, False
         while True:
-            nodes = effort.nodes
+            nodes = request.nodes
             try:
-                answer = await self._round(effort, dialogue)
+                response = await self._response(request, dialogue)
             except ContextExceeded:
                 if shortened:
                     return TurnError.REQUEST_TOO_LONG
                 shortened = True
-                dialogue = [dialogue[0], await self._ask(effort, brief=True)]
+                dialogue = [dialogue[0], await self._question(request, brief=True)]
                 continue
             except ModelUnavailable:
-                if not effort.changed or not resumptions:
+                if not request.changed or not resumptions:
                     return TurnError.MODEL_UNAVAILABLE
                 resumptions -= 1
-                dialogue[-1] = await self._ask(effort)
+                dialogue[-1] = await self._question(request)
                 continue
-            # What did not fit stays away, unless the next answer brings it in fewer steps.
-            cut = _too_large(answer.faults) or (cut and effort.nodes == nodes)
-            if not answer.faults or not repairs:
-                return TurnError.PLAN_TOO_LARGE if cut else TurnError.PLAN_INVALID if answer.faults else None
+            # Nodes above the limit are lost, unless the next response does their work in fewer nodes.
+            exceeds = any(fault.code is FaultCode.TOO_MANY_NODES for fault in response.faults)
+            too_large = exceeds or (too_large and request.nodes == nodes)
+            if not response.faults or not repairs:
+                return TurnError.PLAN_TOO_LARGE if too_large else TurnError.PLAN_INVALID if response.faults else None
             repairs -= 1
             dialogue += [
-                ChatMessage(by="ai", text=truncated(answer.text, _ECHO_CHARACTERS)),
-                await self._ask(effort, answer.faults),
+                ChatMessage(by="ai", text=truncated(response.text, _ECHO_CHARACTERS)),
+                await self._question(request, response.faults),
             ]
 
-    async def _opening(self, effort: _Effort) -> list[ChatMessage]:
-        system = system_message(Role.PLANNER, self._registry, self._dialect)
-        past = await self._memory.past(effort.thread, effort.turn)
-        run = await self._runs.read(effort.thread, effort.turn)
-        names = await self._memory.names(effort.thread, run.messages)
-        return [system, *past, *present_dialogue(run.messages, run.replies, names)]
+    async def _opening(self, request: _Request) -> list[ChatMessage]:
+        past = await self.memory.past(request.thread, request.turn)
+        run = await self.runs.read(request.thread, request.turn)
+        names = await self.memory.names(request.thread, run.messages)
+        present = present_dialogue(run.messages, run.replies, names)
+        return [system_message(Role.PLANNER, self.registry, self.dialect), *past, *present]
 
-    async def _ask(self, effort: _Effort, faults: Sequence[Fault] = (), *, brief: bool = False) -> ChatMessage:
-        """Return what the model is asked; `brief` leaves the results of the plan so far out."""
-        logged = await self._log.after(effort.thread, 0)
-        standings = await self._standings.of(effort.thread)
+    async def _question(self, request: _Request, faults: Sequence[Fault] = (), *, brief: bool = False) -> ChatMessage:
+        """Return the message to the model; `brief` leaves out the results of the plan so far."""
+        plan = await self._author_plan(request)
+        statuses = plan.statuses
         if brief:
-            standings = {node: NodeStatus(state=each.state) for node, each in standings.items()}
+            statuses = {node: NodeStatus(state=status.state) for node, status in statuses.items()}
         return planner_message(
-            self._clock(),
-            effort.messages,
-            shown_nodes(logged, standings, effort.turn),
+            self.clock(),
+            request.messages,
+            shown_nodes(plan.logged, statuses, request.turn),
             faults,
-            names=await self._memory.names(effort.thread, effort.messages),
-            place=thread_parts(effort.thread).channel,
-            earlier_bytes=self._memory.limits.node_bytes,
+            names=await self.memory.names(request.thread, request.messages),
+            place=thread_parts(request.thread).channel,
+            earlier_bytes=self.memory.limits.node_bytes,
         )
 
-    async def _round(self, effort: _Effort, dialogue: Sequence[ChatMessage]) -> _Round:
-        """Take one answer of the model; what is right in it is stored as it arrives.
+    async def _author_plan(self, request: _Request) -> AuthorPlan:
+        return AuthorPlan(
+            turn=request.turn,
+            author=request.author,
+            logged=await self.log.after(request.thread, 0),
+            statuses=await self.statuses.of(request.thread),
+        )
+
+    async def _response(self, request: _Request, dialogue: Sequence[ChatMessage]) -> _Response:
+        """Read one response of the model, storing what is right in it as it arrives.
 
         Raises:
-            ModelUnavailable: it broke off; what was stored stands.
+            ModelUnavailable: it broke off; the stored operations stay.
         """
-        intake = await self._intake(effort)
-        reader = PlanStreamReader(self._limits)
+        plan = await self._author_plan(request)
+        builder = plan.builder(self.registry, self.limits, packages=self.dialect is not None, upto_seq=request.upto_seq)
+        reader = PlanStreamReader(self.limits)
         pieces: list[str] = []
         faults: list[Fault] = []
-        replies = len(effort.replies)
-        async with self._keeper(effort) as keeper:
-            async with aclosing(self._model.stream(Role.PLANNER, dialogue)) as stream:
+        replies = len(request.replies)
+        async with self._writer(request) as writer:
+            async with aclosing(self.model.stream(Role.PLANNER, dialogue)) as stream:
                 async for piece in stream:
                     pieces.append(piece)
                     for item in reader.feed(piece):
-                        faults += await self._take(effort, intake, keeper, item)
+                        faults += await _take(request, builder, writer, item)
                     if reader.full:
                         break
             for item in reader.finish():
-                faults += await self._take(effort, intake, keeper, item)
-            faults += intake.close()
-            # A plan with faults goes on: what the model sends next may refer to any step.
-            faults += await keeper.complete(packed=not faults)
-        if not intake.offers and not faults and len(effort.replies) == replies:
+                faults += await _take(request, builder, writer, item)
+            faults += builder.close()
+            # A plan with faults is not complete: the model's next lines may refer to any of its nodes.
+            faults += await writer.complete(packed=not faults)
+        if not builder.offers and not faults and len(request.replies) == replies:
             faults.append(Fault(code=FaultCode.EMPTY_PLAN, message="there is no operation and no reply in it"))
-        return _Round(text="".join(pieces), faults=faults)
+        return _Response(text="".join(pieces), faults=faults)
 
     @asynccontextmanager
-    async def _keeper(self, effort: _Effort) -> AsyncGenerator[BufferedWriter | DirectWriter]:
-        store = partial(self._store, effort)
-        if self._endings is None:
+    async def _writer(self, request: _Request) -> AsyncGenerator[BufferedWriter | DirectWriter]:
+        store = partial(self._store, request)
+        node_ends = self.node_ends
+        if node_ends is None or self.dialect is None:
             yield DirectWriter(store)
             return
-        held = PackBuffer(self._registry, self._limits)
-        finished, told = partial(self._finished, effort.thread), partial(self._tell, effort)
-        async with buffered_writer(held, store, self._endings, effort.thread, finished, told) as keeper:
-            yield keeper
 
-    def _tell(self, effort: _Effort, packing: Packing) -> None:
-        if self._endings is not None and (packing.fusions or packing.splits):
-            event = PlanPacked(turn=effort.turn, fusions=packing.fusions, splits=packing.splits)
-            self._endings.note(effort.thread, event)
+        async def ended() -> Iterable[NodeId]:
+            await node_ends.flush()
+            statuses = await self.statuses.of(request.thread)
+            return [node for node, status in statuses.items() if status.outcome is not None]
 
-    async def _finished(self, thread: ThreadId) -> Iterable[NodeId]:
-        if self._endings is not None:
-            await self._endings.flush()
-        return [node for node, each in (await self._standings.of(thread)).items() if each.outcome is not None]
+        def packed(packing: Packing) -> None:
+            note_packing(node_ends, request.thread, request.turn, packing)
 
-    async def _intake(self, effort: _Effort) -> PlanBuilder:
-        logged = await self._log.after(effort.thread, 0)
-        turn = [each for each in logged if each.turn == effort.turn]
-        own = [each for each in turn if each.author == effort.author]
-        earlier = [each for each in own if each.seq <= effort.since]
-        failed = ended_otherwise(earlier, await self._standings.of(effort.thread))
-        return PlanBuilder(
-            registry=self._registry,
-            known=nodes_added([each.operation for each in logged]),
-            added_before=nodes_added([each.operation for each in own]).keys() - failed,
-            packages=self._dialect is not None,
-            limits=self._limits,
-            added=len(nodes_added([each.operation for each in turn])),
-        )
+        buffer = PackBuffer(self.registry, self.limits)
+        async with buffered_writer(buffer, store, node_ends, request.thread, ended, packed) as writer:
+            yield writer
 
-    async def _take(
-        self, effort: _Effort, intake: PlanBuilder, keeper: BufferedWriter | DirectWriter, item: Item
-    ) -> Sequence[Fault]:
-        match item:
-            case Fault():
-                return [item]
-            case Reply(text=text):
-                if text not in effort.replies:
-                    effort.replies.append(text)
-                effort.changed = True
-                return []
-            case Placed():
-                verdict = intake.offer(item)
-                return [*verdict.faults, *await keeper.take(verdict.admitted)]
-            case _:
-                assert_never(item)
-
-    async def _store(self, effort: _Effort, operations: Sequence[Operation]) -> Sequence[Fault]:
+    async def _store(self, request: _Request, operations: Sequence[Operation]) -> Sequence[Fault]:
         for at, operation in enumerate(operations):
             try:
-                stored = await self._with_dependents(effort.thread, operation)
-                await self._log.append(effort.thread, effort.turn, effort.author, stored)
+                stored = await self._with_dependents(request.thread, operation)
+                await self.log.append(request.thread, request.turn, request.author, stored)
             except DuplicateNode as error:
                 message = f"the thread already has a node {error.node!r}; choose another id"
-                taken = Fault(code=FaultCode.DUPLICATE_ID, message=message, node=error.node, pointer="/id")
-                return [taken, *(_left_out(each, error.node) for each in operations[at + 1 :])]
-            effort.changed = True
-            effort.nodes += isinstance(operation, Add)
-            effort.appended()
+                duplicate = Fault(code=FaultCode.DUPLICATE_ID, message=message, node=error.node, pointer="/id")
+                return [duplicate, *(_left_out(later, error.node) for later in operations[at + 1 :])]
+            request.changed = True
+            request.nodes += isinstance(operation, Add)
+            request.appended()
         return []
 
     async def _with_dependents(self, thread: ThreadId, operation: Operation) -> Sequence[Operation]:
         if not isinstance(operation, Cancel):
             return [operation]
-        return with_dependents(operation, await self._log.after(thread, 0), await self._standings.of(thread))
+        return with_dependents(operation, await self.log.after(thread, 0), await self.statuses.of(thread))
+
+
+async def _take(
+    request: _Request, builder: PlanBuilder, writer: BufferedWriter | DirectWriter, item: Item
+) -> Sequence[Fault]:
+    match item:
+        case Fault():
+            return [item]
+        case Reply(text=text):
+            if text not in request.replies:
+                request.replies.append(text)
+            request.changed = True
+            return []
+        case Placed():
+            admission = builder.offer(item)
+            return [*admission.faults, *await writer.take(admission.admitted)]
+        case _:
+            assert_never(item)
 
 
 def _left_out(operation: Operation, because: str) -> Fault:
-    """Return what is to be said of an operation that was not stored: it may need the node of another."""
+    """Return the fault of an operation that was not stored because it may need another one's node."""
     name = operation.node.id if isinstance(operation, Add) else operation.id
     message = f"not accepted, because {because} was not; send it again with what it needs"
     return Fault(code=FaultCode.HELD_BACK, message=message, node=name)
-
-
-def _too_large(faults: Iterable[Fault]) -> bool:
-    return any(each.code is FaultCode.TOO_MANY_NODES for each in faults)

@@ -1,12 +1,12 @@
-"""A verdict: what a reflection's words decide, read strictly and held against what stands already. Pure.
+"""Reads a replan's decision strictly and checks it against the turn's earlier work. Pure.
 
-Of operations with a fault none is taken: a half of another plan is not what the model meant.
+A single fault refuses all operations: half of another plan is not what the model meant.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import cast
 
 from agent.ids import NodeId, ToolName
 from agent.limits import PlanLimits
@@ -25,34 +25,37 @@ _QUESTION_CHARACTERS = 500
 
 @dataclass(frozen=True, kw_only=True)
 class ReplanDecision:
-    """A decision. `operations` come with a replan, `question` with a wish to ask."""
+    """A decision of the model."""
 
     choice: Choice
+    #: With `REPLAN`.
     operations: tuple[Operation, ...] = ()
+    #: With `ASK`.
     question: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unclear:
-    """No decision can be made of it."""
+    """An answer that holds no valid decision."""
 
     faults: Sequence[Fault]
 
 
-Read: TypeAlias = ReplanDecision | Unclear
-
-
 @dataclass(frozen=True, kw_only=True)
-class Past:
-    """What a replan must not do again: the turn's nodes with how they ended so far."""
+class EarlierWork:
+    """The work of a turn that a replan must not repeat."""
 
+    #: The turn's nodes.
     nodes: Mapping[NodeId, Node]
+    #: The outcomes of those that ended.
     outcomes: Mapping[NodeId, Outcome]
     registry: Registry
 
     def declined(self) -> frozenset[ToolName]:
-        """Return the tools that a person declined or did not decide on in this turn, those that such a script
-        was to call included, and red ones that failed."""
+        """Return the turn's tools that a person declined or did not decide on, and the red ones that failed.
+
+        A declined script counts with all of its tools.
+        """
         return frozenset(
             tool
             for node in self.nodes.values()
@@ -61,9 +64,9 @@ class Past:
         )
 
     def declined_script(self, node: Node) -> bool:
-        """Tell whether a person declined this very script, or did not decide on it."""
-        outcomes = (self.outcomes.get(each.id) for each in self.nodes.values() if node.code and each.code == node.code)
-        return any(isinstance(each, Rejected | Expired) for each in outcomes)
+        """Return whether a person declined this very script, or did not decide on it."""
+        same = [other.id for other in self.nodes.values() if node.code and other.code == node.code]
+        return any(isinstance(self.outcomes.get(other), Rejected | Expired) for other in same)
 
     def _is_final(self, name: ToolName, outcome: Outcome | None) -> bool:
         tool = self.registry.find(name)
@@ -72,19 +75,21 @@ class Past:
 
     def done_before(self, node: Node) -> NodeId | None:
         """Return the node that succeeded in doing exactly this, after exactly the same nodes."""
-        for each in self.nodes.values():
-            if isinstance(self.outcomes.get(each.id), Succeeded) and same_work(each, node):
-                return each.id
+        for other in self.nodes.values():
+            if isinstance(self.outcomes.get(other.id), Succeeded) and same_work(other, node):
+                return other.id
         return None
 
 
 def _tools_of(node: Node) -> Sequence[ToolName]:
-    """Return what a node calls, itself or in its script."""
+    """Return the tools that a node or its script calls."""
     return node.tools if node.tool is None else (node.tool,)
 
 
-def read_replan_decision(answer: str, intake: PlanBuilder, past: Past, limits: PlanLimits) -> Read:
-    """Return what the model decided, or what is wrong with its words."""
+def read_replan_decision(
+    answer: str, builder: PlanBuilder, earlier: EarlierWork, limits: PlanLimits
+) -> ReplanDecision | Unclear:
+    """Return the model's decision, or the faults of its answer."""
     begin, end = answer.find("{"), answer.rfind("}")
     try:
         value = cast("Mapping[str, Json]", json.loads(answer[begin : end + 1]))
@@ -97,41 +102,40 @@ def read_replan_decision(answer: str, intake: PlanBuilder, past: Past, limits: P
         case "continue":
             return ReplanDecision(choice=Choice.CONTINUE)
         case "ask" if isinstance(question, str) and question.strip():
-            return ReplanDecision(
-                choice=Choice.ASK, question=truncated(sanitized_text(question).strip(), _QUESTION_CHARACTERS)
-            )
+            text = truncated(sanitized_text(question).strip(), _QUESTION_CHARACTERS)
+            return ReplanDecision(choice=Choice.ASK, question=text)
         case "ask":
             return _unclear(FaultCode.MISSING_FIELD, "/question", '"ask" needs a "question"')
         case "replan":
-            return _replan(value.get("operations"), intake, past, limits)
+            return _replan(value.get("operations"), builder, earlier, limits)
         case _:
             message = '"decision" must be "continue", "replan", "end" or "ask"'
             return _unclear(FaultCode.BAD_OP, "/decision", message)
 
 
-def _replan(written: Json, intake: PlanBuilder, past: Past, limits: PlanLimits) -> Read:
-    if not isinstance(written, list) or not all(isinstance(each, Mapping) for each in written):
+def _replan(written: Json, builder: PlanBuilder, earlier: EarlierWork, limits: PlanLimits) -> ReplanDecision | Unclear:
+    if not isinstance(written, list) or not all(isinstance(element, Mapping) for element in written):
         return _unclear(FaultCode.BAD_OP, "/operations", '"replan" needs "operations", a list of objects')
     faults: list[Fault] = []
     operations: list[Operation] = []
-    declined = past.declined()
-    for each in cast("list[Mapping[str, Json]]", written):
-        match read_operation(each, None, limits):
+    declined = earlier.declined()
+    for element in cast("list[Mapping[str, Json]]", written):
+        match read_operation(element, None, limits):
             case Fault() as fault:
                 faults.append(fault)
             case Reply():
                 faults.append(Fault(code=FaultCode.BAD_OP, message="a reply is not possible here", pointer="/op"))
             case Add(node=node) if again := declined.intersection(_tools_of(node)):
                 faults.append(_decided_before(node, f"{min(again)!r}"))
-            case Add(node=node) if past.declined_script(node):
+            case Add(node=node) if earlier.declined_script(node):
                 faults.append(_decided_before(node, "this script"))
-            case Add(node=node) if node.id not in past.nodes and (done := past.done_before(node)) is not None:
+            case Add(node=node) if node.id not in earlier.nodes and (done := earlier.done_before(node)) is not None:
                 faults.append(_done_before(node, done))
             case operation:
-                verdict = intake.offer(Placed(operation=operation))
-                operations += verdict.admitted
-                faults += verdict.faults
-    faults += intake.close()
+                admission = builder.offer(Placed(operation=operation))
+                operations += admission.admitted
+                faults += admission.faults
+    faults += builder.close()
     if faults:
         return Unclear(faults=faults)
     return ReplanDecision(choice=Choice.REPLAN if operations else Choice.END, operations=tuple(operations))

@@ -1,21 +1,21 @@
-"""Reflection: one decision at the end of the DAG, or when failures leave others no way while people are waited for."""
+"""Replanning: one decision at the end of the DAG, or when failures block other nodes while people are asked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.errors import DuplicateNode, ModelUnavailable
-from agent.events import PlanPacked
 from agent.ids import NodeId, ThreadId, UserId
 from agent.limits import DEFAULT_LIMITS, PlanLimits, Role
 from agent.llm.memory import Memory
 from agent.llm.prompts import results_message, system_message
-from agent.llm.transcript import ended_otherwise, shown_nodes
+from agent.llm.transcript import shown_nodes, statuses_of
 from agent.packing.packing import pack
 from agent.plan.dependencies import with_dependents
-from agent.plan.operations import Add, Cancel, LoggedOperation, Node, Operation, nodes_added
-from agent.plan.outcomes import Failed, NodeStatus, Outcome, Skipped, state_of
+from agent.plan.operations import Add, Cancel, LoggedOperation, Operation
+from agent.plan.outcomes import Failed, NodeStatus, Outcome, Skipped
 from agent.plan.templates import shown_title
-from agent.planning.replan_decision import Past, ReplanDecision, Unclear, read_replan_decision
+from agent.planning.author_plan import AuthorPlan, logged_nodes, note_packing
+from agent.planning.replan_decision import EarlierWork, ReplanDecision, Unclear, read_replan_decision
 from agent.ports import (
     ChatMessage,
     Choice,
@@ -30,209 +30,154 @@ from agent.ports import (
     Run,
     Runs,
 )
-from agent.reading.plan_builder import PlanBuilder
 from agent.tool import Registry
 
 REPAIRS = 1
 """How often the model gets its faults back before the turn is answered with what there is."""
 
 UNREACHABLE = "the goal cannot be reached any more"
-"""Why what is left of a turn is cancelled that reflection ended early."""
+"""The `why` of the cancels with which an early end withdraws the rest of a turn."""
 
 _ENOUGH = ReplanReport(next=ReplanResult.ENOUGH)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Scene:
-    """What one author's part of a turn looks like when it is reflected on."""
-
-    run: Run
-    author: UserId
-    logged: Sequence[LoggedOperation]
-    standings: Mapping[NodeId, NodeStatus]
-
-    @property
-    def own(self) -> Sequence[LoggedOperation]:
-        """The author's operations of this turn."""
-        return [each for each in self.logged if (each.turn, each.author) == (self.run.turn, self.author)]
-
-    @property
-    def nodes(self) -> Mapping[NodeId, Node]:
-        """The turn's nodes, whoever asked for them."""
-        return nodes_added([each.operation for each in self.logged if each.turn == self.run.turn])
-
-    @property
-    def outcomes(self) -> Mapping[NodeId, Outcome]:
-        """How nodes ended."""
-        return {node: each.outcome for node, each in self.standings.items() if each.outcome is not None}
-
-    @property
-    def unfinished(self) -> Sequence[NodeId]:
-        """The author's nodes that have not ended, in plan order."""
-        added = nodes_added([each.operation for each in self.own])
-        return [each for each in added if each not in self.outcomes]
-
-
 class Replanner:
-    """The `Reflector` of `ports.py`. Without a model, or when it is away, the turn ends.
+    """The `Replanner` of `ports.py`. Without a model, or when it is away, the turn ends.
 
-    What each person asked for is reflected on by itself: operations that follow run with the
-    rights of the person whose request they serve.
+    It decides about each author's part separately: new operations run with the rights of the person whose request
+    they serve.
     """
 
-    def __init__(
-        self,
-        *,
-        model: LanguageModel | None,
-        registry: Registry,
-        log: OperationLog,
-        runs: Runs,
-        mailbox: Mailbox,
-        standings: NodeStatuses,
-        memory: Memory,
-        dialect: str | None,
-        packing: bool = False,
-        progress: Progress | None = None,
-        limits: PlanLimits = DEFAULT_LIMITS,
-    ) -> None:
-        self._model = model
-        self._registry = registry
-        self._log = log
-        self._runs = runs
-        self._mailbox = mailbox
-        self._standings = standings
-        self._memory = memory
-        self._dialect = dialect
-        self._packing = packing and dialect is not None
-        self._progress = progress
-        self._limits = limits
+    model: LanguageModel | None
+    registry: Registry
+    log: OperationLog
+    runs: Runs
+    mailbox: Mailbox
+    statuses: NodeStatuses
+    memory: Memory
+    #: The sandbox's; None when no scripts can run here, so that nothing is packed either.
+    dialect: str | None
+    packing: bool = False
+    progress: Progress | None = None
+    limits: PlanLimits = DEFAULT_LIMITS
 
     async def reflect(
         self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome], *, bound: int
     ) -> ReplanReport:
         """Decide at the end of the DAG."""
-        run = await self._runs.read(thread, turn)
-        if self._model is None or run.trouble or run.stopped_by is not None:
+        run = await self.runs.read(thread, turn)
+        if self.model is None or run.trouble or run.stopped_by is not None:
             return _ENOUGH
-        standings = {node: NodeStatus(state=state_of(each), outcome=each) for node, each in outcomes.items()}
-        ends: list[ReplanReport] = []
-        for author in await self._authors(thread, turn):
-            scene = _Scene(run=run, author=author, logged=await self._log.after(thread, 0), standings=standings)
-            verdict = await self._decide(self._model, scene)
-            ends.append(await self._followed(scene, verdict, may_extend=round_number <= bound))
+        reports: list[ReplanReport] = []
+        authors = dict.fromkeys(entry.author for entry in await self.log.after(thread, 0) if entry.turn == turn)
+        for author in authors:
+            plan = await self._author_plan(run, author, statuses_of(outcomes))
+            decision = await self._decide(self.model, run, plan)
+            reports.append(await self._apply(run, plan, decision, may_extend=round_number <= bound))
         order = (ReplanResult.EXTENDED, ReplanResult.ASK, ReplanResult.MORE)
-        return next((each for wanted in order for each in ends if each.next is wanted), _ENOUGH)
+        return next((report for wanted in order for report in reports if report.next is wanted), _ENOUGH)
 
     async def reconsider(self, thread: ThreadId, turn: int, round_number: int, *, bound: int) -> bool:
-        """Decide about what failed while people are waited for."""
-        run = await self._runs.read(thread, turn)
-        logged = await self._log.after(thread, 0)
-        standings = await self._standings.of(thread)
-        failed = _fatal([each for each in logged if each.turn == turn], standings)
-        known = {node for each in run.reflections for node in each.failed}
-        if self._model is None or run.trouble or round_number > bound or known.issuperset(failed):
+        """Decide about failures while people are asked."""
+        run = await self.runs.read(thread, turn)
+        logged = await self.log.after(thread, 0)
+        statuses = await self.statuses.of(thread)
+        failed = _blocking_failures([entry for entry in logged if entry.turn == turn], statuses)
+        known = {node for reflection in run.reflections for node in reflection.failed}
+        if self.model is None or run.trouble or round_number > bound or known.issuperset(failed):
             return False
-        grown = False
-        for author in dict.fromkeys(each.author for each in logged if _adds(each) in failed):
-            scene = _Scene(run=run, author=author, logged=await self._log.after(thread, 0), standings=standings)
-            grown |= await self._reconsidered(scene, await self._decide(self._model, scene), failed)
-        return grown
+        extended = False
+        for author in dict.fromkeys(entry.author for entry in logged if _added_node(entry) in failed):
+            plan = await self._author_plan(run, author, statuses)
+            decision = await self._decide(self.model, run, plan)
+            extended |= await self._apply_early(run, plan, decision, failed)
+        return extended
 
-    async def _reconsidered(self, scene: _Scene, verdict: ReplanDecision, failed: Sequence[NodeId]) -> bool:
-        # Before anything is done: a crash may cost a round, but never gives one too many.
-        await self._runs.reflected(
-            scene.run.thread, scene.run.turn, Reflection(choice=verdict.choice, failed=tuple(failed))
-        )
-        match verdict.choice:
+    async def _author_plan(self, run: Run, author: UserId, statuses: Mapping[NodeId, NodeStatus]) -> AuthorPlan:
+        logged = await self.log.after(run.thread, 0)
+        return AuthorPlan(turn=run.turn, author=author, logged=logged, statuses=statuses)
+
+    async def _apply(self, run: Run, plan: AuthorPlan, decision: ReplanDecision, *, may_extend: bool) -> ReplanReport:
+        match decision.choice:
+            case Choice.REPLAN if may_extend:
+                appended = await self._append(run, plan, decision.operations)
+                return ReplanReport(next=ReplanResult.EXTENDED, author=plan.author) if appended else _ENOUGH
             case Choice.REPLAN:
-                return await self._append(scene, verdict.operations)
-            case Choice.END:
-                return await self._append(scene, [Cancel(id=each, why=UNREACHABLE) for each in scene.unfinished])
+                titles = [shown_title(add.node) for add in decision.operations if isinstance(add, Add)]
+                return ReplanReport(next=ReplanResult.MORE, author=plan.author, titles=tuple(titles))
             case Choice.ASK:
-                await self._mailbox.taken(scene.run.thread, scene.run.turn, [], reply=verdict.question)
+                return ReplanReport(next=ReplanResult.ASK, author=plan.author, question=decision.question)
+            case Choice.CONTINUE | Choice.END:
+                return _ENOUGH
+
+    async def _apply_early(
+        self, run: Run, plan: AuthorPlan, decision: ReplanDecision, failed: Sequence[NodeId]
+    ) -> bool:
+        # Stored before its effects: a crash may lose a round, but never adds one.
+        await self.runs.reflected(run.thread, run.turn, Reflection(choice=decision.choice, failed=tuple(failed)))
+        match decision.choice:
+            case Choice.REPLAN:
+                return await self._append(run, plan, decision.operations)
+            case Choice.END:
+                return await self._append(run, plan, [Cancel(id=node, why=UNREACHABLE) for node in plan.unfinished])
+            case Choice.ASK:
+                await self.mailbox.taken(run.thread, run.turn, [], reply=decision.question)
                 return False
             case Choice.CONTINUE:
                 return False
 
-    async def _followed(self, scene: _Scene, verdict: ReplanDecision, *, may_extend: bool) -> ReplanReport:
-        match verdict.choice:
-            case Choice.REPLAN if may_extend:
-                appended = await self._append(scene, verdict.operations)
-                return ReplanReport(next=ReplanResult.EXTENDED, author=scene.author) if appended else _ENOUGH
-            case Choice.REPLAN:
-                titles = [shown_title(each.node) for each in verdict.operations if isinstance(each, Add)]
-                return ReplanReport(next=ReplanResult.MORE, author=scene.author, titles=tuple(titles))
-            case Choice.ASK:
-                return ReplanReport(next=ReplanResult.ASK, author=scene.author, question=verdict.question)
-            case Choice.CONTINUE | Choice.END:
-                return _ENOUGH
-
-    async def _authors(self, thread: ThreadId, turn: int) -> Sequence[UserId]:
-        logged = await self._log.after(thread, 0)
-        return list(dict.fromkeys(each.author for each in logged if each.turn == turn))
-
-    async def _decide(self, model: LanguageModel, scene: _Scene) -> ReplanDecision:
-        """Ask the model; what cannot be understood ends nothing that still runs and extends nothing."""
-        dialogue = await self._dialogue(scene)
-        past = Past(nodes=scene.nodes, outcomes=scene.outcomes, registry=self._registry)
+    async def _decide(self, model: LanguageModel, run: Run, plan: AuthorPlan) -> ReplanDecision:
+        """Return the model's decision; an unclear one continues: it ends nothing and extends nothing."""
+        dialogue = await self._dialogue(run, plan)
+        earlier = EarlierWork(nodes=plan.turn_nodes, outcomes=plan.outcomes, registry=self.registry)
         for _ in range(1 + REPAIRS):
             try:
                 answer = await model.complete(Role.REPLAN, dialogue)
             except ModelUnavailable:
                 break
-            read = read_replan_decision(answer, self._intake(scene), past, self._limits)
-            if not isinstance(read, Unclear):
-                return read
-            dialogue += [ChatMessage(by="ai", text=answer), results_message([], [], read.faults)]
+            builder = plan.builder(self.registry, self.limits, packages=self.dialect is not None)
+            decision = read_replan_decision(answer, builder, earlier, self.limits)
+            if not isinstance(decision, Unclear):
+                return decision
+            dialogue += [ChatMessage(by="ai", text=answer), results_message([], [], decision.faults)]
         return ReplanDecision(choice=Choice.CONTINUE)
 
-    def _intake(self, scene: _Scene) -> PlanBuilder:
-        return PlanBuilder(
-            registry=self._registry,
-            known=nodes_added([each.operation for each in scene.logged]),
-            added_before=nodes_added([each.operation for each in scene.own]).keys()
-            - ended_otherwise(scene.own, scene.standings),
-            packages=self._dialect is not None,
-            limits=self._limits,
-            added=len(scene.nodes),
-        )
-
-    async def _dialogue(self, scene: _Scene) -> list[ChatMessage]:
-        messages = [each for each in scene.run.messages if each.author == scene.author]
-        past = await self._memory.past(scene.run.thread, scene.run.turn)
-        names = await self._memory.names(scene.run.thread, messages)
+    async def _dialogue(self, run: Run, plan: AuthorPlan) -> list[ChatMessage]:
+        messages = [message for message in run.messages if message.author == plan.author]
+        past = await self.memory.past(run.thread, run.turn)
+        names = await self.memory.names(run.thread, messages)
         return [
-            system_message(Role.REPLAN, self._registry, self._dialect),
+            system_message(Role.REPLAN, self.registry, self.dialect),
             *past,
-            results_message(messages, shown_nodes(scene.own, scene.standings), names=names, heads=True),
+            results_message(messages, shown_nodes(plan.own, plan.statuses), names=names, heads=True),
         ]
 
-    async def _append(self, scene: _Scene, operations: Sequence[Operation]) -> bool:
-        operations = [each for one in operations for each in with_dependents(one, scene.logged, scene.standings)]
-        if self._packing:
-            packing = pack(operations, self._registry, limits=self._limits)
+    async def _append(self, run: Run, plan: AuthorPlan, operations: Sequence[Operation]) -> bool:
+        """Store operations, packed; return whether there were any and all were new."""
+        operations = [
+            stored for operation in operations for stored in with_dependents(operation, plan.logged, plan.statuses)
+        ]
+        if self.packing and self.dialect is not None:
+            packing = pack(operations, self.registry, limits=self.limits)
             operations = packing.operations
-            if self._progress is not None and (packing.fusions or packing.splits):
-                event = PlanPacked(turn=scene.run.turn, fusions=packing.fusions, splits=packing.splits)
-                self._progress.note(scene.run.thread, event)
+            if self.progress is not None:
+                note_packing(self.progress, run.thread, run.turn, packing)
         try:
-            await self._log.append(scene.run.thread, scene.run.turn, scene.author, operations)
+            await self.log.append(run.thread, run.turn, plan.author, operations)
         except DuplicateNode:
             return False
         return bool(operations)
 
 
-def _adds(logged: LoggedOperation) -> NodeId | None:
-    return logged.operation.node.id if isinstance(logged.operation, Add) else None
+def _added_node(entry: LoggedOperation) -> NodeId | None:
+    return entry.operation.node.id if isinstance(entry.operation, Add) else None
 
 
-def _fatal(logged: Sequence[LoggedOperation], standings: Mapping[NodeId, NodeStatus]) -> Sequence[NodeId]:
+def _blocking_failures(logged: Sequence[LoggedOperation], statuses: Mapping[NodeId, NodeStatus]) -> Sequence[NodeId]:
     """Return the failed nodes because of which others were skipped, in plan order, while some have not ended."""
-    outcomes = {
-        node: standings[node].outcome if node in standings else None
-        for node in nodes_added([each.operation for each in logged])
-    }
-    lost = {each.because for each in outcomes.values() if isinstance(each, Skipped) and not each.why}
+    outcomes = {node: statuses[node].outcome if node in statuses else None for node in logged_nodes(logged)}
     if all(outcomes.values()):
         return ()
-    return [node for node, each in outcomes.items() if node in lost and isinstance(each, Failed)]
+    blocking = {outcome.because for outcome in outcomes.values() if isinstance(outcome, Skipped) and not outcome.why}
+    return [node for node, outcome in outcomes.items() if node in blocking and isinstance(outcome, Failed)]

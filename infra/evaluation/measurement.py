@@ -8,7 +8,7 @@ from agent.errors import AgentError
 from agent.ids import Digest, NodeId
 from agent.limits import Role
 from agent.llm.prompts import results_message, system_message
-from agent.llm.transcript import shown_nodes, standings_of
+from agent.llm.transcript import shown_nodes, statuses_of
 from agent.plan.artifacts import content_of, fits_inline, head_of
 from agent.plan.operations import operation_json
 from agent.plan.outcomes import ArtifactRef, Failed, Outcome, Succeeded
@@ -113,7 +113,7 @@ class _Meter:
 
     async def _answer(self, plan: Planned, seen: Simulation) -> str:
         """Let the model write the answer from the results; empty when it cannot."""
-        shown = shown_nodes(plan.logged, standings_of(_outcomes(seen)))
+        shown = shown_nodes(plan.logged, statuses_of(_outcomes(seen)))
         asked = [system_message(Role.ANSWER), results_message(plan.run.messages, shown, names={})]
         try:
             return await self._model.complete(Role.ANSWER, asked)

@@ -10,6 +10,7 @@ from agent.errors import DuplicateNode
 from agent.events import RunEvent
 from agent.ids import NodeId, ThreadId, UserId
 from agent.limits import Role
+from agent.llm.memory import Memory
 from agent.plan.operations import Add, LoggedOperation, Operation, operation_json
 from agent.plan.outcomes import NodeStatus
 from agent.planning.pack_buffer import NodeEndNotifier
@@ -43,9 +44,10 @@ async def planned(model: LanguageModel, request: str, registry: Registry, dialec
         log=rows,
         mailbox=rows,
         runs=rows,
-        standings=rows,
+        statuses=rows,
+        memory=Memory(runs=rows),
         dialect=dialect,
-        endings=NodeEndNotifier(rows),
+        node_ends=NodeEndNotifier(rows),
     )
     await planner.feed(THREAD, _TURN, lambda: None)
     return Planned(

@@ -24,7 +24,7 @@ from bot.blocks.plain_results import PlainResults
 from infra.dev.scripted_model.script import ModelRequest, Script
 from infra.dev.scripted_model.server import ScriptedModel
 from sandbox.script import Json
-from tests.fakes.planning_rows import DirectoryInMemory, MailboxWithRuns, StandingsInMemory, SummariesInMemory
+from tests.fakes.planning_rows import DirectoryInMemory, MailboxWithRuns, StatusesInMemory, SummariesInMemory
 from tests.fakes.ports_in_memory import Hints, LogInMemory, ProgressInMemory, RunsInMemory
 
 THREAD = ThreadId("T1:C1:1700000000.000100")
@@ -141,8 +141,8 @@ class PlanningWorld:
         self.runs = RunsInMemory()
         self.mailbox = MailboxWithRuns(self.hints, self.runs)
         self.progress = ProgressInMemory()
-        self.endings = NodeEndNotifier(self.progress)
-        self.standings = StandingsInMemory(self.progress)
+        self.node_ends = NodeEndNotifier(self.progress)
+        self.statuses = StatusesInMemory(self.progress)
         self.appended = 0
         self.grown = asyncio.Event()
         self.registry = tools or registry()
@@ -157,9 +157,9 @@ class PlanningWorld:
             log=self.log,
             mailbox=self.mailbox,
             runs=self.runs,
-            standings=self.standings,
+            statuses=self.statuses,
             dialect=dialect,
-            endings=self.endings if packing else None,
+            node_ends=self.node_ends if packing else None,
             memory=self.memory,
             limits=limits,
             clock=lambda: NOW,
@@ -170,7 +170,7 @@ class PlanningWorld:
             log=self.log,
             runs=self.runs,
             mailbox=self.mailbox,
-            standings=self.standings,
+            statuses=self.statuses,
             memory=self.memory,
             dialect=dialect,
             packing=packing,
@@ -196,7 +196,7 @@ class PlanningWorld:
 
     def ended(self, node: str, outcome: Outcome) -> None:
         """Note how a node ended, as the executor does."""
-        self.endings.note(THREAD, NodeChanged(node=NodeId(node), state=state_of(outcome), outcome=outcome, at=NOW))
+        self.node_ends.note(THREAD, NodeChanged(node=NodeId(node), state=state_of(outcome), outcome=outcome, at=NOW))
 
     @property
     def nodes(self) -> list[str]:

@@ -30,8 +30,8 @@ class MailboxWithRuns(MailboxInMemory):
         )
 
 
-class StandingsInMemory:
-    """Standings: what `Progress` was told, read back."""
+class StatusesInMemory:
+    """NodeStatuses, read back from what `Progress` noted."""
 
     def __init__(self, progress: ProgressInMemory) -> None:
         self._progress = progress

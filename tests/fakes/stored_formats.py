@@ -78,7 +78,7 @@ from agent.reading.operation_reader import read_operation
 from agent.reading.validation import Fault, FaultCode, fault_json
 from agent.scripts.replay import ToolCallReplay
 from agent.tool import CallContext, Colour, Registry, Tool
-from agent.tools.call import remembered_call
+from agent.tools.call import cached_call
 from bot.blocks.board import board
 from bot.blocks.card import card
 from bot.blocks.details import details, shown_by
@@ -431,9 +431,9 @@ async def _script_call() -> Json:
     registry = Registry([_tool("http_get", Colour.GREEN, call)])
     node = Node(id=NodeId("count"), kind=NodeKind.PACKAGE, title="Count", code="c", tools=(ToolName("http_get"),))
     context = CallContext(thread=THREAD, node=node.id, author=ADA, idempotency_key=DIGEST)
-    journal = ToolCallReplay(registry, node, context, asyncio.sleep)
-    await journal("http_get", {"url": "u", "a": 1})
-    [answer] = journal.fresh()
+    replay = ToolCallReplay(registry, node, context, asyncio.sleep)
+    await replay("http_get", {"url": "u", "a": 1})
+    [answer] = replay.take_new_answers()
     return {"key": heard[0].idempotency_key, "journaled": answer.call, "value": answer.value}
 
 
@@ -454,7 +454,7 @@ async def _remembered() -> Json:
     async def call() -> Succeeded:
         return Succeeded()
 
-    await remembered_call(tool, context, {"url": "u"}, cache, call)
+    await cached_call(tool, context, {"url": "u"}, cache, call)
     assert cache.key is not None
     return [cache.key.tenant, cache.key.author, cache.key.tool, cache.key.version, cache.key.arguments]
 

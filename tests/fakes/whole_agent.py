@@ -42,7 +42,7 @@ class Whole:
             questions=self.questions,
             ledger=LedgerInMemory(),
             artifacts=artifacts,
-            progress=world.endings,
+            progress=world.node_ends,
             notifications=world.hints,
             mailbox=world.mailbox,
             runs=world.runs,
@@ -61,7 +61,7 @@ class Whole:
 
     async def states(self) -> dict[str, str]:
         """Node -> state as people see it."""
-        return {node: each.state.value for node, each in (await self.world.standings.of(THREAD)).items()}
+        return {node: each.state.value for node, each in (await self.world.statuses.of(THREAD)).items()}
 
     def decide(self, node: str, decision: Decision) -> None:
         """Click."""

@@ -17,7 +17,7 @@ from agent.ids import Digest, NodeId, ThreadId, ToolName, UserId
 from agent.limits import ModelSettings, Role
 from agent.llm.client import OpenAILanguageModel
 from agent.llm.prompts import planner_message, results_message, system_message
-from agent.llm.transcript import shown_nodes, standings_of
+from agent.llm.transcript import shown_nodes, statuses_of
 from agent.plan.operations import Add, LoggedOperation, Node
 from agent.plan.outcomes import Failed, Outcome, Rejected, Skipped, Succeeded, satisfies
 from agent.ports import ChatMessage, Message
@@ -67,14 +67,14 @@ class DemoThread:
         """Plan, run and answer one request; return the answer, or the reply when nothing was planned."""
         self.turn += 1
         message = Message(id=self.turn, author=UserId("U1"), text=text, at=NOW)
-        nodes = shown_nodes(self.log, standings_of(self.outcomes))
+        nodes = shown_nodes(self.log, statuses_of(self.outcomes))
         system = system_message(Role.PLANNER, self.registry, self.dialect)
         said = [system, *self.dialogue, planner_message(NOW, [message], nodes)]
         draft = "".join([piece async for piece in self.model.stream(Role.PLANNER, said)])
         added = self._accepted(draft)
         for node in added:
             self.outcomes[node.id] = await self._outcome(node)
-        own = shown_nodes([each for each in self.log if each.turn == self.turn], standings_of(self.outcomes))
+        own = shown_nodes([each for each in self.log if each.turn == self.turn], statuses_of(self.outcomes))
         asked = [system_message(Role.ANSWER), *self.dialogue, results_message([message], own)]
         answer = await self.model.complete(Role.ANSWER, asked)
         self.dialogue += [ChatMessage(by="human", text=text), ChatMessage(by="ai", text=answer)]

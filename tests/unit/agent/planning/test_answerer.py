@@ -84,7 +84,9 @@ async def test_what_a_turn_has_spent_is_written_before_it_ends() -> None:
             statuses.append((await world.runs.read(THREAD, turn)).status)
 
     async with planning_world() as world:
-        world.answerer = Answerer(model=None, log=world.log, runs=world.runs, words=PlainResults(), spending=Noting())
+        world.answerer = Answerer(
+            model=None, log=world.log, runs=world.runs, words=PlainResults(), memory=world.memory, spending=Noting()
+        )
         for turn, nodes in enumerate([[], ["n2"]], start=1):
             await planned(world, *nodes, turn=turn)
             ended = await answered(world, {f"n{turn}": Succeeded(value=1)}, turn=turn)
@@ -145,7 +147,7 @@ PLAIN = """\
 
 async def test_without_a_model_the_answer_is_a_plain_list() -> None:
     async with planning_world() as world:
-        world.answerer = Answerer(model=None, log=world.log, runs=world.runs, words=PlainResults())
+        world.answerer = Answerer(model=None, log=world.log, runs=world.runs, words=PlainResults(), memory=world.memory)
         await planned(world, *EVERY)
         run = await answered(world, EVERY)
         assert (run.status, run.answer) == (RunStatus.DONE, PLAIN)

@@ -223,7 +223,7 @@ async def test_without_a_model_the_turn_ends() -> None:
             log=world.log,
             runs=world.runs,
             mailbox=world.mailbox,
-            standings=world.standings,
+            statuses=world.statuses,
             memory=world.memory,
             dialect=None,
         )

@@ -70,10 +70,8 @@ async def test_crash_reaches_the_model_in_the_sections_of_its_prompt(monty: Sand
         assert monty.dialect in request.system
         [document] = rig.crashes()
         assert list(document) == ["Goal", "Script", "Outcome", "Traceback", "Logs", "Calls"]
-        assert (
-            document["Goal"]
-            == 'Count errors\nTools: read_page\nInputs: {"day": "today"}\nResult schema: {"type":"object"}'
-        )
+        goal = 'Count errors\nTools: read_page\nInputs: {"day": "today"}\nResult schema: {"type":"object"}'
+        assert document["Goal"] == goal
         assert document["Script"] == f"```python\nprint('begin')\n{COUNT}```"
         outcome = json.loads(document["Outcome"])
         assert (outcome["kind"], outcome["type"]) == ("error", "ValueError")

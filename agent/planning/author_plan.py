@@ -1,0 +1,77 @@
+"""One author's part of a thread's plan: what planning and replanning read before they add to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.events import PlanPacked
+from agent.ids import NodeId, ThreadId, UserId
+from agent.limits import PlanLimits
+from agent.packing.packing import Packing
+from agent.plan.operations import LoggedOperation, Node, nodes_added
+from agent.plan.outcomes import NodeStatus, Outcome, Succeeded
+from agent.ports import Progress
+from agent.reading.plan_builder import PlanBuilder
+from agent.tool import Registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorPlan:
+    """A thread's plan at one moment, and the part of it that one author's messages added in one turn."""
+
+    turn: int
+    author: UserId
+    #: The thread's whole log.
+    logged: Sequence[LoggedOperation]
+    statuses: Mapping[NodeId, NodeStatus]
+
+    @property
+    def own(self) -> Sequence[LoggedOperation]:
+        """The author's operations of this turn."""
+        return [entry for entry in self.logged if (entry.turn, entry.author) == (self.turn, self.author)]
+
+    @property
+    def turn_nodes(self) -> Mapping[NodeId, Node]:
+        """The turn's nodes of all authors."""
+        return logged_nodes([entry for entry in self.logged if entry.turn == self.turn])
+
+    @property
+    def outcomes(self) -> Mapping[NodeId, Outcome]:
+        """The outcomes of the nodes that ended."""
+        return {node: status.outcome for node, status in self.statuses.items() if status.outcome is not None}
+
+    @property
+    def unfinished(self) -> Sequence[NodeId]:
+        """The author's nodes that have not ended, in plan order."""
+        return [node for node in logged_nodes(self.own) if node not in self.outcomes]
+
+    def builder(
+        self, registry: Registry, limits: PlanLimits, *, packages: bool, upto_seq: int | None = None
+    ) -> PlanBuilder:
+        """Return a builder for the author's next operations.
+
+        The author may repeat an own operation of this turn without effect, unless its node ended without success:
+        to add that again means to try it again, under a new id. `upto_seq`: only nodes of operations up to this one
+        count as such.
+        """
+        earlier = [entry for entry in self.own if upto_seq is None or entry.seq <= upto_seq]
+        outcomes = self.outcomes
+        failed = {node for node in logged_nodes(earlier) if not isinstance(outcomes.get(node), Succeeded | None)}
+        return PlanBuilder(
+            registry=registry,
+            known=logged_nodes(self.logged),
+            added_before=logged_nodes(self.own).keys() - failed,
+            packages=packages,
+            limits=limits,
+            added=len(self.turn_nodes),
+        )
+
+
+def logged_nodes(logged: Sequence[LoggedOperation]) -> Mapping[NodeId, Node]:
+    """Return the nodes that operations of the log added, in plan order."""
+    return nodes_added([entry.operation for entry in logged])
+
+
+def note_packing(progress: Progress, thread: ThreadId, turn: int, packing: Packing) -> None:
+    """Note how a plan was packed, when there is anything to say about it."""
+    if packing.fusions or packing.splits:
+        progress.note(thread, PlanPacked(turn=turn, fusions=packing.fusions, splits=packing.splits))
