@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from typing import assert_never
 
 from agent.errors import StoreUnavailable
 from agent.execution.execution_context import ExecutionContext
@@ -50,13 +49,9 @@ class ApprovedCall:
         entry = await self._read_ledger()
         if entry is None:
             return None
-        match entry.state:
-            case LedgerState.DONE:
-                return outcome_from_json(entry.result or {})
-            case LedgerState.STARTED:
-                return await self._resolve_unknown(entry)
-            case _:
-                assert_never(entry.state)
+        if entry.state is LedgerState.DONE:
+            return outcome_from_json(entry.result or {})
+        return await self._resolve_unknown(entry)
 
     async def run(self) -> Outcome | None:
         """Ask for approval and make the call that was approved.
@@ -122,12 +117,16 @@ class ApprovedCall:
 
         Its effect may be out already, and a finished row spares a person the question what became of it.
         """
-        self.in_flight = asyncio.create_task(self._call_once(bound, attempt), name=f"red call {self._step.id}")
-        outcome = await asyncio.shield(self.in_flight)
+        call = self.in_flight = asyncio.create_task(self._call_once(bound, attempt), name=f"red call {self._step.id}")
+        call.add_done_callback(self._landed)
+        outcome = await asyncio.shield(call)
         if outcome is not None:
             return outcome
         started = LedgerEntry(state=LedgerState.STARTED, attempt=attempt, digest=bound.digest)
         return await self._resolve_unknown(started)
+
+    def _landed(self, _call: asyncio.Task[Outcome | None]) -> None:
+        self.in_flight = None
 
     async def _call_once(self, bound: Bound, attempt: int) -> Outcome | None:
         """Perform between the ledger's two rows; return None when this very attempt was started before."""

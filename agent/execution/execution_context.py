@@ -1,8 +1,8 @@
 """What the nodes of one execution share: ports, limits, frontier, budget gate, room for inline results."""
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -101,23 +101,33 @@ def _inline_bytes(outcome: Outcome) -> int:
     return len(canonical_json(outcome_json(outcome)).encode())
 
 
-@dataclass(frozen=True, kw_only=True)
 class ExecutionContext:
-    """What the nodes of one execution share."""
+    """What the executor and the nodes of one execution share."""
 
-    thread: ThreadId
-    ports: Ports
-    lease: Lease
-    limits: Limits
-    now: Callable[[], datetime]
-    parking: Parking
-    frontier: Frontier
-    budget_gate: BudgetGate
-    inline: InlineResults
-    #: Taken by green nodes at work.
-    slots: asyncio.Semaphore
-    #: Held while a template's items are stored: each template counts what the others added.
-    expanding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    def __init__(
+        self,
+        *,
+        thread: ThreadId,
+        ports: Ports,
+        lease: Lease,
+        limits: Limits,
+        now: Callable[[], datetime],
+        outcomes: Mapping[NodeId, Outcome],
+    ) -> None:
+        self.thread = thread
+        self.ports = ports
+        self.lease = lease
+        self.limits = limits
+        self.now = now
+        self.parking = Parking(ports.questions)
+        self.frontier = Frontier(outcomes)
+        self.budget_gate = BudgetGate(self.parking)
+        self.inline = InlineResults(ports.artifacts)
+        self.inline.count(outcomes.values())
+        #: Taken by green nodes at work.
+        self.slots = asyncio.Semaphore(limits.nodes_at_once)
+        #: Held while a template's items are stored: each template counts what the others added.
+        self.expanding = asyncio.Lock()
 
     async def bind(self, step: Step) -> Bound | Failed:
         """Resolve the node's references with the outcomes so far."""

@@ -7,7 +7,6 @@ the plan is an append-only log; a result counts when its write is committed; one
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import assert_never
 
 from langgraph.errors import GraphInterrupt
@@ -15,14 +14,11 @@ from langgraph.types import Interrupt
 
 from agent.budget.metering import metered
 from agent.errors import AgentError
-from agent.execution.budget_gate import BudgetGate
-from agent.execution.execution_context import ExecutionContext, InlineResults, Lease, Ports
+from agent.execution.execution_context import ExecutionContext
 from agent.execution.node_run import NodeRun, OutcomeJson
-from agent.execution.parking import Parking, Participant
+from agent.execution.parking import Participant
 from agent.execution.step import Step
-from agent.ids import NodeId, ThreadId
-from agent.limits import Limits
-from agent.plan.dependencies import Frontier
+from agent.ids import NodeId
 from agent.plan.operations import Add, Cancel, LoggedOperation, Skip
 from agent.plan.outcomes import Outcome, Skipped, outcome_from_json, outcome_json
 from agent.ports import ApprovalRequest, RunStatus, Subscription
@@ -53,43 +49,24 @@ class Execution:
 
     def __init__(
         self,
+        context: ExecutionContext,
         *,
-        thread: ThreadId,
         turn: int,
         seq: int,
-        results: Mapping[NodeId, OutcomeJson],
-        ports: Ports,
-        lease: Lease,
         committed: Callable[[str], Awaitable[None]],
-        limits: Limits,
-        now: Callable[[], datetime],
     ) -> None:
-        outcomes = {node: outcome_from_json(result) for node, result in results.items()}
-        self._thread = thread
+        self._context = context
         self._turn = turn
         self._seq = seq
-        self._results = results
-        self._ports = ports
         self._committed = committed
-        self._limits = limits
-        self._wake = asyncio.Event()
-        self._parking = Parking(ports.questions, self._wake)
-        self._frontier = Frontier(outcomes)
-        self._budget_gate = BudgetGate(self._parking)
-        self._inline = InlineResults(ports.artifacts)
-        self._inline.count(outcomes.values())
-        self._context = ExecutionContext(
-            thread=thread,
-            ports=ports,
-            lease=lease,
-            limits=limits,
-            now=now,
-            parking=self._parking,
-            frontier=self._frontier,
-            budget_gate=self._budget_gate,
-            inline=self._inline,
-            slots=asyncio.Semaphore(limits.nodes_at_once),
-        )
+        self._thread = context.thread
+        self._ports = context.ports
+        self._parking = context.parking
+        self._wake = context.parking.wake
+        self._frontier = context.frontier
+        self._budget_gate = context.budget_gate
+        #: The nodes that ended before this execution.
+        self._earlier = frozenset(context.frontier.outcomes)
         self._runs: dict[NodeId, NodeRun] = {}
         self._calls: list[asyncio.Future[OutcomeJson]] = []
         self._feeder = Participant(self._parking)
@@ -126,7 +103,7 @@ class Execution:
         if self._interrupts:
             raise GraphInterrupt(tuple(self._interrupts))
         outcomes = self._frontier.outcomes.items()
-        new = {node: outcome_json(outcome) for node, outcome in outcomes if node not in self._results}
+        new = {node: outcome_json(outcome) for node, outcome in outcomes if node not in self._earlier}
         return Progressed(results=new, seq=self._seq)
 
     async def _drive(self) -> None:
@@ -207,7 +184,7 @@ class Execution:
     def _add(self, step: Step) -> None:
         # Both are the same whenever this step is entered, so a call's index is too (LangGraph finds a finished task
         # again by checkpoint, name and call index).
-        if step.id in self._results or step.id in self._runs:
+        if step.id in self._earlier or step.id in self._runs:
             return
         self._frontier.add(step.node)
         run = self._runs[step.id] = NodeRun(step, self._context)
@@ -230,7 +207,7 @@ class Execution:
             raise error
         outcome = outcome_from_json(call.result())
         if run.task_id is None:
-            self._inline.count([outcome])
+            self._context.inline.count([outcome])
         else:
             await self._committed(run.task_id)
         self._publish(run, outcome)
@@ -256,7 +233,7 @@ class Execution:
         Of nodes that wait for each other only the first is skipped: the others may still run because of it.
         """
         waiting = [participant for participant in self._parking.waiting if isinstance(participant, NodeRun)]
-        stuck = [run for run in waiting if run.missing not in self._frontier] or waiting[:1]
+        stuck = [run for run in waiting if self._frontier.missing(run.step.id) not in self._frontier] or waiting[:1]
         for run in stuck:
             run.skip_as_stuck()
         return bool(stuck)
@@ -272,7 +249,7 @@ class Execution:
 
     async def _listen(self, subscription: Subscription) -> None:
         while True:
-            await subscription.wait(self._limits.poll_seconds)
+            await subscription.wait(self._context.limits.poll_seconds)
             self._wake.set()
 
     def _start(self, work: Coroutine[None, None, None], tasks: set[asyncio.Task[None]]) -> asyncio.Task[None]:
@@ -304,7 +281,9 @@ class Execution:
         left = self._followers | self._background
         for task in (*self._calls, *left):
             task.cancel()
-        while red_calls := [run.red_call for run in self._runs.values() if run.red_call and not run.red_call.done()]:
+        while red_calls := [
+            call for run in self._runs.values() if (call := run.red_call.in_flight) and not call.done()
+        ]:
             await asyncio.wait(red_calls)
         if left:
             await asyncio.wait(left)

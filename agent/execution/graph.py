@@ -14,7 +14,7 @@ from langgraph.graph import START, StateGraph  # pyright: ignore[reportMissingTy
 from langgraph.types import Command, StateSnapshot
 
 from agent.budget.metering import metered
-from agent.execution.execution_context import Lease, Ports
+from agent.execution.execution_context import ExecutionContext, Lease, Ports
 from agent.execution.executor import Execution
 from agent.execution.turn_flow import NextStage, TurnFlow
 from agent.ids import NodeId, ThreadId
@@ -158,17 +158,16 @@ class ThreadRunner:
 
         async def execute(values: State) -> dict[str, Any]:
             state = _state(values)
-            progressed = await Execution(
+            context = ExecutionContext(
                 thread=thread,
-                turn=state["turn"],
-                seq=state["seq"],
-                results=state["results"],
                 ports=self._ports,
                 lease=lease,
-                committed=checkpoints.committed,
                 limits=self._limits,
                 now=self._now,
-            ).run()
+                outcomes=_outcomes(state),
+            )
+            execution = Execution(context, turn=state["turn"], seq=state["seq"], committed=checkpoints.committed)
+            progressed = await execution.run()
             return {"results": progressed.results, "seq": progressed.seq}
 
         async def reflect(values: State) -> Command[Literal["execute", "answer"]]:

@@ -62,7 +62,7 @@ class NodeRun(Participant):
         self._stuck = False
         self._work: asyncio.Task[Outcome | None] | None = None
         self._red = context.ports.work.colour(step.node) is Colour.RED and not step.node.for_each
-        self._approved_call = ApprovedCall(self, step, context)
+        self.red_call = ApprovedCall(self, step, context)
 
     def call(self) -> "asyncio.Future[OutcomeJson]":
         """Start the node's task; it is live from this moment."""
@@ -93,13 +93,13 @@ class NodeRun(Participant):
                 case Stage.GATHER:
                     stage = await gather(self.step, self._items or (), self._context)
                 case Stage.LEDGER:
-                    stage = await self._approved_call.recorded() or Stage.BUDGET
+                    stage = await self.red_call.recorded() or Stage.BUDGET
                 case Stage.BUDGET:
                     stage = await self._wait_for_budget()
                 case Stage.RUN:
                     stage = await self._run_work() or Stage.INPUTS
                 case Stage.ASK:
-                    stage = await self._approved_call.run() or Stage.INPUTS
+                    stage = await self.red_call.run() or Stage.INPUTS
                 case _:
                     assert_never(stage)
         return await self._context.inline.fit(self.step, stage)
@@ -108,7 +108,7 @@ class NodeRun(Participant):
         while True:
             if self._context.parking.closed:
                 raise ExecutionClosed
-            if (why := self.cancelled) is not None and (not self._red or await self._approved_call.cancel(why)):
+            if (why := self.cancelled) is not None and (not self._red or await self.red_call.cancel(why)):
                 return Cancelled(why=why)
             readiness = self._context.frontier.readiness(self.step.id)
             if isinstance(readiness, Blocked):
@@ -116,7 +116,7 @@ class NodeRun(Participant):
             if readiness is Readiness.READY:
                 return self._stage_after_inputs()
             if self._stuck:
-                return Skipped(because=self.missing)
+                return Skipped(because=self._context.frontier.missing(self.step.id))
             await self._wait_unless_parked()
 
     def _stage_after_inputs(self) -> Stage:
@@ -184,16 +184,6 @@ class NodeRun(Participant):
                 if isinstance(bound, Failed):
                     return bound
                 return await context.ports.work.perform(step.node, bound, step.context(bound))
-
-    @property
-    def missing(self) -> NodeId:
-        """The dependency that keeps a waiting node from starting."""
-        return self._context.frontier.missing(self.step.id)
-
-    @property
-    def red_call(self) -> "asyncio.Task[Outcome | None] | None":
-        """The red call while it is under way."""
-        return self._approved_call.in_flight
 
     def cancel(self, why: str) -> None:
         """Make the node end soon, wherever it is. A red call under way goes on."""

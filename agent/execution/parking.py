@@ -30,11 +30,12 @@ class _OpenRequest:
 
 
 class Parking:
-    """The participants of one execution. Sets `wake` when the last live one comes to rest."""
+    """The participants of one execution. `wake` tells the executor."""
 
-    def __init__(self, requests: Approvals, wake: asyncio.Event) -> None:
+    def __init__(self, requests: Approvals) -> None:
         self.requests = requests
-        self.wake = wake
+        #: Set when the executor has something to look at: something new, or nothing is live any more.
+        self.wake = asyncio.Event()
         self.live: set[Participant] = set()
         #: Who waits -> its gate, in the order in which they began to wait.
         self.waiting: dict[Participant, asyncio.Event] = {}

@@ -481,12 +481,11 @@ async def _interrupt() -> Json:
         async def ask(self, question: ApprovalRequest) -> DecisionRecord:
             return DecisionRecord(id=question.id, digest=question.digest, decision=Decision.PENDING)
 
-    wake = asyncio.Event()
-    parking = Parking(cast("Any", Questions()), wake)
+    parking = Parking(cast("Any", Questions()))
     participant = Participant(parking)
     participant.go_live()
     asking = asyncio.create_task(participant.ask(_STEP.question(ApprovalKind.APPROVE, _BOUND, 1, ())))
-    await wake.wait()
+    await parking.wake.wait()
     parking.park()
     try:
         await asking

@@ -39,8 +39,7 @@ def record(request: ApprovalRequest, decision: Decision) -> DecisionRecord:
 class Scene:
     def __init__(self) -> None:
         self.requests = Requests()
-        self.wake = asyncio.Event()
-        self.parking = Parking(cast("Any", self.requests), self.wake)
+        self.parking = Parking(cast("Any", self.requests))
         self.participant = Participant(self.parking)
         self.participant.go_live()
 
@@ -53,7 +52,7 @@ class Scene:
 async def test_participant_that_waits_is_live_again_in_the_step_that_opens_its_gate():
     scene = Scene()
     waiting = asyncio.create_task(scene.participant.wait())
-    await scene.wake.wait()
+    await scene.parking.wake.wait()
     assert not scene.parking.live
     scene.participant.open_gate()
     assert scene.parking.live == {scene.participant}
@@ -63,7 +62,7 @@ async def test_participant_that_waits_is_live_again_in_the_step_that_opens_its_g
 async def test_participant_that_is_cancelled_while_it_waits_is_not_made_live_by_its_gate():
     scene = Scene()
     waiting = asyncio.create_task(scene.participant.wait())
-    await scene.wake.wait()
+    await scene.parking.wake.wait()
     waiting.cancel()
     await asyncio.wait([waiting])
     scene.participant.open_gate()
