@@ -4,9 +4,9 @@ import asyncio
 import functools
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -16,22 +16,23 @@ from agent.approval import ApprovalPolicy
 from agent.ids import ToolName
 from bot import wording
 from bot.errors import BotError
-from bot.handlers.approvals import ApprovalHandler, on_click
-from bot.handlers.commands import COMMAND, CommandHandler, on_command
-from bot.handlers.listener import Listener
-from bot.handlers.messages import MessageHandler, on_message, store_first
-from bot.handlers.script_details import ScriptDetailsHandler, on_attempt_click, on_details_click
-from bot.handlers.status import StatusReport
-from bot.handlers.stop import StopHandler, on_stop_click, on_stop_shortcut, store_stop_first
+from bot.handlers.approvals import ApprovalHandler
+from bot.handlers.commands import COMMAND, CommandHandler
+from bot.handlers.messages import MessageHandler
+from bot.handlers.script_details import ScriptDetailsHandler
+from bot.handlers.stop import StopHandler
 from bot.payloads import ATTEMPT_ACTION, DETAILS_ACTION, STOP_ACTION, STOP_SHORTCUT, Payload
 from bot.ports import Decisions, Inbox, Packages, Posted, RunViews
 from bot.slack.client import WebApi
-from bot.slack.membership import Identities, Principals
+from bot.slack.membership import Principals
 
 _log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 5.0
 _ANY = re.compile("")
+
+Listener: TypeAlias = Callable[..., Awaitable[None]]
+"""A function that bolt calls with the arguments its parameters name (`ack`, `body`, `context`, `next`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,6 @@ class SlackApp:
     ) -> None:
         """`client` comes from `bot.slack.client.open_client`; `signing_secret` is needed for HTTP only."""
         self.api = WebApi(client)
-        self.identities = Identities(self.api)
         self.principals = Principals(self.api)
         self._running: set[asyncio.Task[Any]] = set()
         token = client.token
@@ -78,30 +78,28 @@ class SlackApp:
             await asyncio.wait(self._running, timeout=DRAIN_SECONDS)
 
     def _bind(self, ports: Ports, policy_for: Callable[[ToolName], ApprovalPolicy]) -> None:
-        handler = MessageHandler(
-            ports.inbox, self.principals, self.api, StatusReport(ports.inbox, ports.views, policy_for)
-        )
+        messages = MessageHandler(ports.inbox, ports.views, self.principals, self.api, policy_for)
         commands = CommandHandler(ports.inbox, ports.views, self.principals, self.api)
-        stops = StopHandler(ports.inbox, ports.views, self.principals)
+        stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
         approvals = ApprovalHandler(ports.decisions, ports.posted, self.principals, self.api, policy_for)
         details = ScriptDetailsHandler(ports.packages, self.principals, self.api)
         bolt = cast("Any", self.bolt)  # its decorators are typed with bare dicts and Patterns
-        bolt.middleware(store_first(handler, self.identities))
-        bolt.middleware(store_stop_first(stops, self.identities))
-        bolt.event("app_mention")(self._kept(on_message(handler)))
-        bolt.event("message")(self._kept(on_message(handler)))
-        bolt.event("agent_session_stopped")(self._kept(_nothing))
-        bolt.command(COMMAND)(self._kept(on_command(commands, stops, self.identities, self.api)))
-        bolt.message_shortcut(STOP_SHORTCUT)(self._kept(on_stop_shortcut(stops, self.identities, self.api)))
-        bolt.event(_ANY)(self._kept(_nothing))  # what has no listener gets a 404, and Slack tries it again
-        bolt.action(re.compile(STOP_ACTION))(self._kept(on_stop_click(stops, self.identities, self.api)))
-        bolt.action(re.compile(DETAILS_ACTION))(self._kept(on_details_click(details, self.identities)))
-        bolt.action(re.compile(ATTEMPT_ACTION))(self._kept(on_attempt_click(details, self.identities)))
-        bolt.action(_ANY)(self._kept(on_click(approvals, self.identities, self.api)))
+        bolt.middleware(messages.store)
+        bolt.middleware(stops.store)
+        bolt.event("app_mention")(self._kept(messages.on_message))
+        bolt.event("message")(self._kept(messages.on_message))
+        bolt.event("agent_session_stopped")(self._kept(_ignore))  # the middleware has stored it
+        bolt.command(COMMAND)(self._kept(commands.on_command))
+        bolt.message_shortcut(STOP_SHORTCUT)(self._kept(stops.on_shortcut))
+        bolt.event(_ANY)(self._kept(_ignore))  # an event without a listener gets a 404, and Slack tries it again
+        bolt.action(re.compile(STOP_ACTION))(self._kept(stops.on_click))
+        bolt.action(re.compile(DETAILS_ACTION))(self._kept(details.on_details_click))
+        bolt.action(re.compile(ATTEMPT_ACTION))(self._kept(details.on_attempt_click))
+        bolt.action(_ANY)(self._kept(approvals.on_click))
         bolt.error(_unacknowledged)
 
     def _kept(self, listener: Listener) -> Listener:
-        """Return the listener as a boundary of the process: its task is kept, what it raises ends here.
+        """Return the listener as a boundary of the process: `drain` waits for its task, its errors end here.
 
         bolt keeps no reference to a listener's task, and takes an ack back when the listener raises
         before the ack went out.
@@ -115,14 +113,14 @@ class SlackApp:
                 task.add_done_callback(self._running.discard)
             try:
                 await listener(**injected)
-            except Exception as error:  # noqa: BLE001 -- a process boundary: logged, and told to the person
-                await self._tell(error, injected["body"])
+            except Exception as error:  # noqa: BLE001 -- a process boundary: logged, and reported to the person
+                await self._report(error, injected["body"])
 
         return run
 
     def _authorize(self, token: str) -> Callable[..., Any]:
         async def authorize(team_id: str | None) -> AuthorizeResult:  # noqa: ARG001 -- bolt passes it by this name
-            identity = await self.identities.current()
+            identity = await self.principals.identity()
             return AuthorizeResult(
                 enterprise_id=identity.enterprise,
                 team_id=identity.tenant,
@@ -133,8 +131,8 @@ class SlackApp:
 
         return authorize
 
-    async def _tell(self, error: Exception, body: Payload) -> None:
-        """Log what a listener raised, and tell the person where there is a way to."""
+    async def _report(self, error: Exception, body: Payload) -> None:
+        """Log what a listener raised, and tell the person where Slack gave an address for it."""
         _log.error("a %s from Slack failed", body.get("type", "command"), exc_info=error)
         url = body.get("response_url")
         if not isinstance(url, str) or not url:
@@ -143,17 +141,17 @@ class SlackApp:
         try:
             await self.api.respond(url, response_type="ephemeral", replace_original=False, text=words)
         except BotError:
-            _log.warning("could not tell the person either")
+            _log.warning("could not answer the person either")
 
 
-async def _nothing(body: Payload) -> None:
-    """Leave it at the ack: the manifest may name events that no listener here is for."""
+async def _ignore(body: Payload) -> None:
+    """Do nothing but ack: the manifest may name events nobody here needs."""
     _log.debug("nothing to do for %s", body.get("type"))
 
 
 async def _unacknowledged(error: Exception, body: Payload) -> None:
     """Log what the middleware raised; without an ack Slack delivers again."""
-    _log.error("a %s from Slack was not taken in", body.get("type", "payload"), exc_info=error)
+    _log.error("a %s from Slack was not stored", body.get("type", "payload"), exc_info=error)
 
 
 def _without_token(client: AsyncWebClient) -> AsyncWebClient:

@@ -1,4 +1,4 @@
-"""What the Slack side needs from the world: small Protocols, read together in one file. `infra/stores/` has them all.
+"""The Slack side's ports, implemented in `infra/stores/`.
 
 Every method that returns has committed what it says it did. All raise
 `agent.errors.StoreUnavailable` when the database cannot be reached.
@@ -22,47 +22,46 @@ from agent.tool import Colour
 
 
 class Kind(StrEnum):
-    """How a message reached us. `STOP`: it is none, but the wish that the thread's work ends."""
+    """How a message reached us."""
 
     MENTION = "mention"
     REPLY = "reply"
     DIRECT = "direct"
     COMMAND = "command"
+    #: A request to end the thread's work: a message that says so, a button or a shortcut.
     STOP = "stop"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Incoming:
-    """One message of a person, to be stored before Slack gets its ack.
+    """One message of a person, to be stored before Slack gets its ack."""
 
-    `tenant` is the team the app is installed in, never the sender's. `event_id` is Slack's, or
-    `command:<trigger id>`, or `stop:<trigger id>`. `ts` is the message's own timestamp (of a stop that
-    is no message: `stop:<event id>`) and `thread` names its root. `text` is what the person wrote, as
-    plain text: without the mention of the app, links and channels unfolded, `&amp;` decoded; people
-    stay `<@U1>`.
-    """
-
+    #: The team the app is installed in, never the sender's.
     tenant: Tenant
     app: str
+    #: Slack's, or `command:<trigger id>`, or `stop:<trigger id>`.
     event_id: str
     channel: ChannelId
+    #: The message's own timestamp; of a stop that is no message, `stop:<event id>`.
     ts: str
     thread: ThreadId
     author: UserId
+    #: Plain text without the mention of the app: links and channels unfolded, `&amp;` decoded; people stay `<@U1>`.
     text: str
     kind: Kind
 
 
 class Receipt(StrEnum):
-    """What became of an incoming message. `IDLE`: a stop where there is nothing to stop."""
+    """What became of an incoming message."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
+    #: A stop where there is nothing to stop.
     IDLE = "idle"
 
 
 class Inbox(Protocol):
-    """The door: messages become rows here, and only here."""
+    """Stores messages as they come in."""
 
     async def accept(self, incoming: Incoming) -> Receipt:
         """Insert the row and the thread's `wake` job in one transaction.
@@ -74,11 +73,11 @@ class Inbox(Protocol):
         ...
 
     async def engaged(self, thread: ThreadId) -> bool:
-        """Tell whether a message of this thread was ever accepted: then its replies are for us too."""
+        """Return whether a message of this thread was ever accepted: then its replies are for us too."""
         ...
 
     async def waiting(self, thread: ThreadId) -> bool:
-        """Tell whether a message of this thread (a stop is none) is not taken into a turn yet."""
+        """Return whether a message of this thread (a stop is none) is not taken into a turn yet."""
         ...
 
 
@@ -143,16 +142,18 @@ class Decisions(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptView:
-    """One ended attempt of a package: `kind` is a sandbox outcome kind, `error` e.g. `ValueError: ...`."""
+    """One ended attempt of a package."""
 
     attempt: int
+    #: A sandbox outcome kind.
     kind: str
+    #: E.g. `ValueError: ...`.
     error: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeView:
-    """A node as people see it. `outcome` is set exactly when `state` is final."""
+    """A node as people see it."""
 
     id: NodeId
     title: str
@@ -161,6 +162,7 @@ class NodeView:
     state: NodeState
     tool: ToolName | None = None
     detail: str = ""
+    #: Set exactly when `state` is final.
     outcome: Outcome | None = None
     attempts: tuple[AttemptView, ...] = ()
     depends_on: tuple[NodeId, ...] = ()
@@ -179,7 +181,7 @@ class PackageView:
 
 
 class Packages(Protocol):
-    """What can be read of packages afterwards."""
+    """Reads packages after they ended."""
 
     async def package(self, thread: ThreadId, node: NodeId) -> PackageView | None:
         """Return the package, or None when the thread has no such node."""
@@ -199,28 +201,25 @@ class Post(StrEnum):
 
 
 class Slot(NamedTuple):
-    """The place of one message of a turn. `key` is the question's id for cards, the reply's index
-    for replies, else empty; further messages of the same place append `#2`, `#3`, ..."""
+    """The place of one message of a turn."""
 
     post: Post
+    #: The question's id for cards, the reply's index for replies, else empty; further messages append `#2`, `#3`, ...
     key: str = ""
 
 
 class PostedMessage(NamedTuple):
-    """A message that stands in Slack: its `ts`, and the digest of what it shows. Of a picture, which is a
-    file, `ts` is the address; empty when it could not be shared. A session has no `ts`, and shows its status."""
+    """A message that stands in Slack."""
 
+    #: Of a picture, which is a file, its address, empty when it could not be shared; of a session, empty.
     ts: str
+    #: The digest of what the message shows; of a session, its status.
     shown: Digest
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunView:
-    """One turn of a thread, read in one snapshot: all that the narrator shows.
-
-    `nodes` are those this turn added, in plan order. `questions` are those asked in this turn, in
-    the order they were asked. `posts` are the messages that already stand.
-    """
+    """One turn of a thread, read in one snapshot: all that Slack shows of it."""
 
     thread: ThreadId
     turn: int
@@ -229,7 +228,9 @@ class RunView:
     started_at: datetime
     ended_at: datetime | None = None
     requests: tuple[Message, ...] = ()
+    #: Those this turn added, in plan order.
     nodes: tuple[NodeView, ...] = ()
+    #: Those asked in this turn, in the order they were asked.
     questions: tuple[ApprovalView, ...] = ()
     replies: tuple[str, ...] = ()
     answer: str = ""
@@ -237,12 +238,18 @@ class RunView:
     spent: Spent = field(default_factory=Spent)
     fusions: tuple[Fusion, ...] = ()
     splits: tuple[Split, ...] = ()
+    #: The messages that already stand in Slack.
     posts: Mapping[Slot, PostedMessage] = field(default_factory=dict[Slot, PostedMessage])
+
+    @property
+    def ended(self) -> bool:
+        """Whether the turn's status is final."""
+        return self.status in {RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED}
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenRun:
-    """A run that is not final, for `/greenlight status`. `waiting` counts its open questions."""
+    """A run that is not final, for `/greenlight status`."""
 
     thread: ThreadId
     turn: int
@@ -250,11 +257,12 @@ class OpenRun:
     requester: UserId
     request: str
     started_at: datetime
+    #: How many of its questions are open.
     waiting: int
 
 
 class RunViews(Protocol):
-    """What people see of runs."""
+    """Reads runs as people see them."""
 
     async def unsettled(self, thread: ThreadId) -> Sequence[RunView]:
         """Return the turns `Posted.settle` was not called for, oldest first."""
@@ -269,9 +277,9 @@ class RunViews(Protocol):
         ...
 
     def watch(self, thread: ThreadId) -> AbstractContextManager[Subscription]:
-        """Hear hints, until the context is left, that what `unsettled` returns may have changed.
+        """Subscribe to hints that `unsettled` may return something else, until the context is left.
 
-        Hints may be lost, spurious or local to this process: the narrator re-reads every few seconds.
+        Hints may be lost, spurious or local to this process: the publisher re-reads every few seconds.
         """
         ...
 
@@ -280,25 +288,27 @@ class PlanRenderer(Protocol):
     """Draws plans."""
 
     async def picture(self, run: RunView) -> bytes | None:
-        """Return the turn's plan as a PNG, without where its steps stand; None when it cannot be drawn.
+        """Return the turn's plan as a PNG, without the states of its steps; None when it cannot be drawn.
 
-        Drawing takes a while and keeps nobody else waiting.
+        Drawing takes seconds of processor time, outside the event loop.
         """
         ...
 
 
 class Posted(Protocol):
-    """Which messages stand in Slack, so that each is posted once and edited only when it differs."""
+    """Records which messages stand in Slack, so that each is posted once and edited only when it differs."""
 
     async def begin(self, thread: ThreadId, turn: int, slot: Slot) -> bool:
-        """Commit that the message is about to be posted. False: it was begun before, so a try may
-        have reached Slack without `post` being noted; look for it before posting again."""
+        """Commit that the message is about to be posted; return whether this is the first attempt.
+
+        An earlier attempt may have reached Slack unrecorded: look for its message before posting again.
+        """
         ...
 
     async def post(self, thread: ThreadId, turn: int, slot: Slot, message: PostedMessage) -> None:
-        """Note that the message stands, or now shows something else. Idempotent."""
+        """Record that the message stands, or now shows something else. Idempotent."""
         ...
 
     async def settle(self, thread: ThreadId, turn: int) -> None:
-        """Note that the finished turn shows all it ever will."""
+        """Record that the ended turn shows all it ever will."""
         ...

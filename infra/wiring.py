@@ -35,16 +35,17 @@ from agent.ports import Replanner as ReplannerPort
 from agent.tool import Registry
 from bot.app import Ports as BotPorts
 from bot.app import SlackApp
-from bot.blocks.plain_results import PlainResults
+from bot.blocks.answer import PlainResults
 from bot.publishing.plan_images import PlanImages
 from bot.publishing.publisher import ThreadPublisher
 from bot.publishing.sender import MessageSender
-from bot.publishing.session_status import Sessions
-from bot.slack.client import TIMEOUT_SECONDS, open_client
+from bot.publishing.session_status import SessionStatus
+from bot.slack.client import TIMEOUT_SECONDS, WebApi, open_client
+from bot.slack.membership import Principals
 from bot.slack.names import SlackDirectory
 from bot.slack.rate_limits import RateLimiter
 from bot.slack.socket_mode import Socket
-from bot.tools.post_message import slack_tools
+from bot.tools.catalogue import slack_tools
 from infra.config.environment import Settings
 from infra.db.database import Database, WorkerId, new_worker_id
 from infra.plan_image.renderer import LoggedPlanRenderer
@@ -117,17 +118,14 @@ class PlanEnvironment:
 
 
 @asynccontextmanager
-async def open_plan_environment(
-    settings: Settings, session: aiohttp.ClientSession | None = None
-) -> AsyncGenerator[PlanEnvironment]:
-    """Open the tools and the sandbox. Slack's tools are there when its credentials are."""
+async def open_plan_environment(settings: Settings, app: SlackApp | None = None) -> AsyncGenerator[PlanEnvironment]:
+    """Open the tools and the sandbox. Slack's tools are there when its credentials are, and share what `app` knows."""
     configuration = settings.configuration
     async with AsyncExitStack() as stack:
         tools = await stack.enter_async_context(open_tools(configuration.tools))
         if settings.slack is not None:
-            open_web = partial(open_client, settings.slack.bot_token, base_url=settings.slack.api_url, session=session)
-            # A lost response may mean success, so the client of the write tools never retries.
-            tools = (*tools, *slack_tools(open_web(), open_web(retries=False)))
+            api = app.api if app else WebApi(open_client(settings.slack.bot_token, base_url=settings.slack.api_url))
+            tools = (*tools, *slack_tools(api, app.principals if app else Principals(api)))
         choice = await choose_sandbox(configuration.sandbox, configuration.containers.settings())
         stack.push_async_callback(choice.sandbox.close)
         _log.info("sandbox %s: %s", choice.sandbox.name, choice.reason)
@@ -170,7 +168,6 @@ class _Base:
 
     settings: Settings
     storage: Storage
-    session: aiohttp.ClientSession
     app: SlackApp
     client: AsyncWebClient
     policies: Policies
@@ -216,7 +213,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         packages=stores.attempts,
     )
     app = SlackApp(client, ports, policies.of, signing_secret=slack.signing_secret)
-    return _Base(settings=settings, storage=storage, session=session, app=app, client=client, policies=policies)
+    return _Base(settings=settings, storage=storage, app=app, client=client, policies=policies)
 
 
 async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
@@ -231,11 +228,11 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         base.policies.of,
         currency=configuration.prices.currency,
         plan_images=PlanImages(LoggedPlanRenderer(stores.log), sender),
-        sessions=Sessions(base.app.api, stores.posted, rate_limiter),
+        sessions=SessionStatus(base.app.api, stores.posted, rate_limiter),
     )
 
     async def advance(thread: ThreadId, lease: Lease) -> None:
-        async with publisher.narrating(thread), stores.spending.working(thread):
+        async with publisher.publishing(thread), stores.spending.working(thread):
             await runner.advance(thread, lease)
 
     return Worker(
@@ -244,7 +241,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         advance,
         concurrency=configuration.limits.threads_at_once,
         chores=(stores.decisions.expire_due, stores.results.prune),
-        give_up=publisher.tell_stuck,
+        give_up=publisher.report_stuck,
         timings=configuration.worker,
     )
 
@@ -268,12 +265,12 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     )
     stack.push_async_callback(openai.close)
     model = MeteredModel(openai)
-    environment = await stack.enter_async_context(open_plan_environment(base.settings, base.session))
+    environment = await stack.enter_async_context(open_plan_environment(base.settings, base.app))
     memory = Memory(
         runs=stores.runs,
         model=model,
         summaries=stores.summaries,
-        directory=SlackDirectory(base.app.api, base.app.principals),
+        directory=SlackDirectory(base.app.principals),
         limits=configuration.memory,
     )
     node_ends = NodeEndNotifier(stores.progress)

@@ -1,11 +1,18 @@
-"""What the agent says: answers and replies as Markdown, trouble in words."""
+"""Answers and replies as Markdown messages, the plain results of a turn where no model writes one, and trouble."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
+from agent.ids import NodeId
+from agent.llm.transcript import ShownNode
+from agent.plan.json_values import truncated
+from agent.plan.outcomes import ArtifactRef, Expired, Failed, Skipped, Succeeded
+from agent.plan.templates import shown_title
+from agent.tools.binding import rendered as shown_value
 from bot import wording
-from bot.blocks.elements import MARKDOWN_CHARACTERS, markdown, notice
-from bot.blocks.message import Rendered, rendered, words_only
+from bot.blocks.elements import MARKDOWN_CHARACTERS, Rendered, markdown, notice, rendered, words_only
+
+_VALUE_CHARACTERS = 300
 
 _FENCE = re.compile(r"^\s{0,3}(```+|~~~+)(.*)$")
 
@@ -17,7 +24,7 @@ def answer(text: str) -> tuple[Rendered, ...]:
 
 
 def trouble(word: str) -> Rendered:
-    """Return what a person reads when a turn ended in trouble."""
+    """Return the message about an error that ended a turn."""
     return words_only(wording.trouble(word))
 
 
@@ -59,3 +66,51 @@ def _fence_after(fence: str, line: str) -> str:
 def _closing(fence: str) -> str:
     found = _FENCE.match(fence)
     return found[1] if found else ""
+
+
+class PlainResults:
+    """The `PlainWords` of `agent/planning/answerer.py`."""
+
+    def results(self, nodes: Sequence[ShownNode]) -> str:
+        """Return one line for each step: its title and how it ended."""
+        titles = {shown.node.id: shown_title(shown.node) for shown in nodes}
+        return "\n".join(f"- **{titles[shown.node.id]}**: {_ending(shown, titles)}" for shown in nodes)
+
+    def nothing_left(self) -> str:
+        """Return the answer to a turn that planned no step and has nothing else to tell."""
+        return wording.NOTHING_LEFT
+
+    def stopped(self, nodes: Sequence[ShownNode], *, undecided: bool) -> str:
+        """Return what a stopped turn has done and what not; `undecided`: it stopped because nobody decided in time."""
+        done = [shown for shown in nodes if isinstance(shown.outcome, Succeeded)]
+        rest = [shown for shown in nodes if not isinstance(shown.outcome, Succeeded)]
+        stopped = wording.STOPPED if nodes else wording.STOPPED_EARLY
+        parts = [wording.STOPPED_UNDECIDED if undecided else stopped]
+        if done:
+            parts.append(f"{wording.WHAT_WAS_DONE}\n{self.results(done)}")
+        if rest:
+            parts.append(f"{wording.WHAT_WAS_NOT_DONE}\n{self.results(rest)}")
+        return "\n\n".join(parts)
+
+
+def _ending(shown: ShownNode, titles: Mapping[NodeId, str]) -> str:
+    words = wording.STATES[shown.state]
+    match shown.outcome:
+        case Succeeded(artifact=ArtifactRef() as ref):
+            return f"{words}; {ref.size} bytes, beginning with {_code(ref.head)}"
+        case Succeeded(value=value):
+            return words if value is None else f"{words}; {_code(shown_value(value))}"
+        case Failed(error=error):
+            return f"{words}: {wording.failure(error)}"
+        case Expired():
+            return f"{words}: {wording.NOBODY_DECIDED}"
+        case Skipped(because=because, why=why) if why:
+            return f"{words}: {wording.condition_unmet(titles.get(because, because))}"
+        case Skipped(because=because):
+            return f"{words}, because of “{titles.get(because, because)}”"
+        case _:
+            return words
+
+
+def _code(text: str) -> str:
+    return "`" + truncated(" ".join(text.split()), _VALUE_CHARACTERS).replace("`", "'").replace("\n", " ") + "`"

@@ -1,6 +1,6 @@
-"""The board: one plan block that shows every step of a turn and where it stands.
+"""The board: one plan block that shows every step of a turn and its state.
 
-A step's state is told in words as well as by the task's status: Slack has no "waiting" status, and
+A step's state is written in words as well as shown by the task's status: Slack has no "waiting" status, and
 neither an icon nor a colour alone says anything to everyone.
 """
 
@@ -12,13 +12,13 @@ from agent.ids import NodeId
 from agent.packing.packing import Reason
 from agent.plan.operations import NodeKind, digest_of
 from agent.plan.outcomes import Cancelled, Failed, NodeState, Rejected, Skipped, Succeeded
-from agent.ports import RunStatus
 from bot import wording
 from bot.blocks.elements import (
     MESSAGE_CHARACTERS,
     OPTION_CHARACTERS,
     PLAIN_CHARACTERS,
     Block,
+    Rendered,
     TaskStatus,
     actions,
     button,
@@ -27,11 +27,11 @@ from bot.blocks.elements import (
     menu,
     plan,
     quoted,
+    rendered,
     shortened,
     task_card,
     visible,
 )
-from bot.blocks.message import Rendered, rendered
 from bot.payloads import DETAILS_ACTION
 from bot.ports import NodeView, Post, RunView, Slot
 
@@ -53,12 +53,10 @@ _TASKS: Mapping[NodeState, TaskStatus] = {
     NodeState.SKIPPED: "pending",
     NodeState.CANCELLED: "pending",
 }
-_TOLD_BY_STATUS = frozenset({NodeState.PLANNED, NodeState.RUNNING, NodeState.SUCCEEDED})
+_SHOWN_BY_STATUS = frozenset({NodeState.PLANNED, NodeState.RUNNING, NodeState.SUCCEEDED})
 _GIVES_WAY = (NodeState.SUCCEEDED, NodeState.PLANNED, NodeState.SKIPPED, NodeState.CANCELLED)
 _SELF_EVIDENT = frozenset({Reason.RED, Reason.PACKED, Reason.CANCELLED, Reason.KEPT})
-"""Reasons for which steps stay apart that the board shows by itself, or that say nothing about the plan."""
-
-_ENDED = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
+"""Reasons to keep steps apart that the board shows anyway, or that say nothing about the plan."""
 
 
 def board(run: RunView, currency: str = "$") -> Rendered:
@@ -66,9 +64,9 @@ def board(run: RunView, currency: str = "$") -> Rendered:
     titles = {node.id: node.title for node in run.nodes}
     states = {node.id: node.state for node in run.nodes}
     details = script_details(run.nodes)
-    packed = {each.steps[-1]: wording.packed(each.steps) for each in run.fusions}
+    packed = {fusion.steps[-1]: wording.packed(fusion.steps) for fusion in run.fusions}
     cards = {node.id: _task(node, titles, states, packed.get(node.id, "")) for node in run.nodes}
-    shown = _fitting(run.nodes, cards, MESSAGE_CHARACTERS - sum(len(str(each)) for each in details))
+    shown = _fitting(run.nodes, cards, MESSAGE_CHARACTERS - sum(len(str(element)) for element in details))
     hidden = [node for node in run.nodes if node.id not in shown]
     title = board_title(run)
     tasks = [shown[node.id] for node in run.nodes if node.id in shown]
@@ -83,14 +81,14 @@ def board(run: RunView, currency: str = "$") -> Rendered:
 
 
 def script_details(nodes: Sequence[NodeView]) -> Sequence[Block]:
-    """Return the elements that open what the finished scripts left: a button each, or a menu of many.
+    """Return the elements that open the details of finished scripts: a button each, or a menu of many.
 
-    What crashed comes first when there are more than fit.
+    Scripts that crashed come first when there are more than fit.
     """
-    told = [node for node in nodes if node.kind is NodeKind.PACKAGE and node.attempts and _final(node.state)]
-    told.sort(key=lambda node: all(each.kind == "ok" for each in node.attempts))
+    scripts = [node for node in nodes if node.kind is NodeKind.PACKAGE and node.attempts and _final(node.state)]
+    scripts.sort(key=lambda node: all(attempt.kind == "ok" for attempt in node.attempts))
     labels = [
-        (shortened(visible(" ".join(node.title.split())) or node.id, OPTION_CHARACTERS), node.id) for node in told
+        (shortened(visible(" ".join(node.title.split())) or node.id, OPTION_CHARACTERS), node.id) for node in scripts
     ]
     if len(labels) > MOST_BUTTONS:
         options = labels[:MOST_OPTIONS]
@@ -102,23 +100,23 @@ def script_details(nodes: Sequence[NodeView]) -> Sequence[Block]:
 
 
 def board_title(run: RunView) -> str:
-    """Say in one line where the turn stands: `Running: 5 steps (2 done, 1 waiting for approval)`."""
+    """Return the state of the turn in one line: `Running: 5 steps (2 done, 1 waiting for approval)`."""
     if not run.nodes:
         return f"{wording.STATUSES[run.status].capitalize()}: no steps yet"
     return f"{wording.STATUSES[run.status].capitalize()}: {_counts(run.nodes)}"
 
 
 def _kept_apart(run: RunView) -> str:
-    """Say which steps that only read stay apart from those before them, by reason."""
+    """Return which steps that only read stay apart from those before them, by reason."""
     titles = {node.id: node.title for node in run.nodes}
-    home = {step: each.steps[-1] for each in run.fusions for step in each.steps}
+    last_of = {step: fusion.steps[-1] for fusion in run.fusions for step in fusion.steps}
     found: dict[Reason, dict[NodeId, str]] = {}
-    for each in run.splits:
-        after = home.get(each.after, each.after)
-        if each.reason not in _SELF_EVIDENT and after in titles:
-            found.setdefault(each.reason, {})[after] = quoted(titles[after], 80)
-    told = [wording.kept_apart(wording.listed(after.values(), most=3), reason) for reason, after in found.items()]
-    return f"{wording.KEPT_APART}: {'; '.join(told)}" if told else ""
+    for split in run.splits:
+        after = last_of.get(split.after, split.after)
+        if split.reason not in _SELF_EVIDENT and after in titles:
+            found.setdefault(split.reason, {})[after] = quoted(titles[after], 80)
+    reasons = [wording.kept_apart(wording.listed(after.values(), most=3), reason) for reason, after in found.items()]
+    return f"{wording.KEPT_APART}: {'; '.join(reasons)}" if reasons else ""
 
 
 def _picture(run: RunView) -> str:
@@ -128,9 +126,9 @@ def _picture(run: RunView) -> str:
 
 
 def _footer(run: RunView, currency: str) -> str:
-    """Say what the turn took so far: time, model calls, tokens, and money where prices are known."""
+    """Return what the turn took so far: time, model calls, tokens, and money where prices are known."""
     spent = run.spent
-    ended = run.status in _ENDED
+    ended = run.ended
     at_work = timedelta(milliseconds=spent.work_milliseconds)
     took = wording.duration(run.started_at, run.ended_at) if ended else wording.duration_of(at_work)
     if not (ended or spent.model_calls):
@@ -150,14 +148,14 @@ def _counts(nodes: Sequence[NodeView]) -> str:
 
 
 def _fitting(nodes: Sequence[NodeView], every: Mapping[NodeId, Block], characters: int) -> dict[NodeId, Block]:
-    """Return node id -> task for as many nodes as fit; what needs eyes stays longest."""
+    """Return node id -> task for as many nodes as fit; those that need attention stay longest."""
     cards = dict(every)
     # the whole JSON counts: in slackapi/bolt-js#2509 an empty divider cost 125 characters of text
     sizes = {node: len(str(card)) for node, card in cards.items()}
-    for node in _least_telling_first(nodes):
-        if len(cards) <= MOST_TASKS and sum(sizes[each] for each in cards) <= characters:
+    for candidate in _least_telling_first(nodes):
+        if len(cards) <= MOST_TASKS and sum(sizes[node] for node in cards) <= characters:
             break
-        del cards[node.id]
+        del cards[candidate.id]
     return cards
 
 
@@ -171,10 +169,10 @@ def _least_telling_first(nodes: Sequence[NodeView]) -> Iterable[NodeView]:
 def _task(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, NodeState], packed: str) -> Block:
     words = wording.STATES[node.state]
     title = _title(node)
-    if node.state not in _TOLD_BY_STATUS:
+    if node.state not in _SHOWN_BY_STATUS:
         title = f"{shortened(title, PLAIN_CHARACTERS - len(words) - 3)} · {words}"
-    told = "\n".join(line for line in (packed, _details(node, titles, states)) if line)
-    details = shortened(told, _DETAILS_CHARACTERS)
+    lines = (packed, _attempts(node), _now(node, titles, states))
+    details = shortened("\n".join(line for line in lines if line), _DETAILS_CHARACTERS)
     return task_card(node.id, shortened(title, PLAIN_CHARACTERS), _TASKS[node.state], details)
 
 
@@ -182,23 +180,18 @@ def _title(node: NodeView) -> str:
     return visible(" ".join(node.title.split())) or node.id
 
 
-def _details(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, NodeState]) -> str:
-    lines = [_attempts(node), _now(node, titles, states)]
-    return "\n".join(line for line in lines if line)
-
-
 def _attempts(node: NodeView) -> str:
-    """Tell a package's repairs: `attempt 1 crashed: ValueError: ...; rewritten, attempt 2 running`."""
-    crashed = [each for each in node.attempts if each.kind != "ok"]
+    """Return a package's repairs: `attempt 1 crashed: ValueError: ...; rewritten, attempt 2 running`."""
+    crashed = [attempt for attempt in node.attempts if attempt.kind != "ok"]
     if not crashed:
         return ""
-    told = [wording.attempt(each.attempt, each.kind, _first_line(each.error)) for each in crashed]
+    parts = [wording.attempt(attempt.attempt, attempt.kind, _first_line(attempt.error)) for attempt in crashed]
     last = crashed[-1].attempt
     if node.state is NodeState.RUNNING:
-        told.append(f"rewritten, attempt {last + 1} running")
+        parts.append(f"rewritten, attempt {last + 1} running")
     elif node.state is NodeState.SUCCEEDED:
-        told.append(f"rewritten, attempt {last + 1} worked")
-    return "; ".join(told)
+        parts.append(f"rewritten, attempt {last + 1} worked")
+    return "; ".join(parts)
 
 
 def _first_line(error: str) -> str:
@@ -233,7 +226,7 @@ def _now(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, N
 
 
 def _waits_for(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, NodeState]) -> str:
-    open_ones = [titles[each] for each in node.depends_on if each in states and not _final(states[each])]
+    open_ones = [titles[need] for need in node.depends_on if need in states and not _final(states[need])]
     return f"waits for {wording.listed(open_ones, most=3)}" if open_ones else ""
 
 

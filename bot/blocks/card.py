@@ -16,6 +16,7 @@ from bot import wording
 from bot.blocks.elements import (
     MESSAGE_CHARACTERS,
     Block,
+    Rendered,
     actions,
     button,
     context,
@@ -26,12 +27,12 @@ from bot.blocks.elements import (
     plain,
     preformatted,
     quoted,
+    rendered,
     rich_text,
     section,
     shortened,
     visible,
 )
-from bot.blocks.message import Rendered, rendered
 from bot.payloads import ACTION_PREFIX, button_value
 from bot.ports import ApprovalView
 from sandbox.script import Json
@@ -62,24 +63,27 @@ _LABELS: Mapping[Decision, str] = {
     Decision.GO_ON: wording.GO_ON,
 }
 ABOUT_TURN = frozenset({ApprovalKind.ROUNDS, ApprovalKind.ASK, ApprovalKind.BUDGET})
-"""What is asked about a whole turn, of anyone who may steer it."""
+"""Questions about a whole turn, which anyone who may steer it may answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chunk:
-    """A piece of one argument that fits a block: `part` of `parts`, both from 1."""
+    """A piece of one argument that fits a block."""
 
     name: str
+    #: What the value is, where its text does not show it: `number`, `list`, ...
     note: str
     text: str
+    #: From 1.
     part: int
+    #: How many pieces the argument has.
     parts: int
 
 
 def choices(question: ApprovalRequest) -> tuple[Decision, ...]:
-    """Return what a person may answer to this question: approving needs arguments that can be shown."""
+    """Return the answers this question allows: approving needs arguments that can be shown."""
     every = _CHOICES[question.kind]
-    return every if _showable(question) else tuple(each for each in every if each in _HARMLESS)
+    return every if _showable(question) else tuple(decision for decision in every if decision in _HARMLESS)
 
 
 def card(view: ApprovalView, policy: ApprovalPolicy) -> tuple[Rendered, ...]:
@@ -172,49 +176,51 @@ def _arguments(question: ApprovalRequest, number: int, of: int, chunks: Sequence
 
 
 def _closing(view: ApprovalView, who_may: str, arguments: Sequence[Block]) -> Rendered:
-    question, standing = view.question, view.standing
+    question = view.question
     title = quoted(question.title, 200)
     what = [rich_text([plain(f"Tool: {visible(question.tool)}", bold=True)]), *arguments]
     circumstances = context(_circumstances(view, who_may))
-    if standing.decision is Decision.PENDING:
+    if view.standing.decision is Decision.PENDING:
         asked = f"*{wording.question_title(question.kind)}: {title}*\n{wording.question_words(question.kind)}"
-        row = actions([_button(view, each) for each in choices(question)], block_id=_block_id(view))
+        row = _buttons(view)
         fallback = f"{wording.question_title(question.kind)}: {title}"
         return rendered(fallback, [section(asked), *what, circumstances, row])
-    who = mention(standing.by) if standing.by else ""
-    ended = wording.decision_words(question.kind, standing.decision, who, moment(standing.at) if standing.at else "")
-    reason = f"\nReason: {quoted(standing.reason)}" if standing.reason else ""
+    ended, reason = _ending(view)
     return rendered(f"{ended} {title}", [section(f"*{title}*\n{ended}{reason}"), *what, circumstances])
+
+
+def _ending(view: ApprovalView) -> tuple[str, str]:
+    """Return how a closed question ended, and a line with the reason if somebody gave one."""
+    standing = view.standing
+    who, when = mention(standing.by) if standing.by else "", moment(standing.at) if standing.at else ""
+    ended = wording.decision_words(view.question.kind, standing.decision, who, when)
+    return ended, f"\nReason: {quoted(standing.reason)}" if standing.reason else ""
 
 
 def _turn_card(view: ApprovalView) -> Rendered:
     """Return the card of a question about a whole turn."""
-    question, standing = view.question, view.standing
+    question = view.question
     asked = wording.question_title(question.kind)
-    said = [f"*{asked}*", *_used_up(question), *([quoted(question.title, 500)] if question.title else [])]
+    head = [f"*{asked}*", *_used_up(question), *([quoted(question.title, 500)] if question.title else [])]
     more = wording.next_steps(wording.listed((quoted(title, 80) for title in question.blocks), most=5))
     small = [context(more)] if more else []
-    if standing.decision is Decision.PENDING:
-        lines = [f"Asked for by {mention(question.author)}", f"Who may decide: {wording.ANY_MEMBER}"]
-        if view.expires_at:
-            lines.append(f"Open until {moment(view.expires_at)}")
-        row = actions([_button(view, each) for each in choices(question)], block_id=_block_id(view))
-        words = section("\n".join([*said, wording.question_words(question.kind)]))
+    if view.standing.decision is Decision.PENDING:
+        lines = [f"Asked for by {mention(question.author)}", *_open_lines(view, wording.ANY_MEMBER)]
+        row = _buttons(view)
+        words = section("\n".join([*head, wording.question_words(question.kind)]))
         return rendered(asked, [words, *small, context("\n".join(lines)), row])
-    who = mention(standing.by) if standing.by else ""
-    ended = wording.decision_words(question.kind, standing.decision, who, moment(standing.at) if standing.at else "")
-    reason = f"\nReason: {quoted(standing.reason)}" if standing.reason else ""
-    return rendered(f"{asked} {ended}", [section("\n".join([*said, ended + reason])), *small])
+    ended, reason = _ending(view)
+    return rendered(f"{asked} {ended}", [section("\n".join([*head, ended + reason])), *small])
 
 
 def _used_up(question: ApprovalRequest) -> Iterator[str]:
-    """Yield what of which budget is used up, for a question about one."""
+    """Yield a sentence for each limit that a question about a budget is about."""
     exceeded, currency = question.args.get("breaches"), question.args.get("currency")
-    for each in exceeded if isinstance(exceeded, list) else ():
-        if isinstance(each, Mapping):
-            breach = limit_exceeded_from_json(each)
-            used, most = (_amount(breach.measure, figure, str(currency)) for figure in (breach.used, breach.most))
-            yield escaped(wording.used_up(breach.scope, breach.measure, used, most))
+    for entry in exceeded if isinstance(exceeded, list) else ():
+        if isinstance(entry, Mapping):
+            limit = limit_exceeded_from_json(entry)
+            used, most = (_amount(limit.measure, figure, str(currency)) for figure in (limit.used, limit.most))
+            yield escaped(wording.used_up(limit.scope, limit.measure, used, most))
 
 
 def _amount(measure: Measure, figure: int, currency: str) -> str:
@@ -235,23 +241,28 @@ def _circumstances(view: ApprovalView, who_may: str) -> str:
         f"Waiting behind it: {waiting}" if waiting else "Nothing waits behind it",
     ]
     if view.standing.decision is Decision.PENDING:
-        lines.append(f"Who may decide: {who_may}")
-        if view.expires_at:
-            lines.append(f"Open until {moment(view.expires_at)}")
+        lines += _open_lines(view, who_may)
     return "\n".join(lines)
 
 
+def _open_lines(view: ApprovalView, who_may: str) -> list[str]:
+    until = [f"Open until {moment(view.expires_at)}"] if view.expires_at else []
+    return [f"Who may decide: {who_may}", *until]
+
+
 def who_may_decide(policy: ApprovalPolicy, question: ApprovalRequest) -> str:
-    """Say who may decide a question, in mrkdwn."""
+    """Return who may decide a question, in mrkdwn."""
     people = [mention(user) for user in sorted(policy.users or ())]
     return wording.approvers(policy, mention(question.author), people, map(group, sorted(policy.groups or ())))
+
+
+def _buttons(view: ApprovalView) -> Block:
+    # a block id of 255 characters at most, and another one for each version of the question
+    block_id = shortened(f"decide-{view.version}-{view.question.id}", 255)
+    return actions([_button(view, decision) for decision in choices(view.question)], block_id=block_id)
 
 
 def _button(view: ApprovalView, decision: Decision) -> Block:
     value = button_value(view.question.id, view.version)
     style = "primary" if decision is Decision.APPROVED else "danger" if decision is Decision.REJECTED else None
     return button(_LABELS[decision], action=f"{ACTION_PREFIX}{decision.value}", value=value, style=style)
-
-
-def _block_id(view: ApprovalView) -> str:
-    return shortened(f"decide-{view.version}-{view.question.id}", 255)

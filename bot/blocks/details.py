@@ -1,6 +1,6 @@
-"""The modal that tells what the attempts of a script left: how each ended, where, its calls, its logs, its code.
+"""The modal with the attempts of a script: how each ended, where, its calls, its logs, its code.
 
-All of it was written by a model, a script or a tool: it stands in literal blocks, where nothing is formatting.
+A model, a script or a tool wrote all of it, so it goes into literal blocks, where nothing is formatting.
 """
 
 from collections.abc import Iterator, Sequence
@@ -47,7 +47,7 @@ def details(package: PackageView, number: int | None = None) -> Block:
     """Return the modal for one attempt, the last one unless `number` names another."""
     if not package.attempts:
         return unreadable(wording.DETAILS_GONE)
-    shown = next((each for each in package.attempts if each.attempt == number), package.attempts[-1])
+    shown = next((attempt for attempt in package.attempts if attempt.attempt == number), package.attempts[-1])
     choice = [_choice(package.attempts, shown)] if len(package.attempts) > 1 else []
     blocks = [section(f"*{quoted(package.title)}*"), *choice, _how(shown, len(package.attempts)), *_parts(shown)]
     return _modal(blocks, f"{package.node} {package.thread}")
@@ -66,12 +66,12 @@ def _modal(blocks: Sequence[Block], private_metadata: str = "") -> Block:
 def _choice(attempts: Sequence[AttemptEnded], shown: AttemptEnded) -> Block:
     buttons = [
         button(
-            f"Attempt {each.attempt}: {wording.attempt_kind(each.kind)}",
-            action=f"{ATTEMPT_ACTION}_{each.attempt}",
-            value=str(each.attempt),
-            style="primary" if each is shown else None,
+            f"Attempt {attempt.attempt}: {wording.attempt_kind(attempt.kind)}",
+            action=f"{ATTEMPT_ACTION}_{attempt.attempt}",
+            value=str(attempt.attempt),
+            style="primary" if attempt is shown else None,
         )
-        for each in attempts
+        for attempt in attempts
     ]
     return actions(buttons, block_id=f"attempts-{shown.attempt}")
 
@@ -97,7 +97,7 @@ def _parts(attempt: AttemptEnded) -> Iterator[Block]:
 
 def _calls(calls: Sequence[SummarizedCall]) -> str:
     return "\n".join(
-        f"{'ok    ' if each.ok else 'failed'} {each.milliseconds:7.1f} ms  {each.tool} {each.args}" for each in calls
+        f"{'ok    ' if call.ok else 'failed'} {call.milliseconds:7.1f} ms  {call.tool} {call.args}" for call in calls
     )
 
 

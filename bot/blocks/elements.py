@@ -1,4 +1,4 @@
-"""Block Kit's pieces as plain dicts, each within Slack's limits, and the escaping of foreign words.
+"""Messages, Block Kit's pieces as plain dicts, each within Slack's limits, and the escaping of foreign words.
 
 Limits: https://docs.slack.dev/reference/block-kit/blocks. A whole message is refused as
 `msg_blocks_too_long` near 13,200 characters although no page says so (slackapi/bolt-js#2509), hence
@@ -7,10 +7,16 @@ Limits: https://docs.slack.dev/reference/block-kit/blocks. A whole message is re
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
+from agent.ids import Digest
+from agent.plan.operations import digest_of
+from agent.ports import Decision
+from bot import wording
+from bot.payloads import ACTION_PREFIX
 from sandbox.script import Json
 
 Block: TypeAlias = Mapping[str, Json]
@@ -18,7 +24,6 @@ Block: TypeAlias = Mapping[str, Json]
 MESSAGE_BLOCKS = 50
 MESSAGE_CHARACTERS = 9000
 SECTION_CHARACTERS = 3000
-HEADER_CHARACTERS = 150
 PLAIN_CHARACTERS = 150
 BUTTON_CHARACTERS = 75
 OPTION_CHARACTERS = 75
@@ -28,6 +33,35 @@ NOTICE_CHARACTERS = 700
 
 TaskStatus: TypeAlias = Literal["pending", "in_progress", "complete", "error"]
 ButtonStyle: TypeAlias = Literal["primary", "danger"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendered:
+    """What one message shows."""
+
+    #: Escaped mrkdwn for notifications and screen readers.
+    text: str
+    blocks: tuple[Block, ...]
+
+    @property
+    def content(self) -> dict[str, Json]:
+        """The arguments of a Web API method that posts or edits the message."""
+        return {"text": self.text, "blocks": self.blocks}
+
+    @property
+    def digest(self) -> Digest:
+        """The digest that tells whether a message that stands must be edited."""
+        return digest_of(self.content)
+
+
+def rendered(text: str, blocks: Sequence[Block]) -> Rendered:
+    """Return a message."""
+    return Rendered(text=text, blocks=tuple(blocks))
+
+
+def words_only(words: str) -> Rendered:
+    """Return a message of ready mrkdwn that fits one section."""
+    return rendered(words, [section(words)])
 
 
 def escaped(words: str) -> str:
@@ -56,7 +90,7 @@ def visible(words: str) -> str:
 
     What a person approves must look like what it is: `\\u202e` instead of a line that reads backwards.
     """
-    return "".join(_spelt(each) for each in words)
+    return "".join(_spelt(character) for character in words)
 
 
 def _spelt(character: str) -> str:
@@ -103,21 +137,19 @@ def context(mrkdwn: str) -> Block:
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
 
 
-def header(words: str) -> Block:
-    """Return a heading."""
-    text = shortened(words, HEADER_CHARACTERS)
-    return {"type": "header", "text": {"type": "plain_text", "text": text, "emoji": False}}
-
-
 def markdown(text: str) -> Block:
     """Return a block of standard Markdown; the caller keeps it within `MARKDOWN_CHARACTERS`."""
     return {"type": "markdown", "text": text}
 
 
+def _plain_text(words: str, characters: int) -> Block:
+    return {"type": "plain_text", "text": shortened(words, characters), "emoji": False}
+
+
 def button(label: str, *, action: str, value: str, style: ButtonStyle | None = None) -> Block:
     """Return a button."""
     look: dict[str, Json] = {"style": style} if style else {}
-    text = {"type": "plain_text", "text": shortened(label, BUTTON_CHARACTERS), "emoji": False}
+    text = _plain_text(label, BUTTON_CHARACTERS)
     return {"type": "button", "text": text, "action_id": action, "value": value, **look}
 
 
@@ -126,14 +158,8 @@ def menu(placeholder: str, options: Sequence[tuple[str, str]], *, action: str) -
     return {
         "type": "static_select",
         "action_id": action,
-        "placeholder": {"type": "plain_text", "text": placeholder, "emoji": False},
-        "options": [
-            {
-                "text": {"type": "plain_text", "text": shortened(label, OPTION_CHARACTERS), "emoji": False},
-                "value": value,
-            }
-            for label, value in options
-        ],
+        "placeholder": _plain_text(placeholder, PLAIN_CHARACTERS),
+        "options": [{"text": _plain_text(label, OPTION_CHARACTERS), "value": value} for label, value in options],
     }
 
 
@@ -143,8 +169,8 @@ def modal(title: str, blocks: Sequence[Block], *, close: str, callback: str, pri
         "type": "modal",
         "callback_id": callback,
         "private_metadata": private_metadata,
-        "title": {"type": "plain_text", "text": shortened(title, VIEW_TITLE_CHARACTERS), "emoji": False},
-        "close": {"type": "plain_text", "text": shortened(close, VIEW_TITLE_CHARACTERS), "emoji": False},
+        "title": _plain_text(title, VIEW_TITLE_CHARACTERS),
+        "close": _plain_text(close, VIEW_TITLE_CHARACTERS),
         "blocks": list(blocks),
     }
 
@@ -170,16 +196,54 @@ def preformatted(words: str) -> Block:
     return {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": words}]}
 
 
-def task_card(task_id: str, title: str, status: TaskStatus, details: str = "", output: str = "") -> Block:
+def task_card(task_id: str, title: str, status: TaskStatus, details: str = "") -> Block:
     """Return one task of a plan block."""
-    more: dict[str, Json] = {}
-    if details:
-        more["details"] = rich_text([plain(details)])
-    if output:
-        more["output"] = rich_text([plain(output)])
+    more: dict[str, Json] = {"details": rich_text([plain(details)])} if details else {}
     return {"type": "task_card", "task_id": task_id, "title": title, "status": status, **more}
 
 
 def plan(title: str, tasks: Sequence[Block], *, block_id: str) -> Block:
     """Return a plan block. `block_id` must differ from that of the message's earlier looks."""
     return {"type": "plan", "block_id": block_id, "title": shortened(title, PLAIN_CHARACTERS), "tasks": list(tasks)}
+
+
+_WORDS_CHARACTERS = 2500
+_LETS_RUN = frozenset(f"{ACTION_PREFIX}{decision.value}" for decision in (Decision.APPROVED, Decision.AGAIN))
+_LITERAL = frozenset({"plain_text", "text", "markdown"})
+
+
+def plainly(message: Rendered) -> Rendered:
+    """Return the message as one section of words, for when Slack refuses its blocks.
+
+    Buttons stay, except those that let something run: its arguments may be cut here.
+    """
+    words = "\n".join([wording.SHOWN_PLAINLY, *_lines(message.blocks)])
+    kept = [row for block in message.blocks if block.get("type") == "actions" if (row := _harmless(block)) is not None]
+    return rendered(message.text, [section(shortened(words, _WORDS_CHARACTERS)), *kept])
+
+
+def _lines(value: object) -> Iterator[str]:
+    """Yield the texts of blocks as mrkdwn, literal ones escaped, without those of buttons."""
+    match value:
+        case {"type": "actions"}:
+            return
+        case {"text": str(text)}:
+            kind = cast("Mapping[str, object]", value).get("type")
+            yield escaped(text) if kind in _LITERAL else text
+        case Mapping():
+            for key, part in cast("Mapping[str, object]", value).items():
+                if key == "title" and isinstance(part, str):
+                    yield escaped(part)
+                else:
+                    yield from _lines(part)
+        case list() | tuple():
+            for part in cast("Sequence[object]", value):
+                yield from _lines(part)
+        case _:
+            return
+
+
+def _harmless(row: Block) -> Block | None:
+    elements = cast("Sequence[Block]", row.get("elements") or ())
+    kept = [element for element in elements if element.get("action_id") not in _LETS_RUN]
+    return {**row, "elements": kept} if kept else None

@@ -1,15 +1,35 @@
-"""What `/greenlight help` and `/greenlight status` show, and the message that opens a command's thread."""
+"""What commands show: help, what is running (of a person, a channel or a thread), and what can be stopped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from agent.ids import ThreadId, UserId, thread_parts
+from agent.approval import ApprovalPolicy
+from agent.ids import ThreadId, ToolName, UserId, thread_parts
+from agent.plan.outcomes import NodeState
+from agent.ports import Decision
 from bot import wording
-from bot.blocks.elements import actions, button, mention, moment, notice, plain, quoted, rich_text, section, sections
-from bot.blocks.message import Rendered, rendered
+from bot.blocks.board import board_title
+from bot.blocks.card import ABOUT_TURN, who_may_decide
+from bot.blocks.elements import (
+    Rendered,
+    actions,
+    button,
+    escaped,
+    mention,
+    moment,
+    notice,
+    plain,
+    quoted,
+    rendered,
+    rich_text,
+    section,
+    sections,
+    words_only,
+)
 from bot.payloads import STOP_ACTION
-from bot.ports import OpenRun
+from bot.ports import ApprovalView, NodeView, OpenRun, RunView
 
 MOST_RUNS = 10
+_MOST_STEPS = 20
 
 MOST_REQUEST_CHARACTERS = 8000
 """A longer request does not fit an opening message."""
@@ -47,15 +67,47 @@ def status(mine: Sequence[OpenRun], here: Sequence[OpenRun], links: Mapping[Thre
     own = {run.thread for run in mine}
     others = [run for run in here if run.thread not in own]
     if not mine and not others:
-        return rendered(wording.NO_OPEN_RUNS, [section(wording.NO_OPEN_RUNS)])
+        return words_only(wording.NO_OPEN_RUNS)
     lines = [*_runs("Yours", mine, links), *_runs("In this channel", others, links)]
     return rendered("What is running", sections(lines))
+
+
+def thread_status(runs: Sequence[RunView], policy_for: Callable[[ToolName], ApprovalPolicy]) -> Rendered:
+    """Return what runs in a thread, what waits, and for whom; `runs` are its turns that have not ended."""
+    lines = [line for run in runs for line in _status_lines(run, policy_for)]
+    return rendered(escaped(board_title(runs[-1])), sections(lines))
+
+
+def _status_lines(run: RunView, policy_for: Callable[[ToolName], ApprovalPolicy]) -> Iterator[str]:
+    yield f"*{escaped(board_title(run))}*, asked for by {mention(run.requester)}, since {moment(run.started_at)}"
+    running = [node for node in run.nodes if node.state is NodeState.RUNNING]
+    waiting = [node for node in run.nodes if node.state is NodeState.PLANNED]
+    questions = [view for view in run.questions if view.standing.decision is Decision.PENDING]
+    if running:
+        yield wording.running_now(_titles(running))
+    for view in questions[:_MOST_STEPS]:
+        yield _waiting_for_people(view, policy_for)
+    if len(questions) > _MOST_STEPS:
+        yield f"… and {len(questions) - _MOST_STEPS} more"
+    if waiting:
+        yield wording.waiting_for_others(_titles(waiting))
+
+
+def _waiting_for_people(view: ApprovalView, policy_for: Callable[[ToolName], ApprovalPolicy]) -> str:
+    question = view.question
+    policy = ApprovalPolicy() if question.kind in ABOUT_TURN else policy_for(question.tool)
+    title = quoted(question.title, 150) or wording.question_title(question.kind)
+    return wording.waiting_for_people(title, who_may_decide(policy, question))
+
+
+def _titles(nodes: Sequence[NodeView]) -> str:
+    return wording.listed((quoted(node.title, 80) for node in nodes), most=_MOST_STEPS)
 
 
 def stoppable(runs: Sequence[OpenRun]) -> Rendered:
     """Return the caller's open runs, the newest first, each with a button that stops it."""
     if not runs:
-        return rendered(wording.NOTHING_TO_STOP, [section(wording.NOTHING_TO_STOP)])
+        return words_only(wording.NOTHING_TO_STOP)
     blocks = [section("*Which of these shall I stop?*")]
     for number, run in enumerate(runs[:MOST_RUNS]):
         stop = button(wording.STOP, action=f"{STOP_ACTION}_{number}", value=run.thread, style="danger")

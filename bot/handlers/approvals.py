@@ -1,4 +1,4 @@
-"""What a click on a card does: look the question up, ask whether this person may, decide, lock the card.
+"""Clicks on cards: look the question up, check that this person may, decide, lock the card.
 
 The button carries no authority: everything is read again here, and every click is answered.
 """
@@ -19,8 +19,7 @@ from bot import wording
 from bot.blocks.card import ABOUT_TURN, card, choices
 from bot.blocks.elements import mention
 from bot.errors import BotError, SlackRefused
-from bot.handlers.listener import Listener
-from bot.payloads import Click, Payload, read_click
+from bot.payloads import Click, Payload
 from bot.ports import (
     AlreadyDecided,
     ApprovalView,
@@ -34,13 +33,11 @@ from bot.ports import (
     UnknownApproval,
 )
 from bot.slack.client import WebApi
-from bot.slack.membership import Identities, MembershipStatus, Principals
+from bot.slack.membership import FRESH, Principals
 
 _log = logging.getLogger(__name__)
 
-
 Fact = TypeVar("Fact")
-
 
 _LETS_RUN = frozenset({Decision.APPROVED, Decision.AGAIN, Decision.HAPPENED, Decision.GO_ON})
 
@@ -62,33 +59,41 @@ class ApprovalHandler:
         self._api = api
         self._policy_for = policy_for
 
-    async def clicked(self, click: Click, tenant: Tenant) -> None:
+    async def on_click(self, ack: AsyncAck, body: Payload) -> None:
+        """Ack at once, then answer the click."""
+        await ack()
+        if (click := Click.read(body)) is not None:
+            await self._decide(click, (await self._principals.identity()).tenant)
+        elif isinstance(url := body.get("response_url"), str) and url:
+            await self._api.respond(url, response_type="ephemeral", replace_original=False, text=wording.NOT_A_DECISION)
+
+    async def _decide(self, click: Click, tenant: Tenant) -> None:
         """Decide the question if everything is as the card said and the person may; answer in any case."""
         view = await self._decisions.read(tenant, click.question)
         if view is None or thread_parts(view.question.thread).channel != click.channel:
-            await self.whisper(click, wording.QUESTION_UNKNOWN)
+            await self._whisper(click, wording.QUESTION_UNKNOWN)
             return
         if view.standing.decision is not Decision.PENDING or view.version != click.version:
             await self._too_late(click, view)
             return
         if click.decision not in choices(view.question):
-            await self.whisper(click, wording.NOT_FOR_THIS_QUESTION)
+            await self._whisper(click, wording.NOT_FOR_THIS_QUESTION)
             return
         if (refusal := await self._refusal(click, tenant, view.question)) is not None:
-            await self.whisper(click, refusal)
+            await self._whisper(click, refusal)
             return
-        verdict = await self._decisions.decide(
+        result = await self._decisions.decide(
             tenant, click.question, version=click.version, by=click.user, decision=click.decision
         )
-        match verdict:
+        match result:
             case Decided(view=now):
                 await self._lock(click, now)
             case AlreadyDecided(view=now) | Outdated(view=now):
                 await self._too_late(click, now)
             case UnknownApproval():
-                await self.whisper(click, wording.QUESTION_UNKNOWN)
+                await self._whisper(click, wording.QUESTION_UNKNOWN)
 
-    async def whisper(self, click: Click, words: str) -> None:
+    async def _whisper(self, click: Click, words: str) -> None:
         """Tell the clicker alone."""
         try:
             await self._api.write(
@@ -104,22 +109,21 @@ class ApprovalHandler:
         # Who may steer a run may answer what is asked about it; a tool's approvers have no part in that.
         policy = ApprovalPolicy() if question.kind in ABOUT_TURN else self._policy_for(question.tool)
         clicker = await self._clicker(click, tenant, policy)
-        permission = may_decide(policy, question.author, clicker, approving=click.decision in _LETS_RUN)
-        match permission:
+        match may_decide(policy, question.author, clicker, approving=click.decision in _LETS_RUN):
             case Allowed():
                 return None
             case NotAllowed(reason=reason):
                 return wording.refusal(reason, question.kind)
 
     async def _clicker(self, click: Click, tenant: Tenant, policy: ApprovalPolicy) -> Clicker:
-        """Learn what the policy asks about, all at once; what Slack does not tell is None and counts against them."""
+        """Ask Slack at once for all that the policy needs; a fact it does not tell is None and counts against them."""
         anyone = policy.users is None and policy.groups is None
         person, in_channel, groups = await asyncio.gather(
-            _told(self._principals.person(tenant, click.user, fresh=True)),
-            _told(self._principals.in_channel(click.channel, click.user)) if anyone else _nothing(),
-            _told(self._principals.groups(click.user, policy.groups)) if policy.groups else _nothing(),
+            _fact(self._principals.person(tenant, click.user, max_age_seconds=FRESH)),
+            _fact(self._principals.in_channel(click.channel, click.user)) if anyone else _no_fact(),
+            _fact(self._principals.groups(click.user, policy.groups)) if policy.groups else _no_fact(),
         )
-        member = None if person is None else person.standing is MembershipStatus.MEMBER
+        member = None if person is None else person.is_member
         return Clicker(user=click.user, is_full_member=member, in_channel=in_channel, groups=groups)
 
     async def _too_late(self, click: Click, now: ApprovalView) -> None:
@@ -127,12 +131,12 @@ class ApprovalHandler:
         await self._lock(click, now)
         standing = now.standing
         if standing.decision is Decision.PENDING:
-            await self.whisper(click, wording.QUESTION_OUTDATED)
+            await self._whisper(click, wording.QUESTION_OUTDATED)
         else:
-            await self.whisper(click, wording.already(standing.decision, mention(standing.by) if standing.by else ""))
+            await self._whisper(click, wording.already(standing.decision, mention(standing.by) if standing.by else ""))
 
     async def _lock(self, click: Click, now: ApprovalView) -> None:
-        """Show on the clicked card how its question reads now; when that fails, the narrator will."""
+        """Show on the clicked card how its question reads now; when that fails, the publisher will."""
         *_, closing = card(now, self._policy_for(now.question.tool))
         try:
             if click.response_url:
@@ -149,32 +153,18 @@ class ApprovalHandler:
         message = PostedMessage(click.message_ts, closing.digest)
         try:
             await self._posted.post(now.question.thread, now.question.turn, Slot(Post.CARD, click.question), message)
-        except AgentError as error:  # the click has counted all the same; the narrator edits once more
-            _log.warning("could not note the card of %s: %s", click.question, error)
+        except AgentError as error:  # the click has counted all the same; the publisher edits once more
+            _log.warning("could not record the card of %s: %s", click.question, error)
 
 
-async def _told(fact: Awaitable[Fact]) -> Fact | None:
-    """Return the fact, or None when Slack did not tell it."""
+async def _fact(asked: Awaitable[Fact]) -> Fact | None:
+    """Return the fact, or None when Slack does not tell it."""
     try:
-        return await fact
+        return await asked
     except BotError as error:
         _log.warning("could not learn all about a clicker: %s", error)
         return None
 
 
-async def _nothing() -> None:
-    """Stand for a fact the policy does not ask about."""
-
-
-def on_click(approvals: ApprovalHandler, identities: Identities, api: WebApi) -> Listener:
-    """Return the listener: it acks at once, and every click is answered."""
-
-    async def decide(ack: AsyncAck, body: Payload) -> None:
-        await ack()
-        click = read_click(body)
-        if click is not None:
-            await approvals.clicked(click, (await identities.current()).tenant)
-        elif isinstance(url := body.get("response_url"), str) and url:
-            await api.respond(url, response_type="ephemeral", replace_original=False, text=wording.NOT_A_DECISION)
-
-    return decide
+async def _no_fact() -> None:
+    """Stand in for a fact the policy does not need."""

@@ -1,4 +1,4 @@
-"""What the slash command does: open a thread with a request, tell what is running."""
+"""The slash command: opens a thread with a request, shows what is running, offers to stop it."""
 
 import contextlib
 from collections.abc import Iterable
@@ -8,20 +8,18 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from agent.errors import AgentError
 from agent.ids import ThreadId, thread_id, thread_parts
 from bot import wording
-from bot.blocks.help import MOST_REQUEST_CHARACTERS, MOST_RUNS, help_message, opening, status
-from bot.blocks.message import Rendered
+from bot.blocks.elements import Rendered, words_only
+from bot.blocks.help import MOST_REQUEST_CHARACTERS, MOST_RUNS, help_message, opening, status, stoppable
 from bot.errors import BotError, SlackRefused
-from bot.handlers.listener import Listener
 from bot.handlers.messages import RECEIPT_REACTION
-from bot.handlers.stop import StopHandler
-from bot.payloads import Command, Payload, read_command, request_text
+from bot.payloads import Command, Payload, request_text
 from bot.ports import Inbox, Incoming, Kind, OpenRun, RunViews
 from bot.slack.client import WebApi
-from bot.slack.membership import Identities, Identity, MembershipStatus, Principals
+from bot.slack.membership import Identity, Principals
+
+COMMAND = "/greenlight"
 
 _NOT_INVITED = frozenset({"not_in_channel", "channel_not_found"})
-
-
 _NO_PLACE = frozenset({"is_archived", "restricted_action", "cannot_dm_bot", "no_permission"})
 
 
@@ -34,14 +32,40 @@ class CommandHandler:
         self._principals = principals
         self._api = api
 
-    async def request(self, command: Command, request: str, identity: Identity) -> str:
-        """Post the request as the root of a new thread and store it there; return what the caller is told.
+    async def on_command(self, ack: AsyncAck, body: Payload) -> None:
+        """Ack at once and answer the caller alone, except for the thread a request opens."""
+        await ack()
+        identity, command = await self._principals.identity(), Command.read(body)
+        if command is None:
+            answer = words_only(wording.COMMAND_NOT_HERE)
+        else:
+            answer = await self._answer(command, identity)
+        url = body.get("response_url")
+        if answer is not None and isinstance(url, str) and url:
+            await self._api.respond(url, response_type="ephemeral", **answer.content)
+
+    async def _answer(self, command: Command, identity: Identity) -> Rendered | None:
+        """Do what the command says; return what the caller reads, None when the thread says it all."""
+        request = request_text(command.raw, identity.user)
+        match request.casefold():
+            case "" | "help":
+                return help_message(identity.user)
+            case "status":
+                return await self._status(command, identity)
+            case "stop":
+                return stoppable(await self._views.open_of(identity.tenant, command.user))
+            case _:
+                refusal = await self._request(command, request, identity)
+                return words_only(refusal) if refusal else None
+
+    async def _request(self, command: Command, request: str, identity: Identity) -> str:
+        """Post the request as the root of a new thread and store it there; return why not, empty when done.
 
         A command carries no thread of its own, so the opening message is the thread's root.
         """
         person = await self._principals.person(identity.tenant, command.user)
-        if person.standing is not MembershipStatus.MEMBER:
-            return wording.not_a_member(person.standing, "start work")
+        if not person.is_member:
+            return wording.not_a_member(person.status, "start work")
         if len(request) > MOST_REQUEST_CHARACTERS:
             return wording.COMMAND_TOO_LONG
         message = opening(command.user, request)
@@ -49,10 +73,9 @@ class CommandHandler:
             posted = await self._api.write(
                 "chat.postMessage",
                 channel=command.channel,
-                text=message.text,
-                blocks=message.blocks,
                 unfurl_links=False,
                 unfurl_media=False,
+                **message.content,
             )
         except SlackRefused as error:
             if error.code in _NOT_INVITED:
@@ -62,13 +85,6 @@ class CommandHandler:
             raise
         await self._store(command, request, identity, str(posted.get("ts", "")))
         return ""
-
-    async def status(self, command: Command, identity: Identity) -> Rendered:
-        """Return the caller's open runs and the channel's; a channel's runs only to who is in it."""
-        mine = await self._views.open_of(identity.tenant, command.user)
-        there = await self._principals.in_channel(command.channel, command.user)
-        here = await self._views.open_in(identity.tenant, command.channel) if there else ()
-        return status(mine, here, await self._links([*mine[:MOST_RUNS], *here[:MOST_RUNS]]))
 
     async def _store(self, command: Command, request: str, identity: Identity, ts: str) -> None:
         incoming = Incoming(
@@ -91,6 +107,13 @@ class CommandHandler:
         with contextlib.suppress(BotError):
             await self._api.write("reactions.add", channel=command.channel, timestamp=ts, name=RECEIPT_REACTION)
 
+    async def _status(self, command: Command, identity: Identity) -> Rendered:
+        """Return the caller's open runs and the channel's; a channel's runs only to who is in it."""
+        mine = await self._views.open_of(identity.tenant, command.user)
+        there = await self._principals.in_channel(command.channel, command.user)
+        here = await self._views.open_in(identity.tenant, command.channel) if there else ()
+        return status(mine, here, await self._links([*mine[:MOST_RUNS], *here[:MOST_RUNS]]))
+
     async def _links(self, runs: Iterable[OpenRun]) -> dict[ThreadId, str]:
         links: dict[ThreadId, str] = {}
         for thread in {run.thread for run in runs}:
@@ -99,34 +122,3 @@ class CommandHandler:
                 found = await self._api.read("chat.getPermalink", channel=parts.channel, message_ts=parts.root_ts)
                 links[thread] = str(found.get("permalink", ""))
         return links
-
-
-COMMAND = "/greenlight"
-
-
-def on_command(handler: CommandHandler, stops: StopHandler, identities: Identities, api: WebApi) -> Listener:
-    """Return the listener: it acks at once and answers the caller alone, except for the thread it opens."""
-
-    async def answer(ack: AsyncAck, body: Payload) -> None:
-        await ack()
-        identity, command = await identities.current(), read_command(body)
-        if command is None:
-            said: Rendered | str = wording.COMMAND_NOT_HERE
-        else:
-            request = request_text(command.raw, identity.user)
-            match request.casefold():
-                case "" | "help":
-                    said = help_message(identity.user)
-                case "status":
-                    said = await handler.status(command, identity)
-                case "stop":
-                    said = await stops.offer(command, identity)
-                case _:
-                    said = await handler.request(command, request, identity)
-        url = body.get("response_url")
-        if said and isinstance(url, str) and url:
-            blocks = None if isinstance(said, str) else said.blocks
-            text = said if isinstance(said, str) else said.text
-            await api.respond(url, response_type="ephemeral", text=text, blocks=blocks)
-
-    return answer

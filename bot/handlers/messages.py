@@ -1,7 +1,7 @@
-"""The front desk: which messages are for us, who may start work, and what the sender hears at once.
+"""Messages and mentions: which are for us, who may start work, and what the sender hears at once.
 
-`receive` runs before Slack gets its ack, so a crash costs a retry and never a request; `acknowledge`
-runs after it.
+The middleware `store` runs before Slack gets its ack, so a crash costs a retry and never a request;
+the listener `on_message` answers after it.
 """
 
 import asyncio
@@ -12,59 +12,58 @@ from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 from weakref import WeakValueDictionary
 
-from agent.ids import ThreadId, thread_id
+from agent.approval import ApprovalPolicy
+from agent.ids import ThreadId, ToolName, thread_id
 from bot import wording
-from bot.blocks.help import help_message
-from bot.blocks.message import Rendered, words_only
+from bot.blocks.elements import Rendered, words_only
+from bot.blocks.help import help_message, thread_status
 from bot.errors import SlackRefused
-from bot.handlers.listener import Listener
-from bot.handlers.status import StatusReport
 from bot.handlers.stop import STOP_WORDS, stop_row
-from bot.payloads import MessageEvent, Payload, mentions, read_message, request_text
-from bot.ports import Inbox, Incoming, Kind, Receipt
+from bot.payloads import MessageEvent, Payload, mentions, request_text
+from bot.ports import Inbox, Incoming, Kind, Receipt, RunViews
 from bot.slack.client import WebApi
-from bot.slack.membership import Identities, Identity, MembershipStatus, Principals
+from bot.slack.membership import Identity, MembershipStatus, Principals
 
 _log = logging.getLogger(__name__)
 
-
 RECEIPT_REACTION = "eyes"
+
+ASIDE = re.compile(r"!aside\b", re.IGNORECASE)
+"""Begins a message that people write to each other; it is neither stored nor planned."""
+
+Context: TypeAlias = MutableMapping[str, object]
+"""bolt's context: a dict that lives as long as the request."""
+
+_RESULT = "greenlight_message_result"
 
 
 @dataclass(frozen=True, kw_only=True)
-class NotForUs:
-    """Nobody spoke to the app."""
+class Ignored:
+    """Nothing was stored and nobody is answered."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """The message is in the inbox; `receipt` tells a first delivery from another one."""
+    """The message is in the inbox; `receipt` says whether this was its first delivery."""
 
     receipt: Receipt
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answered:
-    """Nothing was stored. `message` is for the sender alone: a refusal or help; None when silence is better."""
-
-    message: Rendered | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Told:
-    """Nothing was stored. Everyone in the thread is told how it stands."""
+class PrivateReply:
+    """Nothing was stored. The sender alone gets a refusal or help."""
 
     message: Rendered
 
 
-MessageResult: TypeAlias = NotForUs | Received | Answered | Told
+@dataclass(frozen=True, kw_only=True)
+class ThreadReply:
+    """Nothing was stored. Everyone in the thread gets the answer."""
+
+    message: Rendered
 
 
-ASIDE = re.compile(r"!aside\b", re.IGNORECASE)
-"""What a message begins with that people write to each other; it is neither stored nor planned."""
-
-
-STATUS_WORDS = frozenset({"!status"})
+MessageResult: TypeAlias = Ignored | Received | PrivateReply | ThreadReply
 
 
 def kind_of(event: MessageEvent, identity: Identity, *, engaged: bool) -> Kind | None:
@@ -77,99 +76,124 @@ def kind_of(event: MessageEvent, identity: Identity, *, engaged: bool) -> Kind |
 
 
 class MessageHandler:
-    """Takes messages in. `receive` raises `BotError` or `AgentError` when it could not store: no ack then."""
+    """Takes messages in."""
 
-    def __init__(self, inbox: Inbox, principals: Principals, api: WebApi, report: StatusReport) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        views: RunViews,
+        principals: Principals,
+        api: WebApi,
+        policy_for: Callable[[ToolName], ApprovalPolicy],
+    ) -> None:
         self._inbox = inbox
-        self._report = report
+        self._views = views
         self._principals = principals
         self._api = api
-        self._lines: WeakValueDictionary[ThreadId, asyncio.Lock] = WeakValueDictionary()
+        self._policy_for = policy_for
+        self._locks: WeakValueDictionary[ThreadId, asyncio.Lock] = WeakValueDictionary()
 
-    async def receive(self, event: MessageEvent, identity: Identity) -> MessageResult:
+    async def store(self, body: Payload, context: Context, next: Callable[[], Awaitable[None]]) -> None:
+        """Store a message before bolt acks it, which it does before the listener runs.
+
+        Raises:
+            BotError: nothing is acked, and Slack delivers the event again; so also with `AgentError`.
+        """
+        if (event := MessageEvent.read(body)) is not None:
+            context[_RESULT] = await self._receive(event, await self._principals.identity())
+        await next()
+
+    async def on_message(self, body: Payload, context: Context) -> None:
+        """Let the sender know: a reaction when the message was taken in, words when it was not."""
+        event, result = MessageEvent.read(body), context.get(_RESULT)
+        if event is not None and isinstance(result, MessageResult):
+            await self._acknowledge(event, result)
+
+    async def _receive(self, event: MessageEvent, identity: Identity) -> MessageResult:
         """Store the message if it is a member's and for us.
 
-        One thread's messages are taken in one after the other, as they came: a reply written right
+        Messages of one thread are taken in one after the other, as they came: a reply written right
         after the request must find the thread engaged.
         """
         if event.user == identity.user:
-            return NotForUs()
+            return Ignored()
         thread = thread_id(identity.tenant, event.channel, event.root_ts)
-        async with self._lines.setdefault(thread, asyncio.Lock()):
-            return await self._receive(event, identity, thread)
+        async with self._locks.setdefault(thread, asyncio.Lock()):
+            engaged = event.thread_ts is not None and not event.direct and await self._inbox.engaged(thread)
+            kind = kind_of(event, identity, engaged=engaged)
+            text = request_text(event.raw, identity.user)
+            if kind is None or ASIDE.match(text):
+                return Ignored()
+            result = await self._take_in(event, identity, thread, kind, text)
+        # A mention also arrives as a `message` event: only one of the two is answered in words.
+        is_copy = kind is Kind.MENTION and not event.mention
+        return Ignored() if is_copy and not isinstance(result, Received) else result
 
-    async def _receive(self, event: MessageEvent, identity: Identity, thread: ThreadId) -> MessageResult:
-        asked = event.thread_ts is not None and not event.direct and await self._inbox.engaged(thread)
-        kind = kind_of(event, identity, engaged=asked)
-        if kind is None or ASIDE.match(request_text(event.raw, identity.user)):
-            return NotForUs()
+    async def _take_in(
+        self, event: MessageEvent, identity: Identity, thread: ThreadId, kind: Kind, text: str
+    ) -> MessageResult:
         person = await self._principals.person(identity.tenant, event.user)
-        twin = kind is Kind.MENTION and not event.mention
-        if person.standing is not MembershipStatus.MEMBER:
-            silent = twin or person.standing is MembershipStatus.BOT
-            return Answered(message=None if silent else words_only(wording.not_a_member(person.standing, "start work")))
-        text = request_text(event.raw, identity.user)
-        if not text:
-            return Answered(message=None if twin else words_only(wording.ASK_FOR_SOMETHING))
-        if text.casefold() == "help":
-            return Answered(message=None if twin else help_message(identity.user))
-        if text.casefold() in STATUS_WORDS:
-            return Answered(message=None) if twin else Told(message=await self._report.of(thread))
-        if text.casefold() in STOP_WORDS:
-            stop = stop_row(
-                tenant=identity.tenant,
-                app=event.app,
-                event_id=event.event_id,
-                channel=event.channel,
-                thread=thread,
-                by=event.user,
-                ts=event.ts,
-            )
-            receipt = await self._inbox.accept(stop)
-            if receipt is Receipt.IDLE:
-                return Answered(message=None if twin else words_only(wording.NOTHING_RUNS_HERE))
-            return Received(receipt=receipt)
-        incoming = Incoming(
-            tenant=identity.tenant,
-            app=event.app,
-            event_id=event.event_id,
-            channel=event.channel,
-            ts=event.ts,
-            thread=thread,
-            author=event.user,
-            text=text,
-            kind=kind,
-        )
-        return Received(receipt=await self._inbox.accept(incoming))
+        if person.status is MembershipStatus.BOT:
+            return Ignored()
+        if not person.is_member:
+            return PrivateReply(message=words_only(wording.not_a_member(person.status, "start work")))
+        match text.casefold():
+            case "":
+                return PrivateReply(message=words_only(wording.ASK_FOR_SOMETHING))
+            case "help":
+                return PrivateReply(message=help_message(identity.user))
+            case "!status":
+                return ThreadReply(message=await self._status(thread))
+            case word if word in STOP_WORDS:
+                incoming = stop_row(app=event.app, event_id=event.event_id, thread=thread, by=event.user, ts=event.ts)
+            case _:
+                incoming = Incoming(
+                    tenant=identity.tenant,
+                    app=event.app,
+                    event_id=event.event_id,
+                    channel=event.channel,
+                    ts=event.ts,
+                    thread=thread,
+                    author=event.user,
+                    text=text,
+                    kind=kind,
+                )
+        receipt = await self._inbox.accept(incoming)
+        if receipt is Receipt.IDLE:
+            return PrivateReply(message=words_only(wording.NOTHING_RUNS_HERE))
+        return Received(receipt=receipt)
 
-    async def acknowledge(self, event: MessageEvent, reception: MessageResult) -> None:
-        """Let the sender know: a reaction when it was taken in, words when it was not."""
-        match reception:
+    async def _status(self, thread: ThreadId) -> Rendered:
+        runs = [run for run in await self._views.unsettled(thread) if not run.ended]
+        if runs:
+            return thread_status(runs, self._policy_for)
+        return words_only(wording.NOT_BEGUN if await self._inbox.waiting(thread) else wording.NOTHING_RUNS_HERE)
+
+    async def _acknowledge(self, event: MessageEvent, result: MessageResult) -> None:
+        match result:
             case Received(receipt=Receipt.ACCEPTED):
                 await self._react(event)
-            case Answered(message=Rendered() as message):
+            case PrivateReply(message=message):
                 await self._api.write(
                     "chat.postEphemeral",
                     channel=event.channel,
                     user=event.user,
                     thread_ts=event.thread_ts,
-                    text=message.text,
-                    blocks=message.blocks,
+                    **message.content,
                 )
-            case Told(message=message):
+            case ThreadReply(message=message):
                 await self._api.write(
                     "chat.postMessage",
                     channel=event.channel,
                     thread_ts=event.root_ts,
-                    text=message.text,
-                    blocks=message.blocks,
                     unfurl_links=False,
                     unfurl_media=False,
+                    **message.content,
                 )
-            case Received() | Answered() | NotForUs():
+            case Received() | Ignored():
                 return
             case _:
-                assert_never(reception)
+                assert_never(result)
 
     async def _react(self, event: MessageEvent) -> None:
         try:
@@ -177,36 +201,3 @@ class MessageHandler:
         except SlackRefused as error:
             if error.code != "already_reacted":
                 _log.info("no reaction on %s: %s", event.ts, error.code)
-
-
-Context: TypeAlias = MutableMapping[str, object]
-"""bolt's context: a dict that lives as long as the request."""
-
-
-_RECEPTION = "greenlight_reception"
-
-
-def store_first(handler: MessageHandler, identities: Identities) -> Listener:
-    """Return the middleware that stores a message before bolt acks it.
-
-    Bolt acks an event before its listener runs. What this raises leaves the event without an ack,
-    and Slack delivers it again.
-    """
-
-    async def receive(body: Payload, context: Context, next: Callable[[], Awaitable[None]]) -> None:
-        if (event := read_message(body)) is not None:
-            context[_RECEPTION] = await handler.receive(event, await identities.current())
-        await next()
-
-    return receive
-
-
-def on_message(handler: MessageHandler) -> Listener:
-    """Return the listener for `message` and `app_mention`: the sender hears what became of it."""
-
-    async def acknowledge(body: Payload, context: Context) -> None:
-        event, reception = read_message(body), context.get(_RECEPTION)
-        if event is not None and isinstance(reception, MessageResult):
-            await handler.acknowledge(event, reception)
-
-    return acknowledge

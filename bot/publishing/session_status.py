@@ -1,4 +1,4 @@
-"""Slack's own session of a thread: while it says that we are at work, people have Slack's Stop button there."""
+"""Slack's own session of a thread: while its status is `processing`, people see Slack's Stop button there."""
 
 import logging
 from collections.abc import Mapping
@@ -25,9 +25,11 @@ _STATUSES: Mapping[RunStatus, str] = {
 }
 
 
-class Sessions:
-    """Says in a turn's thread whether we are at work. A courtesy: under load it is left out, and where the
-    workspace has no sessions, it is quietly nothing."""
+class SessionStatus:
+    """Sets the status of a thread's session.
+
+    A courtesy: under load a beginning is left out, and a workspace without sessions gets none.
+    """
 
     def __init__(self, api: WebApi, posted: Posted, rate_limiter: RateLimiter) -> None:
         self._api = api
@@ -35,19 +37,18 @@ class Sessions:
         self._rate_limiter = rate_limiter
 
     async def show(self, run: RunView) -> None:
-        """Make the session say where the turn stands, unless it does.
+        """Set the session's status to the turn's, unless it is that already.
 
         Raises:
-            SlackUnreachable: it still says that we are at work, and we are not; the next look tries again.
+            SlackUnreachable: the session still shows an ended run as at work; the next call tries again.
         """
-        status, standing = _STATUSES[run.status], run.posts.get(SESSION)
-        said = _OVER if standing is None else standing.shown
-        if said == status:
+        status, posted = _STATUSES[run.status], run.posts.get(SESSION)
+        if status == (_OVER if posted is None else posted.shown):
             return
         tenant, channel, root_ts = thread_parts(run.thread)
         if status == _OVER:
-            await self._rate_limiter.turn(("session ended", tenant), SESSIONS_ENDED)
-        elif not self._rate_limiter.at_once(("session begun", tenant), SESSIONS_BEGUN):
+            await self._rate_limiter.wait(("session ended", tenant), SESSIONS_ENDED)
+        elif not self._rate_limiter.try_now(("session begun", tenant), SESSIONS_BEGUN):
             return
         try:
             await self._api.write("agents.sessions.setStatus", channel_id=channel, thread_ts=root_ts, status=status)
@@ -56,6 +57,6 @@ class Sessions:
         except SlackUnreachable as error:
             if status == _OVER:
                 raise
-            _log.info("the session of %s is not told that we are at work: %s", run.thread, error)
+            _log.info("the session of %s does not show that its run is at work: %s", run.thread, error)
             return
         await self._posted.post(run.thread, run.turn, SESSION, PostedMessage("", Digest(status)))

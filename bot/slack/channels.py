@@ -1,31 +1,16 @@
 """Channels as tools see them: found by name or id, and only as far as the author of a call may go."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, cast
 
 from agent.ids import ChannelId, thread_parts
 from agent.tool import CallContext, ToolError
-from bot.errors import SlackRefused
-from bot.slack.client import WebApi
-from bot.slack.membership import MembershipStatus, Principals
-
-
-@dataclass(frozen=True, kw_only=True)
-class Channel:
-    """A conversation the app can see. `name` is empty for direct messages."""
-
-    id: ChannelId
-    name: str
-    public: bool
+from bot.slack.membership import Channel, Principals
 
 
 class Channels:
-    """Finds channels and holds people's rights to them. Raises `BotError` when Slack cannot say."""
+    """Finds channels and checks people's rights to them, always as of now. Raises `BotError` when Slack cannot say."""
 
-    def __init__(self, api: WebApi, principals: Principals) -> None:
-        self._api = api
+    def __init__(self, principals: Principals) -> None:
         self._principals = principals
 
     async def writable(self, wanted: str, context: CallContext) -> Channel:
@@ -48,38 +33,21 @@ class Channels:
         """
         channel = await self._existing(wanted)
         tenant = thread_parts(context.thread).tenant
-        if (
-            channel.public
-            and (await self._principals.person(tenant, context.author)).standing is MembershipStatus.MEMBER
-        ):
+        if channel.public and (await self._principals.person(tenant, context.author)).is_member:
             return channel
-        if await self._principals.in_channel(channel.id, context.author):
-            return channel
-        raise _not_allowed()
+        if not await self._principals.in_channel(channel.id, context.author):
+            raise _not_allowed()
+        return channel
 
     async def _existing(self, wanted: str) -> Channel:
-        found = await self._find(wanted.removeprefix("#"))
-        if found is None:
-            raise ToolError("channel_not_found", f"there is no channel {wanted!r} that the app can see")
-        public = found.get("is_channel") is True and found.get("is_private") is False
-        return Channel(id=ChannelId(str(found.get("id", ""))), name=str(found.get("name") or ""), public=public)
-
-    async def _find(self, name: str) -> Mapping[str, Any] | None:
+        name = wanted.removeprefix("#")
         if re.fullmatch(r"[CGD][A-Z0-9]+", name):
-            try:
-                found = (await self._api.read("conversations.info", channel=name)).get("channel")
-            except SlackRefused as error:
-                if error.code == "channel_not_found":
-                    return None
-                raise
-            return cast("Mapping[str, Any]", found) if isinstance(found, Mapping) else None
-        channels = self._api.pages(
-            "conversations.list", "channels", types="public_channel,private_channel", exclude_archived=True
-        )
-        async for channel in channels:
-            if isinstance(channel, Mapping) and cast("Mapping[str, Any]", channel).get("name") == name:
-                return cast("Mapping[str, Any]", channel)
-        return None
+            channel = await self._principals.channel(ChannelId(name))
+        else:
+            channel = await self._principals.channel_named(name)
+        if channel is None:
+            raise ToolError("channel_not_found", f"there is no channel {wanted!r} that the app can see")
+        return channel
 
 
 def _not_allowed() -> ToolError:

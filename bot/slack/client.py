@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.http_retry.builtin_async_handlers import (
     AsyncConnectionErrorRetryHandler,
     AsyncRateLimitErrorRetryHandler,
@@ -18,37 +17,41 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.errors import SlackRefused, SlackUnreachable
+from bot.payloads import mapping
 from sandbox.script import Json
 
 SLACK_API_URL = "https://slack.com/api/"
 TIMEOUT_SECONDS = 30
 _PAGE = 1000
 _UNSURE = frozenset({"fatal_error", "internal_error", "service_unavailable", "request_timeout"})
-"""Slack's words for a fault of its own, after which part of the work may be done all the same."""
+"""Slack's codes for a fault of its own, after which part of the work may be done all the same."""
 
 
 def open_client(
-    token: str, *, base_url: str = SLACK_API_URL, session: aiohttp.ClientSession | None = None, retries: bool = True
+    token: str, *, base_url: str = SLACK_API_URL, session: aiohttp.ClientSession | None = None
 ) -> AsyncWebClient:
-    """Return a client that waits out 429 and, with `retries`, tries again after a 5xx or a lost connection.
+    """Return a client that waits out 429 and tries again after a 5xx or a lost connection.
 
-    A lost answer may hide a done deed: red tools ask for `retries=False`. A session given here is the
-    caller's to close, and its timeout is the one that counts.
+    A session given here is the caller's to close, and its timeout is the one that counts.
     """
-    handlers: list[AsyncRetryHandler] = [AsyncRateLimitErrorRetryHandler(max_retry_count=3)]
-    if retries:
-        handlers += [AsyncServerErrorRetryHandler(max_retry_count=2), AsyncConnectionErrorRetryHandler()]
     return AsyncWebClient(
         token=token,
         base_url=base_url if base_url.endswith("/") else f"{base_url}/",
         timeout=TIMEOUT_SECONDS,
         session=session,
-        retry_handlers=handlers,
+        retry_handlers=[
+            AsyncRateLimitErrorRetryHandler(max_retry_count=3),
+            AsyncServerErrorRetryHandler(max_retry_count=2),
+            AsyncConnectionErrorRetryHandler(),
+        ],
     )
 
 
 class WebApi:
-    """Slack's methods by name. Every call raises `SlackRefused` or `SlackUnreachable` when it fails."""
+    """Slack's methods by name. Every call raises `SlackRefused` or `SlackUnreachable` when it fails.
+
+    Arguments that are None are left out.
+    """
 
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
@@ -58,22 +61,24 @@ class WebApi:
             timeout=client.timeout,
             session=client.session,
             retry_handlers=[
-                each for each in client.retry_handlers if isinstance(each, AsyncRateLimitErrorRetryHandler)
+                handler for handler in client.retry_handlers if isinstance(handler, AsyncRateLimitErrorRetryHandler)
             ],
         )
 
     async def read(self, method: str, **arguments: str | int | bool | None) -> Mapping[str, Any]:
-        """Call a method that reads; arguments that are None are left out."""
+        """Call a method that only reads."""
         given = {key: _form(value) for key, value in arguments.items() if value is not None}
         return await self._call(self._client, method, http_verb="GET", params=given)
 
     async def write(self, method: str, **arguments: Json) -> Mapping[str, Any]:
-        """Call a method that changes something; arguments that are None are left out."""
+        """Call a method whose second call changes nothing more."""
         return await self._call(self._client, method, json=_given(arguments))
 
     async def write_once(self, method: str, **arguments: Json) -> Mapping[str, Any]:
-        """Call a method that would do its deed twice: after a lost answer, which may hide a done one, it is not tried
-        again here. Whoever calls looks before trying again."""
+        """Call a method whose second call would do the work twice.
+
+        A lost response may mean success, so only a 429 is retried; the caller looks before it tries again.
+        """
         return await self._call(self._once, method, json=_given(arguments))
 
     async def granted_scopes(self) -> frozenset[str]:
@@ -114,9 +119,16 @@ class WebApi:
             page = await self.read(method, limit=_PAGE, cursor=cursor, **arguments)
             for element in listed(page, key):
                 yield element
-            cursor = cast("Mapping[str, str]", page.get("response_metadata") or {}).get("next_cursor")
-            if not cursor:
+            if (cursor := next_cursor(page)) is None:
                 return
+
+    async def objects(
+        self, method: str, key: str, **arguments: str | int | bool | None
+    ) -> AsyncIterator[Mapping[str, Any]]:
+        """Yield the objects among the elements of `key` over all pages."""
+        async for element in self.pages(method, key, **arguments):
+            if isinstance(element, Mapping):
+                yield cast("Mapping[str, Any]", element)
 
     async def _call(self, client: AsyncWebClient, method: str, **how: Any) -> Mapping[str, Any]:
         answer = await self._answer(client, method, **how)
@@ -142,6 +154,16 @@ def listed(answer: Mapping[str, Any], key: str) -> list[Any]:
     """Return the list at `key`, empty when there is none."""
     value = answer.get(key)
     return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def objects_in(answer: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """Return the objects of the list at `key`."""
+    return [cast("Mapping[str, Any]", element) for element in listed(answer, key) if isinstance(element, Mapping)]
+
+
+def next_cursor(page: Mapping[str, Any]) -> str | None:
+    """Return the cursor of the next page, or None when this is the last."""
+    return mapping(page.get("response_metadata")).get("next_cursor") or None
 
 
 def _given(arguments: Mapping[str, Json]) -> dict[str, Json]:

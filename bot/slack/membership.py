@@ -1,32 +1,31 @@
-"""Who is this: member, guest, bot or someone of another organisation; in which channels and groups.
+"""People, channels and groups as Slack knows them, and the installation itself: asked through one cache.
 
-Fresh where a decision hangs on it (a click), remembered for a minute elsewhere.
+Each caller says how old an answer it accepts. A decision (a click, a write) accepts none but a fresh one.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from agent.ids import ChannelId, Tenant, UserId
 from bot.errors import SlackRefused, SlackUnreachable
+from bot.payloads import mapping
 from bot.slack.client import WebApi, listed
 
-REMEMBERED_SECONDS = 60.0
+FRESH = 0.0
+RECENT_SECONDS = 60.0
+"""How old an answer may be where nothing but who may start or read something hangs on it."""
 
-
-_REMEMBERED_PEOPLE = 10_000
-
-
+_MOST_REMEMBERED = 10_000
+_MOST_PEOPLE = 50_000
 _NOBODY = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
-
-
 _NO_CHANNEL = frozenset({"channel_not_found", "not_in_channel", "no_permission"})
-
-
 _NO_GROUP = frozenset({"no_such_subteam", "subteam_not_found", "invalid_arguments"})
+
+Answer = TypeVar("Answer")
 
 
 class MembershipStatus(StrEnum):
@@ -41,11 +40,39 @@ class MembershipStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Someone in Slack. `name` is what people call them, and not unique."""
+    """Someone in Slack."""
 
     id: UserId
-    standing: MembershipStatus
+    status: MembershipStatus
+    #: What people call them; not unique.
     name: str
+
+    @property
+    def is_member(self) -> bool:
+        """Whether they may start work."""
+        return self.status is MembershipStatus.MEMBER
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channel:
+    """A conversation the app can see."""
+
+    id: ChannelId
+    #: Empty for direct messages.
+    name: str
+    public: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """The installation."""
+
+    tenant: Tenant
+    enterprise: str | None
+    #: The app's own user id.
+    user: UserId
+    #: The app's own bot id.
+    bot: str
 
 
 def membership_of(user: Mapping[str, Any], tenant: Tenant) -> MembershipStatus:
@@ -54,8 +81,7 @@ def membership_of(user: Mapping[str, Any], tenant: Tenant) -> MembershipStatus:
         return MembershipStatus.GONE
     if user.get("is_bot") or user.get("is_workflow_bot") or user.get("id") == "USLACKBOT":
         return MembershipStatus.BOT
-    enterprise = user.get("enterprise_user")
-    teams = cast("Mapping[str, Any]", enterprise).get("teams") if isinstance(enterprise, Mapping) else None
+    teams = mapping(user.get("enterprise_user")).get("teams")
     home = user.get("team_id") == tenant or (isinstance(teams, list) and tenant in teams)
     if user.get("is_stranger") or not home:
         return MembershipStatus.OUTSIDER
@@ -65,28 +91,79 @@ def membership_of(user: Mapping[str, Any], tenant: Tenant) -> MembershipStatus:
 
 
 class Principals:
-    """Asks Slack about people. Raises `BotError` when Slack cannot say: then nobody is let in."""
+    """Asks Slack about people, channels and groups. Raises `BotError` when Slack cannot say: then nobody is let in."""
 
     def __init__(self, api: WebApi, clock: Callable[[], float] = time.monotonic) -> None:
         self._api = api
         self._clock = clock
-        self._people: dict[tuple[Tenant, UserId], tuple[float, Person]] = {}
+        self._answers: dict[Hashable, tuple[float, object]] = {}
+        self._identity: Identity | None = None
+        self._identifying = asyncio.Lock()
 
-    async def person(self, tenant: Tenant, user: UserId, *, fresh: bool = False) -> Person:
+    async def identity(self) -> Identity:
+        """Return the installation, which never changes; a failed `auth.test` is asked again at the next call."""
+        async with self._identifying:
+            if self._identity is None:
+                answer = await self._api.write("auth.test")
+                enterprise = answer.get("enterprise_id")
+                self._identity = Identity(
+                    tenant=Tenant(_required(answer, "team_id")),
+                    enterprise=enterprise if isinstance(enterprise, str) else None,
+                    user=UserId(_required(answer, "user_id")),
+                    bot=_required(answer, "bot_id"),
+                )
+            return self._identity
+
+    async def person(self, tenant: Tenant, user: UserId, *, max_age_seconds: float = RECENT_SECONDS) -> Person:
         """Return who `user` is to `tenant`; someone Slack does not know is an outsider."""
-        known = self._people.get((tenant, user))
-        if known is not None and not fresh and self._clock() - known[0] < REMEMBERED_SECONDS:
-            return known[1]
-        person = await self._ask(tenant, user)
-        if len(self._people) >= _REMEMBERED_PEOPLE:
-            self._people.clear()
-        self._people[tenant, user] = (self._clock(), person)
-        return person
+
+        async def ask() -> Person:
+            found = await _object(self._api.read("users.info", user=user), "user", _NOBODY)
+            if found is None:
+                return Person(id=user, status=MembershipStatus.OUTSIDER, name="")
+            name = found.get("real_name") or found.get("name") or ""
+            return Person(id=user, status=membership_of(found, tenant), name=str(name))
+
+        return await self._remembered(("person", tenant, user), ask, max_age_seconds)
+
+    async def everybody(self) -> Sequence[Mapping[str, Any]]:
+        """Return all users as `users.list` shows them, apps and people who left included."""
+
+        async def ask() -> Sequence[Mapping[str, Any]]:
+            return [person async for person in self._api.objects("users.list", "members")][:_MOST_PEOPLE]
+
+        return await self._remembered("everybody", ask, RECENT_SECONDS)
+
+    async def channel(self, channel: ChannelId, *, max_age_seconds: float = FRESH) -> Channel | None:
+        """Return the channel, or None when there is none that the app can see."""
+
+        async def ask() -> Channel | None:
+            found = await _object(
+                self._api.read("conversations.info", channel=channel), "channel", {"channel_not_found"}
+            )
+            return None if found is None else _channel(found)
+
+        return await self._remembered(("channel", channel), ask, max_age_seconds)
+
+    async def channel_named(self, name: str) -> Channel | None:
+        """Return the channel of this name as of now, or None when there is none that the app can see."""
+        channels = self._api.objects(
+            "conversations.list", "channels", types="public_channel,private_channel", exclude_archived=True
+        )
+        async for found in channels:
+            if found.get("name") == name:
+                return _channel(found)
+        return None
+
+    async def members(self, channel: ChannelId) -> AsyncIterator[UserId]:
+        """Yield who is in the channel now."""
+        async for member in self._api.pages("conversations.members", "members", channel=channel):
+            yield UserId(str(member))
 
     async def in_channel(self, channel: ChannelId, user: UserId) -> bool:
-        """Tell whether `user` is in the channel now."""
+        """Return whether `user` is in the channel now; nobody is in one that the app cannot see."""
         try:
-            async for member in self._api.pages("conversations.members", "members", channel=channel):
+            async for member in self.members(channel):
                 if member == user:
                     return True
         except SlackRefused as error:
@@ -98,67 +175,42 @@ class Principals:
         """Return those of the user groups `among` that `user` is in now; a group that is gone has nobody."""
         return frozenset([group for group in among if user in await self._group(group)])
 
-    async def _ask(self, tenant: Tenant, user: UserId) -> Person:
-        nobody = Person(id=user, standing=MembershipStatus.OUTSIDER, name="")
-        try:
-            found: object = (await self._api.read("users.info", user=user)).get("user")
-        except SlackRefused as error:
-            if error.code in _NOBODY:
-                return nobody
-            raise
-        if not isinstance(found, Mapping):
-            return nobody
-        fields = cast("Mapping[str, Any]", found)
-        name = fields.get("real_name") or fields.get("name") or ""
-        return Person(id=user, standing=membership_of(fields, tenant), name=str(name))
-
     async def _group(self, group: str) -> list[str]:
         try:
             return listed(await self._api.read("usergroups.users.list", usergroup=group), "users")
         except SlackRefused as error:
-            if error.code in _NO_GROUP:
-                return []
+            if error.code not in _NO_GROUP:
+                raise
+            return []
+
+    async def _remembered(self, key: Hashable, ask: Callable[[], Awaitable[Answer]], max_age_seconds: float) -> Answer:
+        known = self._answers.get(key)
+        if known is not None and self._clock() - known[0] < max_age_seconds:
+            return cast("Answer", known[1])
+        answer = await ask()
+        if len(self._answers) >= _MOST_REMEMBERED:
+            self._answers.clear()
+        self._answers[key] = (self._clock(), answer)
+        return answer
+
+
+async def _object(answer: Awaitable[Mapping[str, Any]], key: str, unknown: Collection[str]) -> Mapping[str, Any] | None:
+    """Return the object at `key` of an answer, or None when Slack refuses with one of the codes `unknown`."""
+    try:
+        found: object = (await answer).get(key)
+    except SlackRefused as error:
+        if error.code not in unknown:
             raise
+        return None
+    return cast("Mapping[str, Any]", found) if isinstance(found, Mapping) else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Identity:
-    """The installation: its team, and the app's own user and bot id there."""
-
-    tenant: Tenant
-    enterprise: str | None
-    user: UserId
-    bot: str
+def _channel(found: Mapping[str, Any]) -> Channel:
+    public = found.get("is_channel") is True and found.get("is_private") is False
+    return Channel(id=ChannelId(str(found.get("id", ""))), name=str(found.get("name") or ""), public=public)
 
 
-class Identities:
-    """Knows the installation after the first successful `auth.test`; a failed one is asked again."""
-
-    def __init__(self, api: WebApi) -> None:
-        self._api = api
-        self._known: Identity | None = None
-        self._asking = asyncio.Lock()
-
-    async def current(self) -> Identity:
-        """Return the installation.
-
-        Raises:
-            BotError: Slack refused the token or could not be reached.
-        """
-        async with self._asking:
-            if self._known is None:
-                answer = await self._api.write("auth.test")
-                enterprise = answer.get("enterprise_id")
-                self._known = Identity(
-                    tenant=Tenant(_text(answer, "team_id")),
-                    enterprise=enterprise if isinstance(enterprise, str) else None,
-                    user=UserId(_text(answer, "user_id")),
-                    bot=_text(answer, "bot_id"),
-                )
-            return self._known
-
-
-def _text(answer: Any, key: str) -> str:
+def _required(answer: Mapping[str, Any], key: str) -> str:
     value = answer.get(key)
     if not isinstance(value, str) or not value:
         raise SlackUnreachable("auth.test")

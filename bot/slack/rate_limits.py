@@ -1,8 +1,8 @@
-"""Staying under Slack's rate limits by waiting before a call, not after a refusal.
+"""Slack's rate limits, kept by waiting before a call and not after a refusal.
 
 `chat.update` allows about 50 calls a minute for a whole workspace, `chat.postMessage` about one a
-second in a channel with short bursts. Each process paces itself; what several do together above the
-limit, the client's 429 handler waits out.
+second in a channel with short bursts. Each process paces itself; when several together exceed a
+limit, the client's 429 handler waits.
 """
 
 import asyncio
@@ -15,9 +15,11 @@ _REMEMBERED_KEYS = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How fast calls of one sort may follow each other: `burst` at once, then `per_minute`."""
+    """How fast calls of one kind may follow each other."""
 
+    #: Calls that may go out at once.
     burst: int
+    #: The rate after that.
     per_minute: float
 
 
@@ -29,21 +31,23 @@ POSTS = Pace(burst=4, per_minute=55)
 
 SESSIONS_BEGUN = Pace(burst=10, per_minute=15)
 SESSIONS_ENDED = Pace(burst=20, per_minute=30)
-"""Per workspace, within `agents.sessions.setStatus`' 50 a minute. What was begun ends, so endings hardly ever wait."""
+"""Per workspace, both within the 50 a minute of `agents.sessions.setStatus`. Begun sessions must end: ends get more."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
-    """Calls left as of `counted_at` (seconds); below zero when calls are already waiting their turn."""
+    """The calls that are left of a pace."""
 
+    #: Below zero when calls are already waiting.
     left: float
+    #: Seconds of the limiter's clock.
     counted_at: float
 
 
 def take(bucket: Bucket | None, pace: Pace, now: float) -> tuple[Bucket, float]:
-    """Take one call from the bucket: what is left, and how many seconds to wait before the call.
+    """Take one call from the bucket; return what is left, and how many seconds to wait before the call.
 
-    Turns are handed out in the order they are taken: the next caller waits behind this one.
+    Calls go out in the order they are taken: the next caller waits behind this one.
     """
     if bucket is None:
         left = float(pace.burst)
@@ -54,7 +58,7 @@ def take(bucket: Bucket | None, pace: Pace, now: float) -> tuple[Bucket, float]:
 
 
 class RateLimiter:
-    """Hands out turns, by key, in this process."""
+    """Paces the calls of this process, by key."""
 
     def __init__(
         self,
@@ -65,8 +69,8 @@ class RateLimiter:
         self._sleep = sleep
         self._buckets: dict[Hashable, Bucket] = {}
 
-    async def turn(self, key: Hashable, pace: Pace) -> bool:
-        """Wait until a call of this key may go out. True: it waited, so what is to be sent may be stale."""
+    async def wait(self, key: Hashable, pace: Pace) -> bool:
+        """Wait until a call of this key may go out; return whether that took time, so that its content may be stale."""
         self._make_room()
         self._buckets[key], seconds = take(self._buckets.get(key), pace, self._clock())
         if seconds <= 0:
@@ -74,8 +78,8 @@ class RateLimiter:
         await self._sleep(seconds)
         return True
 
-    def at_once(self, key: Hashable, pace: Pace) -> bool:
-        """Take a turn of this key if a call may go out now; tell whether it may."""
+    def try_now(self, key: Hashable, pace: Pace) -> bool:
+        """Return whether a call of this key may go out now; if so, it counts as made."""
         self._make_room()
         bucket, seconds = take(self._buckets.get(key), pace, self._clock())
         if seconds > 0:

@@ -1,7 +1,7 @@
 """Socket Mode: one connection kept open and watched; a stuck one is replaced.
 
-The SDK reconnects by itself, but has been seen to get stuck (slackapi/python-slack-sdk#1110), and a
-failed reconnect tries the same used-up address again. So somebody looks from outside.
+The SDK reconnects by itself, but can get stuck (slackapi/python-slack-sdk#1110), and a failed reconnect tries the
+same used-up address again. So the connection is watched from outside.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class Socket:
         self._handler: AsyncSocketModeHandler | None = None
 
     async def is_connected(self) -> bool:
-        """Tell whether envelopes can arrive now."""
+        """Return whether envelopes can arrive now."""
         return self._handler is not None and await self._handler.client.is_connected()
 
     @contextlib.asynccontextmanager

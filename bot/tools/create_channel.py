@@ -1,15 +1,13 @@
 """The red `slack_create_channel`: a new channel with the person who asked for it in it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
-
-from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.ids import ChannelId, ToolName, thread_parts
 from agent.tool import CallContext, Colour, Tool, ToolError
 from bot.errors import BotError, SlackRefused, SlackUnreachable
+from bot.payloads import mapping
 from bot.slack.client import WebApi
-from bot.slack.membership import MembershipStatus, Principals
+from bot.slack.membership import FRESH, Principals
 from sandbox.script import Json
 
 MOST_INVITED = 30
@@ -35,16 +33,15 @@ ARGUMENTS: Mapping[str, Json] = {
 }
 
 
-def slack_create_channel(client: AsyncWebClient) -> Tool:
-    """Return the tool. `client` must not retry: a lost answer may hide a channel that was made."""
-    api = WebApi(client)
+def slack_create_channel(api: WebApi, principals: Principals) -> Tool:
+    """Return the tool."""
     return Tool(
         name=ToolName("slack_create_channel"),
         description="Create a Slack channel and invite people. Returns channel (its id), name, invited and "
         "not_invited [{user, error}].",
         arguments=ARGUMENTS,
         colour=Colour.RED,
-        call=_Creator(api, Principals(api)).call,
+        call=_Creator(api, principals).call,
     )
 
 
@@ -64,7 +61,7 @@ class _Creator:
         refused: list[Json] = []
         for user in dict.fromkeys([str(context.author), *wanted]):
             try:
-                await self._api.write("conversations.invite", channel=channel, users=user)
+                await self._api.write_once("conversations.invite", channel=channel, users=user)
                 invited.append(user)
             except BotError as error:
                 refused.append({"user": user, "error": error.code if isinstance(error, SlackRefused) else "unknown"})
@@ -72,18 +69,18 @@ class _Creator:
 
     async def _check_right(self, context: CallContext) -> None:
         try:
-            person = await self._principals.person(thread_parts(context.thread).tenant, context.author, fresh=True)
+            tenant = thread_parts(context.thread).tenant
+            person = await self._principals.person(tenant, context.author, max_age_seconds=FRESH)
         except BotError as error:
             raise ToolError("slack_unreachable", "Slack did not say who asks; nothing was created") from error
-        if person.standing is not MembershipStatus.MEMBER:
+        if not person.is_member:
             raise ToolError("not_allowed", "only full members of the workspace may have channels created")
 
     async def _create(self, name: str, *, private: bool) -> ChannelId:
         try:
-            answer = await self._api.write("conversations.create", name=name, is_private=private)
+            answer = await self._api.write_once("conversations.create", name=name, is_private=private)
         except SlackRefused as error:
             raise ToolError(error.code, f"Slack refused to create the channel: {error.code}") from error
         except SlackUnreachable as error:
             raise ToolError("outcome_unknown", "Slack's answer was lost; the channel may exist or not") from error
-        made = answer.get("channel")
-        return ChannelId(str(cast("Mapping[str, Any]", made).get("id", "")) if isinstance(made, Mapping) else "")
+        return ChannelId(str(mapping(answer.get("channel")).get("id", "")))

@@ -1,25 +1,21 @@
 """The green `slack_find_users`: people by name, and who is in a channel."""
 
-import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from slack_sdk.web.async_client import AsyncWebClient
-
-from agent.ids import Tenant, ToolName, UserId, thread_parts
+from agent.ids import Tenant, ToolName, thread_parts
 from agent.tool import CallContext, Colour, Tool, ToolError
 from bot.errors import SlackRefused, SlackUnreachable
+from bot.payloads import mapping
 from bot.slack.channels import Channels
-from bot.slack.client import WebApi
-from bot.slack.membership import REMEMBERED_SECONDS, MembershipStatus, Principals, membership_of
+from bot.slack.membership import MembershipStatus, Principals, membership_of
 from sandbox.script import Json
 
 CACHE_SECONDS = 300.0
-"""People and memberships seldom change, and Slack gives the list of people 20 times a minute to all of us."""
+"""People and memberships seldom change, and Slack allows `users.list` 20 times a minute for the whole app."""
 
 MOST_FOUND = 100
-_PLAIN = 20
-_MOST_PEOPLE = 50_000
+_DEFAULT_FOUND = 20
 
 ARGUMENTS: Mapping[str, Json] = {
     "type": "object",
@@ -30,68 +26,48 @@ ARGUMENTS: Mapping[str, Json] = {
             "description": "Part of a name, a @handle or a title, or a user id; empty for everybody.",
         },
         "channel": {"type": "string", "minLength": 1, "description": "Only people in this channel: #name or id."},
-        "limit": {"type": "integer", "minimum": 1, "maximum": MOST_FOUND, "default": _PLAIN},
+        "limit": {"type": "integer", "minimum": 1, "maximum": MOST_FOUND, "default": _DEFAULT_FOUND},
     },
     "required": ["query"],
     "additionalProperties": False,
 }
 
 
-def slack_find_users(client: AsyncWebClient) -> Tool:
+def slack_find_users(principals: Principals, channels: Channels) -> Tool:
     """Return the tool."""
-    api = WebApi(client)
     return Tool(
         name=ToolName("slack_find_users"),
         description="Find people in Slack. Returns users [{id, name, handle, real_name, title, standing: member, guest "
         "or outsider, timezone}] and truncated. Apps and people who left are not listed.",
         arguments=ARGUMENTS,
         colour=Colour.GREEN,
-        call=_Finder(api, Channels(api, Principals(api))).call,
+        call=_Finder(principals, channels).call,
         retryable=True,
         cache_seconds=CACHE_SECONDS,
     )
 
 
 class _Finder:
-    """The tool's work. The list of people is remembered for a minute: Slack gives it 20 times a minute."""
-
-    def __init__(self, api: WebApi, channels: Channels, clock: Callable[[], float] = time.monotonic) -> None:
-        self._api = api
+    def __init__(self, principals: Principals, channels: Channels) -> None:
+        self._principals = principals
         self._channels = channels
-        self._clock = clock
-        self._remembered: tuple[float, list[Mapping[str, Any]]] | None = None
 
     async def call(self, context: CallContext, arguments: Mapping[str, Json]) -> Json:
         """Find; best matches first."""
         try:
-            people: Iterable[Mapping[str, Any]] = await self._people()
-            if (channel := arguments.get("channel")) is not None:
-                inside = await self._inside(str(channel), context)
-                people = [person for person in people if person.get("id") in inside]
+            people: Iterable[Mapping[str, Any]] = await self._principals.everybody()
+            if (wanted := arguments.get("channel")) is not None:
+                channel = await self._channels.readable(str(wanted), context)
+                members = {member async for member in self._principals.members(channel.id)}
+                people = [person for person in people if person.get("id") in members]
         except SlackUnreachable as error:
             raise ToolError("unreachable", "Slack did not answer") from error
         except SlackRefused as error:
             raise ToolError(error.code, f"Slack refused to show people: {error.code}") from error
-        limit = arguments.get("limit", _PLAIN)
+        limit = arguments.get("limit", _DEFAULT_FOUND)
         assert isinstance(limit, int)  # noqa: S101 - the arguments' schema says so
         found = matching(people, str(arguments["query"]), thread_parts(context.thread).tenant)
         return {"users": found[:limit], "truncated": len(found) > limit}
-
-    async def _people(self) -> list[Mapping[str, Any]]:
-        known = self._remembered
-        if known is not None and self._clock() - known[0] < REMEMBERED_SECONDS:
-            return known[1]
-        people: list[Mapping[str, Any]] = []
-        async for person in self._api.pages("users.list", "members"):
-            if isinstance(person, Mapping) and len(people) < _MOST_PEOPLE:
-                people.append(cast("Mapping[str, Any]", person))
-        self._remembered = (self._clock(), people)
-        return people
-
-    async def _inside(self, wanted: str, context: CallContext) -> frozenset[UserId]:
-        channel = await self._channels.readable(wanted, context)
-        members = self._api.pages("conversations.members", "members", channel=channel.id)
-        return frozenset([UserId(str(member)) async for member in members])
 
 
 def matching(people: Iterable[Mapping[str, Any]], query: str, tenant: Tenant) -> list[Json]:
@@ -100,19 +76,18 @@ def matching(people: Iterable[Mapping[str, Any]], query: str, tenant: Tenant) ->
     words = asked.split()
     found: list[tuple[bool, str, Json]] = []  # not the whole name, real name, person
     for person in people:
-        standing = membership_of(person, tenant)
-        if standing in (MembershipStatus.GONE, MembershipStatus.BOT):
+        status = membership_of(person, tenant)
+        if status in (MembershipStatus.GONE, MembershipStatus.BOT):
             continue
-        told = _told(person, standing)
-        texts = [str(told[key]).casefold() for key in ("id", "name", "handle", "real_name", "title")]
+        shown = _shown(person, status)
+        texts = [str(shown[key]).casefold() for key in ("id", "name", "handle", "real_name", "title")]
         if all(any(word in text for text in texts) for word in words):
-            found.append((bool(asked) and asked not in texts, str(told["real_name"]).casefold(), told))
-    return [told for _, _, told in sorted(found, key=lambda each: each[:2])]
+            found.append((bool(asked) and asked not in texts, str(shown["real_name"]).casefold(), shown))
+    return [shown for _, _, shown in sorted(found, key=lambda match: match[:2])]
 
 
-def _told(person: Mapping[str, Any], standing: MembershipStatus) -> dict[str, Json]:
-    given = person.get("profile")
-    profile: Mapping[str, Any] = cast("Mapping[str, Any]", given) if isinstance(given, Mapping) else {}
+def _shown(person: Mapping[str, Any], status: MembershipStatus) -> dict[str, Json]:
+    profile = mapping(person.get("profile"))
     handle = str(person.get("name") or "")
     real = str(person.get("real_name") or profile.get("real_name") or handle)
     return {
@@ -121,6 +96,6 @@ def _told(person: Mapping[str, Any], standing: MembershipStatus) -> dict[str, Js
         "handle": handle,
         "real_name": real,
         "title": str(profile.get("title") or ""),
-        "standing": standing.value,
+        "standing": status.value,
         "timezone": str(person.get("tz") or ""),
     }

@@ -1,9 +1,7 @@
-"""Slack as tools: the red `slack_post_message` here, and the list of all that there are."""
+"""The red `slack_post_message`."""
 
 import re
 from collections.abc import Mapping
-
-from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.ids import ChannelId, ToolName
 from agent.tool import CallContext, Colour, Tool, ToolError
@@ -11,14 +9,7 @@ from bot.blocks.elements import escaped
 from bot.errors import SlackRefused, SlackUnreachable
 from bot.slack.channels import Channels
 from bot.slack.client import WebApi
-from bot.slack.membership import Principals
-from bot.tools.create_channel import slack_create_channel
-from bot.tools.find_users import slack_find_users
-from bot.tools.read_channel import slack_read_channel
 from sandbox.script import Json
-
-SLACK_TOOLS = frozenset({"slack_read_channel", "slack_find_users", "slack_post_message", "slack_create_channel"})
-"""The names of `slack_tools`."""
 
 MOST_CHARACTERS = 4000
 """Slack cuts a longer text into several messages."""
@@ -26,20 +17,8 @@ MOST_CHARACTERS = 4000
 _LINK = re.compile(r"<(https?://[^<>|\s]+(?:\|[^<>]*)?)>")
 
 
-def slack_tools(client: AsyncWebClient, client_without_retries: AsyncWebClient) -> tuple[Tool, ...]:
-    """Return all of Slack's tools, the green ones first. The red ones take the client that never retries."""
-    return (
-        slack_read_channel(client),
-        slack_find_users(client),
-        slack_post_message(client_without_retries),
-        slack_create_channel(client_without_retries),
-    )
-
-
-def slack_post_message(client: AsyncWebClient) -> Tool:
-    """Return the tool. `client` must not retry (`open_client(..., retries=False)`): a lost answer may hide a post."""
-    api = WebApi(client)
-    poster = _Poster(api, Channels(api, Principals(api)))
+def slack_post_message(api: WebApi, channels: Channels) -> Tool:
+    """Return the tool."""
     return Tool(
         name=ToolName("slack_post_message"),
         description="Post a message to a Slack channel. The text is Slack mrkdwn: *bold*, _italic_, `code`, "
@@ -54,7 +33,7 @@ def slack_post_message(client: AsyncWebClient) -> Tool:
             "additionalProperties": False,
         },
         colour=Colour.RED,
-        call=poster.call,
+        call=_Poster(api, channels).call,
     )
 
 
@@ -85,7 +64,7 @@ class _Poster:
     async def _post(self, channel: ChannelId, text: str, context: CallContext) -> Json:
         key: dict[str, Json] = {"event_type": "greenlight_post", "event_payload": {"key": context.idempotency_key}}
         try:
-            posted = await self._api.write("chat.postMessage", channel=channel, text=text, metadata=key)
+            posted = await self._api.write_once("chat.postMessage", channel=channel, text=text, metadata=key)
         except SlackRefused as error:
             raise ToolError(error.code, f"Slack refused to post: {error.code}") from error
         except SlackUnreachable as error:

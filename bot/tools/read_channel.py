@@ -3,22 +3,21 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, cast
-
-from slack_sdk.web.async_client import AsyncWebClient
+from typing import Any
 
 from agent.ids import Tenant, ToolName, UserId, thread_parts
 from agent.tool import CallContext, Colour, Tool, ToolError
 from bot.blocks.elements import shortened
 from bot.errors import SlackRefused, SlackUnreachable
+from bot.payloads import mapping
 from bot.slack.channels import Channel, Channels
-from bot.slack.client import WebApi, listed
+from bot.slack.client import WebApi, next_cursor, objects_in
 from bot.slack.membership import Principals
 from bot.slack.mrkdwn import people_in, plain_words
 from sandbox.script import Json
 
 MOST_MESSAGES = 200
-_PLAIN = 50
+_DEFAULT_MESSAGES = 50
 _PAGES = 20
 MESSAGE_CHARACTERS = 4000
 RESULT_BYTES = 256 * 1024
@@ -33,17 +32,15 @@ ARGUMENTS: Mapping[str, Json] = {
             "description": "ts of a thread's first message, to read the thread instead",
         },
         "since": {"type": "string", "description": "Only messages after this ISO 8601 time (UTC without an offset)."},
-        "limit": {"type": "integer", "minimum": 1, "maximum": MOST_MESSAGES, "default": _PLAIN},
+        "limit": {"type": "integer", "minimum": 1, "maximum": MOST_MESSAGES, "default": _DEFAULT_MESSAGES},
     },
     "required": ["channel"],
     "additionalProperties": False,
 }
 
 
-def slack_read_channel(client: AsyncWebClient) -> Tool:
+def slack_read_channel(api: WebApi, principals: Principals, channels: Channels) -> Tool:
     """Return the tool."""
-    api = WebApi(client)
-    principals = Principals(api)
     return Tool(
         name=ToolName("slack_read_channel"),
         description="Read the newest messages of a Slack channel, or of one thread in it, oldest first. Returns "
@@ -51,23 +48,21 @@ def slack_read_channel(client: AsyncWebClient) -> Tool:
         "truncated (there are older ones). Names stand for mentions; keys without a value are left out.",
         arguments=ARGUMENTS,
         colour=Colour.GREEN,
-        call=_Reader(api, Channels(api, principals), principals).call,
+        call=_Reader(api, principals, channels).call,
         timeout_seconds=60.0,
         retryable=True,
     )
 
 
 class _Reader:
-    """The tool's work."""
-
-    def __init__(self, api: WebApi, channels: Channels, principals: Principals) -> None:
+    def __init__(self, api: WebApi, principals: Principals, channels: Channels) -> None:
         self._api = api
-        self._channels = channels
         self._principals = principals
+        self._channels = channels
 
     async def call(self, context: CallContext, arguments: Mapping[str, Json]) -> Json:
         """Read; what does not fit is the oldest."""
-        limit = arguments.get("limit", _PLAIN)
+        limit = arguments.get("limit", _DEFAULT_MESSAGES)
         assert isinstance(limit, int)  # noqa: S101 - the arguments' schema says so
         oldest = _timestamp(arguments.get("since"))
         root = arguments.get("thread_ts")
@@ -77,7 +72,7 @@ class _Reader:
                 found, more = await self._newest(channel, oldest, limit)
             else:
                 found, more = await self._thread(channel, str(root), oldest, limit)
-            messages = await self._told(found, thread_parts(context.thread).tenant)
+            messages = await self._shown(found, thread_parts(context.thread).tenant)
         except SlackUnreachable as error:
             raise ToolError("unreachable", "Slack did not answer") from error
         except SlackRefused as error:
@@ -98,8 +93,8 @@ class _Reader:
             page = await self._api.read(
                 "conversations.history", channel=channel.id, oldest=oldest, limit=limit - len(found), cursor=cursor
             )
-            found += _messages(page)
-            cursor = _next(page)
+            found += objects_in(page, "messages")
+            cursor = next_cursor(page)
             if cursor is None or len(found) >= limit:
                 break
         return found[:limit][::-1], cursor is not None or len(found) > limit
@@ -108,40 +103,36 @@ class _Reader:
         self, channel: Channel, root: str, oldest: str | None, limit: int
     ) -> tuple[list[Mapping[str, Any]], bool]:
         """Return the thread's newest messages, oldest first. Slack gives a thread from its start."""
-        pages = self._api.pages("conversations.replies", "messages", channel=channel.id, ts=root, oldest=oldest)
-        by_ts: dict[str, Mapping[str, Any]] = {}  # the root comes with each page
-        async for message in pages:
-            if isinstance(message, Mapping):
-                given = cast("Mapping[str, Any]", message)
-                by_ts[str(given.get("ts"))] = given
-        found = list(by_ts.values())
+        replies = self._api.objects("conversations.replies", "messages", channel=channel.id, ts=root, oldest=oldest)
+        # by ts, because the root comes with each page
+        found = list({str(message.get("ts")): message async for message in replies}.values())
         return found[-limit:], len(found) > limit
 
-    async def _told(self, messages: Sequence[Mapping[str, Any]], tenant: Tenant) -> list[Json]:
+    async def _shown(self, messages: Sequence[Mapping[str, Any]], tenant: Tenant) -> list[Json]:
         wanted = {str(message["user"]) for message in messages if isinstance(message.get("user"), str)}
         wanted.update(user for message in messages for user in people_in(str(message.get("text") or "")))
         names = {user: (await self._principals.person(tenant, UserId(user))).name for user in sorted(wanted)}
-        return [told(message, names) for message in messages]
+        return [shown(message, names) for message in messages]
 
 
-def told(message: Mapping[str, Any], names: Mapping[str, str]) -> Json:
+def shown(message: Mapping[str, Any], names: Mapping[str, str]) -> Json:
     """Return a message as the tool's output shows it (pure)."""
     ts = str(message.get("ts", ""))
-    shown: dict[str, Json] = {
+    fields: dict[str, Json] = {
         "ts": ts,
         "at": datetime.fromtimestamp(float(ts or 0), UTC).isoformat(timespec="seconds"),
         "author": _author(message, names),
         "text": shortened(_text(message, names), MESSAGE_CHARACTERS),
     }
     if thread := message.get("thread_ts"):
-        shown["thread_ts"] = str(thread)
+        fields["thread_ts"] = str(thread)
     if isinstance(replies := message.get("reply_count"), int):
-        shown["replies"] = replies
-    if reactions := _objects(message, "reactions"):
-        shown["reactions"] = {str(each.get("name")): int(each.get("count") or 0) for each in reactions}
-    if files := _objects(message, "files"):
-        shown["files"] = [str(each.get("title") or each.get("name") or each.get("id")) for each in files]
-    return shown
+        fields["replies"] = replies
+    if reactions := objects_in(message, "reactions"):
+        fields["reactions"] = {str(reaction.get("name")): int(reaction.get("count") or 0) for reaction in reactions}
+    if files := objects_in(message, "files"):
+        fields["files"] = [str(file.get("title") or file.get("name") or file.get("id")) for file in files]
+    return fields
 
 
 def fitting(messages: Sequence[Json]) -> list[Json]:
@@ -159,28 +150,15 @@ def fitting(messages: Sequence[Json]) -> list[Json]:
 def _author(message: Mapping[str, Any], names: Mapping[str, str]) -> Json:
     if isinstance(user := message.get("user"), str):
         return {"id": user, "name": names.get(user) or user}
-    profile = message.get("bot_profile")
-    name = cast("Mapping[str, Any]", profile).get("name") if isinstance(profile, Mapping) else None
+    name = mapping(message.get("bot_profile")).get("name")
     return {"id": str(message.get("bot_id") or ""), "name": str(message.get("username") or name or "an app")}
 
 
 def _text(message: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """Return the text; alerts often say everything in attachments, which carry a fallback for such as us."""
     texts = [str(message.get("text") or "")]
-    texts += [str(each.get("fallback") or each.get("text") or "") for each in _objects(message, "attachments")]
+    texts += [str(part.get("fallback") or part.get("text") or "") for part in objects_in(message, "attachments")]
     return plain_words("\n".join(text for text in texts if text), names)
-
-
-def _messages(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [message for message in listed(page, "messages") if isinstance(message, Mapping)]
-
-
-def _objects(message: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    return [each for each in listed(message, key) if isinstance(each, Mapping)]
-
-
-def _next(page: Mapping[str, Any]) -> str | None:
-    return cast("Mapping[str, str]", page.get("response_metadata") or {}).get("next_cursor") or None
 
 
 def _timestamp(since: Json) -> str | None:

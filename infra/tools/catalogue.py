@@ -12,8 +12,9 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from agent.tool import Registry, Tool
-from bot.slack.client import open_client
-from bot.tools.post_message import SLACK_TOOLS, slack_tools
+from bot.slack.client import WebApi, open_client
+from bot.slack.membership import Principals
+from bot.tools.catalogue import SLACK_TOOLS, slack_tools
 from infra.tools.access_log import AccessLogConfig, read_access_log
 from infra.tools.host_metrics import HostMetricsConfig, host_metrics
 from infra.tools.http import HttpGetConfig, HttpRequestConfig, http_get, http_request
@@ -79,6 +80,6 @@ async def known_tools() -> Registry:
         http_request=HttpRequestConfig(),
         host_metrics=HostMetricsConfig(),
     )
-    client = open_client("")
+    api = WebApi(open_client(""))
     async with open_tools(config) as tools:
-        return Registry((*tools, *slack_tools(client, client)))
+        return Registry((*tools, *slack_tools(api, Principals(api))))

@@ -20,7 +20,7 @@ from agent.planning.planner import Planner
 from agent.planning.replanner import Replanner
 from agent.ports import Message, Run
 from agent.tool import CallContext, Colour, Registry, Tool, ToolError
-from bot.blocks.plain_results import PlainResults
+from bot.blocks.answer import PlainResults
 from infra.dev.scripted_model.script import ModelRequest, Script
 from infra.dev.scripted_model.server import ScriptedModel
 from sandbox.script import Json

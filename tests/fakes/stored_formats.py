@@ -82,19 +82,18 @@ from agent.tools.call import cached_call
 from bot.blocks.board import board
 from bot.blocks.card import card
 from bot.blocks.details import details, shown_by
-from bot.blocks.elements import Block
+from bot.blocks.elements import Block, Rendered, words_only
 from bot.blocks.help import stoppable
-from bot.blocks.message import Rendered, words_only
 from bot.handlers.commands import COMMAND
 from bot.handlers.stop import STOP_WORDS, stop_row
 from bot.payloads import (
     STOP_SHORTCUT,
-    read_attempt_click,
-    read_click,
-    read_details_click,
-    read_session_stop,
-    read_stop_click,
-    read_stop_shortcut,
+    AttemptClick,
+    Click,
+    DetailsClick,
+    SessionStop,
+    StopClick,
+    StopShortcut,
 )
 from bot.ports import (
     ApprovalView,
@@ -110,7 +109,7 @@ from bot.ports import (
 )
 from bot.publishing.sender import MessageSender
 from bot.slack.rate_limits import RateLimiter
-from bot.tools.post_message import SLACK_TOOLS
+from bot.tools.catalogue import SLACK_TOOLS
 from infra.cli.main import COMMANDS
 from infra.cli.plan_run import event_line
 from infra.config.environment import Settings, read_settings
@@ -680,17 +679,17 @@ def modals() -> Table:
 def click_format(payload: Json) -> Json:
     """Return what is read of a payload: which reader took it, and the facts it found."""
     body = cast("Mapping[str, Any]", payload)
-    if (stopped := read_session_stop(body)) is not None:
+    if (stopped := SessionStop.read(body)) is not None:
         return {"session stop": [stopped.event_id, stopped.channel, stopped.thread_ts, stopped.user]}
-    if (stop := read_stop_click(body)) is not None:
+    if (stop := StopClick.read(body)) is not None:
         return {"stop": [stop.thread, stop.user]}
-    if (shortcut := read_stop_shortcut(body)) is not None:
+    if (shortcut := StopShortcut.read(body)) is not None:
         return {"stop shortcut": [shortcut.channel, shortcut.root_ts, shortcut.user]}
-    if (attempt := read_attempt_click(body)) is not None:
+    if (attempt := AttemptClick.read(body)) is not None:
         return {"attempt": [attempt.shown, attempt.attempt, attempt.user]}
-    if (asked := read_details_click(body)) is not None:
+    if (asked := DetailsClick.read(body)) is not None:
         return {"details": [asked.node, asked.channel, asked.root_ts, asked.user]}
-    if (click := read_click(body)) is not None:
+    if (click := Click.read(body)) is not None:
         return {"decision": [click.question, click.version, click.decision.value, click.user]}
     return None
 
@@ -727,7 +726,7 @@ async def _metadata(slot: Slot) -> Json:
 
 def stop_rows() -> Table:
     """Return case -> the inbox row of a stop: kind, event id, ts, text."""
-    given: Any = {"tenant": "T1", "app": "A1", "event_id": "Ev1", "channel": "C1", "thread": THREAD, "by": ADA}
+    given: Any = {"app": "A1", "event_id": "Ev1", "thread": THREAD, "by": ADA}
     rows = {"said in a message": stop_row(**given, ts="1700000001.000100"), "pressed": stop_row(**given)}
     return {case: [each.kind.value, each.event_id, each.ts, each.text] for case, each in rows.items()}
 

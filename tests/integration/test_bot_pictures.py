@@ -36,8 +36,8 @@ class Painter:
         return b"\x89PNG %d" % len(run.nodes)
 
 
-def narrating(scene: Scene, plan_renderer: Painter, clock: Callable[[], float] = lambda: 0.0) -> ThreadPublisher:
-    """Return a narrator with pictures."""
+def publishing(scene: Scene, plan_renderer: Painter, clock: Callable[[], float] = lambda: 0.0) -> ThreadPublisher:
+    """Return a publisher with pictures."""
     sender = MessageSender(scene.api, scene.rows, RateLimiter())
     plan_images = PlanImages(plan_renderer, sender, clock=clock)
     return ThreadPublisher(scene.rows, scene.rows, sender, lambda _: ApprovalPolicy(), plan_images=plan_images)
@@ -67,7 +67,7 @@ async def link(scene: Scene, thread: ThreadId) -> str:
 async def test_a_large_plan_is_drawn_once_when_it_stopped_growing_and_the_board_links_it() -> None:
     async with opened_scene() as scene:
         thread, plan_renderer, now = await a_thread(scene), Painter(), [0.0]
-        publisher = narrating(scene, plan_renderer, lambda: now[0])
+        publisher = publishing(scene, plan_renderer, lambda: now[0])
         for more in (1, 2):
             scene.rows.show(large(thread, more, status=RunStatus.RUNNING))
             await publisher.reconcile(thread)
@@ -86,7 +86,7 @@ async def test_a_small_plan_has_no_picture() -> None:
     async with opened_scene() as scene:
         thread, plan_renderer = await a_thread(scene), Painter()
         scene.rows.show(large(thread, 0, status=RunStatus.WAITING))
-        await narrating(scene, plan_renderer).reconcile(thread)
+        await publishing(scene, plan_renderer).reconcile(thread)
         assert (plan_renderer.drawn, await link(scene, thread)) == ([], "")
 
 
@@ -95,7 +95,7 @@ async def test_a_plan_that_grew_is_drawn_anew_and_the_board_links_the_newest() -
         thread, plan_renderer = await a_thread(scene), Painter()
         for more in (1, 3):
             scene.rows.show(large(thread, more, status=RunStatus.WAITING))
-            await narrating(scene, plan_renderer).reconcile(thread)
+            await publishing(scene, plan_renderer).reconcile(thread)
         first, second = await pictures(scene, thread)
         small_print = await link(scene, thread)
         assert second["permalink"] in small_print
@@ -107,10 +107,10 @@ async def test_a_picture_that_was_shared_but_not_noted_is_found_again() -> None:
         thread, plan_renderer = await a_thread(scene), Painter()
         run = large(thread, status=RunStatus.WAITING)
         scene.rows.show(run)
-        await narrating(scene, plan_renderer).reconcile(thread)
+        await publishing(scene, plan_renderer).reconcile(thread)
         (file,) = await pictures(scene, thread)
         del scene.rows.posts[thread, 1][PICTURE]
-        await narrating(scene, plan_renderer).reconcile(thread)
+        await publishing(scene, plan_renderer).reconcile(thread)
         assert len(await pictures(scene, thread)) == 1
         assert scene.rows.posts[thread, 1][PICTURE].ts == file["permalink"]
 
@@ -121,7 +121,7 @@ async def test_without_the_right_to_share_files_a_turn_is_shown_without_and_it_i
     place = Workspace(app=replace(allowed, scopes=allowed.scopes - {missing}))
     async with opened_scene(workspace=place) as scene:
         thread, plan_renderer = await a_thread(scene), Painter()
-        publisher = narrating(scene, plan_renderer)
+        publisher = publishing(scene, plan_renderer)
         for status in (RunStatus.WAITING, RunStatus.RUNNING, RunStatus.WAITING):
             scene.rows.show(large(thread, status=status))
             await publisher.reconcile(thread)
@@ -132,7 +132,7 @@ async def test_without_the_right_to_share_files_a_turn_is_shown_without_and_it_i
 async def test_where_files_cannot_be_sent_the_board_goes_on_and_the_turn_ends() -> None:
     async with opened_scene() as scene:
         thread, plan_renderer = await a_thread(scene), Painter()
-        publisher, home = narrating(scene, plan_renderer), scene.workspace.backend.base_url
+        publisher, home = publishing(scene, plan_renderer), scene.workspace.backend.base_url
         scene.workspace.backend.base_url = "http://127.0.0.1:1"  # where files go; the Web API stays where it is
         run = large(thread, status=RunStatus.WAITING)
         scene.rows.show(run)
@@ -149,7 +149,7 @@ async def test_where_files_cannot_be_sent_the_board_goes_on_and_the_turn_ends() 
 async def test_a_thread_that_is_closed_meanwhile_has_its_picture_once_it_is_open_again() -> None:
     async with opened_scene() as scene:
         thread, plan_renderer = await a_thread(scene), Painter()
-        publisher = narrating(scene, plan_renderer)
+        publisher = publishing(scene, plan_renderer)
         scene.rows.show(large(thread, status=RunStatus.WAITING))
         await scene.people.act("faults", method="files.completeUploadExternal", error="not_in_channel")
         with pytest.raises(ThreadClosed):
@@ -163,7 +163,7 @@ async def test_a_picture_that_stands_although_the_answer_was_lost_is_linked() ->
         thread, plan_renderer = await a_thread(scene), Painter()
         await scene.people.act("faults", method="files.completeUploadExternal", status=0, after=True)
         scene.rows.show(large(thread, status=RunStatus.WAITING))
-        await narrating(scene, plan_renderer).reconcile(thread)
+        await publishing(scene, plan_renderer).reconcile(thread)
         (file,) = await pictures(scene, thread)
         assert file["permalink"] in await link(scene, thread)
 
@@ -179,7 +179,7 @@ async def test_a_thread_at_work_does_not_wait_for_the_picture_of_another_one() -
                 return await super().picture(run)
 
         plan_renderer, now = Slow(), [0.0]
-        publisher = narrating(scene, plan_renderer, lambda: now[0])
+        publisher = publishing(scene, plan_renderer, lambda: now[0])
         one, other = await a_thread(scene), await a_thread(scene)
         scene.rows.show(large(one, status=RunStatus.WAITING))
         first = asyncio.create_task(publisher.reconcile(one))

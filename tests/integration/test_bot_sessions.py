@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.approval import ApprovalPolicy
 from agent.ids import ThreadId, thread_id
@@ -12,8 +13,8 @@ from agent.ports import RunStatus
 from bot.errors import BotError
 from bot.publishing.publisher import ThreadPublisher
 from bot.publishing.sender import MessageSender
-from bot.publishing.session_status import Sessions
-from bot.slack.client import WebApi, open_client
+from bot.publishing.session_status import SessionStatus
+from bot.slack.client import WebApi
 from bot.slack.rate_limits import SESSIONS_BEGUN, RateLimiter
 from tests.fakes.run_views import a_node, a_run
 from tests.fakes.slack_scene import Scene
@@ -29,11 +30,11 @@ async def scene() -> AsyncGenerator[Scene]:
         yield one
 
 
-def narrating(scene: Scene) -> ThreadPublisher:
-    """Return a narrator with sessions, which tries nothing twice and for which no time goes by."""
+def publishing(scene: Scene) -> ThreadPublisher:
+    """Return a publisher with sessions, which tries nothing twice and for which no time goes by."""
     sender = MessageSender(scene.api, scene.rows, RateLimiter())
-    once = WebApi(open_client(scene.workspace.bot_token, base_url=scene.workspace.api_url, retries=False))
-    sessions = Sessions(once, scene.rows, RateLimiter(clock=lambda: 0.0))
+    without_retries = AsyncWebClient(scene.workspace.bot_token, scene.workspace.api_url, retry_handlers=[])
+    sessions = SessionStatus(WebApi(without_retries), scene.rows, RateLimiter(clock=lambda: 0.0))
     return ThreadPublisher(scene.rows, scene.rows, sender, lambda _: ApprovalPolicy(), sessions=sessions)
 
 
@@ -52,7 +53,7 @@ async def calls(scene: Scene) -> int:
 
 
 async def test_the_session_says_where_the_turn_stands_and_is_told_only_what_is_new(scene: Scene) -> None:
-    thread, publisher, said = await a_thread(scene), narrating(scene), list[str | None]()
+    thread, publisher, said = await a_thread(scene), publishing(scene), list[str | None]()
     life = (RunStatus.PLANNING, RunStatus.RUNNING, RunStatus.WAITING, RunStatus.RUNNING, RunStatus.DONE)
     for each in life:
         scene.rows.show(a_run(thread, status=each, nodes=NODES, answer="Done."))
@@ -65,7 +66,7 @@ async def test_the_session_says_where_the_turn_stands_and_is_told_only_what_is_n
 
 
 async def test_the_newest_turn_decides(scene: Scene) -> None:
-    thread, publisher = await a_thread(scene), narrating(scene)
+    thread, publisher = await a_thread(scene), publishing(scene)
     scene.rows.show(a_run(thread, status=RunStatus.RUNNING, nodes=NODES))
     await publisher.reconcile(thread)
     scene.rows.show(a_run(thread, status=RunStatus.DONE, nodes=NODES))
@@ -75,7 +76,7 @@ async def test_the_newest_turn_decides(scene: Scene) -> None:
 
 
 async def test_a_workspace_without_sessions_is_shown_everything_else(scene: Scene) -> None:
-    thread, publisher = await a_thread(scene), narrating(scene)
+    thread, publisher = await a_thread(scene), publishing(scene)
     await scene.people.act("switches", agent_sessions=False)
     for each in (RunStatus.RUNNING, RunStatus.DONE):
         scene.rows.show(a_run(thread, status=each, nodes=NODES, answer="Done."))
@@ -88,7 +89,7 @@ async def test_a_workspace_without_sessions_is_shown_everything_else(scene: Scen
 
 
 async def test_under_load_a_session_is_left_out_and_what_was_begun_ends(scene: Scene) -> None:
-    publisher = narrating(scene)
+    publisher = publishing(scene)
     threads = [await a_thread(scene) for _ in range(SESSIONS_BEGUN.burst + 3)]
     for each in (RunStatus.RUNNING, RunStatus.DONE):
         for thread in threads:
@@ -100,7 +101,7 @@ async def test_under_load_a_session_is_left_out_and_what_was_begun_ends(scene: S
 
 
 async def test_a_slack_that_is_away_holds_up_no_beginning_and_is_told_the_end_later(scene: Scene) -> None:
-    thread, publisher = await a_thread(scene), narrating(scene)
+    thread, publisher = await a_thread(scene), publishing(scene)
     scene.rows.show(a_run(thread, status=RunStatus.RUNNING))
     await scene.people.act("faults", method=METHOD, status=500)
     await publisher.reconcile(thread)

@@ -12,8 +12,9 @@ from agent.ids import Digest, NodeId, ThreadId, UserId
 from agent.plan.outcomes import Failed, Succeeded
 from agent.tool import CallContext, Colour, Tool
 from agent.tools.call import call_tool
-from bot.slack.client import open_client
-from bot.tools.post_message import SLACK_TOOLS, slack_tools
+from bot.slack.client import WebApi, open_client
+from bot.slack.membership import Principals
+from bot.tools.catalogue import SLACK_TOOLS, slack_tools
 from infra.dev.local_slack.server import Workspace
 from infra.dev.local_slack.state.installed_app import InstalledApp
 from tests.fakes.slack_scene import People
@@ -22,7 +23,7 @@ MANIFEST = Path(__file__).resolve().parents[2] / "manifest.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk:
+class Caller:
     """The tools, called as the agent calls them, in a workspace where the app has its manifest's scopes."""
 
     tools: tuple[Tool, ...]
@@ -51,32 +52,31 @@ class Desk:
 
 
 @pytest.fixture
-async def handler() -> AsyncGenerator[Desk]:
+async def caller() -> AsyncGenerator[Caller]:
     timeout = aiohttp.ClientTimeout(total=20)
     async with (
         Workspace(app=InstalledApp.from_manifest(MANIFEST), rate_limits=False) as place,
         aiohttp.ClientSession(timeout=timeout) as session,
     ):
-        retrying = open_client(place.bot_token, base_url=place.api_url, session=session)
-        once = open_client(place.bot_token, base_url=place.api_url, session=session, retries=False)
-        yield Desk(tools=slack_tools(retrying, once), people=People(place, session))
+        api = WebApi(open_client(place.bot_token, base_url=place.api_url, session=session))
+        yield Caller(tools=slack_tools(api, Principals(api)), people=People(place, session))
 
 
-def test_reading_is_green_and_changing_is_red(handler: Desk) -> None:
-    colours = {str(tool.name): tool.colour for tool in handler.tools}
+def test_reading_is_green_and_changing_is_red(caller: Caller) -> None:
+    colours = {str(tool.name): tool.colour for tool in caller.tools}
     assert set(colours) == SLACK_TOOLS
     assert colours["slack_read_channel"] is colours["slack_find_users"] is Colour.GREEN
     assert colours["slack_post_message"] is colours["slack_create_channel"] is Colour.RED
     assert not [
-        tool.name for tool in handler.tools if tool.colour is Colour.RED and (tool.retryable or tool.cache_seconds)
+        tool.name for tool in caller.tools if tool.colour is Colour.RED and (tool.retryable or tool.cache_seconds)
     ]
 
 
-async def test_channel_is_read_oldest_first_with_names_for_mentions(handler: Desk) -> None:
-    first = await handler.people.write("U0GRACE", "ops", "payments < 1 % & falling, @Ada")
-    await handler.people.write("U0ADA", "ops", "on it", thread_ts=first)
-    await handler.people.write("U0LINUS", "ops", "me too")
-    read = await handler.call("slack_read_channel", channel="#ops")
+async def test_channel_is_read_oldest_first_with_names_for_mentions(caller: Caller) -> None:
+    first = await caller.people.write("U0GRACE", "ops", "payments < 1 % & falling, @Ada")
+    await caller.people.write("U0ADA", "ops", "on it", thread_ts=first)
+    await caller.people.write("U0LINUS", "ops", "me too")
+    read = await caller.call("slack_read_channel", channel="#ops")
     assert read["channel"] == {"id": "C0OPS", "name": "ops"}
     assert read["truncated"] is False
     asked, helped = read["messages"]
@@ -86,36 +86,36 @@ async def test_channel_is_read_oldest_first_with_names_for_mentions(handler: Des
     assert helped["text"] == "me too"
 
 
-async def test_thread_is_read_with_its_root(handler: Desk) -> None:
-    root = await handler.people.write("U0GRACE", "ops", "payments is down")
+async def test_thread_is_read_with_its_root(caller: Caller) -> None:
+    root = await caller.people.write("U0GRACE", "ops", "payments is down")
     for number in range(3):
-        await handler.people.write("U0ADA", "ops", f"step {number}", thread_ts=root)
-    whole = await handler.call("slack_read_channel", channel="C0OPS", thread_ts=root)
+        await caller.people.write("U0ADA", "ops", f"step {number}", thread_ts=root)
+    whole = await caller.call("slack_read_channel", channel="C0OPS", thread_ts=root)
     assert [message["text"] for message in whole["messages"]] == ["payments is down", "step 0", "step 1", "step 2"]
-    newest = await handler.call("slack_read_channel", channel="C0OPS", thread_ts=root, limit=2)
+    newest = await caller.call("slack_read_channel", channel="C0OPS", thread_ts=root, limit=2)
     assert [message["text"] for message in newest["messages"]] == ["step 1", "step 2"]
     assert newest["truncated"] is True
 
 
-async def test_limit_keeps_the_newest_and_says_so(handler: Desk) -> None:
+async def test_limit_keeps_the_newest_and_says_so(caller: Caller) -> None:
     for number in range(5):
-        await handler.people.write("U0ADA", "ops", f"line {number}")
-    read = await handler.call("slack_read_channel", channel="ops", limit=2)
+        await caller.people.write("U0ADA", "ops", f"line {number}")
+    read = await caller.call("slack_read_channel", channel="ops", limit=2)
     assert [message["text"] for message in read["messages"]] == ["line 3", "line 4"]
     assert read["truncated"] is True
 
 
-async def test_since_leaves_out_what_is_older(handler: Desk) -> None:
-    await handler.people.write("U0ADA", "ops", "now")
-    assert len((await handler.call("slack_read_channel", channel="ops", since="2020-01-01T00:00:00Z"))["messages"]) == 1
-    assert (await handler.call("slack_read_channel", channel="ops", since="2099-01-01"))["messages"] == []
-    assert await handler.refused("slack_read_channel", channel="ops", since="yesterday") == "bad_arguments"
+async def test_since_leaves_out_what_is_older(caller: Caller) -> None:
+    await caller.people.write("U0ADA", "ops", "now")
+    assert len((await caller.call("slack_read_channel", channel="ops", since="2020-01-01T00:00:00Z"))["messages"]) == 1
+    assert (await caller.call("slack_read_channel", channel="ops", since="2099-01-01"))["messages"] == []
+    assert await caller.refused("slack_read_channel", channel="ops", since="yesterday") == "bad_arguments"
 
 
-async def test_large_channel_is_cut_to_what_a_model_can_take(handler: Desk) -> None:
+async def test_large_channel_is_cut_to_what_a_model_can_take(caller: Caller) -> None:
     for _ in range(100):
-        await handler.people.write("U0ADA", "ops", "x" * 3900)
-    read = await handler.call("slack_read_channel", channel="ops", limit=200)
+        await caller.people.write("U0ADA", "ops", "x" * 3900)
+    read = await caller.call("slack_read_channel", channel="ops", limit=200)
     assert 60 <= len(read["messages"]) < 70
     assert read["truncated"] is True
 
@@ -132,32 +132,32 @@ async def test_large_channel_is_cut_to_what_a_model_can_take(handler: Desk) -> N
     ],
 )
 async def test_channel_is_closed_to_those_who_may_not_read_it(
-    handler: Desk, channel: str, author: str, code: str
+    caller: Caller, channel: str, author: str, code: str
 ) -> None:
-    assert await handler.refused("slack_read_channel", author, channel=channel) == code
+    assert await caller.refused("slack_read_channel", author, channel=channel) == code
 
 
-async def test_private_channel_is_open_to_its_members(handler: Desk) -> None:
-    await handler.people.write("U0ADA", "leads", "for the leads")
-    read = await handler.call("slack_read_channel", "U0GRACE", channel="#leads")
+async def test_private_channel_is_open_to_its_members(caller: Caller) -> None:
+    await caller.people.write("U0ADA", "leads", "for the leads")
+    read = await caller.call("slack_read_channel", "U0GRACE", channel="#leads")
     assert [message["text"] for message in read["messages"]] == ["for the leads"]
 
 
-async def test_someone_elses_direct_messages_are_closed(handler: Desk) -> None:
-    dump = await handler.people.dump()
+async def test_someone_elses_direct_messages_are_closed(caller: Caller) -> None:
+    dump = await caller.people.dump()
     channel = next(each["id"] for each in dump["channels"].values() if each.get("user") == "U0GRACE")
-    assert await handler.refused("slack_read_channel", "U0ADA", channel=channel) == "not_allowed"
-    assert (await handler.call("slack_read_channel", "U0GRACE", channel=channel))["messages"] == []
+    assert await caller.refused("slack_read_channel", "U0ADA", channel=channel) == "not_allowed"
+    assert (await caller.call("slack_read_channel", "U0GRACE", channel=channel))["messages"] == []
 
 
-async def test_lost_answer_to_a_read_is_tried_again(handler: Desk) -> None:
-    await handler.people.write("U0ADA", "ops", "still here")
-    await handler.people.act("faults", method="conversations.history", status=503)
-    assert len((await handler.call("slack_read_channel", channel="ops"))["messages"]) == 1
+async def test_lost_answer_to_a_read_is_tried_again(caller: Caller) -> None:
+    await caller.people.write("U0ADA", "ops", "still here")
+    await caller.people.act("faults", method="conversations.history", status=503)
+    assert len((await caller.call("slack_read_channel", channel="ops"))["messages"]) == 1
 
 
-async def test_people_are_found_by_part_of_a_name(handler: Desk) -> None:
-    found = await handler.call("slack_find_users", query="hopper")
+async def test_people_are_found_by_part_of_a_name(caller: Caller) -> None:
+    found = await caller.call("slack_find_users", query="hopper")
     assert found == {
         "users": [
             {
@@ -174,23 +174,23 @@ async def test_people_are_found_by_part_of_a_name(handler: Desk) -> None:
     }
 
 
-async def test_people_of_a_channel_are_listed_to_its_members(handler: Desk) -> None:
-    found = await handler.call("slack_find_users", "U0GRACE", query="", channel="#leads")
+async def test_people_of_a_channel_are_listed_to_its_members(caller: Caller) -> None:
+    found = await caller.call("slack_find_users", "U0GRACE", query="", channel="#leads")
     assert [user["id"] for user in found["users"]] == ["U0ADA", "U0GRACE"]
-    assert await handler.refused("slack_find_users", "U0LINUS", query="", channel="#leads") == "not_allowed"
+    assert await caller.refused("slack_find_users", "U0LINUS", query="", channel="#leads") == "not_allowed"
 
 
-async def test_channel_is_made_with_the_author_and_the_invited_in_it(handler: Desk) -> None:
-    made = await handler.call("slack_create_channel", name="incident-42", private=True, invite=["U0GRACE", "U0ADA"])
+async def test_channel_is_made_with_the_author_and_the_invited_in_it(caller: Caller) -> None:
+    made = await caller.call("slack_create_channel", name="incident-42", private=True, invite=["U0GRACE", "U0ADA"])
     assert made["invited"] == ["U0ADA", "U0GRACE"]
-    channel = (await handler.people.dump())["channels"]["incident-42"]
+    channel = (await caller.people.dump())["channels"]["incident-42"]
     assert channel["id"] == made["channel"]
     assert channel["is_private"]
     assert {"U0ADA", "U0GRACE"} < set(channel["members"])
 
 
-async def test_refused_invitation_does_not_undo_the_channel(handler: Desk) -> None:
-    made = await handler.call("slack_create_channel", name="war-room", invite=["U0NOBODY"])
+async def test_refused_invitation_does_not_undo_the_channel(caller: Caller) -> None:
+    made = await caller.call("slack_create_channel", name="war-room", invite=["U0NOBODY"])
     assert made["invited"] == ["U0ADA"]
     assert made["not_invited"] == [{"user": "U0NOBODY", "error": "user_not_found"}]
 
@@ -199,12 +199,12 @@ async def test_refused_invitation_does_not_undo_the_channel(handler: Desk) -> No
     ("author", "name", "code"),
     [("U0GUEST", "mine", "not_allowed"), ("U0ADA", "ops", "name_taken"), ("U0ADA", "Not A Name", "bad_arguments")],
 )
-async def test_channel_that_cannot_be_made_is_told(handler: Desk, author: str, name: str, code: str) -> None:
-    assert await handler.refused("slack_create_channel", author, name=name) == code
+async def test_channel_that_cannot_be_made_is_told(caller: Caller, author: str, name: str, code: str) -> None:
+    assert await caller.refused("slack_create_channel", author, name=name) == code
 
 
-async def test_lost_answer_to_a_creation_is_never_tried_again(handler: Desk) -> None:
-    await handler.people.act("faults", method="conversations.create", status=0, after=True)
-    assert await handler.refused("slack_create_channel", name="once") == "outcome_unknown"
-    assert "once" in (await handler.people.dump())["channels"]
-    assert (await handler.people.calls())["conversations.create"] == 1
+async def test_lost_answer_to_a_creation_is_never_tried_again(caller: Caller) -> None:
+    await caller.people.act("faults", method="conversations.create", status=0, after=True)
+    assert await caller.refused("slack_create_channel", name="once") == "outcome_unknown"
+    assert "once" in (await caller.people.dump())["channels"]
+    assert (await caller.people.calls())["conversations.create"] == 1

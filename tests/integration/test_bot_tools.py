@@ -8,7 +8,9 @@ import pytest
 
 from agent.ids import Digest, NodeId, ThreadId, UserId
 from agent.tool import CallContext, Colour, Tool, ToolError
-from bot.slack.client import open_client
+from bot.slack.channels import Channels
+from bot.slack.client import WebApi, open_client
+from bot.slack.membership import Principals
 from bot.tools.post_message import neutralised, slack_post_message
 from infra.dev.local_slack.server import Workspace
 from tests.fakes.slack_scene import People
@@ -33,8 +35,8 @@ class Post:
 async def post() -> AsyncGenerator[Post]:
     timeout = aiohttp.ClientTimeout(total=20)
     async with Workspace(rate_limits=False) as place, aiohttp.ClientSession(timeout=timeout) as session:
-        client = open_client(place.bot_token, base_url=place.api_url, session=session, retries=False)
-        yield Post(tool=slack_post_message(client), people=People(place, session))
+        api = WebApi(open_client(place.bot_token, base_url=place.api_url, session=session))
+        yield Post(tool=slack_post_message(api, Channels(Principals(api))), people=People(place, session))
 
 
 async def texts(post: Post, channel: str = "incidents") -> list[str]:

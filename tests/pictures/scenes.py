@@ -17,8 +17,7 @@ from agent.tool import Colour
 from bot.blocks.board import board
 from bot.blocks.card import card
 from bot.blocks.details import details
-from bot.blocks.elements import Block
-from bot.blocks.message import Rendered
+from bot.blocks.elements import Block, Rendered
 from bot.ports import AttemptView, NodeView, PackageView
 from tests.fakes.bot_ports import NOON
 from tests.fakes.run_views import GRACE, THREAD, a_node, a_question, a_run

@@ -116,7 +116,7 @@ def test_the_bot_names_the_methods_it_calls_where_this_test_sees_them() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
-        and node.func.attr in {"read", "write", "pages"}
+        and node.func.attr in {"read", "write", "write_once", "pages", "objects"}
         and ast.unparse(node.func.value).endswith("api")
         and not texts(node.args[0])
     ]

@@ -10,14 +10,14 @@ from agent.ids import ApprovalId, UserId
 from agent.ports import Decision
 from bot.payloads import (
     STOP_SHORTCUT,
+    Click,
+    Command,
+    MessageEvent,
+    SessionStop,
+    StopClick,
+    StopShortcut,
     button_value,
     mentions,
-    read_click,
-    read_command,
-    read_message,
-    read_session_stop,
-    read_stop_click,
-    read_stop_shortcut,
     request_text,
 )
 
@@ -70,13 +70,13 @@ def event(**changes: Any) -> dict[str, Any]:
 
 
 def test_mention_opens_a_thread_at_its_own_message() -> None:
-    read = read_message(MENTION)
+    read = MessageEvent.read(MENTION)
     assert read is not None
     assert (read.root_ts, read.mention, read.direct, read.event_id) == ("1515449522.000016", True, False, "Ev1")
 
 
 def test_reply_belongs_to_the_root_of_its_thread() -> None:
-    read = read_message(event(type="message", thread_ts="1.0"))
+    read = MessageEvent.read(event(type="message", thread_ts="1.0"))
     assert read is not None
     assert (read.root_ts, read.mention) == ("1.0", False)
 
@@ -98,11 +98,11 @@ def test_reply_belongs_to_the_root_of_its_thread() -> None:
     ids=str,
 )
 def test_what_is_no_persons_message_is_not_for_us(changes: dict[str, Any]) -> None:
-    assert read_message(event(**changes)) is None
+    assert MessageEvent.read(event(**changes)) is None
 
 
 def test_click_names_question_version_and_choice() -> None:
-    read = read_click(CLICK)
+    read = Click.read(CLICK)
     assert read is not None
     assert (read.question, read.version, read.decision) == ("q:1", 3, Decision.APPROVED)
     assert (read.user, read.channel, read.message_ts, read.thread_ts) == ("U1", "C1", "2.0", "1.0")
@@ -123,31 +123,31 @@ def test_click_names_question_version_and_choice() -> None:
     ids=str,
 )
 def test_strange_button_is_no_click(action: dict[str, Any]) -> None:
-    assert read_click(CLICK | {"actions": [action]}) is None
+    assert Click.read(CLICK | {"actions": [action]}) is None
 
 
 def test_button_carries_question_and_version_and_nothing_else() -> None:
     value = button_value(ApprovalId("a:b"), 7)
-    read = read_click(CLICK | {"actions": [{"action_id": "decide_rejected", "value": value}]})
+    read = Click.read(CLICK | {"actions": [{"action_id": "decide_rejected", "value": value}]})
     assert read is not None
     assert (read.question, read.version) == ("a:b", 7)
 
 
 def test_shortcut_names_the_thread_of_its_message() -> None:
-    read = read_stop_shortcut(SHORTCUT)
+    read = StopShortcut.read(SHORTCUT)
     assert read is not None
     assert (read.channel, read.root_ts, read.thread_ts, read.user) == ("C1", "1.0", "1.0", "U1")
 
 
 def test_shortcut_on_a_message_outside_any_thread_names_the_message() -> None:
-    read = read_stop_shortcut(SHORTCUT | {"message": {"ts": "2.0"}})
+    read = StopShortcut.read(SHORTCUT | {"message": {"ts": "2.0"}})
     assert read is not None
     assert (read.root_ts, read.thread_ts) == ("2.0", None)
 
 
 @pytest.mark.parametrize("missing", ["callback_id", "trigger_id", "channel", "user"])
 def test_strange_shortcut_is_none(missing: str) -> None:
-    assert read_stop_shortcut({key: value for key, value in SHORTCUT.items() if key != missing}) is None
+    assert StopShortcut.read({key: value for key, value in SHORTCUT.items() if key != missing}) is None
 
 
 JSON = st.recursive(
@@ -176,12 +176,12 @@ KEYS = st.sampled_from(
 
 @given(body=st.dictionaries(KEYS, JSON | st.dictionaries(KEYS, JSON)))
 def test_no_payload_makes_a_reader_raise(body: dict[str, Any]) -> None:
-    read_message(body)
-    read_command(body)
-    read_click(body)
-    read_session_stop(body)
-    read_stop_click(body)
-    read_stop_shortcut(body | {"callback_id": STOP_SHORTCUT})
+    MessageEvent.read(body)
+    Command.read(body)
+    Click.read(body)
+    SessionStop.read(body)
+    StopClick.read(body)
+    StopShortcut.read(body | {"callback_id": STOP_SHORTCUT})
 
 
 @pytest.mark.parametrize(

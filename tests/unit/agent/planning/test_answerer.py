@@ -13,7 +13,7 @@ from agent.plan.operations import Add, Node, NodeKind
 from agent.plan.outcomes import ArtifactRef, Cancelled, Expired, Failed, Outcome, Rejected, Skipped, Succeeded
 from agent.planning.answerer import Answerer
 from agent.ports import Run, RunStatus
-from bot.blocks.plain_results import PlainResults
+from bot.blocks.answer import PlainResults
 from infra.dev.scripted_model.script import CONTEXT_TOO_LONG, Failure, Script
 from tests.fakes.planning import THREAD, PlanningWorld, planning_world, sections
 from tests.fakes.ports_in_memory import SpendingInMemory

@@ -15,9 +15,8 @@ from agent.ports import ApprovalKind, Decision, RunStatus
 from bot.blocks.answer import answer, trouble
 from bot.blocks.board import board
 from bot.blocks.card import card
-from bot.blocks.elements import MESSAGE_BLOCKS
+from bot.blocks.elements import MESSAGE_BLOCKS, Rendered
 from bot.blocks.help import MOST_RUNS, help_message, opening, status, stoppable
-from bot.blocks.message import Rendered
 from bot.ports import AttemptView, NodeView, OpenRun
 from infra.dev.local_slack.block_kit.block_kit import message_faults
 from sandbox.script import Json

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 import pytest
+from bot.blocks.plain_results import PlainResults
 
 from agent.ids import NodeId
 from agent.llm.transcript import ShownNode
 from agent.plan.operations import Node, NodeKind
 from agent.plan.outcomes import Failed, NodeState, Outcome, Skipped, Succeeded, state_of
-from bot.blocks.plain_results import PlainResults
 
 
 def shown(id: str, outcome: Outcome | None, state: NodeState = NodeState.PLANNED) -> ShownNode:

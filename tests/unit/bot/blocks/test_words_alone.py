@@ -21,8 +21,8 @@ from bot.blocks.answer import answer, trouble
 from bot.blocks.board import board
 from bot.blocks.card import card
 from bot.blocks.details import loading, unreadable
+from bot.blocks.elements import Rendered, plainly, words_only
 from bot.blocks.help import help_message, opening, status, stoppable
-from bot.blocks.message import Rendered, plainly, words_only
 from bot.ports import AttemptView, OpenRun
 from tests.fakes.bot_ports import NOON
 from tests.fakes.run_views import ADA, GRACE, THREAD, a_node, a_question, a_run

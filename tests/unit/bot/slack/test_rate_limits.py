@@ -37,9 +37,9 @@ async def test_turn_tells_whether_it_waited() -> None:
 
     rate_limiter = RateLimiter(clock=lambda: 0.0, sleep=sleep)
     pace = Pace(burst=1, per_minute=60)
-    assert not await rate_limiter.turn("a", pace)
-    assert not await rate_limiter.turn("b", pace)
-    assert await rate_limiter.turn("a", pace)
+    assert not await rate_limiter.wait("a", pace)
+    assert not await rate_limiter.wait("b", pace)
+    assert await rate_limiter.wait("a", pace)
     assert slept == [1.0]
 
 
@@ -47,7 +47,7 @@ async def test_keys_of_the_past_are_forgotten() -> None:
     now = 0.0
     rate_limiter = RateLimiter(clock=lambda: now)
     for key in range(10_000):
-        await rate_limiter.turn(key, POSTS)
+        await rate_limiter.wait(key, POSTS)
     now = 3600.0
-    await rate_limiter.turn("one more", POSTS)
+    await rate_limiter.wait("one more", POSTS)
     assert len(rate_limiter._buckets) == 1  # pyright: ignore[reportPrivateUsage] -- memory is not visible outside

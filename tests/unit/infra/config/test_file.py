@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 from agent.budget.usage import Prices
 from agent.limits import MemoryLimits, ModelOptions, Role
 from agent.tool import Registry
-from bot.tools.post_message import SLACK_TOOLS
+from bot.tools.catalogue import SLACK_TOOLS
 from infra.config.file import ConfigurationError, LimitsTable, parse_configuration
 from infra.tools.catalogue import ToolsConfig, enabled, known_tools, open_tools
 from infra.tools.http import HttpGetConfig

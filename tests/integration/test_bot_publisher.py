@@ -1,4 +1,4 @@
-"""The narrator makes Slack look like the rows, whatever got lost on the way."""
+"""The publisher makes Slack show the rows, whatever got lost on the way."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -161,14 +161,14 @@ async def test_trouble_is_told_in_words(scene: Scene) -> None:
     scene.rows.show(a_run(thread, status=RunStatus.FAILED, trouble="model_unavailable"))
     await scene.publisher.reconcile(thread)
     (told,) = await replies(scene, thread)
-    assert "could not reach the language model" in told["text"]
+    assert "couldn't reach the language model" in told["text"]
 
 
 async def test_thread_that_is_not_tried_again_says_so_once(scene: Scene) -> None:
     thread = await a_thread(scene)
     scene.rows.show(a_run(thread, status=RunStatus.RUNNING))
     for _ in range(2):
-        await scene.publisher.tell_stuck(thread)
+        await scene.publisher.report_stuck(thread)
     (told,) = await replies(scene, thread)
     assert "Nothing you asked for is lost" in told["text"]
 
@@ -177,7 +177,7 @@ async def test_changes_while_running_are_shown_and_coalesced(scene: Scene) -> No
     thread = await a_thread(scene)
     many = [a_node(f"n{number}", NodeState.RUNNING) for number in range(12)]
     scene.rows.show(a_run(thread, nodes=many))
-    async with scene.publisher.narrating(thread):
+    async with scene.publisher.publishing(thread):
         for number, node in enumerate(many):
             many[number] = replace(node, state=NodeState.SUCCEEDED, outcome=Succeeded(), ended_at=NOON)
             scene.rows.show(a_run(thread, nodes=tuple(many)))
@@ -191,7 +191,7 @@ async def test_faults_of_slack_do_not_disturb_the_run(scene: Scene) -> None:
     thread = await a_thread(scene)
     await scene.people.act("faults", method="chat.postMessage", error="fatal_error", times=1)
     scene.rows.show(a_run(thread, nodes=RUNNING))
-    async with scene.publisher.narrating(thread):
+    async with scene.publisher.publishing(thread):
         await scene.people.until(lambda dump: dump["refusals"] != {})
         scene.rows.show(a_run(thread, status=RunStatus.DONE, nodes=DONE, answer="Done."))
     board, answer = await replies(scene, thread)
@@ -202,7 +202,7 @@ async def test_faults_of_slack_do_not_disturb_the_run(scene: Scene) -> None:
 async def test_error_of_the_run_passes_through_unchanged(scene: Scene) -> None:
     thread = await a_thread(scene)
     with pytest.raises(ZeroDivisionError):
-        async with scene.publisher.narrating(thread):
+        async with scene.publisher.publishing(thread):
             raise ZeroDivisionError
 
 
@@ -237,7 +237,7 @@ async def test_being_stuck_in_a_closed_thread_is_told_to_the_requester(scene: Sc
     thread = await a_thread(scene)
     scene.rows.show(a_run(thread, nodes=RUNNING))
     await scene.people.act("faults", method="chat.postMessage", error="is_archived", times=1)
-    await scene.publisher.tell_stuck(thread)
+    await scene.publisher.report_stuck(thread)
     assert len(await told_apart(scene, "invite me again")) == 1
 
 

@@ -1,0 +1,24 @@
+"""The list of all Slack tools."""
+
+from agent.tool import Tool
+from bot.slack.channels import Channels
+from bot.slack.client import WebApi
+from bot.slack.membership import Principals
+from bot.tools.create_channel import slack_create_channel
+from bot.tools.find_users import slack_find_users
+from bot.tools.post_message import slack_post_message
+from bot.tools.read_channel import slack_read_channel
+
+SLACK_TOOLS = frozenset({"slack_read_channel", "slack_find_users", "slack_post_message", "slack_create_channel"})
+"""The names of `slack_tools`."""
+
+
+def slack_tools(api: WebApi, principals: Principals) -> tuple[Tool, ...]:
+    """Return the tools, the green ones first."""
+    channels = Channels(principals)
+    return (
+        slack_read_channel(api, principals, channels),
+        slack_find_users(principals, channels),
+        slack_post_message(api, channels),
+        slack_create_channel(api, principals),
+    )
