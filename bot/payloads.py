@@ -142,7 +142,7 @@ class Click(FromSlack):
         At("actions.0.action_id"),
         Field(pattern=f"^{ACTION_PREFIX}({'|'.join(sorted(decision.value for decision in _CLICKABLE))})$"),
     ]
-    value: Annotated[str, At("actions.0.value"), Field(pattern="^[0-9]{1,9}:.")]
+    value: Annotated[str, At("actions.0.value"), Field(pattern="^[0-9]{1,40}:.")]
     user: Clicker
     channel: Annotated[ChannelId, At("channel.id", "container.channel_id")]
     message_ts: Annotated[str, At("container.message_ts", "message.ts")] = ""

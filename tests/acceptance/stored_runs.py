@@ -20,7 +20,10 @@ import psycopg
 from sqlalchemy import URL, text
 
 from agent.ids import ApprovalId, ThreadId, ToolName, thread_id
+from agent.ports import ApprovalKind
+from bot import wording
 from bot.blocks.card import card
+from bot.blocks.elements import Rendered, rendered
 from bot.ports import Post, Slot
 from infra.config.file import parse_configuration
 from infra.db.database import Database
@@ -198,11 +201,21 @@ async def ended_work(url: URL) -> frozenset[tuple[object, ...]]:
 
 # Cards
 
+REWORDED = {
+    wording.question_title(ApprovalKind.ASK): "I need your word",
+    wording.question_words(ApprovalKind.UNKNOWN): "I was interrupted while doing this and cannot tell whether it "
+    "happened. Please look, then tell me how to go on. This is what I had started:",
+    wording.question_words(ApprovalKind.ROUNDS): "I have planned anew as often as I may by myself, and the work is not "
+    "done yet. Press a button, or write here what you want.",
+}
+"""Sentence of a card -> how it read when the dumps were made. Such a card is edited once after an upgrade."""
+
 
 async def rendered_cards(url: URL, run: Parked) -> Mapping[str, Sequence[Mapping[str, Any]]]:
     """Render the cards of a run from its rows; return ts -> blocks.
 
-    Checks that each has the digest stored with its post, so the publisher edits nothing after an upgrade.
+    Checks that each, in the words of its time, has the digest stored with its post: the publisher edits nothing else
+    after an upgrade.
     """
     database = Database(url)
     stores = open_stores(database, Queue(database), PgNotifications(database))
@@ -213,13 +226,20 @@ async def rendered_cards(url: URL, run: Parked) -> Mapping[str, Sequence[Mapping
             for view in turn.questions:
                 *parts, last = card(view, policies.of(ToolName(view.question.tool)))
                 slots = [_part_of(view.question.id, number) for number in range(1, len(parts) + 1)]
-                for slot, message in zip([*slots, Slot(Post.CARD, view.question.id)], [*parts, last], strict=True):
-                    posted = turn.posts[slot]
+                for slot, now in zip([*slots, Slot(Post.CARD, view.question.id)], [*parts, last], strict=True):
+                    posted, message = turn.posts[slot], _as_posted(now)
                     assert posted.shown == message.digest
                     shown[posted.ts] = json.loads(json.dumps(message.blocks))
     finally:
         await database.close()
     return shown
+
+
+def _as_posted(message: Rendered) -> Rendered:
+    content = json.dumps(message.content)
+    for now, then in REWORDED.items():
+        content = content.replace(json.dumps(now)[1:-1], json.dumps(then)[1:-1])
+    return rendered(**json.loads(content))
 
 
 def _part_of(question: ApprovalId, number: int) -> Slot:

@@ -133,7 +133,7 @@ async def test_outdated_version_does_not_count(database_url: URL, tmp_path: Path
     async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
         version, _, question = str(button(observer)["value"]).partition(":")
         await forged(scene, "Linus", observer, value=f"{int(version) + 1}:{question}")
-        assert "did not count" in (await whispers(scene, LINUS))[0]
+        assert "didn't count" in (await whispers(scene, LINUS))[0]
         await still_open(scene, observer)
 
 

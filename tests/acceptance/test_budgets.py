@@ -111,7 +111,7 @@ async def test_stopping_at_the_question_says_what_was_done_and_what_was_not(data
         async with scene.asked("look twice") as observer:
             await say(scene, observer, "stop", "Ada")
             await observer.until(
-                lambda seen: seen.says("Stopped.", "What was not done", "two") and done(seen), "the end"
+                lambda seen: seen.says("Stopped.", "What wasn't done", "two") and done(seen), "the end"
             )
             assert set(scene.effects.calls) == {"one"}
             assert len(scene.model.requests) == 1
@@ -128,7 +128,7 @@ async def test_a_stop_ends_planning_that_waits_for_its_budget_while_steps_are_at
             await scene.people.post("Ada", observer.channel, "look again", thread_ts=observer.thread_ts)
             await observer.until(lambda seen: bool(questions(seen)), "the question before the second plan")
             await scene.people.post("Ada", observer.channel, "!stop", thread_ts=observer.thread_ts)
-            await observer.until(lambda seen: seen.says("Stopped.", "What was not done") and done(seen), "the end")
+            await observer.until(lambda seen: seen.says("Stopped.", "What wasn't done") and done(seen), "the end")
             assert not questions(observer)
         assert len(scene.model.requests) == 1
 
@@ -146,9 +146,9 @@ async def test_what_nobody_allows_in_time_ends_there_and_says_so(database_url: U
         async with scene.asked("look twice") as observer:
             await observer.until(lambda seen: bool(questions(seen)), "the question")
             await observer.until(lambda seen: seen.says("Stopped: nobody decided in time") and done(seen), "the end")
-            await observer.until(lambda seen: seen.says(ASKED, "Expired", "Nothing more is started"), "the card's end")
+            await observer.until(lambda seen: seen.says(ASKED, "Expired", "Nothing more will start"), "the card's end")
             assert observer.says("What was done", "one")
-            assert observer.says("What was not done", "two")
+            assert observer.says("What wasn't done", "two")
             assert not questions(observer)
             await scene.people.post("Ada", observer.channel, "look again", thread_ts=observer.thread_ts)
             await scene.effects.reached("three")

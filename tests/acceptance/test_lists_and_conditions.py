@@ -72,7 +72,7 @@ async def test_every_item_of_a_red_template_asks_by_itself_and_keeps_its_decisio
         async with scene.asked("tell about every host that is down") as observer:
             await observer.until(lambda seen: bool(cards(seen, "host a") and cards(seen, "host c")), "a card for each")
             assert len(observer.cards()) == 2
-            await observer.until(lambda seen: "no need for it" in states(seen).get("tell-1", ""), "b left out")
+            await observer.until(lambda seen: "isn't needed" in states(seen).get("tell-1", ""), "b left out")
             await scene.people.click("Grace", observer.channel, cards(observer, "host a")[0], "decide_rejected")
             await observer.until(lambda seen: "rejected" in states(seen)["tell-0"], "a rejected")
             [open_still] = cards(observer, "host c")
@@ -83,7 +83,7 @@ async def test_every_item_of_a_red_template_asks_by_itself_and_keeps_its_decisio
             assert [str(one["text"]) for one in await scene.people.messages("incidents")] == ["host c is down"]
             seen = states(observer)
             assert "complete" in seen["tell-2"]
-            assert "some of its steps were not done" in seen["tell"]
+            assert "some of its steps didn't finish" in seen["tell"]
             assert "skipped" in seen["behind"]
         assert not scene.effects.calls
 
@@ -92,9 +92,9 @@ async def test_every_item_of_a_red_template_asks_by_itself_and_keeps_its_decisio
     ("over", "limits", "words"),
     [
         ("${find#/hosts}", {"fan_out": 2}, "is too long"),
-        ("${find#/hosts}", {"nodes_per_turn": 5}, "there would be too many steps"),
-        ("${find#/text}", {}, "is not a list"),
-        ("${find#/nothing}", {}, "not"),
+        ("${find#/hosts}", {"nodes_per_turn": 5}, "would make too many steps"),
+        ("${find#/text}", {}, "needs a list to go through"),
+        ("${find#/nothing}", {}, "didn't have the expected shape"),
     ],
     ids=["longer than allowed", "more than a turn may have", "no list", "nothing there"],
 )
@@ -133,7 +133,7 @@ async def test_an_empty_list_is_done_at_once_and_an_unmet_condition_skips_what_n
         async with scene.asked("check every host") as observer:
             await observer.until(answered, "the answer")
             seen = states(observer)
-            assert "“title of find” found no need for it" in seen["alarm"]
+            assert "“title of find” showed it isn't needed" in seen["alarm"]
             assert "skipped" in seen["behind"]
             assert not any("something is missing" in each for each in observer.words())
         assert dict(scene.effects.calls) == {"after": 1, "sure": 1}

@@ -79,7 +79,7 @@ async def test_archived_channel_is_told_to_the_requester_and_work_goes_on_when_i
         await scene.people.act("channels", channel="ops", is_archived=True)
         scene.effects.let_go("a")
         (told,) = await direct_messages(scene, ADA)
-        assert "cannot write in <#C0OPS>" in told
+        assert "can no longer write in <#C0OPS>" in told
         await scene.people.act("channels", channel="ops", is_archived=False)
         scene.model.add(says("ANSWER two"))
         await scene.people.post("Ada", "ops", "and now?", thread_ts=observer.thread_ts)
@@ -119,7 +119,7 @@ async def test_app_removed_from_the_channel_is_told_to_the_requester(database_ur
         await scene.people.act("members", channel="ops", member="Greenlight", remove=True)
         scene.effects.let_go("a")
         (told,) = await direct_messages(scene, ADA)
-        assert "cannot write in <#C0OPS>" in told
+        assert "can no longer write in <#C0OPS>" in told
 
 
 async def test_post_to_a_channel_the_app_is_not_in_fails_in_words(database_url: URL, tmp_path: Path) -> None:
@@ -130,6 +130,6 @@ async def test_post_to_a_channel_the_app_is_not_in_fails_in_words(database_url: 
             await scene.click(observer, "Grace", "approved", card=1)
             await scene.click(observer, "Grace", "approved", card=0)
             await observer.until(answered, "the answer")
-            assert "failed: i am not in that channel" in states(observer)["tell"]
+            assert "failed: i'm not in that channel" in states(observer)["tell"]
             assert "failed: that channel is archived" in states(observer)["old"]
             assert leaks(observer) == []

@@ -22,7 +22,7 @@ from tests.acceptance.app_fixture import stage
 from tests.acceptance.assertions import answered, done, leaks, states
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, package, planned
 
-MODEL_AWAY = "could not reach the language model"
+MODEL_AWAY = "couldn't reach the language model"
 
 
 def planner(answer: Reply | str, times: int | None = None) -> Script:
@@ -74,10 +74,10 @@ async def test_slow_model_keeps_its_steps_coming_and_is_waited_for(database_url:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        pytest.param(Failure(status=503, message="x"), "did not answer in the end", id="down"),
-        pytest.param(Stall(after="The result is"), "did not answer in the end", id="silent"),
-        pytest.param(Cut(after="The result is"), "did not answer in the end", id="dies"),
-        pytest.param(Endless(piece="and so on " * 400), "did not answer in the end", id="never stops"),
+        pytest.param(Failure(status=503, message="x"), "didn't write an answer", id="down"),
+        pytest.param(Stall(after="The result is"), "didn't write an answer", id="silent"),
+        pytest.param(Cut(after="The result is"), "didn't write an answer", id="dies"),
+        pytest.param(Endless(piece="and so on " * 400), "didn't write an answer", id="never stops"),
         pytest.param(CONTEXT_TOO_LONG, "more than the language model can read", id="context exceeded"),
     ],
 )

@@ -234,7 +234,7 @@ async def test_it_fits_and_is_readable_at_400_and_1400_pixels_dark_and_light(
         features = [{"name": "prefers-color-scheme", "value": theme}]
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         person = Person(browser, address)
-        person.reads("thread-messages", "ANSWER", "Approval needed", "Approved", "guests cannot")
+        person.reads("thread-messages", "ANSWER", "Approval needed", "Approved", "guests can't")
         assert browser.execute_script("return innerWidth") == width
         if pictures:
             browser.save_screenshot(f"{pictures}/{width}-{theme}.png")

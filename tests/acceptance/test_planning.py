@@ -46,7 +46,7 @@ async def test_a_plan_beyond_the_limit_runs_as_far_as_it_fits_and_the_person_is_
             await observer.until(lambda seen: seen.says("ANSWER", "n2"), "the rest, asked for as it said")
 
 
-MODEL_AWAY = "could not reach the language model"
+MODEL_AWAY = "couldn't reach the language model"
 
 
 def planner(answer: Reply | str, times: int | None = None) -> Script:
@@ -72,10 +72,10 @@ async def ends_in(observer: ThreadObserver, *words: str) -> None:
         pytest.param(Failure(status=429, message="slow down", retry_after_seconds=0.1), MODEL_AWAY, id="overloaded"),
         pytest.param(Stall(), MODEL_AWAY, id="silent"),
         pytest.param(Rubbish(), MODEL_AWAY, id="rubbish bytes"),
-        pytest.param("Sure! I would be happy to help.", "could not turn this into a plan", id="rubbish words"),
-        pytest.param('{"op":"add","id":1,"kind":[]}\n{"op":', "could not turn this into a plan", id="rubbish plan"),
+        pytest.param("Sure! I would be happy to help.", "couldn't turn this into a plan", id="rubbish words"),
+        pytest.param('{"op":"add","id":1,"kind":[]}\n{"op":', "couldn't turn this into a plan", id="rubbish plan"),
         pytest.param(Text(text='{"op":"add"', finish_reason="length"), MODEL_AWAY, id="cut off"),
-        pytest.param(Endless(piece="and so on " * 400), "could not turn this into a plan", id="never stops"),
+        pytest.param(Endless(piece="and so on " * 400), "couldn't turn this into a plan", id="never stops"),
         pytest.param(CONTEXT_TOO_LONG, "more than the language model can read", id="context exceeded"),
     ],
 )
@@ -121,7 +121,7 @@ async def test_plan_with_a_tool_that_does_not_exist_ends_in_words_without_its_co
 ) -> None:
     wrong = lines([tool("a", "drop_database", {})])
     async with stage(database_url, tmp_path, [planner(wrong)]) as scene, scene.asked("do it") as observer:
-        await ends_in(observer, "could not turn this into a plan")
+        await ends_in(observer, "couldn't turn this into a plan")
         assert not observer.says("drop_database")
         assert not observer.says("unknown_tool")
 
@@ -144,7 +144,7 @@ async def test_an_invalid_plan_goes_back_with_its_faults_and_is_repaired(databas
 async def test_a_plan_still_invalid_after_two_repairs_ends_in_plain_words(database_url: URL, tmp_path: Path) -> None:
     wrong = Script(role="planner", answer='{"op":"add","id":"a","kind":"tool","title":"A","tool":"nope","args":{}}')
     async with stage(database_url, tmp_path, [wrong]) as scene, scene.asked("do x") as observer:
-        await observer.until(lambda seen: seen.says("could not turn this into a plan"), "plain words")
+        await observer.until(lambda seen: seen.says("couldn't turn this into a plan"), "plain words")
         assert len(scene.model.requests_of("planner")) == 3
         assert not any("Traceback" in words or "unknown_tool" in words for words in observer.words())
 

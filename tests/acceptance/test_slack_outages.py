@@ -93,8 +93,8 @@ async def test_not_in_channel_is_told_to_the_requester_and_shown_later(database_
         scene.effects.hold("a")  # still at work when the thread is found closed
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
         async with scene.asked("fetch a") as observer:
-            await scene.people.wait_for(lambda told: "cannot write in" in json.dumps(told["channels"]))
-            assert "cannot write in <#C0OPS>" in (await direct_messages(scene, "U0ADA"))[0]
+            await scene.people.wait_for(lambda told: "can no longer write in" in json.dumps(told["channels"]))
+            assert "can no longer write in <#C0OPS>" in (await direct_messages(scene, "U0ADA"))[0]
             scene.effects.let_go("a")
             await observer.until(answered, "the answer")
 

@@ -58,9 +58,9 @@ one that writes progress."""
 
 
 TROUBLES = (
-    "could not reach the language model",
-    "did not answer in the end",
-    "could not turn this into a plan",
+    "couldn't reach the language model",
+    "didn't write an answer",
+    "couldn't turn this into a plan",
     "more than the language model can read",
 )
 

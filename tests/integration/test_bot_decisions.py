@@ -140,7 +140,7 @@ async def test_doubt_about_the_person_refuses(scene: Scene) -> None:
     await scene.people.act("faults", method="users.info", error="fatal_error", times=1)
     await click(scene, "Grace", card, APPROVE)
     assert scene.rows.decided == []
-    assert "could not check" in (await scene.people.whispers("U0GRACE"))[0]
+    assert "couldn't check" in (await scene.people.whispers("U0GRACE"))[0]
     await click(scene, "Grace", card, APPROVE)
     assert scene.rows.decided == [("q1", Decision.APPROVED, GRACE)]
 
@@ -228,7 +228,7 @@ async def test_an_edit_of_the_card_that_waits_for_its_turn_never_brings_the_butt
 
     rate_limiter = RateLimiter(clock=lambda: 0.0, sleep=meanwhile)
     for _ in range(UPDATES.burst):
-        await rate_limiter.turn(("update", thread_parts(thread).tenant), UPDATES)
+        await rate_limiter.wait(("update", thread_parts(thread).tenant), UPDATES)
     scene.rows.change_question(a_question(thread, blocks=("Tell the team",)))
     publisher = ThreadPublisher(
         scene.rows, scene.rows, MessageSender(scene.api, scene.rows, rate_limiter), lambda _: ApprovalPolicy()
@@ -245,7 +245,7 @@ async def test_a_question_withdrawn_before_its_turn_to_be_posted_is_not_posted(s
 
     rate_limiter = RateLimiter(clock=lambda: 0.0, sleep=meanwhile)
     for _ in range(POSTS.burst):
-        await rate_limiter.turn(("post", thread_parts(thread).tenant, thread_parts(thread).channel), POSTS)
+        await rate_limiter.wait(("post", thread_parts(thread).tenant, thread_parts(thread).channel), POSTS)
     nodes = (a_node("post", NodeState.ASKING),)
     scene.rows.show(a_run(thread, nodes=nodes, questions=(a_question(thread), a_question(thread, id="q2"))))
     before = await scene.people.thread(thread_parts(thread).root_ts)

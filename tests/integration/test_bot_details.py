@@ -101,7 +101,7 @@ async def test_guest_reads_nothing(scene: Scene) -> None:
     _, ts = await shown(scene, script("count"))
     await scene.people.act("click", user="U0GUEST", channel="ops", ts=ts, action_id="script_details_0")
     words = await modal(scene, "U0GUEST")
-    assert "guests cannot read this" in words
+    assert "guests can't read this" in words
     assert "ZeroDivisionError" not in words
 
 

@@ -80,7 +80,7 @@ async def test_direct_message_is_a_request_and_opens_its_own_thread(scene: Scene
 
 @pytest.mark.parametrize(
     ("user", "channel", "words"),
-    [("Gus", "ops", "guests cannot start work"), ("Olga", "partners", "other organisations cannot start work")],
+    [("Gus", "ops", "guests can't start work"), ("Olga", "partners", "other organisations can't start work")],
 )
 async def test_guest_and_stranger_start_nothing_and_are_told_once(
     scene: Scene, user: str, channel: str, words: str
@@ -171,7 +171,7 @@ async def test_command_of_a_guest_is_refused_and_posts_nothing(scene: Scene) -> 
     before = len(await scene.people.messages())
     await scene.people.act("commands", user="Gus", channel="ops", command="/greenlight", text="check")
     await scene.people.until(lambda dump: bool(dump["ephemerals"]))
-    assert "guests cannot start work" in (await scene.people.whispers("U0GUEST"))[0]
+    assert "guests can't start work" in (await scene.people.whispers("U0GUEST"))[0]
     assert len(await scene.people.messages()) == before
 
 

@@ -72,7 +72,7 @@ def test_failure_is_told_in_our_words_never_in_the_tools() -> None:
     node = a_node("a", NodeState.FAILED, outcome=Failed(error="timeout", message="SECRET stack trace"))
     assert task(node)[2] == "http_get · failed: it took too long"
     odd = replace(node, outcome=Failed(error="E_WEIRD", message="SECRET"))
-    assert task(odd)[2] == "http_get · failed: it did not work"
+    assert task(odd)[2] == "http_get · failed: it didn't work"
 
 
 def test_skipped_step_names_what_stood_in_its_way() -> None:

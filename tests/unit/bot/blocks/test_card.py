@@ -67,7 +67,7 @@ def test_what_cannot_be_shown_in_full_cannot_be_approved() -> None:
     view = a_question(args={"text": "x" * 100_000})
     (message,) = card(view, ANYONE)
     assert choices(view.question) == (Decision.REJECTED,)
-    assert "nobody should approve what cannot be read" in str(message.blocks)
+    assert "nobody should approve what they can't read" in str(message.blocks)
     buttons: Any = message.blocks[-1]
     assert [each["action_id"] for each in buttons["elements"]] == ["decide_rejected"]
 
@@ -112,11 +112,11 @@ def test_expired_is_not_told_as_a_no() -> None:
 @pytest.mark.parametrize(
     ("kind", "follows"),
     [
-        (ApprovalKind.APPROVE, "It will not run."),
-        (ApprovalKind.UNKNOWN, "It counts as failed, and will not run again."),
-        (ApprovalKind.ROUNDS, "I answer with what there is."),
-        (ApprovalKind.ASK, "I answer with what there is."),
-        (ApprovalKind.BUDGET, "Nothing more is started"),
+        (ApprovalKind.APPROVE, "It won't run."),
+        (ApprovalKind.UNKNOWN, "It counts as failed and won't run again."),
+        (ApprovalKind.ROUNDS, "I'll answer with what there is."),
+        (ApprovalKind.ASK, "I'll answer with what there is."),
+        (ApprovalKind.BUDGET, "Nothing more will start"),
     ],
 )
 def test_a_card_nobody_decided_on_says_what_follows(kind: ApprovalKind, follows: str) -> None:
