@@ -1,15 +1,123 @@
-"""Approval policy: who may decide a question. Pure; the facts are read fresh at the click.
+"""What people are asked while a run is under way, and the rules about it. Pure.
 
-Doubt refuses: a fact that could not be learnt (None) counts against the person.
+A request becomes a row; the row is decided once, by compare-and-set (`agent.ports.Approvals`). Who may decide is
+policy: the facts about a person are read fresh at the click, and a fact that could not be learnt (None) counts
+against them.
 """
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import NewType, TypeAlias
 
-from agent.ids import ToolName, UserId
+from agent.ids import ApprovalId, Digest, NodeId, ThreadId, ToolName, UserId
+from sandbox.script import Json
+
+TURN = NodeId("")
+"""The node of a request that is about a whole turn."""
+
+
+class ApprovalKind(StrEnum):
+    """What a person is asked about."""
+
+    #: May this red call run?
+    APPROVE = "approve"
+    #: Did this red call happen? The process died while it was under way.
+    UNKNOWN = "unknown"
+    #: May the turn be planned anew, though it has used up its rounds?
+    ROUNDS = "rounds"
+    #: What is wanted? The replanner does not know.
+    ASK = "ask"
+    #: May the turn, or its thread, spend its whole budget once more?
+    BUDGET = "budget"
+
+
+class Decision(StrEnum):
+    """Where a request stands: open, closed without an answer, or answered."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    HAPPENED = "happened"
+    AGAIN = "again"
+    GIVE_UP = "give_up"
+    MORE = "more"
+    ACCEPT = "accept"
+    STOP = "stop"
+    GO_ON = "go_on"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalRequest:
+    """What is asked. Of a call: exactly what will run if the answer is yes."""
+
+    #: A hash of thread, node, kind, digest and attempt: asking twice finds the same row.
+    id: ApprovalId
+    thread: ThreadId
+    turn: int
+    #: `TURN` when the request is about a whole turn.
+    node: NodeId
+    kind: ApprovalKind
+    #: The node's title, or the replanner's question.
+    title: str
+    #: The tool's name, or the node's kind for a package or subagent that needs approval.
+    tool: ToolName
+    #: The call's resolved arguments. Of a budget request: what is used up and, once it is extended, from where the
+    #: budget counts once more (`agent/budget/tracker.py`).
+    args: Mapping[str, Json]
+    #: SHA-256 of the canonical JSON of tool, arguments and the outputs they came from.
+    digest: Digest
+    #: Who asked for the operation.
+    author: UserId
+    attempt: int = 1
+    #: Titles of the nodes that wait behind this one; of a turn's request, of what would be done next.
+    blocks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionRecord:
+    """A request's row as the run sees it: where it stands and, once it is decided, who decided and when."""
+
+    id: ApprovalId
+    turn: int
+    node: NodeId
+    kind: ApprovalKind
+    digest: Digest
+    decision: Decision = Decision.PENDING
+    by: UserId | None = None
+    reason: str = ""
+    at: datetime | None = None
+    #: What was asked, of budget requests only: the arguments of a call can be long, and its node knows them.
+    budget: ApprovalRequest | None = None
+
+
+ABOUT_TURN = frozenset({ApprovalKind.ROUNDS, ApprovalKind.ASK, ApprovalKind.BUDGET})
+"""Requests about a whole turn."""
+
+DECISIONS: Mapping[ApprovalKind, tuple[Decision, ...]] = {
+    ApprovalKind.APPROVE: (Decision.APPROVED, Decision.REJECTED),
+    ApprovalKind.UNKNOWN: (Decision.AGAIN, Decision.HAPPENED, Decision.GIVE_UP),
+    ApprovalKind.ROUNDS: (Decision.MORE, Decision.ACCEPT, Decision.STOP),
+    ApprovalKind.ASK: (Decision.ACCEPT, Decision.STOP),
+    ApprovalKind.BUDGET: (Decision.GO_ON, Decision.STOP),
+}
+"""Kind -> what a person may answer, in the order of the buttons."""
+
+RUNS_CALL = frozenset({Decision.APPROVED, Decision.AGAIN})
+"""Answers after which the call runs: nobody gives them without having seen its arguments."""
+
+GRANTS = RUNS_CALL | {Decision.HAPPENED, Decision.GO_ON}
+"""Answers that let work go on: without `self_approval` no author gives them. Authors may always take back."""
+
+
+def ends_turn(kind: ApprovalKind, decision: Decision) -> bool:
+    """Return whether a decision stops the turn: somebody said stop, or nobody extended a budget in time."""
+    return decision is Decision.STOP or (kind is ApprovalKind.BUDGET and decision is Decision.EXPIRED)
+
 
 GroupId = NewType("GroupId", str)
 """A Slack user group's id (`S...`)."""
@@ -20,14 +128,14 @@ class ApprovalPolicy:
     """Who may decide.
 
     `users` and `groups` add up. When neither is configured (None) the author of the operation and
-    the full members of the channel may; configured but empty means nobody. Without
-    `self_approval` an author never approves their own operation, whatever the lists say.
-    Only a quorum of 1 exists so far.
+    the full members of the channel may; configured but empty means nobody.
     """
 
+    #: When false, authors never approve their own operations, whatever the lists say.
     self_approval: bool = True
     users: AbstractSet[UserId] | None = None
     groups: AbstractSet[GroupId] | None = None
+    #: Only 1 is available.
     quorum: int = 1
 
     def __post_init__(self) -> None:
@@ -42,22 +150,23 @@ class Policies:
     default: ApprovalPolicy = field(default_factory=ApprovalPolicy)
     by_tool: Mapping[ToolName, ApprovalPolicy] = field(default_factory=dict[ToolName, ApprovalPolicy])
 
-    def of(self, tool: ToolName) -> ApprovalPolicy:
-        """Return the policy of a tool, or of a node kind that wants approval."""
-        return self.by_tool.get(tool, self.default)
+    def of(self, request: ApprovalRequest) -> ApprovalPolicy:
+        """Return the policy for a request: that of its tool, or of the node kind that needs approval.
+
+        Whoever may steer a turn may answer what is asked about it; a tool's approvers have no part in that.
+        """
+        return ApprovalPolicy() if request.kind in ABOUT_TURN else self.by_tool.get(request.tool, self.default)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clicker:
-    """The person who clicked, as Slack described them just now. None: could not be learnt.
-
-    `is_full_member` is false for guests, bots, deactivated people and people of another
-    organisation. `groups` are those of the policy's groups that the person is in.
-    """
+    """The person who clicked, as Slack described them just now. None: could not be learnt."""
 
     user: UserId
+    #: False for guests, bots, deactivated people and people of another organisation.
     is_full_member: bool | None
     in_channel: bool | None
+    #: Those of the policy's groups that the person is in.
     groups: AbstractSet[str] | None
 
 
@@ -88,9 +197,9 @@ Permission: TypeAlias = Allowed | Refused
 
 
 def may_decide(policy: ApprovalPolicy, author: UserId, clicker: Clicker, *, approving: bool = True) -> Permission:
-    """Return whether the clicker may decide a question about an operation of `author`.
+    """Return whether the clicker may decide a request about an operation of `author`.
 
-    `approving` is false for a no: an author may always take back what they asked for.
+    `approving` is whether the decision is one of `GRANTS`: authors may always take back what they asked for.
     """
     if (refusal := _refusal(policy, author, clicker, approving=approving)) is not None:
         return Refused(reason=refusal)

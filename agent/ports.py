@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from agent.approval import ApprovalRequest, Decision, DecisionRecord
 from agent.events import AttemptEnded, RunEvent
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
 from agent.limits import Role
@@ -39,100 +40,34 @@ class OperationLog(Protocol):
         ...
 
 
-class ApprovalKind(StrEnum):
-    """What a person is asked: about a node, or (the last three) about how its turn goes on.
-
-    `ROUNDS`: the turn was planned anew as often as it may be. `ASK`: reflection does not know what is wanted.
-    `BUDGET`: what the turn or its thread may spend is used up.
-    """
-
-    APPROVE = "approve"
-    UNKNOWN = "unknown"
-    ROUNDS = "rounds"
-    ASK = "ask"
-    BUDGET = "budget"
-
-
-class Decision(StrEnum):
-    """Where a question stands. `pending` is the only one that is open."""
-
-    PENDING = "pending"
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-    WITHDRAWN = "withdrawn"
-    HAPPENED = "happened"
-    AGAIN = "again"
-    GIVE_UP = "give_up"
-    MORE = "more"
-    ACCEPT = "accept"
-    STOP = "stop"
-    GO_ON = "go_on"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ApprovalRequest:
-    """What is asked: exactly what will run if the answer is yes.
-
-    `digest` is the SHA-256 of the canonical JSON of tool, arguments and the outputs they came from.
-    `id` is a hash of thread, node, kind, digest and attempt. `tool` is the tool's name, or the node's
-    kind for a package or subagent that wants approval. `author` asked for the operation.
-    `blocks` are the titles of the nodes that wait behind this one. A question about a turn has the
-    empty node; its `title` is what reflection wants to know, and `blocks` what it would do next. That
-    about a budget holds in `args` what is used up, and then from where it counts once more (`agent/budget/tracker.py`).
-    """
-
-    id: ApprovalId
-    thread: ThreadId
-    turn: int
-    node: NodeId
-    kind: ApprovalKind
-    title: str
-    tool: ToolName
-    args: Mapping[str, Json]
-    digest: Digest
-    author: UserId
-    attempt: int = 1
-    blocks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class DecisionRecord:
-    """A question's row: the decision and, once it is not pending, who made it and when."""
-
-    id: ApprovalId
-    digest: Digest
-    decision: Decision
-    by: UserId | None = None
-    reason: str = ""
-    at: datetime | None = None
-
-
 class Approvals(Protocol):
-    """Approvals and other questions to people, as rows decided by compare-and-set elsewhere."""
+    """What people are asked: a row per request, decided once by compare-and-set."""
 
-    async def ask(self, question: ApprovalRequest) -> DecisionRecord:
-        """Insert the row unless one with this id exists; return the row as it stands."""
+    async def ask(self, request: ApprovalRequest) -> DecisionRecord:
+        """Insert the row unless one with this id exists; return it as it stands."""
         ...
 
-    async def standings(self, thread: ThreadId) -> Mapping[ApprovalId, DecisionRecord]:
-        """Return every question of the thread."""
+    async def read(self, thread: ThreadId) -> Mapping[ApprovalId, DecisionRecord]:
+        """Return every request of the thread, in the order they were asked."""
         ...
 
-    async def withdraw(self, question: ApprovalId, why: str) -> DecisionRecord:
-        """Turn pending into withdrawn; return the row as it stands (perhaps decided meanwhile)."""
+    async def decide(
+        self, tenant: Tenant, approval: ApprovalId, *, version: int, by: UserId, decision: Decision, reason: str = ""
+    ) -> DecisionRecord | None:
+        """Decide a request that is open at this version: of any number of racing calls one does.
+
+        The audit row and the thread's `wake` job come in the same transaction, and so does the stop when the decision
+        ends the turn. None, and nothing changed, when it was closed before, is overdue, reads otherwise by now, or the
+        tenant has no such request.
+        """
         ...
 
-
-class BudgetExtensions(Protocol):
-    """Reads back what was asked about budgets, and keeps what came of it."""
-
-    async def of(self, thread: ThreadId) -> Sequence[tuple[ApprovalRequest, DecisionRecord]]:
-        """Return the thread's questions about budgets, in the order they were asked."""
+    async def withdraw(self, approval: ApprovalId, why: str) -> DecisionRecord:
+        """Close an open request without an answer; return its row, which may have been decided meanwhile."""
         ...
 
-    async def keep(self, question: ApprovalId, args: Mapping[str, Json]) -> None:
-        """Store the question's `args` anew: they say from where the whole budget counts once more."""
+    async def extend(self, approval: ApprovalId, args: Mapping[str, Json]) -> None:
+        """Replace the arguments of a budget request, which then say from where the budget counts once more."""
         ...
 
 

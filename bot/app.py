@@ -12,8 +12,8 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from agent.approval import ApprovalPolicy
-from agent.ids import ToolName
+from agent.approval import ApprovalPolicy, ApprovalRequest
+from agent.ports import Approvals
 from bot import wording
 from bot.errors import BotError
 from bot.handlers.approvals import ApprovalHandler
@@ -22,7 +22,7 @@ from bot.handlers.messages import MessageHandler
 from bot.handlers.script_details import ScriptDetailsHandler
 from bot.handlers.stop import StopHandler
 from bot.payloads import ATTEMPT_ACTION, DETAILS_ACTION, STOP_ACTION, STOP_SHORTCUT, Payload
-from bot.ports import Decisions, Inbox, Packages, Posted, RunViews
+from bot.ports import Inbox, Packages, Posted, RunViews
 from bot.slack.client import WebApi
 from bot.slack.membership import Principals
 
@@ -40,7 +40,7 @@ class Ports:
     """What the app needs of the stores."""
 
     inbox: Inbox
-    decisions: Decisions
+    approvals: Approvals
     views: RunViews
     posted: Posted
     packages: Packages
@@ -53,7 +53,7 @@ class SlackApp:
         self,
         client: AsyncWebClient,
         ports: Ports,
-        policy_for: Callable[[ToolName], ApprovalPolicy],
+        policy_for: Callable[[ApprovalRequest], ApprovalPolicy],
         *,
         signing_secret: str = "",
     ) -> None:
@@ -77,11 +77,11 @@ class SlackApp:
         if self._running:
             await asyncio.wait(self._running, timeout=DRAIN_SECONDS)
 
-    def _bind(self, ports: Ports, policy_for: Callable[[ToolName], ApprovalPolicy]) -> None:
+    def _bind(self, ports: Ports, policy_for: Callable[[ApprovalRequest], ApprovalPolicy]) -> None:
         messages = MessageHandler(ports.inbox, ports.views, self.principals, self.api, policy_for)
         commands = CommandHandler(ports.inbox, ports.views, self.principals, self.api)
         stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
-        approvals = ApprovalHandler(ports.decisions, ports.posted, self.principals, self.api, policy_for)
+        approvals = ApprovalHandler(ports.approvals, ports.views, ports.posted, self.principals, self.api, policy_for)
         details = ScriptDetailsHandler(ports.packages, self.principals, self.api)
         bolt = cast("Any", self.bolt)  # its decorators are typed with bare dicts and Patterns
         bolt.middleware(messages.store)

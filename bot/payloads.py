@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, Self, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.approval import Decision
 from agent.ids import ApprovalId, ChannelId, UserId
-from agent.ports import Decision
 
 Payload: TypeAlias = Mapping[str, Any]
 """A body as bolt parsed it."""

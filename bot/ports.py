@@ -9,15 +9,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol
 
+from agent.approval import ApprovalRequest, Decision, DecisionRecord
 from agent.budget.usage import Spent
 from agent.events import AttemptEnded
 from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
 from agent.packing.packing import Fusion, Split
 from agent.plan.operations import NodeKind
 from agent.plan.outcomes import NodeState, Outcome
-from agent.ports import ApprovalRequest, Decision, DecisionRecord, Message, RunStatus, Subscription
+from agent.ports import Message, RunStatus, Subscription
 from agent.tool import Colour
 
 
@@ -83,61 +84,26 @@ class Inbox(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalView:
-    """A question with everything its card shows.
+    """A request with everything its card shows."""
 
-    `version` starts at 1 and grows with every change to what is asked; a click carries the version
-    it saw. `question.blocks` are the titles of the nodes that wait behind it, as of now.
-    """
-
-    question: ApprovalRequest
-    standing: DecisionRecord
+    request: ApprovalRequest
+    record: DecisionRecord
     asked_at: datetime
+    #: Starts at 1 and grows with every change to what is asked; a click carries the version it saw.
     version: int = 1
     expires_at: datetime | None = None
+    #: Titles of the unfinished nodes that wait behind the request's node now.
+    waiting: tuple[str, ...] = ()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody decided yet."""
+        return self.record.decision is Decision.PENDING
 
-@dataclass(frozen=True, kw_only=True)
-class Decided:
-    """This click decided; the row now reads `view`."""
-
-    view: ApprovalView
-
-
-@dataclass(frozen=True, kw_only=True)
-class AlreadyDecided:
-    """The question was closed before (decided, expired or withdrawn), as `view` says."""
-
-    view: ApprovalView
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outdated:
-    """What is asked changed since the card that was clicked; `view` is how it reads now."""
-
-    view: ApprovalView
-
-
-@dataclass(frozen=True, kw_only=True)
-class UnknownApproval:
-    """No such question in this tenant."""
-
-
-DecisionResult: TypeAlias = Decided | AlreadyDecided | Outdated | UnknownApproval
-
-
-class Decisions(Protocol):
-    """Questions as rows, decided by compare-and-set."""
-
-    async def read(self, tenant: Tenant, question: ApprovalId) -> ApprovalView | None:
-        """Return the question as it stands, or None when this tenant has none of that id."""
-        ...
-
-    async def decide(
-        self, tenant: Tenant, question: ApprovalId, *, version: int, by: UserId, decision: Decision, reason: str = ""
-    ) -> DecisionResult:
-        """Turn pending into `decision` if it is still pending at `version`, with its audit row and
-        the thread's `wake` job, in one transaction."""
-        ...
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """What the card shows as waiting: as of now while the request is open, then as of when it was asked."""
+        return (self.is_open and self.waiting) or self.request.blocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +170,7 @@ class Slot(NamedTuple):
     """The place of one message of a turn."""
 
     post: Post
-    #: The question's id for cards, the reply's index for replies, else empty; further messages append `#2`, `#3`, ...
+    #: The approval's id for cards, the reply's index for replies, else empty; further messages append `#2`, `#3`, ...
     key: str = ""
 
 
@@ -231,7 +197,7 @@ class RunView:
     #: Those this turn added, in plan order.
     nodes: tuple[NodeView, ...] = ()
     #: Those asked in this turn, in the order they were asked.
-    questions: tuple[ApprovalView, ...] = ()
+    approvals: tuple[ApprovalView, ...] = ()
     replies: tuple[str, ...] = ()
     answer: str = ""
     trouble: str = ""
@@ -257,7 +223,7 @@ class OpenRun:
     requester: UserId
     request: str
     started_at: datetime
-    #: How many of its questions are open.
+    #: How many of its approvals are open.
     waiting: int
 
 
@@ -266,6 +232,10 @@ class RunViews(Protocol):
 
     async def unsettled(self, thread: ThreadId) -> Sequence[RunView]:
         """Return the turns `Posted.settle` was not called for, oldest first."""
+        ...
+
+    async def approval(self, tenant: Tenant, approval: ApprovalId) -> ApprovalView | None:
+        """Return a request as it stands, or None when this tenant has none of that id."""
         ...
 
     async def open_of(self, tenant: Tenant, requester: UserId) -> Sequence[OpenRun]:

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from agent.approval import ApprovalPolicy, Refusal
+from agent.approval import ApprovalKind, ApprovalPolicy, Decision, Refusal
 from agent.budget.budget import Measure
 from agent.budget.usage import Scope
 from agent.errors import TurnError
 from agent.packing.packing import Reason
 from agent.plan.outcomes import NodeState
-from agent.ports import ApprovalKind, Decision, RunStatus
+from agent.ports import RunStatus
 from bot.slack.membership import MembershipStatus
 
 STATES: dict[NodeState, str] = {

@@ -84,12 +84,12 @@ class Storage:
 
 @asynccontextmanager
 async def open_storage(
-    url: URL, worker: WorkerId | None = None, questions_open_for: timedelta | None = None
+    url: URL, worker: WorkerId | None = None, approvals_open_for: timedelta | None = None
 ) -> AsyncGenerator[Storage]:
     """Open a migrated database; progress that is not written yet is written at the end."""
     database = Database(url, worker=worker)
     wakeups, queue = PgNotifications(database), Queue(database)
-    stores = open_stores(database, queue, wakeups, questions_open_for=questions_open_for)
+    stores = open_stores(database, queue, wakeups, approvals_open_for=approvals_open_for)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
         await stack.enter_async_context(wakeups.listening())
@@ -147,7 +147,7 @@ def runner_ports(
     """Return what a thread's runner needs; `approvals` and `progress` may stand before those of the stores."""
     return Ports(
         log=stores.log,
-        questions=approvals or stores.questions,
+        approvals=approvals or stores.approvals,
         ledger=stores.ledger,
         artifacts=stores.artifacts,
         progress=progress or stores.progress,
@@ -207,7 +207,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     policies = configuration.policies()
     ports = BotPorts(
         inbox=stores.inbox,
-        decisions=stores.decisions,
+        approvals=stores.approvals,
         views=stores.run_views,
         posted=stores.posted,
         packages=stores.attempts,
@@ -240,7 +240,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         base.storage.queue,
         advance,
         concurrency=configuration.limits.threads_at_once,
-        chores=(stores.decisions.expire_due, stores.results.prune),
+        chores=(stores.approvals.expire_due, stores.results.prune),
         give_up=publisher.report_stuck,
         timings=configuration.worker,
     )
@@ -275,9 +275,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     )
     node_ends = NodeEndNotifier(stores.progress)
     budgets = configuration.bounds()
-    trackers = BudgetTrackers(
-        budgets, stores.spending, questions=stores.questions, allowances=stores.questions, runs=stores.runs
-    )
+    trackers = BudgetTrackers(budgets, stores.spending, approvals=stores.approvals, runs=stores.runs)
     ports = runner_ports(
         stores,
         base.storage.wakeups.changes,
@@ -297,7 +295,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             log=stores.log,
             mailbox=stores.mailbox,
             runs=stores.runs,
-            statuses=stores.standings,
+            statuses=stores.statuses,
             dialect=environment.dialect,
             node_ends=node_ends if configuration.plan.pack else None,
             memory=memory,
@@ -310,7 +308,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             log=stores.log,
             runs=stores.runs,
             mailbox=stores.mailbox,
-            statuses=stores.standings,
+            statuses=stores.statuses,
             memory=memory,
             dialect=environment.dialect,
             packing=configuration.plan.pack,

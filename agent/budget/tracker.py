@@ -13,16 +13,14 @@ from langgraph.errors import GraphInterrupt
 from langgraph.types import Interrupt
 from pydantic import TypeAdapter
 
+from agent.approval import TURN, ApprovalKind, ApprovalRequest, Decision, DecisionRecord
 from agent.budget.budget import Budgets, LimitExceeded, Measure, Start, limit_exceeded_json
 from agent.budget.metering import CallMeter
 from agent.budget.usage import Account, Scope, Spending, Spent
-from agent.ids import ApprovalId, NodeId, ThreadId, ToolName, UserId
+from agent.ids import ApprovalId, ThreadId, ToolName, UserId
 from agent.plan.operations import digest_of
-from agent.ports import ApprovalKind, ApprovalRequest, Approvals, BudgetExtensions, Decision, DecisionRecord, Runs
+from agent.ports import Approvals, Runs
 from sandbox.script import Json
-
-TURN = NodeId("")
-"""The node of a request about a whole turn."""
 
 _EXCEEDED = "breaches"
 """Where a request's arguments hold the exceeded limits."""
@@ -41,7 +39,7 @@ class BudgetTracker:
         self,
         budgets: Budgets,
         account: Account,
-        extensions: BudgetExtensions,
+        approvals: Approvals,
         *,
         thread: ThreadId,
         turn: int,
@@ -49,7 +47,7 @@ class BudgetTracker:
     ) -> None:
         self._budgets = budgets
         self._account = account
-        self._extensions = extensions
+        self._approvals = approvals
         self._thread = thread
         self._turn = turn
         self._author = author
@@ -62,12 +60,14 @@ class BudgetTracker:
         #: Somebody said stop: nothing is admitted any more, and nobody is asked.
         self.over = False
 
-    async def restore(self, request: ApprovalRequest, record: DecisionRecord) -> None:
-        """Apply a request that was asked before. Requests come in the order they were asked."""
-        of_turn = request.turn == self._turn
+    async def restore(self, record: DecisionRecord) -> None:
+        """Apply one of the thread's requests, which come in the order they were asked; only budgets count."""
+        if record.budget is None:
+            return
+        of_turn = record.turn == self._turn
         self._asked += of_turn
         if of_turn or record.decision is Decision.GO_ON:
-            self.request = request
+            self.request = record.budget
             await self.apply(record)
 
     def admits(self, start: Start) -> bool:
@@ -111,7 +111,7 @@ class BudgetTracker:
             scopes = [limit.scope for limit in _EXCEEDED_LIMITS.validate_python(request.args.get(_EXCEEDED, []))]
             counted: dict[str, Json] = {scope.value: asdict(spent[scope]) for scope in scopes}
             request = replace(request, args={**request.args, _FROM: counted})
-            await self._extensions.keep(request.id, request.args)
+            await self._approvals.extend(request.id, request.args)
             self._just_allowed = True
         for scope, spent in _SPENT.validate_python(request.args[_FROM]).items():
             if scope is Scope.THREAD or request.turn == self._turn:
@@ -145,13 +145,10 @@ class BudgetTracker:
 class BudgetTrackers:
     """Opens the trackers of turns."""
 
-    def __init__(
-        self, budgets: Budgets, spending: Spending, *, questions: Approvals, allowances: BudgetExtensions, runs: Runs
-    ) -> None:
+    def __init__(self, budgets: Budgets, spending: Spending, *, approvals: Approvals, runs: Runs) -> None:
         self._budgets = budgets
         self._spending = spending
-        self._requests = questions
-        self._extensions = allowances
+        self._approvals = approvals
         self._runs = runs
 
     async def settle(self) -> None:
@@ -162,11 +159,9 @@ class BudgetTrackers:
         """Return the turn's tracker, restored from its rows."""
         run = await self._runs.read(thread, turn)
         account = await self._spending.account(thread, turn)
-        tracker = BudgetTracker(
-            self._budgets, account, self._extensions, thread=thread, turn=turn, author=run.requester
-        )
-        for request, record in await self._extensions.of(thread):
-            await tracker.restore(request, record)
+        tracker = BudgetTracker(self._budgets, account, self._approvals, thread=thread, turn=turn, author=run.requester)
+        for record in (await self._approvals.read(thread)).values():
+            await tracker.restore(record)
         return tracker
 
     def meter(self, thread: ThreadId, turn: int) -> CallMeter:
@@ -184,7 +179,7 @@ class BudgetTrackers:
             if (request := tracker.request) is None:
                 await asyncio.Event().wait()  # the stop that ended the tracker ends the stage, too
             else:
-                await self._requests.ask(request)
+                await self._approvals.ask(request)
                 raise GraphInterrupt((Interrupt(value={"question": request.id, "node": TURN}, id=request.id),))
 
         def ended() -> None:
@@ -195,6 +190,6 @@ class BudgetTrackers:
 
     async def withdraw(self, thread: ThreadId, turn: int, why: str) -> None:
         """Withdraw the open requests of a turn that is over."""
-        for request, record in await self._extensions.of(thread):
-            if request.turn == turn and record.decision is Decision.PENDING:
-                await self._requests.withdraw(request.id, why)
+        for record in (await self._approvals.read(thread)).values():
+            if record.budget is not None and record.turn == turn and record.decision is Decision.PENDING:
+                await self._approvals.withdraw(record.id, why)

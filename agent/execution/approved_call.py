@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord
 from agent.errors import StoreUnavailable
 from agent.execution.execution_context import ExecutionContext
 from agent.execution.parking import ExecutionClosed, Participant
@@ -19,7 +20,7 @@ from agent.plan.outcomes import (
     outcome_from_json,
     outcome_json,
 )
-from agent.ports import ApprovalKind, ApprovalRequest, Bound, Decision, DecisionRecord, LedgerEntry, LedgerState
+from agent.ports import Bound, LedgerEntry, LedgerState
 
 _AT_ONCE_SECONDS = 1.0
 """A start that takes longer to commit may come from a process that was paused and has a successor by now."""
@@ -168,8 +169,8 @@ class ApprovedCall:
 
     async def _withdraw(self, why: str, keep: ApprovalId | None = None) -> None:
         """Withdraw the node's open approvals; found by node, as its arguments may be others by now."""
-        requests = self._context.ports.questions
-        for request, record in (await requests.standings(self._context.thread)).items():
+        requests = self._context.ports.approvals
+        for request, record in (await requests.read(self._context.thread)).items():
             pending = record.decision is Decision.PENDING
             if pending and request != keep and self._step.asks(ApprovalKind.APPROVE, request):
                 await requests.withdraw(request, why)

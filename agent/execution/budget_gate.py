@@ -1,11 +1,11 @@
 """The budget gate of one execution: holds starts back while a budget's request is open, lets them go on afterwards."""
 
+from agent.approval import ApprovalRequest, DecisionRecord
 from agent.budget.budget import Start
 from agent.budget.metering import CallMeter
 from agent.budget.tracker import BudgetTracker
 from agent.execution.parking import Parking, Participant
 from agent.plan.outcomes import Cancelled
-from agent.ports import ApprovalRequest, DecisionRecord
 
 
 class BudgetGate:

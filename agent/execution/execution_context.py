@@ -41,7 +41,7 @@ class Ports:
     """Everything a thread's runner needs of the world."""
 
     log: OperationLog
-    questions: Approvals
+    approvals: Approvals
     ledger: Ledger
     artifacts: Artifacts
     progress: Progress
@@ -119,7 +119,7 @@ class ExecutionContext:
         self.lease = lease
         self.limits = limits
         self.now = now
-        self.parking = Parking(ports.questions)
+        self.parking = Parking(ports.approvals)
         self.frontier = Frontier(outcomes)
         self.budget_gate = BudgetGate(self.parking)
         self.inline = InlineResults(ports.artifacts)

@@ -12,6 +12,7 @@ from typing import assert_never
 from langgraph.errors import GraphInterrupt
 from langgraph.types import Interrupt
 
+from agent.approval import ApprovalRequest
 from agent.budget.metering import metered
 from agent.errors import AgentError
 from agent.execution.execution_context import ExecutionContext
@@ -21,7 +22,7 @@ from agent.execution.step import Step
 from agent.ids import NodeId
 from agent.plan.operations import Add, Cancel, LoggedOperation, Skip
 from agent.plan.outcomes import Outcome, Skipped, outcome_from_json, outcome_json
-from agent.ports import ApprovalRequest, RunStatus, Subscription
+from agent.ports import RunStatus, Subscription
 
 STOPPED = "stopped"
 """Why the nodes of a stopped turn are cancelled."""
@@ -123,7 +124,7 @@ class Execution:
     async def _pull(self) -> None:
         """Act on everything new: decisions, a budget that is used up, a stop, messages, operations."""
         if self._parking.asking:
-            self._parking.deliver(await self._ports.questions.standings(self._thread))
+            self._parking.deliver(await self._ports.approvals.read(self._thread))
         if (request := self._budget_gate.take_request()) is not None:
             self._start(self._ask_for_budget(request), self._followers)
         await self._read_stop()

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from langgraph.errors import GraphInterrupt
 from langgraph.types import Interrupt
 
+from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord
 from agent.errors import AgentError
 from agent.ids import ApprovalId
 from agent.plan.outcomes import Cancelled
-from agent.ports import ApprovalKind, ApprovalRequest, Approvals, Decision, DecisionRecord
+from agent.ports import Approvals
 
 
 class ExecutionClosed(AgentError):

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from agent.approval import ApprovalKind, ApprovalRequest
 from agent.ids import ApprovalId, NodeId, ThreadId, UserId
 from agent.plan.operations import Node, digest_of, node_digest
 from agent.plan.templates import shown_title
-from agent.ports import ApprovalKind, ApprovalRequest, Bound
+from agent.ports import Bound
 from agent.tool import CallContext
 
 

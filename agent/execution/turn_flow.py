@@ -11,13 +11,13 @@ from typing import assert_never
 from langgraph.errors import GraphInterrupt
 from langgraph.types import Interrupt
 
-from agent.budget.tracker import TURN
+from agent.approval import TURN, ApprovalKind, ApprovalRequest, Decision, DecisionRecord
 from agent.execution.execution_context import Ports
 from agent.execution.executor import STOPPED
 from agent.ids import ApprovalId, NodeId, ThreadId, ToolName, UserId
 from agent.plan.operations import digest_of
 from agent.plan.outcomes import Outcome
-from agent.ports import ApprovalKind, ApprovalRequest, Choice, Decision, DecisionRecord, ReplanReport, ReplanResult
+from agent.ports import Choice, ReplanReport, ReplanResult
 
 ROUNDS_PER_TURN = 3
 """How often a turn may be replanned before a person is asked; every "more" allows as many rounds again."""
@@ -69,7 +69,7 @@ class TurnFlow:
                 return NextStage.EXECUTE if await self._ports.mailbox.untaken(thread) else NextStage.ANSWER
             case ReplanResult.MORE | ReplanResult.ASK:
                 request = _request(thread, turn, len(records), report)
-                _interrupt_if_open(await self._ports.questions.ask(request))
+                _interrupt_if_open(await self._ports.approvals.ask(request))
                 return NextStage.EXECUTE  # decided already: the next look reads the decision
             case _:
                 assert_never(report.next)
@@ -93,7 +93,7 @@ class TurnFlow:
 
     async def _records(self, thread: ThreadId, turn: int) -> Sequence[DecisionRecord]:
         """Return the decisions on this turn's requests, in the order they were asked."""
-        of_thread = await self._ports.questions.standings(thread)
+        of_thread = await self._ports.approvals.read(thread)
         records: list[DecisionRecord] = []
         while (record := of_thread.get(request_id(thread, turn, len(records)))) is not None:
             records.append(record)
@@ -101,7 +101,7 @@ class TurnFlow:
 
     async def _withdraw_open(self, records: Sequence[DecisionRecord], why: str) -> None:
         if records and records[-1].decision is Decision.PENDING:
-            await self._ports.questions.withdraw(records[-1].id, why)
+            await self._ports.approvals.withdraw(records[-1].id, why)
 
 
 _ENDS = frozenset({Decision.ACCEPT, Decision.STOP, Decision.EXPIRED})

@@ -1,13 +1,13 @@
 """The frontier of a plan: which nodes are ready, waiting or blocked. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from agent.ids import NodeId
 from agent.plan.operations import Cancel, LoggedOperation, Node, On, Operation, nodes_added
-from agent.plan.outcomes import NodeStatus, Outcome, Succeeded, satisfies
+from agent.plan.outcomes import NodeState, NodeStatus, Outcome, Succeeded, satisfies
 
 
 class Readiness(Enum):
@@ -162,3 +162,23 @@ def with_dependents(
             behind[node.id] = None
     unfinished = [each for each in behind if each != operation.id and outcomes.get(each) is None]
     return [operation, *(Cancel(id=each, why=operation.why) for each in unfinished)]
+
+
+class PlannedNode(NamedTuple):
+    """A node as `waiting_behind` reads it."""
+
+    id: NodeId
+    title: str
+    state: NodeState
+    depends_on: Collection[NodeId]
+
+
+_UNFINISHED = frozenset({NodeState.PLANNED, NodeState.RUNNING, NodeState.ASKING, NodeState.UNKNOWN})
+
+
+def waiting_behind(node: NodeId, planned: Sequence[PlannedNode]) -> tuple[str, ...]:
+    """Return the titles of the unfinished nodes that depend on `node`, directly or not, in plan order."""
+    behind = {node}
+    while more := {each.id for each in planned if each.id not in behind and not behind.isdisjoint(each.depends_on)}:
+        behind |= more
+    return tuple(each.title for each in planned if each.id in behind - {node} and each.state in _UNFINISHED)

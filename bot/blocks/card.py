@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from agent.approval import ApprovalPolicy
+from agent.approval import ABOUT_TURN, DECISIONS, RUNS_CALL, ApprovalPolicy, ApprovalRequest, Decision
 from agent.budget.budget import Measure, limit_exceeded_from_json
-from agent.ports import ApprovalKind, ApprovalRequest, Decision
 from bot import wording
 from bot.blocks.elements import (
     MESSAGE_CHARACTERS,
@@ -43,14 +42,6 @@ MOST_MESSAGES = 10
 _CARD_BYTES = 2500
 """Kept free in a message for the card's own words."""
 
-_CHOICES: Mapping[ApprovalKind, tuple[Decision, ...]] = {
-    ApprovalKind.APPROVE: (Decision.APPROVED, Decision.REJECTED),
-    ApprovalKind.UNKNOWN: (Decision.AGAIN, Decision.HAPPENED, Decision.GIVE_UP),
-    ApprovalKind.ROUNDS: (Decision.MORE, Decision.ACCEPT, Decision.STOP),
-    ApprovalKind.ASK: (Decision.ACCEPT, Decision.STOP),
-    ApprovalKind.BUDGET: (Decision.GO_ON, Decision.STOP),
-}
-_HARMLESS = frozenset(Decision) - {Decision.APPROVED, Decision.AGAIN}
 _LABELS: Mapping[Decision, str] = {
     Decision.APPROVED: wording.APPROVE,
     Decision.REJECTED: wording.REJECT,
@@ -62,8 +53,6 @@ _LABELS: Mapping[Decision, str] = {
     Decision.STOP: wording.STOP_TURN,
     Decision.GO_ON: wording.GO_ON,
 }
-ABOUT_TURN = frozenset({ApprovalKind.ROUNDS, ApprovalKind.ASK, ApprovalKind.BUDGET})
-"""Questions about a whole turn, which anyone who may steer it may answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +69,10 @@ class Chunk:
     parts: int
 
 
-def choices(question: ApprovalRequest) -> tuple[Decision, ...]:
-    """Return the answers this question allows: approving needs arguments that can be shown."""
-    every = _CHOICES[question.kind]
-    return every if _showable(question) else tuple(decision for decision in every if decision in _HARMLESS)
+def choices(request: ApprovalRequest) -> tuple[Decision, ...]:
+    """Return the answers this request allows: approving needs arguments that can be shown."""
+    every = DECISIONS[request.kind]
+    return every if _showable(request) else tuple(decision for decision in every if decision not in RUNS_CALL)
 
 
 def card(view: ApprovalView, policy: ApprovalPolicy) -> tuple[Rendered, ...]:
@@ -91,16 +80,16 @@ def card(view: ApprovalView, policy: ApprovalPolicy) -> tuple[Rendered, ...]:
 
     Only the last message ever changes.
     """
-    question = view.question
-    if question.kind in ABOUT_TURN:
+    request = view.request
+    if request.kind in ABOUT_TURN:
         return (_turn_card(view),)
-    who_may = who_may_decide(policy, question)
-    if not _showable(question):
+    who_may = who_may_decide(policy, request)
+    if not _showable(request):
         return (_closing(view, who_may, [section(wording.TOO_LONG_TO_APPROVE)]),)
-    groups = _grouped(list(argument_chunks(question.args)))
+    groups = _grouped(list(argument_chunks(request.args)))
     if len(groups) == 1:
         return (_closing(view, who_may, [_shown(chunk) for chunk in groups[0]] or [context("_No arguments._")]),)
-    parts = [_arguments(question, number, len(groups), group) for number, group in enumerate(groups, start=1)]
+    parts = [_arguments(request, number, len(groups), group) for number, group in enumerate(groups, start=1)]
     pointer = context(f"The full arguments stand in the {len(groups)} messages above this one.")
     return (*parts, _closing(view, who_may, [pointer]))
 
@@ -145,8 +134,8 @@ def _pieces(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def _showable(question: ApprovalRequest) -> bool:
-    return len(_grouped(list(argument_chunks(question.args)))) <= MOST_MESSAGES
+def _showable(request: ApprovalRequest) -> bool:
+    return len(_grouped(list(argument_chunks(request.args)))) <= MOST_MESSAGES
 
 
 def _grouped(chunks: Sequence[Chunk]) -> list[list[Chunk]]:
@@ -170,52 +159,52 @@ def _shown(chunk: Chunk) -> Block:
     return rich_text([plain(f"{chunk.name}{note}{part}", bold=True), preformatted(chunk.text)])
 
 
-def _arguments(question: ApprovalRequest, number: int, of: int, chunks: Sequence[Chunk]) -> Rendered:
-    title = f"Arguments of “{quoted(question.title, 150)}”, part {number} of {of}"
+def _arguments(request: ApprovalRequest, number: int, of: int, chunks: Sequence[Chunk]) -> Rendered:
+    title = f"Arguments of “{quoted(request.title, 150)}”, part {number} of {of}"
     return rendered(title, [section(f"*{title}*"), *(_shown(chunk) for chunk in chunks)])
 
 
 def _closing(view: ApprovalView, who_may: str, arguments: Sequence[Block]) -> Rendered:
-    question = view.question
-    title = quoted(question.title, 200)
-    what = [rich_text([plain(f"Tool: {visible(question.tool)}", bold=True)]), *arguments]
+    request = view.request
+    title = quoted(request.title, 200)
+    what = [rich_text([plain(f"Tool: {visible(request.tool)}", bold=True)]), *arguments]
     circumstances = context(_circumstances(view, who_may))
-    if view.standing.decision is Decision.PENDING:
-        asked = f"*{wording.question_title(question.kind)}: {title}*\n{wording.question_words(question.kind)}"
+    if view.is_open:
+        asked = f"*{wording.question_title(request.kind)}: {title}*\n{wording.question_words(request.kind)}"
         row = _buttons(view)
-        fallback = f"{wording.question_title(question.kind)}: {title}"
+        fallback = f"{wording.question_title(request.kind)}: {title}"
         return rendered(fallback, [section(asked), *what, circumstances, row])
     ended, reason = _ending(view)
     return rendered(f"{ended} {title}", [section(f"*{title}*\n{ended}{reason}"), *what, circumstances])
 
 
 def _ending(view: ApprovalView) -> tuple[str, str]:
-    """Return how a closed question ended, and a line with the reason if somebody gave one."""
-    standing = view.standing
-    who, when = mention(standing.by) if standing.by else "", moment(standing.at) if standing.at else ""
-    ended = wording.decision_words(view.question.kind, standing.decision, who, when)
-    return ended, f"\nReason: {quoted(standing.reason)}" if standing.reason else ""
+    """Return how a closed request ended, and a line with the reason if somebody gave one."""
+    record = view.record
+    who, when = mention(record.by) if record.by else "", moment(record.at) if record.at else ""
+    ended = wording.decision_words(view.request.kind, record.decision, who, when)
+    return ended, f"\nReason: {quoted(record.reason)}" if record.reason else ""
 
 
 def _turn_card(view: ApprovalView) -> Rendered:
-    """Return the card of a question about a whole turn."""
-    question = view.question
-    asked = wording.question_title(question.kind)
-    head = [f"*{asked}*", *_used_up(question), *([quoted(question.title, 500)] if question.title else [])]
-    more = wording.next_steps(wording.listed((quoted(title, 80) for title in question.blocks), most=5))
+    """Return the card of a request about a whole turn."""
+    request = view.request
+    asked = wording.question_title(request.kind)
+    head = [f"*{asked}*", *_used_up(request), *([quoted(request.title, 500)] if request.title else [])]
+    more = wording.next_steps(wording.listed((quoted(title, 80) for title in view.blocks), most=5))
     small = [context(more)] if more else []
-    if view.standing.decision is Decision.PENDING:
-        lines = [f"Asked for by {mention(question.author)}", *_open_lines(view, wording.ANY_MEMBER)]
+    if view.is_open:
+        lines = [f"Asked for by {mention(request.author)}", *_open_lines(view, wording.ANY_MEMBER)]
         row = _buttons(view)
-        words = section("\n".join([*head, wording.question_words(question.kind)]))
+        words = section("\n".join([*head, wording.question_words(request.kind)]))
         return rendered(asked, [words, *small, context("\n".join(lines)), row])
     ended, reason = _ending(view)
     return rendered(f"{asked} {ended}", [section("\n".join([*head, ended + reason])), *small])
 
 
-def _used_up(question: ApprovalRequest) -> Iterator[str]:
-    """Yield a sentence for each limit that a question about a budget is about."""
-    exceeded, currency = question.args.get("breaches"), question.args.get("currency")
+def _used_up(request: ApprovalRequest) -> Iterator[str]:
+    """Yield a sentence for each limit that a request about a budget is about."""
+    exceeded, currency = request.args.get("breaches"), request.args.get("currency")
     for entry in exceeded if isinstance(exceeded, list) else ():
         if isinstance(entry, Mapping):
             limit = limit_exceeded_from_json(entry)
@@ -234,13 +223,13 @@ def _amount(measure: Measure, figure: int, currency: str) -> str:
 
 
 def _circumstances(view: ApprovalView, who_may: str) -> str:
-    question = view.question
-    waiting = wording.listed((quoted(title, 80) for title in question.blocks), most=5)
+    request = view.request
+    waiting = wording.listed((quoted(title, 80) for title in view.blocks), most=5)
     lines = [
-        f"Asked for by {mention(question.author)}",
+        f"Asked for by {mention(request.author)}",
         f"Waiting behind it: {waiting}" if waiting else "Nothing waits behind it",
     ]
-    if view.standing.decision is Decision.PENDING:
+    if view.is_open:
         lines += _open_lines(view, who_may)
     return "\n".join(lines)
 
@@ -250,19 +239,19 @@ def _open_lines(view: ApprovalView, who_may: str) -> list[str]:
     return [f"Who may decide: {who_may}", *until]
 
 
-def who_may_decide(policy: ApprovalPolicy, question: ApprovalRequest) -> str:
-    """Return who may decide a question, in mrkdwn."""
+def who_may_decide(policy: ApprovalPolicy, request: ApprovalRequest) -> str:
+    """Return who may decide a request, in mrkdwn."""
     people = [mention(user) for user in sorted(policy.users or ())]
-    return wording.approvers(policy, mention(question.author), people, map(group, sorted(policy.groups or ())))
+    return wording.approvers(policy, mention(request.author), people, map(group, sorted(policy.groups or ())))
 
 
 def _buttons(view: ApprovalView) -> Block:
-    # a block id of 255 characters at most, and another one for each version of the question
-    block_id = shortened(f"decide-{view.version}-{view.question.id}", 255)
-    return actions([_button(view, decision) for decision in choices(view.question)], block_id=block_id)
+    # a block id of 255 characters at most, and another one for each version of the request
+    block_id = shortened(f"decide-{view.version}-{view.request.id}", 255)
+    return actions([_button(view, decision) for decision in choices(view.request)], block_id=block_id)
 
 
 def _button(view: ApprovalView, decision: Decision) -> Block:
-    value = button_value(view.question.id, view.version)
+    value = button_value(view.request.id, view.version)
     style = "primary" if decision is Decision.APPROVED else "danger" if decision is Decision.REJECTED else None
     return button(_LABELS[decision], action=f"{ACTION_PREFIX}{decision.value}", value=value, style=style)

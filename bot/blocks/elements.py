@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias, cast
 
+from agent.approval import Decision
 from agent.ids import Digest
 from agent.plan.operations import digest_of
-from agent.ports import Decision
 from bot import wording
 from bot.payloads import ACTION_PREFIX
 from sandbox.script import Json

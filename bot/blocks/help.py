@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from agent.approval import ApprovalPolicy
-from agent.ids import ThreadId, ToolName, UserId, thread_parts
+from agent.approval import ApprovalPolicy, ApprovalRequest
+from agent.ids import ThreadId, UserId, thread_parts
 from agent.plan.outcomes import NodeState
-from agent.ports import Decision
 from bot import wording
 from bot.blocks.board import board_title
-from bot.blocks.card import ABOUT_TURN, who_may_decide
+from bot.blocks.card import who_may_decide
 from bot.blocks.elements import (
     Rendered,
     actions,
@@ -72,32 +71,31 @@ def status(mine: Sequence[OpenRun], here: Sequence[OpenRun], links: Mapping[Thre
     return rendered("What is running", sections(lines))
 
 
-def thread_status(runs: Sequence[RunView], policy_for: Callable[[ToolName], ApprovalPolicy]) -> Rendered:
+def thread_status(runs: Sequence[RunView], policy_for: Callable[[ApprovalRequest], ApprovalPolicy]) -> Rendered:
     """Return what runs in a thread, what waits, and for whom; `runs` are its turns that have not ended."""
     lines = [line for run in runs for line in _status_lines(run, policy_for)]
     return rendered(escaped(board_title(runs[-1])), sections(lines))
 
 
-def _status_lines(run: RunView, policy_for: Callable[[ToolName], ApprovalPolicy]) -> Iterator[str]:
+def _status_lines(run: RunView, policy_for: Callable[[ApprovalRequest], ApprovalPolicy]) -> Iterator[str]:
     yield f"*{escaped(board_title(run))}*, asked for by {mention(run.requester)}, since {moment(run.started_at)}"
     running = [node for node in run.nodes if node.state is NodeState.RUNNING]
     waiting = [node for node in run.nodes if node.state is NodeState.PLANNED]
-    questions = [view for view in run.questions if view.standing.decision is Decision.PENDING]
+    approvals = [view for view in run.approvals if view.is_open]
     if running:
         yield wording.running_now(_titles(running))
-    for view in questions[:_MOST_STEPS]:
+    for view in approvals[:_MOST_STEPS]:
         yield _waiting_for_people(view, policy_for)
-    if len(questions) > _MOST_STEPS:
-        yield f"… and {len(questions) - _MOST_STEPS} more"
+    if len(approvals) > _MOST_STEPS:
+        yield f"… and {len(approvals) - _MOST_STEPS} more"
     if waiting:
         yield wording.waiting_for_others(_titles(waiting))
 
 
-def _waiting_for_people(view: ApprovalView, policy_for: Callable[[ToolName], ApprovalPolicy]) -> str:
-    question = view.question
-    policy = ApprovalPolicy() if question.kind in ABOUT_TURN else policy_for(question.tool)
-    title = quoted(question.title, 150) or wording.question_title(question.kind)
-    return wording.waiting_for_people(title, who_may_decide(policy, question))
+def _waiting_for_people(view: ApprovalView, policy_for: Callable[[ApprovalRequest], ApprovalPolicy]) -> str:
+    request = view.request
+    title = quoted(request.title, 150) or wording.question_title(request.kind)
+    return wording.waiting_for_people(title, who_may_decide(policy_for(request), request))
 
 
 def _titles(nodes: Sequence[NodeView]) -> str:

@@ -1,4 +1,4 @@
-"""Clicks on cards: look the question up, check that this person may, decide, lock the card.
+"""Clicks on cards: look the request up, check that this person may, decide, lock the card.
 
 The button carries no authority: everything is read again here, and every click is answered.
 """
@@ -6,32 +6,22 @@ The button carries no authority: everything is read again here, and every click 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from agent.approval import Allowed, ApprovalPolicy, Clicker, may_decide
+from agent.approval import GRANTS, Allowed, ApprovalPolicy, ApprovalRequest, Clicker, may_decide
 from agent.approval import Refused as NotAllowed
 from agent.errors import AgentError
-from agent.ids import Tenant, ToolName, thread_parts
-from agent.ports import ApprovalRequest, Decision
+from agent.ids import Tenant, thread_parts
+from agent.ports import Approvals
 from bot import wording
-from bot.blocks.card import ABOUT_TURN, card, choices
+from bot.blocks.card import card, choices
 from bot.blocks.elements import mention
 from bot.errors import BotError, SlackRefused
 from bot.payloads import Click, Payload
-from bot.ports import (
-    AlreadyDecided,
-    ApprovalView,
-    Decided,
-    Decisions,
-    Outdated,
-    Post,
-    Posted,
-    PostedMessage,
-    Slot,
-    UnknownApproval,
-)
+from bot.ports import ApprovalView, Post, Posted, PostedMessage, RunViews, Slot
 from bot.slack.client import WebApi
 from bot.slack.membership import FRESH, Principals
 
@@ -39,21 +29,21 @@ _log = logging.getLogger(__name__)
 
 Fact = TypeVar("Fact")
 
-_LETS_RUN = frozenset({Decision.APPROVED, Decision.AGAIN, Decision.HAPPENED, Decision.GO_ON})
-
 
 class ApprovalHandler:
     """Turns clicks into decisions. Raises `BotError` or `AgentError`; then nothing was decided or it is noted."""
 
     def __init__(
         self,
-        decisions: Decisions,
+        approvals: Approvals,
+        views: RunViews,
         posted: Posted,
         principals: Principals,
         api: WebApi,
-        policy_for: Callable[[ToolName], ApprovalPolicy],
+        policy_for: Callable[[ApprovalRequest], ApprovalPolicy],
     ) -> None:
-        self._decisions = decisions
+        self._approvals = approvals
+        self._views = views
         self._posted = posted
         self._principals = principals
         self._api = api
@@ -63,35 +53,34 @@ class ApprovalHandler:
         """Ack at once, then answer the click."""
         await ack()
         if (click := Click.read(body)) is not None:
-            await self._decide(click, (await self._principals.identity()).tenant)
+            await self._answer(click, (await self._principals.identity()).tenant)
         elif isinstance(url := body.get("response_url"), str) and url:
             await self._api.respond(url, response_type="ephemeral", replace_original=False, text=wording.NOT_A_DECISION)
 
-    async def _decide(self, click: Click, tenant: Tenant) -> None:
-        """Decide the question if everything is as the card said and the person may; answer in any case."""
-        view = await self._decisions.read(tenant, click.question)
-        if view is None or thread_parts(view.question.thread).channel != click.channel:
+    async def _answer(self, click: Click, tenant: Tenant) -> None:
+        """Decide the request if everything is as the card said and the person may; answer in any case."""
+        view = await self._views.approval(tenant, click.question)
+        if view is None or thread_parts(view.request.thread).channel != click.channel:
             await self._whisper(click, wording.QUESTION_UNKNOWN)
-            return
-        if view.standing.decision is not Decision.PENDING or view.version != click.version:
+        elif not view.is_open or view.version != click.version:
             await self._too_late(click, view)
-            return
-        if click.decision not in choices(view.question):
+        elif click.decision not in choices(view.request):
             await self._whisper(click, wording.NOT_FOR_THIS_QUESTION)
-            return
-        if (refusal := await self._refusal(click, tenant, view.question)) is not None:
+        elif (refusal := await self._refusal(click, tenant, view.request)) is not None:
             await self._whisper(click, refusal)
-            return
-        result = await self._decisions.decide(
+        else:
+            await self._decide(click, tenant, view)
+
+    async def _decide(self, click: Click, tenant: Tenant, view: ApprovalView) -> None:
+        decided = await self._approvals.decide(
             tenant, click.question, version=click.version, by=click.user, decision=click.decision
         )
-        match result:
-            case Decided(view=now):
-                await self._lock(click, now)
-            case AlreadyDecided(view=now) | Outdated(view=now):
-                await self._too_late(click, now)
-            case UnknownApproval():
-                await self._whisper(click, wording.QUESTION_UNKNOWN)
+        if decided is not None:
+            await self._lock(click, replace(view, record=decided))
+        elif (now := await self._views.approval(tenant, click.question)) is not None:
+            await self._too_late(click, now)
+        else:
+            await self._whisper(click, wording.QUESTION_UNKNOWN)
 
     async def _whisper(self, click: Click, words: str) -> None:
         """Tell the clicker alone."""
@@ -104,16 +93,15 @@ class ApprovalHandler:
                 raise
             await self._api.respond(click.response_url, response_type="ephemeral", replace_original=False, text=words)
 
-    async def _refusal(self, click: Click, tenant: Tenant, question: ApprovalRequest) -> str | None:
+    async def _refusal(self, click: Click, tenant: Tenant, request: ApprovalRequest) -> str | None:
         """Return why this person may not decide this, read fresh from Slack; None when they may."""
-        # Who may steer a run may answer what is asked about it; a tool's approvers have no part in that.
-        policy = ApprovalPolicy() if question.kind in ABOUT_TURN else self._policy_for(question.tool)
+        policy = self._policy_for(request)
         clicker = await self._clicker(click, tenant, policy)
-        match may_decide(policy, question.author, clicker, approving=click.decision in _LETS_RUN):
+        match may_decide(policy, request.author, clicker, approving=click.decision in GRANTS):
             case Allowed():
                 return None
             case NotAllowed(reason=reason):
-                return wording.refusal(reason, question.kind)
+                return wording.refusal(reason, request.kind)
 
     async def _clicker(self, click: Click, tenant: Tenant, policy: ApprovalPolicy) -> Clicker:
         """Ask Slack at once for all that the policy needs; a fact it does not tell is None and counts against them."""
@@ -129,15 +117,15 @@ class ApprovalHandler:
     async def _too_late(self, click: Click, now: ApprovalView) -> None:
         """Bring the card up to date and say why the click did not count."""
         await self._lock(click, now)
-        standing = now.standing
-        if standing.decision is Decision.PENDING:
+        if now.is_open:
             await self._whisper(click, wording.QUESTION_OUTDATED)
         else:
-            await self._whisper(click, wording.already(standing.decision, mention(standing.by) if standing.by else ""))
+            by = mention(now.record.by) if now.record.by else ""
+            await self._whisper(click, wording.already(now.record.decision, by))
 
     async def _lock(self, click: Click, now: ApprovalView) -> None:
-        """Show on the clicked card how its question reads now; when that fails, the publisher will."""
-        *_, closing = card(now, self._policy_for(now.question.tool))
+        """Show on the clicked card how its request reads now; when that fails, the publisher will."""
+        *_, closing = card(now, self._policy_for(now.request))
         try:
             if click.response_url:
                 await self._api.respond(
@@ -152,7 +140,7 @@ class ApprovalHandler:
             return
         message = PostedMessage(click.message_ts, closing.digest)
         try:
-            await self._posted.post(now.question.thread, now.question.turn, Slot(Post.CARD, click.question), message)
+            await self._posted.post(now.request.thread, now.request.turn, Slot(Post.CARD, click.question), message)
         except AgentError as error:  # the click has counted all the same; the publisher edits once more
             _log.warning("could not record the card of %s: %s", click.question, error)
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 from weakref import WeakValueDictionary
 
-from agent.approval import ApprovalPolicy
-from agent.ids import ThreadId, ToolName, thread_id
+from agent.approval import ApprovalPolicy, ApprovalRequest
+from agent.ids import ThreadId, thread_id
 from bot import wording
 from bot.blocks.elements import Rendered, words_only
 from bot.blocks.help import help_message, thread_status
@@ -84,7 +84,7 @@ class MessageHandler:
         views: RunViews,
         principals: Principals,
         api: WebApi,
-        policy_for: Callable[[ToolName], ApprovalPolicy],
+        policy_for: Callable[[ApprovalRequest], ApprovalPolicy],
     ) -> None:
         self._inbox = inbox
         self._views = views

@@ -9,11 +9,9 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 
-from agent.approval import ApprovalPolicy
-from agent.budget.tracker import TURN
+from agent.approval import TURN, ApprovalPolicy, ApprovalRequest
 from agent.errors import AgentError
-from agent.ids import ThreadId, ToolName, thread_parts
-from agent.ports import Decision
+from agent.ids import ThreadId, thread_parts
 from bot import wording
 from bot.blocks.answer import answer, trouble
 from bot.blocks.board import board
@@ -44,7 +42,7 @@ class ThreadPublisher:
         views: RunViews,
         posted: Posted,
         sender: MessageSender,
-        policy_for: Callable[[ToolName], ApprovalPolicy],
+        policy_for: Callable[[ApprovalRequest], ApprovalPolicy],
         *,
         currency: str = "$",
         plan_images: PlanImages | None = None,
@@ -141,8 +139,8 @@ class ThreadPublisher:
         if run.nodes and _BOARD not in run.posts:
             await self._show_board(run)
             run = await self._reread(run)
-        for view in run.questions:
-            if view.question.node == TURN or run.nodes:  # nodes are stored a moment later: the board comes first
+        for view in run.approvals:
+            if view.request.node == TURN or run.nodes:  # nodes are stored a moment later: the board comes first
                 await self._show_card(run, view)
         if run.ended:
             if run.answer:
@@ -174,14 +172,14 @@ class ThreadPublisher:
         return next((newest for newest in turns if newest.turn == run.turn), run)
 
     async def _show_card(self, run: RunView, view: ApprovalView) -> None:
-        """Post a card for an open question; edit one that stands. A question that closed before its card gets none."""
-        asked = view.question.id
+        """Post a card for an open request; edit one that stands. A request that closed before its card gets none."""
+        asked = view.request.id
         slot = Slot(Post.CARD, asked)
 
         def render(now: RunView) -> Sequence[Rendered]:
-            newest = next((newer for newer in now.questions if newer.question.id == asked), view)
-            shown = _pending(newest) or slot in now.posts
-            return card(newest, self._policy_for(newest.question.tool)) if shown else ()
+            newest = next((newer for newer in now.approvals if newer.request.id == asked), view)
+            shown = newest.is_open or slot in now.posts
+            return card(newest, self._policy_for(newest.request)) if shown else ()
 
         for number, part in enumerate(render(run)[:-1], start=1):
             await self._sender.put(run, Slot(Post.CARD, f"{asked}#{number}"), part)
@@ -207,11 +205,7 @@ def _shows(run: RunView, slot: Slot, message: Rendered | None) -> bool:
 def _complete(run: RunView) -> bool:
     """Return whether nothing the turn shows can change any more: a node's last state may be stored late."""
     outcomes_known = all(node.outcome is not None for node in run.nodes)
-    return run.ended and outcomes_known and not any(_pending(view) for view in run.questions)
-
-
-def _pending(view: ApprovalView) -> bool:
-    return view.standing.decision is Decision.PENDING
+    return run.ended and outcomes_known and not any(view.is_open for view in run.approvals)
 
 
 def _log_crash(loop: asyncio.Task[None]) -> None:

@@ -2,11 +2,12 @@
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
 from sqlalchemy import URL
 
+from agent.approval import ApprovalRequest, Decision, DecisionRecord
 from agent.events import AttemptEnded, NodeChanged, NodePlanned, PlanPacked, RunEvent
 from agent.execution.graph import ThreadRunner
 from agent.execution.node_executor import NodeExecutor
@@ -15,23 +16,21 @@ from agent.limits import Limits
 from agent.plan.operations import Add, Node, Operation, nodes_added, operation_json
 from agent.plan.outcomes import Expired, Failed, Outcome, Rejected, outcome_json, state_of
 from agent.plan.templates import template_of
-from agent.ports import (
-    ApprovalRequest,
-    Approvals,
-    Decision,
-    DecisionRecord,
-    ReplanReport,
-    ReplanResult,
-    Runs,
-    RunStatus,
-)
+from agent.ports import ReplanReport, ReplanResult, Runs, RunStatus
 from agent.reading.plan_file import PlanFile, read_plan
-from bot.ports import Decisions
 from infra.cli.scratch_database import scratch_database
 from infra.config.environment import Settings
 from infra.db.embedded_postgres import hold_postgres
+from infra.stores.approvals import PostgresApprovals
 from infra.tools.http import HttpGetConfig
-from infra.wiring import PlanEnvironment, open_plan_environment, open_storage, open_thread_checkpoints, runner_ports
+from infra.wiring import (
+    PlanEnvironment,
+    Storage,
+    open_plan_environment,
+    open_storage,
+    open_thread_checkpoints,
+    runner_ports,
+)
 from sandbox.script import Json
 
 Emit: TypeAlias = Callable[[Mapping[str, Json]], None]
@@ -145,11 +144,11 @@ async def _run(
     ):
         stores = storage.stores
         progress = _Lines(emit)
-        questions = _AnsweredQuestions(stores.questions, stores.decisions, answers, emit)
+        approvals = _AnsweredApprovals(storage, answers, emit)
         ports = runner_ports(
             stores,
             storage.wakeups.changes,
-            approvals=questions,
+            approvals=approvals,
             progress=progress,
             work=NodeExecutor(
                 registry=environment.registry,
@@ -165,7 +164,7 @@ async def _run(
         thread = thread_id("local", "plan", uuid.uuid4().hex)
         await stores.log.append(thread, _FIRST_TURN, _WHO, operations)
         await ThreadRunner(ports, checkpoints, limits=limits).advance(thread, _Alone())
-        return Ended(outcomes=progress.outcomes, unanswered=await questions.unanswered(thread))
+        return Ended(outcomes=progress.outcomes, unanswered=await approvals.unanswered(thread))
 
 
 class _Lines:
@@ -185,40 +184,33 @@ class _Lines:
         """Nothing is held back."""
 
 
-@dataclass(frozen=True)
-class _AnsweredQuestions:
-    """Questions that are decided as soon as they are asked, when there is an answer to them."""
+class _AnsweredApprovals(PostgresApprovals):
+    """Approvals that are decided as soon as they are asked, when there is an answer to them."""
 
-    stored: Approvals
-    decisions: Decisions
-    answers: Answers
-    emit: Emit
-    asked: dict[ApprovalId, ApprovalRequest] = field(default_factory=dict[ApprovalId, ApprovalRequest])
+    def __init__(self, storage: Storage, answers: Answers, emit: Emit) -> None:
+        super().__init__(storage.database, storage.queue, storage.wakeups.views)
+        self._answers = answers
+        self._emit = emit
+        self._asked: dict[ApprovalId, ApprovalRequest] = {}
 
-    async def ask(self, question: ApprovalRequest) -> DecisionRecord:
-        standing = await self.stored.ask(question)
-        if question.id not in self.asked:
-            self.asked[question.id] = question
-            self.emit(question_line(question))
-        decision = self.answers.to(question.node)
-        if standing.decision is not Decision.PENDING or decision is None:
-            return standing
-        tenant = thread_parts(question.thread).tenant
-        await self.decisions.decide(tenant, question.id, version=_FIRST_VERSION, by=_WHO, decision=decision)
-        decided = (await self.stored.standings(question.thread))[question.id]
-        self.emit(decision_line(question, decided))
-        return decided
-
-    async def standings(self, thread: ThreadId) -> Mapping[ApprovalId, DecisionRecord]:
-        return await self.stored.standings(thread)
-
-    async def withdraw(self, question: ApprovalId, why: str) -> DecisionRecord:
-        return await self.stored.withdraw(question, why)
+    async def ask(self, request: ApprovalRequest) -> DecisionRecord:
+        record = await super().ask(request)
+        if request.id not in self._asked:
+            self._asked[request.id] = request
+            self._emit(question_line(request))
+        decision = self._answers.to(request.node)
+        if record.decision is not Decision.PENDING or decision is None:
+            return record
+        tenant = thread_parts(request.thread).tenant
+        decided = await self.decide(tenant, request.id, version=_FIRST_VERSION, by=_WHO, decision=decision)
+        record = decided or await super().ask(request)
+        self._emit(decision_line(request, record))
+        return record
 
     async def unanswered(self, thread: ThreadId) -> Sequence[ApprovalRequest]:
-        """Return the open questions, in the order they were asked."""
-        standings = await self.stored.standings(thread)
-        return [each for each in self.asked.values() if standings[each.id].decision is Decision.PENDING]
+        """Return the open requests, in the order they were asked."""
+        records = await self.read(thread)
+        return [each for each in self._asked.values() if records[each.id].decision is Decision.PENDING]
 
 
 class _Alone:
@@ -307,34 +299,34 @@ def event_line(event: RunEvent) -> Mapping[str, Json]:
             assert_never(event)
 
 
-def question_line(question: ApprovalRequest) -> Mapping[str, Json]:
-    """Return a question to a person: exactly what will run if the answer is yes."""
-    return {"event": "question", **_asked(question)}
+def question_line(request: ApprovalRequest) -> Mapping[str, Json]:
+    """Return what a person is asked: exactly what will run if the answer is yes."""
+    return {"event": "question", **_asked(request)}
 
 
-def decision_line(question: ApprovalRequest, standing: DecisionRecord) -> Mapping[str, Json]:
-    """Return how a question was decided."""
-    return {"event": "decision", "node": question.node, "id": standing.id, "decision": standing.decision.value}
+def decision_line(request: ApprovalRequest, record: DecisionRecord) -> Mapping[str, Json]:
+    """Return how a request was decided."""
+    return {"event": "decision", "node": request.node, "id": record.id, "decision": record.decision.value}
 
 
 def end_line(outcomes: Mapping[NodeId, Outcome], unanswered: Sequence[ApprovalRequest]) -> Mapping[str, Json]:
-    """Return how the run ended: `finished`, or `parked` with the questions it waits for."""
+    """Return how the run ended: `finished`, or `parked` with the requests it waits for."""
     return {
         "event": "ended",
         "status": "parked" if unanswered else "finished",
         "nodes": {node: state_of(outcome).value for node, outcome in outcomes.items()},
-        "open": [_asked(question) for question in unanswered],
+        "open": [_asked(request) for request in unanswered],
     }
 
 
-def _asked(question: ApprovalRequest) -> dict[str, Json]:
+def _asked(request: ApprovalRequest) -> dict[str, Json]:
     return {
-        "node": question.node,
-        "id": question.id,
-        "kind": question.kind.value,
-        "title": question.title,
-        "tool": question.tool,
-        "args": question.args,
-        "digest": question.digest,
-        "blocks": list(question.blocks),
+        "node": request.node,
+        "id": request.id,
+        "kind": request.kind.value,
+        "title": request.title,
+        "tool": request.tool,
+        "args": request.args,
+        "digest": request.digest,
+        "blocks": list(request.blocks),
     }

@@ -5,20 +5,23 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import RowMapping, Select, and_, func, or_, select
+from sqlalchemy import Row, RowMapping, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from agent.ids import ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId, thread_parts
+from agent.approval import Decision
+from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId, thread_parts
+from agent.plan.dependencies import PlannedNode, waiting_behind
 from agent.plan.operations import NodeKind
 from agent.plan.outcomes import NodeState, outcome_from_json
-from agent.ports import Decision, Message, RunStatus, Subscription
+from agent.ports import Message, RunStatus, Subscription
 from agent.tool import Colour
 from bot.ports import ApprovalView, AttemptView, NodeView, OpenRun, Post, PostedMessage, RunView, Slot
 from infra.db.database import Database
 from infra.db.tables import ApprovalRow, AttemptRow, InboxRow, NodeRow, PostRow, RunRow
-from infra.stores.decisions import PlannedNode, approval_view, waiting_behind
+from infra.stores.approvals import record_in, request_in
 from infra.stores.mailbox import IS_MESSAGE, messages_of
 from infra.stores.packings import packed_in
 from infra.stores.spending import spent_in
@@ -46,6 +49,14 @@ class PostgresRunViews:
                 return ()
             parts = await _read_parts(connection, thread, [row["turn"] for row in rows])
         return [_run_view(thread, row, parts) for row in rows]
+
+    async def approval(self, tenant: Tenant, approval: ApprovalId) -> ApprovalView | None:
+        """Return a request as it stands."""
+        asked = select(ApprovalRow.__table__).where(ApprovalRow.tenant == tenant, ApprovalRow.id == approval)
+        async with self._database.autocommit() as connection:
+            if (row := (await connection.execute(asked)).first()) is None:
+                return None
+            return _approval_view(row, await _planned_nodes(connection, ThreadId(row.thread)))
 
     async def open_of(self, tenant: Tenant, requester: UserId) -> Sequence[OpenRun]:
         """Return this person's open runs, newest first."""
@@ -82,7 +93,7 @@ class _Parts:
 
     requests: Mapping[int | None, Sequence[Message]]
     nodes: Mapping[int, Sequence[NodeView]]
-    questions: Mapping[int, Sequence[ApprovalView]]
+    approvals: Mapping[int, Sequence[ApprovalView]]
     posts: Mapping[int, Mapping[Slot, PostedMessage]]
 
 
@@ -120,28 +131,48 @@ async def _read_parts(connection: AsyncConnection, thread: ThreadId, turns: Sequ
     attempts = await _attempts(connection, thread, turns)
     nodes: dict[int, list[NodeView]] = defaultdict(list)
     for row in rows:
-        nodes[row["turn"]].append(_node_view(row, attempts))
-    planned = [PlannedNode(row["node"], row["title"], row["state"], row["depends_on"]) for row in rows]
+        nodes[row.turn].append(_node_view(row, attempts))
+    planned = [_planned_node(row) for row in rows]
     asked = select(ApprovalRow.__table__).where(ApprovalRow.turn.in_(turns)).order_by(ApprovalRow.asked)
-    questions: dict[int, list[ApprovalView]] = defaultdict(list)
+    approvals: dict[int, list[ApprovalView]] = defaultdict(list)
     for row in await _all(connection, asked, thread, ApprovalRow):
-        questions[row["turn"]].append(approval_view(row, lambda node: waiting_behind(node, planned)))
+        approvals[row.turn].append(_approval_view(row, planned))
     posts: dict[int, dict[Slot, PostedMessage]] = defaultdict(dict)
     standing = select(PostRow.__table__).where(PostRow.turn.in_(turns), PostRow.ts.is_not(None))
     for row in await _all(connection, standing, thread, PostRow):
-        slot = Slot(Post(row["post"]), row["key"])
-        posts[row["turn"]][slot] = PostedMessage(row["ts"], Digest(row["shown"]))
-    return _Parts(requests=requests, nodes=nodes, questions=questions, posts=posts)
+        slot = Slot(Post(row.post), row.key)
+        posts[row.turn][slot] = PostedMessage(row.ts, Digest(row.shown))
+    return _Parts(requests=requests, nodes=nodes, approvals=approvals, posts=posts)
+
+
+async def _planned_nodes(connection: AsyncConnection, thread: ThreadId) -> Sequence[PlannedNode]:
+    rows = select(NodeRow.node, NodeRow.title, NodeRow.state, NodeRow.depends_on).order_by(NodeRow.noted)
+    return [_planned_node(row) for row in await _all(connection, rows, thread, NodeRow)]
+
+
+def _planned_node(row: Row[*tuple[Any, ...]]) -> PlannedNode:
+    return PlannedNode(row.node, row.title, NodeState(row.state), row.depends_on)
+
+
+def _approval_view(row: Row[*tuple[Any, ...]], planned: Sequence[PlannedNode]) -> ApprovalView:
+    return ApprovalView(
+        request=request_in(row),
+        record=record_in(row),
+        asked_at=row.asked_at,
+        version=row.version,
+        expires_at=row.expires_at,
+        waiting=waiting_behind(row.node, planned),
+    )
 
 
 async def _all(
     connection: AsyncConnection,
-    rows: Select[*tuple[object, ...]],
+    rows: Select[*tuple[Any, ...]],
     thread: ThreadId,
     table: type[NodeRow | ApprovalRow | PostRow],
-) -> Sequence[RowMapping]:
+) -> Sequence[Row[*tuple[Any, ...]]]:
     of_thread = and_(table.tenant == thread_parts(thread).tenant, table.thread == thread)
-    return (await connection.execute(rows.where(of_thread))).mappings().all()
+    return (await connection.execute(rows.where(of_thread))).all()
 
 
 async def _attempts(
@@ -164,20 +195,20 @@ async def _attempts(
     return attempts
 
 
-def _node_view(row: RowMapping, attempts: Mapping[str, Sequence[AttemptView]]) -> NodeView:
+def _node_view(row: Row[*tuple[Any, ...]], attempts: Mapping[str, Sequence[AttemptView]]) -> NodeView:
     return NodeView(
-        id=NodeId(row["node"]),
-        title=row["title"],
-        kind=NodeKind(row["kind"]),
-        colour=Colour(row["colour"]),
-        state=NodeState(row["state"]),
-        tool=None if row["tool"] is None else ToolName(row["tool"]),
-        detail=row["detail"],
-        outcome=None if row["outcome"] is None else outcome_from_json(row["outcome"]),
-        attempts=tuple(attempts.get(row["node"], ())),
-        depends_on=tuple(NodeId(each) for each in row["depends_on"]),
-        started_at=row["started_at"],
-        ended_at=row["ended_at"],
+        id=NodeId(row.node),
+        title=row.title,
+        kind=NodeKind(row.kind),
+        colour=Colour(row.colour),
+        state=NodeState(row.state),
+        tool=None if row.tool is None else ToolName(row.tool),
+        detail=row.detail,
+        outcome=None if row.outcome is None else outcome_from_json(row.outcome),
+        attempts=tuple(attempts.get(row.node, ())),
+        depends_on=tuple(NodeId(each) for each in row.depends_on),
+        started_at=row.started_at,
+        ended_at=row.ended_at,
     )
 
 
@@ -196,7 +227,7 @@ def _run_view(thread: ThreadId, row: RowMapping, parts: _Parts) -> RunView:
         ended_at=row["ended_at"],
         requests=tuple(requests),
         nodes=tuple(parts.nodes.get(turn, ())),
-        questions=tuple(parts.questions.get(turn, ())),
+        approvals=tuple(parts.approvals.get(turn, ())),
         replies=tuple(row["replies"]),
         answer=row["answer"],
         trouble=row["trouble"],

@@ -4,16 +4,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from infra.db.database import Database
+from infra.stores.approvals import PostgresApprovals
 from infra.stores.artifacts import PostgresArtifacts
 from infra.stores.attempts import PostgresAttempts
-from infra.stores.decisions import PostgresDecisions
 from infra.stores.inbox import PostgresInbox
 from infra.stores.ledger import PostgresLedger
 from infra.stores.mailbox import PostgresMailbox
 from infra.stores.operation_log import PostgresOperationLog
 from infra.stores.posted import PostgresPosted
 from infra.stores.progress import PostgresNodeStatuses, PostgresProgress
-from infra.stores.questions import PostgresApprovals
 from infra.stores.results import PostgresResults
 from infra.stores.run_views import PostgresRunViews
 from infra.stores.runs import PostgresRuns
@@ -28,16 +27,15 @@ class Stores:
     """The ports of `agent/ports.py` and `bot/ports.py`, implemented on PostgreSQL."""
 
     log: PostgresOperationLog
-    questions: PostgresApprovals
+    approvals: PostgresApprovals
     ledger: PostgresLedger
     artifacts: PostgresArtifacts
     progress: PostgresProgress
     attempts: PostgresAttempts
-    standings: PostgresNodeStatuses
+    statuses: PostgresNodeStatuses
     mailbox: PostgresMailbox
     runs: PostgresRuns
     inbox: PostgresInbox
-    decisions: PostgresDecisions
     run_views: PostgresRunViews
     posted: PostgresPosted
     summaries: PostgresSummaries
@@ -46,21 +44,20 @@ class Stores:
 
 
 def open_stores(
-    database: Database, queue: Queue, wakeups: PgNotifications, *, questions_open_for: timedelta | None = None
+    database: Database, queue: Queue, wakeups: PgNotifications, *, approvals_open_for: timedelta | None = None
 ) -> Stores:
     """Return the stores. They hold nothing of their own besides progress that is not written yet."""
     return Stores(
         log=PostgresOperationLog(database),
-        questions=PostgresApprovals(database, wakeups.views, questions_open_for),
+        approvals=PostgresApprovals(database, queue, wakeups.views, approvals_open_for),
         ledger=PostgresLedger(database),
         artifacts=PostgresArtifacts(database),
         progress=PostgresProgress(database, wakeups.views),
         attempts=PostgresAttempts(database),
-        standings=PostgresNodeStatuses(database),
+        statuses=PostgresNodeStatuses(database),
         mailbox=PostgresMailbox(database, wakeups.views),
         runs=PostgresRuns(database, wakeups.views),
         inbox=PostgresInbox(database),
-        decisions=PostgresDecisions(database, queue),
         run_views=PostgresRunViews(database, wakeups.views),
         posted=PostgresPosted(database),
         summaries=PostgresSummaries(database),

@@ -19,8 +19,8 @@ from typing import Any
 import psycopg
 from sqlalchemy import URL, text
 
-from agent.ids import ApprovalId, ThreadId, ToolName, thread_id
-from agent.ports import ApprovalKind
+from agent.approval import ApprovalKind
+from agent.ids import ApprovalId, ThreadId, thread_id
 from bot import wording
 from bot.blocks.card import card
 from bot.blocks.elements import Rendered, rendered
@@ -223,10 +223,10 @@ async def rendered_cards(url: URL, run: Parked) -> Mapping[str, Sequence[Mapping
     shown: dict[str, Sequence[Mapping[str, Any]]] = {}
     try:
         for turn in await stores.run_views.unsettled(run.thread):
-            for view in turn.questions:
-                *parts, last = card(view, policies.of(ToolName(view.question.tool)))
-                slots = [_part_of(view.question.id, number) for number in range(1, len(parts) + 1)]
-                for slot, now in zip([*slots, Slot(Post.CARD, view.question.id)], [*parts, last], strict=True):
+            for view in turn.approvals:
+                *parts, last = card(view, policies.of(view.request))
+                slots = [_part_of(view.request.id, number) for number in range(1, len(parts) + 1)]
+                for slot, now in zip([*slots, Slot(Post.CARD, view.request.id)], [*parts, last], strict=True):
                     posted, message = turn.posts[slot], _as_posted(now)
                     assert posted.shown == message.digest
                     shown[posted.ts] = json.loads(json.dumps(message.blocks))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
+from agent.approval import Decision
 from agent.execution.graph import AdvanceResult
 from agent.limits import MemoryLimits, Role
-from agent.ports import Decision
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import ModelRequest, Script
 from sandbox.script import Json

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from agent.approval import Decision
 from agent.events import NodePlanned
 from agent.execution.graph import AdvanceResult
 from agent.ids import NodeId, ToolName
@@ -16,7 +17,6 @@ from agent.limits import Role
 from agent.packing.packing import pack
 from agent.plan.operations import Operation, nodes_added
 from agent.plan.outcomes import Failed, Outcome, Skipped, Succeeded, outcome_json, state_of
-from agent.ports import Decision
 from agent.tool import CallContext, Colour, Registry, Tool
 from infra.dev.scripted_model.script import Script, Stall
 from sandbox.monty import MontySandbox, monty_binary
@@ -144,7 +144,7 @@ async def test_a_streamed_chain_is_packed_while_what_it_waits_for_runs() -> None
         await _until(lambda: agent.world.nodes == ["first", "extract", "post"])
         closed.opened.set()
         assert await advancing is AdvanceResult.PARKED
-        assert agent.questions.pending(THREAD)[NodeId("post")].args == {"text": "<<opened>!>"}
+        assert agent.approvals.pending(THREAD)[NodeId("post")].args == {"text": "<<opened>!>"}
         agent.decide("post", Decision.APPROVED)
         assert await agent.advance() is AdvanceResult.FINISHED
         assert await agent.states() == dict.fromkeys(["first", "extract", "post"], "succeeded")
@@ -160,7 +160,7 @@ async def test_no_step_waits_for_the_rest_of_the_plan_once_its_inputs_are_there(
     async with whole(stalled, *REST, packing=True, tools=opened.tools()) as agent:
         agent.world.say("go")
         advancing = asyncio.create_task(agent.advance())
-        await _until(lambda: agent.questions.pending(THREAD))
+        await _until(lambda: agent.approvals.pending(THREAD))
         assert agent.world.nodes == ["first", "clean", "extract", "post"]
         assert opened.called == 1
         advancing.cancel()

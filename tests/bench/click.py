@@ -8,12 +8,13 @@ from contextlib import suppress
 
 from sqlalchemy import select
 
+from agent.approval import Decision
 from agent.execution.execution_context import Lease
 from agent.execution.graph import AdvanceResult, ThreadRunner
 from agent.ids import ApprovalId, Tenant, ThreadId, UserId
 from agent.plan.operations import Node
 from agent.plan.outcomes import Outcome, Succeeded
-from agent.ports import Bound, Decision
+from agent.ports import Bound
 from agent.tool import CallContext
 from infra.db.tables import ApprovalRow
 from infra.worker.worker import Worker
@@ -104,7 +105,7 @@ async def _open(on: Ground, thread: ThreadId) -> Sequence[ApprovalId]:
 async def _click(on: Ground, red: StartedCalls, thread: ThreadId, question: ApprovalId) -> float:
     red.started[thread] = asyncio.get_running_loop().create_future()
     clicked = time.perf_counter()
-    await on.stores.decisions.decide(Tenant("T1"), question, version=1, by=UserId("U2"), decision=Decision.APPROVED)
+    await on.stores.approvals.decide(Tenant("T1"), question, version=1, by=UserId("U2"), decision=Decision.APPROVED)
     return (await red.started[thread] - clicked) * 1000
 
 

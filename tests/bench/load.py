@@ -11,10 +11,10 @@ import psutil
 from sqlalchemy import and_, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from agent.approval import Decision
 from agent.execution.execution_context import Lease
 from agent.ids import ApprovalId, Tenant, ThreadId, UserId, thread_parts
 from agent.plan.operations import Node
-from agent.ports import Decision
 from infra.db.tables import ApprovalRow, RunRow
 from infra.worker.worker import Worker
 from tests.bench.figure import Figure, figure
@@ -120,7 +120,7 @@ async def _approve_all(on: Ground) -> None:
             pending = select(ApprovalRow.id).where(ApprovalRow.status == "pending")
             asked = (await connection.execute(pending)).scalars().all()
         for each in asked:
-            await on.door.decisions.decide(
+            await on.door.approvals.decide(
                 Tenant("T1"), ApprovalId(each), version=1, by=UserId("U2"), decision=Decision.APPROVED
             )
         await asyncio.sleep(0.02)

@@ -108,7 +108,7 @@ async def _cost(on: Ground, sandbox: MontySandbox, nodes: Sequence[Node]) -> _Co
     started = time.perf_counter()
     await on.runner(work).advance(thread, HeldLease())
     seconds = time.perf_counter() - started
-    standings = await on.stores.standings.of(thread)
+    standings = await on.stores.statuses.of(thread)
     assert all(isinstance(each.outcome, Succeeded) for each in standings.values())
     shown = planner_message(NOW, [], shown_nodes(await on.stores.log.after(thread, 0), standings), [])
     return _Cost(

@@ -15,7 +15,7 @@ import typer
 
 from agent.execution.graph import AdvanceResult, ThreadRunner
 from infra.cli.run import bot, worker
-from infra.stores.decisions import PostgresDecisions
+from infra.stores.approvals import PostgresApprovals
 from infra.stores.inbox import PostgresInbox
 from infra.stores.ledger import PostgresLedger
 from infra.stores.posted import PostgresPosted
@@ -41,7 +41,7 @@ class Place(NamedTuple):
 
 POINTS: Mapping[str, Place] = {
     "after the row, before the ack": Place(PostgresInbox, "accept", after=True),
-    "after the decision, before its answer": Place(PostgresDecisions, "decide", after=True),
+    "after the decision, before its answer": Place(PostgresApprovals, "decide", after=True),
     "before a post is noted": Place(PostgresPosted, "post", after=False),
     "after the ledger's started": Place(PostgresLedger, "start", after=True),
     "after the effect": Place(PostgresLedger, "finish", after=False),

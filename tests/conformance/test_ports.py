@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from agent.approval import TURN, ApprovalKind, Decision
 from agent.errors import ArtifactMissing, DuplicateNode
 from agent.ids import ApprovalId, Digest, NodeId, ThreadId
 from agent.plan.operations import Cancel
@@ -16,7 +17,6 @@ from agent.ports import (
     Approvals,
     Artifacts,
     Choice,
-    Decision,
     Ledger,
     LedgerState,
     Mailbox,
@@ -27,27 +27,21 @@ from agent.ports import (
     RunStatus,
 )
 from bot.ports import (
-    AlreadyDecided,
-    Decided,
-    Decisions,
     Inbox,
     Kind,
-    Outdated,
     Post,
     Posted,
     PostedMessage,
     Receipt,
     RunViews,
     Slot,
-    UnknownApproval,
 )
 from infra.stores.stores import Stores
 from infra.worker.notifications import PgNotifications
 from tests.fakes.bot_ports import BotRows
 from tests.fakes.ports_in_memory import empty_rows
-from tests.fakes.rows import ADA, ELSEWHERE, GRACE, OTHER, THREAD, a_message, a_question, an_add, tenant_of
-from tests.fakes.run_views import a_question as a_question_view
-from tests.fakes.run_views import a_run
+from tests.fakes.rows import ADA, ELSEWHERE, GRACE, OTHER, THREAD, a_message, a_request, an_add, tenant_of
+from tests.fakes.run_views import a_run, an_approval
 
 TEAM, Q1 = tenant_of(THREAD), ApprovalId("q1")
 
@@ -57,7 +51,7 @@ class AgentSide:
     """The agent's ports; `drop` and `decide` are what people do."""
 
     log: OperationLog
-    questions: Approvals
+    approvals: Approvals
     ledger: Ledger
     artifacts: Artifacts
     mailbox: Mailbox
@@ -80,11 +74,11 @@ def agent_side(request: pytest.FixtureRequest) -> AgentSide:
         return await stores.inbox.accept(a_message(text, ts=f"1.{next(count)}", thread=thread))
 
     async def decide(question: ApprovalId, decision: Decision) -> object:
-        return await stores.decisions.decide(TEAM, question, version=1, by=GRACE, decision=decision)
+        return await stores.approvals.decide(TEAM, question, version=1, by=GRACE, decision=decision)
 
     return AgentSide(
         log=stores.log,
-        questions=stores.questions,
+        approvals=stores.approvals,
         ledger=stores.ledger,
         artifacts=stores.artifacts,
         mailbox=stores.mailbox,
@@ -102,11 +96,11 @@ def _agent_in_memory() -> AgentSide:
         return rows.mailbox.drop(thread, text, ADA)
 
     async def decide(question: ApprovalId, decision: Decision) -> object:
-        return rows.questions.decide(question, decision, GRACE)
+        return rows.approvals.click(question, decision, GRACE)
 
     return AgentSide(
         log=rows.log,
-        questions=rows.questions,
+        approvals=rows.approvals,
         ledger=rows.ledger,
         artifacts=rows.artifacts,
         mailbox=rows.mailbox,
@@ -134,25 +128,37 @@ async def test_the_log_refuses_a_known_node_and_stores_nothing(agent_side: Agent
     assert len(await agent_side.log.after(THREAD, 0)) == 1
 
 
-async def test_a_question_is_pending_until_somebody_decides(agent_side: AgentSide) -> None:
-    asked = await agent_side.questions.ask(a_question())
+async def test_approval_is_open_until_somebody_decides(agent_side: AgentSide) -> None:
+    asked = await agent_side.approvals.ask(a_request())
     assert (asked.id, asked.decision, asked.by) == (Q1, Decision.PENDING, None)
+    assert (asked.node, asked.kind, asked.turn) == ("post", ApprovalKind.APPROVE, 1)
     await agent_side.decide(Q1, Decision.APPROVED)
     await agent_side.decide(Q1, Decision.REJECTED)
-    standing = (await agent_side.questions.standings(THREAD))[Q1]
-    assert (standing.decision, standing.by) == (Decision.APPROVED, GRACE)
-    assert standing.at is not None
-    assert await agent_side.questions.ask(a_question()) == standing
-    assert dict(await agent_side.questions.standings(OTHER)) == {}
+    record = (await agent_side.approvals.read(THREAD))[Q1]
+    assert (record.decision, record.by) == (Decision.APPROVED, GRACE)
+    assert record.at is not None
+    assert await agent_side.approvals.ask(a_request()) == record
+    assert dict(await agent_side.approvals.read(OTHER)) == {}
 
 
-async def test_withdrawing_leaves_a_decision_alone(agent_side: AgentSide) -> None:
-    await agent_side.questions.ask(a_question())
-    await agent_side.questions.ask(a_question("q2"))
+async def test_approval_withdrawn_keeps_a_decision_made_before(agent_side: AgentSide) -> None:
+    await agent_side.approvals.ask(a_request())
+    await agent_side.approvals.ask(a_request("q2"))
     await agent_side.decide(Q1, Decision.REJECTED)
-    assert (await agent_side.questions.withdraw(Q1, "over")).decision is Decision.REJECTED
-    withdrawn = await agent_side.questions.withdraw(ApprovalId("q2"), "over")
-    assert (withdrawn.decision, withdrawn.reason) == (Decision.WITHDRAWN, "over")
+    assert (await agent_side.approvals.withdraw(Q1, "over")).decision is Decision.REJECTED
+    withdrawn = await agent_side.approvals.withdraw(ApprovalId("q2"), "over")
+    assert (withdrawn.decision, withdrawn.reason, withdrawn.by) == (Decision.WITHDRAWN, "over", None)
+
+
+async def test_budget_request_is_read_back_whole_with_what_extends_it(agent_side: AgentSide) -> None:
+    budget = a_request("q2", kind=ApprovalKind.BUDGET, node=TURN, args={"breaches": []})
+    await agent_side.approvals.ask(a_request())
+    await agent_side.approvals.ask(budget)
+    assert [record.budget for record in (await agent_side.approvals.read(THREAD)).values()] == [None, budget]
+    await agent_side.approvals.extend(budget.id, {"breaches": [], "from": {"run": {"nodes": 1}}})
+    extended = (await agent_side.approvals.read(THREAD))[budget.id].budget
+    assert extended is not None
+    assert extended.args == {"breaches": [], "from": {"run": {"nodes": 1}}}
 
 
 async def test_a_try_of_a_red_call_starts_once(agent_side: AgentSide) -> None:
@@ -216,7 +222,7 @@ async def test_a_turn_keeps_its_reflections_in_order(agent_side: AgentSide) -> N
 
 @pytest.mark.parametrize("change", ["append", "drop", "decide"])
 async def test_whatever_a_runner_reads_is_news(agent_side: AgentSide, change: str) -> None:
-    await agent_side.questions.ask(a_question())
+    await agent_side.approvals.ask(a_request())
     with agent_side.notifications.subscribe(THREAD) as news, agent_side.notifications.subscribe(OTHER) as other:
         while await news.wait(0.5):
             pass  # what asking may have rung
@@ -232,19 +238,19 @@ async def test_whatever_a_runner_reads_is_news(agent_side: AgentSide, change: st
 
 @dataclass(frozen=True, kw_only=True)
 class BotSide:
-    """The bot's ports, with one open question `q1` in THREAD's first turn."""
+    """The bot's ports, with one open approval `q1` in THREAD's first turn."""
 
     inbox: Inbox
-    decisions: Decisions
+    approvals: Approvals
     views: RunViews
     posted: Posted
 
 
 @pytest.fixture
 async def asked(stores: Stores) -> Stores:
-    """The stores with that question."""
+    """The stores with that approval."""
     await stores.runs.begin(THREAD, 1)
-    await stores.questions.ask(a_question())
+    await stores.approvals.ask(a_request())
     return stores
 
 
@@ -253,10 +259,10 @@ def bot_side(request: pytest.FixtureRequest) -> BotSide:
     """The ports of `bot/ports.py`, in both forms."""
     if request.param == "memory":
         rows = BotRows()
-        rows.show(a_run(THREAD, questions=(a_question_view(THREAD),)))
-        return BotSide(inbox=rows, decisions=rows, views=rows, posted=rows)
+        rows.show(a_run(THREAD, approvals=(an_approval(THREAD),)))
+        return BotSide(inbox=rows, approvals=rows, views=rows, posted=rows)
     stores: Stores = request.getfixturevalue("asked")
-    return BotSide(inbox=stores.inbox, decisions=stores.decisions, views=stores.run_views, posted=stores.posted)
+    return BotSide(inbox=stores.inbox, approvals=stores.approvals, views=stores.run_views, posted=stores.posted)
 
 
 async def test_a_message_is_accepted_once_by_time_and_by_event(bot_side: BotSide) -> None:
@@ -279,29 +285,27 @@ async def test_a_message_waits_until_a_turn_takes_it_and_a_stop_is_none(bot_side
     assert not await bot_side.inbox.waiting(OTHER)
 
 
-async def test_the_first_click_decides_and_the_second_learns_how(bot_side: BotSide) -> None:
-    decide = bot_side.decisions.decide
+async def test_first_click_decides_and_the_second_changes_nothing(bot_side: BotSide) -> None:
+    decide = bot_side.approvals.decide
     first = await decide(TEAM, Q1, version=1, by=GRACE, decision=Decision.REJECTED, reason="no")
-    second = await decide(TEAM, Q1, version=1, by=ADA, decision=Decision.APPROVED)
-    assert isinstance(first, Decided)
-    assert isinstance(second, AlreadyDecided)
-    assert second.view == first.view
-    standing = first.view.standing
-    assert (standing.decision, standing.by, standing.reason) == (Decision.REJECTED, GRACE, "no")
-    assert await bot_side.decisions.read(TEAM, Q1) == first.view
-
-
-async def test_a_click_on_another_version_or_another_team_decides_nothing(bot_side: BotSide) -> None:
-    decide = bot_side.decisions.decide
-    outdated = await decide(TEAM, Q1, version=2, by=GRACE, decision=Decision.APPROVED)
-    unknown = await decide(tenant_of(ELSEWHERE), Q1, version=1, by=GRACE, decision=Decision.APPROVED)
-    missing = await decide(TEAM, ApprovalId("nope"), version=1, by=GRACE, decision=Decision.APPROVED)
-    assert isinstance(outdated, Outdated)
-    assert isinstance(unknown, UnknownApproval)
-    assert isinstance(missing, UnknownApproval)
-    view = await bot_side.decisions.read(TEAM, Q1)
+    assert await decide(TEAM, Q1, version=1, by=ADA, decision=Decision.APPROVED) is None
+    assert first is not None
+    assert (first.decision, first.by, first.reason) == (Decision.REJECTED, GRACE, "no")
+    view = await bot_side.views.approval(TEAM, Q1)
     assert view is not None
-    assert view.standing.decision is Decision.PENDING
+    assert view.record == first
+    assert not view.is_open
+
+
+async def test_click_on_another_version_or_another_team_decides_nothing(bot_side: BotSide) -> None:
+    decide = bot_side.approvals.decide
+    assert await decide(TEAM, Q1, version=2, by=GRACE, decision=Decision.APPROVED) is None
+    assert await decide(tenant_of(ELSEWHERE), Q1, version=1, by=GRACE, decision=Decision.APPROVED) is None
+    assert await decide(TEAM, ApprovalId("nope"), version=1, by=GRACE, decision=Decision.APPROVED) is None
+    view = await bot_side.views.approval(TEAM, Q1)
+    assert view is not None
+    assert view.is_open
+    assert await bot_side.views.approval(tenant_of(ELSEWHERE), Q1) is None
 
 
 async def test_a_place_is_begun_once_and_shows_what_was_posted_last(bot_side: BotSide) -> None:
@@ -321,7 +325,7 @@ async def test_a_place_is_begun_once_and_shows_what_was_posted_last(bot_side: Bo
 async def test_a_decision_is_told_to_whoever_watches(bot_side: BotSide) -> None:
     with bot_side.views.watch(THREAD) as news:
         decided = asyncio.create_task(
-            bot_side.decisions.decide(TEAM, Q1, version=1, by=GRACE, decision=Decision.APPROVED)
+            bot_side.approvals.decide(TEAM, Q1, version=1, by=GRACE, decision=Decision.APPROVED)
         )
         assert await news.wait(30)
         await decided

@@ -1,4 +1,4 @@
-"""The bot's ports in memory: one set of rows behind Inbox, Decisions, RunViews and Posted."""
+"""The bot's ports in memory: one set of rows behind Inbox, Approvals, RunViews and Posted."""
 
 import asyncio
 import contextlib
@@ -6,25 +6,23 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from agent.approval import Decision, DecisionRecord
 from agent.errors import StoreUnavailable
 from agent.ids import ApprovalId, ChannelId, NodeId, Tenant, ThreadId, UserId, thread_parts
-from agent.ports import Decision, RunStatus
+from agent.ports import RunStatus
 from bot.ports import (
-    AlreadyDecided,
     ApprovalView,
-    Decided,
-    DecisionResult,
     Incoming,
     Kind,
     OpenRun,
-    Outdated,
     PackageView,
     PostedMessage,
     Receipt,
     RunView,
     Slot,
-    UnknownApproval,
 )
+from tests.fakes.ports_in_memory import ApprovalsInMemory
+from tests.fakes.ports_in_memory import Hints as RunnerHints
 
 ENDED = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -46,10 +44,11 @@ class Hints:
         return True
 
 
-class BotRows:
+class BotRows(ApprovalsInMemory):
     """Rows as a test wants them. `down` makes every method raise StoreUnavailable."""
 
     def __init__(self) -> None:
+        super().__init__(RunnerHints())
         self.inbox: list[Incoming] = []
         self.runs: dict[tuple[ThreadId, int], RunView] = {}
         self.begun: set[tuple[ThreadId, int, Slot]] = set()
@@ -86,38 +85,25 @@ class BotRows:
         self._reachable()
         return any(known.thread == thread and known.kind is not Kind.STOP for known in self.inbox)
 
-    # Decisions
-
-    async def read(self, tenant: Tenant, question: ApprovalId) -> ApprovalView | None:
-        self._reachable()
-        for run in self.runs.values():
-            for view in run.questions:
-                if view.question.id == question and thread_parts(run.thread).tenant == tenant:
-                    return view
-        return None
+    # Approvals
 
     async def decide(
-        self, tenant: Tenant, question: ApprovalId, *, version: int, by: UserId, decision: Decision, reason: str = ""
-    ) -> DecisionResult:
-        view = await self.read(tenant, question)
-        if view is None:
-            return UnknownApproval()
-        if view.standing.decision is not Decision.PENDING:
-            return AlreadyDecided(view=view)
-        if view.version != version:
-            return Outdated(view=view)
-        standing = replace(view.standing, decision=decision, by=by, reason=reason, at=NOON)
-        now = replace(view, standing=standing)
-        self.change_question(now)
-        self.decided.append((question, decision, by))
-        return Decided(view=now)
+        self, tenant: Tenant, approval: ApprovalId, *, version: int, by: UserId, decision: Decision, reason: str = ""
+    ) -> DecisionRecord | None:
+        view = await self.approval(tenant, approval)
+        if view is None or not view.is_open or view.version != version:
+            return None
+        record = replace(view.record, decision=decision, by=by, reason=reason, at=NOON)
+        self.change_approval(replace(view, record=record))
+        self.decided.append((approval, decision, by))
+        return record
 
-    def change_question(self, now: ApprovalView) -> None:
-        """Replace a question's row."""
+    def change_approval(self, now: ApprovalView) -> None:
+        """Replace a request's row."""
         for run in list(self.runs.values()):
-            if any(view.question.id == now.question.id for view in run.questions):
-                views = tuple(now if view.question.id == now.question.id else view for view in run.questions)
-                self.show(replace(run, questions=views))
+            if any(view.request.id == now.request.id for view in run.approvals):
+                views = tuple(now if view.request.id == now.request.id else view for view in run.approvals)
+                self.show(replace(run, approvals=views))
 
     # Packages
 
@@ -134,6 +120,12 @@ class BotRows:
             for key, run in sorted(self.runs.items(), key=lambda item: item[0][1])
             if key[0] == thread and key not in self.settled
         ]
+
+    async def approval(self, tenant: Tenant, approval: ApprovalId) -> ApprovalView | None:
+        self._reachable()
+        views = (view for run in self.runs.values() for view in run.approvals)
+        mine = (view for view in views if thread_parts(view.request.thread).tenant == tenant)
+        return next((view for view in mine if view.request.id == approval), None)
 
     async def open_of(self, tenant: Tenant, requester: UserId) -> Sequence[OpenRun]:
         return [run for run in self._open(tenant) if run.requester == requester]
@@ -158,7 +150,7 @@ class BotRows:
                 requester=run.requester,
                 request=run.requests[0].text if run.requests else "",
                 started_at=run.started_at,
-                waiting=sum(view.standing.decision is Decision.PENDING for view in run.questions),
+                waiting=sum(view.is_open for view in run.approvals),
             )
             for run in self.runs.values()
             if run.status not in ENDED and thread_parts(run.thread).tenant == tenant

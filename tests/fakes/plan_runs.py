@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.approval import Decision
 from agent.execution.execution_context import Ports
 from agent.execution.graph import AdvanceResult, ThreadRunner
 from agent.execution.node_executor import NodeExecutor
@@ -11,7 +12,6 @@ from agent.ids import NodeId, UserId, thread_id
 from agent.limits import Limits
 from agent.plan.operations import Operation
 from agent.plan.outcomes import Outcome
-from agent.ports import Decision
 from agent.tool import Registry
 from sandbox.script import Sandbox
 from tests.fakes.crash_injection import Mortality, MortalSaver
@@ -42,7 +42,7 @@ async def run_plan(
     answerer = FakeAnswerer(rows.runs)
     ports = Ports(
         log=rows.log,
-        questions=rows.questions,
+        approvals=rows.approvals,
         ledger=rows.ledger,
         artifacts=rows.artifacts,
         progress=rows.progress,
@@ -60,6 +60,6 @@ async def run_plan(
     runner = ThreadRunner(ports, MortalSaver(Mortality(), 0).open, limits=Limits(poll_seconds=3600.0))
     async with asyncio.timeout(PATIENCE_SECONDS):
         while await runner.advance(THREAD, HeldLease()) is AdvanceResult.PARKED:
-            for node, question in rows.questions.pending(THREAD).items():
-                rows.questions.decide(question.id, decide(node))
+            for node, question in rows.approvals.pending(THREAD).items():
+                rows.approvals.click(question.id, decide(node))
     return PlanRun(outcomes=answerer.given[-1][1], rows=rows)

@@ -9,27 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 
+from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord
 from agent.budget.usage import Scope, Spent
 from agent.errors import ArtifactMissing, DuplicateNode
 from agent.events import AttemptEnded, RunEvent
-from agent.ids import ApprovalId, Digest, NodeId, ThreadId, UserId
+from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, UserId, thread_parts
 from agent.plan.operations import Add, LoggedOperation, Operation
 from agent.plan.outcomes import ArtifactRef
-from agent.ports import (
-    ApprovalKind,
-    ApprovalRequest,
-    Decision,
-    DecisionRecord,
-    LedgerEntry,
-    LedgerState,
-    Message,
-    PastTurn,
-    Reflection,
-    Run,
-    RunStatus,
-    Subscription,
-)
+from agent.ports import LedgerEntry, LedgerState, Message, PastTurn, Reflection, Run, RunStatus, Subscription
 from sandbox.script import Json
 
 
@@ -101,57 +90,77 @@ class LogInMemory:
         return self.rows.get(thread, [])[seq:]
 
 
-class QuestionsInMemory:
-    """Questions; `decide` is what the click's compare-and-set is in production."""
+class ApprovalsInMemory:
+    """Approvals; `click` is what a person does."""
 
     def __init__(self, hints: Hints) -> None:
         self._hints = hints
         self.asked: dict[ApprovalId, ApprovalRequest] = {}
         self.rows: dict[ApprovalId, DecisionRecord] = {}
 
-    async def ask(self, question: ApprovalRequest) -> DecisionRecord:
+    async def ask(self, request: ApprovalRequest) -> DecisionRecord:
         """Insert the row unless it exists."""
         await asyncio.sleep(0)
-        self.asked.setdefault(question.id, question)
-        pending = DecisionRecord(id=question.id, digest=question.digest, decision=Decision.PENDING)
-        return self.rows.setdefault(question.id, pending)
+        self.asked.setdefault(request.id, request)
+        return self.rows.setdefault(request.id, record_of(request))
 
-    async def standings(self, thread: ThreadId) -> Mapping[ApprovalId, DecisionRecord]:
-        """Return every question of the thread."""
+    async def read(self, thread: ThreadId) -> Mapping[ApprovalId, DecisionRecord]:
+        """Return every request of the thread."""
         await asyncio.sleep(0)
         return {key: row for key, row in self.rows.items() if self.asked[key].thread == thread}
 
-    async def of(self, thread: ThreadId) -> Sequence[tuple[ApprovalRequest, DecisionRecord]]:
-        """Return the thread's questions about budgets."""
+    async def decide(
+        self, tenant: Tenant, approval: ApprovalId, *, version: int, by: UserId, decision: Decision, reason: str = ""
+    ) -> DecisionRecord | None:
+        """Decide an open request of the tenant; every one is at version 1."""
         await asyncio.sleep(0)
-        of_thread = (each for each in self.asked.values() if each.thread == thread)
-        return [(each, self.rows[each.id]) for each in of_thread if each.kind is ApprovalKind.BUDGET]
+        asked = self.asked.get(approval)
+        if asked is None or thread_parts(asked.thread).tenant != tenant or version != 1:
+            return None
+        return self.rows[approval] if self.click(approval, decision, by, reason) else None
 
-    async def keep(self, question: ApprovalId, args: Mapping[str, Json]) -> None:
-        """Store the args anew."""
-        await asyncio.sleep(0)
-        self.asked[question] = replace(self.asked[question], args=args)
-
-    async def withdraw(self, question: ApprovalId, why: str) -> DecisionRecord:
+    async def withdraw(self, approval: ApprovalId, why: str) -> DecisionRecord:
         """Turn pending into withdrawn."""
         await asyncio.sleep(0)
-        self.decide(question, Decision.WITHDRAWN, reason=why)
-        return self.rows[question]
+        self._close(approval, Decision.WITHDRAWN, None, why)
+        return self.rows[approval]
 
-    def decide(self, question: ApprovalId, decision: Decision, by: str = "U2", reason: str = "") -> bool:
-        """Decide a pending question; tell whether this was the decision."""
-        row = self.rows[question]
-        if row.decision is not Decision.PENDING:
-            return False
-        at = datetime.now(UTC)
-        self.rows[question] = replace(row, decision=decision, by=UserId(by), reason=reason, at=at)
-        self._hints.ring(self.asked[question].thread)
-        return True
+    async def extend(self, approval: ApprovalId, args: Mapping[str, Json]) -> None:
+        """Store the args anew."""
+        await asyncio.sleep(0)
+        self.asked[approval] = replace(self.asked[approval], args=args)
+        self.rows[approval] = replace(self.rows[approval], budget=self.asked[approval])
+
+    def click(self, approval: ApprovalId, decision: Decision, by: str = "U2", reason: str = "") -> bool:
+        """Decide an open request; return whether this was the decision."""
+        return self._close(approval, decision, UserId(by), reason)
 
     def pending(self, thread: ThreadId) -> Mapping[NodeId, ApprovalRequest]:
-        """Return node -> its open question."""
+        """Return node -> its open request."""
         asked = (self.asked[key] for key, row in self.rows.items() if row.decision is Decision.PENDING)
         return {each.node: each for each in asked if each.thread == thread}
+
+    def _close(self, approval: ApprovalId, decision: Decision, by: UserId | None, reason: str) -> bool:
+        row = self.rows[approval]
+        if row.decision is not Decision.PENDING:
+            return False
+        self.rows[approval] = replace(row, decision=decision, by=by, reason=reason, at=datetime.now(UTC))
+        self._hints.ring(self.asked[approval].thread)
+        return True
+
+
+def record_of(request: ApprovalRequest, decision: Decision = Decision.PENDING, **rest: Any) -> DecisionRecord:
+    """Return the row of a request."""
+    return DecisionRecord(
+        id=request.id,
+        turn=request.turn,
+        node=request.node,
+        kind=request.kind,
+        digest=request.digest,
+        decision=decision,
+        budget=request if request.kind is ApprovalKind.BUDGET else None,
+        **rest,
+    )
 
 
 class LedgerInMemory:
@@ -387,7 +396,7 @@ class Rows:
 
     hints: Hints
     log: LogInMemory
-    questions: QuestionsInMemory
+    approvals: ApprovalsInMemory
     ledger: LedgerInMemory
     artifacts: ArtifactsInMemory
     progress: ProgressInMemory
@@ -402,7 +411,7 @@ def empty_rows() -> Rows:
     return Rows(
         hints=hints,
         log=LogInMemory(hints),
-        questions=QuestionsInMemory(hints),
+        approvals=ApprovalsInMemory(hints),
         ledger=LedgerInMemory(),
         artifacts=ArtifactsInMemory(),
         progress=ProgressInMemory(),

@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import text
 
+from agent.approval import ApprovalKind, ApprovalRequest
 from agent.events import AttemptEnded, NodeChanged, NodePlanned
 from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId, thread_parts
 from agent.plan.operations import Add, Dependency, Node, NodeKind
 from agent.plan.outcomes import NodeState, Outcome
-from agent.ports import ApprovalKind, ApprovalRequest
 from agent.tool import Colour
 from bot.ports import Incoming, Kind
 from infra.db.database import Database
@@ -54,7 +54,7 @@ def a_message(text: str = "hello", ts: str = "1.0", thread: ThreadId = THREAD, *
     return Incoming(**(fields | rest))
 
 
-def a_question(id: str = "q1", thread: ThreadId = THREAD, **rest: Any) -> ApprovalRequest:
+def a_request(id: str = "q1", thread: ThreadId = THREAD, **rest: Any) -> ApprovalRequest:
     """An approval of node `post`."""
     fields: dict[str, Any] = {
         "id": ApprovalId(id),

@@ -3,13 +3,15 @@
 from datetime import timedelta
 from typing import Any
 
+from agent.approval import ApprovalKind, ApprovalRequest, Decision
 from agent.ids import ApprovalId, Digest, NodeId, ThreadId, ToolName, UserId
 from agent.plan.operations import NodeKind
 from agent.plan.outcomes import Failed, NodeState, Outcome, Succeeded
-from agent.ports import ApprovalKind, ApprovalRequest, Decision, DecisionRecord, RunStatus
+from agent.ports import RunStatus
 from agent.tool import Colour
 from bot.ports import ApprovalView, NodeView, RunView
 from tests.fakes.bot_ports import NOON
+from tests.fakes.ports_in_memory import record_of
 
 THREAD = ThreadId("T0LOCAL:C0OPS:1.000001")
 ADA, GRACE = UserId("U0ADA"), UserId("U0GRACE")
@@ -34,7 +36,7 @@ def a_node(id: str, state: NodeState = NodeState.PLANNED, **rest: Any) -> NodeVi
     return NodeView(id=NodeId(id), state=state, **fields)
 
 
-def a_question(thread: ThreadId = THREAD, id: str = "q1", **rest: Any) -> ApprovalView:
+def an_approval(thread: ThreadId = THREAD, id: str = "q1", **rest: Any) -> ApprovalView:
     """An open approval of `slack_post_message`, asked for by Ada."""
     fields: dict[str, Any] = {
         "args": {"channel": "#incidents", "text": "payments is down"},
@@ -47,9 +49,9 @@ def a_question(thread: ThreadId = THREAD, id: str = "q1", **rest: Any) -> Approv
         "version": 1,
         "turn": 1,
     } | rest
-    standing = {key: fields.pop(key) for key in ("decision", "by", "at")}
+    record = {key: fields.pop(key) for key in ("decision", "by", "at")}
     version = fields.pop("version")
-    question = ApprovalRequest(
+    request = ApprovalRequest(
         id=ApprovalId(id),
         thread=thread,
         node=NodeId("post"),
@@ -59,8 +61,8 @@ def a_question(thread: ThreadId = THREAD, id: str = "q1", **rest: Any) -> Approv
         **fields,
     )
     return ApprovalView(
-        question=question,
-        standing=DecisionRecord(id=question.id, digest=question.digest, **standing),
+        request=request,
+        record=record_of(request, **record),
         asked_at=NOON,
         version=version,
     )

@@ -102,7 +102,7 @@ async def scene(
         aiohttp.ClientSession(timeout=timeout) as session,
     ):
         client = open_client(place.bot_token, base_url=place.api_url, session=session)
-        ports = Ports(inbox=rows, decisions=rows, views=rows, posted=rows, packages=rows)
+        ports = Ports(inbox=rows, approvals=rows, views=rows, posted=rows, packages=rows)
         app = SlackApp(client, ports, rules.of)
         sender = MessageSender(app.api, rows, RateLimiter())
         socket = Socket(app.bolt, place.app_token, client)

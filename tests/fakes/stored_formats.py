@@ -21,7 +21,7 @@ from langgraph.errors import GraphInterrupt
 from sqlalchemy.dialects import postgresql
 from typer.main import get_command
 
-from agent.approval import ApprovalPolicy
+from agent.approval import ApprovalKind, ApprovalPolicy, ApprovalRequest, Decision, DecisionRecord
 from agent.budget.budget import Budget, Budgets, Measure, Start
 from agent.budget.tracker import BudgetTracker
 from agent.budget.usage import Scope, Spent
@@ -62,18 +62,7 @@ from agent.plan.outcomes import (
     outcome_json,
 )
 from agent.plan.templates import items_of
-from agent.ports import (
-    ApprovalKind,
-    ApprovalRequest,
-    Bound,
-    Choice,
-    Decision,
-    DecisionRecord,
-    LedgerState,
-    RememberedResult,
-    ResultKey,
-    RunStatus,
-)
+from agent.ports import Bound, Choice, LedgerState, RememberedResult, ResultKey, RunStatus
 from agent.reading.operation_reader import read_operation
 from agent.reading.validation import Fault, FaultCode, fault_json
 from agent.scripts.replay import ToolCallReplay
@@ -123,6 +112,7 @@ from infra.worker.queue import WAKE, WAKE_LATER, with_wake
 from sandbox.script import CallRecord, Json, OutcomeKind, ScriptError, ScriptOutcome
 from sandbox.script import outcome_json as script_outcome_json
 from tests.fakes.configuration_keys import keys
+from tests.fakes.ports_in_memory import ApprovalsInMemory, Hints, record_of
 
 Table = Mapping[str, Json]
 
@@ -336,22 +326,11 @@ class _Account:
         pass
 
 
-class _Allowances:
-    def __init__(self) -> None:
-        self.kept: Mapping[str, Json] = {}
-
-    async def of(self, thread: ThreadId) -> Sequence[tuple[ApprovalRequest, DecisionRecord]]:
-        return ()
-
-    async def keep(self, question: ApprovalId, args: Mapping[str, Json]) -> None:
-        self.kept = args
-
-
 _SPENT = Spent(model_calls=3, input_tokens=100, output_tokens=20, cost_micros=1500, work_milliseconds=2000, nodes=4)
 
 
-def _tracker(budgets: Budgets, allowances: _Allowances) -> BudgetTracker:
-    return BudgetTracker(budgets, _Account(_SPENT), allowances, thread=THREAD, turn=2, author=ADA)
+def _tracker(budgets: Budgets, approvals: ApprovalsInMemory) -> BudgetTracker:
+    return BudgetTracker(budgets, _Account(_SPENT), approvals, thread=THREAD, turn=2, author=ADA)
 
 
 def _budget_questions() -> Mapping[str, ApprovalRequest]:
@@ -363,7 +342,7 @@ def _budget_questions() -> Mapping[str, ApprovalRequest]:
         ("time", Start.NODE, Budget(milliseconds=2000)),
         ("nodes", Start.NODE, Budget(nodes=4)),
     ):
-        tracker = _tracker(Budgets(run=budget, thread=Budget(nodes=5), currency="EUR"), _Allowances())
+        tracker = _tracker(Budgets(run=budget, thread=Budget(nodes=5), currency="EUR"), ApprovalsInMemory(Hints()))
         assert not tracker.admits(start)
         assert tracker.request is not None
         found[case] = tracker.request
@@ -376,13 +355,14 @@ def budget_questions() -> Table:
 
 
 async def _gone_on() -> Json:
-    allowances = _Allowances()
-    tracker = _tracker(Budgets(run=Budget(nodes=4), thread=Budget(nodes=5)), allowances)
+    approvals = ApprovalsInMemory(Hints())
+    tracker = _tracker(Budgets(run=Budget(nodes=4), thread=Budget(nodes=5)), approvals)
     assert not tracker.admits(Start.NODE)
     assert tracker.request is not None
-    question = tracker.request
-    await tracker.apply(DecisionRecord(id=question.id, digest=question.digest, decision=Decision.GO_ON))
-    return allowances.kept
+    request = tracker.request
+    await approvals.ask(request)
+    await tracker.apply(record_of(request, Decision.GO_ON))
+    return approvals.asked[request.id].args
 
 
 def node_questions() -> Table:
@@ -478,7 +458,7 @@ def graph() -> Table:
 async def _interrupt() -> Json:
     class Questions:
         async def ask(self, question: ApprovalRequest) -> DecisionRecord:
-            return DecisionRecord(id=question.id, digest=question.digest, decision=Decision.PENDING)
+            return record_of(question)
 
     parking = Parking(cast("Any", Questions()))
     participant = Participant(parking)
@@ -599,9 +579,8 @@ def channels() -> Table:
 
 
 def _view(kind: ApprovalKind, **more: Any) -> ApprovalView:
-    question = replace(_STEP.question(kind, _BOUND, 1, ()), id=ApprovalId("0123456789abcdef0123456789abcdef"), **more)
-    standing = DecisionRecord(id=question.id, digest=DIGEST, decision=Decision.PENDING)
-    return ApprovalView(question=question, standing=standing, asked_at=AT, version=3)
+    request = replace(_STEP.question(kind, _BOUND, 1, ()), id=ApprovalId("0123456789abcdef0123456789abcdef"), **more)
+    return ApprovalView(request=request, record=record_of(request), asked_at=AT, version=3)
 
 
 def buttons() -> Table:

@@ -3,12 +3,13 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from agent.approval import ApprovalKind, Decision
 from agent.events import PlanPacked, RecordedAnswer, SummarizedCall
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ToolName, UserId, thread_parts
 from agent.packing.packing import Fusion, Reason, Split
 from agent.plan.operations import Cancel, Skip
 from agent.plan.outcomes import Failed, NodeState, Succeeded, outcome_json
-from agent.ports import ApprovalKind, Choice, Decision, Reflection, ResultKey, RunStatus, Summary
+from agent.ports import Choice, Reflection, ResultKey, RunStatus, Summary
 from bot.ports import Kind, Post, PostedMessage, Slot
 from infra.stores.stores import Stores
 from tests.fakes.rows import (
@@ -16,7 +17,7 @@ from tests.fakes.rows import (
     GRACE,
     THREAD,
     a_message,
-    a_question,
+    a_request,
     an_add,
     attempt,
     changed,
@@ -74,13 +75,13 @@ async def progress(stores: Stores) -> None:
 async def questions(stores: Stores) -> None:
     """Ask a question of every kind, and decide some of them."""
     for kind in ApprovalKind:
-        await stores.questions.ask(a_question(kind.value, kind=kind, blocks=("After",)))
+        await stores.approvals.ask(a_request(kind.value, kind=kind, blocks=("After",)))
     ways = {ApprovalKind.APPROVE: Decision.APPROVED, ApprovalKind.BUDGET: Decision.STOP}
     for kind, decision in ways.items():
         asked = ApprovalId(kind.value)
-        await stores.decisions.decide(TEAM, asked, version=1, by=GRACE, decision=decision, reason="because")
-    await stores.questions.withdraw(ApprovalId(ApprovalKind.ASK.value), "answered in the thread")
-    await stores.questions.keep(ApprovalId(ApprovalKind.BUDGET.value), {"from": {}})
+        await stores.approvals.decide(TEAM, asked, version=1, by=GRACE, decision=decision, reason="because")
+    await stores.approvals.withdraw(ApprovalId(ApprovalKind.ASK.value), "answered in the thread")
+    await stores.approvals.extend(ApprovalId(ApprovalKind.BUDGET.value), {"from": {}})
 
 
 async def red_calls(stores: Stores) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
+from agent.approval import ApprovalRequest, Decision
 from agent.budget.budget import Budgets
 from agent.budget.tracker import BudgetTrackers
 from agent.events import NodeChanged
@@ -16,7 +17,7 @@ from agent.ids import NodeId, ThreadId, UserId, thread_id
 from agent.limits import Limits
 from agent.plan.operations import Add, Node, Operation
 from agent.plan.outcomes import Outcome
-from agent.ports import ApprovalRequest, Decision, Progress
+from agent.ports import Progress
 from tests.fakes.crash_injection import Mortality, MortalSaver
 from tests.fakes.ports_in_memory import empty_rows
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector, FakeWork, Perform
@@ -81,7 +82,7 @@ class World:
         mortal = self._mortality.mortal
         return Ports(
             log=mortal(self.rows.log),
-            questions=mortal(self.rows.questions),
+            approvals=mortal(self.rows.approvals),
             ledger=mortal(self.rows.ledger),
             artifacts=mortal(self.rows.artifacts),
             progress=self._progress(self.rows.progress),
@@ -97,10 +98,8 @@ class World:
 
     def _budget_trackers(self, budgets: Budgets) -> BudgetTrackers:
         mortal = self._mortality.mortal
-        questions = mortal(self.rows.questions)
-        return BudgetTrackers(
-            budgets, mortal(self.rows.spending), questions=questions, allowances=questions, runs=mortal(self.rows.runs)
-        )
+        approvals = mortal(self.rows.approvals)
+        return BudgetTrackers(budgets, mortal(self.rows.spending), approvals=approvals, runs=mortal(self.rows.runs))
 
     def restart(self, limits: Limits) -> None:
         """Advance with another runner from now on, one with other limits."""
@@ -142,11 +141,11 @@ class World:
 
     def question(self, node: str) -> ApprovalRequest:
         """Return the open question of a node."""
-        return self.rows.questions.pending(self.thread)[NodeId(node)]
+        return self.rows.approvals.pending(self.thread)[NodeId(node)]
 
     def click(self, node: str, decision: Decision = Decision.APPROVED, reason: str = "") -> bool:
         """Decide a node's open question."""
-        return self.rows.questions.decide(self.question(node).id, decision, reason=reason)
+        return self.rows.approvals.click(self.question(node).id, decision, reason=reason)
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Return once the condition holds; a hang is an error."""

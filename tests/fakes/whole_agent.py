@@ -4,19 +4,20 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from agent.approval import Decision
 from agent.execution.execution_context import Ports
 from agent.execution.graph import AdvanceResult, ThreadRunner
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import NodeId
 from agent.limits import Limits, MemoryLimits
 from agent.llm.memory import DEFAULT_LIMITS as DEFAULT_MEMORY
-from agent.ports import Decision, Run
+from agent.ports import Run
 from agent.tool import Registry
 from infra.dev.scripted_model.script import Script
 from sandbox.monty import MontySandbox, monty_binary
 from tests.fakes.crash_injection import Mortality, MortalSaver
 from tests.fakes.planning import THREAD, Pages, PlanningWorld, planning_world, registry
-from tests.fakes.ports_in_memory import ArtifactsInMemory, LedgerInMemory, QuestionsInMemory
+from tests.fakes.ports_in_memory import ApprovalsInMemory, ArtifactsInMemory, LedgerInMemory
 from tests.fakes.thread_world import HeldLease
 
 PATIENCE_SECONDS = 60.0
@@ -28,7 +29,7 @@ class Whole:
     def __init__(self, world: PlanningWorld, sandbox: MontySandbox, tools: Registry | None = None) -> None:
         self.world = world
         self.pages = Pages()
-        self.questions = QuestionsInMemory(world.hints)
+        self.approvals = ApprovalsInMemory(world.hints)
         artifacts = ArtifactsInMemory()
         work = NodeExecutor(
             registry=tools or registry(self.pages),
@@ -39,7 +40,7 @@ class Whole:
         )
         ports = Ports(
             log=world.log,
-            questions=self.questions,
+            approvals=self.approvals,
             ledger=LedgerInMemory(),
             artifacts=artifacts,
             progress=world.node_ends,
@@ -65,8 +66,8 @@ class Whole:
 
     def decide(self, node: str, decision: Decision) -> None:
         """Click."""
-        question = self.questions.pending(THREAD)[NodeId(node)]
-        assert self.questions.decide(question.id, decision)
+        request = self.approvals.pending(THREAD)[NodeId(node)]
+        assert self.approvals.click(request.id, decision)
 
     async def run(self) -> Run:
         """The first turn's row."""

@@ -7,11 +7,11 @@ import asyncio
 import json
 from typing import Any
 
+from agent.approval import Decision
 from agent.events import AttemptEnded
 from agent.execution.graph import AdvanceResult
 from agent.ids import NodeId
 from agent.limits import Role
-from agent.ports import Decision
 from infra.dev.scripted_model.script import Cut, ModelRequest, Script, Stall
 from tests.fakes.planning import COUNT, MENDED, THREAD, sections
 from tests.fakes.whole_agent import whole
@@ -46,7 +46,7 @@ async def test_request_runs_waits_for_a_person_repairs_itself_and_is_answered() 
     async with whole(*scripts()) as agent:
         agent.world.say("do all of it")
         assert await agent.advance() is AdvanceResult.PARKED
-        asked = agent.questions.pending(THREAD)[NodeId("post")]
+        asked = agent.approvals.pending(THREAD)[NodeId("post")]
         assert (asked.tool, asked.args, asked.author) == ("post", {"text": "one 200, two 200"}, "U1")
         assert await agent.states() == {
             "one": "succeeded",
@@ -59,7 +59,7 @@ async def test_request_runs_waits_for_a_person_repairs_itself_and_is_answered() 
         assert (attempts, agent.pages.asked) == (["error", "ok"], [0, 1, 2])
         agent.decide("post", Decision.APPROVED)
         assert await agent.advance() is AdvanceResult.PARKED
-        assert agent.questions.pending(THREAD)[NodeId("thanks")].args == {"text": "1.0"}
+        assert agent.approvals.pending(THREAD)[NodeId("thanks")].args == {"text": "1.0"}
         agent.decide("thanks", Decision.REJECTED)
         assert await agent.advance() is AdvanceResult.FINISHED
         assert (await agent.run()).answer == "That is all."
@@ -77,7 +77,7 @@ async def test_broken_stream_is_taken_up_while_its_first_nodes_already_ran() -> 
         assert await agent.advance() is AdvanceResult.PARKED
         assert agent.world.nodes == [each["id"] for each in PLAN]
         assert (await agent.run()).trouble == ""
-        assert sorted(agent.questions.pending(THREAD)) == ["post"]
+        assert sorted(agent.approvals.pending(THREAD)) == ["post"]
 
 
 async def test_request_nobody_can_plan_ends_with_trouble_and_no_work() -> None:

@@ -41,7 +41,7 @@ async def session() -> AsyncGenerator[aiohttp.ClientSession]:
 
 def an_app(workspace: Workspace, rows: BotRows, session: aiohttp.ClientSession) -> SlackApp:
     client = open_client(workspace.bot_token, base_url=workspace.api_url, session=session)
-    ports = Ports(inbox=rows, decisions=rows, views=rows, posted=rows, packages=rows)
+    ports = Ports(inbox=rows, approvals=rows, views=rows, posted=rows, packages=rows)
     return SlackApp(client, ports, Policies().of, signing_secret=SECRET)
 
 

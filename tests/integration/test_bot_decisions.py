@@ -5,16 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from agent.approval import ApprovalPolicy, GroupId, Policies
+from agent.approval import ApprovalKind, ApprovalPolicy, Decision, GroupId, Policies
 from agent.ids import ThreadId, ToolName, UserId, thread_id, thread_parts
 from agent.plan.outcomes import NodeState
-from agent.ports import ApprovalKind, Decision
 from bot import wording
 from bot.ports import ApprovalView
 from bot.publishing.publisher import ThreadPublisher
 from bot.publishing.sender import MessageSender
 from bot.slack.rate_limits import POSTS, UPDATES, RateLimiter
-from tests.fakes.run_views import ADA, GRACE, a_node, a_question, a_run
+from tests.fakes.run_views import ADA, GRACE, a_node, a_run, an_approval
 from tests.fakes.slack_scene import Json, Scene
 from tests.fakes.slack_scene import scene as opened_scene
 
@@ -32,8 +31,8 @@ async def asked(scene: Scene, *views: ApprovalView, channel: str = "ops", user: 
     root = await scene.people.write(user, channel, "please post it")
     place = (await scene.people.dump())["channels"][channel]["id"]
     thread = thread_id("T0LOCAL", place, root)
-    moved = tuple(replace(view, question=replace(view.question, thread=thread)) for view in views)
-    scene.rows.show(a_run(thread, nodes=(a_node("post", NodeState.ASKING),), questions=moved))
+    moved = tuple(replace(view, request=replace(view.request, thread=thread)) for view in views)
+    scene.rows.show(a_run(thread, nodes=(a_node("post", NodeState.ASKING),), approvals=moved))
     await scene.publisher.reconcile(thread)
     return thread
 
@@ -57,7 +56,7 @@ def has_buttons(message: dict[str, Json]) -> bool:
 
 
 async def test_approval_decides_once_and_locks_the_card(scene: Scene) -> None:
-    thread = await asked(scene, a_question())
+    thread = await asked(scene, an_approval())
     card = await card_of(scene, thread, "q1")
     await click(scene, "Grace", card, APPROVE)
     assert scene.rows.decided == [("q1", Decision.APPROVED, GRACE)]
@@ -68,7 +67,7 @@ async def test_approval_decides_once_and_locks_the_card(scene: Scene) -> None:
 
 
 async def test_click_spends_no_chat_update(scene: Scene) -> None:
-    thread = await asked(scene, a_question())
+    thread = await asked(scene, an_approval())
     before = (await scene.people.calls()).get("chat.update", 0)
     await click(scene, "Grace", await card_of(scene, thread, "q1"), REJECT)
     await scene.publisher.reconcile(thread)
@@ -77,7 +76,7 @@ async def test_click_spends_no_chat_update(scene: Scene) -> None:
 
 
 async def test_second_click_changes_nothing_and_is_answered(scene: Scene) -> None:
-    thread = await asked(scene, a_question())
+    thread = await asked(scene, an_approval())
     card = await card_of(scene, thread, "q1")
     # the second person's client still shows the buttons: deliver both clicks before the card is locked
     await scene.people.act("faults", method="response_url", error="fatal_error")
@@ -90,7 +89,7 @@ async def test_second_click_changes_nothing_and_is_answered(scene: Scene) -> Non
 
 
 async def test_approving_one_card_leaves_its_neighbour_open(scene: Scene) -> None:
-    thread = await asked(scene, a_question(id="q1"), a_question(id="q2", title="Post to #general"))
+    thread = await asked(scene, an_approval(id="q1"), an_approval(id="q2", title="Post to #general"))
     await click(scene, "Grace", await card_of(scene, thread, "q2"), APPROVE)
     assert scene.rows.decided == [("q2", Decision.APPROVED, GRACE)]
     assert has_buttons(await card_of(scene, thread, "q1"))
@@ -98,11 +97,11 @@ async def test_approving_one_card_leaves_its_neighbour_open(scene: Scene) -> Non
 
 
 async def test_click_on_an_outdated_card_does_not_count(scene: Scene) -> None:
-    thread = await asked(scene, a_question())
+    thread = await asked(scene, an_approval())
     card = await card_of(scene, thread, "q1")
-    (view,) = (await scene.rows.unsettled(thread))[0].questions
-    edited = replace(view.question, args={"channel": "#incidents", "text": "all is well"})
-    scene.rows.change_question(replace(view, version=2, question=edited))
+    (view,) = (await scene.rows.unsettled(thread))[0].approvals
+    edited = replace(view.request, args={"channel": "#incidents", "text": "all is well"})
+    scene.rows.change_approval(replace(view, version=2, request=edited))
     await click(scene, "Grace", card, APPROVE)
     assert scene.rows.decided == []
     assert await scene.people.whispers("U0GRACE") == [wording.QUESTION_OUTDATED]
@@ -114,7 +113,7 @@ async def test_click_on_an_outdated_card_does_not_count(scene: Scene) -> None:
 
 
 async def test_guest_may_not_decide(scene: Scene) -> None:
-    thread = await asked(scene, a_question())
+    thread = await asked(scene, an_approval())
     await click(scene, "Gus", await card_of(scene, thread, "q1"), APPROVE)
     assert scene.rows.decided == []
     assert "only full members" in (await scene.people.whispers("U0GUEST"))[0]
@@ -122,20 +121,20 @@ async def test_guest_may_not_decide(scene: Scene) -> None:
 
 
 async def test_stranger_in_a_shared_channel_may_not_decide(scene: Scene) -> None:
-    thread = await asked(scene, a_question(), channel="partners")
+    thread = await asked(scene, an_approval(), channel="partners")
     await click(scene, "Olga", await card_of(scene, thread, "q1", "partners"), APPROVE, "partners")
     assert scene.rows.decided == []
     assert "only full members" in (await scene.people.whispers("U0OTHER"))[0]
 
 
 async def test_member_of_the_installing_team_decides_in_a_shared_channel(scene: Scene) -> None:
-    thread = await asked(scene, a_question(), channel="partners")
+    thread = await asked(scene, an_approval(), channel="partners")
     await click(scene, "Grace", await card_of(scene, thread, "q1", "partners"), APPROVE, "partners")
     assert scene.rows.decided == [("q1", Decision.APPROVED, GRACE)]
 
 
 async def test_doubt_about_the_person_refuses(scene: Scene) -> None:
-    thread = await asked(scene, a_question())
+    thread = await asked(scene, an_approval())
     card = await card_of(scene, thread, "q1")
     await scene.people.act("faults", method="users.info", error="fatal_error", times=1)
     await click(scene, "Grace", card, APPROVE)
@@ -146,7 +145,7 @@ async def test_doubt_about_the_person_refuses(scene: Scene) -> None:
 
 
 async def test_a_store_that_is_down_is_told_and_decides_nothing(scene: Scene) -> None:
-    thread = await asked(scene, a_question())
+    thread = await asked(scene, an_approval())
     card = await card_of(scene, thread, "q1")
     scene.rows.down = True
     await click(scene, "Grace", card, APPROVE)
@@ -156,7 +155,7 @@ async def test_a_store_that_is_down_is_told_and_decides_nothing(scene: Scene) ->
 
 
 async def test_unknown_question_is_answered(scene: Scene) -> None:
-    thread = await asked(scene, a_question())
+    thread = await asked(scene, an_approval())
     card = await card_of(scene, thread, "q1")
     scene.rows.runs.clear()
     await click(scene, "Grace", card, APPROVE)
@@ -164,7 +163,7 @@ async def test_unknown_question_is_answered(scene: Scene) -> None:
 
 
 async def test_person_decides_what_happened_after_a_crash(scene: Scene) -> None:
-    thread = await asked(scene, a_question(kind=ApprovalKind.UNKNOWN))
+    thread = await asked(scene, an_approval(kind=ApprovalKind.UNKNOWN))
     card = await card_of(scene, thread, "q1")
     actions = [
         each["action_id"] for block in card["blocks"] if block["type"] == "actions" for each in block["elements"]
@@ -200,7 +199,7 @@ async def test_policy_is_asked_at_the_click(
 ) -> None:
     policies = Policies(by_tool={ToolName("slack_post_message"): policy})
     async with opened_scene(policies) as scene:
-        thread = await asked(scene, a_question())
+        thread = await asked(scene, an_approval())
         await click(scene, who, await card_of(scene, thread, "q1"), action)
         assert bool(scene.rows.decided) is decided
         whispered = await scene.people.whispers({"Ada": ADA, "Grace": GRACE}[who])
@@ -209,7 +208,7 @@ async def test_policy_is_asked_at_the_click(
 
 async def test_requester_who_may_not_decide_alone_is_told_what_is_left_to_them_on_this_card() -> None:
     async with opened_scene(Policies(default=ApprovalPolicy(self_approval=False))) as scene:
-        thread = await asked(scene, a_question(kind=ApprovalKind.UNKNOWN))
+        thread = await asked(scene, an_approval(kind=ApprovalKind.UNKNOWN))
         card = await card_of(scene, thread, "q1")
         await click(scene, "Ada", card, "decide_again")
         (told,) = await scene.people.whispers("U0ADA")
@@ -220,7 +219,7 @@ async def test_requester_who_may_not_decide_alone_is_told_what_is_left_to_them_o
 
 
 async def test_an_edit_of_the_card_that_waits_for_its_turn_never_brings_the_buttons_back(scene: Scene) -> None:
-    thread = await asked(scene, a_question())
+    thread = await asked(scene, an_approval())
     card = await card_of(scene, thread, "q1")
 
     async def meanwhile(_seconds: float) -> None:
@@ -229,7 +228,7 @@ async def test_an_edit_of_the_card_that_waits_for_its_turn_never_brings_the_butt
     rate_limiter = RateLimiter(clock=lambda: 0.0, sleep=meanwhile)
     for _ in range(UPDATES.burst):
         await rate_limiter.wait(("update", thread_parts(thread).tenant), UPDATES)
-    scene.rows.change_question(a_question(thread, blocks=("Tell the team",)))
+    scene.rows.change_approval(an_approval(thread, blocks=("Tell the team",)))
     publisher = ThreadPublisher(
         scene.rows, scene.rows, MessageSender(scene.api, scene.rows, rate_limiter), lambda _: ApprovalPolicy()
     )
@@ -237,17 +236,17 @@ async def test_an_edit_of_the_card_that_waits_for_its_turn_never_brings_the_butt
     assert not has_buttons(await card_of(scene, thread, "q1"))
 
 
-async def test_a_question_withdrawn_before_its_turn_to_be_posted_is_not_posted(scene: Scene) -> None:
-    thread = await asked(scene, a_question())
+async def test_an_approval_withdrawn_before_its_turn_to_be_posted_is_not_posted(scene: Scene) -> None:
+    thread = await asked(scene, an_approval())
 
     async def meanwhile(_seconds: float) -> None:
-        scene.rows.change_question(a_question(thread, id="q2", decision=Decision.WITHDRAWN))
+        scene.rows.change_approval(an_approval(thread, id="q2", decision=Decision.WITHDRAWN))
 
     rate_limiter = RateLimiter(clock=lambda: 0.0, sleep=meanwhile)
     for _ in range(POSTS.burst):
         await rate_limiter.wait(("post", thread_parts(thread).tenant, thread_parts(thread).channel), POSTS)
     nodes = (a_node("post", NodeState.ASKING),)
-    scene.rows.show(a_run(thread, nodes=nodes, questions=(a_question(thread), a_question(thread, id="q2"))))
+    scene.rows.show(a_run(thread, nodes=nodes, approvals=(an_approval(thread), an_approval(thread, id="q2"))))
     before = await scene.people.thread(thread_parts(thread).root_ts)
     publisher = ThreadPublisher(
         scene.rows, scene.rows, MessageSender(scene.api, scene.rows, rate_limiter), lambda _: ApprovalPolicy()

@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from agent.approval import Decision
 from agent.ids import ThreadId, thread_id
 from agent.plan.operations import NodeKind
 from agent.plan.outcomes import NodeState, Succeeded
-from agent.ports import Decision, RunStatus
+from agent.ports import RunStatus
 from bot.errors import BotError, ThreadClosed
 from bot.ports import AttemptView
 from infra.dev.local_slack.server import Workspace
-from tests.fakes.run_views import GRACE, NOON, a_node, a_question, a_run
+from tests.fakes.run_views import GRACE, NOON, a_node, a_run, an_approval
 from tests.fakes.slack_scene import Json, Scene
 from tests.fakes.slack_scene import scene as opened_scene
 
@@ -63,7 +64,7 @@ def _id(message: dict[str, Json]) -> dict[str, str]:
 
 async def test_looking_again_at_the_same_rows_sends_nothing(scene: Scene) -> None:
     thread = await a_thread(scene)
-    scene.rows.show(a_run(thread, nodes=RUNNING, questions=(a_question(thread),), replies=("On it.",)))
+    scene.rows.show(a_run(thread, nodes=RUNNING, approvals=(an_approval(thread),), replies=("On it.",)))
     await scene.publisher.reconcile(thread)
     before = await scene.people.calls()
     await scene.publisher.reconcile(thread)
@@ -73,10 +74,10 @@ async def test_looking_again_at_the_same_rows_sends_nothing(scene: Scene) -> Non
 
 async def test_card_is_edited_to_who_decided_when_no_click_did(scene: Scene) -> None:
     thread = await a_thread(scene)
-    scene.rows.show(a_run(thread, nodes=RUNNING, questions=(a_question(thread),)))
+    scene.rows.show(a_run(thread, nodes=RUNNING, approvals=(an_approval(thread),)))
     await scene.publisher.reconcile(thread)
-    decided = a_question(thread, decision=Decision.APPROVED, by=GRACE, at=NOON)
-    scene.rows.show(a_run(thread, nodes=RUNNING, questions=(decided,)))
+    decided = an_approval(thread, decision=Decision.APPROVED, by=GRACE, at=NOON)
+    scene.rows.show(a_run(thread, nodes=RUNNING, approvals=(decided,)))
     await scene.publisher.reconcile(thread)
     card = (await replies(scene, thread))[1]
     assert "*Approved* by <@U0GRACE>" in str(card["blocks"])
@@ -85,10 +86,10 @@ async def test_card_is_edited_to_who_decided_when_no_click_did(scene: Scene) -> 
 
 async def test_board_comes_before_the_card_of_a_step_that_is_asked_about_before_it_is_noted(scene: Scene) -> None:
     thread = await a_thread(scene)
-    scene.rows.show(a_run(thread, questions=(a_question(thread),)))
+    scene.rows.show(a_run(thread, approvals=(an_approval(thread),)))
     await scene.publisher.reconcile(thread)
     assert await replies(scene, thread) == []
-    scene.rows.show(a_run(thread, nodes=RUNNING, questions=(a_question(thread),)))
+    scene.rows.show(a_run(thread, nodes=RUNNING, approvals=(an_approval(thread),)))
     await scene.publisher.reconcile(thread)
     board, card = await replies(scene, thread)
     assert set(statuses(board)) == {"a", "b"}
@@ -97,7 +98,7 @@ async def test_board_comes_before_the_card_of_a_step_that_is_asked_about_before_
 
 async def test_card_that_was_withdrawn_before_it_was_posted_is_not_posted(scene: Scene) -> None:
     thread = await a_thread(scene)
-    scene.rows.show(a_run(thread, nodes=RUNNING, questions=(a_question(thread, decision=Decision.WITHDRAWN),)))
+    scene.rows.show(a_run(thread, nodes=RUNNING, approvals=(an_approval(thread, decision=Decision.WITHDRAWN),)))
     await scene.publisher.reconcile(thread)
     assert len(await replies(scene, thread)) == 1
 
@@ -105,7 +106,7 @@ async def test_card_that_was_withdrawn_before_it_was_posted_is_not_posted(scene:
 async def test_long_arguments_come_whole_in_several_messages(scene: Scene) -> None:
     thread = await a_thread(scene)
     text = "\n".join(f"line {number}: ``` <!channel> & more" for number in range(600))
-    scene.rows.show(a_run(thread, nodes=RUNNING, questions=(a_question(thread, args={"text": text}),)))
+    scene.rows.show(a_run(thread, nodes=RUNNING, approvals=(an_approval(thread, args={"text": text}),)))
     await scene.publisher.reconcile(thread)
     _, *messages = await replies(scene, thread)
     assert len(messages) > 2

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from agent.approval import ApprovalKind, Decision
 from agent.budget.budget import Budget, Budgets
 from agent.budget.usage import Scope, Spent
 from agent.execution.graph import AdvanceResult
 from agent.ids import NodeId, ThreadId
 from agent.plan.operations import Node
 from agent.plan.outcomes import Cancelled, Outcome, Succeeded
-from agent.ports import ApprovalKind, Bound, Decision, RunStatus
+from agent.ports import Bound, RunStatus
 from agent.tool import CallContext
 from tests.fakes.ports_in_memory import AccountInMemory
 from tests.fakes.thread_world import World
@@ -30,7 +31,7 @@ def nodes(most: int) -> Budgets:
 async def test_budget_that_fits_asks_nobody() -> None:
     world = World(budgets=nodes(2))
     assert await world.run(node("a"), node("b", "a")) is AdvanceResult.FINISHED
-    assert not world.rows.questions.rows
+    assert not world.rows.approvals.rows
 
 
 async def test_budget_that_is_exceeded_lets_running_nodes_end_and_parks_the_run_with_one_request() -> None:
@@ -38,18 +39,18 @@ async def test_budget_that_is_exceeded_lets_running_nodes_end_and_parks_the_run_
     world = World(performs={"hold": hold}, budgets=nodes(2))
     world.say(node("long", tool="hold"), node("short"), node("next", "short"), node("more"), node("last", "long"))
     async with world.advancing() as running:
-        await world.until(lambda: NodeId(TURN) in world.rows.questions.pending(world.thread))
+        await world.until(lambda: NodeId(TURN) in world.rows.approvals.pending(world.thread))
         assert world.work.started == ["long", "short"]
         assert not running.done()
         hold.release.set()
     assert running.result() is AdvanceResult.PARKED
     assert world.work.started == ["long", "short"]
-    assert [request.kind for request in world.rows.questions.asked.values()] == [ApprovalKind.BUDGET]
+    assert [request.kind for request in world.rows.approvals.asked.values()] == [ApprovalKind.BUDGET]
     assert await world.interrupted() == {NodeId(TURN)}
     assert world.rows.runs.statuses[-1] is RunStatus.WAITING
     for _ in range(3):
         assert await world.advance() is AdvanceResult.PARKED
-    assert len(world.rows.questions.rows) == 1
+    assert len(world.rows.approvals.rows) == 1
 
 
 async def test_go_on_counts_the_budget_once_more_and_then_asks_again() -> None:
@@ -60,7 +61,7 @@ async def test_go_on_counts_the_budget_once_more_and_then_asks_again() -> None:
         await world.advance()
         assert len(world.work.started) == started
     assert sorted(world.work.started) == sorted(world.outcomes)
-    assert len(world.rows.questions.rows) == 2
+    assert len(world.rows.approvals.rows) == 2
 
 
 async def test_item_of_a_list_counts_towards_the_budget() -> None:
@@ -81,7 +82,7 @@ async def test_hot_run_starts_what_it_held_back_after_go_on() -> None:
     world = World(performs={"hold": hold}, budgets=nodes(1))
     world.say(node("long", tool="hold"), node("other"))
     async with world.advancing() as running:
-        await world.until(lambda: NodeId(TURN) in world.rows.questions.pending(world.thread))
+        await world.until(lambda: NodeId(TURN) in world.rows.approvals.pending(world.thread))
         world.click(TURN, Decision.GO_ON)
         await world.until(lambda: "other" in world.work.ended)
         hold.release.set()
@@ -94,22 +95,22 @@ async def test_approved_red_waits_for_the_budget_and_keeps_its_approval() -> Non
     world.click("red")
     assert await world.advance() is AdvanceResult.PARKED
     assert world.work.started == ["green"]
-    assert set(world.rows.questions.pending(world.thread)) == {TURN}
+    assert set(world.rows.approvals.pending(world.thread)) == {TURN}
     world.click(TURN, Decision.GO_ON)
     assert await world.advance() is AdvanceResult.FINISHED
     assert world.work.started == ["green", "red"]
     assert (
-        len([request for request in world.rows.questions.asked.values() if request.kind is ApprovalKind.APPROVE]) == 1
+        len([request for request in world.rows.approvals.asked.values() if request.kind is ApprovalKind.APPROVE]) == 1
     )
 
 
 async def test_card_is_not_posted_while_the_budget_is_asked_about() -> None:
     world = World(budgets=nodes(1))
     assert await world.run(node("a"), node("b"), node("red", "a", red=True)) is AdvanceResult.PARKED
-    assert set(world.rows.questions.pending(world.thread)) == {TURN}
+    assert set(world.rows.approvals.pending(world.thread)) == {TURN}
     world.click(TURN, Decision.GO_ON)
     assert await world.advance() is AdvanceResult.PARKED
-    assert set(world.rows.questions.pending(world.thread)) == {"red"}
+    assert set(world.rows.approvals.pending(world.thread)) == {"red"}
 
 
 async def test_stop_withdraws_the_request_and_cancels_what_never_started() -> None:
@@ -117,7 +118,7 @@ async def test_stop_withdraws_the_request_and_cancels_what_never_started() -> No
     assert await world.run(node("a"), node("b")) is AdvanceResult.PARKED
     world.rows.mailbox.stop(world.thread)
     assert await world.advance() is AdvanceResult.FINISHED
-    (row,) = world.rows.questions.rows.values()
+    (row,) = world.rows.approvals.rows.values()
     assert row.decision is Decision.WITHDRAWN
     assert [type(world.outcomes[name]) for name in ("a", "b")] == [Succeeded, Cancelled]
 
@@ -129,7 +130,7 @@ async def test_stop_at_the_request_starts_nothing_more_and_asks_nobody_again(hot
     world = World(performs={"hold": hold}, budgets=nodes(1))
     world.say(node("long", tool="hold" if hot else "echo"), node("other"), node("red", red=True))
     async with world.advancing() as running:
-        await world.until(lambda: NodeId(TURN) in world.rows.questions.pending(world.thread))
+        await world.until(lambda: NodeId(TURN) in world.rows.approvals.pending(world.thread))
         if not hot:
             await running
         world.click(TURN, decision)
@@ -140,7 +141,7 @@ async def test_stop_at_the_request_starts_nothing_more_and_asks_nobody_again(hot
     assert world.work.started == ["long"]
     assert isinstance(world.outcomes["other"], Cancelled)
     assert isinstance(world.outcomes["red"], Cancelled)
-    assert [request.kind for request in world.rows.questions.asked.values()] == [ApprovalKind.BUDGET]
+    assert [request.kind for request in world.rows.approvals.asked.values()] == [ApprovalKind.BUDGET]
 
 
 async def test_budget_of_a_thread_holds_across_turns_and_so_does_go_on() -> None:
@@ -208,7 +209,7 @@ async def test_plan_ends_as_it_would_without_a_budget_each_node_started_once(see
     rest = await world.run(*plan)
     while rest is AdvanceResult.PARKED:
         before = len(world.work.started)
-        pending = sorted(world.rows.questions.pending(world.thread))
+        pending = sorted(world.rows.approvals.pending(world.thread))
         clicked = chance.choice(pending)
         world.click(clicked, Decision.GO_ON if clicked == TURN else Decision.APPROVED)
         rest = await world.advance()

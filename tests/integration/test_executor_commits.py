@@ -8,11 +8,12 @@ import pytest
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 
+from agent.approval import ApprovalKind, Decision
 from agent.execution.graph import AdvanceResult
 from agent.ids import NodeId, ThreadId
 from agent.plan.operations import Node
 from agent.plan.outcomes import Outcome, Succeeded
-from agent.ports import ApprovalKind, Bound, Decision
+from agent.ports import Bound
 from agent.tool import CallContext
 from tests.fakes.checkpoints_in_memory import ObservedMemorySaver
 from tests.fakes.crash_injection import Dead, Mortality
@@ -47,7 +48,7 @@ async def test_dependent_does_not_start_before_its_inputs_are_committed():
         await saver.asked.wait()
         await world.until(lambda: "other" in {change.node for change in world.changes if change.outcome})
         assert sorted(world.work.started) == ["a", "other"]
-        assert world.rows.questions.asked == {}
+        assert world.rows.approvals.asked == {}
         assert "a" not in {change.node for change in world.changes if change.outcome}
         saver.release.set()
 
@@ -182,12 +183,12 @@ class DyingRun:
             self._decide()
 
     def _decide(self) -> None:
-        for asked in self.world.rows.questions.pending(self.world.thread).values():
+        for asked in self.world.rows.approvals.pending(self.world.thread).values():
             if asked.kind is ApprovalKind.UNKNOWN:
                 decision = Decision.HAPPENED if asked.node in self.effects else Decision.AGAIN
             else:
                 decision = Decision.REJECTED if asked.node == "no" else Decision.APPROVED
-            self.world.rows.questions.decide(asked.id, decision)
+            self.world.rows.approvals.click(asked.id, decision)
 
 
 @pytest.mark.parametrize("after_effect", [False, True], ids=["before the step", "after the step"])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agent.approval import Decision
 from agent.execution.dynamic_nodes import UNMET
 from agent.execution.graph import AdvanceResult
 from agent.ids import Digest, NodeId, ToolName
@@ -14,7 +15,7 @@ from agent.limits import Limits
 from agent.plan.operations import Add, Cancel, Node, NodeKind, Operation, Skip, operation_from_json, operation_json
 from agent.plan.outcomes import ArtifactRef, Cancelled, Failed, Outcome, Skipped, Succeeded
 from agent.plan.templates import items_of
-from agent.ports import Bound, Decision
+from agent.ports import Bound
 from agent.reading.operation_reader import read_operation
 from agent.tool import CallContext
 from sandbox.script import Json
@@ -74,7 +75,7 @@ async def test_an_empty_list_gives_no_node_and_an_empty_result():
 async def test_every_red_item_asks_by_itself_and_one_refusal_fails_the_whole():
     scene = world()
     assert await scene.run(HOSTS_NODE, template(red=True), node("after", "each")) is AdvanceResult.PARKED
-    assert set(scene.rows.questions.pending(scene.thread)) == {"each-0", "each-1", "each-2"}
+    assert set(scene.rows.approvals.pending(scene.thread)) == {"each-0", "each-1", "each-2"}
     scene.click("each-0")
     scene.click("each-2")
     assert await scene.advance() is AdvanceResult.PARKED
@@ -85,7 +86,7 @@ async def test_every_red_item_asks_by_itself_and_one_refusal_fails_the_whole():
     assert isinstance(failed, Failed)
     assert (failed.error, failed.message) == ("items_not_done", "1 of 3 did not succeed: each-1 (rejected)")
     assert scene.outcomes["after"] == Skipped(because=NodeId("each"))
-    assert len(scene.rows.questions.rows) == 3
+    assert len(scene.rows.approvals.rows) == 3
 
 
 @pytest.mark.parametrize("what", ["no list", "too long", "taken"])
@@ -182,7 +183,7 @@ async def test_cancelling_a_template_withdraws_the_cards_of_its_items():
     await scene.append(Cancel(id=NodeId("each"), why="no more"))
     assert await scene.advance() is AdvanceResult.FINISHED
     assert {scene.outcomes[f"each-{number}"] for number in range(3)} == {Cancelled(why="no more")}
-    assert not scene.rows.questions.pending(scene.thread)
+    assert not scene.rows.approvals.pending(scene.thread)
 
 
 async def test_a_death_at_any_step_unfolds_nothing_twice_and_repeats_no_red_effect():
@@ -215,10 +216,10 @@ async def _dies(at: int, *, after_effect: bool) -> bool:
             continue
         if rest is AdvanceResult.FINISHED:
             break
-        for question in scene.rows.questions.pending(scene.thread).values():
+        for question in scene.rows.approvals.pending(scene.thread).values():
             happened = question.node in effects
             unknown = Decision.HAPPENED if happened else Decision.AGAIN
-            scene.rows.questions.decide(question.id, Decision.APPROVED if question.kind.value == "approve" else unknown)
+            scene.rows.approvals.click(question.id, Decision.APPROVED if question.kind.value == "approve" else unknown)
     added = [logged.operation for logged in scene.rows.log.rows[scene.thread]]
     ids = [operation.node.id for operation in added if isinstance(operation, Add)]
     assert ids == ["hosts", "each", "after", "each-0", "each-1", "each-2"], at

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
+from agent.approval import ApprovalKind, Decision
 from agent.execution.execution_context import Lease
 from agent.execution.graph import AdvanceResult, Checkpoints, OpenCheckpoints
 from agent.ids import NodeId, ThreadId, thread_id
 from agent.plan.outcomes import Outcome, outcome_from_json
-from agent.ports import ApprovalKind, Decision
 from infra.db.database import Database
 from infra.worker.checkpoints import open_checkpoints, open_pool
 from tests.fakes.crash_injection import Dead, Mortality
@@ -79,7 +79,7 @@ class FuzzRun:
     @property
     def story(self) -> Story:
         """Everything known so far."""
-        questions = self.world.rows.questions
+        questions = self.world.rows.approvals
         answered = [
             Answered(
                 node=request.node,
@@ -155,9 +155,9 @@ class FuzzRun:
             await self.world.append(*operations)
 
     def _click(self, count: int) -> None:
-        pending = list(self.world.rows.questions.pending(self.world.thread).values())
+        pending = list(self.world.rows.approvals.pending(self.world.thread).values())
         for request in self.rng.sample(pending, min(count, len(pending))):
-            self.world.rows.questions.decide(request.id, self._decision(request.kind, request.node))
+            self.world.rows.approvals.click(request.id, self._decision(request.kind, request.node))
 
     def _decision(self, kind: ApprovalKind, node: NodeId) -> Decision:
         if kind is ApprovalKind.APPROVE:

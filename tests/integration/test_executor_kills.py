@@ -16,10 +16,10 @@ import pytest
 from langchain_core.runnables import RunnableConfig
 from sqlalchemy import URL, RowMapping, select, text
 
+from agent.approval import ApprovalKind, Decision
 from agent.execution.graph import ThreadRunner
 from agent.ids import ApprovalId, ChannelId, NodeId, Tenant, UserId, thread_id
 from agent.plan.outcomes import Outcome, outcome_from_json
-from agent.ports import ApprovalKind, Decision
 from bot.ports import Incoming, Kind
 from infra.db.database import Database, WorkerId, worker_application
 from infra.db.tables import ApprovalRow
@@ -167,7 +167,7 @@ class KilledRun:
         rows = [row for row in await self._approvals() if row["status"] == Decision.PENDING.value]
         for row in self.rng.sample(rows, min(count, len(rows))):
             decision = self._decision(ApprovalKind(row["kind"]), NodeId(row["node"]))
-            await self.stores.decisions.decide(
+            await self.stores.approvals.decide(
                 Tenant("T1"), ApprovalId(row["id"]), version=row["version"], by=UserId("U2"), decision=decision
             )
 

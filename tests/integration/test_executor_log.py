@@ -2,11 +2,12 @@
 
 import asyncio
 
+from agent.approval import ApprovalKind, Decision
 from agent.execution.graph import AdvanceResult
 from agent.ids import NodeId
 from agent.plan.operations import Add, Cancel
 from agent.plan.outcomes import Cancelled, Succeeded
-from agent.ports import ApprovalKind, Decision, ReplanReport, RunStatus
+from agent.ports import ReplanReport, RunStatus
 from tests.fakes.thread_world import World
 from tests.fakes.work import Hold, node
 
@@ -60,12 +61,12 @@ async def test_cancel_withdraws_an_open_card_while_the_run_is_hot():
     world = World(performs={"hold": hold})
     world.say(node("r", red=True), node("slow", tool="hold"))
     async with world.advancing():
-        await world.until(lambda: world.rows.questions.pending(world.thread))
+        await world.until(lambda: world.rows.approvals.pending(world.thread))
         await world.append(cancel("r"))
-        await world.until(lambda: not world.rows.questions.pending(world.thread))
+        await world.until(lambda: not world.rows.approvals.pending(world.thread))
         hold.release.set()
     assert world.outcomes["r"] == CANCELLED
-    assert [record.decision for record in world.rows.questions.rows.values()] == [Decision.WITHDRAWN]
+    assert [record.decision for record in world.rows.approvals.rows.values()] == [Decision.WITHDRAWN]
 
 
 async def test_cancel_withdraws_the_card_of_a_parked_run():
@@ -73,7 +74,7 @@ async def test_cancel_withdraws_the_card_of_a_parked_run():
     await world.run(node("a"), node("r", "a", red=True), node("s", red=True))
     await world.append(cancel("r"))
     assert await world.advance() is AdvanceResult.PARKED
-    assert set(world.rows.questions.pending(world.thread)) == {"s"}
+    assert set(world.rows.approvals.pending(world.thread)) == {"s"}
     assert await world.interrupted() == {"s"}
     world.click("s")
     await world.advance()
@@ -89,7 +90,7 @@ async def test_cancel_asks_nothing_about_a_red_that_has_not_asked_yet():
         await hold.begun.wait()
         hold.release.set()
     assert world.outcomes["r"] == CANCELLED
-    assert world.rows.questions.asked == {}
+    assert world.rows.approvals.asked == {}
 
 
 async def test_cancel_leaves_a_red_call_at_work_alone():

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 
 import pytest
 
+from agent.approval import ApprovalKind, Decision
 from agent.errors import RunnerLost, StoreUnavailable
 from agent.events import NodeChanged
 from agent.execution.graph import AdvanceResult
 from agent.ids import Digest, NodeId, ThreadId, UserId
 from agent.plan.operations import Node
 from agent.plan.outcomes import Cancelled, Expired, Failed, NodeState, Outcome, Rejected, Skipped, Succeeded
-from agent.ports import ApprovalKind, Bound, Decision, LedgerState, RunStatus
+from agent.ports import Bound, LedgerState, RunStatus
 from agent.tool import CallContext
 from sandbox.script import Json
 from tests.fakes.thread_world import World
@@ -34,7 +35,7 @@ async def test_approved_red_starts_while_others_are_still_at_work():
     world.say(node("r", red=True), node("slow", tool="hold"))
     async with world.advancing():
         await hold.begun.wait()
-        await world.until(lambda: world.rows.questions.pending(world.thread))
+        await world.until(lambda: world.rows.approvals.pending(world.thread))
         world.click("r")
         await world.until(lambda: "r" in world.work.ended)
         assert "slow" not in world.work.ended
@@ -119,7 +120,7 @@ async def test_changed_binding_voids_the_approval_and_asks_anew():
     world.work.salt = "the inputs are others now"
     assert await world.advance() is AdvanceResult.PARKED
     assert world.work.started == []
-    assert len(world.rows.questions.asked) == 2
+    assert len(world.rows.approvals.asked) == 2
     world.click("r")
     assert await world.advance() is AdvanceResult.FINISHED
     assert world.work.started == ["r"]
@@ -131,7 +132,7 @@ async def test_open_card_is_taken_back_when_the_call_became_another_one():
     void = world.question("r")
     world.work.salt = "the inputs are others now"
     await world.advance()
-    assert world.rows.questions.rows[void.id].decision is Decision.WITHDRAWN
+    assert world.rows.approvals.rows[void.id].decision is Decision.WITHDRAWN
     assert world.question("r").digest != void.digest
 
 
@@ -140,11 +141,11 @@ async def test_binding_that_changes_between_click_and_call_voids_the_approval():
     world = World(performs={"hold": hold})
     world.say(node("r", red=True), node("slow", tool="hold"))
     async with world.advancing():
-        await world.until(lambda: world.rows.questions.pending(world.thread))
+        await world.until(lambda: world.rows.approvals.pending(world.thread))
         first = world.question("r")
         world.work.salt = "other"
         world.click("r")
-        await world.until(lambda: world.rows.questions.pending(world.thread))
+        await world.until(lambda: world.rows.approvals.pending(world.thread))
         assert world.question("r").digest != first.digest
         assert "r" not in world.work.started
         world.click("r", Decision.REJECTED)
@@ -258,7 +259,7 @@ async def test_call_of_unknown_outcome_that_became_another_one_is_asked_about_on
     await parked_on_unknown(world)
     world.work.salt = "the inputs are others now"
     assert await world.advance() is AdvanceResult.PARKED
-    assert [request.kind for request in world.rows.questions.asked.values()].count(ApprovalKind.UNKNOWN) == 1
+    assert [request.kind for request in world.rows.approvals.asked.values()].count(ApprovalKind.UNKNOWN) == 1
     world.click("r", Decision.AGAIN)
     assert await world.advance() is AdvanceResult.FINISHED
     assert world.work.started == []
@@ -352,7 +353,7 @@ async def test_red_takes_no_slot_from_the_green_ones():
     world.say(node("r", red=True), node("slow", tool="hold"))
     async with world.advancing():
         await hold.begun.wait()
-        await world.until(lambda: world.rows.questions.pending(world.thread))
+        await world.until(lambda: world.rows.approvals.pending(world.thread))
         world.click("r")
         await world.until(lambda: "r" in world.work.ended)
         hold.release.set()

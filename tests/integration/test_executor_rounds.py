@@ -2,12 +2,13 @@
 
 import pytest
 
+from agent.approval import ApprovalKind, Decision
 from agent.execution.graph import AdvanceResult
 from agent.execution.turn_flow import ANSWERED, ROUNDS_PER_TURN
 from agent.ids import NodeId
 from agent.plan.operations import Add
 from agent.plan.outcomes import Failed
-from agent.ports import ApprovalKind, Decision, ReplanReport, ReplanResult, RunStatus
+from agent.ports import ReplanReport, ReplanResult, RunStatus
 from tests.fakes.thread_world import World
 from tests.fakes.work import fail, node
 
@@ -40,7 +41,7 @@ async def test_an_open_question_is_asked_once_however_often_the_thread_is_advanc
     asked = len(world.reflector.asked)
     for _ in range(3):
         assert await world.advance() is AdvanceResult.PARKED
-    assert len(world.rows.questions.rows) == 1
+    assert len(world.rows.approvals.rows) == 1
     assert len(world.reflector.asked) == asked
 
 
@@ -51,7 +52,7 @@ async def test_more_allows_as_many_rounds_again():
     assert await world.advance() is AdvanceResult.PARKED
     assert len(world.work.started) == 1 + 2 * ROUNDS_PER_TURN
     assert len(set(world.work.started)) == len(world.work.started)
-    assert len(world.rows.questions.rows) == 2
+    assert len(world.rows.approvals.rows) == 2
 
 
 @pytest.mark.parametrize("decision", [Decision.ACCEPT, Decision.EXPIRED])
@@ -79,10 +80,10 @@ async def test_a_message_answers_the_question_and_joins_the_turn():
     asked = world.question(TURN).id
     world.say(node("said"))
     assert await world.advance() is AdvanceResult.PARKED
-    assert world.rows.questions.rows[asked].decision is Decision.WITHDRAWN
-    assert world.rows.questions.rows[asked].reason == ANSWERED
+    assert world.rows.approvals.rows[asked].decision is Decision.WITHDRAWN
+    assert world.rows.approvals.rows[asked].reason == ANSWERED
     assert world.work.started[-1] == "said"
-    assert len(world.rows.questions.pending(world.thread)) == 1
+    assert len(world.rows.approvals.pending(world.thread)) == 1
 
 
 async def test_a_stop_takes_the_question_back():
@@ -91,7 +92,7 @@ async def test_a_stop_takes_the_question_back():
     asked = world.question(TURN).id
     world.rows.mailbox.stop(world.thread)
     assert await world.advance() is AdvanceResult.FINISHED
-    assert world.rows.questions.rows[asked].decision is Decision.WITHDRAWN
+    assert world.rows.approvals.rows[asked].decision is Decision.WITHDRAWN
     assert [turn for turn, _ in world.answerer.given] == [1]
 
 
@@ -137,7 +138,7 @@ async def test_a_plan_that_grows_while_people_are_waited_for_runs_at_once():
     parked = await world.run(node("bad", tool="fail"), node("lost", "bad"), node("red", red=True))
     assert (parked, grown) == (AdvanceResult.PARKED, [1, 1])
     assert world.work.started == ["bad", "around"]
-    assert len(world.rows.questions.rows) == 1
+    assert len(world.rows.approvals.rows) == 1
     assert world.rows.runs.statuses[-1] is RunStatus.WAITING
     world.click("red")
     assert await world.advance() is AdvanceResult.FINISHED

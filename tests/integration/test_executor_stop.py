@@ -1,9 +1,9 @@
 """A stop ends a turn: what is green is cancelled, cards are withdrawn, a red call at work ends first."""
 
+from agent.approval import Decision
 from agent.execution.executor import STOPPED
 from agent.execution.graph import AdvanceResult
 from agent.plan.outcomes import Cancelled, Succeeded
-from agent.ports import Decision
 from tests.fakes.thread_world import World
 from tests.fakes.work import Hold, node
 
@@ -28,7 +28,7 @@ async def test_stop_withdraws_the_cards_of_a_parked_run():
     world.rows.mailbox.stop(world.thread)
     assert await world.advance() is AdvanceResult.FINISHED
     assert world.outcomes["post"] == CANCELLED
-    assert [record.decision for record in world.rows.questions.rows.values()] == [Decision.WITHDRAWN]
+    assert [record.decision for record in world.rows.approvals.rows.values()] == [Decision.WITHDRAWN]
     assert world.work.started == []
 
 

@@ -1,22 +1,20 @@
-"""Racing clicks from two bots: each question is decided once, and what was approved runs once."""
+"""Racing clicks from two bots: each approval is decided once, and what was approved runs once."""
 
 import asyncio
 import random
-from collections import Counter
 from itertools import product
 
 import pytest
 from sqlalchemy import URL
 
+from agent.approval import Decision, DecisionRecord
 from agent.execution.execution_context import Lease, Ports
 from agent.execution.graph import AdvanceResult, Checkpoints, ThreadRunner
 from agent.ids import ApprovalId, Tenant, ThreadId, UserId, thread_id
 from agent.limits import Limits
 from agent.plan.operations import Add
-from agent.ports import Decision
-from bot.ports import AlreadyDecided, Decided, DecisionResult
 from infra.db.database import Database
-from infra.stores.decisions import PostgresDecisions
+from infra.stores.approvals import PostgresApprovals
 from infra.stores.stores import Stores
 from infra.wiring import runner_ports
 from infra.worker.checkpoints import open_checkpoints, open_pool
@@ -48,38 +46,39 @@ async def test_racing_clicks_make_one_decision_for_each_card_and_each_is_execute
             await stores.log.append(thread, 1, UserId("U1"), reds)
         rests = await asyncio.gather(*(runner.advance(thread, HeldLease()) for thread in threads))
         assert set(rests) == {AdvanceResult.PARKED}
-        asked = [question for thread in threads for question in await stores.questions.standings(thread)]
+        asked = [approval for thread in threads for approval in await stores.approvals.read(thread)]
         assert len(asked) == count * REDS
-        verdicts = await _race(database_url, asked)
-        assert Counter(type(each) for each in verdicts) == {Decided: len(asked), AlreadyDecided: len(asked)}
+        records = await _race(database_url, wakeups, asked)
+        assert len(records) == 2 * len(asked)
+        assert sorted(record.id for record in records if record is not None) == sorted(asked)
         await asyncio.gather(*(runner.advance(thread, HeldLease()) for thread in threads))
     approved = [
-        standing
+        record
         for thread in threads
-        for standing in (await stores.questions.standings(thread)).values()
-        if standing.decision is Decision.APPROVED
+        for record in (await stores.approvals.read(thread)).values()
+        if record.decision is Decision.APPROVED
     ]
     assert len(work.started) == len(approved)
     assert not await _open_runs(stores)
 
 
-async def _race(url: URL, asked: list[ApprovalId]) -> list[DecisionResult]:
-    """Click every question in both bots, one approving and one rejecting, in orders of their own."""
+async def _race(url: URL, wakeups: PgNotifications, asked: list[ApprovalId]) -> list[DecisionRecord | None]:
+    """Click every card in both bots, one approving and one rejecting, in orders of their own."""
     rng = random.Random(SEED)  # noqa: S311 - the same orders every time
     bots = [Database(url) for _ in range(2)]
-    desks = [PostgresDecisions(bot, Queue(bot)) for bot in bots]
-    clicks = list(product(asked, zip(desks, (Decision.APPROVED, Decision.REJECTED), strict=True)))
+    stores = [PostgresApprovals(bot, Queue(bot), wakeups.views) for bot in bots]
+    clicks = list(product(asked, zip(stores, (Decision.APPROVED, Decision.REJECTED), strict=True)))
     rng.shuffle(clicks)
     room = asyncio.Semaphore(24)
 
-    async def click(question: ApprovalId, handler: PostgresDecisions, decision: Decision) -> DecisionResult:
+    async def click(approval: ApprovalId, store: PostgresApprovals, decision: Decision) -> DecisionRecord | None:
         async with room:
-            return await handler.decide(Tenant("T1"), question, version=1, by=UserId("U2"), decision=decision)
+            return await store.decide(Tenant("T1"), approval, version=1, by=UserId("U2"), decision=decision)
 
-    verdicts = await asyncio.gather(*(click(question, *which) for question, which in clicks))
+    records = await asyncio.gather(*(click(approval, *which) for approval, which in clicks))
     for bot in bots:
         await bot.close()
-    return verdicts
+    return records
 
 
 async def _open_runs(stores: Stores) -> int:

@@ -5,14 +5,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from agent.approval import ApprovalPolicy
+from agent.approval import ApprovalKind, ApprovalPolicy, Decision
 from agent.budget.budget import LimitExceeded, Measure, limit_exceeded_json
 from agent.budget.usage import Scope, Spent
 from agent.events import AttemptEnded, SummarizedCall
 from agent.ids import NodeId, ToolName
 from agent.plan.operations import NodeKind
 from agent.plan.outcomes import Failed, NodeState
-from agent.ports import ApprovalKind, Decision, RunStatus
+from agent.ports import RunStatus
 from agent.tool import Colour
 from bot.blocks.board import board
 from bot.blocks.card import card
@@ -20,7 +20,7 @@ from bot.blocks.details import details
 from bot.blocks.elements import Block, Rendered
 from bot.ports import AttemptView, NodeView, PackageView
 from tests.fakes.bot_ports import NOON
-from tests.fakes.run_views import GRACE, THREAD, a_node, a_question, a_run
+from tests.fakes.run_views import GRACE, THREAD, a_node, a_run, an_approval
 
 SUMMARY = "payments answers 503 since 10:12 UTC: card network unreachable. search and orders are healthy."
 CODE = """\
@@ -82,7 +82,7 @@ def _done() -> Rendered:
 
 
 def _asked(kind: ApprovalKind, title: str, *behind: str, **rest: Any) -> Rendered:
-    question = a_question(kind=kind, title=title, blocks=behind, **rest)
+    question = an_approval(kind=kind, title=title, blocks=behind, **rest)
     *_, last = card(question, SECOND_PERSON)
     return last
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from agent.ports import ApprovalKind
+from agent.approval import ApprovalKind
 from bot import wording
 from tests.pictures.scenes import NAMES, messages
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.approval import ApprovalKind, Decision
 from agent.execution.dynamic_nodes import UNMET
 from agent.execution.executor import STOPPED
 from agent.ids import NodeId
@@ -21,7 +22,6 @@ from agent.plan.outcomes import (
     outcome_json,
 )
 from agent.plan.references import Reference, at_pointer, pieces, references_in
-from agent.ports import ApprovalKind, Decision
 from tests.integration.fuzz.journal import Line, What, expected_value, shown
 
 

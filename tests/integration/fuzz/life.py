@@ -91,7 +91,7 @@ def fuzz_ports(
     mortal = replace(
         stores,
         log=mortality.mortal(stores.log),
-        questions=mortality.mortal(stores.questions),
+        approvals=mortality.mortal(stores.approvals),
         ledger=mortality.mortal(stores.ledger),
         mailbox=mortality.mortal(stores.mailbox),
         runs=mortality.mortal(stores.runs),

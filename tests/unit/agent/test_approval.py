@@ -6,8 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.approval import Allowed, ApprovalPolicy, Clicker, GroupId, Policies, Refusal, Refused, may_decide
-from agent.ids import ToolName, UserId
+from agent.approval import (
+    ABOUT_TURN,
+    DECISIONS,
+    TURN,
+    Allowed,
+    ApprovalKind,
+    ApprovalPolicy,
+    ApprovalRequest,
+    Clicker,
+    Decision,
+    GroupId,
+    Policies,
+    Refusal,
+    Refused,
+    ends_turn,
+    may_decide,
+)
+from agent.ids import ApprovalId, Digest, NodeId, ThreadId, ToolName, UserId
 
 ALICE, BOB, CAROL = UserId("U1"), UserId("U2"), UserId("U3")
 OPS, DEV = GroupId("S1"), GroupId("S2")
@@ -21,6 +37,21 @@ def clicker(
     groups: AbstractSet[str] | None = frozenset(),
 ) -> Clicker:
     return Clicker(user=user, is_full_member=member, in_channel=in_channel, groups=groups)
+
+
+def request(kind: ApprovalKind, tool: str) -> ApprovalRequest:
+    return ApprovalRequest(
+        id=ApprovalId("q1"),
+        thread=ThreadId("T1:C1:1.0"),
+        turn=1,
+        node=TURN if kind in ABOUT_TURN else NodeId("post"),
+        kind=kind,
+        title="Post",
+        tool=ToolName(tool),
+        args={},
+        digest=Digest("d"),
+        author=ALICE,
+    )
 
 
 DEFAULT = ApprovalPolicy()
@@ -80,8 +111,27 @@ def test_only_a_quorum_of_one_exists(quorum: int) -> None:
 
 def test_tool_without_a_policy_gets_the_default() -> None:
     policies = Policies(by_tool={ToolName("post"): STRICT})
-    assert policies.of(ToolName("post")) is STRICT
-    assert policies.of(ToolName("package")) == DEFAULT
+    assert policies.of(request(ApprovalKind.APPROVE, "post")) is STRICT
+    assert policies.of(request(ApprovalKind.UNKNOWN, "post")) is STRICT
+    assert policies.of(request(ApprovalKind.APPROVE, "package")) == DEFAULT
+
+
+@pytest.mark.parametrize("kind", sorted(ABOUT_TURN))
+def test_policy_of_a_tool_has_no_part_in_what_is_asked_about_a_turn(kind: ApprovalKind) -> None:
+    policies = Policies(default=STRICT, by_tool={ToolName("budget"): NOBODY})
+    assert policies.of(request(kind, "budget")) == ApprovalPolicy()
+
+
+def test_decisions_of_a_kind_are_answers_and_of_every_answer_there_is_a_kind() -> None:
+    answers = {decision for decisions in DECISIONS.values() for decision in decisions}
+    assert answers == set(Decision) - {Decision.PENDING, Decision.EXPIRED, Decision.WITHDRAWN}
+    assert DECISIONS.keys() == set(ApprovalKind)
+
+
+@pytest.mark.parametrize("kind", ApprovalKind)
+def test_turn_ends_with_a_stop_and_with_a_budget_that_nobody_extends_in_time(kind: ApprovalKind) -> None:
+    ending = {decision for decision in Decision if ends_turn(kind, decision)}
+    assert ending == {Decision.STOP} | ({Decision.EXPIRED} if kind is ApprovalKind.BUDGET else set())
 
 
 users = st.sampled_from([ALICE, BOB, CAROL])

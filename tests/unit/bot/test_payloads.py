@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.approval import Decision
 from agent.ids import ApprovalId, UserId
-from agent.ports import Decision
 from bot.payloads import (
     STOP_SHORTCUT,
     Click,

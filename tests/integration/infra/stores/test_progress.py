@@ -22,7 +22,7 @@ from tests.fakes.rows import (
     OTHER,
     THREAD,
     a_message,
-    a_question,
+    a_request,
     attempt,
     audited,
     changed,
@@ -129,7 +129,7 @@ async def test_standings_read_back_every_turns_nodes(stores: Stores) -> None:
     stores.progress.note(THREAD, planned("b", turn=2))
     stores.progress.note(OTHER, planned("c"))
     await stores.progress.flush()
-    standings = await stores.standings.of(THREAD)
+    standings = await stores.statuses.of(THREAD)
     assert [(node, each.state) for node, each in standings.items()] == [
         ("a", NodeState.SUCCEEDED),
         ("b", NodeState.PLANNED),
@@ -174,7 +174,7 @@ async def test_a_view_holds_all_of_a_turn(stores: Stores) -> None:
     (message,) = await stores.mailbox.untaken(THREAD)
     await stores.mailbox.taken(THREAD, 1, [message.id], reply="ok")
     await stores.inbox.accept(a_message("more", ts="2.0"))
-    await stores.questions.ask(a_question())
+    await stores.approvals.ask(a_request())
     slot, standing = Slot(Post.CARD, "q1"), PostedMessage("5.0", Digest("d1"))
     assert await stores.posted.begin(THREAD, 1, Slot(Post.BOARD))
     assert await stores.posted.begin(THREAD, 1, slot)
@@ -183,7 +183,7 @@ async def test_a_view_holds_all_of_a_turn(stores: Stores) -> None:
     await stores.runs.finish(THREAD, 1, RunStatus.DONE, "done")
     view = await _view(stores)
     assert (view.requester, view.status, view.answer, view.replies) == (GRACE, RunStatus.DONE, "done", ("ok",))
-    assert [each.question.id for each in view.questions] == ["q1"]
+    assert [approval.request.id for approval in view.approvals] == ["q1"]
     assert view.posts == {slot: standing}
     assert [each.text for each in view.requests] == ["check"]
     await stores.posted.settle(THREAD, 1)
@@ -193,7 +193,7 @@ async def test_a_view_holds_all_of_a_turn(stores: Stores) -> None:
 async def test_open_runs_are_found_by_person_and_channel(stores: Stores) -> None:
     await stores.inbox.accept(a_message("check"))
     await stores.runs.begin(THREAD, 1)
-    await stores.questions.ask(a_question())
+    await stores.approvals.ask(a_request())
     await stores.inbox.accept(a_message("older", ts="2.0", thread=OTHER))
     await stores.runs.begin(OTHER, 1)
     await stores.runs.finish(OTHER, 1, RunStatus.DONE, "x")

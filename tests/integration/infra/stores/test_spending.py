@@ -4,9 +4,8 @@ import asyncio
 
 from agent.budget.usage import ModelCall, Price, Prices, Scope
 from agent.limits import Role
-from agent.ports import ApprovalKind, Decision
 from infra.stores.stores import Stores
-from tests.fakes.rows import OTHER, THREAD, a_question
+from tests.fakes.rows import OTHER, THREAD
 
 PRICES = Prices(models={"m": Price(input=1, output=2)})
 CALL = ModelCall(role=Role.PLANNER, model="m", input_tokens=10, output_tokens=5)
@@ -46,13 +45,3 @@ async def test_another_threads_spending_is_its_own(stores: Stores) -> None:
     account = await stores.spending.account(THREAD, 1)
     stores.spending.note(OTHER, CALL, PRICES)
     assert account.spent()[Scope.THREAD].model_calls == 0
-
-
-async def test_questions_about_budgets_are_read_back_with_what_was_kept(stores: Stores) -> None:
-    asked = a_question("b", kind=ApprovalKind.BUDGET)
-    await stores.questions.ask(a_question("a"))
-    await stores.questions.ask(asked)
-    await stores.questions.keep(asked.id, {"from": {"run": {"nodes": 1}}})
-    await stores.questions.keep(a_question("a").id, {"from": "nowhere"})
-    [(found, standing)] = await stores.questions.of(THREAD)
-    assert (found.id, found.args, standing.decision) == (asked.id, {"from": {"run": {"nodes": 1}}}, Decision.PENDING)

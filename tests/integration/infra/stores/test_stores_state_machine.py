@@ -1,4 +1,4 @@
-"""The stores against a model of them, in any order of calls: inbox, operations, questions, ledger."""
+"""The stores against a model of them, in any order of calls: inbox, operations, approvals, ledger."""
 
 import asyncio
 import itertools
@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import URL
 
+from agent.approval import Decision
 from agent.errors import DuplicateNode
 from agent.ids import ApprovalId, Digest, NodeId, ThreadId
-from agent.ports import Decision, LedgerState
-from bot.ports import AlreadyDecided, Decided, Kind, Outdated, Receipt, UnknownApproval
+from agent.ports import LedgerState
+from bot.ports import Kind, Receipt
 from infra.db.database import Database
 from infra.stores.stores import open_stores
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
-from tests.fakes.rows import ADA, GRACE, a_message, a_question, an_add, tenant_of, waiting_jobs
+from tests.fakes.rows import ADA, GRACE, a_message, a_request, an_add, tenant_of, waiting_jobs
 
 _numbers = itertools.count(1)
 
@@ -40,7 +41,7 @@ class StoresMachine(RuleBasedStateMachine):
         self.stores = open_stores(self.database, Queue(self.database), PgNotifications(self.database))
         self.inbox: dict[int, tuple[bool, int | None]] = {}
         self.log: list[str] = []
-        self.questions: dict[str, Decision] = {}
+        self.approvals: dict[str, Decision] = {}
         self.tries: dict[tuple[str, int], LedgerState] = {}
         self.woken = False
 
@@ -101,37 +102,31 @@ class StoresMachine(RuleBasedStateMachine):
 
     @rule(name=NAMES)
     def ask(self, name: str) -> None:
-        question = a_question(self._question(name), self.thread)
-        standing = self.run(self.stores.questions.ask(question))
-        assert standing.decision is self.questions.setdefault(name, Decision.PENDING)
+        record = self.run(self.stores.approvals.ask(a_request(self._approval(name), self.thread)))
+        assert record.decision is self.approvals.setdefault(name, Decision.PENDING)
 
     @rule(name=NAMES, decision=DECISIONS, version=st.integers(1, 2))
     def decide(self, name: str, decision: Decision, version: int) -> None:
-        verdict = self.run(
-            self.stores.decisions.decide(
-                tenant_of(self.thread), self._question(name), version=version, by=GRACE, decision=decision
+        record = self.run(
+            self.stores.approvals.decide(
+                tenant_of(self.thread), self._approval(name), version=version, by=GRACE, decision=decision
             )
         )
-        before = self.questions.get(name)
-        if before is None:
-            assert isinstance(verdict, UnknownApproval)
-        elif before is not Decision.PENDING:
-            assert isinstance(verdict, AlreadyDecided)
-        elif version != 1:
-            assert isinstance(verdict, Outdated)
+        if self.approvals.get(name) is not Decision.PENDING or version != 1:
+            assert record is None
         else:
-            assert isinstance(verdict, Decided)
-            self.questions[name] = decision
+            assert record.decision is decision
+            self.approvals[name] = decision
             self.woken = True
 
     @rule(name=NAMES)
     def withdraw(self, name: str) -> None:
-        if name not in self.questions:
+        if name not in self.approvals:
             return
-        standing = self.run(self.stores.questions.withdraw(self._question(name), "no longer"))
-        if self.questions[name] is Decision.PENDING:
-            self.questions[name] = Decision.WITHDRAWN
-        assert standing.decision is self.questions[name]
+        record = self.run(self.stores.approvals.withdraw(self._approval(name), "no longer"))
+        if self.approvals[name] is Decision.PENDING:
+            self.approvals[name] = Decision.WITHDRAWN
+        assert record.decision is self.approvals[name]
 
     @rule(name=NAMES, attempt=st.integers(1, 2))
     def start(self, name: str, attempt: int) -> None:
@@ -149,9 +144,9 @@ class StoresMachine(RuleBasedStateMachine):
     def the_rows_are_the_models(self) -> None:
         logged = self.run(self.stores.log.after(self.thread, 0))
         assert [each.seq for each in logged] == list(range(1, len(self.log) + 1))
-        standings = self.run(self.stores.questions.standings(self.thread))
-        assert {key: each.decision for key, each in standings.items()} == {
-            self._question(name): decision for name, decision in self.questions.items()
+        records = self.run(self.stores.approvals.read(self.thread))
+        assert {key: each.decision for key, each in records.items()} == {
+            self._approval(name): decision for name, decision in self.approvals.items()
         }
         for name in ("a", "b", "c"):
             entry = self.run(self.stores.ledger.read(self.thread, NodeId(name)))
@@ -161,7 +156,7 @@ class StoresMachine(RuleBasedStateMachine):
             )
         assert self.run(waiting_jobs(self.database, self.thread)) == int(self.woken)
 
-    def _question(self, name: str) -> ApprovalId:
+    def _approval(self, name: str) -> ApprovalId:
         return ApprovalId(f"{self.thread}/{name}")
 
 

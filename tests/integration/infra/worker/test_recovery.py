@@ -6,16 +6,17 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import text
 
+from agent.approval import Decision
 from agent.errors import RunnerLost
 from agent.ids import ApprovalId, NodeId
 from agent.plan.outcomes import NodeState, Succeeded
-from agent.ports import Decision, RunStatus
+from agent.ports import RunStatus
 from infra.db.database import Database
 from infra.stores.stores import Stores
 from infra.worker.queue import Queue
 from infra.worker.recovery import take_over, wake_stranded_threads
 from tests.fakes.lease_process import Process, held, wake
-from tests.fakes.rows import GRACE, THREAD, a_message, a_question, changed, planned, tenant_of, waiting_jobs
+from tests.fakes.rows import GRACE, THREAD, a_message, a_request, changed, planned, tenant_of, waiting_jobs
 
 
 async def _without_jobs(database: Database) -> None:
@@ -39,12 +40,12 @@ async def _parked(stores: Stores, questions: Sequence[str] = ("q1",)) -> None:
     stores.progress.note(THREAD, changed("post", NodeState.ASKING))
     await stores.progress.flush()
     for question in questions:
-        await stores.questions.ask(a_question(question))
+        await stores.approvals.ask(a_request(question))
     await stores.runs.set_status(THREAD, 1, RunStatus.WAITING)
 
 
 async def _decided(stores: Stores, question: str = "q1") -> None:
-    await stores.decisions.decide(
+    await stores.approvals.decide(
         tenant_of(THREAD), ApprovalId(question), version=1, by=GRACE, decision=Decision.APPROVED
     )
 
@@ -93,7 +94,7 @@ async def test_a_decision_that_nobody_took_up_has_its_thread_woken(
 ) -> None:
     await _parked(stores)
     if beside:
-        await stores.questions.ask(a_question("other", node=NodeId("other")))
+        await stores.approvals.ask(a_request("other", node=NodeId("other")))
     await _decided(stores)
     await _without_jobs(database)
     assert await wake_stranded_threads(database, queue, quiet_seconds=25) == 1
@@ -103,7 +104,7 @@ async def test_an_approval_that_was_asked_for_anew_is_no_decision(
     stores: Stores, database: Database, queue: Queue
 ) -> None:
     await _parked(stores, ["q1", "q2"])
-    await stores.questions.withdraw(ApprovalId("q1"), "the call is another one now")
+    await stores.approvals.withdraw(ApprovalId("q1"), "the call is another one now")
     await _without_jobs(database)
     assert await wake_stranded_threads(database, queue, quiet_seconds=25) == 0
 

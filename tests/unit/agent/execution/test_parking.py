@@ -7,11 +7,13 @@ from typing import Any, cast
 import pytest
 from langgraph.errors import GraphInterrupt
 
+from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord
 from agent.execution.parking import ExecutionClosed, Parking, Participant
 from agent.execution.step import Step
 from agent.ids import ApprovalId, Digest, ThreadId, ToolName, UserId
 from agent.plan.outcomes import Cancelled
-from agent.ports import ApprovalKind, ApprovalRequest, Bound, Decision, DecisionRecord
+from agent.ports import Bound
+from tests.fakes.ports_in_memory import record_of
 from tests.fakes.work import node
 
 
@@ -29,11 +31,7 @@ class Requests:
 
     async def ask(self, request: ApprovalRequest) -> DecisionRecord:
         await self.stored.wait()
-        return record(request, Decision.PENDING)
-
-
-def record(request: ApprovalRequest, decision: Decision) -> DecisionRecord:
-    return DecisionRecord(id=request.id, digest=request.digest, decision=decision)
+        return record_of(request)
 
 
 class Scene:
@@ -72,7 +70,7 @@ async def test_participant_that_is_cancelled_while_it_waits_is_not_made_live_by_
 async def test_decision_reaches_the_participant_that_asked():
     scene, asked = Scene(), request()
     asking = await scene.asking(asked)
-    decided = record(asked, Decision.APPROVED)
+    decided = record_of(asked, Decision.APPROVED)
     records: Mapping[ApprovalId, DecisionRecord] = {asked.id: decided, ApprovalId("other"): decided}
     scene.parking.deliver(records)
     assert scene.parking.live
@@ -104,8 +102,8 @@ async def test_cancel_leaves_a_request_about_an_unknown_outcome_open():
     scene, asked = Scene(), request(ApprovalKind.UNKNOWN)
     asking = await scene.asking(asked)
     scene.participant.cancel("no more")
-    scene.parking.deliver({asked.id: record(asked, Decision.HAPPENED)})
-    assert await asking == record(asked, Decision.HAPPENED)
+    scene.parking.deliver({asked.id: record_of(asked, Decision.HAPPENED)})
+    assert await asking == record_of(asked, Decision.HAPPENED)
 
 
 async def test_close_ends_a_request_that_is_being_stored():

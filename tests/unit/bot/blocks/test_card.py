@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.approval import ApprovalPolicy, GroupId
+from agent.approval import ApprovalKind, ApprovalPolicy, Decision, GroupId
 from agent.ids import UserId
-from agent.ports import ApprovalKind, Decision
 from bot.blocks.card import argument_chunks, card, choices
 from bot.blocks.elements import visible
 from sandbox.script import Json
-from tests.fakes.run_views import GRACE, NOON, a_question
+from tests.fakes.run_views import GRACE, NOON, an_approval
 
 ANYONE = ApprovalPolicy()
 
@@ -64,9 +63,9 @@ def test_characters_that_hide_or_reorder_text_are_spelt_out() -> None:
 
 
 def test_what_cannot_be_shown_in_full_cannot_be_approved() -> None:
-    view = a_question(args={"text": "x" * 100_000})
+    view = an_approval(args={"text": "x" * 100_000})
     (message,) = card(view, ANYONE)
-    assert choices(view.question) == (Decision.REJECTED,)
+    assert choices(view.request) == (Decision.REJECTED,)
     assert "nobody should approve what they can't read" in str(message.blocks)
     buttons: Any = message.blocks[-1]
     assert [each["action_id"] for each in buttons["elements"]] == ["decide_rejected"]
@@ -74,7 +73,7 @@ def test_what_cannot_be_shown_in_full_cannot_be_approved() -> None:
 
 def test_buttons_of_two_cards_differ_and_carry_only_id_and_version() -> None:
     def buttons(**of: Any) -> Any:
-        return card(a_question(**of), ANYONE)[-1].blocks[-1]
+        return card(an_approval(**of), ANYONE)[-1].blocks[-1]
 
     first, second, edited = buttons(id="q1"), buttons(id="q2"), buttons(id="q1", version=2)
     assert {each["value"] for each in first["elements"]} == {"1:q1"}
@@ -84,7 +83,7 @@ def test_buttons_of_two_cards_differ_and_carry_only_id_and_version() -> None:
 
 
 def test_open_card_says_for_whom_what_waits_and_who_may() -> None:
-    view = a_question(blocks=("Tell the team", "Close the ticket"))
+    view = an_approval(blocks=("Tell the team", "Close the ticket"))
     assert "Asked for by <@U0ADA>" in words(view)
     assert "Waiting behind it: Tell the team, Close the ticket" in words(view)
     assert "Who may decide: any full member of this channel" in words(view)
@@ -96,7 +95,7 @@ def test_open_card_says_for_whom_what_waits_and_who_may() -> None:
 
 
 def test_decided_card_keeps_the_arguments_and_says_who_and_when() -> None:
-    view = a_question(decision=Decision.REJECTED, by=GRACE, at=NOON)
+    view = an_approval(decision=Decision.REJECTED, by=GRACE, at=NOON)
     told = words(view)
     assert "*Rejected* by <@U0GRACE> on <!date^1777896000^{date_short_pretty} at {time}|2026-05-04 12:00 UTC>" in told
     assert "payments is down" in told
@@ -104,7 +103,7 @@ def test_decided_card_keeps_the_arguments_and_says_who_and_when() -> None:
 
 
 def test_expired_is_not_told_as_a_no() -> None:
-    told = words(a_question(decision=Decision.EXPIRED, at=NOON))
+    told = words(an_approval(decision=Decision.EXPIRED, at=NOON))
     assert "nobody decided in time" in told
     assert "ejected" not in told
 
@@ -120,21 +119,21 @@ def test_expired_is_not_told_as_a_no() -> None:
     ],
 )
 def test_a_card_nobody_decided_on_says_what_follows(kind: ApprovalKind, follows: str) -> None:
-    told = words(a_question(kind=kind, decision=Decision.EXPIRED, at=NOON))
+    told = words(an_approval(kind=kind, decision=Decision.EXPIRED, at=NOON))
     assert "nobody decided in time" in told
     assert follows in told
 
 
-def test_a_question_about_budgets_says_what_is_used_up_and_of_whom() -> None:
+def test_an_approval_about_budgets_says_what_is_used_up_and_of_whom() -> None:
     exceeded = [
         {"scope": "run", "measure": "tokens", "used": 12345, "most": 10000},
         {"scope": "thread", "measure": "cost", "used": 2_500_000, "most": 2_000_000},
         {"scope": "run", "measure": "time", "used": 61_000, "most": 60_000},
     ]
     args: dict[str, Json] = {"breaches": exceeded, "currency": "EUR"}
-    view = a_question(kind=ApprovalKind.BUDGET, title="", args=args)
+    view = an_approval(kind=ApprovalKind.BUDGET, title="", args=args)
     shown = words(view)
     assert "This run has taken 12,345 of 10,000 tokens." in shown
     assert "This thread has taken EUR 2.50 of EUR 2.00 for models." in shown
     assert "This run has taken 1 min 1 s of 1 min 0 s of work." in shown
-    assert choices(view.question) == (Decision.GO_ON, Decision.STOP)
+    assert choices(view.request) == (Decision.GO_ON, Decision.STOP)

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block as SdkBlock
 
-from agent.approval import ApprovalPolicy
+from agent.approval import ApprovalKind, ApprovalPolicy, Decision
 from agent.ids import NodeId, UserId, thread_id
 from agent.plan.outcomes import Cancelled, Failed, NodeState, Rejected, Skipped
-from agent.ports import ApprovalKind, Decision, RunStatus
+from agent.ports import RunStatus
 from bot.blocks.answer import answer, trouble
 from bot.blocks.board import board
 from bot.blocks.card import card
@@ -21,7 +21,7 @@ from bot.ports import AttemptView, NodeView, OpenRun
 from infra.dev.local_slack.block_kit.block_kit import message_faults
 from sandbox.script import Json
 from tests.fakes.bot_ports import NOON
-from tests.fakes.run_views import ADA, THREAD, a_node, a_question, a_run
+from tests.fakes.run_views import ADA, THREAD, a_node, a_run, an_approval
 
 REFUSED_ABOVE = 13_200
 """Slack's undocumented bound for all blocks together (slackapi/bolt-js#2509)."""
@@ -118,7 +118,7 @@ ARGUMENTS: st.SearchStrategy[dict[str, Json]] = st.dictionaries(
 def test_cards(
     args: dict[str, Json], title: str, blocks: list[str], decision: Decision, kind: ApprovalKind, reason: str
 ) -> None:
-    view = a_question(args=args, title=title, blocks=tuple(blocks), kind=kind, decision=decision, by=ADA, at=NOON)
+    view = an_approval(args=args, title=title, blocks=tuple(blocks), kind=kind, decision=decision, by=ADA, at=NOON)
     policy = ApprovalPolicy(users=frozenset(UserId(f"U{n}X") for n in range(30)), self_approval=False)
     check(card(view, policy))
 

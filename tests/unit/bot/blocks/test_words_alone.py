@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from agent.approval import ApprovalPolicy
+from agent.approval import ApprovalKind, ApprovalPolicy, Decision
 from agent.errors import TurnError
 from agent.ids import UserId
 from agent.plan.operations import NodeKind
 from agent.plan.outcomes import NodeState
-from agent.ports import ApprovalKind, Decision, RunStatus
+from agent.ports import RunStatus
 from bot import wording
 from bot.blocks.answer import answer, trouble
 from bot.blocks.board import board
@@ -25,7 +25,7 @@ from bot.blocks.elements import Rendered, plainly, words_only
 from bot.blocks.help import help_message, opening, status, stoppable
 from bot.ports import AttemptView, OpenRun
 from tests.fakes.bot_ports import NOON
-from tests.fakes.run_views import ADA, GRACE, THREAD, a_node, a_question, a_run
+from tests.fakes.run_views import ADA, GRACE, THREAD, a_node, a_run, an_approval
 from tests.pictures.scenes import modal
 
 RUN = OpenRun(
@@ -50,7 +50,7 @@ def boards() -> Iterable[tuple[str, Rendered]]:
 def cards() -> Iterable[tuple[str, Rendered]]:
     for kind in ApprovalKind:
         for decision in Decision:
-            view = a_question(kind=kind, decision=decision, by=GRACE, at=NOON)
+            view = an_approval(kind=kind, decision=decision, by=GRACE, at=NOON)
             for number, each in enumerate(card(view, ApprovalPolicy())):
                 yield f"card, {kind}, {decision}, {number}", each
 
@@ -95,7 +95,7 @@ def test_the_text_for_notifications_is_there_and_says_something(name: str) -> No
 
 @pytest.mark.parametrize(("one", "other"), list(combinations(ApprovalKind, 2)))
 def test_the_text_tells_cards_of_different_kinds_apart(one: ApprovalKind, other: ApprovalKind) -> None:
-    texts = [card(a_question(kind=kind), ApprovalPolicy())[-1].text for kind in (one, other)]
+    texts = [card(an_approval(kind=kind), ApprovalPolicy())[-1].text for kind in (one, other)]
     assert texts[0] != texts[1]
     assert all(wording.question_title(kind) in text for kind, text in zip((one, other), texts, strict=True))
 
@@ -103,7 +103,7 @@ def test_the_text_tells_cards_of_different_kinds_apart(one: ApprovalKind, other:
 @pytest.mark.parametrize("kind", ApprovalKind)
 def test_the_text_tells_how_a_question_ended(kind: ApprovalKind) -> None:
     texts = [
-        card(a_question(kind=kind, decision=each, by=GRACE, at=NOON), ApprovalPolicy())[-1].text for each in Decision
+        card(an_approval(kind=kind, decision=each, by=GRACE, at=NOON), ApprovalPolicy())[-1].text for each in Decision
     ]
     assert len(set(texts)) == len(texts)
 
