@@ -28,22 +28,6 @@ class Blocked:
 NodeReadiness: TypeAlias = Readiness | Blocked
 
 
-def readiness(node: Node, outcomes: Mapping[NodeId, Outcome]) -> NodeReadiness:
-    """Return whether a node can start, must wait or is blocked, given everything that has ended so far.
-
-    One unmet dependency blocks at once, whatever the others still do: a person sees early that
-    the node cannot run any more, and a run parks with as little open as possible.
-    """
-    waiting = False
-    for dependency in node.depends_on:
-        outcome = outcomes.get(dependency.node)
-        if outcome is None:
-            waiting = True
-        elif not satisfies(outcome, dependency.on):
-            return Blocked(because=dependency.node)
-    return Readiness.WAITING if waiting else Readiness.READY
-
-
 @dataclass(frozen=True)
 class _Edge:
     child: NodeId
@@ -51,10 +35,11 @@ class _Edge:
 
 
 class Frontier:
-    """`readiness` for a growing plan, in constant time per edge.
+    """Which nodes of a growing plan are ready, waiting or blocked, in constant time per edge.
 
-    Fed with nodes and outcomes in any order, it agrees with `readiness`, except that of several
-    reasons to be blocked it keeps the one that came first.
+    Takes nodes and outcomes in any order. One unmet dependency blocks at once, whatever the others still do: a person
+    sees early that the node cannot run any more, and a run parks with as little open as possible. Of several reasons
+    to be blocked the first stays.
     """
 
     def __init__(self, outcomes: Mapping[NodeId, Outcome]) -> None:
@@ -121,7 +106,7 @@ class Frontier:
         return [child for child in decided if child not in self._outcomes]
 
     def readiness(self, node: NodeId) -> NodeReadiness:
-        """Return the same as `readiness` for a node of the plan."""
+        """Return whether a node of the plan can start, must wait or is blocked."""
         if (blocked := self._blocked.get(node)) is not None:
             return blocked
         return Readiness.WAITING if self._missing[node] else Readiness.READY
@@ -130,8 +115,8 @@ class Frontier:
         """Return the dependency that a waiting node waits for: one that is not in the plan, or else the first
         that has not ended."""
         awaited = [*(dependency.node for dependency in self._nodes[node].depends_on), *self._items.get(node, ())]
-        unended = [each for each in awaited if each not in self._outcomes]
-        return next((each for each in unended if each not in self._nodes), unended[0])
+        unended = [dependency for dependency in awaited if dependency not in self._outcomes]
+        return next((dependency for dependency in unended if dependency not in self._nodes), unended[0])
 
     def behind(self, node: NodeId) -> Sequence[Node]:
         """Return every node that waits for this one, directly or through others, in plan order."""
@@ -141,7 +126,7 @@ class Frontier:
             children = {edge.child for edge in self._edges.get(heads.pop(), ())}
             heads.extend(children - found)
             found |= children
-        return [each for each in self._nodes.values() if each.id in found and each.id not in self._outcomes]
+        return [self._nodes[waiting] for waiting in self.unfinished if waiting in found]
 
 
 def with_dependents(
@@ -160,8 +145,8 @@ def with_dependents(
         needs = any(edge.node in behind and edge.on is On.SUCCEEDED for edge in node.depends_on)
         if needs and isinstance(outcomes.get(node.id), Succeeded | None):
             behind[node.id] = None
-    unfinished = [each for each in behind if each != operation.id and outcomes.get(each) is None]
-    return [operation, *(Cancel(id=each, why=operation.why) for each in unfinished)]
+    unfinished = [node for node in behind if node != operation.id and outcomes.get(node) is None]
+    return [operation, *(Cancel(id=node, why=operation.why) for node in unfinished)]
 
 
 class PlannedNode(NamedTuple):

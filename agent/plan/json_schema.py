@@ -18,7 +18,7 @@ from jsonschema.protocols import Validator
 
 from agent.plan.json_values import truncated
 from agent.plan.operations import canonical_json
-from agent.plan.references import Reference, pieces, pointer_token
+from agent.plan.references import Reference, pieces, pointer_token, with_texts
 from sandbox.script import Json
 
 _MESSAGE_CHARACTERS = 300
@@ -69,7 +69,7 @@ def argument_issues(arguments: Json, schema: Mapping[str, Json]) -> Sequence[Sch
 
     `arguments` holds only well-formed references.
     """
-    return _issues(_UNBOUND, _with_unknowns(arguments), schema)
+    return _issues(_UNBOUND, with_texts(arguments, _unknown_or_text), schema)
 
 
 def model_schema_issues(schema: Mapping[str, Json]) -> Sequence[SchemaIssue]:
@@ -121,23 +121,15 @@ def _keywords(schema: Json, at: str = "") -> Iterator[tuple[str, str]]:
                 yield from _keywords(inner, f"{place}/{index}")
 
 
-def _with_unknowns(value: Json) -> Any:
-    match value:
-        case str():
-            parts = pieces(value)
-            match parts:
-                case (Reference(),):
-                    return _Unknown()
-                case _ if any(isinstance(part, Reference) for part in parts):
-                    return _UnknownText(value)
-                case _:
-                    return "".join(str(part) for part in parts)
-        case Mapping():
-            return {key: _with_unknowns(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [_with_unknowns(inner) for inner in value]
+def _unknown_or_text(text: str) -> object:
+    parts = pieces(text)
+    match parts:
+        case (Reference(),):
+            return _Unknown()
+        case _ if any(isinstance(part, Reference) for part in parts):
+            return _UnknownText(text)
         case _:
-            return value
+            return "".join(str(part) for part in parts)
 
 
 def _holds_unknown(value: object) -> bool:

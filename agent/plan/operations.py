@@ -184,9 +184,9 @@ class Node:
 
 
 WRITTEN_FIELDS: Mapping[str, Written] = {
-    each.name: mark
-    for each in fields(Node)
-    for mark in getattr(each.type, "__metadata__", ())
+    node_field.name: mark
+    for node_field in fields(Node)
+    for mark in getattr(node_field.type, "__metadata__", ())
     if isinstance(mark, Written)
 }
 """Field -> its mark, for the fields that plans write, in the order of the definition."""

@@ -4,9 +4,12 @@ Outcomes cross LangGraph's checkpoints as plain dicts: `outcome_json` / `outcome
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TypeAlias, assert_never
+from typing import Annotated, TypeAlias, assert_never
+
+from pydantic import GetPydanticSchema, TypeAdapter
+from pydantic_core import core_schema
 
 from agent.ids import Digest, NodeId, UserId
 from agent.plan.operations import On
@@ -45,7 +48,7 @@ class ArtifactRef:
 class Succeeded:
     """The node's output."""
 
-    value: Json = None
+    value: Annotated[Json, GetPydanticSchema(lambda _type, _handler: core_schema.any_schema())] = None
     #: In place of a value over 4 KiB.
     artifact: ArtifactRef | None = None
     #: How old the output was when it was taken from the cache. None: the node's own work made it.
@@ -95,23 +98,20 @@ class Cancelled:
 Outcome: TypeAlias = Succeeded | Failed | Rejected | Expired | Skipped | Cancelled
 
 
+_STATES: Mapping[type[Outcome], NodeState] = {
+    Succeeded: NodeState.SUCCEEDED,
+    Failed: NodeState.FAILED,
+    Rejected: NodeState.REJECTED,
+    Expired: NodeState.EXPIRED,
+    Skipped: NodeState.SKIPPED,
+    Cancelled: NodeState.CANCELLED,
+}
+_READERS = {state.value: TypeAdapter[Outcome](outcome) for outcome, state in _STATES.items()}
+
+
 def state_of(outcome: Outcome) -> NodeState:
     """Return the final state that shows this outcome."""
-    match outcome:
-        case Succeeded():
-            return NodeState.SUCCEEDED
-        case Failed():
-            return NodeState.FAILED
-        case Rejected():
-            return NodeState.REJECTED
-        case Expired():
-            return NodeState.EXPIRED
-        case Skipped():
-            return NodeState.SKIPPED
-        case Cancelled():
-            return NodeState.CANCELLED
-        case _:
-            assert_never(outcome)
+    return _STATES[type(outcome)]
 
 
 def satisfies(outcome: Outcome, on: On) -> bool:
@@ -130,80 +130,27 @@ def satisfies(outcome: Outcome, on: On) -> bool:
 def outcome_json(outcome: Outcome) -> dict[str, Json]:
     """Return the outcome as plain JSON, `state` first."""
     state: dict[str, Json] = {"state": state_of(outcome).value}
-    if isinstance(outcome, Succeeded) and outcome.age_seconds is not None:
-        state["age_seconds"] = outcome.age_seconds
     match outcome:
-        case Succeeded(artifact=ArtifactRef() as ref):
-            return {**state, "artifact": artifact_json(ref)}
-        case Succeeded(value=value):
-            return {**state, "value": value}
-        case Failed(error=error, message=message):
-            return {**state, "error": error, "message": message}
-        case Rejected(by=by, reason=reason):
-            return {**state, "by": by, "reason": reason}
-        case Expired():
-            return state
-        case Skipped(because=because, why=why):
-            return {**state, "because": because, **({"why": why} if why else {})}
-        case Cancelled(why=why):
-            return {**state, "why": why}
+        case Succeeded(value=value, artifact=artifact, age_seconds=age):
+            if age is not None:
+                state["age_seconds"] = age
+            return {**state, "value": value} if artifact is None else {**state, "artifact": asdict(artifact)}
+        case Skipped(because=because, why=""):
+            return {**state, "because": because}
         case _:
-            assert_never(outcome)
-
-
-def artifact_json(ref: ArtifactRef) -> dict[str, Json]:
-    """Return the reference as plain JSON."""
-    return {
-        "digest": ref.digest,
-        "name": ref.name,
-        "size": ref.size,
-        "media_type": ref.media_type,
-        "head": ref.head,
-    }
+            return {**state, **vars(outcome)}
 
 
 def outcome_from_json(value: Mapping[str, Json]) -> Outcome:
-    """Read what `outcome_json` wrote.
+    """Return the outcome that `outcome_json` printed.
 
     Raises:
-        ValueError: the state is not a final one.
+        ValueError: the state is not a final one, or a field is missing.
     """
-
-    def text(key: str) -> str:
-        return str(value.get(key, ""))
-
-    match value.get("state"):
-        case "succeeded":
-            ref = value.get("artifact")
-            given = value.get("age_seconds")
-            age = given if isinstance(given, int) else None
-            if isinstance(ref, Mapping):
-                return Succeeded(artifact=artifact_from_json(ref), age_seconds=age)
-            return Succeeded(value=value.get("value"), age_seconds=age)
-        case "failed":
-            return Failed(error=text("error"), message=text("message"))
-        case "rejected":
-            return Rejected(by=UserId(text("by")), reason=text("reason"))
-        case "expired":
-            return Expired()
-        case "skipped":
-            return Skipped(because=NodeId(text("because")), why=text("why"))
-        case "cancelled":
-            return Cancelled(why=text("why"))
-        case other:
-            raise ValueError(f"not a final state: {other!r}")
-
-
-def artifact_from_json(value: Mapping[str, Json]) -> ArtifactRef:
-    """Read what `artifact_json` wrote."""
-    size = value["size"]
-    return ArtifactRef(
-        digest=Digest(str(value["digest"])),
-        name=str(value["name"]),
-        size=size if isinstance(size, int) else int(str(size)),
-        media_type=str(value["media_type"]),
-        head=str(value["head"]),
-    )
+    state = value.get("state")
+    if (reader := _READERS.get(str(state))) is None:
+        raise ValueError(f"not a final state: {state!r}")
+    return reader.validate_python(value)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,9 @@
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from agent.ids import NodeId
 from sandbox.script import Json
@@ -95,6 +95,19 @@ def strings_in(value: Json, at: str = "") -> Iterator[tuple[str, str]]:
                 yield from strings_in(inner, f"{at}/{index}")
         case _:
             return
+
+
+def with_texts(value: Json, replaced: Callable[[str], Any]) -> Any:
+    """Return a copy of `value` with every string value in it, keys left out, replaced."""
+    match value:
+        case str():
+            return replaced(value)
+        case Mapping():
+            return {key: with_texts(inner, replaced) for key, inner in value.items()}
+        case list() | tuple():
+            return [with_texts(inner, replaced) for inner in value]
+        case _:
+            return value
 
 
 def references_in(value: Json, at: str = "") -> Iterator[tuple[str, Reference]]:

@@ -6,14 +6,14 @@ card still shows where the arguments came from, and the same list always gives t
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from agent.ids import NodeId
 from agent.plan.json_values import truncated
 from agent.plan.operations import Node, references_of
-from agent.plan.references import OF_ITEM, PointerMissing, Reference, at_pointer, pieces
+from agent.plan.references import OF_ITEM, PointerMissing, Reference, at_pointer, pieces, with_texts
 from sandbox.script import Json
 
 MOST_TEMPLATE_ID = 58
@@ -60,8 +60,12 @@ def items_of(template: Node, values: Sequence[Json]) -> tuple[Node, ...]:
 
 def _item(template: Node, source: Reference, index: int, values: Sequence[Json]) -> Node:
     at = Reference(node=source.node, pointer=f"{source.pointer}/{index}")
+
+    def placed_value(text: str) -> Json:
+        return index if text == "${index}" else _placed_text(text, at, index)
+
     placed: dict[str, Any] = {
-        name: _placed_text(value, at, index) if isinstance(value, str) else _placed(value, at, index)
+        name: _placed_text(value, at, index) if isinstance(value, str) else with_texts(value, placed_value)
         for name, value in references_of(template).items()
     }
     placed["for_each"] = ""
@@ -71,22 +75,8 @@ def _item(template: Node, source: Reference, index: int, values: Sequence[Json])
     return replace(template, **placed, id=item_id(template.id, index), title=title, item_of=template.id)
 
 
-def _placed(value: Json, at: Reference, index: int) -> Json:
-    """Return the value with every reference to the item as one into the list."""
-    match value:
-        case "${index}":
-            return index
-        case str():
-            return _placed_text(value, at, index)
-        case Mapping():
-            return {key: _placed(inner, at, index) for key, inner in value.items()}
-        case list() | tuple():
-            return [_placed(inner, at, index) for inner in value]
-        case _:
-            return value
-
-
 def _placed_text(text: str, at: Reference, index: int) -> str:
+    """Return the text with every reference to the item as one into the list."""
     return _OWN.sub(lambda found: _written(found, at, index), text)
 
 

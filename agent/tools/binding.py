@@ -14,7 +14,15 @@ from agent.ids import NodeId, ThreadId
 from agent.plan.artifacts import value_of
 from agent.plan.operations import canonical_json
 from agent.plan.outcomes import ArtifactRef, Failed, Outcome, Succeeded, outcome_json
-from agent.plan.references import BadReference, PointerMissing, Reference, at_pointer, pieces, references_in
+from agent.plan.references import (
+    BadReference,
+    PointerMissing,
+    Reference,
+    at_pointer,
+    pieces,
+    references_in,
+    with_texts,
+)
 from agent.ports import Artifacts
 from sandbox.script import Json
 
@@ -32,15 +40,7 @@ def bound(value: Json, outputs: Mapping[NodeId, Json]) -> Json:
     Raises:
         Unbound: a reference is malformed, names a node without an output, or points at nothing.
     """
-    match value:
-        case str():
-            return _bound_text(value, outputs)
-        case Mapping():
-            return {key: bound(element, outputs) for key, element in value.items()}
-        case list() | tuple():
-            return [bound(element, outputs) for element in value]
-        case _:
-            return value
+    return with_texts(value, lambda text: _bound_text(text, outputs))
 
 
 def _bound_text(text: str, outputs: Mapping[NodeId, Json]) -> Json:

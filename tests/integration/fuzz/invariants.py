@@ -8,7 +8,7 @@ from agent.approval import ApprovalKind, Decision
 from agent.execution.dynamic_nodes import UNMET
 from agent.execution.executor import STOPPED
 from agent.ids import NodeId
-from agent.plan.dependencies import Blocked, readiness
+from agent.plan.dependencies import Blocked
 from agent.plan.operations import Add, Cancel, LoggedOperation, Node
 from agent.plan.outcomes import (
     Cancelled,
@@ -22,6 +22,7 @@ from agent.plan.outcomes import (
     outcome_json,
 )
 from agent.plan.references import Reference, at_pointer, pieces, references_in
+from tests.fakes.readiness import readiness
 from tests.integration.fuzz.journal import Line, What, expected_value, shown
 
 

@@ -1,13 +1,25 @@
-"""The frontier: which nodes are ready, waiting or blocked."""
+"""Dependencies: which nodes are ready, waiting or blocked, and what a cancel takes with it."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.ids import NodeId, UserId
-from agent.plan.dependencies import Blocked, Frontier, Readiness, readiness
-from agent.plan.operations import Dependency, Node, On
-from agent.plan.outcomes import Cancelled, Expired, Failed, Outcome, Rejected, Skipped, Succeeded, satisfies
+from agent.plan.dependencies import Blocked, Frontier, Readiness, with_dependents
+from agent.plan.operations import Add, Cancel, Dependency, LoggedOperation, Node, On
+from agent.plan.outcomes import (
+    Cancelled,
+    Expired,
+    Failed,
+    NodeStatus,
+    Outcome,
+    Rejected,
+    Skipped,
+    Succeeded,
+    satisfies,
+    state_of,
+)
+from tests.fakes.readiness import readiness
 from tests.fakes.work import node, on_failed, on_finished
 
 A, B, C = NodeId("a"), NodeId("b"), NodeId("c")
@@ -95,11 +107,11 @@ def plans(draw: st.DrawFn) -> tuple[list[Node], list[tuple[NodeId, Outcome]], li
     for number in range(size):
         earlier = draw(st.lists(st.integers(0, size - 1), max_size=3, unique=True)) if number else []
         depends_on = tuple(
-            Dependency(node=NodeId(f"n{each}"), on=draw(st.sampled_from(On))) for each in earlier if each < number
+            Dependency(node=NodeId(f"n{index}"), on=draw(st.sampled_from(On))) for index in earlier if index < number
         )
         nodes.append(Node(id=NodeId(f"n{number}"), kind=node("x").kind, title="", depends_on=depends_on))
-    ends = draw(st.permutations([each.id for each in nodes]))
-    outcomes = [(each, draw(st.sampled_from(OUTCOMES))) for each in ends]
+    ends = draw(st.permutations([node.id for node in nodes]))
+    outcomes = [(ended, draw(st.sampled_from(OUTCOMES))) for ended in ends]
     return nodes, outcomes, draw(st.lists(st.booleans(), min_size=size, max_size=size))
 
 
@@ -113,29 +125,70 @@ def test_frontier_agrees_with_readiness_at_every_moment(
     outcomes: dict[NodeId, Outcome] = {}
 
     def add(count: int) -> None:
-        for each in to_add[:count]:
-            frontier.add(each)
+        for added in to_add[:count]:
+            frontier.add(added)
         del to_add[:count]
 
     for (ended, outcome), is_late in zip(ends, late, strict=True):
         add(1 if is_late else 2)
         outcomes[ended] = outcome
-        before = {each.id for each in nodes if each.id in frontier and frontier.readiness(each.id) is Readiness.WAITING}
+        in_plan = [drawn_node for drawn_node in nodes if drawn_node.id in frontier]
+        before = {waiting.id for waiting in in_plan if frontier.readiness(waiting.id) is Readiness.WAITING}
         decided = set(frontier.finish(ended, outcome))
-        after = {each for each in before if frontier.readiness(each) is not Readiness.WAITING}
+        after = {waited for waited in before if frontier.readiness(waited) is not Readiness.WAITING}
         assert decided == after - outcomes.keys()
-        for each in nodes:
-            if each.id in frontier:
-                _agree(frontier, each, outcomes)
+        for drawn_node in in_plan:
+            _agree(frontier, drawn_node, outcomes)
 
 
-def _agree(frontier: Frontier, each: Node, outcomes: dict[NodeId, Outcome]) -> None:
-    expected = readiness(each, outcomes)
-    found = frontier.readiness(each.id)
+def _agree(frontier: Frontier, of: Node, outcomes: dict[NodeId, Outcome]) -> None:
+    expected = readiness(of, outcomes)
+    found = frontier.readiness(of.id)
     if not isinstance(found, Blocked):
         assert found is expected
         return
     assert isinstance(expected, Blocked)
-    reasons = {edge.node for edge in each.depends_on if edge.node in outcomes}
+    reasons = {edge.node for edge in of.depends_on if edge.node in outcomes}
     assert found.because in reasons
-    assert any(edge.node == found.because and not satisfies(outcomes[edge.node], edge.on) for edge in each.depends_on)
+    assert any(edge.node == found.because and not satisfies(outcomes[edge.node], edge.on) for edge in of.depends_on)
+
+
+WHY = "another file is meant"
+
+
+def cancelled_with(cancelled: str, *nodes: Node, **ended: Outcome) -> list[str]:
+    """Return what is cancelled with a node of this plan, of which these have ended."""
+    log = [
+        LoggedOperation(seq=seq, turn=1, author=UserId("U1"), operation=Add(node=added))
+        for seq, added in enumerate(nodes, start=1)
+    ]
+    statuses = {NodeId(name): NodeStatus(state=state_of(outcome), outcome=outcome) for name, outcome in ended.items()}
+    first, *others = with_dependents(Cancel(id=NodeId(cancelled), why=WHY), log, statuses)
+    assert first == Cancel(id=NodeId(cancelled), why=WHY)
+    assert all(isinstance(other, Cancel) and other.why == WHY for other in others)
+    return [other.id for other in others if isinstance(other, Cancel)]
+
+
+def test_cancel_of_a_finished_node_takes_its_users_through_finished_steps_too() -> None:
+    plan = node("a"), node("b", "a"), node("card", "b", red=True), node("behind", "card"), node("other", red=True)
+    assert cancelled_with("a", *plan, a=Succeeded(), b=Succeeded()) == ["card", "behind"]
+
+
+def test_cancel_of_an_unfinished_node_takes_its_dependents_as_it_may_have_finished_meanwhile() -> None:
+    assert cancelled_with("a", node("a"), node("card", "a", red=True)) == ["card"]
+
+
+def test_cancel_leaves_what_follows_a_failure_or_any_end() -> None:
+    plan = node("a"), node("rescue", on_failed("a")), node("tidy", on_finished("a")), node("card", "a")
+    assert cancelled_with("a", *plan, a=Succeeded()) == ["card"]
+
+
+def test_cancel_stops_at_a_step_that_ended_without_success() -> None:
+    plan = node("a"), node("bad", "a"), node("after", "bad"), node("lost", "after"), node("tidy", on_failed("bad"))
+    ended: dict[str, Outcome] = {"bad": Failed(error="x"), "after": Skipped(because=NodeId("bad"))}
+    assert cancelled_with("a", *plan, a=Succeeded(), **ended) == []
+
+
+def test_add_takes_nothing_with_it() -> None:
+    add = Add(node=node("a"))
+    assert with_dependents(add, [], {}) == [add]
