@@ -6,8 +6,9 @@ from typing import Literal, TypeAlias
 
 from sandbox.docker_sandbox import DockerSettings, open_docker
 from sandbox.errors import ImageMissing, InterpreterMissing, SandboxError
+from sandbox.failure import ended
 from sandbox.monty import MontySandbox, monty_binary
-from sandbox.script import CallTool, Job, OutcomeKind, Sandbox, ScriptError, ScriptOutcome
+from sandbox.script import CallTool, Job, OutcomeKind, Sandbox, ScriptOutcome
 
 Wanted: TypeAlias = Literal["auto", "docker", "monty", "none"]
 """`auto` tries Docker, then Monty. A sandbox asked for by name is never replaced by another."""
@@ -29,8 +30,7 @@ class NoSandbox:
     async def run(self, job: Job, call: CallTool) -> ScriptOutcome:
         """Return a refusal; see `Sandbox.run`."""
         del job, call
-        error = ScriptError(type="NoSandbox", message=f"scripts cannot run here: {self.reason}")
-        return ScriptOutcome(kind=OutcomeKind.INFRA, error=error)
+        return ended(OutcomeKind.INFRA, f"scripts cannot run here: {self.reason}", "NoSandbox")
 
     async def close(self) -> None:
         """Hold nothing, so give nothing back."""
@@ -38,9 +38,10 @@ class NoSandbox:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """The sandbox in use and the reason, one line for the log and for `greenlight doctor`."""
+    """The sandbox in use."""
 
     sandbox: Sandbox
+    #: Why this one: a line for the log and for `greenlight doctor`.
     reason: str
 
 

@@ -9,9 +9,9 @@ Data flows elsewhere (`attachment.py`). The library's errors end here.
 import asyncio
 import os
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NewType, TypeVar
@@ -117,7 +117,7 @@ class Engine:
         Raises:
             ContainerLost: the engine refuses.
         """
-        ulimits = [Ulimit(name=limit.name, soft=limit.value, hard=limit.value) for limit in spec.ulimits]
+        ulimits = [Ulimit(name=name, soft=value, hard=value) for name, value in spec.ulimits.items()]
 
         def create() -> ContainerId:
             options = self._client.create_host_config(
@@ -187,10 +187,8 @@ class Engine:
             BuildFailed: the engine refuses.
         """
         repository, _, version = tag.partition(":")
-        try:
+        with _build_failures("import of the base: "):
             await self._call(lambda: self._client.import_image_from_file(str(tarball), repository, version))
-        except ContainerLost as error:
-            raise BuildFailed(f"import of the base: {error}") from error
 
     async def pull(self, image: str) -> None:
         """Fetch an image from its registry.
@@ -199,10 +197,8 @@ class Engine:
             BuildFailed: the registry does not deliver it.
         """
         repository, _, version = image.partition(":")
-        try:
+        with _build_failures(f"pull of {image}: "):
             await self._call(lambda: self._client.pull(repository, tag=version or "latest"))
-        except ContainerLost as error:
-            raise BuildFailed(f"pull of {image}: {error}") from error
 
     async def build(
         self,
@@ -236,21 +232,15 @@ class Engine:
                 if text := str(line.get("stream", "")).strip():
                     report(text)
 
-        try:
+        with _build_failures():
             await self._call(build)
-        except ContainerLost as error:
-            raise BuildFailed(str(error)) from error
 
     async def events(self, instance: str) -> "EventStream":
         """Open the stream of exits of the containers labelled with `instance`."""
 
         def opened() -> EventStream:
             client = _client(timeout_seconds=None)
-            filters = {
-                "type": "container",
-                "event": ["oom", "die"],
-                "label": f"{INSTANCE_LABEL}={instance}",
-            }
+            filters = {"type": "container", "event": ["oom", "die"], "label": f"{INSTANCE_LABEL}={instance}"}
             return EventStream(client, client.events(filters=filters, decode=True))
 
         return await self._call(opened)
@@ -270,6 +260,15 @@ class Engine:
                 raise EngineUnavailable(str(error)) from error
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, translated)
+
+
+@contextmanager
+def _build_failures(step: str = "") -> Generator[None]:
+    """Turn a refusal of the engine into a failed build."""
+    try:
+        yield
+    except ContainerLost as error:
+        raise BuildFailed(f"{step}{error}") from error
 
 
 async def connect() -> Engine:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sandbox.container import ContainerId, Engine, EventStream, ExitEvent
@@ -103,8 +104,6 @@ class ContainerExits:
 
 
 async def _within(seconds: float, event: asyncio.Event) -> None:
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
-    except TimeoutError:
-        return

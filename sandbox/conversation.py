@@ -3,11 +3,13 @@
 import asyncio
 import secrets
 import time
+from contextlib import suppress
+from dataclasses import replace
 
 from sandbox.attachment import Stream
 from sandbox.calls import CallHandler, CallLimitReached
 from sandbox.errors import ProtocolViolation
-from sandbox.failure import ScriptResult, ended, result_of_exit, result_of_message, result_of_timeout
+from sandbox.failure import ended, result_of_exit, result_of_message, result_of_timeout
 from sandbox.output_buffer import OutputBuffer
 from sandbox.protocol import (
     Call,
@@ -60,17 +62,15 @@ class Conversation:
         """
         line = job_line(self._job, self._mark)
         started = time.perf_counter()
-        result = await self._result_within_limits(line)
-        return ScriptOutcome(
-            kind=result.kind,
-            result=result.result,
-            error=result.error,
+        outcome = await self._outcome_within_limits(line)
+        return replace(
+            outcome,
             logs=self._output.text().removesuffix(self._end_of_logs.decode()),
             calls=tuple(self._handler.records),
             milliseconds=round((time.perf_counter() - started) * 1000, 3),
         )
 
-    async def _result_within_limits(self, line: bytes) -> ScriptResult:
+    async def _outcome_within_limits(self, line: bytes) -> ScriptOutcome:
         limits = self._job.limits
         clock = asyncio.timeout(limits.wall_seconds)
         try:
@@ -142,10 +142,8 @@ class Conversation:
 
     async def _read_last_logs(self) -> None:
         """Read until the mark behind the last log line."""
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(LAST_LOGS_SECONDS):
                 while self._tail != self._end_of_logs and (piece := await self._container.attachment.read()):
                     if piece.stream == Stream.STDERR:
                         self._log(piece.data)
-        except TimeoutError:
-            return

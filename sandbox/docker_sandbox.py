@@ -9,13 +9,14 @@ from sandbox.container import Engine, connect
 from sandbox.container_exits import ContainerExits
 from sandbox.conversation import Conversation
 from sandbox.errors import SandboxError
+from sandbox.failure import ended
 from sandbox.fair_semaphore import FairSemaphore
 from sandbox.hardening import INSTANCE_LABEL, ContainerSpec, Profile, container_spec, profile_of, seccomp_profile
 from sandbox.image_spec import ImageSpec, image_tag
 from sandbox.pool import Pool, PoolSize
 from sandbox.probe import canary, check_canary
 from sandbox.reaper import Reaper
-from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, ScriptError, ScriptOutcome, ToolCallRefused
+from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, ScriptOutcome, ToolCallRefused
 from sandbox.values import NotJson, TooLarge
 from sandbox.warm_container import WarmContainer, WarmContainers
 
@@ -108,15 +109,15 @@ class DockerSandbox:
             try:
                 container = await self._container(profile_of(job.limits))
             except SandboxError as error:
-                return _not_run("infra", OutcomeKind.INFRA, f"no container could be had: {error}")
+                return ended(OutcomeKind.INFRA, f"no container could be had: {error}")
             try:
                 outcome = await Conversation(container, job, call).outcome()
             except (NotJson, TooLarge) as error:
-                return _not_run("JobRefused", OutcomeKind.ERROR, f"the inputs cannot be passed to a script: {error}")
+                return ended(OutcomeKind.ERROR, f"the inputs cannot be passed to a script: {error}", "JobRefused")
             finally:
                 self._containers.discard(container.id, container.attachment)
         if outcome.kind is OutcomeKind.DIED and not await self._engine.ping():
-            return _not_run("infra", OutcomeKind.INFRA, "the container engine went away")
+            return ended(OutcomeKind.INFRA, "the container engine went away")
         return outcome
 
     async def close(self) -> None:
@@ -166,7 +167,3 @@ async def open_docker(settings: DockerSettings | None = None) -> DockerSandbox:
 async def _no_tools(tool: str, args: object) -> Json:
     del args
     raise ToolCallRefused(f"the canary calls no tools ({tool})")
-
-
-def _not_run(type: str, kind: OutcomeKind, message: str) -> ScriptOutcome:
-    return ScriptOutcome(kind=kind, error=ScriptError(type=type, message=message))

@@ -21,20 +21,13 @@ NOBODY = "65534:65534"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ulimit:
-    """A resource limit of the container's processes, soft and hard alike."""
-
-    name: str
-    value: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
     """Everything about a container but its image. Two jobs with equal specs can share a pool."""
 
     #: Keywords of the engine's host configuration.
     host_options: Mapping[str, object]
-    ulimits: tuple[Ulimit, ...]
+    #: Resource limits of the container's processes, soft and hard alike.
+    ulimits: Mapping[str, int]
     user: str = NOBODY
     working_dir: str = "/tmp"  # noqa: S108  the container's own scratch space
 
@@ -81,11 +74,5 @@ def container_spec(profile: Profile, *, seccomp: str, runtime: str | None = None
         options["runtime"] = runtime
     return ContainerSpec(
         host_options=options,
-        ulimits=(
-            Ulimit(name="nofile", value=256),
-            Ulimit(name="core", value=0),
-            Ulimit(name="fsize", value=SCRATCH_BYTES),
-            Ulimit(name="memlock", value=0),
-            Ulimit(name="msgqueue", value=0),
-        ),
+        ulimits={"nofile": 256, "core": 0, "fsize": SCRATCH_BYTES, "memlock": 0, "msgqueue": 0},
     )

@@ -15,6 +15,7 @@ import sysconfig
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar, assert_never
 
@@ -22,11 +23,11 @@ import pydantic_monty as monty
 
 from sandbox.calls import Answer, CallHandler, CallLimitReached
 from sandbox.errors import InterpreterMissing
-from sandbox.failure import ScriptResult, ended
+from sandbox.failure import ended
 from sandbox.fair_semaphore import FairSemaphore
 from sandbox.monty_failure import Crash, result_of_crash
 from sandbox.output_buffer import OutputBuffer
-from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, ScriptError, ScriptOutcome
+from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, ScriptOutcome
 from sandbox.traces import ScriptFrame
 from sandbox.values import NotJson, TooLarge, clean_text, inputs_of, read_json
 
@@ -138,6 +139,7 @@ class _Run:
         self._output = OutputBuffer(keep_bytes=job.limits.log_bytes, kill_bytes=job.limits.output_kill_bytes)
         self._tools = monty.ClassInstance(Tools())
         self._atools = monty.ClassInstance(AsyncTools())
+        self._bridges: dict[object, str] = {self._tools.id: "tools", self._atools.id: "atools"}
         self._pending: dict[int, asyncio.Task[Answer]] = {}
         self._host_errors: dict[str, Literal["ToolError", "Unsupported"]] = {}
         self._round_trips = 0
@@ -148,8 +150,7 @@ class _Run:
         try:
             inputs = inputs_of(self._job)
         except (NotJson, TooLarge) as error:
-            refused = ScriptError(type="JobRefused", message=f"the inputs cannot be passed to a script: {error}")
-            return ScriptOutcome(kind=OutcomeKind.ERROR, error=refused)
+            return ended(OutcomeKind.ERROR, f"the inputs cannot be passed to a script: {error}", "JobRefused")
         session = pool.checkout(
             script_name="script.py",
             limits=_resource_limits(self._job.limits),
@@ -159,15 +160,13 @@ class _Run:
         try:
             await self._in_thread(lambda: self._enter(session))
             started = time.perf_counter()
-            result = await self._result_within_limits(session, inputs)
+            outcome = await self._outcome_within_limits(session, inputs)
         except _NoWorker as error:
-            result = ended(OutcomeKind.INFRA, f"no worker process could be had: {error}")
+            outcome = ended(OutcomeKind.INFRA, f"no worker process could be had: {error}")
         finally:
             await self._leave(session)
-        return ScriptOutcome(
-            kind=result.kind,
-            result=result.result,
-            error=result.error,
+        return replace(
+            outcome,
             logs=self._output.text(),
             calls=tuple(self._handler.records),
             milliseconds=round((time.perf_counter() - started) * 1000, 3),
@@ -182,7 +181,7 @@ class _Run:
         self._entered = True
         self._worker = session.worker_pid
 
-    async def _result_within_limits(self, session: monty.MontySession, inputs: Json) -> ScriptResult:
+    async def _outcome_within_limits(self, session: monty.MontySession, inputs: Json) -> ScriptOutcome:
         """Run the script and return how it ended, decided by what the host itself saw."""
         limits = self._job.limits
         clock = asyncio.timeout(limits.wall_seconds)
@@ -191,7 +190,7 @@ class _Run:
                 text = await self._text_of_result(session, inputs)
                 if len(text) > limits.result_bytes:
                     raise TooLarge(len(text), limits.result_bytes)
-                return ScriptResult(kind=OutcomeKind.OK, result=read_json(text))
+                return ScriptOutcome(kind=OutcomeKind.OK, result=read_json(text))
         except TimeoutError:
             if not clock.expired():
                 raise
@@ -240,31 +239,27 @@ class _Run:
         """Answer a call that left the interpreter: a tool, a sleep, an import, a file."""
         if snapshot.is_os_function:
             return await self._answered_os_call(snapshot)
-        flavour, tool = self._addressee(snapshot)
-        if flavour is None:
+        bridge, tool = self._addressee(snapshot)
+        if bridge is None:
             message = f"name {tool!r} is not defined"
             return await self._in_thread(
                 lambda: snapshot.resume({"exc_type": "NameError", "message": message}),
             )
         self._handler.admit()
         answer = self._handler.answer(tool, *await self._in_thread(lambda: (snapshot.args, snapshot.kwargs)))
-        if flavour == "async":
+        if bridge == "atools":
             return await self._later(snapshot, answer)
         settled = self._settlement(await answer)
         return await self._in_thread(lambda: snapshot.resume(settled))
 
-    def _addressee(self, snapshot: monty.FunctionSnapshot) -> tuple[Literal["sync", "async"] | None, str]:
-        """Return how the script called and which tool; the name may be anything it made up."""
+    def _addressee(self, snapshot: monty.FunctionSnapshot) -> tuple[str | None, str]:
+        """Return through what the script called and which tool; the name may be anything it made up."""
         name = str(snapshot.function_name)
-        if snapshot.object_id == self._tools.id:
-            return "sync", name
-        if snapshot.object_id == self._atools.id:
-            return "async", name
+        if (bridge := self._bridges.get(snapshot.object_id)) is not None:
+            return bridge, name
         match name.split(".", 1):
-            case ["tools", tool]:
-                return "sync", tool
-            case ["atools", tool]:
-                return "async", tool
+            case ["tools" | "atools" as bridge, tool]:
+                return bridge, tool
             case _:
                 return None, name
 
@@ -290,12 +285,9 @@ class _Run:
 
     async def _looked_up(self, snapshot: monty.NameLookupSnapshot) -> _Snapshot:
         """Bind `tools.name` taken as a value; leave every other name undefined."""
-        if snapshot.object_id == self._tools.id:
-            bound = _named(f"tools.{snapshot.variable_name}")
-        elif snapshot.object_id == self._atools.id:
-            bound = _named(f"atools.{snapshot.variable_name}")
-        else:
+        if (bridge := self._bridges.get(snapshot.object_id)) is None:
             return await self._in_thread(snapshot.resume)
+        bound = _named(f"{bridge}.{snapshot.variable_name}")
         return await self._in_thread(lambda: snapshot.resume(value=bound))
 
     async def _settled(self, snapshot: monty.FutureSnapshot) -> _Snapshot:
@@ -366,20 +358,13 @@ def _resource_limits(limits: Limits) -> monty.ResourceLimits:
 
 def _crash(error: monty.MontyError) -> Crash:
     """Translate the library's errors, here and nowhere else."""
-    match error:
-        case monty.MontySyntaxError():
-            kind = "syntax"
-        case monty.MontyRuntimeError():
-            kind = "raised"
-        case _:
-            kind = "died"
     if not isinstance(error, monty.MontySyntaxError | monty.MontyRuntimeError):
-        return Crash(kind=kind, type=type(error).__name__, message=str(error))
+        return Crash(kind="died", type=type(error).__name__, message=str(error))
     cause = error.exception()
     frames = [frame for frame in error.traceback() if frame.filename == _SCRIPT_FEED]
     last = error.traceback()[-1] if error.traceback() else None
     return Crash(
-        kind=kind,
+        kind="syntax" if isinstance(error, monty.MontySyntaxError) else "raised",
         type=type(cause).__name__,
         message=str(cause),
         frames=tuple(ScriptFrame(line=frame.line, function=_function(frame)) for frame in frames),

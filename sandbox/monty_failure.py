@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from sandbox.failure import ScriptResult
-from sandbox.script import OutcomeKind, ScriptError
-from sandbox.traces import ScriptFrame, short_message, traceback_text
+from sandbox.failure import raised
+from sandbox.script import OutcomeKind, ScriptOutcome
+from sandbox.traces import ScriptFrame
 
 UNSUPPORTED = "Unsupported"
 """`ScriptError.type` of a script that used what this interpreter does not know: not a fault of its logic."""
@@ -26,7 +26,7 @@ class Crash:
     raised_by_script: bool = False
 
 
-def result_of_crash(code: str, crash: Crash, host_errors: Mapping[str, str]) -> ScriptResult:
+def result_of_crash(code: str, crash: Crash, host_errors: Mapping[str, str]) -> ScriptOutcome:
     """Return how the script ended. `host_errors` maps messages the host raised inside the script to
     the type they stand for, because the interpreter has no exception classes but the built-in ones."""
     match crash.kind:
@@ -58,7 +58,5 @@ def _unsupported(crash: Crash) -> bool:
             return False
 
 
-def _result(kind: OutcomeKind, code: str, crash: Crash, type: str) -> ScriptResult:
-    message = short_message(crash.message)
-    trace = traceback_text(code, crash.frames, type, message)
-    return ScriptResult(kind=kind, error=ScriptError(type=type, message=message, traceback=trace))
+def _result(kind: OutcomeKind, code: str, crash: Crash, type: str) -> ScriptOutcome:
+    return raised(kind, code, crash.frames, type, crash.message)

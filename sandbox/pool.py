@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sandbox.errors import SandboxError
@@ -110,11 +111,9 @@ class Pool:
         if len(self._ready) > self._size.idle_ready:
             moments.append(self._last_taken + self._size.idle_seconds)
         seconds = max(min(moments, default=time.monotonic() + 3600) - time.monotonic(), 0.05)
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
-        except TimeoutError:
-            return
 
     def _wanted(self) -> int:
         idle = time.monotonic() - self._last_taken >= self._size.idle_seconds

@@ -5,7 +5,7 @@ shape and never on Docker or Monty.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
@@ -66,10 +66,12 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class ScriptError:
-    """What the script raised: exception class name, its message, and the script's own frames."""
+    """What the script raised, or what the host noticed."""
 
+    #: The name of the exception's class, or the kind of the outcome.
     type: str
     message: str
+    #: The script's own frames.
     traceback: str = ""
 
 
@@ -85,10 +87,12 @@ class CallRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ScriptOutcome:
-    """How a script ended. `result` is set only for `ok`, `error` for every other kind."""
+    """How a script ended."""
 
     kind: OutcomeKind
+    #: Set only for `ok`.
     result: Json = None
+    #: Set for every kind but `ok`.
     error: ScriptError | None = None
     logs: str = ""
     calls: tuple[CallRecord, ...] = ()
@@ -97,16 +101,12 @@ class ScriptOutcome:
 
 def outcome_json(outcome: ScriptOutcome) -> dict[str, Json]:
     """Return the outcome as plain JSON."""
-    error = outcome.error
     return {
         "kind": outcome.kind.value,
         "result": outcome.result,
-        "error": {"type": error.type, "message": error.message, "traceback": error.traceback} if error else None,
+        "error": asdict(outcome.error) if outcome.error else None,
         "logs": outcome.logs,
-        "calls": [
-            {"tool": call.tool, "args": call.args, "ok": call.ok, "milliseconds": call.milliseconds}
-            for call in outcome.calls
-        ],
+        "calls": [asdict(call) for call in outcome.calls],
         "milliseconds": outcome.milliseconds,
     }
 

@@ -28,16 +28,10 @@ class ScriptFrame:
 def traceback_text(code: str, frames: Sequence[ScriptFrame], type: str, message: str) -> str:
     """Return the traceback in Python's own form, innermost frame last, however deep the stack was."""
     lines = code.splitlines()
+    shown = [_frame_text(lines, frame) for frame in frames]
     if len(frames) > FRAMES_SHOWN:
         half = FRAMES_SHOWN // 2
-        left_out = [f"  [{len(frames) - FRAMES_SHOWN} frames left out]"]
-        shown = [
-            *(_frame_text(lines, frame) for frame in frames[:half]),
-            *left_out,
-            *(_frame_text(lines, frame) for frame in frames[-half:]),
-        ]
-    else:
-        shown = [_frame_text(lines, frame) for frame in frames]
+        shown[half:-half] = [f"  [{len(frames) - FRAMES_SHOWN} frames left out]"]
     head = ["Traceback (most recent call last):"] if shown else []
     return clean_text("\n".join([*head, *shown, f"{type}: {message}" if message else type]))
 

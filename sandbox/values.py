@@ -109,11 +109,8 @@ def _check_nesting(value: Json) -> None:
 
 def _children(value: Json) -> list[Json]:
     """Return the containers directly inside a container."""
-    if isinstance(value, dict):
-        return [inner for inner in value.values() if isinstance(inner, dict | list)]
-    if isinstance(value, list):
-        return [inner for inner in value if isinstance(inner, dict | list)]
-    return []
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [inner for inner in inside if isinstance(inner, dict | list)]
 
 
 def _encodes(text: str) -> bool:

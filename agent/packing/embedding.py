@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from agent.packing.script_checks import parsed, python_text, survives_writing
+from agent.packing.script_checks import parsed, plain_main, python_text, survives_writing
 
 _TAKEN = frozenset(dir(builtins)) | {"tools", "atools", "ToolError"}
 _SCOPE_READERS = frozenset({"globals", "locals", "vars", "dir", "exec", "eval", "compile", "__import__"})
@@ -31,10 +31,12 @@ class CannotEmbed(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Embedded:
-    """A script as a function called `name` that returns its `main`; `awaited` tells that main is async."""
+    """A script as a function that returns its `main`."""
 
+    #: The function's name.
     name: str
     text: str
+    #: Whether `main` is async.
     awaited: bool
 
 
@@ -47,21 +49,17 @@ def embedded(code: str, name: str) -> Embedded | CannotEmbed:
     bound = _bound_names(code)
     if bound is None:
         return CannotEmbed.UNREADABLE
-    mains = [each for each in module.body if isinstance(each, _FUNCTIONS) and each.name == "main"]
-    if len(mains) != 1 or mains[0].decorator_list:
+    if (main := plain_main(module)) is None:
         return CannotEmbed.NO_PLAIN_MAIN
-    awaited = isinstance(mains[0], ast.AsyncFunctionDef)
+    awaited = isinstance(main, ast.AsyncFunctionDef)
     if bound & _TAKEN:
         return CannotEmbed.SHADOWS
-    if any(_needs_module(each) for each in ast.walk(module)):
+    if any(_needs_module(part) for part in ast.walk(module)):
         return CannotEmbed.MODULE_SCOPE
-    if not awaited and any(_asynchronous(each) for each in ast.walk(module)):
+    if not awaited and any(_asynchronous(part) for part in ast.walk(module)):
         return CannotEmbed.MIXED_ASYNC
     text = _function(module, name)
     return CannotEmbed.UNREADABLE if text is None else Embedded(name=name, text=text, awaited=awaited)
-
-
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def _bound_names(code: str) -> frozenset[str] | None:
@@ -70,7 +68,7 @@ def _bound_names(code: str) -> frozenset[str] | None:
             symbols = symtable.symtable(code, "script", "exec").get_symbols()
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    return frozenset(each.get_name() for each in symbols if each.is_assigned() or each.is_imported())
+    return frozenset(symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported())
 
 
 def _needs_module(part: ast.AST) -> bool:
@@ -78,7 +76,7 @@ def _needs_module(part: ast.AST) -> bool:
         case ast.Global():
             return True
         case ast.ImportFrom(module=module, names=names):
-            return module == "__future__" or any(each.name == "*" for each in names)
+            return module == "__future__" or any(alias.name == "*" for alias in names)
         case ast.Name(id=name):
             return name in _SCOPE_READERS
         case _:

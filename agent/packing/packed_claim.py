@@ -8,13 +8,13 @@ import ast
 from collections.abc import Sequence
 
 from agent.ids import NodeId
-from agent.packing.script_checks import BRIDGES, parsed, python_text
+from agent.packing.script_checks import BRIDGES, is_main, parsed, python_text
 from agent.packing.script_writer import HELPERS
 from agent.plan.operations import PackedStep
 
 _VALUES = (ast.Constant, ast.Dict, ast.List, ast.Name, ast.Subscript, ast.BinOp, ast.UnaryOp, ast.keyword)
 _WITHIN_VALUES = (ast.expr_context, ast.Add, ast.USub)
-_HELPERS = frozenset({"import json\n", *(python_text(ast.parse(each)) for each in HELPERS.values())})
+_HELPERS = frozenset({"import json\n", *(python_text(ast.parse(helper)) for helper in HELPERS.values())})
 _CALLED_IN_VALUES = frozenset({"_part", "_text"})
 
 
@@ -25,25 +25,20 @@ def holds(id: NodeId, code: str, steps: Sequence[PackedStep]) -> bool:
         return False
     *before, main = module.body
     scripts = [f"_script_{number}" for number, step in enumerate(steps, start=1) if step.tool is None]
-    embedded = [each.name for each in before if isinstance(each, ast.FunctionDef) and each.name not in HELPERS]
-    helpers = all(
-        _is_helper(each) for each in before if not (isinstance(each, ast.FunctionDef) and each.name in scripts)
-    )
-    return helpers and embedded == scripts and _is_main(main, steps)
+    functions = [statement for statement in before if isinstance(statement, ast.FunctionDef)]
+    embedded = [function.name for function in functions if function.name not in HELPERS]
+    # Everything else is, to the letter, one of the functions that packing brings along, or what they import.
+    others = [part for part in before if not (isinstance(part, ast.FunctionDef) and part.name in scripts)]
+    return all(python_text(part) in _HELPERS for part in others) and embedded == scripts and _runs_all(main, steps)
 
 
-def _is_helper(statement: ast.stmt) -> bool:
-    """Return whether it is one of the functions that packing brings along, to the letter, or what they import."""
-    return python_text(statement) in _HELPERS
-
-
-def _is_main(main: ast.stmt, steps: Sequence[PackedStep]) -> bool:
-    if not isinstance(main, ast.FunctionDef | ast.AsyncFunctionDef) or main.name != "main":
+def _runs_all(main: ast.stmt, steps: Sequence[PackedStep]) -> bool:
+    if not is_main(main) or python_text(main.args) != "inputs\n" or main.decorator_list:
         return False
-    if python_text(main.args) != "inputs\n" or main.decorator_list or len(main.body) != len(steps):
+    if len(main.body) != len(steps):
         return False
     *assigned, returned = main.body
-    values = [each.value for each in assigned if isinstance(each, ast.Assign) and _is_variable(each.targets)]
+    values = [part.value for part in assigned if isinstance(part, ast.Assign) and _is_variable(part.targets)]
     if not isinstance(returned, ast.Return) or len(values) != len(assigned):
         return False
     numbered = enumerate(zip([*values, returned.value], steps, strict=True), start=1)
@@ -83,7 +78,7 @@ def _now(value: ast.expr | None) -> ast.expr | None:
 
 def _is_value(part: ast.AST) -> bool:
     return all(
-        isinstance(each, _VALUES + _WITHIN_VALUES)
-        or (isinstance(each, ast.Call) and isinstance(each.func, ast.Name) and each.func.id in _CALLED_IN_VALUES)
-        for each in ast.walk(part)
+        isinstance(inner, _VALUES + _WITHIN_VALUES)
+        or (isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and inner.func.id in _CALLED_IN_VALUES)
+        for inner in ast.walk(part)
     )

@@ -27,6 +27,7 @@ from agent.plan.operations import (
     PackedStep,
     canonical_json,
     node_digest,
+    nodes_added,
     operation_json,
 )
 from agent.tool import Colour, Registry, colour_of
@@ -58,8 +59,9 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Fusion:
-    """`steps` became the Package `steps[-1]`, in this order."""
+    """A chain that became one Package."""
 
+    #: In the order they run. The last gives the Package its id.
     steps: tuple[NodeId, ...]
 
     def __str__(self) -> str:
@@ -102,8 +104,9 @@ def pack(
     returned in one. Nodes that are only referred to may be finished or at work elsewhere. `keep`
     are nodes that stay as they are. All operations have one author: a script runs with one person's rights.
     """
-    nodes = {each.node.id: each.node for each in operations if isinstance(each, Add)}
-    chains = _Chains(nodes, registry, _cancelled(operations), frozenset(keep), limits)
+    nodes = dict(nodes_added(operations))
+    cancelled = frozenset(operation.id for operation in operations if isinstance(operation, Cancel))
+    chains = _Chains(nodes, registry, cancelled, frozenset(keep), limits)
     packages: dict[NodeId, Node] = {}
     inner: set[NodeId] = set()
     for node in nodes:
@@ -114,11 +117,11 @@ def pack(
             packages[package.id] = package
             inner.update(chain[:-1])
     packed = tuple(
-        Add(node=packages.get(each.node.id, each.node)) if isinstance(each, Add) else each
-        for each in operations
-        if not (isinstance(each, Add) and each.node.id in inner)
+        Add(node=packages.get(operation.node.id, operation.node)) if isinstance(operation, Add) else operation
+        for operation in operations
+        if not (isinstance(operation, Add) and operation.node.id in inner)
     )
-    fusions = tuple(Fusion(steps=tuple(step.id for step in each.packed)) for each in packages.values())
+    fusions = tuple(Fusion(steps=tuple(step.id for step in package.packed)) for package in packages.values())
     return Packing(operations=packed, fusions=fusions, splits=tuple(chains.splits(packages)))
 
 
@@ -130,10 +133,6 @@ def packed_ids(nodes: Collection[Node]) -> Mapping[NodeId, NodeId]:
 def only_calls(node: Node) -> bool:
     """Return whether a Package's script only calls tools. No rewrite can repair it then."""
     return bool(node.packed) and all(step.tool is not None for step in node.packed)
-
-
-def _cancelled(operations: Sequence[Operation]) -> frozenset[NodeId]:
-    return frozenset(each.id for each in operations if isinstance(each, Cancel))
 
 
 class _Chains:
@@ -155,10 +154,10 @@ class _Chains:
         self._consumers: dict[NodeId, list[NodeId]] = {node: [] for node in nodes}
         self._observed: set[NodeId] = set()
         for node in nodes.values():
-            for each in node.depends_on:
-                self._consumers.setdefault(each.node, []).append(node.id)
-                if each.on is not On.SUCCEEDED:
-                    self._observed.add(each.node)
+            for dependency in node.depends_on:
+                self._consumers.setdefault(dependency.node, []).append(node.id)
+                if dependency.on is not On.SUCCEEDED:
+                    self._observed.add(dependency.node)
         self._apart: dict[NodeId, tuple[Reason, str] | None] = {}
 
     def longest_from(self, head: NodeId) -> tuple[Sequence[NodeId], Node | None]:
@@ -176,14 +175,13 @@ class _Chains:
         if self._alone(head) is not None:
             return (head,)
         while len(path) < STEPS and not self._ends_chain(path[-1]):
-            given = {*(Dependency(node=each) for each in path), *self._nodes[head].depends_on}
-            following = (
-                each
-                for each in self._consumers[path[-1]]
-                if self._alone(each) is None and given.issuperset(self._nodes[each].depends_on)
+            given = {*(Dependency(node=step) for step in path), *self._nodes[head].depends_on}
+            followers = (
+                consumer
+                for consumer in self._consumers[path[-1]]
+                if self._alone(consumer) is None and given.issuperset(self._nodes[consumer].depends_on)
             )
-            following = next(following, None)
-            if following is None:
+            if (following := next(followers, None)) is None:
                 break
             path.append(following)
         return tuple(path)
@@ -194,10 +192,10 @@ class _Chains:
         If an inner step failed, the last one would be skipped; as a Package it fails.
         """
         members = frozenset(chain)
-        return chain[-1] not in self._observed and all(members.issuperset(self._consumers[each]) for each in chain[:-1])
+        return chain[-1] not in self._observed and all(members.issuperset(self._consumers[step]) for step in chain[:-1])
 
     def _package(self, chain: Sequence[NodeId]) -> Node | None:
-        steps = [self._nodes[each] for each in chain]
+        steps = [self._nodes[step] for step in chain]
         script = packed_script(steps)
         if isinstance(script, CannotPack):
             return None
@@ -212,13 +210,13 @@ class _Chains:
             tools=script.tools,
             result_schema=last.result_schema,
             packed=tuple(
-                PackedStep(id=each.id, title=each.title, tool=each.tool, digest=node_digest(each)) for each in steps
+                PackedStep(id=step.id, title=step.title, tool=step.tool, digest=node_digest(step)) for step in steps
             ),
         )
         return package if self._fits(package) else None
 
     def _title(self, steps: Sequence[Node]) -> str:
-        title = _ARROW.join(each.title for each in steps)
+        title = _ARROW.join(step.title for step in steps)
         return title if len(title) <= self._limits.title_characters else steps[-1].title
 
     def _fits(self, package: Node) -> bool:
@@ -235,20 +233,17 @@ class _Chains:
         return self._apart[id]
 
     def _why_alone(self, node: Node) -> tuple[Reason, str] | None:
-        if node.kind is NodeKind.SUBAGENT:
-            return Reason.SUBAGENT, ""
-        if colour_of(node, self._registry) is not Colour.GREEN:
-            return Reason.RED, ""
-        if node.packed:
-            return Reason.PACKED, ""
-        if node.for_each or node.item_of is not None:
-            return Reason.TEMPLATE, ""
-        if node.when:
-            return Reason.CONDITION, ""
-        if node.id in self._cancelled:
-            return Reason.CANCELLED, ""
-        if node.id in self._keep:
-            return Reason.KEPT, ""
+        holds = {
+            Reason.SUBAGENT: node.kind is NodeKind.SUBAGENT,
+            Reason.RED: colour_of(node, self._registry) is not Colour.GREEN,
+            Reason.PACKED: node.packed,
+            Reason.TEMPLATE: node.for_each or node.item_of is not None,
+            Reason.CONDITION: node.when,
+            Reason.CANCELLED: node.id in self._cancelled,
+            Reason.KEPT: node.id in self._keep,
+        }
+        if (reason := next((reason for reason, is_so in holds.items() if is_so), None)) is not None:
+            return reason, ""
         refused = fitness(node)
         return None if refused is None else (Reason.UNWRITABLE, refused.why)
 
@@ -279,5 +274,5 @@ class _Chains:
 
 
 def _outside(steps: Sequence[Node]) -> tuple[Dependency, ...]:
-    inner = {each.id for each in steps}
-    return tuple(dict.fromkeys(each for step in steps for each in step.depends_on if each.node not in inner))
+    inner = {step.id for step in steps}
+    return tuple(dict.fromkeys(edge for step in steps for edge in step.depends_on if edge.node not in inner))

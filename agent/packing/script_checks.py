@@ -36,7 +36,7 @@ def script_issues(code: str, tools: AbstractSet[str], max_bytes: int) -> Sequenc
 
 
 def _defines_main(module: ast.Module) -> bool:
-    for statement in filter(_is_main, module.body):
+    for statement in filter(is_main, module.body):
         arguments = statement.args
         positional = len(arguments.posonlyargs) + len(arguments.args)
         needed = positional - len(arguments.defaults)
@@ -50,19 +50,27 @@ def tool_calls(code: str) -> Mapping[str, int]:
     return {} if module is None else _calls_in(module)
 
 
+def tools_named(module: ast.Module) -> Iterator[ast.Attribute]:
+    """Yield every `tools.<name>` and `atools.<name>` of a script."""
+    for part in ast.walk(module):
+        if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id in BRIDGES:
+            yield part
+
+
 def _calls_in(module: ast.Module) -> Mapping[str, int]:
     found: dict[str, int] = {}
-    for each in ast.walk(module):
-        if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id in BRIDGES:
-            found[each.attr] = min(found.get(each.attr, each.lineno), each.lineno)
+    for named in tools_named(module):
+        found[named.attr] = min(found.get(named.attr, named.lineno), named.lineno)
     return found
 
 
 def inputs_needed(code: str) -> AbstractSet[str]:
-    """Return the keys of `inputs` without which the script cannot get to its end: read in any case, before
-    anything is decided. What is read in branches, loops and after them may never be."""
+    """Return the keys of `inputs` without which the script cannot get to its end.
+
+    Only keys read before the first branch or loop count: the script may never read the others.
+    """
     module = parsed(code)
-    main = next(filter(_is_main, module.body), None) if module is not None else None
+    main = next(filter(is_main, module.body), None) if module is not None else None
     if main is None:
         return frozenset()
     parameters = [*main.args.posonlyargs, *main.args.args]
@@ -72,8 +80,8 @@ def inputs_needed(code: str) -> AbstractSet[str]:
     for statement in main.body:
         if not isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr | ast.Return):
             break
-        names = {each.id for each in ast.walk(statement) if isinstance(each, ast.Name) and _is_stored(each)}
-        stored = any(isinstance(each, ast.Subscript) and _is_stored(each) for each in ast.walk(statement))
+        names = {part.id for part in ast.walk(statement) if isinstance(part, ast.Name) and _is_stored(part)}
+        stored = any(isinstance(part, ast.Subscript) and _is_stored(part) for part in ast.walk(statement))
         needed.update(_keys_read(statement, parameters[0].arg))
         if stored or parameters[0].arg in names:
             break
@@ -106,7 +114,7 @@ def parsed(code: str) -> ast.Module | None:
         return None
     level: list[ast.AST] = [module]
     for _ in range(_DEPTH):
-        level = [child for each in level for child in ast.iter_child_nodes(each)]
+        level = [child for parent in level for child in ast.iter_child_nodes(parent)]
         if not level:
             return module
     return None
@@ -130,8 +138,15 @@ def survives_writing(module: ast.Module) -> bool:
         return False
 
 
-def _is_main(statement: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
+def is_main(statement: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Return whether a statement defines a function called `main`."""
     return isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and statement.name == "main"
+
+
+def plain_main(module: ast.Module) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """Return the script's `main` if it is defined once and without decorators."""
+    mains = list(filter(is_main, module.body))
+    return mains[0] if len(mains) == 1 and not mains[0].decorator_list else None
 
 
 def script_in(answer: str) -> str:

@@ -46,16 +46,18 @@ HELPERS: Mapping[str, str] = {"_part": _PART, "_text": _TEXT, "_plain": _PLAIN}
 
 @dataclass(frozen=True, kw_only=True)
 class PackedScript:
-    """A chain as one script: its code, the inputs it takes from other nodes, the tools it calls."""
+    """A chain as one script."""
 
     code: str
+    #: Taken from other nodes.
     inputs: Mapping[str, Json]
+    #: The tools that it calls.
     tools: tuple[ToolName, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class CannotPack:
-    """`step` cannot be a part of a longer script, because `why`."""
+    """A step cannot be a part of a longer script."""
 
     step: NodeId
     why: str
@@ -97,7 +99,7 @@ class _Writer:
 
     def __post_init__(self) -> None:
         self._names = _variables(self.chain)
-        self._async = any(each.awaited for each in self.scripts.values())
+        self._async = any(script.awaited for script in self.scripts.values())
 
     def script(self) -> PackedScript:
         lines = [self._line(node) for node in self.chain]
@@ -105,7 +107,7 @@ class _Writer:
         main = f"{'async ' if self._async else ''}def main(inputs):\n" + "".join(f"    {line}\n" for line in lines)
         imports = ["import json\n"] if {"_text", "_plain"} & self.used else []
         title = "# Packed: " + " -> ".join(node.id for node in self.chain) + "\n"
-        parts = [*imports, *helpers, *(each.text for each in self.scripts.values()), main]
+        parts = [*imports, *helpers, *(script.text for script in self.scripts.values()), main]
         tools = dict.fromkeys(tool for node in self.chain for tool in _tools(node))
         return PackedScript(code=title + "\n\n".join(parts), inputs=self.inputs, tools=tuple(tools))
 
@@ -133,9 +135,9 @@ class _Writer:
             case str():
                 return self._text(value)
             case Mapping():
-                return "{" + ", ".join(f"{key!r}: {self._written(each)}" for key, each in value.items()) + "}"
+                return "{" + ", ".join(f"{key!r}: {self._written(inner)}" for key, inner in value.items()) + "}"
             case list() | tuple():
-                return "[" + ", ".join(self._written(each) for each in value) + "]"
+                return "[" + ", ".join(self._written(inner) for inner in value) + "]"
             case _:
                 return repr(value)
 

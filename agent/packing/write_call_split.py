@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.ids import NodeId, ToolName
-from agent.packing.script_checks import BRIDGES, parsed, python_text, survives_writing
+from agent.packing.script_checks import BRIDGES, parsed, plain_main, python_text, survives_writing, tools_named
 from agent.plan.json_values import json_issue_in
 from agent.plan.operations import Dependency, Node, NodeKind
 from agent.plan.references import NODE_ID
@@ -18,15 +18,15 @@ from agent.tool import Colour, Registry
 from sandbox.script import Json
 
 _SCRIPT = "_script"
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_SCOPES = (*_FUNCTIONS, ast.Lambda, ast.ClassDef)
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What a written Package becomes: `call` keeps its id, so that what others refer to is the call's result."""
+    """The two nodes that a written Package becomes."""
 
     script: Node
+    #: Keeps the id of the Package: references to it are to the call's result.
     call: Node
 
 
@@ -44,25 +44,27 @@ def split_red(node: Node, registry: Registry) -> Parts | None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Cut:
-    """A script that returns the arguments; `worked_out` are their names, `written` those that stand in it."""
+    """A script that returns the arguments instead of calling the tool."""
 
     code: str
+    #: The names of the arguments that the script returns.
     worked_out: tuple[str, ...]
+    #: The arguments that stand in the script as they are.
     written: Mapping[str, Json]
 
 
 def _red_tool(node: Node, registry: Registry) -> ToolName | None:
     if node.kind is not NodeKind.PACKAGE:
         return None
-    found = [registry.find(each) for each in node.tools]
+    found = [registry.find(name) for name in node.tools]
     reds = [tool.name for tool in found if tool is not None and tool.colour is not Colour.GREEN]
     return reds[0] if len(reds) == 1 and None not in found else None
 
 
 def _parts(node: Node, tool: ToolName, cut: _Cut) -> Parts:
     script = NodeId(f"{node.id}{_SCRIPT}")
-    args = {**cut.written, **{each: f"${{{script}#/{each}}}" for each in cut.worked_out}}
-    tools = tuple(each for each in node.tools if each != tool)
+    args = {**cut.written, **{name: f"${{{script}#/{name}}}" for name in cut.worked_out}}
+    tools = tuple(name for name in node.tools if name != tool)
     return Parts(
         script=replace(node, id=script, title=f"{node.title} (script)", code=cut.code, tools=tools),
         call=Node(
@@ -80,14 +82,13 @@ def _cut(code: str, tool: ToolName) -> _Cut | None:
     module = parsed(code)
     if module is None or not survives_writing(module):
         return None
-    mains = [each for each in module.body if isinstance(each, _FUNCTIONS) and each.name == "main"]
-    if len(mains) != 1 or mains[0].decorator_list or not _is_used_once(module, tool):
+    main = plain_main(module)
+    if main is None or not _is_used_once(module, tool):
         return None
-    (main,) = mains
     ending = _ending(main.body, tool)
     if ending is None or _leaves_early(main.body[: -ending.statements]):
         return None
-    keywords = [(each.arg, each.value) for each in ending.call.keywords if each.arg is not None]
+    keywords = [(keyword.arg, keyword.value) for keyword in ending.call.keywords if keyword.arg is not None]
     if ending.call.args or not keywords or len(keywords) != len(ending.call.keywords):
         return None
     written = {name: plain for name, value in keywords if (plain := _plain(value)) is not None}
@@ -102,9 +103,10 @@ def _cut(code: str, tool: ToolName) -> _Cut | None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Ending:
-    """The call that ends `main`, and how many of its last statements that takes."""
+    """The call that ends `main`."""
 
     call: ast.Call
+    #: How many of the last statements of `main` make the call and return.
     statements: int
 
 
@@ -133,18 +135,16 @@ def _call(value: ast.expr | None, tool: str) -> ast.Call | None:
 
 def _is_used_once(module: ast.Module, tool: str) -> bool:
     """Return whether the script names the tool once, and its tools in no other way than `tools.<name>`."""
-    named = [
-        each.attr
-        for each in ast.walk(module)
-        if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id in BRIDGES
-    ]
-    bridges = [each for each in ast.walk(module) if isinstance(each, ast.Name) and each.id in BRIDGES]
+    named = [attribute.attr for attribute in tools_named(module)]
+    bridges = [part for part in ast.walk(module) if isinstance(part, ast.Name) and part.id in BRIDGES]
     return named.count(tool) == 1 and len(named) == len(bridges)
 
 
 def _leaves_early(body: Sequence[ast.stmt]) -> bool:
     """Return whether `main` may end without the call, apart from an error."""
-    return any(isinstance(each, ast.Return | ast.Yield | ast.YieldFrom) for part in body for each in _own(part))
+    return any(
+        isinstance(part, ast.Return | ast.Yield | ast.YieldFrom) for statement in body for part in _own(statement)
+    )
 
 
 def _own(part: ast.AST) -> Iterator[ast.AST]:

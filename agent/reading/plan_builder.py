@@ -8,6 +8,7 @@ dependent. Wrong input never raises; it becomes faults.
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from agent.ids import NodeId
 from agent.limits import DEFAULT_LIMITS, PlanLimits
@@ -65,16 +66,17 @@ class PlanBuilder:
         self._nodes = dict(known)
         self._packed = dict(packed_ids([*known.values()]))
         self._added_before = frozenset(added_before)
-        self._steps_before = {step.id: step for each in self._added_before for step in known[each].packed}
+        self._steps_before = {step.id: step for node in self._added_before for step in known[node].packed}
         self._added = len(added_before) if added is None else added
+        #: The operations held back, in the order of their offers.
         self._waiting: dict[NodeId, Placed] = {}
-        self._place: dict[NodeId, int] = {}
-        self._lacking: dict[NodeId, set[NodeId]] = {}
+        #: A node that is not admitted -> those that wait for it.
         self._awaited: dict[NodeId, list[NodeId]] = {}
         self._templates: set[NodeId] = set()
+        #: Template -> the first node whose id is like that of one of its items.
         self._like_items: dict[NodeId, NodeId] = {}
-        for each in known.values():
-            self._name(each)
+        for node in known.values():
+            self._name(node)
         self._refused: set[NodeId] = set()
         self._offers = 0
         self._overflow = False
@@ -96,10 +98,12 @@ class PlanBuilder:
                 return _refusal(placed, FaultCode.BAD_OP, "/op", "only the engine skips a node")
             case Add(node=node):
                 admissions = [
-                    self._offer_node(replace(placed, operation=Add(node=each)), each) for each in self._split(node)
+                    self._offer_node(replace(placed, operation=Add(node=part)), part) for part in self._split(node)
                 ]
-                admitted = tuple(operation for each in admissions for operation in each.admitted)
-                return Admission(admitted=admitted, faults=tuple(fault for each in admissions for fault in each.faults))
+                return Admission(
+                    admitted=tuple(chain.from_iterable(admission.admitted for admission in admissions)),
+                    faults=tuple(chain.from_iterable(admission.faults for admission in admissions)),
+                )
 
     def _split(self, node: Node) -> Sequence[Node]:
         """Return the node, or its parts when its script ends in a red call and nothing else is wrong with it."""
@@ -107,7 +111,7 @@ class PlanBuilder:
         if parts is None or self._is_taken(parts.script) or self._is_taken(parts.call):
             return (node,)
         both = (parts.script, parts.call)
-        return (node,) if any(self._issues(each) for each in both) else both
+        return (node,) if any(self._issues(part) for part in both) else both
 
     def _is_taken(self, node: Node) -> bool:
         """Return whether the node's id is that of another one."""
@@ -138,7 +142,6 @@ class PlanBuilder:
             self._refused.add(node.id)
             return self._too_many(placed)
         self._waiting[node.id] = placed
-        self._place[node.id] = self._offers
         self._name(node)
         return Admission(admitted=tuple(self._release(node)))
 
@@ -167,49 +170,42 @@ class PlanBuilder:
 
     def _release(self, node: Node) -> Iterator[Operation]:
         """Admit the node, and then those that waited for it; or let it wait."""
-        if missing := set(self._missing(node.id)):
-            self._lacking[node.id] = missing
-            for each in missing:
-                self._awaited.setdefault(each, []).append(node.id)
+        if missing := self._missing(node.id):
+            for awaited in missing:
+                self._awaited.setdefault(awaited, []).append(node.id)
             return
         ready = [node.id]
         while ready:
-            freed: list[NodeId] = []
-            for each in ready:
-                operation = self._waiting.pop(each).operation
-                self._nodes[each] = _node(operation)
+            freed: set[NodeId] = set()
+            for admitted in ready:
+                operation = self._waiting.pop(admitted).operation
+                self._nodes[admitted] = _node(operation)
                 self._added += 1
                 yield operation
-                freed += self._free(each)
-            ready = sorted(freed, key=self._place.__getitem__)
-
-    def _free(self, admitted: NodeId) -> Iterator[NodeId]:
-        for each in self._awaited.pop(admitted, ()):
-            self._lacking[each].discard(admitted)
-            if not self._lacking[each]:
-                del self._lacking[each]
-                yield each
+                freed.update(waiting for waiting in self._awaited.pop(admitted, ()) if not self._missing(waiting))
+            ready = [waiting for waiting in self._waiting if waiting in freed]
 
     def _missing(self, id: NodeId) -> Sequence[NodeId]:
         node = _node(self._waiting[id].operation)
-        return [each.node for each in node.depends_on if each.node not in self._nodes]
+        return [dependency.node for dependency in node.depends_on if dependency.node not in self._nodes]
 
     def close(self) -> Sequence[Fault]:
         """Return the faults of the operations still held back, in their order, and drop them."""
         faults: dict[NodeId, Fault] = {}
+        named = self._waiting.keys() | self._refused
         for waiting, placed in self._waiting.items():
-            if unknown := [each for each in self._missing(waiting) if not self._heard_of(each)]:
+            if unknown := [missing for missing in self._missing(waiting) if missing not in named]:
                 message = self._absent(unknown[0])
                 pointer = place_of(_node(placed.operation), unknown[0])
                 faults[waiting] = _fault(placed, FaultCode.UNKNOWN_NODE, pointer, message)
-        for cycle in _cycles({each: self._missing(each) for each in self._waiting}):
+        for cycle in _cycles({waiting: self._missing(waiting) for waiting in self._waiting}):
             message = "these nodes wait for each other: " + _listed(" -> ", [*cycle, cycle[0]])
             faults.setdefault(cycle[0], _fault(self._waiting[cycle[0]], FaultCode.CYCLE, "/depends_on", message))
         for waiting, placed in self._waiting.items():
             names = _listed(", ", self._missing(waiting))
             message = f"not accepted, because {names} was not; send it again with what it needs"
             faults.setdefault(waiting, _fault(placed, FaultCode.HELD_BACK, "/depends_on", message))
-        ordered = [faults[each] for each in self._waiting]
+        ordered = [faults[waiting] for waiting in self._waiting]
         self._refused.update(self._waiting)
         self._waiting.clear()
         return ordered
@@ -218,9 +214,6 @@ class PlanBuilder:
         if (package := self._packed.get(id)) is not None:
             return f"{id!r} is a step inside the package {package!r}; only the package is there"
         return f"there is no node {id!r}"
-
-    def _heard_of(self, id: NodeId) -> bool:
-        return id in self._waiting or id in self._refused
 
 
 def _listed(between: str, nodes: Sequence[NodeId]) -> str:
@@ -243,28 +236,18 @@ def _cycles(needs: Mapping[NodeId, Sequence[NodeId]]) -> Iterator[Sequence[NodeI
             path[start] = iter(needs[start])
         while path:
             node = next(reversed(path))
-            follows = next((each for each in path[node] if each in needs and (each in path or each not in seen)), None)
+            follows = next((need for need in path[node] if need in needs and (need in path or need not in seen)), None)
             if follows is None:
                 del path[node]
             elif follows not in path:
                 path[follows] = iter(needs[follows])
             else:
-                nodes = _from(follows, path)
-                first = min(range(len(nodes)), key=lambda at: order[nodes[at]])
+                nodes = [*path][[*path].index(follows) :]
+                first = nodes.index(min(nodes, key=order.__getitem__))
                 yield nodes[first:] + nodes[:first]
-                for each in nodes:
-                    del path[each]
+                for cyclic in nodes:
+                    del path[cyclic]
             seen.add(node)
-
-
-def _from(start: NodeId, path: dict[NodeId, Iterator[NodeId]]) -> list[NodeId]:
-    """Return the end of a path from `start` on."""
-    end: list[NodeId] = []
-    for each in reversed(path):
-        end.append(each)
-        if each == start:
-            break
-    return end[::-1]
 
 
 def _fault(placed: Placed, code: FaultCode, pointer: str, message: str) -> Fault:

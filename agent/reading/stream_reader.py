@@ -25,13 +25,17 @@ _CLOSES = {"{": "}", "[": "]"}
 
 
 class _At(Enum):
-    """The scanner's state. After a broken object it waits for a line that begins with `{`."""
+    """Where the reader is."""
 
     OUTSIDE = auto()
     OBJECT = auto()
+    #: Inside a string of an object.
     STRING = auto()
+    #: Inside a model's `<think>`.
     THOUGHT = auto()
+    #: After a broken object, before a line that begins with `{`.
     BROKEN = auto()
+    #: Past the most characters that are read.
     FULL = auto()
 
 
@@ -47,16 +51,16 @@ class PlanStreamReader:
     def __init__(self, limits: PlanLimits = DEFAULT_LIMITS, *, printed: bool = False) -> None:
         self._limits = limits
         self._printed = printed
-        self._at = _At.OUTSIDE
         self._taken = 0
         self._line = 1
         self._line_blank = True
         self._recent = ""
-        self._begin("", 1)
+        self._enter("")
+        self._at = _At.OUTSIDE
 
     @property
     def full(self) -> bool:
-        """The text is longer than allowed; nothing more is read."""
+        """Whether the text is longer than allowed. Then nothing more is read."""
         return self._at is _At.FULL
 
     def feed(self, chunk: str) -> Iterator[Item]:
@@ -80,46 +84,35 @@ class PlanStreamReader:
             yield Fault(code=FaultCode.UNFINISHED, message="the text ends inside this object", line=self._start)
         self._at = _At.FULL
 
-    def _begin(self, opening: str, line: int) -> None:
-        self._text = [opening]
-        self._open = [opening]
-        self._start = line
-        self._previous = opening
-        self._escaped = False
-
     def _take(self, character: str) -> Iterator[Item]:
         match self._at:
-            case _At.OBJECT:
+            case _At.OBJECT | _At.STRING:
                 self._text.append(character)
-                yield from self._in_object(character)
-            case _At.STRING:
-                self._text.append(character)
-                yield from self._in_string(character)
-            case _At.OUTSIDE:
-                self._outside(character)
-            case _At.THOUGHT:
-                self._remember(character)
-                if self._recent.endswith("</think>"):
-                    self._at = _At.OUTSIDE
+                yield from self._in_object(character) if self._at is _At.OBJECT else self._in_string(character)
+                if self._at in (_At.OBJECT, _At.STRING) and len(self._text) > self._limits.operation_bytes:
+                    yield self._broken(f"longer than {self._limits.operation_bytes} characters", FaultCode.TOO_LARGE)
+            case _At.OUTSIDE | _At.THOUGHT:
+                self._recent = (self._recent + character)[-8:]
+                if self._at is _At.THOUGHT:
+                    self._at = _At.OUTSIDE if self._recent == "</think>" else _At.THOUGHT
+                elif character == "{":
+                    self._enter(character)
+                elif self._recent.endswith("<think>"):
+                    self._at = _At.THOUGHT
             case _At.BROKEN:
                 if character == "{" and self._line_blank:
                     self._enter(character)
             case _At.FULL:
                 pass
 
-    def _outside(self, character: str) -> None:
-        self._remember(character)
-        if character == "{":
-            self._enter(character)
-        elif self._recent.endswith("<think>"):
-            self._at = _At.THOUGHT
-
-    def _remember(self, character: str) -> None:
-        self._recent = (self._recent + character)[-8:]
-
     def _enter(self, opening: str) -> None:
+        """Begin an object."""
         self._at = _At.OBJECT
-        self._begin(opening, self._line)
+        self._text = [opening]
+        self._open = [opening]
+        self._start = self._line
+        self._previous = opening
+        self._escaped = False
 
     def _in_object(self, character: str) -> Iterator[Item]:
         match character:
@@ -143,12 +136,9 @@ class PlanStreamReader:
                 pass
         if not character.isspace():
             self._previous = character
-        yield from self._check_size()
 
     def _may_open(self) -> bool:
-        if self._open[-1] == "[":
-            return self._previous in "[,"
-        return self._previous == ":"
+        return self._previous in ("[," if self._open[-1] == "[" else ":")
 
     def _unwrap(self) -> None:
         if len(self._open) == 2 and len(self._text) <= _WRAPPER_CHARACTERS and _WRAPPER.fullmatch("".join(self._text)):
@@ -164,11 +154,6 @@ class PlanStreamReader:
             self._previous = '"'
         elif character == "\n":
             yield self._broken("a text holds a line break; write it as \\n, and close the text")
-        yield from self._check_size()
-
-    def _check_size(self) -> Iterator[Item]:
-        if self._at in (_At.OBJECT, _At.STRING) and len(self._text) > self._limits.operation_bytes:
-            yield self._broken(f"longer than {self._limits.operation_bytes} characters", FaultCode.TOO_LARGE)
 
     def _broken(self, message: str, code: FaultCode = FaultCode.NOT_JSON) -> Fault:
         self._at = _At.BROKEN

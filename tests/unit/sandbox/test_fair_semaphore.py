@@ -58,7 +58,7 @@ async def test_queues_take_turns_and_each_keeps_its_order() -> None:
     assert await crowd.leave_all() == ["a1", "a2", "b1", "c1", "a3", "b2", "a4"]
 
 
-async def test_a_newcomer_waits_for_one_of_each_queue_at_most() -> None:
+async def test_newcomer_waits_for_one_of_each_queue_at_most() -> None:
     crowd = Crowd(1)
     await crowd.come("a1", "a2", "a3", "b1", "b2")
     await crowd.leave("a1")
@@ -66,7 +66,7 @@ async def test_a_newcomer_waits_for_one_of_each_queue_at_most() -> None:
     assert (await crowd.leave_all())[:5] == ["a1", "a2", "b1", "a3", "c1"]
 
 
-async def test_who_goes_away_while_it_waits_takes_no_turn_along() -> None:
+async def test_cancelled_waiter_takes_no_turn_along() -> None:
     crowd = Crowd(1)
     await crowd.come("a1", "b1", "c1")
     crowd.tasks["b1"].cancel()
@@ -76,7 +76,7 @@ async def test_who_goes_away_while_it_waits_takes_no_turn_along() -> None:
     await crowd.leave("d1")
 
 
-async def test_who_goes_away_just_as_its_turn_comes_passes_it_on() -> None:
+async def test_waiter_cancelled_just_as_its_turn_comes_passes_it_on() -> None:
     crowd = Crowd(1)
     async with crowd.turns.taken("a"):
         await crowd.come("b1", "c1")

@@ -87,7 +87,7 @@ def test_privileges_cannot_be_gained_and_the_filter_travels_as_text() -> None:
 
 
 def test_no_core_files_and_nobody_as_user() -> None:
-    assert {each.name: each.value for each in SPEC.ulimits}["core"] == 0
+    assert SPEC.ulimits["core"] == 0
     assert SPEC.user == "65534:65534"
 
 

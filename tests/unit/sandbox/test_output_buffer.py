@@ -7,7 +7,7 @@ from sandbox.output_buffer import OutputBuffer
 
 
 @given(st.lists(st.binary(max_size=30), max_size=30), st.integers(1, 50))
-def test_the_last_bytes_are_kept(pieces: list[bytes], keep: int) -> None:
+def test_output_buffer_keeps_the_last_bytes(pieces: list[bytes], keep: int) -> None:
     book = OutputBuffer(keep_bytes=keep, kill_bytes=10_000)
     for piece in pieces:
         book.write(piece)

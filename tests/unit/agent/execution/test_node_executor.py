@@ -268,7 +268,7 @@ class Flaky:
         ("bad_query", {"retryable": True}, 1, False),
     ],
 )
-async def test_only_retryable_green_tools_are_tried_again(
+async def test_retryable_green_tools_alone_are_tried_again(
     code: str, more: Mapping[str, Any], calls: int, succeeds: bool
 ) -> None:
     flaky = Flaky(code, good=3)

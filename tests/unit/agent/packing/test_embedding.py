@@ -33,7 +33,7 @@ def called(code: str) -> Any:
     ],
     ids=["inputs", "helpers", "text-over-lines", "own-main", "import", "f-string", "plain", "classes"],
 )
-def test_a_script_returns_the_same_inside_a_function(code: str, result: Any) -> None:
+def test_script_returns_the_same_inside_a_function(code: str, result: Any) -> None:
     scope: dict[str, Any] = {}
     exec(code, scope)  # noqa: S102  # the tests' own scripts
     alone = scope["main"]({"n": 3})
@@ -61,7 +61,7 @@ def test_a_script_returns_the_same_inside_a_function(code: str, result: Any) -> 
         ("import asyncio\ndef main(inputs):\n    return asyncio.run(None)\n", CannotEmbed.MIXED_ASYNC),
     ],
 )
-def test_a_script_that_would_mean_something_else_stays_alone(code: str, unfit: CannotEmbed) -> None:
+def test_script_that_would_mean_something_else_stays_alone(code: str, unfit: CannotEmbed) -> None:
     assert embedded(code, "_script") is unfit
 
 

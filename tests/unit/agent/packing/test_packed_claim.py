@@ -81,7 +81,7 @@ def test_other_steps_are_not_believed(steps: list[int]) -> None:
     assert not holds(package.id, package.code, [package.packed[each] for each in steps])
 
 
-def test_a_plan_file_may_say_of_what_it_was_packed_and_a_model_may_not() -> None:
+def test_plan_file_may_name_its_packed_steps_and_a_model_may_not() -> None:
     [package] = pack(read(CHAIN), REGISTRY).operations
     written = operation_json(package)
     assert read_plan(json_lines([dict(written)]), REGISTRY).operations == [package]
@@ -90,7 +90,7 @@ def test_a_plan_file_may_say_of_what_it_was_packed_and_a_model_may_not() -> None
     assert (refused.code, refused.pointer) == (FaultCode.UNKNOWN_FIELD, "/packed")
 
 
-def test_a_plan_file_that_claims_too_much_is_refused_where_it_does() -> None:
+def test_plan_file_that_claims_too_much_is_refused_at_that_place() -> None:
     [package] = pack(read(CHAIN), REGISTRY).operations
     written = {**operation_json(package), "code": "def main(inputs):\n    return tools.mix()\n"}
     [fault] = read_plan(json_lines([written]), REGISTRY).faults
@@ -98,7 +98,7 @@ def test_a_plan_file_that_claims_too_much_is_refused_where_it_does() -> None:
 
 
 @pytest.mark.parametrize("packed", [3, "a", [3], [{"id": "a b"}], [{"id": "a", "title": 3}], [], [{"id": "c"}]])
-def test_a_malformed_claim_is_a_fault(packed: Any) -> None:
+def test_malformed_claim_is_a_fault(packed: Any) -> None:
     [package] = pack(read(CHAIN), REGISTRY).operations
     [fault] = read_plan(json_lines([{**operation_json(package), "packed": packed}]), REGISTRY).faults
     assert fault.code is FaultCode.BAD_FIELD

@@ -31,7 +31,7 @@ def ids(packing: Packing) -> list[str]:
     return [*nodes_added(packing.operations)]
 
 
-def test_a_chain_becomes_one_package_with_the_id_of_its_last_step() -> None:
+def test_chain_becomes_one_package_with_the_id_of_its_last_step() -> None:
     packed = packing(tool("fetch", value=1), script("clean", doc="${fetch}"), tool("extract", text="${clean#/text}"))
     [operation] = packed.operations
     assert isinstance(operation, Add)
@@ -49,7 +49,7 @@ def test_consumers_of_one_step_stay_apart() -> None:
     assert reasons(*plan) == {("a", "b"): Reason.FAN_OUT, ("a", "c"): Reason.FAN_OUT}
 
 
-def test_each_branch_of_a_fork_is_packed_by_itself() -> None:
+def test_branches_of_a_fork_are_packed_by_themselves() -> None:
     plan = tool("a"), tool("b", "a"), tool("b2", "b"), tool("c", "a"), tool("c2", "c")
     assert fused(*plan) == ["packed: b -> b2", "packed: c -> c2"]
 
@@ -64,17 +64,17 @@ def test_sources_stay_apart_and_the_joining_step_begins_a_package_that_names_the
     assert reasons(*plan) == {("a", "join"): Reason.JOIN, ("b", "join"): Reason.JOIN}
 
 
-def test_what_is_many_to_many_keeps_its_parallel_nodes() -> None:
+def test_many_to_many_plan_keeps_its_parallel_nodes() -> None:
     plan = tool("a"), tool("b"), tool("c", "a", "b"), tool("d", "a", "b")
     assert fused(*plan) == []
 
 
-def test_a_dependency_that_a_chain_implies_anyway_does_not_break_it() -> None:
+def test_dependency_that_a_chain_implies_anyway_does_not_break_it() -> None:
     assert fused(tool("a"), tool("b", "a"), tool("c", "a", "b")) == ["packed: a -> b -> c"]
     assert fused(tool("r", tool="post", text="x"), tool("b", "r"), tool("c", "r", "b")) == ["packed: b -> c"]
 
 
-def test_a_step_that_waits_for_more_than_the_first_one_does_not_delay_it() -> None:
+def test_step_that_waits_for_more_than_the_first_one_does_not_delay_it() -> None:
     plan = tool("slow"), tool("x", "slow"), tool("y", "slow"), tool("a"), tool("b", "a", "x")
     assert fused(*plan) == []
 
@@ -97,7 +97,7 @@ def test_steps_stay_apart_for_a_reason(plan: list[Any], reason: Reason) -> None:
     assert reasons(*plan) == {("a", "b"): reason}
 
 
-def test_the_end_of_a_chain_stays_apart_when_somebody_waits_for_its_failure() -> None:
+def test_end_of_a_chain_stays_apart_when_another_step_waits_for_its_failure() -> None:
     plan = tool("a"), tool("b", "a"), tool("c", "b"), tool("rescue", {"id": "c", "on": "failed"})
     assert fused(*plan) == ["packed: a -> b"]
     assert reasons(*plan) == {("b", "c"): Reason.OBSERVED, ("c", "rescue"): Reason.OTHERWISE}
@@ -110,14 +110,14 @@ def test_nodes_that_may_be_at_work_stay_as_they_are() -> None:
     assert packed.splits[0].reason is Reason.KEPT
 
 
-def test_a_long_chain_becomes_several_packages() -> None:
+def test_long_chain_becomes_several_packages() -> None:
     plan = [tool("n0"), *(tool(f"n{number}", f"n{number - 1}") for number in range(1, 2 * STEPS + 1))]
     packed = packing(*plan)
     assert ids(packed) == [f"n{STEPS - 1}", f"n{2 * STEPS - 1}", f"n{2 * STEPS}"]
     assert pack(packed.operations, REGISTRY).operations == packed.operations
 
 
-def test_a_package_of_calls_alone_is_told_apart_from_one_with_a_script() -> None:
+def test_package_of_calls_alone_differs_from_one_with_a_script() -> None:
     def last(*plan: Any) -> Node:
         return list(nodes_added(packing(*plan).operations).values())[-1]
 
@@ -174,14 +174,14 @@ def test_packing_puts_no_red_step_into_a_package_and_loses_no_step(plan: list[An
 
 
 @given(plans(most=12))
-def test_a_packed_plan_is_a_valid_plan_and_reads_back_the_same(plan: list[Any]) -> None:
+def test_packed_plan_is_a_valid_plan_and_reads_back_the_same(plan: list[Any]) -> None:
     packed = pack(read(plan), REGISTRY)
     again = read_plan(json_lines([dict(operation_json(each)) for each in packed.operations]), REGISTRY)
     assert (list(again.operations), again.faults) == (list(packed.operations), [])
 
 
 @given(plans(most=12))
-def test_every_edge_is_inside_a_package_or_has_a_reason(plan: list[Any]) -> None:
+def test_edges_are_inside_a_package_or_have_a_reason(plan: list[Any]) -> None:
     operations = read(plan)
     packed = pack(operations, REGISTRY)
     home = {step: each.steps[-1] for each in packed.fusions for step in each.steps}

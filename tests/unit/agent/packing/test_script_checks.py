@@ -55,8 +55,8 @@ def test_script_that_may_work_is_left_to_the_sandbox(code: str) -> None:
     ],
 )
 def test_script_that_cannot_work_is_refused(code: str, says: str) -> None:
-    [flaw] = script_issues(code, frozenset({"look"}), 100_000)
-    assert says in flaw
+    [issue] = script_issues(code, frozenset({"look"}), 100_000)
+    assert says in issue
 
 
 @pytest.mark.parametrize(

@@ -52,13 +52,13 @@ def test_pointers_and_literals_keep_their_meaning() -> None:
     assert last == "return tools.mix(value=[_part(a, 'a/b', 0, 'x~y'), '${a}', True, 1.5])"
 
 
-def test_an_async_script_makes_every_call_awaited() -> None:
+def test_async_script_makes_every_call_awaited() -> None:
     assert lines(tool("a"), script("b", x="${a}", code=ASYNC, tools=["mix"])) == [
         "a = await atools.mix()",
         "return _plain(await _script_2()(_plain({'x': a})))",
     ]
 
 
-def test_a_tool_whose_name_cannot_be_written_is_said() -> None:
+def test_tool_whose_name_cannot_be_written_cannot_be_packed() -> None:
     nodes = [*nodes_added(read([tool("a"), tool("b", "a", tool="odd-name")])).values()]
     assert packed_script(nodes) == CannotPack(step=nodes[1].id, why="a script cannot write its tool's name")

@@ -34,7 +34,7 @@ SEES = "    seen = tools.look(page=0)\n"
     ],
     ids=["returned", "said last", "then nothing", "kept and returned"],
 )
-def test_a_red_call_at_the_end_becomes_the_node_behind_the_script(ending: str) -> None:
+def test_red_call_at_the_end_becomes_the_node_behind_the_script(ending: str) -> None:
     node = written(f"def main(inputs):\n{SEES}{ending}", depends_on=(Dependency(node=NodeId("first")),))
     parts = split_red(node, REGISTRY)
     assert parts is not None
@@ -48,7 +48,7 @@ def test_a_red_call_at_the_end_becomes_the_node_behind_the_script(ending: str) -
 
 
 @pytest.mark.parametrize("text", [r"'half a character: \ud800'", r"'nothing: \x00'", "9" * 400])
-def test_what_no_plan_may_hold_is_left_to_the_script(text: str) -> None:
+def test_argument_that_no_plan_may_hold_is_left_to_the_script(text: str) -> None:
     parts = split_red(written(f"def main(inputs):\n    return tools.post(channel='#a', text={text})\n"), REGISTRY)
     assert parts is not None
     assert parts.call.args == {"channel": "#a", "text": "${tell_script#/text}"}
@@ -57,7 +57,7 @@ def test_what_no_plan_may_hold_is_left_to_the_script(text: str) -> None:
     )
 
 
-def test_an_asynchronous_script_is_split_too() -> None:
+def test_asynchronous_script_is_split_too() -> None:
     code = "async def main(inputs):\n    await atools.post(channel='#a', text=await atools.look(page=0))\n"
     parts = split_red(written(code), REGISTRY)
     assert parts is not None
@@ -81,13 +81,13 @@ def test_an_asynchronous_script_is_split_too() -> None:
     ],
     ids=["if", "loop", "early", "twice", "goes on", "unpacked", "by place", "alias", "inside", "yield", "unreadable"],
 )
-def test_what_is_less_plain_stays_as_it_is_and_is_refused_with_its_place(code: str) -> None:
+def test_script_that_is_less_plain_is_refused_with_its_place(code: str) -> None:
     node = written(code)
     assert split_red(node, REGISTRY) is None
-    verdict = PlanBuilder(registry=REGISTRY, known={}).offer(Placed(operation=Add(node=node), line=3))
-    assert not verdict.admitted
+    admission = PlanBuilder(registry=REGISTRY, known={}).offer(Placed(operation=Add(node=node), line=3))
+    assert not admission.admitted
     assert (FaultCode.RED_TOOL_IN_PACKAGE, 3, "/tools/1") in [
-        (each.code, each.line, each.pointer) for each in verdict.faults
+        (fault.code, fault.line, fault.pointer) for fault in admission.faults
     ]
 
 
@@ -96,28 +96,28 @@ def test_what_is_less_plain_stays_as_it_is_and_is_refused_with_its_place(code: s
     [{"require_human_approval": True}, {"result_schema": {"type": "object"}}, {"for_each": "${a}"}, {"when": "${a}"}],
     ids=lambda rest: next(iter(rest)),
 )
-def test_a_package_that_asks_for_more_is_not_split(rest: Mapping[str, Json]) -> None:
+def test_package_that_asks_for_more_is_not_split(rest: Mapping[str, Json]) -> None:
     code = f"def main(inputs):\n{SEES}    tools.post(channel='#a', text=seen)\n"
     assert split_red(written(code, **rest), REGISTRY) is None
 
 
-def test_the_intake_admits_both_parts_and_the_same_once_more_changes_nothing() -> None:
+def test_builder_admits_both_parts_and_the_same_once_more_changes_nothing() -> None:
     node = written(f"def main(inputs):\n{SEES}    tools.post(channel='#a', text=seen)\n")
-    verdict = PlanBuilder(registry=REGISTRY, known={}).offer(Placed(operation=Add(node=node)))
-    nodes = {each.node.id: each.node for each in verdict.admitted if isinstance(each, Add)}
-    assert (list(nodes), verdict.faults) == (["tell_script", "tell"], ())
+    admission = PlanBuilder(registry=REGISTRY, known={}).offer(Placed(operation=Add(node=node)))
+    nodes = {added.node.id: added.node for added in admission.admitted if isinstance(added, Add)}
+    assert (list(nodes), admission.faults) == (["tell_script", "tell"], ())
     again = PlanBuilder(registry=REGISTRY, known=nodes, added_before=nodes.keys())
-    assert again.offer(Placed(operation=Add(node=node))) == type(verdict)()
+    assert again.offer(Placed(operation=Add(node=node))) == type(admission)()
 
 
-def test_a_script_is_not_split_where_another_node_has_the_name_of_its_part() -> None:
+def test_script_is_not_split_where_another_node_has_the_name_of_its_part() -> None:
     node = written(f"def main(inputs):\n{SEES}    tools.post(channel='#a', text=seen)\n")
     other = Node(id=NodeId("tell_script"), kind=NodeKind.TOOL, title="t", tool=ToolName("look"))
-    verdict = PlanBuilder(registry=REGISTRY, known={other.id: other}).offer(Placed(operation=Add(node=node)))
-    assert [each.code for each in verdict.faults] == [FaultCode.RED_TOOL_IN_PACKAGE]
+    admission = PlanBuilder(registry=REGISTRY, known={other.id: other}).offer(Placed(operation=Add(node=node)))
+    assert [fault.code for fault in admission.faults] == [FaultCode.RED_TOOL_IN_PACKAGE]
 
 
 def test_arguments_that_the_red_tool_does_not_take_are_refused_as_they_were_written() -> None:
     node = written("def main(inputs):\n    tools.post(nonsense=1)\n")
-    verdict = PlanBuilder(registry=REGISTRY, known={}).offer(Placed(operation=Add(node=node)))
-    assert [(each.code, each.node) for each in verdict.faults] == [(FaultCode.RED_TOOL_IN_PACKAGE, "tell")]
+    admission = PlanBuilder(registry=REGISTRY, known={}).offer(Placed(operation=Add(node=node)))
+    assert [(fault.code, fault.node) for fault in admission.faults] == [(FaultCode.RED_TOOL_IN_PACKAGE, "tell")]

@@ -43,7 +43,7 @@ def test_node_waits_for_every_dependency():
     assert readiness(join, {A: Succeeded(), B: Succeeded()}) is Readiness.READY
 
 
-def test_one_unmet_dependency_blocks_before_the_others_end():
+def test_unmet_dependency_blocks_before_the_others_end():
     assert readiness(node("c", "a", "b"), {B: Failed(error="x")}) == Blocked(because=B)
 
 

@@ -51,7 +51,7 @@ def test_reference_fits_any_type(arguments: Any) -> None:
         ({"url": "$${a}${b}", "count": 0}, "/count"),
     ],
 )
-def test_what_no_reference_could_mend_is_a_misfit(arguments: Any, pointer: str) -> None:
+def test_arguments_that_no_reference_could_mend_are_an_issue(arguments: Any, pointer: str) -> None:
     assert [each.pointer for each in argument_issues(arguments, SCHEMA)][:1] == [pointer]
 
 

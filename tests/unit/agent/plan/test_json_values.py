@@ -33,10 +33,10 @@ def deep(levels: int) -> Any:
         (object(), ""),
     ],
 )
-def test_what_is_not_json_is_found_with_its_place(value: object, pointer: str) -> None:
-    flaw = json_issue_in(value)
-    assert flaw is not None
-    assert flaw.pointer == pointer
+def test_value_that_is_not_json_is_found_with_its_place(value: object, pointer: str) -> None:
+    issue = json_issue_in(value)
+    assert issue is not None
+    assert issue.pointer == pointer
 
 
 @pytest.mark.parametrize("value", [None, True, 0, 2**63 - 1, -(2**63), 1.5, "x\0", [], {"a": (1, 2)}, deep(64)])
@@ -45,9 +45,9 @@ def test_json_has_no_flaw(value: object) -> None:
 
 
 def test_depth_is_bounded_without_recursion() -> None:
-    flaw = json_issue_in(deep(100_000))
-    assert flaw is not None
-    assert "64 levels" in flaw.message
+    issue = json_issue_in(deep(100_000))
+    assert issue is not None
+    assert "64 levels" in issue.message
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800"], ids=["nul", "surrogate"])

@@ -64,7 +64,7 @@ _operations = st.builds(Add, node=_nodes) | st.builds(Cancel, id=_names.map(Node
 
 
 @given(_operations)
-def test_an_operation_survives_its_json_text(operation: Add | Cancel) -> None:
+def test_operation_survives_its_json_text(operation: Add | Cancel) -> None:
     assert operation_from_json(json.loads(json.dumps(operation_json(operation)))) == operation
 
 
@@ -105,7 +105,7 @@ def test_digest_of_a_stored_node_never_changes() -> None:
     assert node_digest(FULL) == "2db488dba8fda1b7e301251471032288c459dfd8e1b2103f45af6a8147c9d0ee"
 
 
-def test_a_stored_nodes_digest_keeps_the_spelling_of_numbers() -> None:
+def test_digest_of_a_stored_node_keeps_the_spelling_of_numbers() -> None:
     node = Node(id=NodeId("a"), kind=NodeKind.TOOL, title="a", args={"x": 1e22, "y": 1.0, "z": 1})
     read = operation_from_json(json.loads(json.dumps(operation_json(Add(node=node)))))
     assert isinstance(read, Add)

@@ -91,6 +91,6 @@ def test_pointer_to_nothing_is_missing(pointer: str) -> None:
 
 
 @given(json_values)
-def test_every_place_is_found_by_its_pointer(document: Any) -> None:
+def test_pointer_finds_every_place(document: Any) -> None:
     for pointer, value in places_in(document):
         assert at_pointer(document, pointer) == value

@@ -1,4 +1,4 @@
-"""The intake: what is admitted, in which order, and what is said of the rest."""
+"""The plan builder: which operations it admits, in which order, and the faults of the others."""
 
 import json
 from dataclasses import replace
@@ -29,31 +29,31 @@ def package(id: str, **more: Any) -> Written:
 
 
 class Checked:
-    """A plan that went through a fresh intake: `admitted` in order, and `faults`."""
+    """A plan that was offered to a builder: `admitted` in order, and `faults`."""
 
-    def __init__(self, plan: list[Written] | str, intake: PlanBuilder | None = None) -> None:
-        intake = intake or PlanBuilder(registry=REGISTRY, known={})
+    def __init__(self, plan: list[Written] | str, builder: PlanBuilder | None = None) -> None:
+        builder = builder or PlanBuilder(registry=REGISTRY, known={})
         self.admitted: list[Operation] = []
         self.faults: list[Fault] = []
         for item in read_plan_text(plan if isinstance(plan, str) else json_lines(plan)):
             match item:
                 case Placed():
-                    verdict = intake.offer(item)
-                    self.admitted += verdict.admitted
-                    self.faults += verdict.faults
+                    admission = builder.offer(item)
+                    self.admitted += admission.admitted
+                    self.faults += admission.faults
                 case Fault():
                     self.faults.append(item)
                 case Reply():
                     pass
-        self.faults += intake.close()
+        self.faults += builder.close()
 
     @property
     def ids(self) -> list[str]:
-        return [each.node.id if isinstance(each, Add) else each.id for each in self.admitted]
+        return [operation.node.id if isinstance(operation, Add) else operation.id for operation in self.admitted]
 
     @property
     def places(self) -> list[tuple[FaultCode, int | None, str, str]]:
-        return [(each.code, each.line, each.node, each.pointer) for each in self.faults]
+        return [(fault.code, fault.line, fault.node, fault.pointer) for fault in self.faults]
 
 
 def known(*plan: Written) -> dict[NodeId, Node]:
@@ -170,7 +170,7 @@ FAULTY: list[Case] = [
 
 
 @pytest.mark.parametrize(("plan", "expected"), FAULTY)
-def test_each_fault_names_its_place(plan: list[Written], expected: list[Any]) -> None:
+def test_fault_names_its_place(plan: list[Written], expected: list[Any]) -> None:
     checked = Checked(plan)
     assert checked.places == expected
 
@@ -180,7 +180,7 @@ def test_cycle_is_spelt_out() -> None:
     assert first.message == "these nodes wait for each other: a -> b -> a"
 
 
-def test_what_stands_beside_a_fault_is_admitted() -> None:
+def test_operations_beside_a_fault_are_admitted() -> None:
     checked = Checked([fetch("a"), fetch("b", "nobody"), fetch("c", "a"), fetch("d", "b")])
     assert checked.ids == ["a", "c"]
     assert [fault.node for fault in checked.faults] == ["b", "d"]
@@ -193,21 +193,21 @@ def test_corrected_line_releases_what_waited_for_it() -> None:
 
 
 def test_ids_of_the_thread_are_taken() -> None:
-    intake = PlanBuilder(registry=REGISTRY, known=known(fetch("a")))
-    assert Checked([fetch("a"), fetch("b", "a")], intake).places == [(FaultCode.DUPLICATE_ID, 1, "a", "/id")]
+    builder = PlanBuilder(registry=REGISTRY, known=known(fetch("a")))
+    assert Checked([fetch("a"), fetch("b", "a")], builder).places == [(FaultCode.DUPLICATE_ID, 1, "a", "/id")]
 
 
 def test_repeating_a_standing_node_exactly_changes_nothing() -> None:
     nodes = known(fetch("a"))
-    intake = PlanBuilder(registry=REGISTRY, known=nodes, added_before=nodes.keys())
-    checked = Checked([fetch("a"), fetch("b", "a")], intake)
-    assert (checked.ids, checked.faults, intake.offers) == (["b"], [], 2)
+    builder = PlanBuilder(registry=REGISTRY, known=nodes, added_before=nodes.keys())
+    checked = Checked([fetch("a"), fetch("b", "a")], builder)
+    assert (checked.ids, checked.faults, builder.offers) == (["b"], [], 2)
 
 
 def test_changing_a_standing_node_is_a_fault() -> None:
     nodes = known(fetch("a"))
-    intake = PlanBuilder(registry=REGISTRY, known=nodes, added_before=nodes.keys())
-    assert Checked([fetch("a", title="other")], intake).places == [(FaultCode.DUPLICATE_ID, 1, "a", "/id")]
+    builder = PlanBuilder(registry=REGISTRY, known=nodes, added_before=nodes.keys())
+    assert Checked([fetch("a", title="other")], builder).places == [(FaultCode.DUPLICATE_ID, 1, "a", "/id")]
 
 
 STEPS = PackedStep(id=NodeId("a"), title="A", tool=ToolName("look")), PackedStep(id=NodeId("b"), title="B")
@@ -224,50 +224,50 @@ PACKED = {each.id: replace(each, packed=STEPS) for each in known(package("b")).v
     ],
     ids=["referred-to", "cancelled", "added-again"],
 )
-def test_a_step_inside_a_package_is_no_node_of_the_thread(operation: Written, code: FaultCode, pointer: str) -> None:
+def test_step_inside_a_package_is_no_node_of_the_thread(operation: Written, code: FaultCode, pointer: str) -> None:
     checked = Checked([operation], PlanBuilder(registry=REGISTRY, known=PACKED))
     assert (checked.ids, [(each.code, each.pointer) for each in checked.faults]) == ([], [(code, pointer)])
     assert code is FaultCode.DUPLICATE_ID or "inside the package 'b'" in checked.faults[0].message
 
 
 def test_repeating_the_steps_of_a_standing_package_changes_nothing() -> None:
-    intake = PlanBuilder(registry=REGISTRY, known=PACKED, added_before=PACKED.keys())
-    checked = Checked([fetch("a"), fetch("b", "a"), fetch("c", "b")], intake)
+    builder = PlanBuilder(registry=REGISTRY, known=PACKED, added_before=PACKED.keys())
+    checked = Checked([fetch("a"), fetch("b", "a"), fetch("c", "b")], builder)
     assert (checked.ids, checked.faults) == (["c"], [])
 
 
-def test_a_step_of_a_standing_package_said_otherwise_is_another_node_and_needs_another_id() -> None:
+def test_step_of_a_stored_package_that_is_changed_needs_another_id() -> None:
     """A follow-up may use the name of a step that it is not shown: what it asks for must not get lost."""
     packed = {each.node.id: each.node for each in pack(ADDS, REGISTRY).operations if isinstance(each, Add)}
     assert packed.keys() == {"b"}
-    intake = PlanBuilder(registry=REGISTRY, known=packed, added_before=packed.keys())
-    checked = Checked([fetch("a"), fetch("b", "a"), fetch("a", title="The other page")], intake)
+    builder = PlanBuilder(registry=REGISTRY, known=packed, added_before=packed.keys())
+    checked = Checked([fetch("a"), fetch("b", "a"), fetch("a", title="The other page")], builder)
     assert checked.ids == []
     assert checked.places == [(FaultCode.DUPLICATE_ID, 3, "a", "/id")]
 
 
 def test_node_of_the_thread_can_be_cancelled() -> None:
-    intake = PlanBuilder(registry=REGISTRY, known=known(fetch("a")))
-    assert Checked([{"op": "cancel", "id": "a"}], intake).ids == ["a"]
+    builder = PlanBuilder(registry=REGISTRY, known=known(fetch("a")))
+    assert Checked([{"op": "cancel", "id": "a"}], builder).ids == ["a"]
 
 
 def test_nodes_over_the_limit_cost_one_fault() -> None:
-    intake = PlanBuilder(registry=REGISTRY, known={}, limits=PlanLimits(nodes=3))
-    checked = Checked([fetch(f"n{index}") for index in range(10)], intake)
+    builder = PlanBuilder(registry=REGISTRY, known={}, limits=PlanLimits(nodes=3))
+    checked = Checked([fetch(f"n{index}") for index in range(10)], builder)
     assert checked.ids == ["n0", "n1", "n2"]
     assert checked.places == [(FaultCode.TOO_MANY_NODES, 4, "n3", "")]
 
 
 def test_nodes_that_wait_count_towards_the_limit() -> None:
-    intake = PlanBuilder(registry=REGISTRY, known={}, limits=PlanLimits(nodes=2))
-    checked = Checked([fetch("a", "c"), fetch("b", "c"), fetch("c")], intake)
+    builder = PlanBuilder(registry=REGISTRY, known={}, limits=PlanLimits(nodes=2))
+    checked = Checked([fetch("a", "c"), fetch("b", "c"), fetch("c")], builder)
     assert checked.ids == []
     assert {fault.code for fault in checked.faults} == {FaultCode.TOO_MANY_NODES, FaultCode.HELD_BACK}
 
 
 def test_packages_without_a_sandbox_are_refused() -> None:
-    intake = PlanBuilder(registry=REGISTRY, known={}, packages=False)
-    assert Checked([package("a"), fetch("b")], intake).places == [(FaultCode.NO_SANDBOX, 1, "a", "/kind")]
+    builder = PlanBuilder(registry=REGISTRY, known={}, packages=False)
+    assert Checked([package("a"), fetch("b")], builder).places == [(FaultCode.NO_SANDBOX, 1, "a", "/kind")]
 
 
 def test_two_cycles_are_both_named() -> None:

@@ -51,7 +51,7 @@ SHAPES: Mapping[str, Callable[[list[Written]], str]] = {
 @pytest.mark.parametrize("shape", SHAPES)
 @settings(max_examples=15)
 @given(plan=plans())
-def test_every_shape_reads_the_same(shape: str, plan: list[Written]) -> None:
+def test_reader_reads_every_shape_the_same(shape: str, plan: list[Written]) -> None:
     assert operations(read_plan_text(SHAPES[shape](plan))) == operations(read_plan_text(json_lines(plan)))
 
 
