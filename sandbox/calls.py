@@ -22,10 +22,12 @@ class CallLimitReached(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What the script gets back: the tool's output as JSON text, or the words of the ToolError to raise."""
+    """The answer to a script's tool call."""
 
     ok: bool
+    #: The tool's output as JSON text.
     text: str = "null"
+    #: The message of the ToolError to raise.
     error: str = ""
 
 

@@ -18,7 +18,7 @@ RECONNECT_SECONDS = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerExit:
-    """What the engine reported of a container's exit."""
+    """A container's exit, as the engine reported it."""
 
     #: None when the engine reported nothing in time.
     exit_code: int | None

@@ -7,8 +7,11 @@ from contextlib import asynccontextmanager
 
 
 class FairSemaphore:
-    """Admits `most` at once. Those that wait stand in queues, and the queues take turns: a newcomer waits for one
-    of each other queue at most, however long the queues are."""
+    """Admits `most` scripts at once.
+
+    The others wait in queues, and the queues take turns: a newcomer waits for one script of each other queue at
+    most, however long the queues are.
+    """
 
     def __init__(self, most: int) -> None:
         self._free = most

@@ -1,6 +1,6 @@
-"""What a container for scripts is allowed: limits in, the engine's options out (pure).
+"""The rights of a container for scripts: limits in, the engine's options out (pure).
 
-No network, no mounts, no devices, no capabilities, no privileges to gain, a root nobody can write to.
+No network, no mounts, no devices, no capabilities, no new privileges, a read-only root.
 """
 
 from collections.abc import Mapping

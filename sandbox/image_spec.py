@@ -1,4 +1,4 @@
-"""What the sandbox image is made of, and the tag that follows from it (pure)."""
+"""The inputs of the sandbox image, and the tag that follows from them (pure)."""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The Monty sandbox: a safe interpreter of a Python subset, for machines without a container engine.
 
 The only import of `pydantic_monty`. Each script gets a worker process of its own that is never used
-again; every step of the interpreter blocks a thread of ours while the event loop stays free.
+again; every step of the interpreter blocks a thread of this process while the event loop stays free.
 The package's own async classes are not used: their runtime threads still wake the event loop
 while Python shuts down, which aborted 6 of 12 short processes.
 """
@@ -39,7 +39,7 @@ CONCURRENCY = 16
 
 RECURSION_DEPTH = 500
 ROUND_TRIPS = 20_000
-"""Unknown names, sleeps and imports a script may come to the host with, besides its tool calls."""
+"""The most requests of a script to the host (unknown names, sleeps, imports) besides its tool calls."""
 
 LONGEST_SLEEP_SECONDS = 86_400.0
 _SLEEP_SECONDS = 1e9

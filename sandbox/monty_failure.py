@@ -27,8 +27,11 @@ class Crash:
 
 
 def result_of_crash(code: str, crash: Crash, host_errors: Mapping[str, str]) -> ScriptOutcome:
-    """Return how the script ended. `host_errors` maps messages the host raised inside the script to
-    the type they stand for, because the interpreter has no exception classes but the built-in ones."""
+    """Return how the script ended.
+
+    `host_errors`: message of an error that the host raised inside the script -> the type it stands for. The
+    interpreter has no exception classes but the built-in ones.
+    """
     match crash.kind:
         case "died":
             return _result(OutcomeKind.DIED, code, crash, "died")

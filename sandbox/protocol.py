@@ -26,8 +26,9 @@ class Ready:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """The script wants a tool called. `id` is its own numbering and may repeat."""
+    """The script wants a tool called."""
 
+    #: The script's own number. It may repeat.
     id: int
     tool: str
     positional: Sequence[Json]
@@ -36,16 +37,18 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What main() returned."""
+    """The result of `main`."""
 
     value: Json
+    #: In bytes of JSON.
     size: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class OversizedResult:
-    """main() returned more than the limit; the runner did not send it."""
+    """`main` returned more than the limit; the runner did not send it."""
 
+    #: In bytes of JSON.
     size: int
 
 

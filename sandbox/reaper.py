@@ -16,10 +16,10 @@ PERIOD_SECONDS = 60.0
 
 
 def is_orphan(labels: Mapping[str, str], *, now: float, instance: str, host: str) -> bool:
-    """Return whether a container of ours has no process left that removes it.
+    """Return whether no process is left that would remove the container.
 
-    Those of this `instance` are never orphans before their deadline. An owner on another host may be alive: only
-    the deadline counts there.
+    The containers of this `instance` are never orphans before their deadline. An owner on another host may be alive:
+    only the deadline counts there.
     """
     deadline = labels.get(DEADLINE_LABEL, "")
     if not deadline.isdecimal() or int(deadline) < now:

@@ -30,7 +30,7 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one script may use. The host enforces every field."""
+    """The most that one script may use. The host enforces every field."""
 
     #: From start to outcome, waits for tool calls included.
     wall_seconds: float = 60.0
@@ -137,7 +137,7 @@ class Sandbox(Protocol):
 
     @property
     def dialect(self) -> str:
-        """What a model must know to write a script for this sandbox (Markdown for a prompt)."""
+        """The rules that a model must know to write a script for this sandbox (Markdown for a prompt)."""
         ...
 
     async def run(self, job: Job, call: CallTool) -> ScriptOutcome:

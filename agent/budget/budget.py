@@ -11,7 +11,7 @@ from sandbox.script import Json
 
 
 class Measure(StrEnum):
-    """What a budget bounds."""
+    """A quantity that a budget limits."""
 
     MODEL_CALLS = "model_calls"
     TOKENS = "tokens"
@@ -21,7 +21,7 @@ class Measure(StrEnum):
 
 
 class Start(Enum):
-    """What is about to start."""
+    """The kind of work that is about to start."""
 
     CALL = auto()
     NODE = auto()
@@ -36,7 +36,7 @@ _NEEDS: Mapping[Start, frozenset[Measure]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """What may be spent; None: no limit."""
+    """The most that may be spent. None: no limit."""
 
     model_calls: int | None = None
     #: Input and output together.
@@ -69,7 +69,7 @@ class LimitExceeded:
 
     scope: Scope
     measure: Measure
-    #: Since somebody last let the scope go on.
+    #: Since a person last extended the budget.
     used: int
     most: int
 
@@ -93,9 +93,9 @@ class Budgets:
     ) -> Sequence[LimitExceeded]:
         """Return what keeps this start from beginning: one measure of each scope at most.
 
-        `allowed_from` is what had been spent when somebody last let a scope go on; from there its whole
+        `allowed_from` is the spending at the time a person last extended a scope's budget; from there the whole
         budget counts once more. An overspent measure holds every start back; one that is just used up
-        holds back only starts that use more of it, so that a budget that fits exactly asks nobody.
+        holds back only starts that use more of it, so that no person is asked about a budget that fits exactly.
         """
         exceeded: list[LimitExceeded] = []
         for scope, budget in ((Scope.RUN, self.run), (Scope.THREAD, self.thread)):

@@ -33,7 +33,7 @@ _SPENT = TypeAdapter(dict[Scope, Spent])
 
 
 class BudgetTracker:
-    """What one turn may still start."""
+    """Decides which starts of one turn the budget admits."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class BudgetTracker:
         self._just_allowed = False
         #: Open or still to be asked; while there is one, nothing is admitted.
         self.request: ApprovalRequest | None = None
-        #: Somebody said stop: nothing is admitted any more, and nobody is asked.
+        #: A person stopped the turn: nothing is admitted any more, and no request is made.
         self.over = False
 
     async def restore(self, record: DecisionRecord) -> None:
@@ -94,8 +94,8 @@ class BudgetTracker:
     async def apply(self, record: DecisionRecord) -> None:
         """Act on the request's decision.
 
-        A stop, or nobody's answer in time, comes with the row that ends the turn: until that is read nothing
-        starts, and nobody is asked again.
+        A stop or an expiry comes with the row that ends the turn: until that is read, nothing starts and no other
+        request is made.
         """
         if (request := self.request) is None or record.decision is Decision.PENDING:
             return

@@ -1,4 +1,4 @@
-"""What a thread's runs spend on models and time, and what that costs."""
+"""Spending of a thread's runs on models and time, and its cost."""
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -51,7 +51,7 @@ class ModelCall:
 
 @dataclass(frozen=True, kw_only=True)
 class Spent:
-    """What was spent so far."""
+    """An amount of spending."""
 
     model_calls: int = 0
     input_tokens: int = 0
@@ -106,7 +106,7 @@ class Prices:
 
 
 class Account(Protocol):
-    """What a turn and its thread have spent up to this moment, while this process runs the thread."""
+    """The spending of a turn and its thread up to now, while this process runs the thread."""
 
     def spent(self) -> Mapping[Scope, Spent]:
         """Return what was spent so far."""
@@ -118,12 +118,12 @@ class Account(Protocol):
 
 
 class Spending(Protocol):
-    """What threads spend. Everything counted is charged to the thread's newest turn."""
+    """The spending of threads. Everything counted is charged to the thread's newest turn."""
 
     async def account(self, thread: ThreadId, turn: int) -> Account:
         """Return the account of the thread's newest turn."""
         ...
 
     async def flush(self) -> None:
-        """Return when everything counted so far is committed. What comes later is charged to a later turn."""
+        """Return when everything counted so far is committed. Later spending is charged to a later turn."""
         ...

@@ -1,7 +1,7 @@
 """Puts one script inside another: as a function that returns the script's `main`, or says why it cannot be. Pure.
 
 The names of a script's module become names of that function, so that two scripts in one text
-cannot touch each other's. What would mean something else inside a function is refused.
+cannot touch each other's. A script that would mean something else inside a function is refused.
 """
 
 import ast

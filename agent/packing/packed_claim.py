@@ -1,7 +1,7 @@
-"""The claim of a written Package to be made of other steps, held against its script. Pure.
+"""Checks the claim of a written Package to be made of other steps. Pure.
 
-What is packed may take the time, the calls and the bytes of all its steps, and is not repaired where it only calls
-tools. A plan that says so of a script is believed only where packing could have written that script.
+A packed script may take the time, the calls and the bytes of all its steps, and is not repaired when it only calls
+tools. So the claim is accepted only for a script that packing could have written.
 """
 
 import ast
@@ -50,7 +50,7 @@ def _is_variable(targets: Sequence[ast.expr]) -> bool:
 
 
 def _does(value: ast.expr | None, step: PackedStep, number: int) -> bool:
-    """Return whether an expression does the step once, and besides puts nothing but values together."""
+    """Return whether an expression does the step once, and otherwise only composes values."""
     match _now(value):
         case ast.Call(func=ast.Attribute(value=ast.Name(id=bridge), attr=tool), args=args, keywords=keywords):
             return bridge in BRIDGES and tool == step.tool and all(map(_is_value, [*args, *keywords]))

@@ -100,7 +100,7 @@ def pack(
 ) -> Packing:
     """Return a valid plan with its chains fused. Packing the result again changes nothing.
 
-    The operations come in an order in which every dependency stands before its dependent, and are
+    The operations come in an order in which every dependency comes before its dependent, and are
     returned in one. Nodes that are only referred to may be finished or at work elsewhere. `keep`
     are nodes that stay as they are. All operations have one author: a script runs with one person's rights.
     """
@@ -227,7 +227,7 @@ class _Chains:
         return self._nodes[id].result_schema is not None
 
     def _alone(self, id: NodeId) -> tuple[Reason, str] | None:
-        """Return why a node is in no chain whatever stands around it, or None."""
+        """Return why a node is in no chain, whatever comes before or after it, or None."""
         if id not in self._apart:
             self._apart[id] = self._why_alone(self._nodes[id])
         return self._apart[id]

@@ -21,8 +21,8 @@ BRIDGES = ("tools", "atools")
 def script_issues(code: str, tools: AbstractSet[str], max_bytes: int) -> Sequence[str]:
     """Return why a script cannot be accepted: its size, no `main(inputs)`, a tool it did not declare.
 
-    A script that this Python cannot parse may be right for the sandbox's Python, so the
-    sandbox judges it, as long as it seems to define `main`.
+    A script that this Python cannot parse may be right for the sandbox's Python, so it is accepted
+    if it seems to define `main`.
     """
     size = len(code.encode(errors="replace"))
     if size > max_bytes:

@@ -49,7 +49,7 @@ class _Cut:
     code: str
     #: The names of the arguments that the script returns.
     worked_out: tuple[str, ...]
-    #: The arguments that stand in the script as they are.
+    #: The arguments that the script holds as literals.
     written: Mapping[str, Json]
 
 
@@ -157,9 +157,9 @@ def _own(part: ast.AST) -> Iterator[ast.AST]:
 
 
 def _plain(value: ast.expr) -> Json:
-    """Return an argument that can stand in a plan as it is written, or None; `$` would begin a reference.
+    """Return an argument that a plan can hold as it is written, or None; `$` would begin a reference.
 
-    What no plan may hold (half a character, an integer of more than 64 bits) is left to the script to work out.
+    The script computes a value that no plan may hold: half a character, an integer of more than 64 bits.
     """
     match value:
         case ast.Constant(value=bool() | int() as figure) if json_issue_in(figure) is None:

@@ -278,7 +278,7 @@ def operation_json(operation: Operation) -> dict[str, Json]:
 
 
 def operation_from_json(value: Mapping[str, Json]) -> Operation:
-    """Return the operation that `operation_json` printed. What plans write is read by `reading/operation_reader.py`.
+    """Return the operation that `operation_json` printed. `reading/operation_reader.py` reads what a plan writes.
 
     Raises:
         ValueError, KeyError: it is no operation.

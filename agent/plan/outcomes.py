@@ -17,7 +17,7 @@ from sandbox.script import Json
 
 
 class NodeState(StrEnum):
-    """What a node is doing, as shown to people. The last six are final."""
+    """The state of a node, as shown to people. The last six are final."""
 
     PLANNED = "planned"
     RUNNING = "running"
@@ -67,7 +67,7 @@ class Failed:
 
 @dataclass(frozen=True, kw_only=True)
 class Rejected:
-    """A person said no."""
+    """A person rejected the call."""
 
     by: UserId
     reason: str = ""
@@ -75,7 +75,7 @@ class Rejected:
 
 @dataclass(frozen=True, kw_only=True)
 class Expired:
-    """Nobody decided in time. This is no refusal, and neither people nor the model read of one."""
+    """No person decided in time. Nothing shows people or the model a refusal."""
 
 
 @dataclass(frozen=True, kw_only=True)

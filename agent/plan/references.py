@@ -1,4 +1,4 @@
-"""References between nodes: `${node}` and `${node#/json/pointer}` in a text, and where they stand.
+"""References between nodes: `${node}` and `${node#/json/pointer}` in a text, and their places.
 
 `$${` is a literal `${`. A pointer is RFC 6901; one that holds `{` or `}` cannot be written.
 """

@@ -46,7 +46,7 @@ def shown_title(node: Node) -> str:
 
 
 def unfolds(node: Node) -> str:
-    """Return what a drawing says of a node's list and condition, "" for a node without them."""
+    """Return the list and the condition of a node as drawings show them, "" for a node without them."""
     words = [f"for each of {node.for_each[2:-1]}"] if node.for_each else []
     return ", ".join([*words, f"only if {node.when[2:-1]}"] if node.when else words)
 

@@ -1,7 +1,7 @@
 """Reads one JSON object as an operation of a plan, every field typed, or says where it is wrong.
 
-The types of a node's fields stand in `agent/plan/operations.py`. Here is what a plan's text needs besides: limits,
-required fields, unknown fields, implied dependencies, and faults in words that a model can act on.
+`agent/plan/operations.py` defines the types of a node's fields. This file adds the rest: limits, required fields,
+unknown fields, implied dependencies, and faults in words that a model can act on.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ from sandbox.script import Json
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What the planner says to the person without a plan. Not an operation."""
+    """The planner's answer to the person without a plan. It is no operation."""
 
     text: str
 

@@ -34,7 +34,7 @@ class Placed:
 
 @dataclass(frozen=True, kw_only=True)
 class Admission:
-    """What an offered operation led to. Both are empty when it is held back, or repeats a node."""
+    """The result of an offer. Both are empty when the operation is held back or repeats a node."""
 
     #: The operations admitted now, in order.
     admitted: tuple[Operation, ...] = ()
