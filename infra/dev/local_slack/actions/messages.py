@@ -3,7 +3,7 @@
 from infra.dev.local_slack.actions.backend import Backend
 from infra.dev.local_slack.block_kit.views import give_ids
 from infra.dev.local_slack.state.channels import Channel, Message
-from infra.dev.local_slack.state.errors import SlackError
+from infra.dev.local_slack.state.errors import found, refuse_if
 from infra.dev.local_slack.state.payload import JsonObject, copied
 from infra.dev.local_slack.state.team import Ephemeral
 
@@ -14,10 +14,8 @@ def channel_of(backend: Backend, reference: str) -> Channel:
     Raises:
         SlackError: channel_not_found, also for private channels the app is not in.
     """
-    channel = backend.team.channel_named(reference)
-    hidden = channel is not None and channel.is_private and backend.app.bot_user_id not in channel.members
-    if channel is None or hidden:
-        raise SlackError("channel_not_found")
+    channel = found(backend.team.channel_named(reference), "channel_not_found")
+    refuse_if(channel.is_private and backend.app.bot_user_id not in channel.members, "channel_not_found")
     return channel
 
 
@@ -29,15 +27,12 @@ def writable(backend: Backend, reference: str) -> Channel:
     """
     person = backend.team.people.get(reference)
     if person is not None:
-        if person.deleted or person.id == backend.app.bot_user_id:
-            raise SlackError("channel_not_found")
+        refuse_if(person.deleted or person.id == backend.app.bot_user_id, "channel_not_found")
         return backend.team.open_direct_message(person.id)
     channel = channel_of(backend, reference)
-    if channel.is_archived:
-        raise SlackError("is_archived")
+    refuse_if(channel.is_archived, "is_archived")
     public = not channel.is_private and "chat:write.public" in backend.app.scopes
-    if backend.app.bot_user_id not in channel.members and not public:
-        raise SlackError("not_in_channel")
+    refuse_if(backend.app.bot_user_id not in channel.members and not public, "not_in_channel")
     return channel
 
 
@@ -47,10 +42,7 @@ def message_of(channel: Channel, ts: str) -> Message:
     Raises:
         SlackError: message_not_found.
     """
-    message = channel.messages.get(ts)
-    if message is None:
-        raise SlackError("message_not_found")
-    return message
+    return found(channel.messages.get(ts), "message_not_found")
 
 
 def check_root(channel: Channel, thread_ts: str | None) -> None:
@@ -61,11 +53,9 @@ def check_root(channel: Channel, thread_ts: str | None) -> None:
     """
     if thread_ts is None:
         return
-    root = channel.messages.get(thread_ts)
-    if root is None:
-        raise SlackError("invalid_thread_ts", f"[ERROR] there is no message {thread_ts} in {channel.id}")
-    if root.is_reply:
-        raise SlackError("invalid_thread_ts", f"[ERROR] {thread_ts} is a reply; its root is {root.thread_ts}")
+    missing = f"[ERROR] there is no message {thread_ts} in {channel.id}"
+    root = found(channel.messages.get(thread_ts), "invalid_thread_ts", missing)
+    refuse_if(root.is_reply, "invalid_thread_ts", f"[ERROR] {thread_ts} is a reply; its root is {root.thread_ts}")
 
 
 def put(backend: Backend, channel: Channel, message: Message) -> Message:
@@ -142,12 +132,9 @@ def react(backend: Backend, channel: Channel, message: Message, *, user: str, na
         SlackError: already_reacted, no_reaction or too_many_emoji.
     """
     users = message.reactions.get(name, [])
-    if add and user in users:
-        raise SlackError("already_reacted")
-    if not add and user not in users:
-        raise SlackError("no_reaction")
-    if add and name not in message.reactions and len(message.reactions) >= 23:
-        raise SlackError("too_many_emoji")
+    refuse_if(add and user in users, "already_reacted")
+    refuse_if(not add and user not in users, "no_reaction")
+    refuse_if(add and name not in message.reactions and len(message.reactions) >= 23, "too_many_emoji")
     changed = [*users, user] if add else [member for member in users if member != user]
     if changed:
         message.reactions[name] = changed

@@ -4,7 +4,7 @@ Source of the limits: https://docs.slack.dev/reference/block-kit/ and slack_sdk'
 or field that the app has no use for is refused as unsupported, and so is a field that the reference does not name.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from infra.dev.local_slack.block_kit.block_schema import (
     Check,
@@ -18,35 +18,167 @@ from infra.dev.local_slack.block_kit.block_schema import (
     string,
     tagged,
 )
-from infra.dev.local_slack.block_kit.elements import (
-    ACTION_ID,
-    BLOCK_ID,
-    CONFIRM,
-    FEEDBACK_BUTTON,
-    IMAGE_ELEMENT,
-    INPUTS,
-    MENUS,
-    ONE_RICH_TEXT_ENTITY,
-    PRESSED,
-    RICH_TEXT,
-    plain,
-    text,
-    typed,
-)
 from infra.dev.local_slack.state.payload import JsonObject, is_list, is_object, object_in, objects_in, text_in
 
 MOST_MESSAGE_BLOCKS = 50
 MOST_VIEW_BLOCKS = 100
 MOST_MARKDOWN = 12_000
 """Characters of all markdown blocks of one message together."""
-MOST_TABLE_CHARACTERS = 10_000
+
+TASK_STATUSES = ("pending", "in_progress", "complete", "error")
+
+BLOCK_ID = string(most=255)
+ACTION_ID = string(most=255)
+
+
+def typed(required: Mapping[str, Check] | None = None, **optional: Check) -> Check:
+    """An object with a `type` and these members."""
+    return shape({"type": string(), **(required or {})}, optional)
+
+
+def plain(most: int, least: int = 1) -> Check:
+    """A plain_text object."""
+    return tagged({"plain_text": typed({"text": string(most=most, least=least)}, emoji=boolean)})
+
+
+def text(most: int, least: int = 1) -> Check:
+    """A plain_text or mrkdwn object."""
+    content = {"text": string(most=most, least=least)}
+    return tagged({"plain_text": typed(content, emoji=boolean), "mrkdwn": typed(content, verbatim=boolean)})
+
+
+CONFIRM = shape(
+    {"title": plain(100), "text": text(300)},
+    {"confirm": plain(30), "deny": plain(30), "style": one_of("primary", "danger")},
+)
+OPTION = shape({"text": text(75), "value": string(most=150)}, {"description": text(75), "url": string(most=3000)})
+OPTION_GROUP = shape({"label": plain(75), "options": array(OPTION, most=100, least=1)})
+DISPATCH = shape({"trigger_actions_on": array(one_of("on_enter_pressed", "on_character_entered"), least=1)})
+
+_STYLES = ("bold", "italic", "strike", "code", "highlight", "client_highlight", "unlink", "underline")
+_STYLE = shape({}, dict.fromkeys(_STYLES, boolean))
+_NAME = string(least=1)
+_INLINE = tagged(
+    {
+        "text": typed({"text": _NAME}, style=_STYLE),
+        "link": typed({"url": string(most=3000, least=1)}, text=string(), unsafe=boolean, style=_STYLE),
+        "emoji": typed({"name": _NAME}, unicode=string(), skin_tone=number, style=_STYLE),
+        "user": typed({"user_id": _NAME}, style=_STYLE),
+        "usergroup": typed({"usergroup_id": _NAME}, style=_STYLE),
+        "channel": typed({"channel_id": _NAME}, style=_STYLE),
+        "broadcast": typed({"range": one_of("here", "channel", "everyone")}, style=_STYLE),
+        "color": typed({"value": _NAME}, style=_STYLE),
+        "date": typed({"timestamp": number, "format": _NAME}, url=string(), fallback=string(), style=_STYLE),
+    }
+)
+_INLINES = {"elements": array(_INLINE)}
+_SECTION = {"rich_text_section": typed(_INLINES)}
+_LIST = {"elements": array(tagged(_SECTION), least=1), "style": one_of("bullet", "ordered")}
+_RICH_TEXT = tagged(
+    {
+        **_SECTION,
+        "rich_text_preformatted": typed(_INLINES, border=one_of("0", "1"), language=string()),
+        "rich_text_quote": typed(_INLINES, border=number),
+        "rich_text_list": typed(_LIST, indent=number, offset=number, border=number),
+    }
+)
+RICH_TEXT = typed({"elements": array(_RICH_TEXT)}, block_id=BLOCK_ID)
+ONE_RICH_TEXT_ENTITY = tagged({"rich_text": typed({"elements": array(_RICH_TEXT, least=1, most=1)}, block_id=BLOCK_ID)})
+"""details and output of a task card: a rich_text block of exactly one element."""
+
+_OPTIONS = array(OPTION, most=100, least=1)
+_TEN_OPTIONS = array(OPTION, most=10, least=1)
+_IDS = array(string(least=1), most=100)
+
+
+def _input(required: Mapping[str, Check] | None = None, /, **fields: Check) -> Check:
+    """A field to type in."""
+    return typed(required, action_id=ACTION_ID, focus_on_load=boolean, placeholder=plain(150), **fields)
+
+
+def _menu(**fields: Check) -> Check:
+    """A menu or picker."""
+    return _input(confirm=CONFIRM, **fields)
+
+
+def _conversations(**fields: Check) -> Check:
+    """A menu of channels and direct messages."""
+    return _menu(default_to_current_conversation=boolean, filter=anything, **fields)
+
+
+def _choices(**initial: Check) -> Check:
+    """A menu of given options, alone or in groups."""
+    inner = _menu(options=_OPTIONS, option_groups=array(OPTION_GROUP, most=100, least=1), **initial)
+
+    def check(value: object, pointer: str) -> list[str]:
+        lines = inner(value, pointer)
+        if is_object(value) and (value.get("options") is None) == (value.get("option_groups") is None):
+            lines.append(fault("exactly one of options and option_groups is required", pointer))
+        return lines
+
+    return check
+
+
+def _boxes(**initial: Check) -> Check:
+    """Options that are all in sight."""
+    fields = {"action_id": ACTION_ID, "focus_on_load": boolean, "confirm": CONFIRM, **initial}
+    return typed({"options": _TEN_OPTIONS}, **fields)
+
+
+BUTTON = typed(
+    {"text": plain(75)},
+    action_id=ACTION_ID,
+    url=string(most=3000),
+    value=string(most=2000),
+    style=one_of("primary", "danger"),
+    confirm=CONFIRM,
+    accessibility_label=string(most=75),
+)
+IMAGE_ELEMENT = typed({"alt_text": string(most=2000)}, image_url=string(most=3000, least=1), slack_file=anything)
+INPUTS: dict[str, Check] = {
+    "plain_text_input": _input(
+        initial_value=string(most=3000),
+        multiline=boolean,
+        min_length=number,
+        max_length=number,
+        dispatch_action_config=DISPATCH,
+    ),
+    "email_text_input": _input(initial_value=string()),
+    "url_text_input": _input(initial_value=string()),
+    "number_input": _input(
+        {"is_decimal_allowed": boolean}, initial_value=string(), min_value=string(), max_value=string()
+    ),
+    "file_input": typed(None, action_id=ACTION_ID, filetypes=array(string()), max_files=number),
+}
+MENUS: dict[str, Check] = {
+    "static_select": _choices(initial_option=OPTION),
+    "multi_static_select": _choices(initial_options=_OPTIONS, max_selected_items=number),
+    "users_select": _menu(initial_user=string()),
+    "multi_users_select": _menu(initial_users=_IDS, max_selected_items=number),
+    "channels_select": _menu(initial_channel=string(), response_url_enabled=boolean),
+    "multi_channels_select": _menu(initial_channels=_IDS, max_selected_items=number),
+    "conversations_select": _conversations(initial_conversation=string(), response_url_enabled=boolean),
+    "multi_conversations_select": _conversations(initial_conversations=_IDS, max_selected_items=number),
+    "checkboxes": _boxes(initial_options=_TEN_OPTIONS),
+    "radio_buttons": _boxes(initial_option=OPTION),
+    "datepicker": _menu(initial_date=string(most=10)),
+    "timepicker": _menu(initial_time=string(most=5), timezone=string()),
+    "datetimepicker": typed(
+        None, action_id=ACTION_ID, initial_date_time=number, focus_on_load=boolean, confirm=CONFIRM
+    ),
+}
+PRESSED: dict[str, Check] = {
+    "button": BUTTON,
+    "overflow": typed({"options": array(OPTION, most=5, least=1)}, action_id=ACTION_ID, confirm=CONFIRM),
+}
+FEEDBACK_BUTTON = shape({"text": plain(75), "value": string(most=2000)}, {"accessibility_label": string(most=75)})
 
 _URL_SOURCE = tagged({"url": typed({"url": string(most=3000, least=1), "text": string(least=1)})})
 _TASK_CARD = shape(
     {"task_id": string(least=1, most=255), "title": string(least=1, most=256)},
     {
         "type": string(),
-        "status": one_of("pending", "in_progress", "complete", "error"),
+        "status": one_of(*TASK_STATUSES),
         "details": ONE_RICH_TEXT_ENTITY,
         "output": ONE_RICH_TEXT_ENTITY,
         "sources": array(_URL_SOURCE),
@@ -93,13 +225,9 @@ def _section(value: object, pointer: str) -> list[str]:
 
 def _plan(value: object, pointer: str) -> list[str]:
     lines = _block({"title": string(least=1, most=256)}, tasks=array(_TASK_CARD, most=50))(value, pointer)
-    if is_object(value):
-        ids = [task.get("task_id") for task in objects_in(value, "tasks")]
-        lines += [
-            fault(f'task_id "{task_id}" already exists', f"{pointer}/tasks/{index}/task_id")
-            for index, task_id in enumerate(ids)
-            if task_id in ids[:index]
-        ]
+    tasks = objects_in(value, "tasks") if is_object(value) else []
+    for index, task_id in repeated(tasks, "task_id"):
+        lines.append(fault(f'task_id "{task_id}" already exists', f"{pointer}/tasks/{index}/task_id"))
     return lines
 
 
@@ -138,18 +266,14 @@ VIEW_BLOCKS: dict[str, Check] = {
     **BLOCKS,
     "alert": _block({"text": text(3000)}, level=one_of("default", "info", "warning", "error", "success")),
 }
-HOME = typed(
-    {"blocks": array(tagged(VIEW_BLOCKS), most=MOST_VIEW_BLOCKS)},
-    private_metadata=string(most=3000),
-    callback_id=string(most=255),
-)
+_VIEW_OPTIONS = {"private_metadata": string(most=3000), "callback_id": string(most=255)}
+HOME = typed({"blocks": array(tagged(VIEW_BLOCKS), most=MOST_VIEW_BLOCKS)}, **_VIEW_OPTIONS)
 MODAL = typed(
     {"title": plain(24), "blocks": array(tagged(VIEW_BLOCKS), most=MOST_VIEW_BLOCKS, least=1)},
     submit=plain(24),
     close=plain(24),
-    private_metadata=string(most=3000),
-    callback_id=string(most=255),
     notify_on_close=boolean,
+    **_VIEW_OPTIONS,
 )
 
 
@@ -173,19 +297,22 @@ def view_faults(view: object) -> list[str]:
 def duplicates(blocks: list[JsonObject], holder: str) -> list[str]:
     """block_ids used twice, and action_ids used twice in one block."""
     lines: list[str] = []
-    seen: set[str] = set()
+    for index, block_id in repeated(blocks, "block_id"):
+        lines.append(fault(f'`block_id` "{block_id}" already exists', f"{holder}/blocks/{index}/block_id"))
     for index, block in enumerate(blocks):
-        block_id = text_in(block, "block_id")
-        if block_id and block_id in seen:
-            lines.append(fault(f'`block_id` "{block_id}" already exists', f"{holder}/blocks/{index}/block_id"))
-        seen.add(block_id or "")
-        actions: set[str] = set()
-        for element in interactive(block):
-            action_id = text_in(element, "action_id")
-            if action_id and action_id in actions:
-                lines.append(fault(f'`action_id` "{action_id}" already exists', f"{holder}/blocks/{index}"))
-            actions.add(action_id or "")
+        for _, action_id in repeated(interactive(block), "action_id"):
+            lines.append(fault(f'`action_id` "{action_id}" already exists', f"{holder}/blocks/{index}"))
     return lines
+
+
+def repeated(members: Iterable[JsonObject], key: str) -> Iterator[tuple[int, str]]:
+    """The members whose string under `key` an earlier one has already: (index, string)."""
+    seen: set[str] = set()
+    for index, member in enumerate(members):
+        if text := text_in(member, key):
+            if text in seen:
+                yield index, text
+            seen.add(text)
 
 
 def interactive(block: JsonObject) -> Iterator[JsonObject]:

@@ -2,19 +2,15 @@
 
 from dataclasses import dataclass
 
-from infra.dev.local_slack.block_kit.block_kit import (
-    MOST_MARKDOWN,
-    MOST_TABLE_CHARACTERS,
-    markdown_length,
-    message_faults,
-)
-from infra.dev.local_slack.state.errors import SlackError
+from infra.dev.local_slack.block_kit.block_kit import MOST_MARKDOWN, markdown_length, message_faults
+from infra.dev.local_slack.state.errors import SlackError, refuse_if
 from infra.dev.local_slack.state.payload import JsonObject, decoded, is_list, is_object
 
 MOST_TEXT = 40_000
 """chat.postMessage; Slack cuts longer texts off, this workspace refuses them."""
 MOST_UPDATED_TEXT = 4_000
 """chat.update."""
+MOST_TABLE_CHARACTERS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +35,8 @@ def draft_of(raw: JsonObject, *, most_text: int = MOST_TEXT) -> Draft:
     blocks = blocks_of(raw.get("blocks"))
     if text is not None and not isinstance(text, str):
         raise SlackError("invalid_arguments", "[ERROR] must provide a string [json-pointer:/text]")
-    if text is not None and len(text) > most_text:
-        raise SlackError("msg_too_long")
-    if not text and not blocks:
-        raise SlackError("no_text")
+    refuse_if(len(text or "") > most_text, "msg_too_long")
+    refuse_if(not text and not blocks, "no_text")
     return Draft(text=text, blocks=blocks, metadata=_metadata(raw.get("metadata")))
 
 
@@ -58,17 +52,14 @@ def blocks_of(value: object) -> list[JsonObject] | None:
     if not is_list(value):
         raise SlackError("invalid_blocks_format")
     blocks = [block for block in value if is_object(block)]
-    if len(blocks) < len(value):
-        raise SlackError("invalid_blocks_format", "[ERROR] must provide an object")
+    refuse_if(len(blocks) < len(value), "invalid_blocks_format", "[ERROR] must provide an object")
     if lines := message_faults(blocks):
         raise SlackError("invalid_blocks", *lines)
-    if markdown_length(blocks) > MOST_MARKDOWN:
-        raise SlackError("msg_blocks_too_long")
+    refuse_if(markdown_length(blocks) > MOST_MARKDOWN, "msg_blocks_too_long")
     tables = [block for block in blocks if block.get("type") == "table"]
-    if len(tables) > 1:
-        raise SlackError("invalid_attachments", "[ERROR] only_one_table_allowed")
-    if any(_table_characters(table.get("rows")) > MOST_TABLE_CHARACTERS for table in tables):
-        raise SlackError("invalid_attachments", "[ERROR] table_exceeds_character_limit")
+    refuse_if(len(tables) > 1, "invalid_attachments", "[ERROR] only_one_table_allowed")
+    longest = max((_table_characters(table.get("rows")) for table in tables), default=0)
+    refuse_if(longest > MOST_TABLE_CHARACTERS, "invalid_attachments", "[ERROR] table_exceeds_character_limit")
     return blocks
 
 
@@ -77,12 +68,9 @@ def _metadata(value: object) -> JsonObject | None:
         return None
     if isinstance(value, str):
         value = decoded(value)
-    if (
-        not is_object(value)
-        or not isinstance(value.get("event_type"), str)
-        or not is_object(value.get("event_payload"))
-    ):
+    if not is_object(value) or not is_object(value.get("event_payload")):
         raise SlackError("invalid_metadata_format")
+    refuse_if(not isinstance(value.get("event_type"), str), "invalid_metadata_format")
     return value
 
 

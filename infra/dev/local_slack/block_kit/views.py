@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from infra.dev.local_slack.block_kit.block_kit import interactive, view_faults
-from infra.dev.local_slack.state.errors import SlackError
+from infra.dev.local_slack.state.errors import SlackError, refuse_if
 from infra.dev.local_slack.state.feed import Feed
 from infra.dev.local_slack.state.payload import JsonObject, copied, object_in, objects_in, text_in
 from infra.dev.local_slack.state.team import Team, new_id
@@ -75,8 +75,7 @@ class Views:
         Raises:
             SlackError: hash_conflict, or the view breaks a rule of Block Kit.
         """
-        if expected_hash is not None and expected_hash != view.hash:
-            raise SlackError("hash_conflict")
+        refuse_if(expected_hash not in (None, view.hash), "hash_conflict")
         _check(content, str(view.content.get("type")))
         typed = view.values
         view.content = with_ids(content)
@@ -116,10 +115,9 @@ class Views:
 def _check(content: JsonObject, kind: str) -> None:
     if lines := view_faults(content):
         raise SlackError("invalid_arguments", *lines)
-    if content.get("type") != kind:
-        raise SlackError("invalid_arguments", f"[ERROR] must be a {kind} view [json-pointer:/view/type]")
-    if len(str(content)) > MOST_CHARACTERS:
-        raise SlackError("view_too_large")
+    wrong_kind = f"[ERROR] must be a {kind} view [json-pointer:/view/type]"
+    refuse_if(content.get("type") != kind, "invalid_arguments", wrong_kind)
+    refuse_if(len(str(content)) > MOST_CHARACTERS, "view_too_large")
 
 
 def with_ids(content: JsonObject) -> JsonObject:

@@ -9,7 +9,6 @@ from infra.dev.local_slack.state.installed_app import InstalledApp
 from infra.dev.local_slack.state.payload import JsonObject
 from infra.dev.local_slack.state.team import Ephemeral, Team
 
-_HISTORY_SCOPES = {"channel": "channels:history", "group": "groups:history", "im": "im:history"}
 _MESSAGE_EVENTS = {"channel": "message.channels", "group": "message.groups", "im": "message.im"}
 
 
@@ -112,7 +111,7 @@ class Announcer:
         self._message_event(channel, event | {"ts": ts, "event_ts": ts, "channel_type": channel.type})
 
     def _message_event(self, channel: Channel, event: JsonObject) -> None:
-        self._event(channel, _MESSAGE_EVENTS[channel.type], _HISTORY_SCOPES[channel.type], event)
+        self._event(channel, _MESSAGE_EVENTS[channel.type], channel.history_scope, event)
 
     def _event(self, channel: Channel, subscription: str, scope: str, event: JsonObject) -> None:
         subscribed = subscription in self._app.bot_events and scope in self._app.scopes

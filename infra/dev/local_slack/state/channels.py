@@ -52,6 +52,11 @@ class Message:
         """True inside a thread, false for a root or a message without thread."""
         return self.thread_ts is not None and self.thread_ts != self.ts
 
+    @property
+    def is_streaming(self) -> bool:
+        """True as long as more may be appended."""
+        return self.stream is not None and self.stream.open
+
     def as_json(self, *, replies: "list[Message] | None" = None) -> JsonObject:
         """The message object; `replies` adds what a thread's root tells of its thread."""
         json: JsonObject = {"type": "message", "user": self.user, "ts": self.ts, "text": self.text, "team": self.team}
@@ -75,7 +80,7 @@ class Message:
                 "reply_users_count": len({reply.user for reply in replies}),
                 "latest_reply": replies[-1].ts,
             }
-        if self.stream is not None and self.stream.open:
+        if self.is_streaming:
             json["streaming_state"] = "in_progress"
         return json
 
@@ -101,6 +106,11 @@ class Channel:
     def type(self) -> str:
         """The channel_type of message events."""
         return "im" if self.is_im else "group" if self.is_private else "channel"
+
+    @property
+    def history_scope(self) -> str:
+        """The scope with which an app reads the channel's messages."""
+        return {"channel": "channels:history", "group": "groups:history", "im": "im:history"}[self.type]
 
     def thread(self, root_ts: str) -> list[Message]:
         """The replies to a root, oldest first, without the root."""

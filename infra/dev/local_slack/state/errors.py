@@ -5,7 +5,9 @@ WorkspaceError
 └── ControlError   a person (or a test acting as one) tried what a Slack client does not offer
 """
 
-from typing import Any
+from typing import Any, TypeVar
+
+_Found = TypeVar("_Found")
 
 
 class WorkspaceError(Exception):
@@ -23,6 +25,23 @@ class SlackError(WorkspaceError):
         self.error = error
         self.messages = messages
         self.facts = facts
+
+
+def refuse_if(wrong: object, error: str, *messages: str, **facts: Any) -> None:
+    """Raise SlackError when `wrong` is true; the other arguments are the error's."""
+    if wrong:
+        raise SlackError(error, *messages, **facts)
+
+
+def found(value: _Found | None, error: str, *messages: str) -> _Found:
+    """Return what was looked up.
+
+    Raises:
+        SlackError: There is none.
+    """
+    if value is None:
+        raise SlackError(error, *messages)
+    return value
 
 
 class ControlError(WorkspaceError):

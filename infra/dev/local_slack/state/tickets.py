@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 
 from infra.dev.local_slack.state.clock import Clock
-from infra.dev.local_slack.state.errors import SlackError
+from infra.dev.local_slack.state.errors import found, refuse_if
 
 TRIGGER_SECONDS = 3.0
 RESPONSE_URL_SECONDS = 30 * 60.0
@@ -55,13 +55,9 @@ class Tickets:
         Raises:
             SlackError: It is unknown, older than 3 seconds or spent.
         """
-        trigger = self._triggers.get(trigger_id)
-        if trigger is None:
-            raise SlackError("invalid_trigger_id")
-        if trigger.used:
-            raise SlackError("exchanged_trigger_id")
-        if self._clock.now() > trigger.expires_at:
-            raise SlackError("expired_trigger_id")
+        trigger = found(self._triggers.get(trigger_id), "invalid_trigger_id")
+        refuse_if(trigger.used, "exchanged_trigger_id")
+        refuse_if(self._clock.now() > trigger.expires_at, "expired_trigger_id")
         trigger.used = True
         return trigger
 
@@ -85,12 +81,8 @@ class Tickets:
         Raises:
             SlackError: It is unknown, older than 30 minutes or used 5 times already.
         """
-        right = self._response_urls.get(secret)
-        if right is None:
-            raise SlackError("invalid_url")
-        if self._clock.now() > right.expires_at:
-            raise SlackError("expired_url")
-        if right.uses >= RESPONSE_URL_USES:
-            raise SlackError("used_url")
+        right = found(self._response_urls.get(secret), "invalid_url")
+        refuse_if(self._clock.now() > right.expires_at, "expired_url")
+        refuse_if(right.uses >= RESPONSE_URL_USES, "used_url")
         right.uses += 1
         return right

@@ -1,8 +1,7 @@
 """auth.test, apps.connections.open and the agent sessions."""
 
-from infra.dev.local_slack.actions import messages
 from infra.dev.local_slack.actions.sessions import SESSION_STATUSES, set_session
-from infra.dev.local_slack.state.errors import SlackError
+from infra.dev.local_slack.state.errors import SlackError, refuse_if
 from infra.dev.local_slack.state.payload import JsonObject
 from infra.dev.local_slack.state.rates import Tier
 from infra.dev.local_slack.web_api.call import Call, method
@@ -35,14 +34,11 @@ async def connections_open(call: Call) -> JsonObject:
 async def set_status(call: Call) -> JsonObject:
     """Set what an agent is doing in a thread; while processing, people get a Stop button."""
     backend = call.backend
-    if not backend.switches.agent_sessions:
-        raise SlackError("unknown_method", req_method=call.method)
-    status = call.required("status")
+    refuse_if(not backend.switches.agent_sessions, "unknown_method", req_method=call.method)
+    status, thread_ts = call.required("status"), call.required("thread_ts")
     if status not in SESSION_STATUSES:
         raise SlackError("invalid_arguments", "[ERROR] must be a valid enum value [json-pointer:/status]")
-    channel = messages.writable(backend, call.required("channel_id"))
-    thread_ts = call.required("thread_ts")
-    messages.check_root(channel, thread_ts)
+    channel, _ = call.destination("channel_id")
     session = set_session(backend, channel, thread_ts, status, title=(call.text("title") or "")[:200])
     answer: JsonObject = {"status": status, "title": session.title}
     if status == "processing" and "agent_session_stopped" not in backend.app.bot_events:

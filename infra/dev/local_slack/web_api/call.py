@@ -5,8 +5,10 @@ import binascii
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from infra.dev.local_slack.actions import messages
 from infra.dev.local_slack.actions.backend import Backend
-from infra.dev.local_slack.state.errors import SlackError
+from infra.dev.local_slack.state.channels import Channel, Message
+from infra.dev.local_slack.state.errors import SlackError, found, refuse_if
 from infra.dev.local_slack.state.payload import JsonObject, decoded, is_list, is_object
 from infra.dev.local_slack.state.rates import Tier
 
@@ -19,6 +21,40 @@ class Call:
     raw: JsonObject
     backend: Backend
 
+    @property
+    def bot(self) -> str:
+        """The user id of the app, which calls."""
+        return self.backend.app.bot_user_id
+
+    def channel(self) -> Channel:
+        """The channel that the argument `channel` names. Raises as `channel_of` does."""
+        return messages.channel_of(self.backend, self.required("channel"))
+
+    def channel_joined(self) -> Channel:
+        """The channel that the argument `channel` names.
+
+        Raises:
+            SlackError: channel_not_found, is_archived, or not_in_channel when the app is not a member.
+        """
+        channel = self.channel()
+        refuse_if(channel.is_archived, "is_archived")
+        refuse_if(self.bot not in channel.members, "not_in_channel")
+        return channel
+
+    def message(self, channel: Channel, name: str = "ts") -> Message:
+        """The message of the channel whose timestamp the argument `name` is. Raises as `message_of` does."""
+        return messages.message_of(channel, self.required(name))
+
+    def destination(self, name: str = "channel") -> tuple[Channel, str | None]:
+        """Where to write: the channel of the argument `name` and the root of `thread_ts`, if that is given.
+
+        Raises:
+            SlackError: As `writable` and `check_root` do.
+        """
+        channel, thread_ts = messages.writable(self.backend, self.required(name)), self.text("thread_ts")
+        messages.check_root(channel, thread_ts)
+        return channel, thread_ts
+
     def text(self, name: str) -> str | None:
         """A string argument, or None when it is missing or empty."""
         value = self.raw.get(name)
@@ -30,10 +66,7 @@ class Call:
         Raises:
             SlackError: invalid_arguments.
         """
-        value = self.text(name)
-        if value is None:
-            raise SlackError("invalid_arguments", f"[ERROR] missing required field: {name}")
-        return value
+        return found(self.text(name), "invalid_arguments", f"[ERROR] missing required field: {name}")
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         """A boolean argument; forms write 1 and true."""
@@ -49,8 +82,7 @@ class Call:
         value = self.text(name)
         if value is None:
             return default
-        if not value.isdigit() or not 1 <= int(value) <= most:
-            raise SlackError("invalid_limit")
+        refuse_if(not value.isdigit() or not 1 <= int(value) <= most, "invalid_limit")
         return int(value)
 
     def names(self, name: str) -> list[str]:
@@ -60,14 +92,18 @@ class Call:
             value = decoded(value) if value.startswith("[") else value.split(",")
         return [str(member).strip() for member in value if str(member).strip()] if is_list(value) else []
 
+    def json(self, name: str) -> object:
+        """The value of an argument that is JSON or a string of JSON."""
+        value = self.raw.get(name)
+        return decoded(value) if isinstance(value, str) else value
+
     def object(self, name: str) -> JsonObject:
         """An object argument, as JSON or a string of JSON.
 
         Raises:
             SlackError: invalid_arguments.
         """
-        value = self.raw.get(name)
-        value = decoded(value) if isinstance(value, str) else value
+        value = self.json(name)
         if not is_object(value):
             raise SlackError("invalid_arguments", f"[ERROR] must provide an object [json-pointer:/{name}]")
         return value
@@ -93,8 +129,7 @@ def _cursor_offset(cursor: str | None) -> int:
     except (binascii.Error, UnicodeDecodeError):
         raise SlackError("invalid_cursor") from None
     prefix, _, offset = decoded_cursor.partition(":")
-    if prefix != "next" or not offset.isdigit():
-        raise SlackError("invalid_cursor")
+    refuse_if(prefix != "next" or not offset.isdigit(), "invalid_cursor")
     return int(offset)
 
 
@@ -124,3 +159,12 @@ def method(name: str, tier: Tier, *scopes: str, app_level: bool = False) -> Call
         return handler
 
     return register
+
+
+def require_scope(held: frozenset[str], *needed: str) -> None:
+    """Check that the token has one of the scopes.
+
+    Raises:
+        SlackError: missing_scope, with the first of them.
+    """
+    refuse_if(not held.intersection(needed), "missing_scope", needed=needed[0], provided=",".join(sorted(held)))

@@ -6,7 +6,7 @@ from infra.dev.local_slack.actions import messages
 from infra.dev.local_slack.actions.etiquette_checks import complaints_about_post, complaints_about_update
 from infra.dev.local_slack.block_kit.drafts import MOST_UPDATED_TEXT, draft_of
 from infra.dev.local_slack.state.channels import Channel, Message
-from infra.dev.local_slack.state.errors import SlackError
+from infra.dev.local_slack.state.errors import refuse_if
 from infra.dev.local_slack.state.payload import JsonObject
 from infra.dev.local_slack.state.rates import Tier
 from infra.dev.local_slack.web_api.call import Call, method
@@ -16,13 +16,10 @@ from infra.dev.local_slack.web_api.call import Call, method
 async def post_message(call: Call) -> JsonObject:
     """Post as the app."""
     backend = call.backend
-    channel = messages.writable(backend, call.required("channel"))
+    channel, thread_ts = call.destination()
     draft = draft_of(call.raw)
-    thread_ts = call.text("thread_ts")
-    messages.check_root(channel, thread_ts)
-    backend.complaints += [
-        f"chat.postMessage to {channel.id}: {line}" for line in complaints_about_post(call.raw, draft)
-    ]
+    complaints = complaints_about_post(call.raw, draft)
+    backend.complaints += [f"chat.postMessage to {channel.id}: {line}" for line in complaints]
     message = messages.bot_message(backend, channel, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts)
     message.metadata = draft.metadata
     messages.put(backend, channel, message)
@@ -33,22 +30,13 @@ async def post_message(call: Call) -> JsonObject:
 async def update(call: Call) -> JsonObject:
     """Change a message of the app; a part that is not given stays."""
     channel, message = _own(call, refusal="cant_update_message")
-    if message.stream is not None and message.stream.open:
-        raise SlackError("streaming_state_conflict")
+    refuse_if(message.is_streaming, "streaming_state_conflict")
     draft = draft_of(call.raw, most_text=MOST_UPDATED_TEXT)
-    call.backend.complaints += [
-        f"chat.update of {message.ts}: {line}" for line in complaints_about_update(draft, message)
-    ]
+    complaints = complaints_about_update(draft, message)
+    call.backend.complaints += [f"chat.update of {message.ts}: {line}" for line in complaints]
     if draft.metadata is not None:
         message.metadata = draft.metadata
-    messages.rewrite(
-        call.backend,
-        channel,
-        message,
-        text=draft.text,
-        blocks=draft.blocks,
-        edited_by=call.backend.app.bot_user_id,
-    )
+    messages.rewrite(call.backend, channel, message, text=draft.text, blocks=draft.blocks, edited_by=call.bot)
     return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": channel.message_json(message)}
 
 
@@ -56,8 +44,7 @@ async def update(call: Call) -> JsonObject:
 async def delete(call: Call) -> JsonObject:
     """Delete a message of the app."""
     channel, message = _own(call, refusal="cant_delete_message")
-    if message.stream is not None and message.stream.open:
-        raise SlackError("cant_delete_message")
+    refuse_if(message.is_streaming, "cant_delete_message")
     messages.remove(call.backend, channel, message)
     return {"channel": channel.id, "ts": message.ts}
 
@@ -65,14 +52,10 @@ async def delete(call: Call) -> JsonObject:
 @method("chat.postEphemeral", Tier.FOUR, "chat:write")
 async def post_ephemeral(call: Call) -> JsonObject:
     """Show a message to one member of a channel."""
-    backend = call.backend
-    channel = messages.writable(backend, call.required("channel"))
-    user = call.required("user")
-    if user not in channel.members:
-        raise SlackError("user_not_in_channel")
+    backend, user = call.backend, call.required("user")
+    channel, thread_ts = call.destination()
+    refuse_if(user not in channel.members, "user_not_in_channel")
     draft = draft_of(call.raw)
-    thread_ts = call.text("thread_ts")
-    messages.check_root(channel, thread_ts)
     shown = messages.show_privately(backend, channel, user, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts)
     return {"message_ts": shown.message.ts}
 
@@ -80,8 +63,8 @@ async def post_ephemeral(call: Call) -> JsonObject:
 @method("chat.getPermalink", Tier.SPECIAL)
 async def get_permalink(call: Call) -> JsonObject:
     """The address of a message on this workspace's page."""
-    channel = messages.channel_of(call.backend, call.required("channel"))
-    message = messages.message_of(channel, call.required("message_ts"))
+    channel = call.channel()
+    message = call.message(channel, "message_ts")
     thread = f"?thread_ts={message.thread_ts}&cid={channel.id}" if message.is_reply else ""
     link = f"{call.backend.base_url}/archives/{channel.id}/p{message.ts.replace('.', '')}{thread}"
     return {"channel": channel.id, "permalink": link}
@@ -91,25 +74,17 @@ async def get_permalink(call: Call) -> JsonObject:
 async def add_reaction(call: Call) -> JsonObject:
     """React as the app."""
     name = call.required("name").strip(":")
-    if not re.fullmatch(r"[a-z0-9_+'\-]+(::skin-tone-[2-6])?", name):
-        raise SlackError("invalid_name")
-    channel = messages.channel_of(call.backend, call.required("channel"))
-    message = messages.message_of(channel, call.required("timestamp"))
-    bot = call.backend.app.bot_user_id
-    if bot not in channel.members:
-        raise SlackError("not_in_channel")
-    if channel.is_archived:
-        raise SlackError("is_archived")
-    messages.react(call.backend, channel, message, user=bot, name=name, add=True)
+    refuse_if(not re.fullmatch(r"[a-z0-9_+'\-]+(::skin-tone-[2-6])?", name), "invalid_name")
+    channel = call.channel_joined()
+    message = call.message(channel, "timestamp")
+    messages.react(call.backend, channel, message, user=call.bot, name=name, add=True)
     return {}
 
 
 def _own(call: Call, *, refusal: str) -> tuple[Channel, Message]:
     """The app's own message that a call names."""
-    channel = messages.channel_of(call.backend, call.required("channel"))
-    message = messages.message_of(channel, call.required("ts"))
-    if channel.is_archived:
-        raise SlackError("is_archived")
-    if message.bot_id != call.backend.app.bot_id or message.subtype == "tombstone":
-        raise SlackError(refusal)
+    channel = call.channel()
+    message = call.message(channel)
+    refuse_if(channel.is_archived, "is_archived")
+    refuse_if(message.bot_id != call.backend.app.bot_id or message.subtype == "tombstone", refusal)
     return channel, message

@@ -1,14 +1,15 @@
 """conversations.*: list, info, members, history, replies, open, create and invite."""
 
 import re
+from collections.abc import Iterable
 
 from infra.dev.local_slack.actions import messages
 from infra.dev.local_slack.state.channels import Channel, Message
-from infra.dev.local_slack.state.errors import SlackError
+from infra.dev.local_slack.state.errors import SlackError, found, refuse_if
 from infra.dev.local_slack.state.payload import JsonObject
 from infra.dev.local_slack.state.rates import Tier
 from infra.dev.local_slack.state.team import new_id
-from infra.dev.local_slack.web_api.call import Call, method
+from infra.dev.local_slack.web_api.call import Call, method, require_scope
 
 _READ = ("channels:read", "groups:read", "im:read", "mpim:read")
 _HISTORY = ("channels:history", "groups:history", "im:history", "mpim:history")
@@ -19,15 +20,13 @@ _KINDS = {"public_channel": "channel", "private_channel": "group", "im": "im", "
 async def list_channels(call: Call) -> JsonObject:
     """The channels the app can see."""
     kinds = call.names("types") or ["public_channel"]
-    if not set(kinds) <= set(_KINDS):
-        raise SlackError("invalid_types")
+    refuse_if(not set(kinds) <= set(_KINDS), "invalid_types")
     wanted = {_KINDS[kind] for kind in kinds}
-    bot = call.backend.app.bot_user_id
     chosen = [
-        channel.as_json(for_user=bot)
+        channel.as_json(for_user=call.bot)
         for channel in call.backend.team.channels.values()
         if channel.type in wanted
-        and (not channel.is_private or bot in channel.members)
+        and (not channel.is_private or call.bot in channel.members)
         and not (call.flag("exclude_archived") and channel.is_archived)
     ]
     return call.page(chosen, key="channels")
@@ -36,8 +35,7 @@ async def list_channels(call: Call) -> JsonObject:
 @method("conversations.info", Tier.THREE, *_READ)
 async def channel_info(call: Call) -> JsonObject:
     """One channel."""
-    channel = messages.channel_of(call.backend, call.required("channel"))
-    info = channel.as_json(for_user=call.backend.app.bot_user_id)
+    info = call.channel().as_json(for_user=call.bot)
     if not call.flag("include_num_members"):
         info.pop("num_members", None)
     return {"channel": info}
@@ -46,8 +44,7 @@ async def channel_info(call: Call) -> JsonObject:
 @method("conversations.members", Tier.FOUR, *_READ)
 async def members(call: Call) -> JsonObject:
     """Who is in a channel, page by page."""
-    channel = messages.channel_of(call.backend, call.required("channel"))
-    page = call.page([{"id": member} for member in channel.members], key="members")
+    page = call.page([{"id": member} for member in call.channel().members], key="members")
     return page | {"members": [member["id"] for member in page["members"]]}
 
 
@@ -56,23 +53,17 @@ async def history(call: Call) -> JsonObject:
     """The messages of a channel, newest first, without replies."""
     channel = _readable(call)
     chosen = [message for message in channel.timeline() if _between(call, message)]
-    page = call.page([channel.message_json(message) for message in reversed(chosen)], key="messages", most=999)
-    return page | {"has_more": bool(page["response_metadata"]["next_cursor"])}
+    return _messages_page(call, channel, reversed(chosen), most=999)
 
 
 @method("conversations.replies", Tier.THREE, *_HISTORY)
 async def replies(call: Call) -> JsonObject:
     """A thread: its root, then its replies, oldest first."""
     channel = _readable(call)
-    root = channel.messages.get(call.required("ts"))
-    if root is None:
-        raise SlackError("thread_not_found")
-    if root.is_reply:
-        chosen = [root]
-    else:
-        chosen = [root, *(message for message in channel.thread(root.ts) if _between(call, message))]
-    page = call.page([channel.message_json(message) for message in chosen], key="messages", most=1000)
-    return page | {"has_more": bool(page["response_metadata"]["next_cursor"])}
+    root = found(channel.messages.get(call.required("ts")), "thread_not_found")
+    thread = [] if root.is_reply else channel.thread(root.ts)
+    chosen = [root, *(message for message in thread if _between(call, message))]
+    return _messages_page(call, channel, chosen, most=1000)
 
 
 @method("conversations.open", Tier.THREE, "im:write", "mpim:write")
@@ -85,11 +76,9 @@ async def open_direct_message(call: Call) -> JsonObject:
         return {"channel": {"id": channel.id}, "no_op": True, "already_open": True}
     if len(users) != 1:
         raise SlackError("users_list_not_supplied" if not users else "method_not_supported_for_channel_type")
-    person = team.people.get(users[0])
-    if person is None or person.id == call.backend.app.bot_user_id:
-        raise SlackError("user_not_found")
-    if person.deleted:
-        raise SlackError("user_disabled")
+    person = found(team.people.get(users[0]), "user_not_found")
+    refuse_if(person.id == call.bot, "user_not_found")
+    refuse_if(person.deleted, "user_disabled")
     known = team.direct_message(person.id) is not None
     channel = team.open_direct_message(person.id)
     opened = channel.as_json(for_user=team.bot_user_id) if call.flag("return_im") else {"id": channel.id}
@@ -99,67 +88,52 @@ async def open_direct_message(call: Call) -> JsonObject:
 @method("conversations.create", Tier.TWO, "channels:manage", "groups:write")
 async def create(call: Call) -> JsonObject:
     """A new channel with the app in it."""
-    backend = call.backend
-    name = call.required("name")
+    backend, name, private = call.backend, call.required("name"), call.flag("is_private")
     if not re.fullmatch(r"[a-z0-9_-]{1,80}", name):
         raise SlackError("invalid_name_specials" if len(name) <= 80 else "invalid_name_maxlength")
-    if backend.team.channel_named(name):
-        raise SlackError("name_taken")
-    private = call.flag("is_private")
-    _require_scope(call, "groups:write" if private else "channels:manage")
+    refuse_if(backend.team.channel_named(name), "name_taken")
+    require_scope(backend.app.scopes, "groups:write" if private else "channels:manage")
     channel = Channel(
         id=new_id("C"),
         name=name,
-        creator=backend.app.bot_user_id,
+        creator=call.bot,
         created=int(backend.clock.now()),
-        members=[backend.app.bot_user_id],
+        members=[call.bot],
         is_private=private,
     )
     backend.team.channels[channel.id] = channel
     backend.feed.tell("channel", channel=channel.id)
-    return {"channel": channel.as_json(for_user=backend.app.bot_user_id)}
+    return {"channel": channel.as_json(for_user=call.bot)}
 
 
 @method("conversations.invite", Tier.THREE, "channels:manage", "groups:write")
 async def invite(call: Call) -> JsonObject:
     """Make people members of a channel the app is in; several at once are invited all or not at all."""
     backend = call.backend
-    channel = messages.channel_of(backend, call.required("channel"))
-    _require_scope(call, "groups:write" if channel.is_private else "channels:manage")
-    if channel.is_archived:
-        raise SlackError("is_archived")
-    if backend.app.bot_user_id not in channel.members:
-        raise SlackError("not_in_channel")
+    require_scope(backend.app.scopes, "groups:write" if call.channel().is_private else "channels:manage")
+    channel = call.channel_joined()
     call.required("users")
     users = call.names("users")
     for user in users:
-        person = backend.team.people.get(user)
-        if user == backend.app.bot_user_id:
-            raise SlackError("cant_invite_self")
-        if person is None or person.deleted:
-            raise SlackError("user_not_found")
-        if user in channel.members:
-            raise SlackError("already_in_channel")
+        refuse_if(user == call.bot, "cant_invite_self")
+        refuse_if(found(backend.team.people.get(user), "user_not_found").deleted, "user_not_found")
+        refuse_if(user in channel.members, "already_in_channel")
     for user in users:
         channel.members.append(user)
         backend.announcer.joined(channel, user)
-    return {"channel": channel.as_json(for_user=backend.app.bot_user_id)}
-
-
-def _require_scope(call: Call, needed: str) -> None:
-    held = call.backend.app.scopes
-    if needed not in held:
-        raise SlackError("missing_scope", needed=needed, provided=",".join(sorted(held)))
+    return {"channel": channel.as_json(for_user=call.bot)}
 
 
 def _readable(call: Call) -> Channel:
-    backend = call.backend
-    channel = messages.channel_of(backend, call.required("channel"))
-    if backend.app.bot_user_id not in channel.members:
-        raise SlackError("not_in_channel")
-    needed = {"channel": "channels:history", "group": "groups:history", "im": "im:history"}[channel.type]
-    _require_scope(call, needed)
+    channel = call.channel()
+    refuse_if(call.bot not in channel.members, "not_in_channel")
+    require_scope(call.backend.app.scopes, channel.history_scope)
     return channel
+
+
+def _messages_page(call: Call, channel: Channel, chosen: Iterable[Message], *, most: int) -> JsonObject:
+    page = call.page([channel.message_json(message) for message in chosen], key="messages", most=most)
+    return page | {"has_more": bool(page["response_metadata"]["next_cursor"])}
 
 
 def _between(call: Call, message: Message) -> bool:

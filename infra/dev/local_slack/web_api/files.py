@@ -6,8 +6,8 @@ from aiohttp import web
 
 from infra.dev.local_slack.actions import messages
 from infra.dev.local_slack.actions.backend import Backend
-from infra.dev.local_slack.state.errors import SlackError
-from infra.dev.local_slack.state.payload import JsonObject, decoded, is_list, is_object
+from infra.dev.local_slack.state.errors import found, refuse_if
+from infra.dev.local_slack.state.payload import JsonObject, objects_in
 from infra.dev.local_slack.state.rates import Tier
 from infra.dev.local_slack.state.team import StoredFile, new_id
 from infra.dev.local_slack.web_api.call import Call, method
@@ -19,8 +19,8 @@ MOST_BYTES = 50 * 1024 * 1024
 async def get_upload_url(call: Call) -> JsonObject:
     """A place to put the bytes of one file."""
     name, length = call.required("filename"), call.required("length")
-    if not length.isdigit() or not 0 < int(length) <= MOST_BYTES:
-        raise SlackError("invalid_arguments", "[ERROR] invalid `length`")
+    fits = length.isdigit() and 0 < int(length) <= MOST_BYTES
+    refuse_if(not fits, "invalid_arguments", "[ERROR] invalid `length`")
     file = StoredFile(
         id=new_id("F"),
         name=name,
@@ -37,19 +37,12 @@ async def get_upload_url(call: Call) -> JsonObject:
 async def complete_upload(call: Call) -> JsonObject:
     """Share uploaded files, in a channel if one is named."""
     backend = call.backend
-    listed = call.raw.get("files")
-    listed = decoded(listed) if isinstance(listed, str) else listed
-    entries = [entry for entry in listed if is_object(entry)] if is_list(listed) else []
-    if not entries:
-        raise SlackError("invalid_arguments", "[ERROR] missing required field: files")
-    files: list[StoredFile] = []
-    for entry in entries:
-        file = backend.team.files.get(str(entry.get("id")))
-        if file is None or not file.uploaded:
-            raise SlackError("file_not_found")
-        if file.shared:
-            raise SlackError("already_completed")
-        files.append(file)
+    entries = objects_in({"files": call.json("files")}, "files")
+    refuse_if(not entries, "invalid_arguments", "[ERROR] missing required field: files")
+    files = [found(backend.team.files.get(str(entry.get("id"))), "file_not_found") for entry in entries]
+    for file in files:
+        refuse_if(not file.uploaded, "file_not_found")
+        refuse_if(file.shared, "already_completed")
     targets = [target for target in (call.text("channel_id"), *call.names("channels")) if target]
     channels = [messages.writable(backend, target) for target in targets]
     thread_ts = call.text("thread_ts")

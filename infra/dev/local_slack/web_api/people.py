@@ -1,6 +1,6 @@
 """users.list and info; usergroups.list and usergroups.users.list."""
 
-from infra.dev.local_slack.state.errors import SlackError
+from infra.dev.local_slack.state.errors import found
 from infra.dev.local_slack.state.payload import JsonObject
 from infra.dev.local_slack.state.rates import Tier
 from infra.dev.local_slack.web_api.call import Call, method
@@ -16,9 +16,7 @@ async def list_people(call: Call) -> JsonObject:
 @method("users.info", Tier.FOUR, "users:read")
 async def person_info(call: Call) -> JsonObject:
     """One person."""
-    person = call.backend.team.people.get(call.required("user"))
-    if person is None:
-        raise SlackError("user_not_found")
+    person = found(call.backend.team.people.get(call.required("user")), "user_not_found")
     return {"user": person.as_json()}
 
 
@@ -33,8 +31,6 @@ async def usergroups(call: Call) -> JsonObject:
 @method("usergroups.users.list", Tier.TWO, "usergroups:read")
 async def usergroup_members(call: Call) -> JsonObject:
     """Who is in a user group."""
-    group = call.backend.team.usergroups.get(call.required("usergroup"))
-    if group is None:
-        raise SlackError("no_such_subteam")
+    group = found(call.backend.team.usergroups.get(call.required("usergroup")), "no_such_subteam")
     people = call.backend.team.people
     return {"users": [user for user in group.users if user in people and not people[user].deleted]}

@@ -6,18 +6,24 @@ A stream ends about five minutes after it opened even while it is appended to
 
 from infra.dev.local_slack.actions import messages
 from infra.dev.local_slack.actions.sessions import SESSION_STATUSES, set_session
-from infra.dev.local_slack.block_kit.block_kit import MOST_MARKDOWN
+from infra.dev.local_slack.block_kit.block_kit import MOST_MARKDOWN, TASK_STATUSES
 from infra.dev.local_slack.block_kit.drafts import blocks_of
 from infra.dev.local_slack.block_kit.views import give_ids
 from infra.dev.local_slack.state.channels import Channel, Message, Stream
-from infra.dev.local_slack.state.errors import SlackError
-from infra.dev.local_slack.state.payload import JsonObject, copied, decoded, is_list, is_object, text_in
+from infra.dev.local_slack.state.errors import SlackError, found, refuse_if
+from infra.dev.local_slack.state.payload import JsonObject, copied, is_list, is_object, objects_in, text_in
 from infra.dev.local_slack.state.rates import Tier
 from infra.dev.local_slack.web_api.call import Call, method
 
 MOST_CHUNK_TEXT = 256
 """Characters in a title, details or output of a task_update or plan_update chunk."""
 MOST_TASKS = 50
+_CHUNK_FIELDS = {
+    "markdown_text": {"text"},
+    "plan_update": {"title"},
+    "task_update": {"id", "title", "status", "details", "output", "sources"},
+    "blocks": {"blocks"},
+}
 
 
 @method("chat.startStream", Tier.TWO, "chat:write")
@@ -25,23 +31,16 @@ async def start_stream(call: Call) -> JsonObject:
     """Open a streaming message in a thread."""
     backend = call.backend
     _require_streaming(call)
-    channel = messages.writable(backend, call.required("channel"))
-    thread_ts = call.required("thread_ts")
-    messages.check_root(channel, thread_ts)
+    call.required("thread_ts")
+    channel, thread_ts = call.destination()
     if not channel.is_im:
-        if call.text("recipient_team_id") is None:
-            raise SlackError("missing_recipient_team_id")
-        recipient = call.text("recipient_user_id")
-        if recipient is None:
-            raise SlackError("missing_recipient_user_id")
-        if recipient not in channel.members:
-            raise SlackError("user_not_in_channel")
+        refuse_if(call.text("recipient_team_id") is None, "missing_recipient_team_id")
+        recipient = found(call.text("recipient_user_id"), "missing_recipient_user_id")
+        refuse_if(recipient not in channel.members, "user_not_in_channel")
     message = messages.bot_message(backend, channel, "", thread_ts=thread_ts)
-    message.stream = Stream(
-        ends_at=backend.clock.now() + backend.switches.stream_seconds,
-        as_plan=call.text("task_display_mode") == "plan",
-    )
-    _take(call, message)
+    ends_at = backend.clock.now() + backend.switches.stream_seconds
+    message.stream = Stream(ends_at=ends_at, as_plan=call.text("task_display_mode") == "plan")
+    _take(call, message, message.stream)
     messages.put(backend, channel, message)
     return {"channel": channel.id, "ts": message.ts}
 
@@ -49,10 +48,10 @@ async def start_stream(call: Call) -> JsonObject:
 @method("chat.appendStream", Tier.FOUR, "chat:write")
 async def append_stream(call: Call) -> JsonObject:
     """Add to a streaming message."""
-    channel, message = _streaming(call)
+    channel, message, stream = _streaming(call)
     if call.raw.get("markdown_text") in (None, "") and not call.raw.get("chunks"):
         raise SlackError("invalid_arguments", "[ERROR] missing required field: markdown_text")
-    _take(call, message)
+    _take(call, message, stream)
     call.backend.announcer.redrawn(channel, message)
     return {"channel": channel.id, "ts": message.ts}
 
@@ -60,14 +59,12 @@ async def append_stream(call: Call) -> JsonObject:
 @method("chat.stopStream", Tier.TWO, "chat:write")
 async def stop_stream(call: Call) -> JsonObject:
     """Finish a streaming message."""
-    channel, message = _streaming(call)
+    channel, message, stream = _streaming(call)
     blocks = blocks_of(call.raw.get("blocks"))
     status = call.text("session_status")
     if status not in (None, *SESSION_STATUSES):
         raise SlackError("invalid_arguments", "[ERROR] must be a valid enum value [json-pointer:/session_status]")
-    _take(call, message)
-    stream = message.stream
-    assert stream is not None  # noqa: S101 - _streaming returns streaming messages only
+    _take(call, message, stream)
     previous = copied(message.as_json())
     stream.open = False
     if blocks:
@@ -82,78 +79,58 @@ async def stop_stream(call: Call) -> JsonObject:
 
 def close_expired(channel: Channel, now: float) -> list[Message]:
     """End the streams of a channel whose five minutes are over; the messages that ended."""
-    ended: list[Message] = []
-    for message in channel.messages.values():
-        if message.stream is not None and message.stream.open and now >= message.stream.ends_at:
-            message.stream.open = False
-            ended.append(message)
-    return ended
+    streams = [(message, stream) for message in channel.messages.values() if (stream := message.stream) is not None]
+    ended = [(message, stream) for message, stream in streams if stream.open and now >= stream.ends_at]
+    for _, stream in ended:
+        stream.open = False
+    return [message for message, _ in ended]
 
 
 def _require_streaming(call: Call) -> None:
-    if not call.backend.switches.streaming:
-        raise SlackError("unknown_method", req_method=call.method)
+    refuse_if(not call.backend.switches.streaming, "unknown_method", req_method=call.method)
 
 
-def _streaming(call: Call) -> tuple[Channel, Message]:
+def _streaming(call: Call) -> tuple[Channel, Message, Stream]:
     _require_streaming(call)
-    channel = messages.channel_of(call.backend, call.required("channel"))
-    message = messages.message_of(channel, call.required("ts"))
+    channel = call.channel()
+    message = call.message(channel)
     close_expired(channel, call.backend.clock.now())
-    if message.bot_id != call.backend.app.bot_id:
-        raise SlackError("message_not_owned_by_app")
-    if message.stream is None or not message.stream.open:
-        raise SlackError("message_not_in_streaming_state")
-    return channel, message
+    refuse_if(message.bot_id != call.backend.app.bot_id, "message_not_owned_by_app")
+    stream = found(message.stream, "message_not_in_streaming_state")
+    refuse_if(not stream.open, "message_not_in_streaming_state")
+    return channel, message, stream
 
 
-def _take(call: Call, message: Message) -> None:
+def _take(call: Call, message: Message, stream: Stream) -> None:
     """Add the call's markdown_text and chunks to the stream, all or nothing."""
-    stream = message.stream
-    assert stream is not None  # noqa: S101 - callers hand over streaming messages only
     markdown = call.text("markdown_text") or ""
-    if len(markdown) > MOST_MARKDOWN:
-        raise SlackError("msg_too_long")
-    chunks = call.raw.get("chunks")
-    chunks = decoded(chunks) if isinstance(chunks, str) else chunks
-    if chunks is not None and not is_list(chunks):
-        raise SlackError("invalid_chunks")
-    members = [chunk for chunk in chunks or [] if is_object(chunk)]
-    for chunk in members:
+    refuse_if(len(markdown) > MOST_MARKDOWN, "msg_too_long")
+    given = call.json("chunks")
+    refuse_if(given is not None and not is_list(given), "invalid_chunks")
+    chunks = objects_in({"chunks": given}, "chunks")
+    for chunk in chunks:
         _check_chunk(chunk)
     stream.markdown += markdown
-    for chunk in members:
+    for chunk in chunks:
         _take_chunk(stream, chunk)
-    if len(stream.tasks) > MOST_TASKS:
-        raise SlackError("invalid_chunks", f"[ERROR] no more than {MOST_TASKS} tasks allowed")
+    refuse_if(len(stream.tasks) > MOST_TASKS, "invalid_chunks", f"[ERROR] no more than {MOST_TASKS} tasks allowed")
     _compose(message, stream)
 
 
 def _check_chunk(chunk: JsonObject) -> None:
-    fields = {
-        "markdown_text": {"text"},
-        "plan_update": {"title"},
-        "task_update": {"id", "title", "status", "details", "output", "sources"},
-        "blocks": {"blocks"},
-    }
     kind = str(chunk.get("type"))
-    if kind not in fields:
-        raise SlackError("invalid_chunks", f"[ERROR] unsupported type: {kind}")
-    if unknown := set(chunk) - fields[kind] - {"type"}:
+    refuse_if(kind not in _CHUNK_FIELDS, "invalid_chunks", f"[ERROR] unsupported type: {kind}")
+    if unknown := set(chunk) - _CHUNK_FIELDS[kind] - {"type"}:
         raise SlackError("invalid_chunks", f"[ERROR] invalid additional property: {min(unknown)}")
-    if kind == "markdown_text" and len(str(chunk.get("text", ""))) > MOST_MARKDOWN:
-        raise SlackError("msg_too_long")
+    refuse_if(kind == "markdown_text" and len(str(chunk.get("text", ""))) > MOST_MARKDOWN, "msg_too_long")
     if kind == "task_update":
-        if not text_in(chunk, "id") or not text_in(chunk, "title"):
-            raise SlackError("invalid_chunks", "[ERROR] missing required field: id, title")
-        if chunk.get("status") not in ("pending", "in_progress", "complete", "error"):
-            raise SlackError("invalid_chunks", "[ERROR] must be a valid enum value [json-pointer:/status]")
-    if kind in ("task_update", "plan_update"):
-        for name in ("title", "details", "output"):
-            if len(str(chunk.get(name) or "")) > MOST_CHUNK_TEXT:
-                raise SlackError(
-                    "invalid_chunks", f"[ERROR] must be less than {MOST_CHUNK_TEXT + 1} characters: {name}"
-                )
+        whole = text_in(chunk, "id") and text_in(chunk, "title")
+        refuse_if(not whole, "invalid_chunks", "[ERROR] missing required field: id, title")
+        known = chunk.get("status") in TASK_STATUSES
+        refuse_if(not known, "invalid_chunks", "[ERROR] must be a valid enum value [json-pointer:/status]")
+    for name in ("title", "details", "output"):
+        line = f"[ERROR] must be less than {MOST_CHUNK_TEXT + 1} characters: {name}"
+        refuse_if(len(str(chunk.get(name) or "")) > MOST_CHUNK_TEXT, "invalid_chunks", line)
     if kind == "blocks":
         blocks_of(chunk.get("blocks"))
 

@@ -1,6 +1,6 @@
 """views.open, update and publish."""
 
-from infra.dev.local_slack.state.errors import SlackError
+from infra.dev.local_slack.state.errors import found, refuse_if
 from infra.dev.local_slack.state.payload import JsonObject
 from infra.dev.local_slack.state.rates import Tier
 from infra.dev.local_slack.web_api.call import Call, method
@@ -18,9 +18,7 @@ async def open_modal(call: Call) -> JsonObject:
 async def update_view(call: Call) -> JsonObject:
     """Show other content in an open view."""
     views = call.backend.views
-    view = views.open.get(call.required("view_id"))
-    if view is None:
-        raise SlackError("not_found")
+    view = found(views.open.get(call.required("view_id")), "not_found")
     return {"view": views.as_json(views.update(view, call.object("view"), expected_hash=call.text("hash")))}
 
 
@@ -28,7 +26,6 @@ async def update_view(call: Call) -> JsonObject:
 async def publish_home(call: Call) -> JsonObject:
     """Show content in a person's Home tab."""
     user = call.required("user_id")
-    if user not in call.backend.team.people:
-        raise SlackError("invalid_arguments", "[ERROR] invalid `user_id`")
+    refuse_if(user not in call.backend.team.people, "invalid_arguments", "[ERROR] invalid `user_id`")
     views = call.backend.views
     return {"view": views.as_json(views.publish(user, call.object("view"), expected_hash=call.text("hash")))}

@@ -6,12 +6,12 @@ import logging
 from aiohttp import web
 
 from infra.dev.local_slack.actions.backend import Backend
-from infra.dev.local_slack.state.errors import SlackError
+from infra.dev.local_slack.state.errors import SlackError, refuse_if
 from infra.dev.local_slack.state.faults import MethodFault
-from infra.dev.local_slack.state.payload import JsonObject, decoded, is_object
+from infra.dev.local_slack.state.payload import JsonObject, decoded, is_object, text_in
 from infra.dev.local_slack.state.rates import Tier
 from infra.dev.local_slack.web_api import apps, chat, conversations, files, people, streams, views
-from infra.dev.local_slack.web_api.call import METHODS, Call, Method
+from infra.dev.local_slack.web_api.call import METHODS, Call, require_scope
 
 logger = logging.getLogger(__name__)
 
@@ -55,41 +55,25 @@ class WebApi:
         Raises:
             SlackError: unknown_method, not_authed, invalid_auth, not_allowed_token_type, missing_scope, ratelimited.
         """
-        method = METHODS.get(name)
-        if method is None:
-            raise SlackError("unknown_method", req_method=name)
-        app = self._backend.app
-        if token is None:
-            raise SlackError("not_authed")
-        if token not in (app.bot_token, app.app_token):
-            raise SlackError("invalid_auth")
-        if token != (app.app_token if method.app_level else app.bot_token):
-            raise SlackError("not_allowed_token_type")
-        held = app.app_token_scopes if method.app_level else app.scopes
-        if method.scopes and not held.intersection(method.scopes):
-            raise SlackError("missing_scope", needed=method.scopes[0], provided=",".join(sorted(held)))
-        self._take_turn(name, method, raw)
-
-    def _take_turn(self, name: str, method: Method, raw: JsonObject) -> None:
-        backend = self._backend
+        backend, app = self._backend, self._backend.app
+        refuse_if(name not in METHODS, "unknown_method", req_method=name)
+        method = METHODS[name]
+        refuse_if(token is None, "not_authed")
+        refuse_if(token not in (app.bot_token, app.app_token), "invalid_auth")
+        refuse_if(token != (app.app_token if method.app_level else app.bot_token), "not_allowed_token_type")
+        if method.scopes:
+            require_scope(app.app_token_scopes if method.app_level else app.scopes, *method.scopes)
         key = f"{name}:{raw.get('channel')}" if method.tier is Tier.POST else name
-        if wait := backend.rates.take(key, method.tier, backend.clock.now()):
-            raise SlackError("ratelimited", retry_after=wait)
+        wait = backend.rates.take(key, method.tier, backend.clock.now())
+        refuse_if(wait, "ratelimited", retry_after=wait)
 
     def _log(self, name: str, raw: JsonObject, error: str | None) -> None:
         backend = self._backend
         if error:
             backend.refusals[f"{name} {error}"] += 1
             logger.info("refused %s: %s", name, error)
-        backend.call_log.append(
-            {
-                "method": name,
-                "at": backend.clock.now(),
-                "error": error,
-                "channel": raw.get("channel"),
-                "ts": raw.get("ts"),
-            }
-        )
+        about = {"channel": raw.get("channel"), "ts": raw.get("ts")}
+        backend.call_log.append({"method": name, "at": backend.clock.now(), "error": error, **about})
 
 
 async def _arguments(request: web.Request) -> JsonObject:
@@ -104,10 +88,7 @@ async def _arguments(request: web.Request) -> JsonObject:
 
 def _token(request: web.Request, raw: JsonObject) -> str | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token:
-        return token.strip()
-    value = raw.get("token")
-    return value if isinstance(value, str) and value else None
+    return token.strip() if scheme.lower() == "bearer" and token else text_in(raw, "token")
 
 
 def _faulty(request: web.Request, fault: MethodFault) -> web.StreamResponse | None:
