@@ -7,6 +7,7 @@ query of a model reaches the app's tables.
 import secrets
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
@@ -37,24 +38,17 @@ MESSAGES = {
 
 metadata = MetaData()
 told_days = Table("told_days", metadata, Column("day", Date, primary_key=True))
-payments_errors = Table(
-    "payments_errors",
-    metadata,
-    Column("id", Integer, Identity(), primary_key=True),
-    Column("at", DateTime(timezone=True), nullable=False, index=True),
-    Column("kind", Text, nullable=False),
-    Column("message", Text, nullable=False),
-)
-deployments = Table(
-    "deployments",
-    metadata,
-    Column("id", Integer, Identity(), primary_key=True),
-    Column("service", Text, nullable=False),
-    Column("version", Text, nullable=False),
-    Column("deployed_at", DateTime(timezone=True), nullable=False, index=True),
-    Column("deployed_by", Text, nullable=False),
-    Column("change", Text, nullable=False),
-)
+
+
+def _log(name: str, moment: str, *texts: str) -> Table:
+    """Return a table of things that happened, each at a moment and with these texts."""
+    columns = [Column(column, Text, nullable=False) for column in texts]
+    key = Column("id", Integer, Identity(), primary_key=True)
+    return Table(name, metadata, key, Column(moment, DateTime(timezone=True), nullable=False, index=True), *columns)
+
+
+payments_errors = _log("payments_errors", "at", "kind", "message")
+deployments = _log("deployments", "deployed_at", "service", "version", "deployed_by", "change")
 
 
 async def demo_database(server_url: str, folder: Path, when: date, name: str = NAME) -> str:
@@ -90,8 +84,7 @@ def _password(path: Path) -> str:
 
 
 @asynccontextmanager
-async def _engine(url: URL, *, isolation_level: str | None = None) -> AsyncGenerator[AsyncEngine]:
-    options = {} if isolation_level is None else {"isolation_level": isolation_level}
+async def _engine(url: URL, **options: str) -> AsyncGenerator[AsyncEngine]:
     engine = create_async_engine(url, pool_size=1, max_overflow=0, **options)
     try:
         yield engine
@@ -124,30 +117,16 @@ async def _fill(url: URL, role: str, when: date) -> None:
         if await connection.scalar(mark) is not None:
             day = day_of(when)
             await connection.execute(insert(payments_errors), _error_rows(day))
-            await connection.execute(insert(deployments), _deployment_rows(day))
+            await connection.execute(insert(deployments), [asdict(deployment) for deployment in day.deployments])
         await connection.execute(text(f"GRANT SELECT ON payments_errors, deployments TO {_quoted(connection, role)}"))
 
 
 def _error_rows(day: Day) -> list[Mapping[str, object]]:
     """Spread each hour's errors evenly over the hour, in order of time."""
-    rows: list[Mapping[str, object]] = []
-    for hour, kinds in day.database_errors.items():
-        for kind, count in kinds.items():
-            rows += [
-                {"at": day.at(hour, number * 60 // count), "kind": kind, "message": MESSAGES[kind]}
-                for number in range(count)
-            ]
-    return sorted(rows, key=lambda row: str(row["at"]))
-
-
-def _deployment_rows(day: Day) -> list[Mapping[str, object]]:
-    return [
-        {
-            "service": each.service,
-            "version": each.version,
-            "deployed_at": each.at,
-            "deployed_by": each.by,
-            "change": each.change,
-        }
-        for each in day.deployments
+    rows: list[Mapping[str, object]] = [
+        {"at": day.at(hour, number * 60 // count), "kind": kind, "message": MESSAGES[kind]}
+        for hour, kinds in day.database_errors.items()
+        for kind, count in kinds.items()
+        for number in range(count)
     ]
+    return sorted(rows, key=lambda row: str(row["at"]))

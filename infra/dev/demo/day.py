@@ -9,10 +9,12 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from operator import attrgetter
 
 SERVICES = ("storefront", "search", "payments")
 
 REQUESTS_A_DAY = {"storefront": 112_000, "search": 66_000, "payments": 34_000}
+_CULPRIT = "Cut the database connection pool from 100 to 20 per instance"
 USUAL_ERROR_RATE = {"storefront": 0.003, "search": 0.0045, "payments": 0.004}
 
 
@@ -30,8 +32,8 @@ class Deployment:
 
     service: str
     version: str
-    at: datetime
-    by: str
+    deployed_at: datetime
+    deployed_by: str
     change: str
 
 
@@ -94,15 +96,12 @@ def _deployments(rng: random.Random, day: Day) -> tuple[Deployment, ...]:
     hour = day.incident_hour
     rows = [
         ("search", f"5.{minor}.1", day.at(7, rng.randrange(50)), "lena", "Reindex synonyms nightly"),
-        (
-            "payments",
-            f"2.{minor}.0",
-            day.at(hour, -rng.randrange(3, 9)),
-            "marco",
-            "Cut the database connection pool from 100 to 20 per instance",
-        ),
+        ("payments", f"2.{minor}.0", day.at(hour, -rng.randrange(3, 9)), "marco", _CULPRIT),
         ("payments", f"2.{minor - 1}.3", day.at(hour, rng.randrange(55, 60)), "aisha", f"Roll back 2.{minor}.0"),
         ("storefront", f"11.{minor}.4", day.at(20, rng.randrange(50)), "lena", "New footer links"),
     ]
-    deployments = [Deployment(service=s, version=v, at=at, by=by, change=change) for s, v, at, by, change in rows]
-    return tuple(sorted(deployments, key=lambda each: each.at))
+    deployments = [
+        Deployment(service=service, version=version, deployed_at=at, deployed_by=by, change=change)
+        for service, version, at, by, change in rows
+    ]
+    return tuple(sorted(deployments, key=attrgetter("deployed_at")))

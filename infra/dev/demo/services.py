@@ -3,9 +3,8 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from aiohttp import web
 
@@ -17,38 +16,33 @@ class Service:
     """What one service answers on `/health`, and how long it takes for it."""
 
     name: str
-    version: str
     latency_seconds: float
-    status: int
-    health: str
-    details: Mapping[str, Json]
+    http_status: int
+    #: The answer's members besides `service` and `uptime_seconds`.
+    health: Mapping[str, Json]
 
+
+_GATEWAYS_DOWN = "card network unreachable: 3 of 3 gateways timed out"
 
 # Slow on purpose: their checks look into their dependencies, and a person can watch three at once.
 SERVICES = (
     Service(
         name="storefront",
-        version="11.8.4",
         latency_seconds=2.4,
-        status=200,
-        health="ok",
-        details=MappingProxyType({"instances": 6}),
+        http_status=200,
+        health={"status": "ok", "version": "11.8.4", "instances": 6},
     ),
     Service(
         name="search",
-        version="5.8.1",
         latency_seconds=2.7,
-        status=200,
-        health="ok",
-        details=MappingProxyType({"instances": 4, "index_age_seconds": 41}),
+        http_status=200,
+        health={"status": "ok", "version": "5.8.1", "instances": 4, "index_age_seconds": 41},
     ),
     Service(
         name="payments",
-        version="2.7.3",
         latency_seconds=3.1,
-        status=503,
-        health="unhealthy",
-        details=MappingProxyType({"instances": 3, "reason": "card network unreachable: 3 of 3 gateways timed out"}),
+        http_status=503,
+        health={"status": "unhealthy", "version": "2.7.3", "instances": 3, "reason": _GATEWAYS_DOWN},
     ),
 )
 
@@ -56,19 +50,15 @@ SERVICES = (
 @asynccontextmanager
 async def running_services() -> AsyncGenerator[Mapping[str, str]]:
     """Start the services on free ports of 127.0.0.1 and give service name -> health URL."""
-    runners: list[web.AppRunner] = []
     urls: dict[str, str] = {}
-    try:
+    async with AsyncExitStack() as started:
         for service in SERVICES:
             runner = web.AppRunner(_app(service), handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
+            started.push_async_callback(runner.cleanup)
             await runner.setup()
-            runners.append(runner)
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             urls[service.name] = f"http://127.0.0.1:{runner.addresses[0][1]}/health"
         yield urls
-    finally:
-        for runner in runners:
-            await runner.cleanup()
 
 
 def _app(service: Service) -> web.Application:
@@ -76,14 +66,8 @@ def _app(service: Service) -> web.Application:
 
     async def health(_request: web.Request) -> web.Response:
         await asyncio.sleep(service.latency_seconds)
-        body: dict[str, Json] = {
-            "service": service.name,
-            "status": service.health,
-            "version": service.version,
-            "uptime_seconds": round(time.monotonic() - started),
-            **service.details,
-        }
-        return web.json_response(body, status=service.status)
+        facts: dict[str, Json] = {"service": service.name, "uptime_seconds": round(time.monotonic() - started)}
+        return web.json_response({**facts, **service.health}, status=service.http_status)
 
     app = web.Application()
     app.router.add_get("/health", health)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from infra.dev.demo.thread_observer import ExpectationTimeout, Sighting, TaskSeen, ThreadObserver, texts, watching
 from infra.dev.local_slack.control.client import WorkspaceClient
+from infra.dev.local_slack.state.payload import JsonObject
 
 REQUEST = (
     "check our three services and post a summary to #incidents; "
@@ -40,14 +41,14 @@ class Story:
             await self._runs_beside_the_question(observer)
             card = observer.cards()[0]
             await self._client.click("Ada", "ops", str(card.message["ts"]), "decide_approved")
-            await self._refused_privately("Ada", str(observer.thread_ts))
+            await self._refused_privately("U0ADA", observer.thread_ts)
             self._tell("Ada, who asked, may not approve her own request: told so privately")
             clicked = time.monotonic()
             await self._client.click("Grace", "ops", str(card.message["ts"]), "decide_approved")
             await self._until(
-                observer, lambda seen: _said(seen, "*Approved* by <@U0GRACE>"), "Grace approved: the card says so"
+                observer, lambda seen: seen.says("*Approved* by <@U0GRACE>"), "Grace approved: the card says so"
             )
-            await self._client.wait_for(lambda told: len(_texts_in(told, "incidents")) > posted_before)
+            await self._client.wait_for(lambda told: len(told["channels"]["incidents"]["messages"]) > posted_before)
             self._tell(f"the summary stands in #incidents, {time.monotonic() - clicked:.2f} s after the click")
             await self._until(observer, _answered, "the answer", timeout_seconds=90)
             _require(observer.says("scripted model", "payments"), "the answer names the services", observer)
@@ -75,7 +76,7 @@ class Story:
 
     async def by_command(self) -> None:
         """`/greenlight <request>` opens a thread."""
-        before = {str(each["ts"]) for each in await self._client.messages("ops")}
+        before = {message["ts"] for message in await self._client.messages("ops")}
         await self._client.command("Linus", "ops", "/greenlight", CHECK_REQUEST)
         told = await self._client.wait_for(lambda told: any(ts not in before for ts in _roots(told, "ops")))
         root = next(ts for ts in _roots(told, "ops") if ts not in before)
@@ -93,11 +94,11 @@ class Story:
         await self._until(observer, lambda seen: bool(seen.boards()), "the board with the plan")
         await self._until(observer, lambda seen: _at_once(seen.boards()) >= 2, "checks running at the same time")
         await self._until(observer, lambda seen: bool(seen.cards()), "the approval card")
-        card = next(each for each in observer.sightings if each.message["ts"] == observer.cards()[0].message["ts"])
+        card_ts = observer.cards()[0].message["ts"]
+        card = next(sighting for sighting in observer.sightings if sighting.message["ts"] == card_ts)
         shown = " ".join(texts(card.message.get("blocks")))
-        _require(
-            all(word in shown for word in ("slack_post_message", "#incidents", "503")), "its exact arguments", observer
-        )
+        exact = all(word in shown for word in ("slack_post_message", "#incidents", "503"))
+        _require(exact, "its exact arguments", observer)
         await self._until(
             observer, lambda seen: _attempts(seen.tasks()), "the package's first script crashed", timeout_seconds=90
         )
@@ -107,7 +108,7 @@ class Story:
         await self._until(
             observer, lambda seen: _moved_since(seen.tasks(), card.at), "steps started and ended beside the open card"
         )
-        _require(observer.latest[str(card.message["ts"])] in observer.cards(), "the card is still open", observer)
+        _require(observer.latest[card_ts] in observer.cards(), "the card is still open", observer)
 
     async def _follow_up(self, observer: ThreadObserver) -> None:
         answers = len(observer.words())
@@ -116,11 +117,10 @@ class Story:
         await self._until(
             observer,
             lambda seen: any(
-                "payment" in text.lower() and "error" in text.lower() and "scripted model" in text
+                all(word in text.lower() for word in ("payment", "error", "scripted model"))
                 for text in seen.words()[answers:]
             ),
             "the follow-up is answered with the thread's earlier context",
-            timeout_seconds=60,
         )
 
     @asynccontextmanager
@@ -143,15 +143,14 @@ class Story:
         await observer.until(condition, what, timeout_seconds=timeout_seconds)
         self._tell(what)
 
-    async def _refused_privately(self, person: str, thread_ts: str) -> None:
-        def told(dump: dict[str, object]) -> bool:
-            ephemerals = dump["ephemerals"]
-            return isinstance(ephemerals, list) and any(
-                person.upper() in str(each["user"]).upper() and thread_ts in str(each["message"])  # pyright: ignore[reportUnknownArgumentType]  # JSON
-                for each in ephemerals  # pyright: ignore[reportUnknownVariableType]  # JSON
-            )
-
-        await self._client.wait_for(told, timeout_seconds=10)
+    async def _refused_privately(self, person_id: str, thread_ts: str) -> None:
+        await self._client.wait_for(
+            lambda dump: any(
+                ephemeral["user"] == person_id and thread_ts in str(ephemeral["message"])
+                for ephemeral in dump["ephemerals"]
+            ),
+            timeout_seconds=10,
+        )
 
     async def _incidents(self) -> int:
         return len(await self._client.messages("incidents"))
@@ -170,22 +169,18 @@ def _answered(observer: ThreadObserver) -> bool:
 
 
 def _settled(board: Sighting) -> bool:
-    return "done:" in " ".join(_titles(board)).lower() or "trouble" in " ".join(_titles(board)).lower()
+    titles = " ".join(str(plan.get("title", "")) for plan in _plans(board)).lower()
+    return "done:" in titles or "trouble" in titles
 
 
-def _titles(board: Sighting) -> list[str]:
-    return [str(each.get("title", "")) for each in board.message.get("blocks", []) if each.get("type") == "plan"]
+def _plans(board: Sighting) -> list[JsonObject]:
+    return [block for block in board.message["blocks"] if block["type"] == "plan"]
 
 
 def _at_once(boards: list[Sighting]) -> int:
     """Return the most tasks that one board showed in progress."""
-    counts = [
-        sum(task["status"] == "in_progress" for task in block["tasks"])
-        for board in boards
-        for block in board.message["blocks"]
-        if block["type"] == "plan"
-    ]
-    return max(counts, default=0)
+    plans = [plan for board in boards for plan in _plans(board)]
+    return max((sum(task["status"] == "in_progress" for task in plan["tasks"]) for plan in plans), default=0)
 
 
 def _attempts(tasks: dict[str, list[TaskSeen]]) -> bool:
@@ -197,12 +192,10 @@ def _repaired(tasks: dict[str, list[TaskSeen]]) -> bool:
 
 
 def _moved_since(tasks: dict[str, list[TaskSeen]], card_at: float) -> bool:
-    """Tell whether, after the card, one step was first seen running and one first seen complete."""
-    started = [look for looks in tasks.values() for look in looks if look.status == "in_progress"]
-    first_started = {id(look) for looks in tasks.values() for look in _first(looks, "in_progress")}
-    ended = [look for looks in tasks.values() for look in _first(looks, "complete")]
-    return any(look.at > card_at and id(look) in first_started for look in started) and any(
-        look.at > card_at for look in ended
+    """Return whether, after the card, one step was first seen running and one first seen complete."""
+    return all(
+        any(look.at > card_at for looks in tasks.values() for look in _first(looks, status))
+        for status in ("in_progress", "complete")
     )
 
 
@@ -214,23 +207,12 @@ def _completed(tasks: dict[str, list[TaskSeen]]) -> int:
     return sum(looks[-1].status == "complete" for looks in tasks.values())
 
 
-def _said(observer: ThreadObserver, *parts: str) -> bool:
-    return observer.says(*parts)
+def _roots(dump: JsonObject, channel: str) -> list[str]:
+    """Return the ts of every message that is no reply."""
+    messages = dump["channels"][channel]["messages"]
+    return [message["ts"] for message in messages if message.get("thread_ts") in (None, message["ts"])]
 
 
-def _messages_in(told: dict[str, object], channel: str) -> list[dict[str, object]]:
-    channels = told["channels"]
-    assert isinstance(channels, dict)  # noqa: S101 -- the workspace's own dump
-    return list(channels[channel]["messages"])  # pyright: ignore[reportUnknownArgumentType]  # JSON
-
-
-def _texts_in(told: dict[str, object], channel: str) -> list[str]:
-    return [str(each.get("text", "")) for each in _messages_in(told, channel)]
-
-
-def _roots(told: dict[str, object], channel: str) -> list[str]:
-    return [str(each["ts"]) for each in _messages_in(told, channel) if each.get("thread_ts") in (None, each["ts"])]
-
-
-def _has_eyes(told: dict[str, object], ts: str) -> bool:
-    return any("eyes" in str(each.get("reactions", "")) for each in _messages_in(told, "ops") if each["ts"] == ts)
+def _has_eyes(dump: JsonObject, ts: str) -> bool:
+    messages = dump["channels"]["ops"]["messages"]
+    return any("eyes" in str(message.get("reactions")) for message in messages if message["ts"] == ts)
