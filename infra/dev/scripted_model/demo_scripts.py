@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 
 from infra.dev.scripted_model.demo_answer import answer_text
-from infra.dev.scripted_model.demo_plan import WHAT_I_CAN_DO, Planner, plan_text, refusal
+from infra.dev.scripted_model.demo_plan import WHAT_I_CAN_DO, plan_text, refusal
 from infra.dev.scripted_model.documents import json_lines, plan_rows, request_text, sections, situation
 from infra.dev.scripted_model.error_rate_script import repaired
-from infra.dev.scripted_model.intents import Unknown, intents
+from infra.dev.scripted_model.intents import Unknown, intents, operations
 from infra.dev.scripted_model.script import ModelRequest, Pace, Script
 
 TOKENS_PER_SECOND = 60.0
@@ -42,7 +42,7 @@ def planned(request: ModelRequest) -> str:
     wanted = intents(state.request, list(state.services))
     if all(isinstance(intent, Unknown) for intent in wanted):
         return json.dumps({"op": "reply", "text": WHAT_I_CAN_DO}) + "\n"
-    return plan_text(Planner(state).plan(wanted))
+    return plan_text(operations(wanted, state))
 
 
 def rewritten(request: ModelRequest) -> str:

@@ -1,11 +1,18 @@
-"""Recognises by keywords what a request asks for: its text becomes intents, in the order they are named."""
+"""Recognises by keywords what a request asks for, and plans it.
+
+The text becomes intents, in the order they are named. Each intent adds its nodes to a plan.
+"""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from operator import itemgetter
 from typing import TypeAlias
+
+from infra.dev.scripted_model.demo_plan import DEPLOYED_AROUND_HOUR, OPEN_STATES, USABLE_STATES, Planner, base_id
+from infra.dev.scripted_model.documents import PlanRow, Situation
+from sandbox.script import Json
 
 
 class When(Enum):
@@ -17,6 +24,24 @@ class When(Enum):
 
 Hour: TypeAlias = int | When
 
+HOUR_OF_ERRORS = """\
+SELECT coalesce(kind, 'all kinds') AS kind, count(*) AS errors, CAST(:hour AS timestamptz) AS hour
+FROM payments_errors
+WHERE at >= CAST(:hour AS timestamptz) AND at < CAST(:hour AS timestamptz) + interval '1 hour'
+GROUP BY ROLLUP (kind) ORDER BY GROUPING(kind) DESC, errors DESC"""
+
+DAY_OF_ERRORS = """\
+SELECT date_trunc('hour', at) AS hour, count(*) AS errors
+FROM payments_errors
+WHERE at >= CAST(:day AS timestamptz) AND at < CAST(:day AS timestamptz) + interval '1 day'
+GROUP BY 1 ORDER BY 1"""
+
+DEPLOYED_ON_DAY = """\
+SELECT service, version, deployed_at, deployed_by, change
+FROM deployments
+WHERE deployed_at >= CAST(:day AS timestamptz) AND deployed_at < CAST(:day AS timestamptz) + interval '1 day'
+ORDER BY deployed_at"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
@@ -25,10 +50,27 @@ class Check:
     services: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()
 
+    def plan(self, planner: Planner) -> None:
+        """Add one request for each service and URL."""
+        if not planner.has("http_get"):
+            return
+        known = planner.situation.services
+        targets = [(name, known[name]) for name in self.services or ([] if self.urls else known)]
+        targets += [(re.sub(r"\Ahttps?://", "", url).split("/")[0], url) for url in self.urls]
+        if not targets:
+            planner.excuses.append("No services are configured, so I do not know what to check.")
+        for name, url in targets:
+            base = re.sub(r"[^A-Za-z0-9]+", "_", name)[:40].strip("_")
+            planner.sources.append(planner.tool(f"check_{base}", f"Check {name}", "http_get", {"url": url}))
+
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorRates:
     """Work out yesterday's error rates from the access log."""
+
+    def plan(self, planner: Planner) -> None:
+        """Add the package, and the deployments around the worst hour unless they are asked for themselves."""
+        planner.error_rates(with_deployments=planner.with_deployments)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +79,34 @@ class DatabaseErrors:
 
     hour: Hour
 
+    def plan(self, planner: Planner) -> None:
+        """Add a query by hour for the day, or by kind for one hour; only the latter can be summed up."""
+        if not planner.has("sql_query"):
+            return
+        if self.hour is When.ALL_DAY:
+            title = "Count the payments database's errors by hour"
+            planner.query("database_errors", title, DAY_OF_ERRORS, {"day": planner.yesterday})
+        elif hour := _beginning(self.hour, planner):
+            title = "Count the payments database's errors in the hour"
+            planner.sources.append(planner.query("database_errors", title, HOUR_OF_ERRORS, {"hour": hour}))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Deployments:
     """List what was deployed."""
 
     hour: Hour
+
+    def plan(self, planner: Planner) -> None:
+        """Add a query of the day's deployments or of those around the hour."""
+        if not planner.has("sql_query"):
+            return
+        if self.hour is When.ALL_DAY:
+            title = "Find what was deployed yesterday"
+            planner.query("deployments", title, DEPLOYED_ON_DAY, {"day": planner.yesterday})
+        elif hour := _beginning(self.hour, planner):
+            title = "Find what was deployed around the hour"
+            planner.query("deployments", title, DEPLOYED_AROUND_HOUR, {"hour": hour})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +116,19 @@ class Summary:
     #: `#name`, an id, or empty when none was named.
     channel: str
 
+    def plan(self, planner: Planner) -> None:
+        """Add a post that refers to the plan's results, or without any to the thread's newest."""
+        sources = planner.sources or _earlier_sources(planner.situation.plan)
+        if not self.channel:
+            excuse = "Which channel shall I post to? Name it, as in “post a summary to #incidents”."
+            planner.excuses.append(excuse)
+        elif not sources:
+            excuse = "There is nothing in this thread yet that I could sum up: ask me to check something."
+            planner.excuses.append(excuse)
+        else:
+            text = "\n".join(_summary_line(source) for source in sources)
+            planner.post("post_summary", f"Post the summary to {self.channel}", self.channel, text)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Post:
@@ -60,10 +137,23 @@ class Post:
     channel: str
     text: str
 
+    def plan(self, planner: Planner) -> None:
+        """Add the post; `${` in the text refers to nothing."""
+        shown = f"{self.text[:60]}{'…' * (len(self.text) > 60)}"
+        planner.post("post_message", f"Post “{shown}” to {self.channel}", self.channel, self.text.replace("${", "$${"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Withdraw:
     """Do not post after all."""
+
+    def plan(self, planner: Planner) -> None:
+        """Cancel the posts that wait."""
+        rows = planner.situation.plan
+        waiting = [row.id for row in rows if row.id.startswith("post_") and row.state in OPEN_STATES]
+        if not waiting:
+            planner.excuses.append("Nothing is waiting to be posted, so there is nothing to withdraw.")
+        planner.operations += [{"op": "cancel", "id": node, "why": "withdrawn on request"} for node in waiting]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +162,49 @@ class Unknown:
 
     text: str
 
+    def plan(self, planner: Planner) -> None:
+        """Say so."""
+        excuse = f"I did not understand this part: “{self.text}”. Ask me “help” for what I can do."
+        planner.excuses.append(excuse)
+
 
 Intent: TypeAlias = Check | ErrorRates | DatabaseErrors | Deployments | Summary | Post | Withdraw | Unknown
+
+
+def operations(wanted: Sequence[Intent], situation: Situation) -> Sequence[Mapping[str, Json]]:
+    """Return operations and replies for what is wanted. A leading summary comes last: it needs something to sum up."""
+    with_deployments = not any(isinstance(intent, Deployments) for intent in wanted)
+    planner = Planner(situation, with_deployments=with_deployments)
+    leading = 1 if wanted and isinstance(wanted[0], Summary) else 0
+    for intent in (*wanted[leading:], *wanted[:leading]):
+        intent.plan(planner)
+    if planner.excuses:
+        planner.operations.append({"op": "reply", "text": "(scripted model) " + " ".join(planner.excuses)})
+    return planner.operations
+
+
+def _beginning(hour: Hour, planner: Planner) -> str | None:
+    """Return when an hour began: a time, or a reference to the result that will hold it."""
+    return planner.worst_hour() if isinstance(hour, When) else f"{planner.yesterday}T{hour:02}:00:00Z"
+
+
+def _earlier_sources(rows: Sequence[PlanRow]) -> Sequence[str]:
+    """Return the newest node of each kind that the thread has."""
+    usable = [row.id for row in rows if row.state in USABLE_STATES and row.id.startswith(("check_", "error_rates"))]
+    return list({base_id(node): node for node in usable}.values())
+
+
+def _summary_line(source: str) -> str:
+    if source.startswith("check_"):
+        name = base_id(source).removeprefix("check_")
+        return f"• {name}: HTTP ${{{source}#/status}} after ${{{source}#/milliseconds}} ms"
+    if source.startswith("error_rates"):
+        return (
+            f"• worst hour of ${{{source}#/day}}: ${{{source}#/worst/service}} at ${{{source}#/worst/hour}}, "
+            f"${{{source}#/worst/errors}} of ${{{source}#/worst/requests}} requests failed"
+        )
+    return f"• the payments database recorded ${{{source}#/rows/0/1}} errors in the hour from ${{{source}#/rows/0/2}}"
+
 
 CHANNEL = r"(?:<#(?P<id>\w+)(?:\|(?P<label>[^>]*))?>|(?<![\w&])#(?P<name>[a-z0-9][\w.-]*))"
 QUOTED = r"[\"“”«»](?P<text>[^\"“”«»]+)[\"“”«»]"
