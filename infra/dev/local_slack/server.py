@@ -53,7 +53,7 @@ class Workspace:
         team = seeded_team(clock, bot_user_id=app.bot_user_id, bot_name=app.name)
         sockets = Sockets(app_id=app.id, ack_seconds=ack_seconds, feed=feed)
         deliveries = Deliveries(
-            app=app, team=team, clock=clock, sockets=sockets, faults=faults, feed=feed, retry_delays=retry_delays
+            app=app, team=team, sockets=sockets, faults=faults, feed=feed, retry_delays=retry_delays
         )
         self.backend = Backend(
             app=app,

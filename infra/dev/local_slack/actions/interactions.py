@@ -9,11 +9,11 @@ from infra.dev.local_slack.actions.backend import Backend
 from infra.dev.local_slack.actions.message_input import command_text
 from infra.dev.local_slack.block_kit.block_kit import interactive
 from infra.dev.local_slack.block_kit.drafts import draft_of
-from infra.dev.local_slack.block_kit.views import OpenView, value_key
+from infra.dev.local_slack.block_kit.views import OpenView, initial_values
 from infra.dev.local_slack.delivery.sockets import Ack, NoAck
 from infra.dev.local_slack.state.channels import Channel, Message
 from infra.dev.local_slack.state.errors import ControlError, SlackError
-from infra.dev.local_slack.state.payload import JsonObject, objects_in, text_in
+from infra.dev.local_slack.state.payload import JsonObject, object_in, objects_in
 from infra.dev.local_slack.state.people import Person
 
 
@@ -270,15 +270,7 @@ def _action(backend: Backend, block: JsonObject, element: JsonObject, chosen: Js
 
 def _message_state(blocks: list[JsonObject], action: JsonObject, chosen: JsonObject | None) -> JsonObject:
     """state.values of the menus and inputs in a message."""
-    values: JsonObject = {}
-    for block in blocks:
-        for element in interactive(block):
-            kind = str(element.get("type"))
-            if kind in ("button", "overflow", "icon_button", "feedback_buttons"):
-                continue
-            key = value_key(kind)
-            state: JsonObject = {"type": kind, key: None}
-            if chosen and text_in(element, "action_id") == action["action_id"]:
-                state |= chosen
-            values.setdefault(str(block["block_id"]), {})[str(element["action_id"])] = state
+    values = initial_values(blocks)
+    if state := object_in(values, str(action["block_id"])).get(action["action_id"]):
+        state |= chosen or {}
     return values

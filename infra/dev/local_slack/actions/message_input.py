@@ -10,12 +10,20 @@ _REFERENCE = "|".join(
     [
         r"<@(?P<user>[UW]\w+)>",
         r"<#(?P<channel>[CG]\w+)\|[^>]*>",
-        r"<!subteam\^(?P<group>S\w+)>",
+        r"<!subteam\^(?P<usergroup>S\w+)>",
         r"<!(?P<broadcast>here|channel|everyone)>",
     ]
 )
 _TYPED = re.compile(_REFERENCE + r"|(?P<link>https?://[^\s<>|]*[^\s<>|.,;:!?)\]'\"])")
 _STORED = re.compile(_REFERENCE + r"|<(?P<link>https?://[^\s<>|]+)>")
+#: Kind of a reference -> the member of its rich text element.
+_MEMBERS = {
+    "user": "user_id",
+    "channel": "channel_id",
+    "usergroup": "usergroup_id",
+    "broadcast": "range",
+    "link": "url",
+}
 _BROADCASTS = ("here", "channel", "everyone")
 
 
@@ -51,17 +59,8 @@ def rich_text(text: str) -> list[JsonObject]:
         if before := text[position : found.start()]:
             elements.append({"type": "text", "text": _unescaped(before)})
         position = found.end()
-        match {key: value for key, value in found.groupdict().items() if value}:
-            case {"user": user}:
-                elements.append({"type": "user", "user_id": user})
-            case {"channel": channel}:
-                elements.append({"type": "channel", "channel_id": channel})
-            case {"group": group}:
-                elements.append({"type": "usergroup", "usergroup_id": group})
-            case {"link": link}:
-                elements.append({"type": "link", "url": _unescaped(link)})
-            case _:
-                elements.append({"type": "broadcast", "range": found.group("broadcast")})
+        kind = str(found.lastgroup)
+        elements.append({"type": kind, _MEMBERS[kind]: _unescaped(found[kind])})
     if rest := text[position:]:
         elements.append({"type": "text", "text": _unescaped(rest)})
     section = {"type": "rich_text_section", "elements": elements}

@@ -44,10 +44,8 @@ async def submit(backend: Backend, person: Person, view: OpenView, values: JsonO
     fill_in(view, values)
     if missing := _missing(view):
         return Submitted(accepted=False, errors=missing)
-    payload = payload_of(backend, "view_submission", person)
-    payload["trigger_id"] = backend.tickets.new_trigger(person.id)
-    payload["view"] = backend.views.as_json(view)
-    payload["response_urls"] = []
+    payload = payload_of(backend, "view_submission", person) | {"view": backend.views.as_json(view)}
+    payload |= {"trigger_id": backend.tickets.new_trigger(person.id), "response_urls": list[str]()}
     answer = await backend.deliveries.interact("interactive", payload, accepts_response=True)
     if isinstance(answer, NoAck):
         return Submitted(accepted=False, errors={"": "We had some trouble connecting. Try again?"})

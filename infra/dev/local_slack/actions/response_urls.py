@@ -6,8 +6,9 @@ from infra.dev.local_slack.actions import messages
 from infra.dev.local_slack.actions.backend import Backend
 from infra.dev.local_slack.block_kit.drafts import Draft, draft_of
 from infra.dev.local_slack.block_kit.views import give_ids
-from infra.dev.local_slack.state.errors import SlackError
-from infra.dev.local_slack.state.payload import JsonObject, decoded, is_object
+from infra.dev.local_slack.state.channels import Channel, Message
+from infra.dev.local_slack.state.errors import SlackError, found, refuse_if
+from infra.dev.local_slack.state.payload import JsonObject, decoded, is_object, text_in
 from infra.dev.local_slack.state.team import Ephemeral
 from infra.dev.local_slack.state.tickets import ResponseUrl
 
@@ -49,8 +50,7 @@ class ResponseUrls:
         if body.get("replace_original"):
             self._replace(right, draft)
             return
-        thread_ts = body.get("thread_ts")
-        thread_ts = str(thread_ts) if thread_ts else None
+        thread_ts = text_in(body, "thread_ts")
         messages.check_root(channel, thread_ts)
         if body.get("response_type") == "in_channel":
             message = messages.bot_message(backend, channel, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts)
@@ -60,44 +60,31 @@ class ResponseUrls:
             backend, channel, right.user, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts
         )
 
-    def _original(self, right: ResponseUrl) -> Ephemeral | None:
+    def _ephemeral(self, right: ResponseUrl) -> Ephemeral | None:
         return next((one for one in self._backend.team.ephemerals if one.message.ts == right.message_ts), None)
+
+    def _message(self, right: ResponseUrl, refusal: str) -> tuple[Channel, Message]:
+        channel = self._backend.team.channels[right.channel]
+        message = messages.message_of(channel, right.message_ts or "")
+        refuse_if(message.bot_id != self._backend.app.bot_id, refusal)
+        return channel, message
 
     def _delete(self, right: ResponseUrl) -> None:
         backend = self._backend
-        if right.ephemeral:
-            ephemeral = self._original(right)
-            if ephemeral is not None:
-                backend.team.ephemerals.remove(ephemeral)
-                backend.feed.tell("ephemeral_deleted", user=right.user, channel=right.channel, ts=ephemeral.message.ts)
-            return
-        channel = backend.team.channels[right.channel]
-        message = messages.message_of(channel, right.message_ts or "")
-        if message.bot_id != backend.app.bot_id:
-            raise SlackError("cant_delete_message")
-        messages.remove(backend, channel, message)
+        if not right.ephemeral:
+            messages.remove(backend, *self._message(right, "cant_delete_message"))
+        elif ephemeral := self._ephemeral(right):
+            backend.team.ephemerals.remove(ephemeral)
+            backend.feed.tell("ephemeral_deleted", user=right.user, channel=right.channel, ts=ephemeral.message.ts)
 
     def _replace(self, right: ResponseUrl, draft: Draft) -> None:
-        backend = self._backend
+        """Show the draft instead. Unlike in chat.update it is the whole new message: blocks it does not give go."""
+        backend, text, blocks = self._backend, draft.text or "", draft.blocks or []
         if right.ephemeral:
-            ephemeral = self._original(right)
-            if ephemeral is None:
-                raise SlackError("message_not_found")
-            ephemeral.message.text = draft.text or ""
-            ephemeral.message.blocks = draft.blocks or []
-            give_ids(ephemeral.message.blocks)
+            ephemeral = found(self._ephemeral(right), "message_not_found")
+            ephemeral.message.text, ephemeral.message.blocks = text, blocks
+            give_ids(blocks)
             backend.announcer.ephemeral(ephemeral)
             return
-        channel = backend.team.channels[right.channel]
-        message = messages.message_of(channel, right.message_ts or "")
-        if message.bot_id != backend.app.bot_id:
-            raise SlackError("cant_update_message")
-        # Unlike chat.update, a replacement is the whole new message: blocks it does not give are gone.
-        messages.rewrite(
-            backend,
-            channel,
-            message,
-            text=draft.text or "",
-            blocks=draft.blocks or [],
-            edited_by=backend.app.bot_user_id,
-        )
+        channel, message = self._message(right, "cant_update_message")
+        messages.rewrite(backend, channel, message, text=text, blocks=blocks, edited_by=backend.app.bot_user_id)

@@ -39,6 +39,5 @@ def stop_session(backend: Backend, person: Person, channel: Channel, thread_ts: 
             "channel": channel.id,
             "thread_ts": thread_ts,
             "streaming_message_ts": stopped,
-            "event_ts": backend.clock.timestamp(),
         }
     )

@@ -23,28 +23,28 @@ class OpenView:
     values: JsonObject = field(default_factory=JsonObject)
 
 
+@dataclass(frozen=True, kw_only=True)
 class Views:
     """Every open view; a person has at most one modal and one Home tab."""
 
-    def __init__(self, *, team: Team, feed: Feed, app_id: str, bot_id: str) -> None:
-        self.open: dict[str, OpenView] = {}
-        #: Person -> id of the modal they see.
-        self.modals: dict[str, str] = {}
-        #: Person -> id of their Home tab.
-        self.homes: dict[str, str] = {}
-        self._team = team
-        self._feed = feed
-        self._app_id = app_id
-        self._bot_id = bot_id
+    team: Team
+    feed: Feed
+    app_id: str
+    bot_id: str
+    open: dict[str, OpenView] = field(default_factory=dict[str, OpenView])
+    #: Person -> id of the modal they see.
+    modals: dict[str, str] = field(default_factory=dict[str, str])
+    #: Person -> id of their Home tab.
+    homes: dict[str, str] = field(default_factory=dict[str, str])
 
     def as_json(self, view: OpenView) -> JsonObject:
         """The view object of payloads and answers."""
         return {
             "id": view.id,
-            "team_id": self._team.id,
-            "app_id": self._app_id,
-            "app_installed_team_id": self._team.id,
-            "bot_id": self._bot_id,
+            "team_id": self.team.id,
+            "app_id": self.app_id,
+            "app_installed_team_id": self.team.id,
+            "bot_id": self.bot_id,
             "private_metadata": "",
             "callback_id": "",
             "external_id": "",
@@ -79,11 +79,11 @@ class Views:
         _check(content, str(view.content.get("type")))
         typed = view.values
         view.content = with_ids(content)
-        view.hash = _new_hash(self._team)
-        view.values = initial_values(view.content)
+        view.hash = _new_hash(self.team)
+        view.values = initial_values(objects_in(view.content, "blocks"))
         for block_id, actions in view.values.items():
             actions.update({key: value for key, value in object_in(typed, block_id).items() if key in actions})
-        self._feed.tell("views", user=view.user)
+        self.feed.tell("views", user=view.user)
         return view
 
     def publish(self, user: str, content: JsonObject, *, expected_hash: str | None) -> OpenView:
@@ -96,7 +96,7 @@ class Views:
     def close(self, user: str) -> None:
         """Take away a person's modal."""
         self.open.pop(self.modals.pop(user, ""), None)
-        self._feed.tell("views", user=user)
+        self.feed.tell("views", user=user)
 
     def visible(self, user: str) -> OpenView | None:
         """The modal a person sees, if any."""
@@ -104,11 +104,11 @@ class Views:
 
     def _add(self, user: str, content: JsonObject, shown: dict[str, str]) -> OpenView:
         content = with_ids(content)
-        values = initial_values(content)
-        view = OpenView(id=new_id("V"), user=user, content=content, hash=_new_hash(self._team), values=values)
+        values = initial_values(objects_in(content, "blocks"))
+        view = OpenView(id=new_id("V"), user=user, content=content, hash=_new_hash(self.team), values=values)
         self.open[view.id] = view
         shown[user] = view.id
-        self._feed.tell("views", user=user)
+        self.feed.tell("views", user=user)
         return view
 
 
@@ -137,26 +137,21 @@ def give_ids(blocks: list[JsonObject]) -> None:
                 element["action_id"] = secrets.token_urlsafe(4)[:5]
 
 
-def initial_values(content: JsonObject) -> JsonObject:
-    """view.state.values as it is before anybody typed: initial values, else nulls."""
+def initial_values(blocks: list[JsonObject]) -> JsonObject:
+    """state.values as it is before anybody chose or typed: initial values, else nulls."""
     values: JsonObject = {}
-    for block in objects_in(content, "blocks"):
+    for block in blocks:
         for element in interactive(block):
             kind = str(element.get("type"))
-            if kind not in ("button", "overflow"):
+            if kind in _VALUE_KEYS:
                 values.setdefault(str(block["block_id"]), {})[str(element["action_id"])] = _initial_value(kind, element)
     return values
 
 
 _VALUE_KEYS = {
-    "plain_text_input": "value",
-    "email_text_input": "value",
-    "url_text_input": "value",
-    "number_input": "value",
-    "static_select": "selected_option",
-    "radio_buttons": "selected_option",
-    "multi_static_select": "selected_options",
-    "checkboxes": "selected_options",
+    **dict.fromkeys(("plain_text_input", "email_text_input", "url_text_input", "number_input"), "value"),
+    **dict.fromkeys(("static_select", "radio_buttons"), "selected_option"),
+    **dict.fromkeys(("multi_static_select", "checkboxes"), "selected_options"),
     "users_select": "selected_user",
     "multi_users_select": "selected_users",
     "channels_select": "selected_channel",

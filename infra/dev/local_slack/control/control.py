@@ -226,7 +226,6 @@ async def home(control: Control, body: JsonObject) -> JsonObject:
         "user": person.id,
         "channel": backend.team.open_direct_message(person.id).id,
         "tab": "home",
-        "event_ts": backend.clock.timestamp(),
     }
     view = backend.views.open.get(backend.views.homes.get(person.id, ""))
     if view is not None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Coroutine
+from dataclasses import dataclass, field
 from typing import Any
 
 from infra.dev.local_slack.delivery.sockets import Ack, NoAck, Sockets
-from infra.dev.local_slack.state.clock import Clock
-from infra.dev.local_slack.state.faults import Faults
+from infra.dev.local_slack.state.faults import DeliveryFault, Faults
 from infra.dev.local_slack.state.feed import Feed
 from infra.dev.local_slack.state.installed_app import InstalledApp
 from infra.dev.local_slack.state.payload import JsonObject
@@ -20,59 +21,44 @@ RETRY_DELAYS_SECONDS = (0.0, 60.0, 300.0)
 https://docs.slack.dev/apis/events-api/#retries"""
 
 
+@dataclass(kw_only=True)
 class Deliveries:
     """Sends events (again and again until acknowledged) and interactions (once) to the app."""
 
-    def __init__(
-        self,
-        *,
-        app: InstalledApp,
-        team: Team,
-        clock: Clock,
-        sockets: Sockets,
-        faults: Faults,
-        feed: Feed,
-        retry_delays: tuple[float, ...] = RETRY_DELAYS_SECONDS,
-    ) -> None:
-        self.app = app
-        self.given_up: list[str] = []
-        """Event ids the app never acknowledged."""
-        self.delivered: dict[str, int] = {}
-        """Acknowledged deliveries, by type."""
-        self._team = team
-        self._clock = clock
-        self._sockets = sockets
-        self._faults = faults
-        self._feed = feed
-        self._retry_delays = retry_delays
-        self._tasks: set[asyncio.Task[None]] = set()
+    app: InstalledApp
+    team: Team
+    sockets: Sockets
+    faults: Faults
+    feed: Feed
+    retry_delays: tuple[float, ...] = RETRY_DELAYS_SECONDS
+    #: Event ids the app never acknowledged.
+    given_up: list[str] = field(default_factory=list[str])
+    #: Acknowledged deliveries, by type.
+    delivered: Counter[str] = field(default_factory=Counter[str])
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     def event(self, event: JsonObject, *, shared: bool = False) -> None:
         """Send an event to the app; it is tried again until it is acknowledged or Slack would give up."""
         kind = str(event["type"])
-        fault = self._faults.for_delivery(kind)
-        delay = fault.delay_seconds if fault else 0.0
-        lost = bool(fault and (fault.ignore_ack or fault.hold))
-        held = bool(fault and fault.hold)
+        fault = self.faults.for_delivery(kind) or DeliveryFault()
         body = self._body(event, shared=shared)
-        self._run(self._until_acknowledged(kind, body, delay=delay, lose_ack=lost, hold=held))
-        for _ in range(fault.repeat if fault else 0):
-            again = self._body(event, shared=shared) if fault and fault.fresh_id else body
-            self._run(self._until_acknowledged(kind, again, delay=delay))
+        self._run(self._until_acknowledged(kind, body, fault))
+        for _ in range(fault.repeat):
+            again = self._body(event, shared=shared) if fault.fresh_id else body
+            self._run(self._until_acknowledged(kind, again, DeliveryFault(delay_seconds=fault.delay_seconds)))
 
     async def interact(self, type: str, payload: JsonObject, *, accepts_response: bool = False) -> Ack | NoAck:
         """Send what a person did (`interactive` or `slash_commands`) and wait for the acknowledgement."""
-        fault = self._faults.for_delivery(type)
-        if fault and fault.delay_seconds:
-            await self._clock.sleep(fault.delay_seconds)
-        if fault and fault.hold:
+        fault = self.faults.for_delivery(type) or DeliveryFault()
+        await self.team.clock.sleep(fault.delay_seconds)
+        if fault.hold:
             return NoAck()
-        answer = await self._sockets.offer(type, payload, accepts_response=accepts_response)
-        for _ in range(fault.repeat if fault else 0):
-            await self._sockets.offer(type, payload, accepts_response=accepts_response)
+        answer = await self.sockets.offer(type, payload, accepts_response=accepts_response)
+        for _ in range(fault.repeat):
+            await self.sockets.offer(type, payload, accepts_response=accepts_response)
         if isinstance(answer, Ack):
-            self.delivered[type] = self.delivered.get(type, 0) + 1
-        return NoAck() if fault and fault.ignore_ack else answer
+            self.delivered[type] += 1
+        return NoAck() if fault.ignore_ack else answer
 
     async def close(self) -> None:
         """Stop trying."""
@@ -82,53 +68,42 @@ class Deliveries:
 
     def _body(self, event: JsonObject, *, shared: bool) -> JsonObject:
         """The event_callback around an event, with an event id of its own."""
+        authorization = {"enterprise_id": None, "team_id": self.team.id, "user_id": self.app.bot_user_id}
+        authorization |= {"is_bot": True, "is_enterprise_install": False}
         return {
             "token": "local-verification-token",
-            "team_id": self._team.id,
-            "context_team_id": self._team.id,
+            "team_id": self.team.id,
+            "context_team_id": self.team.id,
             "context_enterprise_id": None,
             "api_app_id": self.app.id,
             "event": event,
             "type": "event_callback",
             "event_id": new_id("Ev"),
-            "event_time": int(self._clock.now()),
-            "authorizations": [
-                {
-                    "enterprise_id": None,
-                    "team_id": self._team.id,
-                    "user_id": self.app.bot_user_id,
-                    "is_bot": True,
-                    "is_enterprise_install": False,
-                }
-            ],
+            "event_time": int(self.team.clock.now()),
+            "authorizations": [authorization],
             "is_ext_shared_channel": shared,
             "event_context": new_id("4-"),
         }
 
-    async def _until_acknowledged(
-        self, kind: str, body: JsonObject, *, delay: float = 0.0, lose_ack: bool = False, hold: bool = False
-    ) -> None:
+    async def _until_acknowledged(self, kind: str, body: JsonObject, fault: DeliveryFault) -> None:
         """Offer one event body, again after each retry delay; every try carries the same event id."""
-        if delay:
-            await self._clock.sleep(delay)
+        facts = {"event_id": body["event_id"], "event_type": kind}
         reason = ""
-        for attempt in range(len(self._retry_delays) + 1):
-            if attempt:
-                await self._clock.sleep(self._retry_delays[attempt - 1])
+        for attempt, delay in enumerate((fault.delay_seconds, *self.retry_delays)):
+            await self.team.clock.sleep(delay)
             first = attempt == 0
-            answer = (
-                NoAck()
-                if hold and first
-                else await self._sockets.offer("events_api", body, attempt=attempt, reason=reason)
-            )
-            if isinstance(answer, Ack) and not (lose_ack and first):
-                self.delivered[kind] = self.delivered.get(kind, 0) + 1
-                self._feed.tell("event_acknowledged", event_id=body["event_id"], event_type=kind, attempt=attempt)
+            if fault.hold and first:
+                answer = NoAck()
+            else:
+                answer = await self.sockets.offer("events_api", body, attempt=attempt, reason=reason)
+            if isinstance(answer, Ack) and not (fault.ignore_ack and first):
+                self.delivered[kind] += 1
+                self.feed.tell("event_acknowledged", **facts, attempt=attempt)
                 return
             reason = answer.reason if isinstance(answer, NoAck) else "timeout"
-            self._feed.tell("event_unacknowledged", event_id=body["event_id"], event_type=kind, attempt=attempt)
+            self.feed.tell("event_unacknowledged", **facts, attempt=attempt)
         self.given_up.append(str(body["event_id"]))
-        self._feed.tell("event_given_up", event_id=body["event_id"], event_type=kind)
+        self.feed.tell("event_given_up", **facts)
         logger.warning("the app acknowledged no delivery of %s %s", kind, body["event_id"])
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:

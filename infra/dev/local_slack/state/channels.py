@@ -126,33 +126,27 @@ class Channel:
 
     def as_json(self, *, for_user: str) -> JsonObject:
         """The conversation object of the Web API."""
-        if self.is_im:
-            return {
-                "id": self.id,
-                "created": self.created,
-                "is_im": True,
-                "is_org_shared": False,
-                "is_archived": self.is_archived,
-                "user": self.with_user,
-                "is_user_deleted": False,
-            }
-        topic = {"value": self.topic, "creator": self.creator, "last_set": self.created}
-        return {
+        common: JsonObject = {
             "id": self.id,
+            "created": self.created,
+            "is_im": self.is_im,
+            "is_org_shared": False,
+            "is_archived": self.is_archived,
+        }
+        if self.is_im:
+            return common | {"user": self.with_user, "is_user_deleted": False}
+        topic = {"value": self.topic, "creator": self.creator, "last_set": self.created}
+        return common | {
             "name": self.name,
             "name_normalized": self.name,
             "is_channel": not self.is_private,
             "is_group": self.is_private,
-            "is_im": False,
             "is_mpim": False,
             "is_private": self.is_private,
-            "is_archived": self.is_archived,
             "is_general": self.name == "general",
             "is_shared": self.is_ext_shared,
             "is_ext_shared": self.is_ext_shared,
-            "is_org_shared": False,
             "is_member": for_user in self.members,
-            "created": self.created,
             "creator": self.creator,
             "num_members": len(self.members),
             "topic": topic,
