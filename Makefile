@@ -36,7 +36,7 @@ demo: .venv/.ready-run ## Try it in the browser: no Slack, no model key, no Dock
 run: .venv/.ready-run ## Run bot and worker in one process, with the settings of .env and the environment
 	@exec $(BIN)/greenlight run $(ARGS)
 
-doctor: .venv/.ready-run ## Say what is missing or wrong with the settings of .env and the environment, and how to mend it
+doctor: .venv/.ready-run ## List what is missing or wrong with the settings of .env and the environment, and how to fix it
 	@exec $(BIN)/greenlight doctor $(ARGS)
 
 test: .venv/.ready-dev ## Run every test; those whose service is missing here are skipped with the reason

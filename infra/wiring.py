@@ -1,6 +1,6 @@
-"""The composition root: builds a process out of its parts, from settings and a migrated database.
+"""The composition root: builds a process from settings and a migrated database.
 
-The app, `greenlight plan run`, tests and benches take their parts from here, and pass in what differs.
+The app, `greenlight plan run`, tests and benches build their parts here, and pass in those that differ.
 """
 
 import asyncio
@@ -62,19 +62,21 @@ _log = logging.getLogger(__name__)
 
 
 LISTENER_CONNECTIONS = 4
-"""Slack waits for the listeners: they have connections of their own and never queue behind runs."""
+"""Slack waits for the listeners, so they have connections of their own and never wait for runs."""
 
 
 class Part(StrEnum):
-    """What a process does: hear Slack, run threads, or both."""
+    """A part of the app that a process runs."""
 
+    #: Listens to Slack.
     BOT = "bot"
+    #: Runs threads.
     WORKER = "worker"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Storage:
-    """A database that is open, and every store on it."""
+    """An open database and every store on it."""
 
     database: Database
     wakeups: PgNotifications
@@ -86,7 +88,7 @@ class Storage:
 async def open_storage(
     url: URL, worker: WorkerId | None = None, approvals_open_for: timedelta | None = None
 ) -> AsyncGenerator[Storage]:
-    """Open a migrated database; progress that is not written yet is written at the end."""
+    """Open a migrated database; writes buffered progress at the end."""
     database = Database(url, worker=worker)
     wakeups, queue = PgNotifications(database), Queue(database)
     stores = open_stores(database, queue, wakeups, approvals_open_for=approvals_open_for)
@@ -99,27 +101,27 @@ async def open_storage(
 
 @asynccontextmanager
 async def open_thread_checkpoints(database: Database) -> AsyncGenerator[OpenCheckpoints]:
-    """Give the checkpoints of any thread."""
+    """Yield a function that opens the checkpoints of a thread."""
     async with open_pool(database.conninfo, configure=database.configure) as pool:
         yield lambda _thread, _lease: open_checkpoints(pool)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlanEnvironment:
-    """The tools that are set up here, and the sandbox."""
+    """The configured tools and the sandbox."""
 
     registry: Registry
     sandbox: Sandbox
 
     @property
     def dialect(self) -> str | None:
-        """What a script may use; None: there is no sandbox to run scripts in."""
+        """What a script may use; None: no sandbox can run scripts here."""
         return None if self.sandbox.name == "none" else self.sandbox.dialect
 
 
 @asynccontextmanager
 async def open_plan_environment(settings: Settings, app: SlackApp | None = None) -> AsyncGenerator[PlanEnvironment]:
-    """Open the tools and the sandbox. Slack's tools are there when its credentials are, and share what `app` knows."""
+    """Open the tools and the sandbox. Slack's tools need its credentials, and share the caches of `app`."""
     configuration = settings.configuration
     async with AsyncExitStack() as stack:
         tools = await stack.enter_async_context(open_tools(configuration.tools))
@@ -144,7 +146,7 @@ def runner_ports(
     progress: Progress | None = None,
     budget_trackers: BudgetTrackers | None = None,
 ) -> Ports:
-    """Return what a thread's runner needs; `approvals` and `progress` may stand before those of the stores."""
+    """Return the ports of a thread's runner; `approvals` and `progress` replace those of the stores."""
     return Ports(
         log=stores.log,
         approvals=approvals or stores.approvals,
@@ -164,7 +166,7 @@ def runner_ports(
 
 @dataclass(frozen=True, kw_only=True)
 class _Base:
-    """What both parts stand on."""
+    """What bot and worker share."""
 
     settings: Settings
     storage: Storage
@@ -180,7 +182,7 @@ async def open_app(settings: Settings, url: URL, parts: frozenset[Part] = frozen
     Raises:
         ConfigurationError: credentials are missing.
         BotError: Slack refuses the tokens, or cannot be reached.
-        ExceptionGroup: with `WorkerLost`: others must be assumed to run our threads now.
+        ExceptionGroup: with `WorkerLost`, when other workers may run our threads now.
     """
     async with AsyncExitStack() as stack:
         base = await _open_base(stack, settings, url, parts)
@@ -196,7 +198,7 @@ async def open_app(settings: Settings, url: URL, parts: frozenset[Part] = frozen
 async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts: frozenset[Part]) -> _Base:
     slack, configuration = settings.required_slack(), settings.configuration
     worker = new_worker_id() if Part.WORKER in parts else None
-    open_for = configuration.limits.questions_open_for()
+    open_for = configuration.limits.approvals_open_for()
     storage = await stack.enter_async_context(open_storage(url, worker, open_for))
     listener_database = Database(url, pool_size=LISTENER_CONNECTIONS)
     stack.push_async_callback(listener_database.close)
@@ -248,7 +250,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
 
 @asynccontextmanager
 async def _working(worker: Worker) -> AsyncGenerator[None]:
-    """Run the worker beside the body, which is cancelled when the worker is lost: the process must start anew."""
+    """Run the worker beside the body, and cancel the body when the worker is lost: the process must start again."""
     async with asyncio.TaskGroup() as group:
         running = group.create_task(worker.run(), name="worker")
         try:
@@ -258,7 +260,7 @@ async def _working(worker: Worker) -> AsyncGenerator[None]:
 
 
 async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
-    """Return what advances a thread: planner, tools, sandbox, executor, answer."""
+    """Return the runner of threads, with planner, tools, sandbox, executor and answerer."""
     configuration, stores = base.settings.configuration, base.storage.stores
     openai = OpenAILanguageModel(
         base.settings.required_model(), partial(stores.spending.note, prices=configuration.prices)

@@ -1,4 +1,4 @@
-"""`greenlight doctor`: what is missing or wrong here, and how to mend it."""
+"""`greenlight doctor`: what is missing or wrong here, and how to fix it."""
 
 import asyncio
 import json
@@ -15,47 +15,48 @@ from infra.doctor.examination import examine
 from infra.doctor.finding import Finding, State, healthy, ok, wrong
 
 SETTINGS = "settings"
-SOMETHING_TO_MEND = 2
-
-app = typer.Typer(add_completion=False)
+SOMETHING_TO_FIX = 2
 
 
-@app.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")] = False,
 ) -> None:
-    """Say what is missing or wrong here, and how to mend it. Exit 0: nothing; 2: something.
+    """List what is missing or wrong here, and how to fix it. Exit 0: nothing; 2: something.
 
-    Tries the tokens, the database and the model for real; changes nothing in Slack. No secret is printed.
-    Like the commands it speaks for it reads `.env` here; what the environment says itself goes before it.
+    Tries the tokens, the database and the model; changes nothing in Slack and prints no secret. Reads `.env` in this
+    folder like the other commands; a variable that is set in the environment comes first.
     """
     logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
     findings = [_env_file(), *asyncio.run(examine(os.environ))]
     typer.echo(_json(findings) if as_json else "\n".join(_lines(findings)))
     if not healthy(findings):
-        raise typer.Exit(SOMETHING_TO_MEND)
+        raise typer.Exit(SOMETHING_TO_FIX)
 
 
 def _env_file() -> Finding:
-    """Return how the settings file stands, after putting what it says into the environment."""
+    """Return the finding on `.env`, after adding its variables to the environment."""
     try:
         filled_environment()
     except EnvFileUnusable as error:
-        return wrong(SETTINGS, str(error), "Correct it; .env.example shows every name. Until then none of it counts.")
+        return wrong(
+            SETTINGS, str(error), "Correct it; .env.example shows every name. Until then the whole file is ignored."
+        )
     return ok(
         SETTINGS, f"{ENV_FILE} and the environment" if ENV_FILE.exists() else f"the environment; no {ENV_FILE} here"
     )
 
 
 def _json(findings: Sequence[Finding]) -> str:
-    return json.dumps({"ok": healthy(findings), "findings": [asdict(each) for each in findings]}, ensure_ascii=False)
+    return json.dumps(
+        {"ok": healthy(findings), "findings": [asdict(finding) for finding in findings]}, ensure_ascii=False
+    )
 
 
 def _lines(findings: Sequence[Finding]) -> list[str]:
     lines: list[str] = []
-    for each in findings:
-        lines.append(f"{each.state:<8} {each.check:<14} {each.says}")
-        if each.mend:
-            lines.append(f"{'':<24}How to mend it: {each.mend}")
-    to_mend = [each for each in findings if each.state is not State.OK]
-    return [*lines, "", f"{len(to_mend)} to mend." if to_mend else "Everything is there."]
+    for finding in findings:
+        lines.append(f"{finding.state:<8} {finding.check:<14} {finding.says}")
+        if finding.mend:
+            lines.append(f"{'':<24}How to fix it: {finding.mend}")
+    to_fix = sum(finding.state is not State.OK for finding in findings)
+    return [*lines, "", f"{to_fix} to fix." if to_fix else "Everything is there."]

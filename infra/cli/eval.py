@@ -1,10 +1,9 @@
-"""`greenlight eval`: how often plans come out right, a model's own or those with every fault that models make."""
+"""`greenlight eval`: how often plans are right, those of a model or those with every fault that models make."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -16,72 +15,71 @@ from infra.config.file import ConfigurationError
 from sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agent.limits import ModelSettings
-    from infra.evaluation.measurement import Measured
+    from infra.evaluation.measurement import Measurement
     from infra.evaluation.replay import Replay
 
 UNSAFE = 1
-"""Exit code: a colour or an edge came out wrong in a replay."""
+"""Exit code: an approval or an edge is wrong in a replay."""
 
 UNUSABLE = 2
 """Exit code: the file is no list of goals, or something that is needed is missing."""
 
-app = typer.Typer(add_completion=False)
 
-
-@app.command(name="eval")
 def evaluate(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="Goals of your own (JSON); else those that ship.")
+        Path | None, typer.Argument(metavar="[FILE]", help="Your own goals (JSON) instead of those that ship.")
     ] = None,
     replay: Annotated[bool, typer.Option("--replay", help="Replay faulty outputs even if a model is set up.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
-    """Plan goals with the configured model; print how often that goes right, raw and repaired and packed.
+    """Plan goals with the configured model and print how often the plans are right, raw and repaired and packed.
 
     Without a model, replay each goal's plan with every kind of fault, and print how many end right, refused or
-    wrong. Exit 1: a colour or an edge came out wrong in a replay. 2: the file cannot be used. What a file of goals
-    looks like stands in infra/evaluation/goal.py.
+    wrong. Exit 1: an approval or an edge is wrong in a replay. 2: the file cannot be used. The format of a file of
+    goals is described in infra/evaluation/goal.py.
     """
-    # Imported here: the planner, the interpreter and Slack's library take seconds; `--help` does without.
+    # Imported here: the planner, the interpreter and Slack's library take seconds, and `--help` does without.
     from infra.evaluation.goal import GoalsInvalid
     from infra.evaluation.report import measured_json, measured_lines, replay_json, replay_lines, unsafe
 
     try:
         model = None if replay else read_settings(environment()).model
         if model is not None:
-            found = asyncio.run(_measured(file, model))
-            _print(measured_json(found, model.model) if as_json else measured_lines(found, model.model))
+            measurements = asyncio.run(_measure(file, model))
+            _print(measured_json(measurements, model.model) if as_json else measured_lines(measurements, model.model))
             return
-        seen = asyncio.run(_replayed(file))
+        replayed = asyncio.run(_replay(file))
     except (ConfigurationError, GoalsInvalid, SandboxError) as error:
         _unusable(str(error))
     except OSError as error:
         _unusable(f"{error.filename}: {error.strerror}")
-    _print(replay_json(seen) if as_json else replay_lines(seen))
-    if unsafe(seen):
+    _print(replay_json(replayed) if as_json else replay_lines(replayed))
+    if unsafe(replayed):
         raise typer.Exit(UNSAFE)
 
 
-async def _measured(file: Path | None, settings: ModelSettings) -> Sequence[Measured]:
+async def _measure(file: Path | None, settings: ModelSettings) -> Sequence[Measurement]:
     from agent.llm.client import OpenAILanguageModel
     from infra.evaluation.goal import read_goals, shipped_goals
-    from infra.evaluation.measurement import measured
+    from infra.evaluation.measurement import measure
     from infra.tools.catalogue import known_tools
     from sandbox.choice import choose_sandbox
 
     registry = await known_tools()
     goals = shipped_goals(registry) if file is None else read_goals(file, registry)
-    chosen = await choose_sandbox()
+    sandbox = (await choose_sandbox()).sandbox
     model = OpenAILanguageModel(settings)
     try:
-        return await measured(goals, model, registry, chosen.sandbox)
+        return await measure(goals, model, registry, sandbox)
     finally:
         await model.close()
-        await chosen.sandbox.close()
+        await sandbox.close()
 
 
-async def _replayed(file: Path | None) -> Sequence[Replay]:
+async def _replay(file: Path | None) -> Sequence[Replay]:
     from infra.evaluation.goal import GoalsInvalid, read_goals, shipped_goals
     from infra.evaluation.replay import replays
     from infra.tools.catalogue import known_tools
@@ -89,21 +87,21 @@ async def _replayed(file: Path | None) -> Sequence[Replay]:
 
     registry = await known_tools()
     goals = shipped_goals(registry) if file is None else read_goals(file, registry)
-    if without := next((each.name for each in goals if not each.plan), None):
+    if without := next((goal.name for goal in goals if not goal.plan), None):
         raise GoalsInvalid(f"{file}: {without}: without a model a goal needs its `plan`")
     sandbox = MontySandbox(monty_binary())
     try:
-        return [each async for each in replays(goals, registry, sandbox)]
+        return [replay async for replay in replays(goals, registry, sandbox)]
     finally:
         await sandbox.close()
 
 
-def _print(what: object) -> None:
-    match what:
+def _print(report: object) -> None:
+    match report:
         case list():
-            typer.echo("\n".join(what))  # pyright: ignore[reportUnknownArgumentType]  # lines of a table
+            typer.echo("\n".join(report))  # pyright: ignore[reportUnknownArgumentType]  # lines of a table
         case _:
-            typer.echo(json.dumps(what, ensure_ascii=False, allow_nan=False))
+            typer.echo(json.dumps(report, ensure_ascii=False, allow_nan=False))
 
 
 def _unusable(why: str) -> NoReturn:

@@ -1,7 +1,6 @@
-"""The console script `greenlight`: finds the command's module and hands over; imports nothing else.
+"""The console script `greenlight`: imports the module of the named command, and no other.
 
-A command's module holds `app` (a `typer.Typer`; with a single command it is that command) or plain
-functions. To add one, add a line to COMMANDS.
+A command is a function of its module, or a `typer.Typer` with subcommands. To add one, add a line to COMMANDS.
 """
 
 import sys
@@ -14,25 +13,27 @@ import typer
 
 
 class Entry(NamedTuple):
-    """Where a command lives and its line in `greenlight --help`."""
+    """A command of the console script."""
 
     module: str
+    #: The function or the `typer.Typer` in the module.
     attribute: str
+    #: Its line in `greenlight --help`.
     help: str
 
 
 COMMANDS = {
-    "demo": Entry("infra.cli.demo", "app", "Try it in the browser: no Slack, no model key, no Docker needed."),
+    "demo": Entry("infra.cli.demo", "demo", "Try it in the browser: no Slack, no model key, no Docker needed."),
     "run": Entry("infra.cli.run", "run", "Run bot and worker in one process."),
     "bot": Entry("infra.cli.run", "bot", "Run the Slack side alone."),
     "worker": Entry("infra.cli.run", "worker", "Run the engine alone; as many as you like, on any machines."),
-    "migrate": Entry("infra.cli.migrate", "app", "Bring the database to this version."),
-    "doctor": Entry("infra.cli.doctor", "app", "Say what is missing here, and how to mend it."),
+    "migrate": Entry("infra.cli.migrate", "run", "Bring the database to this version."),
+    "doctor": Entry("infra.cli.doctor", "doctor", "List what is missing here, and how to fix it."),
     "plan": Entry("infra.cli.plan", "app", "Check a plan file, or run it without Slack and without a model."),
     "sandbox": Entry("infra.cli.sandbox", "app", "Build the sandbox image, or run one script in it."),
-    "eval": Entry("infra.cli.eval", "app", "Measure how often plans come out right, with a model or with replays."),
+    "eval": Entry("infra.cli.eval", "evaluate", "Measure how often plans are right, with a model or with replays."),
     "workspace": Entry("infra.cli.workspace", "workspace", "Serve the local Slack-compatible workspace alone."),
-    "model": Entry("infra.cli.model", "app", "Serve the scripted model alone."),
+    "model": Entry("infra.cli.model", "model", "Serve the scripted model alone."),
 }
 
 
@@ -53,7 +54,7 @@ def _print_version(wanted: bool) -> None:
 
 
 def _overview() -> typer.Typer:
-    """Return an app that only lists the commands: what is shown when none of them was named."""
+    """Return an app that only lists the commands, for a call that names none of them."""
     overview = typer.Typer(no_args_is_help=True, add_completion=False)
 
     @overview.callback()
@@ -62,10 +63,10 @@ def _overview() -> typer.Typer:
             bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
         ] = False,
     ) -> None:
-        """Run requests from Slack as a DAG, and ask before anything is changed."""
+        """Run requests from Slack as a graph of steps, and ask before anything changes."""
 
     def listed() -> None:
-        """Stand for a command in the list; `main` never comes here with a known name."""
+        """Represent a command in the list; `main` never calls it, because it runs known commands itself."""
 
     for name, entry in COMMANDS.items():
         overview.command(name, help=entry.help)(listed)
@@ -73,7 +74,7 @@ def _overview() -> typer.Typer:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command that `arguments` (default: the process's own) name. Ends with SystemExit."""
+    """Run the command that `arguments` name (default: those of the process). Ends with SystemExit."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] in COMMANDS:
         _command(given[0])(args=given[1:], prog_name=f"greenlight {given[0]}")

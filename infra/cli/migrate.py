@@ -1,4 +1,4 @@
-"""`greenlight migrate`: bring the configured database to this version."""
+"""`greenlight migrate`: brings the configured database to this version."""
 
 import typer
 
@@ -8,10 +8,7 @@ from infra.config.file import ConfigurationError
 from infra.db.embedded_postgres import PostgresUnusable
 from infra.db.migrate import NotMigrated, migrate
 
-app = typer.Typer(add_completion=False)
 
-
-@app.command()
 def run() -> None:
     """Bring the database to this version. Safe to run at any time, by several processes at once."""
     try:

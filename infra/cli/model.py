@@ -1,4 +1,4 @@
-"""`greenlight model`: serve the scripted model alone, for an app that is started with its address."""
+"""`greenlight model`: serves the scripted model alone, for an app that is started with its address."""
 
 import asyncio
 from typing import Annotated
@@ -9,22 +9,19 @@ from infra.cli.process import require_free, stop_signal
 from infra.dev.scripted_model.demo_scripts import TOKENS_PER_SECOND, demo_scripts
 from infra.dev.scripted_model.server import ScriptedModel
 
-app = typer.Typer(add_completion=False)
 
-
-@app.command()
 def model(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)] = 8090,
     tokens_per_second: Annotated[
-        float, typer.Option(help="How fast answers arrive; 0 is as fast as can be.", min=0)
+        float, typer.Option(help="How fast answers arrive; 0: without delay.", min=0)
     ] = TOKENS_PER_SECOND,
 ) -> None:
     """Serve the scripted model: OpenAI's chat protocol, the demo's requests, no intelligence."""
     require_free(port)
-    asyncio.run(serve(port, tokens_per_second or None))
+    asyncio.run(_serve(port, tokens_per_second or None))
 
 
-async def serve(port: int, tokens_per_second: float | None) -> None:
+async def _serve(port: int, tokens_per_second: float | None) -> None:
     """Serve until SIGINT or SIGTERM."""
     async with ScriptedModel(demo_scripts(tokens_per_second)) as server:
         base_url = await server.start(port)

@@ -1,4 +1,4 @@
-"""`greenlight plan check` and `greenlight plan run`: plans as files, without Slack and without a model."""
+"""`greenlight plan check` and `greenlight plan run`: plan files, without Slack and without a model."""
 
 import asyncio
 import json
@@ -23,10 +23,10 @@ INVALID = 1
 """Exit code: the plan has faults, or a step of the run did not succeed."""
 
 UNREADABLE = 2
-"""Exit code: a file cannot be read, or the command is used wrongly."""
+"""Exit code: a file cannot be read, or the command line is wrong."""
 
 PARKED = 3
-"""Exit code: the run waits for decisions that no option gives."""
+"""Exit code: the run waits for approvals that no option decides."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -43,18 +43,18 @@ def check(
     file: PlanPath,
     tools: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Check against these tools (JSON or TOML), not Greenlight's own."),
+        typer.Option(metavar="FILE", help="Check against these tools (JSON or TOML) instead of Greenlight's own."),
     ] = None,
-    no_pack: Annotated[bool, typer.Option("--no-pack", help="Keep the nodes as they are written.")] = False,
+    no_pack: Annotated[bool, typer.Option("--no-pack", help="Keep the nodes as written.")] = False,
     mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart instead.")] = False,
-    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw the plan into FILE too.")] = None,
+    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Also draw the plan into FILE.")] = None,
 ) -> None:
     """Print the packed plan and exit 0, or its faults and exit 1: one JSON object per line.
 
-    What was packed and what was kept apart is said on stderr. Exit 2: a file cannot be read or written.
+    Prints to stderr which nodes were packed and which stay apart. Exit 2: a file cannot be read or written.
     """
     registry = _tools(tools)
-    operations = _sound(read_plan(_text(file), registry)).operations
+    operations = _require_valid(read_plan(_text(file), registry)).operations
     if not no_pack:
         packing = pack(operations, registry)
         operations = packing.operations
@@ -75,12 +75,11 @@ def run(
     file: PlanPath,
     approve: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="ID", help="Approve this node when it asks, or every item of this template; may be repeated."
-        ),
+        typer.Option(metavar="ID", help="Approve this node, or every item of this template; may be repeated."),
     ] = None,
     reject: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Reject this node when it asks; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="ID", help="Reject this node, or every item of this template; may be repeated."),
     ] = None,
     approve_all: Annotated[
         bool, typer.Option("--approve-all", help="Approve every node that --reject does not name.")
@@ -89,76 +88,76 @@ def run(
     """Run the plan with the tools that are set up here; print every event as one JSON object per line.
 
     Exit 0: everything succeeded. 1: the plan has faults, or a step failed or was rejected. 2: a file cannot be
-    read, or something needed is missing. 3: what is left waits for decisions that no option gives.
+    read, or something needed is missing. 3: the run waits for approvals that no option decides.
     """
-    # Imported here: LangGraph, the database's and Slack's libraries take seconds, and `check` does without.
+    # Imported here: LangGraph, the database's and Slack's libraries take seconds, and `check` needs none of them.
     from agent.errors import AgentError
-    from infra.cli.plan_run import Answers, Unrunnable, run_text
+    from infra.cli.plan_run import DecisionsMismatch, GivenDecisions, run_text
     from infra.config.environment import read_settings
     from infra.config.file import ConfigurationError
     from infra.db.embedded_postgres import PostgresUnusable
 
-    answers = Answers(approved=_nodes(approve), rejected=_nodes(reject), approve_all=approve_all)
+    decisions = GivenDecisions(approved=_nodes(approve), rejected=_nodes(reject), approve_all=approve_all)
     try:
-        ended = asyncio.run(run_text(_text(file), read_settings(environment()), answers, _print))
-    except (Unrunnable, ConfigurationError, PostgresUnusable) as error:
-        _unreadable(error)
+        result = asyncio.run(run_text(_text(file), read_settings(environment()), decisions, _print))
+    except (DecisionsMismatch, ConfigurationError, PostgresUnusable) as error:
+        _exit_unreadable(error)
     except AgentError as error:
         typer.echo(f"the run broke off: {type(error).__name__}: {error}", err=True)
         raise typer.Exit(INVALID) from error
-    if isinstance(ended, PlanFile):
-        _sound(ended)
-    elif ended.unanswered:
+    if isinstance(result, PlanFile):
+        _require_valid(result)
+    elif result.undecided:
         raise typer.Exit(PARKED)
-    elif not ended.succeeded:
+    elif not result.succeeded:
         raise typer.Exit(INVALID)
 
 
 def _draw(nodes: Sequence[Node], registry: Registry, file: Path) -> None:
-    # Imported here: the drawing library takes a while, and only this needs it.
-    from infra.plan_image.drawing import Drawn, plan_picture
+    # Imported here: the drawing library is slow to import, and only --png needs it.
+    from infra.plan_image.drawing import DrawnNode, plan_picture
 
-    picture = plan_picture([Drawn(node=each, colour=drawn_colour(each, registry)) for each in nodes])
+    picture = plan_picture([DrawnNode(node=node, colour=drawn_colour(node, registry)) for node in nodes])
     try:
         file.write_bytes(picture)
     except OSError as error:
-        _unreadable(f"{file}: {error.strerror}")
+        _exit_unreadable(f"{file}: {error.strerror}")
 
 
 def _nodes(ids: list[str] | None) -> frozenset[NodeId]:
-    return frozenset(NodeId(each) for each in ids or ())
+    return frozenset(map(NodeId, ids or ()))
 
 
 def _tools(described: Path | None) -> Registry:
     if described is None:
-        # Imported here: Slack's and the database's libraries take a second.
+        # Imported here: Slack's and the database's libraries take a second to import.
         from infra.tools.catalogue import known_tools
 
         return asyncio.run(known_tools())
     try:
         return read_tools(described)
     except ToolFileInvalid as error:
-        _unreadable(error)
+        _exit_unreadable(error)
     except OSError as error:
-        _unreadable(f"{described}: {error.strerror}")
+        _exit_unreadable(f"{described}: {error.strerror}")
 
 
 def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except OSError as error:
-        _unreadable(f"{file}: {error.strerror}")
+        _exit_unreadable(f"{file}: {error.strerror}")
     except UnicodeDecodeError as error:
-        _unreadable(f"{file}: {error}")
+        _exit_unreadable(f"{file}: {error}")
 
 
-def _unreadable(why: object) -> NoReturn:
+def _exit_unreadable(why: object) -> NoReturn:
     typer.echo(str(why), err=True)
     raise typer.Exit(UNREADABLE)
 
 
-def _sound(plan: PlanFile) -> PlanFile:
-    """Return the plan, or print its faults and exit."""
+def _require_valid(plan: PlanFile) -> PlanFile:
+    """Return the plan, or print its faults and exit when it has any."""
     for fault in plan.faults:
         _print(fault_json(fault))
     if plan.faults:

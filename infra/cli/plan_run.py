@@ -1,4 +1,4 @@
-"""A plan file as a run: the real executor and stores, decisions from options, no Slack and no model."""
+"""Runs a plan file with the real executor and stores, decisions from options, no Slack and no model."""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -36,79 +36,75 @@ from sandbox.script import Json
 Emit: TypeAlias = Callable[[Mapping[str, Json]], None]
 
 
-_WHO = UserId("operator")
-"""Who asks and who decides: the person at the command line."""
-
+_OPERATOR = UserId("operator")
+"""Requests the run and decides its approvals: the person at the command line."""
 
 _FIRST_TURN = 1
-
-
 _FIRST_VERSION = 1
 
 
-class Unrunnable(Exception):
-    """What was asked for does not fit the plan; the text says how."""
+class DecisionsMismatch(Exception):
+    """The decisions given as options do not fit the plan; the text says how."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers:
-    """The decisions given beforehand. A rejection by name counts before `approve_all`."""
+class GivenDecisions:
+    """The decisions that the options give before the run starts."""
 
     approved: frozenset[NodeId] = frozenset()
+    #: Comes before `approve_all`.
     rejected: frozenset[NodeId] = frozenset()
     approve_all: bool = False
+    #: The plan's nodes with a list; a decision on one holds for every item without a decision of its own.
     templates: frozenset[NodeId] = frozenset()
 
-    def to(self, node: NodeId) -> Decision | None:
-        """Return the decision for a node's question, None when it stays open.
-
-        What is said of a template holds for each of its items that nothing else is said of.
-        """
-        for each in (node, template_of(node)):
-            if each is None or (each != node and each not in self.templates):
-                continue
-            if each in self.rejected:
+    def on(self, node: NodeId) -> Decision | None:
+        """Return the decision on a node, or None when no option decides it."""
+        template = template_of(node)
+        for name in (node, template) if template in self.templates else (node,):
+            if name in self.rejected:
                 return Decision.REJECTED
-            if each in self.approved:
+            if name in self.approved:
                 return Decision.APPROVED
         return Decision.APPROVED if self.approve_all else None
 
-    def on(self, nodes: Mapping[NodeId, Node]) -> "Answers":
-        """Return the answers as they hold for the plan's nodes.
+    def for_plan(self, nodes: Mapping[NodeId, Node]) -> "GivenDecisions":
+        """Return the decisions with the plan's templates.
 
         Raises:
-            Unrunnable: an answer is for no node, or there are two for one.
+            DecisionsMismatch: a decision is on an unknown node, or there are two on one node.
         """
-        templates = frozenset(each.id for each in nodes.values() if each.for_each)
-        if strangers := {
-            each for each in self.approved | self.rejected if each not in nodes and template_of(each) not in templates
-        }:
-            raise Unrunnable(f"the plan has no node {', '.join(sorted(strangers))}")
+        templates = frozenset(node.id for node in nodes.values() if node.for_each)
+        decided = self.approved | self.rejected
+        if unknown := {node for node in decided if node not in nodes and template_of(node) not in templates}:
+            raise DecisionsMismatch(f"the plan has no node {', '.join(sorted(unknown))}")
         if both := self.approved & self.rejected:
-            raise Unrunnable(f"both approved and rejected: {', '.join(sorted(both))}")
+            raise DecisionsMismatch(f"both approved and rejected: {', '.join(sorted(both))}")
         return replace(self, templates=templates)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a run ended: node id -> outcome of all that finished, and the questions nobody answered."""
+class RunResult:
+    """How a run ended."""
 
+    #: Of every node that finished.
     outcomes: Mapping[NodeId, Outcome]
-    unanswered: Sequence[ApprovalRequest]
+    #: Approval requests that no option decides, in the order they were made.
+    undecided: Sequence[ApprovalRequest]
 
     @property
     def succeeded(self) -> bool:
-        """Nothing failed, was rejected or expired. What was skipped or cancelled as the plan says is no failure."""
-        return not any(isinstance(each, Failed | Rejected | Expired) for each in self.outcomes.values())
+        """Whether nothing failed, was rejected or expired; nodes that the plan skips or cancels do not count."""
+        return not any(isinstance(outcome, Failed | Rejected | Expired) for outcome in self.outcomes.values())
 
 
-async def run_text(text: str, settings: Settings, answers: Answers, emit: Emit) -> PlanFile | Ended:
-    """Read a plan and run it; return it unrun when it has faults.
+async def run_text(text: str, settings: Settings, decisions: GivenDecisions, emit: Emit) -> PlanFile | RunResult:
+    """Read a plan and run it; return the plan instead when it has faults.
 
-    Without a table of its own `http_get` may read private addresses too: the plan is the operator's.
+    Without `[tools.http_get]`, `http_get` may read private addresses too, because the plan is the operator's.
 
     Raises:
-        Unrunnable: an answer names a node the plan does not have, or says yes and no to one.
+        DecisionsMismatch: see the class.
         PostgresUnusable: the embedded database cannot run here.
         AgentError: the run broke off.
     """
@@ -120,12 +116,12 @@ async def run_text(text: str, settings: Settings, answers: Answers, emit: Emit) 
         plan = read_plan(text, environment.registry, packages=packages, limits=configuration.limits.plan())
         if plan.faults:
             return plan
-        answers = answers.on(nodes_added(plan.operations))
-        # These block for up to two seconds, and nothing else runs yet or any more.
+        decisions = decisions.for_plan(nodes_added(plan.operations))
+        # These block for up to two seconds, while nothing else runs.
         with hold_postgres(settings.data) as postgres, scratch_database(postgres) as url:
-            ended = await _run(plan.operations, url, environment, configuration.limits, answers, emit)
-        emit(end_line(ended.outcomes, ended.unanswered))
-        return ended
+            result = await _run(plan.operations, url, environment, configuration.limits, decisions, emit)
+        emit(_end_line(result))
+        return result
 
 
 async def _run(
@@ -133,18 +129,18 @@ async def _run(
     url: URL,
     environment: PlanEnvironment,
     limits: Limits,
-    answers: Answers,
+    decisions: GivenDecisions,
     emit: Emit,
-) -> Ended:
-    """Run the operations in an empty database until they are finished, or only open questions are left."""
+) -> RunResult:
+    """Run the operations in an empty database until they are finished, or wait for approvals only."""
     async with (
         open_storage(url) as storage,
         open_thread_checkpoints(storage.database) as checkpoints,
         storage.queue.app.open_async(),
     ):
         stores = storage.stores
-        progress = _Lines(emit)
-        approvals = _AnsweredApprovals(storage, answers, emit)
+        progress = _EventPrinter(emit)
+        approvals = _DecidedApprovals(storage, decisions, emit)
         ports = runner_ports(
             stores,
             storage.wakeups.changes,
@@ -157,18 +153,18 @@ async def _run(
                 progress=progress,
                 model=None,
             ),
-            feeder=_NothingToFeed(),
-            replanner=_NothingMore(),
-            answerer=_NoAnswer(stores.runs),
+            feeder=_NoFeeder(),
+            replanner=_NoReplanner(),
+            answerer=_NoAnswerer(stores.runs),
         )
         thread = thread_id("local", "plan", uuid.uuid4().hex)
-        await stores.log.append(thread, _FIRST_TURN, _WHO, operations)
-        await ThreadRunner(ports, checkpoints, limits=limits).advance(thread, _Alone())
-        return Ended(outcomes=progress.outcomes, unanswered=await approvals.unanswered(thread))
+        await stores.log.append(thread, _FIRST_TURN, _OPERATOR, operations)
+        await ThreadRunner(ports, checkpoints, limits=limits).advance(thread, _UnsharedLease())
+        return RunResult(outcomes=progress.outcomes, undecided=await approvals.undecided(thread))
 
 
-class _Lines:
-    """A Progress that prints every event, and keeps how each node ended."""
+class _EventPrinter:
+    """A Progress that prints every event and keeps the outcome of every node."""
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
@@ -181,54 +177,54 @@ class _Lines:
             self.outcomes[event.node] = event.outcome
 
     async def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: events are printed at once."""
 
 
-class _AnsweredApprovals(PostgresApprovals):
-    """Approvals that are decided as soon as they are asked, when there is an answer to them."""
+class _DecidedApprovals(PostgresApprovals):
+    """Approvals that are decided as soon as they are requested, where an option decides them."""
 
-    def __init__(self, storage: Storage, answers: Answers, emit: Emit) -> None:
+    def __init__(self, storage: Storage, given: GivenDecisions, emit: Emit) -> None:
         super().__init__(storage.database, storage.queue, storage.wakeups.views)
-        self._answers = answers
+        self._given = given
         self._emit = emit
-        self._asked: dict[ApprovalId, ApprovalRequest] = {}
+        self._requests: dict[ApprovalId, ApprovalRequest] = {}
 
     async def ask(self, request: ApprovalRequest) -> DecisionRecord:
         record = await super().ask(request)
-        if request.id not in self._asked:
-            self._asked[request.id] = request
-            self._emit(question_line(request))
-        decision = self._answers.to(request.node)
+        if request.id not in self._requests:
+            self._requests[request.id] = request
+            self._emit({"event": "question", **_request_json(request)})
+        decision = self._given.on(request.node)
         if record.decision is not Decision.PENDING or decision is None:
             return record
         tenant = thread_parts(request.thread).tenant
-        decided = await self.decide(tenant, request.id, version=_FIRST_VERSION, by=_WHO, decision=decision)
+        decided = await self.decide(tenant, request.id, version=_FIRST_VERSION, by=_OPERATOR, decision=decision)
         record = decided or await super().ask(request)
-        self._emit(decision_line(request, record))
+        self._emit({"event": "decision", "node": request.node, "id": record.id, "decision": record.decision.value})
         return record
 
-    async def unanswered(self, thread: ThreadId) -> Sequence[ApprovalRequest]:
-        """Return the open requests, in the order they were asked."""
+    async def undecided(self, thread: ThreadId) -> Sequence[ApprovalRequest]:
+        """Return the requests without a decision, in the order they were made."""
         records = await self.read(thread)
-        return [each for each in self._asked.values() if records[each.id].decision is Decision.PENDING]
+        return [request for request in self._requests.values() if records[request.id].decision is Decision.PENDING]
 
 
-class _Alone:
-    """The lease of a run whose database nobody else knows."""
+class _UnsharedLease:
+    """The lease of a thread in a database that no other worker knows."""
 
     async def check(self) -> None:
-        """Nobody can have taken the thread."""
+        """Do nothing: no worker can have taken the thread."""
 
 
-class _NothingToFeed:
-    """A Feeder for a plan that stands in the log from the start."""
+class _NoFeeder:
+    """A Feeder for a plan that is in the log from the start."""
 
     async def feed(self, thread: ThreadId, turn: int, appended: Callable[[], None]) -> None:
         """Append nothing."""
 
 
-class _NothingMore:
-    """A Reflector without a model: a finished plan is a finished run."""
+class _NoReplanner:
+    """A Replanner without a model: a finished plan is a finished run."""
 
     async def reflect(
         self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome], *, bound: int
@@ -244,7 +240,7 @@ class _NothingMore:
 
 
 @dataclass(frozen=True)
-class _NoAnswer:
+class _NoAnswerer:
     """An Answerer without a model: the outcomes are the answer."""
 
     runs: Runs
@@ -256,7 +252,7 @@ class _NoAnswer:
 
 
 def event_line(event: RunEvent) -> Mapping[str, Json]:
-    """Return a change of a node: `planned` with its operation, `changed`, a package's `attempt`, a plan `packed`."""
+    """Return an event as JSON: `planned` with its operation, `changed`, a package's `attempt`, a plan `packed`."""
     match event:
         case NodePlanned(node=node):
             return {
@@ -269,20 +265,13 @@ def event_line(event: RunEvent) -> Mapping[str, Json]:
         case PlanPacked():
             return {
                 "event": "packed",
-                "fusions": [list(each.steps) for each in event.fusions],
-                "splits": [str(each) for each in event.splits],
+                "fusions": [list(fusion.steps) for fusion in event.fusions],
+                "splits": [str(split) for split in event.splits],
             }
         case NodeChanged(node=node, outcome=outcome):
-            said: dict[str, Json] = {"detail": event.detail} if event.detail else {}
-            ended: dict[str, Json] = {"outcome": outcome_json(outcome)} if outcome is not None else {}
-            return {
-                "event": "changed",
-                "node": node,
-                "at": event.at.isoformat(),
-                "state": event.state.value,
-                **said,
-                **ended,
-            }
+            line = {"event": "changed", "node": node, "at": event.at.isoformat(), "state": event.state.value}
+            detail: dict[str, Json] = {"detail": event.detail} if event.detail else {}
+            return {**line, **detail, **({} if outcome is None else {"outcome": outcome_json(outcome)})}
         case AttemptEnded(node=node):
             return {
                 "event": "attempt",
@@ -299,27 +288,18 @@ def event_line(event: RunEvent) -> Mapping[str, Json]:
             assert_never(event)
 
 
-def question_line(request: ApprovalRequest) -> Mapping[str, Json]:
-    """Return what a person is asked: exactly what will run if the answer is yes."""
-    return {"event": "question", **_asked(request)}
-
-
-def decision_line(request: ApprovalRequest, record: DecisionRecord) -> Mapping[str, Json]:
-    """Return how a request was decided."""
-    return {"event": "decision", "node": request.node, "id": record.id, "decision": record.decision.value}
-
-
-def end_line(outcomes: Mapping[NodeId, Outcome], unanswered: Sequence[ApprovalRequest]) -> Mapping[str, Json]:
+def _end_line(result: RunResult) -> Mapping[str, Json]:
     """Return how the run ended: `finished`, or `parked` with the requests it waits for."""
     return {
         "event": "ended",
-        "status": "parked" if unanswered else "finished",
-        "nodes": {node: state_of(outcome).value for node, outcome in outcomes.items()},
-        "open": [_asked(request) for request in unanswered],
+        "status": "parked" if result.undecided else "finished",
+        "nodes": {node: state_of(outcome).value for node, outcome in result.outcomes.items()},
+        "open": [_request_json(request) for request in result.undecided],
     }
 
 
-def _asked(request: ApprovalRequest) -> dict[str, Json]:
+def _request_json(request: ApprovalRequest) -> dict[str, Json]:
+    """Return exactly what runs after an approval."""
     return {
         "node": request.node,
         "id": request.id,

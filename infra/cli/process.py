@@ -1,4 +1,4 @@
-"""What commands share: how a long-running one ends, the port it listens on, the environment it reads."""
+"""Shared by the commands: signals that stop a long-running one, its port, and the environment it reads."""
 
 import asyncio
 import signal
@@ -11,7 +11,7 @@ import typer
 from infra.config.environment import EnvFileUnusable, filled_environment
 
 TAKEN = 1
-"""Exit code: nobody can listen there."""
+"""Exit code: the port is taken."""
 
 WRONG_SETTINGS = 2
 """Exit code: something is not set, or set wrongly."""
@@ -21,9 +21,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def stop_signal() -> Generator[asyncio.Event]:
-    """Give an event that is set once the process is asked to stop; a second signal ends it at once.
+    """Yield an event that is set on SIGINT or SIGTERM; a second signal ends the process at once.
 
-    Enter it before printing that the process runs: a reader of that line may stop it in the same moment.
+    Enter the context before printing that the process runs, because a reader of that line may stop it immediately.
     """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -45,20 +45,22 @@ def stop_signal() -> Generator[asyncio.Event]:
 
 
 def require_free(port: int) -> None:
-    """Say so and exit when nobody can listen on this port of 127.0.0.1; 0 is any free one."""
+    """Exit with a message when this port of 127.0.0.1 is taken; 0 means any free port and always passes."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            typer.echo(f"Cannot listen on port {port}: {error.strerror}. For another one: --port NUMBER", err=True)
+            typer.echo(
+                f"Cannot listen on port {port}: {error.strerror}. Choose another one with --port NUMBER", err=True
+            )
             raise typer.Exit(TAKEN) from error
 
 
 def environment() -> Mapping[str, str]:
-    """Return the environment, filled from `.env`; say what is wrong with the file and exit when it cannot be used."""
+    """Return the environment with the variables of `.env`; exit with a message when the file cannot be used."""
     try:
         return filled_environment()
     except EnvFileUnusable as error:
-        typer.echo(f"{error}\n`greenlight doctor` says more.", err=True)
+        typer.echo(f"{error}\n`greenlight doctor` shows more.", err=True)
         raise typer.Exit(WRONG_SETTINGS) from error

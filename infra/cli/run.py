@@ -18,40 +18,40 @@ from infra.wiring import Part, open_app
 from infra.worker.worker import WorkerLost
 
 RESTART = 75
-"""Exit code (EX_TEMPFAIL): this process could not go on and has stopped; start it anew."""
+"""Exit code (EX_TEMPFAIL): this process had to stop; start it again."""
 
-DECLARED_DEAD = "This worker was declared dead by the others and has stopped."
-DATABASE_AWAY = "The database cannot be reached; this process has stopped."
+DECLARED_DEAD = "The other workers declared this one dead, so it has stopped."
+DATABASE_AWAY = "The database cannot be reached, so this process has stopped."
 
 
 def run() -> None:
-    """Run bot and worker in one process; the database is brought to this version first."""
-    _run(frozenset(Part), bring_up=True)
+    """Run bot and worker in one process, after bringing the database to this version."""
+    _run(frozenset(Part), migrates=True)
 
 
 def bot() -> None:
-    """Run the Slack side alone. Run `greenlight migrate` before."""
-    _run(frozenset({Part.BOT}), bring_up=False)
+    """Run the Slack side alone. Run `greenlight migrate` first."""
+    _run(frozenset({Part.BOT}), migrates=False)
 
 
 def worker() -> None:
-    """Run the engine alone; as many as you like, on any machines. Run `greenlight migrate` before."""
-    _run(frozenset({Part.WORKER}), bring_up=False)
+    """Run the engine alone; as many as you like, on any machines. Run `greenlight migrate` first."""
+    _run(frozenset({Part.WORKER}), migrates=False)
 
 
-def _run(parts: frozenset[Part], *, bring_up: bool) -> None:
+def _run(parts: frozenset[Part], *, migrates: bool) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx", "procrastinate", "slack_bolt"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for library in ("httpx", "procrastinate", "slack_bolt"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     try:
         settings = read_settings(environment())
         settings.required_slack()
         with held_database(settings) as url:
-            if bring_up:
+            if migrates:
                 migrate(url)
             why = asyncio.run(_serve(settings, url, parts))
     except (ConfigurationError, PostgresUnusable, NotMigrated, BotError) as error:
-        typer.echo(f"{error}\n`greenlight doctor` says more.", err=True)
+        typer.echo(f"{error}\n`greenlight doctor` shows more.", err=True)
         raise typer.Exit(WRONG_SETTINGS) from error
     if why is not None:
         typer.echo(why, err=True)
@@ -59,7 +59,7 @@ def _run(parts: frozenset[Part], *, bring_up: bool) -> None:
 
 
 async def _serve(settings: Settings, url: URL, parts: frozenset[Part]) -> str | None:
-    """Run until a signal comes, or return why this process cannot go on."""
+    """Run until a signal comes (None), or until this process has to stop; return why."""
     why: str | None = None
     try:
         async with open_app(settings, url, parts):

@@ -1,4 +1,4 @@
-"""A migrated database for one command, on the embedded server: gone when the command ends, however it ends."""
+"""A migrated database on the embedded server that exists as long as one command."""
 
 import secrets
 from collections.abc import Generator
@@ -17,12 +17,12 @@ _ABANDONED = """
 SELECT datname FROM pg_database WHERE starts_with(datname, %s)
 AND datname NOT IN (SELECT application_name FROM pg_stat_activity)
 """
-"""A database's owner calls its own connection like the database, so one without was killed."""
+"""An owner's connection has the name of its database, so a database without one belongs to a killed command."""
 
 
 @contextmanager
 def scratch_database(postgres: HeldPostgres) -> Generator[URL]:
-    """Give the address of a fresh, migrated database. Drops it at the end, and those that killed commands left."""
+    """Yield the address of a fresh, migrated database. Drops it at the end; drops those of killed commands first."""
     name = f"{_PREFIX}{secrets.token_hex(8)}"
     address = postgres.admin_url().set(drivername="postgresql").update_query_dict({"application_name": name})
     with psycopg.connect(address.render_as_string(hide_password=False), autocommit=True) as owner:

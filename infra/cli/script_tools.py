@@ -1,4 +1,4 @@
-"""Tools for `greenlight sandbox run`: Python files whose functions answer a script's calls on the host."""
+"""Tools for `greenlight sandbox run`: functions of Python files that run on the host when a script calls them."""
 
 import asyncio
 import inspect
@@ -14,14 +14,14 @@ Handler: TypeAlias = Callable[[Mapping[str, Json]], Awaitable[Json]]
 
 
 class ToolFileUnusable(Exception):
-    """A `--tool` is not `name=FILE.py`, or the file has no function to call."""
+    """A `--tool` is not `name=FILE.py`, or its file has no function to call or cannot be loaded."""
 
 
 def read_tool(option: str) -> tuple[str, Handler]:
-    """Return the name and handler of `name=FILE.py`. The file is the operator's own and is executed.
+    """Return the name and handler of `name=FILE.py`, and execute the file: it is the operator's own.
 
-    The handler is the function of the tool's name, else `call`, else the file's only public function.
-    It takes the arguments as keywords or, when they do not fit, as one mapping; plain or async.
+    The handler calls the function with the tool's name, else `call`, else the file's only public function, plain or
+    async. It passes the arguments as keywords or, when they do not fit, as one mapping.
 
     Raises:
         ToolFileUnusable: see the class.
@@ -39,23 +39,21 @@ def _module(name: str, path: Path) -> ModuleType:
     module = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # the boundary to the operator's own code: whatever its file does
+    except (Exception, SystemExit) as error:  # the boundary to the operator's code, which may raise anything
         raise ToolFileUnusable(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
     return module
 
 
 def _function(name: str, module: ModuleType) -> Callable[..., object]:
     own = {
-        each: value
-        for each, value in vars(module).items()
-        if inspect.isfunction(value) and value.__module__ == module.__name__ and not each.startswith("_")
+        public: value
+        for public, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and not public.startswith("_")
     }
-    for wanted in (name, "call"):
-        if wanted in own:
-            return own[wanted]
-    if len(own) == 1:
-        return next(iter(own.values()))
-    raise ToolFileUnusable(f"{module.__file__} has no function {name!r} or 'call'")
+    function = own.get(name) or own.get("call") or (next(iter(own.values())) if len(own) == 1 else None)
+    if function is None:
+        raise ToolFileUnusable(f"{module.__file__} has no function {name!r} or 'call'")
+    return function
 
 
 def _handler(function: Callable[..., object]) -> Handler:
@@ -70,11 +68,11 @@ def _handler(function: Callable[..., object]) -> Handler:
             positional, named = (), dict(args)
         try:
             if inspect.iscoroutinefunction(function):
-                answer = await function(*positional, **named)
+                result = await function(*positional, **named)
             else:
-                answer = await asyncio.to_thread(function, *positional, **named)
-        except (Exception, SystemExit) as error:  # the boundary to the operator's own code: it reaches the script
+                result = await asyncio.to_thread(function, *positional, **named)
+        except (Exception, SystemExit) as error:  # the boundary to the operator's code; the script gets the error
             raise ToolCallRefused(f"{type(error).__name__}: {error}") from error
-        return cast("Json", answer)
+        return cast("Json", result)
 
     return handler

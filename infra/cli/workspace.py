@@ -1,4 +1,4 @@
-"""`greenlight workspace`: the local workspace alone, for working on an app without Slack."""
+"""`greenlight workspace`: serves the local workspace alone, to work on an app without Slack."""
 
 from __future__ import annotations
 
@@ -12,16 +12,13 @@ from infra.cli.process import require_free, stop_signal
 from infra.dev.local_slack.server import Workspace
 from infra.dev.local_slack.state.installed_app import InstalledApp
 
-app = typer.Typer(add_completion=False)
 
-
-@app.command()
 def workspace(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 7707,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)] = 7707,
     manifest: Annotated[
         Path | None, typer.Option(help="The app's manifest.json: its scopes, events, commands.")
     ] = None,
-    snapshot: Annotated[Path | None, typer.Option(help="Keep messages in this file over a restart.")] = None,
+    snapshot: Annotated[Path | None, typer.Option(help="Keep messages in this file across restarts.")] = None,
     rate_limits: Annotated[bool, typer.Option(help="Enforce Slack's rate limits.")] = True,
 ) -> None:
     """Run a local workspace: a strict stand-in for Slack with a browser page."""

@@ -1,6 +1,6 @@
-"""All settings, read in one place: `.env` and the environment here, the configuration file in `file.py`.
+"""Reads all settings: `.env` and the environment here, the configuration file in `file.py`.
 
-Nothing else in the project looks into the environment.
+No other code reads the environment.
 """
 
 import os
@@ -26,25 +26,26 @@ ENV_FILE = Path(".env")
 
 @dataclass(frozen=True, kw_only=True)
 class SlackSettings:
-    """The app's credentials."""
+    """The app's credentials for Slack."""
 
     bot_token: str = field(repr=False)
     app_token: str = field(repr=False)
     signing_secret: str = field(default="", repr=False)
-    #: Another Web API base, such as the local workspace's.
+    #: The base of the Web API, such as the local workspace's.
     api_url: str = SLACK_API_URL
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything a process needs to know."""
+    """All settings of a process."""
 
-    #: None: the embedded database in `data` is used.
+    #: None: the embedded database in `data`.
     database_url: str | None = field(default=None, repr=False)
+    #: The folder for the embedded database and for the demo.
     data: Path
-    #: None: nothing of it is set; `required_slack` says so in words.
+    #: None: no token is set; `required_slack` raises then.
     slack: SlackSettings | None = None
-    #: None: no key is set; `required_model` says so in words.
+    #: None: no key is set; `required_model` raises then.
     model: ModelSettings | None = None
     configuration: Configuration = field(default_factory=Configuration)
 
@@ -59,10 +60,10 @@ class Settings:
         return self.slack
 
     def required_model(self) -> ModelSettings:
-        """Return where the model is.
+        """Return the model's settings.
 
         Raises:
-            ConfigurationError: it is not set.
+            ConfigurationError: no key is set.
         """
         if self.model is None:
             raise ConfigurationError(
@@ -75,7 +76,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """Read the settings. An empty variable counts as not set.
 
     Raises:
-        ConfigurationError: something is set wrongly; the text names the variable, never its value.
+        ConfigurationError: a setting is wrong; the text names the variable, never its value.
     """
     given = {name: value for name, value in environ.items() if value.strip()}
     configuration = read_configuration(Path(given["GREENLIGHT_CONFIG"]) if "GREENLIGHT_CONFIG" in given else None)
@@ -110,7 +111,7 @@ def _require_prefix(name: str, value: str | None, prefix: str) -> None:
 
 
 def model_settings(given: Mapping[str, str], configuration: Configuration) -> ModelSettings | None:
-    """Return where the model is and how to wait for it; None without a key. `given` has no empty values."""
+    """Return the model's settings; None without a key. `given` has no empty values."""
     key = given.get("OPENAI_API_KEY")
     if key is None:
         return None
@@ -124,7 +125,7 @@ def model_settings(given: Mapping[str, str], configuration: Configuration) -> Mo
 
 @contextmanager
 def held_database(settings: Settings) -> Generator[URL]:
-    """Give the address of the database, the operator's or the embedded one, valid until the context is left.
+    """Yield the address of the database, the operator's or the embedded one, which runs as long as the context.
 
     Raises:
         ConfigurationError: DATABASE_URL is no PostgreSQL address.
@@ -142,24 +143,24 @@ def held_database(settings: Settings) -> Generator[URL]:
 
 
 class EnvFileUnusable(Exception):
-    """The file cannot be read, or a line of it is no assignment; the text names the line, never its content."""
+    """`.env` cannot be read, or a line of it is no assignment; the text names the line, never its content."""
 
 
 def filled_environment(file: Path = ENV_FILE) -> Mapping[str, str]:
-    """Return the process's environment, after adding the variables of the file.
+    """Add the variables of the file to the process's environment, and return that.
 
-    A variable that is set already stays, even when it is empty. Values are taken as they are written: `$` means
-    nothing, and quotes around a value are left away. python-dotenv's PYTHON_DOTENV_DISABLED switches it off.
+    A variable that is already set stays, even when it is empty. Values are literal: `$` has no meaning, and quotes
+    around a value are removed. python-dotenv's PYTHON_DOTENV_DISABLED turns the file off.
 
     Raises:
-        EnvFileUnusable: it cannot be read, or a line is no `NAME=value`; then nothing of it counts.
+        EnvFileUnusable: it cannot be read, or a line is no `NAME=value`; then the whole file is ignored.
     """
     if not file.exists() or file.is_dir():
         return os.environ
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise EnvFileUnusable(f"cannot read {file}: it must be a text file in UTF-8 that I may read") from error
+        raise EnvFileUnusable(f"cannot read {file}: it must be a UTF-8 text file that this user may read") from error
     if bad := [str(_line_number(line)) for line in parse_stream(StringIO(text)) if _is_bad(line)]:
         lines = f"line {bad[0]} is" if len(bad) == 1 else f"lines {', '.join(bad)} are"
         raise EnvFileUnusable(f"{file}: {lines} not NAME=value (quote a value that holds quotes or begins with one)")
@@ -173,6 +174,6 @@ def _is_bad(line: Binding) -> bool:
 
 
 def _line_number(line: Binding) -> int:
-    """Return its number in the file; the library counts the empty lines before it as its own."""
+    """Return the line's number in the file; the library counts empty lines before it as part of it."""
     text = line.original.string
     return line.original.line + text[: len(text) - len(text.lstrip())].count("\n")

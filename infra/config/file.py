@@ -1,8 +1,8 @@
 """The configuration file (`GREENLIGHT_CONFIG`, TOML): tools, approval policies, limits, as typed values.
 
-A table is the dataclass of whoever works with it. Its fields are the table's keys, with the defaults and, in
-`metadata`, the bounds that they have there. Only where the file says something in other words than the code does
-(hours, money, several owners) has a table a class here.
+A table is a dataclass of the code that uses it: the fields are the table's keys, with their defaults and, in
+`metadata`, their bounds. A table has a class here only where the file differs from the code (hours, money, several
+owners).
 """
 
 import logging
@@ -40,57 +40,57 @@ from sandbox.pool import PoolSize
 _log = logging.getLogger(__name__)
 
 NOT_TOOLS = frozenset({"default", NodeKind.PACKAGE.value, NodeKind.SUBAGENT.value})
-"""What has a policy besides tools; a package or a subagent asks when a plan wants it to."""
+"""Keys of `[approvals]` besides tools; a package or a subagent needs an approval when its plan says so."""
 
 RENAMED_ROLES: Mapping[str, Role] = {"reflexion": Role.REPAIR, "reflection": Role.REPLAN}
-"""Keys of `[model] by_role` that files of earlier versions have."""
+"""Keys of `[model] by_role` in files of earlier versions."""
 
 
 class ConfigurationError(Exception):
-    """The configuration cannot be used; the text names the file, the key and what is wrong with it."""
+    """The configuration cannot be used; the text names the file, the key and the broken rule."""
 
 
 class Table(BaseModel):
-    """A table of the file. Unknown keys are errors: a misspelt policy must not silently mean the default."""
+    """A table of the file. Unknown keys are errors, because a misspelt policy must not silently become the default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LimitsTable(Limits):
-    """`[limits]`: those of a run, and two more."""
+    """`[limits]`: those of a run, of a process and of an approval."""
 
-    #: Threads that one process works on.
+    #: Threads that one process works on at the same time.
     threads_at_once: int = field(default=THREADS_AT_ONCE, metadata={"ge": 1, "le": 1_000})
-    #: How long a card stays open; None: until somebody decides.
+    #: Hours until an approval request expires; None: it waits until somebody decides.
     approval_hours: float | None = field(default=None, metadata={"gt": 0, "le": 24 * 365})
 
-    def questions_open_for(self) -> timedelta | None:
-        """Return how long a question waits for its decision; None: for ever."""
+    def approvals_open_for(self) -> timedelta | None:
+        """Return how long an approval request waits for a decision; None: for ever."""
         return None if self.approval_hours is None else timedelta(hours=self.approval_hours)
 
     def plan(self) -> PlanLimits:
-        """Return what bounds a plan's size."""
+        """Return the limits of a plan."""
         return PlanLimits(nodes=self.nodes_per_turn)
 
 
 class PlanTable(Table):
-    """`[plan]`."""
+    """`[plan]`: how plans are made."""
 
     #: Whether chains of green steps are packed into one script each.
     pack: bool = True
-    #: How long nobody must have written in a thread before its follow-ups are planned.
+    #: How long a thread must be quiet before its follow-up messages are planned.
     gather_seconds: float = Field(default=0.7, ge=0, le=60)
 
 
 class ContainersTable(Table):
     """`[containers]`: how scripts run where there is a container engine."""
 
-    #: One that the engine knows; empty takes its default.
+    #: A runtime that the engine knows; empty: its default.
     runtime: str = ""
-    #: Those the image was built with, in the same order (`greenlight sandbox build --package NAME`).
+    #: The packages the image was built with, in the same order (`greenlight sandbox build --package NAME`).
     packages: tuple[str, ...] = ()
-    #: Containers that wait while scripts come.
+    #: Warm containers that wait for scripts.
     ready: int = Field(default=PoolSize.ready, ge=0, le=100)
     #: Scripts that run at the same time.
     at_once: int = Field(default=DockerSettings.concurrency, ge=1, le=1_000)
@@ -106,13 +106,13 @@ class ContainersTable(Table):
 
 
 class BudgetTable(Table):
-    """`[budgets.run]` and `[budgets.thread]`: what may be spent before somebody is asked; None: as much as it takes."""
+    """`[budgets.run]` and `[budgets.thread]`: what may be spent without an approval; None: no bound."""
 
     model_calls: int | None = Field(default=None, ge=1)
     tokens: int | None = Field(default=None, ge=1)
     #: In the price table's currency.
     cost: float | None = Field(default=None, gt=0, le=1_000_000_000)
-    #: Minutes at work.
+    #: Minutes of work.
     minutes: float | None = Field(default=None, gt=0, le=60 * 24 * 365)
     nodes: int | None = Field(default=None, ge=1)
 
@@ -128,14 +128,14 @@ class BudgetTable(Table):
 
 
 class BudgetsTable(Table):
-    """`[budgets]`: of every run and of every thread."""
+    """`[budgets]`: the budgets of each run and of each thread."""
 
     run: BudgetTable = BudgetTable()
     thread: BudgetTable = BudgetTable()
 
 
 def _keys_of(table: type) -> BeforeValidator:
-    """Refuse the fields of a dataclass that are no keys, in the words for any unknown key."""
+    """Refuse the internal fields of a dataclass with the message for an unknown key."""
     internal = {field.name for field in fields(table) if "internal" in field.metadata}
 
     def refuse_internal(given: object) -> object:
@@ -149,7 +149,7 @@ def _keys_of(table: type) -> BeforeValidator:
 
 
 def _rename_roles(model: object, info: ValidationInfo) -> object:
-    """Take keys of earlier versions in `by_role`, with a warning; a new key goes before its old one."""
+    """Accept keys of earlier versions in `by_role` with a warning; a new key comes before its old one."""
     if not isinstance(model, dict) or not isinstance(by_role := cast("dict[str, object]", model).get("by_role"), dict):
         return cast("object", model)
     roles = cast("dict[str, object]", by_role)
@@ -183,24 +183,24 @@ class Configuration(Table):
 
     @field_validator("approvals")
     @classmethod
-    def _of_something(cls, policies: dict[str, ApprovalPolicy]) -> dict[str, ApprovalPolicy]:
+    def _known(cls, policies: dict[str, ApprovalPolicy]) -> dict[str, ApprovalPolicy]:
         known_names(frozenset(policies) - NOT_TOOLS)
         return policies
 
     def bounds(self) -> Budgets:
-        """Return what runs and threads may spend."""
+        """Return the budgets of runs and threads."""
         return Budgets(
             run=self.budgets.run.budget(), thread=self.budgets.thread.budget(), currency=self.prices.currency
         )
 
     def policies(self) -> Policies:
-        """Return who may decide, per tool."""
+        """Return the approval policies per tool."""
         by_tool = {ToolName(name): policy for name, policy in self.approvals.items() if name != "default"}
         return Policies(default=self.approvals.get("default", ApprovalPolicy()), by_tool=by_tool)
 
 
 def read_configuration(path: Path | None) -> Configuration:
-    """Read the file; without one everything has its default.
+    """Read the file; without a path return the defaults.
 
     Raises:
         ConfigurationError: it cannot be read, is no TOML, or a key is unknown or has a wrong value.
@@ -217,7 +217,7 @@ def read_configuration(path: Path | None) -> Configuration:
 
 
 def parse_configuration(table: Mapping[str, object], source: str) -> Configuration:
-    """Return the configuration a TOML document says; `source` is named in errors and warnings.
+    """Return the configuration of a TOML document; errors and warnings name its `source`.
 
     Raises:
         ConfigurationError: a key is unknown or has a wrong value.
@@ -225,13 +225,13 @@ def parse_configuration(table: Mapping[str, object], source: str) -> Configurati
     try:
         return Configuration.model_validate(table, context=source)
     except ValidationError as error:
-        # Only places and rules: an offending value may be a secret.
+        # Only places and rules, because a wrong value may be a secret.
         faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {_rule(fault)}" for fault in error.errors()]
         raise ConfigurationError(f"{source}: " + "; ".join(faults)) from None
 
 
 def _rule(fault: ErrorDetails) -> str:
-    """Return the broken rule; where pydantic speaks of Python's own things, in the file's words."""
+    """Return the broken rule, in the file's terms where pydantic uses Python's."""
     match fault["type"]:
         case "unexpected_keyword_argument":
             return "Extra inputs are not permitted"

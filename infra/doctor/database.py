@@ -25,37 +25,37 @@ _MIGRATE = "Run `greenlight migrate` (`greenlight run` does it at its start)."
 
 
 def database_findings(environ: Mapping[str, str]) -> list[Finding]:
-    """Return how the database stands. Blocking. Starts the embedded one, if that is the one in use."""
+    """Return the findings on the database. Blocks, and starts the embedded database when that is in use."""
     folder = Path(environ["GREENLIGHT_DATA"]) if "GREENLIGHT_DATA" in environ else default_data_folder()
     if (given := environ.get("DATABASE_URL")) is not None:
         return [ok(FOLDER, "not needed: DATABASE_URL is set"), *_given_findings(given)]
-    found = _folder_finding(folder.expanduser().absolute())
-    if found.mend:
-        return [found, *_unknown("not started: its folder cannot be used", "Mend the data folder first.")]
+    data_folder = _folder_finding(folder.expanduser().absolute())
+    if data_folder.mend:
+        return [data_folder, *_unusable("not started: its folder cannot be used", "Fix the data folder first.")]
     try:
         with hold_postgres(folder) as postgres:
-            return [found, *_findings(postgres.url(), f"its own, in {folder}")]
+            return [data_folder, *_findings(postgres.url(), f"its own, in {folder}")]
     except PostgresUnusable as error:
-        return [found, *_unknown(str(error), "Mend this, or set DATABASE_URL to a PostgreSQL of yours.")]
+        return [data_folder, *_unusable(str(error), "Fix this, or set DATABASE_URL to a PostgreSQL of yours.")]
 
 
 def _folder_finding(folder: Path) -> Finding:
-    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
     if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
         return ok(FOLDER, str(folder))
-    mend = "Give this user the folder, or name another one in GREENLIGHT_DATA."
-    return wrong(FOLDER, f"{folder} cannot be written: {existing} is closed to this user or no folder", mend)
+    mend = "Give the folder to this user, or name another one in GREENLIGHT_DATA."
+    return wrong(FOLDER, f"{folder} cannot be written: {existing} is no folder, or not writable by this user", mend)
 
 
 def _given_findings(text: str) -> Sequence[Finding]:
-    mend = "It must look like postgresql://user:password@host:5432/database, signs in the password as %40 and the like."
+    mend = "It looks like postgresql://user:password@host:5432/database; write special characters in it as %40 etc."
     try:
         url = database_url(text)
     except ValueError:
-        return _unknown("DATABASE_URL is no address", mend)
+        return _unusable("DATABASE_URL is no address", mend)
     host = str(url.host or url.query.get("host") or "localhost")
     if "@" in host or "#" in text:
-        return _unknown("DATABASE_URL is no address: a sign in it is not written as %40 and the like", mend)
+        return _unusable("DATABASE_URL is no address: a special character in it is not written as %40 etc.", mend)
     return _findings(url, f"{url.database or 'its default database'} at {host}")
 
 
@@ -65,20 +65,20 @@ def _findings(url: URL, where: str) -> Sequence[Finding]:
         with psycopg.connect(conninfo, connect_timeout=CONNECT_SECONDS, autocommit=True) as connection:
             version = connection.info.server_version // 10_000
             if version < OLDEST_VERSION:
-                return _unknown(f"{where} is PostgreSQL {version}", f"Use PostgreSQL {OLDEST_VERSION} or newer.")
+                return _unusable(f"{where} is PostgreSQL {version}", f"Use PostgreSQL {OLDEST_VERSION} or newer.")
             return [ok(DATABASE, f"PostgreSQL {version}, {where}"), schema_finding(connection)]
     except psycopg.Error as error:
-        # The server's words, such as which login it refused; passwords are in none of them.
+        # The server's text, such as the login it refused; it never contains a password.
         words = str(error).strip().splitlines() or [type(error).__name__]
-        return _unknown(f"{where} cannot be used: {words[0]}", "Start it, or correct DATABASE_URL.")
+        return _unusable(f"{where} cannot be used: {words[0]}", "Start it, or correct DATABASE_URL.")
 
 
-def _unknown(says: str, mend: str) -> list[Finding]:
-    return [wrong(DATABASE, says, mend), wrong(SCHEMA, "not known without the database", "Mend the database first.")]
+def _unusable(says: str, mend: str) -> list[Finding]:
+    return [wrong(DATABASE, says, mend), wrong(SCHEMA, "not known without the database", "Fix the database first.")]
 
 
 def schema_finding(connection: psycopg.Connection[Any]) -> Finding:
-    """Compare what was applied to the database with what this version brings: ours, the queue's, the checkpointer's."""
+    """Compare the applied migrations with those of this version: ours, the queue's and the checkpointer's."""
     ours = frozenset(_applied(connection, "alembic_version", "version_num"))
     script = ScriptDirectory(str(Path(migrate.__file__).parent / "migrations"))
     known = {revision.revision for revision in script.walk_revisions()}

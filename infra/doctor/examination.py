@@ -1,4 +1,4 @@
-"""The whole examination: every part looked at, whatever is wrong with the others, and no secret in any word of it."""
+"""The whole examination: checks every part, whatever is wrong with the others, and keeps secrets out of the report."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -20,30 +20,32 @@ from sandbox.pool import PoolSize
 CONFIGURATION, SANDBOX = "configuration", "sandbox"
 _SECRET_VARIABLES = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "OPENAI_API_KEY", "DATABASE_URL")
 _SHORTEST_SECRET = 6
-"""A shorter value is no secret, and hiding it would make words unreadable."""
+"""A shorter value is no secret, and hiding it would make the report unreadable."""
 
 
 async def examine(environ: Mapping[str, str]) -> list[Finding]:
-    """Return one finding per thing the app needs, in the order they should be mended."""
+    """Return one finding per thing the app needs, in the order to fix them."""
     given = {name: value for name, value in environ.items() if value.strip()}
-    found, configuration = _configuration(given)
+    file, configuration = _configuration(given)
     async with asyncio.TaskGroup() as group:
         slack = group.create_task(slack_findings(given))
         database = group.create_task(asyncio.to_thread(database_findings, given))
         sandbox = group.create_task(sandbox_finding(configuration.sandbox, configuration.containers))
         model = group.create_task(model_finding(model_settings(given, configuration)))
-    findings = [found, *slack.result(), *database.result(), sandbox.result(), model.result()]
+    findings = [file, *slack.result(), *database.result(), sandbox.result(), model.result()]
     hidden = secrets(given, configuration)
-    return [replace(each, says=without(each.says, hidden), mend=without(each.mend, hidden)) for each in findings]
+    return [
+        replace(finding, says=without(finding.says, hidden), mend=without(finding.mend, hidden)) for finding in findings
+    ]
 
 
 def _configuration(given: Mapping[str, str]) -> tuple[Finding, Configuration]:
-    """Return the file as far as it can be used: the other parts are examined either way."""
+    """Return the finding on the file, and its content; when it cannot be used, the defaults for the other checks."""
     path = Path(given["GREENLIGHT_CONFIG"]) if "GREENLIGHT_CONFIG" in given else None
     if path is None:
         return ok(CONFIGURATION, "GREENLIGHT_CONFIG is not set: everything has its default"), Configuration()
     if not path.exists():
-        mend = "Copy greenlight.example.toml there, or take GREENLIGHT_CONFIG away."
+        mend = "Copy greenlight.example.toml there, or unset GREENLIGHT_CONFIG."
         return missing(CONFIGURATION, f"there is no {path}", mend), Configuration()
     try:
         return ok(CONFIGURATION, str(path)), read_configuration(path)
@@ -53,7 +55,7 @@ def _configuration(given: Mapping[str, str]) -> tuple[Finding, Configuration]:
 
 
 async def sandbox_finding(wanted: Wanted, containers: ContainersTable | None = None) -> Finding:
-    """Return which sandbox this machine gets, and why."""
+    """Return the finding on the sandbox: which one this machine gets, and why."""
     settings = (containers or ContainersTable()).settings()
     choice = await choose_sandbox(wanted, replace(settings, pool=PoolSize(ready=0)))
     await choice.sandbox.close()
@@ -65,7 +67,7 @@ async def sandbox_finding(wanted: Wanted, containers: ContainersTable | None = N
 
 
 def secrets(given: Mapping[str, str], configuration: Configuration) -> frozenset[str]:
-    """Return every secret that the settings hold, whole addresses and the passwords in them."""
+    """Return every secret in the settings: tokens, whole addresses, and the passwords in them."""
     values = {given[name] for name in _SECRET_VARIABLES if name in given}
     tools = configuration.tools
     if tools.sql_query is not None:
@@ -84,7 +86,7 @@ def _password(address: str) -> str:
 
 
 def without(words: str, hidden: Iterable[str]) -> str:
-    """Return the words with every secret blotted out; a last door, since none should get here."""
+    """Return the words with every secret masked: the last of several guards, since none should get here."""
     for secret in sorted(hidden, key=len, reverse=True):
         words = words.replace(secret, "***")
     return words

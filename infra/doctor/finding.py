@@ -1,4 +1,4 @@
-"""What the doctor finds: one thing that the app needs, how it stands, and how to mend it."""
+"""A finding of the doctor: the state of one thing that the app needs, and how to fix it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,45 +8,49 @@ from yarl import URL
 
 
 class State(StrEnum):
-    """How a thing stands."""
+    """The state of a thing that the app needs."""
 
     OK = "ok"
     MISSING = "missing"
+    #: It exists and cannot be used.
     WRONG = "wrong"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One line of the doctor's. `says` and `mend` are for people; `mend` is empty when nothing is to be done."""
+    """One line of the report."""
 
+    #: The name of the thing.
     check: str
     state: State
+    #: The state in words, for people.
     says: str
+    #: How to fix it; empty when nothing is to be done.
     mend: str = ""
 
 
 def ok(check: str, says: str) -> Finding:
-    """Return a finding that needs nothing."""
+    """Return the finding that a thing can be used."""
     return Finding(check=check, state=State.OK, says=says)
 
 
 def missing(check: str, says: str, mend: str) -> Finding:
-    """Return the finding that something is not there."""
+    """Return the finding that a thing does not exist."""
     return Finding(check=check, state=State.MISSING, says=says, mend=mend)
 
 
 def wrong(check: str, says: str, mend: str) -> Finding:
-    """Return the finding that something is there and does not do."""
+    """Return the finding that a thing exists and cannot be used."""
     return Finding(check=check, state=State.WRONG, says=says, mend=mend)
 
 
 def healthy(findings: Iterable[Finding]) -> bool:
-    """Return whether nothing is to be mended."""
-    return all(each.state is State.OK for each in findings)
+    """Return whether nothing has to be fixed."""
+    return all(finding.state is State.OK for finding in findings)
 
 
 def host_of(address: str) -> str:
-    """Return the host of an http address; empty when it is none."""
+    """Return the host of an http address, or an empty text for any other address."""
     try:
         url = URL(address)
     except ValueError:

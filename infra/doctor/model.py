@@ -1,4 +1,4 @@
-"""The model's part of the examination: the key, the names of the models, and a word from the default one."""
+"""The model's part of the examination: the key, the names of the models, and a short completion."""
 
 import time
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ from infra.doctor.finding import Finding, host_of, missing, ok, wrong
 MODEL = "model"
 OPENAI_URL = "https://api.openai.com/v1"
 LIST_SECONDS = 10.0
-WORD_SECONDS = 60.0
-_MOST_NAMED = 8
+COMPLETION_SECONDS = 60.0
+_NAMES_SHOWN = 8
 
 _KEY_MEND = (
     "Set OPENAI_API_KEY; for another server that speaks OpenAI's protocol (vLLM, Ollama, a hosted one) set "
@@ -31,7 +31,7 @@ _PROBE = (
 
 
 async def model_finding(settings: ModelSettings | None) -> Finding:
-    """Return how the model stands. Costs one short completion; stops at its first piece."""
+    """Return the finding on the model. Costs one completion, stopped at its first piece."""
     if settings is None:
         return missing(MODEL, "OPENAI_API_KEY is not set", _KEY_MEND)
     base = settings.base_url or OPENAI_URL
@@ -42,21 +42,21 @@ async def model_finding(settings: ModelSettings | None) -> Finding:
     if status in (401, 403):
         return wrong(MODEL, f"{host} refuses the key (status {status})", _KEY_MEND)
     wanted = {settings.model, *settings.by_role.values()}
-    # A server that lists nothing, or not all, is no rarity: then the completion decides alone.
+    # Some servers list no models, or not all; then the completion alone decides.
     if names and (unknown := sorted(wanted - names)):
-        offered = ", ".join(sorted(names)[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
+        offered = ", ".join(sorted(names)[:_NAMES_SHOWN]) + (", ..." if len(names) > _NAMES_SHOWN else "")
         mend = f"Set GREENLIGHT_MODEL (and [model] by_role in the configuration) to one of: {offered}."
         return wrong(MODEL, f"{host} has no model named {', '.join(unknown)}", mend)
     started = time.monotonic()
-    trouble = await _asked(settings)
-    if trouble:
+    problem = await _problem_with_completion(settings)
+    if problem:
         mend = "Check OPENAI_BASE_URL, the model's name in GREENLIGHT_MODEL, and the account's quota."
-        return wrong(MODEL, f"{settings.model} at {host} does not answer: {trouble}", mend)
+        return wrong(MODEL, f"{settings.model} at {host} does not answer: {problem}", mend)
     return ok(MODEL, f"{', '.join(sorted(wanted))} at {host}; first word after {time.monotonic() - started:.1f} s")
 
 
 async def _listed(base: str, key: str) -> tuple[int | None, frozenset[str]]:
-    """Return the status of GET /models (None: no answer) and the names it gives."""
+    """Return the status of GET /models (None: no response) and the names in it."""
     timeout = aiohttp.ClientTimeout(total=LIST_SECONDS)
     try:
         async with (
@@ -72,18 +72,20 @@ async def _listed(base: str, key: str) -> tuple[int | None, frozenset[str]]:
 def _names(body: object) -> frozenset[str]:
     listed = cast("Mapping[str, object]", body).get("data") if isinstance(body, Mapping) else None
     entries = cast("list[object]", listed) if isinstance(listed, list) else []
-    return frozenset(str(cast("Mapping[str, object]", each).get("id")) for each in entries if isinstance(each, Mapping))
+    return frozenset(
+        str(cast("Mapping[str, object]", entry).get("id")) for entry in entries if isinstance(entry, Mapping)
+    )
 
 
-async def _asked(settings: ModelSettings) -> str:
-    """Return why the model said nothing, in words without secrets; empty when it did."""
-    patient = replace(settings, retries=0, silence_seconds=min(settings.silence_seconds, WORD_SECONDS))
-    model = OpenAILanguageModel(patient)
+async def _problem_with_completion(settings: ModelSettings) -> str:
+    """Return why the model gave no output, in words without secrets; empty when it gave some."""
+    once = replace(settings, retries=0, silence_seconds=min(settings.silence_seconds, COMPLETION_SECONDS))
+    model = OpenAILanguageModel(once)
     try:
         async with aclosing(model.stream(Role.ANSWER, _PROBE)) as pieces:
             async for _ in pieces:
                 return ""
-        return "it said nothing"
+        return "its answer is empty"
     except ModelUnavailable as error:
         return str(error)
     finally:

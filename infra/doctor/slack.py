@@ -1,4 +1,4 @@
-"""Slack's part of the examination: both tokens tried, and the scopes compared with the manifest."""
+"""Slack's part of the examination: tries both tokens, and compares the scopes with the manifest."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -15,9 +15,9 @@ BOT_TOKEN, APP_TOKEN, SCOPES = "bot token", "app token", "scopes"
 
 _PACKAGED = Path(__file__).parents[1] / "manifest.json"
 MANIFEST = _PACKAGED if _PACKAGED.exists() else Path(__file__).parents[2] / "manifest.json"
-"""Beside the code in an installed package, at the top in a checkout."""
+"""Inside the package when it is installed, in the top folder of a checkout."""
 
-PATIENCE_SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0
 
 _INSTALL = (
     "At api.slack.com/apps create the app from manifest.json and install it; then set SLACK_BOT_TOKEN to the Bot User "
@@ -34,9 +34,9 @@ _Api: TypeAlias = Callable[[str], WebApi]
 
 
 async def slack_findings(environ: Mapping[str, str]) -> list[Finding]:
-    """Return how the tokens and scopes stand. Asks Slack twice or thrice; changes nothing."""
+    """Return the findings on the tokens and scopes. Calls Slack two or three times; changes nothing."""
     base = environ.get("SLACK_API_URL", SLACK_API_URL)
-    timeout = aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as session:
 
         def api(token: str) -> WebApi:
@@ -48,7 +48,7 @@ async def slack_findings(environ: Mapping[str, str]) -> list[Finding]:
 async def _bot_findings(environ: Mapping[str, str], api: _Api, base: str) -> list[Finding]:
     token = environ.get("SLACK_BOT_TOKEN", "")
     if (unusable := _unusable(BOT_TOKEN, "SLACK_BOT_TOKEN", token, "xoxb-", _INSTALL)) is not None:
-        return [unusable, wrong(SCOPES, "not known without a bot token", "Mend the bot token first.")]
+        return [unusable, wrong(SCOPES, "not known without a bot token", "Fix the bot token first.")]
     slack = api(token)
     try:
         who = await slack.write("auth.test")
@@ -56,7 +56,7 @@ async def _bot_findings(environ: Mapping[str, str], api: _Api, base: str) -> lis
     except BotError as error:
         return [
             _failed(BOT_TOKEN, error, base, _INSTALL),
-            wrong(SCOPES, "not known without a bot token that works", "Mend the bot token first."),
+            wrong(SCOPES, "not known without a bot token that works", "Fix the bot token first."),
         ]
     return [ok(BOT_TOKEN, f"{who.get('user')} in {who.get('team')} ({who.get('team_id')})"), _scope_finding(granted)]
 
@@ -85,11 +85,13 @@ def _failed(check: str, error: BotError, base: str, mend: str) -> Finding:
     if isinstance(error, SlackRefused):
         return wrong(check, f"Slack refuses it: {error.code}", mend)
     host = host_of(base) or "the address in SLACK_API_URL"
-    return wrong(check, f"{host} gives no usable answer", "Check the network, a proxy or firewall, and SLACK_API_URL.")
+    return wrong(
+        check, f"{host} gives no usable response", "Check the network, a proxy or firewall, and SLACK_API_URL."
+    )
 
 
 def wanted_scopes(manifest: Path = MANIFEST) -> frozenset[str]:
-    """Return the bot scopes that the manifest asks for."""
+    """Return the bot scopes of the manifest."""
     scopes = json.loads(manifest.read_text(encoding="utf-8"))["oauth_config"]["scopes"]["bot"]
     return frozenset(cast("list[str]", scopes))
 

@@ -1,27 +1,132 @@
-"""The table of faults that models make, each as a change to a plan that is right.
-
-An injected fault takes the plan's operations and returns the text a model would have written, or None when the plan
-has nothing that could be wrong in this way.
-"""
+"""The faults that models make, as a table: each one changes a plan that is right, or the text it is written as."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from copy import deepcopy
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 from agent.tool import Colour, Registry
-from infra.evaluation import text_faults
-from infra.evaluation.output import Draft, InjectedFault, Output, Written, lines
+
+Written: TypeAlias = dict[str, Any]
+"""An operation as plain JSON; a fault may replace any value with any other."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """The output of a model."""
+
+    text: str
+    #: Whether the connection is lost after the text.
+    breaks_off: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """The right plan that gets a fault."""
+
+    nodes: list[Written]
+    red_tools: AbstractSet[str]
+
+
+Target: TypeAlias = Literal["node", "tool", "red tool", "tool with args", "package", "package with tools", "reader"]
+"""The kind of node that a fault changes; a reader refers to the result of another node."""
+
+InjectedFault: TypeAlias = Callable[[Draft], Output | None]
+"""Returns None when nothing in the plan can be wrong in this way."""
 
 
 def inject_fault(operations: Sequence[Mapping[str, Any]], kind: str, registry: Registry) -> Output | None:
-    """Return the plan's text with this fault, or None."""
+    """Return the plan's text with this fault, or None when the plan has no place for it."""
     red = frozenset(tool.name for tool in registry if tool.colour is not Colour.GREEN)
     return FAULTS[kind](Draft(nodes=deepcopy([dict(operation) for operation in operations]), red_tools=red))
 
 
-def _output(operations: Sequence[Written]) -> Output:
-    return Output(text=lines(operations))
+def lines(operations: Sequence[Mapping[str, Any]]) -> str:
+    """Return operations as a planner writes them."""
+    return "".join(json.dumps(operation, ensure_ascii=False) + "\n" for operation in operations)
+
+
+def _is(target: Target, node: Written, draft: Draft) -> bool:
+    kind = node["kind"]
+    match target:
+        case "node":
+            return True
+        case "tool" | "package":
+            return kind == target
+        case "red tool":
+            return kind == "tool" and node["tool"] in draft.red_tools
+        case "tool with args":
+            return kind == "tool" and bool(node.get("args"))
+        case "package with tools":
+            return kind == "package" and bool(node.get("tools"))
+        case "reader":
+            return "${" in json.dumps([node.get("args"), node.get("inputs")])
+
+
+def _node(target: Target, change: Callable[[Written], Written]) -> InjectedFault:
+    """Return the fault that sets the fields which `change` returns in the middle node of the target's kind."""
+
+    def inject(draft: Draft) -> Output | None:
+        nodes = [node for node in draft.nodes if _is(target, node, draft)]
+        if not nodes:
+            return None
+        node = nodes[len(nodes) // 2]
+        node.update(change(node))
+        return Output(text=lines(draft.nodes))
+
+    return inject
+
+
+def _plan(change: Callable[[list[Written]], list[Written] | None]) -> InjectedFault:
+    """Return the fault that writes the nodes which `change` returns."""
+
+    def inject(draft: Draft) -> Output | None:
+        nodes = change(draft.nodes)
+        return None if nodes is None else Output(text=lines(nodes))
+
+    return inject
+
+
+def _text(change: Callable[[str], str], *, breaks_off: bool = False) -> InjectedFault:
+    """Return the fault that changes the text of a right plan."""
+    return lambda draft: Output(text=change(lines(draft.nodes)), breaks_off=breaks_off)
+
+
+def _middle_line(change: Callable[[str], str]) -> InjectedFault:
+    def changed(text: str) -> str:
+        rows = text.splitlines(keepends=True)
+        at = len(rows) // 2
+        return "".join([*rows[:at], change(rows[at]), *rows[at + 1 :]])
+
+    return _text(changed)
+
+
+def _waiting_for(node: Written, *others: str) -> Written:
+    return {"depends_on": [*node.get("depends_on", []), *others]}
+
+
+def _first_reference(node: Written, replacement: str) -> Written:
+    key = "args" if node["kind"] == "tool" else "inputs"
+    return {key: json.loads(json.dumps(node[key]).replace("${", replacement, 1))}
+
+
+def _first_argument(node: Written, value: object) -> Written:
+    return {"args": {**node["args"], next(iter(node["args"])): value}}
+
+
+def _red_call_in_script(node: Written) -> Written:
+    args, tool = node.pop("args"), node.pop("tool")
+    code = f"def main(inputs):\n    return tools.{tool}(**inputs)\n"
+    return {"kind": "package", "tools": [tool], "inputs": args, "code": code}
+
+
+def _hidden_red_call(node: Written) -> Written:
+    """Add a function to the script that posts a message with a tool the package does not declare."""
+    return {
+        "code": node["code"] + "\n\ndef f(text):\n    return tools.slack_post_message(channel='#general', text=text)\n"
+    }
 
 
 def _reads(node: Written, id: str) -> bool:
@@ -29,203 +134,92 @@ def _reads(node: Written, id: str) -> bool:
     return f"${{{id}}}" in shown or f"${{{id}#" in shown
 
 
-def _middle(nodes: Sequence[Written]) -> Written | None:
-    return nodes[len(nodes) // 2] if nodes else None
-
-
-def _tools(nodes: Sequence[Written]) -> list[Written]:
-    return [node for node in nodes if node["kind"] == "tool"]
-
-
-def _changed(pick: Callable[[Draft], Written | None], change: Callable[[Written], None]) -> InjectedFault:
-    """Return the fault that changes one node."""
-
-    def inject(draft: Draft) -> Output | None:
-        node = pick(draft)
-        if node is None:
-            return None
-        change(node)
-        return _output(draft.nodes)
-
-    return inject
-
-
-def _any_node(draft: Draft) -> Written | None:
-    return _middle(draft.nodes)
-
-
-def _any_tool(draft: Draft) -> Written | None:
-    return _middle(_tools(draft.nodes))
-
-
-def _any_red(draft: Draft) -> Written | None:
-    return _middle([node for node in _tools(draft.nodes) if node["tool"] in draft.red_tools])
-
-
-def _any_package(draft: Draft) -> Written | None:
-    return _middle([node for node in draft.nodes if node["kind"] == "package"])
-
-
-def _calling_package(draft: Draft) -> Written | None:
-    return _middle([node for node in draft.nodes if node["kind"] == "package" and node.get("tools")])
-
-
-def _with_args(draft: Draft) -> Written | None:
-    return _middle([node for node in _tools(draft.nodes) if node.get("args")])
-
-
-def _referring(draft: Draft) -> Written | None:
-    return _middle([node for node in draft.nodes if "${" in json.dumps([node.get("args"), node.get("inputs")])])
-
-
-def _argument(value: object) -> Callable[[Written], None]:
-    def change(node: Written) -> None:
-        node["args"] = {**node["args"], next(iter(node["args"])): value}
-
-    return change
-
-
-def _missing_argument(node: Written) -> None:
-    node["args"] = {}
-
-
-def _red_packed(node: Written) -> None:
-    args, tool = node.pop("args"), node.pop("tool")
-    node.update(
-        kind="package", tools=[tool], inputs=args, code=f"def main(inputs):\n    return tools.{tool}(**inputs)\n"
-    )
-
-
-def _called_packed(node: Written) -> None:
-    """Set the field that only packing may set, for the time and the calls of two steps."""
-    node["packed"] = [{"id": "before"}, {"id": node["id"]}]
-
-
-def _undeclared(node: Written) -> None:
-    node["tools"] = []
-
-
-def _calls_a_red_tool(node: Written) -> None:
-    """Let a script post behind everybody's back, without declaring it."""
-    node["code"] += "\n\ndef told(text):\n    return tools.slack_post_message(channel='#general', text=text)\n"
-
-
-def _missing_edges(draft: Draft) -> Output | None:
-    """Leave out every edge that an argument shows anyway."""
+def _without_edges(nodes: list[Written]) -> list[Written] | None:
+    """Leave out every edge that a reference implies anyway."""
     changed = False
-    for node in draft.nodes:
+    for node in nodes:
         written = node.pop("depends_on", [])
         node["depends_on"] = [name for name in written if not (isinstance(name, str) and _reads(node, name))]
         changed = changed or len(node["depends_on"]) < len(written)
-    return _output(draft.nodes) if changed else None
+    return nodes if changed else None
 
 
-def _cycle(draft: Draft) -> Output | None:
-    """Let a node wait for one that waits for it."""
-    for node in reversed(draft.nodes):
-        first = next((other for other in draft.nodes if _reads(node, other["id"])), None)
+def _with_cycle(nodes: list[Written]) -> list[Written] | None:
+    """Let a node wait for one that reads its result."""
+    for node in reversed(nodes):
+        first = next((other for other in nodes if _reads(node, other["id"])), None)
         if first is not None:
-            first["depends_on"] = [*first.get("depends_on", []), node["id"]]
-            return _output(draft.nodes)
+            first.update(_waiting_for(first, node["id"]))
+            return nodes
     return None
 
 
-def _waits_for_itself(node: Written) -> None:
-    node["depends_on"] = [*node.get("depends_on", []), node["id"]]
-
-
-def _waits_for_nobody(node: Written) -> None:
-    node["depends_on"] = [*node.get("depends_on", []), "prepare_everything"]
-
-
-def _waits_for_a_title(draft: Draft) -> Output | None:
-    """Name a node by its title where its id belongs."""
-    if len(draft.nodes) < 2 or "title" not in draft.nodes[0]:
+def _with_title_as_id(nodes: list[Written]) -> list[Written] | None:
+    if len(nodes) < 2 or "title" not in nodes[0]:
         return None
-    draft.nodes[-1]["depends_on"] = [*draft.nodes[-1].get("depends_on", []), draft.nodes[0]["title"]]
-    return _output(draft.nodes)
+    nodes[-1].update(_waiting_for(nodes[-1], nodes[0]["title"]))
+    return nodes
 
 
-def _reads_nothing(node: Written) -> None:
-    node["args" if node["kind"] == "tool" else "inputs"] = json.loads(
-        json.dumps(node.get("args") or node.get("inputs")).replace("${", "${no_such_", 1)
-    )
-
-
-def _broken_reference(node: Written) -> None:
-    key = "args" if node["kind"] == "tool" else "inputs"
-    text = json.dumps(node[key])
-    at = text.index("${")
-    node[key] = json.loads(text[:at] + "${the result." + text[at + 2 :])
-
-
-def _backwards(draft: Draft) -> Output | None:
-    return _output(draft.nodes[::-1]) if len(draft.nodes) > 1 else None
-
-
-def _same_id(draft: Draft) -> Output | None:
-    if len(draft.nodes) < 2:
+def _with_same_id(nodes: list[Written]) -> list[Written] | None:
+    if len(nodes) < 2:
         return None
-    draft.nodes[1]["id"] = draft.nodes[0]["id"]
-    return _output(draft.nodes)
+    nodes[1]["id"] = nodes[0]["id"]
+    return nodes
 
 
-def _written_twice(draft: Draft) -> Output | None:
-    return _output([*draft.nodes, deepcopy(draft.nodes[-1])])
-
-
-def _not_a_number(draft: Draft) -> Output | None:
-    node = _with_args(draft)
-    if node is None:
-        return None
-    node["args"]["timeout"] = float("nan")
-    return _output(draft.nodes)
-
-
-def _set(**fields: object) -> Callable[[Written], None]:
-    def change(node: Written) -> None:
-        node.update(fields)
-
-    return change
+def _thinking_aloud(draft: Draft) -> Output:
+    """Write another plan into a `<think>` block first."""
+    wild = {**draft.nodes[0], "id": "wild", "kind": "tool", "tool": "slack_post_message"}
+    wild["args"] = {"channel": "#general", "text": "thinking aloud"}
+    thoughts = f"<think>Maybe I could post first:\n{lines([wild])}No, better not.</think>\n"
+    return Output(text=thoughts + lines(draft.nodes))
 
 
 FAULTS: Mapping[str, InjectedFault] = {
-    "unknown tool": _changed(_any_tool, _set(tool="http_fetch")),
-    "colour lowered by a field": _changed(_any_red, _set(colour="green")),
-    "approval switched off": _changed(_any_red, _set(require_human_approval=False)),
-    "red tool in a package": _changed(_any_red, _red_packed),
-    "red call hidden in a script": _changed(_any_package, _calls_a_red_tool),
-    "undeclared tool in a script": _changed(_calling_package, _undeclared),
-    "script called packed": _changed(_any_package, _called_packed),
-    "script without main": _changed(_any_package, _set(code="result = 1\n")),
-    "edges left out": _missing_edges,
-    "cycle": _cycle,
-    "waits for itself": _changed(_any_node, _waits_for_itself),
-    "waits for an unknown node": _changed(_any_node, _waits_for_nobody),
-    "waits for a title": _waits_for_a_title,
-    "reference to nothing": _changed(_referring, _reads_nothing),
-    "broken reference": _changed(_referring, _broken_reference),
-    "wrong argument type": _changed(_with_args, _argument([42])),
-    "missing argument": _changed(_with_args, _missing_argument),
-    "not a number": _not_a_number,
-    "unknown field": _changed(_any_node, _set(retries=3)),
-    "unknown operation": _changed(_any_node, _set(op="insert")),
-    "unknown kind": _changed(_any_node, _set(kind="function")),
-    "subagent": _changed(_any_node, _set(kind="subagent", role="worker", instruction="do it")),
-    "duplicate id": _same_id,
-    "line said twice": _written_twice,
-    "broken JSON line": text_faults.broken_line,
-    "unclosed JSON line": text_faults.unclosed_line,
-    "single quotes": text_faults.single_quotes,
-    "trailing commas": text_faults.trailing_commas,
-    "text cut off": text_faults.truncated,
-    "stream broken off": text_faults.broken_off,
-    "prose and a code fence around": text_faults.prose,
-    "prose in braces around": text_faults.prose_in_braces,
-    "thinking aloud": text_faults.thinking,
-    "one pretty-printed object": text_faults.one_object,
-    "numbered lines": text_faults.numbered,
-    "dependents first": _backwards,
+    "unknown tool": _node("tool", lambda _: {"tool": "http_fetch"}),
+    "colour lowered by a field": _node("red tool", lambda _: {"colour": "green"}),
+    "approval switched off": _node("red tool", lambda _: {"require_human_approval": False}),
+    "red tool in a package": _node("red tool", _red_call_in_script),
+    "red call hidden in a script": _node("package", _hidden_red_call),
+    "undeclared tool in a script": _node("package with tools", lambda _: {"tools": []}),
+    # `packed` is the packing pass's own field; it would get the script the time and the calls of two steps.
+    "script called packed": _node("package", lambda node: {"packed": [{"id": "before"}, {"id": node["id"]}]}),
+    "script without main": _node("package", lambda _: {"code": "result = 1\n"}),
+    "edges left out": _plan(_without_edges),
+    "cycle": _plan(_with_cycle),
+    "waits for itself": _node("node", lambda node: _waiting_for(node, node["id"])),
+    "waits for an unknown node": _node("node", lambda node: _waiting_for(node, "prepare_everything")),
+    "waits for a title": _plan(_with_title_as_id),
+    "reference to nothing": _node("reader", lambda node: _first_reference(node, "${no_such_")),
+    "broken reference": _node("reader", lambda node: _first_reference(node, "${the result.")),
+    "wrong argument type": _node("tool with args", lambda node: _first_argument(node, [42])),
+    "missing argument": _node("tool with args", lambda _: {"args": {}}),
+    "not a number": _node("tool with args", lambda node: {"args": {**node["args"], "timeout": float("nan")}}),
+    "unknown field": _node("node", lambda _: {"retries": 3}),
+    "unknown operation": _node("node", lambda _: {"op": "insert"}),
+    "unknown kind": _node("node", lambda _: {"kind": "function"}),
+    "subagent": _node("node", lambda _: {"kind": "subagent", "role": "worker", "instruction": "do it"}),
+    "duplicate id": _plan(_with_same_id),
+    "line said twice": _plan(lambda nodes: [*nodes, nodes[-1]]),
+    "broken JSON line": _middle_line(lambda line: line.replace('"kind": ', '"kind" ', 1)),
+    "unclosed JSON line": _middle_line(lambda line: line.rstrip("}\n") + "\n"),
+    "single quotes": lambda draft: Output(text="".join(f"{node!r}\n" for node in draft.nodes)),
+    "trailing commas": _text(lambda text: text.replace("}\n", ",}\n")),
+    "text cut off": lambda draft: Output(text=lines(draft.nodes)[: -(len(lines(draft.nodes[-1:])) // 2) - 1]),
+    "stream broken off": _text(lambda text: text[: 2 * len(text) // 3], breaks_off=True),
+    "prose and a code fence around": _text(
+        lambda text: f"Sure! Here is the plan:\n\n```jsonl\n{text}```\n\nLet me know if it's fine.\n"
+    ),
+    "prose in braces around": _text(lambda text: f"Here is {{your plan}}:\n{text}That's {{all}}, isn't it?\n"),
+    "thinking aloud": _thinking_aloud,
+    "one pretty-printed object": lambda draft: Output(
+        text=json.dumps({"operations": draft.nodes}, indent=2, ensure_ascii=False)
+    ),
+    "numbered lines": lambda draft: Output(
+        text="".join(f"{number}. {json.dumps(node)}\n" for number, node in enumerate(draft.nodes, start=1))
+    ),
+    "dependents first": _plan(lambda nodes: nodes[::-1] if len(nodes) > 1 else None),
 }
-"""Name -> fault. Faults that no check can see (an order that only the request's words name, the wrong one of two tools
-alike) are not among them: they are a model's own accuracy, which a run with a model measures."""
+"""Name -> fault. Not among them are faults that no check can detect, such as the wrong one of two similar tools or an
+order that only the request's words name: they are a model's own accuracy, which a run with a model measures."""

@@ -1,4 +1,4 @@
-"""A goal: what somebody asks for, and what a right plan for it does; read from a file of goals.
+"""A goal: a request, and what a right plan for it does; read from a file of goals.
 
 The file is JSON: a list of goals, or one object `{"goals": [...]}`. A goal:
 
@@ -11,17 +11,11 @@ The file is JSON: a list of goals, or one object `{"goals": [...]}`. A goal:
      "artifacts": [], "facts": ["200"],
      "plan": [{"op": "add", ...}, ...]}
 
-`steps` are the tool calls that must be made, each once: by what tool, with which arguments (others may stand
-beside them; `{"has": [texts]}` is any text that holds these, in capitals or not), behind which other steps. `gives`
-is what the tool answers in this goal's world, `fails` the error it answers instead, `seconds` how long it takes.
-`artifacts` are texts of which each must stand in an output that is too large for the run's state, `facts` are what
-the answer must say. `plan` is what a planner that makes no mistake writes: a list of operations. A
-request must hold everything that a planner needs to know: addresses, columns, the fields of answers.
+A request holds everything that a planner needs to know: addresses, columns, the fields of results.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
@@ -35,71 +29,58 @@ from sandbox.script import Json
 
 
 class GoalsInvalid(Exception):
-    """The file is no list of goals; the text says where it went wrong."""
+    """The file is no list of goals; the text names the place and the fault."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One tool call that a right plan makes, and what it is answered."""
+class Step(BaseModel):
+    """A tool call that a right plan makes exactly once, and its result in this goal's world."""
 
-    name: str
-    tool: str
-    args: Mapping[str, Json]
-    colour: Colour
-    after: tuple[str, ...]
-    gives: Json
-    fails: str
-    seconds: float
-
-    def is_made_by(self, tool: str, args: Mapping[str, Json]) -> bool:
-        """Return whether this call is the step."""
-        return tool == self.tool and all(_fits(each, args.get(key)) for key, each in self.args.items())
-
-
-@dataclass(frozen=True, kw_only=True)
-class Goal:
-    """What is asked, and what must come of it."""
-
-    name: str
-    request: str
-    steps: Mapping[str, Step]
-    artifacts: tuple[str, ...] = ()
-    facts: tuple[str, ...] = ()
-    plan: Sequence[Mapping[str, Json]] = field(default_factory=list[Mapping[str, Json]])
-
-
-def _fits(expected: Json, given: Json) -> bool:
-    match expected:
-        case {"has": [*texts]}:
-            return isinstance(given, str) and all(str(each).lower() in given.lower() for each in texts)
-        case _:
-            return expected == given
-
-
-class _WrittenStep(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     tool: str
+    #: Arguments the call must have, among others; `{"has": [texts]}` is any text that contains these, in any case.
     args: dict[str, JsonValue] = {}
     colour: Colour = Colour.GREEN
-    after: list[str] = []
+    #: Steps that must end before this one starts.
+    after: tuple[str, ...] = ()
+    #: The tool's result.
     gives: JsonValue = None
+    #: The tool's error, which it raises instead.
     fails: str = ""
+    #: How long the call takes.
     seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
 
+    def is_made_by(self, tool: str, args: Mapping[str, Json]) -> bool:
+        """Return whether this call is the step."""
+        return tool == self.tool and all(_fits(expected, args.get(key)) for key, expected in self.args.items())
 
-class _WrittenGoal(BaseModel):
+
+class Goal(BaseModel):
+    """A request, and what a right plan for it does."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(min_length=1)]
     request: Annotated[str, Field(min_length=1)]
-    steps: Annotated[dict[str, _WrittenStep], Field(min_length=1)]
-    artifacts: list[str] = []
-    facts: list[str] = []
+    #: Name -> step.
+    steps: Annotated[dict[str, Step], Field(min_length=1)]
+    #: Texts; each must occur in an output that is too large for the run's state.
+    artifacts: tuple[str, ...] = ()
+    #: Texts that the answer must contain.
+    facts: tuple[str, ...] = ()
+    #: The operations that a planner without mistakes writes.
     plan: list[dict[str, JsonValue]] = []
 
 
-_GOALS = TypeAdapter(list[_WrittenGoal])
+_GOALS = TypeAdapter(list[Goal])
+
+
+def _fits(expected: JsonValue, given: Json) -> bool:
+    match expected:
+        case {"has": [*texts]}:
+            return isinstance(given, str) and all(str(text).lower() in given.lower() for text in texts)
+        case _:
+            return expected == given
 
 
 def shipped_goals(registry: Registry) -> Sequence[Goal]:
@@ -111,8 +92,8 @@ def read_goals(path: Path, registry: Registry) -> Sequence[Goal]:
     """Return the goals of a file; their tools must be among the registry's.
 
     Raises:
-        OSError: it cannot be read.
-        GoalsInvalid: it has another form, or a goal in it makes no sense.
+        OSError: the file cannot be read.
+        GoalsInvalid: it has another form, or a goal contradicts itself or the registry.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -126,7 +107,7 @@ def _read(name: str, text: str, registry: Registry) -> Sequence[Goal]:
         content: object = json.loads(text)
         if isinstance(content, dict):
             content = cast("dict[str, object]", content)["goals"]
-        goals = [_goal(each) for each in _GOALS.validate_python(content)]
+        goals = _GOALS.validate_python(content)
     except KeyError as error:
         raise GoalsInvalid(f"{name}: neither a list of goals nor an object with `goals`") from error
     except ValidationError as error:
@@ -136,49 +117,26 @@ def _read(name: str, text: str, registry: Registry) -> Sequence[Goal]:
     except (ValueError, RecursionError) as error:
         raise GoalsInvalid(f"{name}: {error}") from error
     if not goals:
-        raise GoalsInvalid(f"{name}: there is no goal in it")
-    names = [each.name for each in goals]
-    if twice := next((each for each in names if names.count(each) > 1), None):
-        raise GoalsInvalid(f"{name}: {twice!r} stands there twice")
+        raise GoalsInvalid(f"{name}: it contains no goal")
+    names = [goal.name for goal in goals]
+    if twice := next((goal for goal in names if names.count(goal) > 1), None):
+        raise GoalsInvalid(f"{name}: there are two goals {twice!r}")
     for goal in goals:
-        for wrong in _wrong_with(goal, registry):
-            raise GoalsInvalid(f"{name}: {goal.name}: {wrong}")
+        for problem in _problems(goal, registry):
+            raise GoalsInvalid(f"{name}: {goal.name}: {problem}")
     return goals
 
 
-def _goal(written: _WrittenGoal) -> Goal:
-    return Goal(
-        name=written.name,
-        request=written.request,
-        steps={
-            name: Step(
-                name=name,
-                tool=each.tool,
-                args=cast("Mapping[str, Json]", each.args),
-                colour=each.colour,
-                after=tuple(each.after),
-                gives=cast("Json", each.gives),
-                fails=each.fails,
-                seconds=each.seconds,
-            )
-            for name, each in written.steps.items()
-        },
-        artifacts=tuple(written.artifacts),
-        facts=tuple(written.facts),
-        plan=cast("Sequence[Mapping[str, Json]]", written.plan),
-    )
-
-
-def _wrong_with(goal: Goal, registry: Registry) -> Iterator[str]:
-    for step in goal.steps.values():
+def _problems(goal: Goal, registry: Registry) -> Iterator[str]:
+    for name, step in goal.steps.items():
         if registry.find(step.tool) is None:
             known = ", ".join(tool.name for tool in registry)
-            yield f"step {step.name!r}: there is no tool {step.tool!r}; there are: {known}"
-        for each in step.after:
-            if each not in goal.steps:
-                yield f"step {step.name!r}: it is after {each!r}, which is no step"
+            yield f"step {name!r}: there is no tool {step.tool!r}; there are: {known}"
+        for before in step.after:
+            if before not in goal.steps:
+                yield f"step {name!r}: it is after {before!r}, which is no step"
     try:
-        TopologicalSorter({step.name: step.after for step in goal.steps.values()}).prepare()
+        TopologicalSorter({name: step.after for name, step in goal.steps.items()}).prepare()
     except CycleError as error:
         yield f"these steps are after each other: {', '.join(error.args[1])}"
     if goal.plan:

@@ -1,4 +1,4 @@
-"""Measures a model: each goal planned once, judged as it was written at first and as it was stored in the end."""
+"""Measures a model: plans each goal once, and scores both the model's first output and the plan that was stored."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,11 @@ from agent.reading.plan_builder import Placed
 from agent.reading.plan_file import read_plan
 from agent.reading.stream_reader import read_plan_text
 from agent.tool import Registry
+from infra.evaluation.fault_injection import lines
 from infra.evaluation.goal import Goal
 from infra.evaluation.judge import Judgement
-from infra.evaluation.output import lines
 from infra.evaluation.plan_simulation import Simulation, Written
-from infra.evaluation.planning import Planned, planned
+from infra.evaluation.planning import PlanningResult, plan_request
 from infra.evaluation.replay import PlanJudge
 from sandbox.script import Json, Sandbox
 
@@ -29,37 +29,42 @@ AT_ONCE = 4
 """How many goals are planned at the same time."""
 
 SLACK = 1.05
-"""A plan counts as parallel when it takes at most so many times what the goal's own plan takes."""
+"""A plan counts as parallel when it takes at most this many times as long as the goal's own plan."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Marks:
-    """What one plan got right. `parallel` and `success` only ever hold for a plan that makes every step."""
+    """What one plan got right."""
 
     valid: bool
     colours: bool
+    #: Only ever true for a plan that makes every step, as is `success`.
     parallel: bool
     success: bool
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
-    """A goal's marks for the model's first output (`raw`) and for what was stored after repair and packing."""
+class Measurement:
+    """The marks of one goal."""
 
     goal: str
+    #: Those of the model's first output.
     raw: Marks
+    #: Those of the plan after repair and packing.
     stored: Marks
     judgement: Judgement
+    #: How often the model was called for the plan.
     rounds: int
+    #: Empty when the plan was accepted.
     trouble: str
 
 
-async def measured(
+async def measure(
     goals: Sequence[Goal], model: LanguageModel, registry: Registry, sandbox: Sandbox
-) -> Sequence[Measured]:
-    """Return every goal's marks, in order."""
+) -> Sequence[Measurement]:
+    """Return the measurement of every goal, in order."""
     meter = _Meter(model, registry, sandbox)
-    return await asyncio.gather(*(meter.measured(goal) for goal in goals))
+    return await asyncio.gather(*(meter.measure(goal) for goal in goals))
 
 
 class _Meter:
@@ -70,27 +75,22 @@ class _Meter:
         self._judge = PlanJudge(registry, sandbox)
         self._places = asyncio.Semaphore(AT_ONCE)
 
-    async def measured(self, goal: Goal) -> Measured:
+    async def measure(self, goal: Goal) -> Measurement:
         async with self._places:
-            plan = await planned(self._model, goal.request, self._registry, self._sandbox.dialect)
+            plan = await plan_request(self._model, goal.request, self._registry, self._sandbox.dialect)
             text = plan.answers[0] if plan.answers else ""
-            written = _as_written(text)
-            raw = await self._marks(goal, written, valid=not read_plan(text, self._registry).faults, answer=None)
-            seen = await self._judge.simulation(goal, plan.operations)
-            answer = await self._answer(plan, seen)
-            stored = await self._marks(
-                goal, plan.operations, valid=not plan.trouble and bool(plan.operations), answer=answer
-            )
-            return Measured(
+            answer = await self._answer(plan, await self._judge.simulation(goal, plan.operations))
+            accepted = not plan.trouble and bool(plan.operations)
+            return Measurement(
                 goal=goal.name,
-                raw=raw,
-                stored=stored,
+                raw=await self._marks(goal, _as_written(text), not read_plan(text, self._registry).faults, None),
+                stored=await self._marks(goal, plan.operations, accepted, answer),
                 judgement=await self._judge.judged(goal, plan.operations, answer),
                 rounds=len(plan.answers),
                 trouble=plan.trouble,
             )
 
-    async def _marks(self, goal: Goal, operations: Sequence[Written], *, valid: bool, answer: str | None) -> Marks:
+    async def _marks(self, goal: Goal, operations: Sequence[Written], valid: bool, answer: str | None) -> Marks:
         judged = await self._judge.judged(goal, operations, answer)
         seen = await self._judge.simulation(goal, operations)
         return Marks(
@@ -101,39 +101,37 @@ class _Meter:
         )
 
     async def _least_seconds(self, goal: Goal) -> float:
-        """Return what the goal's own plan takes; without one, the longest path through its steps."""
+        """Return how long the goal's own plan takes; without one, the longest path through its steps."""
         if goal.plan:
             return (await self._judge.simulation(goal, _as_written(lines(goal.plan)))).seconds
         ends: dict[str, float] = {}
         while len(ends) < len(goal.steps):
-            for step in goal.steps.values():
+            for name, step in goal.steps.items():
                 if ends.keys() >= set(step.after):
-                    ends[step.name] = step.seconds + max((ends[each] for each in step.after), default=0.0)
+                    ends[name] = step.seconds + max((ends[before] for before in step.after), default=0.0)
         return max(ends.values())
 
-    async def _answer(self, plan: Planned, seen: Simulation) -> str:
-        """Let the model write the answer from the results; empty when it cannot."""
+    async def _answer(self, plan: PlanningResult, seen: Simulation) -> str:
+        """Return the answer that the model writes from the results; empty when it is not available."""
         shown = shown_nodes(plan.logged, statuses_of(_outcomes(seen)))
-        asked = [system_message(Role.ANSWER), results_message(plan.run.messages, shown, names={})]
+        messages = [system_message(Role.ANSWER), results_message(plan.run.messages, shown, names={})]
         try:
-            return await self._model.complete(Role.ANSWER, asked)
+            return await self._model.complete(Role.ANSWER, messages)
         except AgentError:
             return ""
 
 
 def _as_written(text: str) -> Sequence[Written]:
-    """Return the operations of a text that can be read one by one, whatever is wrong between them."""
-    return [operation_json(each.operation) for each in read_plan_text(text) if isinstance(each, Placed)]
+    """Return the operations of a text that can be read one by one, and skip what is wrong between them."""
+    return [operation_json(item.operation) for item in read_plan_text(text) if isinstance(item, Placed)]
 
 
 def _outcomes(seen: Simulation) -> Mapping[NodeId, Outcome]:
-    ended: dict[NodeId, Outcome] = {
-        NodeId(each): Failed(error="tool_error", message=why) for each, why in seen.failures.items()
-    }
-    return {**ended, **{NodeId(node): _kept(NodeId(node), each) for node, each in seen.results.items()}}
+    failed = {NodeId(node): Failed(error="tool_error", message=why) for node, why in seen.failures.items()}
+    return {**failed, **{NodeId(node): _succeeded(NodeId(node), value) for node, value in seen.results.items()}}
 
 
-def _kept(node: NodeId, value: Json) -> Succeeded:
+def _succeeded(node: NodeId, value: Json) -> Succeeded:
     if fits_inline(value):
         return Succeeded(value=value)
     content = content_of(node, value)

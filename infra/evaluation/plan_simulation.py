@@ -1,8 +1,8 @@
-"""Simulates a plan in the world of a goal: the calls it makes, from which node, behind which others, and who is asked.
+"""Simulates a plan in the world of a goal: the calls it makes, in which node and order, and which need an approval.
 
-This is the judge's own reading of a plan. It shares no code with the planner's checks, the packing and the
-executor, so that their mistakes show. It takes a plan's edges from `depends_on` alone: a node that reads a
-result it does not wait for reads nothing.
+The judge reads plans with code of its own. It shares none with the planner's checks, the packing and the executor, so
+that their mistakes show. It takes a plan's edges from `depends_on` alone: a node that reads a result without waiting
+for it is an error.
 """
 
 import json
@@ -23,47 +23,54 @@ _LIMITS = Limits(wall_seconds=20.0)
 
 
 class _Unready(Exception):
-    """A node reads the result of another that it does not wait for."""
+    """A node reads the result of a node that it does not wait for."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
-    """One tool call."""
+class SimulatedCall:
+    """A tool call that the plan made."""
 
     node: str
     tool: str
     args: Mapping[str, Json]
-    #: The goal's step that it is.
+    #: The goal's step that the call fulfils; None: the goal does not expect it.
     step: str | None
-    #: Whether a script made it.
+    #: Whether a script made the call.
     scripted: bool
 
 
 @dataclass(kw_only=True)
 class Simulation:
-    """What came of a plan. `before` are the nodes each node waits for, at any distance. `ended` are seconds."""
+    """What a plan did."""
 
-    made: list[Made] = field(default_factory=list[Made])
+    #: In the order they were made.
+    calls: list[SimulatedCall] = field(default_factory=list[SimulatedCall])
+    #: Node -> every node that it waits for, directly or not.
     before: dict[str, AbstractSet[str]] = field(default_factory=dict[str, AbstractSet[str]])
-    asked: set[str] = field(default_factory=set[str])
+    #: Nodes that ran after an approval.
+    approvals: set[str] = field(default_factory=set[str])
+    #: Node -> its result.
     results: dict[str, Json] = field(default_factory=dict[str, Json])
+    #: Node -> why it failed.
     failures: dict[str, str] = field(default_factory=dict[str, str])
+    #: Node -> the result it read without waiting for it, in words.
     unready: dict[str, str] = field(default_factory=dict[str, str])
+    #: Node -> seconds from the start until it ended.
     ended: dict[str, float] = field(default_factory=dict[str, float])
 
     @property
     def seconds(self) -> float:
-        """How long it takes when everything starts as soon as it can."""
+        """How long the plan takes when every node starts as soon as it can."""
         return max(self.ended.values(), default=0.0)
 
 
 async def simulation_of(
-    operations: Sequence[Written], goal: Goal, asks: Callable[[Written], bool], sandbox: Sandbox
+    operations: Sequence[Written], goal: Goal, needs_approval: Callable[[Written], bool], sandbox: Sandbox
 ) -> Simulation:
-    """Simulate the operations; `asks` returns whether a person is asked before a node runs. Everything is approved."""
-    simulator = _Simulator(goal, asks, sandbox)
-    cancelled = {str(each["id"]) for each in operations if each["op"] == "cancel"}
-    nodes = {str(each["id"]): each for each in operations if each["op"] == "add"}
+    """Simulate the operations; `needs_approval` decides for a node. Every approval is given."""
+    simulator = _Simulator(goal, needs_approval, sandbox)
+    cancelled = {str(operation["id"]) for operation in operations if operation["op"] == "cancel"}
+    nodes = {str(operation["id"]): operation for operation in operations if operation["op"] == "add"}
     for node in _in_order(nodes):
         if node not in cancelled:
             await simulator.run_node(node, nodes[node])
@@ -71,19 +78,19 @@ async def simulation_of(
 
 
 def _needs(written: Written) -> Iterator[tuple[str, str]]:
-    """Yield the nodes a node waits for, and the end it waits for."""
-    for each in cast("Sequence[Json]", written.get("depends_on") or []):
-        if isinstance(each, Mapping):
-            yield str(each["id"]), str(each["on"])
+    """Yield the nodes a node waits for, each with the end state it waits for."""
+    for dependency in cast("Sequence[Json]", written.get("depends_on") or []):
+        if isinstance(dependency, Mapping):
+            yield str(dependency["id"]), str(dependency["on"])
         else:
-            yield str(each), "succeeded"
+            yield str(dependency), "succeeded"
 
 
 def _in_order(nodes: Mapping[str, Written]) -> Iterator[str]:
-    """Yield each node behind those it waits for; what waits for nothing that exists, or for itself, never comes."""
+    """Yield each node after those it waits for; leaves out nodes that wait for an unknown node or for themselves."""
     left = dict(nodes)
     done: set[str] = set()
-    while ready := [node for node, each in left.items() if done.issuperset(need for need, _ in _needs(each))]:
+    while ready := [node for node, written in left.items() if done.issuperset(need for need, _ in _needs(written))]:
         for node in ready:
             del left[node]
             done.add(node)
@@ -91,15 +98,15 @@ def _in_order(nodes: Mapping[str, Written]) -> Iterator[str]:
 
 
 class _Simulator:
-    def __init__(self, goal: Goal, asks: Callable[[Written], bool], sandbox: Sandbox) -> None:
+    def __init__(self, goal: Goal, needs_approval: Callable[[Written], bool], sandbox: Sandbox) -> None:
         self._goal = goal
-        self._asks = asks
+        self._needs_approval = needs_approval
         self._sandbox = sandbox
-        self._met: set[str] = set()
+        self._steps_made: set[str] = set()
         self.seen = Simulation()
 
     async def run_node(self, node: str, written: Written) -> None:
-        """Run one node, unless what it waits for ended otherwise."""
+        """Run one node, unless a dependency ended in another state than the node waits for."""
         seen = self.seen
         needs = list(_needs(written))
         direct = {need for need, _ in needs}
@@ -107,9 +114,9 @@ class _Simulator:
         begins = max((seen.ended[need] for need in direct if need in seen.ended), default=0.0)
         if not all(self._ended_as(need, on) for need, on in needs):
             return
-        # A template is not asked about: each of its items is, as the node it becomes.
-        if self._asks({key: each for key, each in written.items() if key != "for_each"}):
-            seen.asked.add(node)
+        # A template needs no approval itself: each item does, as the node it becomes.
+        if self._needs_approval({key: value for key, value in written.items() if key != "for_each"}):
+            seen.approvals.add(node)
         seen.ended[node] = begins
         try:
             seen.results[node] = await self._result(node, written)
@@ -139,7 +146,7 @@ class _Simulator:
         )
 
     async def _items(self, node: str, written: Written, owns: Sequence[Mapping[str, Json]]) -> Json:
-        """Run a template's items, at the same time as far as the clock is concerned; one that fails fails it."""
+        """Run a template's items, concurrently by the simulated clock; the template fails if one of them does."""
         began = self.seen.ended[node]
         ends, results, refusals = [began], list[Json](), list[ToolCallRefused]()
         for own in owns:
@@ -162,7 +169,7 @@ class _Simulator:
         async def call(tool: str, args: Mapping[str, Json]) -> Json:
             return self._called(node, tool, args, scripted=True)
 
-        tools = frozenset(str(each) for each in cast("Sequence[Json]", written.get("tools") or []))
+        tools = frozenset(str(tool) for tool in cast("Sequence[Json]", written.get("tools") or []))
         inputs = cast("Mapping[str, Json]", self._filled(node, written.get("inputs") or {}, own))
         job = Job(code=str(written.get("code", "")), inputs=inputs, tools=tools, limits=_LIMITS)
         outcome = await self._sandbox.run(job, call)
@@ -172,28 +179,29 @@ class _Simulator:
         return outcome.result
 
     def _called(self, node: str, tool: str, args: Mapping[str, Json], *, scripted: bool) -> Json:
-        """Answer a call as the goal's world does."""
-        fitting = [each for each in self._goal.steps.values() if each.is_made_by(tool, args)]
-        step = next((each for each in fitting if each.name not in self._met), None)
-        made = Made(node=node, tool=tool, args=args, step=step.name if step else None, scripted=scripted)
-        self.seen.made.append(made)
-        if step is None:
+        """Return the result of a call in the goal's world."""
+        steps = self._goal.steps
+        fitting = [name for name, step in steps.items() if step.is_made_by(tool, args)]
+        name = next((name for name in fitting if name not in self._steps_made), None)
+        self.seen.calls.append(SimulatedCall(node=node, tool=tool, args=args, step=name, scripted=scripted))
+        if name is None:
             raise ToolCallRefused(f"{tool} knows nothing of {json.dumps(args)[:200]}")
-        self._met.add(step.name)
+        self._steps_made.add(name)
+        step = steps[name]
         self.seen.ended[node] += step.seconds
         if step.fails:
             raise ToolCallRefused(step.fails)
         return step.gives
 
     def _filled(self, node: str, value: Json, own: Mapping[str, Json]) -> Json:
-        """Return the value with every reference replaced by what it refers to."""
+        """Return the value with every reference replaced by its target."""
         match value:
             case str():
                 return self._filled_text(node, value, own)
             case Mapping():
-                return {key: self._filled(node, each, own) for key, each in value.items()}
+                return {key: self._filled(node, item, own) for key, item in value.items()}
             case list() | tuple():
-                return [self._filled(node, each, own) for each in value]
+                return [self._filled(node, item, own) for item in value]
             case _:
                 return value
 

@@ -1,5 +1,5 @@
-"""Plans one request as the app does, its rows in memory: the model's text, repair, packing, and what is stored."""
-# ruff: noqa: ARG002  the rows are of one thread and one turn, whatever a port is asked for
+"""Plans one request as the app does, with stores in memory: the model's text, repair, packing, the stored plan."""
+# ruff: noqa: ARG002  the ports serve one thread and one turn, so they ignore most arguments
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -25,21 +25,24 @@ _TURN = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Planned:
-    """What planning came to. `answers` are the model's texts in turn; `trouble` is empty when the plan was taken."""
+class PlanningResult:
+    """A planned request."""
 
     operations: Sequence[Mapping[str, Json]]
+    #: The texts of the model's calls, in order.
     answers: Sequence[str]
+    #: Empty when the plan was accepted.
     trouble: str
     run: Run
+    #: The operations as they are stored.
     logged: Sequence[LoggedOperation]
 
 
-async def planned(model: LanguageModel, request: str, registry: Registry, dialect: str) -> Planned:
-    """Let the model plan a request. Raises nothing for whatever it says."""
-    rows, overheard = _Rows(request), _Overheard(model)
+async def plan_request(model: LanguageModel, request: str, registry: Registry, dialect: str) -> PlanningResult:
+    """Let the model plan a request. No output of the model raises."""
+    rows, recording = _InMemoryPorts(request), _RecordingModel(model)
     planner = Planner(
-        model=overheard,
+        model=recording,
         registry=registry,
         log=rows,
         mailbox=rows,
@@ -50,17 +53,17 @@ async def planned(model: LanguageModel, request: str, registry: Registry, dialec
         node_ends=NodeEndNotifier(rows),
     )
     await planner.feed(THREAD, _TURN, lambda: None)
-    return Planned(
-        operations=[operation_json(each.operation) for each in rows.logged],
-        answers=overheard.answers,
+    return PlanningResult(
+        operations=[operation_json(entry.operation) for entry in rows.logged],
+        answers=recording.answers,
         trouble=rows.run.trouble,
         run=rows.run,
         logged=rows.logged,
     )
 
 
-class _Overheard:
-    """A model whose answers are kept, also those that broke off."""
+class _RecordingModel:
+    """A model that keeps its streamed answers, including those that broke off."""
 
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
@@ -78,8 +81,8 @@ class _Overheard:
 
 
 @dataclass
-class _Rows:
-    """The ports a planner needs, for one thread in which one request was made and nothing has run yet."""
+class _InMemoryPorts:
+    """The ports of a planner, for one thread with one request in which nothing has run yet."""
 
     request: str
     logged: list[LoggedOperation] = field(default_factory=list[LoggedOperation])
@@ -92,14 +95,13 @@ class _Rows:
     async def append(
         self, thread: ThreadId, turn: int, author: UserId, operations: Sequence[Operation]
     ) -> Sequence[LoggedOperation]:
-        known = {each.operation.node.id for each in self.logged if isinstance(each.operation, Add)}
-        for each in operations:
-            if isinstance(each, Add) and each.node.id in known:
-                raise DuplicateNode(each.node.id)
-        begin = len(self.logged) + 1
+        known = {entry.operation.node.id for entry in self.logged if isinstance(entry.operation, Add)}
+        for operation in operations:
+            if isinstance(operation, Add) and operation.node.id in known:
+                raise DuplicateNode(operation.node.id)
         new = [
-            LoggedOperation(seq=seq, turn=turn, author=author, operation=each)
-            for seq, each in enumerate(operations, start=begin)
+            LoggedOperation(seq=seq, turn=turn, author=author, operation=operation)
+            for seq, operation in enumerate(operations, start=len(self.logged) + 1)
         ]
         self.logged += new
         return new

@@ -1,7 +1,7 @@
-"""Replays what models get wrong: every goal's plan with every fault, read, repaired and packed as the app does it.
+"""Replays the faults of models: every goal's plan with every fault, read, repaired and packed as the app does it.
 
-No model is asked. The replayed one writes the faulty text first and then, when it gets its faults back, either what
-is right (`corrected`) or the same once more (`repeated`).
+No model is called. A replayed one writes the faulty text first; once it gets its faults back, it writes either the
+right plan (`corrected`) or the same text again (`repeated`).
 """
 
 import json
@@ -14,12 +14,11 @@ from agent.limits import Role
 from agent.plan.operations import Add, operation_from_json
 from agent.ports import ChatMessage
 from agent.tool import Colour, Registry, colour_of
-from infra.evaluation.fault_injection import FAULTS, inject_fault
+from infra.evaluation.fault_injection import FAULTS, Output, inject_fault, lines
 from infra.evaluation.goal import Goal
 from infra.evaluation.judge import Judgement, judgement
-from infra.evaluation.output import Output, lines
 from infra.evaluation.plan_simulation import Simulation, Written, simulation_of
-from infra.evaluation.planning import Planned, planned
+from infra.evaluation.planning import PlanningResult, plan_request
 from sandbox.script import Sandbox
 
 AS_WRITTEN = "no fault"
@@ -27,33 +26,34 @@ _PIECE_CHARACTERS = 48
 
 
 class Manner(StrEnum):
-    """How the replayed model answers to its faults."""
+    """How the replayed model responds to its faults."""
 
     CORRECTED = "corrected"
     REPEATED = "repeated"
 
 
-class Ended(StrEnum):
-    """How a replay ended. `refused`: the person is told that no plan came about, and nothing unsafe was stored."""
+class ReplayResult(StrEnum):
+    """How a replay ended."""
 
     RIGHT = "right"
+    #: No plan was accepted and nothing unsafe was stored; the app would report an error.
     REFUSED = "refused"
     WRONG = "wrong"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
-    """One goal's plan with one fault, and what became of it."""
+    """The result of one goal's plan with one fault."""
 
     goal: str
     fault: str
     manner: Manner
-    ended: Ended
+    result: ReplayResult
     judgement: Judgement
 
 
-class _Replayed:
-    """A model that says what it is told to; its last output again for whatever else it is asked."""
+class _ReplayModel:
+    """A model that returns the given outputs in turn, and the last one for every further call."""
 
     def __init__(self, outputs: Sequence[Output]) -> None:
         self._outputs = list(outputs)
@@ -71,7 +71,7 @@ class _Replayed:
 
 
 class PlanJudge:
-    """Simulates and judges plans; the same plan of the same goal only once."""
+    """Simulates and judges plans, each plan of a goal only once."""
 
     def __init__(self, registry: Registry, sandbox: Sandbox) -> None:
         self._registry = registry
@@ -79,18 +79,18 @@ class PlanJudge:
         self._seen: dict[tuple[str, str], Simulation] = {}
 
     async def simulation(self, goal: Goal, operations: Sequence[Written]) -> Simulation:
-        """Return what the plan does in the goal's world."""
+        """Return the simulation of the plan in the goal's world."""
         key = (goal.name, json.dumps(operations, sort_keys=True, default=dict))
         if key not in self._seen:
-            self._seen[key] = await simulation_of(operations, goal, self._asks, self._sandbox)
+            self._seen[key] = await simulation_of(operations, goal, self._needs_approval, self._sandbox)
         return self._seen[key]
 
     async def judged(self, goal: Goal, operations: Sequence[Written], answer: str | None = None) -> Judgement:
         """Return what is wrong with the plan."""
         return judgement(goal, await self.simulation(goal, operations), self._registry, answer)
 
-    def _asks(self, written: Written) -> bool:
-        """Return whether the app would ask a person before this node: the very gate that is judged here."""
+    def _needs_approval(self, written: Written) -> bool:
+        """Return whether the app asks for approval before this node: the gate that is judged here."""
         operation = operation_from_json(written)
         return isinstance(operation, Add) and colour_of(operation.node, self._registry) is Colour.RED
 
@@ -100,9 +100,9 @@ async def replays(goals: Sequence[Goal], registry: Registry, sandbox: Sandbox) -
     judge = PlanJudge(registry, sandbox)
     for goal in goals:
         for fault, manner, outputs in _outputs(goal, registry):
-            plan = await planned(_Replayed(outputs), goal.request, registry, sandbox.dialect)
+            plan = await plan_request(_ReplayModel(outputs), goal.request, registry, sandbox.dialect)
             judged = await judge.judged(goal, plan.operations)
-            yield Replay(goal=goal.name, fault=fault, manner=manner, ended=_ended(plan, judged), judgement=judged)
+            yield Replay(goal=goal.name, fault=fault, manner=manner, result=_result(plan, judged), judgement=judged)
 
 
 def _outputs(goal: Goal, registry: Registry) -> Iterator[tuple[str, Manner, Sequence[Output]]]:
@@ -115,14 +115,14 @@ def _outputs(goal: Goal, registry: Registry) -> Iterator[tuple[str, Manner, Sequ
             yield fault, Manner.REPEATED, [faulty]
 
 
-def _ended(plan: Planned, judged: Judgement) -> Ended:
+def _result(plan: PlanningResult, judged: Judgement) -> ReplayResult:
     if judged.unsafe:
-        return Ended.WRONG
+        return ReplayResult.WRONG
     if plan.trouble:
-        return Ended.REFUSED
-    return Ended.RIGHT if judged.right else Ended.WRONG
+        return ReplayResult.REFUSED
+    return ReplayResult.RIGHT if judged.right else ReplayResult.WRONG
 
 
-def counted(seen: Sequence[Replay]) -> Mapping[Ended, int]:
-    """Return how many replays ended how."""
-    return {ended: sum(1 for replay in seen if replay.ended is ended) for ended in Ended}
+def counted(replayed: Sequence[Replay]) -> Mapping[str, int]:
+    """Return result -> number of replays."""
+    return {result.value: sum(replay.result is result for replay in replayed) for result in ReplayResult}

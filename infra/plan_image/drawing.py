@@ -1,4 +1,4 @@
-"""A plan as a PNG picture. Kind, colour and state are told by shape and by word, never by colour alone."""
+"""Draws a plan as a PNG picture. Shapes and words show kind, colour and state, never colour alone."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ _STEP = (250, 130)
 _MARGIN = 24
 _SCALE = 2
 _PIXELS = 40_000_000
-"""A picture stays under this; a larger plan is drawn smaller."""
+"""The largest picture; a larger plan is scaled down."""
 
 _PAPER, _INK, _FAINT = "#ffffff", "#1d1c1d", "#616061"
 _FILL: Mapping[Colour, str] = {Colour.GREEN: "#eaf6ee", Colour.RED: "#fdecea"}
@@ -30,29 +30,30 @@ _DASH = 6.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawn:
-    """A node as it is drawn. Without a state nothing is said about one."""
+class DrawnNode:
+    """A node to draw."""
 
     node: Node
     colour: Colour
+    #: None: no state is written.
     state: NodeState | None = None
 
 
-def plan_picture(nodes: Sequence[Drawn]) -> bytes:
+def plan_picture(nodes: Sequence[DrawnNode]) -> bytes:
     """Return the picture of a valid plan as PNG: one shape per node, one arrow per dependency.
 
-    A tool is a box, a package has double sides, a subagent round ends; a node that asks a person
-    first is a hexagon whatever it runs. Arrows that do not want success are dashed and say what they want.
+    A tool is a box, a package has double sides, a subagent round ends; a node that needs an approval is a hexagon,
+    whatever its kind. Dependencies on another end than success are dashed and labelled.
     """
-    places = layout([each.node for each in nodes])
-    across = max((each.x for each in places.places.values()), default=0.0) * _STEP[0] + _BOX[0] + 2 * _MARGIN
-    down = max((each.y for each in places.places.values()), default=0.0) * _STEP[1] + _BOX[1] + 2 * _MARGIN
+    places = layout([drawn.node for drawn in nodes])
+    across = max((point.x for point in places.places.values()), default=0.0) * _STEP[0] + _BOX[0] + 2 * _MARGIN
+    down = max((point.y for point in places.places.values()), default=0.0) * _STEP[1] + _BOX[1] + 2 * _MARGIN
     scale = min(_SCALE, (_PIXELS / (across * down)) ** 0.5)
     sheet = _Sheet(round(across * scale), round(down * scale), scale)
     for edge in places.edges:
         sheet.edge(edge)
-    for each in nodes:
-        sheet.node(each, places.places[each.node.id])
+    for drawn in nodes:
+        sheet.node(drawn, places.places[drawn.node.id])
     return sheet.png()
 
 
@@ -66,13 +67,13 @@ class _Sheet:
         self._stroke = max(1, round(1.6 * scale))
 
     def png(self) -> bytes:
-        """Return what was drawn."""
+        """Return the picture as PNG."""
         out = io.BytesIO()
         self._image.save(out, "PNG", optimize=True)
         return out.getvalue()
 
-    def node(self, drawn: Drawn, at: Point) -> None:
-        """Draw a node around its centre."""
+    def node(self, drawn: DrawnNode, at: Point) -> None:
+        """Draw a node around its centre `at`."""
         x, y = self._spot(at)
         wide, high = _BOX[0] * self._scale / 2, _BOX[1] * self._scale / 2
         self._shape(drawn, x, y, wide, high)
@@ -88,7 +89,7 @@ class _Sheet:
             shown = _fitting(text, lambda words, font=font: font.getlength(words) <= room)
             self._draw.text((x, y + offset * self._scale), shown, fill=colour, font=font, anchor="mm")
 
-    def _shape(self, drawn: Drawn, x: float, y: float, wide: float, high: float) -> None:
+    def _shape(self, drawn: DrawnNode, x: float, y: float, wide: float, high: float) -> None:
         fill, line = _FILL[drawn.colour], _LINE[drawn.colour]
         box = (x - wide, y - high, x + wide, y + high)
         if drawn.colour is Colour.RED:
@@ -117,9 +118,9 @@ class _Sheet:
 
     def edge(self, edge: Edge) -> None:
         """Draw an arrow from the lower side of one node to the upper side of the other."""
-        ways = [self._spot(each) for each in edge.way]
+        ways = [self._spot(point) for point in edge.way]
         half = _BOX[1] * self._scale / 2
-        # Straight down beside the nodes of a layer in between, and aslant only between the layers.
+        # Lines are vertical beside the nodes of a layer in between, and diagonal only between layers.
         bends = [(x, y + side) for x, y in ways[1:-1] for side in (-half, half)]
         ways = [(ways[0][0], ways[0][1] + half), *bends, (ways[-1][0], ways[-1][1] - half)]
         on = edge.dependency.on
@@ -141,7 +142,7 @@ class _Sheet:
         length = ((end[0] - start[0]) ** 2 + (end[1] - start[1]) ** 2) ** 0.5
         pieces = max(1, int(length / (_DASH * self._scale)))
         for piece in range(0, pieces, 2):
-            ends = [_between(start, end, each / pieces) for each in (piece, piece + 1)]
+            ends = [_between(start, end, number / pieces) for number in (piece, piece + 1)]
             self._draw.line(ends, fill=_FAINT, width=self._stroke)
 
     def _head(self, start: _Spot, end: _Spot) -> None:
@@ -177,8 +178,8 @@ def _between(start: _Spot, end: _Spot, share: float) -> _Spot:
 
 
 def _fitting(text: str, fits: Callable[[str], bool]) -> str:
-    """Return the text in one line, its end cut off where it would not fit."""
-    line = " ".join(text.replace("→", "->").split())  # the drawing library's own font has no arrows
+    """Return the text in one line, truncated to what fits."""
+    line = " ".join(text.replace("→", "->").split())  # the drawing library's font has no arrows
     if fits(line):
         return line
     while line and not fits(f"{line}…"):

@@ -1,4 +1,4 @@
-"""Where the nodes of a plan stand on paper: layers from top to bottom, edges routed around nodes. Pure."""
+"""Places the nodes of a plan in layers from top to bottom, and routes edges around nodes (pure)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,45 +11,50 @@ from agent.plan.operations import Dependency, Node
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A place in units of one node's distance to the next: `x` to the right, `y` down."""
+    """A place, in units of the distance between two nodes."""
 
+    #: To the right.
     x: float
+    #: Down.
     y: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Edge:
-    """A dependency's way from the node it waits for to the node that waits."""
+    """A dependency's line from the node it waits for to the node that waits."""
 
     dependency: Dependency
+    #: The node that waits.
     node: NodeId
+    #: From centre to centre, with the bends in between.
     way: tuple[Point, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Node id -> its centre, and the edges between them; the smallest coordinate is 0."""
+    """The places of nodes and edges; the smallest coordinate is 0."""
 
+    #: Node -> its centre.
     places: Mapping[NodeId, Point]
     edges: tuple[Edge, ...]
 
 
 def layout(nodes: Sequence[Node]) -> Layout:
-    """Return where the nodes of a valid plan stand. Dependencies on nodes that are not given are left out.
+    """Return the layout of a valid plan. Leaves out dependencies on nodes that are not given.
 
-    The nodes must not depend on each other in a circle: the library ends the process then.
+    The nodes must not form a cycle: the library ends the process then.
     """
     if not nodes:
         return Layout(places={}, edges=())
     numbers = {node.id: number for number, node in enumerate(nodes, start=1)}
     edges = {
-        (numbers[each.node], numbers[node.id]): (each, node.id)
+        (numbers[dependency.node], numbers[node.id]): (dependency, node.id)
         for node in nodes
-        for each in node.depends_on
-        if each.node in numbers
+        for dependency in node.depends_on
+        if dependency.node in numbers
     }
-    # One root above all nodes that wait for nothing keeps them in one row and the parts of the plan together.
-    # Numbers above the nodes' own are bends that the library adds to long edges.
+    # A root above all nodes without dependencies keeps them in one row, and unconnected parts of the plan together.
+    # The library adds bends to long edges, with numbers above those of the nodes.
     heads = set(numbers.values()) - {child for _, child in edges}
     [drawn] = from_edges([*((0, head) for head in sorted(heads)), *edges], vertex_spacing=1.0, dummy_vertices=True)
     positions, _, _, segments = drawn
@@ -60,14 +65,14 @@ def layout(nodes: Sequence[Node]) -> Layout:
     return Layout(
         places={node: points[number] for node, number in numbers.items()},
         edges=tuple(
-            Edge(dependency=dependency, node=node, way=tuple(points[each] for each in ways[pair]))
+            Edge(dependency=dependency, node=node, way=tuple(points[number] for number in ways[pair]))
             for pair, (dependency, node) in edges.items()
         ),
     )
 
 
 def _ways(segments: Sequence[tuple[int, int]], nodes: int) -> Mapping[tuple[int, int], Sequence[int]]:
-    """Return (from, to) -> every number on the way, bends included."""
+    """Return (from, to) -> every number on the way, including bends."""
     after_bend = {start: end for start, end in segments if start > nodes}
     ways: dict[tuple[int, int], Sequence[int]] = {}
     for start, end in segments:

@@ -1,4 +1,4 @@
-"""A plan as a Mermaid flowchart. Kind and colour are told by shape and by word, never by colour alone."""
+"""Writes a plan as a Mermaid flowchart. Shapes and words show kind and colour, never colour alone."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import assert_never
@@ -14,10 +14,9 @@ _TITLE_CHARACTERS = 60
 def flowchart(nodes: Sequence[Node], colour_of: Callable[[Node], Colour]) -> str:
     """Return the Mermaid text: one vertex per node, one edge per dependency, in plan order.
 
-    A tool is a box, a package has double sides, a subagent round ends; a node that asks a person
-    first is a hexagon whatever it runs. The list a node goes through and its condition stand below.
-    Edges that do not want success are dotted and say what they want.
-    Dependencies on nodes outside `nodes` are drawn as plain circles.
+    A tool is a box, a package has double sides, a subagent round ends; a node that needs an approval is a hexagon,
+    whatever its kind. A node's list and condition are its last line. Dependencies on another end than success are
+    dotted and labelled; those on nodes outside `nodes` start at a circle.
     """
     names = {node.id: f"n{number}" for number, node in enumerate(nodes, start=1)}
     return "\n".join(["flowchart TD", *(f"    {line}" for line in _lines(nodes, names, colour_of))]) + "\n"
@@ -77,6 +76,6 @@ def _arrow(dependency: Dependency) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return text as Mermaid shows it inside quotes: entities for what would end or style the label."""
+    """Return text for a quoted label, with entities for characters that would end or style it."""
     codes = {character: f"#{ord(character)};" for character in '"#<>&`;[]{}()|\\'}
     return " ".join(text.split()).translate(str.maketrans(codes))

@@ -1,7 +1,8 @@
-"""Draws a plan in a process of its own: where every step waits for every other one, the layout takes minutes in which
-no other thread of its process runs, and a worker that is silent for so long is declared dead.
+"""Draws a plan in a process of its own.
 
-Run as `python -m infra.plan_image.renderer`: the plan comes on stdin as JSON, the picture goes to stdout.
+The layout of a plan with very many edges takes minutes and blocks every thread of its process; a worker that is silent
+for so long is declared dead. `python -m infra.plan_image.renderer` reads the plan as JSON from stdin and writes the
+picture to stdout.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from agent.plan.operations import Add, nodes_added, operation_from_json, operati
 from agent.ports import OperationLog
 from agent.tool import Colour
 from bot.ports import RunView
-from infra.plan_image.drawing import Drawn, plan_picture
+from infra.plan_image.drawing import DrawnNode, plan_picture
 
 _log = logging.getLogger(__name__)
 
@@ -27,16 +28,16 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 DRAWING_SECONDS = 20.0
-"""Two hundred steps that wait for a few others each take two."""
+"""Two hundred steps with a few dependencies each take two seconds."""
 
 
 _PROCESSOR_SECONDS = 10
-"""The process is ended after these, also when nobody is left who would do it."""
+"""The kernel ends the process after this time, even when its worker is gone."""
 
 
-async def drawn_apart(nodes: Sequence[Drawn], seconds: float = DRAWING_SECONDS) -> bytes | None:
-    """Return the picture of a plan, or None when it cannot be drawn in time. States are not drawn."""
-    plan = json.dumps([[operation_json(Add(node=each.node)), each.colour.value] for each in nodes])
+async def _picture_within(nodes: Sequence[DrawnNode], seconds: float = DRAWING_SECONDS) -> bytes | None:
+    """Return the picture of a plan without states, or None when it cannot be drawn in time."""
+    plan = json.dumps([[operation_json(Add(node=drawn.node)), drawn.colour.value] for drawn in nodes])
     try:
         async with asyncio.timeout(seconds):
             return await _drawn(plan.encode())
@@ -62,14 +63,14 @@ async def _drawn(plan: bytes) -> bytes | None:
 
 
 def main() -> None:
-    """Draw the plan from stdin, at a low priority."""
+    """Draw the plan of stdin at a low priority."""
     os.nice(10)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (_PROCESSOR_SECONDS, _PROCESSOR_SECONDS))
     plan = json.load(sys.stdin)
     nodes = nodes_added([operation_from_json(operation) for operation, _ in plan])
     colours = [Colour(colour) for _, colour in plan]
-    drawn = [Drawn(node=node, colour=colour) for node, colour in zip(nodes.values(), colours, strict=True)]
+    drawn = [DrawnNode(node=node, colour=colour) for node, colour in zip(nodes.values(), colours, strict=True)]
     sys.stdout.buffer.write(plan_picture(drawn))
 
 
@@ -78,17 +79,17 @@ if __name__ == "__main__":
 
 
 class LoggedPlanRenderer:
-    """Draws the board's steps as they stand in the operation log."""
+    """Draws the steps of a board from the operation log."""
 
     def __init__(self, log: OperationLog, *, seconds: float = DRAWING_SECONDS) -> None:
         self._log = log
         self._seconds = seconds
 
     async def picture(self, run: RunView) -> bytes | None:
-        """Return the steps that the board shows, drawn as they were planned."""
-        shown = {each.id: each.colour for each in run.nodes}
+        """Return a picture of the board's steps as they were planned; None when there is none to draw."""
+        colours = {node.id: node.colour for node in run.nodes}
         logged = await self._log.after(run.thread, 0)
-        nodes = [each for each in nodes_added([each.operation for each in logged]).values() if each.id in shown]
+        nodes = [node for node in nodes_added([entry.operation for entry in logged]).values() if node.id in colours]
         if not nodes:
             return None
-        return await drawn_apart([Drawn(node=each, colour=shown[each.id]) for each in nodes], self._seconds)
+        return await _picture_within([DrawnNode(node=node, colour=colours[node.id]) for node in nodes], self._seconds)

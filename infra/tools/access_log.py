@@ -1,4 +1,4 @@
-"""`read_access_log`: a log file page by page, in whole lines."""
+"""The tool `read_access_log`: reads a log file page by page, in whole lines."""
 
 import asyncio
 import os
@@ -23,15 +23,15 @@ ARGUMENTS: Mapping[str, Json] = {
 
 @dataclass(frozen=True, kw_only=True)
 class AccessLogConfig:
-    """`[tools.read_access_log]`: which file `read_access_log` reads."""
+    """`[tools.read_access_log]`: the file that `read_access_log` reads."""
 
     path: Path
-    #: What a line looks like, as told to the model.
+    #: The format of a line, for the tool's description.
     line_format: str = ""
 
 
 class _Version(NamedTuple):
-    """The state of a file, as far as its index depends on it."""
+    """Changes whenever the file does."""
 
     inode: int
     size: int
@@ -39,7 +39,7 @@ class _Version(NamedTuple):
 
 
 def read_access_log(config: AccessLogConfig) -> Tool:
-    """Return the tool."""
+    """Return the tool for this file."""
     description = (
         f"Read one page of the access log: whole lines, at most {PAGE_BYTES // 1024} KiB. Returns page, pages (how "
         "many there are) and text. Read page 0 first, then the others up to pages - 1."
@@ -55,7 +55,7 @@ def read_access_log(config: AccessLogConfig) -> Tool:
 
 
 class _Pages:
-    """A file's pages. The index is kept until the file changes, so a page costs one read."""
+    """The pages of a file. Keeps the index until the file changes, so that a page costs one read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -80,7 +80,7 @@ class _Pages:
         return {"page": page, "pages": pages, "text": raw.decode("utf-8", "replace")}
 
     def _starts(self, file: BinaryIO) -> tuple[int, ...]:
-        """Return where each page starts, and the file's end."""
+        """Return the offset of each page, and the file's size."""
         status = os.fstat(file.fileno())
         version = _Version(status.st_ino, status.st_size, status.st_mtime_ns)
         if self._index is None or self._index[0] != version:
@@ -89,9 +89,9 @@ class _Pages:
 
 
 def page_starts(file: BinaryIO, size: int, page_bytes: int = PAGE_BYTES) -> tuple[int, ...]:
-    """Return the offset of each page's first line, and `size`. An empty file has one empty page.
+    """Return the offset of each page, and `size`. An empty file has one empty page.
 
-    A page holds as many whole lines as fit; a line longer than a page is cut.
+    A page has as many whole lines as fit; a line longer than a page is split.
     """
     starts = [0]
     while size - starts[-1] > page_bytes:

@@ -1,4 +1,4 @@
-"""Which hosts a tool may reach: the public internet and, only when allowed, anything nearer."""
+"""The hosts that a tool may reach: those on the public internet and, only when allowed, private ones."""
 
 import ipaddress
 import socket
@@ -13,18 +13,18 @@ from agent.tool import ToolError
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-"""All that is handed out of IPv6 (RFC 4291, section 2.4); what lies outside is local in one way or another."""
+"""The allocated part of IPv6 (RFC 4291, section 2.4); all other addresses are local in some way."""
 
-_NEARER = tuple(
+_NOT_PUBLIC = tuple(
     ipaddress.ip_network(network)
     for network in (
-        "192.0.0.0/24",  # IETF protocol assignments; one cloud answers with its metadata at 192.0.0.192
+        "192.0.0.0/24",  # IETF protocol assignments; one cloud serves its metadata at 192.0.0.192
         "192.88.99.0/24",  # the 6to4 relays, deprecated
-        "168.63.129.16/32",  # a public address that Azure answers on each machine itself
+        "168.63.129.16/32",  # a public address at which Azure serves each machine locally
         "3fff::/20",  # documentation (RFC 9637)
     )
 )
-"""Networks that `ipaddress` of Python 3.11 calls global and that are not, or that the machine's own host answers."""
+"""Networks that `ipaddress` of Python 3.11 wrongly calls global, or that the machine's own host serves."""
 
 
 class AddressRefused(OSError):
@@ -32,18 +32,18 @@ class AddressRefused(OSError):
 
 
 def is_public(address: str) -> bool:
-    """Return whether an IP address is reachable on the public internet and nowhere nearer."""
+    """Return whether an IP address is on the public internet."""
     ip = ipaddress.ip_address(address.partition("%")[0])
-    inner = _carried(ip) if isinstance(ip, ipaddress.IPv6Address) else None
+    inner = _embedded_ipv4(ip) if isinstance(ip, ipaddress.IPv6Address) else None
     if inner is not None:
         ip = inner
     if isinstance(ip, ipaddress.IPv6Address) and ip not in _GLOBAL_UNICAST:
         return False
-    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NEARER)
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
 
 
-def _carried(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """Return the IPv4 address that an IPv6 address leads to: mapped, 6to4, Teredo or NAT64 (RFC 6052)."""
+def _embedded_ipv4(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address inside an IPv6 address: mapped, 6to4, Teredo or NAT64 (RFC 6052)."""
     if ip.ipv4_mapped is not None:
         return ip.ipv4_mapped
     if ip in _NAT64:
@@ -55,7 +55,7 @@ def checked_url(text: str, *, allow_private: bool) -> URL:
     """Return the URL.
 
     Raises:
-        ToolError: it is no http URL, or its host is an address, in whatever spelling, that may not be reached.
+        ToolError: it is no http URL, or its host is a private address in any spelling, and those are not allowed.
     """
     try:
         url = URL(text)
@@ -70,15 +70,15 @@ def checked_url(text: str, *, allow_private: bool) -> URL:
 
 
 def private_address(url: URL) -> ToolError:
-    """Return the error for a host that may not be reached."""
+    """Return the error for a host that is not on the public internet."""
     return ToolError("private_address", f"{url.host} is not on the public internet; this tool may not reach it.")
 
 
 def connector(*, allow_private: bool) -> aiohttp.TCPConnector:
     """Return a connector for one session; it raises `AddressRefused` instead of connecting to a private address.
 
-    Names are refused after resolution, so that an answer of the DNS cannot change in between, and
-    every socket once more, whatever way its address came about.
+    It checks names after resolution, so that a later DNS response cannot differ, and every socket again, however its
+    address was found.
     """
     if allow_private:
         return aiohttp.TCPConnector(limit=1)
@@ -86,7 +86,7 @@ def connector(*, allow_private: bool) -> aiohttp.TCPConnector:
 
 
 def not_connected(url: URL, error: aiohttp.ClientConnectorError | aiohttp.InvalidURL) -> ToolError:
-    """Return why there is no connection; nothing was sent over it."""
+    """Return the error for a connection that was never established; nothing was sent."""
     if isinstance(error, aiohttp.InvalidURL):
         return ToolError("bad_url", f"{str(url)!r} names no host that can be reached.")
     if isinstance(error.os_error, AddressRefused):
@@ -97,7 +97,7 @@ def not_connected(url: URL, error: aiohttp.ClientConnectorError | aiohttp.Invali
 
 
 class _PublicResolver(AbstractResolver):
-    """Resolves names and refuses those that lead to an address that is not public."""
+    """Resolves names, and refuses those with an address that is not public."""
 
     def __init__(self) -> None:
         self._inner = ThreadedResolver()
@@ -105,11 +105,11 @@ class _PublicResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Return the host's addresses; one private address among them refuses the host."""
-        found = await self._inner.resolve(host, port, family)
-        if not all(is_public(result["host"]) for result in found):
+        """Return the host's addresses; refuse the host when any of them is private."""
+        results = await self._inner.resolve(host, port, family)
+        if not all(is_public(result["host"]) for result in results):
             raise AddressRefused(host)
-        return found
+        return results
 
     async def close(self) -> None:
         await self._inner.close()
@@ -124,7 +124,7 @@ def _public_socket(info: AddrInfoType) -> socket.socket:  # pyright: ignore[repo
 
 
 def _address(host: str) -> str | None:
-    """Return the IP address that a host is, also in the spellings only the C library knows (`0x7f.1`, `2130706433`)."""
+    """Return a host that is an IP address, also in spellings that only the C library knows (`0x7f.1`, `2130706433`)."""
     bare = host.partition("%")[0].removesuffix(".")
     try:
         return str(ipaddress.ip_address(bare))

@@ -22,10 +22,10 @@ from infra.tools.sql import SqlConfig, sql_query
 
 
 def known_names(names: frozenset[str]) -> frozenset[str]:
-    """Return the names, when each is a tool's: a misspelt name must not silently mean nothing.
+    """Return the names after checking each one, because a misspelt name must not silently be ignored.
 
     Raises:
-        ValueError: one of them is not.
+        ValueError: there is no tool with one of the names.
     """
     if unknown := sorted(names - TOOL_NAMES):
         raise ValueError(f"no such tool: {', '.join(unknown)}")
@@ -34,23 +34,24 @@ def known_names(names: frozenset[str]) -> frozenset[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class ToolsConfig:
-    """`[tools]`: a tool exists when its table does, Slack's always; `disabled` switches any of them off."""
+    """`[tools]`: a tool exists when its table does; Slack's tools always do."""
 
     http_get: HttpGetConfig | None = None
     read_access_log: AccessLogConfig | None = None
     sql_query: SqlConfig | None = None
     http_request: HttpRequestConfig | None = None
     host_metrics: HostMetricsConfig | None = None
+    #: Tools that are switched off, Slack's included.
     disabled: Annotated[frozenset[str], AfterValidator(known_names)] = frozenset()
 
 
 TOOL_NAMES = frozenset(field.name for field in fields(ToolsConfig)) - {"disabled"} | SLACK_TOOLS
-"""Every tool that there can be."""
+"""The names of all tools."""
 
 
 @asynccontextmanager
 async def open_tools(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
-    """Give the configured tools besides Slack's; what they hold (database connections) lives as long as the context."""
+    """Yield the configured tools except Slack's; their database connections live as long as the context."""
     async with AsyncExitStack() as stack:
         tools: list[Tool] = []
         if config.http_get is not None:
@@ -67,12 +68,12 @@ async def open_tools(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
 
 
 def enabled(tools: Iterable[Tool], disabled: frozenset[str]) -> tuple[Tool, ...]:
-    """Return the tools without those that are switched off."""
+    """Return the tools without the disabled ones."""
     return tuple(tool for tool in tools if tool.name not in disabled)
 
 
 async def known_tools() -> Registry:
-    """Return every tool there can be. They can be planned with, not called: nothing stands behind them."""
+    """Return all tools for planning only: they have no credentials, so calls do not work."""
     config = ToolsConfig(
         http_get=HttpGetConfig(),
         read_access_log=AccessLogConfig(path=Path("access.log")),

@@ -1,4 +1,4 @@
-"""`host_metrics`: how the machine that Greenlight runs on is doing: processors, memory, disks, busiest processes."""
+"""The tool `host_metrics`: measures the machine that Greenlight runs on."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ from agent.tool import CallContext, Colour, Tool
 from sandbox.script import Json
 
 SAMPLE_SECONDS = 0.2
-"""How long the processors are measured: their use is only known between two samples."""
+"""Time between the two samples from which the use of the processors is computed."""
 
 ARGUMENTS: Mapping[str, Json] = {"type": "object", "properties": {}, "additionalProperties": False}
 
@@ -21,15 +21,15 @@ ARGUMENTS: Mapping[str, Json] = {"type": "object", "properties": {}, "additional
 class HostMetricsConfig:
     """`[tools.host_metrics]`."""
 
-    #: The biggest processes that are listed, by name and never with their command line, which may hold secrets.
+    #: How many of the largest processes are listed; by name only, because command lines may contain secrets.
     processes: int = field(default=5, metadata={"ge": 0, "le": 50})
 
 
 def host_metrics(config: HostMetricsConfig) -> Tool:
-    """Return the tool."""
+    """Return the tool with this configuration."""
 
     async def call(_context: CallContext, _args: Mapping[str, Json]) -> Json:
-        return await asyncio.to_thread(measured, config)
+        return await asyncio.to_thread(measure, config)
 
     return Tool(
         name=ToolName("host_metrics"),
@@ -43,7 +43,7 @@ def host_metrics(config: HostMetricsConfig) -> Tool:
     )
 
 
-def measured(config: HostMetricsConfig) -> Json:
+def measure(config: HostMetricsConfig) -> Json:
     """Return the figures. Blocks for `SAMPLE_SECONDS`."""
     memory, swap = psutil.virtual_memory(), psutil.swap_memory()
     return {
@@ -61,7 +61,7 @@ def measured(config: HostMetricsConfig) -> Json:
 
 
 def _disks() -> list[Json]:
-    # Real devices only, each once, whatever number of places it is bound to; a container shows its root only.
+    # Real devices only, and each once although it may be mounted repeatedly; a container shows its root only.
     places = {part.device: part.mountpoint for part in reversed(psutil.disk_partitions(all=False))}
     disks: list[Json] = []
     for mount in sorted({*places.values(), "/"}):
@@ -81,6 +81,6 @@ def _processes(most: int) -> Json:
         try:
             sizes.append((process.memory_info().rss, process.name()))
         except (psutil.Error, OSError):
-            continue  # ended meanwhile, or not ours to look at
+            continue  # the process ended, or is not readable for this user
     biggest: list[Json] = [{"name": name, "memory_bytes": size} for size, name in sorted(sizes, reverse=True)[:most]]
     return {"count": count, "biggest": biggest}

@@ -1,7 +1,6 @@
-"""`http_get` and `http_request`: one HTTP exchange, its status a value whatever it is.
+"""The tools `http_get` and `http_request`: one HTTP exchange each, in which every status is a result.
 
-Reading may be repeated; a request that changes something is sent once. When its connection breaks, nobody knows
-whether it was carried out, so that is an error of its own.
+`http_get` may be repeated. `http_request` sends once: a lost response may mean success, so it has an error of its own.
 """
 
 import json
@@ -29,7 +28,7 @@ BODY_CHARACTERS = 256 * 1024
 OWN_HEADERS = frozenset(
     {"connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade"}
 )
-"""Headers of the connection and of the body's frame, which the client writes itself."""
+"""Headers about the connection and the body's framing, which only the client sets."""
 
 _URL: Mapping[str, Json] = {"type": "string", "description": "An absolute http or https URL.", "maxLength": 2048}
 
@@ -62,7 +61,7 @@ REQUEST_ARGUMENTS: Mapping[str, Json] = {
 
 
 def origin_of(text: str) -> str:
-    """Return the origin (`https://host:port`) that a configuration names.
+    """Return the origin (`https://host:port`) of a configuration's text.
 
     Raises:
         ValueError: it is no origin.
@@ -74,35 +73,35 @@ def origin_of(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class HttpGetConfig:
-    """`[tools.http_get]`: what `http_get` may reach."""
+    """`[tools.http_get]`: the hosts that `http_get` may reach."""
 
-    #: Service name -> URL, as told to the model.
+    #: Service name -> URL, for the tool's description.
     known: Mapping[str, str] = field(default_factory=dict[str, str])
-    #: Without it, hosts off the public internet are refused after name resolution and at every redirect.
+    #: Whether hosts off the public internet are allowed; checked after name resolution and at every redirect.
     allow_private: bool = False
     timeout_seconds: float = field(default=10.0, metadata={"gt": 0})
-    #: How long an answer may be given again; 0: never.
+    #: How long a result is reused for the same call; 0: never.
     cache_seconds: float = field(default=0.0, metadata={"ge": 0, "le": 24 * 3600})
 
 
 @dataclass(frozen=True, kw_only=True)
 class HttpRequestConfig:
-    """`[tools.http_request]`: what `http_request` may reach, and with which credentials."""
+    """`[tools.http_request]`: the hosts that `http_request` may reach, and the credentials for them."""
 
-    #: Service name -> URL, as told to the model.
+    #: Service name -> URL, for the tool's description.
     known: Mapping[str, str] = field(default_factory=dict[str, str])
-    #: Origin -> header -> value: credentials that only this origin is sent, and that nobody is shown.
+    #: Origin -> header -> value: credentials that are sent to this origin only and shown to nobody.
     headers: Mapping[Annotated[str, AfterValidator(origin_of)], Mapping[str, str]] = field(
         default_factory=dict[str, Mapping[str, str]], repr=False
     )
-    #: The header of the idempotency key, which is equal for every try of one approved call.
+    #: The header for the idempotency key, which is the same for every attempt of an approved call.
     idempotency_header: str = field(default="Idempotency-Key", metadata={"pattern": r"^[A-Za-z0-9-]+$"})
     allow_private: bool = False
     timeout_seconds: float = field(default=20.0, metadata={"gt": 0})
 
 
 def http_get(config: HttpGetConfig, *, body_bytes: int = 1024 * 1024) -> Tool:
-    """Return the tool. The call fails only when nothing answers; more than `body_bytes` of a body is cut."""
+    """Return the tool. A call fails only without an HTTP response; bodies are truncated to `body_bytes`."""
     description = (
         "Fetch a URL with GET. Returns status, milliseconds, body (parsed when it is JSON, else text) and truncated. "
         "Every HTTP status is a result, also 4xx and 5xx; the call fails only when nothing answers."
@@ -120,7 +119,7 @@ def http_get(config: HttpGetConfig, *, body_bytes: int = 1024 * 1024) -> Tool:
 
 
 def http_request(config: HttpRequestConfig, *, body_bytes: int = 256 * 1024) -> Tool:
-    """Return the tool. A connection that breaks after the sending is the error `outcome_unknown`."""
+    """Return the tool. When the connection breaks after sending, the call fails with `outcome_unknown`."""
     description = (
         "Send one HTTP request that changes something: POST, PUT, PATCH or DELETE, with a body in json or text. "
         "Returns status, milliseconds, body (parsed when it is JSON, else text), truncated and, for a redirect, "
@@ -168,7 +167,7 @@ async def _get(config: HttpGetConfig, body_bytes: int, _context: CallContext, ar
 
 
 class ResponseLost(Exception):
-    """The connection broke after the request may have been sent."""
+    """The connection broke when the request may already have been sent."""
 
 
 async def _request(config: HttpRequestConfig, body_bytes: int, context: CallContext, args: Mapping[str, Json]) -> Json:
@@ -185,9 +184,9 @@ async def _request(config: HttpRequestConfig, body_bytes: int, context: CallCont
             ) as session,
             session.request(str(args["method"]), url, data=body, headers=headers, allow_redirects=False) as response,
         ):
-            answer = await _response_json(response, started, body_bytes)
+            result = await _response_json(response, started, body_bytes)
             location = response.headers.get("Location")
-            return answer if location is None else {**answer, "location": location}
+            return result if location is None else {**result, "location": location}
     except aiohttp.ConnectionTimeoutError as error:
         raise ToolError("unreachable", f"{url.host}:{url.port} takes no connection; nothing was sent.") from error
     except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
@@ -199,7 +198,7 @@ async def _request(config: HttpRequestConfig, body_bytes: int, context: CallCont
 
 
 async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep the client from repeating PUT and DELETE by itself when the server hangs up."""
+    """Prevent the client from repeating PUT and DELETE when the server hangs up."""
     try:
         return await send(request)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
@@ -209,14 +208,14 @@ async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandler
 
 
 def _headers(config: HttpRequestConfig, url: URL, context: CallContext, args: Mapping[str, Json]) -> dict[str, str]:
-    """Return the plan's headers with the operator's, which no plan may set."""
+    """Return the plan's headers and the operator's, which a plan may not set."""
     given = args.get("headers")
     headers = {name: str(value) for name, value in given.items()} if isinstance(given, Mapping) else {}
     credentials = {URL(origin).origin(): values for origin, values in config.headers.items()}
     operators = {**credentials.get(url.origin(), {}), config.idempotency_header: context.idempotency_key}
     reserved = OWN_HEADERS | {name.lower() for name in operators}
     if refused := sorted(name for name in headers if name.lower() in reserved):
-        raise ToolError("bad_header", f"These headers are not a plan's to set: {', '.join(refused)}.")
+        raise ToolError("bad_header", f"These headers cannot be set by a plan: {', '.join(refused)}.")
     if "json" in args and not any(name.lower() == "content-type" for name in headers):
         headers["Content-Type"] = "application/json"
     return {**headers, **operators}
@@ -233,7 +232,7 @@ def _body(args: Mapping[str, Json]) -> bytes | None:
 
 
 async def _response_json(response: aiohttp.ClientResponse, started: float, body_bytes: int) -> dict[str, Json]:
-    """Return the answer; at most `body_bytes` of its body are read. `started` is of `time.monotonic`."""
+    """Return the response; reads at most `body_bytes` of its body. `started` is a time of `time.monotonic`."""
     raw = bytearray()
     while len(raw) <= body_bytes and (part := await response.content.read(min(body_bytes + 1 - len(raw), 65536))):
         raw += part
@@ -262,5 +261,5 @@ def _body_json(raw: bytes, response: aiohttp.ClientResponse, truncated: bool) ->
 
 
 def _refuse(constant: str) -> None:
-    """Refuse NaN and infinities: they are Python's, not JSON's."""
+    """Refuse NaN and infinities, which Python reads and JSON does not have."""
     raise ValueError(constant)

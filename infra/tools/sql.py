@@ -1,4 +1,4 @@
-"""`sql_query`: one query in a read-only transaction on a Postgres database, with limits on time and size."""
+"""The tool `sql_query`: runs one query in a read-only Postgres transaction, with limits on time and size."""
 
 import base64
 import json
@@ -36,24 +36,24 @@ WRITES = re.compile(
     r"(insert|update|delete|merge|truncate|create|alter|drop|grant|revoke|copy|call|do|set|reset|vacuum|lock)\b",
     re.IGNORECASE | re.DOTALL,
 )
-"""Recognises an attempt to change something, for a clear message only. The database is kept safe by its login, by the
-read-only transaction and by the cursor, which takes no other statement than a query."""
+"""Recognises a statement that changes something, for a clear message only. The login, the read-only transaction and
+the cursor, which takes queries only, protect the database."""
 
 NAME = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
-"""A parameter, by SQLAlchemy's own rule."""
+"""A parameter, by SQLAlchemy's rule."""
 
 
 CONNECT_SECONDS = 15
-"""For a server that is busy, ours or theirs: one that is down refuses at once."""
+"""Patience with a busy server; one that is down refuses at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SqlConfig:
-    """`[tools.sql_query]`: which database `sql_query` reads."""
+    """`[tools.sql_query]`: the database that `sql_query` reads."""
 
-    #: Should name a login that may only read: a superuser can do harm in a read-only transaction too.
+    #: Use a login that may only read, because a superuser can do harm in a read-only transaction too.
     database_url: str = field(repr=False)
-    #: What is in the database, as told to the model.
+    #: The content of the database, for the tool's description.
     about: str = ""
     statement_seconds: float = field(default=10.0, metadata={"gt": 0})
     rows: int = field(default=200, metadata={"ge": 1, "le": 10_000})
@@ -61,7 +61,7 @@ class SqlConfig:
 
 @asynccontextmanager
 async def sql_query(config: SqlConfig, *, result_bytes: int = 512 * 1024) -> AsyncGenerator[Tool]:
-    """Give the tool; its connections live as long as the context. Rows beyond `result_bytes` are cut."""
+    """Yield the tool; its connections live as long as the context. Drops rows beyond `result_bytes`."""
     milliseconds = round(config.statement_seconds * 1000)
     engine = create_async_engine(
         config.database_url,
@@ -105,7 +105,7 @@ async def _run_query(
     try:
         async with (
             engine.connect() as connection,
-            # A server-side cursor: rows come as they are read, and it takes one statement, a query.
+            # A server-side cursor fetches rows as they are read, and takes one statement, a query.
             connection.stream(text(_escaped(query, parameters)), dict(parameters)) as result,
         ):
             columns = list(result.keys())
@@ -135,17 +135,17 @@ def _only_reads(what: str) -> ToolError:
 
 
 def _unknown(query: str, parameters: Mapping[str, Json]) -> str:
-    """Return the first :name in the query that has no value, or an empty text."""
+    """Return the first :name of the query without a value, or an empty text."""
     return next((found[0] for found in NAME.finditer(query) if found[1] not in parameters), "")
 
 
 def _escaped(query: str, parameters: Mapping[str, Json]) -> str:
-    """Keep SQLAlchemy from reading `:true` in a JSON literal as a parameter: only those with a value are."""
+    """Escape every :name without a value, so that SQLAlchemy takes no `:true` in a JSON literal for a parameter."""
     return NAME.sub(lambda found: found[0] if found[1] in parameters else "\\" + found[0], query)
 
 
 def _tool_error(error: DBAPIError, config: SqlConfig, unknown: str) -> ToolError:
-    """Return what a database error means. SQLSTATEs: appendix A of the PostgreSQL manual."""
+    """Translate a database error. SQLSTATEs: appendix A of the PostgreSQL manual."""
     state = str(getattr(error.orig, "sqlstate", None) or "")
     words = str(error.orig).splitlines()[0] if error.orig is not None else type(error).__name__
     match state:
@@ -168,7 +168,7 @@ def _tool_error(error: DBAPIError, config: SqlConfig, unknown: str) -> ToolError
 
 
 def json_value(value: object) -> Json:
-    """Return a database value as JSON: exact where JSON can be, else the value's usual text."""
+    """Return a database value as JSON: exact where JSON allows it, else the value's usual text."""
     match value:
         case None | bool() | int() | str():
             return value
@@ -193,7 +193,7 @@ def json_value(value: object) -> Json:
 
 
 def _number(value: Decimal) -> Json:
-    """Return a whole number exactly, another as a float when that says the same, else as text."""
+    """Return an integer exactly, another number as a float when that loses nothing, else as text."""
     if not value.is_finite():
         return str(value)
     if value == value.to_integral_value():

@@ -69,7 +69,7 @@ async def test_demo_keeps_its_rows_from_the_app_and_its_folder_from_another_demo
             timeout=120,
         )
     assert (second.returncode, second.stdout) == (2, "")
-    assert second.stderr.startswith("A demo is running already with the folder ")
+    assert second.stderr.startswith("A demo already uses the folder ")
     assert "Traceback" not in second.stderr
 
 

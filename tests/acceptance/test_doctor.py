@@ -54,8 +54,8 @@ async def test_doctor_exits_2_and_says_how_to_mend_what_is_missing(tmp_path: Pat
     lines = told.stdout.splitlines()
     bad = [number for number, line in enumerate(lines) if line.startswith(("missing", "wrong"))]
     assert {"bot token", "app token", "schema", "model"} <= {lines[number][9:23].strip() for number in bad}
-    assert all("How to mend it: " in lines[number + 1] for number in bad)
-    assert lines[-1] == f"{len(bad)} to mend."
+    assert all("How to fix it: " in lines[number + 1] for number in bad)
+    assert lines[-1] == f"{len(bad)} to fix."
 
 
 async def test_doctor_tells_the_same_as_json(database_url: URL, tmp_path: Path) -> None:
@@ -118,9 +118,14 @@ def configured(text: str) -> Spoil:
         (setting("SLACK_APP_TOKEN", None), "app token", State.MISSING, "SLACK_APP_TOKEN is not set"),
         (setting("SLACK_APP_TOKEN", "xoxb-1-2"), "app token", State.WRONG, "does not start with xapp-"),
         (setting("SLACK_APP_TOKEN", "xapp-old"), "app token", State.WRONG, "invalid_auth"),
-        (setting("SLACK_API_URL", "http://127.0.0.1:1/api/"), "app token", State.WRONG, "no usable answer"),
+        (setting("SLACK_API_URL", "http://127.0.0.1:1/api/"), "app token", State.WRONG, "no usable response"),
         (setting("DATABASE_URL", "mysql://db/greenlight"), "database", State.WRONG, "no address"),
-        (setting("DATABASE_URL", "postgresql://u:p@ss@host/x"), "database", State.WRONG, "no address: a sign"),
+        (
+            setting("DATABASE_URL", "postgresql://u:p@ss@host/x"),
+            "database",
+            State.WRONG,
+            "no address: a special character",
+        ),
         (setting("DATABASE_URL", "postgresql://u:p@127.0.0.1:1/x"), "database", State.WRONG, "refused"),
         (setting("OPENAI_API_KEY", None), "model", State.MISSING, "OPENAI_API_KEY is not set"),
         (setting("OPENAI_API_KEY", "sk-revoked"), "model", State.WRONG, "refuses the key"),

@@ -18,10 +18,9 @@ import infra.evaluation.replay
 from agent.tool import Colour, Registry
 from infra.dev.scripted_model.script import ModelRequest, Script
 from infra.dev.scripted_model.server import ScriptedModel
-from infra.evaluation.fault_injection import inject_fault
+from infra.evaluation.fault_injection import inject_fault, lines
 from infra.evaluation.goal import Goal, shipped_goals
-from infra.evaluation.output import lines
-from infra.evaluation.replay import Ended, Replay, replays
+from infra.evaluation.replay import Replay, ReplayResult, replays
 from infra.tools.catalogue import known_tools
 from sandbox.monty import MontySandbox, monty_binary
 
@@ -198,7 +197,7 @@ def some_goals(registry: Registry) -> Sequence[Goal]:
 
 
 def unsafe(found: Sequence[Replay]) -> tuple[int, int]:
-    wrong = [each.judgement for each in found if each.ended is Ended.WRONG]
+    wrong = [each.judgement for each in found if each.result is ReplayResult.WRONG]
     return sum(1 for each in wrong if each.colours), sum(1 for each in wrong if each.edges)
 
 
@@ -224,7 +223,7 @@ async def test_judge_sees_wrong_colours_when_nobody_is_asked(
     monkeypatch.setattr(infra.evaluation.replay, "colour_of", _always_green)
     found = await some_replays(sandbox)
     assert unsafe(found)[0] > 0
-    assert not any(each.ended is Ended.RIGHT for each in found)
+    assert not any(each.result is ReplayResult.RIGHT for each in found)
 
 
 async def test_judge_sees_wrong_edges_when_references_imply_none(

@@ -735,7 +735,7 @@ def configuration_values(table: Json) -> Json:
             "nodes per turn": executor.nodes_per_turn,
             "planned nodes": read.limits.plan().nodes,
             "threads at once": read.limits.threads_at_once,
-            "seconds a question is open": read.limits.questions_open_for(),
+            "seconds a question is open": read.limits.approvals_open_for(),
         },
         "plan": {"packed": read.plan.pack, "gather seconds": read.plan.gather_seconds},
         "worker": [worker.heartbeat, worker.stall, worker.sweep, worker.grace],

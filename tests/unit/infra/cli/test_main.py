@@ -34,7 +34,7 @@ def test_every_command_can_explain_itself(name: str, capsys: pytest.CaptureFixtu
 
 
 def test_listing_loads_no_heavy_library() -> None:
-    """Slack, LangGraph, SQL and Docker take a second to import; a list of words needs none of them."""
+    """Slack, LangGraph, SQL and Docker take a second to import; a list of commands needs none of them."""
     script = (
         "import sys\n"
         "from infra.cli.main import main\n"

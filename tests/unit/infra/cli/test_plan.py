@@ -44,7 +44,7 @@ class Ended(NamedTuple):
 
 def _plan_file(folder: Path, *operations: object) -> str:
     path = folder / "plan.jsonl"
-    path.write_text("".join(json.dumps(each) + "\n" for each in operations))
+    path.write_text("".join(json.dumps(operation) + "\n" for operation in operations))
     return str(path)
 
 
@@ -153,7 +153,7 @@ def test_mermaid_draws_the_plan_instead(tmp_path: Path, capsys: pytest.CaptureFi
 MORE = {**GET, "id": "more", "args": {"url": "${a#/body/next}"}}
 
 
-def test_a_chain_is_packed_unless_told_otherwise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_chain_is_packed_unless_no_pack_is_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = _plan_file(tmp_path, GET, MORE)
     packed = _check(capsys, path)
     [node] = packed.lines
@@ -164,7 +164,7 @@ def test_a_chain_is_packed_unless_told_otherwise(tmp_path: Path, capsys: pytest.
     ]
     assert packed.err == "packed: a -> more\n"
     plain = _check(capsys, path, "--no-pack")
-    assert ([each["id"] for each in plain.lines], plain.err) == (["a", "more"], "")
+    assert ([node["id"] for node in plain.lines], plain.err) == (["a", "more"], "")
 
 
 def test_a_packed_plan_comes_out_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,7 +173,7 @@ def test_a_packed_plan_comes_out_the_same(tmp_path: Path, capsys: pytest.Capture
     assert (again.code, again.out, again.err) == (0, packed.out, "")
 
 
-def test_why_a_node_stays_apart_is_said_beside_the_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_reason_why_a_node_stays_apart_is_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ended = _check(capsys, _plan_file(tmp_path, GET, POST))
     assert ended.err == "apart: a -> post: a step that asks a person first stays alone\n"
 
@@ -185,13 +185,13 @@ def test_png_draws_the_plan_too(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_picture_that_cannot_be_written_is_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_picture_that_cannot_be_written_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ended = _check(capsys, _plan_file(tmp_path, GET), "--png", str(tmp_path))
     assert (ended.code, ended.out) == (2, "")
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"], ids=["missing", "not-utf8"])
-def test_an_unreadable_file_is_told_apart_from_a_wrong_plan(
+def test_an_unreadable_file_has_another_exit_code_than_a_wrong_plan(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
 ) -> None:
     path = tmp_path / "plan.jsonl"
@@ -202,7 +202,7 @@ def test_an_unreadable_file_is_told_apart_from_a_wrong_plan(
     assert str(path) in ended.err
 
 
-def test_an_unreadable_tool_file_is_told_apart_from_a_wrong_plan(
+def test_an_unreadable_tool_file_has_another_exit_code_than_a_wrong_plan(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tools = tmp_path / "tools.json"

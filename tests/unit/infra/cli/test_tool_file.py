@@ -39,7 +39,7 @@ def test_toml_tools_are_read(tmp_path: Path) -> None:
         ([{"description": "no name"}], "0: name"),
         ([{"name": "get", "color": "green"}], "0: color"),
         ([{"name": "get", "colour": "blue"}], "0: colour"),
-        ([{"name": "get"}, {"name": "get"}], "twice"),
+        ([{"name": "get"}, {"name": "get"}], "two tools 'get'"),
         ([{"name": "get", "arguments": {"type": "objekt"}}], "no JSON Schema"),
         ("text", "valid list"),
     ],

@@ -1,4 +1,4 @@
-"""Settings: read quickly, from the environment and from `.env`, whose values are taken as they are written."""
+"""Settings: read quickly, from the environment and from `.env`, whose values are literal."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ SLOW = ("langchain_openai", "langchain_core", "langgraph", "openai", "slack_bolt
 
 @pytest.fixture
 def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the place of a file that counts; what it puts into the environment is taken out again."""
+    """Return the path of a file that is read; the variables it sets are removed afterwards."""
     monkeypatch.delenv("PYTHON_DOTENV_DISABLED")
     for name in ("GL_ONE", "GL_TWO", "GL_THREE"):
         monkeypatch.setenv(name, "")
@@ -41,7 +41,7 @@ def test_a_value_is_taken_as_it_is_written(env_file: Path, line: str, value: str
     assert filled_environment(env_file)["GL_ONE"] == value
 
 
-def test_what_the_environment_says_goes_before_the_file_even_when_it_says_nothing(
+def test_environment_comes_before_the_file_even_when_its_value_is_empty(
     env_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GL_ONE", "mine")
@@ -51,7 +51,7 @@ def test_what_the_environment_says_goes_before_the_file_even_when_it_says_nothin
     assert (filled["GL_ONE"], filled["GL_TWO"], filled["GL_THREE"]) == ("mine", "", "its")
 
 
-def test_libraries_that_look_into_the_environment_see_it_too(env_file: Path) -> None:
+def test_values_of_the_file_are_in_the_environment_of_libraries_too(env_file: Path) -> None:
     env_file.write_text("GL_ONE=seen\n")
     filled_environment(env_file)
     assert os.environ["GL_ONE"] == "seen"
@@ -68,12 +68,12 @@ def test_libraries_that_look_into_the_environment_see_it_too(env_file: Path) -> 
         ("GL_ONE=1\n\ns3cret\nGL_TWO='s3cret' x\n", "lines 3, 4 are"),
     ],
 )
-def test_what_is_no_assignment_is_named_by_its_line_alone(env_file: Path, text: str, where: str) -> None:
+def test_line_without_assignment_is_named_by_its_number_alone(env_file: Path, text: str, where: str) -> None:
     env_file.write_text(text)
     with pytest.raises(EnvFileUnusable, match=where) as refused:
         filled_environment(env_file)
     assert "s3cret" not in str(refused.value)
-    assert "GL_ONE" not in os.environ, "nothing of it counts"
+    assert "GL_ONE" not in os.environ, "the whole file is ignored"
 
 
 def test_a_file_that_is_no_text_is_refused(env_file: Path) -> None:
@@ -90,6 +90,6 @@ def test_no_file_and_a_folder_of_that_name_add_nothing(env_file: Path) -> None:
 
 
 def test_reading_the_settings_imports_no_model_client_and_no_graph() -> None:
-    asked = f"import sys, infra.config.environment; print([name for name in {SLOW} if name in sys.modules])"
-    run = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    script = f"import sys, infra.config.environment; print([name for name in {SLOW} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

@@ -44,8 +44,8 @@ def test_policy_of_a_misspelt_tool_is_an_error_and_not_the_default_for_the_tool(
     with pytest.raises(ConfigurationError, match="no such tool: slack_post_mesage"):
         parse_configuration({"approvals": {"slack_post_mesage": {"self_approval": False}}}, "test")
     empty: dict[str, object] = {}
-    told = parse_configuration({"approvals": dict.fromkeys(["default", "package", "sql_query"], empty)}, "test")
-    assert set(told.approvals) == {"default", "package", "sql_query"}
+    read = parse_configuration({"approvals": dict.fromkeys(["default", "package", "sql_query"], empty)}, "test")
+    assert set(read.approvals) == {"default", "package", "sql_query"}
 
 
 def test_credentials_want_an_origin_and_are_not_quoted() -> None:
@@ -56,7 +56,7 @@ def test_credentials_want_an_origin_and_are_not_quoted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "fault"),
     [
         ({"limit": {}}, "limit: Extra inputs are not permitted"),
         ({"memory": {"token": 1}}, "memory.token: Extra inputs are not permitted"),
@@ -70,10 +70,10 @@ def test_credentials_want_an_origin_and_are_not_quoted() -> None:
     ],
     ids=lambda given: given if isinstance(given, str) else None,
 )
-def test_fault_names_the_key_and_the_rule(table: dict[str, object], told: str) -> None:
+def test_fault_names_the_key_and_the_rule(table: dict[str, object], fault: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         parse_configuration(table, "greenlight.toml")
-    assert str(caught.value).startswith(f"greenlight.toml: {told}")
+    assert str(caught.value).startswith(f"greenlight.toml: {fault}")
 
 
 def test_bounds_of_the_domains_classes_take_their_own_defaults() -> None:

@@ -1,12 +1,11 @@
-"""Faults of models: each kind changes what a model writes, and meets goals it can be seen on."""
+"""Faults of models: each kind changes the text of some plans."""
 
 import asyncio
 
 import pytest
 
-from infra.evaluation.fault_injection import FAULTS, inject_fault
+from infra.evaluation.fault_injection import FAULTS, inject_fault, lines
 from infra.evaluation.goal import shipped_goals
-from infra.evaluation.output import lines
 from infra.tools.catalogue import known_tools
 
 REGISTRY = asyncio.run(known_tools())
@@ -21,6 +20,8 @@ def test_there_are_more_than_twenty_kinds() -> None:
 def test_kind_changes_the_text_of_several_plans_and_no_plan_itself(kind: str) -> None:
     before = [lines(goal.plan) for goal in GOALS]
     outputs = [inject_fault(goal.plan, kind, REGISTRY) for goal in GOALS]
-    changed = [each for each, text in zip(outputs, before, strict=True) if each is not None and each.text != text]
+    changed = [
+        output for output, text in zip(outputs, before, strict=True) if output is not None and output.text != text
+    ]
     assert len(changed) >= 5
     assert [lines(goal.plan) for goal in GOALS] == before

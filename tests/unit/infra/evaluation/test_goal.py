@@ -1,4 +1,4 @@
-"""Files of goals: what is read, what ships, and what is refused with its place."""
+"""Files of goals: those that ship, those that are read, and those that are refused with the place of the fault."""
 
 import asyncio
 import json
@@ -62,9 +62,9 @@ def changed(**changes: Any) -> list[dict[str, Any]]:
         ("{", "goals.json"),
         ("[" * 100_000, "goals.json"),
         ("{}", "neither a list of goals"),
-        ("[]", "there is no goal"),
+        ("[]", "it contains no goal"),
         ("3", "goals.json"),
-        (json.dumps([POST, POST]), "'post-health' stands there twice"),
+        (json.dumps([POST, POST]), "there are two goals 'post-health'"),
         (json.dumps(changed(steps={})), "0: steps:"),
         (json.dumps(changed(request="")), "0: request:"),
         (json.dumps(changed(wishes=[])), "0: wishes:"),

@@ -1,4 +1,4 @@
-"""The judge: every way in which a plan can be wrong is seen, also where the planner's checks let it pass."""
+"""The judge: it detects every way in which a plan can be wrong, even where the planner's checks accept it."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -29,9 +29,9 @@ def goals(registry: Registry) -> Mapping[str, Goal]:
 
 def stored(goal: Goal) -> Nodes:
     """Return the goal's plan with the edges that references imply, as it is stored."""
-    nodes: Nodes = deepcopy([dict(each) for each in goal.plan])
+    nodes: Nodes = deepcopy([dict(operation) for operation in goal.plan])
     for node in nodes:
-        implied = [each["id"] for each in nodes if f"${{{each['id']}" in str(node)]
+        implied = [other["id"] for other in nodes if f"${{{other['id']}" in str(node)]
         node["depends_on"] = [*node.get("depends_on", []), *implied]
     return nodes
 
@@ -43,7 +43,7 @@ async def judged(
 
 
 def node(nodes: Nodes, id: str) -> dict[str, Any]:
-    return next(each for each in nodes if each["id"] == id)
+    return next(node for node in nodes if node["id"] == id)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def not_even_read(nodes: Nodes) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) and " " not in value else "",
 )
-async def test_wrong_plan_is_told_by_what_it_concerns(
+async def test_wrong_plan_is_reported_by_concern(
     goals: Mapping[str, Goal],
     registry: Registry,
     name: str,
@@ -121,7 +121,7 @@ async def test_wrong_plan_is_told_by_what_it_concerns(
     nodes = stored(goals[name])
     change(nodes)
     found = await judged(goals[name], registry, nodes)
-    assert any(word in each for each in getattr(found, concern)), found
+    assert any(word in complaint for complaint in getattr(found, concern)), found
     assert not found.right
 
 

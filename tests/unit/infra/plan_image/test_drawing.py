@@ -12,7 +12,7 @@ from agent.ids import NodeId
 from agent.plan.operations import Node, nodes_added
 from agent.plan.outcomes import NodeState
 from agent.tool import Colour
-from infra.plan_image.drawing import Drawn, plan_picture
+from infra.plan_image.drawing import DrawnNode, plan_picture
 from infra.plan_image.layout import layout
 from tests.fakes.packing_plans import plans, read, tool
 
@@ -25,13 +25,13 @@ def nodes(*plan: Any) -> list[Node]:
 def test_nodes_stand_below_what_they_wait_for_and_never_on_each_other(plan: list[Any]) -> None:
     planned = nodes(*plan)
     laid = layout(planned)
-    assert set(laid.places) == {each.id for each in planned}
+    assert set(laid.places) == {node.id for node in planned}
     for one, other in combinations(laid.places.values(), 2):
         assert one.y != other.y or abs(one.x - other.x) >= 0.99
-    for each in laid.edges:
-        assert (each.way[0], each.way[-1]) == (laid.places[each.dependency.node], laid.places[each.node])
-        assert [point.y for point in each.way] == sorted({point.y for point in each.way})
-    assert len(laid.edges) == sum(len(each.depends_on) for each in planned)
+    for edge in laid.edges:
+        assert (edge.way[0], edge.way[-1]) == (laid.places[edge.dependency.node], laid.places[edge.node])
+        assert [point.y for point in edge.way] == sorted({point.y for point in edge.way})
+    assert len(laid.edges) == sum(len(node.depends_on) for node in planned)
 
 
 def test_a_dependency_on_a_node_of_another_plan_is_not_drawn() -> None:
@@ -48,14 +48,14 @@ def test_an_empty_plan_is_an_empty_picture() -> None:
 def test_states_differ_without_looking_at_colour(colour: Colour, state: NodeState | None) -> None:
     [node] = nodes(tool("a"))
 
-    def grey(drawn: Drawn) -> bytes:
+    def grey(drawn: DrawnNode) -> bytes:
         return Image.open(io.BytesIO(plan_picture([drawn]))).convert("1").tobytes()
 
-    others = {grey(Drawn(node=node, colour=colour, state=each)) for each in {None, *NodeState} - {state}}
-    assert grey(Drawn(node=node, colour=colour, state=state)) not in others
+    others = {grey(DrawnNode(node=node, colour=colour, state=other)) for other in {None, *NodeState} - {state}}
+    assert grey(DrawnNode(node=node, colour=colour, state=state)) not in others
 
 
 def test_a_plan_of_two_hundred_nodes_in_a_row_stays_drawable() -> None:
     wide = nodes(*(tool(f"n{number}") for number in range(200)))
-    image = Image.open(io.BytesIO(plan_picture([Drawn(node=each, colour=Colour.GREEN) for each in wide])))
+    image = Image.open(io.BytesIO(plan_picture([DrawnNode(node=node, colour=Colour.GREEN) for node in wide])))
     assert image.width * image.height <= 41_000_000

@@ -1,4 +1,4 @@
-"""The Mermaid flowchart of a plan: shapes, words, edges, and text that cannot break out."""
+"""The Mermaid flowchart of a plan: shapes, words, edges, and text that cannot end its label."""
 
 from dataclasses import replace
 
@@ -55,7 +55,7 @@ def test_a_title_cannot_end_its_label() -> None:
     assert "<b>" not in chart
 
 
-def test_lists_and_conditions_are_told_in_words() -> None:
+def test_lists_and_conditions_are_written_in_words() -> None:
     over = replace(_node("each", title="Ask ${item#/name}"), for_each="${list#/rows}", when="${item#/down}")
     assert flowchart([over], lambda _: Colour.RED).splitlines()[1] == (
         '    n1{{"Ask …<br>http_get, red: asks first<br>for each of list#35;/rows, only if item#35;/down"}}'

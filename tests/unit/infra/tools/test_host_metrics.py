@@ -1,27 +1,27 @@
-"""What `host_metrics` tells of the machine these tests run on."""
+"""The figures that `host_metrics` measures on the machine of these tests."""
 
 import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
-from infra.tools.host_metrics import HostMetricsConfig, measured
+from infra.tools.host_metrics import HostMetricsConfig, measure
 
 
 def figures(processes: int = 5) -> Mapping[str, Any]:
-    told = measured(HostMetricsConfig(processes=processes))
-    assert isinstance(told, Mapping)
-    return told
+    metrics = measure(HostMetricsConfig(processes=processes))
+    assert isinstance(metrics, Mapping)
+    return metrics
 
 
 def test_figures_are_plausible() -> None:
-    told = figures()
-    assert told["cpu"]["count"] == os.cpu_count()
-    assert len(told["cpu"]["load"]) == 3
-    assert 0 < told["memory"]["available_bytes"] < told["memory"]["total_bytes"]
-    assert any(disk["free_bytes"] <= disk["total_bytes"] for disk in told["disks"])
-    assert told["uptime_seconds"] > 0
-    assert told["processes"]["count"] >= len(told["processes"]["biggest"]) > 0
+    metrics = figures()
+    assert metrics["cpu"]["count"] == os.cpu_count()
+    assert len(metrics["cpu"]["load"]) == 3
+    assert 0 < metrics["memory"]["available_bytes"] < metrics["memory"]["total_bytes"]
+    assert any(disk["free_bytes"] <= disk["total_bytes"] for disk in metrics["disks"])
+    assert metrics["uptime_seconds"] > 0
+    assert metrics["processes"]["count"] >= len(metrics["processes"]["biggest"]) > 0
 
 
 def test_processes_are_named_without_their_command_line() -> None:

@@ -1,4 +1,4 @@
-"""How a log file falls into pages."""
+"""The pages of a log file."""
 
 import io
 from itertools import pairwise
