@@ -80,10 +80,19 @@ def test_file_names_are_nouns_of_the_domain() -> None:
     assert [_name(path) for path in _python_files(*PACKAGES, "tests") if VAGUE_NAMES.match(path.stem)] == []
 
 
+def _tested(path: Path) -> bool:
+    """Return whether a unit test's file stands where its subject does: `test_parking.py`, or `test_parking_topic.py`."""
+    subject = path.stem.removeprefix("test_").split("_")
+    folder = ROOT / path.parent.relative_to(ROOT / "tests" / "unit")
+    return any((folder / f"{'_'.join(subject[:count])}.py").exists() for count in range(1, len(subject) + 1))
+
+
 def test_unit_tests_mirror_the_tree() -> None:
     unit = ROOT / "tests" / "unit"
     strangers = {path.name for path in unit.iterdir() if path.is_dir()} - {*PACKAGES, "__pycache__"}
     assert strangers == set()
+    astray = [path for package in PACKAGES for path in (unit / package).rglob("test_*.py") if not _tested(path)]
+    assert [_name(path) for path in sorted(astray)] == []
 
 
 def test_no_path_of_somebodys_machine_is_written_down() -> None:
