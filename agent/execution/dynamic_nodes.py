@@ -12,7 +12,7 @@ from agent.execution.step import Step
 from agent.ids import NodeId
 from agent.limits import Limits
 from agent.plan.artifacts import content_of, fits_inline, value_of
-from agent.plan.operations import Add, Skip, node_digest, nodes_added
+from agent.plan.operations import Add, Skip, nodes_added
 from agent.plan.outcomes import Failed, Outcome, Skipped, Succeeded, state_of
 from agent.plan.references import references_in
 from agent.plan.templates import about_item, items_of
@@ -91,7 +91,7 @@ async def _stored_items(step: Step, values: Sequence[Json], context: ExecutionCo
         return failed
     items = items_of(step.node, values)
     for item in items:
-        if item.id in known and node_digest(known[item.id]) != node_digest(item):
+        if item.id in known and known[item.id].digest != item.digest:
             return _id_taken(item.id)
     try:
         if not stored:

@@ -10,7 +10,7 @@ from agent.errors import StoreUnavailable
 from agent.ids import NodeId, ThreadId, ToolName
 from agent.plan.artifacts import content_of, fits_inline
 from agent.plan.json_schema import schema_issues
-from agent.plan.operations import Node, NodeKind, digest_of, node_digest
+from agent.plan.operations import Node, NodeKind, digest_of
 from agent.plan.outcomes import Failed, Outcome, Succeeded, outcome_json
 from agent.plan.references import references_in
 from agent.ports import Artifacts, Attempts, Bound, LanguageModel, Progress, ResultCache
@@ -80,7 +80,7 @@ class NodeExecutor:
         covered: Json = {
             "tool": name,
             "args": args,
-            "node": node_digest(node),
+            "node": node.digest,
             "from": {source: digest_of(outcome_json(outcome)) for source, outcome in sources.items()},
         }
         return Bound(tool=name, args=args, digest=digest_of(covered))

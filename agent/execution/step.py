@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from agent.approval import ApprovalKind, ApprovalRequest
 from agent.ids import ApprovalId, NodeId, ThreadId, UserId
-from agent.plan.operations import Node, digest_of, node_digest
+from agent.plan.operations import Node, digest_of
 from agent.plan.templates import shown_title
 from agent.ports import Bound
 from agent.tool import CallContext
@@ -29,7 +29,7 @@ class Step:
     @property
     def task_name(self) -> str:
         """The name of its LangGraph task: equal only for this very node."""
-        return f"{self.node.id}@{node_digest(self.node)[:16]}"
+        return f"{self.node.id}@{self.node.digest[:16]}"
 
     def context(self, bound: Bound) -> CallContext:
         """Return the context of its call. The idempotency key is equal for every attempt at this very call."""

@@ -26,7 +26,6 @@ from agent.plan.operations import (
     Operation,
     PackedStep,
     canonical_json,
-    node_digest,
     nodes_added,
     operation_json,
 )
@@ -210,7 +209,7 @@ class _Chains:
             tools=script.tools,
             result_schema=last.result_schema,
             packed=tuple(
-                PackedStep(id=step.id, title=step.title, tool=step.tool, digest=node_digest(step)) for step in steps
+                PackedStep(id=step.id, title=step.title, tool=step.tool, digest=step.digest) for step in steps
             ),
         )
         return package if self._fits(package) else None

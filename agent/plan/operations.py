@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, TypeAlias, TypeVar, assert_never
 
 from pydantic import (
@@ -182,6 +183,11 @@ class Node:
     #: The template that the node is an item of.
     item_of: NodeId | None = None
 
+    @cached_property
+    def digest(self) -> Digest:
+        """Ties a task's name and a ledger row to this very node."""
+        return digest_of(node_json(self))
+
 
 WRITTEN_FIELDS: Mapping[str, Written] = {
     node_field.name: mark
@@ -307,11 +313,6 @@ def canonical_json(value: Json) -> str:
 def digest_of(value: Json) -> Digest:
     """Return the SHA-256 of the value's canonical JSON."""
     return Digest(hashlib.sha256(canonical_json(value).encode()).hexdigest())
-
-
-def node_digest(node: Node) -> Digest:
-    """Return the digest that ties a task's name and a ledger row to this very node."""
-    return digest_of(node_json(node))
 
 
 def nodes_added(operations: Sequence[Operation]) -> Mapping[NodeId, Node]:

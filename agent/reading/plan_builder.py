@@ -15,7 +15,7 @@ from agent.limits import DEFAULT_LIMITS, PlanLimits
 from agent.packing.packing import packed_ids
 from agent.packing.write_call_split import split_red
 from agent.plan.json_values import truncated
-from agent.plan.operations import Add, Cancel, Node, Operation, Skip, node_digest
+from agent.plan.operations import Add, Cancel, Node, Operation, Skip
 from agent.plan.templates import template_of
 from agent.reading.validation import Fault, FaultCode, NodeIssue, node_issues, place_of
 from agent.tool import Registry
@@ -121,8 +121,8 @@ class PlanBuilder:
     def _repeats(self, node: Node) -> bool:
         """Return whether the turn has exactly this node, or had it before it became a step of a package."""
         if (step := self._steps_before.get(node.id)) is not None:
-            return step.digest is None or step.digest == node_digest(node)
-        return node.id in self._added_before and node_digest(self._nodes[node.id]) == node_digest(node)
+            return step.digest is None or step.digest == node.digest
+        return node.id in self._added_before and self._nodes[node.id].digest == node.digest
 
     def _issues(self, node: Node) -> Sequence[NodeIssue]:
         return tuple(node_issues(node, self._registry, self._limits, packages=self._packages))

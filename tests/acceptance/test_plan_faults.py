@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agent.limits import PlanLimits
 from agent.packing.packing import pack
-from agent.plan.operations import node_digest, nodes_added
+from agent.plan.operations import nodes_added
 from agent.plan.references import at_pointer
 from agent.reading.plan_builder import Placed, PlanBuilder
 from agent.reading.plan_file import PlanFile, read_plan
@@ -166,7 +166,7 @@ def test_a_script_however_deep_is_taken_or_refused(what: str, levels: int) -> No
     read = read_plan(json_lines([reads, tells]), REGISTRY)
     assert {each.node for each in read.faults} <= {"b"}
     for node in nodes_added(pack(read.operations, REGISTRY).operations).values():
-        assert node_digest(node)
+        assert node.digest
         assert node.tool == "post" or colour_of(node, REGISTRY) is Colour.GREEN
 
 

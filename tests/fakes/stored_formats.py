@@ -44,7 +44,6 @@ from agent.plan.operations import (
     NodeKind,
     On,
     canonical_json,
-    node_digest,
     operation_from_json,
     operation_json,
 )
@@ -167,7 +166,7 @@ def node_format(stored: Json) -> Json:
     operation = operation_from_json(cast("Mapping[str, Json]", stored))
     assert isinstance(operation, Add)
     step = Step(thread=THREAD, turn=1, author=ADA, node=operation.node)
-    return {"stored": operation_json(operation), "digest": node_digest(operation.node), "task": step.task_name}
+    return {"stored": operation_json(operation), "digest": operation.node.digest, "task": step.task_name}
 
 
 def operation_format(text: str) -> str:

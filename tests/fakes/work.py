@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.ids import NodeId, ThreadId, ToolName, UserId
-from agent.plan.operations import Add, Cancel, Dependency, Node, NodeKind, On, Operation, Skip, digest_of, node_digest
+from agent.plan.operations import Add, Cancel, Dependency, Node, NodeKind, On, Operation, Skip, digest_of
 from agent.plan.outcomes import Failed, Outcome, Succeeded, outcome_json
 from agent.ports import Bound, Mailbox, OperationLog, ReplanReport, ReplanResult, Runs, RunStatus
 from agent.tool import CallContext, Colour
@@ -91,7 +91,7 @@ class FakeWork:
         }
         args = {**node.args, "inputs": inputs}
         tool = node.tool or ToolName(node.kind.value)
-        digest = digest_of([tool, args, node_digest(node), self.salt])
+        digest = digest_of([tool, args, node.digest, self.salt])
         return Bound(tool=tool, args=args, digest=digest)
 
     async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:

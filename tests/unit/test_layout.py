@@ -81,7 +81,7 @@ def test_file_names_are_nouns_of_the_domain() -> None:
 
 
 def _tested(path: Path) -> bool:
-    """Return whether a unit test's file stands where its subject does: `test_parking.py`, or `test_parking_topic.py`."""
+    """Return whether a unit test stands where its subject does: `test_parking.py`, or `test_parking_topic.py`."""
     subject = path.stem.removeprefix("test_").split("_")
     folder = ROOT / path.parent.relative_to(ROOT / "tests" / "unit")
     return any((folder / f"{'_'.join(subject[:count])}.py").exists() for count in range(1, len(subject) + 1))

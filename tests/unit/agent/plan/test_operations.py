@@ -16,7 +16,6 @@ from agent.plan.operations import (
     NodeKind,
     On,
     PackedStep,
-    node_digest,
     node_from_json,
     node_json,
     operation_from_json,
@@ -96,17 +95,17 @@ def test_field_of_a_node_is_printed_read_and_part_of_the_digest(name: str) -> No
     assert node != BARE, "give FULL another value than the default"
     assert name in node_json(node)
     assert node_from_json(json.loads(json.dumps(node_json(node)))) == node
-    assert node_digest(node) != node_digest(BARE)
+    assert node.digest != BARE.digest
 
 
 def test_digest_of_a_stored_node_never_changes() -> None:
     assert node_json(BARE) == {"id": "a", "kind": "tool", "title": "A"}
-    assert node_digest(BARE) == "5ba5572af39036c4742c65d916a84198cac4890c06742d60ba4af7628d693cfd"
-    assert node_digest(FULL) == "2db488dba8fda1b7e301251471032288c459dfd8e1b2103f45af6a8147c9d0ee"
+    assert BARE.digest == "5ba5572af39036c4742c65d916a84198cac4890c06742d60ba4af7628d693cfd"
+    assert FULL.digest == "2db488dba8fda1b7e301251471032288c459dfd8e1b2103f45af6a8147c9d0ee"
 
 
 def test_digest_of_a_stored_node_keeps_the_spelling_of_numbers() -> None:
     node = Node(id=NodeId("a"), kind=NodeKind.TOOL, title="a", args={"x": 1e22, "y": 1.0, "z": 1})
     read = operation_from_json(json.loads(json.dumps(operation_json(Add(node=node)))))
     assert isinstance(read, Add)
-    assert node_digest(read.node) == node_digest(node)
+    assert read.node.digest == node.digest
