@@ -15,6 +15,7 @@ import pytest_asyncio
 import agent.reading.operation_reader
 import agent.reading.plan_builder
 import infra.evaluation.replay
+from agent.plan.references import pieces
 from agent.tool import Colour, Registry
 from infra.dev.scripted_model.script import ModelRequest, Script
 from infra.dev.scripted_model.server import ScriptedModel
@@ -229,6 +230,10 @@ async def test_judge_sees_wrong_colours_when_nobody_is_asked(
 async def test_judge_sees_wrong_edges_when_references_imply_none(
     sandbox: MontySandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent.reading.operation_reader, "references_in", _nothing)
+    def no_references(text: str) -> Sequence[object]:
+        pieces(text)  # a broken reference is still a fault
+        return ()
+
+    monkeypatch.setattr(agent.reading.operation_reader, "pieces", no_references)
     _, edges = unsafe(await some_replays(sandbox))
     assert edges > 0
