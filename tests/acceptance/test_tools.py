@@ -88,8 +88,8 @@ async def test_a_disabled_tool_is_not_offered_to_the_model(database_url: URL, tm
         ("raises", "failed: the tool broke"),
         ("hangs", "failed: it took too long"),
         ("too_much", "failed: the tool returned too much"),
-        ("not_a_number", "failed: the tool returned something I can't store"),
-        ("no_json", "failed: the tool returned something I can't store"),
+        ("not_a_number", "failed: the tool returned something i can't store"),
+        ("no_json", "failed: the tool returned something i can't store"),
     ],
 )
 @pytest.mark.usefixtures("broken_tools")
