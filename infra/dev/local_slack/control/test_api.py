@@ -156,7 +156,8 @@ class TestApi:
         await response.write(f"retry: 1000\nevent: hello\ndata: {self._backend.feed.number}\n\n".encode())
         while True:
             try:
-                happening = await asyncio.wait_for(happenings.get(), timeout=15)
+                async with asyncio.timeout(15):
+                    happening = await happenings.get()
             except TimeoutError:
                 await response.write(b": still here\n\n")
                 continue

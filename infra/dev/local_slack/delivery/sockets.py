@@ -116,7 +116,8 @@ class Sockets:
         connection.pending[envelope_id] = future
         try:
             await connection.socket.send_str(json.dumps(envelope))
-            return await asyncio.wait_for(future, timeout=self.ack_seconds)
+            async with asyncio.timeout(self.ack_seconds):
+                return await future
         except (TimeoutError, ConnectionError):
             return NoAck()
         finally:
@@ -153,7 +154,8 @@ class Sockets:
     async def _next_connection(self) -> Connection | None:
         """The connection whose turn it is, waiting for one as long as for an acknowledgement."""
         try:
-            await asyncio.wait_for(self._opened.wait(), timeout=self.ack_seconds)
+            async with asyncio.timeout(self.ack_seconds):
+                await self._opened.wait()
         except TimeoutError:
             return None
         able = [connection for connection in self.connections if not connection.retired]

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 
 
 class Clock:
@@ -27,10 +28,9 @@ class Clock:
         until = self.now() + seconds
         while (left := until - self.now()) > 0:
             moved = self._moved
-            try:
-                await asyncio.wait_for(moved.wait(), timeout=left)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):  # `wait_for` can swallow a cancellation on Python 3.11
+                    await moved.wait()
 
     def timestamp(self) -> str:
         """A message timestamp as Slack writes it (`1700000000.000100`), later than every one before it."""
