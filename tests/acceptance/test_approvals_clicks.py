@@ -76,6 +76,8 @@ async def test_click_on_a_decided_card_changes_nothing_and_says_who_decided(data
         # Linus' client still shows the buttons: the card is not locked yet.
         await scene.people.act("faults", method="response_url", error="fatal_error")
         await scene.click(observer, "Grace", "rejected")
+        # The click is acknowledged before it counts; the lock it tries afterwards shows that it did.
+        await scene.people.wait_for(lambda dump: "response_url fatal_error" in dump["refusals"])
         await late_click(scene, observer, card, stale)
         assert "already decided by <@U0GRACE>" in (await whispers(scene, LINUS))[0]
         await observer.until(answered, "the answer")
