@@ -11,13 +11,13 @@ from agent.execution.execution_context import ExecutionContext
 from agent.execution.step import Step
 from agent.ids import NodeId
 from agent.limits import Limits
-from agent.plan.artifacts import content_of, fits_inline, value_of
 from agent.plan.operations import Add, Skip, nodes_added
 from agent.plan.outcomes import Failed, Outcome, Skipped, Succeeded, state_of
 from agent.plan.references import references_in
 from agent.plan.templates import about_item, items_of
 from agent.tools.binding import bind_object
 from agent.tools.call import kept_output
+from agent.tools.output import output_of
 from sandbox.script import Json
 
 UNMET = "its condition was not met"
@@ -54,7 +54,7 @@ async def expand(step: Step, context: ExecutionContext) -> Sequence[NodeId] | Fa
         return await _stored_items(step, value.value, context)
 
 
-async def gather(step: Step, items: Sequence[NodeId], context: ExecutionContext) -> Outcome:
+async def gather(items: Sequence[NodeId], context: ExecutionContext) -> Outcome:
     """Return the list of the items' results; an item that its own condition left out is null in it."""
     outcomes = {item: context.frontier.outcomes[item] for item in items}
     undone = [f"{item} ({state_of(outcome).value})" for item, outcome in outcomes.items() if not _counts(outcome)]
@@ -63,15 +63,9 @@ async def gather(step: Step, items: Sequence[NodeId], context: ExecutionContext)
         message = f"{len(undone)} of {len(outcomes)} did not succeed: {', '.join(undone[:_NAMED])}{more}"
         return Failed(error="items_not_done", message=message)
     try:
-        results = [await _result(outcome, context) for outcome in outcomes.values()]
+        return kept_output([await _result(outcome, context) for outcome in outcomes.values()])
     except ArtifactMissing:
         return Failed(error="artifact_missing", message="the result of an item is no longer kept")
-    kept = kept_output(results)
-    if isinstance(kept, Failed) or fits_inline(kept.value):
-        return kept
-    content = content_of(step.id, kept.value)
-    ref = await context.ports.artifacts.put(step.thread, content.name, content.content, content.media_type)
-    return Succeeded(artifact=ref)
 
 
 async def _value(step: Step, reference: str, context: ExecutionContext) -> Succeeded | Failed:
@@ -117,9 +111,7 @@ def _too_many(over: str, count: int, of_turn: int, limits: Limits) -> Failed | N
 async def _result(outcome: Outcome, context: ExecutionContext) -> Json:
     if not isinstance(outcome, Succeeded):
         return None
-    if (ref := outcome.artifact) is None:
-        return outcome.value
-    return value_of(await context.ports.artifacts.get(context.thread, ref.digest), ref.media_type)
+    return await output_of(context.thread, outcome, context.ports.artifacts)
 
 
 def _id_taken(id: str) -> Failed:

@@ -13,6 +13,7 @@ from agent.execution.parking import Parking
 from agent.execution.step import Step
 from agent.ids import NodeId, ThreadId
 from agent.limits import Limits
+from agent.plan.artifacts import fits_inline
 from agent.plan.dependencies import Frontier
 from agent.plan.operations import canonical_json
 from agent.plan.outcomes import Failed, NodeState, Outcome, Succeeded, outcome_json, state_of
@@ -31,6 +32,7 @@ from agent.ports import (
     Replanner,
     Runs,
 )
+from agent.tools.output import moved_out
 
 INLINE_BYTES_PER_RUN = 128 * 1024
 """128 KiB of inline results per thread: LangGraph writes the whole channel again at every step."""
@@ -69,10 +71,7 @@ class Lease(Protocol):
 
 
 class InlineResults:
-    """Bounds the inline results in a thread's state; what exceeds the bound becomes an artifact.
-
-    `NodeWork` bounds a single node's result (4 KiB) itself.
-    """
+    """Bounds the inline results in a thread's state, each and all together; the others become artifacts."""
 
     def __init__(self, artifacts: Artifacts) -> None:
         self._artifacts = artifacts
@@ -83,16 +82,14 @@ class InlineResults:
         self._bytes_left -= sum(_inline_bytes(outcome) for outcome in outcomes)
 
     async def fit(self, step: Step, outcome: Outcome) -> Outcome:
-        """Return the outcome, its value moved to an artifact when no room is left for it."""
+        """Return the outcome, its value moved to an artifact when it is too large or no room is left for it."""
         size = _inline_bytes(outcome)
-        if size > self._bytes_left:
-            if not isinstance(outcome, Succeeded):
+        match outcome:
+            case Succeeded(artifact=None, value=value) if size > self._bytes_left or not fits_inline(value):
+                return await moved_out(step.thread, step.id, outcome, self._artifacts)
+            case _:
+                self._bytes_left -= size
                 return outcome
-            content = canonical_json(outcome.value).encode()
-            artifact = await self._artifacts.put(step.thread, f"{step.id}.json", content, "application/json")
-            return Succeeded(artifact=artifact, age_seconds=outcome.age_seconds)
-        self._bytes_left -= size
-        return outcome
 
 
 def _inline_bytes(outcome: Outcome) -> int:

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from agent.errors import StoreUnavailable
 from agent.ids import NodeId, ThreadId, ToolName
-from agent.plan.artifacts import content_of, fits_inline
+from agent.plan.artifacts import fits_inline
 from agent.plan.json_schema import schema_issues
 from agent.plan.operations import Node, NodeKind, digest_of
 from agent.plan.outcomes import Failed, Outcome, Succeeded, outcome_json
@@ -18,6 +18,7 @@ from agent.scripts.runner import PackageDependencies, ScriptRunner
 from agent.tool import CallContext, Colour, Registry, colour_of
 from agent.tools.binding import bind_object
 from agent.tools.call import cached_call, call_tool
+from agent.tools.output import moved_out
 from sandbox.script import Json, Limits, Sandbox
 
 _PUT_AFTER_SECONDS = (0.0, 0.5, 2.0)
@@ -131,13 +132,11 @@ class NodeExecutor:
         """Return the outcome with a big value moved to an artifact."""
         if isinstance(outcome, Failed) or fits_inline(outcome.value):
             return outcome
-        content = content_of(node, outcome.value)
         for seconds in _PUT_AFTER_SECONDS:
             await self._pause(seconds)
             try:
-                ref = await self._artifacts.put(thread, content.name, content.content, content.media_type)
+                return await moved_out(thread, node, outcome, self._artifacts)
             except StoreUnavailable:
                 continue
-            return Succeeded(artifact=ref, age_seconds=outcome.age_seconds)
         message = "the work was done, but its output could not be stored"
         return Failed(error="store_unavailable", message=message)

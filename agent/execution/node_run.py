@@ -91,7 +91,7 @@ class NodeRun(Participant):
                 case Stage.EXPAND:
                     stage = await self._expand()
                 case Stage.GATHER:
-                    stage = await gather(self.step, self._items or (), self._context)
+                    stage = await gather(self._items or (), self._context)
                 case Stage.LEDGER:
                     stage = await self.red_call.recorded() or Stage.BUDGET
                 case Stage.BUDGET:

@@ -11,9 +11,8 @@ from typing import cast
 
 from agent.errors import ArtifactMissing
 from agent.ids import NodeId, ThreadId
-from agent.plan.artifacts import value_of
 from agent.plan.operations import canonical_json
-from agent.plan.outcomes import ArtifactRef, Failed, Outcome, Succeeded, outcome_json
+from agent.plan.outcomes import Failed, Outcome, Succeeded, outcome_json
 from agent.plan.references import (
     BadReference,
     PointerMissing,
@@ -24,6 +23,7 @@ from agent.plan.references import (
     with_texts,
 )
 from agent.ports import Artifacts
+from agent.tools.output import output_of
 from sandbox.script import Json
 
 BOUND_BYTES = 1024 * 1024
@@ -92,7 +92,7 @@ async def bind_object(
     """
     try:
         needed = {reference.node for _, reference in references_in(written)}
-        outputs = {node: await _output(thread, outcomes[node], artifacts) for node in needed if node in outcomes}
+        outputs = {node: await _referred(thread, outcomes[node], artifacts) for node in needed if node in outcomes}
         result = cast("Mapping[str, Json]", bound(written, outputs))
     except (Unbound, BadReference) as error:
         return Failed(error="binding", message=str(error))
@@ -105,11 +105,5 @@ async def bind_object(
     return result
 
 
-async def _output(thread: ThreadId, outcome: Outcome, artifacts: Artifacts) -> Json:
-    match outcome:
-        case Succeeded(artifact=ArtifactRef() as ref):
-            return value_of(await artifacts.get(thread, ref.digest), ref.media_type)
-        case Succeeded(value=value):
-            return value
-        case _:
-            return outcome_json(outcome)
+async def _referred(thread: ThreadId, outcome: Outcome, artifacts: Artifacts) -> Json:
+    return await output_of(thread, outcome, artifacts) if isinstance(outcome, Succeeded) else outcome_json(outcome)
