@@ -1,6 +1,7 @@
 """What happens in a run, as noted for people: how its plan was packed, changes of nodes, package attempts, calls."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -88,6 +89,30 @@ class AttemptEnded:
     calls: tuple[SummarizedCall, ...] = ()
     of: Digest = _NO_CALL
     answers: tuple[RecordedAnswer, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldedChange:
+    """All changes of one node in a batch."""
+
+    #: The last state, with the time and outcome of its first note and the detail of its last.
+    last: NodeChanged
+    #: When the node first ran in this batch.
+    ran_at: datetime | None
+
+
+def folded(changes: Iterable[NodeChanged]) -> Mapping[NodeId, FoldedChange]:
+    """Return the changes of each node as one."""
+    nodes: dict[NodeId, FoldedChange] = {}
+    for change in changes:
+        before = nodes.get(change.node)
+        last, ran_at = change, change.at if change.state is NodeState.RUNNING else None
+        if before is not None:
+            ran_at = before.ran_at or ran_at
+            if before.last.state is change.state:
+                last = replace(before.last, detail=change.detail)
+        nodes[change.node] = FoldedChange(last=last, ran_at=ran_at)
+    return nodes
 
 
 RunEvent: TypeAlias = NodePlanned | PlanPacked | NodeChanged | AttemptEnded

@@ -320,6 +320,11 @@ class Run:
     reflections: tuple[Reflection, ...] = ()
 
 
+def requests_of(status: RunStatus, taken: Sequence[Message], untaken: Sequence[Message]) -> Sequence[Message]:
+    """Return the messages a turn answers to: until its plan is complete, those that no turn has taken yet."""
+    return taken or (untaken if status is RunStatus.PLANNING else ())
+
+
 class Runs(Protocol):
     """One row per turn of a thread."""
 

@@ -1,11 +1,13 @@
 """Spending of a thread's runs on models and time, and its cost."""
 
-from collections.abc import Generator, Mapping
+import time
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Protocol
+from weakref import WeakSet
 
 from agent.ids import ThreadId
 from agent.limits import Role
@@ -127,3 +129,74 @@ class Spending(Protocol):
     async def flush(self) -> None:
         """Return when everything counted so far is committed. Later spending is charged to a later turn."""
         ...
+
+
+@dataclass(kw_only=True, eq=False)
+class ThreadCounter:
+    """Counts in this process what a thread spends on its newest turn."""
+
+    clock: Callable[[], float] = time.monotonic
+    #: Counted, and in no row yet.
+    unwritten: Spent = field(default_factory=Spent)
+    _working_since: float | None = None
+    _accounts: "WeakSet[TurnAccount]" = field(default_factory=lambda: WeakSet[TurnAccount]())
+
+    @property
+    def in_use(self) -> bool:
+        """Whether somebody works on the thread, holds an account of it, or has still to write."""
+        return self._working_since is not None or self.unwritten != Spent() or bool(self._accounts)
+
+    def begin_work(self) -> None:
+        """Count the time from now."""
+        self._working_since = self.clock()
+
+    def end_work(self) -> None:
+        """Count the time until now, and no more."""
+        self.count_time()
+        self._working_since = None
+
+    def count_time(self) -> None:
+        """Count the time since it was last counted, in whole milliseconds; the rest counts the next time."""
+        if self._working_since is not None:
+            milliseconds = int((self.clock() - self._working_since) * 1000)
+            self._working_since += milliseconds / 1000
+            self.count(Spent(work_milliseconds=milliseconds))
+
+    def count_call(self, call: ModelCall, prices: Prices) -> None:
+        """Count a model call that ended, and the time until now."""
+        self.count_time()
+        tokens = Spent(input_tokens=call.input_tokens, output_tokens=call.output_tokens)
+        self.count(tokens + Spent(model_calls=1, cost_micros=prices.of(call)))
+
+    def count(self, more: Spent) -> None:
+        """Count it here and in every open account."""
+        self.unwritten += more
+        for account in self._accounts:
+            account.add(more)
+
+    def open_account(self, written: Mapping[Scope, Spent]) -> "TurnAccount":
+        """Return the account of the newest turn, given what the rows hold; later counts are added to it."""
+        account = TurnAccount(self, {scope: spent + self.unwritten for scope, spent in written.items()})
+        self._accounts.add(account)
+        return account
+
+
+class TurnAccount:
+    """An Account: what was written and counted when it was opened, and everything counted since."""
+
+    def __init__(self, counter: ThreadCounter, spent: Mapping[Scope, Spent]) -> None:
+        self._counter = counter
+        self._spent = spent
+
+    def spent(self) -> Mapping[Scope, Spent]:
+        """Return what was spent to this moment."""
+        self._counter.count_time()
+        return self._spent
+
+    def node_started(self) -> None:
+        """Count a node; it is written with whatever comes next."""
+        self._counter.count(Spent(nodes=1))
+
+    def add(self, more: Spent) -> None:
+        """Add to both scopes, because the newest turn is what is charged."""
+        self._spent = {scope: spent + more for scope, spent in self._spent.items()}

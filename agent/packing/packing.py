@@ -8,10 +8,11 @@ A Package keeps the id of its last step, the only one that others may refer to. 
 its first step waited for, so it starts as early as that one did, and nothing gets a new order.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from agent.ids import NodeId
 from agent.limits import DEFAULT_LIMITS, PlanLimits
@@ -30,6 +31,7 @@ from agent.plan.operations import (
     operation_json,
 )
 from agent.tool import Colour, Registry, colour_of
+from sandbox.script import Json
 
 STEPS = 8
 """The most steps of one Package: steps that run together also fail and are retried together."""
@@ -88,6 +90,41 @@ class Packing:
     operations: tuple[Operation, ...]
     fusions: tuple[Fusion, ...] = ()
     splits: tuple[Split, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnPacking:
+    """What was decided for all plans of a turn, each fusion and each split once."""
+
+    fusions: tuple[Fusion, ...] = ()
+    splits: tuple[Split, ...] = ()
+
+    def merged(self, fusions: Iterable[Fusion], splits: Iterable[Split]) -> "TurnPacking":
+        """Add what was decided; a plan that was packed again after a crash adds nothing."""
+        return TurnPacking(
+            fusions=tuple(dict.fromkeys((*self.fusions, *fusions))),
+            splits=tuple(dict.fromkeys((*self.splits, *splits))),
+        )
+
+
+def packing_json(packing: TurnPacking) -> Mapping[str, Json]:
+    """Return the decisions as JSON."""
+    return {
+        "fusions": [list(fusion.steps) for fusion in packing.fusions],
+        "splits": [[split.before, split.after, split.reason.name, split.detail] for split in packing.splits],
+    }
+
+
+def packing_from_json(value: Mapping[str, Any]) -> TurnPacking:
+    """Return what `packing_json` wrote; splits for a reason of another version are left out."""
+    return TurnPacking(
+        fusions=tuple(Fusion(steps=tuple(steps)) for steps in value.get("fusions", ())),
+        splits=tuple(
+            Split(before=before, after=after, reason=Reason[reason], detail=detail)
+            for before, after, reason, detail in value.get("splits", ())
+            if reason in Reason.__members__
+        ),
+    )
 
 
 def pack(

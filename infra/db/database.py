@@ -16,7 +16,7 @@ from typing import Any, NewType
 import psycopg
 from psycopg import AsyncConnection as RawConnection
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import URL, event, func, make_url, select
+from sqlalchemy import URL, CursorResult, Executable, event, func, make_url, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -166,6 +166,11 @@ class Database:
             # Not as options of the engine: when cancelled while it sets those, SQLAlchemy leaks the connection.
             await connection.execution_options(isolation_level="AUTOCOMMIT")
             yield connection
+
+    async def execute(self, statement: Executable) -> CursorResult[*tuple[Any, ...]]:
+        """Run a single statement as `autocommit` does; return its rows, which are read already."""
+        async with self.autocommit() as connection:
+            return await connection.execute(statement)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncGenerator[AsyncConnection]:

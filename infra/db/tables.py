@@ -15,6 +15,7 @@ from typing import ClassVar
 from sqlalchemy import (
     JSON,
     BigInteger,
+    ColumnElement,
     DateTime,
     Dialect,
     ForeignKeyConstraint,
@@ -25,11 +26,13 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
     func,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from agent.ids import ThreadId, thread_parts
 from sandbox.script import Json
 
 
@@ -76,20 +79,41 @@ class Row(DeclarativeBase):
     }
 
 
-class ThreadRow(Row):
+class InThread:
+    """A row of a thread, which is its tenant's."""
+
+    tenant: Mapped[str] = mapped_column(primary_key=True, sort_order=-2)
+    thread: Mapped[str] = mapped_column(sort_order=-1)
+
+    @classmethod
+    def of_thread(cls, thread: ThreadId) -> ColumnElement[bool]:
+        """Return the condition that a row is the thread's."""
+        return and_(cls.tenant == thread_parts(thread).tenant, cls.thread == thread)
+
+
+class KeyedByThread(InThread):
+    """A row whose key begins with its thread."""
+
+    thread: Mapped[str] = mapped_column(primary_key=True, sort_order=-1)
+
+
+def thread_key(thread: ThreadId) -> dict[str, str]:
+    """Return the columns that say whose row it is."""
+    return {"tenant": thread_parts(thread).tenant, "thread": thread}
+
+
+class ThreadRow(KeyedByThread, Row):
     """A thread. Its row lock orders everything that must not race within a thread. `looked_for_at` is when the
     safety net last woke it."""
 
     __tablename__ = "threads"
-    tenant: Mapped[str] = mapped_column(primary_key=True)
-    thread: Mapped[str] = mapped_column(primary_key=True)
     channel: Mapped[str]
     last_seq: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     looked_for_at: Mapped[datetime | None]
 
 
-class InboxRow(Row):
+class InboxRow(InThread, Row):
     """A message of a person. `turn` is the turn whose plan answers to it; null: not taken yet."""
 
     __tablename__ = "inbox"
@@ -99,9 +123,7 @@ class InboxRow(Row):
         Index(None, "tenant", "thread", "id"),
         Index("ix_inbox_untaken", "tenant", "thread", postgresql_where=text("turn IS NULL")),
     )
-    tenant: Mapped[str] = mapped_column(primary_key=True)
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
-    thread: Mapped[str]
     app: Mapped[str]
     event_id: Mapped[str]
     channel: Mapped[str]
@@ -113,7 +135,7 @@ class InboxRow(Row):
     turn: Mapped[int | None]
 
 
-class RunRow(Row):
+class RunRow(KeyedByThread, Row):
     """A turn of a thread. `settled` is set when everything it will ever show has been posted. The six
     figures are what it has spent, as `agent.budget.usage.Spent` has them; `packing` is what
     `infra/stores/packings.py` writes."""
@@ -124,8 +146,6 @@ class RunRow(Row):
         Index("ix_runs_open_in_channel", "tenant", "channel", postgresql_where=text("ended_at IS NULL")),
         Index("ix_runs_unsettled", "tenant", "thread", postgresql_where=text("NOT settled")),
     )
-    tenant: Mapped[str] = mapped_column(primary_key=True)
-    thread: Mapped[str] = mapped_column(primary_key=True)
     turn: Mapped[int] = mapped_column(primary_key=True)
     channel: Mapped[str]
     requester: Mapped[str]
@@ -145,25 +165,26 @@ class RunRow(Row):
     nodes: Mapped[int] = mapped_column(server_default="0")
     packing: Mapped[Mapping[str, Json]] = mapped_column(server_default="{}")
 
+    @classmethod
+    def of_turn(cls, thread: ThreadId, turn: int) -> ColumnElement[bool]:
+        """Return the condition that the row is this turn's."""
+        return cls.of_thread(thread) & (cls.turn == turn)
 
-class SummaryRow(Row):
+
+class SummaryRow(KeyedByThread, Row):
     """What the thread's turns up to `upto_turn` came to, for models to read instead of them."""
 
     __tablename__ = "summaries"
-    tenant: Mapped[str] = mapped_column(primary_key=True)
-    thread: Mapped[str] = mapped_column(primary_key=True)
     upto_turn: Mapped[int]
     text: Mapped[str]
     written_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class OperationRow(Row):
+class OperationRow(KeyedByThread, Row):
     """One operation of the thread's append-only plan. `adds` is the node an add brings."""
 
     __tablename__ = "operations"
     __table_args__ = (UniqueConstraint("tenant", "thread", "adds"),)
-    tenant: Mapped[str] = mapped_column(primary_key=True)
-    thread: Mapped[str] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)
     turn: Mapped[int]
     author: Mapped[str]
@@ -172,13 +193,11 @@ class OperationRow(Row):
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class NodeRow(Row):
+class NodeRow(KeyedByThread, Row):
     """A node as people see it: derived data, written by `Progress`. Times are the events'."""
 
     __tablename__ = "nodes"
     __table_args__ = (Index(None, "tenant", "thread", "turn"),)
-    tenant: Mapped[str] = mapped_column(primary_key=True)
-    thread: Mapped[str] = mapped_column(primary_key=True)
     node: Mapped[str] = mapped_column(primary_key=True)
     turn: Mapped[int]
     noted: Mapped[int] = mapped_column(Identity())
@@ -197,13 +216,11 @@ class NodeRow(Row):
     ended_at: Mapped[datetime | None]
 
 
-class AttemptRow(Row):
+class AttemptRow(KeyedByThread, Row):
     """One ended attempt of a package. `of` is the call it belongs to; `record` the artifact with its logs, calls
     and answers, as `infra/stores/attempts.py` writes it."""
 
     __tablename__ = "attempts"
-    tenant: Mapped[str] = mapped_column(primary_key=True)
-    thread: Mapped[str] = mapped_column(primary_key=True)
     node: Mapped[str] = mapped_column(primary_key=True)
     attempt: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str]
@@ -216,7 +233,7 @@ class AttemptRow(Row):
     record: Mapped[str | None]
 
 
-class ApprovalRow(Row):
+class ApprovalRow(InThread, Row):
     """A question to a person. `status` leaves `pending` once, by compare-and-set."""
 
     __tablename__ = "approvals"
@@ -225,9 +242,7 @@ class ApprovalRow(Row):
         Index(None, "id"),
         Index("ix_approvals_expiring", "expires_at", postgresql_where=text("status = 'pending'")),
     )
-    tenant: Mapped[str] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
-    thread: Mapped[str]
     turn: Mapped[int]
     node: Mapped[str]
     kind: Mapped[str]
@@ -248,12 +263,10 @@ class ApprovalRow(Row):
     decided_at: Mapped[datetime | None]
 
 
-class LedgerRow(Row):
+class LedgerRow(KeyedByThread, Row):
     """One try of one red call: `started` is committed before it, `done` after it."""
 
     __tablename__ = "ledger"
-    tenant: Mapped[str] = mapped_column(primary_key=True)
-    thread: Mapped[str] = mapped_column(primary_key=True)
     node: Mapped[str] = mapped_column(primary_key=True)
     attempt: Mapped[int] = mapped_column(primary_key=True)
     digest: Mapped[str]
@@ -263,7 +276,7 @@ class LedgerRow(Row):
     finished_at: Mapped[datetime | None]
 
 
-class AuditRow(Row):
+class AuditRow(InThread, Row):
     """What was asked, decided, started and finished: only ever inserted, never a secret in it.
 
     No foreign key: the audit outlives the thread.
@@ -271,10 +284,8 @@ class AuditRow(Row):
 
     __tablename__ = "audit"
     __table_args__ = (Index(None, "tenant", "thread", "id"),)
-    tenant: Mapped[str] = mapped_column(primary_key=True)
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-    thread: Mapped[str]
     node: Mapped[str]
     event: Mapped[str]
     by: Mapped[str | None]
@@ -292,7 +303,7 @@ class ArtifactRow(Row):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class ArtifactUseRow(Row):
+class ArtifactUseRow(KeyedByThread, Row):
     """Which thread refers to an artifact, and under which name."""
 
     __tablename__ = "artifact_uses"
@@ -300,8 +311,6 @@ class ArtifactUseRow(Row):
         ForeignKeyConstraint(["tenant", "digest"], ["artifacts.tenant", "artifacts.digest"]),
         Index(None, "tenant", "digest"),
     )
-    tenant: Mapped[str] = mapped_column(primary_key=True)
-    thread: Mapped[str] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     media_type: Mapped[str]
@@ -323,12 +332,10 @@ class ResultRow(Row):
     expires_at: Mapped[datetime]
 
 
-class PostRow(Row):
+class PostRow(KeyedByThread, Row):
     """A message of a turn in Slack. No `ts`: a try to post it was begun and not yet noted."""
 
     __tablename__ = "posts"
-    tenant: Mapped[str] = mapped_column(primary_key=True)
-    thread: Mapped[str] = mapped_column(primary_key=True)
     turn: Mapped[int] = mapped_column(primary_key=True)
     post: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
@@ -355,13 +362,11 @@ class WorkerRow(Row):
     buried_at: Mapped[datetime | None]
 
 
-class LeaseRow(Row):
+class LeaseRow(KeyedByThread, Row):
     """Who runs a thread. A row whose worker is buried, or whose job is over, is free to take."""
 
     __tablename__ = "leases"
     __table_args__ = (ForeignKeyConstraint(["worker"], ["workers.id"]), Index(None, "worker"))
-    tenant: Mapped[str] = mapped_column(primary_key=True)
-    thread: Mapped[str] = mapped_column(primary_key=True)
     worker: Mapped[str]
     job: Mapped[int]
     token: Mapped[int] = mapped_column(Identity())

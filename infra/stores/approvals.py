@@ -12,7 +12,7 @@ from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionReco
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId, thread_parts
 from bot.ports import Kind
 from infra.db.database import Database, announce
-from infra.db.tables import ApprovalRow, InboxRow
+from infra.db.tables import ApprovalRow, InboxRow, thread_key
 from infra.stores.audit import AuditEvent, record, with_record
 from infra.worker.notifications import Notifier
 from infra.worker.queue import Queue
@@ -39,10 +39,8 @@ class PostgresApprovals:
 
     async def ask(self, request: ApprovalRequest) -> DecisionRecord:
         """Insert the row unless it exists; the first row stands as it is."""
-        tenant = thread_parts(request.thread).tenant
         row = insert(ApprovalRow).values(
-            tenant=tenant,
-            **vars(request) | {"kind": request.kind.value, "blocks": list(request.blocks)},
+            **thread_key(request.thread) | vars(request) | {"kind": request.kind.value, "blocks": list(request.blocks)},
             expires_at=None if self._open_for is None else func.now() + self._open_for,
         )
         new = row.on_conflict_do_nothing().returning(*_RECORD).cte("asked")
@@ -58,20 +56,15 @@ class PostgresApprovals:
         async with self._database.autocommit() as connection:
             asked = (await connection.execute(recorded)).first()
             if asked is None:
-                known = select(*_RECORD).where(ApprovalRow.tenant == tenant, ApprovalRow.id == request.id)
+                known = select(*_RECORD).where(ApprovalRow.of_thread(request.thread), ApprovalRow.id == request.id)
                 asked = (await connection.execute(known)).one()
         self._views.notify(request.thread)
         return record_in(asked)
 
     async def read(self, thread: ThreadId) -> Mapping[ApprovalId, DecisionRecord]:
         """Return every request of the thread, in the order they were asked."""
-        rows = (
-            select(*_RECORD)
-            .where(ApprovalRow.tenant == thread_parts(thread).tenant, ApprovalRow.thread == thread)
-            .order_by(ApprovalRow.asked)
-        )
-        async with self._database.autocommit() as connection:
-            return {found.id: record_in(found) for found in await connection.execute(rows)}
+        rows = select(*_RECORD).where(ApprovalRow.of_thread(thread)).order_by(ApprovalRow.asked)
+        return {row.id: record_in(row) for row in await self._database.execute(rows)}
 
     async def decide(
         self, tenant: Tenant, approval: ApprovalId, *, version: int, by: UserId, decision: Decision, reason: str = ""
@@ -103,8 +96,7 @@ class PostgresApprovals:
     async def extend(self, approval: ApprovalId, args: Mapping[str, Json]) -> None:
         """Store the arguments of a budget request anew."""
         changed = update(ApprovalRow).where(ApprovalRow.id == approval, _IS_BUDGET)
-        async with self._database.autocommit() as connection:
-            await connection.execute(changed.values(args=args))
+        await self._database.execute(changed.values(args=args))
 
     async def expire_due(self) -> int:
         """Expire every request whose time is over and wake its thread; return how many."""
@@ -149,14 +141,12 @@ async def _close(
 
 def _stop(thread: ThreadId, approval: ApprovalId, by: UserId) -> Insert:
     """Return the row that stops the thread: a stop is a row in the inbox, whoever says it."""
-    tenant, channel, _ = thread_parts(thread)
     name = f"stop:{approval}"
     row = insert(InboxRow).values(
-        tenant=tenant,
-        thread=thread,
+        **thread_key(thread),
         app="",
         event_id=name,
-        channel=channel,
+        channel=thread_parts(thread).channel,
         ts=name,
         author=by,
         text="!stop",

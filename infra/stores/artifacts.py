@@ -8,11 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.errors import ArtifactMissing
 from agent.ids import Digest, ThreadId, thread_parts
+from agent.plan.artifacts import head_of
 from agent.plan.outcomes import ArtifactRef
 from infra.db.database import Database
-from infra.db.tables import ArtifactRow, ArtifactUseRow
-
-_HEAD_CHARACTERS = 512
+from infra.db.tables import ArtifactRow, ArtifactUseRow, thread_key
 
 
 class PostgresArtifacts:
@@ -25,15 +24,14 @@ class PostgresArtifacts:
         """Store the content unless the tenant has it, and note that the thread refers to it."""
         async with self._database.begin() as connection:
             digest = await keep(connection, thread, name, content, media_type)
-        return ArtifactRef(digest=digest, name=name, size=len(content), media_type=media_type, head=_head(content))
+        return ArtifactRef(digest=digest, name=name, size=len(content), media_type=media_type, head=head_of(content))
 
     async def get(self, thread: ThreadId, digest: Digest) -> bytes:
         """Return the content."""
         row = select(ArtifactRow.content).where(
             ArtifactRow.tenant == thread_parts(thread).tenant, ArtifactRow.digest == digest
         )
-        async with self._database.autocommit() as connection:
-            content = (await connection.execute(row)).scalar_one_or_none()
+        content = (await self._database.execute(row)).scalar_one_or_none()
         if content is None:
             raise ArtifactMissing
         return content
@@ -49,7 +47,7 @@ async def keep(connection: AsyncConnection, thread: ThreadId, name: str, content
         .where(ArtifactRow.tenant == tenant, ArtifactRow.digest == digest)
         .with_for_update(key_share=True, read=True)
     )
-    use = insert(ArtifactUseRow).values(tenant=tenant, thread=thread, digest=digest, name=name, media_type=media_type)
+    use = insert(ArtifactUseRow).values(**thread_key(thread), digest=digest, name=name, media_type=media_type)
     if (await connection.execute(known)).first() is None:
         row = insert(ArtifactRow).values(tenant=tenant, digest=digest, content=content)
         await connection.execute(row.on_conflict_do_nothing())
@@ -62,8 +60,3 @@ async def keep(connection: AsyncConnection, thread: ThreadId, name: str, content
 def digest_of_content(content: bytes) -> Digest:
     """Return the name under which a tenant has this content."""
     return Digest(sha256(content).hexdigest())
-
-
-def _head(content: bytes) -> str:
-    # Four bytes a character at most; a character cut in two at the end is not part of the head.
-    return content[: _HEAD_CHARACTERS * 4].decode("utf-8", "replace")[:_HEAD_CHARACTERS]

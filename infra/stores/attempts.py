@@ -8,15 +8,18 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.events import AttemptEnded, RecordedAnswer, SummarizedCall
-from agent.ids import Digest, NodeId, ThreadId, thread_parts
+from agent.ids import Digest, NodeId, ThreadId
 from agent.plan.artifacts import JSON, content_of, value_of
 from agent.plan.operations import digest_of
 from bot.ports import PackageView
 from infra.db.database import Database
-from infra.db.tables import ArtifactRow, AttemptRow, AuditRow, NodeRow
+from infra.db.tables import ArtifactRow, AttemptRow, AuditRow, NodeRow, thread_key
 from infra.stores.artifacts import digest_of_content, keep
 from infra.stores.audit import AuditEvent, record
 from sandbox.script import Json
+
+_COLUMNS = ("node", "attempt", "kind", "code", "error", "traceback", "milliseconds", "at", "of")
+"""What a row holds of an attempt; the artifact holds the rest."""
 
 
 class PostgresAttempts:
@@ -27,26 +30,20 @@ class PostgresAttempts:
 
     async def of(self, thread: ThreadId, node: NodeId) -> Sequence[AttemptEnded]:
         """Return the node's ended attempts, in order. Without their record they have no logs, calls and answers."""
-        tenant = thread_parts(thread).tenant
         rows = (
             select(AttemptRow.__table__, ArtifactRow.content)
             .outerjoin(
                 ArtifactRow, and_(ArtifactRow.tenant == AttemptRow.tenant, ArtifactRow.digest == AttemptRow.record)
             )
-            .where(AttemptRow.tenant == tenant, AttemptRow.thread == thread, AttemptRow.node == node)
+            .where(AttemptRow.of_thread(thread), AttemptRow.node == node)
             .order_by(AttemptRow.attempt)
         )
-        async with self._database.autocommit() as connection:
-            found = (await connection.execute(rows)).mappings().all()
-        return [_event(row) for row in found]
+        return [_event(row) for row in (await self._database.execute(rows)).mappings()]
 
     async def package(self, thread: ThreadId, node: NodeId) -> PackageView | None:
         """Return a package with its attempts, or None when the thread has no such node."""
-        row = select(NodeRow.title).where(
-            NodeRow.tenant == thread_parts(thread).tenant, NodeRow.thread == thread, NodeRow.node == node
-        )
-        async with self._database.autocommit() as connection:
-            title = (await connection.execute(row)).scalar_one_or_none()
+        row = select(NodeRow.title).where(NodeRow.of_thread(thread), NodeRow.node == node)
+        title = (await self._database.execute(row)).scalar_one_or_none()
         if title is None:
             return None
         return PackageView(thread=thread, node=node, title=title, attempts=tuple(await self.of(thread, node)))
@@ -56,7 +53,7 @@ async def write_attempts(connection: AsyncConnection, ended: Sequence[tuple[Thre
     """Store attempts with their records; one that was made again replaces what was stored of it."""
     records = {position: record for position, (_, event) in enumerate(ended) if (record := _record(event))}
     # In one order everywhere: two writers never wait for each other.
-    for position in sorted(records, key=lambda each: digest_of_content(records[each])):
+    for position in sorted(records, key=lambda position: digest_of_content(records[position])):
         thread, event = ended[position]
         await keep(connection, thread, f"{event.node}-attempt-{event.attempt}.json", records[position], JSON)
     rows = [
@@ -77,58 +74,34 @@ async def _audit_calls(connection: AsyncConnection, thread: ThreadId, event: Att
         return
     seal = digest_of([event.attempt, seal])
     same = select(AuditRow.id).where(
-        AuditRow.tenant == thread_parts(thread).tenant,
-        AuditRow.thread == thread,
+        AuditRow.of_thread(thread),
         AuditRow.node == event.node,
         AuditRow.event == AuditEvent.CALLED.value,
         AuditRow.digest == seal,
     )
     if (await connection.execute(same.limit(1))).first() is None:
-        calls: list[Json] = [{"tool": each.tool, "ok": each.ok} for each in event.calls]
+        calls: list[Json] = [{"tool": call.tool, "ok": call.ok} for call in event.calls]
         details: Mapping[str, Json] = {"attempt": event.attempt, "kind": event.kind, "calls": calls}
         await record(connection, thread, event.node, AuditEvent.CALLED, digest=seal, details=details)
 
 
 def _row(thread: ThreadId, event: AttemptEnded, record: Digest | None) -> Mapping[str, object]:
-    return {
-        "tenant": thread_parts(thread).tenant,
-        "thread": thread,
-        "node": event.node,
-        "attempt": event.attempt,
-        "kind": event.kind,
-        "code": event.code,
-        "error": event.error,
-        "traceback": event.traceback,
-        "milliseconds": event.milliseconds,
-        "at": event.at,
-        "of": event.of,
-        "record": record,
-    }
+    return {**thread_key(thread), **{name: getattr(event, name) for name in _COLUMNS}, "record": record}
 
 
 def _record(event: AttemptEnded) -> bytes | None:
     if not (event.logs or event.calls or event.answers):
         return None
-    calls: list[Json] = [
-        {"tool": each.tool, "args": each.args, "ok": each.ok, "milliseconds": each.milliseconds} for each in event.calls
-    ]
-    answers: list[Json] = [{"call": each.call, "value": each.value} for each in event.answers]
+    calls: list[Json] = [vars(call) for call in event.calls]
+    answers: list[Json] = [vars(answer) for answer in event.answers]
     return content_of(event.node, {"logs": event.logs, "calls": calls, "answers": answers}).content
 
 
 def _event(row: RowMapping) -> AttemptEnded:
     record: Any = {} if row["content"] is None else value_of(row["content"], JSON)
     return AttemptEnded(
-        node=NodeId(row["node"]),
-        attempt=row["attempt"],
-        kind=row["kind"],
-        code=row["code"],
-        error=row["error"],
-        traceback=row["traceback"],
-        milliseconds=row["milliseconds"],
-        at=row["at"],
+        **{name: row[name] for name in _COLUMNS},
         logs=record.get("logs", ""),
-        calls=tuple(SummarizedCall(**each) for each in record.get("calls", ())),
-        of=Digest(row["of"]),
-        answers=tuple(RecordedAnswer(**each) for each in record.get("answers", ())),
+        calls=tuple(SummarizedCall(**call) for call in record.get("calls", ())),
+        answers=tuple(RecordedAnswer(**answer) for answer in record.get("answers", ())),
     )

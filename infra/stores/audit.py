@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import CTE, Select, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from agent.ids import Digest, NodeId, ThreadId, thread_parts
-from infra.db.tables import AuditRow
+from agent.ids import Digest, NodeId, ThreadId
+from infra.db.tables import AuditRow, thread_key
 from sandbox.script import Json
 
 
@@ -32,21 +32,12 @@ def with_record(
     by: str | None = None,
     details: Mapping[str, Json],
 ) -> Select[*tuple[Any, ...]]:
-    """Return the change, which returns a row when it was made, as a statement that also records it and
-    returns what the change does.
+    """Return a statement that makes the change, records it in a row, and returns what the change returns.
 
-    One statement: a red call waits for two of them, and each round trip less is felt. `details` hold
-    names and states only: arguments may be secret, and the digest stands for them. No digest: the
-    change returns it.
+    A change that returns no row was not made, and is not recorded. One statement: a red call waits for two of them,
+    and each round trip less is felt. `details` are as in `record`. Without a digest the change returns it.
     """
-    values: Mapping[str, object] = {
-        "tenant": thread_parts(thread).tenant,
-        "thread": thread,
-        "node": node,
-        "event": event.value,
-        "by": by,
-        "details": details,
-    }
+    values = _values(thread, node, event, by, details)
     columns = AuditRow.__table__.c
     given = [literal(value, columns[name].type).label(name) for name, value in values.items()]
     seal = change.c.digest if digest is None else literal(digest, columns["digest"].type)
@@ -64,15 +55,14 @@ async def record(
     by: str | None = None,
     details: Mapping[str, Json],
 ) -> None:
-    """Append a row in this transaction. `details` hold names and states only: arguments may be secret,
-    and the digest stands for them."""
-    values = {
-        "tenant": thread_parts(thread).tenant,
-        "thread": thread,
-        "node": node,
-        "event": event.value,
-        "by": by,
-        "digest": digest,
-        "details": details,
-    }
-    await connection.execute(insert(AuditRow).values(values))
+    """Append a row in this transaction.
+
+    `details` hold names and states only: arguments may be secret, and the digest stands for them.
+    """
+    await connection.execute(insert(AuditRow).values(**_values(thread, node, event, by, details), digest=digest))
+
+
+def _values(
+    thread: ThreadId, node: NodeId, event: AuditEvent, by: str | None, details: Mapping[str, Json]
+) -> Mapping[str, object]:
+    return {**thread_key(thread), "node": node, "event": event.value, "by": by, "details": details}

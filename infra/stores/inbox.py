@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from operator import attrgetter
 
-from sqlalchemy import ARRAY, Exists, Select, bindparam, or_, select
+from sqlalchemy import ARRAY, Exists, bindparam, or_, select
 
 from agent.ids import ThreadId, thread_parts
 from bot.ports import Incoming, Kind, Receipt
@@ -21,8 +21,8 @@ _COLUMNS = ("tenant", "thread", "app", "event_id", "channel", "ts", "author", "t
 # constraint may speak.
 _ACCEPT = with_wake(f"""
     given AS (
-        SELECT * FROM unnest({", ".join(f"CAST(:{each} AS text[])" for each in _COLUMNS)})
-            AS each ({", ".join(_COLUMNS)})
+        SELECT * FROM unnest({", ".join(f"CAST(:{column} AS text[])" for column in _COLUMNS)})
+            AS message ({", ".join(_COLUMNS)})
         ORDER BY thread
     ),
     woken AS (
@@ -35,7 +35,7 @@ _ACCEPT = with_wake(f"""
         SELECT tenant, thread, root_channel FROM given JOIN woken USING (thread) ORDER BY thread
         ON CONFLICT DO NOTHING
     )
-""").bindparams(*(bindparam(each, type_=ARRAY(SafeText())) for each in _COLUMNS))  # noqa: S608 - names of our own
+""").bindparams(*(bindparam(column, type_=ARRAY(SafeText())) for column in _COLUMNS))  # noqa: S608 - names of our own
 
 
 class PostgresInbox:
@@ -47,52 +47,34 @@ class PostgresInbox:
 
     async def accept(self, incoming: Incoming) -> Receipt:
         """Store the message, unless it or its event is known."""
-        if incoming.kind is Kind.STOP:
-            async with self._database.autocommit() as connection:
-                if not (await connection.execute(_under_way(incoming.thread))).scalar_one():
-                    return Receipt.IDLE
+        if incoming.kind is Kind.STOP and not await self._under_way(incoming.thread):
+            return Receipt.IDLE
         return await self._group.put(incoming)
 
     async def _accept(self, group: Sequence[Incoming]) -> Sequence[Receipt]:
         rows = [
-            (
-                each.tenant,
-                each.thread,
-                each.app,
-                each.event_id,
-                each.channel,
-                each.ts,
-                each.author,
-                each.text,
-                each.kind.value,
-                thread_parts(each.thread).channel,
-            )
-            for each in group
+            vars(message) | {"kind": message.kind.value, "root_channel": thread_parts(message.thread).channel}
+            for message in group
         ]
-        values = {name: list(column) for name, column in zip(_COLUMNS, zip(*rows, strict=True), strict=True)}
+        values = {column: [row[column] for row in rows] for column in _COLUMNS}
         async with self._database.autocommit() as connection:
-            new = {each.thread for each in await connection.execute(_ACCEPT, values)}
-        return [Receipt.ACCEPTED if each.thread in new else Receipt.DUPLICATE for each in group]
+            new = {row.thread for row in await connection.execute(_ACCEPT, values)}
+        return [Receipt.ACCEPTED if message.thread in new else Receipt.DUPLICATE for message in group]
 
     async def engaged(self, thread: ThreadId) -> bool:
-        """Tell whether a message of this thread was ever accepted."""
-        row = select(InboxRow.id).where(InboxRow.tenant == thread_parts(thread).tenant, InboxRow.thread == thread)
-        async with self._database.autocommit() as connection:
-            return (await connection.execute(row.limit(1))).first() is not None
+        """Return whether a message of this thread was ever accepted."""
+        row = select(InboxRow.id).where(InboxRow.of_thread(thread)).limit(1)
+        return (await self._database.execute(row)).first() is not None
 
     async def waiting(self, thread: ThreadId) -> bool:
-        """Tell whether a message of this thread is in no turn yet."""
-        async with self._database.autocommit() as connection:
-            return (await connection.execute(select(_untaken(thread)))).scalar_one()
+        """Return whether no turn has taken a message of this thread yet."""
+        return (await self._database.execute(select(_untaken(thread)))).scalar_one()
 
-
-def _under_way(thread: ThreadId) -> Select[bool]:
-    """Ask whether there is anything in the thread to stop: a turn that has not ended, or a message no turn took."""
-    tenant = thread_parts(thread).tenant
-    runs = select(RunRow.turn).where(RunRow.tenant == tenant, RunRow.thread == thread, RunRow.ended_at.is_(None))
-    return select(or_(runs.exists(), _untaken(thread)))
+    async def _under_way(self, thread: ThreadId) -> bool:
+        """Return whether there is anything in the thread to stop: a turn that has not ended, or an untaken message."""
+        runs = select(RunRow.turn).where(RunRow.of_thread(thread), RunRow.ended_at.is_(None))
+        return (await self._database.execute(select(or_(runs.exists(), _untaken(thread))))).scalar_one()
 
 
 def _untaken(thread: ThreadId) -> Exists:
-    mine = (InboxRow.tenant == thread_parts(thread).tenant, InboxRow.thread == thread)
-    return select(InboxRow.id).where(*mine, InboxRow.turn.is_(None), IS_MESSAGE).exists()
+    return select(InboxRow.id).where(InboxRow.of_thread(thread), InboxRow.turn.is_(None), IS_MESSAGE).exists()

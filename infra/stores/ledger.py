@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from agent.ids import Digest, NodeId, ThreadId, thread_parts
+from agent.ids import Digest, NodeId, ThreadId
 from agent.ports import LedgerEntry, LedgerState
 from infra.db.database import Database
-from infra.db.tables import LedgerRow
+from infra.db.tables import LedgerRow, thread_key
 from infra.stores.audit import AuditEvent, with_record
 from sandbox.script import Json
 
@@ -23,13 +23,11 @@ class PostgresLedger:
         """Return the newest try."""
         newest = (
             select(LedgerRow.state, LedgerRow.attempt, LedgerRow.digest, LedgerRow.result)
-            .where(LedgerRow.tenant == thread_parts(thread).tenant)
-            .where(LedgerRow.thread == thread, LedgerRow.node == node)
+            .where(LedgerRow.of_thread(thread), LedgerRow.node == node)
             .order_by(LedgerRow.attempt.desc())
             .limit(1)
         )
-        async with self._database.autocommit() as connection:
-            row = (await connection.execute(newest)).first()
+        row = (await self._database.execute(newest)).first()
         if row is None:
             return None
         return LedgerEntry(
@@ -38,26 +36,21 @@ class PostgresLedger:
 
     async def start(self, thread: ThreadId, node: NodeId, digest: Digest, attempt: int) -> bool:
         """Commit `started`, unless this try has a row already."""
-        row = insert(LedgerRow).values(
-            tenant=thread_parts(thread).tenant, thread=thread, node=node, attempt=attempt, digest=digest
-        )
+        row = insert(LedgerRow).values(**thread_key(thread), node=node, attempt=attempt, digest=digest)
         started = row.on_conflict_do_nothing().returning(LedgerRow.attempt).cte("started")
         details: dict[str, Json] = {"attempt": attempt}
         recorded = with_record(started, thread, node, AuditEvent.STARTED, digest=digest, details=details)
-        async with self._database.autocommit() as connection:
-            return (await connection.execute(recorded)).first() is not None
+        return (await self._database.execute(recorded)).first() is not None
 
     async def finish(self, thread: ThreadId, node: NodeId, attempt: int, result: Mapping[str, Json]) -> None:
         """Commit `done`; the first result stands."""
         done = (
             update(LedgerRow)
-            .where(LedgerRow.tenant == thread_parts(thread).tenant)
-            .where(LedgerRow.thread == thread, LedgerRow.node == node, LedgerRow.attempt == attempt)
+            .where(LedgerRow.of_thread(thread), LedgerRow.node == node, LedgerRow.attempt == attempt)
             .where(LedgerRow.state == LedgerState.STARTED.value)
             .values(state=LedgerState.DONE.value, result=result, finished_at=func.now())
             .returning(LedgerRow.digest)
             .cte("finished")
         )
         details = {"attempt": attempt, "state": result.get("state")}
-        async with self._database.autocommit() as connection:
-            await connection.execute(with_record(done, thread, node, AuditEvent.FINISHED, details=details))
+        await self._database.execute(with_record(done, thread, node, AuditEvent.FINISHED, details=details))

@@ -6,7 +6,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from agent.ids import ThreadId, UserId, thread_parts
+from agent.ids import ThreadId, UserId
 from agent.ports import Message
 from bot.ports import Kind
 from infra.db.database import Database
@@ -33,29 +33,27 @@ class PostgresMailbox:
         self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", trouble: str = ""
     ) -> None:
         """Mark messages as taken and keep the reply and the trouble with the turn's row."""
-        tenant = thread_parts(thread).tenant
         mark = (
             update(InboxRow)
-            .where(InboxRow.tenant == tenant, InboxRow.thread == thread)
-            .where(InboxRow.id.in_(messages), InboxRow.turn.is_(None))
+            .where(InboxRow.of_thread(thread), InboxRow.id.in_(messages), InboxRow.turn.is_(None))
             .values(turn=turn)
         )
-        run = (RunRow.tenant == tenant, RunRow.thread == thread, RunRow.turn == turn)
+        run = RunRow.of_turn(thread, turn)
         async with self._database.begin() as connection:
             await connection.execute(mark)
             if reply:
-                replies = (await connection.execute(select(RunRow.replies).where(*run).with_for_update())).scalar_one()
-                await connection.execute(update(RunRow).where(*run).values(replies=[*replies, reply]))
+                replies = (await connection.execute(select(RunRow.replies).where(run).with_for_update())).scalar_one()
+                await connection.execute(update(RunRow).where(run).values(replies=[*replies, reply]))
             if trouble:
-                await connection.execute(update(RunRow).where(*run).values(trouble=trouble))
+                await connection.execute(update(RunRow).where(run).values(trouble=trouble))
         self._views.notify(thread)
 
     async def stopped(self, thread: ThreadId, turn: int) -> UserId | None:
         """Return who stopped the turn; a stop that waits is taken for it, with the messages before it."""
-        mine = (InboxRow.tenant == thread_parts(thread).tenant, InboxRow.thread == thread)
+        mine = InboxRow.of_thread(thread)
         stop = (
             select(InboxRow.id, InboxRow.author, InboxRow.turn)
-            .where(*mine, ~IS_MESSAGE, or_(InboxRow.turn.is_(None), InboxRow.turn == turn))
+            .where(mine, ~IS_MESSAGE, or_(InboxRow.turn.is_(None), InboxRow.turn == turn))
             .order_by(InboxRow.turn.nulls_last(), InboxRow.id)
             .limit(1)
         )
@@ -64,7 +62,7 @@ class PostgresMailbox:
             if found is None:
                 return None
             if found.turn is None:
-                before = update(InboxRow).where(*mine, InboxRow.turn.is_(None), InboxRow.id <= found.id)
+                before = update(InboxRow).where(mine, InboxRow.turn.is_(None), InboxRow.id <= found.id)
                 await connection.execute(before.values(turn=turn))
         if found.turn is None:
             self._views.notify(thread)
@@ -72,11 +70,10 @@ class PostgresMailbox:
 
     async def drop_late_stops(self, thread: ThreadId, turn: int) -> None:
         """Take the stops with no untaken message before them."""
-        mine = (InboxRow.tenant == thread_parts(thread).tenant, InboxRow.thread == thread, InboxRow.turn.is_(None))
-        first_message = select(func.min(InboxRow.id)).where(*mine, IS_MESSAGE).scalar_subquery()
-        late = update(InboxRow).where(*mine, ~IS_MESSAGE, or_(first_message.is_(None), InboxRow.id < first_message))
-        async with self._database.autocommit() as connection:
-            await connection.execute(late.values(turn=turn))
+        untaken = InboxRow.of_thread(thread) & InboxRow.turn.is_(None)
+        first_message = select(func.min(InboxRow.id)).where(untaken, IS_MESSAGE).scalar_subquery()
+        late = update(InboxRow).where(untaken, ~IS_MESSAGE, or_(first_message.is_(None), InboxRow.id < first_message))
+        await self._database.execute(late.values(turn=turn))
 
 
 async def messages_of(
@@ -85,10 +82,10 @@ async def messages_of(
     """Return (turn, message) for the thread's messages that match, in order."""
     rows = (
         select(InboxRow.turn, InboxRow.id, InboxRow.author, InboxRow.text, InboxRow.at)
-        .where(InboxRow.tenant == thread_parts(thread).tenant, InboxRow.thread == thread, IS_MESSAGE, *which)
+        .where(InboxRow.of_thread(thread), IS_MESSAGE, *which)
         .order_by(InboxRow.id)
     )
     return [
-        (each.turn, Message(id=each.id, author=UserId(each.author), text=each.text, at=each.at))
-        for each in (await connection.execute(rows)).all()
+        (row.turn, Message(id=row.id, author=UserId(row.author), text=row.text, at=row.at))
+        for row in await connection.execute(rows)
     ]

@@ -12,7 +12,7 @@ from agent.errors import DuplicateNode
 from agent.ids import NodeId, ThreadId, UserId, thread_parts
 from agent.plan.operations import Add, LoggedOperation, Operation, operation_from_json, operation_json
 from infra.db.database import Database, announce
-from infra.db.tables import OperationRow, ThreadRow
+from infra.db.tables import OperationRow, ThreadRow, thread_key
 
 _ONE_ADD_PER_NODE = "uq_operations_tenant_thread_adds"
 
@@ -33,10 +33,10 @@ class PostgresOperationLog:
             async with self._database.begin() as connection:
                 last = await _allot(connection, thread, len(operations))
                 logged = [
-                    LoggedOperation(seq=seq, turn=turn, author=author, operation=each)
-                    for seq, each in enumerate(operations, start=last - len(operations) + 1)
+                    LoggedOperation(seq=seq, turn=turn, author=author, operation=operation)
+                    for seq, operation in enumerate(operations, start=last - len(operations) + 1)
                 ]
-                await connection.execute(insert(OperationRow), [_values(thread, each) for each in logged])
+                await connection.execute(insert(OperationRow), [_values(thread, entry) for entry in logged])
                 await announce(connection, thread)
         except IntegrityError as error:
             if not (isinstance(error.orig, UniqueViolation) and error.orig.diag.constraint_name == _ONE_ADD_PER_NODE):
@@ -48,55 +48,36 @@ class PostgresOperationLog:
         """Return the operations after `seq`."""
         rows = (
             select(OperationRow.seq, OperationRow.turn, OperationRow.author, OperationRow.operation)
-            .where(OperationRow.tenant == thread_parts(thread).tenant)
-            .where(OperationRow.thread == thread, OperationRow.seq > seq)
+            .where(OperationRow.of_thread(thread), OperationRow.seq > seq)
             .order_by(OperationRow.seq)
         )
-        async with self._database.autocommit() as connection:
-            found = (await connection.execute(rows)).all()
         return [
             LoggedOperation(
-                seq=each.seq,
-                turn=each.turn,
-                author=UserId(each.author),
-                operation=operation_from_json(each.operation),
+                seq=row.seq, turn=row.turn, author=UserId(row.author), operation=operation_from_json(row.operation)
             )
-            for each in found
+            for row in await self._database.execute(rows)
         ]
 
     async def _known(self, thread: ThreadId, added: Sequence[NodeId]) -> NodeId:
         """Return the first of the nodes that is in the log, or that the operations add twice."""
-        rows = (
-            select(OperationRow.adds)
-            .where(OperationRow.tenant == thread_parts(thread).tenant)
-            .where(OperationRow.thread == thread, OperationRow.adds.in_(added))
-        )
-        async with self._database.autocommit() as connection:
-            stored = set((await connection.execute(rows)).scalars())
-        return next(each for at, each in enumerate(added) if each in stored or each in added[:at])
+        rows = select(OperationRow.adds).where(OperationRow.of_thread(thread), OperationRow.adds.in_(added))
+        stored = set((await self._database.execute(rows)).scalars())
+        return next(node for at, node in enumerate(added) if node in stored or node in added[:at])
 
 
 def _added(operations: Sequence[Operation]) -> list[NodeId]:
-    return [each.node.id for each in operations if isinstance(each, Add)]
+    return [operation.node.id for operation in operations if isinstance(operation, Add)]
 
 
 def _values(thread: ThreadId, logged: LoggedOperation) -> Mapping[str, object]:
     operation = logged.operation
-    return {
-        "tenant": thread_parts(thread).tenant,
-        "thread": thread,
-        "seq": logged.seq,
-        "turn": logged.turn,
-        "author": logged.author,
-        "operation": operation_json(operation),
-        "adds": operation.node.id if isinstance(operation, Add) else None,
-    }
+    adds = operation.node.id if isinstance(operation, Add) else None
+    return thread_key(thread) | vars(logged) | {"operation": operation_json(operation), "adds": adds}
 
 
 async def _allot(connection: AsyncConnection, thread: ThreadId, count: int) -> int:
     """Return the last of `count` fresh numbers, holding the thread's row until the transaction ends."""
-    parts = thread_parts(thread)
-    row = upsert(ThreadRow).values(tenant=parts.tenant, thread=thread, channel=parts.channel, last_seq=count)
+    row = upsert(ThreadRow).values(**thread_key(thread), channel=thread_parts(thread).channel, last_seq=count)
     allotted = row.on_conflict_do_update(
         index_elements=[ThreadRow.tenant, ThreadRow.thread], set_={"last_seq": ThreadRow.last_seq + count}
     ).returning(ThreadRow.last_seq)

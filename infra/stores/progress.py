@@ -3,9 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from sqlalchemy import bindparam, case, func, or_, select, text, update
@@ -13,14 +11,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.errors import AgentError
-from agent.events import AttemptEnded, NodeChanged, NodePlanned, PlanPacked, RunEvent
+from agent.events import AttemptEnded, FoldedChange, NodeChanged, NodePlanned, PlanPacked, RunEvent, folded
 from agent.ids import NodeId, ThreadId, thread_parts
-from agent.plan.outcomes import NodeState, NodeStatus, Outcome, outcome_from_json, outcome_json
+from agent.packing.packing import packing_from_json, packing_json
+from agent.plan.outcomes import NodeState, NodeStatus, outcome_from_json, outcome_json
 from agent.plan.templates import shown_title
 from infra.db.database import Database
-from infra.db.tables import NodeRow, SafeText
+from infra.db.tables import NodeRow, RunRow, SafeText, thread_key
 from infra.stores.attempts import write_attempts
-from infra.stores.packings import write_packings
 from infra.worker.notifications import Notifier
 
 _log = logging.getLogger(__name__)
@@ -37,7 +35,7 @@ crashes forgets at most the last of them, in order; the next entry notes them ag
 
 
 class PostgresProgress:
-    """Progress. One writer at a time takes whatever gathered; the narrator is rung after each commit.
+    """Progress. One writer at a time takes whatever gathered, and notifies the views after each commit.
 
     Events that could not be written stay queued, in order, until the next `note` or `flush`.
     """
@@ -64,8 +62,9 @@ class PostgresProgress:
         await self._write_queued()
 
     async def close(self) -> None:
-        """Let the writer come to its end: one that is cut off while it connects leaves the server a guest who never
-        says who he is. What cannot be written soon is lost; the next entry notes it again."""
+        """Let the writer come to its end: one that is cancelled while it connects leaves an unauthenticated
+        connection open. What it cannot write soon is lost; the next entry notes it again.
+        """
         if self._writer is not None and (await asyncio.wait([self._writer], timeout=_CLOSE_SECONDS))[1]:
             self._writer.cancel()
             await asyncio.wait([self._writer])
@@ -91,7 +90,7 @@ class PostgresProgress:
 
 
 class PostgresNodeStatuses:
-    """Standings."""
+    """NodeStatuses."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -100,52 +99,15 @@ class PostgresNodeStatuses:
         """Return where every node stands, in plan order."""
         rows = (
             select(NodeRow.node, NodeRow.state, NodeRow.outcome)
-            .where(NodeRow.tenant == thread_parts(thread).tenant, NodeRow.thread == thread)
+            .where(NodeRow.of_thread(thread))
             .order_by(NodeRow.noted)
         )
-        async with self._database.autocommit() as connection:
-            found = (await connection.execute(rows)).all()
         return {
-            NodeId(each.node): NodeStatus(
-                state=NodeState(each.state),
-                outcome=None if each.outcome is None else outcome_from_json(each.outcome),
+            NodeId(row.node): NodeStatus(
+                state=NodeState(row.state), outcome=None if row.outcome is None else outcome_from_json(row.outcome)
             )
-            for each in found
+            for row in await self._database.execute(rows)
         }
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Change:
-    """All changes of one node in one batch, folded: the last state, and when it first ran."""
-
-    state: NodeState
-    at: datetime
-    detail: str
-    outcome: Outcome | None
-    ran_at: datetime | None
-
-
-def _folded(changes: Iterable[NodeChanged]) -> Mapping[NodeId, _Change]:
-    folded: dict[NodeId, _Change] = {}
-    for each in changes:
-        before = folded.get(each.node)
-        ran_at = each.at if each.state is NodeState.RUNNING else None
-        if before is None:
-            folded[each.node] = _Change(
-                state=each.state, at=each.at, detail=each.detail, outcome=each.outcome, ran_at=ran_at
-            )
-        elif before.state is each.state:
-            folded[each.node] = replace(before, detail=each.detail)
-        else:
-            folded[each.node] = replace(
-                before,
-                state=each.state,
-                at=each.at,
-                detail=each.detail,
-                outcome=each.outcome,
-                ran_at=before.ran_at or ran_at,
-            )
-    return folded
 
 
 async def _write(connection: AsyncConnection, batch: Sequence[tuple[ThreadId, RunEvent]]) -> None:
@@ -167,16 +129,18 @@ async def _write(connection: AsyncConnection, batch: Sequence[tuple[ThreadId, Ru
                 assert_never(event)
     if planned:
         await connection.execute(insert(NodeRow).on_conflict_do_nothing(), planned)
+    # In one order everywhere: two writers never wait for each other.
     changes = [
-        _changed(thread, node, each) for thread, events in changed.items() for node, each in _folded(events).items()
+        _changed(thread, change)
+        for thread, events in sorted(changed.items())
+        for _, change in sorted(folded(events).items())
     ]
     if changes:
-        # In one order everywhere: two writers never wait for each other.
-        await connection.execute(_CHANGE, sorted(changes, key=lambda each: (str(each["of"]), str(each["id"]))))
-    if packed:
-        await write_packings(connection, packed)
+        await connection.execute(_CHANGE, changes)
+    for thread, event in sorted(packed, key=lambda of: (of[0], of[1].turn)):
+        await _write_packing(connection, thread, event)
     if ended:
-        await write_attempts(connection, [(thread, each) for (thread, _, _), each in ended.items()])
+        await write_attempts(connection, [(thread, event) for (thread, _, _), event in ended.items()])
 
 
 _NEW_STATE = bindparam("new_state", type_=SafeText())
@@ -207,8 +171,7 @@ _CHANGE = (
 def _planned(thread: ThreadId, event: NodePlanned) -> Mapping[str, object]:
     node = event.node
     return {
-        "tenant": thread_parts(thread).tenant,
-        "thread": thread,
+        **thread_key(thread),
         "node": node.id,
         "turn": event.turn,
         "title": shown_title(node),
@@ -217,21 +180,30 @@ def _planned(thread: ThreadId, event: NodePlanned) -> Mapping[str, object]:
         "colour": event.colour.value,
         "author": event.author,
         "state": NodeState.PLANNED.value,
-        "depends_on": [each.node for each in node.depends_on],
+        "depends_on": [dependency.node for dependency in node.depends_on],
         "planned_at": event.at,
         "changed_at": event.at,
     }
 
 
-def _changed(thread: ThreadId, node: NodeId, change: _Change) -> Mapping[str, object]:
+def _changed(thread: ThreadId, change: FoldedChange) -> Mapping[str, object]:
+    last = change.last
     return {
         "team": thread_parts(thread).tenant,
         "of": thread,
-        "id": node,
-        "new_state": change.state.value,
-        "new_detail": change.detail,
-        "new_outcome": None if change.outcome is None else outcome_json(change.outcome),
-        "new_at": change.at,
+        "id": last.node,
+        "new_state": last.state.value,
+        "new_detail": last.detail,
+        "new_outcome": None if last.outcome is None else outcome_json(last.outcome),
+        "new_at": last.at,
         "new_ran_at": change.ran_at,
-        "new_ended_at": None if change.outcome is None else change.at,
+        "new_ended_at": None if last.outcome is None else last.at,
     }
+
+
+async def _write_packing(connection: AsyncConnection, thread: ThreadId, event: PlanPacked) -> None:
+    """Add what was decided to the turn's row."""
+    row = RunRow.of_turn(thread, event.turn)
+    found = (await connection.execute(select(RunRow.packing).where(row).with_for_update())).scalar_one_or_none()
+    packing = packing_from_json(found or {}).merged(event.fusions, event.splits)
+    await connection.execute(update(RunRow).where(row).values(packing=packing_json(packing)))

@@ -12,18 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from agent.approval import Decision
-from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId, thread_parts
+from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
+from agent.packing.packing import packing_from_json
 from agent.plan.dependencies import PlannedNode, waiting_behind
 from agent.plan.operations import NodeKind
 from agent.plan.outcomes import NodeState, outcome_from_json
-from agent.ports import Message, RunStatus, Subscription
+from agent.ports import Message, RunStatus, Subscription, requests_of
 from agent.tool import Colour
 from bot.ports import ApprovalView, AttemptView, NodeView, OpenRun, Post, PostedMessage, RunView, Slot
 from infra.db.database import Database
 from infra.db.tables import ApprovalRow, AttemptRow, InboxRow, NodeRow, PostRow, RunRow
 from infra.stores.approvals import record_in, request_in
 from infra.stores.mailbox import IS_MESSAGE, messages_of
-from infra.stores.packings import packed_in
 from infra.stores.spending import spent_in
 from infra.worker.notifications import Notifier
 
@@ -37,12 +37,7 @@ class PostgresRunViews:
 
     async def unsettled(self, thread: ThreadId) -> Sequence[RunView]:
         """Return the turns that may still have something to show, oldest first."""
-        tenant = thread_parts(thread).tenant
-        runs = (
-            select(RunRow.__table__)
-            .where(RunRow.tenant == tenant, RunRow.thread == thread, RunRow.settled.is_(False))
-            .order_by(RunRow.turn)
-        )
+        runs = select(RunRow.__table__).where(RunRow.of_thread(thread), RunRow.settled.is_(False)).order_by(RunRow.turn)
         async with self._database.snapshot() as connection:
             rows = (await connection.execute(runs)).mappings().all()
             if not rows:
@@ -71,8 +66,6 @@ class PostgresRunViews:
         return self._views.subscribe(thread)
 
     async def _open(self, *which: ColumnElement[bool]) -> Sequence[OpenRun]:
-        async with self._database.autocommit() as connection:
-            rows = (await connection.execute(_open_runs(*which))).all()
         return [
             OpenRun(
                 thread=ThreadId(row.thread),
@@ -83,7 +76,7 @@ class PostgresRunViews:
                 started_at=row.started_at,
                 waiting=row.waiting,
             )
-            for row in rows
+            for row in await self._database.execute(_open_runs(*which))
         ]
 
 
@@ -127,27 +120,28 @@ async def _read_parts(connection: AsyncConnection, thread: ThreadId, turns: Sequ
     of_turns = or_(InboxRow.turn.in_(turns), InboxRow.turn.is_(None))
     for turn, message in await messages_of(connection, thread, of_turns):
         requests[turn].append(message)
-    rows = await _all(connection, select(NodeRow.__table__).order_by(NodeRow.noted), thread, NodeRow)
+    of_thread = select(NodeRow.__table__).where(NodeRow.of_thread(thread)).order_by(NodeRow.noted)
+    rows = (await connection.execute(of_thread)).all()
     attempts = await _attempts(connection, thread, turns)
     nodes: dict[int, list[NodeView]] = defaultdict(list)
     for row in rows:
         nodes[row.turn].append(_node_view(row, attempts))
     planned = [_planned_node(row) for row in rows]
-    asked = select(ApprovalRow.__table__).where(ApprovalRow.turn.in_(turns)).order_by(ApprovalRow.asked)
+    asked = select(ApprovalRow.__table__).where(ApprovalRow.of_thread(thread), ApprovalRow.turn.in_(turns))
     approvals: dict[int, list[ApprovalView]] = defaultdict(list)
-    for row in await _all(connection, asked, thread, ApprovalRow):
+    for row in await connection.execute(asked.order_by(ApprovalRow.asked)):
         approvals[row.turn].append(_approval_view(row, planned))
     posts: dict[int, dict[Slot, PostedMessage]] = defaultdict(dict)
-    standing = select(PostRow.__table__).where(PostRow.turn.in_(turns), PostRow.ts.is_not(None))
-    for row in await _all(connection, standing, thread, PostRow):
+    standing = (PostRow.of_thread(thread), PostRow.turn.in_(turns), PostRow.ts.is_not(None))
+    for row in await connection.execute(select(PostRow.__table__).where(*standing)):
         slot = Slot(Post(row.post), row.key)
         posts[row.turn][slot] = PostedMessage(row.ts, Digest(row.shown))
     return _Parts(requests=requests, nodes=nodes, approvals=approvals, posts=posts)
 
 
 async def _planned_nodes(connection: AsyncConnection, thread: ThreadId) -> Sequence[PlannedNode]:
-    rows = select(NodeRow.node, NodeRow.title, NodeRow.state, NodeRow.depends_on).order_by(NodeRow.noted)
-    return [_planned_node(row) for row in await _all(connection, rows, thread, NodeRow)]
+    rows = select(NodeRow.node, NodeRow.title, NodeRow.state, NodeRow.depends_on).where(NodeRow.of_thread(thread))
+    return [_planned_node(row) for row in await connection.execute(rows.order_by(NodeRow.noted))]
 
 
 def _planned_node(row: Row[*tuple[Any, ...]]) -> PlannedNode:
@@ -165,16 +159,6 @@ def _approval_view(row: Row[*tuple[Any, ...]], planned: Sequence[PlannedNode]) -
     )
 
 
-async def _all(
-    connection: AsyncConnection,
-    rows: Select[*tuple[Any, ...]],
-    thread: ThreadId,
-    table: type[NodeRow | ApprovalRow | PostRow],
-) -> Sequence[Row[*tuple[Any, ...]]]:
-    of_thread = and_(table.tenant == thread_parts(thread).tenant, table.thread == thread)
-    return (await connection.execute(rows.where(of_thread))).all()
-
-
 async def _attempts(
     connection: AsyncConnection, thread: ThreadId, turns: Sequence[int]
 ) -> Mapping[str, Sequence[AttemptView]]:
@@ -185,13 +169,12 @@ async def _attempts(
             and_(NodeRow.tenant == AttemptRow.tenant, NodeRow.thread == AttemptRow.thread)
             & (NodeRow.node == AttemptRow.node),
         )
-        .where(AttemptRow.tenant == thread_parts(thread).tenant, AttemptRow.thread == thread)
-        .where(NodeRow.turn.in_(turns))
+        .where(AttemptRow.of_thread(thread), NodeRow.turn.in_(turns))
         .order_by(AttemptRow.attempt)
     )
     attempts: dict[str, list[AttemptView]] = defaultdict(list)
-    for each in (await connection.execute(rows)).all():
-        attempts[each.node].append(AttemptView(attempt=each.attempt, kind=each.kind, error=each.error))
+    for row in await connection.execute(rows):
+        attempts[row.node].append(AttemptView(attempt=row.attempt, kind=row.kind, error=row.error))
     return attempts
 
 
@@ -206,7 +189,7 @@ def _node_view(row: Row[*tuple[Any, ...]], attempts: Mapping[str, Sequence[Attem
         detail=row.detail,
         outcome=None if row.outcome is None else outcome_from_json(row.outcome),
         attempts=tuple(attempts.get(row.node, ())),
-        depends_on=tuple(NodeId(each) for each in row.depends_on),
+        depends_on=tuple(NodeId(node) for node in row.depends_on),
         started_at=row.started_at,
         ended_at=row.ended_at,
     )
@@ -215,9 +198,7 @@ def _node_view(row: Row[*tuple[Any, ...]], attempts: Mapping[str, Sequence[Attem
 def _run_view(thread: ThreadId, row: RowMapping, parts: _Parts) -> RunView:
     turn: int = row["turn"]
     status = RunStatus(row["status"])
-    packed = packed_in(row["packing"])
-    # Until its plan is complete, a turn answers to what nobody has taken yet.
-    requests = parts.requests.get(turn) or (parts.requests.get(None, ()) if status is RunStatus.PLANNING else ())
+    packing = packing_from_json(row["packing"])
     return RunView(
         thread=thread,
         turn=turn,
@@ -225,14 +206,14 @@ def _run_view(thread: ThreadId, row: RowMapping, parts: _Parts) -> RunView:
         requester=UserId(row["requester"]),
         started_at=row["started_at"],
         ended_at=row["ended_at"],
-        requests=tuple(requests),
+        requests=tuple(requests_of(status, parts.requests.get(turn, ()), parts.requests.get(None, ()))),
         nodes=tuple(parts.nodes.get(turn, ())),
         approvals=tuple(parts.approvals.get(turn, ())),
         replies=tuple(row["replies"]),
         answer=row["answer"],
         trouble=row["trouble"],
         spent=spent_in(row),
-        fusions=packed.fusions,
-        splits=packed.splits,
+        fusions=packing.fusions,
+        splits=packing.splits,
         posts=parts.posts.get(turn, {}),
     )

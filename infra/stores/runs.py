@@ -6,18 +6,17 @@ from typing import Any
 
 from sqlalchemy import case, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.sql.elements import ColumnElement
 
 from agent.ids import NodeId, ThreadId, UserId, thread_parts
 from agent.ports import Choice, Message, PastTurn, Reflection, Run, RunStatus
 from infra.db.database import Database
-from infra.db.tables import InboxRow, OperationRow, RunRow
+from infra.db.tables import InboxRow, OperationRow, RunRow, thread_key
 from infra.stores.mailbox import IS_MESSAGE, messages_of
 from infra.worker.notifications import Notifier
 
 
 class PostgresRuns:
-    """Runs. Every change rings the narrator of this process."""
+    """Runs. Every change notifies the views of this process."""
 
     def __init__(self, database: Database, views: Notifier) -> None:
         self._database = database
@@ -26,43 +25,39 @@ class PostgresRuns:
     async def begin(self, thread: ThreadId, turn: int) -> None:
         """Insert the turn's row, asked for by the author of the first untaken message, or else of the
         turn's first operation."""
-        parts = thread_parts(thread)
         first_message = (
             select(InboxRow.author)
-            .where(InboxRow.tenant == parts.tenant, InboxRow.thread == thread, InboxRow.turn.is_(None), IS_MESSAGE)
+            .where(InboxRow.of_thread(thread), InboxRow.turn.is_(None), IS_MESSAGE)
             .order_by(InboxRow.id)
             .limit(1)
         )
         first_operation = (
             select(OperationRow.author)
-            .where(OperationRow.tenant == parts.tenant, OperationRow.thread == thread, OperationRow.turn == turn)
+            .where(OperationRow.of_thread(thread), OperationRow.turn == turn)
             .order_by(OperationRow.seq)
             .limit(1)
         )
         row = insert(RunRow).values(
-            tenant=parts.tenant,
-            thread=thread,
+            **thread_key(thread),
             turn=turn,
-            channel=parts.channel,
+            channel=thread_parts(thread).channel,
             status=RunStatus.PLANNING.value,
             requester=func.coalesce(first_message.scalar_subquery(), first_operation.scalar_subquery(), literal("")),
         )
-        async with self._database.autocommit() as connection:
-            await connection.execute(row.on_conflict_do_nothing())
+        await self._database.execute(row.on_conflict_do_nothing())
         self._views.notify(thread)
 
     async def set_status(self, thread: ThreadId, turn: int, status: RunStatus) -> None:
         """Move the turn unless it has ended."""
-        moved = update(RunRow).where(*_key(thread, turn), RunRow.ended_at.is_(None)).values(status=status.value)
-        async with self._database.autocommit() as connection:
-            await connection.execute(moved)
+        moved = update(RunRow).where(RunRow.of_turn(thread, turn), RunRow.ended_at.is_(None))
+        await self._database.execute(moved.values(status=status.value))
         self._views.notify(thread)
 
     async def finish(self, thread: ThreadId, turn: int, status: RunStatus, answer: str, trouble: str = "") -> None:
         """End the turn; the first end stands."""
         ended = (
             update(RunRow)
-            .where(*_key(thread, turn), RunRow.ended_at.is_(None))
+            .where(RunRow.of_turn(thread, turn), RunRow.ended_at.is_(None))
             .values(
                 status=status.value,
                 answer=answer,
@@ -70,8 +65,7 @@ class PostgresRuns:
                 ended_at=func.now(),
             )
         )
-        async with self._database.autocommit() as connection:
-            await connection.execute(ended)
+        await self._database.execute(ended)
         self._views.notify(thread)
 
     async def read(self, thread: ThreadId, turn: int) -> Run:
@@ -81,11 +75,9 @@ class PostgresRuns:
             sqlalchemy.exc.NoResultFound: the turn was not begun.
         """
         async with self._database.autocommit() as connection:
-            row = (await connection.execute(select(RunRow.__table__).where(*_key(thread, turn)))).one()
+            row = (await connection.execute(select(RunRow.__table__).where(RunRow.of_turn(thread, turn)))).one()
             messages = await messages_of(connection, thread, InboxRow.turn == turn)
-            stop = select(InboxRow.author).where(
-                InboxRow.tenant == row.tenant, InboxRow.thread == thread, InboxRow.turn == turn, ~IS_MESSAGE
-            )
+            stop = select(InboxRow.author).where(InboxRow.of_thread(thread), InboxRow.turn == turn, ~IS_MESSAGE)
             stopped_by = (await connection.execute(stop.order_by(InboxRow.id).limit(1))).scalar_one_or_none()
         return Run(
             thread=thread,
@@ -97,24 +89,23 @@ class PostgresRuns:
             trouble=row.trouble,
             answer=row.answer,
             stopped_by=None if stopped_by is None else UserId(stopped_by),
-            reflections=tuple(_reflection(each) for each in row.reflections),
+            reflections=tuple(_reflection(reflection) for reflection in row.reflections),
         )
 
     async def reflected(self, thread: ThreadId, turn: int, reflection: Reflection) -> None:
         """Add to the turn's reflections; one runner writes them."""
         added: Mapping[str, object] = {"choice": reflection.choice.value, "failed": list(reflection.failed)}
         async with self._database.begin() as connection:
-            row = select(RunRow.reflections).where(*_key(thread, turn)).with_for_update()
+            row = select(RunRow.reflections).where(RunRow.of_turn(thread, turn)).with_for_update()
             before = (await connection.execute(row)).scalar_one()
-            more = update(RunRow).where(*_key(thread, turn)).values(reflections=[*before, added])
+            more = update(RunRow).where(RunRow.of_turn(thread, turn)).values(reflections=[*before, added])
             await connection.execute(more)
 
     async def past(self, thread: ThreadId, before_turn: int) -> Sequence[PastTurn]:
         """Return the ended turns before `before_turn`."""
         ended = (
             select(RunRow.turn, RunRow.answer, RunRow.replies)
-            .where(RunRow.tenant == thread_parts(thread).tenant, RunRow.thread == thread)
-            .where(RunRow.turn < before_turn, RunRow.ended_at.is_not(None))
+            .where(RunRow.of_thread(thread), RunRow.turn < before_turn, RunRow.ended_at.is_not(None))
             .order_by(RunRow.turn)
         )
         asked: dict[int, list[Message]] = defaultdict(list)
@@ -123,14 +114,10 @@ class PostgresRuns:
             for turn, message in await messages_of(connection, thread, InboxRow.turn < before_turn):
                 asked[turn or 0].append(message)
         return [
-            PastTurn(turn=each.turn, requests=tuple(asked[each.turn]), answer=each.answer, replies=tuple(each.replies))
-            for each in turns
+            PastTurn(turn=row.turn, requests=tuple(asked[row.turn]), answer=row.answer, replies=tuple(row.replies))
+            for row in turns
         ]
 
 
 def _reflection(value: Mapping[str, Any]) -> Reflection:
-    return Reflection(choice=Choice(value["choice"]), failed=tuple(NodeId(each) for each in value["failed"]))
-
-
-def _key(thread: ThreadId, turn: int) -> tuple[ColumnElement[bool], ...]:
-    return (RunRow.tenant == thread_parts(thread).tenant, RunRow.thread == thread, RunRow.turn == turn)
+    return Reflection(choice=Choice(value["choice"]), failed=tuple(NodeId(node) for node in value["failed"]))

@@ -2,18 +2,14 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
-from weakref import WeakSet
 
-from sqlalchemy import RowMapping, Select, func, select, update
+from sqlalchemy import RowMapping, func, select, update
 
-from agent.budget.usage import ModelCall, Prices, Scope, Spent, charged_to
+from agent.budget.usage import ModelCall, Prices, Scope, Spent, ThreadCounter, TurnAccount, charged_to
 from agent.errors import AgentError
-from agent.ids import ThreadId, thread_parts
+from agent.ids import ThreadId
 from infra.db.database import Database
 from infra.db.tables import RunRow
 from infra.worker.notifications import Notifier
@@ -32,51 +28,6 @@ _QUIET = frozenset({RunRow.work_milliseconds.key, RunRow.nodes.key})
 """What boards do not show by itself."""
 
 
-@dataclass(kw_only=True)
-class _Thread:
-    """What this process counts of a thread: not written yet, and since when it is at work."""
-
-    unwritten: Spent = field(default_factory=Spent)
-    working_since: float | None = None
-    accounts: "WeakSet[PostgresAccount]" = field(default_factory=lambda: WeakSet[PostgresAccount]())
-
-    def count(self, more: Spent) -> None:
-        """Count it here and in every open account."""
-        self.unwritten += more
-        for each in self.accounts:
-            each.count(more)
-
-    def count_time(self) -> None:
-        """Count the time since it was last counted."""
-        if self.working_since is not None:
-            milliseconds = int((time.monotonic() - self.working_since) * 1000)
-            self.working_since += milliseconds / 1000
-            self.count(Spent(work_milliseconds=milliseconds))
-
-
-class PostgresAccount:
-    """An Account: what was written and counted when it was opened, and everything counted since."""
-
-    def __init__(self, counted: _Thread, spent: Mapping[Scope, Spent]) -> None:
-        self._counted = counted
-        self._spent = dict(spent)
-        counted.accounts.add(self)
-
-    def spent(self) -> Mapping[Scope, Spent]:
-        """Return what was spent to this moment."""
-        self._counted.count_time()
-        return self._spent
-
-    def node_started(self) -> None:
-        """Count a node; it is written with whatever comes next."""
-        self._counted.count(Spent(nodes=1))
-
-    def count(self, more: Spent) -> None:
-        """Add to both, because the newest turn is what is charged."""
-        for scope in self._spent:
-            self._spent[scope] += more
-
-
 class PostgresSpending:
     """Charges threads. A thread has one turn under way at most: its newest, which is what is charged.
 
@@ -86,21 +37,20 @@ class PostgresSpending:
     def __init__(self, database: Database, views: Notifier) -> None:
         self._database = database
         self._views = views
-        self._threads: dict[ThreadId, _Thread] = {}
+        self._counters: dict[ThreadId, ThreadCounter] = {}
         self._writing = asyncio.Lock()
         self._writer: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def working(self, thread: ThreadId) -> AsyncGenerator[None]:
         """Charge the block's time, and every model call in it, to the thread; written when it is left."""
-        counted = self._of(thread)
-        counted.working_since = time.monotonic()
+        counter = self._of(thread)
+        counter.begin_work()
         try:
             with charged_to(thread):
                 yield
         finally:
-            counted.count_time()
-            counted.working_since = None
+            counter.end_work()
             try:
                 await self.flush()
             except AgentError as error:
@@ -108,31 +58,21 @@ class PostgresSpending:
 
     def note(self, thread: ThreadId, call: ModelCall, prices: Prices) -> None:
         """Count a model call and see that somebody writes it."""
-        counted = self._of(thread)
-        counted.count_time()
-        counted.count(
-            Spent(
-                model_calls=1,
-                input_tokens=call.input_tokens,
-                output_tokens=call.output_tokens,
-                cost_micros=prices.of(call),
-            )
-        )
+        self._of(thread).count_call(call, prices)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.get_running_loop().create_task(self._write_behind(), name="spending")
 
-    async def account(self, thread: ThreadId, turn: int) -> PostgresAccount:
+    async def account(self, thread: ThreadId, turn: int) -> TurnAccount:
         """Return the account of the thread's newest turn."""
-        sums = [func.coalesce(func.sum(each), 0).label(each.key) for each in _COLUMNS]
-        whole = select(*sums).where(*_key(thread))
+        sums = [func.coalesce(func.sum(column), 0).label(column.key) for column in _COLUMNS]
+        whole = select(*sums).where(RunRow.of_thread(thread))
         # Nothing is half written meanwhile: it stands either in the rows or in what is counted.
         async with self._writing, self._database.autocommit() as connection:
             written = {
                 Scope.RUN: spent_in((await connection.execute(whole.where(RunRow.turn == turn))).mappings().one()),
                 Scope.THREAD: spent_in((await connection.execute(whole)).mappings().one()),
             }
-            counted = self._of(thread)
-            return PostgresAccount(counted, {scope: each + counted.unwritten for scope, each in written.items()})
+            return self._of(thread).open_account(written)
 
     async def flush(self) -> None:
         """Return when everything counted so far is committed.
@@ -141,22 +81,19 @@ class PostgresSpending:
             StoreUnavailable: it could not be written, and is still counted.
         """
         async with self._writing:
-            batch = {thread: each.unwritten for thread, each in self._threads.items() if each.unwritten != Spent()}
+            unwritten = {thread: counter.unwritten for thread, counter in self._counters.items()}
+            batch = {thread: spent for thread, spent in unwritten.items() if spent != Spent()}
             if batch:
                 await self._write(batch)
             for thread, written in batch.items():
-                self._threads[thread].unwritten -= written
-        self._threads = {
-            thread: each
-            for thread, each in self._threads.items()
-            if each.working_since is not None or each.unwritten != Spent() or each.accounts
-        }
+                self._counters[thread].unwritten -= written
+        self._counters = {thread: counter for thread, counter in self._counters.items() if counter.in_use}
         for thread, written in batch.items():
             if any(value for name, value in vars(written).items() if name not in _QUIET):
                 self._views.notify(thread)
 
-    def _of(self, thread: ThreadId) -> _Thread:
-        return self._threads.setdefault(thread, _Thread())
+    def _of(self, thread: ThreadId) -> ThreadCounter:
+        return self._counters.setdefault(thread, ThreadCounter())
 
     async def _write_behind(self) -> None:
         try:
@@ -167,19 +104,12 @@ class PostgresSpending:
     async def _write(self, batch: Mapping[ThreadId, Spent]) -> None:
         async with self._database.begin() as connection:
             for thread in sorted(batch):  # in one order everywhere: two writers never wait for each other
-                charged = update(RunRow).where(*_key(thread), RunRow.turn == _newest_turn(thread).scalar_subquery())
+                newest = select(func.max(RunRow.turn)).where(RunRow.of_thread(thread)).scalar_subquery()
+                charged = update(RunRow).where(RunRow.of_thread(thread), RunRow.turn == newest)
                 counts = vars(batch[thread])
-                await connection.execute(charged.values({each: each + counts[each.key] for each in _COLUMNS}))
+                await connection.execute(charged.values({column: column + counts[column.key] for column in _COLUMNS}))
 
 
 def spent_in(row: RowMapping) -> Spent:
     """Return what a turn's row says it has spent."""
-    return Spent(**{each.key: int(row[each.key]) for each in _COLUMNS})
-
-
-def _key(thread: ThreadId) -> tuple[Any, ...]:
-    return (RunRow.tenant == thread_parts(thread).tenant, RunRow.thread == thread)
-
-
-def _newest_turn(thread: ThreadId) -> Select[int]:
-    return select(func.max(RunRow.turn)).where(*_key(thread))
+    return Spent(**{column.key: int(row[column.key]) for column in _COLUMNS})

@@ -3,10 +3,10 @@
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from agent.ids import ThreadId, thread_parts
+from agent.ids import ThreadId
 from agent.ports import Summary
 from infra.db.database import Database
-from infra.db.tables import SummaryRow
+from infra.db.tables import SummaryRow, thread_key
 
 
 class PostgresSummaries:
@@ -17,21 +17,16 @@ class PostgresSummaries:
 
     async def newest(self, thread: ThreadId) -> Summary | None:
         """Return the summary."""
-        row = select(SummaryRow.upto_turn, SummaryRow.text).where(
-            SummaryRow.tenant == thread_parts(thread).tenant, SummaryRow.thread == thread
-        )
-        async with self._database.autocommit() as connection:
-            found = (await connection.execute(row)).first()
+        row = select(SummaryRow.upto_turn, SummaryRow.text).where(SummaryRow.of_thread(thread))
+        found = (await self._database.execute(row)).first()
         return None if found is None else Summary(upto_turn=found.upto_turn, text=found.text)
 
     async def keep(self, thread: ThreadId, summary: Summary) -> None:
         """Store the summary in place of one that reaches less far."""
-        said = {"upto_turn": summary.upto_turn, "text": summary.text}
-        row = insert(SummaryRow).values(tenant=thread_parts(thread).tenant, thread=thread, **said)
+        row = insert(SummaryRow).values(thread_key(thread) | vars(summary))
         kept = row.on_conflict_do_update(
             index_elements=["tenant", "thread"],
-            set_={**said, "written_at": func.now()},
+            set_={**vars(summary), "written_at": func.now()},
             where=SummaryRow.upto_turn < summary.upto_turn,
         )
-        async with self._database.begin() as connection:
-            await connection.execute(kept)
+        await self._database.execute(kept)

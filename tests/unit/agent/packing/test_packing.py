@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given
 
 from agent.ids import NodeId
-from agent.packing.packing import STEPS, Packing, Reason, only_calls, pack, packed_ids
+from agent.packing.packing import (
+    STEPS,
+    Fusion,
+    Packing,
+    Reason,
+    Split,
+    TurnPacking,
+    only_calls,
+    pack,
+    packed_ids,
+    packing_from_json,
+    packing_json,
+)
 from agent.plan.operations import Add, Cancel, Node, NodeKind, Operation, nodes_added, operation_json
 from agent.reading.plan_file import read_plan
 from agent.tool import Colour, colour_of
@@ -200,3 +212,24 @@ def test_scripts_of_different_kinds_share_a_package() -> None:
     [node] = nodes_added(packing(*plan).operations).values()
     assert node.tools == ("mix",)
     assert "async def main(inputs):\n    a = await atools.mix()" in node.code
+
+
+FUSION = Fusion(steps=(NodeId("a"), NodeId("b")))
+SPLIT = Split(before=NodeId("b"), after=NodeId("c"), reason=Reason.RED, detail="why")
+
+
+def test_turn_holds_each_fusion_and_each_split_once_in_order() -> None:
+    more = Fusion(steps=(NodeId("c"), NodeId("d")))
+    first = TurnPacking().merged([FUSION], [SPLIT])
+    assert first.merged([FUSION, more], [SPLIT]) == TurnPacking(fusions=(FUSION, more), splits=(SPLIT,))
+
+
+def test_packing_of_a_turn_is_read_back_from_json() -> None:
+    packed = TurnPacking(fusions=(FUSION,), splits=(SPLIT,))
+    assert packing_json(packed) == {"fusions": [["a", "b"]], "splits": [["b", "c", "RED", "why"]]}
+    assert packing_from_json(packing_json(packed)) == packed
+    assert packing_from_json({}) == TurnPacking()
+
+
+def test_split_for_a_reason_of_another_version_is_left_out() -> None:
+    assert packing_from_json({"splits": [["a", "b", "NEW_REASON", ""]]}) == TurnPacking()
