@@ -213,7 +213,7 @@ class Mailbox(Protocol):
         ...
 
     async def taken(
-        self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", trouble: str = ""
+        self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", error: str = ""
     ) -> None:
         """Mark messages as answered to by this turn's plan, and keep with the turn's row, in one
         transaction, what the planner replied without a plan and the `TurnError` it met."""
@@ -314,7 +314,7 @@ class Run:
     status: RunStatus
     messages: tuple[Message, ...] = ()
     replies: tuple[str, ...] = ()
-    trouble: str = ""
+    error: str = ""
     answer: str = ""
     stopped_by: UserId | None = None
     reflections: tuple[Reflection, ...] = ()
@@ -339,7 +339,7 @@ class Runs(Protocol):
         """Move a turn that is not final to another status that is not final."""
         ...
 
-    async def finish(self, thread: ThreadId, turn: int, status: RunStatus, answer: str, trouble: str = "") -> None:
+    async def finish(self, thread: ThreadId, turn: int, status: RunStatus, answer: str, error: str = "") -> None:
         """Store the answer and end the turn. `trouble` is a word of `agent.errors.Trouble`, else empty."""
         ...
 

@@ -200,7 +200,7 @@ class RunView:
     approvals: tuple[ApprovalView, ...] = ()
     replies: tuple[str, ...] = ()
     answer: str = ""
-    trouble: str = ""
+    error: str = ""
     spent: Spent = field(default_factory=Spent)
     fusions: tuple[Fusion, ...] = ()
     splits: tuple[Split, ...] = ()

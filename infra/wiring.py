@@ -79,7 +79,7 @@ class Storage:
     """An open database and every store on it."""
 
     database: Database
-    wakeups: PgNotifications
+    notifications: PgNotifications
     queue: Queue
     stores: Stores
 
@@ -90,13 +90,13 @@ async def open_storage(
 ) -> AsyncGenerator[Storage]:
     """Open a migrated database; writes buffered progress at the end."""
     database = Database(url, worker=worker)
-    wakeups, queue = PgNotifications(database), Queue(database)
-    stores = open_stores(database, queue, wakeups, approvals_open_for=approvals_open_for)
+    notifications, queue = PgNotifications(database), Queue(database)
+    stores = open_stores(database, queue, notifications, approvals_open_for=approvals_open_for)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
-        await stack.enter_async_context(wakeups.listening())
+        await stack.enter_async_context(notifications.listening())
         stack.push_async_callback(stores.progress.close)
-        yield Storage(database=database, wakeups=wakeups, queue=queue, stores=stores)
+        yield Storage(database=database, notifications=notifications, queue=queue, stores=stores)
 
 
 @asynccontextmanager
@@ -202,7 +202,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     storage = await stack.enter_async_context(open_storage(url, worker, open_for))
     listener_database = Database(url, pool_size=LISTENER_CONNECTIONS)
     stack.push_async_callback(listener_database.close)
-    stores = open_stores(listener_database, storage.queue, storage.wakeups)
+    stores = open_stores(listener_database, storage.queue, storage.notifications)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
     client = open_client(slack.bot_token, base_url=slack.api_url, session=session)
@@ -280,7 +280,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     trackers = BudgetTrackers(budgets, stores.spending, approvals=stores.approvals, runs=stores.runs)
     ports = runner_ports(
         stores,
-        base.storage.wakeups.changes,
+        base.storage.notifications.changes,
         progress=node_ends,
         work=NodeExecutor(
             registry=environment.registry,

@@ -58,16 +58,16 @@ def queue(database: Database) -> Queue:
 
 
 @pytest.fixture
-async def wakeups(database: Database) -> AsyncGenerator[PgNotifications]:
+async def notifications(database: Database) -> AsyncGenerator[PgNotifications]:
     """Hints from the test's database, listening."""
-    wakeups = PgNotifications(database)
-    async with wakeups.listening():
-        yield wakeups
+    notifications = PgNotifications(database)
+    async with notifications.listening():
+        yield notifications
 
 
 @pytest.fixture
-async def stores(database: Database, queue: Queue, wakeups: PgNotifications) -> AsyncGenerator[Stores]:
+async def stores(database: Database, queue: Queue, notifications: PgNotifications) -> AsyncGenerator[Stores]:
     """Every store, on the test's database."""
-    stores = open_stores(database, queue, wakeups)
+    stores = open_stores(database, queue, notifications)
     yield stores
     await stores.progress.close()

@@ -64,9 +64,9 @@ class Answerer:
             text, error = await self._text(run, nodes)
             await self._finish(run, final_status(nodes), text, error)
         else:
-            status = RunStatus.FAILED if run.trouble else RunStatus.DONE
-            has_words = run.trouble or any(run.replies)
-            await self._finish(run, status, "" if has_words else self.words.nothing_left(), run.trouble)
+            status = RunStatus.FAILED if run.error else RunStatus.DONE
+            has_words = run.error or any(run.replies)
+            await self._finish(run, status, "" if has_words else self.words.nothing_left(), run.error)
 
     async def _finish(self, run: Run, status: RunStatus, answer: str, error: str = "") -> None:
         if self.spending is not None:
@@ -75,8 +75,8 @@ class Answerer:
 
     async def _text(self, run: Run, nodes: Sequence[ShownNode]) -> tuple[str, str]:
         """Return the answer and the turn's error."""
-        if self.model is None or run.trouble not in _ANSWERABLE:
-            return self.words.results(nodes), run.trouble
+        if self.model is None or run.error not in _ANSWERABLE:
+            return self.words.results(nodes), run.error
         past = await self.memory.past(run.thread, run.turn)
         names = await self.memory.names(run.thread, run.messages)
         system = system_message(Role.ANSWER)
@@ -91,7 +91,7 @@ class Answerer:
             return self.words.results(nodes), TurnError.RESULTS_TOO_LONG.value
         except ModelUnavailable:
             return self.words.results(nodes), TurnError.MODEL_UNHEARD.value
-        return sanitized_text(text).strip(), run.trouble
+        return sanitized_text(text).strip(), run.error
 
 
 def final_status(nodes: Sequence[ShownNode]) -> RunStatus:

@@ -111,7 +111,7 @@ class Planner:
                 turn,
                 [message.id for message in messages],
                 reply="\n\n".join(request.replies),
-                trouble=error.value if error else "",
+                error=error.value if error else "",
             )
 
     async def _last_seq(self, thread: ThreadId, turn: int, author: UserId) -> int:

@@ -67,7 +67,7 @@ class Replanner:
     ) -> ReplanReport:
         """Decide at the end of the DAG."""
         run = await self.runs.read(thread, turn)
-        if self.model is None or run.trouble or run.stopped_by is not None:
+        if self.model is None or run.error or run.stopped_by is not None:
             return _ENOUGH
         reports: list[ReplanReport] = []
         authors = dict.fromkeys(entry.author for entry in await self.log.after(thread, 0) if entry.turn == turn)
@@ -85,7 +85,7 @@ class Replanner:
         statuses = await self.statuses.of(thread)
         failed = _blocking_failures([entry for entry in logged if entry.turn == turn], statuses)
         known = {node for reflection in run.reflections for node in reflection.failed}
-        if self.model is None or run.trouble or round_number > bound or known.issuperset(failed):
+        if self.model is None or run.error or round_number > bound or known.issuperset(failed):
             return False
         extended = False
         for author in dict.fromkeys(entry.author for entry in logged if _added_node(entry) in failed):

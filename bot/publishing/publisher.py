@@ -145,8 +145,8 @@ class ThreadPublisher:
         if run.ended:
             if run.answer:
                 await self._post(run, Post.ANSWER, "", answer(run.answer))
-            if run.trouble:
-                await self._post(run, Post.TROUBLE, "", [trouble(run.trouble)])
+            if run.error:
+                await self._post(run, Post.TROUBLE, "", [trouble(run.error)])
         if _BOARD in run.posts:
             await self._show_board(run if self._plan_images is None else await self._plan_images.share(run))
         if newest and self._sessions is not None:

@@ -143,7 +143,7 @@ async def _run(
         approvals = _DecidedApprovals(storage, decisions, emit)
         ports = runner_ports(
             stores,
-            storage.wakeups.changes,
+            storage.notifications.changes,
             approvals=approvals,
             progress=progress,
             work=NodeExecutor(
@@ -184,7 +184,7 @@ class _DecidedApprovals(PostgresApprovals):
     """Approvals that are decided as soon as they are requested, where an option decides them."""
 
     def __init__(self, storage: Storage, given: GivenDecisions, emit: Emit) -> None:
-        super().__init__(storage.database, storage.queue, storage.wakeups.views)
+        super().__init__(storage.database, storage.queue, storage.notifications.views)
         self._given = given
         self._emit = emit
         self._requests: dict[ApprovalId, ApprovalRequest] = {}

@@ -56,7 +56,7 @@ async def plan_request(model: LanguageModel, request: str, registry: Registry, d
     return PlanningResult(
         operations=[operation_json(entry.operation) for entry in rows.logged],
         answers=recording.answers,
-        trouble=rows.run.trouble,
+        trouble=rows.run.error,
         run=rows.run,
         logged=rows.logged,
     )
@@ -113,10 +113,10 @@ class _InMemoryPorts:
         return self._untaken
 
     async def taken(
-        self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", trouble: str = ""
+        self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", error: str = ""
     ) -> None:
         self._untaken = ()
-        self.run = replace(self.run, trouble=trouble, replies=(reply,) if reply else ())
+        self.run = replace(self.run, error=error, replies=(reply,) if reply else ())
 
     async def stopped(self, thread: ThreadId, turn: int) -> UserId | None:
         return None
@@ -130,8 +130,8 @@ class _InMemoryPorts:
     async def set_status(self, thread: ThreadId, turn: int, status: RunStatus) -> None:
         self.run = replace(self.run, status=status)
 
-    async def finish(self, thread: ThreadId, turn: int, status: RunStatus, answer: str, trouble: str = "") -> None:
-        self.run = replace(self.run, status=status, answer=answer, trouble=trouble)
+    async def finish(self, thread: ThreadId, turn: int, status: RunStatus, answer: str, error: str = "") -> None:
+        self.run = replace(self.run, status=status, answer=answer, error=error)
 
     async def read(self, thread: ThreadId, turn: int) -> Run:
         return replace(self.run, messages=() if self._untaken else self.run.messages)

@@ -30,9 +30,9 @@ class PostgresMailbox:
             return [message for _, message in await messages_of(connection, thread, InboxRow.turn.is_(None))]
 
     async def taken(
-        self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", trouble: str = ""
+        self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", error: str = ""
     ) -> None:
-        """Mark messages as taken and keep the reply and the trouble with the turn's row."""
+        """Mark messages as taken and keep the reply and the error with the turn's row."""
         mark = (
             update(InboxRow)
             .where(InboxRow.of_thread(thread), InboxRow.id.in_(messages), InboxRow.turn.is_(None))
@@ -44,8 +44,8 @@ class PostgresMailbox:
             if reply:
                 replies = (await connection.execute(select(RunRow.replies).where(run).with_for_update())).scalar_one()
                 await connection.execute(update(RunRow).where(run).values(replies=[*replies, reply]))
-            if trouble:
-                await connection.execute(update(RunRow).where(run).values(trouble=trouble))
+            if error:
+                await connection.execute(update(RunRow).where(run).values(trouble=error))
         self._views.notify(thread)
 
     async def stopped(self, thread: ThreadId, turn: int) -> UserId | None:

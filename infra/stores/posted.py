@@ -32,5 +32,5 @@ class PostgresPosted:
         await self._database.execute(update(RunRow).where(RunRow.of_turn(thread, turn)).values(settled=True))
 
 
-def _key(thread: ThreadId, turn: int, slot: Slot) -> dict[str, object]:
+def _key(thread: ThreadId, turn: int, slot: Slot) -> dict[str, str | int]:
     return thread_key(thread) | {"turn": turn, "post": slot.post.value, "key": slot.key}

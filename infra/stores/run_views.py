@@ -211,7 +211,7 @@ def _run_view(thread: ThreadId, row: RowMapping, parts: _Parts) -> RunView:
         approvals=tuple(parts.approvals.get(turn, ())),
         replies=tuple(row["replies"]),
         answer=row["answer"],
-        trouble=row["trouble"],
+        error=row["trouble"],
         spent=spent_in(row),
         fusions=packing.fusions,
         splits=packing.splits,

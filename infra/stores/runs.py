@@ -53,7 +53,7 @@ class PostgresRuns:
         await self._database.execute(moved.values(status=status.value))
         self._views.notify(thread)
 
-    async def finish(self, thread: ThreadId, turn: int, status: RunStatus, answer: str, trouble: str = "") -> None:
+    async def finish(self, thread: ThreadId, turn: int, status: RunStatus, answer: str, error: str = "") -> None:
         """End the turn; the first end stands."""
         ended = (
             update(RunRow)
@@ -61,7 +61,7 @@ class PostgresRuns:
             .values(
                 status=status.value,
                 answer=answer,
-                trouble=case((literal(trouble) == "", RunRow.trouble), else_=trouble),
+                trouble=case((literal(error) == "", RunRow.trouble), else_=error),
                 ended_at=func.now(),
             )
         )
@@ -86,7 +86,7 @@ class PostgresRuns:
             status=RunStatus(row.status),
             messages=tuple(message for _, message in messages),
             replies=tuple(row.replies),
-            trouble=row.trouble,
+            error=row.trouble,
             answer=row.answer,
             stopped_by=None if stopped_by is None else UserId(stopped_by),
             reflections=tuple(_reflection(reflection) for reflection in row.reflections),

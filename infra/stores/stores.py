@@ -44,23 +44,23 @@ class Stores:
 
 
 def open_stores(
-    database: Database, queue: Queue, wakeups: PgNotifications, *, approvals_open_for: timedelta | None = None
+    database: Database, queue: Queue, notifications: PgNotifications, *, approvals_open_for: timedelta | None = None
 ) -> Stores:
     """Return the stores. They hold nothing of their own besides progress that is not written yet."""
     return Stores(
         log=PostgresOperationLog(database),
-        approvals=PostgresApprovals(database, queue, wakeups.views, approvals_open_for),
+        approvals=PostgresApprovals(database, queue, notifications.views, approvals_open_for),
         ledger=PostgresLedger(database),
         artifacts=PostgresArtifacts(database),
-        progress=PostgresProgress(database, wakeups.views),
+        progress=PostgresProgress(database, notifications.views),
         attempts=PostgresAttempts(database),
         statuses=PostgresNodeStatuses(database),
-        mailbox=PostgresMailbox(database, wakeups.views),
-        runs=PostgresRuns(database, wakeups.views),
+        mailbox=PostgresMailbox(database, notifications.views),
+        runs=PostgresRuns(database, notifications.views),
         inbox=PostgresInbox(database),
-        run_views=PostgresRunViews(database, wakeups.views),
+        run_views=PostgresRunViews(database, notifications.views),
         posted=PostgresPosted(database),
         summaries=PostgresSummaries(database),
         results=PostgresResults(database),
-        spending=PostgresSpending(database, wakeups.views),
+        spending=PostgresSpending(database, notifications.views),
     )

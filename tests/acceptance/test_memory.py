@@ -93,7 +93,7 @@ async def test_without_an_answer_of_the_summary_the_oldest_turns_are_left_out_an
         await _say(agent, f"By the way: {EARLY}. {TALK}")
         asked = [await _say(agent, f"{number}: {TALK}") for number in range(8)]
         assert all(_tokens(each) <= BUDGET.tokens + len(TALK) // 4 + 50 for each in asked)
-        assert {each.trouble for each in agent.world.runs.rows.values()} == {""}
+        assert {each.error for each in agent.world.runs.rows.values()} == {""}
         assert EARLY in agent.world.summaries.kept[0].text
 
 

@@ -178,7 +178,7 @@ async def test_a_later_line_may_refer_to_any_step_of_the_plan() -> None:
         await _until(lambda: len(agent.world.nodes) == 5)
         closed.opened.set()
         assert await advancing is AdvanceResult.PARKED
-        assert (await agent.run()).trouble == ""
+        assert (await agent.run()).error == ""
 
 
 async def test_a_later_turn_is_told_where_a_packed_step_went() -> None:

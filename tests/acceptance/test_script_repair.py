@@ -87,7 +87,7 @@ def answers(case: Broken) -> list[Any]:
 
 
 def rig(world: PlanningWorld, sandbox: Any, case: Broken) -> Rig:
-    """A workbench with the case's limits, on which its package can be performed."""
+    """A node executor with the case's limits, on which its package can be performed."""
     return Rig(world, sandbox, limits=replace(PATIENT, **case.limits))  # pyright: ignore[reportArgumentType] -- ints stay ints
 
 

@@ -22,7 +22,7 @@ def figure(
 
 
 def missed(figure: Figure) -> bool:
-    """Tell whether a figure misses its aim."""
+    """Return whether a figure misses its aim."""
     value, aim = figure["value"], figure["aim"]
     if not isinstance(value, float | int) or not isinstance(aim, Mapping):
         return False

@@ -36,7 +36,7 @@ class Ground:
     queue: Queue
     stores: Stores
     door: Stores
-    wakeups: PgNotifications
+    notifications: PgNotifications
     _numbers: "itertools.count[int]"
 
     def new_thread(self) -> ThreadId:
@@ -54,7 +54,7 @@ class Ground:
         stores = self.stores
         ports = runner_ports(
             stores,
-            self.wakeups.changes,
+            self.notifications.changes,
             work=work,
             feeder=FakeFeeder(stores.log, stores.mailbox),
             replanner=FakeReflector(stores.log),
@@ -78,8 +78,8 @@ async def ground() -> AsyncGenerator[Ground]:
                 pool=pool,
                 queue=storage.queue,
                 stores=storage.stores,
-                door=open_stores(door, storage.queue, storage.wakeups),
-                wakeups=storage.wakeups,
+                door=open_stores(door, storage.queue, storage.notifications),
+                notifications=storage.notifications,
                 _numbers=itertools.count(1),
             )
             await door.close()

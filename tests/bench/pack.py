@@ -108,9 +108,9 @@ async def _cost(on: Ground, sandbox: MontySandbox, nodes: Sequence[Node]) -> _Co
     started = time.perf_counter()
     await on.runner(work).advance(thread, HeldLease())
     seconds = time.perf_counter() - started
-    standings = await on.stores.statuses.of(thread)
-    assert all(isinstance(each.outcome, Succeeded) for each in standings.values())
-    shown = planner_message(NOW, [], shown_nodes(await on.stores.log.after(thread, 0), standings), [])
+    statuses = await on.stores.statuses.of(thread)
+    assert all(isinstance(each.outcome, Succeeded) for each in statuses.values())
+    shown = planner_message(NOW, [], shown_nodes(await on.stores.log.after(thread, 0), statuses), [])
     return _Cost(
         seconds=seconds,
         state_bytes=await _state_bytes(on, thread),

@@ -184,7 +184,7 @@ class Storm:
                     self._signal(idle[0], signal.SIGKILL)
 
     def _is_done_with(self, name: str) -> bool:
-        """Tell whether a process that lives has no point of its own, or one where others have died."""
+        """Return whether a process that lives has no point of its own, or one where others have died."""
         point = self._armed.get(name)
         return self.processes[name].is_alive() and (point is None or self.deaths()[point] > 0)
 

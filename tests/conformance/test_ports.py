@@ -67,7 +67,7 @@ def agent_side(request: pytest.FixtureRequest) -> AgentSide:
     if request.param == "memory":
         return _agent_in_memory()
     stores: Stores = request.getfixturevalue("stores")
-    wakeups: PgNotifications = request.getfixturevalue("wakeups")
+    notifications: PgNotifications = request.getfixturevalue("notifications")
     count = iter(range(1000))
 
     async def drop(thread: ThreadId, text: str) -> object:
@@ -83,7 +83,7 @@ def agent_side(request: pytest.FixtureRequest) -> AgentSide:
         artifacts=stores.artifacts,
         mailbox=stores.mailbox,
         runs=stores.runs,
-        notifications=wakeups.changes,
+        notifications=notifications.changes,
         drop=drop,
         decide=decide,
     )
@@ -206,7 +206,7 @@ async def test_a_turn_is_begun_moved_and_ended(agent_side: AgentSide) -> None:
     assert (await runs.read(THREAD, 1)).status is RunStatus.WAITING
     await runs.finish(THREAD, 1, RunStatus.FAILED, "", "internal")
     run = await runs.read(THREAD, 1)
-    assert (run.status, run.answer, run.trouble) == (RunStatus.FAILED, "", "internal")
+    assert (run.status, run.answer, run.error) == (RunStatus.FAILED, "", "internal")
     assert [each.turn for each in await runs.past(THREAD, 2)] == [1]
     assert list(await runs.past(THREAD, 1)) == []
 
@@ -225,7 +225,7 @@ async def test_whatever_a_runner_reads_is_news(agent_side: AgentSide, change: st
     await agent_side.approvals.ask(a_request())
     with agent_side.notifications.subscribe(THREAD) as news, agent_side.notifications.subscribe(OTHER) as other:
         while await news.wait(0.5):
-            pass  # what asking may have rung
+            pass  # what asking may have notified of
         if change == "append":
             await agent_side.log.append(THREAD, 1, ADA, [an_add("a")])
         elif change == "drop":

@@ -1,4 +1,4 @@
-"""Packages on a workbench: a sandbox that is real or told what to say, a scripted model, rows in memory."""
+"""Packages in a node executor: a sandbox that is real or told what to say, a scripted model, rows in memory."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -39,7 +39,7 @@ class ScriptedSandbox:
 
 
 class Rig:
-    """A workbench with a sandbox and a scripted model. `progress` outlives it, as rows do a process."""
+    """A node executor with a sandbox and a scripted model. `progress` outlives it, as rows do a process."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Runs a plan over the real executor, workbench and graph, with rows in memory; red steps are decided at once."""
+"""Runs a plan over the real executor, node executor and graph, with rows in memory; red steps are decided at once."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence

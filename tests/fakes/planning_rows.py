@@ -18,15 +18,15 @@ class MailboxWithRuns(MailboxInMemory):
         self._runs = runs
 
     async def taken(
-        self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", trouble: str = ""
+        self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", error: str = ""
     ) -> None:
         """Mark messages as taken, with the turn."""
-        await super().taken(thread, turn, messages, reply, trouble)
+        await super().taken(thread, turn, messages, reply, error)
         run = self._runs.rows[thread, turn]
         taken = tuple(each for each in self.messages[thread] if each.id in messages)
         replies = (*run.replies, reply) if reply else run.replies
         self._runs.rows[thread, turn] = replace(
-            run, messages=(*run.messages, *taken), replies=replies, trouble=trouble or run.trouble
+            run, messages=(*run.messages, *taken), replies=replies, error=error or run.error
         )
 
 

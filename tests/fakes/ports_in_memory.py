@@ -23,7 +23,7 @@ from sandbox.script import Json
 
 
 class Hints:
-    """A Newsroom: `ring(thread)` is what NOTIFY is in production."""
+    """A NotificationSource: `ring(thread)` is what NOTIFY is in production."""
 
     def __init__(self) -> None:
         self._listeners: dict[ThreadId, list[asyncio.Event]] = {}
@@ -36,26 +36,26 @@ class Hints:
     @contextmanager
     def subscribe(self, thread: ThreadId) -> Generator[Subscription]:
         """Listen until the context is left."""
-        rung = asyncio.Event()
+        changed = asyncio.Event()
         listeners = self._listeners.setdefault(thread, [])
-        listeners.append(rung)
+        listeners.append(changed)
         try:
-            yield _Subscription(rung)
+            yield _Subscription(changed)
         finally:
-            listeners.remove(rung)
+            listeners.remove(changed)
 
 
 class _Subscription:
-    def __init__(self, rung: asyncio.Event) -> None:
-        self._rung = rung
+    def __init__(self, changed: asyncio.Event) -> None:
+        self._changed = changed
 
     async def wait(self, timeout_seconds: float) -> bool:
         try:
             async with asyncio.timeout(timeout_seconds):
-                await self._rung.wait()
+                await self._changed.wait()
         except TimeoutError:
             return False
-        self._rung.clear()
+        self._changed.clear()
         return True
 
 
@@ -272,7 +272,7 @@ class MailboxInMemory:
         return [each for each in self.messages.get(thread, ()) if each.id not in self.taken_by]
 
     async def taken(
-        self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", trouble: str = ""
+        self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", error: str = ""
     ) -> None:
         """Mark messages as taken."""
         await asyncio.sleep(0)
@@ -325,11 +325,11 @@ class RunsInMemory:
         self.statuses.append(status)
         self.rows[thread, turn] = replace(self.rows[thread, turn], status=status)
 
-    async def finish(self, thread: ThreadId, turn: int, status: RunStatus, answer: str, trouble: str = "") -> None:
+    async def finish(self, thread: ThreadId, turn: int, status: RunStatus, answer: str, error: str = "") -> None:
         """End the turn."""
         await asyncio.sleep(0)
         run = self.rows[thread, turn]
-        self.rows[thread, turn] = replace(run, status=status, answer=answer, trouble=trouble)
+        self.rows[thread, turn] = replace(run, status=status, answer=answer, error=error)
 
     async def read(self, thread: ThreadId, turn: int) -> Run:
         """Return the turn's row."""

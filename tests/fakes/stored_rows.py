@@ -35,7 +35,7 @@ async def messages(stores: Stores) -> None:
         await stores.inbox.accept(a_message(kind.value, f"{number}.0", kind=kind))
     await stores.runs.begin(THREAD, 1)
     [first, *_] = await stores.mailbox.untaken(THREAD)
-    await stores.mailbox.taken(THREAD, 1, [first.id], reply="hello", trouble="plan_invalid")
+    await stores.mailbox.taken(THREAD, 1, [first.id], reply="hello", error="plan_invalid")
     await stores.inbox.accept(a_message("!stop", "stop:Ev9", kind=Kind.STOP, event_id="Ev9"))
 
 

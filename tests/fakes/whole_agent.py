@@ -1,4 +1,4 @@
-"""The whole agent on one thread: real planner, executor, workbench, interpreter and model client; rows in memory."""
+"""The whole agent on one thread: real planner, executor, interpreter and model client; rows in memory."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -1,6 +1,6 @@
 """The whole agent on one thread: a message becomes a DAG, waits for a person, repairs a script and answers.
 
-Real planner, executor, workbench, interpreter and model client; a scripted model over HTTP; rows in memory.
+Real planner, executor, node executor, interpreter and model client; a scripted model over HTTP; rows in memory.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ async def test_broken_stream_is_taken_up_while_its_first_nodes_already_ran() -> 
         agent.world.say("do all of it")
         assert await agent.advance() is AdvanceResult.PARKED
         assert agent.world.nodes == [each["id"] for each in PLAN]
-        assert (await agent.run()).trouble == ""
+        assert (await agent.run()).error == ""
         assert sorted(agent.approvals.pending(THREAD)) == ["post"]
 
 
@@ -85,7 +85,7 @@ async def test_request_nobody_can_plan_ends_with_trouble_and_no_work() -> None:
         agent.world.say("do all of it")
         assert await agent.advance() is AdvanceResult.FINISHED
         run = await agent.run()
-        assert (run.status.value, run.trouble, run.answer) == ("failed", "plan_invalid", "")
+        assert (run.status.value, run.error, run.answer) == ("failed", "plan_invalid", "")
 
 
 async def test_repair_under_way_holds_up_no_other_node_and_leaves_no_checkpoint_of_its_own() -> None:

@@ -159,7 +159,7 @@ async def test_turn_is_not_settled_while_a_late_state_may_come(scene: Scene) -> 
 
 async def test_trouble_is_told_in_words(scene: Scene) -> None:
     thread = await a_thread(scene)
-    scene.rows.show(a_run(thread, status=RunStatus.FAILED, trouble="model_unavailable"))
+    scene.rows.show(a_run(thread, status=RunStatus.FAILED, error="model_unavailable"))
     await scene.publisher.reconcile(thread)
     (told,) = await replies(scene, thread)
     assert "couldn't reach the language model" in told["text"]

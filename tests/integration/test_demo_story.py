@@ -52,7 +52,7 @@ class DemoThread:
     """One thread: what was said, planned and came of it, and what was posted."""
 
     registry: Registry
-    workbench: NodeExecutor
+    executor: NodeExecutor
     progress: ProgressInMemory
     model: OpenAILanguageModel
     dialect: str
@@ -100,12 +100,12 @@ class DemoThread:
         for dependency in node.depends_on:
             if not satisfies(self.outcomes[dependency.node], dependency.on):
                 return Skipped(because=dependency.node)
-        bound = await self.workbench.bind(THREAD, node, self.outcomes)
+        bound = await self.executor.bind(THREAD, node, self.outcomes)
         if isinstance(bound, Failed):
             return bound
-        if self.workbench.colour(node) is Colour.RED and node.id in self.rejected:
+        if self.executor.colour(node) is Colour.RED and node.id in self.rejected:
             return Rejected(by=UserId("U2"))
-        return await self.workbench.perform(node, bound, dataclasses.replace(CONTEXT, node=node.id))
+        return await self.executor.perform(node, bound, dataclasses.replace(CONTEXT, node=node.id))
 
 
 @pytest.fixture(scope="module")
@@ -154,12 +154,12 @@ async def thread(world: World) -> AsyncGenerator[DemoThread]:
         stack.push_async_callback(sandbox.close)
         progress = ProgressInMemory()
         registry = Registry([*tools, slack])
-        workbench = NodeExecutor(
+        executor = NodeExecutor(
             registry=registry, sandbox=sandbox, artifacts=ArtifactsInMemory(), progress=progress, model=model
         )
         yield DemoThread(
             registry=registry,
-            workbench=workbench,
+            executor=executor,
             progress=progress,
             model=model,
             dialect=sandbox.dialect,

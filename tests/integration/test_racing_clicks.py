@@ -31,7 +31,7 @@ SEED = 7
     "count", [pytest.param(4, id="400 clicks"), pytest.param(20, id="2000 clicks", marks=pytest.mark.chaos)]
 )
 async def test_racing_clicks_make_one_decision_for_each_card_and_each_is_executed_once(
-    database_url: URL, database: Database, stores: Stores, wakeups: PgNotifications, count: int
+    database_url: URL, database: Database, stores: Stores, notifications: PgNotifications, count: int
 ) -> None:
     threads = [thread_id("T1", "C1", f"{number}.0") for number in range(count)]
     work = FakeWork()
@@ -40,7 +40,7 @@ async def test_racing_clicks_make_one_decision_for_each_card_and_each_is_execute
         def opened(_thread: ThreadId, _lease: Lease) -> Checkpoints:
             return open_checkpoints(pool)
 
-        runner = ThreadRunner(_ports(stores, wakeups, work), opened, limits=Limits())
+        runner = ThreadRunner(_ports(stores, notifications, work), opened, limits=Limits())
         for thread in threads:
             reds = [Add(node=node(f"r{number}", red=True)) for number in range(REDS)]
             await stores.log.append(thread, 1, UserId("U1"), reds)
@@ -48,7 +48,7 @@ async def test_racing_clicks_make_one_decision_for_each_card_and_each_is_execute
         assert set(rests) == {AdvanceResult.PARKED}
         asked = [approval for thread in threads for approval in await stores.approvals.read(thread)]
         assert len(asked) == count * REDS
-        records = await _race(database_url, wakeups, asked)
+        records = await _race(database_url, notifications, asked)
         assert len(records) == 2 * len(asked)
         assert sorted(record.id for record in records if record is not None) == sorted(asked)
         await asyncio.gather(*(runner.advance(thread, HeldLease()) for thread in threads))
@@ -62,11 +62,11 @@ async def test_racing_clicks_make_one_decision_for_each_card_and_each_is_execute
     assert not await _open_runs(stores)
 
 
-async def _race(url: URL, wakeups: PgNotifications, asked: list[ApprovalId]) -> list[DecisionRecord | None]:
+async def _race(url: URL, notifications: PgNotifications, asked: list[ApprovalId]) -> list[DecisionRecord | None]:
     """Click every card in both bots, one approving and one rejecting, in orders of their own."""
     rng = random.Random(SEED)  # noqa: S311 - the same orders every time
     bots = [Database(url) for _ in range(2)]
-    stores = [PostgresApprovals(bot, Queue(bot), wakeups.views) for bot in bots]
+    stores = [PostgresApprovals(bot, Queue(bot), notifications.views) for bot in bots]
     clicks = list(product(asked, zip(stores, (Decision.APPROVED, Decision.REJECTED), strict=True)))
     rng.shuffle(clicks)
     room = asyncio.Semaphore(24)
@@ -85,10 +85,10 @@ async def _open_runs(stores: Stores) -> int:
     return len(await stores.run_views.open_of(Tenant("T1"), UserId("U1")))
 
 
-def _ports(stores: Stores, wakeups: PgNotifications, work: FakeWork) -> Ports:
+def _ports(stores: Stores, notifications: PgNotifications, work: FakeWork) -> Ports:
     return runner_ports(
         stores,
-        wakeups.changes,
+        notifications.changes,
         work=work,
         feeder=FakeFeeder(stores.log, stores.mailbox),
         replanner=FakeReflector(stores.log),

@@ -19,7 +19,7 @@ Tell = Callable[[str], None]
 
 
 class Story:
-    """Tells the story to `tell`, a line per step with its time; raises NotSeen at the first step that fails."""
+    """Tells the story to `tell`, a line per step with its time; raises ExpectationTimeout at the first that fails."""
 
     def __init__(self, client: WorkspaceClient, tell: Tell) -> None:
         self._client = client

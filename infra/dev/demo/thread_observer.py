@@ -18,7 +18,7 @@ Message = Mapping[str, Any]
 
 
 class Sighting(NamedTuple):
-    """One version of a message: `at` is monotonic seconds since the witness began."""
+    """One version of a message: `at` is monotonic seconds since the observer began."""
 
     at: float
     message: Message
@@ -81,16 +81,16 @@ class ThreadObserver:
         ]
 
     def says(self, *parts: str) -> bool:
-        """Tell whether one message of the app holds all these words, in any case of letters."""
+        """Return whether one message of the app holds all these words, in any case of letters."""
         return any(all(part.lower() in text.lower() for part in parts) for text in self.words())
 
     async def until(
         self, condition: Callable[["ThreadObserver"], bool], what: str, *, timeout_seconds: float = 60.0
     ) -> float:
-        """Wait until the condition holds; return when it did, in seconds since the witness began.
+        """Wait until the condition holds; return when it did, in seconds since the observer began.
 
         Raises:
-            NotSeen: it did not in time.
+            ExpectationTimeout: it did not in time.
         """
         try:
             async with asyncio.timeout(timeout_seconds):

@@ -80,7 +80,7 @@ def message_plans(case: Case) -> Mapping[str, Sequence[Operation]]:
 
 
 def fuzz_ports(
-    stores: Stores, wakeups: PgNotifications, case: Case, journal: FileJournal, mortality: Mortality
+    stores: Stores, notifications: PgNotifications, case: Case, journal: FileJournal, mortality: Mortality
 ) -> Ports:
     """Return the ports of a fuzz thread over real stores."""
 
@@ -98,7 +98,7 @@ def fuzz_ports(
     )
     return runner_ports(
         mortal,
-        wakeups.changes,
+        notifications.changes,
         progress=NotedProgress(stores.progress, journal),
         work=fuzz_work(journal, step),
         feeder=FakeFeeder(mortal.log, mortal.mailbox, message_plans(case)),
@@ -131,11 +131,14 @@ async def _advance(life: Life) -> End:
     mortality = _Killer()
     mortality.at, mortality.after_effect = life.dies_at, life.after_effect
     database = Database(make_url(life.database), worker=WorkerId(life.worker))
-    wakeups = PgNotifications(database)
+    notifications = PgNotifications(database)
     case = draw_case(life.seed)
-    stores = open_stores(database, Queue(database), wakeups)
-    ports = fuzz_ports(stores, wakeups, case, FileJournal(life.journal), mortality)
-    async with open_pool(database.conninfo, configure=database.configure, max_size=3) as pool, wakeups.listening():
+    stores = open_stores(database, Queue(database), notifications)
+    ports = fuzz_ports(stores, notifications, case, FileJournal(life.journal), mortality)
+    async with (
+        open_pool(database.conninfo, configure=database.configure, max_size=3) as pool,
+        notifications.listening(),
+    ):
 
         def checkpoints(*_: object) -> Checkpoints:
             saver = _MortalPostgresSaver(pool, mortality)

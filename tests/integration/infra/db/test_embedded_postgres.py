@@ -241,13 +241,13 @@ def test_a_path_too_long_for_a_socket_is_no_obstacle(data: Path) -> None:
 async def test_stores_and_hints_come_back_after_the_server_was_killed(data: Path) -> None:
     with hold_postgres(data, _OPTIONS) as held:
         database = Database(held.url())
-        wakeups = PgNotifications(database)
-        async with wakeups.listening():
-            with wakeups.changes.subscribe(THREAD) as news:
+        notifications = PgNotifications(database)
+        async with notifications.listening():
+            with notifications.changes.subscribe(THREAD) as news:
                 assert await news.wait(0) is False
                 before = _pid(data)
                 os.kill(before, signal.SIGKILL)
-                assert await news.wait(60)  # rung once after the reconnect: hints may have been lost
+                assert await news.wait(60)  # notified once after the reconnect: hints may have been lost
                 await _until_it_answers(database)
         await database.close()
 

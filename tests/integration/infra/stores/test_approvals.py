@@ -57,9 +57,9 @@ async def test_one_of_a_hundred_racing_clicks_decides(stores: Stores, database: 
     assert await waiting_jobs(database) == 1
 
 
-async def test_decision_notifies_the_runner(stores: Stores, wakeups: PgNotifications) -> None:
+async def test_decision_notifies_the_runner(stores: Stores, notifications: PgNotifications) -> None:
     await stores.approvals.ask(a_request())
-    with wakeups.changes.subscribe(THREAD) as subscription:
+    with notifications.changes.subscribe(THREAD) as subscription:
         await stores.approvals.decide(TEAM, Q1, version=1, by=GRACE, decision=Decision.APPROVED)
         assert await subscription.wait(10)
     assert (await stores.approvals.read(THREAD))[Q1].decision is Decision.APPROVED
@@ -95,9 +95,9 @@ async def test_withdrawing_what_was_decided_returns_the_decision(stores: Stores)
 
 
 async def test_overdue_approval_expires_at_the_click_and_wakes_its_thread(
-    stores: Stores, database: Database, queue: Queue, wakeups: PgNotifications
+    stores: Stores, database: Database, queue: Queue, notifications: PgNotifications
 ) -> None:
-    overdue = PostgresApprovals(database, queue, wakeups.views, timedelta(seconds=-1))
+    overdue = PostgresApprovals(database, queue, notifications.views, timedelta(seconds=-1))
     await overdue.ask(a_request())
     assert await overdue.decide(TEAM, Q1, version=1, by=GRACE, decision=Decision.APPROVED) is None
     assert (await approval(stores)).record.decision is Decision.EXPIRED
@@ -105,10 +105,10 @@ async def test_overdue_approval_expires_at_the_click_and_wakes_its_thread(
 
 
 async def test_expire_due_expires_only_what_is_overdue(
-    stores: Stores, database: Database, queue: Queue, wakeups: PgNotifications
+    stores: Stores, database: Database, queue: Queue, notifications: PgNotifications
 ) -> None:
     await stores.approvals.ask(a_request())
-    overdue = PostgresApprovals(database, queue, wakeups.views, timedelta(seconds=-1))
+    overdue = PostgresApprovals(database, queue, notifications.views, timedelta(seconds=-1))
     await overdue.ask(a_request("q2", OTHER))
     assert await stores.approvals.expire_due() == 1
     assert await stores.approvals.expire_due() == 0
@@ -124,10 +124,10 @@ async def test_decision_that_ends_the_turn_puts_a_stop_into_the_inbox(stores: St
 
 
 async def test_budget_that_nobody_extends_in_time_puts_a_stop_into_the_inbox(
-    stores: Stores, database: Database, queue: Queue, wakeups: PgNotifications
+    stores: Stores, database: Database, queue: Queue, notifications: PgNotifications
 ) -> None:
     await stores.runs.begin(THREAD, 1)
-    overdue = PostgresApprovals(database, queue, wakeups.views, timedelta(seconds=-1))
+    overdue = PostgresApprovals(database, queue, notifications.views, timedelta(seconds=-1))
     await overdue.ask(a_request(kind=ApprovalKind.BUDGET, node=TURN))
     assert await overdue.expire_due() == 1
     assert await stores.mailbox.stopped(THREAD, 1) == ""

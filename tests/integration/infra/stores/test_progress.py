@@ -115,7 +115,7 @@ async def test_attempts_are_shown_once_each(stores: Stores) -> None:
     assert [(each.attempt, each.kind) for each in node.attempts] == [(1, "error"), (2, "ok")]
 
 
-async def test_the_narrator_is_told_when_progress_is_committed(stores: Stores) -> None:
+async def test_views_are_notified_when_progress_is_committed(stores: Stores) -> None:
     await stores.runs.begin(THREAD, 1)
     with stores.run_views.watch(THREAD) as news:
         stores.progress.note(THREAD, planned("a"))
@@ -123,18 +123,18 @@ async def test_the_narrator_is_told_when_progress_is_committed(stores: Stores) -
     assert len((await _view(stores)).nodes) == 1
 
 
-async def test_standings_read_back_every_turns_nodes(stores: Stores) -> None:
+async def test_statuses_read_back_every_turns_nodes(stores: Stores) -> None:
     stores.progress.note(THREAD, planned("a", turn=1))
     stores.progress.note(THREAD, changed("a", NodeState.SUCCEEDED, outcome=Succeeded(value=7)))
     stores.progress.note(THREAD, planned("b", turn=2))
     stores.progress.note(OTHER, planned("c"))
     await stores.progress.flush()
-    standings = await stores.statuses.of(THREAD)
-    assert [(node, each.state) for node, each in standings.items()] == [
+    statuses = await stores.statuses.of(THREAD)
+    assert [(node, each.state) for node, each in statuses.items()] == [
         ("a", NodeState.SUCCEEDED),
         ("b", NodeState.PLANNED),
     ]
-    assert standings[NodeId("a")].outcome == Succeeded(value=7)
+    assert statuses[NodeId("a")].outcome == Succeeded(value=7)
 
 
 async def test_a_thousand_changes_at_once_are_all_written(stores: Stores) -> None:
@@ -175,16 +175,16 @@ async def test_a_view_holds_all_of_a_turn(stores: Stores) -> None:
     await stores.mailbox.taken(THREAD, 1, [message.id], reply="ok")
     await stores.inbox.accept(a_message("more", ts="2.0"))
     await stores.approvals.ask(a_request())
-    slot, standing = Slot(Post.CARD, "q1"), PostedMessage("5.0", Digest("d1"))
+    slot, card = Slot(Post.CARD, "q1"), PostedMessage("5.0", Digest("d1"))
     assert await stores.posted.begin(THREAD, 1, Slot(Post.BOARD))
     assert await stores.posted.begin(THREAD, 1, slot)
     assert not await stores.posted.begin(THREAD, 1, slot)
-    await stores.posted.post(THREAD, 1, slot, standing)
+    await stores.posted.post(THREAD, 1, slot, card)
     await stores.runs.finish(THREAD, 1, RunStatus.DONE, "done")
     view = await _view(stores)
     assert (view.requester, view.status, view.answer, view.replies) == (GRACE, RunStatus.DONE, "done", ("ok",))
     assert [approval.request.id for approval in view.approvals] == ["q1"]
-    assert view.posts == {slot: standing}
+    assert view.posts == {slot: card}
     assert [each.text for each in view.requests] == ["check"]
     await stores.posted.settle(THREAD, 1)
     assert list(await stores.run_views.unsettled(THREAD)) == []

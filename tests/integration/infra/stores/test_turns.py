@@ -10,8 +10,10 @@ from infra.worker.notifications import PgNotifications
 from tests.fakes.rows import ADA, ELSEWHERE, GRACE, OTHER, THREAD, a_message, an_add, waiting_jobs
 
 
-async def test_a_message_is_a_row_a_job_and_news(stores: Stores, database: Database, wakeups: PgNotifications) -> None:
-    with wakeups.changes.subscribe(THREAD) as news:
+async def test_a_message_is_a_row_a_job_and_news(
+    stores: Stores, database: Database, notifications: PgNotifications
+) -> None:
+    with notifications.changes.subscribe(THREAD) as news:
         assert await stores.inbox.accept(a_message("check")) is Receipt.ACCEPTED
         assert await news.wait(10)
     assert [(each.author, each.text) for each in await stores.mailbox.untaken(THREAD)] == [(ADA, "check")]
@@ -64,10 +66,10 @@ async def test_taken_messages_replies_and_trouble_are_the_turns(stores: Stores) 
     await stores.runs.begin(THREAD, 1)
     first, second = await stores.mailbox.untaken(THREAD)
     await stores.mailbox.taken(THREAD, 1, [first.id], reply="Which one?")
-    await stores.mailbox.taken(THREAD, 1, [second.id], reply="Fine\0.", trouble="plan_invalid")
+    await stores.mailbox.taken(THREAD, 1, [second.id], reply="Fine\0.", error="plan_invalid")
     run = await stores.runs.read(THREAD, 1)
     assert run.messages == (first, second)
-    assert run.trouble == "plan_invalid"
+    assert run.error == "plan_invalid"
     assert run.replies[0] == "Which one?"
     assert await stores.mailbox.untaken(THREAD) == []
 
@@ -89,7 +91,7 @@ async def test_an_ended_turn_stays_as_it_ended(stores: Stores) -> None:
     await stores.runs.finish(THREAD, 1, RunStatus.FAILED, "", "internal")
     await stores.runs.set_status(THREAD, 1, RunStatus.WAITING)
     run = await stores.runs.read(THREAD, 1)
-    assert (run.status, run.answer, run.trouble) == (RunStatus.DONE, "All is well.", "")
+    assert (run.status, run.answer, run.error) == (RunStatus.DONE, "All is well.", "")
 
 
 async def test_the_past_is_what_ended_before(stores: Stores) -> None:

@@ -42,7 +42,7 @@ async def test_answer_is_written_from_request_and_results() -> None:
     async with planning_world(answer("  All *well*.\n")) as world:
         await planned(world, "a", "b")
         run = await answered(world, {"a": Succeeded(value={"n": 1}), "b": Rejected(by=UserId("U2"), reason="no")})
-        assert (run.status, run.answer, run.trouble) == (RunStatus.DONE, "All *well*.", "")
+        assert (run.status, run.answer, run.error) == (RunStatus.DONE, "All *well*.", "")
         [request] = world.asked(Role.ANSWER)
         assert request.system.startswith("# Greenlight: answer\n")
         told = sections(request.last)
@@ -108,18 +108,18 @@ async def test_turn_with_trouble_and_no_work_fails_with_its_trouble() -> None:
     async with planning_world() as world:
         await world.runs.begin(THREAD, 1)
         message = world.say("hm")
-        await world.mailbox.taken(THREAD, 1, [message.id], trouble="plan_invalid")
+        await world.mailbox.taken(THREAD, 1, [message.id], error="plan_invalid")
         run = await answered(world, {})
-        assert (run.status, run.answer, run.trouble) == (RunStatus.FAILED, "", "plan_invalid")
+        assert (run.status, run.answer, run.error) == (RunStatus.FAILED, "", "plan_invalid")
         assert world.server.requests == []
 
 
 async def test_what_ran_despite_trouble_is_answered_plainly() -> None:
     async with planning_world() as world:
         await planned(world, "a")
-        world.runs.rows[THREAD, 1] = replace(world.runs.rows[THREAD, 1], trouble="plan_invalid")
+        world.runs.rows[THREAD, 1] = replace(world.runs.rows[THREAD, 1], error="plan_invalid")
         run = await answered(world, {"a": Succeeded(value="fine")})
-        assert (run.status, run.trouble, run.answer) == (RunStatus.DONE, "plan_invalid", "- **Do a**: done; `fine`")
+        assert (run.status, run.error, run.answer) == (RunStatus.DONE, "plan_invalid", "- **Do a**: done; `fine`")
         assert world.server.requests == []
 
 
@@ -160,21 +160,21 @@ async def test_model_that_is_away_costs_no_results(said: Any) -> None:
         run = await answered(world, EVERY)
         assert run.status is RunStatus.DONE
         assert run.answer == PLAIN
-        assert run.trouble == "model_unheard"
+        assert run.error == "model_unheard"
 
 
 async def test_results_longer_than_the_model_reads_are_told_briefly() -> None:
     async with planning_world(answer(CONTEXT_TOO_LONG, times=1), answer("in short")) as world:
         await planned(world, *EVERY)
         run = await answered(world, EVERY)
-        assert (run.answer, run.trouble) == ("in short", "")
+        assert (run.answer, run.error) == ("in short", "")
 
 
 async def test_results_the_model_cannot_read_even_briefly_are_listed_plainly() -> None:
     async with planning_world(answer(CONTEXT_TOO_LONG)) as world:
         await planned(world, *EVERY)
         run = await answered(world, EVERY)
-        assert (run.answer, run.trouble) == (PLAIN, "results_too_long")
+        assert (run.answer, run.error) == (PLAIN, "results_too_long")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ async def test_operations_are_stored_with_the_author_of_the_message() -> None:
         assert world.nodes == ["a", "b"]
         assert world.authors == {"a": "U7", "b": "U7"}
         assert world.appended == 2
-        assert (run.trouble, run.replies, [each.text for each in run.messages]) == ("", (), ["fetch it"])
+        assert (run.error, run.replies, [each.text for each in run.messages]) == ("", (), ["fetch it"])
         assert list(await world.mailbox.untaken(THREAD)) == []
 
 
@@ -123,7 +123,7 @@ async def test_reply_is_kept_with_the_turn_and_plans_nothing() -> None:
     async with planning_world(planner('{"op":"reply","text":"Which one?"}\n')) as world:
         world.say("do it")
         run = await world.feed()
-        assert (world.nodes, run.replies, run.trouble) == ([], ("Which one?",), "")
+        assert (world.nodes, run.replies, run.error) == ([], ("Which one?",), "")
 
 
 async def test_faults_go_back_and_what_was_right_stands() -> None:
@@ -135,7 +135,7 @@ async def test_faults_go_back_and_what_was_right_stands() -> None:
     ) as world:
         world.say("go")
         run = await world.feed()
-        assert (world.nodes, run.trouble) == (["a", "b", "c"], "")
+        assert (world.nodes, run.error) == (["a", "b", "c"], "")
         repair = world.asked(Role.PLANNER)[1]
         assert [each.role for each in repair.messages] == ["system", "user", "assistant", "user"]
         assert repair.messages[2].text == lines(fetch("a"), bad, fetch("c", "${b#/url}"))
@@ -156,14 +156,14 @@ async def test_model_that_repeats_what_stands_is_not_blamed() -> None:
     ) as world:
         world.say("go")
         run = await world.feed()
-        assert (world.nodes, run.trouble) == (["a", "b"], "")
+        assert (world.nodes, run.error) == (["a", "b"], "")
 
 
 async def test_after_two_repairs_the_person_is_told() -> None:
     async with planning_world(planner(lines(fetch("a"), {**fetch("b"), "tool": "fly"}))) as world:
         world.say("go")
         run = await world.feed()
-        assert run.trouble == "plan_invalid"
+        assert run.error == "plan_invalid"
         assert world.nodes == ["a"]
         assert len(world.asked(Role.PLANNER)) == 3
         assert list(await world.mailbox.untaken(THREAD)) == []
@@ -175,7 +175,7 @@ async def test_answer_without_operations_is_an_empty_plan(text: str) -> None:
         world.say("go")
         run = await world.feed()
         assert '"code": "empty_plan"' in world.asked(Role.PLANNER)[1].last
-        assert (world.nodes, run.trouble) == (["a"], "")
+        assert (world.nodes, run.error) == (["a"], "")
 
 
 @pytest.mark.parametrize(
@@ -187,14 +187,14 @@ async def test_model_that_cannot_be_used_is_trouble_not_an_error(answer: Any) ->
     async with planning_world(planner(answer)) as world:
         world.say("go")
         run = await world.feed()
-        assert (run.trouble, world.nodes) == ("model_unavailable", [])
+        assert (run.error, world.nodes) == ("model_unavailable", [])
         assert list(await world.mailbox.untaken(THREAD)) == []
 
 
 async def test_silent_model_is_given_up() -> None:
     async with planning_world(planner(Stall()), silence_seconds=0.2) as world:
         world.say("go")
-        assert (await world.feed()).trouble == "model_unavailable"
+        assert (await world.feed()).error == "model_unavailable"
 
 
 async def test_request_longer_than_the_model_reads_is_asked_once_more_without_the_past() -> None:
@@ -204,7 +204,7 @@ async def test_request_longer_than_the_model_reads_is_asked_once_more_without_th
         await world.runs.finish(THREAD, 1, RunStatus.DONE, "answered")
         world.say("go")
         run = await world.feed(turn=2)
-        assert (world.nodes, run.trouble) == (["b"], "")
+        assert (world.nodes, run.error) == (["b"], "")
         first, second = world.asked(Role.PLANNER)
         assert (len(first.messages), len(second.messages)) == (4, 2)
 
@@ -212,7 +212,7 @@ async def test_request_longer_than_the_model_reads_is_asked_once_more_without_th
 async def test_request_the_model_can_never_read_is_told_in_words() -> None:
     async with planning_world(planner(CONTEXT_TOO_LONG)) as world:
         world.say("go")
-        assert (await world.feed()).trouble == "request_too_long"
+        assert (await world.feed()).error == "request_too_long"
         assert len(world.asked(Role.PLANNER)) == 2
 
 
@@ -222,7 +222,7 @@ async def test_stream_that_broke_off_is_taken_up_once_with_the_plan_in_view() ->
     ) as world:
         world.say("go")
         run = await world.feed()
-        assert (world.nodes, run.trouble) == (["a", "b"], "")
+        assert (world.nodes, run.error) == (["a", "b"], "")
         again = world.asked(Role.PLANNER)[1]
         assert [each.role for each in again.messages] == ["system", "user"]
         assert '"id": "a"' in sections(again.last)["Plan so far"]
@@ -232,7 +232,7 @@ async def test_stream_that_keeps_breaking_off_is_trouble_and_what_stands_stands(
     async with planning_world(planner(Cut(after=lines(fetch("a"))))) as world:
         world.say("go")
         run = await world.feed()
-        assert (world.nodes, run.trouble) == (["a"], "model_unavailable")
+        assert (world.nodes, run.error) == (["a"], "model_unavailable")
         assert len(world.asked(Role.PLANNER)) == 2
 
 
@@ -263,7 +263,7 @@ async def test_replanning_after_a_crash_adds_nothing_twice(meanwhile: Failed | N
         if meanwhile is not None:
             world.ended("a", meanwhile)
         run = await world.feed()
-        assert (world.nodes, run.trouble) == (["a", "b"], "")
+        assert (world.nodes, run.error) == (["a", "b"], "")
         assert len(world.asked(Role.PLANNER)) == 2
 
 

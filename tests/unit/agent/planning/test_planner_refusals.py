@@ -71,7 +71,7 @@ async def test_what_does_not_fit_into_a_turn_is_told_unless_the_next_answer_brin
     said = [[fetch("a"), fetch("b", depends_on=["c"]), fetch("c")], again]
     async with planning_world(*(planner(lines(*each), times=1) for each in said), limits=PlanLimits(nodes=2)) as world:
         world.say("all of it")
-        assert (await world.feed()).trouble == trouble
+        assert (await world.feed()).error == trouble
 
 
 async def test_a_model_cannot_say_that_its_script_is_packed() -> None:

@@ -203,7 +203,7 @@ async def test_model_that_is_away_ends_the_turn() -> None:
 async def test_trouble_asks_no_model() -> None:
     async with planning_world() as world:
         await asked_for(world, "a")
-        world.runs.rows[THREAD, 1] = replace(world.runs.rows[THREAD, 1], trouble="plan_invalid")
+        world.runs.rows[THREAD, 1] = replace(world.runs.rows[THREAD, 1], error="plan_invalid")
         assert not await reflect(world)
         assert world.server.requests == []
 
