@@ -8,7 +8,6 @@ from infra.dev.local_slack.actions import messages
 from infra.dev.local_slack.actions.backend import Backend
 from infra.dev.local_slack.actions.message_input import command_text
 from infra.dev.local_slack.block_kit.block_kit import interactive
-from infra.dev.local_slack.block_kit.drafts import draft_of
 from infra.dev.local_slack.block_kit.views import OpenView, initial_values
 from infra.dev.local_slack.delivery.sockets import Ack, NoAck
 from infra.dev.local_slack.state.channels import Channel, Message
@@ -50,13 +49,12 @@ async def click(
     person: Person,
     channel: Channel,
     ts: str,
-    *,
     action_id: str,
     block_id: str | None = None,
     value: str | None = None,
     chosen: JsonObject | None = None,
-) -> bool:
-    """Use an element of a message as it stands now; True when the app acknowledged in time.
+) -> JsonObject:
+    """Use an element of a message as it stands now; return whether the app acknowledged in time.
 
     `value` picks one of several buttons with the same action_id; `chosen` is what a menu's state becomes.
 
@@ -69,7 +67,7 @@ async def click(
     backend.feed.tell("clicked", user=person.id, channel=channel.id, ts=ts, action_id=action_id)
     if element.get("url") and not backend.app.interactive:
         # A button that only opens an address needs no app behind it.
-        return True
+        return {"acknowledged": True}
     container: JsonObject = {"type": "message", "message_ts": ts, "channel_id": channel.id, "is_ephemeral": ephemeral}
     if message.thread_ts:
         container["thread_ts"] = message.thread_ts
@@ -86,11 +84,13 @@ async def click(
     return await _interact(backend, payload, person, channel)
 
 
-async def act_in_view(backend: Backend, person: Person, view: OpenView, *, action_id: str, chosen: JsonObject) -> bool:
+async def act_in_view(
+    backend: Backend, person: Person, view: OpenView, action_id: str, chosen: JsonObject | None = None
+) -> JsonObject:
     """Use an element of an open view that reports at once (a button, or dispatch_action)."""
     block, element = _element(objects_in(view.content, "blocks"), action_id, None, None)
     if element.get("type") not in ("button", "overflow"):
-        view.values[str(block["block_id"])][action_id] |= chosen
+        view.values[str(block["block_id"])][action_id] |= chosen or {}
     action = _action(backend, block, element, chosen)
     payload = payload_of(backend, "block_actions", person) | {
         "container": {"type": "view", "view_id": view.id},
@@ -102,9 +102,9 @@ async def act_in_view(backend: Backend, person: Person, view: OpenView, *, actio
 
 
 async def command(
-    backend: Backend, person: Person, channel: Channel, *, name: str, text: str, thread_ts: str | None
-) -> bool:
-    """Invoke a slash command in a channel; True when the app acknowledged in time.
+    backend: Backend, person: Person, channel: Channel, command: str, text: str = "", thread_ts: str | None = None
+) -> JsonObject:
+    """Invoke a slash command in a channel; return whether the app acknowledged in time.
 
     Raises:
         ControlError: Inside a thread, or the app has no such command.
@@ -112,14 +112,15 @@ async def command(
     if thread_ts is not None:
         raise ControlError(
             "command_in_thread",
-            f"{name} is not supported in threads. Sorry! Write it in the channel, or write to the app in words here.",
+            f"{command} is not supported in threads. Sorry! "
+            "Write it in the channel, or write to the app in words here.",
         )
-    known = next((known for known in backend.app.commands if known.name == name), None)
+    known = next((known for known in backend.app.commands if known.name == command), None)
     if known is None or "commands" not in backend.app.scopes:
-        raise ControlError("unknown_command", f"{name} is not a valid command.")
+        raise ControlError("unknown_command", f"{command} is not a valid command.")
     if known.should_escape:
         text = command_text(backend.team, text)
-    backend.feed.tell("commanded", user=person.id, channel=channel.id, command=name, text=text)
+    backend.feed.tell("commanded", user=person.id, channel=channel.id, command=command, text=text)
     payload: JsonObject = {
         "token": "local-verification-token",
         "team_id": person.team_id,
@@ -128,7 +129,7 @@ async def command(
         "channel_name": _channel_name(channel),
         "user_id": person.id,
         "user_name": person.name.casefold(),
-        "command": name,
+        "command": command,
         "text": text,
         "api_app_id": backend.app.id,
         "is_enterprise_install": "false",
@@ -137,16 +138,15 @@ async def command(
     }
     answer = await backend.deliveries.interact("slash_commands", payload, accepts_response=True)
     if isinstance(answer, NoAck):
-        _note(backend, channel, person, f"{name} failed with the error “operation_timeout”")
-        return False
-    if answer.payload:
+        _note(backend, channel, person, f"{command} failed with the error “operation_timeout”")
+    elif answer.payload:
         _answer_in_channel(backend, person, channel, answer.payload)
-    return True
+    return {"acknowledged": isinstance(answer, Ack)}
 
 
 async def shortcut(
-    backend: Backend, person: Person, *, callback_id: str, channel: Channel | None = None, ts: str | None = None
-) -> bool:
+    backend: Backend, person: Person, callback_id: str, channel: Channel | None = None, ts: str | None = None
+) -> JsonObject:
     """Use a shortcut, on a message when `channel` and `ts` name one.
 
     Raises:
@@ -198,15 +198,13 @@ def _response_url(
     return f"{backend.base_url}/response/{secret}"
 
 
-async def _interact(backend: Backend, payload: JsonObject, person: Person, channel: Channel | None) -> bool:
+async def _interact(backend: Backend, payload: JsonObject, person: Person, channel: Channel | None) -> JsonObject:
     if not backend.app.interactive:
         raise ControlError("not_interactive", "The app's manifest does not switch interactivity on.")
     answer = await backend.deliveries.interact("interactive", payload)
-    if isinstance(answer, Ack):
-        return True
-    if channel is not None:
+    if isinstance(answer, NoAck) and channel is not None:
         _note(backend, channel, person, "This app did not respond in time. Try again.")
-    return False
+    return {"acknowledged": isinstance(answer, Ack)}
 
 
 def _note(backend: Backend, channel: Channel, person: Person, text: str) -> None:
@@ -217,16 +215,10 @@ def _note(backend: Backend, channel: Channel, person: Person, text: str) -> None
 def _answer_in_channel(backend: Backend, person: Person, channel: Channel, answer: JsonObject) -> None:
     """Show the answer that came with the app's acknowledgement of a command."""
     try:
-        draft = draft_of(answer)
+        messages.respond(backend, channel, person.id, answer)
     except SlackError as refusal:
-        backend.complaints.append(f"the answer to a command was refused: {refusal.error} {'; '.join(refusal.messages)}")
+        backend.complaints.append(f"the answer to a command was refused: {refusal}")
         _note(backend, channel, person, f"The command failed with the error “{refusal.error}”")
-        return
-    if answer.get("response_type") == "in_channel":
-        message = messages.bot_message(backend, channel, draft.text or "", blocks=draft.blocks)
-        messages.put(backend, channel, message)
-    else:
-        messages.show_privately(backend, channel, person.id, draft.text or "", blocks=draft.blocks)
 
 
 def _message_seen(backend: Backend, person: Person, channel: Channel, ts: str) -> tuple[Message, bool]:

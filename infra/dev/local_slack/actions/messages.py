@@ -1,6 +1,7 @@
 """Messages, as both the app and people handle them: find channels and roots, post, change, delete, react."""
 
 from infra.dev.local_slack.actions.backend import Backend
+from infra.dev.local_slack.block_kit.drafts import Draft, draft_of
 from infra.dev.local_slack.block_kit.views import give_ids
 from infra.dev.local_slack.state.channels import Channel, Message
 from infra.dev.local_slack.state.errors import found, refuse_if
@@ -67,24 +68,18 @@ def put(backend: Backend, channel: Channel, message: Message) -> Message:
     return message
 
 
-def bot_message(
-    backend: Backend,
-    channel: Channel,
-    text: str,
-    *,
-    blocks: list[JsonObject] | None = None,
-    thread_ts: str | None = None,
-) -> Message:
-    """A message of the app, not posted yet; blocks get the ids the app left out."""
-    blocks = [copied(block) for block in blocks or []]
+def bot_message(backend: Backend, channel: Channel, draft: Draft, thread_ts: str | None = None) -> Message:
+    """Return a message of the app, not posted yet; blocks get the ids the app left out."""
+    blocks = [copied(block) for block in draft.blocks or []]
     give_ids(blocks)
     return Message(
         ts=backend.clock.timestamp(),
         channel=channel.id,
         user=backend.app.bot_user_id,
         team=backend.team.id,
-        text=text,
+        text=draft.text or "",
         blocks=blocks,
+        metadata=draft.metadata,
         thread_ts=thread_ts,
         bot_id=backend.app.bot_id,
         app_id=backend.app.id,
@@ -92,24 +87,17 @@ def bot_message(
     )
 
 
-def rewrite(
-    backend: Backend,
-    channel: Channel,
-    message: Message,
-    *,
-    text: str | None,
-    blocks: list[JsonObject] | None,
-    edited_by: str,
-) -> None:
-    """Change a message and announce it; None leaves a part as it is."""
+def rewrite(backend: Backend, channel: Channel, message: Message, draft: Draft) -> None:
+    """Change a message for its author and announce it; None leaves a part as it is."""
     previous = copied(message.as_json())
-    if text is not None:
-        message.text = text
-    if blocks is not None:
-        message.blocks = [copied(block) for block in blocks]
+    if draft.metadata is not None:
+        message.metadata = draft.metadata
+    if draft.text is not None:
+        message.text = draft.text
+    if draft.blocks is not None:
+        message.blocks = [copied(block) for block in draft.blocks]
         give_ids(message.blocks)
     message.edited_ts = backend.clock.timestamp()
-    message.edited_by = edited_by
     message.edits += 1
     backend.announcer.changed(channel, message, previous)
 
@@ -143,18 +131,24 @@ def react(backend: Backend, channel: Channel, message: Message, *, user: str, na
     backend.announcer.reacted(channel, message, user=user, name=name, added=add)
 
 
+def respond(backend: Backend, channel: Channel, user: str, body: JsonObject, thread_ts: str | None = None) -> None:
+    """Show the app's answer to what a person did: to the whole channel if its `response_type` says so.
+
+    Raises:
+        SlackError: As `draft_of` does.
+    """
+    draft = draft_of(body)
+    if body.get("response_type") == "in_channel":
+        put(backend, channel, bot_message(backend, channel, draft, thread_ts))
+    else:
+        show_privately(backend, channel, user, draft, thread_ts)
+
+
 def show_privately(
-    backend: Backend,
-    channel: Channel,
-    user: str,
-    text: str,
-    *,
-    blocks: list[JsonObject] | None = None,
-    thread_ts: str | None = None,
+    backend: Backend, channel: Channel, user: str, draft: Draft, thread_ts: str | None = None
 ) -> Ephemeral:
     """Show a message of the app to one person only."""
-    message = bot_message(backend, channel, text, blocks=blocks, thread_ts=thread_ts)
-    ephemeral = Ephemeral(user=user, message=message)
+    ephemeral = Ephemeral(user=user, message=bot_message(backend, channel, draft, thread_ts))
     backend.team.ephemerals.append(ephemeral)
     backend.announcer.ephemeral(ephemeral)
     return ephemeral

@@ -1,7 +1,5 @@
 """Modals as a person handles them: fill in, submit, close; and what the app's answer does to the modal."""
 
-from dataclasses import dataclass, field
-
 from infra.dev.local_slack.actions.backend import Backend
 from infra.dev.local_slack.actions.interactions import payload_of
 from infra.dev.local_slack.block_kit.views import OpenView, value_key
@@ -10,14 +8,10 @@ from infra.dev.local_slack.state.errors import ControlError, SlackError
 from infra.dev.local_slack.state.payload import JsonObject, is_object, object_in, objects_in, text_in
 from infra.dev.local_slack.state.people import Person
 
+Errors = dict[str, str]
+"""block_id -> why a submission was refused; the key `""` is for the whole view. Empty when it was accepted."""
 
-@dataclass(frozen=True, kw_only=True)
-class Submitted:
-    """The result of a submission."""
-
-    accepted: bool
-    #: block_id -> why it was refused; the key `""` is for the whole view.
-    errors: dict[str, str] = field(default_factory=dict[str, str])
+_NO_CONNECTION: Errors = {"": "We had some trouble connecting. Try again?"}
 
 
 def view_of(backend: Backend, person: Person, view_id: str | None) -> OpenView:
@@ -33,22 +27,25 @@ def view_of(backend: Backend, person: Person, view_id: str | None) -> OpenView:
     return view
 
 
-async def submit(backend: Backend, person: Person, view: OpenView, values: JsonObject) -> Submitted:
-    """Fill in `values` (block_id -> action_id -> state) and press the submit button.
+async def submit(backend: Backend, person: Person, view: OpenView, values: JsonObject | None = None) -> JsonObject:
+    """Fill in `values` (block_id -> action_id -> state) and press the submit button; return errors by block_id.
 
     Raises:
         ControlError: The view has no such block, or no submit button.
     """
     if view.content.get("submit") is None:
         raise ControlError("no_submit", "This view has no submit button.")
-    fill_in(view, values)
-    if missing := _missing(view):
-        return Submitted(accepted=False, errors=missing)
+    fill_in(view, values or {})
+    errors = _missing(view) or await _submitted(backend, person, view)
+    return {"accepted": not errors, "errors": errors}
+
+
+async def _submitted(backend: Backend, person: Person, view: OpenView) -> Errors:
     payload = payload_of(backend, "view_submission", person) | {"view": backend.views.as_json(view)}
     payload |= {"trigger_id": backend.tickets.new_trigger(person.id), "response_urls": list[str]()}
     answer = await backend.deliveries.interact("interactive", payload, accepts_response=True)
     if isinstance(answer, NoAck):
-        return Submitted(accepted=False, errors={"": "We had some trouble connecting. Try again?"})
+        return _NO_CONNECTION
     return _react(backend, person, view, answer.payload or {})
 
 
@@ -75,9 +72,9 @@ def fill_in(view: OpenView, values: JsonObject) -> None:
             view.values[block_id][action_id][key] = state.get(key) if is_object(state) else state
 
 
-def _missing(view: OpenView) -> dict[str, str]:
+def _missing(view: OpenView) -> Errors:
     """Errors that a client finds before the app is asked: required inputs left empty, texts too short or long."""
-    errors: dict[str, str] = {}
+    errors: Errors = {}
     for block in objects_in(view.content, "blocks"):
         if block.get("type") != "input":
             continue
@@ -93,7 +90,7 @@ def _missing(view: OpenView) -> dict[str, str]:
     return errors
 
 
-def _react(backend: Backend, person: Person, view: OpenView, answer: JsonObject) -> Submitted:
+def _react(backend: Backend, person: Person, view: OpenView, answer: JsonObject) -> Errors:
     """Carry out the response_action of a submission."""
     try:
         match text_in(answer, "response_action"):
@@ -102,18 +99,16 @@ def _react(backend: Backend, person: Person, view: OpenView, answer: JsonObject)
             case "update":
                 backend.views.update(view, object_in(answer, "view"), expected_hash=None)
             case "errors":
-                return Submitted(accepted=False, errors=_checked_errors(view, answer))
+                return _checked_errors(view, answer)
             case other:
                 raise SlackError("invalid_arguments", f"[ERROR] unknown response_action {other}")
     except SlackError as refusal:
-        backend.complaints.append(
-            f"the answer to a submission was refused: {refusal.error} {'; '.join(refusal.messages)}"
-        )
-        return Submitted(accepted=False, errors={"": "We had some trouble connecting. Try again?"})
-    return Submitted(accepted=True)
+        backend.complaints.append(f"the answer to a submission was refused: {refusal}")
+        return _NO_CONNECTION
+    return {}
 
 
-def _checked_errors(view: OpenView, answer: JsonObject) -> dict[str, str]:
+def _checked_errors(view: OpenView, answer: JsonObject) -> Errors:
     errors = {str(block_id): str(text) for block_id, text in object_in(answer, "errors").items()}
     inputs = {str(block["block_id"]) for block in objects_in(view.content, "blocks") if block.get("type") == "input"}
     if not errors or not set(errors) <= inputs:

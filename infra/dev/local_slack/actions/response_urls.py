@@ -22,7 +22,7 @@ class ResponseUrls:
         self._backend = backend
 
     async def answer(self, request: web.Request) -> web.Response:
-        """One post to a response_url."""
+        """Answer one post to a response_url."""
         self._backend.calls["response_url"] += 1
         body = decoded(await request.text())
         try:
@@ -34,10 +34,7 @@ class ResponseUrls:
             self._carry_out(right, body)
         except SlackError as refusal:
             self._backend.refusals[f"response_url {refusal.error}"] += 1
-            answer: JsonObject = {"ok": False, "error": refusal.error}
-            if refusal.messages:
-                answer["response_metadata"] = {"messages": list(refusal.messages)}
-            return web.json_response(answer, status=404 if refusal.error in _GONE else 400)
+            return web.json_response(refusal.as_json(), status=404 if refusal.error in _GONE else 400)
         return web.Response(text="ok")
 
     def _carry_out(self, right: ResponseUrl, body: JsonObject) -> None:
@@ -45,20 +42,12 @@ class ResponseUrls:
         channel = backend.team.channels[right.channel]
         if body.get("delete_original"):
             self._delete(right)
-            return
-        draft = draft_of(body)
-        if body.get("replace_original"):
-            self._replace(right, draft)
-            return
-        thread_ts = text_in(body, "thread_ts")
-        messages.check_root(channel, thread_ts)
-        if body.get("response_type") == "in_channel":
-            message = messages.bot_message(backend, channel, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts)
-            messages.put(backend, channel, message)
-            return
-        messages.show_privately(
-            backend, channel, right.user, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts
-        )
+        elif body.get("replace_original"):
+            self._replace(right, draft_of(body))
+        else:
+            thread_ts = text_in(body, "thread_ts")
+            messages.check_root(channel, thread_ts)
+            messages.respond(backend, channel, right.user, body, thread_ts)
 
     def _ephemeral(self, right: ResponseUrl) -> Ephemeral | None:
         return next((one for one in self._backend.team.ephemerals if one.message.ts == right.message_ts), None)
@@ -87,4 +76,4 @@ class ResponseUrls:
             backend.announcer.ephemeral(ephemeral)
             return
         channel, message = self._message(right, "cant_update_message")
-        messages.rewrite(backend, channel, message, text=text, blocks=blocks, edited_by=backend.app.bot_user_id)
+        messages.rewrite(backend, channel, message, Draft(text=text, blocks=blocks))

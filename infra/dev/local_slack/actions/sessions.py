@@ -17,7 +17,7 @@ def set_session(backend: Backend, channel: Channel, thread_ts: str, status: str,
     return session
 
 
-def stop_session(backend: Backend, person: Person, channel: Channel, thread_ts: str) -> None:
+async def stop_session(backend: Backend, person: Person, channel: Channel, thread_ts: str) -> None:
     """Press the native Stop button of a thread in which the agent is processing.
 
     Raises:

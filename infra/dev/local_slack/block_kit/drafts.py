@@ -17,9 +17,9 @@ MOST_TABLE_CHARACTERS = 10_000
 class Draft:
     """Checked content of a message; None is a part the app did not give."""
 
-    text: str | None
-    blocks: list[JsonObject] | None
-    metadata: JsonObject | None
+    text: str | None = None
+    blocks: list[JsonObject] | None = None
+    metadata: JsonObject | None = None
 
 
 def draft_of(raw: JsonObject, *, most_text: int = MOST_TEXT) -> Draft:

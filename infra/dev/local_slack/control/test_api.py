@@ -3,11 +3,11 @@
 import asyncio
 import json
 import logging
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-from infra.dev.local_slack.actions.backend import Backend
-from infra.dev.local_slack.control.control import Control, action, required
+from infra.dev.local_slack.actions.backend import Backend, Switches
 from infra.dev.local_slack.state.channels import Channel
 from infra.dev.local_slack.state.errors import ControlError
 from infra.dev.local_slack.state.faults import DeliveryFault, MethodFault
@@ -18,83 +18,79 @@ from infra.dev.local_slack.web_api.streams import close_expired
 logger = logging.getLogger(__name__)
 
 
-@action("faults")
-async def inject(control: Control, body: JsonObject) -> JsonObject:
-    """Inject a fault into a Web API method (`method`, see MethodFault), or clear all with {"clear": true}."""
-    if body.get("clear"):
-        control.backend.faults.clear()
+async def inject(backend: Backend, body: JsonObject, clear: bool = False) -> None:
+    """Inject a fault into a Web API method (the request is a MethodFault), or clear all faults."""
+    if clear:
+        backend.faults.clear()
     else:
-        control.backend.faults.methods.append(made(MethodFault, body))
-    return {}
+        backend.faults.methods.append(made(MethodFault, body))
 
 
-@action("deliveries")
-async def disturb(control: Control, body: JsonObject) -> JsonObject:
-    """Inject a fault into deliveries to the app (`match`, see DeliveryFault)."""
-    control.backend.faults.deliveries.append(made(DeliveryFault, body))
-    return {}
+async def disturb(backend: Backend, body: JsonObject) -> None:
+    """Inject a fault into deliveries to the app (the request is a DeliveryFault)."""
+    backend.faults.deliveries.append(made(DeliveryFault, body))
 
 
-@action("sockets/disconnect")
-async def disconnect(control: Control, body: JsonObject) -> JsonObject:
-    """Send all websockets away: reason (refresh_requested, warning, link_disabled), or abrupt."""
-    reason = str(body.get("reason") or "refresh_requested")
-    return {"connections": await control.backend.sockets.disconnect(reason, abrupt=bool(body.get("abrupt")))}
+async def disconnect(backend: Backend, reason: str = "refresh_requested", abrupt: bool = False) -> JsonObject:
+    """Send all websockets away with a reason (refresh_requested, warning, link_disabled), or close them at once."""
+    return {"connections": await backend.sockets.disconnect(reason, abrupt=abrupt)}
 
 
-@action("clock")
-async def advance(control: Control, body: JsonObject) -> JsonObject:
-    """Move the clock forward by `seconds`."""
-    seconds = float(body.get("seconds") or 0)
+async def advance(backend: Backend, seconds: float) -> JsonObject:
+    """Move the clock forward."""
     if seconds < 0:
         raise ControlError("clock_runs_forward", "The clock only goes forward.")
-    control.backend.clock.advance(seconds)
-    end_streams(control.backend)
-    return {"now": control.backend.clock.now()}
+    backend.clock.advance(seconds)
+    end_streams(backend)
+    return {"now": backend.clock.now()}
 
 
-@action("switches")
-async def switch(control: Control, body: JsonObject) -> JsonObject:
-    """Switch rate_limits, agent_sessions or streaming on or off; set stream_seconds."""
-    backend = control.backend
-    if "rate_limits" in body:
-        backend.rates.enabled = bool(body["rate_limits"])
+async def switch(backend: Backend, body: JsonObject, rate_limits: bool | None = None) -> JsonObject:
+    """Switch rate limits on or off, and what Switches names."""
+    if rate_limits is not None:
+        backend.rates.enabled = rate_limits
         backend.rates.buckets.clear()
-    if "agent_sessions" in body:
-        backend.switches.agent_sessions = bool(body["agent_sessions"])
-    if "streaming" in body:
-        backend.switches.streaming = bool(body["streaming"])
-    if "stream_seconds" in body:
-        backend.switches.stream_seconds = float(body["stream_seconds"])
+    backend.switches = made(Switches, vars(backend.switches) | body)
     return {"rate_limits": backend.rates.enabled, **vars(backend.switches)}
 
 
-@action("members")
-async def change_membership(control: Control, body: JsonObject) -> JsonObject:
-    """Make a person or the app join a channel, or leave it with remove: channel, member."""
-    team = control.backend.team
-    channel = team.channel_named(required(body, "channel"))
-    member = team.person_named(required(body, "member"))
-    if channel is None or member is None:
-        raise ControlError("not_found", "There is no such channel or person.")
-    if body.get("remove"):
-        channel.members = [user for user in channel.members if user != member.id]
-        control.backend.feed.tell("channel", channel=channel.id)
-    elif member.id not in channel.members:
-        channel.members.append(member.id)
-        control.backend.announcer.joined(channel, member.id)
-    return {"members": channel.members}
+async def change_membership(backend: Backend, channel: str, member: str, remove: bool = False) -> JsonObject:
+    """Make a person or the app join a channel, or leave it."""
+    joined, person = _channel(backend, channel), backend.team.person_named(member)
+    if person is None:
+        raise ControlError("not_found", "There is no such person.")
+    if remove:
+        joined.members = [user for user in joined.members if user != person.id]
+        backend.feed.tell("channel", channel=joined.id)
+    elif person.id not in joined.members:
+        joined.members.append(person.id)
+        backend.announcer.joined(joined, person.id)
+    return {"members": joined.members}
 
 
-@action("channels")
-async def archive(control: Control, body: JsonObject) -> JsonObject:
-    """Archive a channel, or bring it back: channel, is_archived."""
-    channel = control.backend.team.channel_named(required(body, "channel"))
-    if channel is None:
+async def archive(backend: Backend, channel: str, is_archived: bool = False) -> JsonObject:
+    """Archive a channel, or bring it back."""
+    archived = _channel(backend, channel)
+    archived.is_archived = is_archived
+    backend.feed.tell("channel", channel=archived.id)
+    return {"channel": archived.id}
+
+
+TEST_ACTIONS: Mapping[str, Callable[..., Awaitable[JsonObject | None]]] = {
+    "faults": inject,
+    "deliveries": disturb,
+    "sockets/disconnect": disconnect,
+    "clock": advance,
+    "switches": switch,
+    "members": change_membership,
+    "channels": archive,
+}
+
+
+def _channel(backend: Backend, reference: str) -> Channel:
+    if (channel := backend.team.channel_named(reference)) is None:
         raise ControlError("not_found", "There is no such channel.")
-    channel.is_archived = bool(body.get("is_archived"))
-    control.backend.feed.tell("channel", channel=channel.id)
-    return {"channel": channel.id}
+    return channel
 
 
 def end_streams(backend: Backend) -> None:

@@ -40,7 +40,6 @@ class Message:
     bot_name: str | None = None
     client_msg_id: str | None = None
     edited_ts: str | None = None
-    edited_by: str | None = None
     reactions: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     files: list[JsonObject] = field(default_factory=list[JsonObject])
     metadata: JsonObject | None = None
@@ -67,7 +66,7 @@ class Message:
         if self.files:
             json["upload"] = True
         if self.edited_ts:
-            json["edited"] = {"user": self.edited_by, "ts": self.edited_ts}
+            json["edited"] = {"user": self.user, "ts": self.edited_ts}
         if self.reactions:
             json["reactions"] = [
                 {"name": name, "users": list(users), "count": len(users)} for name, users in self.reactions.items()

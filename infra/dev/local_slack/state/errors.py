@@ -7,6 +7,8 @@ WorkspaceError
 
 from typing import Any, TypeVar
 
+from infra.dev.local_slack.state.payload import JsonObject
+
 _Found = TypeVar("_Found")
 
 
@@ -21,10 +23,17 @@ class SlackError(WorkspaceError):
     """
 
     def __init__(self, error: str, *messages: str, **facts: Any) -> None:
-        super().__init__(error)
+        super().__init__(f"{error} {'; '.join(messages)}".rstrip())
         self.error = error
         self.messages = messages
         self.facts = facts
+
+    def as_json(self) -> JsonObject:
+        """Return the answer in Slack's form."""
+        body: JsonObject = {"ok": False, "error": self.error, **self.facts}
+        if self.messages:
+            body["response_metadata"] = {"messages": list(self.messages)}
+        return body
 
 
 def refuse_if(wrong: object, error: str, *messages: str, **facts: Any) -> None:

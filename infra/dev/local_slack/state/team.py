@@ -1,5 +1,6 @@
 """What the workspace holds: people, user groups, channels with their messages, ephemeral messages, files, views."""
 
+import mimetypes
 import secrets
 import string
 from dataclasses import dataclass, field
@@ -25,12 +26,16 @@ class StoredFile:
     name: str
     length: int
     owner: str
+    created: int
     title: str = ""
-    content: bytes = b""
-    media_type: str = "application/octet-stream"
-    uploaded: bool = False
+    #: None until it is uploaded.
+    content: bytes | None = None
     shared: bool = False
-    created: int = 0
+
+    @property
+    def media_type(self) -> str:
+        """What the name says that it holds."""
+        return mimetypes.guess_type(self.name)[0] or "application/octet-stream"
 
     def as_json(self, base_url: str) -> JsonObject:
         """The file object of the Web API."""
@@ -100,6 +105,12 @@ class Team:
             ),
             None,
         )
+
+    def add_file(self, name: str, *, owner: str, length: int) -> StoredFile:
+        """Add a file whose bytes are still to come."""
+        file = StoredFile(id=new_id("F"), name=name, length=length, owner=owner, created=int(self.clock.now()))
+        self.files[file.id] = file
+        return file
 
     def direct_message(self, user_id: str) -> Channel | None:
         """The direct message between the app and a person, when it has been opened."""

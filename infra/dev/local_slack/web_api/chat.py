@@ -20,8 +20,7 @@ async def post_message(call: Call) -> JsonObject:
     draft = draft_of(call.raw)
     complaints = complaints_about_post(call.raw, draft)
     backend.complaints += [f"chat.postMessage to {channel.id}: {line}" for line in complaints]
-    message = messages.bot_message(backend, channel, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts)
-    message.metadata = draft.metadata
+    message = messages.bot_message(backend, channel, draft, thread_ts)
     messages.put(backend, channel, message)
     return {"channel": channel.id, "ts": message.ts, "message": channel.message_json(message)}
 
@@ -34,9 +33,7 @@ async def update(call: Call) -> JsonObject:
     draft = draft_of(call.raw, most_text=MOST_UPDATED_TEXT)
     complaints = complaints_about_update(draft, message)
     call.backend.complaints += [f"chat.update of {message.ts}: {line}" for line in complaints]
-    if draft.metadata is not None:
-        message.metadata = draft.metadata
-    messages.rewrite(call.backend, channel, message, text=draft.text, blocks=draft.blocks, edited_by=call.bot)
+    messages.rewrite(call.backend, channel, message, draft)
     return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": channel.message_json(message)}
 
 
@@ -55,8 +52,7 @@ async def post_ephemeral(call: Call) -> JsonObject:
     backend, user = call.backend, call.required("user")
     channel, thread_ts = call.destination()
     refuse_if(user not in channel.members, "user_not_in_channel")
-    draft = draft_of(call.raw)
-    shown = messages.show_privately(backend, channel, user, draft.text or "", blocks=draft.blocks, thread_ts=thread_ts)
+    shown = messages.show_privately(backend, channel, user, draft_of(call.raw), thread_ts)
     return {"message_ts": shown.message.ts}
 
 

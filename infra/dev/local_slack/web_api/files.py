@@ -1,15 +1,14 @@
 """Files: the upload in three steps (files.getUploadURLExternal, bytes over HTTP, completeUploadExternal); downloads."""
 
-import mimetypes
-
 from aiohttp import web
 
 from infra.dev.local_slack.actions import messages
 from infra.dev.local_slack.actions.backend import Backend
+from infra.dev.local_slack.block_kit.drafts import Draft
 from infra.dev.local_slack.state.errors import found, refuse_if
 from infra.dev.local_slack.state.payload import JsonObject, objects_in
 from infra.dev.local_slack.state.rates import Tier
-from infra.dev.local_slack.state.team import StoredFile, new_id
+from infra.dev.local_slack.state.team import StoredFile
 from infra.dev.local_slack.web_api.call import Call, method
 
 MOST_BYTES = 50 * 1024 * 1024
@@ -21,15 +20,7 @@ async def get_upload_url(call: Call) -> JsonObject:
     name, length = call.required("filename"), call.required("length")
     fits = length.isdigit() and 0 < int(length) <= MOST_BYTES
     refuse_if(not fits, "invalid_arguments", "[ERROR] invalid `length`")
-    file = StoredFile(
-        id=new_id("F"),
-        name=name,
-        length=int(length),
-        owner=call.backend.app.bot_user_id,
-        media_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
-        created=int(call.backend.clock.now()),
-    )
-    call.backend.team.files[file.id] = file
+    file = call.backend.team.add_file(name, owner=call.bot, length=int(length))
     return {"upload_url": f"{call.backend.base_url}/upload/{file.id}", "file_id": file.id}
 
 
@@ -41,7 +32,7 @@ async def complete_upload(call: Call) -> JsonObject:
     refuse_if(not entries, "invalid_arguments", "[ERROR] missing required field: files")
     files = [found(backend.team.files.get(str(entry.get("id"))), "file_not_found") for entry in entries]
     for file in files:
-        refuse_if(not file.uploaded, "file_not_found")
+        refuse_if(file.content is None, "file_not_found")
         refuse_if(file.shared, "already_completed")
     targets = [target for target in (call.text("channel_id"), *call.names("channels")) if target]
     channels = [messages.writable(backend, target) for target in targets]
@@ -52,8 +43,9 @@ async def complete_upload(call: Call) -> JsonObject:
         file.title = str(entry.get("title") or file.name)
         file.shared = True
     shared = [file.as_json(backend.base_url) for file in files]
+    comment = Draft(text=call.text("initial_comment"))
     for channel in channels:
-        message = messages.bot_message(backend, channel, call.text("initial_comment") or "", thread_ts=thread_ts)
+        message = messages.bot_message(backend, channel, comment, thread_ts)
         message.files = shared
         message.subtype = "file_share"
         messages.put(backend, channel, message)
@@ -69,12 +61,12 @@ class StoredFiles:
     async def receive(self, request: web.Request) -> web.Response:
         """Take the bytes of a file whose address files.getUploadURLExternal gave out."""
         file = self._backend.team.files.get(request.match_info["id"])
-        if file is None or file.uploaded:
+        if file is None or file.content is not None:
             return web.Response(status=404, text="no upload is expected here")
         content = await _content(request)
         if len(content) != file.length:
             return web.Response(status=400, text=f"{file.length} bytes were announced, {len(content)} came")
-        file.content, file.uploaded = content, True
+        file.content = content
         return web.Response(text=f"OK - {len(content)}")
 
     async def send(self, request: web.Request) -> web.Response:

@@ -7,7 +7,7 @@ A stream ends about five minutes after it opened even while it is appended to
 from infra.dev.local_slack.actions import messages
 from infra.dev.local_slack.actions.sessions import SESSION_STATUSES, set_session
 from infra.dev.local_slack.block_kit.block_kit import MOST_MARKDOWN, TASK_STATUSES
-from infra.dev.local_slack.block_kit.drafts import blocks_of
+from infra.dev.local_slack.block_kit.drafts import Draft, blocks_of
 from infra.dev.local_slack.block_kit.views import give_ids
 from infra.dev.local_slack.state.channels import Channel, Message, Stream
 from infra.dev.local_slack.state.errors import SlackError, found, refuse_if
@@ -37,7 +37,7 @@ async def start_stream(call: Call) -> JsonObject:
         refuse_if(call.text("recipient_team_id") is None, "missing_recipient_team_id")
         recipient = found(call.text("recipient_user_id"), "missing_recipient_user_id")
         refuse_if(recipient not in channel.members, "user_not_in_channel")
-    message = messages.bot_message(backend, channel, "", thread_ts=thread_ts)
+    message = messages.bot_message(backend, channel, Draft(), thread_ts)
     ends_at = backend.clock.now() + backend.switches.stream_seconds
     message.stream = Stream(ends_at=ends_at, as_plan=call.text("task_display_mode") == "plan")
     _take(call, message, message.stream)

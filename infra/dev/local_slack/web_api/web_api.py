@@ -104,13 +104,10 @@ def _faulty(request: web.Request, fault: MethodFault) -> web.StreamResponse | No
 
 
 def _refusal(refusal: SlackError) -> web.Response:
-    body: JsonObject = {"ok": False, "error": refusal.error}
-    if refusal.messages:
-        body["response_metadata"] = {"messages": list(refusal.messages)}
-        if refusal.error == "invalid_blocks":
-            # Slack repeats the lines without their prefix.
-            body["errors"] = [line.removeprefix("[ERROR] ") for line in refusal.messages]
-    facts = dict(refusal.facts)
-    if (wait := facts.pop("retry_after", None)) is not None:
+    body = refusal.as_json()
+    if refusal.error == "invalid_blocks":
+        # Slack repeats the lines without their prefix.
+        body["errors"] = [line.removeprefix("[ERROR] ") for line in refusal.messages]
+    if (wait := body.pop("retry_after", None)) is not None:
         return web.json_response(body, status=429, headers={"Retry-After": str(wait)})
-    return web.json_response(body | facts)
+    return web.json_response(body)
