@@ -12,6 +12,7 @@ import typer
 from infra.cli.process import environment
 from infra.config.environment import read_settings
 from infra.config.file import ConfigurationError
+from infra.config.list_file import ListFileInvalid
 from sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ def evaluate(
     goals is described in infra/evaluation/goal.py.
     """
     # Imported here: the planner, the interpreter and Slack's library take seconds, and `--help` does without.
-    from infra.evaluation.goal import GoalsInvalid
     from infra.evaluation.report import measured_json, measured_lines, replay_json, replay_lines, unsafe
 
     try:
@@ -52,7 +52,7 @@ def evaluate(
             _print(measured_json(measurements, model.model) if as_json else measured_lines(measurements, model.model))
             return
         replayed = asyncio.run(_replay(file))
-    except (ConfigurationError, GoalsInvalid, SandboxError) as error:
+    except (ConfigurationError, ListFileInvalid, SandboxError) as error:
         _unusable(str(error))
     except OSError as error:
         _unusable(f"{error.filename}: {error.strerror}")
@@ -63,13 +63,13 @@ def evaluate(
 
 async def _measure(file: Path | None, settings: ModelSettings) -> Sequence[Measurement]:
     from agent.llm.client import OpenAILanguageModel
-    from infra.evaluation.goal import read_goals, shipped_goals
+    from infra.evaluation.goal import SHIPPED_GOALS, read_goals
     from infra.evaluation.measurement import measure
     from infra.tools.catalogue import known_tools
     from sandbox.choice import choose_sandbox
 
     registry = await known_tools()
-    goals = shipped_goals(registry) if file is None else read_goals(file, registry)
+    goals = read_goals(file or SHIPPED_GOALS, registry)
     sandbox = (await choose_sandbox()).sandbox
     model = OpenAILanguageModel(settings)
     try:
@@ -80,15 +80,15 @@ async def _measure(file: Path | None, settings: ModelSettings) -> Sequence[Measu
 
 
 async def _replay(file: Path | None) -> Sequence[Replay]:
-    from infra.evaluation.goal import GoalsInvalid, read_goals, shipped_goals
+    from infra.evaluation.goal import SHIPPED_GOALS, read_goals
     from infra.evaluation.replay import replays
     from infra.tools.catalogue import known_tools
     from sandbox.monty import MontySandbox, monty_binary
 
     registry = await known_tools()
-    goals = shipped_goals(registry) if file is None else read_goals(file, registry)
+    goals = read_goals(file or SHIPPED_GOALS, registry)
     if without := next((goal.name for goal in goals if not goal.plan), None):
-        raise GoalsInvalid(f"{file}: {without}: without a model a goal needs its `plan`")
+        raise ListFileInvalid(f"{file}: {without}: without a model a goal needs its `plan`")
     sandbox = MontySandbox(monty_binary())
     try:
         return [replay async for replay in replays(goals, registry, sandbox)]

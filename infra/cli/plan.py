@@ -15,7 +15,8 @@ from agent.reading.plan_file import PlanFile, read_plan
 from agent.reading.validation import fault_json
 from agent.tool import Registry, drawn_colour
 from infra.cli.process import environment
-from infra.cli.tool_file import ToolFileInvalid, read_tools
+from infra.cli.tool_file import read_tools
+from infra.config.list_file import ListFileInvalid
 from infra.plan_image.mermaid import flowchart
 from sandbox.script import Json
 
@@ -136,7 +137,7 @@ def _tools(described: Path | None) -> Registry:
         return asyncio.run(known_tools())
     try:
         return read_tools(described)
-    except ToolFileInvalid as error:
+    except ListFileInvalid as error:
         _exit_unreadable(error)
     except OSError as error:
         _exit_unreadable(f"{described}: {error.strerror}")

@@ -17,19 +17,18 @@ A request holds everything that a planner needs to know: addresses, columns, the
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
-from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from agent.reading.plan_file import read_plan
 from agent.tool import Colour, Registry
+from infra.config.list_file import Described, ListFileInvalid, read_list
 from sandbox.script import Json
 
-
-class GoalsInvalid(Exception):
-    """The file is no list of goals; the text names the place and the fault."""
+SHIPPED_GOALS = Path(__file__).with_name("goals.json")
+"""The goals that come with Greenlight."""
 
 
 class Step(BaseModel):
@@ -55,10 +54,8 @@ class Step(BaseModel):
         return tool == self.tool and all(_fits(expected, args.get(key)) for key, expected in self.args.items())
 
 
-class Goal(BaseModel):
+class Goal(Described):
     """A request, and what a right plan for it does."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(min_length=1)]
     request: Annotated[str, Field(min_length=1)]
@@ -69,10 +66,7 @@ class Goal(BaseModel):
     #: Texts that the answer must contain.
     facts: tuple[str, ...] = ()
     #: The operations that a planner without mistakes writes.
-    plan: list[dict[str, JsonValue]] = []
-
-
-_GOALS = TypeAdapter(list[Goal])
+    plan: list[dict[str, JsonValue]] = Field(default=[])
 
 
 def _fits(expected: JsonValue, given: Json) -> bool:
@@ -83,47 +77,19 @@ def _fits(expected: JsonValue, given: Json) -> bool:
             return expected == given
 
 
-def shipped_goals(registry: Registry) -> Sequence[Goal]:
-    """Return the goals that come with Greenlight."""
-    return _read("goals.json", files("infra.evaluation").joinpath("goals.json").read_text("utf-8"), registry)
-
-
 def read_goals(path: Path, registry: Registry) -> Sequence[Goal]:
     """Return the goals of a file; their tools must be among the registry's.
 
     Raises:
         OSError: the file cannot be read.
-        GoalsInvalid: it has another form, or a goal contradicts itself or the registry.
+        ListFileInvalid: it is no list of goals, or a goal contradicts itself or the registry.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise GoalsInvalid(f"{path}: {error}") from error
-    return _read(str(path), text, registry)
-
-
-def _read(name: str, text: str, registry: Registry) -> Sequence[Goal]:
-    try:
-        content: object = json.loads(text)
-        if isinstance(content, dict):
-            content = cast("dict[str, object]", content)["goals"]
-        goals = _GOALS.validate_python(content)
-    except KeyError as error:
-        raise GoalsInvalid(f"{name}: neither a list of goals nor an object with `goals`") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = "".join(f"{part}: " for part in first["loc"])
-        raise GoalsInvalid(f"{name}: {where}{first['msg']}") from error
-    except (ValueError, RecursionError) as error:
-        raise GoalsInvalid(f"{name}: {error}") from error
+    goals = read_list(path, "goals", Goal)
     if not goals:
-        raise GoalsInvalid(f"{name}: it contains no goal")
-    names = [goal.name for goal in goals]
-    if twice := next((goal for goal in names if names.count(goal) > 1), None):
-        raise GoalsInvalid(f"{name}: there are two goals {twice!r}")
+        raise ListFileInvalid(f"{path}: it contains no goal")
     for goal in goals:
         for problem in _problems(goal, registry):
-            raise GoalsInvalid(f"{name}: {goal.name}: {problem}")
+            raise ListFileInvalid(f"{path}: {goal.name}: {problem}")
     return goals
 
 

@@ -20,7 +20,7 @@ from agent.tool import Colour, Registry
 from infra.dev.scripted_model.script import ModelRequest, Script
 from infra.dev.scripted_model.server import ScriptedModel
 from infra.evaluation.fault_injection import inject_fault, lines
-from infra.evaluation.goal import Goal, shipped_goals
+from infra.evaluation.goal import SHIPPED_GOALS, Goal, read_goals
 from infra.evaluation.replay import Replay, ReplayResult, replays
 from infra.tools.catalogue import known_tools
 from sandbox.monty import MontySandbox, monty_binary
@@ -136,7 +136,7 @@ async def test_file_that_cannot_be_used_is_exit_2_with_its_place(
 async def test_model_is_measured_raw_and_after_repair_and_packing() -> None:
     """A model that writes every third plan with a red tool in a script, and mends what it is told."""
     registry = await known_tools()
-    goals = {goal.request: goal for goal in shipped_goals(registry)}
+    goals = {goal.request: goal for goal in read_goals(SHIPPED_GOALS, registry)}
     lapses = {request for at, request in enumerate(goals) if at % 3 == 0}
     lapses = {each for each in lapses if inject_fault(goals[each].plan, "red tool in a package", registry) is not None}
 
@@ -194,7 +194,7 @@ async def some_replays(sandbox: MontySandbox) -> Sequence[Replay]:
 
 def some_goals(registry: Registry) -> Sequence[Goal]:
     wanted = {"services-and-summary", "chain-then-post", "log-rate-to-channel", "diamond"}
-    return [goal for goal in shipped_goals(registry) if goal.name in wanted]
+    return [goal for goal in read_goals(SHIPPED_GOALS, registry) if goal.name in wanted]
 
 
 def unsafe(found: Sequence[Replay]) -> tuple[int, int]:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from agent.tool import Colour
-from infra.cli.tool_file import ToolFileInvalid, read_tools
+from infra.cli.tool_file import read_tools
+from infra.config.list_file import ListFileInvalid
 
 SCHEMA = {"type": "object", "properties": {"url": {"type": "string"}}, "required": ["url"]}
 
@@ -46,7 +47,7 @@ def test_toml_tools_are_read(tmp_path: Path) -> None:
     ids=["no-tools", "no-name", "unknown-key", "unknown-colour", "twice", "bad-schema", "text"],
 )
 def test_a_wrong_file_is_refused_with_its_place(tmp_path: Path, content: object, words: str) -> None:
-    with pytest.raises(ToolFileInvalid, match=words):
+    with pytest.raises(ListFileInvalid, match=words):
         read_tools(_written(tmp_path / "tools.json", content))
 
 
@@ -54,5 +55,5 @@ def test_a_wrong_file_is_refused_with_its_place(tmp_path: Path, content: object,
 def test_a_file_that_is_not_json_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "tools.json"
     path.write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(ToolFileInvalid):
+    with pytest.raises(ListFileInvalid):
         read_tools(path)

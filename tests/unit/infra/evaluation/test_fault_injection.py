@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from infra.evaluation.fault_injection import FAULTS, inject_fault, lines
-from infra.evaluation.goal import shipped_goals
+from infra.evaluation.goal import SHIPPED_GOALS, read_goals
 from infra.tools.catalogue import known_tools
 
 REGISTRY = asyncio.run(known_tools())
-GOALS = shipped_goals(REGISTRY)
+GOALS = read_goals(SHIPPED_GOALS, REGISTRY)
 
 
 def test_there_are_more_than_twenty_kinds() -> None:

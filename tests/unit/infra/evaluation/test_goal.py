@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from agent.tool import Colour, Registry
-from infra.evaluation.goal import GoalsInvalid, read_goals, shipped_goals
+from infra.config.list_file import ListFileInvalid
+from infra.evaluation.goal import SHIPPED_GOALS, read_goals
 from infra.tools.catalogue import known_tools
 
 POST = {
@@ -30,7 +31,7 @@ def registry() -> Registry:
 
 
 def test_at_least_forty_goals_ship_and_expect_everything_there_is(registry: Registry) -> None:
-    goals = shipped_goals(registry)
+    goals = read_goals(SHIPPED_GOALS, registry)
     steps = [step for goal in goals for step in goal.steps.values()]
     assert len(goals) >= 40
     assert all(goal.plan and goal.facts for goal in goals)
@@ -84,6 +85,6 @@ def test_bad_file_is_refused_with_its_place(
 ) -> None:
     file = tmp_path / "goals.json"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(GoalsInvalid) as refused:
+    with pytest.raises(ListFileInvalid) as refused:
         read_goals(file, registry)
     assert word in str(refused.value)

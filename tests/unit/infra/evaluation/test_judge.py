@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.tool import Registry
-from infra.evaluation.goal import Goal, shipped_goals
+from infra.evaluation.goal import SHIPPED_GOALS, Goal, read_goals
 from infra.evaluation.judge import Judgement
 from infra.evaluation.replay import PlanJudge
 from infra.tools.catalogue import known_tools
@@ -24,7 +24,7 @@ def registry() -> Registry:
 
 @pytest.fixture(scope="module")
 def goals(registry: Registry) -> Mapping[str, Goal]:
-    return {goal.name: goal for goal in shipped_goals(registry)}
+    return {goal.name: goal for goal in read_goals(SHIPPED_GOALS, registry)}
 
 
 def stored(goal: Goal) -> Nodes:
