@@ -27,13 +27,13 @@ COMMANDS = {
     "run": Entry("infra.cli.run", "run", "Run bot and worker in one process."),
     "bot": Entry("infra.cli.run", "bot", "Run the Slack side alone."),
     "worker": Entry("infra.cli.run", "worker", "Run the engine alone; as many as you like, on any machines."),
-    "migrate": Entry("infra.cli.migrate", "run", "Bring the database to this version."),
+    "migrate": Entry("infra.cli.run", "migrate", "Bring the database to this version."),
     "doctor": Entry("infra.cli.doctor", "doctor", "List what is missing here, and how to fix it."),
     "plan": Entry("infra.cli.plan", "app", "Check a plan file, or run it without Slack and without a model."),
     "sandbox": Entry("infra.cli.sandbox", "app", "Build the sandbox image, or run one script in it."),
     "eval": Entry("infra.cli.eval", "evaluate", "Measure how often plans are right, with a model or with replays."),
-    "workspace": Entry("infra.cli.workspace", "workspace", "Serve the local Slack-compatible workspace alone."),
-    "model": Entry("infra.cli.model", "model", "Serve the scripted model alone."),
+    "workspace": Entry("infra.cli.stand_ins", "workspace", "Serve the local Slack-compatible workspace alone."),
+    "model": Entry("infra.cli.stand_ins", "model", "Serve the scripted model alone."),
 }
 
 

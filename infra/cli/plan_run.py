@@ -1,10 +1,14 @@
 """Runs a plan file with the real executor and stores, decisions from options, no Slack and no model."""
 
+import secrets
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
+import psycopg
+from psycopg import sql
 from sqlalchemy import URL
 
 from agent.approval import ApprovalRequest, Decision, DecisionRecord
@@ -18,9 +22,9 @@ from agent.plan.outcomes import Expired, Failed, Outcome, Rejected, outcome_json
 from agent.plan.templates import template_of
 from agent.ports import ReplanReport, ReplanResult, Runs, RunStatus
 from agent.reading.plan_file import PlanFile, read_plan
-from infra.cli.scratch_database import scratch_database
 from infra.config.environment import Settings
-from infra.db.embedded_postgres import hold_postgres
+from infra.db.embedded_postgres import ROLE, HeldPostgres, hold_postgres
+from infra.db.migrate import migrate
 from infra.stores.approvals import PostgresApprovals
 from infra.tools.http import HttpGetConfig
 from infra.wiring import (
@@ -41,6 +45,14 @@ _OPERATOR = UserId("operator")
 
 _FIRST_TURN = 1
 _FIRST_VERSION = 1
+
+_SCRATCH = "scratch_"
+
+_ABANDONED = """
+SELECT datname FROM pg_database WHERE starts_with(datname, %s)
+AND datname NOT IN (SELECT application_name FROM pg_stat_activity)
+"""
+"""An owner's connection has the name of its database, so a database without one belongs to a killed command."""
 
 
 class DecisionsMismatch(Exception):
@@ -118,10 +130,31 @@ async def run_text(text: str, settings: Settings, decisions: GivenDecisions, emi
             return plan
         decisions = decisions.for_plan(nodes_added(plan.operations))
         # These block for up to two seconds, while nothing else runs.
-        with hold_postgres(settings.data) as postgres, scratch_database(postgres) as url:
+        with hold_postgres(settings.data) as postgres, _scratch_database(postgres) as url:
             result = await _run(plan.operations, url, environment, configuration.limits, decisions, emit)
         emit(_end_line(result))
         return result
+
+
+@contextmanager
+def _scratch_database(postgres: HeldPostgres) -> Generator[URL]:
+    """Yield the address of a fresh, migrated database. Drops it at the end; drops those of killed commands first."""
+    name = f"{_SCRATCH}{secrets.token_hex(8)}"
+    address = postgres.admin_url().set(drivername="postgresql").update_query_dict({"application_name": name})
+    with psycopg.connect(address.render_as_string(hide_password=False), autocommit=True) as owner:
+        for (abandoned,) in owner.execute(_ABANDONED, [_SCRATCH]).fetchall():
+            _drop(owner, abandoned)
+        create = sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(ROLE))
+        owner.execute(create)
+        try:
+            migrate(postgres.url(name))
+            yield postgres.url(name)
+        finally:
+            _drop(owner, name)
+
+
+def _drop(owner: psycopg.Connection, name: str) -> None:
+    owner.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 async def _run(

@@ -1,4 +1,4 @@
-"""`greenlight run`, `bot` and `worker`: the app against a Slack workspace, in one process or several."""
+"""`greenlight run`, `bot` and `worker`: the app against a Slack workspace; `greenlight migrate`: its database."""
 
 import asyncio
 import logging
@@ -13,7 +13,8 @@ from infra.cli.process import WRONG_SETTINGS, environment, stop_signal
 from infra.config.environment import Settings, held_database, read_settings
 from infra.config.file import ConfigurationError
 from infra.db.embedded_postgres import PostgresUnusable
-from infra.db.migrate import NotMigrated, migrate
+from infra.db.migrate import NotMigrated
+from infra.db.migrate import migrate as migrate_database
 from infra.wiring import Part, open_app
 from infra.worker.worker import WorkerLost
 
@@ -39,6 +40,17 @@ def worker() -> None:
     _run(frozenset({Part.WORKER}), migrates=False)
 
 
+def migrate() -> None:
+    """Bring the database to this version. Safe to run at any time, by several processes at once."""
+    try:
+        with held_database(read_settings(environment())) as url:
+            migrate_database(url)
+    except (ConfigurationError, PostgresUnusable, NotMigrated) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(WRONG_SETTINGS) from error
+    typer.echo("The database is up to date.")
+
+
 def _run(parts: frozenset[Part], *, migrates: bool) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for library in ("httpx", "procrastinate", "slack_bolt"):
@@ -48,7 +60,7 @@ def _run(parts: frozenset[Part], *, migrates: bool) -> None:
         settings.required_slack()
         with held_database(settings) as url:
             if migrates:
-                migrate(url)
+                migrate_database(url)
             why = asyncio.run(_serve(settings, url, parts))
     except (ConfigurationError, PostgresUnusable, NotMigrated, BotError) as error:
         typer.echo(f"{error}\n`greenlight doctor` shows more.", err=True)
