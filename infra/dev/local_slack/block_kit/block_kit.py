@@ -53,7 +53,6 @@ CONFIRM = shape(
 )
 OPTION = shape({"text": text(75), "value": string(most=150)}, {"description": text(75), "url": string(most=3000)})
 OPTION_GROUP = shape({"label": plain(75), "options": array(OPTION, most=100, least=1)})
-DISPATCH = shape({"trigger_actions_on": array(one_of("on_enter_pressed", "on_character_entered"), least=1)})
 
 _STYLES = ("bold", "italic", "strike", "code", "highlight", "client_highlight", "unlink", "underline")
 _STYLE = shape({}, dict.fromkeys(_STYLES, boolean))
@@ -134,21 +133,19 @@ BUTTON = typed(
     confirm=CONFIRM,
     accessibility_label=string(most=75),
 )
-IMAGE_ELEMENT = typed({"alt_text": string(most=2000)}, image_url=string(most=3000, least=1), slack_file=anything)
+IMAGE_ELEMENT = typed({"alt_text": string(most=2000)}, image_url=string(most=3000, least=1))
 INPUTS: dict[str, Check] = {
     "plain_text_input": _input(
         initial_value=string(most=3000),
         multiline=boolean,
         min_length=number,
         max_length=number,
-        dispatch_action_config=DISPATCH,
     ),
     "email_text_input": _input(initial_value=string()),
     "url_text_input": _input(initial_value=string()),
     "number_input": _input(
         {"is_decimal_allowed": boolean}, initial_value=string(), min_value=string(), max_value=string()
     ),
-    "file_input": typed(None, action_id=ACTION_ID, filetypes=array(string()), max_files=number),
 }
 MENUS: dict[str, Check] = {
     "static_select": _choices(initial_option=OPTION),
@@ -163,9 +160,6 @@ MENUS: dict[str, Check] = {
     "radio_buttons": _boxes(initial_option=OPTION),
     "datepicker": _menu(initial_date=string(most=10)),
     "timepicker": _menu(initial_time=string(most=5), timezone=string()),
-    "datetimepicker": typed(
-        None, action_id=ACTION_ID, initial_date_time=number, focus_on_load=boolean, confirm=CONFIRM
-    ),
 }
 PRESSED: dict[str, Check] = {
     "button": BUTTON,
@@ -241,7 +235,6 @@ BLOCKS: dict[str, Check] = {
         {"alt_text": string(most=2000)},
         image_url=string(most=3000, least=1),
         title=plain(2000),
-        slack_file=anything,
     ),
     "rich_text": RICH_TEXT,
     "input": _block(

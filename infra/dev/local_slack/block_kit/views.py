@@ -160,8 +160,6 @@ _VALUE_KEYS = {
     "multi_conversations_select": "selected_conversations",
     "datepicker": "selected_date",
     "timepicker": "selected_time",
-    "datetimepicker": "selected_date_time",
-    "file_input": "files",
 }
 
 
