@@ -15,7 +15,7 @@ from sqlalchemy import URL, Column, Date, DateTime, Identity, Integer, MetaData,
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from infra.dev.demo.day import Day, day_of
+from infra.dev.demo.day import Day, day_of, moment
 
 NAME = "greenlight_demo"
 """The database's name; the login that may read it is `<name>_reader`."""
@@ -124,7 +124,7 @@ async def _fill(url: URL, role: str, when: date) -> None:
 def _error_rows(day: Day) -> list[Mapping[str, object]]:
     """Spread each hour's errors evenly over the hour, in order of time."""
     rows: list[Mapping[str, object]] = [
-        {"at": day.at(hour, number * 60 // count), "kind": kind, "message": MESSAGES[kind]}
+        {"at": moment(day.date, hour, number * 60 // count), "kind": kind, "message": MESSAGES[kind]}
         for hour, kinds in day.database_errors.items()
         for kind, count in kinds.items()
         for number in range(count)

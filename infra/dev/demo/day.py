@@ -1,7 +1,7 @@
 """The story of one day in the demo's shop: traffic, an incident and the deployment that caused it.
 
-Log and database are both written from here, so what a plan finds in one agrees with the other.
-Everything follows from the date: the same day is always told in the same way.
+Log and database are both written from it, so results from one agree with the other. Everything follows from the date:
+the same date always gives the same day.
 """
 
 import math
@@ -20,9 +20,10 @@ USUAL_ERROR_RATE = {"storefront": 0.003, "search": 0.0045, "payments": 0.004}
 
 @dataclass(frozen=True, kw_only=True)
 class Traffic:
-    """What one service answered in one hour; `errors` are the answers with a 5xx status."""
+    """The requests that one service answered in one hour."""
 
     requests: int
+    #: Those answered with a 5xx status.
     errors: int
 
 
@@ -39,17 +40,21 @@ class Deployment:
 
 @dataclass(frozen=True, kw_only=True)
 class Day:
-    """One day, UTC. `traffic` is (service, hour) -> traffic, `database_errors` hour -> kind -> count."""
+    """One day, UTC."""
 
     date: date
     incident_hour: int
+    #: (service, hour) -> its traffic.
     traffic: Mapping[tuple[str, int], Traffic]
+    #: Hour -> kind of error -> count.
     database_errors: Mapping[int, Mapping[str, int]]
+    #: In order of time.
     deployments: tuple[Deployment, ...]
 
-    def at(self, hour: int, minute: int = 0) -> datetime:
-        """Return a moment of the day; minutes may be negative or over 59."""
-        return datetime(self.date.year, self.date.month, self.date.day, hour, tzinfo=UTC) + timedelta(minutes=minute)
+
+def moment(day: date, hour: int, minute: int) -> datetime:
+    """Return a moment of the day; minutes may be negative or over 59."""
+    return datetime(day.year, day.month, day.day, hour, tzinfo=UTC) + timedelta(minutes=minute)
 
 
 def day_of(when: date) -> Day:
@@ -59,7 +64,6 @@ def day_of(when: date) -> Day:
     traffic = {
         (service, hour): _traffic(rng, service, hour, incident_hour) for service in SERVICES for hour in range(24)
     }
-    bare = Day(date=when, incident_hour=incident_hour, traffic=traffic, database_errors={}, deployments=())
     return Day(
         date=when,
         incident_hour=incident_hour,
@@ -67,12 +71,12 @@ def day_of(when: date) -> Day:
         database_errors={
             hour: _database_errors(rng, traffic["payments", hour].errors, hour == incident_hour) for hour in range(24)
         },
-        deployments=_deployments(rng, bare),
+        deployments=_deployments(rng, when, incident_hour),
     )
 
 
 def _traffic(rng: random.Random, service: str, hour: int, incident_hour: int) -> Traffic:
-    """A daily wave with its peak in the afternoon; in the incident's hour a fifth of the payments fail."""
+    """Return a daily wave with its peak in the afternoon; in the incident's hour a fifth of the payments fail."""
     wave = 1 - 0.75 * math.cos((hour - 3) / 24 * math.tau)
     requests = round(REQUESTS_A_DAY[service] / 24 * wave * rng.uniform(0.94, 1.06))
     rate = USUAL_ERROR_RATE[service] * rng.uniform(0.5, 1.6)
@@ -84,24 +88,25 @@ def _traffic(rng: random.Random, service: str, hour: int, incident_hour: int) ->
 
 
 def _database_errors(rng: random.Random, failed_payments: int, incident: bool) -> Mapping[str, int]:
-    """Most failed payments were the database's; a few were the card network's."""
+    """Return errors for most of the failed payments; the card network failed the others."""
     total = round(failed_payments * rng.uniform(0.85, 0.95))
     pool = round(total * (0.88 if incident else 0.1))
     locks = round((total - pool) * 0.6)
     return {"connection_pool_exhausted": pool, "lock_timeout": locks, "serialization_failure": total - pool - locks}
 
 
-def _deployments(rng: random.Random, day: Day) -> tuple[Deployment, ...]:
+def _deployments(rng: random.Random, day: date, incident_hour: int) -> tuple[Deployment, ...]:
     minor = rng.randrange(4, 30)
-    hour = day.incident_hour
     rows = [
-        ("search", f"5.{minor}.1", day.at(7, rng.randrange(50)), "lena", "Reindex synonyms nightly"),
-        ("payments", f"2.{minor}.0", day.at(hour, -rng.randrange(3, 9)), "marco", _CULPRIT),
-        ("payments", f"2.{minor - 1}.3", day.at(hour, rng.randrange(55, 60)), "aisha", f"Roll back 2.{minor}.0"),
-        ("storefront", f"11.{minor}.4", day.at(20, rng.randrange(50)), "lena", "New footer links"),
+        ("search", f"5.{minor}.1", 7, rng.randrange(50), "lena", "Reindex synonyms nightly"),
+        ("payments", f"2.{minor}.0", incident_hour, -rng.randrange(3, 9), "marco", _CULPRIT),
+        ("payments", f"2.{minor - 1}.3", incident_hour, rng.randrange(55, 60), "aisha", f"Roll back 2.{minor}.0"),
+        ("storefront", f"11.{minor}.4", 20, rng.randrange(50), "lena", "New footer links"),
     ]
     deployments = [
-        Deployment(service=service, version=version, deployed_at=at, deployed_by=by, change=change)
-        for service, version, at, by, change in rows
+        Deployment(
+            service=service, version=version, deployed_at=moment(day, hour, minute), deployed_by=by, change=change
+        )
+        for service, version, hour, minute, by, change in rows
     ]
     return tuple(sorted(deployments, key=attrgetter("deployed_at")))

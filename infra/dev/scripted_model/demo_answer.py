@@ -1,7 +1,7 @@
 """Writes the answer to people from the results: findings, actions, and steps that did not happen with the reason."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from infra.dev.scripted_model.documents import PlanRow
 from sandbox.script import Json
@@ -63,22 +63,18 @@ def _rate(value: Json) -> str:
     return f"{_number(value) * 100:.2f} %"
 
 
-def _time(value: Json) -> str:
+def _time(value: Json, form: str = "{0:%Y-%m-%d %H:%M} UTC") -> str:
     """Return an ISO time as people write it: `2025-11-20 14:00 UTC`."""
     try:
         at = datetime.fromisoformat(str(value))
     except ValueError:
         return str(value)
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+    return form.format(at, at + timedelta(hours=1))
 
 
 def _hour(value: Json) -> str:
     """Return an hour from its beginning: `14:00-15:00 UTC on 2025-11-20`."""
-    try:
-        at = datetime.fromisoformat(str(value))
-    except ValueError:
-        return str(value)
-    return f"{at:%H}:00-{(at.hour + 1) % 24:02}:00 UTC on {at:%Y-%m-%d}"
+    return _time(value, "{0:%H}:00-{1:%H}:00 UTC on {0:%Y-%m-%d}")
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

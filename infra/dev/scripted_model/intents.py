@@ -81,14 +81,11 @@ class DatabaseErrors:
 
     def plan(self, planner: Planner) -> None:
         """Add a query by hour for the day, or by kind for one hour; only the latter can be summed up."""
-        if not planner.has("sql_query"):
-            return
-        if self.hour is When.ALL_DAY:
-            title = "Count the payments database's errors by hour"
-            planner.query("database_errors", title, DAY_OF_ERRORS, {"day": planner.yesterday})
-        elif hour := _beginning(self.hour, planner):
-            title = "Count the payments database's errors in the hour"
-            planner.sources.append(planner.query("database_errors", title, HOUR_OF_ERRORS, {"hour": hour}))
+        day = ("Count the payments database's errors by hour", DAY_OF_ERRORS)
+        hour = ("Count the payments database's errors in the hour", HOUR_OF_ERRORS)
+        node = _query(planner, self.hour, "database_errors", day, hour)
+        if node is not None and self.hour is not When.ALL_DAY:
+            planner.sources.append(node)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +96,9 @@ class Deployments:
 
     def plan(self, planner: Planner) -> None:
         """Add a query of the day's deployments or of those around the hour."""
-        if not planner.has("sql_query"):
-            return
-        if self.hour is When.ALL_DAY:
-            title = "Find what was deployed yesterday"
-            planner.query("deployments", title, DEPLOYED_ON_DAY, {"day": planner.yesterday})
-        elif hour := _beginning(self.hour, planner):
-            title = "Find what was deployed around the hour"
-            planner.query("deployments", title, DEPLOYED_AROUND_HOUR, {"hour": hour})
+        day = ("Find what was deployed yesterday", DEPLOYED_ON_DAY)
+        hour = ("Find what was deployed around the hour", DEPLOYED_AROUND_HOUR)
+        _query(planner, self.hour, "deployments", day, hour)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,11 +112,11 @@ class Summary:
         """Add a post that refers to the plan's results, or without any to the thread's newest."""
         sources = planner.sources or _earlier_sources(planner.situation.plan)
         if not self.channel:
-            excuse = "Which channel shall I post to? Name it, as in “post a summary to #incidents”."
-            planner.excuses.append(excuse)
+            planner.excuses.append("Which channel shall I post to? Name it, as in “post a summary to #incidents”.")
         elif not sources:
-            excuse = "There is nothing in this thread yet that I could sum up: ask me to check something."
-            planner.excuses.append(excuse)
+            planner.excuses.append(
+                "There is nothing in this thread yet that I could sum up: ask me to check something."
+            )
         else:
             text = "\n".join(_summary_line(source) for source in sources)
             planner.post("post_summary", f"Post the summary to {self.channel}", self.channel, text)
@@ -164,8 +156,7 @@ class Unknown:
 
     def plan(self, planner: Planner) -> None:
         """Say so."""
-        excuse = f"I did not understand this part: “{self.text}”. Ask me “help” for what I can do."
-        planner.excuses.append(excuse)
+        planner.excuses.append(f"I did not understand this part: “{self.text}”. Ask me “help” for what I can do.")
 
 
 Intent: TypeAlias = Check | ErrorRates | DatabaseErrors | Deployments | Summary | Post | Withdraw | Unknown
@@ -183,9 +174,15 @@ def operations(wanted: Sequence[Intent], situation: Situation) -> Sequence[Mappi
     return planner.operations
 
 
-def _beginning(hour: Hour, planner: Planner) -> str | None:
-    """Return when an hour began: a time, or a reference to the result that will hold it."""
-    return planner.worst_hour() if isinstance(hour, When) else f"{planner.yesterday}T{hour:02}:00:00Z"
+def _query(planner: Planner, at: Hour, base: str, day: tuple[str, str], hour: tuple[str, str]) -> str | None:
+    """Add the title and query of `day` for a whole day, else those of `hour`; None when that cannot run here."""
+    if not planner.has("sql_query"):
+        return None
+    if at is When.ALL_DAY:
+        return planner.query(base, *day, {"day": planner.yesterday})
+    # The beginning of the hour: a time, or a reference to the result that will hold it.
+    began = planner.worst_hour() if isinstance(at, When) else f"{planner.yesterday}T{at:02}:00:00Z"
+    return planner.query(base, *hour, {"hour": began}) if began else None
 
 
 def _earlier_sources(rows: Sequence[PlanRow]) -> Sequence[str]:
@@ -206,60 +203,55 @@ def _summary_line(source: str) -> str:
     return f"• the payments database recorded ${{{source}#/rows/0/1}} errors in the hour from ${{{source}#/rows/0/2}}"
 
 
+def _any_case(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
 CHANNEL = r"(?:<#(?P<id>\w+)(?:\|(?P<label>[^>]*))?>|(?<![\w&])#(?P<name>[a-z0-9][\w.-]*))"
 QUOTED = r"[\"“”«»](?P<text>[^\"“”«»]+)[\"“”«»]"
 POST = r"\b(?:post|send|say|write|publish)\b"
 INTO = r"(?:\s+(?:to|in|into|on|at))"
 
 LITERAL_POSTS = (
-    re.compile(rf"{POST}\s+(?:the (?:message|text) )?{QUOTED}{INTO}?\s+{CHANNEL}", re.IGNORECASE),
-    re.compile(rf"{POST}{INTO}\s+{CHANNEL}\s*[:,]?\s*{QUOTED}", re.IGNORECASE),
-    re.compile(rf"{POST}{INTO}\s+{CHANNEL}\s*:\s*(?P<text>[^\n]+)", re.IGNORECASE),
-    re.compile(rf"{POST}\s+(?P<text>[^;,.\n]{{1,200}}?){INTO}\s+{CHANNEL}", re.IGNORECASE),
+    _any_case(rf"{POST}\s+(?:the (?:message|text) )?{QUOTED}{INTO}?\s+{CHANNEL}"),
+    _any_case(rf"{POST}{INTO}\s+{CHANNEL}\s*[:,]?\s*{QUOTED}"),
+    _any_case(rf"{POST}{INTO}\s+{CHANNEL}\s*:\s*(?P<text>[^\n]+)"),
+    _any_case(rf"{POST}\s+(?P<text>[^;,.\n]{{1,200}}?){INTO}\s+{CHANNEL}"),
 )
 """Ways to dictate a message: the first that matches counts."""
 
-ABOUT_RESULTS = re.compile(
+ABOUT_RESULTS = _any_case(
     r"\b(summar\w*|overview|result\w*|status|report\w*|rates?|errors?|deploy\w*|findings?|outcome|"
-    r"it|them|that|this|these|those|everything)\b",
-    re.IGNORECASE,
+    r"it|them|that|this|these|those|everything)\b"
 )
-NO_DICTATION = re.compile(r"#|\b(and|then)\b", re.IGNORECASE)
-CLAUSE_END = re.compile(r"[;!?\n,]|\.(?=\s|$)|\b(?:and|then|also|plus|but)\b(?=\s+[^\d\s?])", re.IGNORECASE)
-MENTION = re.compile(r"<@\w+(?:\|[^>]*)?>|@greenlight\b", re.IGNORECASE)
+NO_DICTATION = _any_case(r"#|\b(and|then)\b")
+CLAUSE_END = _any_case(r"[;!?\n,]|\.(?=\s|$)|\b(?:and|then|also|plus|but)\b(?=\s+[^\d\s?])")
+MENTION = _any_case(r"<@\w+(?:\|[^>]*)?>|@greenlight\b")
 LINK = re.compile(r"<(https?://[^|>\s]+)(?:\|[^>]*)?>|(https?://[^\s<>|]+)")
-ANY_CHANNEL = re.compile(CHANNEL, re.IGNORECASE)
+ANY_CHANNEL = _any_case(CHANNEL)
 
-SUMMARY = re.compile(
+SUMMARY = _any_case(
     r"\b(post|share|publish|announce)\b|\bsummar(?:y|i[sz]e)\b|"
-    r"\b(?:send|tell|report|write|let)\b(?=[^;\n]*(?:<#|(?<!\w)#[a-z]))",
-    re.IGNORECASE,
+    r"\b(?:send|tell|report|write|let)\b(?=[^;\n]*(?:<#|(?<!\w)#[a-z]))"
 )
-ERROR_RATES = re.compile(
+ERROR_RATES = _any_case(
     r"\b(error|failure)[- ]?rates?\b|\baccess[- ]?logs?\b|\b(errors?|failures?) per (service|hour)\b|"
-    r"\b(which|what|find|worst) (the )?(worst )?hour\b|\bworst hour (was|of yesterday)\b",
-    re.IGNORECASE,
+    r"\b(which|what|find|worst) (the )?(worst )?hour\b|\bworst hour (was|of yesterday)\b"
 )
-DATABASE = re.compile(r"\b(databases?|db|postgres\w*)\b", re.IGNORECASE)
-ERRORS = re.compile(r"\b(errors?|failures?|failed|fail|problems?|record\w*|exceptions?)\b", re.IGNORECASE)
-DEPLOYMENTS = re.compile(r"\b(deploy\w*|releas\w+|roll(?:ed)?[- ]?(?:out|back)\w*|ship(?:ped|s)?)\b", re.IGNORECASE)
-CHECKING = re.compile(
-    r"\b(check\w*|ping|probe|test|health\w*|status|state|up|down|alive|running|reachable|ok|okay|doing|look|works?)\b",
-    re.IGNORECASE,
+DATABASE = _any_case(r"\b(databases?|db|postgres\w*)\b")
+ERRORS = _any_case(r"\b(errors?|failures?|failed|fail|problems?|record\w*|exceptions?)\b")
+DEPLOYMENTS = _any_case(r"\b(deploy\w*|releas\w+|roll(?:ed)?[- ]?(?:out|back)\w*|ship(?:ped|s)?)\b")
+CHECKING = _any_case(
+    r"\b(check\w*|ping|probe|test|health\w*|status|state|up|down|alive|running|reachable|ok|okay|doing|look|works?)\b"
 )
-ALL_SERVICES = re.compile(
-    r"\b(services|service (?:status|health|check)|everything|systems|all of (?:them|it))\b", re.IGNORECASE
-)
-WITHDRAW = re.compile(r"\b(cancel|withdraw|forget|never ?mind|don'?t post|do not post|don’t post)\b", re.IGNORECASE)
-WORST = re.compile(
-    r"\b(that|this|the same|same|the worst|worst|the peak) hour\b|\b(then|at that time|around it)\b", re.IGNORECASE
-)
-CLOCK = re.compile(
+ALL_SERVICES = _any_case(r"\b(services|service (?:status|health|check)|everything|systems|all of (?:them|it))\b")
+WITHDRAW = _any_case(r"\b(cancel|withdraw|forget|never ?mind|don'?t post|do not post|don’t post)\b")
+WORST = _any_case(r"\b(that|this|the same|same|the worst|worst|the peak) hour\b|\b(then|at that time|around it)\b")
+CLOCK = _any_case(
     r"\b(?:(?P<twelve>1[0-2]|0?[1-9])(?::\d\d)? ?(?P<half>am|pm)\b|(?P<clock>[01]?\d|2[0-3]):\d\d\b"
-    r"|(?P<hours>[01]?\d|2[0-3]) ?(?:h|utc|o'?clock)\b|hour (?P<hour>[01]?\d|2[0-3])\b)",
-    re.IGNORECASE,
+    r"|(?P<hours>[01]?\d|2[0-3]) ?(?:h|utc|o'?clock)\b|hour (?P<hour>[01]?\d|2[0-3])\b)"
 )
-BARE_HOUR = re.compile(r"\b(?:at|between|from) ([01]?\d|2[0-3])\b", re.IGNORECASE)
+BARE_HOUR = _any_case(r"\b(?:at|between|from) ([01]?\d|2[0-3])\b")
 FILLER = re.compile(
     r"a|all|an|any|are|as|at|both|but|can|could|do|everyone|everybody|first|for|from|give|hello|hey|hi|how|"
     r"i|if|in|is|it|just|kindly|like|lot|me|my|now|of|ok|okay|on|our|please|service|services|so|some|soon|"
@@ -331,7 +323,7 @@ def _intents_in(clause: str, services: Collection[str]) -> Iterator[Intent]:
     if WITHDRAW.search(clause):
         yield Withdraw()
         return
-    named = tuple(name for name in services if re.search(rf"\b{re.escape(name)}\b", clause, re.IGNORECASE))
+    named = tuple(name for name in services if _any_case(rf"\b{re.escape(name)}\b").search(clause))
     urls = tuple(found[1] or found[2].rstrip(".,") for found in LINK.finditer(clause))
     if DEPLOYMENTS.search(clause):
         yield Deployments(hour=_hour(clause))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.dev.demo.access_log import BROKEN_HOURS, access_log, hours
-from infra.dev.demo.day import SERVICES, day_of
+from infra.dev.demo.day import SERVICES, day_of, moment
 
 DAYS = [date(2025, 11, 20) + timedelta(days=37 * number) for number in range(12)]
 
@@ -32,7 +32,7 @@ def test_database_tells_of_the_same_incident(when: date) -> None:
 def test_culprit_was_deployed_shortly_before_the_incident(when: date) -> None:
     day = day_of(when)
     [culprit] = [each for each in day.deployments if "connection pool" in each.change]
-    assert timedelta(0) < day.at(day.incident_hour) - culprit.deployed_at < timedelta(minutes=10)
+    assert timedelta(0) < moment(day.date, day.incident_hour, 0) - culprit.deployed_at < timedelta(minutes=10)
 
 
 def test_day_is_told_the_same_way_every_time() -> None:
