@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import jsonschema
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, TypeAdapter
 
 from agent.ids import ToolName
 from agent.tool import CallContext, Colour, Registry, Tool, ToolError
@@ -32,7 +32,7 @@ def read_tools(path: Path) -> Registry:
         OSError: the file cannot be read.
         ListFileInvalid: it is no list of tools, or describes a tool twice.
     """
-    described = read_list(path, "tools", _Description)
+    described = read_list(path, "tools", TypeAdapter(list[_Description]))
     try:
         for tool in described:
             jsonschema.Draft202012Validator.check_schema(tool.arguments)

@@ -23,7 +23,7 @@ class Described(BaseModel):
 _Entry = TypeVar("_Entry", bound=Described)
 
 
-def read_list(path: Path, key: str, entry: type[_Entry]) -> list[_Entry]:
+def read_list(path: Path, key: str, adapter: TypeAdapter[list[_Entry]]) -> list[_Entry]:
     """Return the entries of a file in its order: a JSON list, `{KEY: [...]}`, or TOML (by its suffix) with `[[KEY]]`.
 
     Raises:
@@ -33,7 +33,7 @@ def read_list(path: Path, key: str, entry: type[_Entry]) -> list[_Entry]:
     try:
         text = path.read_text(encoding="utf-8")
         content = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-        entries = TypeAdapter(list[entry]).validate_python(content[key] if isinstance(content, dict) else content)
+        entries = adapter.validate_python(content[key] if isinstance(content, dict) else content)
     except KeyError as error:
         raise ListFileInvalid(f"{path}: neither a list of {key} nor an object with `{key}`") from error
     except ValidationError as error:

@@ -20,7 +20,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
 from agent.reading.plan_file import read_plan
 from agent.tool import Colour, Registry
@@ -84,7 +84,7 @@ def read_goals(path: Path, registry: Registry) -> Sequence[Goal]:
         OSError: the file cannot be read.
         ListFileInvalid: it is no list of goals, or a goal contradicts itself or the registry.
     """
-    goals = read_list(path, "goals", Goal)
+    goals = read_list(path, "goals", TypeAdapter(list[Goal]))
     if not goals:
         raise ListFileInvalid(f"{path}: it contains no goal")
     for goal in goals:

@@ -13,6 +13,7 @@ from agent.plan.outcomes import NodeState
 from agent.plan.templates import shown_title, unfolds
 from agent.tool import Colour
 from infra.plan_image.layout import Edge, Point, layout
+from infra.plan_image.mermaid import kind_words
 
 _BOX = (220, 74)
 _STEP = (250, 130)
@@ -160,17 +161,9 @@ class _Sheet:
 
 
 def _runs(node: Node) -> str:
-    match node.kind:
-        case NodeKind.TOOL:
-            return f"tool {node.tool}"
-        case NodeKind.PACKAGE if node.packed:
-            return "packed: " + " -> ".join(step.id for step in node.packed)
-        case NodeKind.PACKAGE:
-            return "package"
-        case NodeKind.SUBAGENT:
-            return f"subagent {node.role}".rstrip()
-        case _:
-            assert_never(node.kind)
+    if node.packed:
+        return "packed: " + " -> ".join(step.id for step in node.packed)
+    return f"tool {node.tool}" if node.kind is NodeKind.TOOL else kind_words(node)
 
 
 def _between(start: _Spot, end: _Spot, share: float) -> _Spot:

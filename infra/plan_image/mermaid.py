@@ -37,7 +37,7 @@ def _vertex(node: Node, colour: Colour) -> str:
     title = shown_title(node)
     title = title if len(title) <= _TITLE_CHARACTERS else title[: _TITLE_CHARACTERS - 1] + "…"
     asks = colour is Colour.RED
-    label = f"{_escaped(title)}<br>{_escaped(_runs(node))}, {'red: asks first' if asks else 'green'}"
+    label = f"{_escaped(title)}<br>{_escaped(kind_words(node))}, {'red: asks first' if asks else 'green'}"
     if words := unfolds(node):
         label += f"<br>{_escaped(words)}"
     if asks:
@@ -53,7 +53,8 @@ def _vertex(node: Node, colour: Colour) -> str:
             assert_never(node.kind)
 
 
-def _runs(node: Node) -> str:
+def kind_words(node: Node) -> str:
+    """Return what the node runs: the tool's name, or its kind."""
     match node.kind:
         case NodeKind.TOOL:
             return str(node.tool)

@@ -1,9 +1,8 @@
-"""The demo's access log: about 20 MB for one day, made from the day's story and kept by date.
+"""Writes the demo's access log: about 20 MB for one day, from the day's story, kept by date.
 
 A line is `time service client "method path protocol" status bytes milliseconds`:
 `2025-11-20T14:03:12.123Z payments 10.24.7.131 "POST /v1/charges HTTP/1.1" 503 187 912`
-A few lines are broken the way real ones are: cut short where a process died, or with `-` for a status
-that was never sent.
+A few lines are broken like real ones: cut short where a process died, or with `-` for a status that was never sent.
 """
 
 import random
@@ -14,7 +13,7 @@ from pathlib import Path
 from infra.dev.demo.day import SERVICES, Day, day_of
 
 LINE_FORMAT = 'time service client "method path protocol" status bytes milliseconds, separated by spaces.'
-"""What a line looks like, as told to models."""
+"""The format of a line, as models read it."""
 
 PATHS = {
     "storefront": (
@@ -30,11 +29,11 @@ PATHS = {
 FINE_STATUSES = ("200",) * 17 + ("304", "304", "404")
 ERROR_STATUSES = ("500", "502", "503", "503", "503", "504")
 BROKEN_HOURS = (8, 11, 13, 16, 19, 21, 22)
-"""The hours that hold one broken line each; cut ones and `-` ones take turns."""
+"""The hours with one broken line each; cut lines and lines with `-` alternate."""
 
 
 def access_log(folder: Path, when: date) -> Path:
-    """Return the log of that day, made now unless the folder has it. Other days' logs are removed."""
+    """Return the log of that day, written now unless it exists. Removes the logs of other days."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"access-{when.isoformat()}.log"
     if not path.exists():

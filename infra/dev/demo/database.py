@@ -1,7 +1,7 @@
 """The demo's own database: errors of the payments database and deployments.
 
-It lies beside the app's on the same server. Tools get a login of its own that may only read it, so no
-query of a model reaches the app's tables.
+It lies beside the app's on the same server. Tools get a login that may only read it, so no query of a model reaches
+the app's tables.
 """
 
 import secrets
@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from infra.dev.demo.day import Day, day_of, moment
 
 NAME = "greenlight_demo"
-"""The database's name; the login that may read it is `<name>_reader`."""
+"""The database's name; the login that may read it is `NAME_reader`."""
 
 DRIVER = "postgresql+psycopg"
 SETUP_LOCK = 7_305_114_220
@@ -28,7 +28,7 @@ ABOUT = (
     "Tables: payments_errors(at timestamptz, kind text, message text), the errors the payments database recorded; "
     "deployments(service text, version text, deployed_at timestamptz, deployed_by text, change text)."
 )
-"""What is in the database, as told to models."""
+"""The content of the database, as models read it."""
 
 MESSAGES = {
     "connection_pool_exhausted": "remaining connection slots are in use (pool size 20)",
@@ -52,7 +52,7 @@ deployments = _log("deployments", "deployed_at", "service", "version", "deployed
 
 
 async def demo_database(server_url: str, folder: Path, when: date, name: str = NAME) -> str:
-    """Make the demo's database with that day's rows unless it is there, and return the reader's URL.
+    """Return the reader's URL of the demo's database with that day's rows; create what does not exist yet.
 
     `server_url` is any database on the server, reached as a user that may create databases and logins.
     The reader's password is kept in `folder`.
@@ -75,7 +75,7 @@ def reader(name: str) -> str:
 
 
 def _password(path: Path) -> str:
-    """Return the reader's password, made up at the first start and kept readable for this user only."""
+    """Return the reader's password, generated at the first start into a file that only this user may read."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)

@@ -13,9 +13,10 @@ from sandbox.script import Json
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """What one service answers on `/health`, and how long it takes for it."""
+    """A service that answers on `/health`."""
 
     name: str
+    #: How long an answer takes.
     latency_seconds: float
     http_status: int
     #: The answer's members besides `service` and `uptime_seconds`.
@@ -24,7 +25,7 @@ class Service:
 
 _GATEWAYS_DOWN = "card network unreachable: 3 of 3 gateways timed out"
 
-# Slow on purpose: their checks look into their dependencies, and a person can watch three at once.
+# Slow on purpose, so that a person can watch three checks run at the same time.
 SERVICES = (
     Service(
         name="storefront",
@@ -49,7 +50,7 @@ SERVICES = (
 
 @asynccontextmanager
 async def running_services() -> AsyncGenerator[Mapping[str, str]]:
-    """Start the services on free ports of 127.0.0.1 and give service name -> health URL."""
+    """Start the services on free ports of 127.0.0.1 and yield service name -> health URL."""
     urls: dict[str, str] = {}
     async with AsyncExitStack() as started:
         for service in SERVICES:

@@ -1,4 +1,4 @@
-"""The demo's story, told by people in the local workspace and checked step by step: `greenlight demo --check`."""
+"""The demo's story, played by people in the local workspace and checked step by step: `greenlight demo --check`."""
 
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -19,7 +19,10 @@ Tell = Callable[[str], None]
 
 
 class Story:
-    """Tells the story to `tell`, a line per step with its time; raises ExpectationTimeout at the first that fails."""
+    """Plays the story and passes `tell` a line per step with its time.
+
+    Every method raises ExpectationTimeout at the first step that fails.
+    """
 
     def __init__(self, client: WorkspaceClient, tell: Tell) -> None:
         self._client = client
@@ -27,7 +30,7 @@ class Story:
         self._began = time.monotonic()
 
     async def all(self) -> None:
-        """Tell everything: approval and follow-up, rejection, slash command, direct message."""
+        """Play everything: approval and follow-up, rejection, slash command, direct message."""
         await self.approved()
         await self.rejected()
         await self.by_command()
@@ -35,10 +38,10 @@ class Story:
         self._tell("the whole story was seen")
 
     async def approved(self) -> None:
-        """The main job, approved by a second person, and its follow-up."""
+        """Play the main request, approved by a second person, and its follow-up."""
         posted_before = await self._incidents()
         async with self._asked(REQUEST) as observer:
-            await self._runs_beside_the_question(observer)
+            await self._runs_beside_the_card(observer)
             card = observer.cards()[0]
             await self._client.click("Ada", "ops", str(card.message["ts"]), "decide_approved")
             await self._refused_privately("U0ADA", observer.thread_ts)
@@ -48,7 +51,7 @@ class Story:
             await self._until(
                 observer, lambda seen: seen.says("*Approved* by <@U0GRACE>"), "Grace approved: the card says so"
             )
-            await self._client.wait_for(lambda told: len(told["channels"]["incidents"]["messages"]) > posted_before)
+            await self._client.wait_for(lambda dump: len(dump["channels"]["incidents"]["messages"]) > posted_before)
             self._tell(f"the summary stands in #incidents, {time.monotonic() - clicked:.2f} s after the click")
             await self._until(observer, _answered, "the answer", timeout_seconds=90)
             _require(observer.says("scripted model", "payments"), "the answer names the services", observer)
@@ -59,7 +62,7 @@ class Story:
         self._tell("#incidents got the message exactly once")
 
     async def rejected(self) -> None:
-        """The same request, rejected: the rest stands and the answer says so."""
+        """Play the same request, rejected: the rest stays done and the answer says so."""
         posted_before = await self._incidents()
         async with self._asked(REQUEST) as observer:
             await self._until(observer, lambda seen: bool(seen.cards()), "the approval card")
@@ -75,21 +78,21 @@ class Story:
         self._tell("rejected: nothing was posted, the other steps stand, the answer says so")
 
     async def by_command(self) -> None:
-        """`/greenlight <request>` opens a thread."""
+        """Open a thread with `/greenlight <request>`."""
         before = {message["ts"] for message in await self._client.messages("ops")}
         await self._client.command("Linus", "ops", "/greenlight", CHECK_REQUEST)
-        told = await self._client.wait_for(lambda told: any(ts not in before for ts in _roots(told, "ops")))
-        root = next(ts for ts in _roots(told, "ops") if ts not in before)
+        dump = await self._client.wait_for(lambda dump: any(ts not in before for ts in _roots(dump, "ops")))
+        root = next(ts for ts in _roots(dump, "ops") if ts not in before)
         async with watching(self._client, "ops", root) as observer:
             await self._until(observer, _answered, "/greenlight opened a thread and it was answered")
 
     async def by_direct_message(self) -> None:
-        """A direct message is a request without a mention."""
+        """Send a direct message, which is a request without a mention."""
         ts = await self._client.post("Grace", "@app", CHECK_REQUEST)
         async with watching(self._client, "@app", ts) as observer:
             await self._until(observer, _answered, "a direct message was answered in its thread")
 
-    async def _runs_beside_the_question(self, observer: ThreadObserver) -> None:
+    async def _runs_beside_the_card(self, observer: ThreadObserver) -> None:
         """Wait until a step started and one ended while the card was open, and the package was repaired in view."""
         await self._until(observer, lambda seen: bool(seen.boards()), "the board with the plan")
         await self._until(observer, lambda seen: _at_once(seen.boards()) >= 2, "checks running at the same time")
@@ -128,7 +131,7 @@ class Story:
         ts = await self._client.post("Ada", "ops", f"@Greenlight {request}")
         self._tell(f"Ada writes in #ops: @Greenlight {request}")
         async with watching(self._client, "ops", ts) as observer:
-            await self._client.wait_for(lambda told: _has_eyes(told, ts), timeout_seconds=10)
+            await self._client.wait_for(lambda dump: _has_eyes(dump, ts), timeout_seconds=10)
             self._tell("eyes reaction")
             yield observer
 

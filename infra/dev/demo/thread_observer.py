@@ -1,7 +1,7 @@
 """Sees what people see of one thread in the local workspace: board versions, cards, answers, with times.
 
-For `greenlight demo --check` and the acceptance tests. It reads the page's own stream of happenings,
-so nothing it knows was learnt behind the people's backs.
+For `greenlight demo --check` and the acceptance tests. It reads the page's own stream of happenings, so it knows
+nothing that people cannot see.
 """
 
 import asyncio
@@ -18,17 +18,20 @@ Message = Mapping[str, Any]
 
 
 class Sighting(NamedTuple):
-    """One version of a message: `at` is monotonic seconds since the observer began."""
+    """One version of a message."""
 
+    #: Seconds since the observer began.
     at: float
     message: Message
 
 
 class TaskSeen(NamedTuple):
-    """A task of the board as it looked at a moment: `text` is its title and details in one string."""
+    """A task of the board as it looked at a moment."""
 
     status: str
+    #: Its title, details and output in one string.
     text: str
+    #: Seconds since the observer began.
     at: float
 
 
@@ -38,6 +41,7 @@ class ThreadObserver:
 
     channel: str
     thread_ts: str
+    #: In the order they were seen.
     sightings: list[Sighting] = field(default_factory=list[Sighting])
     _began: float = field(default_factory=time.monotonic)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
@@ -51,11 +55,11 @@ class ThreadObserver:
     @property
     def latest(self) -> dict[str, Sighting]:
         """Message ts -> its newest version, in order of posting."""
-        return {str(each.message["ts"]): each for each in self.sightings}
+        return {str(sighting.message["ts"]): sighting for sighting in self.sightings}
 
     def boards(self) -> list[Sighting]:
         """Return every version of every board, in order of sight."""
-        return [each for each in self.sightings if _block(each.message, "plan") is not None]
+        return [sighting for sighting in self.sightings if _block(sighting.message, "plan") is not None]
 
     def tasks(self) -> dict[str, list[TaskSeen]]:
         """Return task id -> the looks it had, oldest first, equal neighbours left out."""
@@ -70,18 +74,18 @@ class ThreadObserver:
 
     def cards(self) -> list[Sighting]:
         """Return the newest version of every message that has buttons to decide by."""
-        return [each for each in self.latest.values() if _asks(each.message)]
+        return [sighting for sighting in self.latest.values() if _has_buttons(sighting.message)]
 
     def words(self) -> list[str]:
         """Return the app's newest messages of the thread as plain text, in order of posting."""
         return [
-            " ".join([str(each.message.get("text", "")), *texts(each.message.get("blocks"))])
-            for each in self.latest.values()
-            if each.message.get("bot_id")
+            " ".join([str(message.get("text", "")), *texts(message.get("blocks"))])
+            for _, message in self.latest.values()
+            if message.get("bot_id")
         ]
 
     def says(self, *parts: str) -> bool:
-        """Return whether one message of the app holds all these words, in any case of letters."""
+        """Return whether one message of the app contains all these words, in any case of letters."""
         return any(all(part.lower() in text.lower() for part in parts) for text in self.words())
 
     async def until(
@@ -103,10 +107,10 @@ class ThreadObserver:
 
 
 class ExpectationTimeout(Exception):
-    """What people should have seen did not come; the text says what, and what they saw instead."""
+    """People did not see something in time; the text names it, and gives the thread as they saw it."""
 
     def __init__(self, what: str, seen: list[str]) -> None:
-        super().__init__(f"not seen: {what}\nthe thread reads:\n" + "\n".join(f"  - {each[:600]}" for each in seen))
+        super().__init__(f"not seen: {what}\nthe thread reads:\n" + "\n".join(f"  - {text[:600]}" for text in seen))
 
 
 @asynccontextmanager
@@ -136,18 +140,18 @@ def texts(value: object) -> list[str]:
         case {"text": str(text)}:
             return [text]
         case Mapping():
-            return [piece for each in value.values() for piece in texts(each)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
+            return [piece for member in value.values() for piece in texts(member)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
         case list():
-            return [piece for each in value for piece in texts(each)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
+            return [piece for member in value for piece in texts(member)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
         case _:
             return []
 
 
 def _block(message: Message, kind: str) -> Mapping[str, Any] | None:
     blocks: list[Mapping[str, Any]] = message.get("blocks") or []
-    return next((each for each in blocks if each.get("type") == kind), None)
+    return next((block for block in blocks if block.get("type") == kind), None)
 
 
-def _asks(message: Message) -> bool:
+def _has_buttons(message: Message) -> bool:
     buttons: list[Mapping[str, Any]] = (_block(message, "actions") or {}).get("elements") or []
-    return any(str(each.get("action_id")).startswith(ACTION_PREFIX) for each in buttons)
+    return any(str(button.get("action_id")).startswith(ACTION_PREFIX) for button in buttons)

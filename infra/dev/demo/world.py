@@ -18,15 +18,14 @@ from infra.tools.sql import SqlConfig
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """Where the demo's tools find what they read.
+    """The addresses of what the demo's tools read."""
 
-    `services` is service name -> health URL. `database_url` is the read-only login's. `day` is the day
-    that log and database tell of: yesterday, UTC.
-    """
-
+    #: Service name -> health URL.
     services: Mapping[str, str]
     access_log: Path
+    #: That of the login that may only read.
     database_url: str
+    #: The day of log and database: yesterday, UTC.
     day: date
 
     @property
@@ -43,7 +42,7 @@ class World:
 async def demo_world(
     data_dir: Path, database_url: str, now: datetime, database_name: str = NAME
 ) -> AsyncGenerator[World]:
-    """Start the world and give it; what it serves ends with the context, log and database stay.
+    """Start the world and yield it. Its services end with the context; log and database stay.
 
     `database_url` is any database on the Postgres server to use, as a user that may create databases
     and logins. Log and rows of a day are made once and found again by later starts on the same day.

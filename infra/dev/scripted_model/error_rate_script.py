@@ -1,7 +1,7 @@
-"""The script the demo scripts writes for error rates, as it first thinks of it and as it repairs it.
+"""The script that the scripted model writes for error rates: its first draft and its repair.
 
-Both keep to the Python that every sandbox runs. The first believes that each line of a log is whole,
-as models tend to; a real log proves it wrong.
+Both keep to the Python that every sandbox runs. The first draft expects every line of a log to be whole, as models tend
+to, and crashes at the first broken one.
 """
 
 from collections.abc import Mapping

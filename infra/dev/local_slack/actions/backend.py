@@ -25,7 +25,6 @@ class Switches:
     """False: agents.* answers unknown_method, as in a workspace without the feature."""
     streaming: bool = True
     """False: chat.*Stream answers unknown_method."""
-    stream_seconds: float = 300.0
 
 
 @dataclass(kw_only=True)

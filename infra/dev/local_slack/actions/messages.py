@@ -59,13 +59,12 @@ def check_root(channel: Channel, thread_ts: str | None) -> None:
     refuse_if(root.is_reply, "invalid_thread_ts", f"[ERROR] {thread_ts} is a reply; its root is {root.thread_ts}")
 
 
-def put(backend: Backend, channel: Channel, message: Message) -> Message:
+def put(backend: Backend, channel: Channel, message: Message) -> None:
     """Add a message to a channel and announce it."""
     channel.messages[message.ts] = message
     if message.thread_ts and (root := channel.messages.get(message.thread_ts)) and root.thread_ts is None:
         root.thread_ts = root.ts
     backend.announcer.posted(channel, message)
-    return message
 
 
 def bot_message(backend: Backend, channel: Channel, draft: Draft, thread_ts: str | None = None) -> Message:
@@ -98,7 +97,6 @@ def rewrite(backend: Backend, channel: Channel, message: Message, draft: Draft) 
         message.blocks = [copied(block) for block in draft.blocks]
         give_ids(message.blocks)
     message.edited_ts = backend.clock.timestamp()
-    message.edits += 1
     backend.announcer.changed(channel, message, previous)
 
 

@@ -211,7 +211,7 @@ def seen_by(backend: Backend, user: str) -> JsonObject:
         },
         "team": {"id": team.id, "name": team.name},
         "people": [person.as_json() for person in team.people.values() if not person.deleted],
-        "usergroups": [group.as_json(team.id, with_users=True) for group in team.usergroups.values()],
+        "usergroups": [group.as_json(team.id) for group in team.usergroups.values()],
         "channels": [_channel_json(channel, user) for channel in team.channels.values() if user in channel.members],
         "ephemerals": [
             one.message.as_json() | {"channel": one.message.channel} for one in team.ephemerals if one.user == user

@@ -20,16 +20,17 @@ MOST_CONNECTIONS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Ack:
-    """The app acknowledged; `payload` is what it answered along with that."""
+    """The app acknowledged."""
 
+    #: The answer that came with it.
     payload: JsonObject | None = None
-    connection: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoAck:
-    """Nobody acknowledged in time; `reason` is Slack's retry_reason."""
+    """Nobody acknowledged in time."""
 
+    #: Slack's retry_reason.
     reason: str = "timeout"
 
 
@@ -37,11 +38,10 @@ class NoAck:
 class Connection:
     """One open websocket of the app."""
 
-    number: int
     socket: web.WebSocketResponse
     pending: dict[str, asyncio.Future[Ack]] = field(default_factory=dict[str, "asyncio.Future[Ack]"])
+    #: It was told to go: it may still acknowledge, and gets nothing new.
     retired: bool = False
-    """Told to go; it may still acknowledge, and gets nothing new."""
 
 
 class Sockets:
@@ -55,7 +55,6 @@ class Sockets:
         self.complaints: list[str] = []
         self._tickets: set[str] = set()
         self._opened = asyncio.Event()
-        self._count = 0
         self._turn = 0
 
     def ticket(self) -> str:
@@ -76,8 +75,7 @@ class Sockets:
             await socket.send_str(json.dumps({"type": "disconnect", "reason": "too_many_websockets"}))
             await socket.close()
             return socket
-        self._count += 1
-        connection = Connection(number=self._count, socket=socket)
+        connection = Connection(socket=socket)
         self.connections.append(connection)
         try:
             await socket.send_str(json.dumps(self._hello()))
@@ -175,4 +173,4 @@ class Sockets:
             self.complaints.append(f"envelope {envelope_id} acknowledged late, twice or on another connection")
             return
         payload = message.get("payload")
-        future.set_result(Ack(payload=payload if is_object(payload) else None, connection=connection.number))
+        future.set_result(Ack(payload=payload if is_object(payload) else None))

@@ -1,6 +1,5 @@
 """Channels, direct messages and the messages in them, as the Web API and the events tell them."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from infra.dev.local_slack.state.payload import JsonObject
@@ -44,7 +43,6 @@ class Message:
     files: list[JsonObject] = field(default_factory=list[JsonObject])
     metadata: JsonObject | None = None
     stream: Stream | None = None
-    edits: int = 0
 
     @property
     def is_reply(self) -> bool:
@@ -114,10 +112,6 @@ class Channel:
     def thread(self, root_ts: str) -> list[Message]:
         """The replies to a root, oldest first, without the root."""
         return [message for message in self.messages.values() if message.is_reply and message.thread_ts == root_ts]
-
-    def timeline(self) -> Iterator[Message]:
-        """What the channel itself shows: messages that are no replies, oldest first."""
-        return (message for message in self.messages.values() if not message.is_reply)
 
     def message_json(self, message: Message) -> JsonObject:
         """The message object with its thread's summary when it is a root."""

@@ -9,11 +9,11 @@ from infra.dev.local_slack.state.payload import JsonObject
 
 
 class Feed:
-    """Numbered happenings, each sent to every listener; the last `kept` can be read again after a reconnect."""
+    """Numbered happenings, each sent to every listener; the last 5000 can be read again after a reconnect."""
 
-    def __init__(self, kept: int = 5000) -> None:
+    def __init__(self) -> None:
         self._listeners: set[asyncio.Queue[JsonObject | None]] = set()
-        self._kept: deque[JsonObject] = deque(maxlen=kept)
+        self._kept: deque[JsonObject] = deque(maxlen=5000)
         self.number = 0
 
     def tell(self, type: str, **facts: object) -> None:
@@ -24,16 +24,12 @@ class Feed:
         for listener in self._listeners:
             listener.put_nowait(happening)
 
-    def since(self, number: int) -> list[JsonObject]:
-        """The kept happenings after `number`."""
-        return [happening for happening in self._kept if happening["number"] > number]
-
     @asynccontextmanager
     async def listening(self, since: int | None = None) -> AsyncGenerator[asyncio.Queue[JsonObject | None]]:
         """A queue of happenings from now on, or from after `since`; None in it means the workspace closes."""
         queue: asyncio.Queue[JsonObject | None] = asyncio.Queue()
         if since is not None:
-            for happening in self.since(since):
+            for happening in (kept for kept in self._kept if kept["number"] > since):
                 queue.put_nowait(happening)
         self._listeners.add(queue)
         try:

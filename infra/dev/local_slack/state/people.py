@@ -70,9 +70,9 @@ class Usergroup:
     name: str
     users: list[str] = field(default_factory=list[str])
 
-    def as_json(self, team_id: str, *, with_users: bool = False) -> JsonObject:
+    def as_json(self, team_id: str) -> JsonObject:
         """The usergroup object of the Web API."""
-        group: JsonObject = {
+        return {
             "id": self.id,
             "team_id": team_id,
             "is_usergroup": True,
@@ -82,7 +82,5 @@ class Usergroup:
             "is_external": False,
             "date_delete": 0,
             "user_count": len(self.users),
+            "users": list(self.users),
         }
-        if with_users:
-            group["users"] = list(self.users)
-        return group

@@ -1,4 +1,4 @@
-"""conversations.*: list, info, members, history, replies, open, create and invite."""
+"""Channels and people: conversations.*, users.list and info, usergroups.users.list."""
 
 import re
 from collections.abc import Iterable
@@ -52,7 +52,7 @@ async def members(call: Call) -> JsonObject:
 async def history(call: Call) -> JsonObject:
     """The messages of a channel, newest first, without replies."""
     channel = _readable(call)
-    chosen = [message for message in channel.timeline() if _between(call, message)]
+    chosen = [message for message in channel.messages.values() if not message.is_reply and _between(call, message)]
     return _messages_page(call, channel, reversed(chosen), most=999)
 
 
@@ -122,6 +122,28 @@ async def invite(call: Call) -> JsonObject:
         channel.members.append(user)
         backend.announcer.joined(channel, user)
     return {"channel": channel.as_json(for_user=call.bot)}
+
+
+@method("users.list", Tier.TWO, "users:read")
+async def list_people(call: Call) -> JsonObject:
+    """Everybody, page by page."""
+    people = [person.as_json() for person in call.backend.team.people.values()]
+    return call.page(people, key="members") | {"cache_ts": int(call.backend.clock.now())}
+
+
+@method("users.info", Tier.FOUR, "users:read")
+async def person_info(call: Call) -> JsonObject:
+    """One person."""
+    person = found(call.backend.team.people.get(call.required("user")), "user_not_found")
+    return {"user": person.as_json()}
+
+
+@method("usergroups.users.list", Tier.TWO, "usergroups:read")
+async def usergroup_members(call: Call) -> JsonObject:
+    """Who is in a user group."""
+    group = found(call.backend.team.usergroups.get(call.required("usergroup")), "no_such_subteam")
+    people = call.backend.team.people
+    return {"users": [user for user in group.users if user in people and not people[user].deleted]}
 
 
 def _readable(call: Call) -> Channel:

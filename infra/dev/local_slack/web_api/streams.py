@@ -15,6 +15,7 @@ from infra.dev.local_slack.state.payload import JsonObject, copied, is_list, is_
 from infra.dev.local_slack.state.rates import Tier
 from infra.dev.local_slack.web_api.call import Call, method
 
+STREAM_SECONDS = 300.0
 MOST_CHUNK_TEXT = 256
 """Characters in a title, details or output of a task_update or plan_update chunk."""
 MOST_TASKS = 50
@@ -38,7 +39,7 @@ async def start_stream(call: Call) -> JsonObject:
         recipient = found(call.text("recipient_user_id"), "missing_recipient_user_id")
         refuse_if(recipient not in channel.members, "user_not_in_channel")
     message = messages.bot_message(backend, channel, Draft(), thread_ts)
-    ends_at = backend.clock.now() + backend.switches.stream_seconds
+    ends_at = backend.clock.now() + STREAM_SECONDS
     message.stream = Stream(ends_at=ends_at, as_plan=call.text("task_display_mode") == "plan")
     _take(call, message, message.stream)
     messages.put(backend, channel, message)
