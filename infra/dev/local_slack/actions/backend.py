@@ -1,4 +1,4 @@
-"""What one running workspace is made of, handed to everything that acts on it."""
+"""The parts of one running workspace, handed to everything that acts on it."""
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
@@ -19,12 +19,12 @@ from infra.dev.local_slack.state.tickets import Tickets
 
 @dataclass(kw_only=True)
 class Switches:
-    """What a test or the page may turn on and off."""
+    """Features that a test may turn on and off."""
 
+    #: False: agents.* answers unknown_method, as in a workspace without the feature.
     agent_sessions: bool = True
-    """False: agents.* answers unknown_method, as in a workspace without the feature."""
+    #: False: chat.*Stream answers unknown_method.
     streaming: bool = True
-    """False: chat.*Stream answers unknown_method."""
 
 
 @dataclass(kw_only=True)
@@ -45,8 +45,8 @@ class Backend:
     switches: Switches = field(default_factory=Switches)
     base_url: str = ""
     calls: Counter[str] = field(default_factory=Counter[str])
+    #: `METHOD ERROR` -> how often.
     refusals: Counter[str] = field(default_factory=Counter[str])
-    """`method error` -> how often."""
     call_log: deque[JsonObject] = field(default_factory=lambda: deque[JsonObject](maxlen=2000))
+    #: Calls that Slack lets pass and a careful app does not make, in words.
     complaints: list[str] = field(default_factory=list[str])
-    """What Slack would let pass, and a careful app would not do."""

@@ -1,4 +1,4 @@
-"""What Slack lets pass and a careful app does not do; the workspace notes it as a complaint and carries on."""
+"""Finds calls that Slack lets pass and a careful app does not make; the workspace notes a complaint and carries on."""
 
 import json
 import re
@@ -12,7 +12,7 @@ _ADDRESS = re.compile(r"https?://")
 
 
 def complaints_about_post(raw: JsonObject, draft: Draft) -> list[str]:
-    """What is careless about a new message: no fallback text, a broadcast mention, unfurling links."""
+    """Return the careless parts of a new message: no fallback text, a broadcast mention, unfurling links."""
     whole = (draft.text or "") + json.dumps(draft.blocks or [])
     return [
         line
@@ -29,7 +29,7 @@ def complaints_about_post(raw: JsonObject, draft: Draft) -> list[str]:
 
 
 def complaints_about_update(draft: Draft, message: Message) -> list[str]:
-    """What is careless about a change: a changed block keeps its block_id, so a client may keep its old state.
+    """Return the blocks of a change that keep their block_id, so that a client may keep their old state.
 
     Source: "If a message is updated, use a new block_id", https://docs.slack.dev/reference/block-kit/blocks/
     """

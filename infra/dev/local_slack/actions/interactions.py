@@ -17,7 +17,7 @@ from infra.dev.local_slack.state.people import Person
 
 
 def person_acting(backend: Backend, reference: str) -> Person:
-    """The person of an id or name.
+    """Return the person of an id or name.
 
     Raises:
         ControlError: There is nobody of that name, or it is the app.
@@ -29,7 +29,7 @@ def person_acting(backend: Backend, reference: str) -> Person:
 
 
 def channel_seen(backend: Backend, person: Person, reference: str) -> Channel:
-    """The channel of an id or name, if the person is in it.
+    """Return the channel of an id or name, if the person is in it.
 
     Raises:
         ControlError: There is no such channel, or the person is not a member.
@@ -174,7 +174,7 @@ async def shortcut(
 
 
 def payload_of(backend: Backend, type: str, person: Person) -> JsonObject:
-    """What every interactive payload starts with; team and user.team_id are the acting person's, not the channel's."""
+    """Return the start of every interactive payload; its team is the acting person's, not the channel's."""
     name = person.name.casefold()
     return {
         "type": type,
@@ -222,7 +222,7 @@ def _answer_in_channel(backend: Backend, person: Person, channel: Channel, answe
 
 
 def _message_seen(backend: Backend, person: Person, channel: Channel, ts: str) -> tuple[Message, bool]:
-    """The message of a ts as this person sees it, and whether it is ephemeral."""
+    """Return the message of a ts as this person sees it, and whether it is ephemeral."""
     if message := channel.messages.get(ts):
         return message, False
     for ephemeral in backend.team.ephemerals:
@@ -234,7 +234,7 @@ def _message_seen(backend: Backend, person: Person, channel: Channel, ts: str) -
 def _element(
     blocks: list[JsonObject], action_id: str, block_id: str | None, value: str | None
 ) -> tuple[JsonObject, JsonObject]:
-    """The block and the element an action names."""
+    """Return the block and the element an action names."""
     found = [
         (block, element)
         for block in blocks
@@ -251,7 +251,7 @@ def _element(
 
 
 def _action(backend: Backend, block: JsonObject, element: JsonObject, chosen: JsonObject | None) -> JsonObject:
-    """The member of payload.actions."""
+    """Return the member of payload.actions."""
     kept = ("type", "action_id", "text", "value", "style", "confirm", "placeholder", "url")
     action: JsonObject = {key: element[key] for key in kept if key in element}
     kind = str(element.get("type"))
@@ -261,7 +261,7 @@ def _action(backend: Backend, block: JsonObject, element: JsonObject, chosen: Js
 
 
 def _message_state(blocks: list[JsonObject], action: JsonObject, chosen: JsonObject | None) -> JsonObject:
-    """state.values of the menus and inputs in a message."""
+    """Return state.values of the menus and inputs in a message."""
     values = initial_values(blocks)
     if state := object_in(values, str(action["block_id"])).get(action["action_id"]):
         state |= chosen or {}

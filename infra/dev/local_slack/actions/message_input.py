@@ -1,4 +1,4 @@
-"""What a Slack client makes of the text a person types: names become ids, and the text becomes rich text."""
+"""Turns the text that a person types into a message, as a Slack client does: names into ids, text into rich text."""
 
 import re
 
@@ -28,7 +28,7 @@ _BROADCASTS = ("here", "channel", "everyone")
 
 
 def message_text(team: Team, typed: str) -> str:
-    """Typed text as the message stores it: & < > escaped; @Name, #channel, @group and addresses as `<...>`.
+    """Return typed text as the message stores it: & < > escaped; @Name, #channel, @group and addresses as `<...>`.
 
     A reference the person already wrote out (`<@U123>`) stays, as it does when a client's completion put it there.
     """
@@ -42,7 +42,7 @@ def message_text(team: Team, typed: str) -> str:
 
 
 def command_text(team: Team, typed: str) -> str:
-    """The text of a command whose manifest says should_escape: people are told with their handle as well."""
+    """Return the text of a command whose manifest says should_escape: people get their handle as well."""
 
     def with_handle(found: re.Match[str]) -> str:
         person = team.people.get(found.group(1))
@@ -52,7 +52,7 @@ def command_text(team: Team, typed: str) -> str:
 
 
 def rich_text(text: str) -> list[JsonObject]:
-    """The rich_text block that a client sends along with a message."""
+    """Return the rich_text block that a client sends along with a message."""
     elements: list[JsonObject] = []
     position = 0
     for found in _STORED.finditer(text):

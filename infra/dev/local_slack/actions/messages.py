@@ -10,7 +10,7 @@ from infra.dev.local_slack.state.team import Ephemeral
 
 
 def channel_of(backend: Backend, reference: str) -> Channel:
-    """The channel a call names, by id or name.
+    """Return the channel a call names, by id or name.
 
     Raises:
         SlackError: channel_not_found, also for private channels the app is not in.
@@ -21,7 +21,7 @@ def channel_of(backend: Backend, reference: str) -> Channel:
 
 
 def writable(backend: Backend, reference: str) -> Channel:
-    """The channel, if the app may write in it now.
+    """Return the channel, if the app may write in it now.
 
     Raises:
         SlackError: channel_not_found, is_archived or not_in_channel.
@@ -38,7 +38,7 @@ def writable(backend: Backend, reference: str) -> Channel:
 
 
 def message_of(channel: Channel, ts: str) -> Message:
-    """The message of a timestamp.
+    """Return the message of a timestamp.
 
     Raises:
         SlackError: message_not_found.

@@ -15,7 +15,7 @@ _NO_CONNECTION: Errors = {"": "We had some trouble connecting. Try again?"}
 
 
 def view_of(backend: Backend, person: Person, view_id: str | None) -> OpenView:
-    """The modal a person sees, or their Home tab when `view_id` names it.
+    """Return the modal a person sees, or their Home tab when `view_id` names it.
 
     Raises:
         ControlError: It is not open.
@@ -73,7 +73,7 @@ def fill_in(view: OpenView, values: JsonObject) -> None:
 
 
 def _missing(view: OpenView) -> Errors:
-    """Errors that a client finds before the app is asked: required inputs left empty, texts too short or long."""
+    """Return the errors that a client finds by itself: required inputs left empty, texts too short or long."""
     errors: Errors = {}
     for block in objects_in(view.content, "blocks"):
         if block.get("type") != "input":

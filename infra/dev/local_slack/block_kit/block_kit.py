@@ -32,17 +32,17 @@ ACTION_ID = string(most=255)
 
 
 def typed(required: Mapping[str, Check] | None = None, **optional: Check) -> Check:
-    """An object with a `type` and these members."""
+    """Return the check for an object with a `type` and these members."""
     return shape({"type": string(), **(required or {})}, optional)
 
 
 def plain(most: int, least: int = 1) -> Check:
-    """A plain_text object."""
+    """Return the check for a plain_text object."""
     return tagged({"plain_text": typed({"text": string(most=most, least=least)}, emoji=boolean)})
 
 
 def text(most: int, least: int = 1) -> Check:
-    """A plain_text or mrkdwn object."""
+    """Return the check for a plain_text or mrkdwn object."""
     content = {"text": string(most=most, least=least)}
     return tagged({"plain_text": typed(content, emoji=boolean), "mrkdwn": typed(content, verbatim=boolean)})
 
@@ -91,22 +91,22 @@ _IDS = array(string(least=1), most=100)
 
 
 def _input(required: Mapping[str, Check] | None = None, /, **fields: Check) -> Check:
-    """A field to type in."""
+    """Return the check for a field to type in."""
     return typed(required, action_id=ACTION_ID, focus_on_load=boolean, placeholder=plain(150), **fields)
 
 
 def _menu(**fields: Check) -> Check:
-    """A menu or picker."""
+    """Return the check for a menu or picker."""
     return _input(confirm=CONFIRM, **fields)
 
 
 def _conversations(**fields: Check) -> Check:
-    """A menu of channels and direct messages."""
+    """Return the check for a menu of channels and direct messages."""
     return _menu(default_to_current_conversation=boolean, filter=anything, **fields)
 
 
 def _choices(**initial: Check) -> Check:
-    """A menu of given options, alone or in groups."""
+    """Return the check for a menu of given options, alone or in groups."""
     inner = _menu(options=_OPTIONS, option_groups=array(OPTION_GROUP, most=100, least=1), **initial)
 
     def check(value: object, pointer: str) -> list[str]:
@@ -119,7 +119,7 @@ def _choices(**initial: Check) -> Check:
 
 
 def _boxes(**initial: Check) -> Check:
-    """Options that are all in sight."""
+    """Return the check for options that are all in sight."""
     fields = {"action_id": ACTION_ID, "focus_on_load": boolean, "confirm": CONFIRM, **initial}
     return typed({"options": _TEN_OPTIONS}, **fields)
 
@@ -271,13 +271,13 @@ MODAL = typed(
 
 
 def message_faults(blocks: object) -> list[str]:
-    """What is wrong with the blocks of a message, in Slack's words."""
+    """Return the faults of a message's blocks, in Slack's words."""
     lines = array(tagged(MESSAGE_BLOCKS), most=MOST_MESSAGE_BLOCKS)(blocks, "/blocks")
     return lines or (duplicates([block for block in blocks if is_object(block)], "") if is_list(blocks) else [])
 
 
 def view_faults(view: object) -> list[str]:
-    """What is wrong with a modal or a Home view."""
+    """Return the faults of a modal or a Home view."""
     lines = tagged({"modal": MODAL, "home": HOME})(view, "/view")
     if lines or not is_object(view):
         return lines
@@ -288,7 +288,7 @@ def view_faults(view: object) -> list[str]:
 
 
 def duplicates(blocks: list[JsonObject], holder: str) -> list[str]:
-    """block_ids used twice, and action_ids used twice in one block."""
+    """Return the faults of block_ids used twice, and of action_ids used twice in one block."""
     lines: list[str] = []
     for index, block_id in repeated(blocks, "block_id"):
         lines.append(fault(f'`block_id` "{block_id}" already exists', f"{holder}/blocks/{index}/block_id"))
@@ -299,7 +299,7 @@ def duplicates(blocks: list[JsonObject], holder: str) -> list[str]:
 
 
 def repeated(members: Iterable[JsonObject], key: str) -> Iterator[tuple[int, str]]:
-    """The members whose string under `key` an earlier one has already: (index, string)."""
+    """Yield (index, string) of the members whose string under `key` an earlier one has already."""
     seen: set[str] = set()
     for index, member in enumerate(members):
         if text := text_in(member, key):
@@ -309,7 +309,7 @@ def repeated(members: Iterable[JsonObject], key: str) -> Iterator[tuple[int, str
 
 
 def interactive(block: JsonObject) -> Iterator[JsonObject]:
-    """The elements of a block that a person can use."""
+    """Yield the elements of a block that a person can use."""
     kind = block.get("type")
     if kind in ("actions", "context_actions"):
         yield from objects_in(block, "elements")
@@ -320,5 +320,5 @@ def interactive(block: JsonObject) -> Iterator[JsonObject]:
 
 
 def markdown_length(blocks: list[JsonObject]) -> int:
-    """Characters of all markdown blocks together."""
+    """Return the number of characters of all markdown blocks together."""
     return sum(len(text_in(block, "text") or "") for block in blocks if block.get("type") == "markdown")

@@ -9,12 +9,12 @@ Check = Callable[[object, str], list[str]]
 
 
 def fault(text: str, pointer: str) -> str:
-    """One line of response_metadata.messages."""
+    """Return one line of response_metadata.messages."""
     return f"[ERROR] {text} [json-pointer:{pointer}]"
 
 
 def string(*, most: int | None = None, least: int = 0) -> Check:
-    """A string of `least` to `most` characters."""
+    """Return the check for a string of `least` to `most` characters."""
 
     def check(value: object, pointer: str) -> list[str]:
         if not isinstance(value, str):
@@ -29,24 +29,24 @@ def string(*, most: int | None = None, least: int = 0) -> Check:
 
 
 def boolean(value: object, pointer: str) -> list[str]:
-    """True or false."""
+    """Check for true or false."""
     return [] if isinstance(value, bool) else [fault("must provide a boolean", pointer)]
 
 
 def number(value: object, pointer: str) -> list[str]:
-    """Any number."""
+    """Check for any number."""
     ok = isinstance(value, int | float) and not isinstance(value, bool)
     return [] if ok else [fault("must provide a number", pointer)]
 
 
 def anything(value: object, pointer: str) -> list[str]:
-    """A value this workspace does not look into."""
+    """Accept any value, because this workspace does not look into it."""
     _ = value, pointer
     return []
 
 
 def one_of(*allowed: str) -> Check:
-    """One of the given words."""
+    """Return the check for one of the given words."""
 
     def check(value: object, pointer: str) -> list[str]:
         return [] if value in allowed else [fault("must be a valid enum value", pointer)]
@@ -55,7 +55,7 @@ def one_of(*allowed: str) -> Check:
 
 
 def array(member: Check, *, most: int | None = None, least: int = 0) -> Check:
-    """An array of `least` to `most` members."""
+    """Return the check for an array of `least` to `most` members."""
 
     def check(value: object, pointer: str) -> list[str]:
         if not is_list(value):
@@ -70,7 +70,7 @@ def array(member: Check, *, most: int | None = None, least: int = 0) -> Check:
 
 
 def shape(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
-    """An object with these members and no others."""
+    """Return the check for an object with these members and no others."""
     members = dict(required) | dict(optional or {})
 
     def check(value: object, pointer: str) -> list[str]:
@@ -87,7 +87,7 @@ def shape(required: Mapping[str, Check], optional: Mapping[str, Check] | None = 
 
 
 def tagged(kinds: Mapping[str, Check]) -> Check:
-    """An object whose `type` says which of the shapes it has."""
+    """Return the check for an object whose `type` says which of the shapes it has."""
 
     def check(value: object, pointer: str) -> list[str]:
         if not is_object(value):

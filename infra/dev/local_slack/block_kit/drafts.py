@@ -23,7 +23,7 @@ class Draft:
 
 
 def draft_of(raw: JsonObject, *, most_text: int = MOST_TEXT) -> Draft:
-    """The content in the arguments of a call. Attachments and `markdown_text` are refused: the app uses neither.
+    """Return the content in the arguments of a call. Refuses attachments and `markdown_text`: the app uses neither.
 
     Raises:
         SlackError: no_text, msg_too_long, invalid_blocks, msg_blocks_too_long, invalid_arguments,
@@ -41,7 +41,7 @@ def draft_of(raw: JsonObject, *, most_text: int = MOST_TEXT) -> Draft:
 
 
 def blocks_of(value: object) -> list[JsonObject] | None:
-    """Checked blocks from a JSON string or array; None when there are none given.
+    """Return checked blocks from a JSON string or array; None when none are given.
 
     Raises:
         SlackError: invalid_blocks_format, invalid_blocks, msg_blocks_too_long or invalid_attachments (tables).
@@ -75,7 +75,7 @@ def _metadata(value: object) -> JsonObject | None:
 
 
 def _table_characters(value: object) -> int:
-    """Characters in the cells of a table, rich text included."""
+    """Return the number of characters in the cells of a table, rich text included."""
     if is_list(value):
         return sum(_table_characters(member) for member in value)
     if is_object(value):

@@ -38,7 +38,7 @@ class Views:
     homes: dict[str, str] = field(default_factory=dict[str, str])
 
     def as_json(self, view: OpenView) -> JsonObject:
-        """The view object of payloads and answers."""
+        """Return the view object of payloads and answers."""
         return {
             "id": view.id,
             "team_id": self.team.id,
@@ -99,7 +99,7 @@ class Views:
         self.feed.tell("views", user=user)
 
     def visible(self, user: str) -> OpenView | None:
-        """The modal a person sees, if any."""
+        """Return the modal a person sees, if any."""
         return self.open.get(self.modals.get(user, ""))
 
     def _add(self, user: str, content: JsonObject, shown: dict[str, str]) -> OpenView:
@@ -121,7 +121,7 @@ def _check(content: JsonObject, kind: str) -> None:
 
 
 def with_ids(content: JsonObject) -> JsonObject:
-    """A copy in which every block has a block_id and every interactive element an action_id."""
+    """Return a copy in which every block has a block_id and every interactive element an action_id."""
     content = copied(content)
     give_ids(objects_in(content, "blocks"))
     return content
@@ -138,7 +138,7 @@ def give_ids(blocks: list[JsonObject]) -> None:
 
 
 def initial_values(blocks: list[JsonObject]) -> JsonObject:
-    """state.values as it is before anybody chose or typed: initial values, else nulls."""
+    """Return state.values as it is before anybody chose or typed: initial values, else nulls."""
     values: JsonObject = {}
     for block in blocks:
         for element in interactive(block):
@@ -164,7 +164,7 @@ _VALUE_KEYS = {
 
 
 def value_key(kind: str) -> str:
-    """Under which key an element's state holds its value; a key in the plural holds a list."""
+    """Return the key of the value in an element's state; a key in the plural holds a list."""
     return _VALUE_KEYS[kind]
 
 

@@ -28,7 +28,7 @@ class WorkspaceClient:
             await self._session.close()
 
     async def act(self, path: str, **body: Any) -> JsonObject:
-        """POST /control/PATH.
+        """Post a request to /control/PATH and return the answer.
 
         Raises:
             ControlError: The workspace refused, as a Slack client would.
@@ -40,30 +40,30 @@ class WorkspaceClient:
         return answer
 
     async def read(self, path: str, **query: str) -> JsonObject:
-        """GET /control/PATH."""
+        """Return the answer to GET /control/PATH."""
         async with self._opened().get(f"{self.base_url}/control/{path}", params=query) as response:
             return await response.json()
 
     async def post(self, user: str, channel: str, text: str, *, thread_ts: str | None = None) -> str:
-        """Write a message; its ts."""
+        """Write a message and return its ts."""
         return str((await self.act("messages", user=user, channel=channel, text=text, thread_ts=thread_ts))["ts"])
 
     async def click(self, user: str, channel: str, ts: str, action_id: str, **which: Any) -> bool:
-        """Use a button of a message; True when the app acknowledged within 3 seconds."""
+        """Use a button of a message; return whether the app acknowledged within 3 seconds."""
         answer = await self.act("click", user=user, channel=channel, ts=ts, action_id=action_id, **which)
         return bool(answer["acknowledged"])
 
     async def command(self, user: str, channel: str, command: str, text: str = "", **where: Any) -> bool:
-        """Invoke a slash command; True when the app acknowledged within 3 seconds."""
+        """Invoke a slash command; return whether the app acknowledged within 3 seconds."""
         answer = await self.act("commands", user=user, channel=channel, command=command, text=text, **where)
         return bool(answer["acknowledged"])
 
     async def dump(self) -> JsonObject:
-        """Everything in the workspace."""
+        """Return everything in the workspace."""
         return await self.read("dump")
 
     async def messages(self, channel: str, *, thread_ts: str | None = None) -> list[JsonObject]:
-        """The messages of a channel (by name, without #), or of one thread with its root first."""
+        """Return the messages of a channel (by name, without #), or of one thread with its root first."""
         everything = await self.dump()
         found = objects_in(object_in(object_in(everything, "channels"), channel.removeprefix("#")), "messages")
         if thread_ts is None:
@@ -72,7 +72,7 @@ class WorkspaceClient:
 
     @asynccontextmanager
     async def happenings(self, *, user: str | None = None, since: int | None = None) -> AsyncGenerator["Happenings"]:
-        """What happens from now on (or from after number `since`), as it happens."""
+        """Yield the stream of happenings from now on, or from after number `since`."""
         query: dict[str, str] = {"user": user} if user else {}
         if since is not None:
             query["since"] = str(since)
@@ -82,7 +82,7 @@ class WorkspaceClient:
             yield Happenings(response)
 
     async def wait_for(self, condition: Callable[[JsonObject], bool], *, timeout_seconds: float = 60.0) -> JsonObject:
-        """The dump as soon as `condition` holds for it; looked at again after everything that happens.
+        """Return the dump as soon as `condition` holds for it; read again after every happening.
 
         Raises:
             TimeoutError: It did not hold in time.
@@ -101,13 +101,13 @@ class WorkspaceClient:
 
 
 class Happenings:
-    """The stream of what happens; the first `next` is a greeting of type hello."""
+    """The stream of happenings; the first `next` is a greeting of type hello."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
 
     async def next(self) -> JsonObject:
-        """The next happening.
+        """Return the next happening.
 
         Raises:
             ConnectionError: The workspace is gone.

@@ -107,11 +107,11 @@ class TestApi:
         self._backend = backend
 
     async def dump(self, _request: web.Request) -> web.Response:
-        """Everything there is."""
+        """Answer with everything there is."""
         return web.json_response(dump(self._backend))
 
     async def calls(self, _request: web.Request) -> web.Response:
-        """How often each method was called and refused, and the last calls."""
+        """Answer with how often each method was called and refused, and with the last calls."""
         backend = self._backend
         facts: JsonObject = {
             "ok": True,
@@ -124,14 +124,14 @@ class TestApi:
         return web.json_response(facts)
 
     async def seen(self, request: web.Request) -> web.Response:
-        """What one person sees: their channels with messages, ephemeral messages, views. For the page."""
+        """Answer with everything that one person's page shows: channels, messages, ephemeral messages, views."""
         user = request.query.get("user", "")
         if user not in self._backend.team.people:
             return web.json_response({"ok": False, "error": "user_not_found"}, status=404)
         return web.json_response(seen_by(self._backend, user))
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """What happens, as server-sent events; `user` narrows it to what that person sees, `since` starts earlier."""
+        """Send happenings as server-sent events; `user` narrows them to those of a person, `since` starts earlier."""
         user = request.query.get("user")
         since = request.headers.get("Last-Event-ID") or request.query.get("since")
         response = web.StreamResponse(
@@ -148,7 +148,7 @@ class TestApi:
     async def _tell(
         self, response: web.StreamResponse, happenings: asyncio.Queue[JsonObject | None], user: str | None
     ) -> None:
-        """Write what happens until the workspace closes."""
+        """Write happenings until the workspace closes."""
         await response.write(f"retry: 1000\nevent: hello\ndata: {self._backend.feed.number}\n\n".encode())
         while True:
             try:
@@ -172,7 +172,7 @@ class TestApi:
 
 
 def dump(backend: Backend) -> JsonObject:
-    """Everything there is, as JSON: channels by name with their messages, ephemerals by person, views, calls."""
+    """Return everything there is, as JSON: channels by name with their messages, ephemerals by person, views, calls."""
     team, views = backend.team, backend.views
     bot = backend.app.bot_user_id
     return {
@@ -194,7 +194,7 @@ def dump(backend: Backend) -> JsonObject:
 
 
 def seen_by(backend: Backend, user: str) -> JsonObject:
-    """What the page of one person starts from."""
+    """Return the state from which the page of one person starts."""
     team, views, app = backend.team, backend.views, backend.app
     modal, home = views.visible(user), views.open.get(views.homes.get(user, ""))
     return {

@@ -23,7 +23,7 @@ class Announcer:
     feed: Feed
 
     def posted(self, channel: Channel, message: Message) -> None:
-        """A message is there: `message`, and `app_mention` too when it mentions the app (with another event id)."""
+        """Announce a new message: `message`, and `app_mention` too (with another event id) when it mentions the app."""
         self.feed.tell("message", channel=channel.id, ts=message.ts, message=channel.message_json(message))
         event = message.as_json() | {"channel": channel.id, "event_ts": message.ts, "channel_type": channel.type}
         if root := self._thread_changed(channel, message):
@@ -38,24 +38,24 @@ class Announcer:
             self._event(channel, "app_mention", "app_mentions:read", mention | {"type": "app_mention"})
 
     def changed(self, channel: Channel, message: Message, previous: JsonObject) -> None:
-        """A message reads differently now: `message_changed`."""
+        """Announce that a message reads differently now: `message_changed`."""
         self.redrawn(channel, message)
         changed = {"message": channel.message_json(message), "previous_message": previous}
         self._hidden_event(channel, "message_changed", changed)
 
     def redrawn(self, channel: Channel, message: Message) -> None:
-        """A message looks different to people, and no event tells the app (reactions, streaming)."""
+        """Show people that a message looks different; no event goes to the app (reactions, streaming)."""
         self.feed.tell("message_changed", channel=channel.id, ts=message.ts, message=channel.message_json(message))
 
     def deleted(self, channel: Channel, message: Message) -> None:
-        """A message is gone: `message_deleted`."""
+        """Announce that a message is gone: `message_deleted`."""
         self.feed.tell("message_deleted", channel=channel.id, ts=message.ts, thread_ts=message.thread_ts)
         self._thread_changed(channel, message)
         deleted = {"previous_message": message.as_json(), "deleted_ts": message.ts}
         self._hidden_event(channel, "message_deleted", deleted)
 
     def reacted(self, channel: Channel, message: Message, *, user: str, name: str, added: bool) -> None:
-        """A reaction came or went."""
+        """Announce that a reaction came or went."""
         self.redrawn(channel, message)
         item = {"type": "message", "channel": channel.id, "ts": message.ts}
         reaction: JsonObject = {"user": user, "reaction": name, "item_user": message.user, "item": item}
@@ -63,20 +63,20 @@ class Announcer:
         self._event(channel, kind, "reactions:read", self._now() | {"type": kind, **reaction})
 
     def ephemeral(self, ephemeral: Ephemeral) -> None:
-        """One person sees an ephemeral message; no event tells the app."""
+        """Show one person an ephemeral message; no event goes to the app."""
         message = ephemeral.message
         facts = {"channel": message.channel, "ts": message.ts, "message": message.as_json()}
         self.feed.tell("ephemeral", user=ephemeral.user, **facts)
 
     def joined(self, channel: Channel, user: str) -> None:
-        """Somebody is a member of a channel now."""
+        """Announce that somebody is a member of a channel now."""
         self.feed.tell("channel", channel=channel.id)
         kind = "member_joined_channel"
         place = {"channel": channel.id, "channel_type": "G" if channel.is_private else "C", "team": self.team.id}
         self._event(channel, kind, "channels:read", self._now() | {"type": kind, "user": user, **place})
 
     def app_event(self, event: JsonObject) -> None:
-        """An event of no channel, such as app_home_opened; it gets its event_ts here."""
+        """Send an event of no channel, such as app_home_opened, with an event_ts."""
         if event["type"] in self.app.bot_events:
             self.deliveries.event(self._now() | event)
 

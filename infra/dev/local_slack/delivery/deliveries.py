@@ -67,7 +67,7 @@ class Deliveries:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _body(self, event: JsonObject, *, shared: bool) -> JsonObject:
-        """The event_callback around an event, with an event id of its own."""
+        """Return the event_callback around an event, with an event id of its own."""
         authorization = {"enterprise_id": None, "team_id": self.team.id, "user_id": self.app.bot_user_id}
         authorization |= {"is_bot": True, "is_enterprise_install": False}
         return {

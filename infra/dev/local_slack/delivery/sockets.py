@@ -58,7 +58,7 @@ class Sockets:
         self._turn = 0
 
     def ticket(self) -> str:
-        """A secret that opens one websocket, once."""
+        """Return a secret that opens one websocket, once."""
         ticket = secrets.token_urlsafe(16)
         self._tickets.add(ticket)
         return ticket
@@ -122,7 +122,7 @@ class Sockets:
             connection.pending.pop(envelope_id, None)
 
     async def disconnect(self, reason: str, *, abrupt: bool = False) -> int:
-        """Send every connection away: politely with a reason, or `abrupt` by closing it; how many it were."""
+        """Send every connection away: politely with a reason, or `abrupt` by closing it; return how many it were."""
         leaving = list(self.connections)
         for connection in leaving:
             if abrupt:
@@ -150,7 +150,7 @@ class Sockets:
         }
 
     async def _next_connection(self) -> Connection | None:
-        """The connection whose turn it is, waiting for one as long as for an acknowledgement."""
+        """Return the connection whose turn it is, waiting for one as long as for an acknowledgement."""
         try:
             async with asyncio.timeout(self.ack_seconds):
                 await self._opened.wait()

@@ -55,7 +55,7 @@ class Message:
         return self.stream is not None and self.stream.open
 
     def as_json(self, *, replies: "list[Message] | None" = None) -> JsonObject:
-        """The message object; `replies` adds what a thread's root tells of its thread."""
+        """Return the message object; `replies` adds what a thread's root tells of its thread."""
         json: JsonObject = {"type": "message", "user": self.user, "ts": self.ts, "text": self.text, "team": self.team}
         json |= {name: value for name in _WHEN_GIVEN if (value := getattr(self, name))}
         if self.bot_id:
@@ -110,15 +110,15 @@ class Channel:
         return {"channel": "channels:history", "group": "groups:history", "im": "im:history"}[self.type]
 
     def thread(self, root_ts: str) -> list[Message]:
-        """The replies to a root, oldest first, without the root."""
+        """Return the replies to a root, oldest first, without the root."""
         return [message for message in self.messages.values() if message.is_reply and message.thread_ts == root_ts]
 
     def message_json(self, message: Message) -> JsonObject:
-        """The message object with its thread's summary when it is a root."""
+        """Return the message object with its thread's summary when it is a root."""
         return message.as_json(replies=None if message.is_reply else self.thread(message.ts))
 
     def as_json(self, *, for_user: str) -> JsonObject:
-        """The conversation object of the Web API."""
+        """Return the conversation object of the Web API."""
         common: JsonObject = {
             "id": self.id,
             "created": self.created,

@@ -14,7 +14,7 @@ class Clock:
         self._last_micros = 0
 
     def now(self) -> float:
-        """Seconds since the epoch, as the workspace sees it."""
+        """Return seconds since the epoch, as the workspace sees it."""
         return time.time() + self._ahead_seconds
 
     def advance(self, seconds: float) -> None:
@@ -33,6 +33,6 @@ class Clock:
                     await moved.wait()
 
     def timestamp(self) -> str:
-        """A message timestamp as Slack writes it (`1700000000.000100`), later than every one before it."""
+        """Return a message timestamp as Slack writes it (`1700000000.000100`), later than every one before it."""
         self._last_micros = max(int(self.now() * 1_000_000), self._last_micros + 1)
         return f"{self._last_micros // 1_000_000}.{self._last_micros % 1_000_000:06d}"

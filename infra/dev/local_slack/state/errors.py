@@ -1,4 +1,4 @@
-"""What the workspace refuses, and to whom.
+"""Refusals of the workspace, to the app and to people.
 
 WorkspaceError
 ├── SlackError     the app asked the Web API for something Slack does not allow

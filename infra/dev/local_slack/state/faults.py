@@ -53,7 +53,7 @@ class Faults:
     deliveries: list[DeliveryFault] = field(default_factory=list[DeliveryFault])
 
     def for_method(self, method: str) -> MethodFault | None:
-        """The fault this call meets, counted off; None for a call that goes well."""
+        """Return the fault this call meets, counted off; None for a call that goes well."""
         for fault in self.methods:
             if fault.method not in ("*", method):
                 continue
@@ -67,7 +67,7 @@ class Faults:
         return None
 
     def for_delivery(self, type: str) -> DeliveryFault | None:
-        """The fault this delivery meets, counted off."""
+        """Return the fault this delivery meets, counted off."""
         for fault in self.deliveries:
             if fault.match in ("*", type):
                 fault.times -= 1

@@ -1,4 +1,4 @@
-"""What happens in the workspace, as it happens: to the browser page and to tests, over server-sent events."""
+"""Passes happenings in the workspace on at once: to the browser page and to tests, over server-sent events."""
 
 import asyncio
 from collections import deque
@@ -17,7 +17,7 @@ class Feed:
         self.number = 0
 
     def tell(self, type: str, **facts: object) -> None:
-        """Something happened: `type` is what, `facts` who and where."""
+        """Add what happened and send it to every listener: `type` is what, `facts` who and where."""
         self.number += 1
         happening: JsonObject = {"number": self.number, "type": type, **facts}
         self._kept.append(happening)
@@ -26,7 +26,7 @@ class Feed:
 
     @asynccontextmanager
     async def listening(self, since: int | None = None) -> AsyncGenerator[asyncio.Queue[JsonObject | None]]:
-        """A queue of happenings from now on, or from after `since`; None in it means the workspace closes."""
+        """Yield a queue of happenings from now on, or from after `since`; None in it means the workspace closes."""
         queue: asyncio.Queue[JsonObject | None] = asyncio.Queue()
         if since is not None:
             for happening in (kept for kept in self._kept if kept["number"] > since):

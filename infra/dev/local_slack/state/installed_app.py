@@ -92,7 +92,7 @@ class InstalledApp:
 
     @classmethod
     def from_manifest(cls, path: Path) -> Self:
-        """The app that a Slack manifest (JSON) describes.
+        """Return the app that a Slack manifest (JSON) describes.
 
         Raises:
             ValueError: The file is no JSON object.
@@ -103,7 +103,7 @@ class InstalledApp:
         return cls().described_by(manifest)
 
     def described_by(self, manifest: JsonObject) -> Self:
-        """This app with scopes, events, commands and shortcuts taken from a manifest."""
+        """Return this app with scopes, events, commands and shortcuts taken from a manifest."""
         features, settings = object_in(manifest, "features"), object_in(manifest, "settings")
         scopes: object = object_in(object_in(manifest, "oauth_config"), "scopes").get("bot")
         events: object = object_in(settings, "event_subscriptions").get("bot_events")

@@ -7,12 +7,12 @@ from infra.dev.local_slack.state.payload import JsonObject
 
 
 class Kind(StrEnum):
-    """What somebody is in this workspace."""
+    """A person's relation to this workspace."""
 
     MEMBER = "member"
     GUEST = "guest"
+    #: A person of another organisation, met in a shared channel.
     STRANGER = "stranger"
-    """A person of another organisation, met in a shared channel."""
     BOT = "bot"
 
 
@@ -30,7 +30,7 @@ class Person:
     deleted: bool = False
 
     def as_json(self) -> JsonObject:
-        """The user object of the Web API, as for an app that may not read e-mail addresses."""
+        """Return the user object of the Web API, as for an app that may not read e-mail addresses."""
         profile: JsonObject = {
             "real_name": self.real_name,
             "real_name_normalized": self.real_name,
@@ -71,7 +71,7 @@ class Usergroup:
     users: list[str] = field(default_factory=list[str])
 
     def as_json(self, team_id: str) -> JsonObject:
-        """The usergroup object of the Web API."""
+        """Return the usergroup object of the Web API."""
         return {
             "id": self.id,
             "team_id": team_id,

@@ -14,7 +14,7 @@ CREATED = 1_700_000_000
 
 
 def seeded_team(clock: Clock, *, bot_user_id: str, bot_name: str) -> Team:
-    """A team with Ada, Grace, Linus, a guest, a person of another organisation, and the app's bot user."""
+    """Return a team with Ada, Grace, Linus, a guest, a person of another organisation, and the app's bot user."""
     team = Team(clock=clock, id=TEAM_ID, bot_user_id=bot_user_id)
     people = [
         _person("U0ADA", "Ada Lovelace", "7a3e9d", is_admin=True),

@@ -45,5 +45,5 @@ def load(team: Team, path: Path) -> None:
 
 
 def _message_json(message: Message) -> JsonObject:
-    """A message without its stream: a restart ends streams."""
+    """Return a message without its stream: a restart ends streams."""
     return asdict(message) | {"stream": None}

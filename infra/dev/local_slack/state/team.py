@@ -1,4 +1,4 @@
-"""What the workspace holds: people, user groups, channels with their messages, ephemeral messages, files, views."""
+"""The content of the workspace: people, user groups, channels with their messages, ephemeral messages, files."""
 
 import mimetypes
 import secrets
@@ -14,7 +14,7 @@ _ALPHABET = string.ascii_uppercase + string.digits
 
 
 def new_id(prefix: str, length: int = 10) -> str:
-    """A fresh id of Slack's look, such as `F7K2Q0ZP1LM`."""
+    """Return a fresh id of Slack's look, such as `F7K2Q0ZP1LM`."""
     return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
@@ -34,11 +34,11 @@ class StoredFile:
 
     @property
     def media_type(self) -> str:
-        """What the name says that it holds."""
+        """The media type that the name stands for."""
         return mimetypes.guess_type(self.name)[0] or "application/octet-stream"
 
     def as_json(self, base_url: str) -> JsonObject:
-        """The file object of the Web API."""
+        """Return the file object of the Web API."""
         return {
             "id": self.id,
             "name": self.name,
@@ -88,14 +88,14 @@ class Team:
     sessions: dict[tuple[str, str], Session] = field(default_factory=dict[tuple[str, str], Session])
 
     def channel_named(self, reference: str) -> Channel | None:
-        """The channel of an id, `#name` or `name`; None when there is none."""
+        """Return the channel of an id, `#name` or `name`; None when there is none."""
         if found := self.channels.get(reference):
             return found
         name = reference.removeprefix("#")
         return next((channel for channel in self.channels.values() if channel.name == name and not channel.is_im), None)
 
     def person_named(self, reference: str) -> Person | None:
-        """The person of an id or a handle, with or without @."""
+        """Return the person of an id or a handle, with or without @."""
         name = reference.removeprefix("@").casefold()
         return self.people.get(reference) or next(
             (
@@ -113,11 +113,11 @@ class Team:
         return file
 
     def direct_message(self, user_id: str) -> Channel | None:
-        """The direct message between the app and a person, when it has been opened."""
+        """Return the direct message between the app and a person, when it has been opened."""
         return next((channel for channel in self.channels.values() if channel.with_user == user_id), None)
 
     def open_direct_message(self, user_id: str) -> Channel:
-        """The direct message between the app and a person, opened now if need be."""
+        """Return the direct message between the app and a person, opened now if need be."""
         if existing := self.direct_message(user_id):
             return existing
         name = self.people[user_id].name

@@ -43,7 +43,7 @@ class Tickets:
         self._response_urls: dict[str, ResponseUrl] = {}
 
     def new_trigger(self, user: str) -> str:
-        """A trigger_id for what `user` just did."""
+        """Return a trigger_id for what `user` just did."""
         trigger_id = f"{secrets.randbelow(10**13)}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
         expires_at = self._clock.now() + self._trigger_seconds
         self._triggers[trigger_id] = Trigger(user=user, expires_at=expires_at)
@@ -64,7 +64,7 @@ class Tickets:
     def new_response_url(
         self, user: str, channel: str, *, message_ts: str | None = None, ephemeral: bool = False
     ) -> str:
-        """The secret part of a response_url."""
+        """Return the secret part of a response_url."""
         secret = secrets.token_urlsafe(24)
         self._response_urls[secret] = ResponseUrl(
             user=user,

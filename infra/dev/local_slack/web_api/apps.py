@@ -9,7 +9,7 @@ from infra.dev.local_slack.web_api.call import Call, method
 
 @method("auth.test", Tier.SPECIAL)
 async def auth_test(call: Call) -> JsonObject:
-    """Who the token is."""
+    """Return the token's app and team."""
     app, team = call.backend.app, call.backend.team
     return {
         "url": f"{call.backend.base_url}/",
@@ -24,7 +24,7 @@ async def auth_test(call: Call) -> JsonObject:
 
 @method("apps.connections.open", Tier.CONNECT, "connections:write", app_level=True)
 async def connections_open(call: Call) -> JsonObject:
-    """An address for one websocket."""
+    """Return an address for one websocket."""
     secret = call.backend.sockets.ticket()
     address = call.backend.base_url.replace("http://", "ws://", 1)
     return {"url": f"{address}/link?ticket={secret}&app_id={call.backend.app.id}"}

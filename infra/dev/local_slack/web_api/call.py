@@ -27,11 +27,11 @@ class Call:
         return self.backend.app.bot_user_id
 
     def channel(self) -> Channel:
-        """The channel that the argument `channel` names. Raises as `channel_of` does."""
+        """Return the channel that the argument `channel` names. Raises as `channel_of` does."""
         return messages.channel_of(self.backend, self.required("channel"))
 
     def channel_joined(self) -> Channel:
-        """The channel that the argument `channel` names.
+        """Return the channel that the argument `channel` names.
 
         Raises:
             SlackError: channel_not_found, is_archived, or not_in_channel when the app is not a member.
@@ -42,11 +42,11 @@ class Call:
         return channel
 
     def message(self, channel: Channel, name: str = "ts") -> Message:
-        """The message of the channel whose timestamp the argument `name` is. Raises as `message_of` does."""
+        """Return the message of the channel whose timestamp the argument `name` is. Raises as `message_of` does."""
         return messages.message_of(channel, self.required(name))
 
     def destination(self, name: str = "channel") -> tuple[Channel, str | None]:
-        """Where to write: the channel of the argument `name` and the root of `thread_ts`, if that is given.
+        """Return where to write: the channel of the argument `name` and the root of `thread_ts`, if that is given.
 
         Raises:
             SlackError: As `writable` and `check_root` do.
@@ -56,12 +56,12 @@ class Call:
         return channel, thread_ts
 
     def text(self, name: str) -> str | None:
-        """A string argument, or None when it is missing or empty."""
+        """Return a string argument, or None when it is missing or empty."""
         value = self.raw.get(name)
         return str(value) if value not in (None, "") else None
 
     def required(self, name: str) -> str:
-        """A string argument that must be there.
+        """Return a string argument that must be there.
 
         Raises:
             SlackError: invalid_arguments.
@@ -69,12 +69,12 @@ class Call:
         return found(self.text(name), "invalid_arguments", f"[ERROR] missing required field: {name}")
 
     def flag(self, name: str, *, default: bool = False) -> bool:
-        """A boolean argument; forms write 1 and true."""
+        """Return a boolean argument; forms write 1 and true."""
         value = self.raw.get(name)
         return default if value in (None, "") else value in (True, 1, "1", "true", "True")
 
     def number(self, name: str, default: int, *, most: int) -> int:
-        """A whole number between 1 and `most`.
+        """Return a whole number between 1 and `most`.
 
         Raises:
             SlackError: invalid_limit.
@@ -86,19 +86,19 @@ class Call:
         return int(value)
 
     def names(self, name: str) -> list[str]:
-        """A list argument: a JSON array or a comma-separated string."""
+        """Return a list argument: a JSON array or a comma-separated string."""
         value = self.raw.get(name)
         if isinstance(value, str):
             value = decoded(value) if value.startswith("[") else value.split(",")
         return [str(member).strip() for member in value if str(member).strip()] if is_list(value) else []
 
     def json(self, name: str) -> object:
-        """The value of an argument that is JSON or a string of JSON."""
+        """Return the value of an argument that is JSON or a string of JSON."""
         value = self.raw.get(name)
         return decoded(value) if isinstance(value, str) else value
 
     def object(self, name: str) -> JsonObject:
-        """An object argument, as JSON or a string of JSON.
+        """Return an object argument, as JSON or a string of JSON.
 
         Raises:
             SlackError: invalid_arguments.
@@ -109,7 +109,7 @@ class Call:
         return value
 
     def page(self, members: list[JsonObject], *, key: str, default: int = 100, most: int = 1000) -> JsonObject:
-        """The page of `members` that `cursor` and `limit` ask for, under `key`, with the next cursor.
+        """Return the page of `members` that `cursor` and `limit` ask for, under `key`, with the next cursor.
 
         Raises:
             SlackError: invalid_cursor, invalid_limit.

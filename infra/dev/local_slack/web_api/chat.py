@@ -58,7 +58,7 @@ async def post_ephemeral(call: Call) -> JsonObject:
 
 @method("chat.getPermalink", Tier.SPECIAL)
 async def get_permalink(call: Call) -> JsonObject:
-    """The address of a message on this workspace's page."""
+    """Return the address of a message on this workspace's page."""
     channel = call.channel()
     message = call.message(channel, "message_ts")
     thread = f"?thread_ts={message.thread_ts}&cid={channel.id}" if message.is_reply else ""
@@ -78,7 +78,7 @@ async def add_reaction(call: Call) -> JsonObject:
 
 
 def _own(call: Call, *, refusal: str) -> tuple[Channel, Message]:
-    """The app's own message that a call names."""
+    """Return the app's own message that a call names."""
     channel = call.channel()
     message = call.message(channel)
     refuse_if(channel.is_archived, "is_archived")

@@ -18,7 +18,7 @@ _KINDS = {"public_channel": "channel", "private_channel": "group", "im": "im", "
 
 @method("conversations.list", Tier.TWO, *_READ)
 async def list_channels(call: Call) -> JsonObject:
-    """The channels the app can see."""
+    """Return the channels the app can see."""
     kinds = call.names("types") or ["public_channel"]
     refuse_if(not set(kinds) <= set(_KINDS), "invalid_types")
     wanted = {_KINDS[kind] for kind in kinds}
@@ -34,7 +34,7 @@ async def list_channels(call: Call) -> JsonObject:
 
 @method("conversations.info", Tier.THREE, *_READ)
 async def channel_info(call: Call) -> JsonObject:
-    """One channel."""
+    """Return one channel."""
     info = call.channel().as_json(for_user=call.bot)
     if not call.flag("include_num_members"):
         info.pop("num_members", None)
@@ -43,14 +43,14 @@ async def channel_info(call: Call) -> JsonObject:
 
 @method("conversations.members", Tier.FOUR, *_READ)
 async def members(call: Call) -> JsonObject:
-    """Who is in a channel, page by page."""
+    """Return the members of a channel, page by page."""
     page = call.page([{"id": member} for member in call.channel().members], key="members")
     return page | {"members": [member["id"] for member in page["members"]]}
 
 
 @method("conversations.history", Tier.THREE, *_HISTORY)
 async def history(call: Call) -> JsonObject:
-    """The messages of a channel, newest first, without replies."""
+    """Return the messages of a channel, newest first, without replies."""
     channel = _readable(call)
     chosen = [message for message in channel.messages.values() if not message.is_reply and _between(call, message)]
     return _messages_page(call, channel, reversed(chosen), most=999)
@@ -58,7 +58,7 @@ async def history(call: Call) -> JsonObject:
 
 @method("conversations.replies", Tier.THREE, *_HISTORY)
 async def replies(call: Call) -> JsonObject:
-    """A thread: its root, then its replies, oldest first."""
+    """Return a thread: its root, then its replies, oldest first."""
     channel = _readable(call)
     root = found(channel.messages.get(call.required("ts")), "thread_not_found")
     thread = [] if root.is_reply else channel.thread(root.ts)
@@ -68,7 +68,7 @@ async def replies(call: Call) -> JsonObject:
 
 @method("conversations.open", Tier.THREE, "im:write", "mpim:write")
 async def open_direct_message(call: Call) -> JsonObject:
-    """The direct message with one person, opened now if need be."""
+    """Return the direct message with one person, opened now if need be."""
     team = call.backend.team
     users = call.names("users")
     if channel_id := call.text("channel"):
@@ -87,7 +87,7 @@ async def open_direct_message(call: Call) -> JsonObject:
 
 @method("conversations.create", Tier.TWO, "channels:manage", "groups:write")
 async def create(call: Call) -> JsonObject:
-    """A new channel with the app in it."""
+    """Create a channel with the app in it."""
     backend, name, private = call.backend, call.required("name"), call.flag("is_private")
     if not re.fullmatch(r"[a-z0-9_-]{1,80}", name):
         raise SlackError("invalid_name_specials" if len(name) <= 80 else "invalid_name_maxlength")
@@ -126,21 +126,21 @@ async def invite(call: Call) -> JsonObject:
 
 @method("users.list", Tier.TWO, "users:read")
 async def list_people(call: Call) -> JsonObject:
-    """Everybody, page by page."""
+    """Return everybody, page by page."""
     people = [person.as_json() for person in call.backend.team.people.values()]
     return call.page(people, key="members") | {"cache_ts": int(call.backend.clock.now())}
 
 
 @method("users.info", Tier.FOUR, "users:read")
 async def person_info(call: Call) -> JsonObject:
-    """One person."""
+    """Return one person."""
     person = found(call.backend.team.people.get(call.required("user")), "user_not_found")
     return {"user": person.as_json()}
 
 
 @method("usergroups.users.list", Tier.TWO, "usergroups:read")
 async def usergroup_members(call: Call) -> JsonObject:
-    """Who is in a user group."""
+    """Return the members of a user group."""
     group = found(call.backend.team.usergroups.get(call.required("usergroup")), "no_such_subteam")
     people = call.backend.team.people
     return {"users": [user for user in group.users if user in people and not people[user].deleted]}
@@ -159,7 +159,7 @@ def _messages_page(call: Call, channel: Channel, chosen: Iterable[Message], *, m
 
 
 def _between(call: Call, message: Message) -> bool:
-    """True when `oldest` and `latest` let the message through."""
+    """Return whether `oldest` and `latest` let the message through."""
     oldest, latest = call.text("oldest"), call.text("latest")
     inclusive = call.flag("inclusive")
     try:

@@ -16,7 +16,7 @@ MOST_BYTES = 50 * 1024 * 1024
 
 @method("files.getUploadURLExternal", Tier.FOUR, "files:write")
 async def get_upload_url(call: Call) -> JsonObject:
-    """A place to put the bytes of one file."""
+    """Return a place to put the bytes of one file."""
     name, length = call.required("filename"), call.required("length")
     fits = length.isdigit() and 0 < int(length) <= MOST_BYTES
     refuse_if(not fits, "invalid_arguments", "[ERROR] invalid `length`")
@@ -70,7 +70,7 @@ class StoredFiles:
         return web.Response(text=f"OK - {len(content)}")
 
     async def send(self, request: web.Request) -> web.Response:
-        """A file, for the app's token."""
+        """Answer with a file, for the app's token."""
         file = self._backend.team.files.get(request.match_info["id"])
         if file is None or not file.shared:
             return web.Response(status=404)
@@ -80,7 +80,7 @@ class StoredFiles:
         return _file(file)
 
     async def show(self, request: web.Request) -> web.Response:
-        """A file, for the page."""
+        """Answer with a file, for the page."""
         file = self._backend.team.files.get(request.match_info["id"])
         return _file(file) if file is not None and file.shared else web.Response(status=404)
 
@@ -96,7 +96,7 @@ async def _content(request: web.Request) -> bytes:
 
 
 def _file(file: StoredFile) -> web.Response:
-    """The bytes; nothing but pictures is shown in place, so that an uploaded page runs no script here."""
+    """Return the bytes as an answer; only pictures are shown in place, so that an uploaded page runs no script here."""
     place = "inline" if file.media_type in ("image/png", "image/jpeg", "image/gif", "image/webp") else "attachment"
     return web.Response(
         body=file.content,

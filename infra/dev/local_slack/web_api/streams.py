@@ -79,7 +79,7 @@ async def stop_stream(call: Call) -> JsonObject:
 
 
 def close_expired(channel: Channel, now: float) -> list[Message]:
-    """End the streams of a channel whose five minutes are over; the messages that ended."""
+    """End the streams of a channel whose five minutes are over; return the messages that ended."""
     streams = [(message, stream) for message in channel.messages.values() if (stream := message.stream) is not None]
     ended = [(message, stream) for message, stream in streams if stream.open and now >= stream.ends_at]
     for _, stream in ended:
@@ -166,7 +166,7 @@ def _rich_text(text: str) -> JsonObject:
 
 
 def _plain_of(rich_text: object) -> str:
-    """The text of what _rich_text made."""
+    """Return the text of what _rich_text made."""
     if not is_object(rich_text):
         return ""
     return str(rich_text["elements"][0]["elements"][0]["text"])

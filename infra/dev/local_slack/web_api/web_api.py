@@ -26,7 +26,7 @@ class WebApi:
         self._backend = backend
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """One call, from its request to its answer."""
+        """Answer one call."""
         name = request.match_info["method"]
         backend = self._backend
         backend.calls[name] += 1
@@ -77,7 +77,7 @@ class WebApi:
 
 
 async def _arguments(request: web.Request) -> JsonObject:
-    """Query, form and JSON body together, as Slack takes them."""
+    """Return query, form and JSON body together, as Slack takes them."""
     raw: JsonObject = dict(request.query)
     if request.content_type == "application/json":
         body: object = decoded(await request.text())
@@ -92,7 +92,7 @@ def _token(request: web.Request, raw: JsonObject) -> str | None:
 
 
 def _faulty(request: web.Request, fault: MethodFault) -> web.StreamResponse | None:
-    """The wrong answer of an injected fault; None when it only delays."""
+    """Return the wrong answer of an injected fault; None when it only delays."""
     if fault.status == 0:
         if request.transport is not None:
             request.transport.close()
