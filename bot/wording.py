@@ -5,7 +5,6 @@ Nobody reads `str(exc)`: an error code that has no sentence here gets the genera
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import assert_never
 
 from agent.approval import ApprovalKind, ApprovalPolicy, Decision, Refusal
 from agent.budget.budget import Measure
@@ -209,6 +208,43 @@ WHAT_WAS_DONE, WHAT_WAS_NOT_DONE = "What was done:", "What wasn't done:"
 NOBODY_DECIDED = "nobody decided in time"
 STOPPED_UNDECIDED = f"Stopped: {NOBODY_DECIDED}."
 
+QUESTION_TITLES: dict[ApprovalKind, str] = {
+    ApprovalKind.APPROVE: "Approval needed",
+    ApprovalKind.UNKNOWN: "Outcome unknown",
+    ApprovalKind.ROUNDS: "Shall I go on?",
+    ApprovalKind.ASK: "I need your input",
+    ApprovalKind.BUDGET: "The budget is used up",
+}
+"""The first words of a card."""
+
+QUESTIONS: dict[ApprovalKind, str] = {
+    ApprovalKind.APPROVE: "This changes something, so a person decides. Exactly this will run:",
+    ApprovalKind.UNKNOWN: "I was interrupted while doing this and can't tell whether it happened. "
+    "Please check, then tell me how to go on. This is what I had started:",
+    ApprovalKind.ROUNDS: "I've changed the plan as often as I may on my own, and the work isn't done yet. "
+    "Press a button, or write here what you want.",
+    ApprovalKind.ASK: "Answer here in the thread, or press a button.",
+    ApprovalKind.BUDGET: "Steps that are running will finish. Nothing new starts until somebody decides, and approvals "
+    "already given still count. Shall I go on, with the same amount again?",
+}
+"""The question of a card."""
+
+_ENDINGS: dict[Decision, str] = {
+    Decision.PENDING: "Waiting for a decision.",
+    Decision.APPROVED: "*Approved*{by}{on}.",
+    Decision.REJECTED: "*Rejected*{by}{on}. It won't run.",
+    Decision.EXPIRED: f"*Expired*{{on}}: {NOBODY_DECIDED}. {{then}}",
+    Decision.WITHDRAWN: "*Withdrawn*{on}: this is no longer needed.",
+    Decision.AGAIN: "*Run again*, decided{by}{on}.",
+    Decision.HAPPENED: "*It happened*, confirmed{by}{on}.",
+    Decision.GIVE_UP: "*Given up*, decided{by}{on}.",
+    Decision.MORE: "*Planning further*, decided{by}{on}.",
+    Decision.ACCEPT: "*Answering with what there is*, decided{by}{on}.",
+    Decision.STOP: "*Stopped*, decided{by}{on}.",
+    Decision.GO_ON: "*Going on with the same amount again*, decided{by}{on}.",
+}
+"""How a question ended, and what follows (`_UNDECIDED` after an expiry)."""
+
 _UNDECIDED: dict[ApprovalKind, str] = {
     ApprovalKind.APPROVE: "It won't run.",
     ApprovalKind.UNKNOWN: "It counts as failed and won't run again.",
@@ -289,49 +325,6 @@ def details_of(shown: int, scripts: int) -> str:
     return "Details of a script…" if shown == scripts else f"Details of a script… ({shown} of {scripts})"
 
 
-def question_title(kind: ApprovalKind) -> str:
-    """Return the first words of a card."""
-    match kind:
-        case ApprovalKind.APPROVE:
-            return "Approval needed"
-        case ApprovalKind.UNKNOWN:
-            return "Outcome unknown"
-        case ApprovalKind.ROUNDS:
-            return "Shall I go on?"
-        case ApprovalKind.ASK:
-            return "I need your input"
-        case ApprovalKind.BUDGET:
-            return "The budget is used up"
-        case _:
-            assert_never(kind)
-
-
-def question_words(kind: ApprovalKind) -> str:
-    """Return the question of a card."""
-    match kind:
-        case ApprovalKind.APPROVE:
-            return "This changes something, so a person decides. Exactly this will run:"
-        case ApprovalKind.UNKNOWN:
-            return (
-                "I was interrupted while doing this and can't tell whether it happened. "
-                "Please check, then tell me how to go on. This is what I had started:"
-            )
-        case ApprovalKind.ROUNDS:
-            return (
-                "I've changed the plan as often as I may on my own, and the work isn't done yet. "
-                "Press a button, or write here what you want."
-            )
-        case ApprovalKind.ASK:
-            return "Answer here in the thread, or press a button."
-        case ApprovalKind.BUDGET:
-            return (
-                "Steps that are running will finish. Nothing new starts until somebody decides, and approvals already "
-                "given still count. Shall I go on, with the same amount again?"
-            )
-        case _:
-            assert_never(kind)
-
-
 def picture_title(steps: int) -> str:
     """Return the title of the picture of a plan."""
     return f"The plan: {counted(steps, 'step')}"
@@ -361,33 +354,7 @@ def decision_words(kind: ApprovalKind, decision: Decision, who: str, when: str) 
     """Return how a question ended, and what follows; `who` and `when` are ready mrkdwn, and may be empty."""
     by = f" by {who}" if who else ""
     on = f" on {when}" if when else ""
-    match decision:
-        case Decision.PENDING:
-            return "Waiting for a decision."
-        case Decision.APPROVED:
-            return f"*Approved*{by}{on}."
-        case Decision.REJECTED:
-            return f"*Rejected*{by}{on}. It won't run."
-        case Decision.EXPIRED:
-            return f"*Expired*{on}: {NOBODY_DECIDED}. {_UNDECIDED[kind]}"
-        case Decision.WITHDRAWN:
-            return f"*Withdrawn*{on}: this is no longer needed."
-        case Decision.AGAIN:
-            return f"*Run again*, decided{by}{on}."
-        case Decision.HAPPENED:
-            return f"*It happened*, confirmed{by}{on}."
-        case Decision.GIVE_UP:
-            return f"*Given up*, decided{by}{on}."
-        case Decision.MORE:
-            return f"*Planning further*, decided{by}{on}."
-        case Decision.ACCEPT:
-            return f"*Answering with what there is*, decided{by}{on}."
-        case Decision.STOP:
-            return f"*Stopped*, decided{by}{on}."
-        case Decision.GO_ON:
-            return f"*Going on with the same amount again*, decided{by}{on}."
-        case _:
-            assert_never(decision)
+    return _ENDINGS[decision].format(by=by, on=on, then=_UNDECIDED[kind])
 
 
 def already(decision: Decision, who: str) -> str:

@@ -1,4 +1,4 @@
-"""Answers and replies as Markdown messages, the plain results of a turn where no model writes one, and trouble."""
+"""Answers and replies as Markdown messages, and the plain results of a turn where no model writes one."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from agent.plan.outcomes import ArtifactRef, Expired, Failed, Skipped, Succeeded
 from agent.plan.templates import shown_title
 from agent.tools.binding import rendered as shown_value
 from bot import wording
-from bot.blocks.elements import MARKDOWN_CHARACTERS, Rendered, markdown, notice, rendered, words_only
+from bot.blocks.elements import MARKDOWN_CHARACTERS, Rendered, markdown, notice, rendered
 
 _VALUE_CHARACTERS = 300
 
@@ -21,11 +21,6 @@ def answer(text: str) -> tuple[Rendered, ...]:
     """Return an answer as one message or several; nothing in it can alert anyone."""
     safe = defused(text).strip() or wording.NOTHING_TO_SAY
     return tuple(rendered(notice(part), [markdown(part)]) for part in markdown_parts(safe))
-
-
-def trouble(word: str) -> Rendered:
-    """Return the message about an error that ended a turn."""
-    return words_only(wording.trouble(word))
 
 
 def defused(text: str) -> str:

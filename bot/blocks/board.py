@@ -87,9 +87,7 @@ def script_details(nodes: Sequence[NodeView]) -> Sequence[Block]:
     """
     scripts = [node for node in nodes if node.kind is NodeKind.PACKAGE and node.attempts and _final(node.state)]
     scripts.sort(key=lambda node: all(attempt.kind == "ok" for attempt in node.attempts))
-    labels = [
-        (shortened(visible(" ".join(node.title.split())) or node.id, OPTION_CHARACTERS), node.id) for node in scripts
-    ]
+    labels = [(shortened(_title(node), OPTION_CHARACTERS), node.id) for node in scripts]
     if len(labels) > MOST_BUTTONS:
         options = labels[:MOST_OPTIONS]
         return [menu(wording.details_of(len(options), len(labels)), options, action=DETAILS_ACTION)]
@@ -101,9 +99,7 @@ def script_details(nodes: Sequence[NodeView]) -> Sequence[Block]:
 
 def board_title(run: RunView) -> str:
     """Return the state of the turn in one line: `Running: 5 steps (2 done, 1 waiting for approval)`."""
-    if not run.nodes:
-        return f"{wording.STATUSES[run.status].capitalize()}: no steps yet"
-    return f"{wording.STATUSES[run.status].capitalize()}: {_counts(run.nodes)}"
+    return f"{wording.STATUSES[run.status].capitalize()}: {_counts(run.nodes) if run.nodes else 'no steps yet'}"
 
 
 def _kept_apart(run: RunView) -> str:

@@ -170,10 +170,9 @@ def _closing(view: ApprovalView, who_may: str, arguments: Sequence[Block]) -> Re
     what = [rich_text([plain(f"Tool: {visible(request.tool)}", bold=True)]), *arguments]
     circumstances = context(_circumstances(view, who_may))
     if view.is_open:
-        asked = f"*{wording.question_title(request.kind)}: {title}*\n{wording.question_words(request.kind)}"
-        row = _buttons(view)
-        fallback = f"{wording.question_title(request.kind)}: {title}"
-        return rendered(fallback, [section(asked), *what, circumstances, row])
+        asked = f"{wording.QUESTION_TITLES[request.kind]}: {title}"
+        question = section(f"*{asked}*\n{wording.QUESTIONS[request.kind]}")
+        return rendered(asked, [question, *what, circumstances, _buttons(view)])
     ended, reason = _ending(view)
     return rendered(f"{ended} {title}", [section(f"*{title}*\n{ended}{reason}"), *what, circumstances])
 
@@ -189,15 +188,14 @@ def _ending(view: ApprovalView) -> tuple[str, str]:
 def _turn_card(view: ApprovalView) -> Rendered:
     """Return the card of a request about a whole turn."""
     request = view.request
-    asked = wording.question_title(request.kind)
+    asked = wording.QUESTION_TITLES[request.kind]
     head = [f"*{asked}*", *_used_up(request), *([quoted(request.title, 500)] if request.title else [])]
     more = wording.next_steps(wording.listed((quoted(title, 80) for title in view.blocks), most=5))
     small = [context(more)] if more else []
     if view.is_open:
         lines = [f"Asked for by {mention(request.author)}", *_open_lines(view, wording.ANY_MEMBER)]
-        row = _buttons(view)
-        words = section("\n".join([*head, wording.question_words(request.kind)]))
-        return rendered(asked, [words, *small, context("\n".join(lines)), row])
+        words = section("\n".join([*head, wording.QUESTIONS[request.kind]]))
+        return rendered(asked, [words, *small, context("\n".join(lines)), _buttons(view)])
     ended, reason = _ending(view)
     return rendered(f"{asked} {ended}", [section("\n".join([*head, ended + reason])), *small])
 

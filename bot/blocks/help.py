@@ -94,7 +94,7 @@ def _status_lines(run: RunView, policy_for: Callable[[ApprovalRequest], Approval
 
 def _waiting_for_people(view: ApprovalView, policy_for: Callable[[ApprovalRequest], ApprovalPolicy]) -> str:
     request = view.request
-    title = quoted(request.title, 150) or wording.question_title(request.kind)
+    title = quoted(request.title, 150) or wording.QUESTION_TITLES[request.kind]
     return wording.waiting_for_people(title, who_may_decide(policy_for(request), request))
 
 

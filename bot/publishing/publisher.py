@@ -13,7 +13,7 @@ from agent.approval import TURN, ApprovalPolicy, ApprovalRequest
 from agent.errors import AgentError
 from agent.ids import ThreadId, thread_parts
 from bot import wording
-from bot.blocks.answer import answer, trouble
+from bot.blocks.answer import answer
 from bot.blocks.board import board
 from bot.blocks.card import card
 from bot.blocks.elements import Rendered, words_only
@@ -146,7 +146,7 @@ class ThreadPublisher:
             if run.answer:
                 await self._post(run, Post.ANSWER, "", answer(run.answer))
             if run.error:
-                await self._post(run, Post.TROUBLE, "", [trouble(run.error)])
+                await self._post(run, Post.TROUBLE, "", [words_only(wording.trouble(run.error))])
         if _BOARD in run.posts:
             await self._show_board(run if self._plan_images is None else await self._plan_images.share(run))
         if newest and self._sessions is not None:

@@ -14,12 +14,8 @@ def people_in(mrkdwn: str) -> Iterator[str]:
 
 def plain_words(mrkdwn: str, names: Mapping[str, str]) -> str:
     """Return the text as a person sees it. `names` is user id -> name; others keep the name in the text, or the id."""
-    parts: list[str] = []
-    end = 0
-    for found in _REFERENCE.finditer(mrkdwn):
-        parts += [unescaped(mrkdwn[end : found.start()]), _reference(found[1], names)]
-        end = found.end()
-    return "".join([*parts, unescaped(mrkdwn[end:])])
+    parts = enumerate(_REFERENCE.split(mrkdwn))  # words and references take turns
+    return "".join(_reference(part, names) if at % 2 else unescaped(part) for at, part in parts)
 
 
 def unescaped(text: str) -> str:

@@ -202,10 +202,10 @@ async def ended_work(url: URL) -> frozenset[tuple[object, ...]]:
 # Cards
 
 REWORDED = {
-    wording.question_title(ApprovalKind.ASK): "I need your word",
-    wording.question_words(ApprovalKind.UNKNOWN): "I was interrupted while doing this and cannot tell whether it "
+    wording.QUESTION_TITLES[ApprovalKind.ASK]: "I need your word",
+    wording.QUESTIONS[ApprovalKind.UNKNOWN]: "I was interrupted while doing this and cannot tell whether it "
     "happened. Please look, then tell me how to go on. This is what I had started:",
-    wording.question_words(ApprovalKind.ROUNDS): "I have planned anew as often as I may by myself, and the work is not "
+    wording.QUESTIONS[ApprovalKind.ROUNDS]: "I have planned anew as often as I may by myself, and the work is not "
     "done yet. Press a button, or write here what you want.",
 }
 """Sentence of a card -> how it read when the dumps were made. Such a card is edited once after an upgrade."""

@@ -17,7 +17,7 @@ from agent.plan.operations import NodeKind
 from agent.plan.outcomes import NodeState
 from agent.ports import RunStatus
 from bot import wording
-from bot.blocks.answer import answer, trouble
+from bot.blocks.answer import answer
 from bot.blocks.board import board
 from bot.blocks.card import card
 from bot.blocks.details import loading, unreadable
@@ -59,7 +59,7 @@ MESSAGES: Mapping[str, Rendered] = dict(
     [
         *boards(),
         *cards(),
-        *((f"trouble, {each}", trouble(each.value)) for each in TurnError),
+        *((f"trouble, {error}", words_only(wording.trouble(error.value))) for error in TurnError),
         ("answer", answer("All three answer.")[0]),
         ("an answer of signs", answer("🎉")[0]),
         ("help", help_message(UserId("U0BOT"))),
@@ -97,7 +97,7 @@ def test_the_text_for_notifications_is_there_and_says_something(name: str) -> No
 def test_the_text_tells_cards_of_different_kinds_apart(one: ApprovalKind, other: ApprovalKind) -> None:
     texts = [card(an_approval(kind=kind), ApprovalPolicy())[-1].text for kind in (one, other)]
     assert texts[0] != texts[1]
-    assert all(wording.question_title(kind) in text for kind, text in zip((one, other), texts, strict=True))
+    assert all(wording.QUESTION_TITLES[kind] in text for kind, text in zip((one, other), texts, strict=True))
 
 
 @pytest.mark.parametrize("kind", ApprovalKind)

@@ -12,10 +12,11 @@ from agent.approval import ApprovalKind, ApprovalPolicy, Decision
 from agent.ids import NodeId, UserId, thread_id
 from agent.plan.outcomes import Cancelled, Failed, NodeState, Rejected, Skipped
 from agent.ports import RunStatus
-from bot.blocks.answer import answer, trouble
+from bot import wording
+from bot.blocks.answer import answer
 from bot.blocks.board import board
 from bot.blocks.card import card
-from bot.blocks.elements import MESSAGE_BLOCKS, Rendered
+from bot.blocks.elements import MESSAGE_BLOCKS, Rendered, words_only
 from bot.blocks.help import MOST_RUNS, help_message, opening, status, stoppable
 from bot.ports import AttemptView, NodeView, OpenRun
 from infra.dev.local_slack.block_kit.block_kit import message_faults
@@ -131,7 +132,7 @@ def test_answers(text: str) -> None:
 
 @given(word=st.text(max_size=20))
 def test_troubles(word: str) -> None:
-    check([trouble(word)])
+    check([words_only(wording.trouble(word))])
 
 
 @settings(deadline=None)
