@@ -17,7 +17,7 @@ Payload: TypeAlias = Mapping[str, Any]
 """A body as bolt parsed it."""
 
 ACTION_PREFIX = "decide_"
-"""An `action_id` on a card is this and the decision's word; the button's value is `version:question`."""
+"""An `action_id` on a card is this and the decision's word; the button's value is `version:approval`."""
 
 DETAILS_ACTION = "script_details"
 """What the `action_id` of a board's button or menu for a script begins with; the value is the node."""
@@ -155,13 +155,13 @@ class Click(FromSlack):
         return Decision(self.action.removeprefix(ACTION_PREFIX))
 
     @property
-    def question(self) -> ApprovalId:
-        """Which question is answered."""
+    def approval(self) -> ApprovalId:
+        """Which request is decided."""
         return ApprovalId(self.value.partition(":")[2])
 
     @property
     def version(self) -> int:
-        """The version of the question that the card showed."""
+        """The version of the request that the card showed."""
         return int(self.value.partition(":")[0])
 
 
@@ -229,9 +229,9 @@ class StopShortcut(FromSlack):
         return self.thread_ts or self.ts
 
 
-def button_value(question: ApprovalId, version: int) -> str:
-    """Return what a card's button carries: which question at which version, and no authority."""
-    return f"{version}:{question}"
+def button_value(approval: ApprovalId, version: int) -> str:
+    """Return what a card's button carries: which request at which version, and no authority."""
+    return f"{version}:{approval}"
 
 
 _REFERENCE = re.compile(r"<((?:[#@!]|[A-Za-z][A-Za-z0-9+.-]*:)[^<>\s][^<>]*)>")

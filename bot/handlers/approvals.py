@@ -59,7 +59,7 @@ class ApprovalHandler:
 
     async def _answer(self, click: Click, tenant: Tenant) -> None:
         """Decide the request if everything is as the card said and the person may; answer in any case."""
-        view = await self._views.approval(tenant, click.question)
+        view = await self._views.approval(tenant, click.approval)
         if view is None or thread_parts(view.request.thread).channel != click.channel:
             await self._whisper(click, wording.QUESTION_UNKNOWN)
         elif not view.is_open or view.version != click.version:
@@ -73,11 +73,11 @@ class ApprovalHandler:
 
     async def _decide(self, click: Click, tenant: Tenant, view: ApprovalView) -> None:
         decided = await self._approvals.decide(
-            tenant, click.question, version=click.version, by=click.user, decision=click.decision
+            tenant, click.approval, version=click.version, by=click.user, decision=click.decision
         )
         if decided is not None:
             await self._lock(click, replace(view, record=decided))
-        elif (now := await self._views.approval(tenant, click.question)) is not None:
+        elif (now := await self._views.approval(tenant, click.approval)) is not None:
             await self._too_late(click, now)
         else:
             await self._whisper(click, wording.QUESTION_UNKNOWN)
@@ -136,13 +136,13 @@ class ApprovalHandler:
                     "chat.update", channel=click.channel, ts=click.message_ts, text=closing.text, blocks=closing.blocks
                 )
         except BotError as error:
-            _log.warning("could not update the card of %s: %s", click.question, error)
+            _log.warning("could not update the card of %s: %s", click.approval, error)
             return
         message = PostedMessage(click.message_ts, closing.digest)
         try:
-            await self._posted.post(now.request.thread, now.request.turn, Slot(Post.CARD, click.question), message)
+            await self._posted.post(now.request.thread, now.request.turn, Slot(Post.CARD, click.approval), message)
         except AgentError as error:  # the click has counted all the same; the publisher edits once more
-            _log.warning("could not record the card of %s: %s", click.question, error)
+            _log.warning("could not record the card of %s: %s", click.approval, error)
 
 
 async def _fact(asked: Awaitable[Fact]) -> Fact | None:

@@ -1,4 +1,4 @@
-"""The whole app on a stage: real database, queue, Socket Mode and model client; a local Slack and a scripted model."""
+"""The whole app in a scene: real database, queue, Socket Mode and model client; a local Slack and a scripted model."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,7 +25,7 @@ SECOND_PERSON: Mapping[str, object] = {"slack_post_message": {"self_approval": F
 
 
 @dataclass(kw_only=True)
-class Stage:
+class AppScene:
     """Everything a test talks to. `start_app` and `stop_app` restart the product; the rest stays."""
 
     url: URL
@@ -65,7 +65,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(
+async def app_scene(
     url: URL,
     data: Path,
     scripts: Sequence[Script],
@@ -75,8 +75,8 @@ async def stage(
     rate_limits: bool = False,
     started: bool = True,
     sandbox: str = "monty",
-) -> AsyncGenerator[Stage]:
-    """Build a stage on a migrated database. `configuration` may change the TOML table before it is read.
+) -> AsyncGenerator[AppScene]:
+    """Open a scene on a migrated database. `configuration` may change the TOML table before it is read.
 
     Scripts run in Monty, which starts at once, unless the test is about Docker.
     `effects` is a loopback server that `http_get` and `http_request` may reach; it counts its calls.
@@ -94,7 +94,7 @@ async def stage(
         }
         configuration(table)
         slack = SlackSettings(bot_token=workspace.bot_token, app_token=workspace.app_token, api_url=workspace.api_url)
-        parsed = parse_configuration(table, "the stage")
+        parsed = parse_configuration(table, "the scene")
         asked = ModelSettings(
             model=MODEL_NAME,
             api_key="scripted",
@@ -103,7 +103,7 @@ async def stage(
             total_seconds=parsed.model.total_seconds,
         )
         settings = Settings(data=data, slack=slack, model=asked, configuration=parsed)
-        built = Stage(url=url, workspace=workspace, people=people, model=model, effects=effects, settings=settings)
+        built = AppScene(url=url, workspace=workspace, people=people, model=model, effects=effects, settings=settings)
         try:
             if started:
                 await built.start_app()

@@ -5,7 +5,7 @@ from typing import Any
 
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.local_slack.state.payload import JsonObject
-from tests.acceptance.app_fixture import Stage
+from tests.acceptance.app_fixture import AppScene
 
 
 def answered(observer: ThreadObserver) -> bool:
@@ -34,7 +34,7 @@ def leaks(observer: ThreadObserver) -> list[str]:
     return [words for words in observer.words() if any(each in words for each in telltales)]
 
 
-async def whispers(scene: Stage, user: str, count: int = 1) -> list[str]:
+async def whispers(scene: AppScene, user: str, count: int = 1) -> list[str]:
     """Return what only this person (by id) was told in the channel, once there is so much of it."""
 
     def told(dump: JsonObject) -> bool:
@@ -43,7 +43,7 @@ async def whispers(scene: Stage, user: str, count: int = 1) -> list[str]:
     return _whispered(await scene.people.wait_for(told), user)
 
 
-async def direct_messages(scene: Stage, user: str) -> list[str]:
+async def direct_messages(scene: AppScene, user: str) -> list[str]:
     """Return what the app wrote to this person (by id) in their direct message, once there is anything."""
 
     def told(dump: JsonObject) -> bool:

@@ -2,10 +2,10 @@
 
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.local_slack.actions.interactions import payload_of, person_acting
-from tests.acceptance.app_fixture import Stage
+from tests.acceptance.app_fixture import AppScene
 
 
-async def late_click(scene: Stage, observer: ThreadObserver, card: str, value: str) -> None:
+async def late_click(scene: AppScene, observer: ThreadObserver, card: str, value: str) -> None:
     """Deliver Linus' click on a card whose buttons are gone for everybody else."""
     backend = scene.workspace.backend
     payload = payload_of(backend, "block_actions", person_acting(backend, "Linus")) | {

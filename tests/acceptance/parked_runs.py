@@ -21,7 +21,7 @@ from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import ModelRequest, Script, Stall
 from infra.wiring import Part
 from sandbox.script import Json
-from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.plans import lines, package, tool
 from tests.acceptance.processes import greenlight_worker
 from tests.acceptance.stored_runs import DATA, PAGES, PLACE, RED, calls_made, write_database
@@ -60,9 +60,9 @@ MENDED = CRASHES.replace('page["kinds"]', 'page["channel"]["name"]')
 
 
 class Maker:
-    """Makes the runs on one stage, one after the other."""
+    """Makes the runs in one scene, one after the other."""
 
-    def __init__(self, scene: Stage, database: Database, pages: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, scene: AppScene, database: Database, pages: Mapping[str, str], folder: Path) -> None:
         self.scene = scene
         self.database = database
         self.pages = pages
@@ -283,7 +283,7 @@ async def make_runs(make: Maker) -> None:
 
 async def make_told(url: URL, folder: Path) -> Mapping[str, Any]:
     """Make the runs on a migrated database; return the content of the JSON file."""
-    async with stage(url, folder, [], started=False) as scene:
+    async with app_scene(url, folder, [], started=False) as scene:
         pages = {page: await scene.people.post("Ada", PAGES, page) for page in _PAGES}
         database = Database(url)
         make = Maker(scene, database, pages, folder)

@@ -7,13 +7,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from tests.acceptance.app_fixture import Stage
+from tests.acceptance.app_fixture import AppScene
 
 GREENLIGHT = Path(sys.executable).with_name("greenlight")
 
 
 @asynccontextmanager
-async def greenlight_worker(scene: Stage, configuration: Path) -> AsyncGenerator[asyncio.subprocess.Process]:
+async def greenlight_worker(scene: AppScene, configuration: Path) -> AsyncGenerator[asyncio.subprocess.Process]:
     """Run `greenlight worker` as a process of its own."""
     slack, model = scene.settings.required_slack(), scene.settings.required_model()
     environment = {

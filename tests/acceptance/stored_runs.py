@@ -33,7 +33,7 @@ from infra.dev.local_slack.state.channels import Channel, Message
 from infra.stores.stores import open_stores
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
-from tests.acceptance.app_fixture import SECOND_PERSON, Stage
+from tests.acceptance.app_fixture import SECOND_PERSON, AppScene
 
 DATA = Path(__file__).parent / "data"
 PLACE, PAGES, RED = "ops", "general", "incidents"
@@ -140,7 +140,7 @@ def _conninfo(url: URL) -> str:
 # The workspace
 
 
-def restore_messages(scene: Stage, dump: Dump) -> None:
+def restore_messages(scene: AppScene, dump: Dump) -> None:
     """Put the messages of the dump into the local workspace."""
     for name, messages in dump.channels.items():
         channel = scene.workspace.backend.team.channel_named(name)
@@ -157,7 +157,7 @@ def _message(channel: Channel, told: Mapping[str, Any]) -> Message:
 
 
 @asynccontextmanager
-async def watched(scene: Stage, dump: Dump, run: Parked) -> AsyncGenerator[ThreadObserver]:
+async def watched(scene: AppScene, dump: Dump, run: Parked) -> AsyncGenerator[ThreadObserver]:
     """Watch the thread of a run, its earlier messages included."""
     async with watching(scene.people, PLACE, run.thread_ts) as observer:
         for each in dump.channels[PLACE]:
@@ -165,7 +165,7 @@ async def watched(scene: Stage, dump: Dump, run: Parked) -> AsyncGenerator[Threa
         yield observer
 
 
-def calls_made(scene: Stage, known: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+def calls_made(scene: AppScene, known: Sequence[Mapping[str, Any]] = ()) -> list[str]:
     """Return the tool calls made in this workspace, sorted: `read PAGE` or `post TEXT`.
 
     `known` are the messages of the red channel that were restored, not posted.
@@ -184,7 +184,7 @@ def calls_made(scene: Stage, known: Sequence[Mapping[str, Any]] = ()) -> list[st
     return sorted([*reads, *posts])
 
 
-def _channel(scene: Stage, name: str) -> Channel:
+def _channel(scene: AppScene, name: str) -> Channel:
     found = scene.workspace.backend.team.channel_named(name)
     assert found is not None
     return found

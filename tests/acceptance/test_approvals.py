@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import URL
 
 from infra.wiring import Part
-from tests.acceptance.app_fixture import stage
+from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered, answered_and_done, states
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
 
@@ -20,7 +20,7 @@ async def test_an_approval_nobody_decides_expires_and_is_no_rejection(database_u
         table["limits"] = {"approval_hours": 2 / 3600}
         table["worker"] = {"sweep": 0.2}
 
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=soon) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=soon) as scene:
         scene.model.add(planned(post("tell", "hello")))
         async with scene.asked("tell them") as observer:
             await observer.until(lambda seen: seen.says("ANSWER"), "the answer")
@@ -34,7 +34,7 @@ async def test_an_approval_nobody_decides_expires_and_is_no_rejection(database_u
 async def test_a_decision_on_one_bot_reaches_a_hot_run_in_another_process_at_once(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], started=False) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], started=False) as scene:
         await scene.start_app(WORKER)
         await scene.start_app(BOT)
         effects = scene.effects
@@ -50,7 +50,7 @@ async def test_a_decision_on_one_bot_reaches_a_hot_run_in_another_process_at_onc
 
 
 async def test_card_slack_does_not_take_can_be_rejected_but_not_approved(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         await scene.people.act("faults", method="chat.postMessage", error="invalid_blocks", skip=1)
         scene.model.add(planned(post("tell", "hello")))
         async with scene.asked("tell them") as observer:
@@ -66,7 +66,7 @@ async def test_card_slack_does_not_take_can_be_rejected_but_not_approved(databas
 async def test_independent_steps_run_at_the_same_time_and_a_red_step_suspends_itself_alone(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         effects = scene.effects
         for name in ("a", "b", "c", "slow"):
             effects.hold(name)
@@ -100,7 +100,7 @@ async def test_independent_steps_run_at_the_same_time_and_a_red_step_suspends_it
 async def test_a_rejected_step_ends_rejected_what_depends_on_it_skipped_and_the_rest_stands(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         url = scene.effects.url
         scene.model.add(
             planned(
@@ -126,7 +126,7 @@ async def test_a_rejected_step_ends_rejected_what_depends_on_it_skipped_and_the_
 async def test_the_requester_may_not_approve_where_policy_wants_a_second_person(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(post("tell", "hello")))
         async with scene.asked("tell them") as observer:
             await observer.until(lambda seen: bool(seen.cards()), "the card")
@@ -140,7 +140,7 @@ async def test_the_requester_may_not_approve_where_policy_wants_a_second_person(
 
 async def test_the_card_shows_exactly_what_is_executed(database_url: URL, tmp_path: Path) -> None:
     words = "*bold* <!channel> & <@U0GRACE> `code` ü漢"
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(post("tell", words)))
         async with scene.asked("tell them") as observer:
             await observer.until(lambda seen: bool(seen.cards()), "the card")

@@ -14,7 +14,7 @@ from infra.db.database import Database
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.local_slack.actions.interactions import payload_of, person_acting
 from infra.dev.local_slack.state.errors import ControlError
-from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, whispers
 from tests.acceptance.clicks import late_click
 from tests.acceptance.plans import ANSWERS, ENDS, planned, post
@@ -23,7 +23,7 @@ ADA, GRACE, LINUS, GUEST, OLGA = "U0ADA", "U0GRACE", "U0LINUS", "U0GUEST", "U0OT
 
 
 @asynccontextmanager
-async def parked(scene: Stage, *, channel: str = "ops") -> AsyncGenerator[ThreadObserver]:
+async def parked(scene: AppScene, *, channel: str = "ops") -> AsyncGenerator[ThreadObserver]:
     """Have Ada ask for one post to #incidents, and wait for its card."""
     scene.model.add(planned(post("tell", "hello")))
     async with scene.asked("tell them", channel=channel) as observer:
@@ -31,7 +31,7 @@ async def parked(scene: Stage, *, channel: str = "ops") -> AsyncGenerator[Thread
         yield observer
 
 
-async def forged(scene: Stage, who: str, observer: ThreadObserver, **other: Any) -> None:
+async def forged(scene: AppScene, who: str, observer: ThreadObserver, **other: Any) -> None:
     """Deliver a click that no client would send: the card's own, with some parts replaced."""
     backend, message = scene.workspace.backend, observer.cards()[0].message
     channel = backend.team.channel_named(str(other.get("channel", observer.channel)))
@@ -61,7 +61,7 @@ def button(observer: ThreadObserver) -> dict[str, Any]:
     return next(block for block in blocks if block["type"] == "actions")["elements"][0]
 
 
-async def still_open(scene: Stage, observer: ThreadObserver) -> None:
+async def still_open(scene: AppScene, observer: ThreadObserver) -> None:
     """Hold the question to be undecided: nothing was posted, and Grace can still approve it."""
     assert await scene.people.messages("incidents") == []
     await scene.click(observer, "Grace", "approved")
@@ -70,7 +70,7 @@ async def still_open(scene: Stage, observer: ThreadObserver) -> None:
 
 
 async def test_click_on_a_decided_card_changes_nothing_and_says_who_decided(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
         stale = button(observer)["value"]
         card = str(observer.cards()[0].message["ts"])
         # Linus' client still shows the buttons: the card is not locked yet.
@@ -85,14 +85,14 @@ async def test_click_on_a_decided_card_changes_nothing_and_says_who_decided(data
 
 
 async def test_click_by_the_requester_where_a_second_person_must_approve(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
         await scene.click(observer, "Ada", "approved")
         assert "somebody else has to approve" in (await whispers(scene, ADA))[0]
         await still_open(scene, observer)
 
 
 async def test_click_by_a_guest(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
         await scene.click(observer, "Gus", "approved")
         assert "only full members" in (await whispers(scene, GUEST))[0]
         await still_open(scene, observer)
@@ -101,7 +101,7 @@ async def test_click_by_a_guest(database_url: URL, tmp_path: Path) -> None:
 async def test_click_by_someone_who_is_not_on_the_list(database_url: URL, tmp_path: Path) -> None:
     listed = {"slack_post_message": {"users": [GRACE]}}
     async with (
-        stage(database_url, tmp_path, [ENDS, ANSWERS], approvals=listed) as scene,
+        app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=listed) as scene,
         parked(scene) as observer,
     ):
         await scene.click(observer, "Linus", "approved")
@@ -124,7 +124,7 @@ async def test_click_by_someone_who_is_not_on_the_list(database_url: URL, tmp_pa
 async def test_forged_click_decides_nothing_and_is_answered(
     database_url: URL, tmp_path: Path, change: dict[str, str], words: str
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
         await forged(scene, "Linus", observer, **change)
         (told,) = await whispers(scene, LINUS)
         assert words in told
@@ -132,7 +132,7 @@ async def test_forged_click_decides_nothing_and_is_answered(
 
 
 async def test_outdated_version_does_not_count(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
         version, _, question = str(button(observer)["value"]).partition(":")
         await forged(scene, "Linus", observer, value=f"{int(version) + 1}:{question}")
         assert "didn't count" in (await whispers(scene, LINUS))[0]
@@ -140,14 +140,17 @@ async def test_outdated_version_does_not_count(database_url: URL, tmp_path: Path
 
 
 async def test_person_of_another_organisation_may_not_decide(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene, channel="partners") as observer:
+    async with (
+        app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene,
+        parked(scene, channel="partners") as observer,
+    ):
         await scene.click(observer, "Olga", "approved")
         assert "only full members" in (await whispers(scene, OLGA))[0]
         await still_open(scene, observer)
 
 
 async def test_value_of_another_tenant_is_not_known_here(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
         await move_question_to_another_tenant(scene)
         await scene.click(observer, "Grace", "approved")
         (told,) = await whispers(scene, GRACE)
@@ -155,7 +158,7 @@ async def test_value_of_another_tenant_is_not_known_here(database_url: URL, tmp_
         assert await scene.people.messages("incidents") == []
 
 
-async def move_question_to_another_tenant(scene: Stage) -> None:
+async def move_question_to_another_tenant(scene: AppScene) -> None:
     """Make every question in the database another tenant's."""
     database = Database(scene.url)
     async with database.begin() as connection:
@@ -166,7 +169,7 @@ async def move_question_to_another_tenant(scene: Stage) -> None:
 async def test_two_clicks_within_50_milliseconds_decide_once_and_both_are_answered(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
         await asyncio.gather(
             forged(scene, "Grace", observer, action="decide_approved"),
             forged(scene, "Linus", observer, action="decide_approved"),
@@ -180,7 +183,7 @@ async def test_two_clicks_within_50_milliseconds_decide_once_and_both_are_answer
 
 
 async def test_button_that_is_gone_from_the_card_cannot_be_clicked(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
         card = str(observer.cards()[0].message["ts"])
         await scene.click(observer, "Grace", "approved")
         await observer.until(answered, "the answer")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from tests.acceptance.app_fixture import stage
+from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered, answered_and_done, states
 from tests.acceptance.plans import ANSWERS, ENDS, package, planned, results_told, tool
 
@@ -16,7 +16,7 @@ async def test_five_megabytes_travel_by_reference_and_a_part_of_them_can_be_used
 ) -> None:
     whole = "def main(inputs):\n    return len(inputs['all']['text'])\n"
     part = "def main(inputs):\n    return inputs['lines'] * 6\n"
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(
             planned(
                 tool("big", "five_megabytes", {}),
@@ -37,7 +37,7 @@ async def test_five_megabytes_travel_by_reference_and_a_part_of_them_can_be_used
 async def test_big_outputs_travel_by_reference(database_url: URL, tmp_path: Path) -> None:
     makes = "def main(inputs):\n    return {'rows': ['x' * 100 for _ in range(200)], 'count': 200}\n"
     takes = "def main(inputs):\n    return {'rows': len(inputs['all']['rows']), 'count': inputs['count']}\n"
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(
             planned(
                 package("makes", makes), package("takes", takes, inputs={"all": "${makes}", "count": "${makes#/count}"})

@@ -11,7 +11,7 @@ from sqlalchemy import URL
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import Script
 from infra.dev.scripted_model.server import MODEL_NAME
-from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, done, states
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned, post
 
@@ -39,7 +39,7 @@ def questions(observer: ThreadObserver) -> list[str]:
     return [str(each.message["ts"]) for each in observer.cards() if ASKED in json.dumps(each.message)]
 
 
-async def say(scene: Stage, observer: ThreadObserver, decision: str = "go_on", who: str = "Grace") -> None:
+async def say(scene: AppScene, observer: ThreadObserver, decision: str = "go_on", who: str = "Grace") -> None:
     """Answer the question about the budget, once it is asked."""
     await observer.until(lambda seen: bool(questions(seen)), "the question")
     (question,) = questions(observer)
@@ -47,7 +47,7 @@ async def say(scene: Stage, observer: ThreadObserver, decision: str = "go_on", w
     await observer.until(lambda seen: question not in questions(seen), "the question decided")
 
 
-async def go_on_until(scene: Stage, observer: ThreadObserver, end: Callable[[ThreadObserver], bool]) -> None:
+async def go_on_until(scene: AppScene, observer: ThreadObserver, end: Callable[[ThreadObserver], bool]) -> None:
     """Let it go on as often as it asks."""
     await observer.until(lambda seen: bool(questions(seen)) or end(seen), "a question or the end")
     while not end(observer):
@@ -56,7 +56,7 @@ async def go_on_until(scene: Stage, observer: ThreadObserver, end: Callable[[Thr
 
 
 async def test_the_board_says_time_tokens_and_cost_across_a_restart(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=priced) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=priced) as scene:
         scene.model.add(planned(fetch("look", f"{scene.effects.url}/look"), post("tell", "hello")))
         async with scene.asked("look, then tell") as observer:
             await observer.until(lambda seen: seen.says("of work so far · 1 model call ·", "EUR"), "the footer so far")
@@ -87,7 +87,7 @@ async def test_the_board_says_time_tokens_and_cost_across_a_restart(database_url
 async def test_a_used_up_budget_starts_nothing_and_asks_once_and_a_word_goes_on(
     database_url: URL, tmp_path: Path, budget: Mapping[str, float], says: list[str], may_start: set[str]
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(run=budget)) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(run=budget)) as scene:
         look = fetch("two", f"{scene.effects.url}/two", depends_on=["one"])
         scene.model.add(planned(fetch("one", f"{scene.effects.url}/one"), look))
         if may_start:
@@ -105,7 +105,7 @@ async def test_a_used_up_budget_starts_nothing_and_asks_once_and_a_word_goes_on(
 
 
 async def test_stopping_at_the_question_says_what_was_done_and_what_was_not(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(run={"nodes": 1})) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(run={"nodes": 1})) as scene:
         later = fetch("two", f"{scene.effects.url}/two", depends_on=["one"])
         scene.model.add(planned(fetch("one", f"{scene.effects.url}/one"), later))
         async with scene.asked("look twice") as observer:
@@ -120,7 +120,9 @@ async def test_stopping_at_the_question_says_what_was_done_and_what_was_not(data
 async def test_a_stop_ends_planning_that_waits_for_its_budget_while_steps_are_at_work(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(run={"model_calls": 1})) as scene:
+    async with app_scene(
+        database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(run={"model_calls": 1})
+    ) as scene:
         scene.effects.hold("one")
         scene.model.add(planned(fetch("one", f"{scene.effects.url}/one")))
         async with scene.asked("look") as observer:
@@ -139,7 +141,7 @@ async def test_what_nobody_allows_in_time_ends_there_and_says_so(database_url: U
         table["limits"] = {"approval_hours": 2 / 3600}
         table["worker"] = {"sweep": 0.2}
 
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=soon) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=soon) as scene:
         later = fetch("two", f"{scene.effects.url}/two", depends_on=["one"])
         scene.model.add(planned(fetch("one", f"{scene.effects.url}/one"), later))
         scene.model.add(planned(fetch("three", f"{scene.effects.url}/three"), contains="look again"))
@@ -157,7 +159,9 @@ async def test_what_nobody_allows_in_time_ends_there_and_says_so(database_url: U
 
 
 async def test_the_words_of_a_stop_take_the_question_back(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(run={"model_calls": 2})) as scene:
+    async with app_scene(
+        database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(run={"model_calls": 2})
+    ) as scene:
         scene.model.add(planned(fetch("one", f"{scene.effects.url}/one")))
         async with scene.asked("look") as observer:
             await observer.until(lambda seen: bool(questions(seen)), "the question before the answer")
@@ -170,7 +174,7 @@ async def test_the_words_of_a_stop_take_the_question_back(database_url: URL, tmp
 async def test_a_question_survives_a_restart_and_what_is_said_or_approved_meanwhile_waits_for_its_answer(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(run={"nodes": 1})) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(run={"nodes": 1})) as scene:
         scene.model.add(planned(fetch("one", f"{scene.effects.url}/one"), post("tell", "hello")))
         scene.model.add(planned(fetch("three", f"{scene.effects.url}/three"), contains="once more"))
         scene.effects.hold("one")
@@ -193,7 +197,7 @@ async def test_a_question_survives_a_restart_and_what_is_said_or_approved_meanwh
 
 
 async def test_a_threads_budget_counts_what_its_earlier_runs_took(database_url: URL, tmp_path: Path) -> None:
-    async with stage(
+    async with app_scene(
         database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(thread={"model_calls": 4})
     ) as scene:
         scene.model.add(planned(fetch("one", f"{scene.effects.url}/one")))
@@ -213,7 +217,7 @@ async def test_a_threads_budget_counts_what_its_earlier_runs_took(database_url: 
 async def test_a_script_is_not_repaired_until_somebody_lets_it_go_on(database_url: URL, tmp_path: Path) -> None:
     mended = Script(role="repair", answer="```python\ndef main(inputs):\n    return 'mended'\n```", times=1)
     budget = bounded(run={"model_calls": 1})
-    async with stage(database_url, tmp_path, [mended, ENDS, ANSWERS], configuration=budget) as scene:
+    async with app_scene(database_url, tmp_path, [mended, ENDS, ANSWERS], configuration=budget) as scene:
         scene.model.add(planned(package("count", "def main(inputs):\n    return 1 // 0\n")))
         async with scene.asked("count") as observer:
             await observer.until(lambda seen: bool(questions(seen)), "the question")

@@ -12,7 +12,7 @@ import pytest
 from bot import wording
 from infra.db.embedded_postgres import hold_postgres, locked
 from infra.db.migrate import migrate
-from tests.acceptance.app_fixture import stage
+from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered, leaks, whispers
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
 
@@ -40,7 +40,7 @@ async def test_postgres_away_for_ten_seconds_loses_nothing_and_repeats_nothing(
     with ExitStack() as server:
         held = server.enter_context(hold_postgres(own_folder))
         await asyncio.to_thread(migrate, held.url())
-        async with stage(held.url(), tmp_path, [ENDS, ANSWERS]) as scene:
+        async with app_scene(held.url(), tmp_path, [ENDS, ANSWERS]) as scene:
             url = scene.effects.url
             scene.effects.hold("slow")
             scene.model.add(

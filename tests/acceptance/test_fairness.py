@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from tests.acceptance.app_fixture import stage
+from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned
 
 
 async def test_a_thread_with_a_wide_plan_lets_another_thread_run_beside_it(database_url: URL, tmp_path: Path) -> None:
     """Sixty steps that last: half of them wait for the others, and nobody else waits for any of them."""
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         url, effects = scene.effects.url, scene.effects
         effects.hold("wide")
         scene.model.add(planned(*(fetch(f"w{number}", f"{url}/wide") for number in range(60))))
@@ -32,7 +32,7 @@ async def test_a_worker_runs_no_more_threads_at_once_than_it_may(database_url: U
     def one_at_once(table: dict[str, Any]) -> None:
         table["limits"] = {"threads_at_once": 1}
 
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=one_at_once) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=one_at_once) as scene:
         url, effects = scene.effects.url, scene.effects
         effects.hold("first")
         scene.model.add(planned(fetch("a", f"{url}/first")))

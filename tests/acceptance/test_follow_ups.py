@@ -11,7 +11,7 @@ from sqlalchemy import URL
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import ModelRequest, Script
 from infra.wiring import Part
-from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, answered_and_done, states, whispers
 from tests.acceptance.clicks import late_click
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, package, planned, post
@@ -21,7 +21,7 @@ ADA, GRACE, LINUS, GUEST, OLGA = "U0ADA", "U0GRACE", "U0LINUS", "U0GUEST", "U0OT
 
 
 @asynccontextmanager
-async def parked(scene: Stage, *, channel: str = "ops") -> AsyncGenerator[ThreadObserver]:
+async def parked(scene: AppScene, *, channel: str = "ops") -> AsyncGenerator[ThreadObserver]:
     """Have Ada ask for one post to #incidents, and wait for its card."""
     scene.model.add(planned(post("tell", "hello")))
     async with scene.asked("tell them", channel=channel) as observer:
@@ -29,7 +29,7 @@ async def parked(scene: Stage, *, channel: str = "ops") -> AsyncGenerator[Thread
         yield observer
 
 
-async def still_open(scene: Stage, observer: ThreadObserver) -> None:
+async def still_open(scene: AppScene, observer: ThreadObserver) -> None:
     """Hold the question to be undecided: nothing was posted, and Grace can still approve it."""
     assert await scene.people.messages("incidents") == []
     await scene.click(observer, "Grace", "approved")
@@ -38,7 +38,7 @@ async def still_open(scene: Stage, observer: ThreadObserver) -> None:
 
 
 async def test_message_while_the_run_is_busy_joins_the_plan(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.effects.hold("slow")
         scene.model.add(planned(fetch("slow", f"{scene.effects.url}/slow")))
         scene.model.add(planned(fetch("more", f"{scene.effects.url}/more")))
@@ -56,7 +56,7 @@ async def test_message_while_the_run_is_busy_joins_the_plan(database_url: URL, t
 async def test_message_while_the_run_is_parked_is_answered_and_the_card_stays(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
         scene.model.add(planned(fetch("more", f"{scene.effects.url}/more")))
         await scene.people.post("Linus", "ops", "and check more", thread_ts=observer.thread_ts)
         await observer.until(lambda seen: "complete" in states(seen).get("more", ""), "the other branch done")
@@ -65,7 +65,7 @@ async def test_message_while_the_run_is_parked_is_answered_and_the_card_stays(
 
 
 async def test_two_people_at_once_in_one_thread_each_keep_their_own_rights(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
         scene.model.add(planned(post("second", "from Grace"), contains="grace asks"))
         await scene.people.post("Grace", "ops", "grace asks", thread_ts=observer.thread_ts)
         await observer.until(lambda seen: len(seen.cards()) == 2, "the second card")
@@ -80,7 +80,7 @@ async def test_two_people_at_once_in_one_thread_each_keep_their_own_rights(datab
 
 
 async def test_two_people_at_once_in_two_threads_are_both_answered(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         url = scene.effects.url
         scene.model.add(planned(fetch("a", f"{url}/a"), contains="for ada"))
         scene.model.add(planned(fetch("a", f"{url}/b"), contains="for linus"))
@@ -96,7 +96,7 @@ async def test_three_messages_within_a_second_are_all_planned_and_none_twice(dat
         wanted = [each for each in ("one", "two", "three") if each in asked]
         return "".join(json.dumps(fetch(each, f"{scene.effects.url}/{each}")) + "\n" for each in wanted)
 
-    async with stage(database_url, tmp_path, [Script(role="planner", answer=plan), ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [Script(role="planner", answer=plan), ENDS, ANSWERS]) as scene:
         async with scene.asked("one") as observer:
             for each in ("two", "three"):
                 await scene.people.post("Ada", "ops", f"@Greenlight {each}", thread_ts=observer.thread_ts)
@@ -108,7 +108,7 @@ async def test_three_messages_within_a_second_are_all_planned_and_none_twice(dat
 
 async def test_a_follow_up_sees_the_earlier_turn_and_refers_to_its_results(database_url: URL, tmp_path: Path) -> None:
     twice = "def main(inputs):\n    return inputs['was']['body']['name'] * 2\n"
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         url = scene.effects.url
         scene.model.add(planned(fetch("a", f"{url}/a")))
         scene.model.add(planned(package("again", twice, inputs={"was": "${a}"})))
@@ -127,7 +127,7 @@ OPEN: dict[str, object] = {}
 """Everyone in the channel may approve, the requester included."""
 
 
-async def say(scene: Stage, observer: ThreadObserver, text: str, *, by: str = "Ada") -> None:
+async def say(scene: AppScene, observer: ThreadObserver, text: str, *, by: str = "Ada") -> None:
     """Write in the thread."""
     await scene.people.post(by, observer.channel, text, thread_ts=observer.thread_ts)
 
@@ -146,7 +146,7 @@ def value_of_button(observer: ThreadObserver, card: str) -> str:
 async def test_a_follow_up_adds_to_a_running_plan_and_another_withdraws_a_card(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
         url = scene.effects.url
         scene.effects.hold("slow")
         scene.model.add(planned(fetch("slow", f"{url}/slow"), post("first", "one"), post("second", "two")))
@@ -171,7 +171,7 @@ async def test_a_follow_up_adds_to_a_running_plan_and_another_withdraws_a_card(
 
 
 async def test_whoever_takes_back_what_has_ended_is_told_so(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(fetch("one", f"{scene.effects.url}/one")))
         scene.model.add(planned({"op": "cancel", "id": "one", "why": "not needed"}, contains="forget it"))
         async with scene.asked("look") as observer:
@@ -184,7 +184,7 @@ async def test_whoever_takes_back_what_has_ended_is_told_so(database_url: URL, t
 async def test_three_messages_within_a_second_are_one_round_also_after_a_restart(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
         url = scene.effects.url
         scene.model.add(planned(fetch("one", f"{url}/one"), post("tell", "hello")))
         new = [fetch(name, f"{url}/{name}") for name in ("a", "b", "c")]
@@ -210,7 +210,7 @@ async def test_three_messages_within_a_second_are_one_round_also_after_a_restart
 async def test_status_says_what_runs_and_who_is_waited_for_and_an_aside_is_not_for_the_agent(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.effects.hold("slow")
         plan = [
             fetch("slow", f"{scene.effects.url}/slow"),
@@ -240,7 +240,7 @@ async def test_a_changed_input_voids_the_cards_that_came_from_it_and_leaves_the_
     database_url: URL, tmp_path: Path
 ) -> None:
     """The model withdraws only the step whose input changed; that its card is void is for the code to see."""
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
         url = scene.effects.url
         tell = post("tell", "${old#/body/name} is fine")
         scene.model.add(planned(fetch("old", f"{url}/old"), tell, fetch("kept", f"{url}/kept"), post("more", "two")))
@@ -267,7 +267,7 @@ async def test_a_changed_input_voids_the_cards_that_came_from_it_and_leaves_the_
 
 
 async def test_a_question_back_leaves_the_run_waiting_and_the_answer_goes_on(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
         url = scene.effects.url
         scene.model.add(planned(fetch("one", f"{url}/one"), post("tell", "hello")))
         scene.model.add(planned({"op": "reply", "text": "Which host do you mean?"}, contains="the other host too"))
@@ -290,7 +290,7 @@ async def test_a_question_back_leaves_the_run_waiting_and_the_answer_goes_on(dat
 async def test_a_follow_up_after_the_worker_was_killed_is_planned_with_what_is_finished(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN, started=False) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN, started=False) as scene:
         await scene.start_app(frozenset({Part.BOT}))
         url = scene.effects.url
         scene.effects.hold("slow")

@@ -10,7 +10,7 @@ from sqlalchemy import URL
 
 from infra.dev.demo.thread_observer import ThreadObserver
 from sandbox.script import Json
-from tests.acceptance.app_fixture import stage
+from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered, states
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned, post, results_told
 
@@ -37,7 +37,7 @@ def cards(observer: ThreadObserver, words: str) -> list[str]:
 
 
 async def test_a_list_known_only_at_run_time_becomes_a_step_for_each_item(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         for name in "abc":
             scene.effects.hold(name)
         counts = package("count", "def main(inputs):\n    return len(inputs['all'])", inputs={"all": "${check}"})
@@ -65,7 +65,7 @@ async def test_a_list_known_only_at_run_time_becomes_a_step_for_each_item(databa
 async def test_every_item_of_a_red_template_asks_by_itself_and_keeps_its_decision_over_a_restart(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
         tell = post("tell", "host ${item#/name} is down", for_each="${find#/hosts}", when="${item#/down}")
         behind = fetch("behind", f"{scene.effects.url}/behind", depends_on=["tell"])
         scene.model.add(planned(package("find", FINDS), tell, behind))
@@ -104,7 +104,7 @@ async def test_what_cannot_be_gone_through_says_so_and_starts_nothing(
     def limited(table: dict[str, Any]) -> None:
         table["limits"] = dict(limits)
 
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=limited) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=limited) as scene:
         other = fetch("other", f"{scene.effects.url}/other")
         scene.model.add(planned(package("find", FINDS), each("check", scene.effects.url, over), other))
         async with scene.asked("check every host") as observer:
@@ -117,7 +117,7 @@ async def test_what_cannot_be_gone_through_says_so_and_starts_nothing(
 async def test_an_empty_list_is_done_at_once_and_an_unmet_condition_skips_what_needs_it(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
         url = scene.effects.url
         alarm = post("alarm", "something is missing", when="${find#/none}")
         scene.model.add(

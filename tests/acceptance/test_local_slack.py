@@ -7,11 +7,11 @@ from sqlalchemy import URL
 
 from bot.errors import SlackRefused
 from bot.slack.client import WebApi, open_client
-from tests.acceptance.app_fixture import stage
+from tests.acceptance.app_fixture import app_scene
 
 
 async def test_the_local_workspace_refuses_what_slack_refuses(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [], started=False) as scene:
+    async with app_scene(database_url, tmp_path, [], started=False) as scene:
         client = open_client(scene.workspace.bot_token, base_url=scene.workspace.api_url)
         too_long = [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}]
         for arguments, code in (

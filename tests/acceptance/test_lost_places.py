@@ -11,7 +11,7 @@ from sqlalchemy import URL, text
 from infra.db.database import Database
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import ModelRequest, Script, Stall
-from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, direct_messages, leaks, states
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
 
@@ -24,7 +24,7 @@ def says(text: str) -> Script:
 
 
 @asynccontextmanager
-async def parked(scene: Stage, *, channel: str = "ops") -> AsyncGenerator[ThreadObserver]:
+async def parked(scene: AppScene, *, channel: str = "ops") -> AsyncGenerator[ThreadObserver]:
     """Have Ada ask for one post to #incidents, and wait for its card."""
     scene.model.add(planned(post("tell", "hello")))
     async with scene.asked("tell them", channel=channel) as observer:
@@ -33,7 +33,7 @@ async def parked(scene: Stage, *, channel: str = "ops") -> AsyncGenerator[Thread
 
 
 @asynccontextmanager
-async def at_work(scene: Stage) -> AsyncGenerator[ThreadObserver]:
+async def at_work(scene: AppScene) -> AsyncGenerator[ThreadObserver]:
     """Have Ada ask for a page that does not come before it is let go, and wait for the board."""
     scene.effects.hold("a")
     scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
@@ -44,7 +44,7 @@ async def at_work(scene: Stage) -> AsyncGenerator[ThreadObserver]:
 
 
 async def test_deleted_request_without_any_reply_is_told_to_the_requester(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         planning = asyncio.Event()
 
         def stalls(_: ModelRequest) -> Stall:
@@ -65,7 +65,7 @@ async def test_deleted_request_without_any_reply_is_told_to_the_requester(databa
 async def test_request_deleted_after_its_board_stood_is_answered_all_the_same(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene, parked(scene) as observer:
         await scene.people.act("messages/delete", user="Ada", channel="ops", ts=observer.thread_ts)
         await scene.click(observer, "Grace", "approved")
         await observer.until(answered, "the answer")
@@ -75,7 +75,7 @@ async def test_request_deleted_after_its_board_stood_is_answered_all_the_same(
 async def test_archived_channel_is_told_to_the_requester_and_work_goes_on_when_it_is_back(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, at_work(scene) as observer:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene, at_work(scene) as observer:
         await scene.people.act("channels", channel="ops", is_archived=True)
         scene.effects.let_go("a")
         (told,) = await direct_messages(scene, ADA)
@@ -90,7 +90,7 @@ async def test_archived_channel_is_told_to_the_requester_and_work_goes_on_when_i
 async def test_thread_found_closed_at_the_very_end_shows_the_rest_by_itself_once_it_is_open_again(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, at_work(scene) as observer:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene, at_work(scene) as observer:
         await scene.people.act("members", channel="ops", member="Greenlight", remove=True)
         scene.effects.let_go("a")
         await direct_messages(scene, ADA)
@@ -100,7 +100,7 @@ async def test_thread_found_closed_at_the_very_end_shows_the_rest_by_itself_once
         await observer.until(answered, "the answer, though nobody wrote or clicked")
 
 
-async def run_ended(scene: Stage) -> None:
+async def run_ended(scene: AppScene) -> None:
     """Return once no thread is being run: whoever ran one has let go of it."""
     database = Database(scene.url)
     async with asyncio.timeout(60):
@@ -115,7 +115,7 @@ async def run_ended(scene: Stage) -> None:
 
 
 async def test_app_removed_from_the_channel_is_told_to_the_requester(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene, at_work(scene):
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene, at_work(scene):
         await scene.people.act("members", channel="ops", member="Greenlight", remove=True)
         scene.effects.let_go("a")
         (told,) = await direct_messages(scene, ADA)
@@ -123,7 +123,7 @@ async def test_app_removed_from_the_channel_is_told_to_the_requester(database_ur
 
 
 async def test_post_to_a_channel_the_app_is_not_in_fails_in_words(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(post("tell", "hello", "#finance"), post("old", "hello", "C0OLDOPS")))
         async with scene.asked("tell them") as observer:
             await observer.until(lambda seen: len(seen.cards()) == 2, "the cards")

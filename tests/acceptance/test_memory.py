@@ -12,7 +12,7 @@ from agent.limits import MemoryLimits, Role
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import ModelRequest, Script
 from sandbox.script import Json
-from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.plans import ENDS, fetch, planned
 from tests.fakes.planning import THREAD, sections
 from tests.fakes.plans import json_lines
@@ -152,7 +152,7 @@ async def test_the_summary_survives_a_restart_and_names_come_from_slack(database
     def little(table: dict[str, object]) -> None:
         table["memory"] = {"tokens": BUDGET.tokens}
 
-    async with stage(database_url, tmp_path, [], configuration=little) as scene:
+    async with app_scene(database_url, tmp_path, [], configuration=little) as scene:
         scene.model.add(planned(fetch("look", f"{scene.effects.url}/look"), contains="By the way"))
         for script in SCRIPTS:
             scene.model.add(script)
@@ -174,7 +174,7 @@ async def test_the_summary_survives_a_restart_and_names_come_from_slack(database
         assert re.fullmatch(r"In #ops, asked by <@U\w+\|Ada[^<>|]*>\.", thread)
 
 
-async def _reply(scene: Stage, observer: ThreadObserver, text: str, number: int) -> None:
+async def _reply(scene: AppScene, observer: ThreadObserver, text: str, number: int) -> None:
     """Have Ada write in the thread, and wait for the reply to it."""
     await scene.people.post("Ada", observer.channel, text, thread_ts=observer.thread_ts)
     await observer.until(lambda seen: sum("The region is" in each for each in seen.words()) >= number, "the reply")

@@ -18,7 +18,7 @@ from infra.dev.scripted_model.script import (
     Stall,
     Text,
 )
-from tests.acceptance.app_fixture import stage
+from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered, done, leaks, states
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, package, planned
 
@@ -43,7 +43,7 @@ async def ends_in(observer: ThreadObserver, *words: str) -> None:
 async def test_model_that_cannot_be_connected_to_is_told_and_works_once_it_is_back(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         address = scene.settings.required_model().base_url
         await scene.model.stop()
         async with scene.asked("fetch a") as observer:
@@ -61,7 +61,7 @@ def port_of(address: str | None) -> int:
 
 
 async def test_slow_model_keeps_its_steps_coming_and_is_waited_for(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=impatient) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=impatient) as scene:
         plan = lines([fetch("a", f"{scene.effects.url}/a"), fetch("b", f"{scene.effects.url}/b")])
         tokens = len(plan) / 4
         scene.model.add(planner(Text(text=plan, pace=Pace(tokens_per_second=tokens / 3)), times=1))
@@ -83,7 +83,7 @@ async def test_slow_model_keeps_its_steps_coming_and_is_waited_for(database_url:
 )
 async def test_answer_that_fails_costs_no_results(database_url: URL, tmp_path: Path, answer: Reply, words: str) -> None:
     scripts = [ENDS, Script(role="answer", answer=answer)]
-    async with stage(database_url, tmp_path, scripts, configuration=impatient) as scene:
+    async with app_scene(database_url, tmp_path, scripts, configuration=impatient) as scene:
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
         async with scene.asked("fetch a") as observer:
             await ends_in(observer, words)
@@ -95,7 +95,7 @@ async def test_results_over_the_context_are_told_briefly(database_url: URL, tmp_
     def short_sighted(request: ModelRequest) -> Reply | str:
         return CONTEXT_TOO_LONG if len(request.last) > 12_000 else "ANSWER in brief"
 
-    async with stage(database_url, tmp_path, [ENDS, Script(role="answer", answer=short_sighted)]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, Script(role="answer", answer=short_sighted)]) as scene:
         wordy = "def main(inputs):\n    return 'x' * 3500\n"
         scene.model.add(planned(*(package(f"p{each}", wordy) for each in range(8))))
         async with scene.asked("much") as observer:
@@ -106,7 +106,7 @@ async def test_model_that_is_away_when_a_script_crashed_fails_that_step_alone(
     database_url: URL, tmp_path: Path
 ) -> None:
     broken = Script(role="repair", answer=Failure(status=500, message="x"))
-    async with stage(database_url, tmp_path, [broken, ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [broken, ENDS, ANSWERS]) as scene:
         scene.model.add(
             planned(package("p", "def main(inputs):\n    return 1 / 0\n"), fetch("a", f"{scene.effects.url}/a"))
         )

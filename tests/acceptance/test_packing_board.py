@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import URL
 
 from sandbox.script import Json
-from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, states
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned
 
@@ -28,7 +28,7 @@ def packing(*, on: bool) -> Callable[[dict[str, object]], None]:
     return configure
 
 
-def chain(scene: Stage) -> Sequence[Mapping[str, Json]]:
+def chain(scene: AppScene) -> Sequence[Mapping[str, Json]]:
     """Return `start`, the chain `fetch -> clean -> extract` behind it, and two that need its result."""
     return (
         fetch("start", f"{scene.effects.url}/start"),
@@ -46,7 +46,7 @@ async def test_the_board_says_what_is_packed_and_what_stays_apart(
     tmp_path: Path,
     on: bool,
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=packing(on=on)) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=packing(on=on)) as scene:
         scene.effects.hold("start")
         scene.model.add(planned(*chain(scene)))
         async with scene.asked("fetch, clean and extract") as observer:
@@ -76,7 +76,7 @@ async def test_a_script_that_ends_in_a_red_call_is_split_and_a_person_approves_w
         "    text = 'the page is called ' + seen['body']['name']\n"
         "    return tools.slack_post_message(channel='#incidents', text=text)\n"
     )
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=packing(on=True)) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=packing(on=True)) as scene:
         tools = ["http_get", "slack_post_message"]
         inputs = {"url": f"{scene.effects.url}/look"}
         scene.model.add(planned(package("tell", code, tools=tools, inputs=inputs)))
@@ -94,7 +94,7 @@ async def test_a_script_that_ends_in_a_red_call_is_split_and_a_person_approves_w
 
 async def test_a_red_call_in_the_midst_of_a_script_is_refused_with_its_place(database_url: URL, tmp_path: Path) -> None:
     code = "def main(inputs):\n    tools.slack_post_message(channel='#incidents', text='hello')\n    return 1\n"
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=packing(on=True)) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=packing(on=True)) as scene:
         scene.model.add(planned(package("tell", code)))
         scene.model.add(planned(fetch("look", f"{scene.effects.url}/look"), contains="## Faults"))
         async with scene.asked("tell") as observer:

@@ -19,7 +19,7 @@ from sqlalchemy import URL
 
 from bot import wording
 from infra.dev.scripted_model.script import Script
-from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered
 from tests.acceptance.plans import ENDS, fetch, planned, post
 
@@ -190,15 +190,15 @@ async def test_a_request_is_made_approved_and_stopped_with_the_keyboard_alone(
         person.press(Keys.ENTER)
         person.reads("thread-messages", wording.STOPPING, wording.STOPPED, "Withdrawn")
 
-    async with stage(database_url, tmp_path, scripts, approvals={}) as scene:
+    async with app_scene(database_url, tmp_path, scripts, approvals={}) as scene:
         await asyncio.to_thread(story, scene.workspace.base_url)
         (told,) = await scene.people.messages("incidents")
         assert told["text"] == "hello"
 
 
 @pytest.fixture
-async def told(database_url: URL, tmp_path: Path) -> AsyncIterator[tuple[Stage, str]]:
-    """A stage on which a thread has everything in it, with the longest words; and the address of its board."""
+async def told(database_url: URL, tmp_path: Path) -> AsyncIterator[tuple[AppScene, str]]:
+    """A scene in which a thread has everything in it, with the longest words; and the address of its board."""
     titled = {"title": f"Title with {WORD}"[:190]}
     operations = (fetch("a", "http://127.0.0.1:9/", **titled), post("tell", WORD * 3, **titled), post("wait", "hello"))
     scripts = [
@@ -207,7 +207,10 @@ async def told(database_url: URL, tmp_path: Path) -> AsyncIterator[tuple[Stage, 
         planned(*operations),
         planned(post("more", "hello"), contains="more"),
     ]
-    async with stage(database_url, tmp_path, scripts, approvals={}) as scene, scene.asked(f"check {WORD}") as observer:
+    async with (
+        app_scene(database_url, tmp_path, scripts, approvals={}) as scene,
+        scene.asked(f"check {WORD}") as observer,
+    ):
         await observer.until(lambda seen: len(seen.cards()) == 2, "the cards")
         await scene.click(observer, "Grace", "approved")
         await observer.until(lambda seen: len(seen.cards()) == 1, "one card is closed")
@@ -223,7 +226,7 @@ async def told(database_url: URL, tmp_path: Path) -> AsyncIterator[tuple[Stage, 
 
 
 async def test_it_fits_and_is_readable_at_400_and_1400_pixels_dark_and_light(
-    browser: Chrome, told: tuple[Stage, str]
+    browser: Chrome, told: tuple[AppScene, str]
 ) -> None:
     _, address = told
     pictures = os.environ.get("SCREENSHOTS")

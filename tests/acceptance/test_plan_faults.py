@@ -261,9 +261,9 @@ def _seconds(shape: Callable[[int], list[Written]], nodes: int) -> float:
     begun = time.process_time()
     intake = PlanBuilder(registry=REGISTRY, known={}, limits=limits)
     placed = [each for each in read_plan_text(text, limits) if isinstance(each, Placed)]
-    verdicts = [intake.offer(each) for each in placed]
-    faults = [*(fault for each in verdicts for fault in each.faults), *intake.close()]
-    pack([operation for each in verdicts for operation in each.admitted], REGISTRY)
+    admissions = [intake.offer(each) for each in placed]
+    faults = [*(fault for each in admissions for fault in each.faults), *intake.close()]
+    pack([operation for each in admissions for operation in each.admitted], REGISTRY)
     assert len(placed) == nodes
     assert all(each.line for each in faults)
     return time.process_time() - begun

@@ -10,7 +10,7 @@ from PIL import Image
 from sqlalchemy import URL
 
 from infra.dev.demo.thread_observer import ThreadObserver
-from tests.acceptance.app_fixture import stage
+from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
 
@@ -28,7 +28,7 @@ def files(observer: ThreadObserver) -> list[str]:
 async def test_the_board_of_a_large_run_links_one_picture_per_shape_of_its_plan(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         reads = [fetch(f"look{number}", f"{scene.effects.url}/look") for number in range(10)]
         scene.model.add(planned(*reads, post("tell", "all is well", depends_on=[each["id"] for each in reads])))
         more = fetch("more", f"{scene.effects.url}/more", depends_on=["look1"])
@@ -61,7 +61,7 @@ async def size_of(address: str) -> tuple[int, int]:
 
 
 async def test_a_run_of_ten_nodes_has_no_picture(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(*(fetch(f"look{number}", f"{scene.effects.url}/look") for number in range(10))))
         async with scene.asked("look everywhere") as observer:
             await observer.until(answered, "the answer")

@@ -21,7 +21,7 @@ from infra.dev.scripted_model.script import (
     Stall,
     Text,
 )
-from tests.acceptance.app_fixture import stage
+from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered, answered_and_done, leaks, states
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, planned, tool
 
@@ -32,7 +32,7 @@ async def test_a_plan_beyond_the_limit_runs_as_far_as_it_fits_and_the_person_is_
     def few(table: dict[str, Any]) -> None:
         table["limits"] = {"nodes_per_turn": 2}
 
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=few) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=few) as scene:
         url = scene.effects.url
         whole = lines([fetch(f"n{number}", f"{url}/n{number}") for number in range(4)])
         scene.model.add(Script(role="planner", answer=whole, times=3))
@@ -82,7 +82,7 @@ async def ends_in(observer: ThreadObserver, *words: str) -> None:
 async def test_planner_that_fails_ends_in_words_and_the_next_request_works(
     database_url: URL, tmp_path: Path, answer: Reply | str, words: str
 ) -> None:
-    async with stage(database_url, tmp_path, [], configuration=impatient) as scene:
+    async with app_scene(database_url, tmp_path, [], configuration=impatient) as scene:
         scene.model.add(Script(role="planner", contains="hopeless", answer=answer))
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a"), contains="good"))
         scene.model.add(ENDS)
@@ -97,7 +97,7 @@ async def test_planner_that_fails_ends_in_words_and_the_next_request_works(
 
 
 async def test_plan_that_broke_off_half_way_is_taken_up_again(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         url = scene.effects.url
         scene.model.add(planner(Cut(after=lines([fetch("a", f"{url}/a")]) + '{"op":"add","id":"b"'), times=1))
         scene.model.add(planned(fetch("b", f"{url}/b")))
@@ -108,7 +108,7 @@ async def test_plan_that_broke_off_half_way_is_taken_up_again(database_url: URL,
 
 
 async def test_plan_that_keeps_breaking_off_shows_what_ran_and_says_so(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planner(Cut(after=lines([fetch("a", f"{scene.effects.url}/a")]))))
         async with scene.asked("a and b") as observer:
             await ends_in(observer, MODEL_AWAY)
@@ -120,14 +120,14 @@ async def test_plan_with_a_tool_that_does_not_exist_ends_in_words_without_its_co
     database_url: URL, tmp_path: Path
 ) -> None:
     wrong = lines([tool("a", "drop_database", {})])
-    async with stage(database_url, tmp_path, [planner(wrong)]) as scene, scene.asked("do it") as observer:
+    async with app_scene(database_url, tmp_path, [planner(wrong)]) as scene, scene.asked("do it") as observer:
         await ends_in(observer, "couldn't turn this into a plan")
         assert not observer.says("drop_database")
         assert not observer.says("unknown_tool")
 
 
 async def test_an_invalid_plan_goes_back_with_its_faults_and_is_repaired(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(
             planned({"op": "add", "id": "x", "kind": "tool", "title": "X", "tool": "no_such_tool", "args": {}})
         )
@@ -143,7 +143,7 @@ async def test_an_invalid_plan_goes_back_with_its_faults_and_is_repaired(databas
 
 async def test_a_plan_still_invalid_after_two_repairs_ends_in_plain_words(database_url: URL, tmp_path: Path) -> None:
     wrong = Script(role="planner", answer='{"op":"add","id":"a","kind":"tool","title":"A","tool":"nope","args":{}}')
-    async with stage(database_url, tmp_path, [wrong]) as scene, scene.asked("do x") as observer:
+    async with app_scene(database_url, tmp_path, [wrong]) as scene, scene.asked("do x") as observer:
         await observer.until(lambda seen: seen.says("couldn't turn this into a plan"), "plain words")
         assert len(scene.model.requests_of("planner")) == 3
         assert not any("Traceback" in words or "unknown_tool" in words for words in observer.words())
@@ -153,7 +153,7 @@ async def test_the_scripted_model_that_does_not_understand_says_what_it_can_do(
     database_url: URL, tmp_path: Path
 ) -> None:
     async with (
-        stage(database_url, tmp_path, demo_scripts(None)) as scene,
+        app_scene(database_url, tmp_path, demo_scripts(None)) as scene,
         scene.asked("write me a poem about sheep") as observer,
     ):
         await observer.until(lambda seen: seen.says("scripted model", "check"), "what it can do")

@@ -10,7 +10,7 @@ from infra.db.database import Database
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import Script
 from sandbox.script import Json
-from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, done, whispers
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
 
@@ -24,7 +24,7 @@ def replans(*operations: Mapping[str, Json]) -> Script:
     return Script(role="replan", answer=said, times=1)
 
 
-def rounds(scene: Stage, count: int) -> list[Script]:
+def rounds(scene: AppScene, count: int) -> list[Script]:
     """Return reflections that each want a green and a red step, and then that it goes on for ever."""
     return [
         replans(fetch(f"look{number}", f"{scene.effects.url}/look{number}"), post(f"tell{number}", f"round {number}"))
@@ -32,7 +32,7 @@ def rounds(scene: Stage, count: int) -> list[Script]:
     ]
 
 
-async def _approved(scene: Stage, observer: ThreadObserver, words: str) -> None:
+async def _approved(scene: AppScene, observer: ThreadObserver, words: str) -> None:
     """Approve the card that says these words."""
     await observer.until(lambda seen: len(_cards(seen, words)) > 0, f"the card of {words}")
     await scene.people.click("Grace", observer.channel, _cards(observer, words)[0], "decide_approved")
@@ -57,7 +57,7 @@ async def _asked(url: URL) -> list[str]:
 async def test_three_rounds_do_every_tool_once_and_ask_every_red_once_and_then_a_person_is_asked(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [], approvals=OPEN) as scene:
+    async with app_scene(database_url, tmp_path, [], approvals=OPEN) as scene:
         first = planned(fetch("look0", f"{scene.effects.url}/look0"), post("tell0", "round 0"))
         for script in (first, *rounds(scene, 4), ENDS, ANSWERS):
             scene.model.add(script)
@@ -87,7 +87,7 @@ async def test_three_rounds_do_every_tool_once_and_ask_every_red_once_and_then_a
 
 
 async def test_the_person_who_stops_at_the_bound_stops_the_turn(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [], approvals=OPEN) as scene:
+    async with app_scene(database_url, tmp_path, [], approvals=OPEN) as scene:
         again = [replans(fetch(f"look{number}", f"{scene.effects.url}/look{number}")) for number in range(1, 5)]
         for script in (planned(fetch("look0", f"{scene.effects.url}/look0")), *again, ANSWERS):
             scene.model.add(script)
@@ -101,7 +101,7 @@ async def test_the_person_who_stops_at_the_bound_stops_the_turn(database_url: UR
 async def test_a_failure_while_a_card_is_open_is_planned_around_and_the_approval_stays_good(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [], approvals=OPEN) as scene:
+    async with app_scene(database_url, tmp_path, [], approvals=OPEN) as scene:
         plan = planned(
             fetch("bad", "http://127.0.0.1:1/"),
             fetch("lost", f"{scene.effects.url}/lost", depends_on=["bad"]),

@@ -9,7 +9,7 @@ from sqlalchemy import URL
 
 from infra.dev.local_slack.state.errors import ControlError
 from infra.dev.scripted_model.script import Script
-from tests.acceptance.app_fixture import stage
+from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered, answered_and_done, whispers
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
 
@@ -22,7 +22,7 @@ def says(text: str) -> Script:
 
 
 async def test_empty_request_is_answered_with_a_hint_to_the_sender_alone(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, []) as scene, scene.asked("  ") as observer:
+    async with app_scene(database_url, tmp_path, []) as scene, scene.asked("  ") as observer:
         (told,) = await whispers(scene, ADA)
         assert "Tell me what you need" in told
         assert observer.words() == []
@@ -31,7 +31,7 @@ async def test_empty_request_is_answered_with_a_hint_to_the_sender_alone(databas
 
 async def test_request_of_40000_characters_is_planned_whole_and_answered(database_url: URL, tmp_path: Path) -> None:
     text = "check it, " * 3998
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
         async with scene.asked(text) as observer:
             await observer.until(answered, "the answer")
@@ -44,7 +44,7 @@ async def test_request_of_40000_characters_is_planned_whole_and_answered(databas
 
 async def test_hostile_mrkdwn_pings_nobody_and_breaks_nothing(database_url: URL, tmp_path: Path) -> None:
     evil = "<!channel> <!here> <@U0GRACE> </text>\u202e *x* ```\n# h\n> q <https://evil.example|click> &lt;!channel&gt;"
-    async with stage(database_url, tmp_path, [ENDS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS]) as scene:
         titled = fetch("a", f"{scene.effects.url}/a") | {"title": evil[:140]}
         scene.model.add(planned(titled, post("tell", evil) | {"title": evil[:140]}))
         scene.model.add(Script(role="answer", answer=f"ANSWER {evil}"))
@@ -77,7 +77,7 @@ def mrkdwn(value: Any) -> list[str]:
 
 
 async def test_guest_and_stranger_are_refused_privately(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, []) as scene:
+    async with app_scene(database_url, tmp_path, []) as scene:
         await scene.people.post("Gus", "ops", "@Greenlight do it")
         await scene.people.post("Olga", "partners", "@Greenlight do it")
         assert "guests can't start work" in (await whispers(scene, GUEST))[0]
@@ -86,14 +86,14 @@ async def test_guest_and_stranger_are_refused_privately(database_url: URL, tmp_p
 
 
 async def test_command_in_a_channel_the_app_is_not_in_is_refused_privately(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, []) as scene:
+    async with app_scene(database_url, tmp_path, []) as scene:
         await scene.people.command("Ada", "finance", "/greenlight", "check it")
         await scene.people.wait_for(lambda dump: "I'm not in this channel" in json.dumps(dump["ephemerals"]))
         assert scene.model.requests == []
 
 
 async def test_reply_written_before_the_request_is_stored_is_not_overheard(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         await scene.people.act("faults", method="users.info", delay_seconds=2.0)
         scene.model.add(Script(role="planner", answer=json.dumps({"op": "reply", "text": "heard"})))
         async with scene.asked("first") as observer:
@@ -107,7 +107,7 @@ def reactions(dump: dict[str, Any], ts: str) -> Any:
 
 
 async def test_a_mention_delivered_as_two_events_and_again_is_one_request(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
         await scene.people.act("deliveries", match="app_mention", repeat=3)
         async with scene.asked("once please") as observer:
@@ -118,7 +118,7 @@ async def test_a_mention_delivered_as_two_events_and_again_is_one_request(databa
 
 
 async def test_the_board_is_one_message_edited_in_place(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         url = scene.effects.url
         scene.model.add(planned(*(fetch(f"n{each}", f"{url}/n{each}") for each in range(12))))
         async with scene.asked("twelve things") as observer:
@@ -128,7 +128,7 @@ async def test_the_board_is_one_message_edited_in_place(database_url: URL, tmp_p
 
 
 async def test_slash_command_opens_a_thread_and_is_refused_inside_one(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
         assert await scene.people.command("Ada", "ops", "/greenlight", "fetch a")
         told = await scene.people.wait_for(lambda told: "ANSWER" in json.dumps(told["channels"]["ops"]["messages"]))
@@ -139,14 +139,14 @@ async def test_slash_command_opens_a_thread_and_is_refused_inside_one(database_u
 
 
 async def test_direct_message_is_a_request(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
         await scene.people.post("Ada", "@app", "fetch a")
         await scene.people.wait_for(lambda told: "ANSWER" in json.dumps(told["channels"]))
 
 
 async def test_help_and_status_are_told_to_the_asker_alone(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(post("tell", "hello")))
         async with scene.asked("tell them") as observer:
             await observer.until(lambda seen: bool(seen.cards()), "the card")

@@ -9,7 +9,7 @@ from sqlalchemy import URL, text
 
 from infra.db.database import Database
 from infra.wiring import Part
-from tests.acceptance.app_fixture import stage
+from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered_and_done
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post, tool
 from tests.acceptance.processes import greenlight_worker
@@ -27,7 +27,7 @@ async def test_sigterm_lets_a_red_call_end_takes_nothing_new_and_leaves_nothing_
     database_url: URL, tmp_path: Path
 ) -> None:
     async with (
-        stage(database_url, tmp_path, [ENDS, ANSWERS], approvals={}, configuration=sends, started=False) as scene,
+        app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals={}, configuration=sends, started=False) as scene,
         open_containers() as containers,
     ):
         await scene.start_app(BOT)
@@ -85,7 +85,7 @@ async def ledger(url: URL) -> list[str]:
 
 
 async def test_a_parked_run_survives_a_restart_and_goes_on_from_the_click(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a"), post("tell", "got ${a#/body/name}")))
         async with scene.asked("fetch, then tell") as observer:
             await observer.until(lambda seen: bool(seen.cards()), "the card")

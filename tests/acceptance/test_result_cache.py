@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from tests.acceptance.app_fixture import stage
+from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned
 
 
@@ -15,7 +15,7 @@ async def test_a_result_that_may_be_remembered_is_not_fetched_again_and_the_boar
     def remembering(table: dict[str, Any]) -> None:
         table["tools"]["http_get"]["cache_seconds"] = 600
 
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=remembering) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=remembering) as scene:
         url = scene.effects.url
         scene.model.add(planned(fetch("a", f"{url}/page")))
         scene.model.add(planned(fetch("b", f"{url}/page")))

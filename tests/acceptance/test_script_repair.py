@@ -16,13 +16,13 @@ from sandbox.docker_sandbox import DockerSandbox, DockerSettings
 from sandbox.monty import MontySandbox, monty_binary
 from sandbox.pool import PoolSize
 from sandbox.script import Json, Limits
-from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, answered_and_done
 from tests.acceptance.broken_scripts import GOOD, HOPELESS, REPAIRABLE, RESULT, Broken, script
 from tests.acceptance.plans import ANSWERS, ENDS, package, planned
 from tests.acceptance.plans import package as package_of
 from tests.fakes.docker_engine import built_image, docker_sandbox, engine_or_skip
-from tests.fakes.packages import Rig, fenced, reflexion
+from tests.fakes.packages import Rig, fenced, repair
 from tests.fakes.packages import package as package_node
 from tests.fakes.planning import PlanningWorld, planning_world
 
@@ -32,8 +32,8 @@ async def test_a_crashed_package_is_rewritten_in_view_and_its_calls_replayed(dat
         "def main(inputs):\n    got = tools.http_get(url=inputs['url'])\n    return {'name': got['body']['nome']}\n"
     )
     mended = crashes.replace("nome", "name")
-    reflexion = Script(role="repair", answer=f"```python\n{mended}```")
-    async with stage(database_url, tmp_path, [reflexion, ENDS, ANSWERS]) as scene:
+    repairs = Script(role="repair", answer=f"```python\n{mended}```")
+    async with app_scene(database_url, tmp_path, [repairs, ENDS, ANSWERS]) as scene:
         scene.model.add(
             planned(package("pack", crashes, tools=["http_get"], inputs={"url": f"{scene.effects.url}/once"}))
         )
@@ -82,8 +82,8 @@ async def containers() -> AsyncIterator[DockerSandbox]:
 
 def answers(case: Broken) -> list[Any]:
     """The model's rewrites in turn; the last one again for whatever else it is asked."""
-    first = [reflexion(fenced(each), times=1) for each in case.rewrites[:-1]]
-    return [*first, reflexion(fenced(case.rewrites[-1]))]
+    first = [repair(fenced(each), times=1) for each in case.rewrites[:-1]]
+    return [*first, repair(fenced(case.rewrites[-1]))]
 
 
 def rig(world: PlanningWorld, sandbox: Any, case: Broken) -> Rig:
@@ -131,7 +131,7 @@ async def test_script_that_cannot_be_repaired_fails_with_its_story(containers: D
 async def test_script_beyond_montys_dialect_is_told_so_and_rewritten() -> None:
     sandbox = MontySandbox(monty_binary())
     lazy = script("def each():\n    yield from lines\nreturn count(each())")
-    async with planning_world(reflexion(fenced(GOOD))) as world:
+    async with planning_world(repair(fenced(GOOD))) as world:
         on = Rig(world, sandbox)
         assert await on.perform(package_node(lazy)) == Succeeded(value=RESULT)
         assert [each.kind for each in on.attempts] == ["error", "ok"]
@@ -166,17 +166,17 @@ async def test_restart_in_the_middle_of_a_repair_loses_no_attempt_and_details_ou
 
     scripts = [
         Script(role="repair", answer=unheard, times=1),
-        reflexion(fenced(COUNTED)),
+        repair(fenced(COUNTED)),
         ENDS,
         ANSWERS,
     ]
-    async with stage(database_url, tmp_path, scripts, configuration=monty) as scene:
+    async with app_scene(database_url, tmp_path, scripts, configuration=monty) as scene:
         inputs = {"url": f"{scene.effects.url}/page"}
         scene.model.add(planned(package_of("count", COUNTING, tools=["http_get"], inputs=inputs)))
         await repaired_over_a_restart(scene, asked)
 
 
-async def repaired_over_a_restart(scene: Stage, asked: asyncio.Event) -> None:
+async def repaired_over_a_restart(scene: AppScene, asked: asyncio.Event) -> None:
     """Ask, restart the app while the model is silent, and read the details after another restart."""
     async with scene.asked("count") as observer:
         await asked.wait()
@@ -195,7 +195,7 @@ async def repaired_over_a_restart(scene: Stage, asked: asyncio.Event) -> None:
         assert "KeyError" in await modal(scene, "U0GRACE", "Attempt 1 of 2")
 
 
-async def modal(scene: Stage, user: str, having: str = "The script") -> str:
+async def modal(scene: AppScene, user: str, having: str = "The script") -> str:
     """Return the words of the modal this person has open, once it has these in it; blocks are joined by lines."""
 
     def opened(dump: Mapping[str, Any]) -> list[Any]:

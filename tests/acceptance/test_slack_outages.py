@@ -10,19 +10,19 @@ import pytest
 from sqlalchemy import URL
 
 from infra.dev.demo.thread_observer import ThreadObserver
-from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, direct_messages, done, leaks, states
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
 
 
-async def told_once(scene: Stage, observer: ThreadObserver) -> None:
+async def told_once(scene: AppScene, observer: ThreadObserver) -> None:
     """Hold that the thread has one board, one card, one answer, and #incidents one post."""
     assert len({each.message["ts"] for each in observer.boards()}) == 1
     assert len(observer.words()) == 3, observer.words()
     assert len(await scene.people.messages("incidents")) == 1
 
 
-async def asks_and_posts(scene: Stage, *faults: Mapping[str, Any]) -> None:
+async def asks_and_posts(scene: AppScene, *faults: Mapping[str, Any]) -> None:
     """Run a whole request with these faults of the Web API, and see that everything is told once."""
     for fault in faults:
         await scene.people.act("faults", **fault)
@@ -37,7 +37,7 @@ async def asks_and_posts(scene: Stage, *faults: Mapping[str, Any]) -> None:
 
 
 async def test_rate_limited_calls_wait_and_nothing_is_lost(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         await asks_and_posts(
             scene,
             {"method": "users.info", "status": 429, "retry_after": 1},
@@ -51,7 +51,7 @@ async def test_rate_limited_calls_wait_and_nothing_is_lost(database_url: URL, tm
 async def test_internal_errors_of_slack_lose_nothing_and_double_nothing(
     database_url: URL, tmp_path: Path, after: bool
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         for fault in ("chat.postMessage", "chat.update"):
             await scene.people.act("faults", method=fault, status=500, times=4, after=after)
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
@@ -64,7 +64,7 @@ async def test_internal_errors_of_slack_lose_nothing_and_double_nothing(
 
 
 async def test_connections_that_slack_drops_lose_nothing(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         await asks_and_posts(
             scene,
             {"method": "users.info", "status": 0},
@@ -75,7 +75,7 @@ async def test_connections_that_slack_drops_lose_nothing(database_url: URL, tmp_
 
 @pytest.mark.parametrize("status", [0, 500, 503])
 async def test_post_whose_answer_was_lost_is_never_made_twice(database_url: URL, tmp_path: Path, status: int) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(post("tell", "hello")))
         async with scene.asked("tell them") as observer:
             await observer.until(lambda seen: bool(seen.cards()) and "tell" in states(seen), "the card and the board")
@@ -88,7 +88,7 @@ async def test_post_whose_answer_was_lost_is_never_made_twice(database_url: URL,
 
 
 async def test_not_in_channel_is_told_to_the_requester_and_shown_later(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         await scene.people.act("faults", method="chat.postMessage", error="not_in_channel")
         scene.effects.hold("a")  # still at work when the thread is found closed
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
@@ -104,7 +104,7 @@ async def test_not_in_channel_is_told_to_the_requester_and_shown_later(database_
 async def test_message_slack_does_not_take_is_told_in_plain_words(
     database_url: URL, tmp_path: Path, error: str, which: int
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         await scene.people.act("faults", method="chat.postMessage", error=error, skip=which)
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
         async with scene.asked("fetch a") as observer:
@@ -122,7 +122,7 @@ def words_of(message: Mapping[str, Any], words: str) -> bool:
 async def test_dropped_socket_is_opened_again_and_no_message_is_lost(
     database_url: URL, tmp_path: Path, abrupt: bool
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a"), post("tell", "hello")))
         async with scene.asked("fetch and tell") as observer:
             await observer.until(lambda seen: bool(seen.cards()), "the card")
@@ -137,7 +137,7 @@ async def test_dropped_socket_is_opened_again_and_no_message_is_lost(
         assert scene.effects.calls == {"a": 1, "b": 1}
 
 
-async def connected(scene: Stage) -> None:
+async def connected(scene: AppScene) -> None:
     """Return once the app's socket is open (again)."""
     async with asyncio.timeout(60):
         while not (await scene.people.read("calls"))["connections"]:  # noqa: ASYNC110 -- nobody is told of sockets
@@ -145,7 +145,7 @@ async def connected(scene: Stage) -> None:
 
 
 async def test_event_delivered_three_times_under_two_ids_is_one_request(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         await scene.people.act("deliveries", match="app_mention", repeat=1, fresh_id=True)
         await scene.people.act("deliveries", match="message", repeat=1)
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
@@ -157,7 +157,7 @@ async def test_event_delivered_three_times_under_two_ids_is_one_request(database
 
 
 async def test_acknowledgement_that_was_lost_costs_no_second_run(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         await scene.people.act("deliveries", match="*", times=2, ignore_ack=True)
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
         async with scene.asked("once please") as observer:

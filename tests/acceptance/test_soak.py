@@ -32,7 +32,7 @@ from infra.wiring import LISTENER_CONNECTIONS
 from sandbox.hardening import OWNER_LABEL
 from sandbox.script import Json
 from sandbox.warm_container import this_process
-from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import leaks
 from tests.acceptance.plans import ENDS, fetch, lines, package, post
 
@@ -80,9 +80,9 @@ class Counts:
 class Soak:
     """One run's dice and tally."""
 
-    scene: Stage
+    scene: AppScene
     dice: random.Random
-    witnesses: dict[str, ThreadObserver] = field(default_factory=dict[str, ThreadObserver])
+    observers: dict[str, ThreadObserver] = field(default_factory=dict[str, ThreadObserver])
     tally: Counter[str] = field(default_factory=Counter[str])
     number: int = 0
 
@@ -150,7 +150,7 @@ class Soak:
         who, channel = self.dice.choice(("Ada", "Linus")), self.dice.choice(("ops", "general"))
         job = self._job()
         ts = await self.scene.people.post(who, channel, f"@Greenlight {job}")
-        observer = self.witnesses[ts] = ThreadObserver(channel=channel, thread_ts=ts)
+        observer = self.observers[ts] = ThreadObserver(channel=channel, thread_ts=ts)
         jobs = [job]
         if self.dice.random() < 0.4:
             await asyncio.sleep(self.dice.random() * 2)
@@ -162,7 +162,7 @@ class Soak:
         except TimeoutError:
             raise ExpectationTimeout(f"an answer to {jobs} in {channel} {ts}", observer.words()) from None
         assert leaks(observer) == [], leaks(observer)
-        del self.witnesses[ts]
+        del self.observers[ts]
 
     def _job(self) -> str:
         self.number += 1
@@ -239,15 +239,15 @@ class Soak:
                 await self.scene.people.act("clock", seconds=60)
 
     async def sees(self) -> None:
-        """Tell every witness what happens in its thread."""
+        """Note every change in the observer of its thread."""
         async with self.scene.people.happenings(since=0) as happenings:
             while True:
                 happening: Any = await happenings.next()
                 if happening["type"] not in ("message", "message_changed"):
                     continue
                 message = happening["message"]
-                for ts in {message.get("thread_ts"), message.get("ts")} & self.witnesses.keys():
-                    self.witnesses[ts].note(message)
+                for ts in {message.get("thread_ts"), message.get("ts")} & self.observers.keys():
+                    self.observers[ts].note(message)
 
 
 async def counted(database: Database) -> Counts:
@@ -313,7 +313,7 @@ async def soak(url: URL, data: Path, seconds: float) -> None:
     print(f"\nSEED={seed}")
     database = Database(url, pool_size=1)
     await fill_executor()
-    async with stage(url, data, [ENDS], started=False) as scene:
+    async with app_scene(url, data, [ENDS], started=False) as scene:
         run = Soak(scene=scene, dice=random.Random(seed))  # noqa: S311
         scene.model.add(Script(role="planner", answer=run.plans))
         scene.model.add(Script(role="answer", answer=run.answers))
@@ -341,7 +341,7 @@ async def soak(url: URL, data: Path, seconds: float) -> None:
         posts = Counter(str(each["text"]) for each in await scene.people.messages("incidents"))
     await database.close()
     print(f"tally   {dict(run.tally)}\nbefore  {before}\nwarm    {warm}\nrunning {live}\nafter   {after}")
-    assert run.witnesses == {}
+    assert run.observers == {}
     assert told["given_up"] == []
     assert set(posts.values()) <= {1}, posts
     assert live.connections <= POOLED_CONNECTIONS

@@ -15,7 +15,7 @@ from bot.payloads import STOP_SHORTCUT
 from infra.db.database import Database
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import Script, Stall
-from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import states
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, package, planned, post, tool
 from tests.chaos.containers import Containers, open_containers
@@ -36,12 +36,12 @@ def report(observer: ThreadObserver) -> tuple[set[str], set[str]]:
     return set(re.findall(r"Title of (\w+)", done)), set(re.findall(r"Title of (\w+)", rest))
 
 
-async def say_stop(scene: Stage, observer: ThreadObserver) -> None:
+async def say_stop(scene: AppScene, observer: ThreadObserver) -> None:
     """Write `!stop` into the thread; anybody may."""
     await scene.people.post("Grace", observer.channel, "!stop", thread_ts=observer.thread_ts)
 
 
-async def stop_by_command(scene: Stage, observer: ThreadObserver) -> None:
+async def stop_by_command(scene: AppScene, observer: ThreadObserver) -> None:
     """Ask `/greenlight stop` for the caller's runs and press the button of the only one."""
     await scene.people.command("Ada", observer.channel, "/greenlight", "stop")
     everything = await scene.people.wait_for(lambda dump: "Which of these shall I stop?" in str(dump))
@@ -49,13 +49,13 @@ async def stop_by_command(scene: Stage, observer: ThreadObserver) -> None:
     await scene.people.click("Ada", observer.channel, ts, "stop_run_0")
 
 
-async def stop_by_shortcut(scene: Stage, observer: ThreadObserver) -> None:
+async def stop_by_shortcut(scene: AppScene, observer: ThreadObserver) -> None:
     """Choose "Stop the work here" on the board."""
     where = {"channel": observer.channel, "ts": str(observer.boards()[-1].message["ts"])}
     assert (await scene.people.act("shortcuts", user="Linus", callback_id=STOP_SHORTCUT, **where))["acknowledged"]
 
 
-async def stop_by_slacks_button(scene: Stage, observer: ThreadObserver) -> None:
+async def stop_by_slacks_button(scene: AppScene, observer: ThreadObserver) -> None:
     """Press the Stop button that Slack shows while an app's session says that it is at work."""
     await scene.people.wait_for(lambda dump: session_of(dump, observer) == "processing")
     await scene.people.act("stop", user="Linus", channel=observer.channel, thread_ts=observer.thread_ts)
@@ -76,7 +76,7 @@ STOPS = [
 
 @pytest.mark.parametrize("stop", STOPS)
 async def test_stop_ends_steps_scripts_and_questions_and_lets_a_red_call_at_work_end(
-    database_url: URL, tmp_path: Path, stop: Callable[[Stage, ThreadObserver], Awaitable[None]]
+    database_url: URL, tmp_path: Path, stop: Callable[[AppScene, ThreadObserver], Awaitable[None]]
 ) -> None:
     async with open_containers() as containers:
 
@@ -85,7 +85,7 @@ async def test_stop_ends_steps_scripts_and_questions_and_lets_a_red_call_at_work
             table["sandbox"] = containers.sandbox
             table["containers"] = {"ready": 0}
 
-        async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals={}, configuration=tools) as scene:
+        async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals={}, configuration=tools) as scene:
             await stop_in_the_midst(scene, containers, stop)
             assert scene.effects.calls == {"quick": 1, "slow": 1, "inside": 1, "send": 1}
             assert scene.model.requests_of("answer") == []
@@ -94,7 +94,7 @@ async def test_stop_ends_steps_scripts_and_questions_and_lets_a_red_call_at_work
 
 
 async def stop_in_the_midst(
-    scene: Stage, containers: Containers, stop: Callable[[Stage, ThreadObserver], Awaitable[None]]
+    scene: AppScene, containers: Containers, stop: Callable[[AppScene, ThreadObserver], Awaitable[None]]
 ) -> None:
     """Stop while a green step, a script and a red call are at work and a question is open."""
     containers.belong_to(os.getpid())
@@ -150,7 +150,7 @@ async def ledger(url: URL) -> list[tuple[str, str, str]]:
 
 
 async def test_stop_ends_planning_and_a_later_request_runs(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         url = scene.effects.url
         half = Stall(after=lines([post("tell", "hello")]))
         scene.model.add(Script(role="planner", answer=half, times=1))
@@ -165,7 +165,7 @@ async def test_stop_ends_planning_and_a_later_request_runs(database_url: URL, tm
 
 
 async def test_stop_where_nothing_runs_is_answered_and_stops_nothing_later(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         url = scene.effects.url
         scene.model.add(planned(fetch("a", f"{url}/a")))
         scene.model.add(planned(fetch("b", f"{url}/b")))

@@ -10,14 +10,14 @@ from bot.payloads import STOP_SHORTCUT
 from bot.slack.membership import MembershipStatus
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.local_slack.state.errors import ControlError
-from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import done, whispers
 from tests.acceptance.plans import ENDS, fetch, planned, post
 
 GRACE, LINUS, GUS, OLGA = "U0GRACE", "U0LINUS", "U0GUEST", "U0OTHER"
 
 
-async def choose(scene: Stage, who: str, ts: str, channel: str = "ops") -> None:
+async def choose(scene: AppScene, who: str, ts: str, channel: str = "ops") -> None:
     """Have a person choose the shortcut on a message; the app must acknowledge it in time."""
     told = await scene.people.act("shortcuts", user=who, channel=channel, ts=ts, callback_id=STOP_SHORTCUT)
     assert told["acknowledged"]
@@ -31,7 +31,7 @@ def asking(observer: ThreadObserver) -> bool:
 async def test_any_member_stops_a_waiting_thread_from_any_of_its_messages(
     database_url: URL, tmp_path: Path, on: str
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, planned(post("tell", "hello"))]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, planned(post("tell", "hello"))]) as scene:
         async with scene.asked("tell them") as observer:
             await observer.until(asking, "the card")
             (card,) = observer.cards()
@@ -46,7 +46,7 @@ async def test_any_member_stops_a_waiting_thread_from_any_of_its_messages(
 
 
 async def test_it_stops_what_is_running_and_starts_nothing_more(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS]) as scene:
         scene.effects.hold("slow")
         after = fetch("after", f"{scene.effects.url}/after", depends_on=["slow"])
         scene.model.add(planned(fetch("slow", f"{scene.effects.url}/slow"), after))
@@ -60,7 +60,7 @@ async def test_it_stops_what_is_running_and_starts_nothing_more(database_url: UR
 
 
 async def test_where_nothing_runs_it_says_so_to_who_chose_it_alone(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, []) as scene:
+    async with app_scene(database_url, tmp_path, []) as scene:
         ts = await scene.people.post("Ada", "ops", "good morning")
         reply = await scene.people.post("Linus", "ops", "and to you", thread_ts=ts)
         foreign = await scene.people.post("Grace", "finance", "the app is not in here")
@@ -81,7 +81,7 @@ async def test_who_is_no_member_is_refused_and_the_work_goes_on(
     database_url: URL, tmp_path: Path, who: str, channel: str, standing: MembershipStatus
 ) -> None:
     async with (
-        stage(database_url, tmp_path, [ENDS, planned(post("tell", "hello"))]) as scene,
+        app_scene(database_url, tmp_path, [ENDS, planned(post("tell", "hello"))]) as scene,
         scene.asked("tell them", channel=channel) as observer,
     ):
         await observer.until(asking, "the card")
@@ -94,7 +94,7 @@ async def test_who_is_no_member_is_refused_and_the_work_goes_on(
 
 async def test_the_second_choice_finds_nothing_left_to_stop(database_url: URL, tmp_path: Path) -> None:
     async with (
-        stage(database_url, tmp_path, [ENDS, planned(post("tell", "hello"))]) as scene,
+        app_scene(database_url, tmp_path, [ENDS, planned(post("tell", "hello"))]) as scene,
         scene.asked("tell them") as observer,
     ):
         await observer.until(asking, "the card")
@@ -106,7 +106,7 @@ async def test_the_second_choice_finds_nothing_left_to_stop(database_url: URL, t
 
 
 async def test_a_message_that_only_one_person_sees_has_no_shortcut(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, []) as scene, scene.asked("  "):
+    async with app_scene(database_url, tmp_path, []) as scene, scene.asked("  "):
         await whispers(scene, "U0ADA")
         (hint,) = (await scene.people.dump())["ephemerals"]
         with pytest.raises(ControlError, match="no_shortcut_here"):

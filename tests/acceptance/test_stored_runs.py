@@ -15,7 +15,7 @@ from sqlalchemy import URL
 
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import ModelRequest, Script
-from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered
 from tests.acceptance.plans import ANSWERS, ENDS, results_told
 from tests.acceptance.stored_runs import (
@@ -52,7 +52,7 @@ def dump(request: pytest.FixtureRequest, empty_database_url: URL) -> Dump:
 class Resumed:
     """The app of this version on a dump, and one of its runs."""
 
-    scene: Stage
+    scene: AppScene
     dump: Dump
     run: Parked
     observer: ThreadObserver
@@ -84,7 +84,7 @@ async def resumed(url: URL, folder: Path, dump: Dump, kind: str) -> AsyncGenerat
         if kind == "budget":
             table |= BOUNDED
 
-    async with stage(url, folder, scripts(dump, run), configuration=configure, started=False) as scene:
+    async with app_scene(url, folder, scripts(dump, run), configuration=configure, started=False) as scene:
         restore_messages(scene, dump)
         before = await ended_work(url)
         await scene.start_app()

@@ -9,7 +9,7 @@ from sqlalchemy import URL
 
 from agent.events import NodeChanged
 from infra.dev.scripted_model.script import Script, Stall
-from tests.acceptance.app_fixture import stage
+from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import states
 from tests.acceptance.plans import ANSWERS, ENDS, fetch
 from tests.fakes.packing_plans import REGISTRY
@@ -19,7 +19,7 @@ from tests.fakes.whole_agent import whole
 
 
 async def test_steps_run_while_the_plan_still_streams(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         first = json.dumps(fetch("first", f"{scene.effects.url}/first")) + "\n"
         scene.model.add(Script(role="planner", answer=Stall(after=first), times=1))
         async with scene.asked("begin") as observer:

@@ -14,7 +14,7 @@ from infra.config.file import read_configuration
 from infra.db.database import Database
 from infra.wiring import Part
 from infra.worker.worker import Timings
-from tests.acceptance.app_fixture import stage
+from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, tool
 from tests.acceptance.processes import greenlight_worker
 
@@ -84,7 +84,7 @@ async def take_over(database_url: URL, tmp_path: Path, settings: str) -> Timings
     file = tmp_path / "greenlight.toml"
     file.write_text(settings)
     timings = read_configuration(file).worker
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], approvals={}, started=False) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals={}, started=False) as scene:
         await scene.start_app(frozenset({Part.BOT}))
         database = Database(database_url)
         url, effects = scene.effects.url, scene.effects

@@ -5,13 +5,13 @@ from pathlib import Path
 from sqlalchemy import URL, text
 
 from infra.db.database import Database
-from tests.acceptance.app_fixture import stage
+from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered_and_done
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
 
 
 async def test_every_row_of_a_run_names_its_tenant_and_nothing_is_left_open(database_url: URL, tmp_path: Path) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a"), post("tell", "hello")))
         async with scene.asked("all") as observer:
             await observer.until(lambda seen: bool(seen.cards()), "the card")

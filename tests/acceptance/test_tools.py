@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import URL
 
 from sandbox.script import Json
-from tests.acceptance.app_fixture import Stage, stage
+from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, leaks, states
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, results_told, tool
 
 
 async def results(
-    scene: Stage, *operations: Mapping[str, Json], by: str = "Ada", approve: int = 0
+    scene: AppScene, *operations: Mapping[str, Json], by: str = "Ada", approve: int = 0
 ) -> Mapping[str, Any]:
     """Have a person ask for a plan, approve its cards, and return node id -> result as the model was told."""
     scene.model.add(planned(*operations))
@@ -31,7 +31,7 @@ async def results(
 async def test_a_plan_reads_a_channel_with_the_rights_of_the_person_who_asked(
     database_url: URL, tmp_path: Path
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         await scene.people.post("Grace", "leads", "numbers for the leads")
         read = tool("read", "slack_read_channel", {"channel": "#leads"})
         assert "numbers for the leads" in json.dumps(await results(scene, read, by="Ada"))
@@ -46,7 +46,7 @@ async def test_a_plan_asks_before_it_creates_a_channel_and_before_it_sends_a_req
     def with_http_request(table: dict[str, object]) -> None:
         table["tools"] = {"http_request": {"allow_private": True}, "host_metrics": {}}
 
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=with_http_request) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=with_http_request) as scene:
         told = await results(
             scene,
             tool("measure", "host_metrics", {}),
@@ -65,7 +65,7 @@ async def test_a_private_address_is_refused_unless_the_configuration_allows_it(
     def public_only(table: dict[str, object]) -> None:
         table["tools"] = {"http_get": {}}
 
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=public_only) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=public_only) as scene:
         told = await results(scene, fetch("inside", f"{scene.effects.url}/secret"))
         assert "private_address" in json.dumps(told)
         assert not scene.effects.calls
@@ -75,7 +75,7 @@ async def test_a_disabled_tool_is_not_offered_to_the_model(database_url: URL, tm
     def without_posting(table: dict[str, object]) -> None:
         table["tools"] = {"host_metrics": {}, "disabled": ["slack_post_message"]}
 
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS], configuration=without_posting) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=without_posting) as scene:
         await results(scene, tool("measure", "host_metrics", {}))
         offered = scene.model.requests_of("planner")[0].system
         assert "slack_read_channel" in offered
@@ -96,7 +96,7 @@ async def test_a_disabled_tool_is_not_offered_to_the_model(database_url: URL, tm
 async def test_broken_tool_fails_its_step_in_words_and_the_rest_goes_on(
     database_url: URL, tmp_path: Path, name: str, words: str
 ) -> None:
-    async with stage(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         url = scene.effects.url
         scene.model.add(
             planned(

@@ -29,7 +29,7 @@ NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
 
 class Hints:
-    """A News that a test sets off by hand."""
+    """A Subscription that a test sets off by hand."""
 
     def __init__(self) -> None:
         self.changed = asyncio.Event()

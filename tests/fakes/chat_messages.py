@@ -31,8 +31,8 @@ def planner(answer: Any, times: int | None = None) -> Script:
     return Script(role="planner", answer=answer, times=times)
 
 
-def reflection(answer: Any, times: int | None = None, contains: str | None = None) -> Script:
-    """Have the reflection answer this."""
+def replanner(answer: Any, times: int | None = None, contains: str | None = None) -> Script:
+    """Have the replan model answer this."""
     return Script(role="replan", answer=answer, times=times, contains=contains)
 
 

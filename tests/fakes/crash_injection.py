@@ -15,7 +15,7 @@ class Dead(ConnectionError):
     """The process is dead; nothing it still does reaches the rows."""
 
 
-class Mortality:
+class CrashInjector:
     """Counts the steps that reach the rows; dies at step `at`, before or after it took effect."""
 
     def __init__(self) -> None:
@@ -52,32 +52,32 @@ class Mortality:
         """Be dead from now on."""
         self.dead = True
 
-    def mortal(self, store: Store) -> Store:
+    def crashing(self, store: Store) -> Store:
         """Return the store, its coroutine methods counted as steps."""
-        return _Mortal(store, self)  # pyright: ignore[reportReturnType]  # stands in for the store by its methods
+        return _CrashingStore(store, self)  # pyright: ignore[reportReturnType]  # stands in for the store by its methods
 
 
-class _Mortal:
-    def __init__(self, store: object, mortality: Mortality) -> None:
+class _CrashingStore:
+    def __init__(self, store: object, injector: CrashInjector) -> None:
         self._store = store
-        self._mortality = mortality
+        self._injector = injector
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
 
         async def counted(*args: Any, **kwargs: Any) -> Any:
-            step = self._mortality.before()
+            step = self._injector.before()
             result = await method(*args, **kwargs)
-            self._mortality.after(step)
+            self._injector.after(step)
             return result
 
         return counted
 
 
-class MortalCheckpoints(BaseCheckpointSaver[str]):
+class CrashingCheckpoints(BaseCheckpointSaver[str]):
     """In front of a saver: each checkpoint it stores is a step."""
 
-    _mortality: Mortality
+    _injector: CrashInjector
 
     async def aput(
         self,
@@ -87,23 +87,23 @@ class MortalCheckpoints(BaseCheckpointSaver[str]):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Store a checkpoint."""
-        step = self._mortality.before()
+        step = self._injector.before()
         stored = await super().aput(config, checkpoint, metadata, new_versions)
-        self._mortality.after(step)
+        self._injector.after(step)
         return stored
 
 
-class MortalSaver(MortalCheckpoints, ObservedMemorySaver):
+class CrashingSaver(CrashingCheckpoints, ObservedMemorySaver):
     """A saver whose writes are steps, too."""
 
-    def __init__(self, mortality: Mortality, seed: int = 0) -> None:
+    def __init__(self, injector: CrashInjector, seed: int = 0) -> None:
         super().__init__(seed)
-        self._mortality = mortality
+        self._injector = injector
 
     async def store_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
     ) -> None:
         """Store a task's writes."""
-        step = self._mortality.before()
+        step = self._injector.before()
         await super().store_writes(config, writes, task_id, task_path)
-        self._mortality.after(step)
+        self._injector.after(step)

@@ -1,4 +1,4 @@
-"""Packages in a node executor: a sandbox that is real or told what to say, a scripted model, rows in memory."""
+"""Packages on a node executor: a sandbox that is real or told what to say, a scripted model, rows in memory."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -79,7 +79,7 @@ class Rig:
         return [each for each in self.progress.events if isinstance(each, AttemptEnded)]
 
     def crashes(self) -> Sequence[dict[str, str]]:
-        """Return what the reflexion model was told, request by request."""
+        """Return what the repair model was told, request by request."""
         assert self.world is not None
         return [sections(each.last) for each in self.world.asked(Role.REPAIR)]
 
@@ -90,8 +90,8 @@ def package(code: str = COUNT, tools: Sequence[str] = ("read_page",), **more: An
     return Node(id=NodeId("p"), kind=NodeKind.PACKAGE, title="Count errors", code=code, tools=names, **more)
 
 
-def reflexion(answer: Any, times: int | None = None) -> Script:
-    """Return what the Reflexion model says."""
+def repair(answer: Any, times: int | None = None) -> Script:
+    """Return what the repair model answers."""
     return Script(role="repair", answer=answer, times=times)
 
 

@@ -1,4 +1,4 @@
-"""Runs a plan over the real executor, node executor and graph, with rows in memory; red steps are decided at once."""
+"""Runs a plan over the real executor and graph, with rows in memory; red steps are decided at once."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from agent.plan.operations import Operation
 from agent.plan.outcomes import Outcome
 from agent.tool import Registry
 from sandbox.script import Sandbox
-from tests.fakes.crash_injection import Mortality, MortalSaver
+from tests.fakes.crash_injection import CrashingSaver, CrashInjector
 from tests.fakes.ports_in_memory import Rows, empty_rows
 from tests.fakes.thread_world import PATIENCE_SECONDS, HeldLease
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector
@@ -57,7 +57,7 @@ async def run_plan(
         answerer=answerer,
     )
     rows.mailbox.drop(THREAD, "go")
-    runner = ThreadRunner(ports, MortalSaver(Mortality(), 0).open, limits=Limits(poll_seconds=3600.0))
+    runner = ThreadRunner(ports, CrashingSaver(CrashInjector(), 0).open, limits=Limits(poll_seconds=3600.0))
     async with asyncio.timeout(PATIENCE_SECONDS):
         while await runner.advance(THREAD, HeldLease()) is AdvanceResult.PARKED:
             for node, question in rows.approvals.pending(THREAD).items():

@@ -392,7 +392,7 @@ class SpendingInMemory:
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """Every store of a small world, sharing one bell."""
+    """Every store of a small world, sharing one source of notifications."""
 
     hints: Hints
     log: LogInMemory

@@ -455,11 +455,11 @@ def graph() -> Table:
 
 
 async def _interrupt() -> Json:
-    class Questions:
+    class Approvals:
         async def ask(self, question: ApprovalRequest) -> DecisionRecord:
             return record_of(question)
 
-    parking = Parking(cast("Any", Questions()))
+    parking = Parking(cast("Any", Approvals()))
     participant = Participant(parking)
     participant.go_live()
     asking = asyncio.create_task(participant.ask(_STEP.question(ApprovalKind.APPROVE, _BOUND, 1, ())))
@@ -668,7 +668,7 @@ def click_format(payload: Json) -> Json:
     if (asked := DetailsClick.read(body)) is not None:
         return {"details": [asked.node, asked.channel, asked.root_ts, asked.user]}
     if (click := Click.read(body)) is not None:
-        return {"decision": [click.question, click.version, click.decision.value, click.user]}
+        return {"decision": [click.approval, click.version, click.decision.value, click.user]}
     return None
 
 

@@ -18,7 +18,7 @@ from agent.limits import Limits
 from agent.plan.operations import Add, Node, Operation
 from agent.plan.outcomes import Outcome
 from agent.ports import Progress
-from tests.fakes.crash_injection import Mortality, MortalSaver
+from tests.fakes.crash_injection import CrashingSaver, CrashInjector
 from tests.fakes.ports_in_memory import empty_rows
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector, FakeWork, Perform
 
@@ -41,7 +41,7 @@ class HeldLease:
 class World:
     """A thread and its runner. Without `checkpoints`, LangGraph's state is kept in memory.
 
-    The runner reaches the rows through `mortality`; the test's own hands do not.
+    The runner reaches the rows through `injector`; the test's own hands do not.
     """
 
     THREAD = thread_id("T1", "C1", "1.0")
@@ -55,7 +55,7 @@ class World:
         nodes_at_once: int = 32,
         nodes_per_turn: int = 200,
         thread: ThreadId | None = None,
-        mortality: Mortality | None = None,
+        injector: CrashInjector | None = None,
         seed: int = 0,
         work: FakeWork | None = None,
         progress: Callable[[Progress], Progress] = lambda progress: progress,
@@ -65,30 +65,30 @@ class World:
         self.rows = empty_rows()
         self.work = work or FakeWork(performs or {})
         self.plans: dict[str, Sequence[Operation]] = {}
-        self._mortality = mortality or Mortality()
+        self._injector = injector or CrashInjector()
         self._progress = progress
         self._budgets = budgets
-        mortal = self._mortality.mortal
-        self.feeder = FakeFeeder(mortal(self.rows.log), mortal(self.rows.mailbox), self.plans)
+        crashing = self._injector.crashing
+        self.feeder = FakeFeeder(crashing(self.rows.log), crashing(self.rows.mailbox), self.plans)
         self.rounds: dict[tuple[int, int], Sequence[Operation]] = {}
-        self.reflector = FakeReflector(mortal(self.rows.log), self.rounds)
-        self.answerer = FakeAnswerer(mortal(self.rows.runs))
+        self.reflector = FakeReflector(crashing(self.rows.log), self.rounds)
+        self.answerer = FakeAnswerer(crashing(self.rows.runs))
         self.lease = HeldLease()
-        self.checkpoints = checkpoints or MortalSaver(self._mortality, seed).open
+        self.checkpoints = checkpoints or CrashingSaver(self._injector, seed).open
         limits = Limits(nodes_at_once=nodes_at_once, nodes_per_turn=nodes_per_turn, poll_seconds=3600.0)
         self.runner = ThreadRunner(self._ports(), self.checkpoints, limits=limits)
 
     def _ports(self) -> Ports:
-        mortal = self._mortality.mortal
+        crashing = self._injector.crashing
         return Ports(
-            log=mortal(self.rows.log),
-            approvals=mortal(self.rows.approvals),
-            ledger=mortal(self.rows.ledger),
-            artifacts=mortal(self.rows.artifacts),
+            log=crashing(self.rows.log),
+            approvals=crashing(self.rows.approvals),
+            ledger=crashing(self.rows.ledger),
+            artifacts=crashing(self.rows.artifacts),
             progress=self._progress(self.rows.progress),
             notifications=self.rows.hints,
-            mailbox=mortal(self.rows.mailbox),
-            runs=mortal(self.rows.runs),
+            mailbox=crashing(self.rows.mailbox),
+            runs=crashing(self.rows.runs),
             work=self.work,
             feeder=self.feeder,
             reflector=self.reflector,
@@ -97,9 +97,9 @@ class World:
         )
 
     def _budget_trackers(self, budgets: Budgets) -> BudgetTrackers:
-        mortal = self._mortality.mortal
-        approvals = mortal(self.rows.approvals)
-        return BudgetTrackers(budgets, mortal(self.rows.spending), approvals=approvals, runs=mortal(self.rows.runs))
+        crashing = self._injector.crashing
+        approvals = crashing(self.rows.approvals)
+        return BudgetTrackers(budgets, crashing(self.rows.spending), approvals=approvals, runs=crashing(self.rows.runs))
 
     def restart(self, limits: Limits) -> None:
         """Advance with another runner from now on, one with other limits."""

@@ -1,4 +1,4 @@
-"""The whole agent on one thread: real planner, executor, interpreter and model client; rows in memory."""
+"""The whole agent on one thread: real planner, executor, script runner and model client; rows in memory."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -15,7 +15,7 @@ from agent.ports import Run
 from agent.tool import Registry
 from infra.dev.scripted_model.script import Script
 from sandbox.monty import MontySandbox, monty_binary
-from tests.fakes.crash_injection import Mortality, MortalSaver
+from tests.fakes.crash_injection import CrashingSaver, CrashInjector
 from tests.fakes.planning import THREAD, Pages, PlanningWorld, planning_world, registry
 from tests.fakes.ports_in_memory import ApprovalsInMemory, ArtifactsInMemory, LedgerInMemory
 from tests.fakes.thread_world import HeldLease
@@ -52,7 +52,7 @@ class Whole:
             reflector=world.reflector,
             answerer=world.answerer,
         )
-        self.saver = MortalSaver(Mortality(), 0)
+        self.saver = CrashingSaver(CrashInjector(), 0)
         self.runner = ThreadRunner(ports, self.saver.open, limits=Limits(poll_seconds=3600.0))
 
     async def advance(self) -> AdvanceResult:

@@ -1,6 +1,6 @@
 """The whole agent on one thread: a message becomes a DAG, waits for a person, repairs a script and answers.
 
-Real planner, executor, node executor, interpreter and model client; a scripted model over HTTP; rows in memory.
+Real planner, executor, node executor, script runner and model client; a scripted model over HTTP; rows in memory.
 """
 
 import asyncio

@@ -24,8 +24,8 @@ from tests.fakes.slack_scene import Scene
 from tests.fakes.slack_scene import scene as opened_scene
 
 
-class Painter:
-    """A Painter that says how many steps it drew."""
+class CountingRenderer:
+    """A PlanRenderer that says how many steps it drew."""
 
     def __init__(self) -> None:
         self.drawn: list[int] = []
@@ -36,7 +36,9 @@ class Painter:
         return b"\x89PNG %d" % len(run.nodes)
 
 
-def publishing(scene: Scene, plan_renderer: Painter, clock: Callable[[], float] = lambda: 0.0) -> ThreadPublisher:
+def publishing(
+    scene: Scene, plan_renderer: CountingRenderer, clock: Callable[[], float] = lambda: 0.0
+) -> ThreadPublisher:
     """Return a publisher with pictures."""
     sender = MessageSender(scene.api, scene.rows, RateLimiter())
     plan_images = PlanImages(plan_renderer, sender, clock=clock)
@@ -66,7 +68,7 @@ async def link(scene: Scene, thread: ThreadId) -> str:
 
 async def test_a_large_plan_is_drawn_once_when_it_stopped_growing_and_the_board_links_it() -> None:
     async with opened_scene() as scene:
-        thread, plan_renderer, now = await a_thread(scene), Painter(), [0.0]
+        thread, plan_renderer, now = await a_thread(scene), CountingRenderer(), [0.0]
         publisher = publishing(scene, plan_renderer, lambda: now[0])
         for more in (1, 2):
             scene.rows.show(large(thread, more, status=RunStatus.RUNNING))
@@ -84,7 +86,7 @@ async def test_a_large_plan_is_drawn_once_when_it_stopped_growing_and_the_board_
 
 async def test_a_small_plan_has_no_picture() -> None:
     async with opened_scene() as scene:
-        thread, plan_renderer = await a_thread(scene), Painter()
+        thread, plan_renderer = await a_thread(scene), CountingRenderer()
         scene.rows.show(large(thread, 0, status=RunStatus.WAITING))
         await publishing(scene, plan_renderer).reconcile(thread)
         assert (plan_renderer.drawn, await link(scene, thread)) == ([], "")
@@ -92,7 +94,7 @@ async def test_a_small_plan_has_no_picture() -> None:
 
 async def test_a_plan_that_grew_is_drawn_anew_and_the_board_links_the_newest() -> None:
     async with opened_scene() as scene:
-        thread, plan_renderer = await a_thread(scene), Painter()
+        thread, plan_renderer = await a_thread(scene), CountingRenderer()
         for more in (1, 3):
             scene.rows.show(large(thread, more, status=RunStatus.WAITING))
             await publishing(scene, plan_renderer).reconcile(thread)
@@ -104,7 +106,7 @@ async def test_a_plan_that_grew_is_drawn_anew_and_the_board_links_the_newest() -
 
 async def test_a_picture_that_was_shared_but_not_noted_is_found_again() -> None:
     async with opened_scene() as scene:
-        thread, plan_renderer = await a_thread(scene), Painter()
+        thread, plan_renderer = await a_thread(scene), CountingRenderer()
         run = large(thread, status=RunStatus.WAITING)
         scene.rows.show(run)
         await publishing(scene, plan_renderer).reconcile(thread)
@@ -120,7 +122,7 @@ async def test_without_the_right_to_share_files_a_turn_is_shown_without_and_it_i
     allowed = InstalledApp()
     place = Workspace(app=replace(allowed, scopes=allowed.scopes - {missing}))
     async with opened_scene(workspace=place) as scene:
-        thread, plan_renderer = await a_thread(scene), Painter()
+        thread, plan_renderer = await a_thread(scene), CountingRenderer()
         publisher = publishing(scene, plan_renderer)
         for status in (RunStatus.WAITING, RunStatus.RUNNING, RunStatus.WAITING):
             scene.rows.show(large(thread, status=status))
@@ -131,7 +133,7 @@ async def test_without_the_right_to_share_files_a_turn_is_shown_without_and_it_i
 
 async def test_where_files_cannot_be_sent_the_board_goes_on_and_the_turn_ends() -> None:
     async with opened_scene() as scene:
-        thread, plan_renderer = await a_thread(scene), Painter()
+        thread, plan_renderer = await a_thread(scene), CountingRenderer()
         publisher, home = publishing(scene, plan_renderer), scene.workspace.backend.base_url
         scene.workspace.backend.base_url = "http://127.0.0.1:1"  # where files go; the Web API stays where it is
         run = large(thread, status=RunStatus.WAITING)
@@ -148,7 +150,7 @@ async def test_where_files_cannot_be_sent_the_board_goes_on_and_the_turn_ends() 
 
 async def test_a_thread_that_is_closed_meanwhile_has_its_picture_once_it_is_open_again() -> None:
     async with opened_scene() as scene:
-        thread, plan_renderer = await a_thread(scene), Painter()
+        thread, plan_renderer = await a_thread(scene), CountingRenderer()
         publisher = publishing(scene, plan_renderer)
         scene.rows.show(large(thread, status=RunStatus.WAITING))
         await scene.people.act("faults", method="files.completeUploadExternal", error="not_in_channel")
@@ -160,7 +162,7 @@ async def test_a_thread_that_is_closed_meanwhile_has_its_picture_once_it_is_open
 
 async def test_a_picture_that_stands_although_the_answer_was_lost_is_linked() -> None:
     async with opened_scene() as scene:
-        thread, plan_renderer = await a_thread(scene), Painter()
+        thread, plan_renderer = await a_thread(scene), CountingRenderer()
         await scene.people.act("faults", method="files.completeUploadExternal", status=0, after=True)
         scene.rows.show(large(thread, status=RunStatus.WAITING))
         await publishing(scene, plan_renderer).reconcile(thread)
@@ -172,7 +174,7 @@ async def test_a_thread_at_work_does_not_wait_for_the_picture_of_another_one() -
     async with opened_scene() as scene:
         drawing, go_on = asyncio.Event(), asyncio.Event()
 
-        class Slow(Painter):
+        class Slow(CountingRenderer):
             async def picture(self, run: RunView) -> bytes | None:
                 drawing.set()
                 await go_on.wait()

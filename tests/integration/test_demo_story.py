@@ -52,7 +52,7 @@ class DemoThread:
     """One thread: what was said, planned and came of it, and what was posted."""
 
     registry: Registry
-    executor: NodeExecutor
+    node_executor: NodeExecutor
     progress: ProgressInMemory
     model: OpenAILanguageModel
     dialect: str
@@ -86,9 +86,9 @@ class DemoThread:
         added: list[Node] = []
         for item in read_plan_text(draft):
             assert isinstance(item, Placed), item
-            verdict = intake.offer(item)
-            assert verdict.faults == ()
-            for operation in verdict.admitted:
+            admission = intake.offer(item)
+            assert admission.faults == ()
+            for operation in admission.admitted:
                 self.log.append(
                     LoggedOperation(seq=len(self.log) + 1, turn=self.turn, author=UserId("U1"), operation=operation)
                 )
@@ -100,12 +100,12 @@ class DemoThread:
         for dependency in node.depends_on:
             if not satisfies(self.outcomes[dependency.node], dependency.on):
                 return Skipped(because=dependency.node)
-        bound = await self.executor.bind(THREAD, node, self.outcomes)
+        bound = await self.node_executor.bind(THREAD, node, self.outcomes)
         if isinstance(bound, Failed):
             return bound
-        if self.executor.colour(node) is Colour.RED and node.id in self.rejected:
+        if self.node_executor.colour(node) is Colour.RED and node.id in self.rejected:
             return Rejected(by=UserId("U2"))
-        return await self.executor.perform(node, bound, dataclasses.replace(CONTEXT, node=node.id))
+        return await self.node_executor.perform(node, bound, dataclasses.replace(CONTEXT, node=node.id))
 
 
 @pytest.fixture(scope="module")
@@ -154,12 +154,12 @@ async def thread(world: World) -> AsyncGenerator[DemoThread]:
         stack.push_async_callback(sandbox.close)
         progress = ProgressInMemory()
         registry = Registry([*tools, slack])
-        executor = NodeExecutor(
+        node_executor = NodeExecutor(
             registry=registry, sandbox=sandbox, artifacts=ArtifactsInMemory(), progress=progress, model=model
         )
         yield DemoThread(
             registry=registry,
-            executor=executor,
+            node_executor=node_executor,
             progress=progress,
             model=model,
             dialect=sandbox.dialect,

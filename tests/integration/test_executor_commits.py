@@ -16,7 +16,7 @@ from agent.plan.outcomes import Outcome, Succeeded
 from agent.ports import Bound
 from agent.tool import CallContext
 from tests.fakes.checkpoints_in_memory import ObservedMemorySaver
-from tests.fakes.crash_injection import Dead, Mortality
+from tests.fakes.crash_injection import CrashInjector, Dead
 from tests.fakes.thread_world import World
 from tests.fakes.work import Hold, echo, fail, node, on_failed
 
@@ -150,9 +150,9 @@ class DyingRun:
     """The plan run to its end by people who know what happened, through one death of the runner."""
 
     def __init__(self, at: int | None, *, after_effect: bool) -> None:
-        self.mortality = Mortality()
-        self.mortality.at, self.mortality.after_effect = at, after_effect
-        self.world = World(performs={"effect": self._effect, "fail": fail}, mortality=self.mortality)
+        self.injector = CrashInjector()
+        self.injector.at, self.injector.after_effect = at, after_effect
+        self.world = World(performs={"effect": self._effect, "fail": fail}, injector=self.injector)
         self.world.rounds[1, 1] = []
         self.effects: list[NodeId] = []
         self.ran_after_end: list[NodeId] = []
@@ -165,9 +165,9 @@ class DyingRun:
         return await self.work(node, bound, context)
 
     async def _effect(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
-        step = self.mortality.before()
+        step = self.injector.before()
         self.effects.append(node.id)
-        self.mortality.after(step)
+        self.injector.after(step)
         return await echo(node, bound, context)
 
     async def run(self) -> None:
@@ -178,7 +178,7 @@ class DyingRun:
                 if await self.world.advance() is AdvanceResult.FINISHED:
                     return
             except Dead:
-                self.mortality.revive()
+                self.injector.revive()
                 continue
             self._decide()
 
@@ -195,8 +195,8 @@ class DyingRun:
 async def test_death_at_any_persisted_step_loses_and_repeats_nothing(after_effect: bool):
     undisturbed = DyingRun(None, after_effect=after_effect)
     await undisturbed.run()
-    assert undisturbed.mortality.steps > 50
-    for at in range(1, undisturbed.mortality.steps + 1):
+    assert undisturbed.injector.steps > 50
+    for at in range(1, undisturbed.injector.steps + 1):
         dying = DyingRun(at, after_effect=after_effect)
         await dying.run()
         assert dying.effects == ["r"], f"death at step {at}"

@@ -19,7 +19,7 @@ from agent.ports import Bound
 from agent.reading.operation_reader import read_operation
 from agent.tool import CallContext
 from sandbox.script import Json
-from tests.fakes.crash_injection import Dead, Mortality
+from tests.fakes.crash_injection import CrashInjector, Dead
 from tests.fakes.thread_world import World
 from tests.fakes.work import node
 
@@ -196,15 +196,15 @@ async def test_a_death_at_any_step_unfolds_nothing_twice_and_repeats_no_red_effe
 
 
 async def _dies(at: int, *, after_effect: bool) -> bool:
-    mortality = Mortality()
-    mortality.at, mortality.after_effect = at, after_effect
+    injector = CrashInjector()
+    injector.at, injector.after_effect = at, after_effect
     effects: list[str] = []
 
     async def effect(node: Node, bound: Bound, context: CallContext) -> Outcome:
         effects.append(node.id)
         return Succeeded(value=node.id)
 
-    scene = World(performs={"hosts": hosts, "echo": effect}, mortality=mortality)
+    scene = World(performs={"hosts": hosts, "echo": effect}, injector=injector)
     scene.say(HOSTS_NODE, template(red=True, when="${item#/down}"), node("after", "each"))
     died = False
     while True:
@@ -212,7 +212,7 @@ async def _dies(at: int, *, after_effect: bool) -> bool:
             rest = await scene.advance()
         except Dead:
             died = True
-            mortality.revive()
+            injector.revive()
             continue
         if rest is AdvanceResult.FINISHED:
             break

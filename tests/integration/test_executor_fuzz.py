@@ -17,7 +17,7 @@ from agent.ids import NodeId, ThreadId, thread_id
 from agent.plan.outcomes import Outcome, outcome_from_json
 from infra.db.database import Database
 from infra.worker.checkpoints import open_checkpoints, open_pool
-from tests.fakes.crash_injection import Dead, Mortality
+from tests.fakes.crash_injection import CrashInjector, Dead
 from tests.fakes.thread_world import World
 from tests.integration.fuzz.case import Case, draw_case
 from tests.integration.fuzz.invariants import Answered, Story, check_finished, check_history, check_parked
@@ -35,10 +35,10 @@ class FuzzRun:
     def __init__(self, case: Case, checkpoints: OpenCheckpoints | None = None, thread: ThreadId | None = None) -> None:
         self.case = case
         self.rng = random.Random(case.seed + 1)  # noqa: S311  # reproducible, not secret
-        self.mortality = Mortality()
+        self.injector = CrashInjector()
         self.journal = Pages()
         self.world = World(
-            mortality=self.mortality,
+            injector=self.injector,
             checkpoints=checkpoints,
             nodes_at_once=case.nodes_at_once,
             seed=case.seed,
@@ -61,7 +61,7 @@ class FuzzRun:
             rest = await (self._advance() if quiet else self._advance_among_people())
             check_history(self.story)
             if rest is None:
-                self.mortality.revive()
+                self.injector.revive()
             elif rest is AdvanceResult.PARKED and not quiet:
                 # Somebody may have acted between the parking and now: what holds of a parked run
                 # can be checked only after one among nobody.
@@ -94,14 +94,14 @@ class FuzzRun:
         return Story(log=list(log), answered=answered, lines=self.journal.lines, stopped=stopped)
 
     async def _step(self) -> None:
-        self.mortality.before()
+        self.injector.before()
         await asyncio.sleep(0)
 
     def _plan_death(self) -> None:
         if self.deaths:
             self.deaths -= 1
-            self.mortality.at = self.mortality.steps + self.rng.randint(1, 80)
-            self.mortality.after_effect = self.rng.random() < 0.5
+            self.injector.at = self.injector.steps + self.rng.randint(1, 80)
+            self.injector.after_effect = self.rng.random() < 0.5
 
     async def _advance(self) -> AdvanceResult | None:
         try:

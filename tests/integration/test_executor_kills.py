@@ -27,7 +27,7 @@ from infra.stores.stores import open_stores
 from infra.worker.checkpoints import Pool, open_checkpoints, open_pool
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
-from tests.fakes.crash_injection import Mortality
+from tests.fakes.crash_injection import CrashInjector
 from tests.fakes.thread_world import HeldLease
 from tests.integration.fuzz.case import draw_case
 from tests.integration.fuzz.invariants import Answered, Story, check_finished, check_history, check_parked
@@ -199,7 +199,7 @@ class KilledRun:
 
     async def _snapshot(self) -> Any:
         ports = fuzz_ports(
-            self.stores, PgNotifications(self.database), self.case, FileJournal(self.journal), Mortality()
+            self.stores, PgNotifications(self.database), self.case, FileJournal(self.journal), CrashInjector()
         )
         checkpoints = open_checkpoints(self.pool)
         runner = ThreadRunner(ports, lambda _thread, _lease: checkpoints)

@@ -44,8 +44,8 @@ async def test_racing_clicks_make_one_decision_for_each_card_and_each_is_execute
         for thread in threads:
             reds = [Add(node=node(f"r{number}", red=True)) for number in range(REDS)]
             await stores.log.append(thread, 1, UserId("U1"), reds)
-        rests = await asyncio.gather(*(runner.advance(thread, HeldLease()) for thread in threads))
-        assert set(rests) == {AdvanceResult.PARKED}
+        results = await asyncio.gather(*(runner.advance(thread, HeldLease()) for thread in threads))
+        assert set(results) == {AdvanceResult.PARKED}
         asked = [approval for thread in threads for approval in await stores.approvals.read(thread)]
         assert len(asked) == count * REDS
         records = await _race(database_url, notifications, asked)

@@ -138,7 +138,7 @@ async def test_tool_calls_arrive_with_their_arguments(start: Start, streaming: b
     assert (await bound.ainvoke([HumanMessage("add them"), answer, *results])).content == "the tool said 23"
 
 
-class Verdict(BaseModel):
+class NextStep(BaseModel):
     """A decision."""
 
     decision: str
@@ -152,8 +152,8 @@ async def test_structured_output_is_parsed(start: Start, method: Any) -> None:
         return '{"decision":"end"}'
 
     model = await start(Script(answer=answer))
-    structured = model.loose_chat().with_structured_output(Verdict, method=method)
-    assert await structured.ainvoke("Answer in JSON.") == Verdict(decision="end")
+    structured = model.loose_chat().with_structured_output(NextStep, method=method)
+    assert await structured.ainvoke("Answer in JSON.") == NextStep(decision="end")
     expected = {"json_schema": "json_schema", "json_mode": "json_object", "function_calling": "text"}
     assert model.server.requests[0].response_format == expected[method]
 
@@ -161,7 +161,7 @@ async def test_structured_output_is_parsed(start: Start, method: Any) -> None:
 async def test_json_mode_is_refused_when_no_message_says_json(start: Start) -> None:
     model = await start(Script(answer="{}"))
     with pytest.raises(openai.BadRequestError, match="must contain the word 'json'"):
-        await model.loose_chat().with_structured_output(Verdict, method="json_mode").ainvoke("Answer.")
+        await model.loose_chat().with_structured_output(NextStep, method="json_mode").ainvoke("Answer.")
 
 
 async def test_failure_has_status_code_and_retry_after(start: Start) -> None:

@@ -23,7 +23,7 @@ from infra.wiring import runner_ports
 from infra.worker.checkpoints import GroupCommitSaver, Pool, open_pool
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
-from tests.fakes.crash_injection import MortalCheckpoints, Mortality
+from tests.fakes.crash_injection import CrashingCheckpoints, CrashInjector
 from tests.fakes.thread_world import HeldLease
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector
 from tests.integration.fuzz.case import Case, draw_case
@@ -80,68 +80,68 @@ def message_plans(case: Case) -> Mapping[str, Sequence[Operation]]:
 
 
 def fuzz_ports(
-    stores: Stores, notifications: PgNotifications, case: Case, journal: FileJournal, mortality: Mortality
+    stores: Stores, notifications: PgNotifications, case: Case, journal: FileJournal, injector: CrashInjector
 ) -> Ports:
     """Return the ports of a fuzz thread over real stores."""
 
     async def step() -> None:
-        mortality.before()
+        injector.before()
         await asyncio.sleep(STEP_SECONDS)
 
-    mortal = replace(
+    crashing = replace(
         stores,
-        log=mortality.mortal(stores.log),
-        approvals=mortality.mortal(stores.approvals),
-        ledger=mortality.mortal(stores.ledger),
-        mailbox=mortality.mortal(stores.mailbox),
-        runs=mortality.mortal(stores.runs),
+        log=injector.crashing(stores.log),
+        approvals=injector.crashing(stores.approvals),
+        ledger=injector.crashing(stores.ledger),
+        mailbox=injector.crashing(stores.mailbox),
+        runs=injector.crashing(stores.runs),
     )
     return runner_ports(
-        mortal,
+        crashing,
         notifications.changes,
         progress=NotedProgress(stores.progress, journal),
         work=fuzz_work(journal, step),
-        feeder=FakeFeeder(mortal.log, mortal.mailbox, message_plans(case)),
-        replanner=FakeReflector(mortal.log),
-        answerer=FakeAnswerer(mortal.runs),
+        feeder=FakeFeeder(crashing.log, crashing.mailbox, message_plans(case)),
+        replanner=FakeReflector(crashing.log),
+        answerer=FakeAnswerer(crashing.runs),
     )
 
 
-class _Killer(Mortality):
+class _Killer(CrashInjector):
     def die(self) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-class _MortalPostgresSaver(MortalCheckpoints, GroupCommitSaver):
-    def __init__(self, pool: Pool, mortality: Mortality) -> None:
+class _CrashingPostgresSaver(CrashingCheckpoints, GroupCommitSaver):
+    def __init__(self, pool: Pool, injector: CrashInjector) -> None:
         super().__init__(pool)
-        self._mortality = mortality
+        self._injector = injector
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        step = self._mortality.before()
+        step = self._injector.before()
         await super().aput_writes(config, writes, task_id, task_path)
-        self._mortality.after(step)
+        self._injector.after(step)
 
 
 async def _advance(life: Life) -> End:
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-    mortality = _Killer()
-    mortality.at, mortality.after_effect = life.dies_at, life.after_effect
+    injector = _Killer()
+    injector.at, injector.after_effect = life.dies_at, life.after_effect
     database = Database(make_url(life.database), worker=WorkerId(life.worker))
     notifications = PgNotifications(database)
     case = draw_case(life.seed)
     stores = open_stores(database, Queue(database), notifications)
-    ports = fuzz_ports(stores, notifications, case, FileJournal(life.journal), mortality)
+    ports = fuzz_ports(stores, notifications, case, FileJournal(life.journal), injector)
     async with (
         open_pool(database.conninfo, configure=database.configure, max_size=3) as pool,
         notifications.listening(),
     ):
 
         def checkpoints(*_: object) -> Checkpoints:
-            saver = _MortalPostgresSaver(pool, mortality)
+            saver = _CrashingPostgresSaver(pool, injector)
             return Checkpoints(saver=saver, committed=saver.committed, prune=saver.prune_thread)
 
         limits = Limits(nodes_at_once=case.nodes_at_once, poll_seconds=5.0)

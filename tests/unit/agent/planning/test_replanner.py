@@ -16,7 +16,7 @@ from agent.planning.replanner import Replanner
 from agent.ports import ReplanReport, ReplanResult, Summary
 from agent.reading.operation_reader import read_operation
 from infra.dev.scripted_model.script import Failure
-from tests.fakes.chat_messages import asked_for, fetch, reflection, replan
+from tests.fakes.chat_messages import asked_for, fetch, replan, replanner
 from tests.fakes.planning import THREAD, PlanningWorld, planning_world, sections
 
 END = '{"decision":"end"}'
@@ -35,7 +35,7 @@ async def reflect(world: PlanningWorld, round_number: int = 1, by_node: Mapping[
 
 
 async def test_end_appends_nothing() -> None:
-    async with planning_world(reflection(END)) as world:
+    async with planning_world(replanner(END)) as world:
         await asked_for(world, "a")
         assert not await reflect(world)
         assert world.nodes == ["a"]
@@ -52,7 +52,7 @@ async def test_end_appends_nothing() -> None:
 @pytest.mark.parametrize("dress", ["{}", "```json\n{}\n```", "I think so:\n{}\nDone."])
 async def test_replan_appends_operations_with_their_dependencies_first(dress: str) -> None:
     said = dress.replace("{}", replan(fetch("c", "${d#/url}"), fetch("d", "${b}")))
-    async with planning_world(reflection(said)) as world:
+    async with planning_world(replanner(said)) as world:
         await asked_for(world, "b")
         assert await reflect(world)
         assert world.nodes == ["b", "d", "c"]
@@ -60,7 +60,7 @@ async def test_replan_appends_operations_with_their_dependencies_first(dress: st
 
 async def test_faulty_operations_go_back_once_and_none_of_them_is_taken() -> None:
     first = replan(fetch("c"), {**fetch("d"), "tool": "fly"})
-    async with planning_world(reflection(first, times=1), reflection(replan(fetch("e")))) as world:
+    async with planning_world(replanner(first, times=1), replanner(replan(fetch("e")))) as world:
         await asked_for(world, "a")
         assert await reflect(world)
         assert world.nodes == ["a", "e"]
@@ -70,7 +70,7 @@ async def test_faulty_operations_go_back_once_and_none_of_them_is_taken() -> Non
 
 
 async def test_a_replan_is_held_to_the_nodes_that_the_turn_may_have() -> None:
-    said = reflection(replan(fetch("c"), fetch("d")), times=1), reflection(replan(fetch("d")))
+    said = replanner(replan(fetch("c"), fetch("d")), times=1), replanner(replan(fetch("d")))
     async with planning_world(*said, limits=PlanLimits(nodes=3)) as world:
         await asked_for(world, "a", author="U1")
         await asked_for(world, "b", author="U1")
@@ -95,7 +95,7 @@ async def test_a_replan_is_held_to_the_nodes_that_the_turn_may_have() -> None:
     ],
 )
 async def test_model_that_keeps_being_wrong_ends_the_turn(said: str) -> None:
-    async with planning_world(reflection(said)) as world:
+    async with planning_world(replanner(said)) as world:
         await asked_for(world, "a")
         assert not await reflect(world)
         assert world.nodes == ["a"]
@@ -107,7 +107,7 @@ async def test_model_that_keeps_being_wrong_ends_the_turn(said: str) -> None:
 )
 async def test_what_a_person_declined_is_not_asked_for_again(outcome: Outcome) -> None:
     again = {"op": "add", "id": "again", "kind": "tool", "tool": "post", "args": {"text": "please"}}
-    async with planning_world(reflection(replan(again))) as world:
+    async with planning_world(replanner(replan(again))) as world:
         await asked_for(world, "a", tool="post")
         assert not await reflect(world, by_node={"a": outcome})
         assert '"code": "decided_before"' in world.asked(Role.REPLAN)[1].last
@@ -137,7 +137,7 @@ def script(id: str, code: str = PAGES, *tools: str, asks: bool = False) -> dict[
 async def test_what_a_person_declined_is_not_done_in_another_way(
     asked: dict[str, Any], again: dict[str, Any], outcome: Outcome
 ) -> None:
-    async with planning_world(reflection(replan(again))) as world:
+    async with planning_world(replanner(replan(again))) as world:
         await asked_for(world, "b")
         read = read_operation(asked, None)
         assert isinstance(read, Add)
@@ -149,7 +149,7 @@ async def test_what_a_person_declined_is_not_done_in_another_way(
 
 async def test_what_failed_is_tried_again_under_another_name_only() -> None:
     slow, other = "http://slow", fetch("b")
-    said = reflection(replan(fetch("a", slow), other), times=1), reflection(replan(fetch("again", slow)))
+    said = replanner(replan(fetch("a", slow), other), times=1), replanner(replan(fetch("again", slow)))
     async with planning_world(*said) as world:
         await asked_for(world, "c")
         nodes = [read_operation(each, None) for each in (fetch("a", slow), other)]
@@ -160,19 +160,19 @@ async def test_what_failed_is_tried_again_under_another_name_only() -> None:
 
 
 async def test_green_tool_that_failed_may_be_tried_another_way() -> None:
-    async with planning_world(reflection(replan(fetch("again")))) as world:
+    async with planning_world(replanner(replan(fetch("again")))) as world:
         await asked_for(world, "a", tool="fetch")
         assert await reflect(world)
 
 
 async def test_replan_without_operations_is_an_end() -> None:
-    async with planning_world(reflection(replan())) as world:
+    async with planning_world(replanner(replan())) as world:
         await asked_for(world, "a")
         assert not await reflect(world)
 
 
 async def test_each_persons_request_is_reflected_on_with_their_own_rights() -> None:
-    scripts = (reflection(replan(fetch("c")), contains="do b"), reflection(END))
+    scripts = (replanner(replan(fetch("c")), contains="do b"), replanner(END))
     async with planning_world(*scripts) as world:
         await asked_for(world, "a", author="U1")
         await asked_for(world, "b", author="U2")
@@ -183,7 +183,7 @@ async def test_each_persons_request_is_reflected_on_with_their_own_rights() -> N
 
 
 async def test_earlier_turns_are_shown_as_the_planner_sees_them_summary_and_names_included() -> None:
-    async with planning_world(reflection(END)) as world:
+    async with planning_world(replanner(END)) as world:
         world.directory.known["U1"] = "Ada"
         world.summaries.kept.append(Summary(upto_turn=0, text="They moved the shop to Lisbon."))
         await asked_for(world, "a")
@@ -195,7 +195,7 @@ async def test_earlier_turns_are_shown_as_the_planner_sees_them_summary_and_name
 
 
 async def test_model_that_is_away_ends_the_turn() -> None:
-    async with planning_world(reflection(Failure(status=500, message="x"))) as world:
+    async with planning_world(replanner(Failure(status=500, message="x"))) as world:
         await asked_for(world, "a")
         assert not await reflect(world)
 
@@ -233,7 +233,7 @@ async def test_without_a_model_the_turn_ends() -> None:
 
 async def test_after_the_last_round_a_replan_is_told_and_not_taken() -> None:
     wanted = replan(fetch("more", title="Look once more"))
-    async with planning_world(reflection(wanted, times=1), reflection(END)) as world:
+    async with planning_world(replanner(wanted, times=1), replanner(END)) as world:
         await asked_for(world, "a")
         told = await decided(world, round_number=ROUNDS_PER_TURN + 1)
         assert told == ReplanReport(next=ReplanResult.MORE, author=UserId("U1"), titles=("Look once more",))
@@ -242,7 +242,7 @@ async def test_after_the_last_round_a_replan_is_told_and_not_taken() -> None:
 
 
 async def test_a_question_is_passed_on_with_its_author() -> None:
-    async with planning_world(reflection('{"decision":"ask","question":"Which one?"}')) as world:
+    async with planning_world(replanner('{"decision":"ask","question":"Which one?"}')) as world:
         await asked_for(world, "a")
         assert await decided(world) == ReplanReport(next=ReplanResult.ASK, author=UserId("U1"), question="Which one?")
 
@@ -252,7 +252,7 @@ async def test_a_replan_never_does_again_what_succeeded() -> None:
     done = {"a": Succeeded(value=1), "b": Succeeded(value=2)}
     first = replan(fetch("a", "http://a"), fetch("again", "http://a"))
     mended = replan(fetch("a", "http://a"), fetch("after", "http://a", depends_on=["b"]))
-    async with planning_world(reflection(first, times=1), reflection(mended)) as world:
+    async with planning_world(replanner(first, times=1), replanner(mended)) as world:
         await asked_for(world, "b")
         node = read_operation(fetch("a", "http://a"), None)
         assert isinstance(node, Add)
@@ -263,7 +263,7 @@ async def test_a_replan_never_does_again_what_succeeded() -> None:
 
 
 async def test_long_results_are_told_by_size_and_head() -> None:
-    async with planning_world(reflection(END)) as world:
+    async with planning_world(replanner(END)) as world:
         await asked_for(world, "b")
         await reflect(world, by_node={"b": Succeeded(value={"text": "x" * 3000})})
         [told] = [json.loads(each) for each in sections(world.asked(Role.REPLAN)[0].last)["Results"].splitlines()]

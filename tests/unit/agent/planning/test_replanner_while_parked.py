@@ -10,7 +10,7 @@ from agent.limits import Role
 from agent.plan.outcomes import Failed, Skipped, Succeeded
 from agent.planning.replanner import UNREACHABLE
 from agent.ports import Choice, Reflection
-from tests.fakes.chat_messages import asked_for, fetch, reflection, replan
+from tests.fakes.chat_messages import asked_for, fetch, replan, replanner
 from tests.fakes.planning import THREAD, PlanningWorld, planning_world, sections
 
 END = '{"decision":"end"}'
@@ -29,7 +29,7 @@ async def _reconsider(world: PlanningWorld, round_number: int = 1) -> bool:
 
 
 async def test_a_failure_that_leaves_others_no_way_is_decided_about_once_while_people_are_waited_for() -> None:
-    async with planning_world(reflection('{"decision":"continue"}')) as world:
+    async with planning_world(replanner('{"decision":"continue"}')) as world:
         await _waiting(world)
         assert not await _reconsider(world)
         assert not await _reconsider(world)
@@ -44,21 +44,21 @@ async def test_a_failure_that_leaves_others_no_way_is_decided_about_once_while_p
 
 
 async def test_another_way_around_a_failure_is_planned_while_people_are_waited_for() -> None:
-    async with planning_world(reflection(replan(fetch("around")))) as world:
+    async with planning_world(replanner(replan(fetch("around")))) as world:
         await _waiting(world)
         assert await _reconsider(world)
         assert world.nodes[-1] == "around"
 
 
 async def test_a_turn_that_is_of_no_use_any_more_is_ended_early() -> None:
-    async with planning_world(reflection(END)) as world:
+    async with planning_world(replanner(END)) as world:
         await _waiting(world)
         assert await _reconsider(world)
         assert world.operations[-1] == {"op": "cancel", "id": "red", "why": UNREACHABLE}
 
 
 async def test_a_question_while_people_are_waited_for_is_said_in_the_thread() -> None:
-    async with planning_world(reflection('{"decision":"ask","question":"Which one?"}')) as world:
+    async with planning_world(replanner('{"decision":"ask","question":"Which one?"}')) as world:
         await _waiting(world)
         assert not await _reconsider(world)
         assert (await world.runs.read(THREAD, 1)).replies == ("Which one?",)

@@ -6,7 +6,7 @@ import pytest
 
 from agent.plan.outcomes import Succeeded
 from sandbox.script import Sandbox
-from tests.fakes.packages import Rig, fenced, package, reflexion
+from tests.fakes.packages import Rig, fenced, package, repair
 from tests.fakes.planning import MENDED, Pages, planning_world
 
 CALL = """\
@@ -58,7 +58,7 @@ async def test_script_reaches_no_tool_that_is_red_unknown_or_undeclared(
 
 async def test_failed_calls_are_made_again_and_answered_ones_are_not(monty: Sandbox) -> None:
     pages = Pages(broken={2})
-    async with planning_world(reflexion(fenced(MENDED + "# again\n"))) as world:
+    async with planning_world(repair(fenced(MENDED + "# again\n"))) as world:
         rig = Rig(world, monty, pages)
         assert await rig.perform(package(MENDED)) == Succeeded(value={"a": 1, "b": 1})
         assert pages.asked == [0, 1, 2, 2]

@@ -110,9 +110,9 @@ def plan(
             case Reply():
                 replies.append(item.text)
             case Placed():
-                verdict = intake.offer(item)
-                assert verdict.faults == ()
-                operations += verdict.admitted
+                admission = intake.offer(item)
+                assert admission.faults == ()
+                operations += admission.admitted
             case Fault():
                 pytest.fail(str(item))
     assert intake.close() == []
