@@ -59,7 +59,7 @@ def queue(database: Database) -> Queue:
 
 @pytest.fixture
 async def notifications(database: Database) -> AsyncGenerator[PgNotifications]:
-    """Hints from the test's database, listening."""
+    """Notifications from the test's database, listening."""
     notifications = PgNotifications(database)
     async with notifications.listening():
         yield notifications

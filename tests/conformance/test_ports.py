@@ -105,7 +105,7 @@ def _agent_in_memory() -> AgentSide:
         artifacts=rows.artifacts,
         mailbox=rows.mailbox,
         runs=rows.runs,
-        notifications=rows.hints,
+        notifications=rows.notifier,
         drop=drop,
         decide=decide,
     )

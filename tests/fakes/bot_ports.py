@@ -1,15 +1,15 @@
 """The bot's ports in memory: one set of rows behind Inbox, Approvals, RunViews and Posted."""
 
-import asyncio
-import contextlib
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from agent.approval import Decision, DecisionRecord
 from agent.errors import StoreUnavailable
 from agent.ids import ApprovalId, ChannelId, NodeId, Tenant, ThreadId, UserId, thread_parts
-from agent.ports import RunStatus
+from agent.ports import RunStatus, Subscription
+from bot.app import Ports
 from bot.ports import (
     ApprovalView,
     Incoming,
@@ -21,34 +21,18 @@ from bot.ports import (
     RunView,
     Slot,
 )
+from infra.worker.notifications import Notifier
 from tests.fakes.ports_in_memory import ApprovalsInMemory
-from tests.fakes.ports_in_memory import Hints as RunnerHints
 
 ENDED = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
-
-
-class Hints:
-    """A Subscription that a test sets off by hand."""
-
-    def __init__(self) -> None:
-        self.changed = asyncio.Event()
-
-    async def wait(self, timeout_seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                await self.changed.wait()
-        except TimeoutError:
-            return False
-        self.changed.clear()
-        return True
 
 
 class BotRows(ApprovalsInMemory):
     """Rows as a test wants them. `down` makes every method raise StoreUnavailable."""
 
     def __init__(self) -> None:
-        super().__init__(RunnerHints())
+        super().__init__(Notifier())
         self.inbox: list[Incoming] = []
         self.runs: dict[tuple[ThreadId, int], RunView] = {}
         self.begun: set[tuple[ThreadId, int, Slot]] = set()
@@ -56,14 +40,18 @@ class BotRows(ApprovalsInMemory):
         self.settled: set[tuple[ThreadId, int]] = set()
         self.packages: dict[tuple[ThreadId, NodeId], PackageView] = {}
         self.decided: list[tuple[ApprovalId, Decision, UserId]] = []
-        self.hints: list[Hints] = []
+        self.views = Notifier()
         self.down = False
 
+    @property
+    def ports(self) -> Ports:
+        """All that the app needs of the stores: these rows."""
+        return Ports(inbox=self, approvals=self, views=self, posted=self, packages=self)
+
     def show(self, run: RunView) -> None:
-        """Put a turn's rows in place and hint at it."""
+        """Put a turn's rows in place and notify who watches."""
         self.runs[run.thread, run.turn] = run
-        for hints in self.hints:
-            hints.changed.set()
+        self.views.notify_all()
 
     # Inbox
 
@@ -133,12 +121,8 @@ class BotRows(ApprovalsInMemory):
     async def open_in(self, tenant: Tenant, channel: ChannelId) -> Sequence[OpenRun]:
         return [run for run in self._open(tenant) if thread_parts(run.thread).channel == channel]
 
-    @contextlib.contextmanager
-    def watch(self, thread: ThreadId) -> Generator[Hints]:
-        hints = Hints()
-        self.hints.append(hints)
-        yield hints
-        self.hints.remove(hints)
+    def watch(self, thread: ThreadId) -> AbstractContextManager[Subscription]:
+        return self.views.subscribe(thread)
 
     def _open(self, tenant: Tenant) -> list[OpenRun]:
         self._reachable()

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.approval import Decision
-from agent.execution.execution_context import Ports
 from agent.execution.graph import AdvanceResult, ThreadRunner
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import NodeId, UserId, thread_id
@@ -16,7 +15,7 @@ from agent.tool import Registry
 from sandbox.script import Sandbox
 from tests.fakes.crash_injection import CrashingSaver, CrashInjector
 from tests.fakes.ports_in_memory import Rows, empty_rows
-from tests.fakes.thread_world import PATIENCE_SECONDS, HeldLease
+from tests.fakes.thread_world import PATIENCE_SECONDS, HeldLease, ports_in_memory
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector
 
 THREAD = thread_id("T1", "C1", "1.0")
@@ -40,20 +39,13 @@ async def run_plan(
     """Run the operations to their end."""
     rows = empty_rows()
     answerer = FakeAnswerer(rows.runs)
-    ports = Ports(
-        log=rows.log,
-        approvals=rows.approvals,
-        ledger=rows.ledger,
-        artifacts=rows.artifacts,
-        progress=rows.progress,
-        notifications=rows.hints,
-        mailbox=rows.mailbox,
-        runs=rows.runs,
+    ports = ports_in_memory(
+        rows,
         work=NodeExecutor(
             registry=registry, sandbox=sandbox, artifacts=rows.artifacts, progress=rows.progress, model=None
         ),
         feeder=FakeFeeder(rows.log, rows.mailbox, {"go": operations}),
-        reflector=FakeReflector(rows.log),
+        replanner=FakeReflector(rows.log),
         answerer=answerer,
     )
     rows.mailbox.drop(THREAD, "go")

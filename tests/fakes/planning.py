@@ -23,9 +23,10 @@ from agent.tool import CallContext, Colour, Registry, Tool, ToolError
 from bot.blocks.answer import PlainResults
 from infra.dev.scripted_model.script import ModelRequest, Script
 from infra.dev.scripted_model.server import ScriptedModel
+from infra.worker.notifications import Notifier
 from sandbox.script import Json
 from tests.fakes.planning_rows import DirectoryInMemory, MailboxWithRuns, StatusesInMemory, SummariesInMemory
-from tests.fakes.ports_in_memory import Hints, LogInMemory, ProgressInMemory, RunsInMemory
+from tests.fakes.ports_in_memory import LogInMemory, ProgressInMemory, RunsInMemory
 
 THREAD = ThreadId("T1:C1:1700000000.000100")
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -134,12 +135,12 @@ class PlanningWorld:
         tools: Registry | None = None,
         memory: MemoryLimits = DEFAULT_MEMORY,
     ) -> None:
-        self.hints = Hints()
+        self.notifier = Notifier()
         self.server = server
         self.model = model
-        self.log = LogInMemory(self.hints)
+        self.log = LogInMemory(self.notifier)
         self.runs = RunsInMemory()
-        self.mailbox = MailboxWithRuns(self.hints, self.runs)
+        self.mailbox = MailboxWithRuns(self.notifier, self.runs)
         self.progress = ProgressInMemory()
         self.node_ends = NodeEndNotifier(self.progress)
         self.statuses = StatusesInMemory(self.progress)

@@ -7,14 +7,15 @@ from agent.events import NodeChanged
 from agent.ids import NodeId, ThreadId
 from agent.plan.outcomes import NodeStatus
 from agent.ports import Summary
-from tests.fakes.ports_in_memory import Hints, MailboxInMemory, ProgressInMemory, RunsInMemory
+from infra.worker.notifications import Notifier
+from tests.fakes.ports_in_memory import MailboxInMemory, ProgressInMemory, RunsInMemory
 
 
 class MailboxWithRuns(MailboxInMemory):
     """A Mailbox whose taken messages, replies and trouble stand in the turn's row, as in production."""
 
-    def __init__(self, hints: Hints, runs: RunsInMemory) -> None:
-        super().__init__(hints)
+    def __init__(self, notifier: Notifier, runs: RunsInMemory) -> None:
+        super().__init__(notifier)
         self._runs = runs
 
     async def taken(

@@ -4,8 +4,7 @@ One file, like `agent/ports.py`, whose Protocols these are.
 """
 
 import asyncio
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -18,52 +17,16 @@ from agent.events import AttemptEnded, RunEvent
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, UserId, thread_parts
 from agent.plan.operations import Add, LoggedOperation, Operation
 from agent.plan.outcomes import ArtifactRef
-from agent.ports import LedgerEntry, LedgerState, Message, PastTurn, Reflection, Run, RunStatus, Subscription
+from agent.ports import LedgerEntry, LedgerState, Message, PastTurn, Reflection, Run, RunStatus
+from infra.worker.notifications import Notifier
 from sandbox.script import Json
-
-
-class Hints:
-    """A NotificationSource: `ring(thread)` is what NOTIFY is in production."""
-
-    def __init__(self) -> None:
-        self._listeners: dict[ThreadId, list[asyncio.Event]] = {}
-
-    def ring(self, thread: ThreadId) -> None:
-        """Tell every listener of the thread that rows changed."""
-        for each in self._listeners.get(thread, ()):
-            each.set()
-
-    @contextmanager
-    def subscribe(self, thread: ThreadId) -> Generator[Subscription]:
-        """Listen until the context is left."""
-        changed = asyncio.Event()
-        listeners = self._listeners.setdefault(thread, [])
-        listeners.append(changed)
-        try:
-            yield _Subscription(changed)
-        finally:
-            listeners.remove(changed)
-
-
-class _Subscription:
-    def __init__(self, changed: asyncio.Event) -> None:
-        self._changed = changed
-
-    async def wait(self, timeout_seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                await self._changed.wait()
-        except TimeoutError:
-            return False
-        self._changed.clear()
-        return True
 
 
 class LogInMemory:
     """An OperationLog."""
 
-    def __init__(self, hints: Hints) -> None:
-        self._hints = hints
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
         self.rows: dict[ThreadId, list[LoggedOperation]] = {}
 
     async def append(
@@ -81,7 +44,7 @@ class LogInMemory:
             for number, each in enumerate(operations, start=1)
         ]
         rows.extend(logged)
-        self._hints.ring(thread)
+        self._notifier.notify(thread)
         return logged
 
     async def after(self, thread: ThreadId, seq: int) -> Sequence[LoggedOperation]:
@@ -93,8 +56,8 @@ class LogInMemory:
 class ApprovalsInMemory:
     """Approvals; `click` is what a person does."""
 
-    def __init__(self, hints: Hints) -> None:
-        self._hints = hints
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
         self.asked: dict[ApprovalId, ApprovalRequest] = {}
         self.rows: dict[ApprovalId, DecisionRecord] = {}
 
@@ -145,7 +108,7 @@ class ApprovalsInMemory:
         if row.decision is not Decision.PENDING:
             return False
         self.rows[approval] = replace(row, decision=decision, by=by, reason=reason, at=datetime.now(UTC))
-        self._hints.ring(self.asked[approval].thread)
+        self._notifier.notify(self.asked[approval].thread)
         return True
 
 
@@ -252,8 +215,8 @@ class Stop:
 class MailboxInMemory:
     """A Mailbox; `drop` is what a Slack message is in production."""
 
-    def __init__(self, hints: Hints) -> None:
-        self._hints = hints
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
         self.messages: dict[ThreadId, list[Message]] = {}
         self.taken_by: dict[int, int] = {}
         self.stops: dict[ThreadId, list[Stop]] = {}
@@ -263,7 +226,7 @@ class MailboxInMemory:
         number = self._last() + 1
         message = Message(id=number, author=UserId(author), text=text, at=datetime.now(UTC))
         self.messages.setdefault(thread, []).append(message)
-        self._hints.ring(thread)
+        self._notifier.notify(thread)
         return message
 
     async def untaken(self, thread: ThreadId) -> Sequence[Message]:
@@ -281,7 +244,7 @@ class MailboxInMemory:
     def stop(self, thread: ThreadId, by: str = "U1") -> None:
         """Put a stop into the box."""
         self.stops.setdefault(thread, []).append(Stop(after=self._last(), by=UserId(by)))
-        self._hints.ring(thread)
+        self._notifier.notify(thread)
 
     async def stopped(self, thread: ThreadId, turn: int) -> UserId | None:
         """Return who stopped the turn."""
@@ -394,7 +357,7 @@ class SpendingInMemory:
 class Rows:
     """Every store of a small world, sharing one source of notifications."""
 
-    hints: Hints
+    notifier: Notifier
     log: LogInMemory
     approvals: ApprovalsInMemory
     ledger: LedgerInMemory
@@ -407,15 +370,15 @@ class Rows:
 
 def empty_rows() -> Rows:
     """Return a world in which nothing has happened."""
-    hints = Hints()
+    notifier = Notifier()
     return Rows(
-        hints=hints,
-        log=LogInMemory(hints),
-        approvals=ApprovalsInMemory(hints),
+        notifier=notifier,
+        log=LogInMemory(notifier),
+        approvals=ApprovalsInMemory(notifier),
         ledger=LedgerInMemory(),
         artifacts=ArtifactsInMemory(),
         progress=ProgressInMemory(),
-        mailbox=MailboxInMemory(hints),
+        mailbox=MailboxInMemory(notifier),
         runs=RunsInMemory(),
         spending=SpendingInMemory(),
     )

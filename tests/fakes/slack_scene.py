@@ -9,7 +9,7 @@ from typing import Any, cast
 import aiohttp
 
 from agent.approval import ApprovalPolicy, Policies
-from bot.app import Ports, SlackApp
+from bot.app import SlackApp
 from bot.publishing.publisher import ThreadPublisher
 from bot.publishing.sender import MessageSender
 from bot.slack.client import WebApi, open_client
@@ -102,8 +102,7 @@ async def scene(
         aiohttp.ClientSession(timeout=timeout) as session,
     ):
         client = open_client(place.bot_token, base_url=place.api_url, session=session)
-        ports = Ports(inbox=rows, approvals=rows, views=rows, posted=rows, packages=rows)
-        app = SlackApp(client, ports, rules.of)
+        app = SlackApp(client, rows.ports, rules.of)
         sender = MessageSender(app.api, rows, RateLimiter())
         socket = Socket(app.bolt, place.app_token, client)
         async with socket.open():

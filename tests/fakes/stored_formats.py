@@ -107,11 +107,12 @@ from infra.db.embedded_postgres import ROLE, SYSTEM_USER
 from infra.db.tables import Row
 from infra.stores.audit import AuditEvent
 from infra.tools.catalogue import TOOL_NAMES
+from infra.worker.notifications import Notifier
 from infra.worker.queue import WAKE, WAKE_LATER, with_wake
 from sandbox.script import CallRecord, Json, OutcomeKind, ScriptError, ScriptOutcome
 from sandbox.script import outcome_json as script_outcome_json
 from tests.fakes.configuration_keys import keys
-from tests.fakes.ports_in_memory import ApprovalsInMemory, Hints, record_of
+from tests.fakes.ports_in_memory import ApprovalsInMemory, record_of
 
 Table = Mapping[str, Json]
 
@@ -341,7 +342,7 @@ def _budget_questions() -> Mapping[str, ApprovalRequest]:
         ("time", Start.NODE, Budget(milliseconds=2000)),
         ("nodes", Start.NODE, Budget(nodes=4)),
     ):
-        tracker = _tracker(Budgets(run=budget, thread=Budget(nodes=5), currency="EUR"), ApprovalsInMemory(Hints()))
+        tracker = _tracker(Budgets(run=budget, thread=Budget(nodes=5), currency="EUR"), ApprovalsInMemory(Notifier()))
         assert not tracker.admits(start)
         assert tracker.request is not None
         found[case] = tracker.request
@@ -354,7 +355,7 @@ def budget_questions() -> Table:
 
 
 async def _gone_on() -> Json:
-    approvals = ApprovalsInMemory(Hints())
+    approvals = ApprovalsInMemory(Notifier())
     tracker = _tracker(Budgets(run=Budget(nodes=4), thread=Budget(nodes=5)), approvals)
     assert not tracker.admits(Start.NODE)
     assert tracker.request is not None

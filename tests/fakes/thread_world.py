@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 
@@ -17,13 +18,38 @@ from agent.ids import NodeId, ThreadId, UserId, thread_id
 from agent.limits import Limits
 from agent.plan.operations import Add, Node, Operation
 from agent.plan.outcomes import Outcome
-from agent.ports import Progress
+from agent.ports import Answerer, Feeder, NodeWork, Progress, Replanner
+from infra.stores.stores import Stores
+from infra.wiring import runner_ports
 from tests.fakes.crash_injection import CrashingSaver, CrashInjector
-from tests.fakes.ports_in_memory import empty_rows
+from tests.fakes.ports_in_memory import Rows, empty_rows
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector, FakeWork, Perform
 
 PATIENCE_SECONDS = 60.0
 """Only a hang takes this long; nothing is decided by it on a busy machine."""
+
+
+def ports_in_memory(
+    rows: Rows,
+    *,
+    work: NodeWork,
+    feeder: Feeder,
+    replanner: Replanner,
+    answerer: Answerer,
+    progress: Progress | None = None,
+    budget_trackers: BudgetTrackers | None = None,
+) -> Ports:
+    """Return a runner's ports on rows in memory, put together where the app puts its own together."""
+    return runner_ports(
+        cast("Stores", rows),  # which has each store of a runner by the same name
+        rows.notifier,
+        work=work,
+        feeder=feeder,
+        replanner=replanner,
+        answerer=answerer,
+        progress=progress,
+        budget_trackers=budget_trackers,
+    )
 
 
 class HeldLease:
@@ -80,18 +106,21 @@ class World:
 
     def _ports(self) -> Ports:
         crashing = self._injector.crashing
-        return Ports(
+        rows = replace(
+            self.rows,
             log=crashing(self.rows.log),
             approvals=crashing(self.rows.approvals),
             ledger=crashing(self.rows.ledger),
             artifacts=crashing(self.rows.artifacts),
-            progress=self._progress(self.rows.progress),
-            notifications=self.rows.hints,
             mailbox=crashing(self.rows.mailbox),
             runs=crashing(self.rows.runs),
+        )
+        return ports_in_memory(
+            rows,
+            progress=self._progress(self.rows.progress),
             work=self.work,
             feeder=self.feeder,
-            reflector=self.reflector,
+            replanner=self.reflector,
             answerer=self.answerer,
             budget_trackers=None if self._budgets is None else self._budget_trackers(self._budgets),
         )

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from agent.approval import Decision
-from agent.execution.execution_context import Ports
 from agent.execution.graph import AdvanceResult, ThreadRunner
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import NodeId
@@ -17,8 +17,8 @@ from infra.dev.scripted_model.script import Script
 from sandbox.monty import MontySandbox, monty_binary
 from tests.fakes.crash_injection import CrashingSaver, CrashInjector
 from tests.fakes.planning import THREAD, Pages, PlanningWorld, planning_world, registry
-from tests.fakes.ports_in_memory import ApprovalsInMemory, ArtifactsInMemory, LedgerInMemory
-from tests.fakes.thread_world import HeldLease
+from tests.fakes.ports_in_memory import ApprovalsInMemory, empty_rows
+from tests.fakes.thread_world import HeldLease, ports_in_memory
 
 PATIENCE_SECONDS = 60.0
 
@@ -29,27 +29,28 @@ class Whole:
     def __init__(self, world: PlanningWorld, sandbox: MontySandbox, tools: Registry | None = None) -> None:
         self.world = world
         self.pages = Pages()
-        self.approvals = ApprovalsInMemory(world.hints)
-        artifacts = ArtifactsInMemory()
-        work = NodeExecutor(
-            registry=tools or registry(self.pages),
-            sandbox=sandbox,
-            artifacts=artifacts,
-            progress=world.progress,
-            model=world.model,
-        )
-        ports = Ports(
+        rows = replace(
+            empty_rows(),
+            notifier=world.notifier,
             log=world.log,
-            approvals=self.approvals,
-            ledger=LedgerInMemory(),
-            artifacts=artifacts,
-            progress=world.node_ends,
-            notifications=world.hints,
+            approvals=ApprovalsInMemory(world.notifier),
+            progress=world.progress,
             mailbox=world.mailbox,
             runs=world.runs,
-            work=work,
+        )
+        self.approvals = rows.approvals
+        ports = ports_in_memory(
+            rows,
+            progress=world.node_ends,
+            work=NodeExecutor(
+                registry=tools or registry(self.pages),
+                sandbox=sandbox,
+                artifacts=rows.artifacts,
+                progress=rows.progress,
+                model=world.model,
+            ),
             feeder=world.planner,
-            reflector=world.reflector,
+            replanner=world.reflector,
             answerer=world.answerer,
         )
         self.saver = CrashingSaver(CrashInjector(), 0)

@@ -14,7 +14,7 @@ from slack_sdk.signature import SignatureVerifier
 import bot.slack.socket_mode
 from agent.approval import Policies
 from agent.ids import thread_id
-from bot.app import Ports, SlackApp
+from bot.app import SlackApp
 from bot.errors import SlackRefused, SlackUnreachable
 from bot.slack.client import open_client
 from bot.slack.socket_mode import Socket
@@ -41,8 +41,7 @@ async def session() -> AsyncGenerator[aiohttp.ClientSession]:
 
 def an_app(workspace: Workspace, rows: BotRows, session: aiohttp.ClientSession) -> SlackApp:
     client = open_client(workspace.bot_token, base_url=workspace.api_url, session=session)
-    ports = Ports(inbox=rows, approvals=rows, views=rows, posted=rows, packages=rows)
-    return SlackApp(client, ports, Policies().of, signing_secret=SECRET)
+    return SlackApp(client, rows.ports, Policies().of, signing_secret=SECRET)
 
 
 def signed(body: Mapping[str, Any], secret: str = SECRET) -> AsyncBoltRequest:

@@ -13,7 +13,8 @@ from agent.plan.operations import Add, Dependency, Node, NodeKind
 from agent.ports import RunStatus
 from bot.ports import RunView
 from infra.plan_image.renderer import LoggedPlanRenderer
-from tests.fakes.ports_in_memory import Hints, LogInMemory
+from infra.worker.notifications import Notifier
+from tests.fakes.ports_in_memory import LogInMemory
 from tests.fakes.run_views import a_node, a_run
 
 THREAD = thread_id("T0LOCAL", "C0OPS", "1.000001")
@@ -32,7 +33,7 @@ async def painted(needs: Iterable[Iterable[int]], seconds: float = MOST_SECONDS)
         )
         for number, needed in enumerate(needs)
     ]
-    log = LogInMemory(Hints())
+    log = LogInMemory(Notifier())
     await log.append(THREAD, 1, UserId("U0ADA"), [Add(node=each) for each in nodes])
     run: RunView = a_run(THREAD, status=RunStatus.WAITING, nodes=tuple(a_node(each.id) for each in nodes))
     return await LoggedPlanRenderer(log, seconds=seconds).picture(run)
