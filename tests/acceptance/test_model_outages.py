@@ -30,8 +30,8 @@ def planner(answer: Reply | str, times: int | None = None) -> Script:
 
 
 def impatient(table: dict[str, object]) -> None:
-    """Give the model a second of silence and six in all."""
-    table["model"] = {"silence_seconds": 1.0, "total_seconds": 6.0}
+    """Give the model three seconds of silence and nine in all."""
+    table["model"] = {"silence_seconds": 3.0, "total_seconds": 9.0}
 
 
 async def ends_in(observer: ThreadObserver, *words: str) -> None:
@@ -61,14 +61,20 @@ def port_of(address: str | None) -> int:
 
 
 async def test_slow_model_keeps_its_steps_coming_and_is_waited_for(database_url: URL, tmp_path: Path) -> None:
-    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=impatient) as scene:
-        plan = lines([fetch("a", f"{scene.effects.url}/a"), fetch("b", f"{scene.effects.url}/b")])
+    """The plan takes longer than the model may be silent. A busy machine has seconds to begin its first step."""
+
+    def silence(table: dict[str, object]) -> None:
+        table["model"] = {"silence_seconds": 8.0}
+
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=silence) as scene:
+        plan = lines([fetch(name, f"{scene.effects.url}/{name}") for name in "abcdefgh"])
         tokens = len(plan) / 4
-        scene.model.add(planner(Text(text=plan, pace=Pace(tokens_per_second=tokens / 3)), times=1))
+        scene.model.add(planner(Text(text=plan, pace=Pace(tokens_per_second=tokens / 10)), times=1))
         async with scene.asked("take your time") as observer:
             await scene.effects.reached("a")
-            assert scene.effects.calls["b"] == 0
+            assert scene.effects.calls["h"] == 0
             await observer.until(answered, "the answer")
+            assert scene.effects.calls["h"] == 1
 
 
 @pytest.mark.parametrize(
