@@ -101,10 +101,10 @@ def test_what_is_no_persons_message_is_not_for_us(changes: dict[str, Any]) -> No
     assert MessageEvent.read(event(**changes)) is None
 
 
-def test_click_names_question_version_and_choice() -> None:
+def test_click_names_approval_version_and_choice() -> None:
     read = Click.read(CLICK)
     assert read is not None
-    assert (read.question, read.version, read.decision) == ("q:1", 3, Decision.APPROVED)
+    assert (read.approval, read.version, read.decision) == ("q:1", 3, Decision.APPROVED)
     assert (read.user, read.channel, read.message_ts, read.thread_ts) == ("U1", "C1", "2.0", "1.0")
 
 
@@ -126,11 +126,11 @@ def test_strange_button_is_no_click(action: dict[str, Any]) -> None:
     assert Click.read(CLICK | {"actions": [action]}) is None
 
 
-def test_button_carries_question_and_version_and_nothing_else() -> None:
+def test_button_carries_approval_and_version_and_nothing_else() -> None:
     value = button_value(ApprovalId("a:b"), 7)
     read = Click.read(CLICK | {"actions": [{"action_id": "decide_rejected", "value": value}]})
     assert read is not None
-    assert (read.question, read.version) == ("a:b", 7)
+    assert (read.approval, read.version) == ("a:b", 7)
 
 
 def test_shortcut_names_the_thread_of_its_message() -> None:
