@@ -13,7 +13,7 @@ from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 from tests.databases import cloned, held_test_server, migrated_template
 
-os.environ["PYTHON_DOTENV_DISABLED"] = "1"  # whoever works on Greenlight may have a .env here, with keys of their own
+os.environ["PYTHON_DOTENV_DISABLED"] = "1"  # a developer may have a .env here, with keys of their own
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Databases for tests: one embedded server for all test runs, a migrated template, a clone per test."""
+"""Databases for tests: one embedded server for all test runs, a migrated template, a clone for each test."""
 
 import fcntl
 import hashlib
@@ -18,9 +18,10 @@ from sqlalchemy import URL
 from infra.db import migrate as migration
 from infra.db.embedded_postgres import HeldPostgres, hold_postgres, locked
 
-# Nothing in a test outlives the machine, so nothing needs to reach the disk.
+# No test needs its rows after a crash of the machine, so the server need not wait for the disk.
 _OPTIONS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "400"}
 _KEPT_SECONDS = 24 * 3600
+"""How long a database stays after its last use."""
 
 
 @contextmanager
@@ -71,7 +72,7 @@ def _admin(server: HeldPostgres) -> Generator[psycopg.Connection]:
 def _schema_digest() -> str:
     folder = Path(migration.__file__).parent
     sources = [folder / "migrate.py", *sorted((folder / "migrations").rglob("*.py"))]
-    digest = hashlib.sha256(b"".join(each.read_bytes() for each in sources))
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources))
     digest.update(f"{version('procrastinate')} {version('langgraph-checkpoint-postgres')}".encode())
     return digest.hexdigest()[:16]
 
@@ -83,7 +84,7 @@ def _stamp(admin: psycopg.Connection, name: str) -> None:
 
 
 def _drop_old(admin: psycopg.Connection) -> None:
-    """Drop what runs that were killed, or older sources, left behind."""
+    """Drop the databases that killed test runs or older sources left behind."""
     found = admin.execute(
         "SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database"
         " WHERE datname ~ '^(test|template|draft)_[0-9a-f]+$'"

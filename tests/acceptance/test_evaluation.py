@@ -32,7 +32,7 @@ Found = Mapping[str, Any]
 
 
 async def run(*arguments: str, folder: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command without the settings of whoever runs the tests."""
+    """Run the command without the developer's own settings."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "GREENLIGHT_"))}
     command = [GREENLIGHT, "eval", *arguments]
     return await asyncio.to_thread(

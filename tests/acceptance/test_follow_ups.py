@@ -170,7 +170,7 @@ async def test_a_follow_up_adds_to_a_running_plan_and_another_withdraws_a_card(
             assert "cancelled" in states(observer)["first"]
 
 
-async def test_whoever_takes_back_what_has_ended_is_told_so(database_url: URL, tmp_path: Path) -> None:
+async def test_person_who_takes_back_what_has_ended_is_told_so(database_url: URL, tmp_path: Path) -> None:
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(fetch("one", f"{scene.effects.url}/one")))
         scene.model.add(planned({"op": "cancel", "id": "one", "why": "not needed"}, contains="forget it"))

@@ -101,7 +101,7 @@ async def test_thread_found_closed_at_the_very_end_shows_the_rest_by_itself_once
 
 
 async def run_ended(scene: AppScene) -> None:
-    """Return once no thread is being run: whoever ran one has let go of it."""
+    """Return once no worker runs a thread any more."""
     database = Database(scene.url)
     async with asyncio.timeout(60):
         while True:

@@ -63,7 +63,7 @@ def hall(request: pytest.FixtureRequest) -> Iterator[Hall]:
 
 
 def _brief(outcome: Outcome) -> Any:
-    """An outcome as far as packing keeps it: values whole, failures without the words of whoever failed."""
+    """An outcome as far as packing keeps it: values whole, failures without their messages."""
     return outcome_json(outcome) if isinstance(outcome, Succeeded) else state_of(outcome)
 
 

@@ -125,12 +125,12 @@ async def take_over(database_url: URL, tmp_path: Path, settings: str) -> Timings
 
 
 async def is_alive(database: Database, pid: int) -> bool:
-    """Return whether the process has said that it runs threads."""
+    """Return whether the process has registered as a worker."""
     return bool(await rows(database, _WORKERS, pid=pid))
 
 
 async def is_run_by(database: Database, pid: int) -> bool:
-    """Return whether a thread is in the process's hands."""
+    """Return whether the process holds a thread's lease."""
     query = "SELECT 1 FROM leases JOIN workers ON workers.id = leases.worker WHERE pid = :pid"
     return bool(await rows(database, query, pid=pid))
 

@@ -1,4 +1,4 @@
-"""What must be true when the storm is over, read from the rows, from Slack and from the outside world."""
+"""The claims of the storm, checked after it in the rows, in Slack and in the outside world."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ _UNFINISHED: Mapping[str, str] = {
     "untaken messages": "SELECT count(*) FROM inbox WHERE turn IS NULL",
     "open questions": "SELECT count(*) FROM approvals WHERE status = 'pending'",
     "leases": "SELECT count(*) FROM leases",
-    "dead workers that are not buried": "SELECT count(*) FROM workers WHERE dead_at IS NOT NULL AND buried_at IS NULL",
+    "dead workers that hold threads": "SELECT count(*) FROM workers WHERE dead_at IS NOT NULL AND buried_at IS NULL",
     "red calls of unknown outcome": """
         SELECT count(*) FROM ledger WHERE state = 'started' AND NOT EXISTS (SELECT 1 FROM ledger AS later
         WHERE later.thread = ledger.thread AND later.node = ledger.node AND later.attempt > ledger.attempt)""",
@@ -24,7 +24,7 @@ _UNFINISHED: Mapping[str, str] = {
 _ORPHANS: Mapping[str, str] = {
     "jobs waiting or running": "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')",
     "jobs that broke off": "SELECT count(*) FROM procrastinate_jobs WHERE status NOT IN ('todo', 'doing')",
-    "workers neither alive nor buried": "SELECT count(*) FROM workers WHERE buried_at IS NULL",
+    "workers that never ended": "SELECT count(*) FROM workers WHERE buried_at IS NULL",
     "nodes without an outcome": "SELECT count(*) FROM nodes WHERE outcome IS NULL",
     "posts begun and never noted": "SELECT count(*) FROM posts WHERE ts IS NULL",
     "checkpoints beyond the newest": "SELECT count(*) - count(DISTINCT thread_id) FROM checkpoints",
@@ -48,17 +48,17 @@ _TWICE: Mapping[str, str] = {
 
 
 async def unfinished(database: Database) -> Mapping[str, int]:
-    """Return what is still to be done, zeros left out."""
+    """Return how much work is left, by kind, without the zeros."""
     return await _counts(database, _UNFINISHED)
 
 
 async def orphans(database: Database) -> Sequence[str]:
-    """Return the rows that nobody will ever look at again, in words, once every process has ended."""
+    """Return the rows that no process will ever read again, in words, once every process has ended."""
     return [f"{count} {what}" for what, count in (await _counts(database, _ORPHANS)).items()]
 
 
 async def violations(database: Database, people: People, effects: EffectServer) -> Sequence[str]:
-    """Return what should never be, in words; nothing when all is well."""
+    """Return every broken claim in words; nothing when all hold."""
     found = [f"{count} {what}" for what, count in (await _counts(database, _TWICE)).items()]
     for job in people.threads:
         answers = len(people.answers(job))

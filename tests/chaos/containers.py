@@ -1,4 +1,4 @@
-"""The containers of the storm's workers, as the engine lists them: whoever dies leaves some behind."""
+"""The containers of the storm's workers, as the engine lists them: a process that dies leaves some behind."""
 
 import asyncio
 import platform
@@ -16,14 +16,13 @@ _LOOK_SECONDS = 0.5
 
 
 class Containers:
-    """Watches the containers of the processes it is told of; without an engine there are none.
-
-    `seen` are all that there ever were, as often as it looked.
-    """
+    """Watches the containers of the processes given to `belong_to`; without an engine there are none."""
 
     def __init__(self, engine: Engine | None) -> None:
         self._engine = engine
+        #: Owner label -> process id.
         self._owners: dict[str, int] = {}
+        #: Every container that any look has found.
         self.seen: set[ContainerId] = set()
 
     @property
@@ -48,7 +47,7 @@ class Containers:
         return found
 
     async def watch(self) -> None:
-        """Look again and again. Runs until cancelled."""
+        """Look every half second. Runs until cancelled."""
         while True:
             await self.left()
             await asyncio.sleep(_LOOK_SECONDS)

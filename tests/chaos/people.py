@@ -1,7 +1,7 @@
 """The people of a chaos run: they ask, and click what is open, often twice, until nothing is open any more.
 
-Nobody is told what the app's processes go through. A decision is made once per question and
-repeated until the card shows an end; about an outcome unknown they look at the world, as real people would.
+They see Slack alone, not the app's processes. They decide each request once and repeat the click until the card shows
+an end; for an unknown outcome they look at the outside world, as real people would.
 """
 
 import asyncio
@@ -25,17 +25,22 @@ HESITATION_SECONDS = (0.0, 0.0, 0.9)
 
 
 class People:
-    """Asks for jobs and decides their cards. `decided` is question id -> action."""
+    """Asks for jobs and decides their cards."""
 
     def __init__(self, client: WorkspaceClient, effects: EffectServer, rng: random.Random) -> None:
         self._client = client
         self._effects = effects
         self._rng = rng
+        #: ts -> the message as it stands now.
         self.latest: dict[str, Message] = {}
+        #: Job -> the ts of its thread.
         self.threads: dict[int, str] = {}
+        #: Approval id -> action.
         self.decided: dict[str, str] = {}
+        #: Name of a red call -> what was decided about it at first.
         self.chosen: dict[str, str] = {}
         self.clicks = 0
+        #: ts of a card -> the loop's time of its first click.
         self._due: dict[str, float] = {}
 
     async def ask(self, job: int) -> None:
@@ -56,7 +61,7 @@ class People:
         return [job for job in self.threads if not self.answers(job)]
 
     async def watch(self) -> None:
-        """Keep the newest look of every message. Runs until cancelled."""
+        """Keep the newest version of every message. Runs until cancelled."""
         async with self._client.happenings(since=0) as happenings:
             while True:
                 happening = await happenings.next()
@@ -75,18 +80,18 @@ class People:
                     await self._click(message, str(element["value"]).partition(":")[2])
             await asyncio.sleep(0.3)
 
-    async def _click(self, message: Message, question: str) -> None:
+    async def _click(self, message: Message, approval: str) -> None:
         asked = json.dumps(message)
         unknown = "decide_happened" in asked
         name = _effect_in(asked)
-        action = self.decided.get(question)
+        action = self.decided.get(approval)
         if action is None:
             if unknown:
                 action = "happened" if self._effects.calls[name] else "again"
             else:
                 action = "rejected" if self._rng.random() < 0.2 else "approved"
                 self.chosen[name] = action
-            self.decided[question] = action
+            self.decided[approval] = action
         times = self._rng.choice((1, 1, 2, 3))
         self.clicks += times
         clicks = [

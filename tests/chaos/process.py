@@ -1,7 +1,7 @@
 """One process of the app as chaos runs it: `greenlight bot` or `worker`, which may die at a named point.
 
-The product has no switch for this: the classes of this process are wrapped from outside, before
-the app is built, and the process kills itself as `kill -9` would.
+The product has no switch for this: `main` wraps classes of the app before it builds the app, and the process then kills
+itself as `kill -9` would.
 """
 
 import functools
@@ -31,11 +31,13 @@ def _has_parked(lease: ThreadLease) -> bool:
 
 
 class Place(NamedTuple):
-    """A method, whether to die before it or after it, and at which of its calls (by their first argument)."""
+    """A call of one of our methods at which a process dies."""
 
     owner: type
     method: str
+    #: Whether to die after the call instead of before it.
     after: bool
+    #: Whether a call counts, by its first argument.
     where: Callable[[Any], bool] = lambda _: True
 
 
@@ -61,7 +63,7 @@ PART_POINTS: Mapping[str, Sequence[str]] = {
 
 
 def main(part: str, environment: Mapping[str, str], point: str | None, passes: int) -> None:
-    """Run a part; with a point, die there when it is reached for the time after `passes`."""
+    """Run a part. With a point, die there once it was passed `passes` times."""
     os.environ.update(environment)
     with open(environment["CHAOS_LOG"], "a", buffering=1) as log:  # noqa: PTH123 - a descriptor for dup2
         os.dup2(log.fileno(), sys.stdout.fileno())
@@ -105,9 +107,9 @@ def _note_parking() -> None:
     @functools.wraps(advance)
     async def noting(self: ThreadRunner, thread: Any, lease: Any) -> AdvanceResult:
         _PARKED.discard(thread)
-        rest = await advance(self, thread, lease)
-        if rest is AdvanceResult.PARKED:
+        result = await advance(self, thread, lease)
+        if result is AdvanceResult.PARKED:
             _PARKED.add(thread)
-        return rest
+        return result
 
     ThreadRunner.advance = noting

@@ -48,15 +48,17 @@ def main(inputs):
 """
 
 FINAL_ROUND_SECONDS = 1.0
-"""How often, once the blows are dealt, somebody asks for one job more until every point was reached."""
+"""Seconds between two jobs more that are asked for after the blows, until every point was reached."""
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.chaos.process", "infra.wiring"])
 
 
 def scripts(effects_url: str) -> list[Script]:
-    """Return the model: job n is two green nodes, two red ones, and a green one behind a red one. Every third
-    job has a script besides, that calls a tool."""
+    """Return the model's scripts. Job n is two green nodes, two red ones, and a green one behind a red one.
+
+    Every third job also has a script that calls a tool.
+    """
 
     def plan(request: ModelRequest) -> str:
         job = _job(request)
@@ -88,25 +90,25 @@ def _job(request: ModelRequest) -> int:
 
 @dataclass(kw_only=True)
 class Storm:
-    """Two bots and two workers, and what is done to them. Every choice comes from `rng`.
-
-    `done` counts what was done; deaths at a point are counted by those who die.
-    """
+    """Runs two bots and two workers, and strikes them."""
 
     environment: Mapping[str, str]
     postgres: HeldPostgres
     people: WorkspaceClient
     containers: Containers
+    #: Makes every choice, so that a seed repeats a storm.
     rng: random.Random
+    #: How often each kind of blow was dealt; a process that dies at a point counts that itself.
     done: Counter[str] = field(default_factory=Counter[str])
     processes: dict[str, ForkServerProcess] = field(default_factory=dict[str, ForkServerProcess])
+    #: Process -> the point at which it is to die.
     _armed: dict[str, str | None] = field(default_factory=dict[str, str | None])
     _stopped: set[str] = field(default_factory=set[str])
     _waking: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     _calm: bool = False
 
     def start(self) -> None:
-        """Start every process that is not running; in a storm some of them will die at a named point."""
+        """Start every process that is not running, some of them armed to die at a named point."""
         for name in ("bot 1", "bot 2", "worker 1", "worker 2"):
             running = self.processes.get(name)
             if running is not None and running.is_alive():
@@ -124,7 +126,7 @@ class Storm:
             self.processes[name] = process
 
     def _point(self, name: str) -> str | None:
-        """Return where a process is to die: where none has died yet; later anywhere, or nowhere."""
+        """Return the point at which a new process is to die: one where none has died yet, later any or none."""
         if self._calm:
             return None
         left = self._left(_part(name))
@@ -133,7 +135,7 @@ class Storm:
         return None if self.rng.random() < 0.4 else self.rng.choice(PART_POINTS[_part(name)])
 
     def _left(self, part: str) -> Sequence[str]:
-        """Return the part's points at which nobody has died, nor is armed to."""
+        """Return the part's points at which no process has died, nor is armed to."""
         armed = {
             self._armed[name] for name, process in self.processes.items() if process.is_alive() and name in self._armed
         }
@@ -147,17 +149,17 @@ class Storm:
         return Counter({point: died[point] for point in POINTS})
 
     def armed(self) -> Mapping[str, str | None]:
-        """Return where each process that lives is to die."""
+        """Return the point of each process that lives."""
         return {name: self._armed.get(name) for name, process in self.processes.items() if process.is_alive()}
 
     async def keep_running(self) -> None:
-        """Start again whatever ended. Runs until cancelled."""
+        """Start each process again that has ended. Runs until cancelled."""
         while True:
             self.start()
             await asyncio.sleep(0.1)
 
     async def rage(self, blows: int) -> None:
-        """Deal that many blows, one after another."""
+        """Deal so many blows, one after another."""
         kinds = (self._kill, self._stop, self._cut, self._slack, self._events)
         hand = list(kinds)
         self.rng.shuffle(hand)
@@ -165,7 +167,7 @@ class Storm:
             await asyncio.sleep(self.rng.uniform(0.3, 1.5))
             if number == blows // 2:
                 self._kill_postgres()
-            elif hand:  # each once for certain
+            elif hand:  # each kind once for certain
                 if await hand[-1]():
                     hand.pop()
             else:
@@ -174,7 +176,7 @@ class Storm:
             await asyncio.wait(self._waking)
 
     async def bring_to_every_point(self, keep_busy: Callable[[], Awaitable[None]]) -> None:
-        """Return once a process has died at every point; jobs bring them there."""
+        """Return once a process has died at every point; `keep_busy` asks for the jobs that bring them there."""
         while not all(self.deaths().values()):
             await keep_busy()
             await asyncio.sleep(FINAL_ROUND_SECONDS)
@@ -184,7 +186,7 @@ class Storm:
                     self._signal(idle[0], signal.SIGKILL)
 
     def _is_done_with(self, name: str) -> bool:
-        """Return whether a process that lives has no point of its own, or one where others have died."""
+        """Return whether the process lives and has no point, or one at which another process has died."""
         point = self._armed.get(name)
         return self.processes[name].is_alive() and (point is None or self.deaths()[point] > 0)
 
@@ -192,7 +194,7 @@ class Storm:
         """Arm no process started from now on."""
         self._calm = True
 
-    # A blow tells whether it was dealt.
+    # Each blow returns whether it was dealt.
 
     async def _kill(self) -> bool:
         name = self.rng.choice(sorted(self.processes))
@@ -225,7 +227,7 @@ class Storm:
         self._stopped.discard(name)
 
     async def _cut(self) -> bool:
-        """Cut the connections that LISTEN."""
+        """Terminate the connections that LISTEN."""
         ended = 0
         cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN %'"
         with contextlib.suppress(psycopg.OperationalError):

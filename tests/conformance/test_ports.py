@@ -322,7 +322,7 @@ async def test_a_place_is_begun_once_and_shows_what_was_posted_last(bot_side: Bo
     assert list(await bot_side.views.unsettled(THREAD)) == []
 
 
-async def test_a_decision_is_told_to_whoever_watches(bot_side: BotSide) -> None:
+async def test_a_decision_notifies_who_watches(bot_side: BotSide) -> None:
     with bot_side.views.watch(THREAD) as news:
         decided = asyncio.create_task(
             bot_side.approvals.decide(TEAM, Q1, version=1, by=GRACE, decision=Decision.APPROVED)

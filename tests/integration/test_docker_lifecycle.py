@@ -232,7 +232,7 @@ async def test_orphan_of_a_dead_process_is_reaped_at_the_next_start() -> None:
             assert orphan not in {each.id for each in await engine.ours()}
 
 
-async def test_whoever_removes_a_container_that_is_being_removed_waits_until_it_is_gone() -> None:
+async def test_second_removal_of_a_container_waits_until_it_is_gone() -> None:
     async with an_engine() as engine:
         tag = await built_image(engine)
         spec = container_spec(profile_of(Limits()), seccomp=seccomp_profile())

@@ -1,4 +1,4 @@
-"""A result counts when its write is committed; whoever dies in between loses and repeats nothing (law 5)."""
+"""A result counts when its write is committed; a crash in between loses and repeats nothing (law 5)."""
 
 import asyncio
 from collections.abc import Sequence

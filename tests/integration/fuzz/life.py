@@ -58,7 +58,7 @@ class Life:
 
 
 class FileJournal:
-    """A journal that survives kill -9 of whoever writes it."""
+    """A journal that survives kill -9 of its writer."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)

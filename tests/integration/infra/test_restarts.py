@@ -41,7 +41,7 @@ def _kill(server: HeldPostgres) -> None:
 
 
 async def test_messages_that_come_while_the_database_restarts_are_refused_or_kept(own_postgres: HeldPostgres) -> None:
-    """Whoever is refused tries again, as Slack does. Any other error would be one that nobody expects there."""
+    """Send again after a refusal, as Slack does. Any other error is unexpected and fails the test."""
     database = Database(own_postgres.url(), pool_size=4)
     inbox = PostgresInbox(database)
     ending = asyncio.Event()

@@ -1,4 +1,4 @@
-"""The door under a rush: messages taken in together are each taken in once, whoever hears them."""
+"""The door under a rush: messages taken in together are each taken in once."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Spending: counted at once, written behind, and told to the moment to whoever holds an account."""
+"""Spending: counted at once, written behind, and and an open account shows it at once."""
 
 import asyncio
 

@@ -116,7 +116,7 @@ class LeaseMachine(RuleBasedStateMachine):
 
     @rule()
     def sweep(self) -> None:
-        """Whoever is silent is dead; what it ran or held has the thread woken; another worker comes in its place."""
+        """Declare a silent worker dead; recovery wakes the threads it ran or held, and a new worker takes its place."""
         ran = self.doing is not None and self.doing[0] in self.silent
         held = self.holds is not None and any(worker.id == self.holds.worker for worker in self.silent)
         assert self.run(take_over(self.database, self.queue, stall_seconds=20)) == int(ran or held)

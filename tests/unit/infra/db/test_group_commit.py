@@ -124,7 +124,7 @@ async def test_who_goes_away_before_it_is_written_is_not_written_and_stops_nobod
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
-async def test_whoever_comes_when_the_last_group_has_just_ended_is_written_too(at_once: int) -> None:
+async def test_request_that_comes_when_the_last_group_has_just_ended_is_written_too(at_once: int) -> None:
     """In every step of the loop in which it could come."""
 
     async def write(items: Sequence[str]) -> Sequence[str]:
