@@ -64,7 +64,7 @@ class Page:
         """Return the newest element of that name that can be used, once there is one."""
         return self._wait.until(
             lambda _: (
-                next((each for each in reversed(self.all(name)) if each.is_displayed()), None)  # type: ignore[arg-type]
+                next((element for element in reversed(self.all(name)) if element.is_displayed()), None)  # type: ignore[arg-type]
                 or False
             )
         )
@@ -112,7 +112,7 @@ def test_a_person_asks_another_approves_and_both_read_the_answer(browser: Chrome
     page.click("modal-close")
     page.act_as("Grace")
     page.click("channel-ops")
-    if not any(each.is_displayed() for each in page.all("thread-messages")):
+    if not any(element.is_displayed() for element in page.all("thread-messages")):
         page.click("open-thread")
     page.click("button-decide_approved")
     page.reads("Approved by", "scripted model", "payments")

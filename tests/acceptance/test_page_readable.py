@@ -133,14 +133,14 @@ class Person:
 
         def there() -> bool:
             text = self.browser.find_element(By.CSS_SELECTOR, f'[data-testid="{place}"]').text
-            return all(each in text for each in words)
+            return all(word in text for word in words)
 
         self.until(there, f"{place} reads {words}")
 
     def press(self, *keys: str) -> None:
         chain = ActionChains(self.browser)
-        for each in keys:
-            chain.send_keys(each)
+        for key in keys:
+            chain.send_keys(key)
         chain.perform()
 
     def focused(self) -> dict[str, Any]:
@@ -251,4 +251,4 @@ async def test_it_fits_and_is_readable_at_400_and_1400_pixels_dark_and_light(
 
     looks = [(width, theme) for width in (400, 1400) for theme in ("dark", "light")]
     found = {f"{width} {theme}": await asyncio.to_thread(look, width, theme) for width, theme in looks}
-    assert {each: problems for each, problems in found.items() if problems} == {}
+    assert {look: problems for look, problems in found.items() if problems} == {}

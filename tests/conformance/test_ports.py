@@ -115,7 +115,7 @@ async def test_the_log_numbers_from_one_and_reads_after(agent_side: AgentSide) -
     log = agent_side.log
     first = await log.append(THREAD, 1, ADA, [an_add("a"), an_add("b", "a")])
     second = await log.append(THREAD, 2, GRACE, [Cancel(id=NodeId("b"), why="no")])
-    assert [each.seq for each in (*first, *second)] == [1, 2, 3]
+    assert [logged.seq for logged in (*first, *second)] == [1, 2, 3]
     assert list(await log.after(THREAD, 0)) == [*first, *second]
     assert list(await log.after(THREAD, 2)) == list(second)
     assert list(await log.after(OTHER, 0)) == []
@@ -207,16 +207,16 @@ async def test_a_turn_is_begun_moved_and_ended(agent_side: AgentSide) -> None:
     await runs.finish(THREAD, 1, RunStatus.FAILED, "", "internal")
     run = await runs.read(THREAD, 1)
     assert (run.status, run.answer, run.error) == (RunStatus.FAILED, "", "internal")
-    assert [each.turn for each in await runs.past(THREAD, 2)] == [1]
+    assert [past.turn for past in await runs.past(THREAD, 2)] == [1]
     assert list(await runs.past(THREAD, 1)) == []
 
 
 async def test_a_turn_keeps_its_reflections_in_order(agent_side: AgentSide) -> None:
     await agent_side.drop(THREAD, "one")
     await agent_side.runs.begin(THREAD, 1)
-    made = [Reflection(choice=each, failed=(NodeId(each.value),)) for each in (Choice.CONTINUE, Choice.REPLAN)]
-    for each in made:
-        await agent_side.runs.reflected(THREAD, 1, each)
+    made = [Reflection(choice=choice, failed=(NodeId(choice.value),)) for choice in (Choice.CONTINUE, Choice.REPLAN)]
+    for reflection in made:
+        await agent_side.runs.reflected(THREAD, 1, reflection)
     assert list((await agent_side.runs.read(THREAD, 1)).reflections) == made
 
 

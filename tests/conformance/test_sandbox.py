@@ -1,4 +1,4 @@
-"""What every sandbox does alike: one suite, run against each one that exists on this machine.
+"""The behaviour that all sandboxes share: one suite, run against each one that exists on this machine.
 
 One file, though a long one: a sandbox does all of it, or is none.
 """
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 RUNTIMES = os.environ.get("SANDBOX_RUNTIMES", "").split()
 """Further runtimes the engine here has, such as `runsc`: the suite runs once more under each."""
 
-CONTAINERS = [pytest.param(each, marks=pytest.mark.docker) for each in ("docker", *RUNTIMES)]
+CONTAINERS = [pytest.param(name, marks=pytest.mark.docker) for name in ("docker", *RUNTIMES)]
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module", params=["monty", *CONTAINERS])
@@ -153,7 +153,7 @@ async def test_prints_are_logs_and_never_the_result(sandbox: Sandbox) -> None:
 async def test_sync_tool_call_returns_the_output_and_is_recorded(sandbox: Sandbox) -> None:
     outcome = await run(sandbox, "def main(inputs):\n    return tools.echo(a=1, b=[2])")
     assert outcome.result == {"a": 1, "b": [2]}
-    assert [(each.tool, each.args, each.ok) for each in outcome.calls] == [("echo", {"a": 1, "b": [2]}, True)]
+    assert [(call.tool, call.args, call.ok) for call in outcome.calls] == [("echo", {"a": 1, "b": [2]}, True)]
 
 
 async def test_one_mapping_stands_for_the_keywords(sandbox: Sandbox) -> None:
@@ -228,7 +228,7 @@ async def test_refused_call_raises_tool_error_in_the_script(sandbox: Sandbox) ->
         """,
     )
     assert outcome.result == "the shop is closed"
-    assert [each.ok for each in outcome.calls] == [False]
+    assert [call.ok for call in outcome.calls] == [False]
 
 
 async def test_uncaught_refusal_is_a_tool_error(sandbox: Sandbox) -> None:
@@ -384,7 +384,7 @@ async def test_call_that_hangs_is_timeout_and_cancelled(sandbox: Sandbox) -> Non
     outcome = await run(sandbox, "def main(inputs):\n    tools.hang(a=1)", handler=handler, wall_seconds=0.5)
     assert outcome.kind is OutcomeKind.TIMEOUT
     assert handler.cancelled.is_set()
-    assert [(each.tool, each.ok) for each in outcome.calls] == [("hang", False)]
+    assert [(call.tool, call.ok) for call in outcome.calls] == [("hang", False)]
 
 
 async def test_async_sleep_overlaps(sandbox: Sandbox) -> None:
@@ -478,7 +478,7 @@ async def test_inputs_beyond_the_line_limit_are_refused(sandbox: Sandbox) -> Non
 async def test_twenty_scripts_at_once_keep_their_results_apart(sandbox: Sandbox) -> None:
     code = "def main(inputs):\n    return tools.echo(i=inputs['i'])['i']"
     outcomes = await asyncio.gather(*(run(sandbox, code, {"i": i}) for i in range(20)))
-    assert [each.result for each in outcomes] == list(range(20))
+    assert [outcome.result for outcome in outcomes] == list(range(20))
 
 
 async def test_dialect_names_main_and_both_ways_to_call(sandbox: Sandbox) -> None:

@@ -80,7 +80,7 @@ def run(
 
     def run(*operations: object, options: tuple[str, ...] = ()) -> Ended:
         path = tmp_path / "plan.jsonl"
-        path.write_text("".join(json.dumps(each) + "\n" for each in operations))
+        path.write_text("".join(json.dumps(operation) + "\n" for operation in operations))
         with pytest.raises(SystemExit) as ended:
             main(["plan", "run", str(path), *options])
         assert isinstance(ended.value.code, int)
@@ -107,7 +107,7 @@ def test_an_undecided_plan_parks_after_everything_else_is_done(run: Run) -> None
     assert ended.code == 3
     assert ended.lines[-1]["status"] == "parked"
     assert ended.nodes == {"number": "succeeded", "aside": "succeeded"}
-    assert [(each["node"], each["args"], each["blocks"]) for each in ended.lines[-1]["open"]] == [
+    assert [(request["node"], request["args"], request["blocks"]) for request in ended.lines[-1]["open"]] == [
         ("asked", {"n": 3}, ["Double"])
     ]
 
@@ -120,14 +120,14 @@ def test_a_rejection_skips_what_depends_on_it_and_nothing_else(run: Run) -> None
 
 def test_what_is_decided_of_a_template_holds_for_its_items_unless_one_is_named(run: Run) -> None:
     names = {**NUMBER, "id": "names", "code": "def main(inputs):\n    return ['a', 'b', 'c', '']\n"}
-    each = {**ASKED, "id": "each", "inputs": {"n": 1}, "for_each": "${names}", "when": "${item}"}
-    ended = run(names, each, options=("--approve", "each", "--reject", "each-1"))
+    template = {**ASKED, "id": "each", "inputs": {"n": 1}, "for_each": "${names}", "when": "${item}"}
+    ended = run(names, template, options=("--approve", "each", "--reject", "each-1"))
     assert ended.code == 1
     decided = {line["node"]: line["decision"] for line in ended.of("decision")}
     assert decided == {"each-0": "approved", "each-1": "rejected", "each-2": "approved"}
     items = {"each-0": "succeeded", "each-1": "rejected", "each-2": "succeeded", "each-3": "skipped"}
     assert ended.nodes == {"names": "succeeded", **items, "each": "failed"}
-    assert run(names, each).code == 3
+    assert run(names, template).code == 3
 
 
 def test_a_failure_ends_with_1_even_when_a_fallback_follows(run: Run) -> None:

@@ -29,13 +29,13 @@ async def painted(needs: Iterable[Iterable[int]], seconds: float = MOST_SECONDS)
             id=NodeId(f"n{number}"),
             kind=NodeKind.SUBAGENT,
             title=f"Step {number} \N{GRINNING FACE} \ud800",
-            depends_on=tuple(Dependency(node=NodeId(f"n{each}")) for each in needed),
+            depends_on=tuple(Dependency(node=NodeId(f"n{other}")) for other in needed),
         )
         for number, needed in enumerate(needs)
     ]
     log = LogInMemory(Notifier())
-    await log.append(THREAD, 1, UserId("U0ADA"), [Add(node=each) for each in nodes])
-    run: RunView = a_run(THREAD, status=RunStatus.WAITING, nodes=tuple(a_node(each.id) for each in nodes))
+    await log.append(THREAD, 1, UserId("U0ADA"), [Add(node=node) for node in nodes])
+    run: RunView = a_run(THREAD, status=RunStatus.WAITING, nodes=tuple(a_node(node.id) for node in nodes))
     return await LoggedPlanRenderer(log, seconds=seconds).picture(run)
 
 
@@ -60,9 +60,9 @@ async def test_drawing_that_nobody_waits_for_any_more_is_ended() -> None:
     painting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await painting
-    assert all(not each.is_running() for each in drawing)
+    assert all(not process.is_running() for process in drawing)
 
 
 def drawings() -> list[psutil.Process]:
     """Return the processes of ours that draw."""
-    return [each for each in psutil.Process().children() if "infra.plan_image.renderer" in each.cmdline()]
+    return [child for child in psutil.Process().children() if "infra.plan_image.renderer" in child.cmdline()]

@@ -31,7 +31,7 @@ def test_database_tells_of_the_same_incident(when: date) -> None:
 @pytest.mark.parametrize("when", DAYS, ids=str)
 def test_culprit_was_deployed_shortly_before_the_incident(when: date) -> None:
     day = day_of(when)
-    [culprit] = [each for each in day.deployments if "connection pool" in each.change]
+    [culprit] = [deployment for deployment in day.deployments if "connection pool" in deployment.change]
     assert timedelta(0) < moment(day.date, day.incident_hour, 0) - culprit.deployed_at < timedelta(minutes=10)
 
 
@@ -66,5 +66,5 @@ def test_log_is_in_order_of_time_and_about_20_megabytes() -> None:
 def test_log_of_another_day_replaces_the_last(tmp_path: Path) -> None:
     first = access_log(tmp_path, DAYS[0])
     second = access_log(tmp_path, DAYS[1])
-    assert [each.name for each in tmp_path.iterdir()] == [second.name]
+    assert [path.name for path in tmp_path.iterdir()] == [second.name]
     assert first != second

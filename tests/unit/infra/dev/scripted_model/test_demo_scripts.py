@@ -75,7 +75,7 @@ def say(dialogue: Sequence[ChatMessage]) -> str:
     """Return what the brain says to a dialogue."""
     request = ModelRequest(
         model="any",
-        messages=tuple(RequestMessage(role=BY[each.by], text=each.text) for each in dialogue),
+        messages=tuple(RequestMessage(role=BY[message.by], text=message.text) for message in dialogue),
         stream=False,
         include_usage=False,
         tools=(),
@@ -99,10 +99,10 @@ def plan(
     faults: Sequence[Fault] = (),
     dialect: str | None = "Python.",
 ) -> tuple[list[Operation], list[str]]:
-    """Return the operations and replies of the brain's plan; fails on any fault the engine would find."""
+    """Return the operations and replies of the scripted model's plan; fail on any fault."""
     system = system_message(Role.PLANNER, registry, dialect)
     said = say([system, *past, planner_message(NOW, [message(text) for text in texts], nodes, faults)])
-    intake = PlanBuilder(registry=registry, known={each.node.id: each.node for each in nodes})
+    intake = PlanBuilder(registry=registry, known={entry.node.id: entry.node for entry in nodes})
     operations: list[Operation] = []
     replies: list[str] = []
     for item in read_plan_text(said):
@@ -120,7 +120,7 @@ def plan(
 
 
 def nodes_of(operations: Sequence[Operation]) -> dict[str, Node]:
-    return {each.node.id: each.node for each in operations if isinstance(each, Add)}
+    return {operation.node.id: operation.node for operation in operations if isinstance(operation, Add)}
 
 
 def shown(node: Node, outcome: Outcome | None = None, state: NodeState = NodeState.PLANNED) -> ShownNode:
@@ -128,7 +128,7 @@ def shown(node: Node, outcome: Outcome | None = None, state: NodeState = NodeSta
 
 
 def needs(node: Node) -> set[str]:
-    return {each.node for each in node.depends_on}
+    return {dependency.node for dependency in node.depends_on}
 
 
 def test_story_becomes_checks_a_post_behind_them_and_a_log_branch_beside_them(registry: Registry) -> None:
@@ -183,7 +183,7 @@ def test_follow_up_works_the_hour_out_itself_when_the_thread_does_not_know_it(re
 
 
 def test_ids_are_new_in_the_thread(registry: Registry) -> None:
-    earlier = [shown(each, Succeeded(value=1)) for each in nodes_of(plan(registry, "check payments")[0]).values()]
+    earlier = [shown(node, Succeeded(value=1)) for node in nodes_of(plan(registry, "check payments")[0]).values()]
     past = [ChatMessage(by="human", text="check payments"), ChatMessage(by="ai", text="Unhealthy.")]
     operations, _ = plan(registry, "check payments again", nodes=earlier, past=past)
     assert list(nodes_of(operations)) == ["check_payments_2"]
@@ -192,7 +192,7 @@ def test_ids_are_new_in_the_thread(registry: Registry) -> None:
 def test_first_turn_that_starts_over_writes_the_same_plan(registry: Registry) -> None:
     operations, _ = plan(registry, STORY)
     system = system_message(Role.PLANNER, registry, "Python.")
-    begun = [shown(each) for each in list(nodes_of(operations).values())[:3]]
+    begun = [shown(node) for node in list(nodes_of(operations).values())[:3]]
     first = say([system, planner_message(NOW, [message(STORY)], ())])
     assert say([system, planner_message(NOW, [message(STORY)], begun)]) == first
 
@@ -207,7 +207,7 @@ def test_summary_covers_only_what_was_asked_for_before_it(registry: Registry) ->
 
 
 def test_summary_of_a_follow_up_refers_to_earlier_results(registry: Registry) -> None:
-    earlier = [shown(each, Succeeded(value=1)) for each in nodes_of(plan(registry, "check all services")[0]).values()]
+    earlier = [shown(node, Succeeded(value=1)) for node in nodes_of(plan(registry, "check all services")[0]).values()]
     past = [ChatMessage(by="human", text="check all services"), ChatMessage(by="ai", text="2 of 3.")]
     nodes = nodes_of(plan(registry, "post that to #incidents", nodes=earlier, past=past)[0])
     assert needs(nodes["post_summary"]) == {f"check_{name}" for name in SERVICES}
@@ -226,7 +226,7 @@ def test_long_names_make_a_plan_that_is_accepted(registry: Registry) -> None:
 
 def test_same_summary_is_not_planned_twice_while_it_waits(registry: Registry) -> None:
     earlier = nodes_of(plan(registry, STORY)[0])
-    waiting = [shown(each, state=NodeState.ASKING) for each in earlier.values()]
+    waiting = [shown(node, state=NodeState.ASKING) for node in earlier.values()]
     past = [ChatMessage(by="human", text=STORY), ChatMessage(by="ai", text="(planned; see the plan so far)")]
     operations, replies = plan(registry, "post a summary to #incidents", nodes=waiting, past=past)
     assert operations == []
@@ -236,10 +236,10 @@ def test_same_summary_is_not_planned_twice_while_it_waits(registry: Registry) ->
 def test_waiting_post_is_withdrawn_on_request(registry: Registry) -> None:
     earlier = nodes_of(plan(registry, STORY)[0])
     past = [ChatMessage(by="human", text=STORY), ChatMessage(by="ai", text="(planned; see the plan so far)")]
-    waiting = [shown(each, state=NodeState.ASKING) for each in earlier.values()]
+    waiting = [shown(node, state=NodeState.ASKING) for node in earlier.values()]
     operations, _ = plan(registry, "don't post it after all", nodes=waiting, past=past)
-    assert [type(each).__name__ for each in operations] == ["Cancel"]
-    done = [shown(each, Succeeded(value=1)) for each in earlier.values()]
+    assert [type(operation).__name__ for operation in operations] == ["Cancel"]
+    done = [shown(node, Succeeded(value=1)) for node in earlier.values()]
     operations, replies = plan(registry, "don't post it after all", nodes=done, past=past)
     assert operations == []
     assert "Nothing is waiting" in replies[0]
