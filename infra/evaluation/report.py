@@ -1,18 +1,18 @@
 """The report of an evaluation: a table for people, or one JSON object (pure)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from infra.evaluation.measurement import Marks, Measurement
 from infra.evaluation.replay import AS_WRITTEN, Manner, Replay, ReplayResult, counted
 from sandbox.script import Json
 
-_RATES: tuple[tuple[str, str, Callable[[Marks], bool]], ...] = (
-    ("valid", "valid plans", lambda marks: marks.valid),
-    ("colours", "right colours", lambda marks: marks.colours),
-    ("parallel", "as parallel as can be", lambda marks: marks.parallel),
-    ("success", "success", lambda marks: marks.success),
-)
-"""Key in JSON, name in the table, and what is counted."""
+_RATES = {
+    "valid": "valid plans",
+    "colours": "right colours",
+    "parallel": "as parallel as can be",
+    "success": "success",
+}
+"""Field of `Marks` -> its name in the table."""
 
 
 def unsafe(replayed: Sequence[Replay]) -> bool:
@@ -87,8 +87,8 @@ def measured_json(measurements: Sequence[Measurement], model: str) -> dict[str, 
         "mode": "model",
         "model": model,
         "goals": len(measurements),
-        "raw": {key: _rate([goal.raw for goal in measurements], is_so) for key, _, is_so in _RATES},
-        "stored": {key: _rate([goal.stored for goal in measurements], is_so) for key, _, is_so in _RATES},
+        "raw": _rates([goal.raw for goal in measurements]),
+        "stored": _rates([goal.stored for goal in measurements]),
         "by_goal": [
             {
                 "goal": goal.goal,
@@ -106,10 +106,8 @@ def measured_json(measurements: Sequence[Measurement], model: str) -> dict[str, 
 def measured_lines(measurements: Sequence[Measurement], model: str) -> list[str]:
     """Return a model's rates as a table, then the goals it missed."""
     lines = [f"{len(measurements)} goals planned by {model}", "", f"{'':32}{'raw':>8}{'repaired and packed':>24}"]
-    for _, name, is_so in _RATES:
-        raw = _rate([goal.raw for goal in measurements], is_so)
-        stored = _rate([goal.stored for goal in measurements], is_so)
-        lines.append(f"{name:32}{raw:>8.0%}{stored:>24.0%}")
+    raw, stored = _rates([goal.raw for goal in measurements]), _rates([goal.stored for goal in measurements])
+    lines += [f"{name:32}{raw[key]:>8.0%}{stored[key]:>24.0%}" for key, name in _RATES.items()]
     missed = [goal for goal in measurements if not goal.stored.success]
     reasons = [
         f"  {goal.goal}: {'; '.join(filter(None, (goal.trouble, *goal.judgement.complaints)))}" for goal in missed
@@ -117,5 +115,5 @@ def measured_lines(measurements: Sequence[Measurement], model: str) -> list[str]
     return [*lines, "", *reasons] if missed else lines
 
 
-def _rate(marks: Sequence[Marks], is_so: Callable[[Marks], bool]) -> float:
-    return round(sum(map(is_so, marks)) / len(marks), 4)
+def _rates(marks: Sequence[Marks]) -> dict[str, float]:
+    return {key: round(sum(vars(mark)[key] for mark in marks) / len(marks), 4) for key in _RATES}

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Self, assert_never
+from typing import NoReturn, Self, assert_never
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -137,11 +137,8 @@ class _Answer:
             case ToolCalls(calls=calls):
                 message = {"tool_calls": wire.calls_json(calls, self._completion.short_id)}
                 text, finish_reason = str(message), "tool_calls"
-            case Stall() | Endless():
-                await asyncio.Event().wait()
-                raise AssertionError("an event nobody sets was set")
-            case Cut():
-                return await self._dropped()
+            case Stall() | Endless() | Cut():
+                await self._hang(reply)
             case _:
                 assert_never(reply)
         await asyncio.sleep(_seconds(reply.pace, wire.token_count(text)))
@@ -157,10 +154,8 @@ class _Answer:
                 await self._finish(response, reason)
             case ToolCalls():
                 await self._finish(response, "tool_calls")
-            case Stall() | Endless():
-                await asyncio.Event().wait()
-            case Cut():
-                return await self._dropped()
+            case Stall() | Endless() | Cut():
+                await self._hang(reply)
             case _:
                 assert_never(reply)
         return response
@@ -193,11 +188,12 @@ class _Answer:
         await response.write(wire.DONE)
         await response.write_eof()
 
-    async def _dropped(self) -> web.StreamResponse:
-        """Close the connection under the caller, after what was written so far has left."""
-        transport = self._http.transport
-        if transport is not None:
-            transport.close()
+    async def _hang(self, reply: Stall | Endless | Cut) -> NoReturn:
+        """Wait until the caller hangs up; for a `Cut` close the connection under it, after everything was sent."""
+        if not isinstance(reply, Cut):
+            await asyncio.Event().wait()
+        elif self._http.transport is not None:
+            self._http.transport.close()
         raise asyncio.CancelledError
 
 
