@@ -12,7 +12,7 @@ from infra.evaluation.plan_simulation import SimulatedCall, Simulation
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What is wrong with a plan, in words."""
+    """The mistakes of a plan, in words."""
 
     #: Red calls without an approval, and approvals of green ones.
     colours: tuple[str, ...] = ()

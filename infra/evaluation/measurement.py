@@ -34,7 +34,7 @@ SLACK = 1.05
 
 @dataclass(frozen=True, kw_only=True)
 class Marks:
-    """What one plan got right."""
+    """The marks that one plan gets."""
 
     valid: bool
     colours: bool

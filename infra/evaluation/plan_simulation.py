@@ -41,7 +41,7 @@ class SimulatedCall:
 
 @dataclass(kw_only=True)
 class Simulation:
-    """What a plan did."""
+    """The calls, results and failures of a plan."""
 
     #: In the order they were made.
     calls: list[SimulatedCall] = field(default_factory=list[SimulatedCall])

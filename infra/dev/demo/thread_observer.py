@@ -37,7 +37,7 @@ class TaskSeen(NamedTuple):
 
 @dataclass(kw_only=True)
 class ThreadObserver:
-    """What was seen of a thread so far; `until` waits for more."""
+    """Everything that people saw of a thread so far; `until` waits for more."""
 
     channel: str
     thread_ts: str

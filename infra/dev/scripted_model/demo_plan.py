@@ -49,7 +49,7 @@ class Planner:
         self._taken = {row.id for row in situation.plan}
 
     def has(self, tool: str) -> bool:
-        """Return whether the tool is installed; else the people are told that it is not."""
+        """Return whether the tool is installed; if not, add an excuse."""
         if tool in self.situation.tools:
             return True
         self.excuses.append(f"The tool `{tool}` is not installed here, so I left out what needs it.")

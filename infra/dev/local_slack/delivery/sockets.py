@@ -40,7 +40,7 @@ class Connection:
 
     socket: web.WebSocketResponse
     pending: dict[str, asyncio.Future[Ack]] = field(default_factory=dict[str, "asyncio.Future[Ack]"])
-    #: It was told to go: it may still acknowledge, and gets nothing new.
+    #: It was asked to disconnect: it may still acknowledge, and gets nothing new.
     retired: bool = False
 
 

@@ -1,23 +1,33 @@
 """Faults a test injects: answers of the Web API that go wrong, and deliveries that do."""
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 _STANDARD_ERRORS = {429: "ratelimited", 500: "internal_error", 503: "service_unavailable"}
 
 
 @dataclass(kw_only=True)
-class MethodFault:
+class Fault:
+    """A fault that happens `times` times."""
+
+    times: int = 1
+    #: Calls or deliveries that pass before the fault begins.
+    skip: int = 0
+    delay_seconds: float = 0.0
+
+
+_Fault = TypeVar("_Fault", bound=Fault)
+
+
+@dataclass(kw_only=True)
+class MethodFault(Fault):
     """The next `times` calls of `method` (`*`: any) go wrong. `MethodFault(status=429)` is complete."""
 
     method: str = "*"
-    times: int = 1
-    #: Calls of the method that pass before the fault begins.
-    skip: int = 0
     #: The HTTP status; 0 closes the connection without an answer.
     status: int = 200
     error: str | None = None
     retry_after: int = 1
-    delay_seconds: float = 0.0
     #: The call has its effect first, and only its answer is lost or wrong: the case in which the app cannot know.
     after: bool = False
 
@@ -26,14 +36,13 @@ class MethodFault:
 
 
 @dataclass(kw_only=True)
-class DeliveryFault:
+class DeliveryFault(Fault):
     """The next `times` deliveries whose type is `match` (`*`: any) go wrong.
 
     Types are event types (`app_mention`, `message`) and `interactive`, `slash_commands`.
     """
 
     match: str = "*"
-    times: int = 1
     #: How many times more the delivery is sent.
     repeat: int = 0
     #: Repeated events have new event ids instead of the same one.
@@ -42,7 +51,6 @@ class DeliveryFault:
     ignore_ack: bool = False
     #: Nothing is delivered; an event is tried again later, as after a lost acknowledgement.
     hold: bool = False
-    delay_seconds: float = 0.0
 
 
 @dataclass
@@ -54,29 +62,26 @@ class Faults:
 
     def for_method(self, method: str) -> MethodFault | None:
         """Return the fault this call meets, counted off; None for a call that goes well."""
-        for fault in self.methods:
-            if fault.method not in ("*", method):
-                continue
-            if fault.skip > 0:
-                fault.skip -= 1
-                continue
-            fault.times -= 1
-            if fault.times <= 0:
-                self.methods.remove(fault)
-            return fault
-        return None
+        return _met(self.methods, [fault for fault in self.methods if fault.method in ("*", method)])
 
     def for_delivery(self, type: str) -> DeliveryFault | None:
         """Return the fault this delivery meets, counted off."""
-        for fault in self.deliveries:
-            if fault.match in ("*", type):
-                fault.times -= 1
-                if fault.times <= 0:
-                    self.deliveries.remove(fault)
-                return fault
-        return None
+        return _met(self.deliveries, [fault for fault in self.deliveries if fault.match in ("*", type)])
 
     def clear(self) -> None:
         """Forget every fault still to happen."""
         self.methods.clear()
         self.deliveries.clear()
+
+
+def _met(left: list[_Fault], concerned: list[_Fault]) -> _Fault | None:
+    """Count the first of the concerned faults off that lets nothing more pass; take it out after its last time."""
+    for fault in concerned:
+        if fault.skip > 0:
+            fault.skip -= 1
+            continue
+        fault.times -= 1
+        if fault.times <= 0:
+            left.remove(fault)
+        return fault
+    return None

@@ -1,4 +1,4 @@
-"""The one app installed in the workspace: its tokens, and what its manifest lets it do and hear."""
+"""The one app installed in the workspace: its tokens, and the scopes, events and commands of its manifest."""
 
 import json
 from dataclasses import dataclass, field, replace

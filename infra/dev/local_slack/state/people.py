@@ -1,4 +1,4 @@
-"""Who is in the workspace: people, guests, people of another organisation, the app's bot user, user groups."""
+"""The users of the workspace: people, guests, people of another organisation, the app's bot user, user groups."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum

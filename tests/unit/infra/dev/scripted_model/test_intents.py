@@ -1,4 +1,4 @@
-"""What the demo's recogniser hears in a request."""
+"""The scripted model finds its intents in a request."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the workspace complains about without refusing it."""
+"""The workspace complains about careless calls without refusing them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a client makes of typed text."""
+"""Typed text becomes a message as in a Slack client."""
 
 import pytest
 
