@@ -1,4 +1,4 @@
-"""What happens in a run, as noted for people: how its plan was packed, changes of nodes, package attempts, calls."""
+"""Events of a run, noted for people: how its plan was packed, changes of nodes, attempts of packages."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ class NodePlanned:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanPacked:
-    """A plan, or what was added to it, was packed: what became one, and why the rest stays apart."""
+    """A plan, or an addition to it, was packed: which steps became one, and why the others stay apart."""
 
     turn: int
     fusions: tuple[Fusion, ...]
@@ -35,15 +35,14 @@ class PlanPacked:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeChanged:
-    """A node's state moved. Noting the same state again changes nothing, its time included.
-
-    `outcome` is set exactly when `state` is final. `detail` is one short line for the board.
-    """
+    """A node's state changed. The same state noted again keeps the time and the outcome of its first note."""
 
     node: NodeId
     state: NodeState
     at: datetime
+    #: Set exactly when `state` is final.
     outcome: Outcome | None = None
+    #: One short line for the board.
     detail: str = ""
 
 
@@ -52,9 +51,10 @@ _NO_CALL = Digest("")
 
 @dataclass(frozen=True, kw_only=True)
 class SummarizedCall:
-    """A tool call of a script as it is told afterwards: `args` is JSON, shortened."""
+    """A tool call of a script."""
 
     tool: str
+    #: JSON, shortened.
     args: str
     ok: bool
     milliseconds: float
@@ -62,32 +62,33 @@ class SummarizedCall:
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedAnswer:
-    """What a green tool answered: `call` is the canonical JSON of tool and arguments."""
+    """An answer of a green tool."""
 
+    #: The canonical JSON of tool and arguments.
     call: str
     value: Json
 
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptEnded:
-    """One attempt of a package ended. `attempt` counts from 1; `kind` is a sandbox outcome kind.
-
-    Every text is shortened and can be stored; `logs` are the end of what was printed. `of` is the very
-    call the attempt belongs to: the package with these inputs. `answers` are what tools answered for
-    the first time in this attempt, kept for the next one, also by another process.
-    """
+    """One attempt of a package ended. Every text is shortened and can be stored."""
 
     node: NodeId
+    #: From 1.
     attempt: int
+    #: A sandbox outcome kind.
     kind: str
     code: str
     error: str
     traceback: str
     milliseconds: float
     at: datetime
+    #: The end of the printed output.
     logs: str = ""
     calls: tuple[SummarizedCall, ...] = ()
+    #: The digest of the package's call: the package with these inputs.
     of: Digest = _NO_CALL
+    #: Those that tools gave for the first time in this attempt. Stored for the next attempt, in any process.
     answers: tuple[RecordedAnswer, ...] = ()
 
 

@@ -1,8 +1,7 @@
-"""What the agent needs from the world, as small Protocols. `infra/stores/` implements them.
+"""The border between the agent and the world: one Protocol per thing the agent needs. `infra/stores/` implements them.
 
-Every method that returns has committed what it says it did, unless its docstring says otherwise.
-All raise `agent.errors.StoreUnavailable` when the database cannot be reached. One file, though a long
-one: it is the whole border between the agent and the world, and is read as such.
+A method that returns has committed its change, unless its docstring says otherwise. Every method raises
+`agent.errors.StoreUnavailable` when the database cannot be reached.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -41,7 +40,7 @@ class OperationLog(Protocol):
 
 
 class Approvals(Protocol):
-    """What people are asked: a row per request, decided once by compare-and-set."""
+    """Requests to people: one row each, decided once by compare-and-set."""
 
     async def ask(self, request: ApprovalRequest) -> DecisionRecord:
         """Insert the row unless one with this id exists; return it as it stands."""
@@ -67,7 +66,7 @@ class Approvals(Protocol):
         ...
 
     async def extend(self, approval: ApprovalId, args: Mapping[str, Json]) -> None:
-        """Replace the arguments of a budget request, which then say from where the budget counts once more."""
+        """Replace the arguments of a budget request; the new ones hold what had been spent at a "go on"."""
         ...
 
 
@@ -80,23 +79,26 @@ class LedgerState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerEntry:
-    """One try of one red call; `digest` is that of the call. `result` is the outcome's JSON and set only when done."""
+    """One attempt at one red call."""
 
     state: LedgerState
+    #: From 1.
     attempt: int
+    #: Of the call.
     digest: Digest
+    #: The outcome's JSON; None until the call is done.
     result: Mapping[str, Json] | None = None
 
 
 class Ledger(Protocol):
-    """The record that makes red calls run at most once. Keyed by thread, node and question digest."""
+    """The record that makes red calls run at most once, by thread, node and attempt."""
 
     async def read(self, thread: ThreadId, node: NodeId) -> LedgerEntry | None:
-        """Return the newest try of the node's red call, or None when it was never started."""
+        """Return the newest attempt at the node's red call, or None when it was never started."""
         ...
 
     async def start(self, thread: ThreadId, node: NodeId, digest: Digest, attempt: int) -> bool:
-        """Commit `started` for this try. False: this very try was started before (do not call)."""
+        """Commit `started` for this attempt. False: this very attempt was started before (do not call)."""
         ...
 
     async def finish(self, thread: ThreadId, node: NodeId, attempt: int, result: Mapping[str, Json]) -> None:
@@ -122,37 +124,40 @@ class Artifacts(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ResultKey:
-    """What a remembered result belongs to. `arguments` is the digest of their canonical JSON."""
+    """The call and the person that a cached result belongs to."""
 
     tenant: Tenant
     author: UserId
     tool: ToolName
+    #: The tool's.
     version: str
+    #: Of the arguments' canonical JSON.
     arguments: Digest
 
 
 @dataclass(frozen=True, kw_only=True)
 class RememberedResult:
-    """What a tool gave `age_seconds` ago."""
+    """A cached result of a tool."""
 
     value: Json
+    #: How long ago the tool gave it.
     age_seconds: int
 
 
 class ResultCache(Protocol):
-    """What green tools gave, for those that allow it."""
+    """Caches results of green tools, for the tools that allow it."""
 
     async def find(self, key: ResultKey) -> RememberedResult | None:
-        """Return what was kept, unless its time is over."""
+        """Return the cached result, unless it has expired."""
         ...
 
     async def keep(self, key: ResultKey, value: Json, seconds: float) -> None:
-        """Keep a value for so long, in place of an older one."""
+        """Cache a value for so long, in place of an older one."""
         ...
 
 
 class Progress(Protocol):
-    """What people see of a run. Derived data: it may lag, and is complete after `flush`."""
+    """The events of a run, noted for people. Derived data: it may lag, and is complete after `flush`."""
 
     def note(self, thread: ThreadId, event: RunEvent) -> None:
         """Queue an event; returns at once, keeps the order."""
@@ -164,7 +169,7 @@ class Progress(Protocol):
 
 
 class Attempts(Protocol):
-    """Reads back what `Progress` was told of packages."""
+    """The attempts of packages, as noted in `Progress`."""
 
     async def of(self, thread: ThreadId, node: NodeId) -> Sequence[AttemptEnded]:
         """Return the node's ended attempts in order, as committed so far."""
@@ -172,7 +177,7 @@ class Attempts(Protocol):
 
 
 class NodeStatuses(Protocol):
-    """Reads back what `Progress` was told; what a planner is shown of the plan so far."""
+    """The nodes' statuses, as noted in `Progress`. A planner reads them."""
 
     async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStatus]:
         """Return every node of the thread, as committed so far: it may lag behind the run."""
@@ -180,7 +185,7 @@ class NodeStatuses(Protocol):
 
 
 class Subscription(Protocol):
-    """A hint that rows of the thread changed (NOTIFY). May be lost or spurious: re-read the rows."""
+    """Notifications that rows of the thread changed. One may be lost or spurious: re-read the rows."""
 
     async def wait(self, timeout_seconds: float) -> bool:
         """Return True when something changed since the last wait, False after the timeout."""
@@ -188,7 +193,7 @@ class Subscription(Protocol):
 
 
 class NotificationSource(Protocol):
-    """Hands out subscriptions to hints."""
+    """Gives out subscriptions to notifications."""
 
     def subscribe(self, thread: ThreadId) -> AbstractContextManager[Subscription]:
         """Listen from now until the context is left."""
@@ -197,8 +202,9 @@ class NotificationSource(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """One message of a person to the agent, as stored in the inbox. `id` orders them."""
+    """One message of a person to the agent, as stored in the inbox."""
 
+    #: Later messages have larger ids.
     id: int
     author: UserId
     text: str
@@ -215,38 +221,41 @@ class Mailbox(Protocol):
     async def taken(
         self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", error: str = ""
     ) -> None:
-        """Mark messages as answered to by this turn's plan, and keep with the turn's row, in one
-        transaction, what the planner replied without a plan and the `TurnError` it met."""
+        """Mark messages as answered to by this turn's plan, and store the planner's reply and error with the turn.
+
+        One transaction. `reply` is the planner's words in place of a plan; `error` is a `TurnError` or empty.
+        """
         ...
 
     async def stopped(self, thread: ThreadId, turn: int) -> UserId | None:
         """Return who stopped this turn, if somebody did.
 
-        The first stop that waits is taken for this turn, and with it every untaken message written
-        before it: nobody plans those any more. What was written after it begins another turn.
+        Takes the first untaken stop for this turn, and every untaken message written before it: nobody plans those
+        any more. Messages written after it begin another turn.
         """
         ...
 
     async def drop_late_stops(self, thread: ThreadId, turn: int) -> None:
-        """Take the stops that found nothing to stop, for this turn, which is over."""
+        """Take the stops that found nothing to stop for this turn, which is over."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class PastTurn:
-    """An earlier turn of the thread: what was asked and what was answered. `replies` are what was said
-    without a plan."""
+    """An earlier turn of the thread."""
 
     turn: int
     requests: tuple[Message, ...]
     answer: str
+    #: The planner's words in place of a plan.
     replies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What the thread's turns up to and with `upto_turn` came to, in a model's words."""
+    """A thread's turns in a model's words."""
 
+    #: The last turn it covers.
     upto_turn: int
     text: str
 
@@ -255,27 +264,27 @@ class Summaries(Protocol):
     """A thread's running summary."""
 
     async def newest(self, thread: ThreadId) -> Summary | None:
-        """Return the summary, or None when nothing was summed up yet."""
+        """Return the summary, or None when there is none yet."""
         ...
 
     async def keep(self, thread: ThreadId, summary: Summary) -> None:
-        """Store the summary, unless one that reaches further stands."""
+        """Store the summary, unless the stored one covers more turns."""
         ...
 
 
 class Directory(Protocol):
-    """What people and channels are called."""
+    """The names of people and channels."""
 
     async def names(self, thread: ThreadId, ids: Sequence[str]) -> Mapping[str, str]:
-        """Return id of a person or channel -> name; those whose name cannot be told soon are left out.
+        """Return id of a person or channel -> name; without those whose name cannot be found soon.
 
-        Never raises. Only what everybody in the thread may know is told.
+        Never raises. Returns only names that everybody in the thread may know.
         """
         ...
 
 
 class RunStatus(StrEnum):
-    """Where a turn stands. The last three are final."""
+    """The status of a turn. The last three are final."""
 
     PLANNING = "planning"
     RUNNING = "running"
@@ -286,7 +295,7 @@ class RunStatus(StrEnum):
 
 
 class Choice(StrEnum):
-    """What reflection decided."""
+    """A decision of the replanner."""
 
     CONTINUE = "continue"
     REPLAN = "replan"
@@ -296,27 +305,30 @@ class Choice(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Reflection:
-    """A decision made while a turn still waited for people; `failed` are the nodes it was made about."""
+    """A decision made while a turn still waited for people."""
 
     choice: Choice
+    #: The nodes it was made about.
     failed: tuple[NodeId, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A turn's row. `messages` are those its plan answers to, in order; `replies` are what the
-    planner said without a plan; `trouble` is a word of `agent.errors.Trouble` or empty. `stopped_by`
-    is who stopped it. `reflections` are those made before its end, in order."""
+    """A turn's row."""
 
     thread: ThreadId
     turn: int
     requester: UserId
     status: RunStatus
+    #: Those its plan answers to, in order.
     messages: tuple[Message, ...] = ()
+    #: The planner's words in place of a plan.
     replies: tuple[str, ...] = ()
+    #: A `TurnError`, or empty.
     error: str = ""
     answer: str = ""
     stopped_by: UserId | None = None
+    #: Those made before its end, in order.
     reflections: tuple[Reflection, ...] = ()
 
 
@@ -340,7 +352,7 @@ class Runs(Protocol):
         ...
 
     async def finish(self, thread: ThreadId, turn: int, status: RunStatus, answer: str, error: str = "") -> None:
-        """Store the answer and end the turn. `trouble` is a word of `agent.errors.Trouble`, else empty."""
+        """Store the answer and end the turn. `error` is a `TurnError` or empty."""
         ...
 
     async def read(self, thread: ThreadId, turn: int) -> Run:
@@ -348,7 +360,7 @@ class Runs(Protocol):
         ...
 
     async def reflected(self, thread: ThreadId, turn: int, reflection: Reflection) -> None:
-        """Add to the turn's reflections, before anything is done because of it."""
+        """Add to the turn's reflections, before anybody acts on it."""
         ...
 
     async def past(self, thread: ThreadId, before_turn: int) -> Sequence[PastTurn]:
@@ -358,19 +370,17 @@ class Runs(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Bound:
-    """A node's call with every reference resolved: what a card shows and what is executed.
+    """A node's call with every reference resolved: the card shows it, and it is executed."""
 
-    `tool` is the tool's name, or the node's kind. `digest` covers tool, arguments, the node's own
-    digest and the outputs the arguments came from.
-    """
-
+    #: The tool's name, or the node's kind.
     tool: ToolName
     args: Mapping[str, Json]
+    #: Of tool, arguments, the node's own digest and the outputs the arguments came from.
     digest: Digest
 
 
 class NodeWork(Protocol):
-    """What a node does, apart from when it may do it."""
+    """A node's own work, apart from when it may start."""
 
     def colour(self, node: Node) -> Colour:
         """Return red when a person must be asked first. Unknown is red; a plan can only be stricter."""
@@ -391,30 +401,35 @@ class Feeder(Protocol):
     async def feed(self, thread: ThreadId, turn: int, appended: Callable[[], None]) -> None:
         """Plan every untaken message of the thread, calling `appended` after each stored operation.
 
-        Safe to call again after a crash in the middle: stored operations stand, messages that were
-        not marked taken are planned again with the plan so far in view. What goes wrong with the
-        model or the plan is kept with the turn (`Mailbox.taken`), not raised.
+        Safe to call again after a crash in the middle: stored operations stand, and messages that were not taken are
+        planned again with the plan so far in view. An error of the model or the plan is stored with the turn
+        (`Mailbox.taken`), not raised.
         """
         ...
 
 
 class ReplanResult(StrEnum):
-    """What follows a reflection: `EXTENDED` appended operations, `ENOUGH` lets the turn be answered, `MORE`
-    would have appended but has no round left, `ASK` needs a person's word."""
+    """How a reflection ended."""
 
+    #: It appended operations.
     EXTENDED = "extended"
+    #: The turn can be answered.
     ENOUGH = "enough"
+    #: It would append operations, but has no round left.
     MORE = "more"
+    #: A person must decide.
     ASK = "ask"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReplanReport:
-    """A reflection's end. `question` is what a person is asked; `titles` is what it would do next."""
+    """A reflection's end."""
 
     next: ReplanResult
     author: UserId | None = None
+    #: For a person.
     question: str = ""
+    #: Of the steps it would add.
     titles: tuple[str, ...] = ()
 
 
@@ -428,9 +443,9 @@ class Replanner(Protocol):
         ...
 
     async def reconsider(self, thread: ThreadId, turn: int, round_number: int, *, bound: int) -> bool:
-        """Decide about failures for which others can never run, while the rest waits for people.
+        """Decide about failures because of which other nodes can never run, while the rest waits for people.
 
-        True: operations were appended. The same failures are decided about once.
+        Returns whether operations were appended. Decides about the same failures once.
         """
         ...
 
@@ -439,7 +454,7 @@ class Answerer(Protocol):
     """Writes the turn's answer."""
 
     async def answer(self, thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome]) -> None:
-        """Store the answer, or the turn's trouble, with `Runs.finish`. Safe to call twice."""
+        """Store the answer, or the turn's error, with `Runs.finish`. Safe to call twice."""
         ...
 
 

@@ -161,9 +161,9 @@ class PlannedNode(NamedTuple):
 _UNFINISHED = frozenset({NodeState.PLANNED, NodeState.RUNNING, NodeState.ASKING, NodeState.UNKNOWN})
 
 
-def waiting_behind(node: NodeId, planned: Sequence[PlannedNode]) -> tuple[str, ...]:
-    """Return the titles of the unfinished nodes that depend on `node`, directly or not, in plan order."""
-    behind = {node}
-    while more := {each.id for each in planned if each.id not in behind and not behind.isdisjoint(each.depends_on)}:
+def waiting_behind(source: NodeId, planned: Sequence[PlannedNode]) -> tuple[str, ...]:
+    """Return the titles of the unfinished nodes that depend on `source`, directly or not, in plan order."""
+    behind = {source}
+    while more := {node.id for node in planned if node.id not in behind and not behind.isdisjoint(node.depends_on)}:
         behind |= more
-    return tuple(each.title for each in planned if each.id in behind - {node} and each.state in _UNFINISHED)
+    return tuple(node.title for node in planned if node.id in behind - {source} and node.state in _UNFINISHED)

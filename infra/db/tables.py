@@ -1,10 +1,9 @@
 """The tables: every row starts with its tenant, and a thread's rows with tenant and thread.
 
-Times are the database's (`now()` of the transaction) unless a column says otherwise. JSON columns
-are `json`, not `jsonb`: digests are made of what is stored, and `jsonb` changes numbers, key order
-and refuses NUL. No foreign keys to `threads`: they would lock it at every write, and a thread is deleted
-by key. Procrastinate and the checkpointer own their tables; `migrate.py` calls them. The schema stays in
-one file, as one reads it beside its migrations.
+Times are the database's (`now()` of the transaction) unless a column says otherwise. JSON columns are `json`, not
+`jsonb`: digests are made of what is stored, and `jsonb` changes numbers, key order and refuses NUL. No foreign keys to
+`threads`: they would lock it at every write, and a thread is deleted by key. Procrastinate and the checkpointer own
+their tables; `migrate.py` calls them.
 """
 
 import json
@@ -103,18 +102,19 @@ def thread_key(thread: ThreadId) -> dict[str, str]:
 
 
 class ThreadRow(KeyedByThread, Row):
-    """A thread. Its row lock orders everything that must not race within a thread. `looked_for_at` is when the
-    safety net last woke it."""
+    """A thread. Its row lock orders everything that must not race within a thread."""
 
     __tablename__ = "threads"
     channel: Mapped[str]
+    #: The number of its last operation.
     last_seq: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    #: When recovery last woke it as stranded.
     looked_for_at: Mapped[datetime | None]
 
 
 class InboxRow(InThread, Row):
-    """A message of a person. `turn` is the turn whose plan answers to it; null: not taken yet."""
+    """A message of a person."""
 
     __tablename__ = "inbox"
     __table_args__ = (
@@ -124,21 +124,23 @@ class InboxRow(InThread, Row):
         Index("ix_inbox_untaken", "tenant", "thread", postgresql_where=text("turn IS NULL")),
     )
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    #: The Slack app that received it.
     app: Mapped[str]
     event_id: Mapped[str]
     channel: Mapped[str]
+    #: Its timestamp in Slack; of a stop that is no message, a text that starts with `stop:`.
     ts: Mapped[str]
     author: Mapped[str]
     text: Mapped[str]
+    #: A `bot.ports.Kind`.
     kind: Mapped[str]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
+    #: The turn whose plan answers to it; null: not taken yet.
     turn: Mapped[int | None]
 
 
 class RunRow(KeyedByThread, Row):
-    """A turn of a thread. `settled` is set when everything it will ever show has been posted. The six
-    figures are what it has spent, as `agent.budget.usage.Spent` has them; `packing` is what
-    `infra/stores/packings.py` writes."""
+    """A turn of a thread."""
 
     __tablename__ = "runs"
     __table_args__ = (
@@ -149,20 +151,27 @@ class RunRow(KeyedByThread, Row):
     turn: Mapped[int] = mapped_column(primary_key=True)
     channel: Mapped[str]
     requester: Mapped[str]
+    #: An `agent.ports.RunStatus`.
     status: Mapped[str]
+    #: The planner's words in place of a plan.
     replies: Mapped[list[str]] = mapped_column(server_default="[]")
+    #: An `agent.errors.TurnError`, or empty.
     trouble: Mapped[str] = mapped_column(server_default="")
     answer: Mapped[str] = mapped_column(server_default="")
+    #: The decisions made while it waited for people, as `infra/stores/runs.py` writes them.
     reflections: Mapped[list[Json]] = mapped_column(JSON, server_default="[]")
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     ended_at: Mapped[datetime | None]
+    #: Set when everything it will ever show has been posted.
     settled: Mapped[bool] = mapped_column(server_default=text("false"))
+    #: From here to `nodes`: its spending, as in `agent.budget.usage.Spent`.
     model_calls: Mapped[int] = mapped_column(server_default="0")
     input_tokens: Mapped[int] = mapped_column(server_default="0")
     output_tokens: Mapped[int] = mapped_column(server_default="0")
     cost_micros: Mapped[int] = mapped_column(server_default="0")
     work_milliseconds: Mapped[int] = mapped_column(server_default="0")
     nodes: Mapped[int] = mapped_column(server_default="0")
+    #: An `agent.packing.packing.TurnPacking`.
     packing: Mapped[Mapping[str, Json]] = mapped_column(server_default="{}")
 
     @classmethod
@@ -172,16 +181,17 @@ class RunRow(KeyedByThread, Row):
 
 
 class SummaryRow(KeyedByThread, Row):
-    """What the thread's turns up to `upto_turn` came to, for models to read instead of them."""
+    """A thread's summary, which models read in place of its turns."""
 
     __tablename__ = "summaries"
+    #: The last turn it covers.
     upto_turn: Mapped[int]
     text: Mapped[str]
     written_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class OperationRow(KeyedByThread, Row):
-    """One operation of the thread's append-only plan. `adds` is the node an add brings."""
+    """One operation of the thread's append-only plan."""
 
     __tablename__ = "operations"
     __table_args__ = (UniqueConstraint("tenant", "thread", "adds"),)
@@ -189,36 +199,42 @@ class OperationRow(KeyedByThread, Row):
     turn: Mapped[int]
     author: Mapped[str]
     operation: Mapped[Mapping[str, Json]]
+    #: The node that an add brings.
     adds: Mapped[str | None]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class NodeRow(KeyedByThread, Row):
-    """A node as people see it: derived data, written by `Progress`. Times are the events'."""
+    """A node as people see it: derived data, written by `Progress`. Times are those of the events."""
 
     __tablename__ = "nodes"
     __table_args__ = (Index(None, "tenant", "thread", "turn"),)
     node: Mapped[str] = mapped_column(primary_key=True)
     turn: Mapped[int]
+    #: Orders a thread's nodes as in the plan.
     noted: Mapped[int] = mapped_column(Identity())
     title: Mapped[str]
     kind: Mapped[str]
     tool: Mapped[str | None]
     colour: Mapped[str]
     author: Mapped[str]
+    #: An `agent.plan.outcomes.NodeState`.
     state: Mapped[str]
+    #: One short line for the board.
     detail: Mapped[str] = mapped_column(server_default="")
     depends_on: Mapped[list[str]]
+    #: Set exactly when the state is final.
     outcome: Mapped[Mapping[str, Json] | None] = mapped_column(JSON(none_as_null=True))
     planned_at: Mapped[datetime]
+    #: When it entered its state.
     changed_at: Mapped[datetime]
+    #: When it first ran.
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
 
 
 class AttemptRow(KeyedByThread, Row):
-    """One ended attempt of a package. `of` is the call it belongs to; `record` the artifact with its logs, calls
-    and answers, as `infra/stores/attempts.py` writes it."""
+    """One ended attempt of a package."""
 
     __tablename__ = "attempts"
     node: Mapped[str] = mapped_column(primary_key=True)
@@ -229,12 +245,14 @@ class AttemptRow(KeyedByThread, Row):
     traceback: Mapped[str]
     milliseconds: Mapped[float]
     at: Mapped[datetime]
+    #: The digest of the package's call.
     of: Mapped[str] = mapped_column(server_default="")
+    #: The digest of the artifact with its logs, calls and answers, as `infra/stores/attempts.py` writes it.
     record: Mapped[str | None]
 
 
 class ApprovalRow(InThread, Row):
-    """A question to a person. `status` leaves `pending` once, by compare-and-set."""
+    """A request to a person."""
 
     __tablename__ = "approvals"
     __table_args__ = (
@@ -252,11 +270,14 @@ class ApprovalRow(InThread, Row):
     digest: Mapped[str]
     author: Mapped[str]
     attempt: Mapped[int]
+    #: The titles of the nodes that wait for it.
     blocks: Mapped[list[str]]
+    #: Orders the requests.
     asked: Mapped[int] = mapped_column(Identity())
     asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(server_default="1")
+    #: An `agent.approval.Decision`. Leaves `pending` once, by compare-and-set.
     status: Mapped[str] = mapped_column(server_default="pending")
     decided_by: Mapped[str | None]
     reason: Mapped[str] = mapped_column(server_default="")
@@ -264,20 +285,22 @@ class ApprovalRow(InThread, Row):
 
 
 class LedgerRow(KeyedByThread, Row):
-    """One try of one red call: `started` is committed before it, `done` after it."""
+    """One attempt at one red call: `started` is committed before it, `done` after it."""
 
     __tablename__ = "ledger"
     node: Mapped[str] = mapped_column(primary_key=True)
     attempt: Mapped[int] = mapped_column(primary_key=True)
+    #: Of the call.
     digest: Mapped[str]
     state: Mapped[str] = mapped_column(server_default="started")
+    #: The outcome; null until the call is done.
     result: Mapped[Mapping[str, Json] | None] = mapped_column(JSON(none_as_null=True))
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[datetime | None]
 
 
 class AuditRow(InThread, Row):
-    """What was asked, decided, started and finished: only ever inserted, never a secret in it.
+    """A request, a decision, a start or an end of a red call, or the calls of a script. Never changed, never a secret.
 
     No foreign key: the audit outlives the thread.
     """
@@ -287,9 +310,12 @@ class AuditRow(InThread, Row):
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     node: Mapped[str]
+    #: An `infra.stores.audit.AuditEvent`.
     event: Mapped[str]
     by: Mapped[str | None]
+    #: Stands for the arguments, which may be secret.
     digest: Mapped[str]
+    #: Names and states only.
     details: Mapped[Mapping[str, Json]]
 
 
@@ -304,7 +330,7 @@ class ArtifactRow(Row):
 
 
 class ArtifactUseRow(KeyedByThread, Row):
-    """Which thread refers to an artifact, and under which name."""
+    """A thread's reference to an artifact, with its name there."""
 
     __tablename__ = "artifact_uses"
     __table_args__ = (
@@ -318,14 +344,16 @@ class ArtifactUseRow(KeyedByThread, Row):
 
 
 class ResultRow(Row):
-    """What a green tool gave to a person, until it expires. `arguments` is a digest: arguments may be secret."""
+    """A cached result of a green tool, for one person."""
 
     __tablename__ = "results"
     __table_args__ = (Index(None, "expires_at"),)
     tenant: Mapped[str] = mapped_column(primary_key=True)
     author: Mapped[str] = mapped_column(primary_key=True)
     tool: Mapped[str] = mapped_column(primary_key=True)
+    #: The tool's.
     version: Mapped[str] = mapped_column(primary_key=True)
+    #: Their digest: arguments may be secret.
     arguments: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[Json]
     kept_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -333,42 +361,46 @@ class ResultRow(Row):
 
 
 class PostRow(KeyedByThread, Row):
-    """A message of a turn in Slack. No `ts`: a try to post it was begun and not yet noted."""
+    """A message of a turn in Slack."""
 
     __tablename__ = "posts"
     turn: Mapped[int] = mapped_column(primary_key=True)
+    #: A `bot.ports.Post`; with `key` its slot in the turn.
     post: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     begun_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    #: Null: posting it has begun, and its end is not noted.
     ts: Mapped[str | None]
+    #: The digest of its content.
     shown: Mapped[str | None]
 
 
 class WorkerRow(Row):
-    """A process that runs threads. Once `dead_at` is set it is never alive again; `buried_at` is set when
-    its connections are gone and its threads have been handed on.
-
-    `queue_worker` is its id in Procrastinate, written when it takes a lease.
-    """
+    """A process that runs threads."""
 
     __tablename__ = "workers"
     id: Mapped[str] = mapped_column(primary_key=True)
     host: Mapped[str]
     pid: Mapped[int]
+    #: Its id in Procrastinate, written when it takes a lease.
     queue_worker: Mapped[int | None]
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     heartbeat_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    #: Once set, it is never alive again.
     dead_at: Mapped[datetime | None]
+    #: Set when its connections are gone and its threads have been handed on.
     buried_at: Mapped[datetime | None]
 
 
 class LeaseRow(KeyedByThread, Row):
-    """Who runs a thread. A row whose worker is buried, or whose job is over, is free to take."""
+    """The worker that runs a thread. A row whose worker is buried, or whose job is over, is free to take."""
 
     __tablename__ = "leases"
     __table_args__ = (ForeignKeyConstraint(["worker"], ["workers.id"]), Index(None, "worker"))
     worker: Mapped[str]
+    #: In the queue.
     job: Mapped[int]
+    #: New with every taking: the fence.
     token: Mapped[int] = mapped_column(Identity())
     taken_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import delete, select, text, update
 
 from agent.errors import RunnerLost
-from agent.ids import ThreadId, thread_parts
+from agent.ids import ThreadId
 from infra.db.database import Database, WorkerId
-from infra.db.tables import LeaseRow, WorkerRow
+from infra.db.tables import LeaseRow, WorkerRow, thread_key
 
 # Text, because Procrastinate owns the jobs' table.
 _TAKE = text("""
@@ -50,12 +50,11 @@ class ThreadLease:
         row = (
             select(LeaseRow.token)
             .join(WorkerRow, WorkerRow.id == LeaseRow.worker)
-            .where(LeaseRow.tenant == thread_parts(self.thread).tenant, LeaseRow.thread == self.thread)
-            .where(LeaseRow.token == self.token, LeaseRow.worker == self.worker, WorkerRow.dead_at.is_(None))
+            .where(LeaseRow.of_thread(self.thread), LeaseRow.token == self.token)
+            .where(LeaseRow.worker == self.worker, WorkerRow.dead_at.is_(None))
         )
-        async with self.database.autocommit() as connection:
-            if (await connection.execute(row)).first() is None:
-                raise RunnerLost
+        if (await self.database.execute(row)).first() is None:
+            raise RunnerLost
 
 
 class Leases:
@@ -72,13 +71,7 @@ class Leases:
 
         Returns None when the job is no longer ours, or a live worker runs the thread.
         """
-        values = {
-            "tenant": thread_parts(thread).tenant,
-            "thread": thread,
-            "worker": self._worker,
-            "job": job,
-            "queue_worker": queue_worker,
-        }
+        values = thread_key(thread) | {"worker": self._worker, "job": job, "queue_worker": queue_worker}
         register = update(WorkerRow).where(WorkerRow.id == self._worker).values(queue_worker=queue_worker)
         async with self._database.begin() as connection:
             token = (await connection.execute(_TAKE, values)).scalar_one_or_none()
@@ -92,10 +85,5 @@ class Leases:
 
     async def release(self, lease: ThreadLease) -> None:
         """Release the lease. Harmless when it is no longer ours."""
-        ours = delete(LeaseRow).where(
-            LeaseRow.tenant == thread_parts(lease.thread).tenant,
-            LeaseRow.thread == lease.thread,
-            LeaseRow.token == lease.token,
-        )
-        async with self._database.autocommit() as connection:
-            await connection.execute(ours)
+        ours = delete(LeaseRow).where(LeaseRow.of_thread(lease.thread), LeaseRow.token == lease.token)
+        await self._database.execute(ours)

@@ -109,7 +109,7 @@ def test_filter_denies_what_it_does_not_name() -> None:
 
 def test_filter_knows_no_32_bit_calls() -> None:
     profile: dict[str, list[dict[str, object]]] = json.loads(seccomp_profile())
-    assert [each["subArchitectures"] for each in profile["archMap"]] == [None, None]
+    assert [machine["subArchitectures"] for machine in profile["archMap"]] == [None, None]
 
 
 @pytest.mark.parametrize("name", FORBIDDEN)

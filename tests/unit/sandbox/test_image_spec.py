@@ -9,5 +9,7 @@ def test_tag_is_the_same_for_the_same_inputs() -> None:
 
 
 def test_packages_change_the_tag() -> None:
-    tags = {image_tag(ImageSpec(packages=each)) for each in ((), ("numpy",), ("numpy", "pandas"), ("numpypandas",))}
+    tags = {
+        image_tag(ImageSpec(packages=packages)) for packages in ((), ("numpy",), ("numpy", "pandas"), ("numpypandas",))
+    }
     assert len(tags) == 4

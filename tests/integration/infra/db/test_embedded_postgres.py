@@ -178,13 +178,13 @@ def test_processes_that_start_it_at_once_share_one_server(data: Path) -> None:
     command = [sys.executable, "-c", _HOLD, str(data)]
     holders = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     try:
-        for each in holders:
-            assert each.stdout is not None
-            assert each.stdout.readline() == "held\n"
+        for holder in holders:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
         assert _pid(data) > 0
     finally:
-        for each in holders:
-            _kill(each)
+        for holder in holders:
+            _kill(holder)
     _wait_until_stopped(data)
 
 

@@ -16,7 +16,7 @@ async def test_equal_content_is_stored_once_per_tenant(stores: Stores, database:
     content = b"x" * 100_000
     puts = (stores.artifacts.put(thread, "log", content, "text/plain") for thread in (THREAD, OTHER, THREAD) * 5)
     refs = await asyncio.gather(*puts)
-    assert len({each.digest for each in refs}) == 1
+    assert len({ref.digest for ref in refs}) == 1
     async with database.begin() as connection:
         stored = (await connection.execute(text("SELECT count(*) FROM artifacts"))).scalar_one()
     assert stored == 1

@@ -27,21 +27,21 @@ async def test_a_rush_of_messages_heard_twice_by_two_listeners_is_taken_in_once_
         for twin in ((1, 2) if number % 3 else (1,))
     ]
     receipts = await asyncio.gather(
-        *(here.accept(each) for each in messages), *(there.accept(each) for each in reversed(messages))
+        *(here.accept(message) for message in messages), *(there.accept(message) for message in reversed(messages))
     )
     told = Counter(
-        each.ts
-        for each, receipt in zip([*messages, *reversed(messages)], receipts, strict=True)
+        message.ts
+        for message, receipt in zip([*messages, *reversed(messages)], receipts, strict=True)
         if receipt is Receipt.ACCEPTED
     )
-    assert told == Counter({each.ts: 1 for each in messages})
+    assert told == Counter({message.ts: 1 for message in messages})
     async with database.begin() as connection:
         kept = (await connection.execute(text("SELECT ts FROM inbox"))).scalars().all()
         jobs = (await connection.execute(text("SELECT lock FROM procrastinate_jobs"))).scalars().all()
         roots = (await connection.execute(text("SELECT thread FROM threads"))).scalars().all()
     await other.close()
     assert sorted(kept) == sorted(told)
-    assert sorted(jobs) == sorted(roots) == sorted({str(each.thread) for each in messages})
+    assert sorted(jobs) == sorted(roots) == sorted({str(message.thread) for message in messages})
 
 
 async def test_a_message_that_the_database_does_not_take_keeps_no_other_out(database: Database) -> None:
@@ -50,11 +50,11 @@ async def test_a_message_that_the_database_does_not_take_keeps_no_other_out(data
     long = ThreadId("T1:C1:" + "".join(f"{number:x}" for number in range(100_000)))
     messages = [a_message(ts=f"{number}.0", thread=ThreadId(f"T1:C1:{number}.0")) for number in range(5)]
     told = await asyncio.gather(
-        *(inbox.accept(each) for each in [*messages[:2], a_message(ts="9.9", thread=long), *messages[2:]]),
+        *(inbox.accept(message) for message in [*messages[:2], a_message(ts="9.9", thread=long), *messages[2:]]),
         return_exceptions=True,
     )
     assert isinstance(told.pop(2), Exception)
     assert told == [Receipt.ACCEPTED] * 5
     async with database.begin() as connection:
         kept = (await connection.execute(text("SELECT ts FROM inbox"))).scalars().all()
-    assert sorted(kept) == [each.ts for each in messages]
+    assert sorted(kept) == [message.ts for message in messages]

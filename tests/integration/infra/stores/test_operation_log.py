@@ -20,8 +20,8 @@ async def test_racing_appenders_number_without_gaps_and_keep_each_batch_together
         for name in ("x", "y", "z"):
             group.create_task(append(name))
     logged = await stores.log.after(THREAD, 0)
-    assert [each.seq for each in logged] == list(range(1, 61))
-    ids = [each.operation.node.id for each in logged if isinstance(each.operation, Add)]
+    assert [entry.seq for entry in logged] == list(range(1, 61))
+    ids = [entry.operation.node.id for entry in logged if isinstance(entry.operation, Add)]
     assert all(first[:-1] == second[:-1] for first, second in zip(ids[::2], ids[1::2], strict=True))
 
 
@@ -32,13 +32,13 @@ async def test_no_reader_sees_a_number_before_a_smaller_one(stores: Stores) -> N
 
     async def read() -> None:
         while not done:
-            seen.extend(each.seq for each in await stores.log.after(THREAD, seen[-1] if seen else 0))
+            seen.extend(entry.seq for entry in await stores.log.after(THREAD, seen[-1] if seen else 0))
 
     reader = asyncio.create_task(read())
     await asyncio.gather(*(stores.log.append(THREAD, 1, ADA, [an_add(f"n{number}")]) for number in range(40)))
     done = True
     await reader
-    seen.extend(each.seq for each in await stores.log.after(THREAD, seen[-1] if seen else 0))
+    seen.extend(entry.seq for entry in await stores.log.after(THREAD, seen[-1] if seen else 0))
     assert seen == list(range(1, 41))
 
 
@@ -48,7 +48,7 @@ async def test_adding_a_known_node_stores_nothing_of_the_batch(stores: Stores) -
         await stores.log.append(THREAD, 1, ADA, [an_add("b"), an_add("a")])
     assert caught.value.node == "a"
     await stores.log.append(THREAD, 1, GRACE, [Cancel(id=NodeId("a"), why="no")])
-    assert [(each.seq, each.author) for each in await stores.log.after(THREAD, 0)] == [(1, ADA), (2, GRACE)]
+    assert [(entry.seq, entry.author) for entry in await stores.log.after(THREAD, 0)] == [(1, ADA), (2, GRACE)]
 
 
 async def test_a_batch_that_adds_a_node_twice_is_refused(stores: Stores) -> None:
@@ -60,7 +60,7 @@ async def test_a_batch_that_adds_a_node_twice_is_refused(stores: Stores) -> None
 async def test_threads_have_logs_of_their_own(stores: Stores) -> None:
     await stores.log.append(THREAD, 1, ADA, [an_add("a")])
     await stores.log.append(OTHER, 1, ADA, [an_add("a")])
-    assert [each.seq for each in await stores.log.after(OTHER, 0)] == [1]
+    assert [entry.seq for entry in await stores.log.after(OTHER, 0)] == [1]
 
 
 async def test_a_stored_node_is_the_planned_one_to_the_last_character(stores: Stores) -> None:

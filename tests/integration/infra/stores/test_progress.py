@@ -87,7 +87,7 @@ async def test_attempt_that_is_made_again_replaces_the_first(stores: Stores) -> 
     for logs in ("first", "second"):
         stores.progress.note(THREAD, replace(attempt("p", 1), logs=logs))
         await stores.progress.flush()
-    assert [each.logs for each in await stores.attempts.of(THREAD, NodeId("p"))] == ["second"]
+    assert [ended.logs for ended in await stores.attempts.of(THREAD, NodeId("p"))] == ["second"]
 
 
 async def test_calls_of_scripts_are_audited_once_each_without_their_arguments(
@@ -101,7 +101,7 @@ async def test_calls_of_scripts_are_audited_once_each_without_their_arguments(
     assert await audited(database) == ["called", "called"]
     async with database.begin() as connection:
         details = [*(await connection.execute(text("SELECT details FROM audit ORDER BY id"))).scalars()]
-    assert [each["attempt"] for each in details] == [1, 2]
+    assert [entry["attempt"] for entry in details] == [1, 2]
     assert details[0]["calls"] == [{"tool": "t", "ok": True}, {"tool": "post", "ok": False}]
     assert "secret" not in str(details)
 
@@ -112,7 +112,7 @@ async def test_attempts_are_shown_once_each(stores: Stores) -> None:
     for number, kind in ((1, "error"), (1, "error"), (2, "ok")):
         stores.progress.note(THREAD, attempt("p", number, kind))
     (node,) = (await _view(stores)).nodes
-    assert [(each.attempt, each.kind) for each in node.attempts] == [(1, "error"), (2, "ok")]
+    assert [(view.attempt, view.kind) for view in node.attempts] == [(1, "error"), (2, "ok")]
 
 
 async def test_views_are_notified_when_progress_is_committed(stores: Stores) -> None:
@@ -130,7 +130,7 @@ async def test_statuses_read_back_every_turns_nodes(stores: Stores) -> None:
     stores.progress.note(OTHER, planned("c"))
     await stores.progress.flush()
     statuses = await stores.statuses.of(THREAD)
-    assert [(node, each.state) for node, each in statuses.items()] == [
+    assert [(node, status.state) for node, status in statuses.items()] == [
         ("a", NodeState.SUCCEEDED),
         ("b", NodeState.PLANNED),
     ]
@@ -143,8 +143,8 @@ async def test_a_thousand_changes_at_once_are_all_written(stores: Stores) -> Non
         stores.progress.note(THREAD, planned(f"n{number}"))
         stores.progress.note(THREAD, changed(f"n{number}", NodeState.SUCCEEDED, outcome=Succeeded(value=number)))
     nodes = (await _view(stores)).nodes
-    assert [each.id for each in nodes] == [f"n{number}" for number in range(500)]
-    assert all(each.state is NodeState.SUCCEEDED for each in nodes)
+    assert [node.id for node in nodes] == [f"n{number}" for number in range(500)]
+    assert all(node.state is NodeState.SUCCEEDED for node in nodes)
 
 
 async def test_events_wait_in_order_while_the_database_is_away(database_url: URL, database: Database) -> None:
@@ -164,13 +164,13 @@ async def test_closing_writes_what_was_noted(stores: Stores) -> None:
     stores.progress.note(THREAD, planned("a"))
     await stores.progress.close()
     (view,) = await stores.run_views.unsettled(THREAD)
-    assert [each.id for each in view.nodes] == ["a"]
+    assert [node.id for node in view.nodes] == ["a"]
 
 
 async def test_a_view_holds_all_of_a_turn(stores: Stores) -> None:
     await stores.inbox.accept(a_message("check", author=GRACE))
     await stores.runs.begin(THREAD, 1)
-    assert [each.text for each in (await _view(stores)).requests] == ["check"]
+    assert [message.text for message in (await _view(stores)).requests] == ["check"]
     (message,) = await stores.mailbox.untaken(THREAD)
     await stores.mailbox.taken(THREAD, 1, [message.id], reply="ok")
     await stores.inbox.accept(a_message("more", ts="2.0"))
@@ -185,7 +185,7 @@ async def test_a_view_holds_all_of_a_turn(stores: Stores) -> None:
     assert (view.requester, view.status, view.answer, view.replies) == (GRACE, RunStatus.DONE, "done", ("ok",))
     assert [approval.request.id for approval in view.approvals] == ["q1"]
     assert view.posts == {slot: card}
-    assert [each.text for each in view.requests] == ["check"]
+    assert [message.text for message in view.requests] == ["check"]
     await stores.posted.settle(THREAD, 1)
     assert list(await stores.run_views.unsettled(THREAD)) == []
 
@@ -201,13 +201,13 @@ async def test_open_runs_are_found_by_person_and_channel(stores: Stores) -> None
     (mine,) = await stores.run_views.open_of(team, ADA)
     assert (mine.thread, mine.request, mine.waiting) == (THREAD, "check", 1)
     channel = a_message().channel
-    assert [each.thread for each in await stores.run_views.open_in(team, channel)] == [THREAD]
+    assert [run.thread for run in await stores.run_views.open_in(team, channel)] == [THREAD]
     assert list(await stores.run_views.open_of(team, GRACE)) == []
 
 
 async def test_how_a_plan_was_packed_is_kept_once_however_often_it_is_told(stores: Stores) -> None:
     await stores.runs.begin(THREAD, 1)
-    a, b, c, d = (NodeId(each) for each in "abcd")
+    a, b, c, d = (NodeId(letter) for letter in "abcd")
     fused, joins = Fusion(steps=(a, b)), Split(before=b, after=c, reason=Reason.JOIN, detail="x")
     again = Split(before=c, after=d, reason=Reason.FULL)
     for splits in ((joins,), (joins, again)):

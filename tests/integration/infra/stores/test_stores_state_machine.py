@@ -54,7 +54,7 @@ class StoresMachine(RuleBasedStateMachine):
 
     @rule(ts=MESSAGES, stop=st.booleans())
     def accept(self, ts: int, stop: bool) -> None:
-        waits = any(taken is None and not each for each, taken in self.inbox.values())
+        waits = any(taken is None and not is_stop for is_stop, taken in self.inbox.values())
         wanted = Receipt.DUPLICATE if ts in self.inbox else Receipt.ACCEPTED
         if stop and not waits:
             wanted = Receipt.IDLE
@@ -70,7 +70,7 @@ class StoresMachine(RuleBasedStateMachine):
         messages = self.run(self.stores.mailbox.untaken(self.thread))
         waiting = [ts for ts, (stop, taken) in self.inbox.items() if taken is None and not stop]
         assert len(messages) == len(waiting)
-        self.run(self.stores.mailbox.taken(self.thread, turn, [each.id for each in messages]))
+        self.run(self.stores.mailbox.taken(self.thread, turn, [message.id for message in messages]))
         self.inbox.update(dict.fromkeys(waiting, (False, turn)))
 
     @rule(turn=st.integers(1, 3))
@@ -143,9 +143,9 @@ class StoresMachine(RuleBasedStateMachine):
     @invariant()
     def the_rows_are_the_models(self) -> None:
         logged = self.run(self.stores.log.after(self.thread, 0))
-        assert [each.seq for each in logged] == list(range(1, len(self.log) + 1))
+        assert [entry.seq for entry in logged] == list(range(1, len(self.log) + 1))
         records = self.run(self.stores.approvals.read(self.thread))
-        assert {key: each.decision for key, each in records.items()} == {
+        assert {key: record.decision for key, record in records.items()} == {
             self._approval(name): decision for name, decision in self.approvals.items()
         }
         for name in ("a", "b", "c"):

@@ -16,7 +16,7 @@ async def test_a_message_is_a_row_a_job_and_news(
     with notifications.changes.subscribe(THREAD) as news:
         assert await stores.inbox.accept(a_message("check")) is Receipt.ACCEPTED
         assert await news.wait(10)
-    assert [(each.author, each.text) for each in await stores.mailbox.untaken(THREAD)] == [(ADA, "check")]
+    assert [(message.author, message.text) for message in await stores.mailbox.untaken(THREAD)] == [(ADA, "check")]
     assert await waiting_jobs(database) == 1
     assert await stores.inbox.engaged(THREAD)
     assert not await stores.inbox.engaged(OTHER)
@@ -24,7 +24,7 @@ async def test_a_message_is_a_row_a_job_and_news(
 
 async def test_one_message_that_arrives_as_two_events_is_stored_once(stores: Stores) -> None:
     arrivals = [a_message(event_id=f"Ev{number % 2}") for number in range(20)]
-    receipts = await asyncio.gather(*(stores.inbox.accept(each) for each in arrivals))
+    receipts = await asyncio.gather(*(stores.inbox.accept(message) for message in arrivals))
     assert sorted(receipts) == [Receipt.ACCEPTED, *[Receipt.DUPLICATE] * 19]
     assert len(await stores.mailbox.untaken(THREAD)) == 1
 
@@ -99,11 +99,11 @@ async def test_the_past_is_what_ended_before(stores: Stores) -> None:
         await stores.inbox.accept(a_message(f"ask {turn}", ts=f"1.{turn}"))
         await stores.runs.begin(THREAD, turn)
         messages = await stores.mailbox.untaken(THREAD)
-        await stores.mailbox.taken(THREAD, turn, [each.id for each in messages])
+        await stores.mailbox.taken(THREAD, turn, [message.id for message in messages])
         if turn < 3:
             await stores.runs.finish(THREAD, turn, RunStatus.DONE, f"answer {turn}")
     past = await stores.runs.past(THREAD, 3)
-    assert [(each.turn, [m.text for m in each.requests], each.answer) for each in past] == [
+    assert [(past_turn.turn, [m.text for m in past_turn.requests], past_turn.answer) for past_turn in past] == [
         (1, ["ask 1"], "answer 1"),
         (2, ["ask 2"], "answer 2"),
     ]

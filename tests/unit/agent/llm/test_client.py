@@ -42,7 +42,7 @@ async def test_answer_arrives_in_pieces_and_whole(start: Start) -> None:
     assert "".join(pieces) == text
     assert len(pieces) > 5
     assert await model.complete(Role.ANSWER, SAID) == text
-    assert [each.stream for each in server.requests] == [True, True]
+    assert [request.stream for request in server.requests] == [True, True]
 
 
 async def test_thinking_is_no_part_of_an_answer(start: Start) -> None:
@@ -53,7 +53,7 @@ async def test_thinking_is_no_part_of_an_answer(start: Start) -> None:
 async def test_dialogue_keeps_its_order_and_roles(start: Start) -> None:
     model, server = await start(Script(answer="x"))
     await model.complete(Role.PLANNER, [*SAID, ChatMessage(by="ai", text="a"), ChatMessage(by="human", text="b")])
-    assert [(each.role, each.text) for each in server.requests[0].messages[1:]] == [
+    assert [(message.role, message.text) for message in server.requests[0].messages[1:]] == [
         ("user", "hi"),
         ("assistant", "a"),
         ("user", "b"),
@@ -64,7 +64,7 @@ async def test_roles_may_have_models_of_their_own(start: Start) -> None:
     model, server = await start(Script(answer="x"), by_role={Role.REPAIR: "big"})
     await model.complete(Role.ANSWER, SAID)
     await model.complete(Role.REPAIR, SAID)
-    assert [each.model for each in server.requests] == ["m", "big"]
+    assert [request.model for request in server.requests] == ["m", "big"]
 
 
 async def test_usage_is_counted_by_role(start: Start) -> None:

@@ -40,7 +40,7 @@ def test_system_message_begins_with_its_role_and_is_filled_in(role: Role) -> Non
 @pytest.mark.parametrize("role", [Role.PLANNER, Role.REPLAN])
 def test_every_tool_stands_on_a_line_of_its_own(role: Role) -> None:
     lines = [line for line in system_message(role, REGISTRY).text.splitlines() if line.startswith('{"name"')]
-    assert [(each["name"], each["colour"]) for each in map(json.loads, lines)] == [
+    assert [(tool["name"], tool["colour"]) for tool in map(json.loads, lines)] == [
         ("fetch", "green"),
         ("look", "green"),
         ("post", "red"),
@@ -67,8 +67,8 @@ def test_oldest_results_are_left_out_of_what_is_too_much() -> None:
     nodes = [shown(f"n{number}", "x" * 4000) for number in range(60)]
     text = results_message([message("x")], nodes).text
     rows = [json.loads(line) for line in sections(text)["Results"].splitlines()]
-    assert [each["id"] for each in rows] == [f"n{number}" for number in range(60)]
-    kept = ["result" in each for each in rows]
+    assert [row["id"] for row in rows] == [f"n{number}" for number in range(60)]
+    kept = ["result" in row for row in rows]
     assert kept == sorted(kept)
     assert (kept[0], kept[-1]) == (False, True)
     assert len(text) < 160 * 1024
@@ -78,9 +78,9 @@ def test_past_is_a_dialogue_in_which_a_turn_without_an_answer_says_so() -> None:
     past = [
         PastTurn(turn=number, requests=(message(f"q{number}"),), answer=said) for number, said in enumerate(["a", ""])
     ]
-    assert [each.by for each in turns_dialogue(past)] == ["human", "ai", "human", "ai"]
+    assert [message.by for message in turns_dialogue(past)] == ["human", "ai", "human", "ai"]
     assert turns_dialogue(past)[2] == ChatMessage(by="human", text="q1")
-    assert [turns_dialogue(past)[each].text for each in (1, 3)] == ["a", "(no answer)"]
+    assert [turns_dialogue(past)[place].text for place in (1, 3)] == ["a", "(no answer)"]
 
 
 def test_several_messages_name_their_authors() -> None:

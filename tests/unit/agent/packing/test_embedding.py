@@ -66,5 +66,5 @@ def test_script_that_would_mean_something_else_stays_alone(code: str, unfit: Can
 
 
 def test_whether_main_is_awaited_is_told() -> None:
-    scripts = [embedded(each, "_script") for each in (ASYNC, CALLING)]
-    assert [isinstance(each, Embedded) and each.awaited for each in scripts] == [True, False]
+    scripts = [embedded(code, "_script") for code in (ASYNC, CALLING)]
+    assert [isinstance(embedding, Embedded) and embedding.awaited for embedding in scripts] == [True, False]

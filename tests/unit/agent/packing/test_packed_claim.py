@@ -23,12 +23,12 @@ PART, TEXT, PLAIN, MAIN = "def _part", "def _text", "def _plain", "def main(inpu
 
 def packages(plan: Sequence[Written]) -> list[Node]:
     packed = pack(read(list(plan)), REGISTRY).operations
-    return [each for each in nodes_added(packed).values() if each.packed]
+    return [node for node in nodes_added(packed).values() if node.packed]
 
 
 @given(plans())
 def test_whatever_packing_writes_is_believed(plan: list[Any]) -> None:
-    assert all(holds(each.id, each.code, each.packed) for each in packages(plan))
+    assert all(holds(package.id, package.code, package.packed) for package in packages(plan))
 
 
 def test_awaited_steps_are_believed() -> None:
@@ -64,7 +64,7 @@ def test_awaited_steps_are_believed() -> None:
 )
 def test_another_script_is_not_believed(change: Mapping[str, Any]) -> None:
     [package] = packages(CHAIN)
-    assert all(each in package.code for each in (PART, TEXT, PLAIN, MAIN))
+    assert all(part in package.code for part in (PART, TEXT, PLAIN, MAIN))
     fields = {key: value for key, value in change.items() if key in ("id", "code", "packed")}
     code = package.code
     for old in change.keys() - fields:
@@ -78,7 +78,7 @@ def test_another_script_is_not_believed(change: Mapping[str, Any]) -> None:
 @pytest.mark.parametrize("steps", [[0], [0, 1], [1, 2], [0, 2, 1], [0, 1, 1, 2], [2, 1, 0]])
 def test_other_steps_are_not_believed(steps: list[int]) -> None:
     [package] = packages(CHAIN)
-    assert not holds(package.id, package.code, [package.packed[each] for each in steps])
+    assert not holds(package.id, package.code, [package.packed[step] for step in steps])
 
 
 def test_plan_file_may_name_its_packed_steps_and_a_model_may_not() -> None:

@@ -32,11 +32,11 @@ def packing(*plan: Any) -> Packing:
 
 
 def fused(*plan: Any) -> list[str]:
-    return [str(each) for each in packing(*plan).fusions]
+    return [str(fusion) for fusion in packing(*plan).fusions]
 
 
 def reasons(*plan: Any) -> dict[tuple[str, str], Reason]:
-    return {(each.before, each.after): each.reason for each in packing(*plan).splits}
+    return {(split.before, split.after): split.reason for split in packing(*plan).splits}
 
 
 def ids(packing: Packing) -> list[str]:
@@ -51,7 +51,7 @@ def test_chain_becomes_one_package_with_the_id_of_its_last_step() -> None:
     assert (node.id, node.kind, node.depends_on, node.inputs) == ("extract", NodeKind.PACKAGE, (), {})
     assert node.title == "Do fetch → Work out clean → Do extract"
     assert [(step.id, step.tool) for step in node.packed] == [("fetch", "mix"), ("clean", None), ("extract", "mix")]
-    assert [str(each) for each in packed.fusions] == ["packed: fetch -> clean -> extract"]
+    assert [str(fusion) for fusion in packed.fusions] == ["packed: fetch -> clean -> extract"]
     assert packed_ids([node]) == {"fetch": "extract", "clean": "extract"}
 
 
@@ -71,7 +71,7 @@ def test_sources_stay_apart_and_the_joining_step_begins_a_package_that_names_the
     packed = packing(*plan)
     assert ids(packed) == ["a", "b", "end"]
     node = nodes_added(packed.operations)[NodeId("end")]
-    assert [each.node for each in node.depends_on] == ["a", "b"]
+    assert [dependency.node for dependency in node.depends_on] == ["a", "b"]
     assert node.inputs == {"a": "${a}", "b#/list/0": "${b#/list/0}"}
     assert reasons(*plan) == {("a", "join"): Reason.JOIN, ("b", "join"): Reason.JOIN}
 
@@ -118,7 +118,7 @@ def test_end_of_a_chain_stays_apart_when_another_step_waits_for_its_failure() ->
 def test_nodes_that_may_be_at_work_stay_as_they_are() -> None:
     operations = read([tool("a"), tool("b", "a"), tool("c", "b")])
     packed = pack(operations, REGISTRY, keep={NodeId("a")})
-    assert [str(each) for each in packed.fusions] == ["packed: b -> c"]
+    assert [str(fusion) for fusion in packed.fusions] == ["packed: b -> c"]
     assert packed.splits[0].reason is Reason.KEPT
 
 
@@ -151,8 +151,8 @@ def before(operations: Sequence[Operation]) -> Mapping[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for node in nodes_added(operations).values():
         earlier: set[str] = set()
-        for each in node.depends_on:
-            earlier |= {each.node, *found[each.node]}
+        for dependency in node.depends_on:
+            earlier |= {dependency.node, *found[dependency.node]}
         for step in [step.id for step in node.packed] or [node.id]:
             found[step] = frozenset(earlier)
             earlier.add(step)
@@ -181,14 +181,14 @@ def test_packing_puts_no_red_step_into_a_package_and_loses_no_step(plan: list[An
     assert sorted(steps) == sorted(written)
     for node in packed.values():
         inside = [written[step.id] for step in node.packed]
-        assert all(colour_of(each, REGISTRY) is Colour.GREEN for each in inside)
+        assert all(colour_of(step, REGISTRY) is Colour.GREEN for step in inside)
         assert colour_of(node, REGISTRY) is colour_of(written[node.id], REGISTRY)
 
 
 @given(plans(most=12))
 def test_packed_plan_is_a_valid_plan_and_reads_back_the_same(plan: list[Any]) -> None:
     packed = pack(read(plan), REGISTRY)
-    again = read_plan(json_lines([dict(operation_json(each)) for each in packed.operations]), REGISTRY)
+    again = read_plan(json_lines([dict(operation_json(operation)) for operation in packed.operations]), REGISTRY)
     assert (list(again.operations), again.faults) == (list(packed.operations), [])
 
 
@@ -196,10 +196,10 @@ def test_packed_plan_is_a_valid_plan_and_reads_back_the_same(plan: list[Any]) ->
 def test_edges_are_inside_a_package_or_have_a_reason(plan: list[Any]) -> None:
     operations = read(plan)
     packed = pack(operations, REGISTRY)
-    home = {step: each.steps[-1] for each in packed.fusions for step in each.steps}
-    edges = {(each.node, node.id) for node in nodes_added(operations).values() for each in node.depends_on}
+    home = {step: fusion.steps[-1] for fusion in packed.fusions for step in fusion.steps}
+    edges = {(dependency.node, node.id) for node in nodes_added(operations).values() for dependency in node.depends_on}
     inside = {(a, b) for a, b in edges if a in home and home[a] == home.get(b)}
-    assert {(each.before, each.after) for each in packed.splits} == edges - inside
+    assert {(split.before, split.after) for split in packed.splits} == edges - inside
 
 
 def test_scripts_of_different_kinds_share_a_package() -> None:

@@ -20,7 +20,7 @@ def written(*chain: Any) -> PackedScript:
 
 def lines(*chain: Any) -> list[str]:
     """The lines of the script's main."""
-    return [each.strip() for each in written(*chain).code.rpartition("def main(inputs):\n")[2].splitlines()]
+    return [line.strip() for line in written(*chain).code.rpartition("def main(inputs):\n")[2].splitlines()]
 
 
 def test_steps_are_variables_and_the_last_one_is_returned() -> None:
@@ -32,7 +32,7 @@ def test_steps_are_variables_and_the_last_one_is_returned() -> None:
 
 def test_ids_that_are_no_names_of_their_own_get_others() -> None:
     plan = tool("print"), tool("a-b", "print"), tool("match", "a-b"), tool("0", "match"), tool("z", "0")
-    names = [each.split(" = ")[0] for each in lines(*plan)[:-1]]
+    names = [line.split(" = ")[0] for line in lines(*plan)[:-1]]
     assert names == ["_step_1", "a_b", "_step_3", "_step_4"]
 
 

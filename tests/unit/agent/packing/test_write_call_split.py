@@ -44,7 +44,7 @@ def test_red_call_at_the_end_becomes_the_node_behind_the_script(ending: str) -> 
     )
     assert (parts.call.id, parts.call.tool, parts.call.title) == ("tell", "post", "Tell")
     assert parts.call.args == {"channel": "#a", "text": "${tell_script#/text}"}
-    assert [colour_of(each, REGISTRY) for each in (parts.script, parts.call)] == [Colour.GREEN, Colour.RED]
+    assert [colour_of(node, REGISTRY) for node in (parts.script, parts.call)] == [Colour.GREEN, Colour.RED]
 
 
 @pytest.mark.parametrize("text", [r"'half a character: \ud800'", r"'nothing: \x00'", "9" * 400])
@@ -53,7 +53,7 @@ def test_argument_that_no_plan_may_hold_is_left_to_the_script(text: str) -> None
     assert parts is not None
     assert parts.call.args == {"channel": "#a", "text": "${tell_script#/text}"}
     assert all(
-        json_issue_in(operation_json(Add(node=each)), strict_text=True) is None for each in (parts.script, parts.call)
+        json_issue_in(operation_json(Add(node=node)), strict_text=True) is None for node in (parts.script, parts.call)
     )
 
 

@@ -66,8 +66,8 @@ def test_finish_returns_each_decided_dependent_once():
         title="b",
         depends_on=(Dependency(node=A), Dependency(node=A, on=On.FINISHED)),
     )
-    for each in (node("a"), twice, node("c", "a", "b")):
-        frontier.add(each)
+    for added in (node("a"), twice, node("c", "a", "b")):
+        frontier.add(added)
     assert frontier.finish(A, Succeeded()) == [B]
     assert frontier.readiness(C) is Readiness.WAITING
 
@@ -80,9 +80,9 @@ def test_outcome_of_an_earlier_turn_counts_as_finished():
 
 def test_behind_names_direct_and_indirect_dependents_in_plan_order():
     frontier = Frontier({})
-    for each in (node("a"), node("d", "c"), node("b", "a"), node("c", "b"), node("e")):
-        frontier.add(each)
-    assert [each.id for each in frontier.behind(A)] == ["d", "b", "c"]
+    for added in (node("a"), node("d", "c"), node("b", "a"), node("c", "b"), node("e")):
+        frontier.add(added)
+    assert [follower.id for follower in frontier.behind(A)] == ["d", "b", "c"]
 
 
 def test_missing_names_the_dependency_that_never_came():

@@ -52,7 +52,7 @@ def test_reference_fits_any_type(arguments: Any) -> None:
     ],
 )
 def test_arguments_that_no_reference_could_mend_are_an_issue(arguments: Any, pointer: str) -> None:
-    assert [each.pointer for each in argument_issues(arguments, SCHEMA)][:1] == [pointer]
+    assert [issue.pointer for issue in argument_issues(arguments, SCHEMA)][:1] == [pointer]
 
 
 def test_escaped_text_is_judged_as_it_will_read() -> None:
@@ -77,7 +77,7 @@ def test_unknown_schema_reference_is_a_misfit_and_nothing_is_fetched() -> None:
     ],
 )
 def test_model_schema_is_refused_with_its_place(schema: Any, pointer: str) -> None:
-    assert [each.pointer for each in model_schema_issues(schema)] == [pointer]
+    assert [issue.pointer for issue in model_schema_issues(schema)] == [pointer]
 
 
 def test_model_schema_of_plain_keywords_is_accepted() -> None:

@@ -37,7 +37,7 @@ _nodes = st.builds(
     depends_on=st.lists(
         st.builds(Dependency, node=_names.map(NodeId), on=st.sampled_from(On)),
         max_size=3,
-        unique_by=lambda each: each.node,
+        unique_by=lambda dependency: dependency.node,
     ).map(tuple),
     require_human_approval=st.booleans(),
     tool=st.none() | _names.map(ToolName),

@@ -24,8 +24,8 @@ REF = ArtifactRef(digest=Digest("0" * 64), name="b.txt", size=9000, media_type="
 async def planned(world: PlanningWorld, *ids: str, turn: int = 1, text: str = "check it") -> None:
     await world.runs.begin(THREAD, turn)
     message = world.say(text)
-    nodes = [Node(id=NodeId(each), kind=NodeKind.TOOL, title=f"Do {each}") for each in ids]
-    await world.log.append(THREAD, turn, UserId("U1"), [Add(node=each) for each in nodes])
+    nodes = [Node(id=NodeId(name), kind=NodeKind.TOOL, title=f"Do {name}") for name in ids]
+    await world.log.append(THREAD, turn, UserId("U1"), [Add(node=node) for node in nodes])
     await world.mailbox.taken(THREAD, turn, [message.id])
 
 
@@ -60,7 +60,7 @@ async def test_only_this_turns_nodes_are_results_and_the_past_is_a_dialogue() ->
         await planned(world, "b", turn=2, text="second")
         await answered(world, {"a": Succeeded(value=1), "b": Succeeded(value=2)}, turn=2)
         [request] = world.asked(Role.ANSWER)
-        assert [(each.role, each.text) for each in request.messages[1:3]] == [
+        assert [(message.role, message.text) for message in request.messages[1:3]] == [
             ("user", "first"),
             ("assistant", "earlier"),
         ]

@@ -24,11 +24,11 @@ THREAD = thread_id("T1", "C1", "1.0")
 def offered(*plan: Any) -> tuple[PackBuffer, list[str]]:
     """Offer a plan; return the buffer, and the ids of the nodes to store at once."""
     buffer = PackBuffer(REGISTRY, DEFAULT_LIMITS)
-    return buffer, [each for operation in read(plan) for each in ids(buffer.offer(operation))]
+    return buffer, [node for operation in read(plan) for node in ids(buffer.offer(operation))]
 
 
 def ids(operations: Sequence[Operation]) -> list[str]:
-    return [each.node.id if isinstance(each, Add) else f"cancel {each.id}" for each in operations]
+    return [operation.node.id if isinstance(operation, Add) else f"cancel {operation.id}" for operation in operations]
 
 
 CHAIN = tool("a"), tool("b", "a"), tool("c", "b")
@@ -54,7 +54,7 @@ def test_buffer_releases_as_written_only_nodes_that_can_start() -> None:
 def test_buffer_stores_at_once_a_node_behind_finished_ones() -> None:
     buffer = PackBuffer(REGISTRY, DEFAULT_LIMITS)
     buffer.ended(NodeId("a"))
-    assert [ids(buffer.offer(each)) for each in read(CHAIN)[1:]] == [["b"], []]
+    assert [ids(buffer.offer(step)) for step in read(CHAIN)[1:]] == [["b"], []]
 
 
 def test_cancel_of_a_stored_node_stores_first_the_held_nodes_that_may_need_it() -> None:

@@ -25,7 +25,7 @@ async def test_operations_are_stored_with_the_author_of_the_message() -> None:
         assert world.nodes == ["a", "b"]
         assert world.authors == {"a": "U7", "b": "U7"}
         assert world.appended == 2
-        assert (run.error, run.replies, [each.text for each in run.messages]) == ("", (), ["fetch it"])
+        assert (run.error, run.replies, [message.text for message in run.messages]) == ("", (), ["fetch it"])
         assert list(await world.mailbox.untaken(THREAD)) == []
 
 
@@ -49,7 +49,7 @@ async def test_first_message_is_asked_as_the_contract_says() -> None:
         await world.feed()
         [request] = world.asked(Role.PLANNER)
         assert request.stream
-        assert [each.role for each in request.messages] == ["system", "user"]
+        assert [message.role for message in request.messages] == ["system", "user"]
         assert request.system.startswith("# Greenlight: planner\n")
         assert "Scripts are Python." in request.system
         assert '{"name": "post", "colour": "red", "description": "Posts a text."' in request.system
@@ -76,7 +76,7 @@ async def test_each_person_is_planned_with_their_own_rights() -> None:
         await world.feed()
         assert world.authors == {"a": "U1", "b": "U2"}
         later = world.asked(Role.PLANNER)[1]
-        assert [(each.role, each.text) for each in later.messages[1:3]] == [
+        assert [(message.role, message.text) for message in later.messages[1:3]] == [
             ("user", "first"),
             ("assistant", "(planned; see the plan so far)"),
         ]
@@ -98,7 +98,7 @@ async def test_plan_so_far_shows_results_and_artifacts() -> None:
         world.say("and then?")
         await world.feed()
         shown = [json.loads(line) for line in sections(world.asked(Role.PLANNER)[1].last)["Plan so far"].splitlines()]
-        assert [each["result"] for each in shown] == [
+        assert [node["result"] for node in shown] == [
             {"status": 200},
             {"artifact": {"name": "b.json", "size": 9000, "media_type": "application/json", "head": '{"x"'}},
             {"error": "timeout", "message": "too\nslow"},
@@ -113,7 +113,7 @@ async def test_earlier_turns_stand_before_as_a_dialogue() -> None:
         world.say("and now?")
         await world.feed(turn=2)
         later = world.asked(Role.PLANNER)[1]
-        assert [(each.role, each.text) for each in later.messages[1:3]] == [
+        assert [(message.role, message.text) for message in later.messages[1:3]] == [
             ("user", "first question"),
             ("assistant", "First answer."),
         ]
@@ -137,12 +137,12 @@ async def test_faults_go_back_and_what_was_right_stands() -> None:
         run = await world.feed()
         assert (world.nodes, run.error) == (["a", "b", "c"], "")
         repair = world.asked(Role.PLANNER)[1]
-        assert [each.role for each in repair.messages] == ["system", "user", "assistant", "user"]
+        assert [message.role for message in repair.messages] == ["system", "user", "assistant", "user"]
         assert repair.messages[2].text == lines(fetch("a"), bad, fetch("c", "${b#/url}"))
         told = sections(repair.last)
         assert list(told) == ["Now", "Request", "Plan so far", "Faults"]
         faults = [json.loads(line) for line in told["Faults"].splitlines()]
-        assert [(each["line"], each["node"], each["code"]) for each in faults] == [
+        assert [(fault["line"], fault["node"], fault["code"]) for fault in faults] == [
             (2, "b", "bad_arguments"),
             (2, "b", "bad_arguments"),
             (3, "c", "held_back"),
@@ -224,7 +224,7 @@ async def test_stream_that_broke_off_is_taken_up_once_with_the_plan_in_view() ->
         run = await world.feed()
         assert (world.nodes, run.error) == (["a", "b"], "")
         again = world.asked(Role.PLANNER)[1]
-        assert [each.role for each in again.messages] == ["system", "user"]
+        assert [message.role for message in again.messages] == ["system", "user"]
         assert '"id": "a"' in sections(again.last)["Plan so far"]
 
 

@@ -41,14 +41,14 @@ async def test_endless_output_is_cut_off() -> None:
 
 async def test_what_others_asked_for_and_items_of_lists_count_among_the_nodes_of_a_turn() -> None:
     said = [[fetch("list")], [fetch("each", for_each="${list}")], [fetch("more"), fetch("over")], [fetch("more")]]
-    scripts = [planner(lines(*each), times=1) for each in said]
+    scripts = [planner(lines(*answer), times=1) for answer in said]
     async with planning_world(*scripts, limits=PlanLimits(nodes=5)) as world:
         world.say("list them", author="U1")
         await world.feed()
         world.say("for each", author="U2")
         await world.feed()
-        template = nodes_added([each.operation for each in world.log.rows[THREAD]])[NodeId("each")]
-        items = [plan.Add(node=each) for each in items_of(template, ["a", "b"])]
+        template = nodes_added([entry.operation for entry in world.log.rows[THREAD]])[NodeId("each")]
+        items = [plan.Add(node=item) for item in items_of(template, ["a", "b"])]
         await world.log.append(THREAD, 1, UserId("U2"), items)
         world.say("more", author="U1")
         await world.feed()
@@ -69,7 +69,9 @@ async def test_what_does_not_fit_into_a_turn_is_told_unless_the_next_answer_brin
     again: list[Written], trouble: str
 ) -> None:
     said = [[fetch("a"), fetch("b", depends_on=["c"]), fetch("c")], again]
-    async with planning_world(*(planner(lines(*each), times=1) for each in said), limits=PlanLimits(nodes=2)) as world:
+    async with planning_world(
+        *(planner(lines(*answer), times=1) for answer in said), limits=PlanLimits(nodes=2)
+    ) as world:
         world.say("all of it")
         assert (await world.feed()).error == trouble
 
@@ -78,12 +80,12 @@ async def test_a_model_cannot_say_that_its_script_is_packed() -> None:
     """It would have the time and the calls of eight steps, and no rewrite would be asked for."""
     code = "def main(inputs):\n    return tools.read_page(page=0)\n"
     script = {"op": "add", "id": "s", "kind": "package", "code": code, "tools": ["read_page"]}
-    steps = [{"id": each, "title": each, "tool": "read_page"} for each in "abs"]
+    steps = [{"id": letter, "title": letter, "tool": "read_page"} for letter in "abs"]
     async with planning_world(planner(lines({**script, "packed": steps}), times=1), planner(lines(script))) as world:
         world.say("go")
         await world.feed()
         assert '"code": "unknown_field"' in world.asked(Role.PLANNER)[1].last
-        assert [each for each in world.operations if "packed" in each] == []
+        assert [operation for operation in world.operations if "packed" in operation] == []
         assert world.nodes == ["s"]
 
 
@@ -98,8 +100,8 @@ async def test_what_failed_is_not_tried_again_in_silence_under_its_old_name() ->
         world.say("try that again")
         await world.feed()
         assert world.nodes == ["a", "b", "again"]
-        faults = [json.loads(each) for each in sections(world.asked(Role.PLANNER)[2].last)["Faults"].splitlines()]
-        assert [(each["code"], each["node"]) for each in faults] == [("duplicate_id", "a")]
+        faults = [json.loads(line) for line in sections(world.asked(Role.PLANNER)[2].last)["Faults"].splitlines()]
+        assert [(fault["code"], fault["node"]) for fault in faults] == [("duplicate_id", "a")]
 
 
 async def test_what_was_not_stored_because_of_another_is_named_too() -> None:
@@ -113,8 +115,8 @@ async def test_what_was_not_stored_because_of_another_is_named_too() -> None:
         other = plan.Node(id=NodeId("b"), kind=plan.NodeKind.TOOL, title="another b")
         await world.log.append(THREAD, 1, UserId("U9"), [plan.Add(node=other)])
         await feeding
-        faults = [json.loads(each) for each in sections(world.asked(Role.PLANNER)[1].last)["Faults"].splitlines()]
-        assert [(each["code"], each["node"]) for each in faults] == [
+        faults = [json.loads(line) for line in sections(world.asked(Role.PLANNER)[1].last)["Faults"].splitlines()]
+        assert [(fault["code"], fault["node"]) for fault in faults] == [
             ("duplicate_id", "b"),
             ("held_back", "c"),
             ("held_back", "d"),

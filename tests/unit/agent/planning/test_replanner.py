@@ -65,7 +65,7 @@ async def test_faulty_operations_go_back_once_and_none_of_them_is_taken() -> Non
         assert await reflect(world)
         assert world.nodes == ["a", "e"]
         repair = world.asked(Role.REPLAN)[1]
-        assert [each.role for each in repair.messages] == ["system", "user", "assistant", "user"]
+        assert [message.role for message in repair.messages] == ["system", "user", "assistant", "user"]
         assert '"code": "unknown_tool"' in sections(repair.last)["Faults"]
 
 
@@ -152,8 +152,10 @@ async def test_what_failed_is_tried_again_under_another_name_only() -> None:
     said = replanner(replan(fetch("a", slow), other), times=1), replanner(replan(fetch("again", slow)))
     async with planning_world(*said) as world:
         await asked_for(world, "c")
-        nodes = [read_operation(each, None) for each in (fetch("a", slow), other)]
-        await world.log.append(THREAD, 1, UserId("U1"), [each for each in nodes if isinstance(each, Add)])
+        nodes = [read_operation(step, None) for step in (fetch("a", slow), other)]
+        await world.log.append(
+            THREAD, 1, UserId("U1"), [operation for operation in nodes if isinstance(operation, Add)]
+        )
         assert await reflect(world, by_node={"a": Failed(error="timeout"), "b": Succeeded(value=1)})
         assert world.nodes == ["c", "a", "b", "again"]
         assert '"node": "a"' in sections(world.asked(Role.REPLAN)[1].last)["Faults"]
@@ -178,8 +180,11 @@ async def test_each_persons_request_is_reflected_on_with_their_own_rights() -> N
         await asked_for(world, "b", author="U2")
         assert await reflect(world)
         assert world.authors == {"a": "U1", "b": "U2", "c": "U2"}
-        documents = [sections(each.last) for each in world.asked(Role.REPLAN)]
-        assert [(each["Request"], each["Results"].count("\n")) for each in documents] == [("do a", 0), ("do b", 0)]
+        documents = [sections(request.last) for request in world.asked(Role.REPLAN)]
+        assert [(document["Request"], document["Results"].count("\n")) for document in documents] == [
+            ("do a", 0),
+            ("do b", 0),
+        ]
 
 
 async def test_earlier_turns_are_shown_as_the_planner_sees_them_summary_and_names_included() -> None:
@@ -266,6 +271,6 @@ async def test_long_results_are_told_by_size_and_head() -> None:
     async with planning_world(replanner(END)) as world:
         await asked_for(world, "b")
         await reflect(world, by_node={"b": Succeeded(value={"text": "x" * 3000})})
-        [told] = [json.loads(each) for each in sections(world.asked(Role.REPLAN)[0].last)["Results"].splitlines()]
+        [told] = [json.loads(line) for line in sections(world.asked(Role.REPLAN)[0].last)["Results"].splitlines()]
         assert told["result"]["artifact"]["size"] == 3011
         assert len(told["result"]["artifact"]["head"]) == 200

@@ -34,7 +34,7 @@ async def test_a_failure_that_leaves_others_no_way_is_decided_about_once_while_p
         assert not await _reconsider(world)
         assert not await _reconsider(world)
         [request] = world.asked(Role.REPLAN)
-        assert [json.loads(each)["state"] for each in sections(request.last)["Results"].splitlines()] == [
+        assert [json.loads(line)["state"] for line in sections(request.last)["Results"].splitlines()] == [
             "failed",
             "skipped",
             "planned",

@@ -30,7 +30,7 @@ def test_references_imply_dependencies_after_the_written_ones() -> None:
     read = node(
         {**TOOL, "depends_on": ["z", {"id": "b", "on": "finished"}], "args": {"x": ["${a#/k} ${b}"], "y": "${z}${c}"}}
     )
-    assert [(each.node, each.on) for each in read.depends_on] == [
+    assert [(dependency.node, dependency.on) for dependency in read.depends_on] == [
         ("z", On.SUCCEEDED),
         ("b", On.FINISHED),
         ("a", On.SUCCEEDED),

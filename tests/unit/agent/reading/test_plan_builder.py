@@ -64,7 +64,7 @@ def assert_in_order(admitted: list[Operation]) -> None:
     seen: set[NodeId] = set()
     for operation in admitted:
         if isinstance(operation, Add):
-            assert {each.node for each in operation.node.depends_on} <= seen
+            assert {dependency.node for dependency in operation.node.depends_on} <= seen
             seen.add(operation.node.id)
 
 
@@ -72,14 +72,14 @@ def assert_in_order(admitted: list[Operation]) -> None:
 def test_valid_plan_is_admitted_whole_and_in_its_order(plan: list[Written]) -> None:
     checked = Checked(plan)
     assert checked.faults == []
-    assert checked.ids == [each["id"] for each in plan]
+    assert checked.ids == [step["id"] for step in plan]
 
 
 @given(data=st.data(), plan=plans())
 def test_valid_plan_in_any_order_is_admitted_with_dependencies_first(data: st.DataObject, plan: list[Written]) -> None:
     checked = Checked(data.draw(st.permutations(plan)))
     assert checked.faults == []
-    assert sorted(checked.ids) == sorted(each["id"] for each in plan)
+    assert sorted(checked.ids) == sorted(step["id"] for step in plan)
     assert_in_order(checked.admitted)
 
 
@@ -116,15 +116,15 @@ def spoil(written: Written, pointer: str, value: Any) -> Written:
 @given(data=st.data(), plan=plans(least=2))
 def test_missing_node_is_named_by_those_that_need_it(data: st.DataObject, plan: list[Written]) -> None:
     gone = data.draw(st.sampled_from(plan))
-    rest = [each for each in plan if each is not gone]
-    wanted = {each.node.id for each in Checked(plan).admitted if isinstance(each, Add) and _needs(each, gone["id"])}
+    rest = [step for step in plan if step is not gone]
+    wanted = {add.node.id for add in Checked(plan).admitted if isinstance(add, Add) and _needs(add, gone["id"])}
     checked = Checked(rest)
     assert {fault.node for fault in checked.faults if fault.code is FaultCode.UNKNOWN_NODE} == wanted
-    assert set(checked.ids) | {fault.node for fault in checked.faults} == {each["id"] for each in rest}
+    assert set(checked.ids) | {fault.node for fault in checked.faults} == {step["id"] for step in rest}
 
 
 def _needs(add: Add, id: str) -> bool:
-    return any(each.node == id for each in add.node.depends_on)
+    return any(dependency.node == id for dependency in add.node.depends_on)
 
 
 Case = tuple[list[Written], list[tuple[FaultCode, int, str, str]]]
@@ -212,7 +212,7 @@ def test_changing_a_standing_node_is_a_fault() -> None:
 
 STEPS = PackedStep(id=NodeId("a"), title="A", tool=ToolName("look")), PackedStep(id=NodeId("b"), title="B")
 ADDS = Checked([fetch("a"), fetch("b", "a")]).admitted
-PACKED = {each.id: replace(each, packed=STEPS) for each in known(package("b")).values()}
+PACKED = {node.id: replace(node, packed=STEPS) for node in known(package("b")).values()}
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ PACKED = {each.id: replace(each, packed=STEPS) for each in known(package("b")).v
 )
 def test_step_inside_a_package_is_no_node_of_the_thread(operation: Written, code: FaultCode, pointer: str) -> None:
     checked = Checked([operation], PlanBuilder(registry=REGISTRY, known=PACKED))
-    assert (checked.ids, [(each.code, each.pointer) for each in checked.faults]) == ([], [(code, pointer)])
+    assert (checked.ids, [(fault.code, fault.pointer) for fault in checked.faults]) == ([], [(code, pointer)])
     assert code is FaultCode.DUPLICATE_ID or "inside the package 'b'" in checked.faults[0].message
 
 
@@ -238,7 +238,7 @@ def test_repeating_the_steps_of_a_standing_package_changes_nothing() -> None:
 
 def test_step_of_a_stored_package_that_is_changed_needs_another_id() -> None:
     """A follow-up may use the name of a step that it is not shown: what it asks for must not get lost."""
-    packed = {each.node.id: each.node for each in pack(ADDS, REGISTRY).operations if isinstance(each, Add)}
+    packed = {add.node.id: add.node for add in pack(ADDS, REGISTRY).operations if isinstance(add, Add)}
     assert packed.keys() == {"b"}
     builder = PlanBuilder(registry=REGISTRY, known=packed, added_before=packed.keys())
     checked = Checked([fetch("a"), fetch("b", "a"), fetch("a", title="The other page")], builder)

@@ -23,12 +23,12 @@ def cancel(id: str) -> str:
 
 
 def operations(items: tuple[Item, ...]) -> list[Any]:
-    assert [each for each in items if isinstance(each, Fault)] == []
-    return [each.operation for each in items if isinstance(each, Placed)]
+    assert [item for item in items if isinstance(item, Fault)] == []
+    return [item.operation for item in items if isinstance(item, Placed)]
 
 
 def codes(text: str) -> list[tuple[FaultCode, int | None]]:
-    return [(each.code, each.line) for each in read_plan_text(text) if isinstance(each, Fault)]
+    return [(item.code, item.line) for item in read_plan_text(text) if isinstance(item, Fault)]
 
 
 SHAPES: Mapping[str, Callable[[list[Written]], str]] = {
@@ -36,8 +36,8 @@ SHAPES: Mapping[str, Callable[[list[Written]], str]] = {
     "fenced": lambda plan: f"```jsonl\n{json_lines(plan)}```\n",
     "prose around": lambda plan: f"Here is the plan:\n\n{json_lines(plan)}\nThat's all.",
     "thinking first": lambda plan: f'<think>\nmaybe {{"op":"cancel","id":"x"}}?</think>\n{json_lines(plan)}',
-    "one line": lambda plan: " ".join(json.dumps(each) for each in plan),
-    "pretty": lambda plan: "\n".join(json.dumps(each, indent=2) for each in plan),
+    "one line": lambda plan: " ".join(json.dumps(step) for step in plan),
+    "pretty": lambda plan: "\n".join(json.dumps(step, indent=2) for step in plan),
     "list": lambda plan: json.dumps(plan),
     "pretty list": lambda plan: json.dumps(plan, indent=1),
     "object": lambda plan: json.dumps({"operations": plan}),
@@ -72,7 +72,7 @@ def test_chunks_cut_anywhere_read_the_same(plan: list[Written], cuts: list[int],
 @given(plan=plans())
 def test_written_operations_read_back_as_themselves(plan: list[Written]) -> None:
     first = operations(read_plan_text(json_lines(plan)))
-    assert operations(read_plan_text("\n".join(json.dumps(operation_json(each)) for each in first))) == first
+    assert operations(read_plan_text("\n".join(json.dumps(operation_json(operation)) for operation in first))) == first
 
 
 @given(st.text(st.sampled_from('{}[]",:\\\n opaddid01x`')), st.integers(0, 5))
@@ -140,7 +140,7 @@ def test_reply_is_read_apart_from_operations() -> None:
 def test_reading_goes_on_after_a_broken_object(text: str, expected: list[tuple[FaultCode, int]]) -> None:
     items = read_plan_text(text)
     assert codes(text) == expected
-    assert [each.operation for each in items if isinstance(each, Placed)] == [Cancel(id=NodeId("b"))]
+    assert [item.operation for item in items if isinstance(item, Placed)] == [Cancel(id=NodeId("b"))]
 
 
 def test_script_with_raw_line_breaks_costs_one_fault() -> None:
@@ -153,11 +153,11 @@ def test_object_longer_than_allowed_is_left_out() -> None:
     limits = PlanLimits(operation_bytes=100)
     text = json.dumps({"op": "cancel", "id": "a", "why": "x" * 200}) + "\n" + cancel("b")
     items = read_plan_text(text, limits)
-    assert [type(each) for each in items] == [Fault, Placed]
+    assert [type(item) for item in items] == [Fault, Placed]
 
 
 def test_output_longer_than_allowed_is_cut_off_with_one_fault() -> None:
     reader = PlanStreamReader(PlanLimits(text_characters=60))
     items = [*reader.feed((cancel("b") + "\n") * 10), *reader.finish()]
-    assert [type(each) for each in items] == [Placed, Placed, Fault]
+    assert [type(item) for item in items] == [Placed, Placed, Fault]
     assert reader.full
