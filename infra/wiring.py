@@ -49,7 +49,7 @@ from bot.tools.catalogue import slack_tools
 from infra.config.environment import Settings
 from infra.db.database import Database, WorkerId, new_worker_id
 from infra.plan_image.renderer import LoggedPlanRenderer
-from infra.stores.stores import Stores, open_stores
+from infra.stores.stores import Stores
 from infra.tools.catalogue import enabled, open_tools
 from infra.worker.checkpoints import open_checkpoints, open_pool
 from infra.worker.notifications import PgNotifications
@@ -91,7 +91,7 @@ async def open_storage(
     """Open a migrated database; writes buffered progress at the end."""
     database = Database(url, worker=worker)
     notifications, queue = PgNotifications(database), Queue(database)
-    stores = open_stores(database, queue, notifications, approvals_open_for=approvals_open_for)
+    stores = Stores(database, queue, notifications, approvals_open_for=approvals_open_for)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
         await stack.enter_async_context(notifications.listening())
@@ -202,7 +202,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     storage = await stack.enter_async_context(open_storage(url, worker, open_for))
     listener_database = Database(url, pool_size=LISTENER_CONNECTIONS)
     stack.push_async_callback(listener_database.close)
-    stores = open_stores(listener_database, storage.queue, storage.notifications)
+    stores = Stores(listener_database, storage.queue, storage.notifications)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
     client = open_client(slack.bot_token, base_url=slack.api_url, session=session)

@@ -8,7 +8,7 @@ from sqlalchemy import URL
 
 from infra.db.database import Database
 from infra.db.embedded_postgres import HeldPostgres
-from infra.stores.stores import Stores, open_stores
+from infra.stores.stores import Stores
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 from tests.databases import cloned, held_test_server, migrated_template
@@ -68,6 +68,6 @@ async def notifications(database: Database) -> AsyncGenerator[PgNotifications]:
 @pytest.fixture
 async def stores(database: Database, queue: Queue, notifications: PgNotifications) -> AsyncGenerator[Stores]:
     """Every store, on the test's database."""
-    stores = open_stores(database, queue, notifications)
+    stores = Stores(database, queue, notifications)
     yield stores
     await stores.progress.close()

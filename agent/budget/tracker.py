@@ -7,7 +7,7 @@ more, for every execution that follows.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from langgraph.errors import GraphInterrupt
 from langgraph.types import Interrupt
@@ -32,39 +32,34 @@ _EXCEEDED_LIMITS = TypeAdapter(list[LimitExceeded])
 _SPENT = TypeAdapter(dict[Scope, Spent])
 
 
+@dataclass(kw_only=True, eq=False)
 class BudgetTracker:
     """Decides which starts of one turn the budget admits."""
 
-    def __init__(
-        self,
-        budgets: Budgets,
-        account: Account,
-        approvals: Approvals,
-        *,
-        thread: ThreadId,
-        turn: int,
-        author: UserId,
-    ) -> None:
-        self._budgets = budgets
-        self._account = account
-        self._approvals = approvals
-        self._thread = thread
-        self._turn = turn
-        self._author = author
-        self._calls = 0
-        self._asked = 0
-        self._allowed_from: dict[Scope, Spent] = {}
-        self._just_allowed = False
-        #: Open or still to be asked; while there is one, nothing is admitted.
-        self.request: ApprovalRequest | None = None
-        #: A person stopped the turn: nothing is admitted any more, and no request is made.
-        self.over = False
+    budgets: Budgets
+    account: Account
+    approvals: Approvals
+    thread: ThreadId
+    turn: int
+    author: UserId
+    #: Open or still to be asked; while there is one, nothing is admitted.
+    request: ApprovalRequest | None = field(default=None, init=False)
+    #: A person stopped the turn: nothing is admitted any more, and no request is made.
+    over: bool = field(default=False, init=False)
+    #: How many model calls were admitted and have not ended.
+    _calls: int = field(default=0, init=False)
+    #: How many requests the turn has made.
+    _asked: int = field(default=0, init=False)
+    #: What had been spent when a person said "go on".
+    _allowed_from: dict[Scope, Spent] = field(default_factory=dict[Scope, Spent], init=False)
+    #: Nothing has started since then.
+    _just_allowed: bool = field(default=False, init=False)
 
     async def restore(self, record: DecisionRecord) -> None:
         """Apply one of the thread's requests, which come in the order they were asked; only budgets count."""
         if record.budget is None:
             return
-        of_turn = record.turn == self._turn
+        of_turn = record.turn == self.turn
         self._asked += of_turn
         if of_turn or record.decision is Decision.GO_ON:
             self.request = record.budget
@@ -74,7 +69,7 @@ class BudgetTracker:
         """Return whether this may start, and count it if it may."""
         if self.over or self.request is not None:
             return False
-        exceeded = self._budgets.exceeded(self._spent(), self._allowed_from, start)
+        exceeded = self.budgets.exceeded(self._spent(), self._allowed_from, start)
         # However little time a budget has, each "go on" starts something.
         if any(limit.measure is not Measure.TIME or not self._just_allowed for limit in exceeded):
             self.request = self._new_request(exceeded)
@@ -84,7 +79,7 @@ class BudgetTracker:
         if start is Start.CALL:
             self._calls += 1
         else:
-            self._account.node_started()
+            self.account.node_started()
         return True
 
     def call_ended(self) -> None:
@@ -100,7 +95,7 @@ class BudgetTracker:
         if (request := self.request) is None or record.decision is Decision.PENDING:
             return
         if record.decision in (Decision.STOP, Decision.EXPIRED):
-            self.over = request.turn == self._turn
+            self.over = request.turn == self.turn
         elif record.decision is Decision.GO_ON:
             await self._go_on(request)
         self.request = None
@@ -111,34 +106,34 @@ class BudgetTracker:
             scopes = [limit.scope for limit in _EXCEEDED_LIMITS.validate_python(request.args.get(_EXCEEDED, []))]
             counted: dict[str, Json] = {scope.value: asdict(spent[scope]) for scope in scopes}
             request = replace(request, args={**request.args, _FROM: counted})
-            await self._approvals.extend(request.id, request.args)
+            await self.approvals.extend(request.id, request.args)
             self._just_allowed = True
         for scope, spent in _SPENT.validate_python(request.args[_FROM]).items():
-            if scope is Scope.THREAD or request.turn == self._turn:
+            if scope is Scope.THREAD or request.turn == self.turn:
                 self._allowed_from[scope] = spent
 
     def _spent(self) -> Mapping[Scope, Spent]:
         """Return what was spent, with the calls that have not ended."""
         begun = Spent(model_calls=self._calls)
-        return {scope: spent + begun for scope, spent in self._account.spent().items()}
+        return {scope: spent + begun for scope, spent in self.account.spent().items()}
 
     def _new_request(self, exceeded: Sequence[LimitExceeded]) -> ApprovalRequest:
         args: dict[str, Json] = {
             _EXCEEDED: [limit_exceeded_json(limit) for limit in exceeded],
-            "currency": self._budgets.currency,
+            "currency": self.budgets.currency,
         }
-        key: list[Json] = [self._thread, self._turn, "budget", self._asked]
+        key: list[Json] = [self.thread, self.turn, "budget", self._asked]
         return ApprovalRequest(
             id=ApprovalId(digest_of(key)[:32]),
-            thread=self._thread,
-            turn=self._turn,
+            thread=self.thread,
+            turn=self.turn,
             node=TURN,
             kind=ApprovalKind.BUDGET,
             title="",
             tool=ToolName("budget"),
             args=args,
             digest=digest_of([*key, args]),
-            author=self._author,
+            author=self.author,
         )
 
 
@@ -159,7 +154,14 @@ class BudgetTrackers:
         """Return the turn's tracker, restored from its rows."""
         run = await self._runs.read(thread, turn)
         account = await self._spending.account(thread, turn)
-        tracker = BudgetTracker(self._budgets, account, self._approvals, thread=thread, turn=turn, author=run.requester)
+        tracker = BudgetTracker(
+            budgets=self._budgets,
+            account=account,
+            approvals=self._approvals,
+            thread=thread,
+            turn=turn,
+            author=run.requester,
+        )
         for record in (await self._approvals.read(thread)).values():
             await tracker.restore(record)
         return tracker

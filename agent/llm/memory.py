@@ -6,7 +6,7 @@ stored. Without a model, or while it is away, the oldest turns are left out.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from langchain_core.messages import (
     AIMessage,
@@ -33,29 +33,21 @@ _FOLDED_AT_ONCE = 4
 DEFAULT_LIMITS = MemoryLimits()
 
 
+@dataclass(frozen=True, kw_only=True)
 class Memory:
     """A thread's earlier turns and names for models. Without `summaries` or a model it writes no summary."""
 
-    def __init__(
-        self,
-        *,
-        runs: Runs,
-        model: LanguageModel | None = None,
-        summaries: Summaries | None = None,
-        directory: Directory | None = None,
-        limits: MemoryLimits = DEFAULT_LIMITS,
-    ) -> None:
-        self.limits = limits
-        self._runs = runs
-        self._model = model
-        self._summaries = summaries
-        self._directory = directory
+    runs: Runs
+    model: LanguageModel | None = None
+    summaries: Summaries | None = None
+    directory: Directory | None = None
+    limits: MemoryLimits = DEFAULT_LIMITS
 
     async def past(self, thread: ThreadId, before_turn: int) -> Sequence[ChatMessage]:
         """Return the ended turns before `before_turn`, oldest first: a summary, then a dialogue."""
-        summary = None if self._summaries is None else await self._summaries.newest(thread)
+        summary = None if self.summaries is None else await self.summaries.newest(thread)
         folded_turn = 0 if summary is None else summary.upto_turn
-        past = await self._runs.past(thread, before_turn)
+        past = await self.runs.past(thread, before_turn)
         turns = [self._clipped(turn) for turn in past if turn.turn > folded_turn]
         names = await self.names(thread, [message for turn in turns for message in turn.requests])
         shown = self._newest(turns, names, self.limits.dialogue_tokens)
@@ -69,10 +61,10 @@ class Memory:
 
     async def names(self, thread: ThreadId, messages: Sequence[Message]) -> Names:
         """Return the known names of the people and channels in messages."""
-        if self._directory is None:
+        if self.directory is None:
             return {}
         ids = [thread_parts(thread).channel, *mentioned(messages)]
-        return await self._directory.names(thread, ids[:_NAMES_ASKED])
+        return await self.directory.names(thread, ids[:_NAMES_ASKED])
 
     def _clipped(self, turn: PastTurn) -> PastTurn:
         most = self.limits.message_characters
@@ -91,20 +83,20 @@ class Memory:
         self, thread: ThreadId, summary: Summary | None, turns: Sequence[PastTurn], names: Names
     ) -> Summary | None:
         """Return the summary with these turns in it, stored; None when there is no model to write it."""
-        if self._model is None or self._summaries is None:
+        if self.model is None or self.summaries is None:
             return None
         left = list(turns)
         while left:
             oldest = self._oldest(left, names)
             question = summary_message("" if summary is None else summary.text, oldest, names, self._words)
             try:
-                text = await self._model.complete(Role.SUMMARY, [system_message(Role.SUMMARY), question])
+                text = await self.model.complete(Role.SUMMARY, [system_message(Role.SUMMARY), question])
             except ModelUnavailable as error:
                 _log.warning("the earlier turns of %s are not summarized: %s", thread, error)
                 return None
             text = truncated(sanitized_text(text).strip(), self.limits.summary_characters)
             summary = Summary(upto_turn=oldest[-1].turn, text=text)
-            await self._summaries.keep(thread, summary)
+            await self.summaries.keep(thread, summary)
             left = left[len(oldest) :]
         return summary
 

@@ -1,4 +1,4 @@
-"""What people are asked, as rows: asked once, read, decided once by compare-and-set, expired."""
+"""Requests to people, as rows: asked once, read, decided once by compare-and-set, expired."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -21,7 +21,7 @@ from sandbox.script import Json
 _PENDING = ApprovalRow.status == Decision.PENDING.value
 _IS_BUDGET = ApprovalRow.kind == ApprovalKind.BUDGET.value
 
-# A run reads these at every hint, so the arguments of calls, which can be long, are left where they are.
+# A run reads these at every notification, so without the arguments of calls, which can be long.
 _RECORD = (
     *(column for column in ApprovalRow.__table__.columns if column.key != "args"),
     case((_IS_BUDGET, ApprovalRow.args), else_=null()).label("args"),
@@ -140,7 +140,7 @@ async def _close(
 
 
 def _stop(thread: ThreadId, approval: ApprovalId, by: UserId) -> Insert:
-    """Return the row that stops the thread: a stop is a row in the inbox, whoever says it."""
+    """Return the row that stops the thread: every stop is a row in the inbox."""
     name = f"stop:{approval}"
     row = insert(InboxRow).values(
         **thread_key(thread),

@@ -1,4 +1,4 @@
-"""Values kept outside a run's state: stored once per tenant and content, with who refers to them."""
+"""Values outside a run's state: stored once per tenant and content, with the threads that refer to them."""
 
 from hashlib import sha256
 

@@ -1,4 +1,4 @@
-"""Attempts of packages: a row each, and an artifact with what is long: logs, calls, answers of tools."""
+"""Attempts of packages: a row each, and an artifact with the long parts: logs, calls, answers of tools."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -50,7 +50,7 @@ class PostgresAttempts:
 
 
 async def write_attempts(connection: AsyncConnection, ended: Sequence[tuple[ThreadId, AttemptEnded]]) -> None:
-    """Store attempts with their records; one that was made again replaces what was stored of it."""
+    """Store attempts with their records; one that was made again replaces the stored one."""
     records = {position: record for position, (_, event) in enumerate(ended) if (record := _record(event))}
     # In one order everywhere: two writers never wait for each other.
     for position in sorted(records, key=lambda position: digest_of_content(records[position])):

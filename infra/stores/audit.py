@@ -1,4 +1,4 @@
-"""The audit: what was asked, decided, started, finished and called by scripts, written with what it records."""
+"""The audit: requests, decisions, red calls and calls of scripts, each written with the change it records."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -13,7 +13,7 @@ from sandbox.script import Json
 
 
 class AuditEvent(StrEnum):
-    """What an audit row records."""
+    """The kind of an audit row."""
 
     ASKED = "asked"
     DECIDED = "decided"

@@ -1,4 +1,4 @@
-"""The door: a message becomes a row and a wake job in one transaction, once."""
+"""The inbox: a message becomes a row and a wake job in one transaction, once."""
 
 from collections.abc import Sequence
 from operator import attrgetter
@@ -15,10 +15,9 @@ from infra.worker.queue import with_wake
 
 _COLUMNS = ("tenant", "thread", "app", "event_id", "channel", "ts", "author", "text", "kind", "root_channel")
 
-# One statement, so that Slack's ack waits for one round trip: under load a transaction of several spends
-# most of its time waiting for its turn between them. Each parameter is a column, of one message a thread:
-# a thread that is returned has taken its message in. No conflict target is named: either unique
-# constraint may speak.
+# One statement, so that Slack's ack waits for one round trip: under load a transaction of several spends most of its
+# time waiting for its turn between them. Each parameter is a column, with one message of each thread: the statement
+# returns the threads whose message is new. It names no conflict target: either unique constraint may be violated.
 _ACCEPT = with_wake(f"""
     given AS (
         SELECT * FROM unnest({", ".join(f"CAST(:{column} AS text[])" for column in _COLUMNS)})
@@ -39,7 +38,7 @@ _ACCEPT = with_wake(f"""
 
 
 class PostgresInbox:
-    """An Inbox. Messages that come close together are taken in together."""
+    """An Inbox. Messages that arrive close together are stored together."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

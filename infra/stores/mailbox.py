@@ -1,4 +1,4 @@
-"""What people wrote to the agent, and which turn answers to it. A stop is a row among the messages."""
+"""Messages of people to the agent, and the turns that answer to them. A stop is a row among the messages."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from infra.db.tables import InboxRow, RunRow
 from infra.worker.notifications import Notifier
 
 IS_MESSAGE = InboxRow.kind != Kind.STOP.value
-"""What a plan can answer to."""
+"""Whether a row is a message, not a stop."""
 
 
 class PostgresMailbox:
@@ -25,7 +25,7 @@ class PostgresMailbox:
         self._views = views
 
     async def untaken(self, thread: ThreadId) -> Sequence[Message]:
-        """Return what no plan answers to yet."""
+        """Return the messages that no plan answers to yet."""
         async with self._database.autocommit() as connection:
             return [message for _, message in await messages_of(connection, thread, InboxRow.turn.is_(None))]
 

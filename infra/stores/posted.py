@@ -1,4 +1,4 @@
-"""Which messages stand in Slack, so that each is posted once and edited only when it differs."""
+"""The messages in Slack, noted so that each is posted once and edited only when it differs."""
 
 from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
@@ -16,12 +16,12 @@ class PostgresPosted:
         self._database = database
 
     async def begin(self, thread: ThreadId, turn: int, slot: Slot) -> bool:
-        """Commit that a try to post begins; False when one began before."""
+        """Commit that posting begins; return False when it began before."""
         row = insert(PostRow).values(_key(thread, turn, slot)).on_conflict_do_nothing()
         return (await self._database.execute(row.returning(PostRow.turn))).first() is not None
 
     async def post(self, thread: ThreadId, turn: int, slot: Slot, message: PostedMessage) -> None:
-        """Note the message's `ts` and what it shows."""
+        """Note the message's `ts` and the digest of its content."""
         stands = {"ts": message.ts, "shown": message.shown}
         row = insert(PostRow).values(_key(thread, turn, slot) | stands)
         keys = ["tenant", "thread", "turn", "post", "key"]

@@ -1,4 +1,4 @@
-"""What people see of a run: events queued at once, written behind in batches, and read back."""
+"""Events of runs as people see them: queued at once, written behind in batches, and read back."""
 
 import asyncio
 import logging
@@ -24,18 +24,18 @@ from infra.worker.notifications import Notifier
 _log = logging.getLogger(__name__)
 
 _GATHER_SECONDS = 0.025
-"""How long events gather before they are written: nobody sees it, and a chain of quick nodes would
-otherwise spend as much on being shown as on running (1.9 ms of CPU a node instead of 1.3)."""
+"""How long events gather before they are written. Nobody sees it, and without it a chain of quick nodes would spend as
+much on being shown as on running (1.9 ms of CPU a node instead of 1.3)."""
 
 _CLOSE_SECONDS = 5.0
 
 _UNHURRIED = text("SET LOCAL synchronous_commit = off")
-"""Derived rows do not hold the disk up for what must be on it: the writes of tasks, the ledger. A server that
-crashes forgets at most the last of them, in order; the next entry notes them again."""
+"""Derived rows do not wait for the disk, which the writes of tasks and the ledger need. A server that crashes loses at
+most the last of them, in order; the next execution notes them again."""
 
 
 class PostgresProgress:
-    """Progress. One writer at a time takes whatever gathered, and notifies the views after each commit.
+    """Progress. One writer at a time takes all gathered events, and notifies the views after each commit.
 
     Events that could not be written stay queued, in order, until the next `note` or `flush`.
     """
@@ -48,7 +48,7 @@ class PostgresProgress:
         self._writer: asyncio.Task[None] | None = None
 
     def note(self, thread: ThreadId, event: RunEvent) -> None:
-        """Queue an event and see that somebody writes it."""
+        """Queue an event, and start a writer unless one is at work."""
         self._queued.append((thread, event))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.get_running_loop().create_task(self._write_behind(), name="progress")
@@ -63,7 +63,8 @@ class PostgresProgress:
 
     async def close(self) -> None:
         """Let the writer come to its end: one that is cancelled while it connects leaves an unauthenticated
-        connection open. What it cannot write soon is lost; the next entry notes it again.
+        connection open. Events it cannot write soon are lost; the next
+        execution notes them again.
         """
         if self._writer is not None and (await asyncio.wait([self._writer], timeout=_CLOSE_SECONDS))[1]:
             self._writer.cancel()
@@ -96,7 +97,7 @@ class PostgresNodeStatuses:
         self._database = database
 
     async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStatus]:
-        """Return where every node stands, in plan order."""
+        """Return every node's status, in plan order."""
         rows = (
             select(NodeRow.node, NodeRow.state, NodeRow.outcome)
             .where(NodeRow.of_thread(thread))

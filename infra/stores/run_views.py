@@ -62,7 +62,7 @@ class PostgresRunViews:
         return await self._open(RunRow.tenant == tenant, RunRow.channel == channel)
 
     def watch(self, thread: ThreadId) -> AbstractContextManager[Subscription]:
-        """Hear hints that what `unsettled` returns may have changed."""
+        """Return notifications that the result of `unsettled` may have changed."""
         return self._views.subscribe(thread)
 
     async def _open(self, *which: ColumnElement[bool]) -> Sequence[OpenRun]:
@@ -82,7 +82,7 @@ class PostgresRunViews:
 
 @dataclass(frozen=True, kw_only=True)
 class _Parts:
-    """What belongs to a thread's turns: turn -> its rows, in the order people see them."""
+    """The parts of a thread's turns: turn -> its rows, in the order people see them."""
 
     requests: Mapping[int | None, Sequence[Message]]
     nodes: Mapping[int, Sequence[NodeView]]

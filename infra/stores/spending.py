@@ -1,4 +1,4 @@
-"""What runs spend: counted at once, written behind into the thread's newest turn, read for boards and budgets."""
+"""Spending of runs: counted at once, written behind into the thread's newest turn, read for boards and budgets."""
 
 import asyncio
 import logging
@@ -25,13 +25,13 @@ _COLUMNS = (
     RunRow.nodes,
 )
 _QUIET = frozenset({RunRow.work_milliseconds.key, RunRow.nodes.key})
-"""What boards do not show by itself."""
+"""Columns whose change alone notifies no view."""
 
 
 class PostgresSpending:
-    """Charges threads. A thread has one turn under way at most: its newest, which is what is charged.
+    """Charges threads. A thread has one turn under way at most: its newest, which is charged.
 
-    What could not be written stays counted until the next try; a crash forgets what was not.
+    Spending that could not be written stays counted until the next try; a crash loses it.
     """
 
     def __init__(self, database: Database, views: Notifier) -> None:
@@ -57,7 +57,7 @@ class PostgresSpending:
                 _log.warning("what %s has spent is not written yet: %s", thread, type(error).__name__)
 
     def note(self, thread: ThreadId, call: ModelCall, prices: Prices) -> None:
-        """Count a model call and see that somebody writes it."""
+        """Count a model call, and start a writer unless one is at work."""
         self._of(thread).count_call(call, prices)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.get_running_loop().create_task(self._write_behind(), name="spending")
@@ -111,5 +111,5 @@ class PostgresSpending:
 
 
 def spent_in(row: RowMapping) -> Spent:
-    """Return what a turn's row says it has spent."""
+    """Return the spending in a turn's row."""
     return Spent(**{column.key: int(row[column.key]) for column in _COLUMNS})

@@ -1,6 +1,5 @@
 """Every store of a process, opened on one database: what `wiring.py` hands to agent and bot."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from infra.db.database import Database
@@ -22,45 +21,33 @@ from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 
 
-@dataclass(frozen=True, kw_only=True)
 class Stores:
-    """The ports of `agent/ports.py` and `bot/ports.py`, implemented on PostgreSQL."""
+    """The ports of `agent/ports.py` and `bot/ports.py`, implemented on PostgreSQL.
 
-    log: PostgresOperationLog
-    approvals: PostgresApprovals
-    ledger: PostgresLedger
-    artifacts: PostgresArtifacts
-    progress: PostgresProgress
-    attempts: PostgresAttempts
-    statuses: PostgresNodeStatuses
-    mailbox: PostgresMailbox
-    runs: PostgresRuns
-    inbox: PostgresInbox
-    run_views: PostgresRunViews
-    posted: PostgresPosted
-    summaries: PostgresSummaries
-    results: PostgresResults
-    spending: PostgresSpending
+    They hold nothing of their own besides progress and spending that are not written yet.
+    """
 
-
-def open_stores(
-    database: Database, queue: Queue, notifications: PgNotifications, *, approvals_open_for: timedelta | None = None
-) -> Stores:
-    """Return the stores. They hold nothing of their own besides progress that is not written yet."""
-    return Stores(
-        log=PostgresOperationLog(database),
-        approvals=PostgresApprovals(database, queue, notifications.views, approvals_open_for),
-        ledger=PostgresLedger(database),
-        artifacts=PostgresArtifacts(database),
-        progress=PostgresProgress(database, notifications.views),
-        attempts=PostgresAttempts(database),
-        statuses=PostgresNodeStatuses(database),
-        mailbox=PostgresMailbox(database, notifications.views),
-        runs=PostgresRuns(database, notifications.views),
-        inbox=PostgresInbox(database),
-        run_views=PostgresRunViews(database, notifications.views),
-        posted=PostgresPosted(database),
-        summaries=PostgresSummaries(database),
-        results=PostgresResults(database),
-        spending=PostgresSpending(database, notifications.views),
-    )
+    def __init__(
+        self,
+        database: Database,
+        queue: Queue,
+        notifications: PgNotifications,
+        *,
+        approvals_open_for: timedelta | None = None,
+    ) -> None:
+        views = notifications.views
+        self.log = PostgresOperationLog(database)
+        self.approvals = PostgresApprovals(database, queue, views, approvals_open_for)
+        self.ledger = PostgresLedger(database)
+        self.artifacts = PostgresArtifacts(database)
+        self.progress = PostgresProgress(database, views)
+        self.attempts = PostgresAttempts(database)
+        self.statuses = PostgresNodeStatuses(database)
+        self.mailbox = PostgresMailbox(database, views)
+        self.runs = PostgresRuns(database, views)
+        self.inbox = PostgresInbox(database)
+        self.run_views = PostgresRunViews(database, views)
+        self.posted = PostgresPosted(database)
+        self.summaries = PostgresSummaries(database)
+        self.results = PostgresResults(database)
+        self.spending = PostgresSpending(database, views)

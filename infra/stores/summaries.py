@@ -1,4 +1,4 @@
-"""A thread's running summary: one row, that only ever reaches further."""
+"""A thread's running summary: one row, which only ever covers more turns."""
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -22,7 +22,7 @@ class PostgresSummaries:
         return None if found is None else Summary(upto_turn=found.upto_turn, text=found.text)
 
     async def keep(self, thread: ThreadId, summary: Summary) -> None:
-        """Store the summary in place of one that reaches less far."""
+        """Store the summary in place of one that covers fewer turns."""
         row = insert(SummaryRow).values(thread_key(thread) | vars(summary))
         kept = row.on_conflict_do_update(
             index_elements=["tenant", "thread"],

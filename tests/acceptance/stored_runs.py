@@ -30,7 +30,7 @@ from infra.db.database import Database
 from infra.db.migrate import migrate
 from infra.dev.demo.thread_observer import ThreadObserver, watching
 from infra.dev.local_slack.state.channels import Channel, Message
-from infra.stores.stores import open_stores
+from infra.stores.stores import Stores
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 from tests.acceptance.app_fixture import SECOND_PERSON, AppScene
@@ -218,7 +218,7 @@ async def rendered_cards(url: URL, run: Parked) -> Mapping[str, Sequence[Mapping
     after an upgrade.
     """
     database = Database(url)
-    stores = open_stores(database, Queue(database), PgNotifications(database))
+    stores = Stores(database, Queue(database), PgNotifications(database))
     policies = parse_configuration(TABLE, "the test").policies()
     shown: dict[str, Sequence[Mapping[str, Any]]] = {}
     try:

@@ -18,7 +18,7 @@ from agent.ports import NodeWork
 from infra.db.database import Database, new_worker_id
 from infra.db.embedded_postgres import hold_postgres
 from infra.db.migrate import migrate
-from infra.stores.stores import Stores, open_stores
+from infra.stores.stores import Stores
 from infra.wiring import LISTENER_CONNECTIONS, open_storage, runner_ports
 from infra.worker.checkpoints import Pool, open_checkpoints, open_pool
 from infra.worker.notifications import PgNotifications
@@ -78,7 +78,7 @@ async def ground() -> AsyncGenerator[Ground]:
                 pool=pool,
                 queue=storage.queue,
                 stores=storage.stores,
-                door=open_stores(door, storage.queue, storage.notifications),
+                door=Stores(door, storage.queue, storage.notifications),
                 notifications=storage.notifications,
                 _numbers=itertools.count(1),
             )

@@ -330,7 +330,9 @@ _SPENT = Spent(model_calls=3, input_tokens=100, output_tokens=20, cost_micros=15
 
 
 def _tracker(budgets: Budgets, approvals: ApprovalsInMemory) -> BudgetTracker:
-    return BudgetTracker(budgets, _Account(_SPENT), approvals, thread=THREAD, turn=2, author=ADA)
+    return BudgetTracker(
+        budgets=budgets, account=_Account(_SPENT), approvals=approvals, thread=THREAD, turn=2, author=ADA
+    )
 
 
 def _budget_questions() -> Mapping[str, ApprovalRequest]:

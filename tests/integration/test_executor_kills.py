@@ -23,7 +23,7 @@ from agent.plan.outcomes import Outcome, outcome_from_json
 from bot.ports import Incoming, Kind
 from infra.db.database import Database, WorkerId, worker_application
 from infra.db.tables import ApprovalRow
-from infra.stores.stores import open_stores
+from infra.stores.stores import Stores
 from infra.worker.checkpoints import Pool, open_checkpoints, open_pool
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
@@ -58,7 +58,7 @@ class KilledRun:
         self.journal.touch()
         self.database = database
         self.pool = pool
-        self.stores = open_stores(database, Queue(database), PgNotifications(database))
+        self.stores = Stores(database, Queue(database), PgNotifications(database))
         self.to_say = [f"turn {number}" for number in range(len(self.case.turns))]
         self.later = [f"later {number}" for number in range(len(self.case.later))]
         self.kills = 0

@@ -4,7 +4,8 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from agent.ids import ThreadId
 from agent.limits import Limits
 from agent.plan.operations import Operation
 from infra.db.database import Database, WorkerId
-from infra.stores.stores import Stores, open_stores
+from infra.stores.stores import Stores
 from infra.wiring import runner_ports
 from infra.worker.checkpoints import GroupCommitSaver, Pool, open_pool
 from infra.worker.notifications import PgNotifications
@@ -88,14 +89,12 @@ def fuzz_ports(
         injector.before()
         await asyncio.sleep(STEP_SECONDS)
 
-    crashing = replace(
-        stores,
-        log=injector.crashing(stores.log),
-        approvals=injector.crashing(stores.approvals),
-        ledger=injector.crashing(stores.ledger),
-        mailbox=injector.crashing(stores.mailbox),
-        runs=injector.crashing(stores.runs),
-    )
+    crashing = copy(stores)
+    crashing.log = injector.crashing(stores.log)
+    crashing.approvals = injector.crashing(stores.approvals)
+    crashing.ledger = injector.crashing(stores.ledger)
+    crashing.mailbox = injector.crashing(stores.mailbox)
+    crashing.runs = injector.crashing(stores.runs)
     return runner_ports(
         crashing,
         notifications.changes,
@@ -133,7 +132,7 @@ async def _advance(life: Life) -> End:
     database = Database(make_url(life.database), worker=WorkerId(life.worker))
     notifications = PgNotifications(database)
     case = draw_case(life.seed)
-    stores = open_stores(database, Queue(database), notifications)
+    stores = Stores(database, Queue(database), notifications)
     ports = fuzz_ports(stores, notifications, case, FileJournal(life.journal), injector)
     async with (
         open_pool(database.conninfo, configure=database.configure, max_size=3) as pool,

@@ -16,7 +16,7 @@ from agent.ids import ApprovalId, Digest, NodeId, ThreadId
 from agent.ports import LedgerState
 from bot.ports import Kind, Receipt
 from infra.db.database import Database
-from infra.stores.stores import open_stores
+from infra.stores.stores import Stores
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 from tests.fakes.rows import ADA, GRACE, a_message, a_request, an_add, tenant_of, waiting_jobs
@@ -38,7 +38,7 @@ class StoresMachine(RuleBasedStateMachine):
         self.thread = ThreadId(f"T{number}:C1:1.0")
         self.runner = asyncio.Runner()
         self.database = Database(url)
-        self.stores = open_stores(self.database, Queue(self.database), PgNotifications(self.database))
+        self.stores = Stores(self.database, Queue(self.database), PgNotifications(self.database))
         self.inbox: dict[int, tuple[bool, int | None]] = {}
         self.log: list[str] = []
         self.approvals: dict[str, Decision] = {}
