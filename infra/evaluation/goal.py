@@ -1,6 +1,6 @@
 """A goal: a request, and what a right plan for it does; read from a file of goals.
 
-The file is JSON: a list of goals, or one object `{"goals": [...]}`. A goal:
+The file is JSON: a list of goals, or one object `{"goals": [...]}`; or TOML with `[[goals]]`. A goal:
 
     {"name": "post-health",
      "request": "Check the shop and post its status to #ops.",

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 
 from agent.errors import AgentError
 from agent.ids import Digest, NodeId
@@ -105,10 +106,9 @@ class _Meter:
         if goal.plan:
             return (await self._judge.simulation(goal, _as_written(lines(goal.plan)))).seconds
         ends: dict[str, float] = {}
-        while len(ends) < len(goal.steps):
-            for name, step in goal.steps.items():
-                if ends.keys() >= set(step.after):
-                    ends[name] = step.seconds + max((ends[before] for before in step.after), default=0.0)
+        for name in TopologicalSorter({name: step.after for name, step in goal.steps.items()}).static_order():
+            step = goal.steps[name]
+            ends[name] = step.seconds + max((ends[before] for before in step.after), default=0.0)
         return max(ends.values())
 
     async def _answer(self, plan: PlanningResult, seen: Simulation) -> str:
