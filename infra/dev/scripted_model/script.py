@@ -15,15 +15,16 @@ ResponseFormat: TypeAlias = Literal["text", "json_object", "json_schema"]
 
 @dataclass(frozen=True, kw_only=True)
 class RequestMessage:
-    """One message of a request; `text` joins the text parts, images and audio are left out."""
+    """One message of a request."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
+    #: Its text parts joined, without images and audio.
     text: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRequest:
-    """One chat-completions request, as a script sees it. `body` is the JSON as it came."""
+    """One chat-completions request, as a script sees it."""
 
     model: str
     messages: tuple[RequestMessage, ...]
@@ -31,6 +32,7 @@ class ModelRequest:
     include_usage: bool
     tools: tuple[str, ...]
     response_format: ResponseFormat
+    #: The JSON as it came.
     body: Mapping[str, Json] = field(repr=False)
 
     @property
@@ -60,10 +62,11 @@ class Pace:
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """An ordinary answer. With `finish_reason="length"` it says that the token limit cut it."""
+    """An ordinary answer."""
 
     text: str
     pace: Pace = Pace()
+    #: `length`: the token limit cut it.
     finish_reason: Literal["stop", "length", "content_filter"] = "stop"
 
 
@@ -85,12 +88,13 @@ class ToolCalls:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """An HTTP error in OpenAI's shape. `retry_after_seconds` becomes the header."""
+    """An HTTP error in OpenAI's shape."""
 
     status: int
     message: str
     type: str = "server_error"
     code: str | None = None
+    #: The header Retry-After.
     retry_after_seconds: float | None = None
 
 

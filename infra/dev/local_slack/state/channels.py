@@ -7,8 +7,9 @@ from infra.dev.local_slack.state.payload import JsonObject
 
 @dataclass(kw_only=True)
 class Stream:
-    """A message that is still being streamed; it ends by itself at `ends_at`, appended to or not."""
+    """A message that is still being streamed."""
 
+    #: When it ends by itself, appended to or not.
     ends_at: float
     markdown: str = ""
     plan_title: str = ""

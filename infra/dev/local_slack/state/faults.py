@@ -8,8 +8,9 @@ _STANDARD_ERRORS = {429: "ratelimited", 500: "internal_error", 503: "service_una
 
 @dataclass(kw_only=True)
 class Fault:
-    """A fault that happens `times` times."""
+    """Something that goes wrong."""
 
+    #: How often it happens.
     times: int = 1
     #: Calls or deliveries that pass before the fault begins.
     skip: int = 0
@@ -21,8 +22,9 @@ _Fault = TypeVar("_Fault", bound=Fault)
 
 @dataclass(kw_only=True)
 class MethodFault(Fault):
-    """The next `times` calls of `method` (`*`: any) go wrong. `MethodFault(status=429)` is complete."""
+    """Calls of a Web API method go wrong. `MethodFault(status=429)` is complete."""
 
+    #: `*`: any.
     method: str = "*"
     #: The HTTP status; 0 closes the connection without an answer.
     status: int = 200
@@ -37,11 +39,9 @@ class MethodFault(Fault):
 
 @dataclass(kw_only=True)
 class DeliveryFault(Fault):
-    """The next `times` deliveries whose type is `match` (`*`: any) go wrong.
+    """Deliveries to the app go wrong."""
 
-    Types are event types (`app_mention`, `message`) and `interactive`, `slash_commands`.
-    """
-
+    #: An event type (`app_mention`, `message`), `interactive` or `slash_commands`; `*`: any.
     match: str = "*"
     #: How many times more the delivery is sent.
     repeat: int = 0

@@ -30,8 +30,9 @@ class Bucket:
 
 @dataclass
 class RateLimits:
-    """One bucket for each key; `enabled` switches the limits off for tests that measure something else."""
+    """One bucket for each key."""
 
+    #: False for tests that measure something else.
     enabled: bool = True
     buckets: dict[str, Bucket] = field(default_factory=dict[str, Bucket])
 

@@ -20,7 +20,7 @@ def new_id(prefix: str, length: int = 10) -> str:
 
 @dataclass(kw_only=True)
 class StoredFile:
-    """A file on its way into the workspace, or in it once `shared`."""
+    """A file in the workspace, or on its way there."""
 
     id: str
     name: str
@@ -30,6 +30,7 @@ class StoredFile:
     title: str = ""
     #: None until it is uploaded.
     content: bytes | None = None
+    #: Whether it is in the workspace.
     shared: bool = False
 
     @property
