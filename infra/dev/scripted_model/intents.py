@@ -273,12 +273,8 @@ def intents(request: str, services: Collection[str]) -> tuple[Intent, ...]:
     return _merged([intent for _, intent in found])
 
 
-def channels(text: str) -> Sequence[str]:
-    """Return the channels a text names, as `#name` where the name is known, else as ids."""
-    return [_channel(found) for found in ANY_CHANNEL.finditer(text)]
-
-
 def _channel(found: re.Match[str]) -> str:
+    """Return the channel as `#name` where the name is known, else as its id."""
     name = found["name"] or found["label"]
     return f"#{name}" if name else str(found["id"])
 
@@ -334,7 +330,8 @@ def _intents_in(clause: str, services: Collection[str]) -> Iterator[Intent]:
     elif urls or (CHECKING.search(clause) and (named or ALL_SERVICES.search(clause))):
         yield Check(services=named, urls=urls)
     if SUMMARY.search(clause):
-        yield Summary(channel=next(iter(channels(clause)), ""))
+        channel = ANY_CHANNEL.search(clause)
+        yield Summary(channel=_channel(channel) if channel else "")
 
 
 def _hour(clause: str) -> Hour:

@@ -139,26 +139,11 @@ def tokens(text: str) -> Iterator[str]:
         yield text[start : start + CHARACTERS_PER_TOKEN]
 
 
-def usage_json(request: ModelRequest, completion_tokens: int) -> dict[str, Json]:
-    """Return the `usage` object."""
-    prompt_tokens = sum(token_count(message.text) for message in request.messages)
-    return {
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completion_tokens,
-        "total_tokens": prompt_tokens + completion_tokens,
-    }
-
-
-def call_id(completion: str, index: int) -> str:
-    """Return the id of a tool call; unique because the completion's is."""
-    return f"call_{completion}_{index}"
-
-
 def calls_json(calls: Sequence[ToolCall], completion: str) -> list[dict[str, Json]]:
     """Return a whole answer's `tool_calls`."""
     return [
         {
-            "id": call_id(completion, index),
+            "id": f"call_{completion}_{index}",
             "type": "function",
             "function": {"name": call.name, "arguments": json.dumps(call.arguments, ensure_ascii=False)},
         }
@@ -184,8 +169,7 @@ class Completion:
             "logprobs": None,
             "finish_reason": finish_reason,
         }
-        usage = usage_json(self._request, token_count(text))
-        return {**self._envelope("chat.completion"), "choices": [choice], "usage": usage}
+        return {**self._envelope("chat.completion"), "choices": [choice], "usage": self._usage(token_count(text))}
 
     def chunk(self, delta: Mapping[str, Json], finish_reason: str | None = None) -> dict[str, Json]:
         """Return one chunk of a streamed answer."""
@@ -196,8 +180,13 @@ class Completion:
 
     def usage_chunk(self) -> dict[str, Json]:
         """Return the last chunk, which `stream_options.include_usage` asks for: usage and no choice."""
-        usage = usage_json(self._request, self._completion_tokens)
+        usage = self._usage(self._completion_tokens)
         return {**self._envelope("chat.completion.chunk"), "choices": [], "usage": usage}
+
+    def _usage(self, completion_tokens: int) -> dict[str, Json]:
+        prompt_tokens = sum(token_count(message.text) for message in self._request.messages)
+        total = prompt_tokens + completion_tokens
+        return {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens, "total_tokens": total}
 
     def _envelope(self, kind: str) -> dict[str, Json]:
         return {"id": self._id, "object": kind, "created": self._created, "model": self._request.model}
@@ -222,7 +211,8 @@ def call_deltas(calls: Sequence[ToolCall], completion: str) -> Iterator[dict[str
     yield {"role": "assistant", "content": None}
     for index, call in enumerate(calls):
         head: dict[str, Json] = {"name": call.name, "arguments": ""}
-        yield {"tool_calls": [{"index": index, "id": call_id(completion, index), "type": "function", "function": head}]}
+        call_id = f"call_{completion}_{index}"
+        yield {"tool_calls": [{"index": index, "id": call_id, "type": "function", "function": head}]}
         for piece in tokens(json.dumps(call.arguments, ensure_ascii=False)):
             yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
 
