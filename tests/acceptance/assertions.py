@@ -31,7 +31,7 @@ def states(observer: ThreadObserver) -> dict[str, str]:
 def leaks(observer: ThreadObserver) -> list[str]:
     """Return the messages that show what only machines should read: tracebacks, types, addresses, codes."""
     telltales = ("Traceback", "Error(", "Exception", "psycopg", "openai.", "sqlalchemy", "asyncio.", "status 5")
-    return [words for words in observer.words() if any(each in words for each in telltales)]
+    return [words for words in observer.words() if any(telltale in words for telltale in telltales)]
 
 
 async def whispers(scene: AppScene, user: str, count: int = 1) -> list[str]:
@@ -54,7 +54,7 @@ async def direct_messages(scene: AppScene, user: str) -> list[str]:
 
 def _whispered(dump: JsonObject, user: str) -> list[str]:
     everything: Any = dump["ephemerals"]
-    return [json.dumps(each["message"], ensure_ascii=False) for each in everything if each["user"] == user]
+    return [json.dumps(entry["message"], ensure_ascii=False) for entry in everything if entry["user"] == user]
 
 
 def _direct(dump: JsonObject, user: str) -> list[str]:

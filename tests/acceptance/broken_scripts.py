@@ -110,9 +110,9 @@ REPAIRABLE: Mapping[str, Broken] = {
 _BREACH = """\
 import gc, os, time
 def main(inputs):
-    for each in gc.get_objects():
-        if type(each).__name__ == "Link":
-            os.write(each._out, b"nonsense\\n")
+    for found in gc.get_objects():
+        if type(found).__name__ == "Link":
+            os.write(found._out, b"nonsense\\n")
     time.sleep(30)
 """
 

@@ -29,12 +29,12 @@ class Patient:
 
     async def findings(self) -> dict[str, Finding]:
         """Return check -> what the doctor finds now."""
-        return {each.check: each for each in await examine(self.environ)}
+        return {finding.check: finding for finding in await examine(self.environ)}
 
     async def unwell(self) -> dict[str, Finding]:
         """Return what is to be mended; each of it says how."""
-        found = {check: each for check, each in (await self.findings()).items() if each.state is not State.OK}
-        assert all(each.says and each.mend for each in found.values()), found
+        found = {check: finding for check, finding in (await self.findings()).items() if finding.state is not State.OK}
+        assert all(finding.says and finding.mend for finding in found.values()), found
         return found
 
 

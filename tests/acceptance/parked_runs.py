@@ -88,7 +88,7 @@ class Maker:
         """Script the next reflection on a request."""
 
         def about(asked: ModelRequest) -> bool:
-            return any(request in each.text for each in asked.messages)
+            return any(request in message.text for message in asked.messages)
 
         self.scene.model.add(Script(role="replan", when=about, answer=json.dumps(decision), times=1))
 
@@ -117,7 +117,7 @@ class Maker:
         self, kind: str, request: str, observer: ThreadObserver, *, left: Sequence[str], says: Mapping[str, str]
     ) -> None:
         """Record the run for the dump."""
-        cards = [each.message for each in observer.cards()]
+        cards = [card.message for card in observer.cards()]
         self.runs[kind] = {
             "request": request,
             "thread_ts": observer.thread_ts,
@@ -179,8 +179,8 @@ async def out_of_rounds(make: Maker) -> None:
         {"decision": "replan", "operations": [make.read(f"look{number}", f"round-{number}")]} for number in range(1, 5)
     ]
     make.plans(request, make.read("look0", "round-0"))
-    for each in again:
-        make.reflects(request, each)
+    for written in again:
+        make.reflects(request, written)
     says = {"replan": json.dumps(again[-1])}
     async with make.parking("rounds", request, left=["read round-4"], says=says) as observer:
         await observer.until(lambda seen: len(seen.cards()) == 1, "the question")
@@ -203,7 +203,7 @@ async def templates(make: Maker) -> None:
     make.plans(request, package("find", FINDS), tell, make.read("behind", "behind", depends_on=["tell"]))
     async with make.parking("item", request, left=["post host c is down", "read behind"]) as observer:
         await observer.until(lambda seen: len(seen.cards()) == 2, "a card for each host that is down")
-        [first] = [each for each in observer.cards() if "host a" in json.dumps(each.message)]
+        [first] = [card for card in observer.cards() if "host a" in json.dumps(card.message)]
         await make.scene.people.click("Grace", PLACE, str(first.message["ts"]), "decide_approved")
         await observer.until(lambda seen: len(seen.cards()) == 1, "one card less")
         await make.until("SELECT state = 'done' FROM ledger WHERE node = 'tell-0'")
@@ -261,8 +261,8 @@ async def dying_between_attempts(make: Maker, process: asyncio.subprocess.Proces
 async def make_runs(make: Maker) -> None:
     """Make the runs of every kind."""
     async with AsyncExitStack() as stack, make.worker() as process:
-        for each in (approval, out_of_rounds, asking, templates):
-            await each(make)
+        for park in (approval, out_of_rounds, asking, templates):
+            await park(make)
         request = "tell them what is unknown"
         make.plans(
             request,
@@ -291,7 +291,7 @@ async def make_told(url: URL, folder: Path) -> Mapping[str, Any]:
         await make_runs(make)
         await scene.stop_app()
         await database.close()
-        channels = {each: await scene.people.messages(each) for each in (PLACE, PAGES, RED)}
+        channels = {channel: await scene.people.messages(channel) for channel in (PLACE, PAGES, RED)}
         calls = sorted([*calls_made(scene), *make.lost])
         return {"calls": calls, "runs": make.runs, "channels": channels}
 

@@ -30,7 +30,7 @@ def package(id: str, code: str, **more: Json) -> dict[str, Json]:
 
 def lines(operations: Sequence[Mapping[str, Json]]) -> str:
     """Return operations as the planner's JSON Lines."""
-    return "".join(json.dumps(each) + "\n" for each in operations)
+    return "".join(json.dumps(operation) + "\n" for operation in operations)
 
 
 def planned(*operations: Mapping[str, Json], contains: str | None = None) -> Script:
@@ -53,4 +53,4 @@ def results_told(request: ModelRequest) -> dict[str, Any]:
     """Return node id -> result, as an answer's or reflection's request told the model."""
     told = request.last.partition("## Results")[2]
     lines = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
-    return {each["id"]: each["result"] for each in lines}
+    return {line["id"]: line["result"] for line in lines}

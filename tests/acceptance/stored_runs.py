@@ -145,14 +145,14 @@ def restore_messages(scene: AppScene, dump: Dump) -> None:
     for name, messages in dump.channels.items():
         channel = scene.workspace.backend.team.channel_named(name)
         assert channel is not None
-        for each in messages:
-            channel.messages[str(each["ts"])] = _message(channel, each)
+        for message in messages:
+            channel.messages[str(message["ts"])] = _message(channel, message)
 
 
 def _message(channel: Channel, told: Mapping[str, Any]) -> Message:
     kept = {field.name for field in fields(Message)} & told.keys()
     values = {name: told[name] for name in kept - {"reactions"}}
-    reactions = {each["name"]: list(each["users"]) for each in told.get("reactions", ())}
+    reactions = {reaction["name"]: list(reaction["users"]) for reaction in told.get("reactions", ())}
     return Message(**values, channel=channel.id, reactions=reactions)
 
 
@@ -160,8 +160,8 @@ def _message(channel: Channel, told: Mapping[str, Any]) -> Message:
 async def watched(scene: AppScene, dump: Dump, run: Parked) -> AsyncGenerator[ThreadObserver]:
     """Watch the thread of a run, its earlier messages included."""
     async with watching(scene.people, PLACE, run.thread_ts) as observer:
-        for each in dump.channels[PLACE]:
-            observer.note(each)
+        for message in dump.channels[PLACE]:
+            observer.note(message)
         yield observer
 
 
@@ -173,13 +173,13 @@ def calls_made(scene: AppScene, known: Sequence[Mapping[str, Any]] = ()) -> list
     backend = scene.workspace.backend
     pages, red = (_channel(scene, name) for name in (PAGES, RED))
     reads = [
-        f"read {pages.messages[str(each['ts'])].text}"
-        for each in backend.call_log
-        if (each["method"], each["channel"]) == ("conversations.replies", pages.id)
+        f"read {pages.messages[str(call['ts'])].text}"
+        for call in backend.call_log
+        if (call["method"], call["channel"]) == ("conversations.replies", pages.id)
     ]
-    stood = {each["ts"] for each in known}
-    posts = [f"post {each.text}" for each in red.messages.values() if each.ts not in stood]
-    sent = [each for each in backend.call_log if (each["method"], each["channel"]) == ("chat.postMessage", red.id)]
+    stood = {message["ts"] for message in known}
+    posts = [f"post {message.text}" for message in red.messages.values() if message.ts not in stood]
+    sent = [call for call in backend.call_log if (call["method"], call["channel"]) == ("chat.postMessage", red.id)]
     assert len(sent) == len(posts), "the red channel holds other messages than the tools posted"
     return sorted([*reads, *posts])
 

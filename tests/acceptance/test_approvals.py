@@ -94,7 +94,7 @@ async def test_independent_steps_run_at_the_same_time_and_a_red_step_suspends_it
             await scene.click(observer, "Grace", "approved")
             await observer.until(answered_and_done, "the answer")
             assert effects.calls["behind"] == 1
-            assert [each["text"] for each in await scene.people.messages("incidents")] == ["a said 200"]
+            assert [message["text"] for message in await scene.people.messages("incidents")] == ["a said 200"]
 
 
 async def test_a_rejected_step_ends_rejected_what_depends_on_it_skipped_and_the_rest_stands(
@@ -131,7 +131,9 @@ async def test_the_requester_may_not_approve_where_policy_wants_a_second_person(
         async with scene.asked("tell them") as observer:
             await observer.until(lambda seen: bool(seen.cards()), "the card")
             await scene.click(observer, "Ada", "approved")
-            await scene.people.wait_for(lambda told: any(each["user"] == "U0ADA" for each in told["ephemerals"]))
+            await scene.people.wait_for(
+                lambda told: any(ephemeral["user"] == "U0ADA" for ephemeral in told["ephemerals"])
+            )
             assert await scene.people.messages("incidents") == []
             await scene.click(observer, "Grace", "approved")
             await observer.until(answered_and_done, "the answer")

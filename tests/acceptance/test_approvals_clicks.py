@@ -178,7 +178,7 @@ async def test_two_clicks_within_50_milliseconds_decide_once_and_both_are_answer
         await observer.until(answered, "the answer")
         assert len(await scene.people.messages("incidents")) == 1
         told = await scene.people.wait_for(lambda dump: len(dump["ephemerals"]) == 2)
-        assert all("already decided by" in str(each["message"]["text"]) for each in told["ephemerals"])
+        assert all("already decided by" in str(ephemeral["message"]["text"]) for ephemeral in told["ephemerals"])
         assert observer.says("*Approved* by")
 
 

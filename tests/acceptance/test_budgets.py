@@ -36,7 +36,7 @@ def bounded(run: Mapping[str, float] = {}, thread: Mapping[str, float] = {}) -> 
 
 def questions(observer: ThreadObserver) -> list[str]:
     """Return the ts of the open questions about a budget."""
-    return [str(each.message["ts"]) for each in observer.cards() if ASKED in json.dumps(each.message)]
+    return [str(card.message["ts"]) for card in observer.cards() if ASKED in json.dumps(card.message)]
 
 
 async def say(scene: AppScene, observer: ThreadObserver, decision: str = "go_on", who: str = "Grace") -> None:
@@ -68,7 +68,7 @@ async def test_the_board_says_time_tokens_and_cost_across_a_restart(database_url
             board = next(words for words in observer.words() if "3 model calls" in words)
         told = re.search(r"Took [\d.]+ (?:ms|s|min).* · 3 model calls · ([\d,]+) tokens · EUR (\d+\.\d+)", board)
         assert told is not None, board
-        heard = sum(-(-len(message.text) // 4) for each in scene.model.requests for message in each.messages)
+        heard = sum(-(-len(message.text) // 4) for request in scene.model.requests for message in request.messages)
         assert heard < int(told[1].replace(",", "")) < heard + 1000
         assert float(told[2]) > heard * 100 / 1_000_000
 
@@ -193,7 +193,7 @@ async def test_a_question_survives_a_restart_and_what_is_said_or_approved_meanwh
             await say(scene, observer)
             await go_on_until(scene, observer, answered)
             assert dict(scene.effects.calls) == {"one": 1, "three": 1}
-            assert [str(each["text"]) for each in await scene.people.messages("incidents")] == ["hello"]
+            assert [str(message["text"]) for message in await scene.people.messages("incidents")] == ["hello"]
 
 
 async def test_a_threads_budget_counts_what_its_earlier_runs_took(database_url: URL, tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ async def test_a_threads_budget_counts_what_its_earlier_runs_took(database_url: 
             )
             assert dict(scene.effects.calls) == {"one": 1, "two": 1}
             await say(scene, observer)
-            await observer.until(lambda seen: sum("ANSWER" in each for each in seen.words()) == 2, "the second answer")
+            await observer.until(lambda seen: sum("ANSWER" in word for word in seen.words()) == 2, "the second answer")
             assert len(scene.model.requests) == 6
 
 

@@ -72,4 +72,4 @@ async def test_postgres_away_for_ten_seconds_loses_nothing_and_repeats_nothing(
             assert scene.effects.calls["fast"] == 1
             assert scene.effects.calls["meanwhile"] == 1
             assert scene.effects.calls["after"] == 1
-            assert [each["text"] for each in await scene.people.messages("incidents")] == ["hello"]
+            assert [message["text"] for message in await scene.people.messages("incidents")] == ["hello"]

@@ -65,8 +65,8 @@ async def test_doctor_tells_the_same_as_json(database_url: URL, tmp_path: Path) 
         assert told.returncode == 2
         document = json.loads(told.stdout)
         assert document["ok"] is False
-        assert [each["check"] for each in document["findings"] if each["state"] != "ok"] == ["model"]
-        assert all(set(each) == {"check", "state", "says", "mend"} for each in document["findings"])
+        assert [finding["check"] for finding in document["findings"] if finding["state"] != "ok"] == ["model"]
+        assert all(set(finding) == {"check", "state", "says", "mend"} for finding in document["findings"])
 
 
 async def test_doctor_prints_no_secret_whatever_is_wrong(database_url: URL, tmp_path: Path) -> None:
@@ -260,5 +260,5 @@ async def test_doctor_starts_the_embedded_database_and_names_a_folder_it_cannot_
 
 async def test_doctor_changes_nothing_in_slack(database_url: URL, tmp_path: Path) -> None:
     async with patient(database_url, tmp_path) as healthy:
-        assert all(each.state is State.OK for each in await examine(healthy.environ))
+        assert all(finding.state is State.OK for finding in await examine(healthy.environ))
         assert set(healthy.workspace.backend.calls) == {"auth.test", "apps.connections.open"}

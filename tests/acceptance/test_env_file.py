@@ -46,7 +46,7 @@ async def test_the_doctor_reads_the_file_and_the_environment_goes_before_it(data
         assert ".env and the environment" in told.stdout
         overruled = await greenlight(tmp_path, "doctor", "--json", OPENAI_API_KEY="sk-another")
         findings = json.loads(overruled.stdout)["findings"]
-        assert [each["check"] for each in findings if each["state"] != "ok"] == ["model"]
+        assert [finding["check"] for finding in findings if finding["state"] != "ok"] == ["model"]
 
 
 async def test_the_app_runs_with_the_file_alone(database_url: URL, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ async def test_the_doctor_says_what_is_wrong_with_the_file_and_goes_on(tmp_path:
     (tmp_path / ".env").write_text("xoxb-s3cret\n")
     told = await greenlight(tmp_path, "doctor", "--json", DATABASE_URL="postgresql://u@127.0.0.1:1/d")
     assert told.returncode == 2
-    findings = {each["check"]: each for each in json.loads(told.stdout)["findings"]}
+    findings = {finding["check"]: finding for finding in json.loads(told.stdout)["findings"]}
     assert findings["settings"]["state"] == "wrong"
     assert "line 1" in findings["settings"]["says"]
     assert findings["bot token"]["state"] == "missing"

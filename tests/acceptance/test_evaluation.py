@@ -47,12 +47,12 @@ async def test_no_fault_of_a_model_ends_with_a_wrong_colour_or_edge() -> None:
     assert found["goals"] >= 40
     assert found["faults"] >= 20
     assert found["wrong"] == {"colours": 0, "edges": 0, "otherwise": 0}, found["complaints"]
-    kinds = {each["fault"]: each for each in found["by_fault"]}
+    kinds = {entry["fault"]: entry for entry in found["by_fault"]}
     assert kinds["no fault"]["corrected"] == {"right": found["goals"], "refused": 0, "wrong": 0}
     # A model that mends what it is told is right in the end; one that repeats itself is refused or was harmless.
     # Only a stream that breaks off before its first line is refused at once: there is nothing to go on with.
-    for name, each in kinds.items():
-        assert each["corrected"]["refused"] == 0 or name == "stream broken off", (name, each)
+    for name, entry in kinds.items():
+        assert entry["corrected"]["refused"] == 0 or name == "stream broken off", (name, entry)
     for name in ("unknown tool", "red tool in a package", "cycle", "broken JSON line", "undeclared tool in a script"):
         assert kinds[name]["repeated"]["right"] == 0
         assert kinds[name]["repeated"]["refused"] > 0
@@ -138,7 +138,9 @@ async def test_model_is_measured_raw_and_after_repair_and_packing() -> None:
     registry = await known_tools()
     goals = {goal.request: goal for goal in read_goals(SHIPPED_GOALS, registry)}
     lapses = {request for at, request in enumerate(goals) if at % 3 == 0}
-    lapses = {each for each in lapses if inject_fault(goals[each].plan, "red tool in a package", registry) is not None}
+    lapses = {
+        lapse for lapse in lapses if inject_fault(goals[lapse].plan, "red tool in a package", registry) is not None
+    }
 
     def plan(request: ModelRequest) -> str:
         goal = next(goal for text, goal in goals.items() if text in request.last)
@@ -177,7 +179,7 @@ async def test_model_named_in_the_settings_file_is_measured_and_not_replayed(tmp
         done = await run("goals.json", "--json", folder=tmp_path, PYTHON_DOTENV_DISABLED="0")
         replayed = await run("goals.json", "--json", "--replay", folder=tmp_path, PYTHON_DOTENV_DISABLED="0")
     assert done.returncode == 0, done.stderr
-    assert [json.loads(each.stdout).get("mode") for each in (done, replayed)] == ["model", "replay"]
+    assert [json.loads(process.stdout).get("mode") for process in (done, replayed)] == ["model", "replay"]
 
 
 @pytest_asyncio.fixture
@@ -189,7 +191,7 @@ async def sandbox() -> AsyncIterator[MontySandbox]:
 
 async def some_replays(sandbox: MontySandbox) -> Sequence[Replay]:
     registry = await known_tools()
-    return [each async for each in replays(some_goals(registry), registry, sandbox)]
+    return [replay async for replay in replays(some_goals(registry), registry, sandbox)]
 
 
 def some_goals(registry: Registry) -> Sequence[Goal]:
@@ -198,8 +200,8 @@ def some_goals(registry: Registry) -> Sequence[Goal]:
 
 
 def unsafe(found: Sequence[Replay]) -> tuple[int, int]:
-    wrong = [each.judgement for each in found if each.result is ReplayResult.WRONG]
-    return sum(1 for each in wrong if each.colours), sum(1 for each in wrong if each.edges)
+    wrong = [replay.judgement for replay in found if replay.result is ReplayResult.WRONG]
+    return sum(1 for judgement in wrong if judgement.colours), sum(1 for judgement in wrong if judgement.edges)
 
 
 def _nothing(*_args: object, **_named: object) -> Iterator[object]:
@@ -224,7 +226,7 @@ async def test_judge_sees_wrong_colours_when_nobody_is_asked(
     monkeypatch.setattr(infra.evaluation.replay, "colour_of", _always_green)
     found = await some_replays(sandbox)
     assert unsafe(found)[0] > 0
-    assert not any(each.result is ReplayResult.RIGHT for each in found)
+    assert not any(replay.result is ReplayResult.RIGHT for replay in found)
 
 
 async def test_judge_sees_wrong_edges_when_references_imply_none(

@@ -75,7 +75,7 @@ async def test_two_people_at_once_in_one_thread_each_keep_their_own_rights(datab
         await observer.until(lambda seen: len(seen.cards()) == 1, "Grace's step approved by Ada")
         await scene.click(observer, "Grace", "approved", card=0)
         await observer.until(answered, "the answer")
-        said = {each["text"] for each in await scene.people.messages("incidents")}
+        said = {message["text"] for message in await scene.people.messages("incidents")}
         assert said == {"hello", "from Grace"}
 
 
@@ -93,14 +93,14 @@ async def test_two_people_at_once_in_two_threads_are_both_answered(database_url:
 async def test_three_messages_within_a_second_are_all_planned_and_none_twice(database_url: URL, tmp_path: Path) -> None:
     def plan(request: ModelRequest) -> str:
         asked = request.last.partition("## Request\n")[2].partition("\n## ")[0]
-        wanted = [each for each in ("one", "two", "three") if each in asked]
-        return "".join(json.dumps(fetch(each, f"{scene.effects.url}/{each}")) + "\n" for each in wanted)
+        wanted = [name for name in ("one", "two", "three") if name in asked]
+        return "".join(json.dumps(fetch(name, f"{scene.effects.url}/{name}")) + "\n" for name in wanted)
 
     async with app_scene(database_url, tmp_path, [Script(role="planner", answer=plan), ENDS, ANSWERS]) as scene:
         async with scene.asked("one") as observer:
-            for each in ("two", "three"):
-                await scene.people.post("Ada", "ops", f"@Greenlight {each}", thread_ts=observer.thread_ts)
-            await asyncio.gather(*(scene.effects.reached(each) for each in ("one", "two", "three")))
+            for name in ("two", "three"):
+                await scene.people.post("Ada", "ops", f"@Greenlight {name}", thread_ts=observer.thread_ts)
+            await asyncio.gather(*(scene.effects.reached(name) for name in ("one", "two", "three")))
             await observer.until(lambda seen: set(states(seen)) == {"one", "two", "three"}, "all three")
             await observer.until(answered, "the answer")
         assert scene.effects.calls == {"one": 1, "two": 1, "three": 1}
@@ -118,7 +118,7 @@ async def test_a_follow_up_sees_the_earlier_turn_and_refers_to_its_results(datab
             await observer.until(lambda seen: seen.says("ANSWER", '"aa"'), "the second answer")
         second = scene.model.requests_of("planner")[1]
         said = [message.text for message in second.messages]
-        assert any("fetch a" in each for each in said)
+        assert any("fetch a" in text for text in said)
         assert '"id":"a"' in said[-1].replace(" ", "")
         assert scene.effects.calls == {"a": 1}
 
@@ -134,13 +134,13 @@ async def say(scene: AppScene, observer: ThreadObserver, text: str, *, by: str =
 
 def cards(observer: ThreadObserver, words: str) -> list[str]:
     """Return the ts of the open cards that hold these words."""
-    return [str(each.message["ts"]) for each in observer.cards() if words in json.dumps(each.message)]
+    return [str(card.message["ts"]) for card in observer.cards() if words in json.dumps(card.message)]
 
 
 def value_of_button(observer: ThreadObserver, card: str) -> str:
     """Return what a card's first button carries."""
     blocks = observer.latest[card].message["blocks"]
-    return next(str(each["elements"][0]["value"]) for each in blocks if each["type"] == "actions")
+    return next(str(block["elements"][0]["value"]) for block in blocks if block["type"] == "actions")
 
 
 async def test_a_follow_up_adds_to_a_running_plan_and_another_withdraws_a_card(
@@ -164,7 +164,7 @@ async def test_a_follow_up_adds_to_a_running_plan_and_another_withdraws_a_card(
             scene.effects.let_go("slow")
             await scene.people.click("Grace", observer.channel, cards(observer, "two")[0], "decide_approved")
             await observer.until(answered, "the answer")
-            assert [str(each["text"]) for each in await scene.people.messages("incidents")] == ["two"]
+            assert [str(message["text"]) for message in await scene.people.messages("incidents")] == ["two"]
             assert dict(scene.effects.calls) == {"slow": 1, "more": 1}
             assert len(scene.model.requests_of("answer")) == 1
             assert "cancelled" in states(observer)["first"]
@@ -192,10 +192,10 @@ async def test_three_messages_within_a_second_are_one_round_also_after_a_restart
         scene.model.add(planned(fetch("late", f"{url}/late"), contains="once more"))
         async with scene.asked("do it") as observer:
             await observer.until(lambda seen: bool(cards(seen, "hello")), "the card")
-            await asyncio.gather(*(say(scene, observer, f"look at {each}") for each in "abc"))
+            await asyncio.gather(*(say(scene, observer, f"look at {name}") for name in "abc"))
             await scene.effects.reached("c")
             [_, together] = scene.model.requests_of("planner")
-            assert all(f"look at {each}" in together.last for each in "abc")
+            assert all(f"look at {name}" in together.last for name in "abc")
 
             await scene.stop_app()
             await scene.start_app()
@@ -204,7 +204,7 @@ async def test_three_messages_within_a_second_are_one_round_also_after_a_restart
             await scene.people.click("Grace", observer.channel, cards(observer, "hello")[0], "decide_approved")
             await observer.until(answered, "the answer")
             assert dict(scene.effects.calls) == dict.fromkeys(["one", "a", "b", "c", "late"], 1)
-            assert [str(each["text"]) for each in await scene.people.messages("incidents")] == ["hello"]
+            assert [str(message["text"]) for message in await scene.people.messages("incidents")] == ["hello"]
 
 
 async def test_status_says_what_runs_and_who_is_waited_for_and_an_aside_is_not_for_the_agent(
@@ -230,7 +230,7 @@ async def test_status_says_what_runs_and_who_is_waited_for_and_an_aside_is_not_f
             await observer.until(answered, "the answer")
             await say(scene, observer, "!status")
             await observer.until(lambda seen: seen.says("Nothing is running in this thread."), "the last status")
-            everything = json.dumps([each.body for each in scene.model.requests])
+            everything = json.dumps([request.body for request in scene.model.requests])
             assert "is this wise" not in everything
             assert "!status" not in everything
             assert len(scene.model.requests_of("planner")) == 1
@@ -259,7 +259,7 @@ async def test_a_changed_input_voids_the_cards_that_came_from_it_and_leaves_the_
             for card in (valid, cards(observer, "new is fine")[0]):
                 await scene.people.click("Grace", observer.channel, card, "decide_approved")
             await observer.until(answered, "the answer")
-            posted = sorted(str(each["text"]) for each in await scene.people.messages("incidents"))
+            posted = sorted(str(message["text"]) for message in await scene.people.messages("incidents"))
             assert posted == ["new is fine", "two"]
             assert dict(scene.effects.calls) == {"old": 1, "kept": 1, "new": 1}
             assert "cancelled" in states(observer)["tell"]
@@ -281,7 +281,7 @@ async def test_a_question_back_leaves_the_run_waiting_and_the_answer_goes_on(dat
             await say(scene, observer, "web2 of course", by="Grace")
             await scene.effects.reached("web2")
             asked = scene.model.requests_of("planner")[-1]
-            assert any("Which host do you mean?" in each.text for each in asked.messages)
+            assert any("Which host do you mean?" in message.text for message in asked.messages)
             await scene.people.click("Grace", observer.channel, cards(observer, "hello")[0], "decide_approved")
             await observer.until(answered, "the answer")
             assert dict(scene.effects.calls) == {"one": 1, "web2": 1}
@@ -315,5 +315,5 @@ async def test_a_follow_up_after_the_worker_was_killed_is_planned_with_what_is_f
                 await scene.people.click("Grace", observer.channel, cards(observer, "hello")[0], "decide_approved")
                 await observer.until(answered, "the answer")
         assert dict(scene.effects.calls) == {"quick": 1, "slow": 2, "late": 1}
-        assert [str(each["text"]) for each in await scene.people.messages("incidents")] == ["hello"]
+        assert [str(message["text"]) for message in await scene.people.messages("incidents")] == ["hello"]
         assert len(scene.model.requests_of("planner")) == 2

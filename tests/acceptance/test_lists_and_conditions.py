@@ -135,5 +135,5 @@ async def test_an_empty_list_is_done_at_once_and_an_unmet_condition_skips_what_n
             seen = states(observer)
             assert "“title of find” showed it isn't needed" in seen["alarm"]
             assert "skipped" in seen["behind"]
-            assert not any("something is missing" in each for each in observer.words())
+            assert not any("something is missing" in word for word in observer.words())
         assert dict(scene.effects.calls) == {"after": 1, "sure": 1}

@@ -34,7 +34,7 @@ def summed_up(request: ModelRequest) -> str:
 
 def says_region(request: ModelRequest) -> str:
     """Plan with the region when it is known from anything that was shown."""
-    shown = "\n".join(each.text for each in request.messages if each.role != "system")
+    shown = "\n".join(message.text for message in request.messages if message.role != "system")
     known = re.search(r"eu-north-\d", shown)
     return json.dumps({"op": "reply", "text": f"The region is {known[0] if known else 'unknown'}. " + "Indeed. " * 40})
 
@@ -57,7 +57,7 @@ async def _say(agent: Whole, text: str, author: str = "U1") -> ModelRequest:
 
 def _tokens(request: ModelRequest) -> int:
     """What the planner was shown besides its own prompt, at four bytes a token."""
-    return sum(len(each.text.encode()) // 4 for each in request.messages[1:])
+    return sum(len(message.text.encode()) // 4 for message in request.messages[1:])
 
 
 async def test_a_long_thread_stays_within_its_budget_and_still_answers_from_its_first_message() -> None:
@@ -65,13 +65,13 @@ async def test_a_long_thread_stays_within_its_budget_and_still_answers_from_its_
         await _say(agent, f"By the way: {EARLY}. {TALK}")
         asked = [await _say(agent, f"{number}: {TALK}") for number in range(20)]
         last = await _say(agent, "which region was it?")
-        assert all(_tokens(each) <= BUDGET.tokens + len(TALK) // 4 + 50 for each in asked)
-        assert not any(f"By the way: {EARLY}" in each.text for each in last.messages)
+        assert all(_tokens(request) <= BUDGET.tokens + len(TALK) // 4 + 50 for request in asked)
+        assert not any(f"By the way: {EARLY}" in message.text for message in last.messages)
         assert last.messages[1].text == f"## Earlier in this thread\nPeople said: {EARLY}."
         run = await agent.world.runs.read(THREAD, 22)
         assert run.replies[0].startswith("The region is eu-north-7.")
         # Written once per overflow: far fewer times than there are turns, and each reaches further.
-        reached = [each.upto_turn for each in agent.world.summaries.kept]
+        reached = [summary.upto_turn for summary in agent.world.summaries.kept]
         assert len(reached) == len(agent.world.asked(Role.SUMMARY)) < 12
         assert reached == sorted(set(reached))
 
@@ -92,8 +92,8 @@ async def test_without_an_answer_of_the_summary_the_oldest_turns_are_left_out_an
     async with whole(away, *SCRIPTS, memory=BUDGET) as agent:
         await _say(agent, f"By the way: {EARLY}. {TALK}")
         asked = [await _say(agent, f"{number}: {TALK}") for number in range(8)]
-        assert all(_tokens(each) <= BUDGET.tokens + len(TALK) // 4 + 50 for each in asked)
-        assert {each.error for each in agent.world.runs.rows.values()} == {""}
+        assert all(_tokens(request) <= BUDGET.tokens + len(TALK) // 4 + 50 for request in asked)
+        assert {row.error for row in agent.world.runs.rows.values()} == {""}
         assert EARLY in agent.world.summaries.kept[0].text
 
 
@@ -125,7 +125,7 @@ async def test_a_later_run_is_shown_earlier_results_by_name_size_and_head_and_ne
         agent.decide("tell", Decision.APPROVED)
         assert await agent.advance() is AdvanceResult.FINISHED
         later = await _say(agent, "and again")
-        rows = {each["id"]: each for each in map(json.loads, sections(later.last)["Plan so far"].splitlines())}
+        rows = {row["id"]: row for row in map(json.loads, sections(later.last)["Plan so far"].splitlines())}
         shown = rows["big"]["result"]["artifact"]
         assert (shown["name"], shown["media_type"]) == ("big.json", "application/json")
         assert 3000 < shown["size"] < 3200
@@ -168,7 +168,7 @@ async def test_the_summary_survives_a_restart_and_names_come_from_slack(database
             assert observer.says("The region is eu-north-7.")
         last = scene.model.requests_of("planner")[-1]
         assert EARLY in last.messages[1].text
-        assert not any("By the way" in each.text for each in last.messages)
+        assert not any("By the way" in message.text for message in last.messages)
         assert len(scene.model.requests_of("summary")) - summed <= 1
         thread = sections(last.last)["Thread"]
         assert re.fullmatch(r"In #ops, asked by <@U\w+\|Ada[^<>|]*>\.", thread)
@@ -177,4 +177,4 @@ async def test_the_summary_survives_a_restart_and_names_come_from_slack(database
 async def _reply(scene: AppScene, observer: ThreadObserver, text: str, number: int) -> None:
     """Have Ada write in the thread, and wait for the reply to it."""
     await scene.people.post("Ada", observer.channel, text, thread_ts=observer.thread_ts)
-    await observer.until(lambda seen: sum("The region is" in each for each in seen.words()) >= number, "the reply")
+    await observer.until(lambda seen: sum("The region is" in word for word in seen.words()) >= number, "the reply")

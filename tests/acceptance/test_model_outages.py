@@ -103,7 +103,7 @@ async def test_results_over_the_context_are_told_briefly(database_url: URL, tmp_
 
     async with app_scene(database_url, tmp_path, [ENDS, Script(role="answer", answer=short_sighted)]) as scene:
         wordy = "def main(inputs):\n    return 'x' * 3500\n"
-        scene.model.add(planned(*(package(f"p{each}", wordy) for each in range(8))))
+        scene.model.add(planned(*(package(f"p{number}", wordy) for number in range(8))))
         async with scene.asked("much") as observer:
             await observer.until(answered, "the answer")
 

@@ -73,7 +73,7 @@ def test_a_plan_has_equal_results_packed_and_unpacked(hall: Hall, plan: list[Any
     operations = list(read(plan))
     packed = pack(operations, REGISTRY)
     plain, fused = hall.outcomes(operations), hall.outcomes(list(packed.operations))
-    assert all(isinstance(each, Succeeded) for each in plain.values())
+    assert all(isinstance(outcome, Succeeded) for outcome in plain.values())
     assert fused == {node: plain[node] for node in fused}
     assert fused.keys() >= nodes_added(packed.operations).keys()
 
@@ -148,8 +148,8 @@ async def test_a_streamed_chain_is_packed_while_what_it_waits_for_runs() -> None
         agent.decide("post", Decision.APPROVED)
         assert await agent.advance() is AdvanceResult.FINISHED
         assert await agent.states() == dict.fromkeys(["first", "extract", "post"], "succeeded")
-        planned = [each.node for each in agent.world.progress.events if isinstance(each, NodePlanned)]
-        assert next(each.title for each in planned if each.id == "extract") == "Do clean → Do extract"
+        planned = [event.node for event in agent.world.progress.events if isinstance(event, NodePlanned)]
+        assert next(event.title for event in planned if event.id == "extract") == "Do clean → Do extract"
 
 
 async def test_no_step_waits_for_the_rest_of_the_plan_once_its_inputs_are_there() -> None:

@@ -100,5 +100,5 @@ async def test_a_red_call_in_the_midst_of_a_script_is_refused_with_its_place(dat
         async with scene.asked("tell") as observer:
             await observer.until(answered, "the answer")
             faults = scene.model.requests_of("planner")[1].last.partition("## Faults")[2]
-            assert all(each in faults for each in ("red_tool_in_package", "/code", "line 2", "slack_post_message"))
+            assert all(word in faults for word in ("red_tool_in_package", "/code", "line 2", "slack_post_message"))
             assert not await scene.people.messages("incidents")

@@ -52,7 +52,7 @@ def assert_place(written: Written, fault: Fault) -> None:
 
 def places(read: PlanFile) -> set[tuple[FaultCode, str, str]]:
     """Return code, node and pointer of every fault."""
-    return {(each.code, each.node, each.pointer) for each in read.faults}
+    return {(fault.code, fault.node, fault.pointer) for fault in read.faults}
 
 
 @st.composite
@@ -75,10 +75,10 @@ def test_a_plan_without_one_of_its_nodes_names_those_that_need_it(drawn: tuple[l
     needing = {
         node.id
         for node in nodes_added(read_plan(json_lines(plan), REGISTRY).operations).values()
-        if any(each.node == gone for each in node.depends_on)
+        if any(dependency.node == gone for dependency in node.depends_on)
     }
     read = judged([*plan[:at], *plan[at + 1 :]])
-    assert {each.node for each in read.faults if each.code is FaultCode.UNKNOWN_NODE} == needing
+    assert {fault.node for fault in read.faults if fault.code is FaultCode.UNKNOWN_NODE} == needing
 
 
 @few
@@ -103,7 +103,7 @@ def test_a_cycle_is_named_at_its_first_node(drawn: tuple[list[Written], int], da
     other = data.draw(st.integers(0, len(plan) - 1))
     first, second = plan[at]["id"], plan[other]["id"]
     read = judged(changed(changed(plan, at, depends_on=[second]), other, depends_on=[first]))
-    codes = {each.code for each in read.faults if each.node in (first, second)}
+    codes = {fault.code for fault in read.faults if fault.node in (first, second)}
     assert codes & {FaultCode.CYCLE, FaultCode.SELF_DEPENDENCY, FaultCode.BAD_FIELD}
 
 
@@ -132,7 +132,7 @@ MENDLESS: list[tuple[Written, FaultCode, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "code", "pointer"), MENDLESS, ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize(("fields", "code", "pointer"), MENDLESS, ids=lambda value: str(value)[:40])
 @few
 @given(drawn=chosen())
 def test_what_is_wrong_in_a_node_is_named_with_its_place(
@@ -143,7 +143,7 @@ def test_what_is_wrong_in_a_node_is_named_with_its_place(
     bare = {key: value for key, value in plan[at].items() if key in keys}
     spoilt = [*plan[:at], bare | fields, *plan[at + 1 :]]
     read = judged(spoilt)
-    assert any((each.code, each.line, each.pointer) == (code, at + 1, pointer) for each in read.faults)
+    assert any((fault.code, fault.line, fault.pointer) == (code, at + 1, pointer) for fault in read.faults)
 
 
 DEEP: dict[str, Callable[[int], str]] = {
@@ -164,7 +164,7 @@ def test_a_script_however_deep_is_taken_or_refused(what: str, levels: int) -> No
     tells = {"op": "add", "id": "b", "kind": "package", "tools": ["post"], "inputs": {"a": "${a}"}}
     tells["code"] = f"{body}    return tools.post(channel='#a', text=inputs['a'])\n"
     read = read_plan(json_lines([reads, tells]), REGISTRY)
-    assert {each.node for each in read.faults} <= {"b"}
+    assert {fault.node for fault in read.faults} <= {"b"}
     for node in nodes_added(pack(read.operations, REGISTRY).operations).values():
         assert node.digest
         assert node.tool == "post" or colour_of(node, REGISTRY) is Colour.GREEN
@@ -176,7 +176,7 @@ def test_an_id_taken_twice_is_named_and_the_first_stands(drawn: tuple[list[Writt
     plan, at = drawn
     read = judged([*plan, {**plan[at], "title": "once more"}])
     assert places(read) == {(FaultCode.DUPLICATE_ID, plan[at]["id"], "/id")}
-    assert nodes_added(read.operations).keys() == {each["id"] for each in plan}
+    assert nodes_added(read.operations).keys() == {operation["id"] for operation in plan}
 
 
 @few
@@ -220,7 +220,7 @@ def test_a_value_nested_too_deep_is_refused(opening: str, depth: int) -> None:
 @pytest.mark.parametrize("fields", [{"title": LONG}, {"args": {"page": LONG}}, {"when": LONG}, {"id": LONG}])
 def test_a_text_of_a_mebibyte_is_refused(fields: Written) -> None:
     read = read_plan(json_lines([look("a"), look("b") | fields, look("c")]), REGISTRY)
-    assert [(each.code, each.line) for each in read.faults[:1]] == [(FaultCode.TOO_LARGE, 2)]
+    assert [(fault.code, fault.line) for fault in read.faults[:1]] == [(FaultCode.TOO_LARGE, 2)]
 
 
 def look(id: str, *after: str, **more: Any) -> Written:
@@ -252,7 +252,7 @@ def test_ten_thousand_nodes_cost_five_times_what_two_thousand_do(shape: str) -> 
 def test_more_nodes_than_allowed_are_refused() -> None:
     read = read_plan(json_lines(SHAPES["templates"](10_000)), REGISTRY)
     assert len(nodes_added(read.operations)) == PlanLimits().nodes
-    assert [each.code for each in read.faults] == [FaultCode.TOO_MANY_NODES]
+    assert [fault.code for fault in read.faults] == [FaultCode.TOO_MANY_NODES]
 
 
 def _seconds(shape: Callable[[int], list[Written]], nodes: int) -> float:
@@ -260,10 +260,10 @@ def _seconds(shape: Callable[[int], list[Written]], nodes: int) -> float:
     text = json_lines(shape(nodes))
     begun = time.process_time()
     intake = PlanBuilder(registry=REGISTRY, known={}, limits=limits)
-    placed = [each for each in read_plan_text(text, limits) if isinstance(each, Placed)]
-    admissions = [intake.offer(each) for each in placed]
-    faults = [*(fault for each in admissions for fault in each.faults), *intake.close()]
-    pack([operation for each in admissions for operation in each.admitted], REGISTRY)
+    placed = [item for item in read_plan_text(text, limits) if isinstance(item, Placed)]
+    admissions = [intake.offer(item) for item in placed]
+    faults = [*(fault for admission in admissions for fault in admission.faults), *intake.close()]
+    pack([operation for admission in admissions for operation in admission.admitted], REGISTRY)
     assert len(placed) == nodes
-    assert all(each.line for each in faults)
+    assert all(fault.line for fault in faults)
     return time.process_time() - begun

@@ -22,7 +22,7 @@ def links(observer: ThreadObserver) -> list[str]:
 
 def files(observer: ThreadObserver) -> list[str]:
     """Return the names of the files in the thread."""
-    return [file["name"] for each in observer.latest.values() for file in each.message.get("files", [])]
+    return [file["name"] for sighting in observer.latest.values() for file in sighting.message.get("files", [])]
 
 
 async def test_the_board_of_a_large_run_links_one_picture_per_shape_of_its_plan(
@@ -30,7 +30,7 @@ async def test_the_board_of_a_large_run_links_one_picture_per_shape_of_its_plan(
 ) -> None:
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         reads = [fetch(f"look{number}", f"{scene.effects.url}/look") for number in range(10)]
-        scene.model.add(planned(*reads, post("tell", "all is well", depends_on=[each["id"] for each in reads])))
+        scene.model.add(planned(*reads, post("tell", "all is well", depends_on=[read["id"] for read in reads])))
         more = fetch("more", f"{scene.effects.url}/more", depends_on=["look1"])
         scene.model.add(planned(more, contains="once more"))
         async with scene.asked("look everywhere, then tell") as observer:
@@ -45,10 +45,10 @@ async def test_the_board_of_a_large_run_links_one_picture_per_shape_of_its_plan(
             await scene.click(observer, "Grace", "approved")
             await observer.until(answered, "the answer")
             assert len(files(observer)) == 2
-            sizes = [await size_of(each) for each in (*first, *links(observer))]
+            sizes = [await size_of(link) for link in (*first, *links(observer))]
             assert all(width > 1000 and height > 200 for width, height in sizes)
             assert "picture" not in json.dumps(
-                [each.text for request in scene.model.requests for each in request.messages]
+                [message.text for request in scene.model.requests for message in request.messages]
             )
 
 

@@ -74,20 +74,20 @@ def _prompt(role: Role) -> str:
 @pytest.mark.parametrize("role", Role)
 async def test_a_role_gets_its_own_system_message_alone_and_nothing_of_another_role(role: Role) -> None:
     async with whole(*EVERY_ROLE, memory=SHORT) as agent:
-        requests = [each for each in await _told(agent) if each.role == role.value]
+        requests = [request for request in await _told(agent) if request.role == role.value]
         expected = _filled(role, agent)
     assert requests
     for request in requests:
-        systems = [each.text for each in request.messages if each.role in ("system", "developer")]
+        systems = [message.text for message in request.messages if message.role in ("system", "developer")]
         assert systems == [expected]
         assert request.messages[0].text == expected
-        whole_body = "\n".join(each.text for each in request.messages)
+        whole_body = "\n".join(message.text for message in request.messages)
         strange = [line for other in Role if other is not role for line in _own_lines(other) if line in whole_body]
         assert strange == []
 
 
 def test_every_role_has_a_prompt_of_its_own_and_every_prompt_a_role() -> None:
-    assert {each.stem for each in PROMPTS.glob("*.md")} == {role.value for role in Role}
+    assert {path.stem for path in PROMPTS.glob("*.md")} == {role.value for role in Role}
     for role in Role:
         prompt = _prompt(role)
         assert prompt.startswith(f"# Greenlight: {role.value}\n")

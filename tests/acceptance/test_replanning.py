@@ -41,7 +41,7 @@ async def _approved(scene: AppScene, observer: ThreadObserver, words: str) -> No
 
 def _cards(observer: ThreadObserver, words: str) -> list[str]:
     """Return the ts of the open cards that hold these words."""
-    return [str(each.message["ts"]) for each in observer.cards() if words in json.dumps(each.message)]
+    return [str(card.message["ts"]) for card in observer.cards() if words in json.dumps(card.message)]
 
 
 async def _asked(url: URL) -> list[str]:
@@ -49,7 +49,7 @@ async def _asked(url: URL) -> list[str]:
     database = Database(url)
     async with database.begin() as connection:
         rows = await connection.execute(text("SELECT node FROM approvals WHERE kind = 'approve' ORDER BY asked_at"))
-        nodes = [str(each) for each in rows.scalars()]
+        nodes = [str(name) for name in rows.scalars()]
     await database.close()
     return nodes
 
@@ -66,7 +66,7 @@ async def test_three_rounds_do_every_tool_once_and_ask_every_red_once_and_then_a
                 await _approved(scene, observer, f"round {number}")
             await observer.until(lambda seen: seen.says("Shall I go on?"), "the question")
             assert dict(scene.effects.calls) == {f"look{number}": 1 for number in range(4)}
-            posted = [str(each["text"]) for each in await scene.people.messages("incidents")]
+            posted = [str(message["text"]) for message in await scene.people.messages("incidents")]
             assert posted == [f"round {number}" for number in range(4)]
             assert await _asked(database_url) == [f"tell{number}" for number in range(4)]
             assert observer.says("Shall I go on?", "Title of look4", "Title of tell4")
@@ -114,5 +114,5 @@ async def test_a_failure_while_a_card_is_open_is_planned_around_and_the_approval
             await observer.until(lambda seen: len(_cards(seen, "hello")) == 1, "the card")
             await scene.people.click("Grace", observer.channel, _cards(observer, "hello")[0], "decide_approved")
             await observer.until(answered, "the answer")
-            assert [str(each["text"]) for each in await scene.people.messages("incidents")] == ["hello"]
+            assert [str(message["text"]) for message in await scene.people.messages("incidents")] == ["hello"]
             assert dict(scene.effects.calls) == {"around": 1}

@@ -53,7 +53,10 @@ async def test_hostile_mrkdwn_pings_nobody_and_breaks_nothing(database_url: URL,
             await scene.click(observer, "Grace", "approved")
             await observer.until(answered, "the answer")
             written = [
-                text for each in observer.sightings if each.message.get("bot_id") for text in mrkdwn(each.message)
+                text
+                for sighting in observer.sightings
+                if sighting.message.get("bot_id")
+                for text in mrkdwn(sighting.message)
             ]
         (posted,) = await scene.people.messages("incidents")
         assert "<!channel>" not in posted["text"]
@@ -69,9 +72,9 @@ def mrkdwn(value: Any) -> list[str]:
         case {"type": "message", "text": str(text)}:
             return [text, *mrkdwn(value.get("blocks", []))]
         case dict():
-            return [text for each in value.values() for text in mrkdwn(each)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
+            return [text for part in value.values() for text in mrkdwn(part)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
         case list():
-            return [text for each in value for text in mrkdwn(each)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
+            return [text for part in value for text in mrkdwn(part)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
         case _:
             return []
 
@@ -103,7 +106,7 @@ async def test_reply_written_before_the_request_is_stored_is_not_overheard(datab
 
 def reactions(dump: dict[str, Any], ts: str) -> Any:
     """Return the reactions of a message in #ops."""
-    return [each.get("reactions") for each in dump["channels"]["ops"]["messages"] if each["ts"] == ts]
+    return [message.get("reactions") for message in dump["channels"]["ops"]["messages"] if message["ts"] == ts]
 
 
 async def test_a_mention_delivered_as_two_events_and_again_is_one_request(database_url: URL, tmp_path: Path) -> None:
@@ -120,7 +123,7 @@ async def test_a_mention_delivered_as_two_events_and_again_is_one_request(databa
 async def test_the_board_is_one_message_edited_in_place(database_url: URL, tmp_path: Path) -> None:
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         url = scene.effects.url
-        scene.model.add(planned(*(fetch(f"n{each}", f"{url}/n{each}") for each in range(12))))
+        scene.model.add(planned(*(fetch(f"n{number}", f"{url}/n{number}") for number in range(12))))
         async with scene.asked("twelve things") as observer:
             await observer.until(answered_and_done, "the answer")
         assert len({board.message["ts"] for board in observer.boards()}) == 1
@@ -132,7 +135,7 @@ async def test_slash_command_opens_a_thread_and_is_refused_inside_one(database_u
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
         assert await scene.people.command("Ada", "ops", "/greenlight", "fetch a")
         told = await scene.people.wait_for(lambda told: "ANSWER" in json.dumps(told["channels"]["ops"]["messages"]))
-        roots = [each for each in told["channels"]["ops"]["messages"] if "asked" in str(each.get("text"))]
+        roots = [message for message in told["channels"]["ops"]["messages"] if "asked" in str(message.get("text"))]
         assert len(roots) == 1
         with pytest.raises(ControlError):
             await scene.people.command("Ada", "ops", "/greenlight", "x", thread_ts=roots[0]["ts"])
@@ -153,6 +156,6 @@ async def test_help_and_status_are_told_to_the_asker_alone(database_url: URL, tm
             await scene.people.command("Ada", "ops", "/greenlight", "status")
             await scene.people.command("Ada", "ops", "/greenlight", "help")
             told = await scene.people.wait_for(lambda told: len(told["ephemerals"]) >= 2)
-        mine = [json.dumps(each["message"]) for each in told["ephemerals"] if each["user"] == "U0ADA"]
-        assert any("tell them" in each for each in mine)
-        assert any("/greenlight" in each for each in mine)
+        mine = [json.dumps(ephemeral["message"]) for ephemeral in told["ephemerals"] if ephemeral["user"] == "U0ADA"]
+        assert any("tell them" in text for text in mine)
+        assert any("/greenlight" in text for text in mine)

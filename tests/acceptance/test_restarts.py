@@ -57,8 +57,8 @@ async def test_sigterm_lets_a_red_call_end_takes_nothing_new_and_leaves_nothing_
                 assert await left_behind(database_url) == {"leases": 0, "workers": 0}
                 assert await containers.left() == {}
                 async with greenlight_worker(scene, file):
-                    for each in (observer, later):
-                        await each.until(lambda seen: seen.says("ANSWER"), "the answer")
+                    for thread in (observer, later):
+                        await thread.until(lambda seen: seen.says("ANSWER"), "the answer")
         assert effects.calls == {"send": 1, "behind": 1, "new": 1}
         assert await ledger(database_url) == ["done"]
 
@@ -94,5 +94,5 @@ async def test_a_parked_run_survives_a_restart_and_goes_on_from_the_click(databa
             await scene.click(observer, "Grace", "approved")
             await observer.until(answered_and_done, "the answer")
         assert scene.effects.calls["a"] == 1
-        assert [each["text"] for each in await scene.people.messages("incidents")] == ["got a"]
+        assert [message["text"] for message in await scene.people.messages("incidents")] == ["got a"]
         assert len(scene.model.requests_of("planner")) == 1

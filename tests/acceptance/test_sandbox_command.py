@@ -78,7 +78,7 @@ async def test_calls_and_logs_are_told(tmp_path: Path, sandbox: str) -> None:
     _, outcome = await run(tmp_path, code, sandbox)
     assert outcome["result"] == {"key": "é"}
     assert outcome["logs"] == "looking\n"
-    assert [(each["tool"], each["args"], each["ok"]) for each in outcome["calls"]] == [("lookup", {"key": "é"}, True)]
+    assert [(call["tool"], call["args"], call["ok"]) for call in outcome["calls"]] == [("lookup", {"key": "é"}, True)]
     assert set(outcome["calls"][0]) == {"tool", "args", "ok", "milliseconds"}
 
 

@@ -82,7 +82,7 @@ async def containers() -> AsyncIterator[DockerSandbox]:
 
 def answers(case: Broken) -> list[Any]:
     """The model's rewrites in turn; the last one again for whatever else it is asked."""
-    first = [repair(fenced(each), times=1) for each in case.rewrites[:-1]]
+    first = [repair(fenced(rewrite), times=1) for rewrite in case.rewrites[:-1]]
     return [*first, repair(fenced(case.rewrites[-1]))]
 
 
@@ -100,7 +100,7 @@ async def test_broken_script_repairs_itself_and_asks_no_tool_twice(containers: D
         assert await on.perform(package_node(broken.code, broken.tools, result_schema=SCHEMA)) == Succeeded(
             value=RESULT
         )
-        assert tuple(each.kind for each in on.attempts) == broken.kinds, on.attempts
+        assert tuple(attempt.kind for attempt in on.attempts) == broken.kinds, on.attempts
         assert on.attempts[0].error.startswith(broken.error)
         assert on.attempts[-1].code == GOOD
         asked = on.pages.asked
@@ -117,7 +117,7 @@ async def test_script_that_cannot_be_repaired_fails_with_its_story(containers: D
         outcome = await on.perform(package_node(broken.code, broken.tools))
         assert isinstance(outcome, Failed)
         assert outcome.error == broken.error, outcome
-        assert tuple(each.kind for each in on.attempts) == broken.kinds
+        assert tuple(attempt.kind for attempt in on.attempts) == broken.kinds
         asked = on.pages.asked
         assert len(asked) == len(set(asked))
         if len(broken.kinds) > 1:
@@ -134,7 +134,7 @@ async def test_script_beyond_montys_dialect_is_told_so_and_rewritten() -> None:
     async with planning_world(repair(fenced(GOOD))) as world:
         on = Rig(world, sandbox)
         assert await on.perform(package_node(lazy)) == Succeeded(value=RESULT)
-        assert [each.kind for each in on.attempts] == ["error", "ok"]
+        assert [attempt.kind for attempt in on.attempts] == ["error", "ok"]
         assert "Unsupported" in on.attempts[0].error
         assert "yield" in on.crashes()[0]["Outcome"]
         assert len(on.pages.asked) == 3
@@ -184,11 +184,11 @@ async def repaired_over_a_restart(scene: AppScene, asked: asyncio.Event) -> None
         await scene.start_app()
         await observer.until(answered, "the answer")
         assert scene.effects.calls == {"page": 1}
-        assert [each.role for each in scene.model.requests].count("repair") == 2
+        assert [request.role for request in scene.model.requests].count("repair") == 2
         assert '"kind": "mended"' in str(observer.words())
         await scene.stop_app()
         await scene.start_app()
-        board = next(each for each in await scene.people.messages("ops") if "script_details_0" in str(each))
+        board = next(message for message in await scene.people.messages("ops") if "script_details_0" in str(message))
         await scene.people.click("Grace", "ops", str(board["ts"]), "script_details_0")
         assert COUNTED.strip() in await modal(scene, "U0GRACE")
         await scene.people.act("views/act", user="Grace", action_id="script_attempt_1")
@@ -199,7 +199,7 @@ async def modal(scene: AppScene, user: str, having: str = "The script") -> str:
     """Return the words of the modal this person has open, once it has these in it; blocks are joined by lines."""
 
     def opened(dump: Mapping[str, Any]) -> list[Any]:
-        return [each for each in dump["views"].get(user, []) if having in str(each["blocks"])]
+        return [view for view in dump["views"].get(user, []) if having in str(view["blocks"])]
 
     [view] = opened(await scene.people.wait_for(lambda dump: bool(opened(dump))))
     return str(view["blocks"]).replace("\\\\n", "\\n").encode().decode("unicode_escape")

@@ -17,7 +17,7 @@ from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
 
 async def told_once(scene: AppScene, observer: ThreadObserver) -> None:
     """Hold that the thread has one board, one card, one answer, and #incidents one post."""
-    assert len({each.message["ts"] for each in observer.boards()}) == 1
+    assert len({board.message["ts"] for board in observer.boards()}) == 1
     assert len(observer.words()) == 3, observer.words()
     assert len(await scene.people.messages("incidents")) == 1
 
@@ -109,7 +109,7 @@ async def test_message_slack_does_not_take_is_told_in_plain_words(
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
         async with scene.asked("fetch a") as observer:
             await observer.until(lambda seen: seen.says("ANSWER"), "the answer")
-            assert any(words_of(each.message, "in plain words") for each in observer.sightings)
+            assert any(words_of(sighting.message, "in plain words") for sighting in observer.sightings)
             await observer.until(lambda seen: seen.says("done: 1 step"), "the board's end")
         assert scene.effects.calls == {"a": 1}
 

@@ -94,7 +94,7 @@ class Soak:
             return fault
         asked = request.last.partition("## Request\n")[2].partition("\n## ")[0]
         so_far = request.last.partition("## Plan so far\n")[2]
-        jobs = [each.split() for each in asked.split("job ")[1:]]
+        jobs = [part.split() for part in asked.split("job ")[1:]]
         operations = [op for job in jobs for op in self._steps(job[0], job[1]) if f'"id": "{op["id"]}"' not in so_far]
         if not operations:
             return json.dumps({"op": "reply", "text": f"ANSWER {asked}"})
@@ -296,15 +296,15 @@ async def fill_executor() -> None:
 @asynccontextmanager
 async def beside(*works: Any) -> AsyncGenerator[None]:
     """Keep these running while the body does."""
-    tasks = [asyncio.create_task(each) for each in works]
+    tasks = [asyncio.create_task(work) for work in works]
     try:
         yield
-        for each in tasks:
-            if each.done():
-                each.result()
+        for task in tasks:
+            if task.done():
+                task.result()
     finally:
-        for each in tasks:
-            each.cancel()
+        for task in tasks:
+            task.cancel()
         await asyncio.wait(tasks)
 
 
@@ -338,7 +338,7 @@ async def soak(url: URL, data: Path, seconds: float) -> None:
         await scene.stop_app()
         await scene.people.act("clock", seconds=3600)
         after = await settled(database, before)
-        posts = Counter(str(each["text"]) for each in await scene.people.messages("incidents"))
+        posts = Counter(str(message["text"]) for message in await scene.people.messages("incidents"))
     await database.close()
     print(f"tally   {dict(run.tally)}\nbefore  {before}\nwarm    {warm}\nrunning {live}\nafter   {after}")
     assert run.observers == {}

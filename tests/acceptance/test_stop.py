@@ -63,7 +63,7 @@ async def stop_by_slacks_button(scene: AppScene, observer: ThreadObserver) -> No
 
 def session_of(dump: Mapping[str, Any], observer: ThreadObserver) -> str | None:
     """Return what the thread's session says."""
-    return next((each["status"] for each in dump["sessions"] if each["thread_ts"] == observer.thread_ts), None)
+    return next((session["status"] for session in dump["sessions"] if session["thread_ts"] == observer.thread_ts), None)
 
 
 STOPS = [
@@ -113,14 +113,14 @@ async def stop_in_the_midst(
     )
     async with scene.asked("do it all") as observer:
         await observer.until(lambda seen: len(seen.cards()) == 2, "both cards")
-        sends = next(at for at, each in enumerate(observer.cards()) if "/send" in str(each.message))
+        sends = next(at for at, card in enumerate(observer.cards()) if "/send" in str(card.message))
         await scene.click(observer, "Ada", "approved", card=sends)
         for name in ("slow", "inside", "send"):
             await effects.reached(name)
         assert bool(await containers.left()) == (containers.sandbox == "docker")
         await stop(scene, observer)
         await observer.until(
-            lambda seen: all("cancelled" in states(seen)[each] for each in ("slow", "script", "tell", "behind")),
+            lambda seen: all("cancelled" in states(seen)[node] for node in ("slow", "script", "tell", "behind")),
             "everything else cancelled",
         )
         await observer.until(lambda seen: not seen.cards() and seen.says("*Withdrawn*"), "the card withdrawn")
@@ -146,7 +146,7 @@ async def ledger(url: URL) -> list[tuple[str, str, str]]:
     async with database.begin() as connection:
         found = (await connection.execute(text("SELECT node, state, result ->> 'state' FROM ledger"))).all()
     await database.close()
-    return [(each[0], each[1], each[2]) for each in found]
+    return [(row[0], row[1], row[2]) for row in found]
 
 
 async def test_stop_ends_planning_and_a_later_request_runs(database_url: URL, tmp_path: Path) -> None:

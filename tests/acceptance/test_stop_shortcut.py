@@ -68,8 +68,8 @@ async def test_where_nothing_runs_it_says_so_to_who_chose_it_alone(database_url:
         await choose(scene, "Grace", reply)
         await choose(scene, "Grace", foreign, channel="finance")
         told = await whispers(scene, GRACE, 3)
-        assert all(wording.NOTHING_RUNS_HERE in each for each in told)
-        assert [each["user"] for each in await scene.people.messages("ops")] == ["U0ADA", LINUS]
+        assert all(wording.NOTHING_RUNS_HERE in text for text in told)
+        assert [message["user"] for message in await scene.people.messages("ops")] == ["U0ADA", LINUS]
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ class Resumed:
         assert calls_made(self.scene, self.dump.channels[RED]) == sorted(left)
         assert await ended_work(self.scene.url) >= self.ended
         standing = await self.scene.people.messages(PLACE, thread_ts=self.run.thread_ts)
-        assert twice(str(each["metadata"]) for each in standing if each.get("metadata")) == []
+        assert twice(str(message["metadata"]) for message in standing if message.get("metadata")) == []
 
 
 @asynccontextmanager
@@ -96,7 +96,7 @@ def scripts(dump: Dump, run: Parked) -> list[Script]:
     """Return the scripts of the model: the answers of the dump to this run, then the end of every run."""
 
     def about(request: ModelRequest) -> bool:
-        return any(run.request in each.text for each in request.messages)
+        return any(run.request in message.text for message in request.messages)
 
     own = [Script(role=role, when=about, answer=said, times=1) for role, said in run.says.items()]
     # The run of the dead worker resumes in every test.
@@ -117,7 +117,7 @@ def test_the_data_folder_holds_a_dump() -> None:
 async def test_open_cards_render_as_they_were_posted(dump: Dump, empty_database_url: URL, kind: str) -> None:
     run = dump.runs[kind]
     rendered = await rendered_cards(empty_database_url, run)
-    open_ones = {str(each["ts"]): told_blocks(each) for each in run.cards}
+    open_ones = {str(card["ts"]): told_blocks(card) for card in run.cards}
     assert {ts: blocks for ts, blocks in rendered.items() if ts in open_ones} == open_ones
 
 

@@ -160,9 +160,9 @@ async def _until_all_is_done(storm: Storm, people: People, database: Database) -
 @asynccontextmanager
 async def _while_here(*loops: Coroutine[None, None, None]) -> AsyncGenerator[None]:
     async with asyncio.TaskGroup() as group:
-        running = [group.create_task(each) for each in loops]
+        running = [group.create_task(loop) for loop in loops]
         try:
             yield
         finally:
-            for each in running:
-                each.cancel()
+            for task in running:
+                task.cancel()

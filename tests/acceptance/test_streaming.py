@@ -43,6 +43,6 @@ async def test_the_first_tool_starts_before_15_percent_of_the_plan_has_streamed(
     async with whole(stalled, packing=True, tools=REGISTRY) as agent:
         agent.world.say("go")
         advancing = asyncio.create_task(agent.advance())
-        await _until(lambda: any(isinstance(each, NodeChanged) for each in agent.world.progress.events))
+        await _until(lambda: any(isinstance(event, NodeChanged) for event in agent.world.progress.events))
         advancing.cancel()
         await asyncio.wait([advancing])

@@ -97,8 +97,8 @@ async def take_over(database_url: URL, tmp_path: Path, settings: str) -> Timings
             greenlight_worker(scene, file) as other,
             scene.asked("read and send") as observer,
         ):
-            for each in (one, other):
-                await until(partial(is_alive, database, each.pid))
+            for process in (one, other):
+                await until(partial(is_alive, database, process.pid))
             await observer.until(lambda seen: bool(seen.cards()), "the card", timeout_seconds=GUARD_SECONDS)
             await scene.click(observer, "Ada", "approved")
             await asyncio.gather(effects.reached("slow"), effects.reached("send"))

@@ -28,7 +28,7 @@ def benches(only: Sequence[str]) -> dict[str, Figures]:
         SystemExit: there is no bench of that name.
     """
     found: dict[str, Figures] = {}
-    names = only or sorted(each.name for each in pkgutil.iter_modules(tests.bench.__path__))
+    names = only or sorted(module.name for module in pkgutil.iter_modules(tests.bench.__path__))
     for name in names:
         if name.startswith("_") or importlib.util.find_spec(f"tests.bench.{name}") is None:
             raise SystemExit(f"there is no bench {name!r}")
@@ -44,8 +44,8 @@ async def run(chosen: dict[str, Figures], *, as_json: bool) -> None:
     """Run benches one after another and print each figure as it comes."""
     for name, figures in chosen.items():
         print(f"bench {name}", file=sys.stderr)
-        async for each in figures():
-            print(json.dumps(each) if as_json else line(each), flush=True)
+        async for figure in figures():
+            print(json.dumps(figure) if as_json else line(figure), flush=True)
 
 
 def line(figure: Figure) -> str:
@@ -64,7 +64,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.plans:
         os.environ["PLANS"] = options.plans
-    only = [each.strip() for each in options.only.split(",") if each.strip()]
+    only = [part.strip() for part in options.only.split(",") if part.strip()]
     asyncio.run(run(benches(only), as_json=options.json))
 
 

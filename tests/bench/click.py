@@ -60,8 +60,8 @@ async def _hot(on: Ground) -> Sequence[float]:
     while len(asked := await _open(on, thread)) < len(reds):  # noqa: ASYNC110  # rows of the database have no event here
         await asyncio.sleep(0.05)
     clicks: list[float] = []
-    for each in asked:
-        clicks.append(await _click(on, red, thread, each))
+    for approval in asked:
+        clicks.append(await _click(on, red, thread, approval))
         await asyncio.sleep(BETWEEN_SECONDS)
     hold.release.set()
     await running
@@ -99,7 +99,7 @@ async def _park(on: Ground, runner: ThreadRunner) -> ThreadId:
 async def _open(on: Ground, thread: ThreadId) -> Sequence[ApprovalId]:
     pending = select(ApprovalRow.id).where(ApprovalRow.thread == thread, ApprovalRow.status == Decision.PENDING.value)
     async with on.database.begin() as connection:
-        return [ApprovalId(each) for each in (await connection.execute(pending)).scalars()]
+        return [ApprovalId(approval) for approval in (await connection.execute(pending)).scalars()]
 
 
 async def _click(on: Ground, red: StartedCalls, thread: ThreadId, question: ApprovalId) -> float:

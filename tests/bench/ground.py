@@ -46,7 +46,7 @@ class Ground:
     async def plan(self, nodes: Sequence[Node]) -> ThreadId:
         """Return a new thread whose log holds these nodes."""
         thread = self.new_thread()
-        await self.stores.log.append(thread, 1, UserId("U1"), [Add(node=each) for each in nodes])
+        await self.stores.log.append(thread, 1, UserId("U1"), [Add(node=node) for node in nodes])
         return thread
 
     def runner(self, work: NodeWork, nodes_at_once: int = 32) -> ThreadRunner:

@@ -81,7 +81,7 @@ async def apart(url: URL, threads: Sequence[ThreadId]) -> AsyncGenerator[Acks]:
 async def _listen(url: URL, threads: Sequence[ThreadId], acks: Acks, ended: asyncio.Event) -> None:
     database = Database(url, pool_size=LISTENER_CONNECTIONS)
     inbox = PostgresInbox(database)
-    acks.burst = await asyncio.gather(*(_accept(inbox, each) for each in threads))
+    acks.burst = await asyncio.gather(*(_accept(inbox, thread) for thread in threads))
     while not ended.is_set():
         acks.late.append(await _accept(inbox, thread_id("T1", LATE_CHANNEL, f"late-{len(acks.late)}")))
         await asyncio.sleep(PACE_SECONDS)

@@ -119,9 +119,9 @@ async def _approve_all(on: Ground) -> None:
         async with on.database.begin() as connection:
             pending = select(ApprovalRow.id).where(ApprovalRow.status == "pending")
             asked = (await connection.execute(pending)).scalars().all()
-        for each in asked:
+        for request in asked:
             await on.door.approvals.decide(
-                Tenant("T1"), ApprovalId(each), version=1, by=UserId("U2"), decision=Decision.APPROVED
+                Tenant("T1"), ApprovalId(request), version=1, by=UserId("U2"), decision=Decision.APPROVED
             )
         await asyncio.sleep(0.02)
 

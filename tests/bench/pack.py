@@ -61,16 +61,16 @@ async def figures() -> AsyncIterator[Figure]:
             await _cost(on, sandbox, _plan(2))  # connections, imports
             for length in LENGTHS:
                 plain = _plan(length)
-                packed = [*nodes_added(pack([Add(node=each) for each in plain], REGISTRY).operations).values()]
+                packed = [*nodes_added(pack([Add(node=step) for step in plain], REGISTRY).operations).values()]
                 for how, nodes in (("unpacked", plain), ("packed", packed)):
                     costs = [await _cost(on, sandbox, nodes) for _ in range(ROUNDS)]
                     beside = None if how == "unpacked" else f"{CHAINS * length} steps unpacked"
                     name = f"{CHAINS * length} steps {how}"
                     yield figure("pack", f"{name}, nodes", len(nodes), "nodes", ratio_to=_of(beside, "nodes"))
                     for what, unit, values in (
-                        ("time", "s", [each.seconds for each in costs]),
-                        ("state", "bytes", [each.state_bytes for each in costs]),
-                        ("plan and results in a prompt", "tokens", [each.tokens for each in costs]),
+                        ("time", "s", [cost.seconds for cost in costs]),
+                        ("state", "bytes", [cost.state_bytes for cost in costs]),
+                        ("plan and results in a prompt", "tokens", [cost.tokens for cost in costs]),
                     ):
                         yield figure("pack", f"{name}, {what}", median(values), unit, ratio_to=_of(beside, what))
     finally:
@@ -109,7 +109,7 @@ async def _cost(on: Ground, sandbox: MontySandbox, nodes: Sequence[Node]) -> _Co
     await on.runner(work).advance(thread, HeldLease())
     seconds = time.perf_counter() - started
     statuses = await on.stores.statuses.of(thread)
-    assert all(isinstance(each.outcome, Succeeded) for each in statuses.values())
+    assert all(isinstance(status.outcome, Succeeded) for status in statuses.values())
     shown = planner_message(NOW, [], shown_nodes(await on.stores.log.after(thread, 0), statuses), [])
     return _Cost(
         seconds=seconds,

@@ -75,11 +75,11 @@ class Task:
     def said(self) -> str:
         """What the answer must say: the proofs of the steps that nothing is behind."""
         inner = {before for step in self.steps.values() for before in step.after}
-        return "Done: " + ", ".join(sorted(self.proof(each) for each in self.steps if each not in inner))
+        return "Done: " + ", ".join(sorted(self.proof(step) for step in self.steps if step not in inner))
 
     def proof(self, step: str) -> str:
         """Return the proof that a step was done, which takes those it needs."""
-        needed = "".join(self.proof(each) for each in self.steps[step].after)
+        needed = "".join(self.proof(before) for before in self.steps[step].after)
         return "p" + hashlib.sha256(f"{step}{needed}".encode()).hexdigest()[:7]
 
 
@@ -92,7 +92,7 @@ class Work:
 
     async def do(self, step: str, needs: Mapping[str, str]) -> dict[str, Json]:
         known = self.task.steps[step]
-        assert needs == {each: self.task.proof(each) for each in known.after}, f"step {step} too early"
+        assert needs == {before: self.task.proof(before) for before in known.after}, f"step {step} too early"
         assert step not in self.done, f"step {step} twice"
         self.done.append(step)
         await asyncio.sleep(known.seconds)
@@ -142,11 +142,11 @@ async def figures() -> AsyncIterator[Figure]:
 def read_tasks(sizes: Sequence[Sequence[int]]) -> Sequence[Task]:
     """Return a task for each, of the first plans of these sizes."""
     plans = json.loads(PLANS.read_text())["plans"]
-    return [_task([_plans_of(plans, size)[at] for at, size in enumerate(each)]) for each in sizes]
+    return [_task([_plans_of(plans, size)[at] for at, size in enumerate(group)]) for group in sizes]
 
 
 def _plans_of(plans: Sequence[Mapping[str, Any]], size: int) -> Sequence[Mapping[str, Any]]:
-    return [each for each in plans if len(each["steps"]) == size]
+    return [plan for plan in plans if len(plan["steps"]) == size]
 
 
 def _task(plans: Sequence[Mapping[str, Any]]) -> Task:
@@ -154,20 +154,20 @@ def _task(plans: Sequence[Mapping[str, Any]]) -> Task:
     steps: list[Step] = []
     titles: dict[str, str] = {}
     for plan in plans:
-        number = {each["id"]: str(at) for at, each in enumerate(plan["steps"], start=len(steps) + 1)}
+        number = {step["id"]: str(at) for at, step in enumerate(plan["steps"], start=len(steps) + 1)}
         own = [
             Step(
-                id=number[each["id"]],
-                seconds=float(each["seconds"]),
-                after=tuple(number[before] for before in each["depends_on"]),
+                id=number[step["id"]],
+                seconds=float(step["seconds"]),
+                after=tuple(number[before] for before in step["depends_on"]),
             )
-            for each in plan["steps"]
+            for step in plan["steps"]
         ]
         scale = CRITICAL_PATH_SECONDS / critical_path(own)
-        steps += [Step(id=each.id, seconds=each.seconds * scale, after=each.after) for each in own]
-        titles.update({number[each["id"]]: each["title"] for each in plan["steps"]})
-    goal = " And: ".join(each["goal"] for each in plans)
-    return Task(goal=goal, steps={each.id: each for each in steps}, titles=titles)
+        steps += [Step(id=step.id, seconds=step.seconds * scale, after=step.after) for step in own]
+        titles.update({number[step["id"]]: step["title"] for step in plan["steps"]})
+    goal = " And: ".join(plan["goal"] for plan in plans)
+    return Task(goal=goal, steps={step.id: step for step in steps}, titles=titles)
 
 
 async def ours(task: Task) -> Cost:
@@ -216,7 +216,7 @@ async def react(task: Task, *, at_once: bool) -> Cost:
 def _cost(task: Task, work: Work, answer: str, seconds: float, requests: Sequence[ModelRequest]) -> Cost:
     assert sorted(work.done) == sorted(task.steps), work.done
     assert answer == task.said, answer
-    tokens = sum(token_count(_prompt(each)) for each in requests)
+    tokens = sum(token_count(_prompt(request)) for request in requests)
     return Cost(seconds=seconds, calls=len(requests), tokens=tokens)
 
 
@@ -233,29 +233,29 @@ def _plan(task: Task) -> str:
             "kind": "tool",
             "title": task.titles[step.id],
             "tool": "work",
-            "args": {"step": step.id, "needs": {each: f"${{step_{each}#/done}}" for each in step.after}},
+            "args": {"step": step.id, "needs": {before: f"${{step_{before}#/done}}" for before in step.after}},
         }
         for step in task.steps.values()
     )
-    return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in nodes)
+    return "".join(json.dumps(node, ensure_ascii=False) + "\n" for node in nodes)
 
 
 def _summed_up(task: Task, shown: str) -> str:
     """Return the answer from the proofs that are shown."""
     inner = {task.proof(before) for step in task.steps.values() for before in step.after}
-    proofs = {task.proof(each) for each in task.steps}.difference(inner)
+    proofs = {task.proof(step) for step in task.steps}.difference(inner)
     return "Done: " + ", ".join(sorted(proofs.intersection(re.findall(r"\bp[0-9a-f]{7}\b", shown))))
 
 
 def _turn(task: Task, request: ModelRequest, *, at_once: bool) -> Reply:
     """Return what a model without mistakes does next, going by the results in its messages."""
-    results = [json.loads(each.text) for each in request.messages if each.role == "tool"]
-    proofs: Mapping[str, str] = {each["step"]: each["done"] for each in results}
-    ready = [each for each in task.steps.values() if each.id not in proofs and proofs.keys() >= set(each.after)]
+    results = [json.loads(message.text) for message in request.messages if message.role == "tool"]
+    proofs: Mapping[str, str] = {result["step"]: result["done"] for result in results}
+    ready = [step for step in task.steps.values() if step.id not in proofs and proofs.keys() >= set(step.after)]
     if not ready:
         return Text(text=_summed_up(task, json.dumps(results)), pace=PACE)
     calls = [
-        ToolCall(name="work", arguments={"step": each.id, "needs": {before: proofs[before] for before in each.after}})
-        for each in (ready if at_once else ready[:1])
+        ToolCall(name="work", arguments={"step": step.id, "needs": {before: proofs[before] for before in step.after}})
+        for step in (ready if at_once else ready[:1])
     ]
     return ToolCalls(calls=calls, pace=PACE)

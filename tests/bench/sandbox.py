@@ -69,8 +69,8 @@ def figure(
 
 async def figures() -> AsyncIterator[Figure]:
     """Measure everything this machine can."""
-    async for each in _monty_figures():
-        yield each
+    async for measured in _monty_figures():
+        yield measured
     try:
         engine = await connect()
         await engine.image_digest(image_tag(ImageSpec()))
@@ -78,8 +78,8 @@ async def figures() -> AsyncIterator[Figure]:
     except SandboxError as error:
         yield {**figure("docker", 0, "skipped"), "why": str(error)}
         return
-    async for each in _docker_figures():
-        yield each
+    async for measured in _docker_figures():
+        yield measured
 
 
 async def _monty_figures() -> AsyncIterator[Figure]:
@@ -124,8 +124,8 @@ async def _docker_figures() -> AsyncIterator[Figure]:
         yield figure("plain / pre-warmed", plain / single, "x", {"min": 12.0}, "plain docker run median")
         await _full(warm, 20)
         yield figure("memory per waiting container", await _container_mebibytes(), "MiB", {"max": 24.0})
-        async for each in _growth(warm):
-            yield each
+        async for line in _growth(warm):
+            yield line
 
 
 async def _opened(stack: AsyncExitStack, pool: PoolSize) -> DockerSandbox:
@@ -160,8 +160,8 @@ async def _at_once(sandbox: DockerSandbox, count: int, rounds: int, filled: int 
     times: list[float] = []
     for _ in range(rounds):
         await _full(sandbox, filled)
-        for each in await asyncio.gather(*(_timed(lambda: _ok(sandbox, HELLO), 1) for _ in range(count))):
-            times += each
+        for timed in await asyncio.gather(*(_timed(lambda: _ok(sandbox, HELLO), 1) for _ in range(count))):
+            times += timed
     return times
 
 
@@ -215,7 +215,7 @@ async def _container_mebibytes() -> float:
     rows = (await _output(["docker", "stats", "--no-stream", "--format", "{{json .}}", *ids])).splitlines()
     units = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0}
     used = [str(json.loads(row)["MemUsage"]).split(" / ")[0] for row in rows]
-    return statistics.median(float(each[:-3]) * units[each[-3:]] for each in used)
+    return statistics.median(float(text[:-3]) * units[text[-3:]] for text in used)
 
 
 async def _output(command: list[str]) -> str:
@@ -246,7 +246,7 @@ def _own_state() -> dict[str, float]:
     """Return this process's descriptors, threads and resident MiB."""
     status = Path("/proc/self/status").read_text()
     resident = next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]
-    descriptors, threads = (sum(1 for _ in Path(each).iterdir()) for each in ("/proc/self/fd", "/proc/self/task"))
+    descriptors, threads = (sum(1 for _ in Path(folder).iterdir()) for folder in ("/proc/self/fd", "/proc/self/task"))
     return {"descriptors": descriptors, "threads": threads, "memory": int(resident) / 1024}
 
 

@@ -68,7 +68,7 @@ async def figures() -> AsyncIterator[Figure]:
             await warm_up(on, plans[0])
         ratios = await _ratios(on, plans)
     for name in WAYS:
-        found = [each[name] for each in ratios]
+        found = [ratio[name] for ratio in ratios]
         beside, most = (None, 1.05) if name == OURS else (f"{OURS}, median", None)
         median, p95 = statistics.median(found), statistics.quantiles(found, n=20)[-1]
         yield figure("schedule", f"{name}, median", median, "x critical path", at_most=most, ratio_to=beside)
@@ -79,15 +79,15 @@ async def figures() -> AsyncIterator[Figure]:
 
 def read_plans(path: Path) -> Sequence[Plan]:
     """Read and scale the plans of a file."""
-    return [_scaled(each["steps"]) for each in json.loads(path.read_text())["plans"]]
+    return [_scaled(plan["steps"]) for plan in json.loads(path.read_text())["plans"]]
 
 
 def _scaled(raw: Sequence[Mapping[str, Any]]) -> Plan:
-    steps = [Step(id=each["id"], seconds=float(each["seconds"]), after=tuple(each["depends_on"])) for each in raw]
+    steps = [Step(id=entry["id"], seconds=float(entry["seconds"]), after=tuple(entry["depends_on"])) for entry in raw]
     scale = CRITICAL_PATH_SECONDS / critical_path(steps)
     raised = [
-        Step(id=each.id, seconds=max(each.seconds * scale, SHORTEST_SECONDS), after=each.after)
-        for each in _ordered(steps)
+        Step(id=step.id, seconds=max(step.seconds * scale, SHORTEST_SECONDS), after=step.after)
+        for step in _ordered(steps)
     ]
     return Plan(steps=tuple(raised), critical_path_seconds=critical_path(raised))
 
@@ -95,8 +95,8 @@ def _scaled(raw: Sequence[Mapping[str, Any]]) -> Plan:
 def critical_path(steps: Sequence[Step]) -> float:
     """Return the length of the longest chain, in seconds."""
     ends: dict[StepId, float] = {}
-    for each in _ordered(steps):
-        ends[each.id] = each.seconds + max((ends[before] for before in each.after), default=0.0)
+    for step in _ordered(steps):
+        ends[step.id] = step.seconds + max((ends[before] for before in step.after), default=0.0)
     return max(ends.values())
 
 
@@ -104,11 +104,11 @@ def _ordered(steps: Sequence[Step]) -> Sequence[Step]:
     ordered: dict[StepId, Step] = {}
     left = list(steps)
     while left:
-        ready = [each for each in left if all(before in ordered for before in each.after)]
+        ready = [step for step in left if all(before in ordered for before in step.after)]
         if not ready:
             raise ValueError("a plan's steps wait for each other")
-        ordered.update({each.id: each for each in ready})
-        left = [each for each in left if each.id not in ordered]
+        ordered.update({step.id: step for step in ready})
+        left = [step for step in left if step.id not in ordered]
     return list(ordered.values())
 
 
@@ -123,19 +123,19 @@ async def _ratios(on: Ground, plans: Sequence[Plan]) -> Sequence[Mapping[str, fl
         async with slots:
             return {name: await run(on, plan) / plan.critical_path_seconds for name, run in WAYS.items()}
 
-    return await asyncio.gather(*(ratios(each) for each in plans))
+    return await asyncio.gather(*(ratios(plan) for plan in plans))
 
 
 async def _ours(on: Ground, plan: Plan) -> float:
     ended: list[float] = []
-    seconds = {each.id: each.seconds for each in plan.steps}
+    seconds = {step.id: step.seconds for step in plan.steps}
 
     async def wait(node: Node, bound: Bound, context: CallContext) -> Outcome:
         await asyncio.sleep(seconds[node.id])
         ended.append(time.perf_counter())
         return Succeeded(value=node.id)
 
-    thread = await on.plan([node(each.id, *each.after, tool="wait") for each in plan.steps])
+    thread = await on.plan([node(step.id, *step.after, tool="wait") for step in plan.steps])
     started = time.perf_counter()
     await on.runner(FakeWork({"wait": wait})).advance(thread, HeldLease())
     return max(ended) - started
@@ -149,7 +149,7 @@ class _Steps(TypedDict):
 async def _super_steps(on: Ground, plan: Plan) -> float:
     """Map each step to a task of a super-step: all that are ready are sent together, and then waited for."""
     ended: list[float] = []
-    steps = {each.id: each for each in plan.steps}
+    steps = {step.id: step for step in plan.steps}
 
     async def work(state: _Steps) -> dict[str, list[StepId]]:
         step = state.get("step", "")
@@ -162,9 +162,9 @@ async def _super_steps(on: Ground, plan: Plan) -> float:
     def ready(state: _Steps) -> list[Send] | str:
         done = set(state["done"])
         sends = [
-            Send("work", {"done": [], "step": each.id})
-            for each in plan.steps
-            if each.id not in done and done.issuperset(each.after)
+            Send("work", {"done": [], "step": step.id})
+            for step in plan.steps
+            if step.id not in done and done.issuperset(step.after)
         ]
         return sends or END
 
@@ -183,8 +183,8 @@ async def _super_steps(on: Ground, plan: Plan) -> float:
 
 async def _one_by_one(on: Ground, plan: Plan) -> float:
     started = time.perf_counter()
-    for each in plan.steps:
-        await asyncio.sleep(each.seconds)
+    for step in plan.steps:
+        await asyncio.sleep(step.seconds)
     return time.perf_counter() - started
 
 

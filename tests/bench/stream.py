@@ -89,12 +89,12 @@ def _plan(size: int, chance: random.Random) -> str:
     """Write a plan in which most nodes wait for one or two earlier ones."""
     nodes: list[Mapping[str, Any]] = []
     for number in range(size):
-        earlier = [f"node_{each}" for each in range(max(0, number - 5), number)]
+        earlier = [f"node_{before}" for before in range(max(0, number - 5), number)]
         needs = chance.sample(earlier, min(len(earlier), chance.choice([0, 1, 1, 2])))
         seconds = round(chance.uniform(0.5, 3.0), 2)
         node = {"op": "add", "id": f"node_{number}", "kind": "tool", "title": f"Do part {number} of the work"}
         nodes.append({**node, "tool": "work", "args": {"seconds": seconds}, "depends_on": needs})
-    return "".join(json.dumps(each) + "\n" for each in nodes)
+    return "".join(json.dumps(node) + "\n" for node in nodes)
 
 
 async def _run(plan: str, *, whole_first: bool) -> _Run:

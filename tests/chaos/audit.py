@@ -66,7 +66,7 @@ async def violations(database: Database, people: People, effects: EffectServer) 
             found.append(f"job {job} has {answers} answers")
         for name in (f"red-{job}-1", f"red-{job}-2"):
             found += _red(name, people.chosen.get(name), effects.calls[name])
-    found += [f"a card is still open: {each}" for each in people.open_cards()]
+    found += [f"a card is still open: {card}" for card in people.open_cards()]
     return found
 
 

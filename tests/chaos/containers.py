@@ -39,9 +39,9 @@ class Containers:
         if self._engine is None:
             return {}
         found = {
-            each.id: self._owners[owner]
-            for each in await self._engine.ours()
-            if (owner := each.labels.get(OWNER_LABEL, "")) in self._owners
+            container.id: self._owners[owner]
+            for container in await self._engine.ours()
+            if (owner := container.labels.get(OWNER_LABEL, "")) in self._owners
         }
         self.seen.update(found)
         return found

@@ -103,25 +103,27 @@ class People:
 
     def reads(self, job: int) -> list[str]:
         """Return what a job's thread says."""
-        own = (each for each in self.latest.values() if each.get("thread_ts") == self.threads[job])
-        return [str(each.get("text", ""))[:200] for each in own]
+        own = (message for message in self.latest.values() if message.get("thread_ts") == self.threads[job])
+        return [str(message.get("text", ""))[:200] for message in own]
 
     def open_cards(self) -> list[str]:
         """Return the messages that still have buttons."""
-        return [str(each.get("text", "")) for each in self.latest.values() if _buttons(each)]
+        return [str(message.get("text", "")) for message in self.latest.values() if _buttons(message)]
 
     def answers(self, job: int) -> list[Message]:
         """Return the answers in a job's thread."""
         root = self.threads[job]
-        own = [each for each in self.latest.values() if each.get("thread_ts") == root and each.get("bot_id")]
-        return [each for each in own if f"ANSWER to job {job}." in json.dumps(each)]
+        own = [
+            message for message in self.latest.values() if message.get("thread_ts") == root and message.get("bot_id")
+        ]
+        return [message for message in own if f"ANSWER to job {job}." in json.dumps(message)]
 
 
 def _buttons(message: Message) -> list[Mapping[str, Any]]:
     """Return the buttons that decide something."""
     blocks: list[Mapping[str, Any]] = message.get("blocks") or []
     elements = [element for block in blocks if block.get("type") == "actions" for element in block["elements"]]
-    return [each for each in elements if str(each.get("action_id")).startswith("decide_")]
+    return [element for element in elements if str(element.get("action_id")).startswith("decide_")]
 
 
 def _effect_in(asked: str) -> str:

@@ -76,17 +76,17 @@ class Rig:
     @property
     def attempts(self) -> list[AttemptEnded]:
         """The attempts noted so far."""
-        return [each for each in self.progress.events if isinstance(each, AttemptEnded)]
+        return [event for event in self.progress.events if isinstance(event, AttemptEnded)]
 
     def crashes(self) -> Sequence[dict[str, str]]:
         """Return what the repair model was told, request by request."""
         assert self.world is not None
-        return [sections(each.last) for each in self.world.asked(Role.REPAIR)]
+        return [sections(request.last) for request in self.world.asked(Role.REPAIR)]
 
 
 def package(code: str = COUNT, tools: Sequence[str] = ("read_page",), **more: Any) -> Node:
     """Return a package node."""
-    names = tuple(ToolName(each) for each in tools)
+    names = tuple(ToolName(tool) for tool in tools)
     return Node(id=NodeId("p"), kind=NodeKind.PACKAGE, title="Count errors", code=code, tools=names, **more)
 
 

@@ -90,7 +90,7 @@ async def one(number):
 
 async def main(inputs):
     found = await asyncio.gather(one(1), one(2))
-    return {"text": str(len(found)), "list": [each["given"] for each in found]}
+    return {"text": str(len(found)), "list": [call["given"] for call in found]}
 """
 CLASSY = """\
 from dataclasses import dataclass
@@ -155,16 +155,16 @@ def plans(draw: st.DrawFn, most: int = 9, *, failures: bool = True) -> list[Writ
 
 @st.composite
 def _step(draw: st.DrawFn, id: str, plan: list[Written], *, failures: bool) -> Written:
-    earlier: list[str] = [each["id"] for each in plan]
-    lists = {each["id"] for each in plan if "for_each" in each}
+    earlier: list[str] = [step["id"] for step in plan]
+    lists = {step["id"] for step in plan if "for_each" in step}
     sources = draw(st.lists(st.sampled_from(earlier[-2:]), max_size=2, unique=True)) if earlier else []
     if earlier and not draw(st.integers(0, 4)):
         sources.append(draw(st.sampled_from(earlier)))
     others = ["failed", "finished"] if failures else []
-    wants = {each: draw(st.sampled_from(["succeeded"] * 8 + others)) for each in sources}
-    after = [each if want == "succeeded" else {"id": each, "on": want} for each, want in wants.items()]
-    whole = [each for each, want in wants.items() if want == "succeeded"]
-    readable = [each for each in whole if each not in lists]
+    wants = {source: draw(st.sampled_from(["succeeded"] * 8 + others)) for source in sources}
+    after = [source if want == "succeeded" else {"id": source, "on": want} for source, want in wants.items()]
+    whole = [source for source, want in wants.items() if want == "succeeded"]
+    readable = [source for source in whole if source not in lists]
     if whole and not draw(st.integers(0, 5)):
         return draw(_unfolding(id, whole, after, lists=lists, failures=failures))
     values = {key: draw(_value(readable)) for key in draw(st.lists(_KEYS, max_size=2, unique=True))}
@@ -202,12 +202,14 @@ _KEYS = st.sampled_from(["value", "from", "a-b"])
 
 
 def _text(readable: list[str]) -> st.SearchStrategy[str]:
-    references = [text for each in readable for text in (f"of {each}: ${{{each}#/text}} ", f"${{{each}#/list}}!")]
+    references = [
+        text for source in readable for text in (f"of {source}: ${{{source}#/text}} ", f"${{{source}#/list}}!")
+    ]
     return st.lists(st.sampled_from([*references, "$${no}", 'it\'s "so"\n', "é\u2028\\"]), max_size=3).map("".join)
 
 
 def _value(readable: list[str]) -> st.SearchStrategy[Any]:
-    references = [f"${{{each}{at}}}" for each in readable for at in ("", "#/text", "#/list/0", "#/list/1")]
+    references = [f"${{{source}{at}}}" for source in readable for at in ("", "#/text", "#/list/0", "#/list/1")]
     leaves = st.sampled_from([*references, None, True, 0, -3, 1.5, "plain", "$${x}"])
     return (
         leaves | st.lists(leaves, max_size=2) | st.dictionaries(st.sampled_from(["k", "a/b", ""]), leaves, max_size=2)

@@ -202,18 +202,18 @@ class PlanningWorld:
     @property
     def nodes(self) -> list[str]:
         """The ids of the nodes in the log."""
-        return [each.operation.node.id for each in self.log.rows.get(THREAD, []) if isinstance(each.operation, Add)]
+        return [row.operation.node.id for row in self.log.rows.get(THREAD, []) if isinstance(row.operation, Add)]
 
     @property
     def operations(self) -> list[dict[str, Json]]:
         """The log's operations as JSON."""
-        return [operation_json(each.operation) for each in self.log.rows.get(THREAD, [])]
+        return [operation_json(row.operation) for row in self.log.rows.get(THREAD, [])]
 
     @property
     def authors(self) -> dict[str, UserId]:
         """Node id -> author."""
         rows = self.log.rows.get(THREAD, [])
-        return {each.operation.node.id: each.author for each in rows if isinstance(each.operation, Add)}
+        return {row.operation.node.id: row.author for row in rows if isinstance(row.operation, Add)}
 
     def asked(self, role: Role) -> list[ModelRequest]:
         """The requests of one role that reached the server."""

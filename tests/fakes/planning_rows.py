@@ -24,7 +24,7 @@ class MailboxWithRuns(MailboxInMemory):
         """Mark messages as taken, with the turn."""
         await super().taken(thread, turn, messages, reply, error)
         run = self._runs.rows[thread, turn]
-        taken = tuple(each for each in self.messages[thread] if each.id in messages)
+        taken = tuple(message for message in self.messages[thread] if message.id in messages)
         replies = (*run.replies, reply) if reply else run.replies
         self._runs.rows[thread, turn] = replace(
             run, messages=(*run.messages, *taken), replies=replies, error=error or run.error
@@ -39,8 +39,8 @@ class StatusesInMemory:
 
     async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStatus]:
         """Return each node's last state."""
-        changes = (each for each in self._progress.events if isinstance(each, NodeChanged))
-        return {each.node: NodeStatus(state=each.state, outcome=each.outcome) for each in changes}
+        changes = (event for event in self._progress.events if isinstance(event, NodeChanged))
+        return {change.node: NodeStatus(state=change.state, outcome=change.outcome) for change in changes}
 
 
 class SummariesInMemory:
@@ -51,7 +51,7 @@ class SummariesInMemory:
 
     async def newest(self, thread: ThreadId) -> Summary | None:
         """Return the summary."""
-        return max(self.kept, key=lambda each: each.upto_turn, default=None)
+        return max(self.kept, key=lambda summary: summary.upto_turn, default=None)
 
     async def keep(self, thread: ThreadId, summary: Summary) -> None:
         """Keep the summary."""
@@ -66,4 +66,4 @@ class DirectoryInMemory:
 
     async def names(self, thread: ThreadId, ids: Sequence[str]) -> Mapping[str, str]:
         """Return the known names."""
-        return {each: self.known[each] for each in ids if each in self.known}
+        return {asked: self.known[asked] for asked in ids if asked in self.known}

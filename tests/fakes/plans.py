@@ -80,8 +80,8 @@ def _unfolding(draw: st.DrawFn, written: Written, earlier: list[str]) -> Written
 def _node(draw: st.DrawFn, id: str, earlier: list[str]) -> Written:
     needs = draw(st.lists(st.sampled_from(earlier), max_size=3, unique=True)) if earlier else []
     dependencies: list[Any] = [
-        draw(st.sampled_from([each, {"id": each}, {"id": each, "on": "failed"}, {"id": each, "on": "finished"}]))
-        for each in needs
+        draw(st.sampled_from([need, {"id": need}, {"id": need, "on": "failed"}, {"id": need, "on": "finished"}]))
+        for need in needs
     ]
     written: Written = {"op": "add", "id": id, "title": draw(_TITLES)}
     if dependencies:
@@ -113,4 +113,4 @@ def places_in(value: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
 
 def json_lines(plan: list[Written]) -> str:
     """Write a plan as a model is asked to: one operation per line."""
-    return "".join(json.dumps(each) + "\n" for each in plan)
+    return "".join(json.dumps(operation) + "\n" for operation in plan)

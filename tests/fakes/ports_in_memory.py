@@ -35,13 +35,13 @@ class LogInMemory:
         """Store operations in order."""
         await asyncio.sleep(0)
         rows = self.rows.setdefault(thread, [])
-        known = {each.operation.node.id for each in rows if isinstance(each.operation, Add)}
-        for each in operations:
-            if isinstance(each, Add) and each.node.id in known:
-                raise DuplicateNode(each.node.id)
+        known = {row.operation.node.id for row in rows if isinstance(row.operation, Add)}
+        for operation in operations:
+            if isinstance(operation, Add) and operation.node.id in known:
+                raise DuplicateNode(operation.node.id)
         logged = [
-            LoggedOperation(seq=len(rows) + number, turn=turn, author=author, operation=each)
-            for number, each in enumerate(operations, start=1)
+            LoggedOperation(seq=len(rows) + number, turn=turn, author=author, operation=operation)
+            for number, operation in enumerate(operations, start=1)
         ]
         rows.extend(logged)
         self._notifier.notify(thread)
@@ -101,7 +101,7 @@ class ApprovalsInMemory:
     def pending(self, thread: ThreadId) -> Mapping[NodeId, ApprovalRequest]:
         """Return node -> its open request."""
         asked = (self.asked[key] for key, row in self.rows.items() if row.decision is Decision.PENDING)
-        return {each.node: each for each in asked if each.thread == thread}
+        return {request.node: request for request in asked if request.thread == thread}
 
     def _close(self, approval: ApprovalId, decision: Decision, by: UserId | None, reason: str) -> bool:
         row = self.rows[approval]
@@ -198,8 +198,8 @@ class AttemptsInMemory:
 
     async def of(self, thread: ThreadId, node: NodeId) -> Sequence[AttemptEnded]:
         """Return the node's attempts; one that was made again counts as it ended last."""
-        ended = (each for each in self._progress.events if isinstance(each, AttemptEnded) and each.node == node)
-        newest = {each.attempt: each for each in ended}
+        ended = (event for event in self._progress.events if isinstance(event, AttemptEnded) and event.node == node)
+        newest = {attempt.attempt: attempt for attempt in ended}
         return [newest[number] for number in sorted(newest)]
 
 
@@ -232,7 +232,7 @@ class MailboxInMemory:
     async def untaken(self, thread: ThreadId) -> Sequence[Message]:
         """Return what no plan answers to yet."""
         await asyncio.sleep(0)
-        return [each for each in self.messages.get(thread, ()) if each.id not in self.taken_by]
+        return [message for message in self.messages.get(thread, ()) if message.id not in self.taken_by]
 
     async def taken(
         self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", error: str = ""
@@ -250,8 +250,8 @@ class MailboxInMemory:
         """Return who stopped the turn."""
         await asyncio.sleep(0)
         stops = self.stops.get(thread, [])
-        found = next((each for each in stops if each.turn == turn), None)
-        if found is None and (found := next((each for each in stops if each.turn is None), None)) is not None:
+        found = next((stop for stop in stops if stop.turn == turn), None)
+        if found is None and (found := next((stop for stop in stops if stop.turn is None), None)) is not None:
             found.turn = turn
             for message in self.messages.get(thread, ()):
                 if message.id <= found.after:
@@ -260,13 +260,13 @@ class MailboxInMemory:
 
     async def drop_late_stops(self, thread: ThreadId, turn: int) -> None:
         """Take the stops with no untaken message before them."""
-        untaken = [each.id for each in await self.untaken(thread)]
-        for each in self.stops.get(thread, ()):
-            if each.turn is None and not any(message <= each.after for message in untaken):
-                each.turn = turn
+        untaken = [message.id for message in await self.untaken(thread)]
+        for stop in self.stops.get(thread, ()):
+            if stop.turn is None and not any(message <= stop.after for message in untaken):
+                stop.turn = turn
 
     def _last(self) -> int:
-        return sum(len(each) for each in self.messages.values())
+        return sum(len(message) for message in self.messages.values())
 
 
 @dataclass
@@ -325,7 +325,7 @@ class AccountInMemory:
     def spent(self) -> Mapping[Scope, Spent]:
         """Return what was spent so far."""
         rows = self._spending.rows
-        whole = sum((each for (thread, _), each in rows.items() if thread == self._key[0]), Spent())
+        whole = sum((row for (thread, _), row in rows.items() if thread == self._key[0]), Spent())
         return {Scope.RUN: rows.get(self._key, Spent()), Scope.THREAD: whole}
 
     def node_started(self) -> None:

@@ -28,7 +28,7 @@ def seconds(count: float) -> datetime:
 
 def a_node(id: str, *depends_on: str) -> Node:
     """A green tool node."""
-    dependencies = tuple(Dependency(node=NodeId(each)) for each in depends_on)
+    dependencies = tuple(Dependency(node=NodeId(need)) for need in depends_on)
     return Node(id=NodeId(id), kind=NodeKind.TOOL, title=f"Step {id}", tool=ToolName("t"), depends_on=dependencies)
 
 

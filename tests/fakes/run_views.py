@@ -32,7 +32,7 @@ def a_node(id: str, state: NodeState = NodeState.PLANNED, **rest: Any) -> NodeVi
         "started_at": None if state is NodeState.PLANNED else NOON,
         "ended_at": NOON + timedelta(seconds=1.2) if state in fitting else None,
     } | rest
-    fields["depends_on"] = tuple(NodeId(each) for each in fields.get("depends_on", ()))
+    fields["depends_on"] = tuple(NodeId(need) for need in fields.get("depends_on", ()))
     return NodeView(id=NodeId(id), state=state, **fields)
 
 

@@ -52,12 +52,18 @@ class People:
     async def thread(self, root_ts: str, channel: str = "ops") -> list[dict[str, Json]]:
         """Return the replies in a thread, oldest first."""
         return [
-            each for each in await self.messages(channel) if each.get("thread_ts") == root_ts and each["ts"] != root_ts
+            message
+            for message in await self.messages(channel)
+            if message.get("thread_ts") == root_ts and message["ts"] != root_ts
         ]
 
     async def whispers(self, user: str) -> list[str]:
         """Return the texts only this person sees."""
-        return [str(each["message"]["text"]) for each in (await self.dump())["ephemerals"] if each["user"] == user]
+        return [
+            str(ephemeral["message"]["text"])
+            for ephemeral in (await self.dump())["ephemerals"]
+            if ephemeral["user"] == user
+        ]
 
     async def calls(self) -> Mapping[str, int]:
         """Return method -> how often it was called."""

@@ -184,20 +184,22 @@ def written_format(written: Json) -> Json:
 
 def unfolded_format(template: Json, values: Json) -> Json:
     """Return the adds that a template becomes for these values."""
-    return [operation_json(Add(node=each)) for each in items_of(_node(template), cast("Sequence[Json]", values))]
+    return [operation_json(Add(node=node)) for node in items_of(_node(template), cast("Sequence[Json]", values))]
 
 
 def packed_format(plan: Json) -> Json:
     """Return the operations that a plan is packed into."""
-    operations = [operation_from_json(cast("Mapping[str, Json]", each)) for each in cast("Sequence[Json]", plan)]
-    return [operation_json(each) for each in pack(operations, REGISTRY).operations]
+    operations = [
+        operation_from_json(cast("Mapping[str, Json]", operation)) for operation in cast("Sequence[Json]", plan)
+    ]
+    return [operation_json(operation) for operation in pack(operations, REGISTRY).operations]
 
 
 def split_format(package: Json) -> Json:
     """Return the two adds that a script with a red end becomes."""
     parts = split_red(_node(package), REGISTRY)
     assert parts is not None
-    return [operation_json(Add(node=each)) for each in (parts.script, parts.call)]
+    return [operation_json(Add(node=node)) for node in (parts.script, parts.call)]
 
 
 def _node(stored: Json) -> Node:
@@ -215,16 +217,16 @@ def _parsed(text: str) -> Mapping[str, Json]:
 
 def outcomes() -> Table:
     """Return case -> the outcome's canonical JSON."""
-    for each in OUTCOMES.values():
-        assert outcome_from_json(outcome_json(each)) == each
-    return {case: canonical_json(outcome_json(each)) for case, each in OUTCOMES.items()}
+    for outcome in OUTCOMES.values():
+        assert outcome_from_json(outcome_json(outcome)) == outcome
+    return {case: canonical_json(outcome_json(outcome)) for case, outcome in OUTCOMES.items()}
 
 
 def artifacts() -> Table:
     """Return case -> name, media type and content of the artifact of a value."""
     values: Table = {"text": "grün", "list": [1, "ä"], "object": {"b": 1, "a": None}}
     kept = {case: content_of(NodeId("big"), value) for case, value in values.items()}
-    return {case: [each.name, each.media_type, each.content.decode()] for case, each in kept.items()}
+    return {case: [artifact.name, artifact.media_type, artifact.content.decode()] for case, artifact in kept.items()}
 
 
 def faults() -> Table:
@@ -311,7 +313,7 @@ def question_ids() -> Table:
         for attempt in (1, 2)
     }
     about_turns: dict[str, Json] = {f"rounds-and-ask-{number}": request_id(THREAD, 2, number) for number in (0, 1)}
-    asked = {f"budget-{case}": each.id for case, each in _budget_questions().items()}
+    asked = {f"budget-{case}": request.id for case, request in _budget_questions().items()}
     return {**about_nodes, **about_turns, **asked}
 
 
@@ -353,7 +355,9 @@ def _budget_questions() -> Mapping[str, ApprovalRequest]:
 
 def budget_questions() -> Table:
     """Return case -> what the row of a question about a budget holds, and what "go on" leaves in it."""
-    return {case: _row_of(each) for case, each in _budget_questions().items()} | {"gone-on": asyncio.run(_gone_on())}
+    return {case: _row_of(request) for case, request in _budget_questions().items()} | {
+        "gone-on": asyncio.run(_gone_on())
+    }
 
 
 async def _gone_on() -> Json:
@@ -471,7 +475,7 @@ async def _interrupt() -> Json:
     try:
         await asking
     except GraphInterrupt as parked:
-        return [{"id": each.id, "value": each.value} for each in parked.args[0]]
+        return [{"id": interrupt.id, "value": interrupt.value} for interrupt in parked.args[0]]
     raise AssertionError("the question did not park")
 
 
@@ -480,12 +484,12 @@ async def _interrupt() -> Json:
 
 def enums() -> Table:
     """Return what is stored by an enum's values -> the values, in their order."""
-    return {what: [str(each.value) for each in kind] for what, kind in ENUMS.items()}
+    return {what: [str(member.value) for member in kind] for what, kind in ENUMS.items()}
 
 
 def reasons() -> Table:
     """Return the names under which it is stored why two steps stay apart; the words are people's."""
-    return {"names": [each.name for each in Reason]}
+    return {"names": [reason.name for reason in Reason]}
 
 
 # Events as the command line prints them
@@ -554,9 +558,9 @@ def indexes() -> Table:
     """Return table -> the names of its indexes and unique constraints."""
     return {
         table.name: sorted(
-            str(each.name)
-            for each in (*table.indexes, *table.constraints)
-            if each.name is not None and not str(each.name).startswith(("pk_", "_unnamed"))
+            str(index.name)
+            for index in (*table.indexes, *table.constraints)
+            if index.name is not None and not str(index.name).startswith(("pk_", "_unnamed"))
         )
         for table in Row.metadata.sorted_tables
     }
@@ -592,7 +596,7 @@ def buttons() -> Table:
         kind: card(_view(kind, args={"breaches": [breach], "currency": "$"}), ApprovalPolicy()) for kind in ApprovalKind
     }
     few = board(_run([_package("one"), _package("two", "ok")]))
-    many = board(_run([_package(each) for each in ("one", "two", "three", "four")]))
+    many = board(_run([_package(name) for name in ("one", "two", "three", "four")]))
     package = PackageView(
         thread=THREAD, node=NodeId("count"), title="Count", attempts=(_attempt(1, "error"), _attempt(2, "ok"))
     )
@@ -613,17 +617,17 @@ def _interactive(message: Rendered) -> Json:
 def _interactive_blocks(blocks: Iterable[Block]) -> Json:
     return [
         {
-            "block_id": re.sub(r"-[0-9a-f]{24}$", "-<look>", str(each["block_id"])),
-            "elements": [_element(cast("Block", one)) for one in cast("Sequence[Json]", each.get("elements", ()))],
+            "block_id": re.sub(r"-[0-9a-f]{24}$", "-<look>", str(block["block_id"])),
+            "elements": [_element(cast("Block", one)) for one in cast("Sequence[Json]", block.get("elements", ()))],
         }
-        for each in blocks
-        if "block_id" in each
+        for block in blocks
+        if "block_id" in block
     ]
 
 
 def _element(element: Block) -> Json:
     options = cast("Sequence[Mapping[str, Json]]", element.get("options", ()))
-    chosen: Json = element["value"] if "value" in element else [each["value"] for each in options]
+    chosen: Json = element["value"] if "value" in element else [option["value"] for option in options]
     return [element["type"], element["action_id"], chosen]
 
 
@@ -709,7 +713,7 @@ def stop_rows() -> Table:
     """Return case -> the inbox row of a stop: kind, event id, ts, text."""
     given: Any = {"app": "A1", "event_id": "Ev1", "thread": THREAD, "by": ADA}
     rows = {"said in a message": stop_row(**given, ts="1700000001.000100"), "pressed": stop_row(**given)}
-    return {case: [each.kind.value, each.event_id, each.ts, each.text] for case, each in rows.items()}
+    return {case: [row.kind.value, row.event_id, row.ts, row.text] for case, row in rows.items()}
 
 
 # Settings
@@ -729,7 +733,7 @@ def configuration_values(table: Json) -> Json:
     built: Mapping[str, Any] = {
         "policies": {
             "default": _policy(policies.default),
-            **{name: _policy(each) for name, each in policies.by_tool.items()},
+            **{name: _policy(policy) for name, policy in policies.by_tool.items()},
         },
         "limits": {
             "nodes at once": executor.nodes_at_once,
@@ -744,7 +748,7 @@ def configuration_values(table: Json) -> Json:
         "models": {setting: read.model.by_role.get(role) for setting, role in _ROLES.items()},
         "model seconds": [read.model.silence_seconds, read.model.total_seconds],
         "memory tokens": read.memory.tokens,
-        "prices": {name: [each.input, each.output] for name, each in prices.models.items()},
+        "prices": {name: [model.input, model.output] for name, model in prices.models.items()},
         "currency": [prices.currency, budgets.currency],
         "budgets": {"run": _budget(budgets.run), "thread": _budget(budgets.thread)},
         "sandbox": read.sandbox,
@@ -791,11 +795,11 @@ def _plain(value: Any) -> Json:
         case Path():
             return str(value)
         case Mapping():
-            return {str(key): _plain(each) for key, each in cast("Mapping[Any, Any]", value).items()}
+            return {str(key): _plain(element) for key, element in cast("Mapping[Any, Any]", value).items()}
         case frozenset() | set():
-            return sorted(str(each) for each in cast("frozenset[Any]", value))
+            return sorted(str(element) for element in cast("frozenset[Any]", value))
         case list() | tuple():
-            return [_plain(each) for each in cast("Sequence[Any]", value)]
+            return [_plain(element) for element in cast("Sequence[Any]", value)]
         case _:
             return value
 
@@ -833,17 +837,17 @@ def _resolved(module: str, attribute: str) -> Any:
 
 
 def _command(command: Any) -> Json:
-    own = sorted(" ".join(sorted([*each.opts, *each.secondary_opts])) for each in command.params)
+    own = sorted(" ".join(sorted([*param.opts, *param.secondary_opts])) for param in command.params)
     below = cast("Mapping[str, Any]", getattr(command, "commands", {}))
     return {
         "parameters": own,
-        **({"commands": {name: _command(each) for name, each in below.items()}} if below else {}),
+        **({"commands": {name: _command(command) for name, command in below.items()}} if below else {}),
     }
 
 
 TABLES: Mapping[str, Callable[[], Table]] = {
-    each.__name__: each
-    for each in (
+    build.__name__: build
+    for build in (
         outcomes,
         artifacts,
         faults,

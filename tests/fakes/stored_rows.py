@@ -120,6 +120,6 @@ async def values(stores: Stores) -> None:
 
 
 DEEDS: dict[str, Callable[[Stores], Awaitable[None]]] = {
-    each.__name__: each for each in (messages, operations, progress, questions, red_calls, runs, posts, values)
+    deed.__name__: deed for deed in (messages, operations, progress, questions, red_calls, runs, posts, values)
 }
 """Name -> a function that writes through the stores."""

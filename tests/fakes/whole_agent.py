@@ -63,7 +63,7 @@ class Whole:
 
     async def states(self) -> dict[str, str]:
         """Node -> state as people see it."""
-        return {node: each.state.value for node, each in (await self.world.statuses.of(THREAD)).items()}
+        return {node: status.state.value for node, status in (await self.world.statuses.of(THREAD)).items()}
 
     def decide(self, node: str, decision: Decision) -> None:
         """Click."""

@@ -33,7 +33,7 @@ async def serve(url: str) -> None:
     async def advance(thread: ThreadId, _lease: ThreadLease) -> None:
         number = 0
         while not any(
-            isinstance(each.operation, Add) and each.operation.node.id == "stop" for each in await log.after(thread, 0)
+            isinstance(row.operation, Add) and row.operation.node.id == "stop" for row in await log.after(thread, 0)
         ):
             number += 1
             with suppress(DuplicateNode):

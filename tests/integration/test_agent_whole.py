@@ -30,7 +30,7 @@ PLAN: list[dict[str, Any]] = [
     tool("thanks", "post", text="${post#/ts}"),
 ]
 
-PLANNED = "".join(json.dumps(each) + "\n" for each in PLAN)
+PLANNED = "".join(json.dumps(operation) + "\n" for operation in PLAN)
 
 
 def scripts(planned: Any = PLANNED) -> tuple[Script, ...]:
@@ -55,7 +55,7 @@ async def test_request_runs_waits_for_a_person_repairs_itself_and_is_answered() 
             "count": "succeeded",
             "after": "succeeded",
         }
-        attempts = [each.kind for each in agent.world.progress.events if isinstance(each, AttemptEnded)]
+        attempts = [event.kind for event in agent.world.progress.events if isinstance(event, AttemptEnded)]
         assert (attempts, agent.pages.asked) == (["error", "ok"], [0, 1, 2])
         agent.decide("post", Decision.APPROVED)
         assert await agent.advance() is AdvanceResult.PARKED
@@ -64,7 +64,7 @@ async def test_request_runs_waits_for_a_person_repairs_itself_and_is_answered() 
         assert await agent.advance() is AdvanceResult.FINISHED
         assert (await agent.run()).answer == "That is all."
         [answer] = agent.world.asked(Role.ANSWER)
-        results = {each["id"]: each for each in map(json.loads, sections(answer.last)["Results"].splitlines())}
+        results = {result["id"]: result for result in map(json.loads, sections(answer.last)["Results"].splitlines())}
         assert results["count"]["result"] == {"a": 1, "b": 1}
         assert results["after"]["result"]["url"] == "http://1"
         assert results["thanks"]["state"] == "rejected"
@@ -75,7 +75,7 @@ async def test_broken_stream_is_taken_up_while_its_first_nodes_already_ran() -> 
     async with whole(planned, *scripts()) as agent:
         agent.world.say("do all of it")
         assert await agent.advance() is AdvanceResult.PARKED
-        assert agent.world.nodes == [each["id"] for each in PLAN]
+        assert agent.world.nodes == [operation["id"] for operation in PLAN]
         assert (await agent.run()).error == ""
         assert sorted(agent.approvals.pending(THREAD)) == ["post"]
 
@@ -91,7 +91,7 @@ async def test_request_nobody_can_plan_ends_with_trouble_and_no_work() -> None:
 async def test_repair_under_way_holds_up_no_other_node_and_leaves_no_checkpoint_of_its_own() -> None:
     """Two packages crash; the model leaves one waiting until everything behind the other one is done."""
     waits = asyncio.Event()
-    waiting, quick = ({"op": "add", "kind": "package", "title": each, "code": COUNT} for each in ("Waiting", "Quick"))
+    waiting, quick = ({"op": "add", "kind": "package", "title": title, "code": COUNT} for title in ("Waiting", "Quick"))
     plan = [
         {**waiting, "id": "waiting", "tools": ["read_page"]},
         {**quick, "id": "quick", "tools": ["read_page"]},
@@ -103,7 +103,7 @@ async def test_repair_under_way_holds_up_no_other_node_and_leaves_no_checkpoint_
         return Stall()
 
     asks_first = Script(role="repair", contains="Waiting", answer=silent, times=1)
-    async with whole(asks_first, *scripts("".join(json.dumps(each) + "\n" for each in plan))) as agent:
+    async with whole(asks_first, *scripts("".join(json.dumps(operation) + "\n" for operation in plan))) as agent:
         agent.world.say("do all of it")
         advancing = asyncio.create_task(agent.advance())
         await waits.wait()

@@ -154,7 +154,7 @@ async def test_stuck_socket_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None
             while not await scene.socket.is_connected():  # noqa: ASYNC110 -- the SDK offers no event
                 await asyncio.sleep(0.02)
         ts = await scene.people.write("Ada", "ops", "@Greenlight are you there?")
-        await scene.people.until(lambda _: [each.ts for each in scene.rows.inbox] == [ts])
+        await scene.people.until(lambda _: [message.ts for message in scene.rows.inbox] == [ts])
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ async def card_of(scene: Scene, thread: ThreadId, question: str, channel: str = 
     """Return the message that holds, or held, the question's buttons."""
     posts = next(iter(await scene.rows.unsettled(thread))).posts
     ts = next(message.ts for slot, message in posts.items() if slot.key == question)
-    return next(each for each in await scene.people.messages(channel) if each["ts"] == ts)
+    return next(message for message in await scene.people.messages(channel) if message["ts"] == ts)
 
 
 async def click(scene: Scene, user: str, card: dict[str, Json], action: str, channel: str = "ops") -> None:
@@ -166,7 +166,7 @@ async def test_person_decides_what_happened_after_a_crash(scene: Scene) -> None:
     thread = await asked(scene, an_approval(kind=ApprovalKind.UNKNOWN))
     card = await card_of(scene, thread, "q1")
     actions = [
-        each["action_id"] for block in card["blocks"] if block["type"] == "actions" for each in block["elements"]
+        element["action_id"] for block in card["blocks"] if block["type"] == "actions" for element in block["elements"]
     ]
     assert actions == ["decide_again", "decide_happened", "decide_give_up"]
     await click(scene, "Grace", card, "decide_happened")

@@ -54,7 +54,7 @@ async def shown(scene: Scene, *nodes: NodeView) -> tuple[ThreadId, str]:
         thread=thread, node=NodeId("count"), title="Count errors", attempts=(CRASH, DONE)
     )
     await scene.publisher.reconcile(thread)
-    board = next(each for each in await scene.people.thread(root) if each["blocks"][0]["type"] == "plan")
+    board = next(message for message in await scene.people.thread(root) if message["blocks"][0]["type"] == "plan")
     return thread, str(board["ts"])
 
 
@@ -63,7 +63,7 @@ async def modal(scene: Scene, user: str = "U0GRACE") -> str:
 
     def opened(dump: Mapping[str, Any]) -> list[Any]:
         views = cast("list[Any]", dump["views"].get(user, []))
-        return [each for each in views if wording.DETAILS_LOADING not in str(each["blocks"])]
+        return [view for view in views if wording.DETAILS_LOADING not in str(view["blocks"])]
 
     [view] = opened(await scene.people.until(lambda dump: bool(opened(dump))))
     return str(view["blocks"])

@@ -19,7 +19,7 @@ async def scene() -> AsyncGenerator[Scene]:
 async def _reacted(scene: Scene, ts: str, channel: str = "ops") -> None:
     await scene.people.until(
         lambda dump: any(
-            message["ts"] == ts and any(each["name"] == "eyes" for each in message.get("reactions", []))
+            message["ts"] == ts and any(reaction["name"] == "eyes" for reaction in message.get("reactions", []))
             for message in dump["channels"][channel]["messages"]
         )
     )
@@ -42,8 +42,8 @@ async def test_reply_in_engaged_thread_needs_no_mention(scene: Scene) -> None:
     await _reacted(scene, root)
     reply = await scene.people.write("Grace", "ops", "and the database?", thread_ts=root)
     await _reacted(scene, reply)
-    assert [each.text for each in scene.rows.inbox] == ["check our services", "and the database?"]
-    assert {each.thread for each in scene.rows.inbox} == {f"T0LOCAL:C0OPS:{root}"}
+    assert [message.text for message in scene.rows.inbox] == ["check our services", "and the database?"]
+    assert {message.thread for message in scene.rows.inbox} == {f"T0LOCAL:C0OPS:{root}"}
     assert scene.rows.inbox[1].kind is Kind.REPLY
     assert scene.rows.inbox[1].author == "U0GRACE"
 
@@ -54,7 +54,7 @@ async def test_status_of_a_request_that_no_worker_took_yet_is_not_that_nothing_r
     await scene.people.write("Ada", "ops", "!status", thread_ts=root)
     dump = await scene.people.until(lambda dump: "bot_id" in dump["channels"]["ops"]["messages"][-1])
     assert dump["channels"]["ops"]["messages"][-1]["text"] == wording.NOT_BEGUN
-    assert [each.text for each in scene.rows.inbox] == ["check our services"]
+    assert [message.text for message in scene.rows.inbox] == ["check our services"]
 
 
 async def test_talk_that_is_not_for_us_starts_nothing(scene: Scene) -> None:
@@ -62,7 +62,7 @@ async def test_talk_that_is_not_for_us_starts_nothing(scene: Scene) -> None:
     await scene.people.write("Grace", "ops", "yes", thread_ts=root)
     mine = await scene.people.write("Ada", "ops", "@Greenlight hello there")
     await _reacted(scene, mine)
-    assert [each.text for each in scene.rows.inbox] == ["hello there"]
+    assert [message.text for message in scene.rows.inbox] == ["hello there"]
 
 
 async def test_direct_message_is_a_request_and_opens_its_own_thread(scene: Scene) -> None:
@@ -70,12 +70,12 @@ async def test_direct_message_is_a_request_and_opens_its_own_thread(scene: Scene
     second = await scene.people.write("Ada", "@app", "something else")
     follow = await scene.people.write("Ada", "@app", "per service, please", thread_ts=first)
     await scene.people.until(lambda _: len(scene.rows.inbox) == 3)
-    assert {each.ts: each.thread.rpartition(":")[2] for each in scene.rows.inbox} == {
+    assert {message.ts: message.thread.rpartition(":")[2] for message in scene.rows.inbox} == {
         first: first,
         second: second,
         follow: first,
     }
-    assert {each.kind for each in scene.rows.inbox} == {Kind.DIRECT}
+    assert {message.kind for message in scene.rows.inbox} == {Kind.DIRECT}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ async def test_guest_and_stranger_start_nothing_and_are_told_once(
     await scene.people.write(user, channel, "@Greenlight drop the database")
     dump = await scene.people.until(lambda dump: bool(dump["ephemerals"]))
     await scene.settled()
-    (told,) = [each["message"]["text"] for each in dump["ephemerals"]]
+    (told,) = [ephemeral["message"]["text"] for ephemeral in dump["ephemerals"]]
     assert words in told
     assert scene.rows.inbox == []
 
@@ -100,7 +100,7 @@ async def test_edit_and_deletion_of_a_message_start_nothing(scene: Scene) -> Non
     await scene.people.act("messages/delete", user="Ada", channel="ops", ts=ts)
     other = await scene.people.write("Ada", "ops", "@Greenlight check the database")
     await _reacted(scene, other)
-    assert [each.text for each in scene.rows.inbox] == ["check our services", "check the database"]
+    assert [message.text for message in scene.rows.inbox] == ["check our services", "check the database"]
 
 
 async def test_event_is_not_acked_until_its_row_is_committed(scene: Scene) -> None:
@@ -110,7 +110,7 @@ async def test_event_is_not_acked_until_its_row_is_committed(scene: Scene) -> No
     assert scene.rows.inbox == []
     scene.rows.down = False
     await _reacted(scene, ts)
-    assert [each.text for each in scene.rows.inbox] == ["check our services"]
+    assert [message.text for message in scene.rows.inbox] == ["check our services"]
 
 
 async def test_event_is_delivered_again_when_slack_cannot_say_who_wrote_it(scene: Scene) -> None:
@@ -132,7 +132,7 @@ async def test_repeated_delivery_is_one_request(scene: Scene) -> None:
 async def test_mention_without_words_is_answered_with_what_to_do(scene: Scene) -> None:
     await scene.people.write("Ada", "ops", "@Greenlight")
     dump = await scene.people.until(lambda dump: bool(dump["ephemerals"]))
-    assert [each["message"]["text"] for each in dump["ephemerals"]] == [wording.ASK_FOR_SOMETHING]
+    assert [ephemeral["message"]["text"] for ephemeral in dump["ephemerals"]] == [wording.ASK_FOR_SOMETHING]
     assert scene.rows.inbox == []
 
 

@@ -57,13 +57,15 @@ def large(thread: ThreadId, more: int = 1, **rest: Any) -> RunView:
 
 async def pictures(scene: Scene, thread: ThreadId) -> list[dict[str, Any]]:
     """Return the files in the thread."""
-    return [file for each in await scene.people.thread(thread.rpartition(":")[2]) for file in each.get("files", [])]
+    return [
+        file for message in await scene.people.thread(thread.rpartition(":")[2]) for file in message.get("files", [])
+    ]
 
 
 async def link(scene: Scene, thread: ThreadId) -> str:
     """Return the board's small print."""
     board = (await scene.people.thread(thread.rpartition(":")[2]))[0]
-    return " ".join(each["elements"][0]["text"] for each in board["blocks"] if each["type"] == "context")
+    return " ".join(block["elements"][0]["text"] for block in board["blocks"] if block["type"] == "context")
 
 
 async def test_a_large_plan_is_drawn_once_when_it_stopped_growing_and_the_board_links_it() -> None:
@@ -139,7 +141,7 @@ async def test_where_files_cannot_be_sent_the_board_goes_on_and_the_turn_ends() 
         run = large(thread, status=RunStatus.WAITING)
         scene.rows.show(run)
         await publisher.reconcile(thread)
-        ended = tuple(a_node(each.id, NodeState.SUCCEEDED) for each in run.nodes)
+        ended = tuple(a_node(node.id, NodeState.SUCCEEDED) for node in run.nodes)
         scene.rows.show(replace(run, status=RunStatus.DONE, nodes=ended, answer="All is well."))
         await publisher.reconcile(thread)
         scene.workspace.backend.base_url = home
@@ -195,4 +197,4 @@ async def test_a_thread_at_work_does_not_wait_for_the_picture_of_another_one() -
         go_on.set()
         await first
         await publisher.reconcile(other)
-        assert [len(await pictures(scene, each)) for each in (one, other)] == [1, 1]
+        assert [len(await pictures(scene, thread)) for thread in (one, other)] == [1, 1]

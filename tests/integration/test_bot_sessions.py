@@ -45,7 +45,7 @@ async def a_thread(scene: Scene) -> ThreadId:
 async def status(scene: Scene, thread: ThreadId) -> str | None:
     """Return what the thread's session says."""
     sessions: list[dict[str, Any]] = (await scene.people.dump())["sessions"]
-    return next((each["status"] for each in sessions if thread.endswith(f":{each['thread_ts']}")), None)
+    return next((session["status"] for session in sessions if thread.endswith(f":{session['thread_ts']}")), None)
 
 
 async def calls(scene: Scene) -> int:
@@ -55,8 +55,8 @@ async def calls(scene: Scene) -> int:
 async def test_the_session_says_where_the_turn_stands_and_is_told_only_what_is_new(scene: Scene) -> None:
     thread, publisher, said = await a_thread(scene), publishing(scene), list[str | None]()
     life = (RunStatus.PLANNING, RunStatus.RUNNING, RunStatus.WAITING, RunStatus.RUNNING, RunStatus.DONE)
-    for each in life:
-        scene.rows.show(a_run(thread, status=each, nodes=NODES, answer="Done."))
+    for run_status in life:
+        scene.rows.show(a_run(thread, status=run_status, nodes=NODES, answer="Done."))
         for _ in range(2):
             await publisher.reconcile(thread)
         said.append(await status(scene, thread))
@@ -78,8 +78,8 @@ async def test_the_newest_turn_decides(scene: Scene) -> None:
 async def test_a_workspace_without_sessions_is_shown_everything_else(scene: Scene) -> None:
     thread, publisher = await a_thread(scene), publishing(scene)
     await scene.people.act("switches", agent_sessions=False)
-    for each in (RunStatus.RUNNING, RunStatus.DONE):
-        scene.rows.show(a_run(thread, status=each, nodes=NODES, answer="Done."))
+    for run_status in (RunStatus.RUNNING, RunStatus.DONE):
+        scene.rows.show(a_run(thread, status=run_status, nodes=NODES, answer="Done."))
         for _ in range(2):
             await publisher.reconcile(thread)
     assert await status(scene, thread) is None
@@ -91,11 +91,11 @@ async def test_a_workspace_without_sessions_is_shown_everything_else(scene: Scen
 async def test_under_load_a_session_is_left_out_and_what_was_begun_ends(scene: Scene) -> None:
     publisher = publishing(scene)
     threads = [await a_thread(scene) for _ in range(SESSIONS_BEGUN.burst + 3)]
-    for each in (RunStatus.RUNNING, RunStatus.DONE):
+    for run_status in (RunStatus.RUNNING, RunStatus.DONE):
         for thread in threads:
-            scene.rows.show(a_run(thread, status=each))
+            scene.rows.show(a_run(thread, status=run_status))
             await publisher.reconcile(thread)
-        expected = "active" if each is RunStatus.DONE else "processing"
+        expected = "active" if run_status is RunStatus.DONE else "processing"
         said = [await status(scene, thread) for thread in threads]
         assert said == [expected] * SESSIONS_BEGUN.burst + [None] * 3
 

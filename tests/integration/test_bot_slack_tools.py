@@ -145,7 +145,7 @@ async def test_private_channel_is_open_to_its_members(caller: Caller) -> None:
 
 async def test_someone_elses_direct_messages_are_closed(caller: Caller) -> None:
     dump = await caller.people.dump()
-    channel = next(each["id"] for each in dump["channels"].values() if each.get("user") == "U0GRACE")
+    channel = next(channel["id"] for channel in dump["channels"].values() if channel.get("user") == "U0GRACE")
     assert await caller.refused("slack_read_channel", "U0ADA", channel=channel) == "not_allowed"
     assert (await caller.call("slack_read_channel", "U0GRACE", channel=channel))["messages"] == []
 

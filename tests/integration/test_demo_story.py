@@ -74,14 +74,14 @@ class DemoThread:
         added = self._accepted(draft)
         for node in added:
             self.outcomes[node.id] = await self._outcome(node)
-        own = shown_nodes([each for each in self.log if each.turn == self.turn], statuses_of(self.outcomes))
+        own = shown_nodes([row for row in self.log if row.turn == self.turn], statuses_of(self.outcomes))
         asked = [system_message(Role.ANSWER), *self.dialogue, results_message([message], own)]
         answer = await self.model.complete(Role.ANSWER, asked)
         self.dialogue += [ChatMessage(by="human", text=text), ChatMessage(by="ai", text=answer)]
         return answer
 
     def _accepted(self, draft: str) -> Sequence[Node]:
-        known = {each.operation.node.id: each.operation.node for each in self.log if isinstance(each.operation, Add)}
+        known = {row.operation.node.id: row.operation.node for row in self.log if isinstance(row.operation, Add)}
         intake = PlanBuilder(registry=self.registry, known=known)
         added: list[Node] = []
         for item in read_plan_text(draft):
@@ -169,8 +169,8 @@ async def thread(world: World) -> AsyncGenerator[DemoThread]:
 
 async def test_story_is_told_from_what_the_world_holds(thread: DemoThread) -> None:
     answer = await thread.ask(STORY)
-    assert all(isinstance(each, Succeeded) for each in thread.outcomes.values())
-    attempts = [each.kind for each in thread.progress.events if isinstance(each, AttemptEnded)]
+    assert all(isinstance(outcome, Succeeded) for outcome in thread.outcomes.values())
+    attempts = [event.kind for event in thread.progress.events if isinstance(event, AttemptEnded)]
     assert attempts == ["error", "ok"]
     [post] = thread.posted
     assert post["channel"] == "#incidents"
@@ -181,7 +181,7 @@ async def test_story_is_told_from_what_the_world_holds(thread: DemoThread) -> No
     ]
     hour = f"{DAY.incident_hour:02}:00-{DAY.incident_hour + 1:02}:00 UTC on 2025-11-20"
     assert f"{hour}: payments failed {INCIDENT.errors:,} of {INCIDENT.requests:,} requests" in answer
-    culprit = next(each for each in DAY.deployments if "pool" in each.change)
+    culprit = next(deployment for deployment in DAY.deployments if "pool" in deployment.change)
     assert f"{culprit.service} {culprit.version}" in answer
 
     follow_up = await thread.ask("and how many errors did the payments database record in that hour?")
@@ -228,7 +228,7 @@ async def test_rejected_post_leaves_the_rest_and_the_answer_says_so(thread: Demo
 )
 async def test_request_is_answered(thread: DemoThread, request_text: str, words: str) -> None:
     answer = await thread.ask(request_text)
-    assert [each for each in thread.outcomes.values() if not isinstance(each, Succeeded)] == []
+    assert [outcome for outcome in thread.outcomes.values() if not isinstance(outcome, Succeeded)] == []
     assert words in answer
     assert answer.endswith("_(scripted model)_")
 
@@ -241,7 +241,7 @@ async def test_next_start_on_the_same_day_finds_log_and_rows(postgres: HeldPostg
             query = Registry(tools).find("sql_query")
             assert query is not None
             counts.append(await query.call(CONTEXT, {"query": "SELECT count(*) FROM payments_errors"}))
-            logs += [(each.name, each.stat().st_mtime_ns) for each in (tmp_path / "demo").glob("*.log")]
+            logs += [(path.name, path.stat().st_mtime_ns) for path in (tmp_path / "demo").glob("*.log")]
     assert counts[0] == counts[1]
     assert logs[0] == logs[1]
     assert [log for log, _ in logs] == ["access-2025-11-20.log"] * 2

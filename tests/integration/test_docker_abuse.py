@@ -410,9 +410,9 @@ async def test_forked_child_cannot_answer_in_its_parents_place(sandbox: DockerSa
 OWN_PIPE = """
 def pipe():
     import gc
-    for each in gc.get_objects():
-        if type(each).__name__ == "Link":
-            return each._out
+    for found in gc.get_objects():
+        if type(found).__name__ == "Link":
+            return found._out
 """
 
 
@@ -461,7 +461,7 @@ async def test_forged_call_is_checked_like_any_other(sandbox: DockerSandbox) -> 
     )
     assert outcome.result == {"a": 1}, outcome
     assert handler.calls == [("echo", {"a": 1})]
-    assert sorted((each.tool, each.ok) for each in outcome.calls) == [("echo", True), ("shutdown", False)]
+    assert sorted((call.tool, call.ok) for call in outcome.calls) == [("echo", True), ("shutdown", False)]
 
 
 async def test_red_tool_is_refused_with_words_the_script_can_read(sandbox: DockerSandbox) -> None:

@@ -20,9 +20,9 @@ PIPE = """
 import gc, json, os, sys, threading, time
 
 def send(**message):
-    for each in gc.get_objects():
-        if type(each).__name__ == "Link":
-            os.write(each._out, json.dumps(message).encode() + b"\\n")
+    for found in gc.get_objects():
+        if type(found).__name__ == "Link":
+            os.write(found._out, json.dumps(message).encode() + b"\\n")
             return
 
 def mark():
@@ -172,8 +172,8 @@ TAMPERING = {
     "sys-exit-in-threads": (
         """
         threads = [threading.Thread(target=sys.exit, args=(3,)) for _ in range(5)]
-        [each.start() for each in threads]
-        [each.join() for each in threads]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
         return "done"
         """,
         "ok",
@@ -204,9 +204,9 @@ TAMPERING = {
         "died",
     ),
     "whole-group-killed": ("os.kill(0, 15)\ntime.sleep(10)", "died"),
-    "first-process-killed": ("[os.kill(1, each) for each in (1, 2, 15)]\ntime.sleep(10)", "died"),
+    "first-process-killed": ("[os.kill(1, number) for number in (1, 2, 15)]\ntime.sleep(10)", "died"),
     "interrupted-by-a-thread": ("import _thread\n_thread.interrupt_main()\ntime.sleep(10)", "error"),
-    "generator": ("return (each for each in [1])", "error"),
+    "generator": ("return (number for number in [1])", "error"),
     "result-far-too-deep": ("x = []\nfor _ in range(100_000):\n    x = [x]\nreturn x", "error"),
     "nan-deep-inside": ("return {'a': [{'b': float('nan')}]}", "error"),
     "reads-what-is-not-there": ("return input('name? ')", "error"),

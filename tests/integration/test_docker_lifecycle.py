@@ -111,7 +111,7 @@ async def test_other_limits_get_a_container_of_their_own() -> None:
 async def test_no_more_scripts_at_once_than_allowed() -> None:
     async with docker_sandbox(DockerSettings(pool=COLD, concurrency=2)) as sandbox:
         outcomes = await asyncio.gather(*(sandbox.run(HELLO, no_tools) for _ in range(6)))
-        assert [each.result for each in outcomes] == ["hello"] * 6
+        assert [outcome.result for outcome in outcomes] == ["hello"] * 6
 
 
 async def test_cancel_ends_a_script_that_would_sleep_for_ten_minutes() -> None:
@@ -155,7 +155,7 @@ async def test_close_removes_every_container() -> None:
         async with docker_sandbox(DockerSettings(pool=PoolSize(ready=3, idle_ready=3))) as sandbox:
             await filled(sandbox, 3)
         mine = str(this_process())
-        assert [each for each in await engine.ours() if each.labels.get(OWNER_LABEL) == mine] == []
+        assert [container for container in await engine.ours() if container.labels.get(OWNER_LABEL) == mine] == []
 
 
 async def test_scripts_in_a_row_leave_descriptors_and_threads_as_they_were() -> None:
@@ -189,7 +189,7 @@ async def main():
         await asyncio.sleep(0.05)
     busy = Job(code="def main(inputs):\\n    while True:\\n        pass")
     asleep = Job(code="import time\\ndef main(inputs):\\n    time.sleep(1000)")
-    tasks = [asyncio.create_task(sandbox.run(each, no_tools)) for each in (busy, asleep)]
+    tasks = [asyncio.create_task(sandbox.run(job, no_tools)) for job in (busy, asleep)]
     await asyncio.sleep(0.5)
     print("running", flush=True)
     await asyncio.gather(*tasks)
@@ -209,7 +209,7 @@ async def test_nothing_is_left_after_sigkill_of_the_worker() -> None:
 
         async def left() -> int:
             found = await engine.ours()
-            return sum(1 for each in found if f":{worker.pid}:" in each.labels.get(OWNER_LABEL, ""))
+            return sum(1 for container in found if f":{worker.pid}:" in container.labels.get(OWNER_LABEL, ""))
 
         assert await left() >= 2
         worker.send_signal(signal.SIGKILL)
@@ -229,7 +229,7 @@ async def test_orphan_of_a_dead_process_is_reaped_at_the_next_start() -> None:
         labels = {OWNER_LABEL: str(owner), INSTANCE_LABEL: "gone", DEADLINE_LABEL: str(int(time.time()) + 1000)}
         orphan = await engine.create(tag, spec, labels)
         async with docker_sandbox():
-            assert orphan not in {each.id for each in await engine.ours()}
+            assert orphan not in {container.id for container in await engine.ours()}
 
 
 async def test_second_removal_of_a_container_waits_until_it_is_gone() -> None:
@@ -240,7 +240,7 @@ async def test_second_removal_of_a_container_waits_until_it_is_gone() -> None:
 
         async def removed(container: ContainerId) -> None:
             await engine.remove(container)
-            assert container not in {each.id for each in await engine.ours()}
+            assert container not in {left.id for left in await engine.ours()}
 
         for _ in range(5):
             container = await engine.create(tag, spec, labels)
@@ -257,7 +257,7 @@ async def test_weaker_filter_fails_the_probe_and_leaves_nothing(monkeypatch: pyt
             await sandbox.open()
         assert any("AF_NETLINK" in fault for fault in caught.value.faults)
         mine = str(this_process())
-        assert [each for each in await engine.ours() if each.labels.get(OWNER_LABEL) == mine] == []
+        assert [container for container in await engine.ours() if container.labels.get(OWNER_LABEL) == mine] == []
 
 
 async def test_image_with_a_package_has_it_and_says_so() -> None:

@@ -68,7 +68,7 @@ def alive(pid: int) -> bool:
 
 async def eventually_dead(pids: set[int], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
-    while any(alive(each) for each in pids):
+    while any(alive(pid) for pid in pids):
         assert time.monotonic() < deadline, pids
         await asyncio.sleep(0.1)
 
@@ -76,7 +76,8 @@ async def eventually_dead(pids: set[int], seconds: float = 30.0) -> None:
 async def test_close_ends_every_worker() -> None:
     sandbox = MontySandbox(monty_binary())
     job = Job(code="def main(inputs):\n    return 1")
-    assert [each.result for each in await asyncio.gather(*(sandbox.run(job, no_tools) for _ in range(5)))] == [1] * 5
+    outcomes = await asyncio.gather(*(sandbox.run(job, no_tools) for _ in range(5)))
+    assert [outcome.result for outcome in outcomes] == [1] * 5
     mine = workers(os.getpid())
     await sandbox.close()
     await eventually_dead(mine)
@@ -101,7 +102,7 @@ async def test_a_thread_with_many_scripts_lets_anothers_in_between() -> None:
 
     job = Job(code="def main(inputs):\n    tools.note(who=inputs['who'])", tools=frozenset({"note"}))
     jobs = [replace(job, inputs={"who": who}, queue=who[0]) for who in ("a1", "a2", "a3", "b1")]
-    await asyncio.gather(*(sandbox.run(each, note) for each in jobs))
+    await asyncio.gather(*(sandbox.run(job, note) for job in jobs))
     assert came == ["a1", "a2", "b1", "a3"]
     await sandbox.close()
 

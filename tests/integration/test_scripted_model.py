@@ -80,11 +80,11 @@ async def test_answer_comes_whole_with_usage(start: Start) -> None:
 async def test_answer_streams_in_pieces_and_ends_with_usage(start: Start) -> None:
     text = '{"op":"add"}\n{"op":"reply","text":"Grüße ✓"}\n'
     model = await start(Script(answer=text))
-    chunks = [each async for each in model.chat(stream_usage=True).astream("go")]
-    assert "".join(str(each.content) for each in chunks) == text
-    assert len([each for each in chunks if each.content]) > 5
-    usage = [each.usage_metadata for each in chunks if each.usage_metadata]
-    assert [each["input_tokens"] for each in usage] == [1]
+    chunks = [chunk async for chunk in model.chat(stream_usage=True).astream("go")]
+    assert "".join(str(chunk.content) for chunk in chunks) == text
+    assert len([chunk for chunk in chunks if chunk.content]) > 5
+    usage = [chunk.usage_metadata for chunk in chunks if chunk.usage_metadata]
+    assert [chunk["input_tokens"] for chunk in usage] == [1]
     assert usage[0]["output_tokens"] == -(-len(text) // 4)
 
 
@@ -99,7 +99,7 @@ async def test_first_script_that_matches_role_and_text_answers(start: Start) -> 
         for role, text in [("planner", "please CHECK payments"), ("planner", "hm"), ("answer", "hm")]
     ]
     assert said == ["a check", "planner heard hm", "an answer"]
-    assert [each.role for each in model.server.requests] == ["planner", "planner", "answer"]
+    assert [request.role for request in model.server.requests] == ["planner", "planner", "answer"]
     assert len(model.server.requests_of("planner")) == 2
 
 
@@ -132,9 +132,9 @@ async def test_tool_calls_arrive_with_their_arguments(start: Start, streaming: b
     bound = model.loose_chat(streaming=streaming).bind_tools([add, now])
     answer = await bound.ainvoke("add them")
     assert isinstance(answer, AIMessage)
-    assert [(each["name"], each["args"]) for each in answer.tool_calls] == [("add", {"a": 1, "b": 22}), ("now", {})]
+    assert [(call["name"], call["args"]) for call in answer.tool_calls] == [("add", {"a": 1, "b": 22}), ("now", {})]
     assert model.server.requests[0].tools == ("add", "now")
-    results = [ToolMessage("23", tool_call_id=each["id"]) for each in answer.tool_calls]
+    results = [ToolMessage("23", tool_call_id=call["id"]) for call in answer.tool_calls]
     assert (await bound.ainvoke([HumanMessage("add them"), answer, *results])).content == "the tool said 23"
 
 
@@ -265,7 +265,7 @@ async def test_wrong_key_is_an_authentication_error(start: Start) -> None:
 async def test_models_are_listed(start: Start) -> None:
     model = await start()
     async with openai.AsyncOpenAI(base_url=model.base_url, api_key="key") as client:
-        assert [each.id async for each in client.models.list()] == ["greenlight-scripted"]
+        assert [listed.id async for listed in client.models.list()] == ["greenlight-scripted"]
 
 
 async def test_unknown_path_is_an_error_in_the_same_shape(start: Start) -> None:

@@ -158,7 +158,7 @@ def _answer_dns(monkeypatch: pytest.MonkeyPatch, answers: list[str], then: list[
     async def answered(host: str, port: int, **options: Any) -> list[Any]:
         found = then if asked and then is not None else answers
         asked.append(host)
-        return [each for address in found for each in resolve(address, port, type=socket.SOCK_STREAM)]
+        return [info for address in found for info in resolve(address, port, type=socket.SOCK_STREAM)]
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", answered)
     return asked

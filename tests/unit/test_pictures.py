@@ -37,7 +37,7 @@ def test_the_picture_is_small_and_the_readme_shows_it_in_words_too(name: str) ->
 
 def test_every_picture_the_readme_links_is_there() -> None:
     linked = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README)
-    assert [each for each in linked if not (ROOT / each).is_file()] == []
+    assert [target for target in linked if not (ROOT / target).is_file()] == []
 
 
 def test_the_scenes_show_every_choice_a_card_can_offer() -> None:

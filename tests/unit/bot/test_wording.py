@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def error_words() -> Iterator[str]:
     """Yield every machine word of a failure that is written down in the code."""
-    for path in (each for folder in ("agent", "bot", "infra") for each in sorted((ROOT / folder).rglob("*.py"))):
+    for path in (path for folder in ("agent", "bot", "infra") for path in sorted((ROOT / folder).rglob("*.py"))):
         tree = ast.parse(path.read_text())
         named = dict(constants(tree))
         for node in ast.walk(tree):
@@ -22,8 +22,8 @@ def error_words() -> Iterator[str]:
                 continue
             given = node.args[:1] if node.func.id == "ToolError" else []
             if node.func.id == "Failed":
-                given = [each.value for each in node.keywords if each.arg == "error"]
-            yield from (word for each in given if (word := literal(each, named)))
+                given = [keyword.value for keyword in node.keywords if keyword.arg == "error"]
+            yield from (word for expression in given if (word := literal(expression, named)))
 
 
 def constants(tree: ast.Module) -> Iterator[tuple[str, str]]:

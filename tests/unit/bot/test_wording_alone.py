@@ -42,8 +42,8 @@ def boards() -> Iterable[tuple[str, Rendered]]:
         tool=None,
         attempts=(AttemptView(attempt=1, kind="ok", error=""),),
     )
-    for each in RunStatus:
-        yield f"board, {each}", board(a_run(nodes=(a_node("a"), script), status=each))
+    for run_status in RunStatus:
+        yield f"board, {run_status}", board(a_run(nodes=(a_node("a"), script), status=run_status))
     yield "board without steps", board(a_run(status=RunStatus.PLANNING))
 
 
@@ -51,8 +51,8 @@ def cards() -> Iterable[tuple[str, Rendered]]:
     for kind in ApprovalKind:
         for decision in Decision:
             view = an_approval(kind=kind, decision=decision, by=GRACE, at=NOON)
-            for number, each in enumerate(card(view, ApprovalPolicy())):
-                yield f"card, {kind}, {decision}, {number}", each
+            for number, part in enumerate(card(view, ApprovalPolicy())):
+                yield f"card, {kind}, {decision}, {number}", part
 
 
 MESSAGES: Mapping[str, Rendered] = dict(
@@ -78,7 +78,7 @@ OURS = {name: message for name, message in MESSAGES.items() if name != "an answe
 
 def letters(text: str) -> int:
     """Count the letters that are left without emoji, mentions and addresses."""
-    return sum(each.isalpha() for each in re.sub(r"<[^>]*>", "", EMOJI.sub("", text)))
+    return sum(character.isalpha() for character in re.sub(r"<[^>]*>", "", EMOJI.sub("", text)))
 
 
 def elements(blocks: Any) -> list[Mapping[str, Any]]:
@@ -103,7 +103,8 @@ def test_the_text_tells_cards_of_different_kinds_apart(one: ApprovalKind, other:
 @pytest.mark.parametrize("kind", ApprovalKind)
 def test_the_text_tells_how_a_question_ended(kind: ApprovalKind) -> None:
     texts = [
-        card(an_approval(kind=kind, decision=each, by=GRACE, at=NOON), ApprovalPolicy())[-1].text for each in Decision
+        card(an_approval(kind=kind, decision=decision, by=GRACE, at=NOON), ApprovalPolicy())[-1].text
+        for decision in Decision
     ]
     assert len(set(texts)) == len(texts)
 

@@ -104,7 +104,7 @@ async def test_failed_commit_reaches_everyone_who_waits_for_it(pool: Pool):
         saver.committed("task2"),
         return_exceptions=True,
     )
-    assert {type(each) for each in ended} == {psycopg.DataError}
+    assert {type(error) for error in ended} == {psycopg.DataError}
 
 
 async def test_cancelled_commit_leaves_nobody_waiting(pool: Pool):
@@ -115,7 +115,7 @@ async def test_cancelled_commit_leaves_nobody_waiting(pool: Pool):
         await asyncio.sleep(0)
         writing[0].cancel()
         await asyncio.wait(writing)
-    assert all(each.cancelled() for each in writing)
+    assert all(task.cancelled() for task in writing)
 
 
 async def test_values_of_unknown_classes_come_back_as_plain_data(pool: Pool):
@@ -146,8 +146,8 @@ async def test_prune_keeps_the_newest_checkpoint_only(pool: Pool):
     await saver.aput_writes(places[-1], [("__return__", 1)], "task")
     await saver.prune_thread(THREAD)
     everything = RunnableConfig(configurable={"thread_id": THREAD, "checkpoint_ns": ""})
-    kept = [each async for each in GroupCommitSaver(pool).alist(everything)]
-    assert [each.config for each in kept] == [places[-1]]
+    kept = [checkpoint async for checkpoint in GroupCommitSaver(pool).alist(everything)]
+    assert [checkpoint.config for checkpoint in kept] == [places[-1]]
     assert await writes_of(pool) == [("task", "__return__", 1)]
 
 

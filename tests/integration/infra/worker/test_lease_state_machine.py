@@ -41,8 +41,8 @@ class LeaseMachine(RuleBasedStateMachine):
         self.silent: set[Process] = set()
 
     def teardown(self) -> None:
-        for each in (*self.workers, *self.buried):
-            self.run(each.database.close())
+        for worker in (*self.workers, *self.buried):
+            self.run(worker.database.close())
         self.run(self.database.close())
         self.runner.close()
 
@@ -86,7 +86,7 @@ class LeaseMachine(RuleBasedStateMachine):
 
     @rule(who=WHO)
     def release(self, who: int) -> None:
-        for worker, lease in [each for each in self.taken if each[0] is self.workers[who]]:
+        for worker, lease in [pair for pair in self.taken if pair[0] is self.workers[who]]:
             self.run(worker.leases.release(lease))
             self.taken.remove((worker, lease))
             if self.holds is lease:
@@ -144,8 +144,8 @@ class LeaseMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_dead_write_nothing(self) -> None:
-        for each in self.buried[-2:]:
-            assert not self.run(self._writes(each))
+        for worker in self.buried[-2:]:
+            assert not self.run(self._writes(worker))
 
     async def _writes(self, process: Process) -> bool:
         try:

@@ -62,7 +62,7 @@ async def test_workers_are_told_when_a_waiting_jobs_rows_are_committed(database:
         await ear.execute("LISTEN procrastinate_any_queue_v1")
         async with database.begin() as connection:
             await queue.wake(connection, THREAD)
-        heard = [each async for each in ear.notifies(timeout=30, stop_after=1)]
+        heard = [notification async for notification in ear.notifies(timeout=30, stop_after=1)]
     assert json.loads(heard[0].payload)["type"] == "job_inserted"
 
 

@@ -93,10 +93,10 @@ def test_steps_that_do_not_fit_are_counted_and_the_telling_ones_stay() -> None:
     nodes[7] = a_node("n7", NodeState.ASKING)
     nodes[99] = a_node("n99", NodeState.FAILED)
     blocks: Any = board(a_run(nodes=tuple(nodes))).blocks
-    ids = [each["task_id"] for each in blocks[0]["tasks"]]
+    ids = [card["task_id"] for card in blocks[0]["tasks"]]
     assert 30 < len(ids) <= MOST_TASKS
     assert {"n7", "n99"} <= set(ids)
-    assert ids == sorted(ids, key=lambda each: int(each[1:]))
+    assert ids == sorted(ids, key=lambda name: int(name[1:]))
     assert blocks[1]["elements"][0]["text"] == f"Not shown here: {100 - len(ids)} steps, all done."
 
 
@@ -130,7 +130,7 @@ def script(id: str, state: NodeState = NodeState.SUCCEEDED, *attempts: AttemptVi
 
 def elements(*nodes: NodeView) -> Any:
     """Return the elements of the board's row, if it has one."""
-    rows: Any = [each for each in board(a_run(nodes=nodes)).blocks if each["type"] == "actions"]
+    rows: Any = [block for block in board(a_run(nodes=nodes)).blocks if block["type"] == "actions"]
     return rows[0]["elements"] if rows else []
 
 
@@ -147,7 +147,7 @@ def test_script_that_runs_or_never_ran_has_no_details_yet() -> None:
 def test_many_scripts_share_a_menu_with_the_crashed_ones_first() -> None:
     many = [script(f"s{number}") for number in range(30)]
     [menu] = elements(*many, script("odd", NodeState.FAILED, CRASH))
-    values = [each["value"] for each in menu["options"]]
+    values = [option["value"] for option in menu["options"]]
     assert (menu["type"], len(values), values[:2]) == ("static_select", 12, ["odd", "s0"])
     assert menu["placeholder"]["text"] == f"Details of a script… (12 of {len(many) + 1})"
     [menu] = elements(*many[:4])
@@ -169,7 +169,7 @@ def test_a_packed_step_says_of_what_and_the_board_why_others_stay_apart() -> Non
         Split(before=NodeId("join"), after=NodeId("post"), reason=Reason.RED),
         Split(before=NodeId("gone"), after=NodeId("cancelled"), reason=Reason.FULL),
     )
-    nodes = tuple(a_node(each) for each in ("extract", "one", "two", "join", "post"))
+    nodes = tuple(a_node(name) for name in ("extract", "one", "two", "join", "post"))
     shown = json.dumps(board(a_run(nodes=nodes, fusions=(fused,), splits=splits)).blocks, ensure_ascii=False)
     assert "packed: fetch -> clean -> extract" in shown
     told = (

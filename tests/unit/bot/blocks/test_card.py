@@ -37,7 +37,7 @@ def test_pieces_of_an_argument_put_together_are_the_whole(args: dict[str, Json])
         together[chunk.name] += chunk.text
     for name, value in args.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
-        if len({visible(each) for each in args}) == len(args):
+        if len({visible(arg) for arg in args}) == len(args):
             assert together[visible(name)] == (visible(text) or "(empty)")
 
 
@@ -68,7 +68,7 @@ def test_what_cannot_be_shown_in_full_cannot_be_approved() -> None:
     assert choices(view.request) == (Decision.REJECTED,)
     assert "nobody should approve what they can't read" in str(message.blocks)
     buttons: Any = message.blocks[-1]
-    assert [each["action_id"] for each in buttons["elements"]] == ["decide_rejected"]
+    assert [element["action_id"] for element in buttons["elements"]] == ["decide_rejected"]
 
 
 def test_buttons_of_two_cards_differ_and_carry_only_id_and_version() -> None:
@@ -76,9 +76,9 @@ def test_buttons_of_two_cards_differ_and_carry_only_id_and_version() -> None:
         return card(an_approval(**of), ANYONE)[-1].blocks[-1]
 
     first, second, edited = buttons(id="q1"), buttons(id="q2"), buttons(id="q1", version=2)
-    assert {each["value"] for each in first["elements"]} == {"1:q1"}
-    assert {each["value"] for each in second["elements"]} == {"1:q2"}
-    assert {each["value"] for each in edited["elements"]} == {"2:q1"}
+    assert {element["value"] for element in first["elements"]} == {"1:q1"}
+    assert {element["value"] for element in second["elements"]} == {"1:q2"}
+    assert {element["value"] for element in edited["elements"]} == {"2:q1"}
     assert len({row["block_id"] for row in (first, second, edited)}) == 3
 
 

@@ -64,12 +64,12 @@ def test_last_attempt_is_shown_first_and_any_other_on_request() -> None:
 
 def test_buttons_name_every_attempt_and_how_it_ended() -> None:
     view: Any = details(package(CRASH, DONE), 1)
-    [row] = [each for each in view["blocks"] if each["type"] == "actions"]
-    assert [(each["text"]["text"], each["value"], each.get("style")) for each in row["elements"]] == [
+    [row] = [block for block in view["blocks"] if block["type"] == "actions"]
+    assert [(element["text"]["text"], element["value"], element.get("style")) for element in row["elements"]] == [
         ("Attempt 1: crashed", "1", "primary"),
         ("Attempt 2: worked", "2", None),
     ]
-    assert [each["type"] for each in details(package(DONE))["blocks"]] == ["section", "context", "rich_text"]  # type: ignore[index]
+    assert [block["type"] for block in details(package(DONE))["blocks"]] == ["section", "context", "rich_text"]  # type: ignore[index]
 
 
 def test_modal_remembers_what_it_shows() -> None:
@@ -107,7 +107,7 @@ def test_every_modal_is_within_slacks_limits(view: Any) -> None:
 
 def test_foreign_words_are_never_formatting() -> None:
     view: Any = details(package(replace(CRASH, code=HOSTILE), title=HOSTILE))
-    mrkdwn = json.dumps([each for each in view["blocks"] if each["type"] != "rich_text"])
+    mrkdwn = json.dumps([block for block in view["blocks"] if block["type"] != "rich_text"])
     assert "<!channel>" not in mrkdwn
     assert "<@U1>" not in mrkdwn
     code = texts(view)["The script"]
@@ -118,6 +118,6 @@ def test_foreign_words_are_never_formatting() -> None:
 
 def test_how_long_an_attempt_took_is_told_in_minutes_where_it_took_minutes() -> None:
     view: Any = details(package(replace(CRASH, milliseconds=125_034.0)))
-    assert [each["elements"][0]["text"] for each in view["blocks"] if each["type"] == "context"] == [
+    assert [block["elements"][0]["text"] for block in view["blocks"] if block["type"] == "context"] == [
         "Attempt 1 of 1 crashed · 2 min 5 s"
     ]

@@ -89,7 +89,7 @@ def nodes(draw: st.DrawFn) -> tuple[NodeView, ...]:
         }
         attempts = (AttemptView(attempt=1, kind="error", error=word),) if draw(st.booleans()) else ()
         rest = {"outcome": endings[state]} if state in endings else {}
-        behind = tuple(each.id for each in seen[-6:])
+        behind = tuple(node.id for node in seen[-6:])
         seen.append(a_node(f"n{number}", state, title=word, detail=word, attempts=attempts, depends_on=behind, **rest))
     return tuple(seen)
 

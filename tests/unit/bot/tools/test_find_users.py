@@ -39,7 +39,7 @@ PEOPLE = [
     ],
 )
 def test_every_word_must_match_and_whole_names_come_first(query: str, ids: list[str]) -> None:
-    assert [each["id"] for each in matching(PEOPLE, query, TENANT) if isinstance(each, dict)] == ids
+    assert [found["id"] for found in matching(PEOPLE, query, TENANT) if isinstance(found, dict)] == ids
 
 
 def test_guests_are_told_apart() -> None:

@@ -26,9 +26,9 @@ class Slow:
         self.under_way -= 1
         if self.broken is not None:
             raise self.broken
-        if any(each.endswith("bad") for each in items):
+        if any(item.endswith("bad") for item in items):
             raise ValueError(items)
-        return [each.upper() for each in items]
+        return [item.upper() for item in items]
 
 
 def _key(item: str) -> str:
@@ -36,7 +36,7 @@ def _key(item: str) -> str:
 
 
 def _put(commit: GroupCommit[str, str], *items: str) -> list[asyncio.Task[str]]:
-    return [asyncio.create_task(commit.put(each)) for each in items]
+    return [asyncio.create_task(commit.put(item)) for item in items]
 
 
 async def _settled() -> None:
@@ -57,7 +57,7 @@ async def test_what_comes_meanwhile_is_written_together_and_no_group_is_larger_t
     commit = GroupCommit(slow.write, _key, at_once=1, most=3)
     first = _put(commit, "a:1")
     await _settled()
-    rest = _put(commit, *(f"{each}:1" for each in "bcdef"))
+    rest = _put(commit, *(f"{key}:1" for key in "bcdef"))
     await _settled()
     slow.go.set()
     assert await asyncio.gather(*first, *rest) == ["A:1", "B:1", "C:1", "D:1", "E:1", "F:1"]
@@ -67,7 +67,7 @@ async def test_what_comes_meanwhile_is_written_together_and_no_group_is_larger_t
 async def test_no_more_groups_than_allowed_are_written_at_the_same_time() -> None:
     slow = Slow()
     commit = GroupCommit(slow.write, _key, at_once=2, most=1)
-    put = _put(commit, *(f"{each}:1" for each in "abcde"))
+    put = _put(commit, *(f"{key}:1" for key in "abcde"))
     await _settled()
     assert slow.under_way == 2
     slow.go.set()
@@ -102,7 +102,7 @@ async def test_a_store_out_of_reach_is_everybodys_and_the_next_one_is_tried_agai
     slow.broken = StoreUnavailable()
     commit = GroupCommit(slow.write, _key)
     told = await asyncio.gather(*_put(commit, "a:1", "b:1"), return_exceptions=True)
-    assert [type(each) for each in told] == [StoreUnavailable, StoreUnavailable]
+    assert [type(error) for error in told] == [StoreUnavailable, StoreUnavailable]
     assert told[0] is not told[1]
     assert slow.groups == [["a:1", "b:1"]]
     slow.broken = None
@@ -116,8 +116,8 @@ async def test_who_goes_away_before_it_is_written_is_not_written_and_stops_nobod
     await _settled()
     late_gone, late = _put(commit, "d:1", "e:1")
     await _settled()
-    for each in (gone, late_gone):  # one that is being written, one that is not
-        each.cancel()
+    for task in (gone, late_gone):  # one that is being written, one that is not
+        task.cancel()
     slow.go.set()
     assert await asyncio.gather(first, last, late) == ["A:1", "C:1", "E:1"]
     assert slow.groups == [["a:1", "b:1", "c:1"], ["e:1"]]
@@ -139,6 +139,6 @@ async def test_request_that_comes_when_the_last_group_has_just_ended_is_written_
         return await commit.put(f"{number % 7}:{number}")
 
     async with asyncio.timeout(30):
-        assert await asyncio.gather(*(one(each) for each in range(300))) == [
-            f"{each % 7}:{each}" for each in range(300)
+        assert await asyncio.gather(*(one(number) for number in range(300))) == [
+            f"{number % 7}:{number}" for number in range(300)
         ]
