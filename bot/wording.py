@@ -109,7 +109,7 @@ _ATTEMPTS = {
     "infra": "couldn't run in the sandbox",
 }
 
-_TROUBLES = {
+_TURN_ERRORS = {
     TurnError.MODEL_UNAVAILABLE: "I couldn't reach the language model, so I couldn't finish this. "
     "Please ask again in a few minutes.",
     TurnError.MODEL_UNHEARD: ("The language model didn't write an answer, so here are the plain results of each step."),
@@ -297,12 +297,12 @@ def not_a_member(status: MembershipStatus, act: str) -> str:
     return _NOT_MEMBERS[status].format(act=act)
 
 
-def trouble(error: str) -> str:
+def turn_error(error: str) -> str:
     """Return what went wrong with a turn."""
     try:
-        return _TROUBLES[TurnError(error)]
+        return _TURN_ERRORS[TurnError(error)]
     except ValueError:
-        return _TROUBLES[TurnError.INTERNAL]
+        return _TURN_ERRORS[TurnError.INTERNAL]
 
 
 def failure(error: str) -> str:

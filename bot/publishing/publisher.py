@@ -146,7 +146,7 @@ class ThreadPublisher:
             if run.answer:
                 await self._post(run, Post.ANSWER, "", answer(run.answer))
             if run.error:
-                await self._post(run, Post.TROUBLE, "", [words_only(wording.trouble(run.error))])
+                await self._post(run, Post.TROUBLE, "", [words_only(wording.turn_error(run.error))])
         if _BOARD in run.posts:
             await self._show_board(run if self._plan_images is None else await self._plan_images.share(run))
         if newest and self._sessions is not None:

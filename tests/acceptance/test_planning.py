@@ -38,7 +38,9 @@ async def test_a_plan_beyond_the_limit_runs_as_far_as_it_fits_and_the_person_is_
         scene.model.add(Script(role="planner", answer=whole, times=3))
         scene.model.add(planned(fetch("rest", f"{url}/n2")))
         async with scene.asked("do it all") as observer:
-            await observer.until(lambda seen: seen.says(wording.trouble(TurnError.PLAN_TOO_LARGE)), "why it is not all")
+            await observer.until(
+                lambda seen: seen.says(wording.turn_error(TurnError.PLAN_TOO_LARGE)), "why it is not all"
+            )
             assert observer.says("ANSWER", "n0", "n1")
             assert not observer.says("too_many_nodes")
             assert scene.effects.calls == {"n0": 1, "n1": 1}

@@ -59,7 +59,7 @@ MESSAGES: Mapping[str, Rendered] = dict(
     [
         *boards(),
         *cards(),
-        *((f"trouble, {error}", words_only(wording.trouble(error.value))) for error in TurnError),
+        *((f"error, {error}", words_only(wording.turn_error(error.value))) for error in TurnError),
         ("answer", answer("All three answer.")[0]),
         ("an answer of signs", answer("🎉")[0]),
         ("help", help_message(UserId("U0BOT"))),

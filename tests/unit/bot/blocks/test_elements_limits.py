@@ -131,8 +131,8 @@ def test_answers(text: str) -> None:
 
 
 @given(word=st.text(max_size=20))
-def test_troubles(word: str) -> None:
-    check([words_only(wording.trouble(word))])
+def test_turn_errors(word: str) -> None:
+    check([words_only(wording.turn_error(word))])
 
 
 @settings(deadline=None)
