@@ -37,7 +37,7 @@ Listener: TypeAlias = Callable[..., Awaitable[None]]
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """What the app needs of the stores."""
+    """The stores that the app needs."""
 
     inbox: Inbox
     approvals: Approvals

@@ -20,13 +20,13 @@ ACTION_PREFIX = "decide_"
 """An `action_id` on a card is this and the decision's word; the button's value is `version:approval`."""
 
 DETAILS_ACTION = "script_details"
-"""What the `action_id` of a board's button or menu for a script begins with; the value is the node."""
+"""Begins the `action_id` of a board's button or menu for a script; the value is the node."""
 
 ATTEMPT_ACTION = "script_attempt"
-"""What the `action_id` of a modal's button for an attempt begins with; the value is its number."""
+"""Begins the `action_id` of a modal's button for an attempt; the value is its number."""
 
 STOP_ACTION = "stop_run"
-"""What the `action_id` of a Stop button begins with; its value is the thread."""
+"""Begins the `action_id` of a Stop button; the value is the thread."""
 
 STOP_SHORTCUT = "stop_work_here"
 """The `callback_id` of the manifest's message shortcut."""
@@ -151,7 +151,7 @@ class Click(FromSlack):
 
     @property
     def decision(self) -> Decision:
-        """What was chosen."""
+        """The answer that the button stands for."""
         return Decision(self.action.removeprefix(ACTION_PREFIX))
 
     @property

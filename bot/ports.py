@@ -53,7 +53,7 @@ class Incoming:
 
 
 class Receipt(StrEnum):
-    """What became of an incoming message."""
+    """The result of taking a message in."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
@@ -102,7 +102,7 @@ class ApprovalView:
 
     @property
     def blocks(self) -> tuple[str, ...]:
-        """What the card shows as waiting: as of now while the request is open, then as of when it was asked."""
+        """The waiting titles on the card: as of now while the request is open, then as of when it was asked."""
         return (self.is_open and self.waiting) or self.request.blocks
 
 

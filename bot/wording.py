@@ -252,7 +252,7 @@ _UNDECIDED: dict[ApprovalKind, str] = {
     ApprovalKind.ASK: "I'll answer with what there is.",
     ApprovalKind.BUDGET: "Nothing more will start; please ask again if you still need it.",
 }
-"""What follows once a question has expired."""
+"""The consequence of a question's expiry."""
 
 _NOT_MEMBERS = {
     MembershipStatus.GUEST: "Sorry, guests can't {act} here. Please ask a full member of the workspace.",

@@ -37,7 +37,7 @@ ButtonStyle: TypeAlias = Literal["primary", "danger"]
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """What one message shows."""
+    """The content of one message."""
 
     #: Escaped mrkdwn for notifications and screen readers.
     text: str

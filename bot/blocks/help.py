@@ -1,4 +1,4 @@
-"""What commands show: help, what is running (of a person, a channel or a thread), and what can be stopped."""
+"""The replies to commands: help, the running work of a person, a channel or a thread, and the runs to stop."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What scripts left: a modal, opened at the board and filled from the rows."""
+"""The details of scripts: a modal, opened at the board and filled from the rows."""
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 

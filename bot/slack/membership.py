@@ -29,7 +29,7 @@ Answer = TypeVar("Answer")
 
 
 class MembershipStatus(StrEnum):
-    """What someone is to the team the app is installed in. Only a member may start or decide."""
+    """A person's relation to the team the app is installed in. Only a member may start or decide."""
 
     MEMBER = "member"
     GUEST = "guest"

@@ -1,4 +1,4 @@
-"""What people and channels are called, for models to read."""
+"""The names of people and channels, for models to read."""
 
 import asyncio
 import logging

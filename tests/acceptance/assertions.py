@@ -1,4 +1,4 @@
-"""What people see in a thread, in their direct messages and in private, as acceptance tests ask for it."""
+"""Reads a thread, direct messages and private replies as people see them, for acceptance tests."""
 
 import json
 from typing import Any

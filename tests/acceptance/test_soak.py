@@ -67,7 +67,7 @@ TROUBLES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """What must not grow."""
+    """Figures that must not grow."""
 
     tasks: int
     threads: int

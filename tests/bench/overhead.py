@@ -1,4 +1,4 @@
-"""What the executor costs per node: instant nodes, 1,000 side by side and 300 in a row, beside one durable commit.
+"""The executor's cost per node: instant nodes, 1,000 side by side and 300 in a row, beside one durable commit.
 
 A node's result counts once its write is on disk, so a chain cannot be faster than a commit per node.
 """

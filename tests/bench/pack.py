@@ -1,4 +1,4 @@
-"""What packing saves and costs: the same plans as they are written and packed, over PostgreSQL and the interpreter.
+"""Savings and costs of packing: the same plans as they are written and packed, over PostgreSQL and the interpreter.
 
 Four chains side by side, each step a tool call that takes its predecessor's answer of 3 KB and needs 20 ms.
 """

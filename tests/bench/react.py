@@ -1,4 +1,4 @@
-"""What a plan saves beside a ReAct loop: model calls, prompt tokens and time, for the same tasks and the same tool.
+"""Savings of a plan beside a ReAct loop: model calls, prompt tokens and time, for the same tasks and the same tool.
 
 The loop is langchain's `create_agent`, once with one call a turn (ReAct as it was published) and once with every call
 that is ready (parallel tool calls, the best a loop can do). All three ask a scripted model over the wire that needs
@@ -64,7 +64,7 @@ class Task:
 
     @property
     def request(self) -> str:
-        """What is asked, for all alike."""
+        """The request, the same for all."""
         lines = (
             f"{step.id}. {self.titles[step.id]}" + (f" (after {', '.join(step.after)})" if step.after else "")
             for step in self.steps.values()
@@ -73,7 +73,7 @@ class Task:
 
     @property
     def said(self) -> str:
-        """What the answer must say: the proofs of the steps that nothing is behind."""
+        """The answer that is right: the proofs of the steps that no other step waits for."""
         inner = {before for step in self.steps.values() for before in step.after}
         return "Done: " + ", ".join(sorted(self.proof(step) for step in self.steps if step not in inner))
 
@@ -107,7 +107,7 @@ class Work:
 
 
 class Cost(NamedTuple):
-    """What one run took."""
+    """The costs of one run."""
 
     seconds: float
     calls: int

@@ -1,4 +1,4 @@
-"""What a scripted model says when it plans and when it reflects, and what somebody asked for before."""
+"""Answers of a scripted model that plans and replans, and steps that somebody asked for before."""
 
 import json
 from typing import Any

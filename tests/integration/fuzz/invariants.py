@@ -1,4 +1,4 @@
-"""What must hold of every run, whatever happened to it."""
+"""The invariants of every run, whatever happened to it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass

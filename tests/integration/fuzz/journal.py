@@ -1,4 +1,4 @@
-"""What a fuzz run did, line by line, and the work that writes it down."""
+"""A journal of a fuzz run, line by line, and the work that writes it."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence

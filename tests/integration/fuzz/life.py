@@ -43,7 +43,7 @@ class End(IntEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Life:
-    """What a process is told. It kills itself at its `dies_at`-th step that reaches the rows, if ever."""
+    """The instructions of a process. It kills itself at its `dies_at`-th step that reaches the rows, if ever."""
 
     database: str
     worker: str

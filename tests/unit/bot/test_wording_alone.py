@@ -73,7 +73,7 @@ MESSAGES: Mapping[str, Rendered] = dict(
 )
 VIEWS: Mapping[str, Any] = {"details": modal(), "loading": loading(), "unreadable": unreadable(wording.DETAILS_GONE)}
 OURS = {name: message for name, message in MESSAGES.items() if name != "an answer of signs"}
-"""What the model writes is its own; all else is ours."""
+"""The model chooses the signs of its answers; all other messages are ours."""
 
 
 def letters(text: str) -> int:
