@@ -3,7 +3,6 @@
 `X.read(body)` returns None for what is not for us (bots' messages, edits, malformed bodies) and never raises.
 """
 
-import html
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeAlias, cast
@@ -249,8 +248,14 @@ def request_text(raw: str, bot: UserId) -> str:
     Links and channels are unfolded (`<#C1|ops>` -> `#ops`, `<https://x|label>` -> `label (https://x)`),
     Slack's three entities decoded. Mentions of people stay `<@U1>`: they are ids, not words.
     """
-    without = re.sub(rf"[ \t]*{_mention_of(bot)}[ \t]*[:,]?[ \t]*", " ", raw)
-    return html.unescape(_REFERENCE.sub(_unfolded, without)).strip()
+    parts = re.split(rf"{_mention_of(bot)}[ \t]*+[:,]?[ \t]*+", raw)
+    without = " ".join([*(part.rstrip(" \t") for part in parts[:-1]), parts[-1]])
+    return unescaped(_REFERENCE.sub(_unfolded, without)).strip()
+
+
+def unescaped(text: str) -> str:
+    """Undo Slack's three entities, `&amp;` last, so that `&amp;lt;` becomes `&lt;`."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _mention_of(user: UserId) -> str:

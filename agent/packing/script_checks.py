@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from typing import TypeGuard
 
 _MAIN = re.compile(r"^(?:async[ \t]+)?def[ \t]+main[ \t]*\(", re.MULTILINE)
-_FENCE = re.compile(r"^(`{3,})[ \t]*(\w*)[^\n]*\n(.*?)(?:^\1`*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^(`{3,}+)[^\n]*+\n(.*?)(?:^\1`*+[ \t]*+$|\Z)", re.MULTILINE | re.DOTALL)
 """A fenced block; one that is never closed goes on to the end."""
 
 _DEPTH = 150
@@ -151,6 +151,6 @@ def plain_main(module: ast.Module) -> ast.FunctionDef | ast.AsyncFunctionDef | N
 
 def script_in(answer: str) -> str:
     """Return the script of a model's answer: the first fenced block with a `main`, else the first, else all."""
-    blocks = [found.group(3) for found in _FENCE.finditer(answer)]
+    blocks = [found.group(2) for found in _FENCE.finditer(answer)]
     script = next((block for block in blocks if _MAIN.search(block)), blocks[0] if blocks else answer)
     return script.strip() + "\n"

@@ -20,7 +20,7 @@ MOST_TEMPLATE_ID = 58
 """How long a template's id may be, so that its items' ids are ids too."""
 
 _TITLE_CHARACTERS = 150
-_ITEM_ID = re.compile(r"(.+)-(?:0|[1-9][0-9]*)")
+_INDEX = re.compile(r"0|[1-9][0-9]*")
 _OWN = re.compile(r"\$\$\{|\$\{(item|index)(?:#([^{}]*))?\}")
 
 
@@ -31,8 +31,8 @@ def item_id(template: NodeId, index: int) -> NodeId:
 
 def template_of(id: NodeId) -> NodeId | None:
     """Return the template that would give an item this id, None when none would."""
-    found = _ITEM_ID.fullmatch(id)
-    return None if found is None else NodeId(found[1])
+    template, _, index = id.rpartition("-")
+    return NodeId(template) if template and _INDEX.fullmatch(index) else None
 
 
 def about_item(when: str) -> bool:

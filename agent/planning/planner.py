@@ -37,6 +37,9 @@ RESUMPTIONS = 1
 _GATHERINGS = 4
 """How often new messages may delay a follow-up's planning."""
 
+_READ_AT_ONCE = 8 * 1024
+"""Characters of the model's output that are read before others have their turn."""
+
 _ECHO_CHARACTERS = 100_000
 """The most a model gets back of its own output."""
 
@@ -208,9 +211,13 @@ class Planner:
         async with self._writer(request) as writer:
             async with aclosing(self.model.stream(Role.PLANNER, dialogue)) as stream:
                 async for piece in stream:
-                    pieces.append(piece)
-                    for item in reader.feed(piece):
-                        faults += await _take(request, builder, writer, item)
+                    pieces.append(piece[: self.limits.text_characters])
+                    for start in range(0, len(piece), _READ_AT_ONCE):
+                        for item in reader.feed(piece[start : start + _READ_AT_ONCE]):
+                            faults += await _take(request, builder, writer, item)
+                        if reader.full:
+                            break
+                        await asyncio.sleep(0)
                     if reader.full:
                         break
             for item in reader.finish():

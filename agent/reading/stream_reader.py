@@ -7,7 +7,7 @@ After a broken object reading starts again at the next one.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum, auto
 from typing import TypeAlias, cast
 
@@ -39,6 +39,19 @@ class _At(Enum):
     FULL = auto()
 
 
+_MARK = {
+    _At.OUTSIDE: re.compile(r"\{|(?<=k)>|\A>"),
+    _At.OBJECT: re.compile(r'(?:"(?:[^"\\\n]++|\\.)*+"[^"{}\[\]]*+)++|["{}\[\]]'),
+    _At.STRING: re.compile(r'["\\\n]'),
+    _At.THOUGHT: re.compile(r"(?<=k)>|\A>"),
+    _At.BROKEN: re.compile(r"[{\n]"),
+}
+"""What can change where the reader is: a character. Whole strings of an object, and what is between, come at once."""
+
+_MOST_FAULTS = 200
+"""More than a repair can use: the text is no plan."""
+
+
 def read_plan_text(text: str, limits: PlanLimits = DEFAULT_LIMITS, *, printed: bool = False) -> tuple[Item, ...]:
     """Return the items of a whole text, in order. `printed`: it may be a plan that we printed."""
     reader = PlanStreamReader(limits, printed=printed)
@@ -54,6 +67,7 @@ class PlanStreamReader:
         self._taken = 0
         self._line = 1
         self._line_blank = True
+        self._faults = 0
         self._recent = ""
         self._enter("")
         self._at = _At.OUTSIDE
@@ -65,18 +79,26 @@ class PlanStreamReader:
 
     def feed(self, chunk: str) -> Iterator[Item]:
         """Yield the items that are complete with this chunk. The iterator must be used up before the next chunk."""
-        for character in chunk:
-            self._taken += 1
-            if self._taken > self._limits.text_characters and self._at is not _At.FULL:
-                self._at = _At.FULL
-                message = f"the output is longer than {self._limits.text_characters} characters; the rest is left out"
-                yield Fault(code=FaultCode.TOO_LARGE, message=message, line=self._line)
-            yield from self._take(character)
-            if character == "\n":
-                self._line += 1
+        room = self._limits.text_characters - self._taken
+        self._taken += len(chunk)
+        at = 0
+        while at < min(len(chunk), room) and self._at is not _At.FULL:
+            # A mark, or text up to the next one, in which nothing can change but the size.
+            end = _MARK[self._at].search(chunk, at, room)
+            piece = chunk[at : room if end is None else end.end() if end.start() == at else end.start()]
+            at += len(piece)
+            for item in self._take(piece):
+                yield item
+                self._faults += isinstance(item, Fault)
+                if self._faults > _MOST_FAULTS:
+                    yield self._full(f"the output has more than {_MOST_FAULTS} faults")
+                    return
+            if (line := piece.rfind("\n")) >= 0:
+                self._line += piece.count("\n")
                 self._line_blank = True
-            elif not character.isspace():
-                self._line_blank = False
+            self._line_blank = self._line_blank and not piece[line + 1 :].strip()
+        if len(chunk) > room and self._at is not _At.FULL:
+            yield self._full(f"the output is longer than {self._limits.text_characters} characters")
 
     def finish(self) -> Iterator[Item]:
         """Yield a fault for an object that never ended."""
@@ -84,76 +106,91 @@ class PlanStreamReader:
             yield Fault(code=FaultCode.UNFINISHED, message="the text ends inside this object", line=self._start)
         self._at = _At.FULL
 
-    def _take(self, character: str) -> Iterator[Item]:
+    def _full(self, why: str) -> Fault:
+        self._at = _At.FULL
+        return Fault(code=FaultCode.TOO_LARGE, message=f"{why}; the rest is left out", line=self._line)
+
+    def _take(self, piece: str) -> Iterable[Item]:
+        """Read one mark, or a piece of text without any."""
         match self._at:
             case _At.OBJECT | _At.STRING:
-                self._text.append(character)
-                yield from self._in_object(character) if self._at is _At.OBJECT else self._in_string(character)
-                if self._at in (_At.OBJECT, _At.STRING) and len(self._text) > self._limits.operation_bytes:
-                    yield self._broken(f"longer than {self._limits.operation_bytes} characters", FaultCode.TOO_LARGE)
+                return self._grow(piece)
             case _At.OUTSIDE | _At.THOUGHT:
-                self._recent = (self._recent + character)[-8:]
+                self._recent = (self._recent + piece[-8:])[-8:]
                 if self._at is _At.THOUGHT:
                     self._at = _At.OUTSIDE if self._recent == "</think>" else _At.THOUGHT
-                elif character == "{":
-                    self._enter(character)
+                elif piece == "{":
+                    self._enter(piece)
                 elif self._recent.endswith("<think>"):
                     self._at = _At.THOUGHT
             case _At.BROKEN:
-                if character == "{" and self._line_blank:
-                    self._enter(character)
+                if piece == "{" and self._line_blank:
+                    self._enter(piece)
             case _At.FULL:
                 pass
+        return ()
+
+    def _grow(self, piece: str) -> Iterable[Item]:
+        """Add to the object."""
+        self._text.append(piece)
+        self._size += len(piece)
+        items = self._in_object(piece) if self._at is _At.OBJECT else self._in_string(piece)
+        if self._at in (_At.OBJECT, _At.STRING) and self._size > self._limits.operation_bytes:
+            return (self._broken(f"longer than {self._limits.operation_bytes} characters", FaultCode.TOO_LARGE),)
+        return items
 
     def _enter(self, opening: str) -> None:
         """Begin an object."""
         self._at = _At.OBJECT
         self._text = [opening]
+        self._size = len(opening)
         self._open = [opening]
         self._start = self._line
         self._previous = opening
         self._escaped = False
 
-    def _in_object(self, character: str) -> Iterator[Item]:
-        match character:
+    def _in_object(self, piece: str) -> Iterable[Item]:
+        found: Iterable[Item] = ()
+        match piece[0]:
             case '"':
-                self._at = _At.STRING
+                self._at = _At.STRING if piece == '"' else _At.OBJECT
             case "{" | "[" if not self._may_open():
-                yield self._broken("a bracket opens where none may; is the one before it closed?")
-                if character == "{":
-                    self._enter(character)
+                found = [self._broken("a bracket opens where none may; is the one before it closed?")]
+                if piece == "{":
+                    self._enter(piece)
             case "{" | "[":
-                self._open.append(character)
+                self._open.append(piece)
                 self._unwrap()
-            case "}" | "]" if character != _CLOSES[self._open[-1]]:
-                yield self._broken(f"{character!r} closes what {self._open[-1]!r} opened")
+            case "}" | "]" if piece != _CLOSES[self._open[-1]]:
+                found = [self._broken(f"{piece!r} closes what {self._open[-1]!r} opened")]
             case "}" | "]":
                 self._open.pop()
                 if not self._open:
                     self._at = _At.OUTSIDE
-                    yield from self._read("".join(self._text))
+                    found = self._read("".join(self._text))
             case _:
                 pass
-        if not character.isspace():
-            self._previous = character
+        self._previous = piece.rstrip()[-1:] or self._previous
+        return found
 
     def _may_open(self) -> bool:
         return self._previous in ("[," if self._open[-1] == "[" else ":")
 
     def _unwrap(self) -> None:
-        if len(self._open) == 2 and len(self._text) <= _WRAPPER_CHARACTERS and _WRAPPER.fullmatch("".join(self._text)):
+        if len(self._open) == 2 and self._size <= _WRAPPER_CHARACTERS and _WRAPPER.fullmatch("".join(self._text)):
             self._at = _At.OUTSIDE
 
-    def _in_string(self, character: str) -> Iterator[Item]:
+    def _in_string(self, piece: str) -> Iterable[Item]:
         if self._escaped:
             self._escaped = False
-        elif character == "\\":
+        elif piece == "\\":
             self._escaped = True
-        elif character == '"':
+        elif piece == '"':
             self._at = _At.OBJECT
             self._previous = '"'
-        elif character == "\n":
-            yield self._broken("a text holds a line break; write it as \\n, and close the text")
+        elif piece == "\n":
+            return [self._broken("a text holds a line break; write it as \\n, and close the text")]
+        return ()
 
     def _broken(self, message: str, code: FaultCode = FaultCode.NOT_JSON) -> Fault:
         self._at = _At.BROKEN

@@ -14,7 +14,7 @@ from bot.blocks.elements import MARKDOWN_CHARACTERS, Rendered, markdown, notice,
 
 _VALUE_CHARACTERS = 300
 
-_FENCE = re.compile(r"^\s{0,3}(```+|~~~+)(.*)$")
+_FENCE = re.compile(r"^\s{0,3}(`{3,}+|~{3,}+)(.*)$")
 
 
 def answer(text: str) -> tuple[Rendered, ...]:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from bot.payloads import unescaped
+
 _REFERENCE = re.compile(r"<([^<>]+)>")
 _PERSON = re.compile(r"<@([UW][A-Z0-9]+)")
 
@@ -16,11 +18,6 @@ def plain_words(mrkdwn: str, names: Mapping[str, str]) -> str:
     """Return the text as a person sees it. `names` is user id -> name; others keep the name in the text, or the id."""
     parts = enumerate(_REFERENCE.split(mrkdwn))  # words and references take turns
     return "".join(_reference(part, names) if at % 2 else unescaped(part) for at, part in parts)
-
-
-def unescaped(text: str) -> str:
-    """Undo Slack's three entities, `&amp;` last, so that `&amp;lt;` becomes `&lt;`."""
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _reference(inside: str, names: Mapping[str, str]) -> str:

@@ -18,7 +18,7 @@ from sandbox.script import Job, Json, Limits, OutcomeKind, Sandbox, ToolCallRefu
 Written: TypeAlias = Mapping[str, Json]
 """A node of a plan in its JSON form."""
 
-_REFERENCE = re.compile(r"(\$)?\$\{([A-Za-z0-9][A-Za-z0-9_-]*)(?:#([^}]*))?\}")
+_REFERENCE = re.compile(r"(\$)?\$\{([A-Za-z0-9][A-Za-z0-9_-]*)(?:#([^{}]*+))?\}")
 _LIMITS = Limits(wall_seconds=20.0)
 
 

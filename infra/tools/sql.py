@@ -32,7 +32,7 @@ ARGUMENTS: Mapping[str, Json] = {
 }
 
 WRITES = re.compile(
-    r"\A(?:\s|--[^\n]*\n|/\*.*?\*/|\()*"
+    r"\A(?:\s|--[^\n]*\n|/\*.*?\*/|\()*+"
     r"(insert|update|delete|merge|truncate|create|alter|drop|grant|revoke|copy|call|do|set|reset|vacuum|lock)\b",
     re.IGNORECASE | re.DOTALL,
 )
@@ -100,13 +100,13 @@ async def _run_query(
     query = str(args["query"]).strip().rstrip(";")
     parameters = args.get("parameters") or {}
     assert isinstance(parameters, Mapping)  # noqa: S101 - the arguments' schema says so
-    if found := WRITES.match(query):
-        raise _only_reads(found[1].upper())
+    if verb := refused_verb(query):
+        raise _only_reads(verb)
     try:
         async with (
             engine.connect() as connection,
             # A server-side cursor fetches rows as they are read, and takes one statement, a query.
-            connection.stream(text(_escaped(query, parameters)), dict(parameters)) as result,
+            connection.stream(text(escaped_parameters(query, parameters)), dict(parameters)) as result,
         ):
             columns = list(result.keys())
             rows: list[list[Json]] = []
@@ -134,12 +134,18 @@ def _only_reads(what: str) -> ToolError:
     return ToolError("read_only", f"sql_query only reads: {what} is not a query. Nothing was changed.")
 
 
+def refused_verb(query: str) -> str:
+    """Return the first word of a statement that changes something; empty when it is none."""
+    found = WRITES.match(query)
+    return found[1].upper() if found else ""
+
+
 def _unknown(query: str, parameters: Mapping[str, Json]) -> str:
     """Return the first :name of the query without a value, or an empty text."""
     return next((found[0] for found in NAME.finditer(query) if found[1] not in parameters), "")
 
 
-def _escaped(query: str, parameters: Mapping[str, Json]) -> str:
+def escaped_parameters(query: str, parameters: Mapping[str, Json]) -> str:
     """Escape every :name without a value, so that SQLAlchemy takes no `:true` in a JSON literal for a parameter."""
     return NAME.sub(lambda found: found[0] if found[1] in parameters else "\\" + found[0], query)
 

@@ -12,7 +12,7 @@ _PLAN_SECTIONS = ("Now", "Thread", "Request", "Plan so far", "Results", "Length"
 _MEMORY_SECTIONS = ("Summary so far", "Turns")
 _SCRIPT_SECTIONS = ("Script", "Outcome", "Traceback", "Logs", "Calls")
 SECTIONS = frozenset((*_PLAN_SECTIONS, *_MEMORY_SECTIONS, *_SCRIPT_SECTIONS))
-KNOWN_SERVICE = re.compile(r"([A-Za-z0-9][\w-]*) = (https?://[^\s,;\"]+)")
+KNOWN_SERVICE = re.compile(r"(?<![\w-])([A-Za-z0-9][\w-]*+) = (https?://[^\s,;\"]+)")
 AUTHOR = re.compile(r"^- <@\w+(?:\|[^<>]*)?>: ", re.MULTILINE)
 
 

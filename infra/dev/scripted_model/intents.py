@@ -207,16 +207,17 @@ def _any_case(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
-CHANNEL = r"(?:<#(?P<id>\w+)(?:\|(?P<label>[^>]*))?>|(?<![\w&])#(?P<name>[a-z0-9][\w.-]*))"
+CHANNEL = r"(?:<#(?P<id>\w+)(?:\|(?P<label>[^<>]*+))?>|(?<![\w&])#(?P<name>[a-z0-9][\w.-]*))"
 QUOTED = r"[\"“”«»](?P<text>[^\"“”«»]+)[\"“”«»]"
 POST = r"\b(?:post|send|say|write|publish)\b"
-INTO = r"(?:\s+(?:to|in|into|on|at))"
+GAP = r"\s{1,20}+"
+INTO = rf"(?:{GAP}(?:to|in|into|on|at))"
 
 LITERAL_POSTS = (
-    _any_case(rf"{POST}\s+(?:the (?:message|text) )?{QUOTED}{INTO}?\s+{CHANNEL}"),
-    _any_case(rf"{POST}{INTO}\s+{CHANNEL}\s*[:,]?\s*{QUOTED}"),
-    _any_case(rf"{POST}{INTO}\s+{CHANNEL}\s*:\s*(?P<text>[^\n]+)"),
-    _any_case(rf"{POST}\s+(?P<text>[^;,.\n]{{1,200}}?){INTO}\s+{CHANNEL}"),
+    _any_case(rf"{POST}{GAP}(?:the (?:message|text) )?{QUOTED}{INTO}?{GAP}{CHANNEL}"),
+    _any_case(rf"{POST}{INTO}{GAP}{CHANNEL}\s*+[:,]?\s*+{QUOTED}"),
+    _any_case(rf"{POST}{INTO}{GAP}{CHANNEL}\s*+:\s*+(?P<text>[^\n]+)"),
+    _any_case(rf"{POST}{GAP}(?P<text>[^;,.\n]{{1,100}}?){INTO}{GAP}{CHANNEL}"),
 )
 """Ways to dictate a message: the first that matches counts."""
 
@@ -226,8 +227,8 @@ ABOUT_RESULTS = _any_case(
 )
 NO_DICTATION = _any_case(r"#|\b(and|then)\b")
 CLAUSE_END = _any_case(r"[;!?\n,]|\.(?=\s|$)|\b(?:and|then|also|plus|but)\b(?=\s+[^\d\s?])")
-MENTION = _any_case(r"<@\w+(?:\|[^>]*)?>|@greenlight\b")
-LINK = re.compile(r"<(https?://[^|>\s]+)(?:\|[^>]*)?>|(https?://[^\s<>|]+)")
+MENTION = _any_case(r"<@\w+(?:\|[^<>]*+)?>|@greenlight\b")
+LINK = re.compile(r"<(https?://[^|<>\s]++)(?:\|[^<>]*+)?>|(https?://[^\s<>|]++)")
 ANY_CHANNEL = _any_case(CHANNEL)
 
 SUMMARY = _any_case(

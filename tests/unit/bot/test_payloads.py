@@ -201,6 +201,9 @@ def test_no_payload_makes_a_reader_raise(body: dict[str, Any]) -> None:
         ("<!here> and <!subteam^S1|@oncall>", "@here and @oncall"),
         ("1 &lt; 2 &amp;&amp; 3 &gt; 2", "1 < 2 && 3 > 2"),
         ("keep <this> as it is", "keep <this> as it is"),
+        ("keep &nbsp; and &#38; as they are", "keep &nbsp; and &#38; as they are"),
+        pytest.param("&#" + "9" * 5000 + ";", "&#" + "9" * 5000 + ";", id="a number that no integer holds"),
+        pytest.param("a" + " " * 39_000 + "b", "a" + " " * 39_000 + "b", id="39,000 spaces"),
         ("<@U0BOT>", ""),
     ],
 )

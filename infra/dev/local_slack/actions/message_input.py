@@ -9,7 +9,7 @@ _NAME = re.compile(r"(?<![\w<])([@#])([A-Za-z0-9_-]+)")
 _REFERENCE = "|".join(
     [
         r"<@(?P<user>[UW]\w+)>",
-        r"<#(?P<channel>[CG]\w+)\|[^>]*>",
+        r"<#(?P<channel>[CG]\w+)\|[^<>]*+>",
         r"<!subteam\^(?P<usergroup>S\w+)>",
         r"<!(?P<broadcast>here|channel|everyone)>",
     ]

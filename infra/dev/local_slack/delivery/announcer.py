@@ -32,7 +32,7 @@ class Announcer:
         if author and author.team_id != self.team.id:
             event |= {"user_team": author.team_id, "source_team": author.team_id}
         self._message_event(channel, event)
-        mentioned = re.search(rf"<@{re.escape(self.app.bot_user_id)}(\|[^>]*)?>", message.text)
+        mentioned = re.search(rf"<@{re.escape(self.app.bot_user_id)}(\|[^<>]*+)?>", message.text)
         if mentioned and not channel.is_im and message.user != self.app.bot_user_id:
             mention = {key: value for key, value in event.items() if key not in ("channel_type", "parent_user_id")}
             self._event(channel, "app_mention", "app_mentions:read", mention | {"type": "app_mention"})

@@ -1,6 +1,7 @@
 """Drafts: a model's output in every shape it may take, cut into chunks anywhere."""
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -161,3 +162,20 @@ def test_output_longer_than_allowed_is_cut_off_with_one_fault() -> None:
     items = [*reader.feed((cancel("b") + "\n") * 10), *reader.finish()]
     assert [type(item) for item in items] == [Placed, Placed, Fault]
     assert reader.full
+
+
+def test_chunk_far_beyond_the_bound_costs_no_more_than_one_at_the_bound() -> None:
+    def seconds(characters: int) -> float:
+        chunk = "<" * characters
+        reader = PlanStreamReader(PlanLimits(text_characters=100_000))
+        started = time.thread_time()
+        assert len([*reader.feed(chunk)]) == (characters > 100_000)
+        return time.thread_time() - started
+
+    assert min(seconds(20_000_000) for _ in range(5)) < 3 * min(seconds(100_000) for _ in range(5))
+
+
+def test_output_with_nothing_but_faults_is_given_up() -> None:
+    faults = [item for item in read_plan_text("{]\n" * 10_000) if isinstance(item, Fault)]
+    assert len(faults) == 202
+    assert faults[-1].code is FaultCode.TOO_LARGE

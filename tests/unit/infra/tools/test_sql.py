@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from infra.tools.sql import json_value
+from infra.tools.sql import json_value, refused_verb
 from sandbox.script import Json
 
 
@@ -38,3 +38,20 @@ from sandbox.script import Json
 def test_value_becomes_json(value: object, expected: Json) -> None:
     assert json_value(value) == expected
     json.dumps(json_value(value), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("query", "verb"),
+    [
+        ("SELECT 1", ""),
+        ("delete from t", "DELETE"),
+        (" (( -- a note\n /* and\nanother */ Update t SET a = 1", "UPDATE"),
+        ("/**/" * 40 + "DROP TABLE t", "DROP"),
+        ("/**/" * 4_000 + "SELECT 1", ""),
+        ("/*" * 4_000, ""),
+        ("-- never ended", ""),
+    ],
+    ids=["query", "delete", "behind comments", "40 comments", "4,000 comments", "open comments", "open line"],
+)
+def test_statement_that_writes_is_recognised_behind_any_comments(query: str, verb: str) -> None:
+    assert refused_verb(query) == verb

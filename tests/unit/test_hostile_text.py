@@ -1,0 +1,276 @@
+"""Text from outside costs linear time, whatever it holds: every regular expression and every parser of the product.
+
+Each gets texts of one pumped piece (a match of its own, or of the marks that some parser looks for) and an end that
+spoils the match: what makes a backtracking engine slow. A quadratic one takes 100 times the bound at this size, an
+exponential one does not end. Processor time is measured, so that a busy machine changes nothing.
+"""
+
+import ast
+import gc
+import importlib
+import pkgutil
+import re
+import signal
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+import agent
+import bot
+import infra
+import sandbox
+from agent.ids import UserId
+from agent.llm.transcript import named
+from agent.packing.script_checks import script_in, script_issues, tool_calls
+from agent.plan.json_values import sanitized_text, truncated
+from agent.plan.operations import Node
+from agent.plan.references import BadReference, pieces
+from agent.plan.templates import about_item, shown_title
+from agent.reading.stream_reader import PlanStreamReader, read_plan_text
+from bot.blocks.answer import answer
+from bot.blocks.elements import escaped
+from bot.payloads import mentions, request_text
+from bot.slack.mrkdwn import people_in, plain_words
+from bot.tools.post_message import neutralised
+from infra.tools.http import origin_of
+from infra.tools.sql import escaped_parameters, refused_verb
+from tests.fakes.work import node
+
+ROOT = Path(__file__).resolve().parents[2]
+
+CHARACTERS = 16 * 1024
+"""The length of every hostile text."""
+
+SECONDS = 0.05 * CHARACTERS / (64 * 1024)
+"""The bound for one text: 50 ms per 64 KiB."""
+
+EXAMPLES = 120
+"""How many texts each of the patterns and parsers gets: about 10,000 in all."""
+
+GIVEN_UP_SECONDS = 1.0
+"""A pattern that takes longer on one text is stopped."""
+
+MARKS = (
+    *("<@U1>", "<@U1|a", "<#C1|", "<!here>", "<https://a|", "<", ">", "|", "&#9", "&lt;", "!aside", "@", "#"),
+    *("${", "$${", "${a#/", "}", "{", "[", "]", '"', "\\", ",", ":", "~", "/", '{"op":"add",', '{"operations":[', "[["),
+    *("```", "`", "~~~", "<think>", "</think>", "def main(", "tools.", "async ", "(", ")", "'", '"""', "f'{"),
+    *("--", "/*", "*/", ";", ":a", "::", "http://", "https://", "-1", "9", "e9", ".", "a", "A", "_"),
+    *(" ", "\t", "\n", "\r\n", "\x00", "\ud800", "\u00e9", "\U0001f600"),
+)
+
+
+class TooSlow(BaseException):
+    """Raised in the middle of a match that does not end; no product code catches it."""
+
+
+@contextmanager
+def bounded() -> Generator[None]:
+    """Stop what takes more than GIVEN_UP_SECONDS of processor time."""
+
+    def give_up(_signal: int, _frame: FrameType | None) -> None:
+        raise TooSlow
+
+    before = signal.signal(signal.SIGVTALRM, give_up)
+    signal.setitimer(signal.ITIMER_VIRTUAL, GIVEN_UP_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def reference_seconds() -> float:
+    """Return the processor time of a fixed piece of work."""
+    started = time.thread_time()
+    for _ in range(20_000):
+        pass
+    return time.thread_time() - started
+
+
+QUICKEST_REFERENCE = min(reference_seconds() for _ in range(50))
+
+
+def seconds_for(work: Callable[[str], object], text: str) -> float:
+    """Return the processor time of the quickest of five runs; one that is quick enough is not repeated.
+
+    A core that others share is slower: what the fixed piece of work takes beside the text is taken out of the figure.
+    """
+    taken: list[float] = []
+    while len(taken) < 5 and (not taken or min(taken) > SECONDS):
+        gc.disable()
+        started = time.thread_time()
+        try:
+            with bounded():
+                work(text)
+        except TooSlow:
+            return GIVEN_UP_SECONDS
+        finally:
+            gc.enable()
+        took = time.thread_time() - started
+        taken.append(took if took <= SECONDS else took * min(1.0, QUICKEST_REFERENCE / reference_seconds()))
+    return min(taken)
+
+
+@st.composite
+def pumped(draw: st.DrawFn, seeds: st.SearchStrategy[str]) -> str:
+    """Draw a text of CHARACTERS: a part of a seed, another repeated, and an end that need not match."""
+    seed = draw(seeds) or "a"
+    start = draw(st.integers(0, len(seed) - 1))
+    pump = seed[start : draw(st.integers(start + 1, len(seed)))]
+    end = draw(st.sampled_from(("", "!", "\n", "\x00", *MARKS)))
+    return (seed[:start] + pump * (CHARACTERS // len(pump)) + seed[start:])[: CHARACTERS - len(end)] + end
+
+
+MIXED = st.lists(st.sampled_from(MARKS), min_size=1, max_size=6).map("".join)
+
+
+def modules() -> Iterator[ModuleType]:
+    """Yield every module of the product but migrations, which run on their own."""
+    for package in (agent, bot, infra, sandbox):
+        yield package
+        for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if ".migrations" not in info.name and not info.name.startswith("sandbox.image"):
+                yield importlib.import_module(info.name)
+
+
+def compiled_patterns() -> Iterator[re.Pattern[Any]]:
+    """Yield the patterns that modules keep under a name, alone or in a tuple or a mapping."""
+    for value in (value for module in modules() for value in vars(module).values()):
+        match value:
+            case re.Pattern():
+                yield value
+            case dict() | tuple():
+                inside = cast("Iterable[object]", value.values() if isinstance(value, dict) else value)
+                yield from (found for found in inside if isinstance(found, re.Pattern))
+            case _:
+                pass
+
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+BUILT_AT_RUN_TIME = {
+    "agent/llm/prompts.py": "names of our own fillings",
+    "bot/payloads.py": "an id, escaped: request_text and mentions below",
+    "bot/app.py": "the beginnings of our own action ids",
+    "infra/dev/local_slack/delivery/announcer.py": "an id, escaped",
+    "infra/dev/scripted_model/intents.py": "the names below it, and names of services, escaped",
+    "infra/dev/scripted_model/script.py": "the pattern of a test's script",
+}
+"""Files that build a pattern of a text while they run, and of which text."""
+
+
+def calls_of_re() -> Iterator[tuple[str, str | None]]:
+    """Yield the file and the pattern of every call in a function such as `re.sub(r"...", ...)`; None: built there."""
+    for folder in ("agent", "bot", "infra", "sandbox"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            functions = (part for part in ast.walk(ast.parse(path.read_text())) if isinstance(part, FUNCTIONS))
+            for part in (part for function in functions for part in ast.walk(function)):
+                match part:
+                    case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr=name), args=[first, *_]) if (
+                        name != "escape"
+                    ):
+                        pattern = str(first.value) if isinstance(first, ast.Constant) else None
+                        yield path.relative_to(ROOT).as_posix(), pattern
+                    case _:
+                        pass
+
+
+def all_patterns() -> list[re.Pattern[str]]:
+    """Return every pattern of the product, each once."""
+    written = [re.compile(pattern) for _, pattern in calls_of_re() if pattern is not None]
+    return sorted({*compiled_patterns(), *written}, key=lambda pattern: (pattern.pattern, pattern.flags))
+
+
+def tolerant(parser: Callable[[str], object], *refusals: type[Exception]) -> Callable[[str], object]:
+    """Return the parser; the errors it documents are answers too."""
+
+    def parse(text: str) -> object:
+        try:
+            return parser(text)
+        except refusals:
+            return None
+
+    return parse
+
+
+def template_titled(title: str) -> Node:
+    """Return a template with this title, which no limit has cut."""
+    return replace(node("n"), title=title, for_each="${a}")
+
+
+def read_in_chunks(text: str) -> None:
+    """Read the beginning of a plan as a model streams it; between two chunks others have their turn."""
+    reader = PlanStreamReader()
+    for start in range(0, CHARACTERS // 4, 20):
+        list(reader.feed(text[start : start + 20]))
+
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "request_text": lambda text: request_text(text, UserId("U1")),
+    "mentions": lambda text: mentions(text, UserId("U1")),
+    "people_in": lambda text: list(people_in(text)),
+    "plain_words": lambda text: plain_words(text, {"U1": "Ada"}),
+    "neutralised": neutralised,
+    "escaped": escaped,
+    "answer": answer,
+    "named": lambda text: named(text, {"U1": "Ada", "C1": "ops"}),
+    "references": tolerant(pieces, BadReference),
+    "about_item": tolerant(about_item, BadReference),
+    "shown_title": lambda text: shown_title(template_titled(text)),
+    "sanitized": sanitized_text,
+    "truncated": lambda text: truncated(text, 100),
+    "plan text": read_plan_text,
+    "plan in chunks": read_in_chunks,
+    "script_in": script_in,
+    "script_issues": lambda text: script_issues(text, frozenset({"http_get"}), len(text) * 4),
+    "tool_calls": tool_calls,
+    "origin_of": tolerant(origin_of, ValueError),
+    "refused_verb": refused_verb,
+    "sql_parameters": lambda text: escaped_parameters(text, {}),
+}
+"""Every function of the product that reads text which a person, a model or a server wrote."""
+
+
+# What is slow is not made smaller, which would take minutes.
+THOROUGH = settings(
+    max_examples=EXAMPLES, phases=(Phase.explicit, Phase.generate), suppress_health_check=(HealthCheck.too_slow,)
+)
+
+
+@pytest.mark.parametrize("pattern", all_patterns(), ids=lambda pattern: pattern.pattern[:40])
+@THOROUGH
+@given(data=st.data())
+def test_regular_expression_is_linear(pattern: re.Pattern[str], data: st.DataObject) -> None:
+    text = data.draw(pumped(st.from_regex(pattern) | MIXED))
+    assert seconds_for(lambda hostile: list(pattern.finditer(hostile)), text) <= SECONDS
+    assert seconds_for(pattern.fullmatch, text) <= SECONDS
+
+
+@pytest.mark.parametrize("parser", PARSERS.values(), ids=PARSERS)
+def test_parser_is_linear_for_every_mark(parser: Callable[[str], object]) -> None:
+    slow = {
+        mark: took
+        for mark in MARKS
+        for text in (mark * (CHARACTERS // len(mark)), mark * (CHARACTERS // len(mark)) + "!")
+        if (took := seconds_for(parser, text)) > SECONDS
+    }
+    assert slow == {}
+
+
+@pytest.mark.parametrize("parser", PARSERS.values(), ids=PARSERS)
+@THOROUGH
+@given(text=pumped(MIXED))
+def test_parser_is_linear_and_raises_nothing(parser: Callable[[str], object], text: str) -> None:
+    assert seconds_for(parser, text) <= SECONDS
+
+
+def test_patterns_that_are_built_at_run_time_are_known() -> None:
+    assert {file for file, pattern in calls_of_re() if pattern is None} == BUILT_AT_RUN_TIME.keys()
