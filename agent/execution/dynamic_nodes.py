@@ -12,11 +12,11 @@ from agent.execution.step import Step
 from agent.ids import NodeId
 from agent.limits import Limits
 from agent.plan.operations import Add, Skip, nodes_added
-from agent.plan.outcomes import Failed, Outcome, Skipped, Succeeded, state_of
+from agent.plan.outcomes import ArtifactRef, Failed, Outcome, Skipped, Succeeded, state_of
 from agent.plan.references import references_in
 from agent.plan.templates import about_item, items_of
 from agent.tools.binding import bind_object
-from agent.tools.call import kept_output
+from agent.tools.call import OUTPUT_BYTES, kept_output
 from agent.tools.output import output_of
 from sandbox.script import Json
 
@@ -62,8 +62,12 @@ async def gather(items: Sequence[NodeId], context: ExecutionContext) -> Outcome:
         more = f" and {len(undone) - _NAMED} more" if len(undone) > _NAMED else ""
         message = f"{len(undone)} of {len(outcomes)} did not succeed: {', '.join(undone[:_NAMED])}{more}"
         return Failed(error="items_not_done", message=message)
+    size = sum(ref.size for outcome in outcomes.values() if (ref := _artifact(outcome)) is not None)
+    if size > OUTPUT_BYTES:
+        message = f"the items' results come to {size} bytes together, more than {OUTPUT_BYTES}"
+        return Failed(error="output_too_large", message=message)
     try:
-        return kept_output([await _result(outcome, context) for outcome in outcomes.values()])
+        return await kept_output([await _result(outcome, context) for outcome in outcomes.values()])
     except ArtifactMissing:
         return Failed(error="artifact_missing", message="the result of an item is no longer kept")
 
@@ -112,6 +116,10 @@ async def _result(outcome: Outcome, context: ExecutionContext) -> Json:
     if not isinstance(outcome, Succeeded):
         return None
     return await output_of(context.thread, outcome, context.ports.artifacts)
+
+
+def _artifact(outcome: Outcome) -> ArtifactRef | None:
+    return outcome.artifact if isinstance(outcome, Succeeded) else None
 
 
 def _id_taken(id: str) -> Failed:

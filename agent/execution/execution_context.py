@@ -83,12 +83,13 @@ class InlineResults:
 
     async def fit(self, step: Step, outcome: Outcome) -> Outcome:
         """Return the outcome, its value moved to an artifact when it is too large or no room is left for it."""
-        size = _inline_bytes(outcome)
         match outcome:
-            case Succeeded(artifact=None, value=value) if size > self._bytes_left or not fits_inline(value):
+            case Succeeded(artifact=None, value=value) if (
+                not fits_inline(value) or _inline_bytes(outcome) > self._bytes_left
+            ):
                 return await moved_out(step.thread, step.id, outcome, self._artifacts)
             case _:
-                self._bytes_left -= size
+                self._bytes_left -= _inline_bytes(outcome)
                 return outcome
 
 

@@ -75,7 +75,7 @@ class NodeExecutor:
         if isinstance(args, Failed):
             return args
         name = node.tool if node.kind is NodeKind.TOOL and node.tool else ToolName(node.kind.value)
-        if node.kind is NodeKind.TOOL and (failed := self._argument_failure(name, args)):
+        if node.kind is NodeKind.TOOL and (failed := await self._argument_failure(name, args)):
             return failed
         sources = {reference.node: outcomes[reference.node] for _, reference in references_in(written)}
         covered: Json = {
@@ -86,11 +86,11 @@ class NodeExecutor:
         }
         return Bound(tool=name, args=args, digest=digest_of(covered))
 
-    def _argument_failure(self, name: ToolName, args: Mapping[str, Json]) -> Failed | None:
+    async def _argument_failure(self, name: ToolName, args: Mapping[str, Json]) -> Failed | None:
         tool = self._registry.find(name)
         if tool is None:
             return Failed(error="unknown_tool", message=f"there is no tool {name!r} here")
-        wrong = schema_issues(args, tool.arguments)
+        wrong = await schema_issues(args, tool.arguments)
         if not wrong:
             return None
         return Failed(error="bad_arguments", message=f"/args{wrong[0].pointer}: {wrong[0].message}")

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 
 from agent.ids import NodeId
+from agent.plan.json_values import fits
 from agent.plan.operations import canonical_json
 from sandbox.script import Json
 
@@ -27,7 +28,7 @@ class Content:
 
 def fits_inline(value: Json) -> bool:
     """Return whether a value may be kept in the run's state."""
-    return len(canonical_json(value).encode()) <= INLINE_BYTES
+    return fits(value, INLINE_BYTES)
 
 
 def content_of(node: NodeId, value: Json) -> Content:

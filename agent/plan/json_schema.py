@@ -4,10 +4,14 @@ The value behind a reference is not known yet, so a reference fits any schema; o
 only its type is known. Nothing is ever fetched to resolve a `$ref`.
 """
 
+import asyncio
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any, TypeAlias, cast
 
 import jsonschema
@@ -16,7 +20,7 @@ import referencing
 import referencing.exceptions
 from jsonschema.protocols import Validator
 
-from agent.plan.json_values import truncated
+from agent.plan.json_values import at_most, truncated
 from agent.plan.operations import canonical_json
 from agent.plan.references import Reference, pieces, pointer_token, with_texts
 from sandbox.script import Json
@@ -32,6 +36,18 @@ _MODEL_KEYWORDS = frozenset(
     | {"anyOf", "allOf", "oneOf", "not"}
 )
 """No `pattern` and no `uniqueItems` (both could stall the host), no `$ref` (recursion), no `format`."""
+
+_MODEL_BRANCHES = 50
+"""How many schemas the `anyOf`, `allOf` and `oneOf` of one schema may list together: each is tried for each element."""
+
+_MOST_ISSUES = 20
+"""An issue quotes the value, so a large value with many would take a multiple of its memory."""
+
+CHECK_SECONDS = 2.0
+"""The longest that a value is checked."""
+
+_ELEMENTS_AT_ONCE = 200
+"""A larger value is checked in a thread; so is one against a schema with branches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +75,16 @@ class _UnknownText(str):
 _Rule: TypeAlias = Callable[[Any, Any, Any, Mapping[str, Any]], Iterator[jsonschema.ValidationError] | None]
 
 
-def schema_issues(value: Json, schema: Mapping[str, Json]) -> Sequence[SchemaIssue]:
-    """Return where a known value does not fit; empty when it fits."""
-    return _issues(_PLAIN, value, schema)
+async def schema_issues(
+    value: Json, schema: Mapping[str, Json], seconds: float = CHECK_SECONDS
+) -> Sequence[SchemaIssue]:
+    """Return where a known value does not fit, the first 20 places; empty when it fits.
+
+    A check that could take long runs in a thread; one that takes longer than `seconds` is an issue.
+    """
+    if at_most(value, _ELEMENTS_AT_ONCE) and not _branches(schema):
+        return _issues(_PLAIN, value, schema, seconds)
+    return await asyncio.to_thread(_issues, _PLAIN, value, schema, seconds)
 
 
 def argument_issues(arguments: Json, schema: Mapping[str, Json]) -> Sequence[SchemaIssue]:
@@ -69,7 +92,7 @@ def argument_issues(arguments: Json, schema: Mapping[str, Json]) -> Sequence[Sch
 
     `arguments` holds only well-formed references.
     """
-    return _issues(_UNBOUND, with_texts(arguments, _unknown_or_text), schema)
+    return _issues(_UNBOUND, with_texts(arguments, _unknown_or_text), schema, CHECK_SECONDS)
 
 
 def model_schema_issues(schema: Mapping[str, Json]) -> Sequence[SchemaIssue]:
@@ -81,6 +104,9 @@ def model_schema_issues(schema: Mapping[str, Json]) -> Sequence[SchemaIssue]:
     ]
     if refused:
         return refused
+    if (branches := _branches(schema)) > _MODEL_BRANCHES:
+        message = f"anyOf, allOf and oneOf list {branches} schemas together, more than {_MODEL_BRANCHES}"
+        return [SchemaIssue(pointer="", message=message)]
     try:
         jsonschema.Draft202012Validator.check_schema(cast("dict[str, Any]", schema))
     except jsonschema.SchemaError as error:
@@ -88,11 +114,24 @@ def model_schema_issues(schema: Mapping[str, Json]) -> Sequence[SchemaIssue]:
     return []
 
 
-def _issues(kind: type[Validator], value: Any, schema: Mapping[str, Json]) -> Sequence[SchemaIssue]:
+class _TookTooLong(Exception):
+    """A check passed its deadline."""
+
+
+_deadline: ContextVar[float] = ContextVar("deadline of a check, as time.monotonic() tells it")
+
+
+def _issues(kind: type[Validator], value: Any, schema: Mapping[str, Json], seconds: float) -> Sequence[SchemaIssue]:
+    until = _deadline.set(time.monotonic() + seconds)
     try:
-        return [_issue(error) for error in _validator(kind, canonical_json(schema)).iter_errors(value)]
+        errors = _validator(kind, canonical_json(schema)).iter_errors(value)
+        return [_issue(error) for error in islice(errors, _MOST_ISSUES)]
+    except _TookTooLong:
+        return [SchemaIssue(pointer="", message=f"it takes longer than {seconds:g} seconds to check")]
     except referencing.exceptions.Unresolvable as error:
         return [SchemaIssue(pointer="", message=f"the schema refers to something unknown: {error.ref}")]
+    finally:
+        _deadline.reset(until)
 
 
 @lru_cache(maxsize=512)
@@ -119,6 +158,19 @@ def _keywords(schema: Json, at: str = "") -> Iterator[tuple[str, str]]:
         elif keyword in ("prefixItems", "anyOf", "allOf", "oneOf") and isinstance(value, list | tuple):
             for index, inner in enumerate(value):
                 yield from _keywords(inner, f"{place}/{index}")
+
+
+def _branches(schema: Json) -> int:
+    """Return how many schemas the combining keywords of a schema list together, and keywords like them."""
+    match schema:
+        case Mapping():
+            lists = (value for key, value in schema.items() if key in ("anyOf", "allOf", "oneOf"))
+            here = sum(len(value) for value in lists if isinstance(value, list | tuple))
+            return here + sum(_branches(value) for value in schema.values())
+        case list() | tuple():
+            return sum(_branches(value) for value in schema)
+        case _:
+            return 0
 
 
 def _unknown_or_text(text: str) -> object:
@@ -163,12 +215,24 @@ def _lenient(keyword: str, rule: _Rule, any_of: _Rule) -> _Rule:
     return check
 
 
-_PLAIN: type[Validator] = jsonschema.Draft202012Validator
+def _timed(rule: _Rule) -> _Rule:
+    def check(validator: Any, rule_value: Any, instance: Any, schema: Mapping[str, Any]) -> Any:
+        if time.monotonic() > _deadline.get():
+            raise _TookTooLong
+        return rule(validator, rule_value, instance, schema)
+
+    return check
+
+
+def _kind(rules: Mapping[str, _Rule]) -> type[Validator]:
+    return cast(
+        "type[Validator]",
+        jsonschema.validators.extend(  # pyright: ignore[reportUnknownMemberType] -- the stub leaves it untyped
+            jsonschema.Draft202012Validator, {keyword: _timed(rule) for keyword, rule in rules.items()}
+        ),
+    )
+
+
 _rules = cast("Mapping[str, _Rule]", jsonschema.Draft202012Validator.VALIDATORS)
-_UNBOUND = cast(
-    "type[Validator]",
-    jsonschema.validators.extend(  # pyright: ignore[reportUnknownMemberType] -- the stub leaves it untyped
-        jsonschema.Draft202012Validator,
-        {keyword: _lenient(keyword, rule, _rules["anyOf"]) for keyword, rule in _rules.items()},
-    ),
-)
+_PLAIN = _kind(_rules)
+_UNBOUND = _kind({keyword: _lenient(keyword, rule, _rules["anyOf"]) for keyword, rule in _rules.items()})

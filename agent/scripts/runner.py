@@ -134,7 +134,7 @@ class ScriptRunner:
 
     async def _attempt(self, code: str) -> Succeeded | Failed | None:
         """Run a script; return None after a crash."""
-        outcome = _checked(await self._outcome(code), self._node)
+        outcome = await _checked(await self._outcome(code), self._node)
         answers = self._replay.take_new_answers()
         ended = attempt_ended(
             outcome,
@@ -200,14 +200,14 @@ def _limits_of(node: Node, limits: Limits) -> Limits:
     return replace(limits, wall_seconds=limits.wall_seconds * steps, calls=limits.calls * steps)
 
 
-def _checked(outcome: ScriptOutcome, node: Node) -> ScriptOutcome:
+async def _checked(outcome: ScriptOutcome, node: Node) -> ScriptOutcome:
     """Return the outcome, as an error of the script when its result cannot be kept or breaks the result schema."""
     if outcome.kind is not OutcomeKind.OK:
         return outcome
-    kept = kept_output(outcome.result)
+    kept = await kept_output(outcome.result)
     if isinstance(kept, Failed):
         message = kept.message
-    elif node.result_schema is not None and (issues := schema_issues(kept.value, node.result_schema)):
+    elif node.result_schema is not None and (issues := await schema_issues(kept.value, node.result_schema)):
         message = f"the result does not fit its schema at {issues[0].pointer or '/'}: {issues[0].message}"
     else:
         return replace(outcome, result=kept.value)

@@ -5,12 +5,14 @@ read what went wrong. A string that is one reference takes the value with its ty
 inserted raw and anything else as JSON.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import cast
 
 from agent.errors import ArtifactMissing
 from agent.ids import NodeId, ThreadId
+from agent.plan.json_values import least_bytes
 from agent.plan.operations import canonical_json
 from agent.plan.outcomes import Failed, Outcome, Succeeded, outcome_json
 from agent.plan.references import (
@@ -30,8 +32,16 @@ BOUND_BYTES = 1024 * 1024
 """The most that a call's arguments may come to once every reference is resolved."""
 
 
+_LOADED_BYTES = 32 * 1024 * 1024
+"""The most that the outputs which one node refers to may come to, also when it needs only parts of them."""
+
+
 class Unbound(Exception):
     """A reference cannot be resolved; the text says which and why."""
+
+
+class TooLarge(Exception):
+    """The value would come to more than BOUND_BYTES."""
 
 
 def bound(value: Json, outputs: Mapping[NodeId, Json]) -> Json:
@@ -39,18 +49,37 @@ def bound(value: Json, outputs: Mapping[NodeId, Json]) -> Json:
 
     Raises:
         Unbound: a reference is malformed, names a node without an output, or points at nothing.
+        TooLarge: what stands in the references' places is too much; it is counted before it is built.
     """
-    return with_texts(value, lambda text: _bound_text(text, outputs))
+    return with_texts(value, _Binder(outputs).text)
 
 
-def _bound_text(text: str, outputs: Mapping[NodeId, Json]) -> Json:
-    try:
-        parts = pieces(text)
-    except BadReference as error:
-        raise Unbound(str(error)) from error
-    if len(parts) == 1 and isinstance(parts[0], Reference):
-        return _resolved(parts[0], outputs)
-    return "".join(part if isinstance(part, str) else rendered(_resolved(part, outputs)) for part in parts)
+class _Binder:
+    """Resolves the references of one value."""
+
+    def __init__(self, outputs: Mapping[NodeId, Json]) -> None:
+        self._outputs = outputs
+        self._room = BOUND_BYTES
+        self._resolved: dict[Reference, Json] = {}
+
+    def text(self, text: str) -> Json:
+        """Return what a text becomes."""
+        try:
+            parts = pieces(text)
+        except BadReference as error:
+            raise Unbound(str(error)) from error
+        if len(parts) == 1 and isinstance(parts[0], Reference):
+            return self._value(parts[0])
+        return "".join(part if isinstance(part, str) else rendered(self._value(part)) for part in parts)
+
+    def _value(self, reference: Reference) -> Json:
+        if reference not in self._resolved:
+            self._resolved[reference] = _resolved(reference, self._outputs)
+        value = self._resolved[reference]
+        self._room -= least_bytes(value, self._room)
+        if self._room < 0:
+            raise TooLarge
+        return value
 
 
 def _resolved(reference: Reference, outputs: Mapping[NodeId, Json]) -> Json:
@@ -91,18 +120,34 @@ async def bind_object(
         StoreUnavailable: the database with an artifact cannot be reached.
     """
     try:
-        needed = {reference.node for _, reference in references_in(written)}
-        outputs = {node: await _referred(thread, outcomes[node], artifacts) for node in needed if node in outcomes}
-        result = cast("Mapping[str, Json]", bound(written, outputs))
+        needed = {reference.node: outcomes.get(reference.node) for _, reference in references_in(written)}
+        refs = [ref for outcome in needed.values() if isinstance(outcome, Succeeded) and (ref := outcome.artifact)]
+        if (size := sum(ref.size for ref in refs)) > _LOADED_BYTES:
+            return _too_large(
+                f"the outputs that are needed here come to {size} bytes together, more than {_LOADED_BYTES}"
+            )
+        outputs = {
+            node: await _referred(thread, outcome, artifacts) for node, outcome in needed.items() if outcome is not None
+        }
+        # An artifact is large: it is gone through where it holds nobody up.
+        return await asyncio.to_thread(_bound_within, written, outputs) if refs else _bound_within(written, outputs)
     except (Unbound, BadReference) as error:
         return Failed(error="binding", message=str(error))
     except ArtifactMissing:
         return Failed(error="artifact_missing", message="an earlier output that is needed here is no longer kept")
+
+
+def _bound_within(written: Mapping[str, Json], outputs: Mapping[NodeId, Json]) -> Mapping[str, Json] | Failed:
+    try:
+        result = cast("Mapping[str, Json]", bound(written, outputs))
+    except TooLarge:
+        return _too_large(f"the arguments come to more than {BOUND_BYTES} bytes")
     size = len(canonical_json(result).encode())
-    if size > BOUND_BYTES:
-        message = f"the arguments come to {size} bytes, more than {BOUND_BYTES}"
-        return Failed(error="arguments_too_large", message=message)
-    return result
+    return result if size <= BOUND_BYTES else _too_large(f"the arguments come to {size} bytes, more than {BOUND_BYTES}")
+
+
+def _too_large(message: str) -> Failed:
+    return Failed(error="arguments_too_large", message=message)
 
 
 async def _referred(thread: ThreadId, outcome: Outcome, artifacts: Artifacts) -> Json:

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from typing import cast
 
 from agent.errors import StoreUnavailable
 from agent.ids import thread_parts
 from agent.plan.json_schema import schema_issues
-from agent.plan.json_values import json_issue_in, sanitized, sanitized_text, truncated
-from agent.plan.operations import canonical_json, digest_of
+from agent.plan.json_values import at_most, fits, json_issue_in, plain_json, sanitized_text, truncated
+from agent.plan.operations import digest_of
 from agent.plan.outcomes import Failed, Succeeded
 from agent.ports import ResultCache, ResultKey
 from agent.tool import CallContext, Colour, Tool, ToolError
@@ -21,6 +22,9 @@ RETRY_AFTER_SECONDS = (0.2, 1.0)
 OUTPUT_BYTES = 16 * 1024 * 1024
 CACHED_BYTES = 256 * 1024
 """A larger output is not cached."""
+
+_ELEMENTS_AT_ONCE = 2_000
+"""A larger output is checked in a thread."""
 
 _MESSAGE_CHARACTERS = 2000
 
@@ -38,7 +42,7 @@ async def call_tool(
 
     Only a green tool that is `retryable` is called again.
     """
-    if issues := schema_issues(args, tool.arguments):
+    if issues := await schema_issues(args, tool.arguments):
         message = "; ".join(f"{issue.pointer or '/'}: {issue.message}" for issue in issues[:5])
         return Failed(error="bad_arguments", message=truncated(message, _MESSAGE_CHARACTERS))
     outcome = await _call_once(tool, context, args)
@@ -69,7 +73,7 @@ async def _call_once(tool: Tool, context: CallContext, args: Mapping[str, Json])
         # The text may hold a secret (a DSN, a token) that no model should read, so it goes to the log only.
         _log.exception("tool %s broke", tool.name)
         return Failed(error="tool_fault", message=f"the tool broke ({type(error).__name__})")
-    return kept_output(output)
+    return await kept_output(output)
 
 
 def _timed_out(tool: Tool) -> Failed:
@@ -79,13 +83,21 @@ def _timed_out(tool: Tool) -> Failed:
     return Failed(error="timeout", message=message)
 
 
-def kept_output(output: object) -> Succeeded | Failed:
-    """Return an output as an inline value with its text sanitized, or why it cannot be kept."""
+async def kept_output(output: object) -> Succeeded | Failed:
+    """Return an output as an inline value with its text sanitized, or why it cannot be kept.
+
+    A large one is looked through in a thread, where it holds nobody up.
+    """
+    if at_most(output, _ELEMENTS_AT_ONCE):
+        return _kept(output)
+    return await asyncio.to_thread(_kept, output)
+
+
+def _kept(output: object) -> Succeeded | Failed:
     if (issue := json_issue_in(output)) is not None:
         message = f"the output is not JSON that can be kept: {issue.pointer}: {issue.message}"
         return Failed(error="bad_output", message=message)
-    value = sanitized(output)  # pyright: ignore[reportArgumentType] -- without an issue it is Json
-    size = len(canonical_json(value).encode())
+    value, size = plain_json(cast("Json", output))
     if size > OUTPUT_BYTES:
         return Failed(error="output_too_large", message=f"the output has {size} bytes, more than {OUTPUT_BYTES}")
     return Succeeded(value=value)
@@ -118,7 +130,7 @@ async def cached_call(
     if known is not None:
         return Succeeded(value=known.value, age_seconds=known.age_seconds)
     outcome = await call()
-    if isinstance(outcome, Succeeded) and len(canonical_json(outcome.value).encode()) <= CACHED_BYTES:
+    if isinstance(outcome, Succeeded) and fits(outcome.value, CACHED_BYTES):
         try:
             await cache.keep(key, outcome.value, tool.cache_seconds)
         except StoreUnavailable:

@@ -1,5 +1,7 @@
 """A node's output as an artifact: moved out of the run's state, and read back."""
 
+import asyncio
+
 from agent.ids import NodeId, ThreadId
 from agent.plan.artifacts import content_of, value_of
 from agent.plan.outcomes import Succeeded
@@ -13,7 +15,7 @@ async def moved_out(thread: ThreadId, node: NodeId, outcome: Succeeded, artifact
     Raises:
         StoreUnavailable: the database cannot be reached.
     """
-    content = content_of(node, outcome.value)
+    content = await asyncio.to_thread(content_of, node, outcome.value)
     ref = await artifacts.put(thread, content.name, content.content, content.media_type)
     return Succeeded(artifact=ref, age_seconds=outcome.age_seconds)
 
@@ -27,4 +29,4 @@ async def output_of(thread: ThreadId, outcome: Succeeded, artifacts: Artifacts) 
     """
     if (ref := outcome.artifact) is None:
         return outcome.value
-    return value_of(await artifacts.get(thread, ref.digest), ref.media_type)
+    return await asyncio.to_thread(value_of, await artifacts.get(thread, ref.digest), ref.media_type)

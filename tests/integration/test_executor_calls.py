@@ -201,7 +201,7 @@ async def test_results_over_the_runs_inline_room_become_artifacts():
         outcome.artifact for outcome in world.outcomes.values() if isinstance(outcome, Succeeded) and outcome.artifact
     ]
     assert len(inline) == 32
-    assert await world.rows.artifacts.get(world.thread, moved[0].digest) == b'"' + b"x" * 4000 + b'"'
+    assert await world.rows.artifacts.get(world.thread, moved[0].digest) == b"x" * 4000
 
 
 def test_task_name_differs_for_every_change_of_the_node():

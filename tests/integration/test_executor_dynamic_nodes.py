@@ -65,6 +65,19 @@ async def test_a_template_becomes_a_node_for_each_item_and_gathers_their_results
     assert titles == ["Do a", "Do b", "Do c"]
 
 
+async def test_results_that_are_too_large_together_are_not_even_loaded():
+    async def huge(node: Node, bound: Bound, context: CallContext) -> Outcome:
+        ref = ArtifactRef(digest=Digest(node.id), name="x", size=6 * 1024 * 1024, media_type="text/plain", head="")
+        return Succeeded(artifact=ref)
+
+    scene = World(performs={"hosts": hosts, "echo": huge})
+    await scene.run(HOSTS_NODE, template())
+    failed = scene.outcomes["each"]
+    assert isinstance(failed, Failed)
+    assert failed.error == "output_too_large"
+    assert "18874368 bytes together" in failed.message
+
+
 async def test_an_empty_list_gives_no_node_and_an_empty_result():
     scene = world()
     await scene.run(node("hosts", tool="empty"), template(), node("after", "each"))

@@ -17,6 +17,7 @@ from agent.plan.outcomes import ArtifactRef, Failed, Outcome, Succeeded
 from agent.ports import Bound
 from agent.tool import CallContext, Colour, Registry, Tool, ToolError
 from sandbox.script import Json
+from tests.fakes.loop_stalls import loop_stalls
 from tests.fakes.ports_in_memory import ArtifactsInMemory, ProgressInMemory
 
 THREAD = ThreadId("T1:C1:1.0")
@@ -181,6 +182,30 @@ async def test_output_that_is_not_json_fails_the_node(output: Any) -> None:
     outcome = await Scene(tool(bad)).perform(node())
     assert isinstance(outcome, Failed)
     assert outcome.error == "bad_output"
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        list(range(1_000_000)),
+        [{"line": at, "text": "GET / 200", "slow": False} for at in range(100_000)],
+        {f"key {at}": [None, 1.5, "x" * 100] for at in range(40_000)},
+        ["nul \x00"] * 400_000,
+        [[[0] * 10] * 10] * 10_000,
+    ],
+    ids=["integers", "rows", "keys", "text to mend", "nested"],
+)
+async def test_large_output_is_kept_beside_the_loop(output: Json) -> None:
+    async def large(context: CallContext, args: Mapping[str, Json]) -> Json:
+        return output
+
+    scene = Scene(tool(large))
+    async with loop_stalls() as stalls:
+        outcome = await scene.perform(node())
+    assert isinstance(outcome, Succeeded)
+    assert outcome.artifact is not None
+    assert outcome.artifact.size > 1024 * 1024
+    assert stalls.longest < 0.2
 
 
 async def test_tool_error_keeps_its_code_and_words() -> None:

@@ -1,5 +1,6 @@
 """Binding: what references become, and how it fails."""
 
+import tracemalloc
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from agent.plan.artifacts import content_of, head_of, value_of
 from agent.plan.outcomes import Failed, Outcome, Rejected, Succeeded
 from agent.tools.binding import BOUND_BYTES, Unbound, bind_object, bound
 from sandbox.script import Json
+from tests.fakes.loop_stalls import loop_stalls
 from tests.fakes.plans import json_values
 from tests.fakes.ports_in_memory import ArtifactsInMemory
 
@@ -131,3 +133,52 @@ async def test_arguments_that_grow_too_large_are_refused() -> None:
     failed = await bind({"t": "${a}" * (BOUND_BYTES // 4000 + 1)}, outcomes, ArtifactsInMemory())
     assert isinstance(failed, Failed)
     assert failed.error == "arguments_too_large"
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ({"t": "${a}" * 100}, "x" * 256 * 1024),
+        ({"t": ["${a}"] * 2_000}, "x" * 1024 * 1024),
+        ({"t": "${a} and ${a}"}, [0] * 4_000_000),
+    ],
+    ids=["one text", "a list of whole values", "a list inside a text"],
+)
+async def test_arguments_are_counted_before_they_are_built(written: Mapping[str, Json], value: Json) -> None:
+    artifacts = ArtifactsInMemory()
+    content = content_of(NodeId("a"), value)
+    ref = await artifacts.put(THREAD, content.name, content.content, content.media_type)
+    before = bind_peak(value)
+    tracemalloc.start()
+    try:
+        async with loop_stalls() as stalls:
+            failed = await bind(written, {"a": Succeeded(artifact=ref)}, artifacts)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert failed.error == "arguments_too_large"
+    assert peak < before + 4 * BOUND_BYTES
+    assert stalls.longest < 0.25
+
+
+def bind_peak(value: Json) -> int:
+    """Return the bytes that reading the value alone takes."""
+    content = content_of(NodeId("a"), value)
+    tracemalloc.start()
+    try:
+        value_of(content.content, content.media_type)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+async def test_outputs_that_are_too_large_together_are_not_loaded() -> None:
+    artifacts = ArtifactsInMemory()
+    refs = [
+        await artifacts.put(THREAD, f"{at}.txt", bytes([65 + at]) * (12 * 1024 * 1024), "text/plain") for at in range(3)
+    ]
+    outcomes: dict[str, Outcome] = {f"n{at}": Succeeded(artifact=ref) for at, ref in enumerate(refs)}
+    artifacts.contents.clear()
+    failed = await bind({key: f"${{{key}#/0}}" for key in outcomes}, outcomes, artifacts)
+    assert failed.error == "arguments_too_large"
+    assert "together" in failed.message

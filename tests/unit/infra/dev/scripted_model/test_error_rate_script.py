@@ -39,7 +39,7 @@ def run(script: str, pages: Sequence[Sequence[str]]) -> Any:
 
 
 @pytest.mark.parametrize("script", [FIRST_DRAFT, REPAIRED], ids=["draft", "repaired"])
-def test_rates_of_a_whole_log_are_counted(script: str) -> None:
+async def test_rates_of_a_whole_log_are_counted(script: str) -> None:
     result = run(script, WHOLE)
     assert result["services"] == {
         "payments": {"requests": 2, "errors": 1, "rate": 0.5},
@@ -52,7 +52,7 @@ def test_rates_of_a_whole_log_are_counted(script: str) -> None:
         "errors": 1,
         "rate": 0.5,
     }
-    assert schema_issues(result, RESULT_SCHEMA) == []
+    assert await schema_issues(result, RESULT_SCHEMA) == []
 
 
 @pytest.mark.parametrize(
