@@ -20,7 +20,7 @@ TURN = NodeId("")
 
 
 class ApprovalKind(StrEnum):
-    """What a person is asked about."""
+    """The kind of decision a person is asked for."""
 
     #: May this red call run?
     APPROVE = "approve"
@@ -53,7 +53,7 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalRequest:
-    """What is asked. Of a call: exactly what will run if the answer is yes."""
+    """A request for a decision. For a call it holds exactly what runs after a yes."""
 
     #: A hash of thread, node, kind, digest and attempt: asking twice finds the same row.
     id: ApprovalId

@@ -37,7 +37,7 @@ class ModelUnavailable(AgentError):
 
 
 class ContextExceeded(ModelUnavailable):
-    """What the language model was told is longer than it can read: only saying less helps."""
+    """The prompt is longer than the model can read; only a shorter one helps."""
 
 
 class RunnerLost(AgentError):

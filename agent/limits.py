@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a model is asked to be; `agent/llm/prompts/<role>.md` is its system message."""
+    """The part a model plays; `agent/llm/prompts/<role>.md` is its system message."""
 
     PLANNER = "planner"
     REPAIR = "repair"
@@ -25,7 +25,7 @@ BYTES_PER_TOKEN = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What bounds the work of one run."""
+    """The bounds on the work of one run."""
 
     #: Green nodes at work at the same time.
     nodes_at_once: int = field(default=32, metadata={"ge": 1, "le": 1_000})
@@ -47,7 +47,7 @@ class MemoryLimits:
 
     @property
     def dialogue_tokens(self) -> int:
-        """What the turns shown word by word come to."""
+        """The tokens of the turns that are shown word by word."""
         return self.tokens // 2
 
     @property
@@ -62,7 +62,7 @@ class MemoryLimits:
 
     @property
     def node_bytes(self) -> int:
-        """What the nodes of earlier turns come to."""
+        """The bytes of the nodes of earlier turns."""
         return self.tokens // 4 * BYTES_PER_TOKEN
 
     @property

@@ -115,7 +115,7 @@ class PlanEnvironment:
 
     @property
     def dialect(self) -> str | None:
-        """What a script may use; None: no sandbox can run scripts here."""
+        """The Python that a script may use; None: no sandbox can run scripts here."""
         return None if self.sandbox.name == "none" else self.sandbox.dialect
 
 
@@ -166,7 +166,7 @@ def runner_ports(
 
 @dataclass(frozen=True, kw_only=True)
 class _Base:
-    """What bot and worker share."""
+    """The parts that bot and worker share."""
 
     settings: Settings
     storage: Storage

@@ -67,7 +67,7 @@ class DockerSandbox:
 
     @property
     def dialect(self) -> str:
-        """What a script may use in the container."""
+        """The Python that a script may use in the container."""
         text = Path(__file__).with_name("dialects").joinpath("docker.md").read_text()
         packages = self._settings.image.packages
         text = text.replace("CPython 3 ", f"CPython {self.python} " if self.python else "CPython 3 ")

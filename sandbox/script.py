@@ -66,7 +66,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class ScriptError:
-    """What the script raised, or what the host noticed."""
+    """The error that the script raised or the host noticed."""
 
     #: The name of the exception's class, or the kind of the outcome.
     type: str

@@ -100,7 +100,7 @@ def _inline_bytes(outcome: Outcome) -> int:
 
 
 class ExecutionContext:
-    """What the executor and the nodes of one execution share."""
+    """The state that the executor and the nodes of one execution share."""
 
     def __init__(
         self,

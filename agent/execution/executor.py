@@ -34,7 +34,7 @@ class ExecutionBroken(AgentError):
 
 @dataclass(frozen=True, kw_only=True)
 class Progressed:
-    """What an execution adds to the run's state."""
+    """The results that an execution adds to the run's state."""
 
     #: The new outcomes.
     results: Mapping[NodeId, OutcomeJson]

@@ -70,7 +70,7 @@ class Parking:
 
 
 class Participant:
-    """What lives in an execution: a node, the planner, or the question about a budget."""
+    """A party of an execution: a node, the planner, or the request about a budget."""
 
     def __init__(self, parking: Parking) -> None:
         self._parking = parking

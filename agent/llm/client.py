@@ -36,7 +36,7 @@ _TOO_LONG = frozenset({"context_length_exceeded", "string_above_max_length", "re
 
 @dataclass(kw_only=True)
 class Usage:
-    """What model calls have cost, as counted by the server."""
+    """The cost of model calls, as the server counted it."""
 
     calls: int = 0
     input_tokens: int = 0

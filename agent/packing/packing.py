@@ -94,7 +94,7 @@ class Packing:
 
 @dataclass(frozen=True, kw_only=True)
 class TurnPacking:
-    """What was decided for all plans of a turn, each fusion and each split once."""
+    """The decisions for all plans of a turn, each fusion and each split once."""
 
     fusions: tuple[Fusion, ...] = ()
     splits: tuple[Split, ...] = ()

@@ -32,7 +32,7 @@ _T = TypeVar("_T")
 
 
 class NodeKind(StrEnum):
-    """What a node runs."""
+    """The kind of work a node does."""
 
     #: One tool call.
     TOOL = "tool"

@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class PackageDependencies:
-    """What every package of an installation runs with."""
+    """The dependencies of every package of an installation."""
 
     registry: Registry
     sandbox: Sandbox

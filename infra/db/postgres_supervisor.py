@@ -78,7 +78,7 @@ class Layout:
 
 
 class Event(Enum):
-    """What the supervisor waits for."""
+    """The event that the supervisor waits for."""
 
     NOBODY_HOLDS = auto()
     SERVER_DIED = auto()

@@ -132,8 +132,8 @@ async def _read_parts(connection: AsyncConnection, thread: ThreadId, turns: Sequ
     for row in await connection.execute(asked.order_by(ApprovalRow.asked)):
         approvals[row.turn].append(_approval_view(row, planned))
     posts: dict[int, dict[Slot, PostedMessage]] = defaultdict(dict)
-    standing = (PostRow.of_thread(thread), PostRow.turn.in_(turns), PostRow.ts.is_not(None))
-    for row in await connection.execute(select(PostRow.__table__).where(*standing)):
+    posted = (PostRow.of_thread(thread), PostRow.turn.in_(turns), PostRow.ts.is_not(None))
+    for row in await connection.execute(select(PostRow.__table__).where(*posted)):
         slot = Slot(Post(row.post), row.key)
         posts[row.turn][slot] = PostedMessage(row.ts, Digest(row.shown))
     return _Parts(requests=requests, nodes=nodes, approvals=approvals, posts=posts)

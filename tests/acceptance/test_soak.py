@@ -1,8 +1,6 @@
 """The soak: random requests, follow-ups, clicks and faults for a while; all are answered and nothing leaks.
 
-`make test` runs it short, `make chaos` for 30 minutes (`SOAK_SECONDS` says otherwise); `SEED` repeats a run.
-One file, though a long one: the world, its dice and its books belong together.
-"""
+`make test` runs it short, `make chaos` for 30 minutes (`SOAK_SECONDS` says otherwise); `SEED` repeats a run."""
 
 import asyncio
 import faulthandler

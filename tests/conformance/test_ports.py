@@ -1,7 +1,4 @@
-"""One suite for the ports of agent and bot: the fakes of the tests, and the stores on PostgreSQL.
-
-One file, though a long one: every port stands in it once.
-"""
+"""One suite for the ports of agent and bot: the fakes of the tests, and the stores on PostgreSQL."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,7 +1,4 @@
-"""The behaviour that all sandboxes share: one suite, run against each one that exists on this machine.
-
-One file, though a long one: a sandbox does all of it, or is none.
-"""
+"""The behaviour that all sandboxes share: one suite, run against each one that exists on this machine."""
 
 import asyncio
 import os

@@ -1,7 +1,4 @@
-"""The agent's ports in memory: rows that outlive a runner, so a test can end one and start another.
-
-One file, like `agent/ports.py`, whose Protocols these are.
-"""
+"""The agent's ports in memory: rows that outlive a runner, so a test can end one and start another."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
