@@ -94,6 +94,8 @@ class ApprovalView:
     expires_at: datetime | None = None
     #: Titles of the unfinished nodes that wait behind the request's node now.
     waiting: tuple[str, ...] = ()
+    #: False while one of the card's messages stands as cut words: nobody can have read all that would run.
+    shown_whole: bool = True
 
     @property
     def is_open(self) -> bool:
@@ -174,13 +176,31 @@ class Slot(NamedTuple):
     key: str = ""
 
 
+CUT = "cut:"
+"""Before the digest of a message that stands as cut words, because Slack refused its blocks."""
+
+
+def cut(message: Digest) -> Digest:
+    """Return what is recorded of a message that stands as cut words."""
+    return Digest(f"{CUT}{message}")
+
+
 class PostedMessage(NamedTuple):
     """A message that stands in Slack."""
 
     #: Of a picture, which is a file, its address, empty when it could not be shared; of a session, empty.
     ts: str
-    #: The digest of what the message shows; of a session, its status.
+    #: The digest of what the message shows, after `CUT` when it stands as cut words; of a session, its status.
     shown: Digest
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it stands as cut words."""
+        return self.shown.startswith(CUT)
+
+    def shows(self, message: Digest) -> bool:
+        """Return whether it stands for this message, whole or cut: sending it again would change nothing."""
+        return self.shown in (message, cut(message))
 
 
 @dataclass(frozen=True, kw_only=True)

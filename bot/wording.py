@@ -182,6 +182,10 @@ TOO_LONG_TO_APPROVE = (
     "The arguments are too long to show in full, and nobody should approve what they can't read. Reject it, or "
     "ask for smaller steps."
 )
+NOT_SHOWN_WHOLE = (
+    "Slack couldn't show all of the arguments, and nobody should approve what they can't read. Nothing changed: reject "
+    "it, or ask for smaller steps."
+)
 COMMAND_NEEDS_ROOM = (
     "I'm not in this channel, so I can't open a thread here. Please invite me with `/invite`, then try again."
 )

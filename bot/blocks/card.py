@@ -29,6 +29,7 @@ from bot.blocks.elements import (
     rendered,
     rich_text,
     section,
+    sent_size,
     shortened,
     visible,
 )
@@ -36,11 +37,17 @@ from bot.payloads import ACTION_PREFIX, button_value
 from bot.ports import ApprovalView
 from sandbox.script import Json
 
-CHUNK_BYTES = 2500
+CHUNK_SIZE = 2500
 MESSAGE_CHUNKS = 30
 MOST_MESSAGES = 10
-_CARD_BYTES = 2500
-"""Kept free in a message for the card's own words."""
+NAME_SIZE = 500
+"""An argument with a longer name is not shown."""
+
+_CARD_SIZE = 2500
+"""Kept free in a message for the card's own words. All sizes are those of `sent_size`."""
+
+_BLOCK_SIZE = 100
+"""The label of a chunk beside its name."""
 
 _LABELS: Mapping[Decision, str] = {
     Decision.APPROVED: wording.APPROVE,
@@ -69,16 +76,18 @@ class Chunk:
     parts: int
 
 
-def choices(request: ApprovalRequest) -> tuple[Decision, ...]:
-    """Return the answers this request allows: approving needs arguments that can be shown."""
-    every = DECISIONS[request.kind]
-    return every if _showable(request) else tuple(decision for decision in every if decision not in RUNS_CALL)
+def choices(view: ApprovalView) -> tuple[Decision, ...]:
+    """Return the answers this request allows: approving needs arguments that can be shown, and that Slack shows."""
+    every = DECISIONS[view.request.kind]
+    readable = view.shown_whole and _showable(view.request)
+    return every if readable else tuple(decision for decision in every if decision not in RUNS_CALL)
 
 
 def card(view: ApprovalView, policy: ApprovalPolicy) -> tuple[Rendered, ...]:
     """Return the card's messages, in the order to post them; the last has the buttons.
 
-    Only the last message ever changes.
+    Only the last message ever changes. While one of them stands cut in Slack, the last has no button that lets the
+    call run.
     """
     request = view.request
     if request.kind in ABOUT_TURN:
@@ -87,11 +96,13 @@ def card(view: ApprovalView, policy: ApprovalPolicy) -> tuple[Rendered, ...]:
     if not _showable(request):
         return (_closing(view, who_may, [section(wording.TOO_LONG_TO_APPROVE)]),)
     groups = _grouped(list(argument_chunks(request.args)))
+    cut = [section(wording.NOT_SHOWN_WHOLE)] if view.is_open else []
     if len(groups) == 1:
-        return (_closing(view, who_may, [_shown(chunk) for chunk in groups[0]] or [context("_No arguments._")]),)
+        whole = [_shown(chunk) for chunk in groups[0]] or [context("_No arguments._")]
+        return (_closing(view, who_may, whole if view.shown_whole else cut),)
     parts = [_arguments(request, number, len(groups), group) for number, group in enumerate(groups, start=1)]
     pointer = context(f"The full arguments stand in the {len(groups)} messages above this one.")
-    return (*parts, _closing(view, who_may, [pointer]))
+    return (*parts, _closing(view, who_may, [pointer] if view.shown_whole else cut))
 
 
 def argument_chunks(args: Mapping[str, Json]) -> Iterator[Chunk]:
@@ -122,29 +133,33 @@ def _note(value: Json) -> str:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Cut text into pieces of at most CHUNK_BYTES of UTF-8, at line ends where there are any."""
+    """Cut text into pieces of at most CHUNK_SIZE, at line ends where there are any."""
     start, size = 0, 0
     for at, character in enumerate(text):
-        size += len(character.encode("utf-8", "replace"))
-        if size > CHUNK_BYTES:
+        size += sent_size(character)
+        if size > CHUNK_SIZE:
             newline = text.rfind("\n", start + 1, at)
             end = newline + 1 if newline > start else at
             yield text[start:end]
-            start, size = end, len(text[end : at + 1].encode("utf-8", "replace"))
+            start, size = end, sent_size(text[end : at + 1])
     yield text[start:]
 
 
 def _showable(request: ApprovalRequest) -> bool:
+    if any(sent_size(visible(name)) > NAME_SIZE for name in request.args):
+        return False
+    if len(json.dumps(request.args)) > MOST_MESSAGES * MESSAGE_CHARACTERS:  # spares cutting up a megabyte
+        return False
     return len(_grouped(list(argument_chunks(request.args)))) <= MOST_MESSAGES
 
 
 def _grouped(chunks: Sequence[Chunk]) -> list[list[Chunk]]:
     """Put chunks into messages: one when they fit beside the card's own words, else as few as hold them."""
     groups: list[list[Chunk]] = [[]]
-    room = MESSAGE_CHARACTERS - _CARD_BYTES
+    room = MESSAGE_CHARACTERS - _CARD_SIZE
     size = 0
     for chunk in chunks:
-        needed = len(f"{chunk.name}{chunk.note}{chunk.text}".encode("utf-8", "replace")) + 100
+        needed = sent_size(f"{chunk.name}{chunk.note}{chunk.text}") + _BLOCK_SIZE
         if groups[-1] and (size + needed > room or len(groups[-1]) >= MESSAGE_CHUNKS):
             groups.append([])
             size = 0
@@ -246,7 +261,7 @@ def who_may_decide(policy: ApprovalPolicy, request: ApprovalRequest) -> str:
 def _buttons(view: ApprovalView) -> Block:
     # a block id of 255 characters at most, and another one for each version of the request
     block_id = shortened(f"decide-{view.version}-{view.request.id}", 255)
-    return actions([_button(view, decision) for decision in choices(view.request)], block_id=block_id)
+    return actions([_button(view, decision) for decision in choices(view)], block_id=block_id)
 
 
 def _button(view: ApprovalView, decision: Decision) -> Block:

@@ -5,6 +5,7 @@ Limits: https://docs.slack.dev/reference/block-kit/blocks. A whole message is re
 `MESSAGE_CHARACTERS`.
 """
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -67,6 +68,11 @@ def words_only(words: str) -> Rendered:
 def escaped(words: str) -> str:
     """Return foreign words for mrkdwn: `&`, `<` and `>` escaped, so no mention, link or broadcast survives."""
     return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def sent_size(words: str) -> int:
+    """Return how many characters the words take in a call: escaped for Slack, then for JSON in ASCII, as it is sent."""
+    return len(json.dumps(escaped(words))) - 2
 
 
 def notice(words: str) -> str:

@@ -11,7 +11,16 @@ from typing import TypeVar
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from agent.approval import GRANTS, Allowed, ApprovalPolicy, ApprovalRequest, Clicker, may_decide
+from agent.approval import (
+    DECISIONS,
+    GRANTS,
+    RUNS_CALL,
+    Allowed,
+    ApprovalPolicy,
+    ApprovalRequest,
+    Clicker,
+    may_decide,
+)
 from agent.approval import Refused as NotAllowed
 from agent.errors import AgentError
 from agent.ids import Tenant, thread_parts
@@ -21,7 +30,7 @@ from bot.blocks.card import card, choices
 from bot.blocks.elements import mention
 from bot.errors import BotError, SlackRefused
 from bot.payloads import Click, Payload
-from bot.ports import ApprovalView, Post, Posted, PostedMessage, RunViews, Slot
+from bot.ports import ApprovalView, Post, Posted, PostedMessage, RunViews, Slot, cut
 from bot.slack.client import WebApi
 from bot.slack.membership import FRESH, Principals
 
@@ -64,8 +73,9 @@ class ApprovalHandler:
             await self._whisper(click, wording.QUESTION_UNKNOWN)
         elif not view.is_open or view.version != click.version:
             await self._too_late(click, view)
-        elif click.decision not in choices(view.request):
-            await self._whisper(click, wording.NOT_FOR_THIS_QUESTION)
+        elif click.decision not in choices(view):
+            cut_short = click.decision in RUNS_CALL and click.decision in DECISIONS[view.request.kind]
+            await self._whisper(click, wording.NOT_SHOWN_WHOLE if cut_short else wording.NOT_FOR_THIS_QUESTION)
         elif (refusal := await self._refusal(click, tenant, view.request)) is not None:
             await self._whisper(click, refusal)
         else:
@@ -138,7 +148,8 @@ class ApprovalHandler:
         except BotError as error:
             _log.warning("could not update the card of %s: %s", click.approval, error)
             return
-        message = PostedMessage(click.message_ts, closing.digest)
+        shown = closing.digest if now.shown_whole else cut(closing.digest)  # nothing but a whole card undoes a cut one
+        message = PostedMessage(click.message_ts, shown)
         try:
             await self._posted.post(now.request.thread, now.request.turn, Slot(Post.CARD, click.approval), message)
         except AgentError as error:  # the click has counted all the same; the publisher edits once more

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 
 from agent.approval import TURN, ApprovalPolicy, ApprovalRequest
 from agent.errors import AgentError
@@ -172,17 +173,21 @@ class ThreadPublisher:
         return next((newest for newest in turns if newest.turn == run.turn), run)
 
     async def _show_card(self, run: RunView, view: ApprovalView) -> None:
-        """Post a card for an open request; edit one that stands. A request that closed before its card gets none."""
+        """Post a card for an open request; edit one that stands. A request that closed before its card gets none.
+
+        Its last message, which has the buttons, lets nobody approve what the messages before it do not show whole.
+        """
         asked = view.request.id
         slot = Slot(Post.CARD, asked)
+        whole = True
 
         def render(now: RunView) -> Sequence[Rendered]:
             newest = next((newer for newer in now.approvals if newer.request.id == asked), view)
             shown = newest.is_open or slot in now.posts
-            return card(newest, self._policy_for(newest.request)) if shown else ()
+            return card(replace(newest, shown_whole=whole), self._policy_for(newest.request)) if shown else ()
 
         for number, part in enumerate(render(run)[:-1], start=1):
-            await self._sender.put(run, Slot(Post.CARD, f"{asked}#{number}"), part)
+            whole = await self._sender.put(run, Slot(Post.CARD, f"{asked}#{number}"), part) and whole
         await self._put_newest(run, slot, lambda now: next(reversed(render(now)), None))
 
     async def _post(self, run: RunView, post: Post, key: str, messages: Sequence[Rendered]) -> None:
@@ -199,7 +204,7 @@ class ThreadPublisher:
 def _shows(run: RunView, slot: Slot, message: Rendered | None) -> bool:
     """Return whether the slot's message shows this already, or nothing is to be shown there."""
     existing = run.posts.get(slot)
-    return message is None or (existing is not None and existing.shown == message.digest)
+    return message is None or (existing is not None and existing.shows(message.digest))
 
 
 def _complete(run: RunView) -> bool:

@@ -9,7 +9,7 @@ from agent.ids import Digest, ThreadId, UserId, thread_parts
 from bot.blocks.elements import Rendered, plainly
 from bot.errors import SlackRefused, SlackUnreachable, ThreadClosed
 from bot.payloads import mapping
-from bot.ports import Posted, PostedMessage, RunView, Slot
+from bot.ports import Posted, PostedMessage, RunView, Slot, cut
 from bot.slack.client import WebApi, objects_in
 from bot.slack.rate_limits import POSTS, UPDATES, RateLimiter
 from sandbox.script import Json
@@ -55,16 +55,21 @@ class MessageSender:
             return await self._rate_limiter.wait(("update", tenant), UPDATES)
         return await self._rate_limiter.wait(("post", tenant, channel), POSTS)
 
-    async def put(self, run: RunView, slot: Slot, message: Rendered) -> None:
-        """Make the slot's message stand and show this; nothing is sent when it already does."""
-        existing = run.posts.get(slot)
-        if existing is None or existing.shown != message.digest:
-            await self.wait(run.thread, edit=existing is not None)
-            await self.send(run, slot, message)
+    async def put(self, run: RunView, slot: Slot, message: Rendered) -> bool:
+        """Make the slot's message stand and show this; nothing is sent when it already does.
 
-    async def send(self, run: RunView, slot: Slot, message: Rendered) -> None:
+        Return whether it stands whole; False: Slack refused its blocks, and it stands as words that may be cut.
+        """
+        existing = run.posts.get(slot)
+        if existing is not None and existing.shows(message.digest):
+            return not existing.is_cut
+        await self.wait(run.thread, edit=existing is not None)
+        return await self.send(run, slot, message)
+
+    async def send(self, run: RunView, slot: Slot, message: Rendered) -> bool:
         """Like `put`, for a caller that already waited for the rate limits."""
         existing = run.posts.get(slot) or await self._unrecorded(run, slot)
+        shown = message.digest
         try:
             ts = await self._put(run, slot, existing, message)
         except SlackRefused as error:
@@ -72,7 +77,9 @@ class MessageSender:
                 raise
             _log.warning("%s of %s goes out in plain words: %s", slot, run.thread, error)
             ts = await self._put(run, slot, existing, plainly(message))
-        await self._posted.post(run.thread, run.turn, slot, PostedMessage(ts, message.digest))
+            shown = cut(shown)
+        await self._posted.post(run.thread, run.turn, slot, PostedMessage(ts, shown))
+        return shown == message.digest
 
     async def share(self, run: RunView, slot: Slot, *, name: str, title: str, content: bytes) -> str:
         """Share a file in the thread; return its address, empty when Slack does not tell it.

@@ -51,7 +51,9 @@ class PostgresRunViews:
         async with self._database.autocommit() as connection:
             if (row := (await connection.execute(asked)).first()) is None:
                 return None
-            return _approval_view(row, await _planned_nodes(connection, ThreadId(row.thread)))
+            thread = ThreadId(row.thread)
+            posts = await _posts(connection, thread, [row.turn])
+            return _approval_view(row, await _planned_nodes(connection, thread), posts.get(row.turn, {}))
 
     async def open_of(self, tenant: Tenant, requester: UserId) -> Sequence[OpenRun]:
         """Return this person's open runs, newest first."""
@@ -129,14 +131,22 @@ async def _read_parts(connection: AsyncConnection, thread: ThreadId, turns: Sequ
     planned = [_planned_node(row) for row in rows]
     asked = select(ApprovalRow.__table__).where(ApprovalRow.of_thread(thread), ApprovalRow.turn.in_(turns))
     approvals: dict[int, list[ApprovalView]] = defaultdict(list)
+    posts = await _posts(connection, thread, turns)
     for row in await connection.execute(asked.order_by(ApprovalRow.asked)):
-        approvals[row.turn].append(_approval_view(row, planned))
+        approvals[row.turn].append(_approval_view(row, planned, posts.get(row.turn, {})))
+    return _Parts(requests=requests, nodes=nodes, approvals=approvals, posts=posts)
+
+
+async def _posts(
+    connection: AsyncConnection, thread: ThreadId, turns: Sequence[int]
+) -> Mapping[int, Mapping[Slot, PostedMessage]]:
+    """Return the messages of each turn that stand in Slack."""
     posts: dict[int, dict[Slot, PostedMessage]] = defaultdict(dict)
     posted = (PostRow.of_thread(thread), PostRow.turn.in_(turns), PostRow.ts.is_not(None))
     for row in await connection.execute(select(PostRow.__table__).where(*posted)):
         slot = Slot(Post(row.post), row.key)
         posts[row.turn][slot] = PostedMessage(row.ts, Digest(row.shown))
-    return _Parts(requests=requests, nodes=nodes, approvals=approvals, posts=posts)
+    return posts
 
 
 async def _planned_nodes(connection: AsyncConnection, thread: ThreadId) -> Sequence[PlannedNode]:
@@ -148,7 +158,10 @@ def _planned_node(row: Row[*tuple[Any, ...]]) -> PlannedNode:
     return PlannedNode(row.node, row.title, NodeState(row.state), row.depends_on)
 
 
-def _approval_view(row: Row[*tuple[Any, ...]], planned: Sequence[PlannedNode]) -> ApprovalView:
+def _approval_view(
+    row: Row[*tuple[Any, ...]], planned: Sequence[PlannedNode], posts: Mapping[Slot, PostedMessage]
+) -> ApprovalView:
+    card = (posted for slot, posted in posts.items() if slot.post is Post.CARD and slot.key.split("#")[0] == row.id)
     return ApprovalView(
         request=request_in(row),
         record=record_in(row),
@@ -156,6 +169,7 @@ def _approval_view(row: Row[*tuple[Any, ...]], planned: Sequence[PlannedNode]) -
         version=row.version,
         expires_at=row.expires_at,
         waiting=waiting_behind(row.node, planned),
+        shown_whole=not any(posted.is_cut for posted in card),
     )
 
 

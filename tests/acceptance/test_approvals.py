@@ -9,8 +9,9 @@ from sqlalchemy import URL
 
 from infra.wiring import Part
 from tests.acceptance.app_fixture import app_scene
-from tests.acceptance.assertions import answered, answered_and_done, states
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
+from tests.acceptance.assertions import answered, answered_and_done, states, whispers
+from tests.acceptance.clicks import late_click
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post, tool
 
 BOT, WORKER = frozenset({Part.BOT}), frozenset({Part.WORKER})
 
@@ -61,6 +62,31 @@ async def test_card_slack_does_not_take_can_be_rejected_but_not_approved(databas
             await scene.click(observer, "Grace", "rejected")
             await observer.until(answered, "the answer")
         assert await scene.people.messages("incidents") == []
+
+
+async def test_arguments_of_which_slack_refuses_a_part_cannot_be_approved(database_url: URL, tmp_path: Path) -> None:
+    def requests(table: dict[str, Any]) -> None:
+        table["tools"]["http_request"] = {}
+
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=requests) as scene:
+        # the first message is the board, the second the first part of the arguments
+        await scene.people.act("faults", method="chat.postMessage", error="msg_blocks_too_long", skip=1)
+        body = "".join(f"{line} of many lines\n" for line in range(450))
+        send = {"method": "POST", "url": "https://example.com/", "text": body}
+        scene.model.add(planned(tool("send", "http_request", send)))
+        async with scene.asked("send it") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            card = observer.cards()[0].message
+            assert observer.says("part 1 of", "in plain words")
+            assert "decide_approved" not in json.dumps(card["blocks"])
+            assert observer.says("Slack couldn't show all of the arguments")
+            buttons = next(block for block in card["blocks"] if block["type"] == "actions")["elements"]
+            # another client may still show a button that lets it run: the server refuses it all the same
+            await late_click(scene, observer, str(card["ts"]), buttons[0]["value"])
+            assert "Slack couldn't show all of the arguments" in (await whispers(scene, "U0LINUS"))[0]
+            await scene.click(observer, "Grace", "rejected")
+            await observer.until(answered, "the answer")
+            assert "rejected" in states(observer)["send"]
 
 
 async def test_independent_steps_run_at_the_same_time_and_a_red_step_suspends_itself_alone(

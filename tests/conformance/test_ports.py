@@ -32,6 +32,7 @@ from bot.ports import (
     Receipt,
     RunViews,
     Slot,
+    cut,
 )
 from infra.stores.stores import Stores
 from infra.worker.notifications import PgNotifications
@@ -317,6 +318,27 @@ async def test_a_place_is_begun_once_and_shows_what_was_posted_last(bot_side: Bo
     assert dict(view.posts) == {slot: PostedMessage("5.0", Digest("d2"))}
     await posted.settle(THREAD, 1)
     assert list(await bot_side.views.unsettled(THREAD)) == []
+
+
+async def test_a_request_is_shown_whole_unless_one_of_its_messages_stands_cut(bot_side: BotSide) -> None:
+    async def shown_whole() -> bool:
+        view = await bot_side.views.approval(TEAM, Q1)
+        (run,) = await bot_side.views.unsettled(THREAD)
+        assert view is not None
+        assert run.approvals[0].shown_whole == view.shown_whole
+        return view.shown_whole
+
+    whole, part = Digest("d1"), Slot(Post.CARD, f"{Q1}#1")
+    assert await shown_whole()
+    await bot_side.posted.post(THREAD, 1, part, PostedMessage("5.0", whole))
+    await bot_side.posted.post(THREAD, 1, Slot(Post.BOARD), PostedMessage("5.1", cut(whole)))
+    await bot_side.posted.post(THREAD, 1, Slot(Post.CARD, f"{Q1}0"), PostedMessage("5.2", cut(whole)))
+    assert await shown_whole()
+    for slot in (part, Slot(Post.CARD, Q1)):
+        await bot_side.posted.post(THREAD, 1, slot, PostedMessage("5.0", cut(whole)))
+        assert not await shown_whole()
+        await bot_side.posted.post(THREAD, 1, slot, PostedMessage("5.0", whole))
+        assert await shown_whole()
 
 
 async def test_a_decision_notifies_who_watches(bot_side: BotSide) -> None:

@@ -16,6 +16,7 @@ from bot.ports import (
     Kind,
     OpenRun,
     PackageView,
+    Post,
     PostedMessage,
     Receipt,
     RunView,
@@ -104,7 +105,7 @@ class BotRows(ApprovalsInMemory):
     async def unsettled(self, thread: ThreadId) -> Sequence[RunView]:
         self._reachable()
         return [
-            replace(run, posts=dict(self.posts.get(key, {})))
+            replace(run, posts=dict(self.posts.get(key, {})), approvals=tuple(map(self._as_shown, run.approvals)))
             for key, run in sorted(self.runs.items(), key=lambda item: item[0][1])
             if key[0] == thread and key not in self.settled
         ]
@@ -113,7 +114,14 @@ class BotRows(ApprovalsInMemory):
         self._reachable()
         views = (view for run in self.runs.values() for view in run.approvals)
         mine = (view for view in views if thread_parts(view.request.thread).tenant == tenant)
-        return next((view for view in mine if view.request.id == approval), None)
+        return next((self._as_shown(view) for view in mine if view.request.id == approval), None)
+
+    def _as_shown(self, view: ApprovalView) -> ApprovalView:
+        posts = self.posts.get((view.request.thread, view.request.turn), {}).items()
+        card = (
+            posted for slot, posted in posts if slot.post is Post.CARD and slot.key.split("#")[0] == view.request.id
+        )
+        return replace(view, shown_whole=not any(posted.is_cut for posted in card))
 
     async def open_of(self, tenant: Tenant, requester: UserId) -> Sequence[OpenRun]:
         return [run for run in self._open(tenant) if run.requester == requester]

@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from agent.approval import ApprovalKind, ApprovalPolicy, Decision, GroupId
 from agent.ids import UserId
 from bot.blocks.card import argument_chunks, card, choices
-from bot.blocks.elements import visible
+from bot.blocks.elements import Rendered, visible
 from sandbox.script import Json
 from tests.fakes.run_views import GRACE, NOON, an_approval
 
@@ -65,10 +66,44 @@ def test_characters_that_hide_or_reorder_text_are_spelt_out() -> None:
 def test_what_cannot_be_shown_in_full_cannot_be_approved() -> None:
     view = an_approval(args={"text": "x" * 100_000})
     (message,) = card(view, ANYONE)
-    assert choices(view.request) == (Decision.REJECTED,)
+    assert choices(view) == (Decision.REJECTED,)
     assert "nobody should approve what they can't read" in str(message.blocks)
     buttons: Any = message.blocks[-1]
     assert [element["action_id"] for element in buttons["elements"]] == ["decide_rejected"]
+
+
+@pytest.mark.parametrize("words", ["&", '"', "\\", "\n", "é", "漢", "🙂", "\u202e"])
+def test_messages_stay_within_slacks_bound_as_they_are_sent(words: str) -> None:
+    view = an_approval(args={"text": words * 2000, "more": [words * 500] * 3})
+    assert choices(view) == (Decision.APPROVED, Decision.REJECTED)
+    for message in card(view, ANYONE):
+        sent = [text.replace("&", "&amp;") for text in literal_texts(message)]
+        assert sum(len(json.dumps(text)) for text in sent) <= 9000
+
+
+def literal_texts(message: Rendered) -> list[str]:
+    """Return the texts of a message's literal parts."""
+    texts: list[str] = []
+
+    def collect(part: dict[str, Any]) -> None:
+        if part.get("type") == "text":
+            texts.append(part["text"])
+
+    json.loads(json.dumps(message.blocks), object_hook=collect)
+    return texts
+
+
+@pytest.mark.parametrize("lines", [1, 1000], ids=["in the card", "in messages before it"])
+def test_a_card_that_stands_cut_lets_nobody_approve(lines: int) -> None:
+    view = replace(an_approval(args={"text": "many lines\n" * lines}), shown_whole=False)
+    told = words(view)
+    assert choices(view) == (Decision.REJECTED,)
+    assert "decide_approved" not in told
+    assert "Slack couldn't show all of the arguments" in told
+
+
+def test_an_argument_with_a_name_too_long_to_show_cannot_be_approved() -> None:
+    assert choices(an_approval(args={"x" * 4000: 1})) == (Decision.REJECTED,)
 
 
 def test_buttons_of_two_cards_differ_and_carry_only_id_and_version() -> None:
@@ -136,4 +171,4 @@ def test_an_approval_about_budgets_says_what_is_used_up_and_of_whom() -> None:
     assert "This run has taken 12,345 of 10,000 tokens." in shown
     assert "This thread has taken EUR 2.50 of EUR 2.00 for models." in shown
     assert "This run has taken 1 min 1 s of 1 min 0 s of work." in shown
-    assert choices(view.request) == (Decision.GO_ON, Decision.STOP)
+    assert choices(view) == (Decision.GO_ON, Decision.STOP)
