@@ -1,7 +1,8 @@
 """`greenlight migrate`: brings a database to this version's schema, once, however many processes ask.
 
 In order, under one advisory lock: our tables (Alembic), the queue's (Procrastinate), the
-checkpointer's (LangGraph), and the trigger that hands a thread's lock to its next job at once.
+checkpointer's (LangGraph), and two triggers: one hands a thread's lock to its next job at once, one notes which of
+the queue's workers is which of ours.
 """
 
 import time
@@ -43,6 +44,19 @@ CREATE OR REPLACE TRIGGER greenlight_hand_over_lock_delete AFTER DELETE ON procr
 """
 
 
+# A job fetched by a process that died before its first lease is found by the queue worker that its row names.
+_KNOW_QUEUE_WORKER = """
+CREATE OR REPLACE FUNCTION greenlight_know_queue_worker() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE workers SET queue_worker = NEW.id WHERE 'w:' || id = current_setting('application_name');
+    RETURN NULL;
+END;
+$$;
+CREATE OR REPLACE TRIGGER greenlight_know_queue_worker AFTER INSERT ON procrastinate_workers
+    FOR EACH ROW EXECUTE FUNCTION greenlight_know_queue_worker();
+"""
+
+
 class NotMigrated(Exception):
     """The database cannot be reached, or refuses to change its schema; the text is the server's own message."""
 
@@ -70,6 +84,7 @@ def _migrate(url: URL) -> None:
         with PostgresSaver.from_conn_string(conninfo) as saver:
             saver.setup()
         connection.execute(_HAND_OVER_LOCK)
+        connection.execute(_KNOW_QUEUE_WORKER)
 
 
 def _take_lock(connection: psycopg.Connection) -> None:

@@ -392,6 +392,18 @@ class WorkerRow(Row):
     buried_at: Mapped[datetime | None]
 
 
+class WorkerSessionRow(Row):
+    """The session in which a worker holds its lock (`infra/worker/presence.py`).
+
+    Unlogged: a server that crashed has let every lock go, and has emptied this table.
+    """
+
+    __tablename__ = "worker_sessions"
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)
+    worker: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
 class LeaseRow(KeyedByThread, Row):
     """The worker that runs a thread. A row whose worker is buried, or whose job is over, is free to take."""
 

@@ -2,9 +2,9 @@
 
 Three things go wrong with a job, and every worker looks for all three in its sweep:
 
-1. Its worker died (`take_over`). The order matters, or a process that was only suspended would run a thread beside its
-   successor: declare the worker dead, so that it gets no new connection; terminate the connections it has; only then
-   hand its jobs over.
+1. Its worker died: it is silent (`take_over`), or its lock is free (`take_over_missed`, `presence.py`). The order
+   matters, or a process that was only suspended would run a thread beside its successor: declare the worker dead, so
+   that it gets no new connection; terminate the connections it has; only then hand its jobs over.
 2. Its worker lives and has ended it, and the queue was not told (`LostJobs`).
 3. There is no job at all (`wake_stranded_threads`): the net under the other two.
 
@@ -18,12 +18,13 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select, text, update
+from sqlalchemy import Row, delete, exists, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.ids import ThreadId
 from infra.db.database import Database, WorkerId, worker_application
-from infra.db.tables import LeaseRow, WorkerRow
+from infra.db.tables import LeaseRow, WorkerRow, WorkerSessionRow
+from infra.worker.presence import DECLARE_DEAD, Missed
 from infra.worker.queue import Queue
 
 _log = logging.getLogger(__name__)
@@ -87,13 +88,37 @@ async def take_over(database: Database, queue: Queue, stall_seconds: float) -> i
         StoreUnavailable: the database cannot be reached; the next sweep does the rest.
     """
     stalled = timedelta(seconds=stall_seconds)
+    handed_over = await _take_over_from(database, queue, await _declare_dead(database, stalled))
+    return handed_over + await _hand_over_orphans(database, queue, stalled)
+
+
+async def take_over_missed(database: Database, queue: Queue, missed: Iterable[Missed]) -> int:
+    """Hand over the threads of workers whose lock is free, if they are missed still; return how many threads.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached; the next look, or the next sweep, does the rest.
+    """
+    dead = [worker.worker for worker in missed if worker.dead or await _declare_missed_dead(database, worker)]
+    return await _take_over_from(database, queue, dead)
+
+
+async def _declare_missed_dead(database: Database, missed: Missed) -> bool:
+    async with database.begin() as connection:
+        declared = (await connection.execute(DECLARE_DEAD, missed._asdict())).first() is not None
+    if declared:
+        _log.warning("worker %s let its lock go and has no connection left: declared dead", missed.worker)
+    return declared
+
+
+async def _take_over_from(database: Database, queue: Queue, dead: Iterable[WorkerId]) -> int:
+    """Hand over the threads of workers that were declared dead; return how many threads."""
     handed_over = 0
-    for worker in await _declare_dead(database, stalled):
+    for worker in dead:
         if await _terminate_connections(database, worker):
             handed_over += await _release_dead_worker(database, queue, worker)
         else:
             _log.warning("connections of dead worker %s do not end; trying again", worker)
-    return handed_over + await _hand_over_orphans(database, queue, stalled)
+    return handed_over
 
 
 async def _declare_dead(database: Database, stalled: timedelta) -> Sequence[WorkerId]:
@@ -109,10 +134,12 @@ async def _declare_dead(database: Database, stalled: timedelta) -> Sequence[Work
         WorkerRow.buried_at < func.now() - _RETENTION,
         ~select(LeaseRow.token).where(LeaseRow.worker == WorkerRow.id).exists(),
     )
+    forgotten = delete(WorkerSessionRow).where(~exists().where(WorkerRow.id == WorkerSessionRow.worker))
     async with database.begin() as connection:
         for worker in (await connection.execute(now_dead)).scalars():
             _log.warning("worker %s sent no heartbeat: declared dead", worker)
         await connection.execute(expired)
+        await connection.execute(forgotten)
         return [WorkerId(worker) for worker in (await connection.execute(unreleased)).scalars()]
 
 

@@ -5,7 +5,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -21,8 +21,9 @@ from bot.errors import BotError
 from infra.db.database import Database
 from infra.db.tables import LeaseRow, WorkerRow
 from infra.worker.lease import Leases, ThreadLease
+from infra.worker.presence import Missed, Presence
 from infra.worker.queue import WAKE, WAKE_LATER, Queue
-from infra.worker.recovery import LostJobs, take_over, wake_stranded_threads
+from infra.worker.recovery import LostJobs, take_over, take_over_missed, wake_stranded_threads
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +42,9 @@ class WorkerLost(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Timings:
-    """A worker's clockwork, in seconds. Takeover comes after `stall` and `sweep` at the latest."""
+    """A worker's clockwork, in seconds.
+
+    Takeover comes after `suspicion` from a process that died, and after `stall` and `sweep` at the latest."""
 
     heartbeat: float = field(default=2.0, metadata={"gt": 0})
     #: A worker silent for so long is declared dead; it gives itself up a little before, so that a database
@@ -52,6 +55,8 @@ class Timings:
     #: What jobs get to end at a shutdown; shorter than `stall`.
     grace: float = field(default=10.0, metadata={"gt": 0})
     poll: float = field(default=0.25, metadata={"internal": True})
+    #: How long a worker's lock is free, without any other sign of life, before it is declared dead.
+    suspicion: float = field(default=1.0, metadata={"internal": True})
     #: Between looks for threads without a job.
     net: float = field(default=60.0, metadata={"internal": True})
     #: The pauses after failures in a row; then the thread waits for a person.
@@ -88,6 +93,13 @@ class Worker:
         self._leases = Leases(database, self._id)
         self._running: set[asyncio.Task[object]] = set()
         self._lost_jobs = LostJobs(database, queue, self._id)
+        self._presence = Presence(
+            database,
+            self._id,
+            self._take_over,
+            look_seconds=timings.poll,
+            suspicion_seconds=timings.suspicion,
+        )
         self._lost = False
         self._ending = False
 
@@ -105,6 +117,7 @@ class Worker:
             async with self._queue.app.open_async(), asyncio.TaskGroup() as group:
                 group.create_task(self._beat(), name="heartbeat")
                 group.create_task(self._sweep(), name="sweep")
+                group.create_task(self._presence.keep(), name="presence")
                 await self._until_ended(asyncio.create_task(self._work(), name="queue"))
         except* WorkerLost:
             self._lost = True
@@ -301,6 +314,15 @@ class Worker:
             except Exception:  # noqa: BLE001 - the loop's boundary: a deadlock, or a chore's fault, must not end the worker
                 _log.exception("sweep broke off; sweeping again")
             await asyncio.sleep(self._timings.sweep)
+
+    async def _take_over(self, missed: Sequence[Missed]) -> None:
+        try:
+            if taken_over := await take_over_missed(self._database, self._queue, missed):
+                _log.warning("took over %s threads of processes that died", taken_over)
+        except AgentError as error:
+            _log.warning("takeover put off: %s", type(error).__name__)
+        except Exception:  # noqa: BLE001 - the loop's boundary, as in the sweep: a deadlock must not end the worker
+            _log.exception("takeover broke off; the next look tries again")
 
     async def _work(self) -> None:
         """Run the queue; start it again when it stopped because the database was away."""

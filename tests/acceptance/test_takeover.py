@@ -21,13 +21,14 @@ from tests.acceptance.processes import greenlight_worker
 PROMISED_SECONDS = 30.0
 """How long a thread may wait for a successor at the default settings."""
 
-IN_A_HURRY = """
+WITHOUT_SILENCE = """
 [worker]
 heartbeat = 0.5
-stall = 4
-sweep = 1
+stall = 120
+sweep = 60
 grace = 2
 """
+"""Nobody waits for silence here."""
 
 
 GUARD_SECONDS = 300.0
@@ -64,7 +65,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def test_a_killed_workers_thread_is_taken_over(database_url: URL, tmp_path: Path) -> None:
-    await take_over(database_url, tmp_path, TOOLS_ALONE + IN_A_HURRY)
+    await take_over(database_url, tmp_path, TOOLS_ALONE + WITHOUT_SILENCE)
 
 
 @pytest.mark.chaos
@@ -72,7 +73,7 @@ async def test_a_killed_workers_thread_is_taken_over_in_time_at_the_default_sett
     database_url: URL, tmp_path: Path
 ) -> None:
     timings = await take_over(database_url, tmp_path, TOOLS_ALONE)
-    # A worker dies right after a beat and somebody has just swept: nothing else is waited for on the way.
+    # A worker that is stopped right after a beat, when somebody has just swept: nothing else is waited for on the way.
     assert timings.stall + timings.sweep < PROMISED_SECONDS
 
 
@@ -111,7 +112,7 @@ async def take_over(database_url: URL, tmp_path: Path, settings: str) -> Timings
             [successor] = await rows(database, _WORKERS, pid=second.pid)
             [lease] = await rows(database, _LEASE)
             tell(killed_at, dead, lease.taken_at)
-            assert (dead.dead_at - dead.heartbeat_at).total_seconds() > timings.stall, "given up too early"
+            assert (dead.dead_at - dead.heartbeat_at).total_seconds() < timings.stall, "missed by its lock"
             assert dead.dead_at <= dead.buried_at <= lease.taken_at, "fenced before it is handed on"
             assert (successor.dead_at, lease.worker) == (None, successor.id)
             effects.let_go("slow")
