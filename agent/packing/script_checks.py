@@ -105,6 +105,18 @@ def _is_stored(part: ast.Name | ast.Subscript) -> bool:
     return not isinstance(part.ctx, ast.Load)
 
 
+def unparsable(code: str) -> str:
+    """Return why this Python cannot read a script; empty when it can."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            ast.parse(code)
+    except SyntaxError as error:
+        return f"line {error.lineno}: {error.msg}"
+    except (ValueError, RecursionError, MemoryError) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
 def parsed(code: str) -> ast.Module | None:
     """Return the script as this Python reads it; None when it cannot, or when it is nested too deep to go through."""
     try:

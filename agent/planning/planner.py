@@ -274,6 +274,7 @@ async def _take(
 ) -> Sequence[Fault]:
     match item:
         case Fault():
+            builder.refuse(item)
             return [item]
         case Reply(text=text):
             if text not in request.replies:

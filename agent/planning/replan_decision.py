@@ -122,15 +122,19 @@ def _replan(written: Json, builder: PlanBuilder, earlier: EarlierWork, limits: P
     for element in cast("list[Mapping[str, Json]]", written):
         match read_operation(element, None, limits):
             case Fault() as fault:
+                builder.refuse(fault)
                 faults.append(fault)
             case Reply():
                 faults.append(Fault(code=FaultCode.BAD_OP, message="a reply is not possible here", pointer="/op"))
             case Add(node=node) if again := declined.intersection(_tools_of(node)):
                 faults.append(_decided_before(node, f"{min(again)!r}"))
+                builder.refuse(faults[-1])
             case Add(node=node) if earlier.declined_script(node):
                 faults.append(_decided_before(node, "this script"))
+                builder.refuse(faults[-1])
             case Add(node=node) if node.id not in earlier.nodes and (done := earlier.done_before(node)) is not None:
                 faults.append(_done_before(node, done))
+                builder.refuse(faults[-1])
             case operation:
                 admission = builder.offer(Placed(operation=operation))
                 operations += admission.admitted

@@ -90,6 +90,9 @@ class PlanBuilder:
         """Take the next operation."""
         self._offers += 1
         match placed.operation:
+            case Cancel(id=target) if target in self._refused and target not in self._nodes:
+                message = f"{target!r} was not accepted, so there is nothing to cancel"
+                return _refusal(placed, FaultCode.HELD_BACK, "/id", message)
             case Cancel(id=target) if target not in self._nodes:
                 return _refusal(placed, FaultCode.UNKNOWN_NODE, "/id", f"{self._absent(target)} to cancel")
             case Cancel():
@@ -104,6 +107,11 @@ class PlanBuilder:
                     admitted=tuple(chain.from_iterable(admission.admitted for admission in admissions)),
                     faults=tuple(chain.from_iterable(admission.faults for admission in admissions)),
                 )
+
+    def refuse(self, fault: Fault) -> None:
+        """Remember the node of an operation that could not be read: those that need it are held back."""
+        if fault.node:
+            self._refused.add(NodeId(fault.node))
 
     def _split(self, node: Node) -> Sequence[Node]:
         """Return the node, or its parts when its script ends in a red call and nothing else is wrong with it."""
@@ -134,6 +142,7 @@ class PlanBuilder:
             message = f"the thread already has a node {node.id!r}; choose another id"
             return _refusal(placed, FaultCode.DUPLICATE_ID, "/id", message)
         if (clash := self._clash(node)) is not None:
+            self._refused.add(node.id)
             return _refusal(placed, FaultCode.DUPLICATE_ID, "/id", clash)
         if issues := self._issues(node):
             self._refused.add(node.id)

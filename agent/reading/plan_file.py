@@ -40,6 +40,7 @@ def read_plan(text: str, registry: Registry, *, packages: bool = True, limits: P
             case Reply():
                 faults.append(Fault(code=FaultCode.BAD_OP, message="a reply is no operation of a plan", pointer="/op"))
             case Fault():
+                builder.refuse(item)
                 faults.append(item)
     faults += builder.close()
     if not operations and not faults:

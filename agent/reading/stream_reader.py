@@ -48,6 +48,10 @@ _MARK = {
 }
 """What can change where the reader is: a character. Whole strings of an object, and what is between, come at once."""
 
+_ID = re.compile(r'"id"\s*+:\s*+"([A-Za-z0-9][A-Za-z0-9_-]{0,63})"')
+_ID_CHARACTERS = 2_000
+"""How far into a broken object its id is looked for."""
+
 _MOST_FAULTS = 200
 """More than a repair can use: the text is no plan."""
 
@@ -103,7 +107,7 @@ class PlanStreamReader:
     def finish(self) -> Iterator[Item]:
         """Yield a fault for an object that never ended."""
         if self._at in (_At.OBJECT, _At.STRING):
-            yield Fault(code=FaultCode.UNFINISHED, message="the text ends inside this object", line=self._start)
+            yield self._fault(FaultCode.UNFINISHED, "the text ends inside this object")
         self._at = _At.FULL
 
     def _full(self, why: str) -> Fault:
@@ -193,16 +197,22 @@ class PlanStreamReader:
         return ()
 
     def _broken(self, message: str, code: FaultCode = FaultCode.NOT_JSON) -> Fault:
+        fault = self._fault(code, message)
         self._at = _At.BROKEN
-        return Fault(code=code, message=message, line=self._start)
+        return fault
+
+    def _fault(self, code: FaultCode, message: str) -> Fault:
+        """Return a fault of the object that is being read, with the id that stands in it."""
+        named = _ID.search("".join(self._text)[:_ID_CHARACTERS])
+        return Fault(code=code, message=message, line=self._start, node=named[1] if named else "")
 
     def _read(self, text: str) -> Iterator[Item]:
         try:
             value: object = json.loads(text, parse_constant=_refuse_constant)
         except RecursionError:
-            yield Fault(code=FaultCode.NOT_JSON, message="nested too deep", line=self._start)
+            yield self._fault(FaultCode.NOT_JSON, "nested too deep")
         except ValueError as error:
-            yield Fault(code=FaultCode.NOT_JSON, message=f"not JSON: {error}", line=self._start)
+            yield self._fault(FaultCode.NOT_JSON, f"not JSON: {error}")
         else:
             yield from self._items(cast("Mapping[str, Json]", value))
 

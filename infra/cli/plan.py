@@ -10,6 +10,7 @@ import typer
 
 from agent.ids import NodeId
 from agent.packing.packing import pack
+from agent.packing.script_checks import unparsable
 from agent.plan.operations import Node, nodes_added, operation_json
 from agent.reading.plan_file import PlanFile, read_plan
 from agent.reading.validation import fault_json
@@ -56,6 +57,9 @@ def check(
     """
     registry = _tools(tools)
     operations = _require_valid(read_plan(_text(file), registry)).operations
+    for node in nodes_added(operations).values():
+        if node.code and (why := unparsable(node.code)):
+            typer.echo(f"{node.id}: this Python cannot read its script ({why}); the sandbox's may", err=True)
     if not no_pack:
         packing = pack(operations, registry)
         operations = packing.operations

@@ -42,6 +42,7 @@ class Checked:
                     self.admitted += admission.admitted
                     self.faults += admission.faults
                 case Fault():
+                    builder.refuse(item)
                     self.faults.append(item)
                 case Reply():
                     pass
@@ -125,6 +126,40 @@ def test_missing_node_is_named_by_those_that_need_it(data: st.DataObject, plan: 
 
 def _needs(add: Add, id: str) -> bool:
     return any(dependency.node == id for dependency in add.node.depends_on)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        json.dumps({**fetch("b0"), "kind": "wish"}),
+        json.dumps({**fetch("b0"), "op": "plus"}),
+        json.dumps({**fetch("b0"), "retries": 3}),
+        json.dumps({**fetch("b0"), "args": {"n": 2**70}}),
+        json.dumps({**fetch("b0"), "args": {"url": "x" * 300_000}}),
+        json.dumps(fetch("b0"))[:-3] + ",}",
+        json.dumps(fetch("b0")).replace('"args"', "args"),
+        json.dumps({**fetch("b0"), "title": "a"}).replace('"a"', '"a\nb"'),
+        json.dumps({**fetch("b0"), "tool": "fly"}),
+        json.dumps({**fetch("like"), "id": "list-0"}).replace("list-0", "b0"),
+    ],
+    ids=["kind", "op", "field", "integer", "size", "comma", "quotes", "line break", "tool", "nothing"],
+)
+def test_what_needs_a_broken_operation_is_held_back_and_not_told_that_there_is_no_such_node(broken: str) -> None:
+    rest = [fetch("b1", "b0"), fetch("b2", args={"url": "${b1}"}), {"op": "cancel", "id": "b0"}]
+    checked = Checked(f"{broken}\n{json_lines(rest)}")
+    codes = {fault.node: fault.code for fault in checked.faults[1:]}
+    if checked.ids:
+        assert checked.ids == ["b0", "b1", "b2", "b0"]
+    else:
+        assert codes == dict.fromkeys(("b1", "b2", "b0"), FaultCode.HELD_BACK)
+
+
+def test_what_needs_an_operation_that_never_ended_is_held_back() -> None:
+    checked = Checked(json_lines([fetch("b1", "b0")]) + json.dumps(fetch("b0"))[:-5])
+    assert {fault.node: fault.code for fault in checked.faults} == {
+        "b0": FaultCode.UNFINISHED,
+        "b1": FaultCode.HELD_BACK,
+    }
 
 
 Case = tuple[list[Written], list[tuple[FaultCode, int, str, str]]]

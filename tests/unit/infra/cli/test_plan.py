@@ -178,6 +178,13 @@ def test_reason_why_a_node_stays_apart_is_on_stderr(tmp_path: Path, capsys: pyte
     assert ended.err == "apart: a -> post: a step that asks a person first stays alone\n"
 
 
+def test_script_that_this_python_cannot_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = "def main(inputs):\n    return inputs[\n"
+    ended = _check(capsys, _plan_file(tmp_path, {**COUNT, "depends_on": [], "inputs": {}, "code": script}))
+    assert ended.code == 0
+    assert f"{COUNT['id']}: this Python cannot read its script (line 2: '[' was never closed)" in ended.err
+
+
 def test_png_draws_the_plan_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = tmp_path / "plan.png"
     ended = _check(capsys, _plan_file(tmp_path, GET, POST, COUNT), "--png", str(picture))
