@@ -158,7 +158,7 @@ def runner_ports(
         runs=stores.runs,
         work=work,
         feeder=feeder,
-        reflector=replanner,
+        replanner=replanner,
         answerer=answerer,
         budget_trackers=budget_trackers,
     )

@@ -37,6 +37,12 @@ from agent.tools.output import moved_out
 INLINE_BYTES_PER_RUN = 128 * 1024
 """128 KiB of inline results per thread: LangGraph writes the whole channel again at every step."""
 
+_ALWAYS_INLINE_BYTES = 768
+"""A result up to this size stays inline, room or not: the reference to an artifact is as large."""
+
+_MOVES_AT_ONCE = 4
+"""Artifacts that one execution stores at the same time, so that thousands do not wait for a connection."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
@@ -52,7 +58,7 @@ class Ports:
     runs: Runs
     work: NodeWork
     feeder: Feeder
-    reflector: Replanner
+    replanner: Replanner
     answerer: Answerer
     #: None: a turn may spend without limit.
     budget_trackers: BudgetTrackers | None = None
@@ -76,6 +82,7 @@ class InlineResults:
     def __init__(self, artifacts: Artifacts) -> None:
         self._artifacts = artifacts
         self._bytes_left = INLINE_BYTES_PER_RUN
+        self._moves = asyncio.Semaphore(_MOVES_AT_ONCE)
 
     def count(self, outcomes: Iterable[Outcome]) -> None:
         """Count results that are in the state already."""
@@ -84,13 +91,15 @@ class InlineResults:
     async def fit(self, step: Step, outcome: Outcome) -> Outcome:
         """Return the outcome, its value moved to an artifact when it is too large or no room is left for it."""
         match outcome:
-            case Succeeded(artifact=None, value=value) if (
-                not fits_inline(value) or _inline_bytes(outcome) > self._bytes_left
-            ):
-                return await moved_out(step.thread, step.id, outcome, self._artifacts)
+            case Succeeded(artifact=None, value=value) if not fits_inline(value) or self._is_crowded_out(outcome):
+                async with self._moves:
+                    return await moved_out(step.thread, step.id, outcome, self._artifacts)
             case _:
                 self._bytes_left -= _inline_bytes(outcome)
                 return outcome
+
+    def _is_crowded_out(self, outcome: Succeeded) -> bool:
+        return _inline_bytes(outcome) > max(self._bytes_left, _ALWAYS_INLINE_BYTES)
 
 
 def _inline_bytes(outcome: Outcome) -> int:

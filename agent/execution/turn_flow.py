@@ -60,7 +60,7 @@ class TurnFlow:
             if records[-1].decision in _ENDS:
                 return NextStage.ANSWER
         round_number = await self._round_number(thread, turn, rounds)
-        report = await self._ports.reflector.reflect(thread, turn, round_number, outcomes, bound=_bound(records))
+        report = await self._ports.replanner.reflect(thread, turn, round_number, outcomes, bound=_bound(records))
         match report.next:
             case ReplanResult.EXTENDED:
                 return NextStage.ROUND
@@ -78,7 +78,7 @@ class TurnFlow:
         """Replan a turn that waits for people; return whether its plan grew and is to be run at once."""
         records = await self._records(thread, turn)
         round_number = await self._round_number(thread, turn, rounds)
-        return await self._ports.reflector.reconsider(thread, turn, round_number, bound=_bound(records))
+        return await self._ports.replanner.reconsider(thread, turn, round_number, bound=_bound(records))
 
     async def stopped(self, thread: ThreadId, turn: int) -> None:
         """Withdraw the open requests of a stopped turn."""

@@ -23,7 +23,7 @@ from infra.wiring import LISTENER_CONNECTIONS, open_storage, runner_ports
 from infra.worker.checkpoints import Pool, open_checkpoints, open_pool
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
-from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector
+from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReplanner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class Ground:
             self.notifications.changes,
             work=work,
             feeder=FakeFeeder(stores.log, stores.mailbox),
-            replanner=FakeReflector(stores.log),
+            replanner=FakeReplanner(stores.log),
             answerer=FakeAnswerer(stores.runs),
         )
         return ThreadRunner(ports, self._checkpoints, limits=Limits(nodes_at_once=nodes_at_once))

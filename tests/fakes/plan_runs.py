@@ -16,7 +16,7 @@ from sandbox.script import Sandbox
 from tests.fakes.crash_injection import CrashingSaver, CrashInjector
 from tests.fakes.ports_in_memory import Rows, empty_rows
 from tests.fakes.thread_world import PATIENCE_SECONDS, HeldLease, ports_in_memory
-from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector
+from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReplanner
 
 THREAD = thread_id("T1", "C1", "1.0")
 AUTHOR = UserId("U1")
@@ -45,7 +45,7 @@ async def run_plan(
             registry=registry, sandbox=sandbox, artifacts=rows.artifacts, progress=rows.progress, model=None
         ),
         feeder=FakeFeeder(rows.log, rows.mailbox, {"go": operations}),
-        replanner=FakeReflector(rows.log),
+        replanner=FakeReplanner(rows.log),
         answerer=answerer,
     )
     rows.mailbox.drop(THREAD, "go")

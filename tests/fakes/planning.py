@@ -165,7 +165,7 @@ class PlanningWorld:
             limits=limits,
             clock=lambda: NOW,
         )
-        self.reflector = Replanner(
+        self.replanner = Replanner(
             model=model,
             registry=self.registry,
             log=self.log,

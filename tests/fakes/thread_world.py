@@ -23,7 +23,7 @@ from infra.stores.stores import Stores
 from infra.wiring import runner_ports
 from tests.fakes.crash_injection import CrashingSaver, CrashInjector
 from tests.fakes.ports_in_memory import Rows, empty_rows
-from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector, FakeWork, Perform
+from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReplanner, FakeWork, Perform
 
 PATIENCE_SECONDS = 60.0
 """Only a hang takes this long; nothing is decided by it on a busy machine."""
@@ -97,7 +97,7 @@ class World:
         crashing = self._injector.crashing
         self.feeder = FakeFeeder(crashing(self.rows.log), crashing(self.rows.mailbox), self.plans)
         self.rounds: dict[tuple[int, int], Sequence[Operation]] = {}
-        self.reflector = FakeReflector(crashing(self.rows.log), self.rounds)
+        self.replanner = FakeReplanner(crashing(self.rows.log), self.rounds)
         self.answerer = FakeAnswerer(crashing(self.rows.runs))
         self.lease = HeldLease()
         self.checkpoints = checkpoints or CrashingSaver(self._injector, seed).open
@@ -120,7 +120,7 @@ class World:
             progress=self._progress(self.rows.progress),
             work=self.work,
             feeder=self.feeder,
-            replanner=self.reflector,
+            replanner=self.replanner,
             answerer=self.answerer,
             budget_trackers=None if self._budgets is None else self._budget_trackers(self._budgets),
         )

@@ -50,7 +50,7 @@ class Whole:
                 model=world.model,
             ),
             feeder=world.planner,
-            replanner=world.reflector,
+            replanner=world.replanner,
             answerer=world.answerer,
         )
         self.saver = CrashingSaver(CrashInjector(), 0)

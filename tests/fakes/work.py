@@ -1,4 +1,4 @@
-"""A NodeWork whose nodes do what their arguments say, and a feeder, reflector and answerer to match."""
+"""A NodeWork whose nodes do what their arguments say, and a feeder, replanner and answerer to match."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -146,7 +146,7 @@ def _key(operation: Operation) -> tuple[str, NodeId]:
 
 
 @dataclass
-class FakeReflector:
+class FakeReplanner:
     """Appends the operations of `rounds` (turn, round), if any, as long as its bound allows."""
 
     log: OperationLog

@@ -180,7 +180,7 @@ async def test_a_condition_that_does_not_hold_skips_the_node_and_what_needs_it()
     assert scene.outcomes["after"] == Skipped(because=NodeId("no"))
     skips = [logged.operation for logged in scene.rows.log.rows[scene.thread] if isinstance(logged.operation, Skip)]
     assert skips == [Skip(id=NodeId("no"), because=NodeId("hosts"), why=UNMET)]
-    assert scene.reflector.asked == [(1, 1)]
+    assert scene.replanner.asked == [(1, 1)]
 
 
 async def test_a_condition_on_the_item_leaves_out_that_item_alone():

@@ -213,14 +213,14 @@ async def test_reflection_adds_to_the_same_turn():
     world.rounds[1, 1] = [Add(node=node("again", "a"))]
     await world.run(node("a"))
     assert world.work.started == ["a", "again"]
-    assert world.reflector.asked == [(1, 1), (1, 2)]
+    assert world.replanner.asked == [(1, 1), (1, 2)]
     assert [turn for turn, _ in world.answerer.given] == [1]
 
 
 async def test_operations_stored_by_a_reflection_that_crashed_are_run_before_reflecting_again():
     world = World()
     crashed = False
-    reflect = world.reflector.reflect
+    reflect = world.replanner.reflect
 
     async def crash_after_append(*args: object, bound: int) -> ReplanReport:
         nonlocal crashed
@@ -231,14 +231,14 @@ async def test_operations_stored_by_a_reflection_that_crashed_are_run_before_ref
         return again
 
     world.rounds[1, 1] = [Add(node=node("again"))]
-    world.reflector.reflect = crash_after_append  # pyright: ignore[reportAttributeAccessIssue]  # the same signature
+    world.replanner.reflect = crash_after_append  # pyright: ignore[reportAttributeAccessIssue]  # the same signature
     try:
         await world.run(node("a"))
     except ConnectionError:
         await world.advance()
     assert crashed
     assert world.work.started == ["a", "again"]
-    assert world.reflector.asked == [(1, 1), (1, 2)]
+    assert world.replanner.asked == [(1, 1), (1, 2)]
 
 
 async def test_operations_without_a_message_start_a_turn():

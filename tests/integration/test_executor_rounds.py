@@ -38,11 +38,11 @@ async def test_a_person_is_asked_once_the_rounds_are_used_up():
 async def test_an_open_question_is_asked_once_however_often_the_thread_is_advanced():
     world = insatiable()
     await world.run(node("a"))
-    asked = len(world.reflector.asked)
+    asked = len(world.replanner.asked)
     for _ in range(3):
         assert await world.advance() is AdvanceResult.PARKED
     assert len(world.rows.approvals.rows) == 1
-    assert len(world.reflector.asked) == asked
+    assert len(world.replanner.asked) == asked
 
 
 async def test_more_allows_as_many_rounds_again():
@@ -102,7 +102,7 @@ async def test_what_reflection_wants_to_know_is_asked_before_anything_is_answere
     async def ask(*_args: object, bound: int) -> ReplanReport:
         return ReplanReport(next=ReplanResult.ASK, author=World.AUTHOR, question="Which one?")
 
-    world.reflector.reflect = ask  # pyright: ignore[reportAttributeAccessIssue]  # the same signature
+    world.replanner.reflect = ask  # pyright: ignore[reportAttributeAccessIssue]  # the same signature
     assert await world.run(node("a")) is AdvanceResult.PARKED
     assert (world.question(TURN).kind, world.question(TURN).title) == (ApprovalKind.ASK, "Which one?")
     world.click(TURN, Decision.ACCEPT)
@@ -111,14 +111,14 @@ async def test_what_reflection_wants_to_know_is_asked_before_anything_is_answere
 
 async def test_a_message_during_the_last_reflection_joins_the_turn():
     world = World()
-    reflect = world.reflector.reflect
+    reflect = world.replanner.reflect
 
     async def hear(*args: object, bound: int) -> ReplanReport:
-        if len(world.reflector.asked) == 0:
+        if len(world.replanner.asked) == 0:
             world.say(node("late"))
         return await reflect(*args, bound=bound)  # pyright: ignore[reportArgumentType]  # passed on as they came
 
-    world.reflector.reflect = hear  # pyright: ignore[reportAttributeAccessIssue]  # the same signature
+    world.replanner.reflect = hear  # pyright: ignore[reportAttributeAccessIssue]  # the same signature
     assert await world.run(node("a")) is AdvanceResult.FINISHED
     assert (world.work.started, [turn for turn, _ in world.answerer.given]) == (["a", "late"], [1])
 
@@ -134,7 +134,7 @@ async def test_a_plan_that_grows_while_people_are_waited_for_runs_at_once():
         await world.append(node("around"))
         return True
 
-    world.reflector.reconsider = reconsider  # pyright: ignore[reportAttributeAccessIssue]  # the same signature
+    world.replanner.reconsider = reconsider  # pyright: ignore[reportAttributeAccessIssue]  # the same signature
     parked = await world.run(node("bad", tool="fail"), node("lost", "bad"), node("red", red=True))
     assert (parked, grown) == (AdvanceResult.PARKED, [1, 1])
     assert world.work.started == ["bad", "around"]

@@ -21,7 +21,7 @@ from infra.worker.checkpoints import open_checkpoints, open_pool
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 from tests.fakes.thread_world import HeldLease
-from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector, FakeWork, node
+from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReplanner, FakeWork, node
 
 REDS = 50
 SEED = 7
@@ -91,6 +91,6 @@ def _ports(stores: Stores, notifications: PgNotifications, work: FakeWork) -> Po
         notifications.changes,
         work=work,
         feeder=FakeFeeder(stores.log, stores.mailbox),
-        replanner=FakeReflector(stores.log),
+        replanner=FakeReplanner(stores.log),
         answerer=FakeAnswerer(stores.runs),
     )

@@ -26,7 +26,7 @@ from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 from tests.fakes.crash_injection import CrashingCheckpoints, CrashInjector
 from tests.fakes.thread_world import HeldLease
-from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReflector
+from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReplanner
 from tests.integration.fuzz.case import Case, draw_case
 from tests.integration.fuzz.journal import Line, NotedProgress, fuzz_work, line_from
 
@@ -101,7 +101,7 @@ def fuzz_ports(
         progress=NotedProgress(stores.progress, journal),
         work=fuzz_work(journal, step),
         feeder=FakeFeeder(crashing.log, crashing.mailbox, message_plans(case)),
-        replanner=FakeReflector(crashing.log),
+        replanner=FakeReplanner(crashing.log),
         answerer=FakeAnswerer(crashing.runs),
     )
 

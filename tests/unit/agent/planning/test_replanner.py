@@ -27,7 +27,7 @@ async def decided(
     world: PlanningWorld, round_number: int = 1, by_node: Mapping[str, Outcome] = OUTCOMES
 ) -> ReplanReport:
     outcomes = {NodeId(key): each for key, each in by_node.items()}
-    return await world.reflector.reflect(THREAD, 1, round_number, outcomes, bound=ROUNDS_PER_TURN)
+    return await world.replanner.reflect(THREAD, 1, round_number, outcomes, bound=ROUNDS_PER_TURN)
 
 
 async def reflect(world: PlanningWorld, round_number: int = 1, by_node: Mapping[str, Outcome] = OUTCOMES) -> bool:
@@ -222,7 +222,7 @@ async def test_turn_without_nodes_asks_no_model() -> None:
 
 async def test_without_a_model_the_turn_ends() -> None:
     async with planning_world() as world:
-        world.reflector = Replanner(
+        world.replanner = Replanner(
             model=None,
             registry=world.registry,
             log=world.log,

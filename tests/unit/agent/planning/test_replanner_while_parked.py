@@ -25,7 +25,7 @@ async def _waiting(world: PlanningWorld) -> None:
 
 
 async def _reconsider(world: PlanningWorld, round_number: int = 1) -> bool:
-    return await world.reflector.reconsider(THREAD, 1, round_number, bound=ROUNDS_PER_TURN)
+    return await world.replanner.reconsider(THREAD, 1, round_number, bound=ROUNDS_PER_TURN)
 
 
 async def test_a_failure_that_leaves_others_no_way_is_decided_about_once_while_people_are_waited_for() -> None:
