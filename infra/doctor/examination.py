@@ -13,6 +13,7 @@ from infra.config.file import Configuration, ConfigurationError, ContainersTable
 from infra.doctor.database import database_findings
 from infra.doctor.finding import Finding, missing, ok, wrong
 from infra.doctor.model import model_finding
+from infra.doctor.query_login import query_login_finding
 from infra.doctor.slack import slack_findings
 from sandbox.choice import Wanted, choose_sandbox
 from sandbox.pool import PoolSize
@@ -32,7 +33,13 @@ async def examine(environ: Mapping[str, str]) -> list[Finding]:
         database = group.create_task(asyncio.to_thread(database_findings, given))
         sandbox = group.create_task(sandbox_finding(configuration.sandbox, configuration.containers))
         model = group.create_task(model_finding(model_settings(given, configuration)))
-    findings = [file, *slack.result(), *database.result(), sandbox.result(), model.result()]
+        logins = [
+            group.create_task(asyncio.to_thread(query_login_finding, config))
+            for config in [configuration.tools.sql_query]
+            if config is not None and "sql_query" not in configuration.tools.disabled
+        ]
+    checked = [login.result() for login in logins]
+    findings = [file, *slack.result(), *database.result(), *checked, sandbox.result(), model.result()]
     hidden = secrets(given, configuration)
     return [
         replace(finding, says=without(finding.says, hidden), mend=without(finding.mend, hidden)) for finding in findings

@@ -6,17 +6,20 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
 from sqlalchemy import URL
 
+from infra.db.embedded_postgres import HeldPostgres
 from infra.dev.scripted_model.script import Failure, Rubbish, Script
 from infra.doctor import database
 from infra.doctor.examination import examine
-from infra.doctor.finding import State
+from infra.doctor.finding import Finding, State
 from tests.acceptance.doctor_fixtures import Patient, app_without, patient
 
 GREENLIGHT = Path(sys.executable).with_name("greenlight")
@@ -83,6 +86,77 @@ async def test_doctor_prints_no_secret_whatever_is_wrong(database_url: URL, tmp_
             told = await doctor({**sick.environ, **secrets}, *options)
             assert told.returncode == 2
             assert "s3cret" not in told.stdout + told.stderr
+
+
+@contextmanager
+def login(postgres: HeldPostgres, url: URL, rights: str) -> Generator[URL]:
+    """Give the address of a database login of its own with these rights, while the context lasts."""
+    name = f"reader_{uuid4().hex}"
+    admin = postgres.admin_url(url.database or "")
+    with psycopg.connect(admin.set(drivername="postgresql").render_as_string(hide_password=False)) as owner:
+        owner.autocommit = True
+        owner.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'secret'".encode())
+        owner.execute(rights.format(login=name).encode())
+        try:
+            yield url.set(username=name, password="secret")
+        finally:
+            owner.execute(f"DROP OWNED BY {name}".encode())
+            owner.execute(f"DROP ROLE {name}".encode())
+
+
+async def query_login(sick: Patient, url: URL) -> Finding:
+    """Return what the doctor finds about this login of `sql_query`."""
+    sick.configuration.write_text(
+        f'sandbox = "monty"\n[tools.sql_query]\ndatabase_url = "{url.render_as_string(hide_password=False)}"\n'
+    )
+    return (await sick.findings())["sql_query"]
+
+
+async def test_doctor_is_content_with_a_login_that_may_only_read(
+    postgres: HeldPostgres, database_url: URL, tmp_path: Path
+) -> None:
+    with login(postgres, database_url, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {login}") as reader:
+        async with patient(database_url, tmp_path) as healthy:
+            finding = await query_login(healthy, reader)
+            assert (finding.state, finding.says) == (State.OK, f"its login {reader.username} may only read")
+
+
+@pytest.mark.parametrize(
+    ("rights", "words"),
+    [
+        ("ALTER ROLE {login} SUPERUSER", "is a superuser"),
+        ("ALTER ROLE {login} CREATEROLE", "may create roles"),
+        ("GRANT pg_signal_backend TO {login}", "has the rights of pg_signal_backend"),
+        ("GRANT UPDATE ON inbox TO {login}", "may write inbox"),
+    ],
+)
+async def test_doctor_names_what_a_query_could_do_harm_with(
+    postgres: HeldPostgres, database_url: URL, tmp_path: Path, rights: str, words: str
+) -> None:
+    with login(postgres, database_url, rights) as reader:
+        async with patient(database_url, tmp_path) as sick:
+            finding = await query_login(sick, reader)
+            assert finding.state is State.WRONG
+            assert words in finding.says
+            assert "a login of its own" in finding.mend
+
+
+async def test_doctor_finds_a_login_that_others_use_too(
+    postgres: HeldPostgres, database_url: URL, tmp_path: Path
+) -> None:
+    with login(postgres, database_url, "GRANT SELECT ON inbox TO {login}") as reader:
+        other = reader.set(drivername="postgresql").render_as_string(hide_password=False)
+        async with patient(database_url, tmp_path) as sick:
+            with psycopg.connect(other):
+                assert "is in use elsewhere too" in (await query_login(sick, reader)).says
+
+
+async def test_doctor_finds_a_query_database_that_is_away(database_url: URL, tmp_path: Path) -> None:
+    async with patient(database_url, tmp_path) as sick:
+        finding = await query_login(sick, URL.create("postgresql", "reader", "s3cret", "127.0.0.1", 9, "none"))
+        assert finding.state is State.WRONG
+        assert "its database cannot be used" in finding.says
+        assert "s3cret" not in finding.says
 
 
 Spoil = Callable[[Patient], None]

@@ -1,6 +1,8 @@
 """`sql_query` against a real PostgreSQL."""
 
-from collections.abc import AsyncGenerator, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Generator, Mapping
+from typing import Any
 
 import psycopg
 import pytest
@@ -129,11 +131,80 @@ async def test_way_around_the_transaction_fails(tool: Tool, query: str) -> None:
     assert (await refused(tool, "DELETE FROM fruit")).code == "read_only"
 
 
-async def test_session_setting_does_not_outlive_its_query(tool: Tool, empty_database_url: URL) -> None:
-    await run(tool, "SELECT set_config('default_transaction_read_only', 'off', false)")
-    assert (await run(tool, "SELECT current_setting('default_transaction_read_only')"))["rows"] == [["on"]]
-    await run(tool, "SELECT set_config('statement_timeout', '0', false)")
-    assert (await run(tool, "SELECT current_setting('statement_timeout')"))["rows"] == [["30s"]]
+@pytest.fixture
+def owner(empty_database_url: URL) -> Generator[psycopg.Connection[Any]]:
+    """A connection of the tables' owner, who waits for no lock longer than 30 s."""
+    url = address(empty_database_url.set(drivername="postgresql"))
+    with psycopg.connect(url, autocommit=True, options="-c lock_timeout=30s") as connection:
+        yield connection
+
+
+async def test_what_a_query_leaves_in_its_session_does_not_outlive_it(
+    tool: Tool, owner: psycopg.Connection[Any]
+) -> None:
+    owner.execute(
+        """CREATE FUNCTION leave() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+            PERFORM pg_advisory_lock(7);
+            PERFORM set_config('default_transaction_read_only', 'off', false);
+            PERFORM set_config('statement_timeout', '0', false);
+            RETURN pg_backend_pid();
+        END $$"""
+    )
+    first = (await run(tool, "SELECT leave()"))["rows"]
+    # granted as soon as the query's session is gone
+    await asyncio.to_thread(owner.execute, "SELECT pg_advisory_lock(7)")
+    settings = "current_setting('default_transaction_read_only'), current_setting('statement_timeout')"
+    assert (await run(tool, f"SELECT {settings}"))["rows"] == [["on", "30s"]]
+    assert (await run(tool, "SELECT pg_backend_pid()"))["rows"] != first
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "pg_terminate_backend({pid})",
+        "pg_catalog.PG_Terminate_Backend /* now */ ({pid})",
+        '"pg_terminate_backend"({pid})',
+        'U&"pg_\\0074erminate_backend"({pid})',
+        "u&\"pg!0074erminate_backend\" UESCAPE '!' ({pid})",
+        "query_to_xml('SELECT pg_termi' || 'nate_backend({pid})', true, true, '')",
+        "pg_cancel_backend({pid})",
+        "pg_advisory_lock(7)",
+        "pg_try_advisory_xact_lock_shared(7)",
+        "set_config('statement_timeout', '0', false)",
+        "dblink_exec('dbname=postgres', 'SELECT 1')",
+        "pg_read_file('/etc/hostname')",
+        "lo_export(1, '/tmp/x')",
+        "pg_notify('a', 'b')",
+        "pg_stat_reset()",
+        "pg_reload_conf()",
+    ],
+)
+async def test_function_that_acts_beyond_its_query_is_refused(
+    tool: Tool, owner: psycopg.Connection[Any], call: str
+) -> None:
+    error = await refused(tool, f"SELECT {call.format(pid=owner.info.backend_pid)}")
+    assert error.code == "not_allowed"
+    assert "Nothing was changed" in str(error)
+    assert owner.execute("SELECT 1").fetchone() == (1,)
+
+
+async def test_name_of_such_a_function_may_be_asked_for_as_a_value(tool: Tool) -> None:
+    query = "SELECT count(*) FROM pg_proc WHERE proname = :name"
+    assert (await run(tool, query, {"name": "pg_terminate_backend"}))["rows"] == [[1]]
+
+
+async def test_many_queries_at_once_share_six_connections(tool: Tool, owner: psycopg.Connection[Any]) -> None:
+    owner.execute("CREATE FUNCTION held() RETURNS int LANGUAGE sql AS 'SELECT pg_advisory_lock_shared(1); SELECT 1'")
+    owner.execute("SELECT pg_advisory_lock(1)")
+    count = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'greenlight sql_query'"
+    async with asyncio.TaskGroup() as group:
+        queries = [group.create_task(run(tool, "SELECT held()")) for _ in range(20)]
+        waiting = f"SELECT count(*) {count} AND wait_event = 'advisory'"
+        while owner.execute(waiting).fetchone() != (6,):  # noqa: ASYNC110 -- nobody is told of a waiting session
+            await asyncio.sleep(0.02)
+        assert owner.execute(f"SELECT count(*) {count}").fetchone() == (6,)
+        owner.execute("SELECT pg_advisory_unlock(1)")
+    assert all(query.result()["rows"] == [[1]] for query in queries)
 
 
 async def test_slow_query_is_stopped(empty_database_url: URL) -> None:
