@@ -49,6 +49,7 @@ from bot.tools.catalogue import slack_tools
 from infra.config.environment import Settings
 from infra.db.database import Database, WorkerId, new_worker_id
 from infra.plan_image.renderer import LoggedPlanRenderer
+from infra.process_health import published_health
 from infra.stores.stores import Stores
 from infra.tools.catalogue import enabled, open_tools
 from infra.worker.checkpoints import open_checkpoints, open_pool
@@ -185,6 +186,7 @@ async def open_app(settings: Settings, url: URL, parts: frozenset[Part] = frozen
         ExceptionGroup: with `WorkerLost`, when other workers may run our threads now.
     """
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(published_health(settings.data, parts))
         base = await _open_base(stack, settings, url, parts)
         if Part.WORKER in parts:
             await stack.enter_async_context(_working(await _open_worker(stack, base)))

@@ -1,6 +1,7 @@
 """How containers ended, from the engine's events: containers that removed themselves cannot be inspected any more."""
 
 import asyncio
+import logging
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from dataclasses import dataclass
 from sandbox.container import ContainerId, Engine, EventStream, ExitEvent
 from sandbox.errors import SandboxError
 from sandbox.failure import KILLED
+
+log = logging.getLogger(__name__)
 
 EXIT_SECONDS = 2.0
 OUT_OF_MEMORY_SECONDS = 0.3
@@ -81,15 +84,18 @@ class ContainerExits:
 
     def _listen(self) -> None:
         """Pass events to the loop; open the stream again when the engine closed it."""
-        while not self._closing.is_set():
-            for event in self._stream or ():
-                self._loop.call_soon_threadsafe(self._take, event)
-            if self._closing.wait(RECONNECT_SECONDS):
-                return
+        while not self._closing.is_set() and not self._loop.is_closed():
             try:
-                opening = asyncio.run_coroutine_threadsafe(self._engine.events(self._instance), self._loop)
-                self._stream = opening.result()
+                for event in self._stream or ():
+                    self._loop.call_soon_threadsafe(self._take, event)
+                if self._closing.wait(RECONNECT_SECONDS):
+                    return
+                opening = self._engine.events(self._instance)
+                self._stream = asyncio.run_coroutine_threadsafe(opening, self._loop).result()
             except SandboxError:
+                self._stream = None
+            except Exception:  # the thread's boundary: without it no exit is heard of any more
+                log.exception("the stream of container events broke off")
                 self._stream = None
 
     def _take(self, event: ExitEvent) -> None:

@@ -1,23 +1,19 @@
 """The pool: containers started ahead of time, each used once. Taking one costs nothing; a refill follows."""
 
 import asyncio
-import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from sandbox.background_task import BackgroundTask
 from sandbox.errors import SandboxError
 from sandbox.hardening import ContainerSpec
 from sandbox.warm_container import WarmContainer, WarmContainers
 
-log = logging.getLogger(__name__)
-
 REFILL_DELAY_SECONDS = 0.1
 """A refill waits this long while containers are left, so that it does not slow down the script just begun."""
-
-FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +41,7 @@ class Pool:
         self._ready: deque[WarmContainer] = deque()
         self._changed = asyncio.Event()
         self._last_taken = time.monotonic() - size.idle_seconds
-        self._filler: asyncio.Task[None] | None = None
+        self._filler = BackgroundTask("containers started ahead of time", self._fill, expected=(SandboxError,))
 
     @property
     def waiting(self) -> int:
@@ -55,7 +51,7 @@ class Pool:
     def open(self) -> None:
         """Begin to fill the pool, in the background."""
         if self._size.ready > 0:
-            self._filler = asyncio.get_running_loop().create_task(self._fill())
+            self._filler.start()
 
     def take(self) -> WarmContainer | None:
         """Return a container that is ready, or None: then start one yourself."""
@@ -70,16 +66,12 @@ class Pool:
 
     async def close(self) -> None:
         """Throw the waiting containers away. Idempotent; the removals go on in `WarmContainers`."""
-        if self._filler is not None:
-            self._filler.cancel()
-            await asyncio.gather(self._filler, return_exceptions=True)
-            self._filler = None
+        await self._filler.stop()
         while self._ready:
             self._discard(self._ready.popleft())
 
-    async def _fill(self) -> None:
-        """Bring the pool to its size and keep it there; an engine that fails is asked ever more rarely."""
-        pause = FIRST_PAUSE_SECONDS
+    async def _fill(self, well: Callable[[], None]) -> None:
+        """Bring the pool to its size and keep it there; raises when the engine fails."""
         while True:
             self._changed.clear()
             self._retire()
@@ -88,13 +80,8 @@ class Pool:
                 await self._sleep_until_something_changes()
                 await asyncio.sleep(REFILL_DELAY_SECONDS if self._ready else 0)
                 continue
-            try:
-                await self._start(min(missing, self._size.starting))
-                pause = FIRST_PAUSE_SECONDS
-            except SandboxError as error:
-                log.warning("no container could be started ahead of time: %s", error)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            await self._start(min(missing, self._size.starting))
+            well()
 
     async def _start(self, count: int) -> None:
         """Start `count` containers at once. Those that start are kept, even when others fail or this is cancelled."""

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from sandbox.background_task import BackgroundTask
 from sandbox.container import Engine
 from sandbox.errors import SandboxError
 from sandbox.hardening import DEADLINE_LABEL, INSTANCE_LABEL, OWNER_LABEL
@@ -39,7 +40,7 @@ class Reaper:
         self._engine = engine
         self._instance = instance
         self._host = this_process().host
-        self._round: asyncio.Task[None] | None = None
+        self._rounds = BackgroundTask("the search for orphaned containers", self._walk, expected=(SandboxError,))
 
     async def reap(self) -> int:
         """Remove the orphans there are now; return how many."""
@@ -56,19 +57,14 @@ class Reaper:
 
     def open(self) -> None:
         """Begin the rounds."""
-        self._round = asyncio.get_running_loop().create_task(self._walk())
+        self._rounds.start()
 
     async def close(self) -> None:
         """End the rounds. Idempotent."""
-        if self._round is not None:
-            self._round.cancel()
-            await asyncio.gather(self._round, return_exceptions=True)
-            self._round = None
+        await self._rounds.stop()
 
-    async def _walk(self) -> None:
+    async def _walk(self, well: Callable[[], None]) -> None:
         while True:
             await asyncio.sleep(PERIOD_SECONDS)
-            try:
-                await self.reap()
-            except SandboxError as error:
-                log.warning("orphaned containers could not be looked for: %s", error)
+            await self.reap()
+            well()

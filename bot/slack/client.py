@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
 
@@ -19,6 +20,8 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.errors import SlackRefused, SlackUnreachable
 from bot.payloads import mapping
 from sandbox.script import Json
+
+_log = logging.getLogger(__name__)
 
 SLACK_API_URL = "https://slack.com/api/"
 TIMEOUT_SECONDS = 30
@@ -141,13 +144,24 @@ class WebApi:
         try:
             return await client.api_call(method, **how)  # pyright: ignore[reportUnknownMemberType] -- bare dicts
         except SlackApiError as error:
-            response = cast("object", error.response)  # pyright: ignore[reportUnknownMemberType] -- untyped in the SDK
-            code = cast("Mapping[str, object]", response).get("error") if hasattr(response, "get") else None
-            if not isinstance(code, str) or code in _UNSURE:
+            code = _refusal_in(cast("object", error.response))  # pyright: ignore[reportUnknownMemberType] -- untyped in the SDK
+            if code is None or code in _UNSURE:
                 raise SlackUnreachable(method) from error
             raise SlackRefused(method, code) from error
         except (SlackClientError, aiohttp.ClientError, OSError) as error:
             raise SlackUnreachable(method) from error
+        except Exception as error:  # the SDK's boundary: an answer that is no object raises whatever reading it raises
+            _log.warning("Slack's answer to %s cannot be understood (%s)", method, type(error).__name__)
+            raise SlackUnreachable(method) from error
+
+
+def _refusal_in(response: object) -> str | None:
+    """Return Slack's word for why it refused; None for an answer that is not Slack's, such as a proxy's page."""
+    data, status = getattr(response, "data", None), getattr(response, "status_code", None)
+    if not isinstance(data, Mapping) or not isinstance(status, int) or status >= 500:
+        return None
+    code = cast("Mapping[str, object]", data).get("error")
+    return code if isinstance(code, str) and code else None
 
 
 def listed(answer: Mapping[str, Any], key: str) -> list[Any]:

@@ -7,16 +7,16 @@ same used-up address again. So the connection is watched from outside.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, cast
 
-import aiohttp
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.errors import BotError, SlackRefused, SlackUnreachable
+from bot.errors import BotError, SlackUnreachable
+from bot.slack.client import WebApi, open_client
+from sandbox.background_task import BackgroundTask
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class Socket:
         self._app = app
         self._app_token = app_token
         self._client = client
+        self._api = WebApi(open_client(app_token, base_url=client.base_url, session=client.session))
         self._handler: AsyncSocketModeHandler | None = None
 
     async def is_connected(self) -> bool:
@@ -51,52 +52,67 @@ class Socket:
             SlackUnreachable: Slack cannot be reached at the start; later it is only waited for.
         """
         await self._connect()
-        watch = asyncio.create_task(self._watch(), name="watch the socket")
+        watch = BackgroundTask("the connection to Slack", self._watch, expected=(BotError,))
+        watch.start()
         try:
             yield
         finally:
-            watch.cancel()
-            await asyncio.wait([watch])
+            await watch.stop()
             await self._close()
 
     async def _connect(self) -> None:
+        # asked for here and not inside connect(), which would try a refused token for ever
+        address = await self._new_address()
         handler = AsyncSocketModeHandler(
             self._app, self._app_token, web_client=self._client, ping_interval=PING_SECONDS
         )
         self._handler = handler
         try:
-            # asked for here and not inside connect(), which would try a refused token for ever
-            handler.client.wss_uri = await handler.client.issue_new_wss_url()
+            handler.client.wss_uri = address
             async with asyncio.timeout(CONNECT_SECONDS):  # connect() tries a used-up address for ever
                 await handler.connect_async()
-        except SlackApiError as error:
-            await self._close()
-            response = cast("Any", error).response
-            raise SlackRefused("apps.connections.open", str(response.get("error", "unknown"))) from error
-        except (SlackClientError, aiohttp.ClientError, OSError) as error:
+        except TimeoutError as error:
             await self._close()
             raise SlackUnreachable("apps.connections.open") from error
+        except BaseException:
+            await self._close()
+            raise
+
+    async def _new_address(self) -> str:
+        """Return an address for one connection; raises `BotError` when Slack gives none."""
+        address = (await self._api.write("apps.connections.open")).get("url")
+        if not isinstance(address, str) or not address.startswith(("wss://", "ws://")):
+            raise SlackUnreachable("apps.connections.open")
+        return address
 
     async def _close(self) -> None:
         handler, self._handler = self._handler, None
         if handler is None:
             return
         client = cast("Any", handler.client)  # its tasks are bare Futures
-        await handler.close_async()
+        try:
+            await handler.close_async()
+        except Exception as error:  # noqa: BLE001 -- the SDK's boundary: whatever a broken connection raises
+            _log.warning("a broken connection did not close: %s", type(error).__name__)
+            await client.aiohttp_client_session.close()
         tasks = (client.message_processor, client.current_session_monitor, client.message_receiver)
-        await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
+        tasks = [task for task in tasks if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _watch(self) -> None:
-        missed = 0
+    async def _watch(self, well: Callable[[], None]) -> None:
+        """Replace the connection whenever it is gone; raises when there is no other yet."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            missed = 0 if await self.is_connected() else missed + 1
-            if missed < PATIENCE_LOOKS:
-                continue
-            _log.warning("no socket for %.0f s; opening a new one", missed * LOOK_SECONDS)
-            await self._close()
-            try:
+            if self._handler is None:
                 await self._connect()
-                missed = 0
-            except BotError as error:
-                _log.warning("no new socket yet: %s", error)
+            missed = 0
+            while missed < PATIENCE_LOOKS:
+                await asyncio.sleep(LOOK_SECONDS)
+                if await self.is_connected():
+                    missed = 0
+                    well()
+                else:
+                    missed += 1
+            _log.warning("no connection to Slack for %.0f s; opening a new one", missed * LOOK_SECONDS)
+            await self._close()

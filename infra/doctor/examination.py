@@ -13,6 +13,7 @@ from infra.config.file import Configuration, ConfigurationError, ContainersTable
 from infra.doctor.database import database_findings
 from infra.doctor.finding import Finding, missing, ok, wrong
 from infra.doctor.model import model_finding
+from infra.doctor.processes import process_finding
 from infra.doctor.query_login import query_login_finding
 from infra.doctor.slack import slack_findings
 from sandbox.choice import Wanted, choose_sandbox
@@ -39,7 +40,8 @@ async def examine(environ: Mapping[str, str]) -> list[Finding]:
             if config is not None and "sql_query" not in configuration.tools.disabled
         ]
     checked = [login.result() for login in logins]
-    findings = [file, *slack.result(), *database.result(), *checked, sandbox.result(), model.result()]
+    rest = [sandbox.result(), model.result(), process_finding(given)]
+    findings = [file, *slack.result(), *database.result(), *checked, *rest]
     hidden = secrets(given, configuration)
     return [
         replace(finding, says=without(finding.says, hidden), mend=without(finding.mend, hidden)) for finding in findings

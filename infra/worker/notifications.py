@@ -7,7 +7,7 @@ mode: with one, only the periodic re-reading remains.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
@@ -18,6 +18,7 @@ from agent.errors import RunnerLost
 from agent.ids import ThreadId
 from agent.ports import Subscription
 from infra.db.database import NOTIFY_CHANNEL, Database
+from sandbox.background_task import BackgroundTask
 
 _log = logging.getLogger(__name__)
 
@@ -84,19 +85,15 @@ class PgNotifications:
     @asynccontextmanager
     async def listening(self) -> AsyncGenerator[None]:
         """Listen while the context lasts; entered once the first connection listens."""
-        listener = asyncio.create_task(self._listen(), name="notifications")
-        ready = asyncio.create_task(self._ready.wait(), name="notifications ready")
+        listener = BackgroundTask("notifications of the database", self._listen)
+        listener.start()
         try:
-            await asyncio.wait((listener, ready), return_when=asyncio.FIRST_COMPLETED)
+            await self._ready.wait()
             yield
         finally:
-            listener.cancel()
-            ready.cancel()
-            await asyncio.wait((listener, ready))
-        if not listener.cancelled() and (error := listener.exception()) is not None:
-            raise error
+            await listener.stop()
 
-    async def _listen(self) -> None:
+    async def _listen(self, well: Callable[[], None]) -> None:
         failures = 0
         while True:
             try:
@@ -106,10 +103,12 @@ class PgNotifications:
                     await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(NOTIFY_CHANNEL)))
                     failures = 0
                     self._ready.set()
+                    well()
                     self.changes.notify_all()
                     self.views.notify_all()
                     await self._forward(connection)
             except RunnerLost:
+                self._ready.set()
                 return  # declared dead: nothing here is ours any more
             except psycopg.OperationalError as error:
                 pause = _RECONNECT_SECONDS[min(failures, len(_RECONNECT_SECONDS) - 1)]

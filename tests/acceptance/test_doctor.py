@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,11 +15,18 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
+from bot.slack import socket_mode
+from infra import process_health
+from infra.config.environment import read_settings
 from infra.db.embedded_postgres import HeldPostgres
+from infra.dev.local_slack.state.faults import MethodFault
 from infra.dev.scripted_model.script import Failure, Rubbish, Script
 from infra.doctor import database
 from infra.doctor.examination import examine
 from infra.doctor.finding import Finding, State
+from infra.doctor.processes import process_finding
+from infra.wiring import open_app
+from sandbox import background_task
 from tests.acceptance.doctor_fixtures import Patient, app_without, patient
 
 GREENLIGHT = Path(sys.executable).with_name("greenlight")
@@ -336,3 +343,30 @@ async def test_doctor_changes_nothing_in_slack(database_url: URL, tmp_path: Path
     async with patient(database_url, tmp_path) as healthy:
         assert all(finding.state is State.OK for finding in await examine(healthy.environ))
         assert set(healthy.workspace.backend.calls) == {"auth.test", "apps.connections.open"}
+
+
+async def test_doctor_names_background_work_that_fails_in_a_running_process(
+    database_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_health, "WRITE_SECONDS", 0.02)
+    monkeypatch.setattr(socket_mode, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(background_task, "LONGEST_PAUSE_SECONDS", 0.2)
+    async with patient(database_url, tmp_path) as sick, AsyncExitStack() as app:
+        assert (await sick.findings())["processes"].says == "none runs with this data folder"
+        await app.enter_async_context(open_app(read_settings(sick.environ), database_url))
+        assert (await sick.findings())["processes"].says == "1 running, all well"
+        faults = sick.workspace.backend.faults
+        faults.methods.append(MethodFault(method="apps.connections.open", times=10_000, body="[]"))
+        await sick.workspace.backend.sockets.disconnect("refresh_requested", abrupt=True)
+        async with asyncio.timeout(60):
+            while (found := process_finding(sick.environ)).state is State.OK:  # noqa: ASYNC110 -- read from a file
+                await asyncio.sleep(0.02)
+        assert "bot and worker (process" in found.says
+        assert "the connection to Slack failed" in found.says
+        assert "SlackUnreachable" in found.says
+        faults.clear()
+        async with asyncio.timeout(60):
+            while process_finding(sick.environ).state is not State.OK:  # noqa: ASYNC110 -- read from a file
+                await asyncio.sleep(0.02)
+        await app.aclose()
+        assert (await sick.findings())["processes"].says == "none runs with this data folder"

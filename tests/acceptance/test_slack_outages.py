@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
+import bot.slack.socket_mode
+import sandbox.background_task
 from infra.dev.demo.thread_observer import ThreadObserver
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, direct_messages, done, leaks, states
@@ -163,3 +165,32 @@ async def test_acknowledgement_that_was_lost_costs_no_second_run(database_url: U
         async with scene.asked("once please") as observer:
             await observer.until(answered, "the answer")
         assert len(scene.model.requests_of("planner")) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": 503, "body": "upstream connect error", "content_type": "text/plain"},
+        {"body": '{"ok": tr'},
+        {"body": ""},
+        {"body": "[]"},
+    ],
+    ids=["503 in plain words", "half JSON", "nothing", "a list"],
+)
+async def test_app_hears_again_after_reconnects_were_answered_oddly(
+    database_url: URL, tmp_path: Path, answer: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot.slack.socket_mode, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(sandbox.background_task, "LONGEST_PAUSE_SECONDS", 0.05)
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        opened = scene.workspace.backend.calls["apps.connections.open"]
+        await scene.people.act("faults", method="apps.connections.open", times=1000, **answer)
+        await scene.people.act("sockets/disconnect", abrupt=True)
+        async with asyncio.timeout(60):
+            while scene.workspace.backend.calls["apps.connections.open"] < opened + 10:  # noqa: ASYNC110 -- no event
+                await asyncio.sleep(0.02)
+        await scene.people.act("faults", clear=True)
+        await connected(scene)
+        scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
+        async with scene.asked("fetch a") as observer:
+            await observer.until(answered, "the answer")

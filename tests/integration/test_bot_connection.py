@@ -141,6 +141,46 @@ async def test_slack_that_is_not_there_is_said_at_once(workspace: Workspace, ses
             pass
 
 
+STRANGE_ANSWERS: Mapping[str, Mapping[str, Any]] = {
+    "503 in plain words": {"status": 503, "body": "upstream connect error", "content_type": "text/plain"},
+    "503 as a page": {"status": 503, "body": "<html>Service Unavailable</html>", "content_type": "text/html"},
+    "500 in Slack's form": {"status": 500, "error": "an_error_nobody_knows"},
+    "429 without a number": {"status": 429, "body": "slow down", "content_type": "text/plain"},
+    "half JSON": {"body": '{"ok": tr'},
+    "half a character": {"body": '{"ok": true, "url": "\\ud800"}'},
+    "nothing": {"body": ""},
+    "null": {"body": "null"},
+    "a list": {"body": "[]"},
+    "a full list": {"body": "[1]"},
+    "a text": {"body": '"ok"'},
+    "a number": {"body": "1"},
+    "plain words": {"body": "ok", "content_type": "text/plain"},
+    "packed": {"body": "ok", "content_type": "application/gzip"},
+    "no type": {"body": "ok", "content_type": ""},
+    "a refusal without a word": {"body": '{"ok": false}'},
+    "a refusal with a number": {"body": '{"ok": false, "error": 7}'},
+    "ok and nothing else": {"body": '{"ok": true}'},
+    "no address": {"body": '{"ok": true, "url": 7}'},
+}
+"""Answers of the Web API that Slack documents nowhere."""
+
+
+@pytest.mark.parametrize("answer", STRANGE_ANSWERS.values(), ids=STRANGE_ANSWERS.keys())
+async def test_answer_that_is_not_slacks_counts_as_none(
+    workspace: Workspace, session: aiohttp.ClientSession, answer: Mapping[str, Any]
+) -> None:
+    """It is no refusal: the doctor and `greenlight run` would send people to look for another token."""
+    client = open_client(workspace.bot_token, base_url=workspace.api_url, session=session)
+    client.retry_handlers.clear()
+    socket = Socket(an_app(workspace, BotRows(), session).bolt, workspace.app_token, client)
+    fault = {"method": "apps.connections.open", "times": 10, **answer}
+    async with session.post(f"{workspace.base_url}/control/faults", json=fault):
+        pass
+    with pytest.raises(SlackUnreachable):
+        async with socket.open():
+            pass
+
+
 async def test_stuck_socket_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bot.slack.socket_mode, "LOOK_SECONDS", 0.05)
     async with opened_scene() as scene:

@@ -1,6 +1,7 @@
 """The local workspace itself: one HTTP server on this machine that stands for Slack."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +26,7 @@ from infra.dev.local_slack.state.snapshot import load, save
 from infra.dev.local_slack.state.tickets import TRIGGER_SECONDS, Tickets
 from infra.dev.local_slack.web_api.files import StoredFiles
 from infra.dev.local_slack.web_api.web_api import WebApi
+from sandbox.background_task import BackgroundTask
 
 PAGE = Path(__file__).parent / "page"
 MOST_BODY_BYTES = 64 * 1024 * 1024
@@ -71,7 +73,7 @@ class Workspace:
         self._port = port
         self._snapshot = snapshot
         self._runner: web.AppRunner | None = None
-        self._housekeeping: asyncio.Task[None] | None = None
+        self._housekeeping: BackgroundTask | None = None
 
     @property
     def base_url(self) -> str:
@@ -105,7 +107,8 @@ class Workspace:
         await site.start()
         host, bound = self._runner.addresses[0][:2]
         self.backend.base_url = f"http://{host}:{bound}"
-        self._housekeeping = asyncio.get_running_loop().create_task(self._keep_house())
+        self._housekeeping = BackgroundTask("the workspace's housekeeping", self._keep_house)
+        self._housekeeping.start()
 
     async def close(self) -> None:
         """Stop, and write the snapshot."""
@@ -116,8 +119,7 @@ class Workspace:
     async def _stop(self) -> None:
         """Release the port and close every connection."""
         if self._housekeeping is not None:
-            self._housekeeping.cancel()
-            await asyncio.gather(self._housekeeping, return_exceptions=True)
+            await self._housekeeping.stop()
         self.backend.feed.close()
         await self.backend.sockets.close()
         if self._runner is not None:
@@ -155,15 +157,16 @@ class Workspace:
         )
         return application
 
-    async def _keep_house(self) -> None:
+    async def _keep_house(self, well: Callable[[], None]) -> None:
         """End streams whose time is over and save the snapshot, about once a second while something changes."""
         seen = -1
         while True:
             await asyncio.sleep(1)
             end_streams(self.backend)
             if self.backend.feed.number != seen:
-                seen = self.backend.feed.number
                 self._save()
+                seen = self.backend.feed.number
+            well()
 
     def _save(self) -> None:
         if self._snapshot is not None:

@@ -30,6 +30,10 @@ class MethodFault(Fault):
     status: int = 200
     error: str | None = None
     retry_after: int = 1
+    #: The answer's text, whatever it is, instead of Slack's JSON.
+    body: str | None = None
+    #: The type of `body`; empty: none is named.
+    content_type: str = "application/json"
     #: The call has its effect first, and only its answer is lost or wrong: the case in which the app cannot know.
     after: bool = False
 

@@ -97,6 +97,9 @@ def _faulty(request: web.Request, fault: MethodFault) -> web.StreamResponse | No
         if request.transport is not None:
             request.transport.close()
         return web.Response(status=500)
+    if fault.body is not None:
+        content_type = {"Content-Type": fault.content_type} if fault.content_type else None
+        return web.Response(status=fault.status, body=fault.body.encode(), headers=content_type)
     if fault.error is None and fault.status == 200:
         return None
     headers = {"Retry-After": str(fault.retry_after)} if fault.status == 429 else {}
