@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import psycopg
 import pytest
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointMetadata, empty_checkpoint
-from langgraph.types import Interrupt
+from langgraph.func import task  # pyright: ignore[reportMissingTypeStubs]  # typed inline
+from langgraph.graph import START, StateGraph  # pyright: ignore[reportMissingTypeStubs]  # typed inline
+from langgraph.types import Command, Interrupt, interrupt
 from psycopg.errors import SerializationFailure
 
 from agent.errors import RunnerLost, StoreUnavailable
@@ -185,3 +187,39 @@ async def test_connections_of_a_dead_worker_are_refused(database: Database):
     async with open_pool(database.conninfo, configure=refuse, timeout=0.5) as pool:
         with pytest.raises(StoreUnavailable):
             await GroupCommitSaver(pool).aget_tuple(RunnableConfig(configurable={"thread_id": THREAD}))
+
+
+async def test_names_of_finished_calls_do_not_stay_in_the_checkpoint(pool: Pool):
+    class Turns(TypedDict):
+        turn: int
+
+    def call(name: str) -> asyncio.Future[str]:
+        async def body() -> str:
+            return name
+
+        named: Any = task(name=name)
+        return named(body)()
+
+    async def run(state: Turns) -> Turns:
+        names = [f"turn {state['turn']} node {at}" for at in range(20)]
+        assert await asyncio.gather(*map(call, names)) == names
+        if state["turn"] % 2:
+            interrupt("a person is asked")
+        return Turns(turn=state["turn"])
+
+    graph: Any = StateGraph(Turns)
+    graph.add_node("run", run)
+    graph.add_edge(START, "run")
+    place = RunnableConfig(configurable={"thread_id": THREAD})
+    seen: list[set[str]] = []
+    for turn in range(4):
+        saver = GroupCommitSaver(pool)
+        compiled = graph.compile(checkpointer=saver)
+        await compiled.ainvoke(Turns(turn=turn), place)
+        if turn % 2:
+            await compiled.ainvoke(Command(resume=True), place)
+        assert (await compiled.aget_state(place)).next == ()
+        found = await saver.aget_tuple(place)
+        assert found is not None
+        seen.append(set(found.checkpoint["versions_seen"]))
+    assert {name for names in seen for name in names} == {"__start__", "run", "__interrupt__"}
