@@ -386,6 +386,10 @@ class NodeWork(Protocol):
         """Return red when a person must be asked first. Unknown is red; a plan can only be stricter."""
         ...
 
+    def personal(self, tool: ToolName) -> bool:
+        """Return whether the tool's output is only for the person whose rights its call took."""
+        ...
+
     async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
         """Resolve the node's references, or say as an outcome why they cannot be resolved."""
         ...

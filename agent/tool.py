@@ -52,6 +52,8 @@ class Tool:
     retryable: bool = False
     #: How long a green tool's result is returned again for the same author and arguments. 0: never.
     cache_seconds: float = 0.0
+    #: Its output is what this very person may see: no other person's step gets it.
+    personal: bool = False
     #: Changes when the tool returns something else for the same arguments.
     version: str = "1"
 

@@ -25,6 +25,7 @@ from bot.payloads import ATTEMPT_ACTION, DETAILS_ACTION, STOP_ACTION, STOP_SHORT
 from bot.ports import Inbox, Packages, Posted, RunViews
 from bot.slack.client import WebApi
 from bot.slack.membership import Principals
+from bot.tools.catalogue import PERSONAL_TOOLS
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class SlackApp:
         commands = CommandHandler(ports.inbox, ports.views, self.principals, self.api)
         stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
         approvals = ApprovalHandler(ports.approvals, ports.views, ports.posted, self.principals, self.api, policy_for)
-        details = ScriptDetailsHandler(ports.packages, self.principals, self.api)
+        details = ScriptDetailsHandler(ports.packages, self.principals, self.api, PERSONAL_TOOLS)
         bolt = cast("Any", self.bolt)  # its decorators are typed with bare dicts and Patterns
         bolt.middleware(messages.store)
         bolt.middleware(stops.store)

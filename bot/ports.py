@@ -5,6 +5,7 @@ Every method that returns has committed what it says it did. All raise
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +19,7 @@ from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, T
 from agent.packing.packing import Fusion, Split
 from agent.plan.operations import NodeKind
 from agent.plan.outcomes import NodeState, Outcome
+from agent.plan.sources import Source
 from agent.ports import Message, RunStatus, Subscription
 from agent.tool import Colour
 
@@ -146,6 +148,8 @@ class PackageView:
     node: NodeId
     title: str
     attempts: tuple[AttemptEnded, ...]
+    #: Where all that its script saw comes from.
+    sources: AbstractSet[Source] = frozenset()
 
 
 class Packages(Protocol):

@@ -44,6 +44,7 @@ _FAILURES = {
     "unknown_tool": "there is no such tool",
     "bad_arguments": "the tool didn't accept its arguments",
     "binding": "an earlier result didn't have the expected shape",
+    "not_yours": "it needs what was read with somebody else's rights",
     "artifact_missing": "an earlier result is no longer stored",
     "arguments_too_large": "its arguments were too large",
     "bad_output": "the tool returned something I can't store",
@@ -142,6 +143,7 @@ RUN_AGAIN, IT_HAPPENED, GIVE_UP = "Run again", "It happened", "Give up"
 DETAILS, CLOSE = "Script details", "Close"
 DETAILS_LOADING = "Just a moment…"
 DETAILS_GONE = "I no longer have anything about this script."
+DETAILS_NOT_YOURS = "This script worked with what somebody else may read, so only they can see its details."
 DETAILS_FAILED = "I couldn't load this just now. Please close it and try again."
 HOW_IT_ENDED, WHERE_IT_CRASHED, CALLS_MADE = "How it ended", "Where it crashed", "Calls it made"
 END_OF_THE_LOGS, THE_SCRIPT = "The end of what it printed", "The script"

@@ -73,6 +73,8 @@ async def gather(items: Sequence[NodeId], context: ExecutionContext) -> Outcome:
 
 
 async def _value(step: Step, reference: str, context: ExecutionContext) -> Succeeded | Failed:
+    if (failed := await context.foreign(step)) is not None:
+        return failed
     outcomes, artifacts = context.frontier.outcomes, context.ports.artifacts
     bound = await bind_object(step.thread, {"value": reference}, outcomes, artifacts)
     return bound if isinstance(bound, Failed) else Succeeded(value=bound["value"])

@@ -15,8 +15,9 @@ from agent.ids import NodeId, ThreadId
 from agent.limits import Limits
 from agent.plan.artifacts import fits_inline
 from agent.plan.dependencies import Frontier
-from agent.plan.operations import canonical_json
+from agent.plan.operations import Add, canonical_json
 from agent.plan.outcomes import Failed, NodeState, Outcome, Succeeded, outcome_json, state_of
+from agent.plan.sources import OutputSources, Source
 from agent.ports import (
     Answerer,
     Approvals,
@@ -131,13 +132,37 @@ class ExecutionContext:
         self.budget_gate = BudgetGate(self.parking)
         self.inline = InlineResults(ports.artifacts)
         self.inline.count(outcomes.values())
+        #: Where the outputs of the log's nodes come from.
+        self.sources = OutputSources()
         #: Taken by green nodes at work.
         self.slots = asyncio.Semaphore(limits.nodes_at_once)
         #: Held while a template's items are stored: each template counts what the others added.
         self.expanding = asyncio.Lock()
 
+    async def foreign(self, step: Step) -> Failed | None:
+        """Return the failure of a node that refers to what another person's rights were needed to read, if it does."""
+        sources = self.sources.into(step.id)
+        if self.sources.incomplete:  # it refers to an earlier turn
+            for logged in await self.ports.log.after(self.thread, 0):
+                if isinstance(logged.operation, Add):
+                    self.sources.add(logged.author, logged.operation.node)
+            sources = self.sources.into(step.id)
+        read = sorted({source.tool for source in sources if source.author != step.author and self._personal(source)})
+        if not read:
+            return None
+        message = (
+            f"it refers to what {', '.join(read)} read with another person's rights; add a step that reads it again, "
+            "with the rights of the person who asks now"
+        )
+        return Failed(error="not_yours", message=message)
+
+    def _personal(self, source: Source) -> bool:
+        return self.ports.work.personal(source.tool)
+
     async def bind(self, step: Step) -> Bound | Failed:
         """Resolve the node's references with the outcomes so far."""
+        if (failed := await self.foreign(step)) is not None:
+            return failed
         return await self.ports.work.bind(self.thread, step.node, self.frontier.outcomes)
 
     def show(self, node: NodeId, state: NodeState, outcome: Outcome | None = None) -> None:

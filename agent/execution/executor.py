@@ -183,6 +183,7 @@ class Execution:
                 assert_never(logged.operation)
 
     def _add(self, step: Step) -> None:
+        self._context.sources.add(step.author, step.node)
         # Both are the same whenever this step is entered, so a call's index is too (LangGraph finds a finished task
         # again by checkpoint, name and call index).
         if step.id in self._earlier or step.id in self._runs:

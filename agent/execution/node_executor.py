@@ -68,6 +68,11 @@ class NodeExecutor:
         """Return red when a person must be asked first."""
         return colour_of(node, self._registry)
 
+    def personal(self, tool: ToolName) -> bool:
+        """Return whether the tool's output is only for the person whose rights its call took."""
+        found = self._registry.find(tool)
+        return found is not None and found.personal
+
     async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
         """Resolve the node's references and check a tool's arguments against its schema."""
         written = node.args if node.kind is NodeKind.TOOL else node.inputs

@@ -1,5 +1,7 @@
 """The details of scripts: a modal, opened at the board and filled from the rows."""
 
+from collections.abc import Set as AbstractSet
+
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from agent.errors import AgentError
@@ -17,8 +19,12 @@ from bot.slack.membership import Principals
 class ScriptDetailsHandler:
     """Opens the modal and turns it to another attempt. Keeps no state: it works the same in every process."""
 
-    def __init__(self, packages: Packages, principals: Principals, api: WebApi) -> None:
+    def __init__(
+        self, packages: Packages, principals: Principals, api: WebApi, personal_tools: AbstractSet[str]
+    ) -> None:
+        """`personal_tools` give what only the person may see whose rights their calls took."""
         self._packages = packages
+        self._personal_tools = personal_tools
         self._principals = principals
         self._api = api
 
@@ -52,4 +58,8 @@ class ScriptDetailsHandler:
             package = await self._packages.package(thread, node)
         except (BotError, AgentError):
             return unreadable(wording.DETAILS_FAILED)
-        return unreadable(wording.DETAILS_GONE) if package is None else details(package, attempt)
+        if package is None:
+            return unreadable(wording.DETAILS_GONE)
+        if any(source.author != user and source.tool in self._personal_tools for source in package.sources):
+            return unreadable(wording.DETAILS_NOT_YOURS)
+        return details(package, attempt)

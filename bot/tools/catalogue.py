@@ -12,6 +12,9 @@ from bot.tools.read_channel import slack_read_channel
 SLACK_TOOLS = frozenset({"slack_read_channel", "slack_find_users", "slack_post_message", "slack_create_channel"})
 """The names of `slack_tools`."""
 
+PERSONAL_TOOLS = frozenset({"slack_read_channel", "slack_find_users"})
+"""Those whose output is only for the person whose rights the call took."""
+
 
 def slack_tools(api: WebApi, principals: Principals) -> tuple[Tool, ...]:
     """Return the tools, the green ones first."""

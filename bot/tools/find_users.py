@@ -42,6 +42,7 @@ def slack_find_users(principals: Principals, channels: Channels) -> Tool:
         arguments=ARGUMENTS,
         colour=Colour.GREEN,
         call=_Finder(principals, channels).call,
+        personal=True,
         retryable=True,
         cache_seconds=CACHE_SECONDS,
     )

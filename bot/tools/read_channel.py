@@ -49,6 +49,7 @@ def slack_read_channel(api: WebApi, principals: Principals, channels: Channels) 
         arguments=ARGUMENTS,
         colour=Colour.GREEN,
         call=_Reader(api, principals, channels).call,
+        personal=True,
         timeout_seconds=60.0,
         retryable=True,
     )

@@ -8,12 +8,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.events import AttemptEnded, RecordedAnswer, SummarizedCall
-from agent.ids import Digest, NodeId, ThreadId
+from agent.ids import Digest, NodeId, ThreadId, UserId
 from agent.plan.artifacts import JSON, content_of, value_of
-from agent.plan.operations import digest_of
+from agent.plan.operations import Add, digest_of, operation_from_json
+from agent.plan.sources import OutputSources
 from bot.ports import PackageView
 from infra.db.database import Database
-from infra.db.tables import ArtifactRow, AttemptRow, AuditRow, NodeRow, thread_key
+from infra.db.tables import ArtifactRow, AttemptRow, AuditRow, NodeRow, OperationRow, thread_key
 from infra.stores.artifacts import digest_of_content, keep
 from infra.stores.audit import AuditEvent, record
 from sandbox.script import Json
@@ -46,7 +47,15 @@ class PostgresAttempts:
         title = (await self._database.execute(row)).scalar_one_or_none()
         if title is None:
             return None
-        return PackageView(thread=thread, node=node, title=title, attempts=tuple(await self.of(thread, node)))
+        added = select(OperationRow.author, OperationRow.operation).where(
+            OperationRow.of_thread(thread), OperationRow.adds.is_not(None)
+        )
+        sources = OutputSources()
+        for author, operation in await self._database.execute(added.order_by(OperationRow.seq)):
+            if isinstance(add := operation_from_json(operation), Add):
+                sources.add(UserId(author), add.node)
+        attempts = tuple(await self.of(thread, node))
+        return PackageView(thread=thread, node=node, title=title, attempts=attempts, sources=sources.of(node))
 
 
 async def write_attempts(connection: AsyncConnection, ended: Sequence[tuple[ThreadId, AttemptEnded]]) -> None:

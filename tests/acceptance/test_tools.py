@@ -11,7 +11,7 @@ from sqlalchemy import URL
 from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, leaks, states
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, results_told, tool
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned, post, results_told, tool
 
 
 async def results(
@@ -38,6 +38,32 @@ async def test_a_plan_reads_a_channel_with_the_rights_of_the_person_who_asked(
         told = json.dumps(await results(scene, read, by="Linus"))
         assert "numbers for the leads" not in told
         assert "not_allowed" in told
+
+
+async def test_what_one_person_read_is_not_put_into_a_step_of_another(database_url: URL, tmp_path: Path) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        await scene.people.post("Grace", "leads", "numbers for the leads")
+        read = tool("read", "slack_read_channel", {"channel": "#leads"})
+        counted = package("counted", "def main(inputs):\n    return inputs['all']", inputs={"all": "${read}"})
+        scene.model.add(planned(read, counted, contains="read it"))
+        leaked = [
+            post("tell", "they say ${counted#/messages/0/text}", channel="#general"),
+            post("each", "one", channel="#general", for_each="${read#/messages}"),
+            post("when", "some", channel="#general", when="${counted#/messages}"),
+        ]
+        scene.model.add(planned(*leaked, contains="tell all"))
+        scene.model.add(planned(post("own", "${counted#/messages/0/text}", channel="#general"), contains="tell mine"))
+        async with scene.asked("read it") as observer:
+            await observer.until(lambda seen: seen.says("ANSWER"), "the answer")
+            await scene.people.post("Linus", "ops", "tell all", thread_ts=observer.thread_ts)
+            leaks_of = ("tell", "each", "when")
+            await observer.until(
+                lambda seen: all(states(seen).get(node, "").startswith("error") for node in leaks_of), "all refused"
+            )
+            assert observer.says("it needs what was read with somebody else's rights")
+            await scene.people.post("Ada", "ops", "tell mine", thread_ts=observer.thread_ts)
+            await observer.until(lambda seen: bool(seen.cards()), "the card of Ada's own step")
+            assert "numbers for the leads" in json.dumps(observer.cards()[0].message["blocks"])
 
 
 async def test_a_plan_asks_before_it_creates_a_channel_and_before_it_sends_a_request(

@@ -84,6 +84,10 @@ class FakeWork:
         """Return red when the plan wants a person asked."""
         return Colour.RED if node.require_human_approval else Colour.GREEN
 
+    def personal(self, tool: ToolName) -> bool:
+        """Return that everybody may see all outputs."""
+        return False
+
     async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
         """Resolve to the node's arguments and its dependencies' outcomes."""
         inputs: dict[str, Json] = {

@@ -7,9 +7,10 @@ from typing import Any, cast
 import pytest
 
 from agent.events import AttemptEnded
-from agent.ids import NodeId, ThreadId, thread_id
+from agent.ids import NodeId, ThreadId, ToolName, UserId, thread_id
 from agent.plan.operations import NodeKind
 from agent.plan.outcomes import NodeState
+from agent.plan.sources import Source
 from agent.ports import RunStatus
 from bot import wording
 from bot.ports import AttemptView, NodeView, PackageView
@@ -95,6 +96,22 @@ async def test_what_is_not_kept_any_more_is_said(scene: Scene) -> None:
     del scene.rows.packages[thread, NodeId("count")]
     await scene.people.act("click", user="Grace", channel="ops", ts=ts, action_id="script_details_0")
     assert wording.DETAILS_GONE in await modal(scene)
+
+
+@pytest.mark.parametrize(("tool", "seen"), [("slack_read_channel", False), ("http_get", True)])
+async def test_what_was_read_with_rights_of_ones_own_is_shown_to_nobody_else(
+    scene: Scene, tool: str, seen: bool
+) -> None:
+    thread, ts = await shown(scene, script("count"))
+    kept = scene.rows.packages[thread, NodeId("count")]
+    source = Source(tool=ToolName(tool), author=UserId("U0ADA"))
+    scene.rows.packages[thread, NodeId("count")] = replace(kept, sources=frozenset({source}))
+    await scene.people.act("click", user="Grace", channel="ops", ts=ts, action_id="script_details_0")
+    words = await modal(scene)
+    assert ("return 1" in words) is seen
+    assert (wording.DETAILS_NOT_YOURS in words) is not seen
+    await scene.people.act("click", user="Ada", channel="ops", ts=ts, action_id="script_details_0")
+    assert "return 1" in await modal(scene, "U0ADA")
 
 
 async def test_guest_reads_nothing(scene: Scene) -> None:

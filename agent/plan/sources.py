@@ -1,0 +1,68 @@
+"""Whose calls an output comes from: the tools behind it, each with the person whose rights its call took. Pure."""
+
+from dataclasses import dataclass
+
+from agent.ids import NodeId, ToolName, UserId
+from agent.plan.operations import Node, NodeKind, references_of
+from agent.plan.references import OF_ITEM, references_in
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A tool that was called, or that a script could call, with this person's rights."""
+
+    tool: ToolName
+    author: UserId
+
+
+class OutputSources:
+    """The sources of each node's output: its own calls, and those of all nodes whose outputs went into it."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[NodeId, tuple[UserId, Node]] = {}
+        self._items: dict[NodeId, list[NodeId]] = {}
+        self._known: dict[NodeId, frozenset[Source]] = {}
+        #: Whether a node was asked about, directly or on the way, that was never added.
+        self.incomplete = False
+
+    def add(self, author: UserId, node: Node) -> None:
+        """Take in a node of the log; a second time changes nothing."""
+        if node.id not in self._nodes:
+            if self.incomplete:
+                self._known.clear()
+                self.incomplete = False
+            self._nodes[node.id] = (author, node)
+            if node.item_of is not None:
+                self._items.setdefault(node.item_of, []).append(node.id)
+
+    def of(self, node: NodeId) -> frozenset[Source]:
+        """Return the sources of a node whose work is done: of a template all items are known by then."""
+        waiting = [node]
+        while waiting:  # no recursion: a chain may have thousands of nodes
+            newest = waiting[-1]
+            needed = self._needs(newest)
+            if unknown := [other for other in needed if other not in self._known]:
+                waiting += unknown
+            else:
+                self._known[newest] = self._own(newest).union(*(self._known[other] for other in needed))
+                waiting.pop()
+        return self._known.get(node, frozenset())
+
+    def into(self, node: NodeId) -> frozenset[Source]:
+        """Return the sources of all outputs that a node refers to."""
+        return frozenset[Source]().union(*(self.of(needed) for needed in self._referred(node)))
+
+    def _needs(self, node: NodeId) -> list[NodeId]:
+        return [*self._referred(node), *self._items.get(node, ())] if node in self._nodes else []
+
+    def _referred(self, node: NodeId) -> list[NodeId]:
+        _, written = self._nodes[node]
+        return [reference.node for _, reference in references_in(references_of(written))]
+
+    def _own(self, node: NodeId) -> frozenset[Source]:
+        if node not in self._nodes:
+            self.incomplete |= node not in OF_ITEM
+            return frozenset()
+        author, written = self._nodes[node]
+        tools = (written.tool,) if written.kind is NodeKind.TOOL else written.tools
+        return frozenset(Source(tool=tool, author=author) for tool in tools if tool)
