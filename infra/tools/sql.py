@@ -5,18 +5,18 @@ import base64
 import json
 import math
 import re
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, StatementError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncResult, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from agent.ids import ToolName
@@ -63,6 +63,9 @@ NAME = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
 """A parameter, by SQLAlchemy's rule."""
 
 
+_FEW_ROWS = {"max_row_buffer": 20}
+"""Rows that are fetched at once."""
+
 CONNECT_SECONDS = 15
 """Patience with a busy server; one that is down refuses at once."""
 
@@ -105,7 +108,8 @@ async def sql_query(config: SqlConfig, *, result_bytes: int = 512 * 1024) -> Asy
     )
     description = (
         "Run one SQL query (PostgreSQL) in a read-only transaction. Returns columns, rows and truncated (more than "
-        f"{config.rows} rows are cut). Pass values as parameters and write :name in the query; "
+        f"{config.rows} rows are cut); columns in too_large have cells that are left out as null. "
+        "Pass values as parameters and write :name in the query; "
         f"cast with CAST(:name AS type). {config.about}"
     )
     room = asyncio.Semaphore(CONNECTIONS)
@@ -143,28 +147,54 @@ async def _run_query(
         )
         raise ToolError("not_allowed", words)
     try:
-        async with (
-            connections,
-            engine.connect() as connection,
+        async with connections, engine.connect() as connection:
+            escaped, values = escaped_parameters(query, parameters), dict(parameters)
+            columns = await _columns(connection, escaped, values)
+            bounded = text(_bounded(escaped, len(columns), result_bytes))
             # A server-side cursor fetches rows as they are read, and takes one statement, a query.
-            connection.stream(text(escaped_parameters(query, parameters)), dict(parameters)) as result,
-        ):
-            columns = list(result.keys())
-            rows: list[list[Json]] = []
-            room = result_bytes
-            async for row in result:
-                cells = [json_value(cell) for cell in row]
-                room -= len(json.dumps(cells, ensure_ascii=False).encode())
-                if len(rows) == config.rows or room < 0:
-                    return {"columns": columns, "rows": rows, "truncated": True}
-                rows.append(cells)
-            return {"columns": columns, "rows": rows, "truncated": False}
+            async with connection.stream(bounded, values, execution_options=_FEW_ROWS) as result:
+                return await _read(result, columns, config.rows, result_bytes)
     except DBAPIError as error:
         raise _tool_error(error, config, _unknown(query, parameters)) from error
     except StatementError as error:
         raise ToolError("bad_parameters", "The values given for the query's parameters do not fit it.") from error
     except OSError as error:
         raise _unreachable() from error
+
+
+async def _columns(connection: AsyncConnection, query: str, values: Mapping[str, Json]) -> Sequence[str]:
+    """Return the names of the query's columns; the database plans it without running it."""
+    async with connection.stream(text(f"SELECT * FROM ({query}\n) AS q LIMIT 0"), values) as result:  # noqa: S608 -- as given
+        return list(result.keys())
+
+
+def _bounded(query: str, columns: int, cell_bytes: int) -> str:
+    """Return the query with every cell over `cell_bytes` as null, and the numbers of such columns in a last one.
+
+    The database leaves them out: one cell may have a gigabyte, and a driver holds several copies of it.
+    """
+    names = [f"c{at}" for at in range(columns)]
+    large = [f"octet_length(CAST({name} AS text)) > {cell_bytes}" for name in names]
+    cells = [f"CASE WHEN {is_large} THEN NULL ELSE {name} END" for name, is_large in zip(names, large, strict=True)]
+    numbers = ", ".join(f"CASE WHEN {is_large} THEN {at} END" for at, is_large in enumerate(large))
+    left_out = f"array_remove(CAST(ARRAY[{numbers}] AS integer[]), NULL)"
+    alias = f"q ({', '.join(names)})" if names else "q"
+    return f"SELECT {', '.join([*cells, left_out])} FROM ({query}\n) AS {alias}"  # noqa: S608 -- the person's query
+
+
+async def _read(result: AsyncResult[Any], columns: Sequence[str], most_rows: int, room: int) -> Json:
+    rows: list[list[Json]] = []
+    left_out: set[int] = set()
+    truncated = False
+    async for *values, numbers in result:
+        cells = [json_value(cell) for cell in values]
+        room -= len(json.dumps(cells, ensure_ascii=False).encode())
+        if truncated := len(rows) == most_rows or room < 0:
+            break
+        rows.append(cells)
+        left_out.update(numbers)
+    read: dict[str, Json] = {"columns": list(columns), "rows": rows, "truncated": truncated}
+    return read | {"too_large": [columns[at] for at in sorted(left_out)]} if left_out else read
 
 
 def _unreachable() -> ToolError:

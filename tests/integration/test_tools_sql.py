@@ -1,6 +1,7 @@
 """`sql_query` against a real PostgreSQL."""
 
 import asyncio
+import resource
 from collections.abc import AsyncGenerator, Generator, Mapping
 from typing import Any
 
@@ -83,6 +84,41 @@ async def test_more_bytes_than_allowed_are_cut_and_said(tool: Tool) -> None:
     rows = result["rows"]
     assert isinstance(rows, list)
     assert (len(rows), result["truncated"]) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["repeat('x', 100000000)", "jsonb_build_array(repeat('x', 100000000))", "decode(repeat('00', 50000000), 'hex')"],
+)
+async def test_cell_that_is_far_too_large_never_arrives(tool: Tool, cell: str) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = await run(tool, f"SELECT 1 AS one, {cell} AS huge, 'a' AS one -- and no more")
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert result == {
+        "columns": ["one", "huge", "one"],
+        "rows": [[1, None, "a"]],
+        "truncated": False,
+        "too_large": ["huge"],
+    }
+    assert grown < 20 * 1024  # KiB
+
+
+SHAPES: list[tuple[str, Any]] = [
+    ("SELECT", [[]]),
+    ("VALUES (1, NULL), (2, 'b')", [[1, None], [2, "b"]]),
+    ("TABLE fruit LIMIT 1", [[1, "fruit 1"]]),
+    ("WITH a AS (SELECT 1 AS n) SELECT n, n, ARRAY[n], ROW(n) FROM a", None),
+    ("SELECT pg_catalog.current_database() IS NULL, NULL, 'x', interval '1 hour', '{}'::jsonb", None),
+    ("SELECT id FROM fruit WHERE id < 4 ORDER BY id DESC", [[3], [2], [1]]),
+    ("SELECT name FROM fruit ORDER BY random() LIMIT 0", []),
+]
+
+
+@pytest.mark.parametrize(("query", "rows"), SHAPES)
+async def test_every_shape_of_query_is_read_as_it_is(tool: Tool, query: str, rows: Any) -> None:
+    result = await run(tool, query)
+    assert "too_large" not in result
+    assert rows is None or result["rows"] == rows
 
 
 async def test_endless_result_is_not_read_to_its_end(tool: Tool) -> None:

@@ -20,7 +20,8 @@ class WorkspaceClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession()
+        # No bound of its own on connecting: on a busy machine the workspace's process waits for its turn.
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=300))
         return self
 
     async def __aexit__(self, *_: object) -> None:
