@@ -275,7 +275,7 @@ def containers() -> int:
 
 
 async def settled(database: Database, before: Counts) -> Counts:
-    """Return the counts once none is above what it was, or after two minutes: a server keeps an idle connection 75 s."""
+    """Return the counts once none is above what it was, or after two minutes: servers keep idle connections 75 s."""
     now = await counted(database)
     for _ in range(120):
         if all(value <= asdict(before)[name] for name, value in asdict(now).items()):
