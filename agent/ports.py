@@ -395,7 +395,9 @@ class NodeWork(Protocol):
         ...
 
     async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
-        """Do the work: timeouts, retries, attempts and artifacts included. Raises only CancelledError."""
+        """Do the work: timeouts, retries, attempts and artifacts included.
+
+        Raises only CancelledError, and TooLate when a red call was not sent."""
         ...
 
 

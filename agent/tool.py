@@ -1,5 +1,7 @@
 """Tools: what a plan may call, and the colour that decides whether a person is asked first."""
 
+import math
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -24,6 +26,15 @@ class ToolError(Exception):
         self.code = code
 
 
+class TooLate(Exception):
+    """A red call was not sent: this process may have a successor by now, which asks people what became of the call."""
+
+
+def uptime_seconds() -> float:
+    """Return seconds that go on while this process is stopped and while the machine sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 @dataclass(frozen=True, kw_only=True)
 class CallContext:
     """On whose behalf and from where a tool is called."""
@@ -34,6 +45,17 @@ class CallContext:
     author: UserId
     #: Equal for every try of the same red call, different for all others. Tools that can pass it on do.
     idempotency_key: Digest
+    #: Returns the `uptime_seconds` after which nothing may be sent; moves on as long as the process is known to live.
+    not_after: Callable[[], float] = field(default=lambda: math.inf, repr=False, compare=False)
+
+    def check_not_late(self) -> None:
+        """Return if the call may be sent now. Every red tool asks right before it sends, each time that it sends.
+
+        Raises:
+            TooLate: see the class.
+        """
+        if uptime_seconds() > self.not_after():
+            raise TooLate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +67,8 @@ class Tool:
     #: A JSON Schema (draft 2020-12) of an object.
     arguments: Mapping[str, Json]
     colour: Colour
-    #: Returns the output or raises ToolError. Any other exception is a fault of the tool and is shown as one.
+    #: Returns the output or raises ToolError; a red one also TooLate (`CallContext.check_not_late`).
+    #: Any other exception is a fault of the tool and is shown as one.
     call: Callable[[CallContext, Mapping[str, Json]], Awaitable[Json]] = field(repr=False)
     timeout_seconds: float = 30.0
     #: Only ever true for green tools.

@@ -40,7 +40,7 @@ from bot.publishing.plan_images import PlanImages
 from bot.publishing.publisher import ThreadPublisher
 from bot.publishing.sender import MessageSender
 from bot.publishing.session_status import SessionStatus
-from bot.slack.client import TIMEOUT_SECONDS, WebApi, open_client
+from bot.slack.client import TIMEOUT_SECONDS, WebApi, open_client, sending_checks
 from bot.slack.membership import Principals
 from bot.slack.names import SlackDirectory
 from bot.slack.rate_limits import RateLimiter
@@ -206,7 +206,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     stack.push_async_callback(listener_database.close)
     stores = Stores(listener_database, storage.queue, storage.notifications)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
-    session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
+    session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout, trace_configs=[sending_checks()]))
     client = open_client(slack.bot_token, base_url=slack.api_url, session=session)
     policies = configuration.policies()
     ports = BotPorts(

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 
 from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord
 from agent.errors import StoreUnavailable
@@ -21,9 +22,13 @@ from agent.plan.outcomes import (
     outcome_json,
 )
 from agent.ports import Bound, LedgerEntry, LedgerState
+from agent.tool import TooLate
 
 _AT_ONCE_SECONDS = 1.0
 """A start that takes longer to commit may come from a process that was paused and has a successor by now."""
+
+_TOO_LATE_SECONDS = 0.5
+"""The pause after which a call that was not sent is tried again: a heartbeat may come in the meantime."""
 
 _FINISH_AFTER_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 """How long the database may be away before a person is asked what we know: shorter than a worker lives without it."""
@@ -141,9 +146,24 @@ class ApprovedCall:
         if time.monotonic() - began > _AT_ONCE_SECONDS:
             await context.lease.check()
         context.show(step.id, NodeState.RUNNING)
-        outcome = await context.ports.work.perform(step.node, bound, step.context(bound))
+        outcome = await self._perform(bound)
         await self._finish(attempt, outcome)
         return outcome
+
+    async def _perform(self, bound: Bound) -> Outcome:
+        """Make the call as soon as this process is known to live.
+
+        Raises:
+            RunnerLost: the thread has another runner; nothing was sent.
+        """
+        context, step = self._context, self._step
+        while True:
+            try:
+                return await context.ports.work.perform(step.node, bound, step.context(bound, context.lease.not_after))
+            except TooLate:
+                with suppress(StoreUnavailable):
+                    await context.lease.check()
+                await asyncio.sleep(_TOO_LATE_SECONDS)
 
     async def _finish(self, attempt: int, outcome: Outcome) -> None:
         """Commit the call's outcome, also when the database is away for a moment."""

@@ -76,6 +76,13 @@ class Lease(Protocol):
         """
         ...
 
+    def not_after(self) -> float:
+        """Return until when nobody else can have the thread, in `agent.tool.uptime_seconds`; later calls may say later.
+
+        `check` was true when it was asked; this is what a red tool goes by right before it sends.
+        """
+        ...
+
 
 class InlineResults:
     """Bounds the inline results in a thread's state, each and all together; the others become artifacts."""

@@ -15,7 +15,7 @@ from agent.plan.outcomes import Failed, Outcome, Succeeded, outcome_json
 from agent.plan.references import references_in
 from agent.ports import Artifacts, Attempts, Bound, LanguageModel, Progress, ResultCache
 from agent.scripts.runner import PackageDependencies, ScriptRunner
-from agent.tool import CallContext, Colour, Registry, colour_of
+from agent.tool import CallContext, Colour, Registry, TooLate, colour_of
 from agent.tools.binding import bind_object
 from agent.tools.call import cached_call, call_tool
 from agent.tools.output import moved_out
@@ -101,10 +101,12 @@ class NodeExecutor:
         return Failed(error="bad_arguments", message=f"/args{wrong[0].pointer}: {wrong[0].message}")
 
     async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
-        """Do the work. Raises only CancelledError."""
+        """Do the work. Raises only CancelledError, and TooLate when a red call was not sent."""
         try:
             outcome = await self._work(node, bound, context)
             return await self._kept(context.thread, node.id, outcome)
+        except TooLate:
+            raise
         except Exception as error:  # noqa: BLE001 -- the boundary of a node: a bug in one must not end the others
             _log.exception("node %s of %s broke", node.id, context.thread)
             return Failed(error="internal", message=f"something here broke ({type(error).__name__})")

@@ -183,7 +183,7 @@ class NodeRun(Participant):
                 bound = await context.bind(step)
                 if isinstance(bound, Failed):
                     return bound
-                return await context.ports.work.perform(step.node, bound, step.context(bound))
+                return await context.ports.work.perform(step.node, bound, step.context(bound, context.lease.not_after))
 
     def cancel(self, why: str) -> None:
         """Make the node end soon, wherever it is. A red call under way goes on."""

@@ -1,6 +1,6 @@
 """A step: one added node with the person who asked for it, and the request about its call. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from agent.approval import ApprovalKind, ApprovalRequest
@@ -31,10 +31,12 @@ class Step:
         """The name of its LangGraph task: equal only for this very node."""
         return f"{self.node.id}@{self.node.digest[:16]}"
 
-    def context(self, bound: Bound) -> CallContext:
+    def context(self, bound: Bound, not_after: Callable[[], float]) -> CallContext:
         """Return the context of its call. The idempotency key is equal for every attempt at this very call."""
         key = digest_of([self.thread, self.node.id, bound.digest])
-        return CallContext(thread=self.thread, node=self.node.id, author=self.author, idempotency_key=key)
+        return CallContext(
+            thread=self.thread, node=self.node.id, author=self.author, idempotency_key=key, not_after=not_after
+        )
 
     def question(self, kind: ApprovalKind, bound: Bound, attempt: int, behind: Iterable[Node]) -> ApprovalRequest:
         """Return the request to a person before (or about) this very call; `behind` are the nodes that wait for it."""

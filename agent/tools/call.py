@@ -12,7 +12,7 @@ from agent.plan.json_values import at_most, fits, json_issue_in, plain_json, san
 from agent.plan.operations import digest_of
 from agent.plan.outcomes import Failed, Succeeded
 from agent.ports import ResultCache, ResultKey
-from agent.tool import CallContext, Colour, Tool, ToolError
+from agent.tool import CallContext, Colour, Tool, TooLate, ToolError
 from sandbox.script import Json
 
 TRANSIENT = frozenset({"timeout", "unreachable", "unavailable", "database_unreachable", "rate_limited"})
@@ -38,7 +38,7 @@ async def call_tool(
     *,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Succeeded | Failed:
-    """Return the tool's whole output as an inline value, or how it failed. Raises only CancelledError.
+    """Return the tool's whole output as an inline value, or how it failed. Raises only CancelledError and TooLate.
 
     Only a green tool that is `retryable` is called again.
     """
@@ -62,6 +62,8 @@ async def _call_once(tool: Tool, context: CallContext, args: Mapping[str, Json])
     except ToolError as error:
         message = truncated(sanitized_text(str(error)), _MESSAGE_CHARACTERS)
         return Failed(error=sanitized_text(error.code), message=message)
+    except TooLate:
+        raise
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is None or task.cancelling():

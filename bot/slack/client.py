@@ -3,7 +3,8 @@
 import contextlib
 import io
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, cast
 
 import aiohttp
@@ -17,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
+from agent.tool import TooLate
 from bot.errors import SlackRefused, SlackUnreachable
 from bot.payloads import mapping
 from sandbox.script import Json
@@ -30,12 +32,27 @@ _UNSURE = frozenset({"fatal_error", "internal_error", "service_unavailable", "re
 """Slack's codes for a fault of its own, after which part of the work may be done all the same."""
 
 
+_before_sending: ContextVar[Callable[[], None] | None] = ContextVar("before_sending", default=None)
+
+
+def sending_checks() -> aiohttp.TraceConfig:
+    """Return hooks for a session, which aiohttp calls once it has a connection and before it writes a request."""
+
+    async def check(*_: object) -> None:
+        if (before_sending := _before_sending.get()) is not None:
+            before_sending()
+
+    checks = aiohttp.TraceConfig()
+    checks.on_request_headers_sent.append(check)
+    return checks
+
+
 def open_client(
     token: str, *, base_url: str = SLACK_API_URL, session: aiohttp.ClientSession | None = None
 ) -> AsyncWebClient:
     """Return a client that waits out 429 and tries again after a 5xx or a lost connection.
 
-    A session given here is the caller's to close, and its timeout is the one that counts.
+    A session given here is the caller's to close, its timeout is the one that counts, and it has `sending_checks`.
     """
     return AsyncWebClient(
         token=token,
@@ -77,12 +94,22 @@ class WebApi:
         """Call a method whose second call changes nothing more."""
         return await self._call(self._client, method, json=_given(arguments))
 
-    async def write_once(self, method: str, **arguments: Json) -> Mapping[str, Any]:
+    async def write_once(
+        self, method: str, *, before_sending: Callable[[], None] | None = None, **arguments: Json
+    ) -> Mapping[str, Any]:
         """Call a method whose second call would do the work twice.
 
         A lost response may mean success, so only a 429 is retried; the caller looks before it tries again.
+        `before_sending` is called before each try, and in a session with `sending_checks` right before its bytes go
+        out. What it raises ends the call; nothing was sent.
         """
-        return await self._call(self._once, method, json=_given(arguments))
+        if before_sending is not None:
+            before_sending()
+        token = _before_sending.set(before_sending)
+        try:
+            return await self._call(self._once, method, json=_given(arguments))
+        finally:
+            _before_sending.reset(token)
 
     async def granted_scopes(self) -> frozenset[str]:
         """Return the scopes of the client's token, which Slack names in a header of every answer."""
@@ -150,6 +177,8 @@ class WebApi:
             raise SlackRefused(method, code) from error
         except (SlackClientError, aiohttp.ClientError, OSError) as error:
             raise SlackUnreachable(method) from error
+        except TooLate:
+            raise
         except Exception as error:  # the SDK's boundary: an answer that is no object raises whatever reading it raises
             _log.warning("Slack's answer to %s cannot be understood (%s)", method, type(error).__name__)
             raise SlackUnreachable(method) from error

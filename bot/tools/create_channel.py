@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from agent.ids import ChannelId, ToolName, thread_parts
-from agent.tool import CallContext, Colour, Tool, ToolError
+from agent.tool import CallContext, Colour, Tool, TooLate, ToolError
 from bot.errors import BotError, SlackRefused, SlackUnreachable
 from bot.payloads import mapping
 from bot.slack.client import WebApi
@@ -54,15 +54,19 @@ class _Creator:
         """Create the channel, then invite one by one: a refused invitation does not undo the channel."""
         await self._check_right(context)
         name = str(arguments["name"])
-        channel = await self._create(name, private=arguments.get("private") is True)
+        channel = await self._create(name, context, private=arguments.get("private") is True)
         others = arguments.get("invite")
         wanted = [str(user) for user in others] if isinstance(others, Sequence) else []
         invited: list[Json] = []
         refused: list[Json] = []
         for user in dict.fromkeys([str(context.author), *wanted]):
             try:
-                await self._api.write_once("conversations.invite", channel=channel, users=user)
+                await self._api.write_once(
+                    "conversations.invite", before_sending=context.check_not_late, channel=channel, users=user
+                )
                 invited.append(user)
+            except TooLate as error:
+                raise ToolError("outcome_unknown", "the channel was created; not everybody was invited") from error
             except BotError as error:
                 refused.append({"user": user, "error": error.code if isinstance(error, SlackRefused) else "unknown"})
         return {"channel": channel, "name": name, "invited": invited, "not_invited": refused}
@@ -76,9 +80,11 @@ class _Creator:
         if not person.is_member:
             raise ToolError("not_allowed", "only full members of the workspace may have channels created")
 
-    async def _create(self, name: str, *, private: bool) -> ChannelId:
+    async def _create(self, name: str, context: CallContext, *, private: bool) -> ChannelId:
         try:
-            answer = await self._api.write_once("conversations.create", name=name, is_private=private)
+            answer = await self._api.write_once(
+                "conversations.create", before_sending=context.check_not_late, name=name, is_private=private
+            )
         except SlackRefused as error:
             raise ToolError(error.code, f"Slack refused to create the channel: {error.code}") from error
         except SlackUnreachable as error:

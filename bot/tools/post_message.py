@@ -64,7 +64,13 @@ class _Poster:
     async def _post(self, channel: ChannelId, text: str, context: CallContext) -> Json:
         key: dict[str, Json] = {"event_type": "greenlight_post", "event_payload": {"key": context.idempotency_key}}
         try:
-            posted = await self._api.write_once("chat.postMessage", channel=channel, text=text, metadata=key)
+            posted = await self._api.write_once(
+                "chat.postMessage",
+                before_sending=context.check_not_late,
+                channel=channel,
+                text=text,
+                metadata=key,
+            )
         except SlackRefused as error:
             raise ToolError(error.code, f"Slack refused to post: {error.code}") from error
         except SlackUnreachable as error:

@@ -1,5 +1,6 @@
 """Runs a plan file with the real executor and stores, decisions from options, no Slack and no model."""
 
+import math
 import secrets
 import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -247,6 +248,10 @@ class _UnsharedLease:
 
     async def check(self) -> None:
         """Do nothing: no worker can have taken the thread."""
+
+    def not_after(self) -> float:
+        """Return no end, for the same reason."""
+        return math.inf
 
 
 class _NoFeeder:

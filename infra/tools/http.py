@@ -181,6 +181,7 @@ async def _request(config: HttpRequestConfig, body_bytes: int, context: CallCont
                 connector=connector(allow_private=config.allow_private),
                 timeout=aiohttp.ClientTimeout(total=config.timeout_seconds),
                 middlewares=(_send_once,),
+                trace_configs=[_checks_before_sending(context)],
             ) as session,
             session.request(str(args["method"]), url, data=body, headers=headers, allow_redirects=False) as response,
         ):
@@ -195,6 +196,17 @@ async def _request(config: HttpRequestConfig, body_bytes: int, context: CallCont
         raise ToolError(
             "outcome_unknown", f"{url.host} gave no usable answer; whether it did what was asked is not known."
         ) from error
+
+
+def _checks_before_sending(context: CallContext) -> aiohttp.TraceConfig:
+    """Return hooks that check the deadline once there is a connection: aiohttp calls them before it writes."""
+
+    async def check(*_: object) -> None:
+        context.check_not_late()
+
+    checks = aiohttp.TraceConfig()
+    checks.on_request_headers_sent.append(check)
+    return checks
 
 
 async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

@@ -5,6 +5,8 @@ recovery that hands the job over comes either before, and then we get no lease, 
 holder and terminates our connections first (`recovery.py`).
 """
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlalchemy import delete, select, text, update
@@ -40,6 +42,8 @@ class ThreadLease:
     token: int
     worker: WorkerId
     database: Database = field(repr=False)
+    #: As in `agent.execution.execution_context.Lease`.
+    not_after: Callable[[], float] = field(default=lambda: math.inf, repr=False, compare=False)
 
     async def check(self) -> None:
         """Return if the thread is still ours.
@@ -60,9 +64,10 @@ class ThreadLease:
 class Leases:
     """Takes and releases the leases of this process's worker."""
 
-    def __init__(self, database: Database, worker: WorkerId) -> None:
+    def __init__(self, database: Database, worker: WorkerId, not_after: Callable[[], float] = lambda: math.inf) -> None:
         self._database = database
         self._worker = worker
+        self._not_after = not_after
         #: The queue worker that our row names.
         self._registered_as: int | None = None
 
@@ -81,7 +86,9 @@ class Leases:
                 # In this transaction: a recovery that waits for the job's row then knows whose it is.
                 await connection.execute(register)
         self._registered_as = queue_worker
-        return ThreadLease(thread=thread, token=token, worker=self._worker, database=self._database)
+        return ThreadLease(
+            thread=thread, token=token, worker=self._worker, database=self._database, not_after=self._not_after
+        )
 
     async def release(self, lease: ThreadLease) -> None:
         """Release the lease. Harmless when it is no longer ours."""

@@ -15,6 +15,7 @@ own, and workers make no use of the lock.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from psycopg import AsyncConnection
 from sqlalchemy import text
 
 from agent.errors import RunnerLost
+from agent.tool import uptime_seconds
 from infra.db.database import Database, WorkerId
 
 _log = logging.getLogger(__name__)
@@ -91,6 +93,27 @@ class Suspicions:
         ]
 
 
+class Vitals:
+    """Until when no other worker can have taken over from this one."""
+
+    def __init__(self, margin_seconds: float) -> None:
+        self._margin_seconds = margin_seconds
+        self._beat_at = uptime_seconds()
+        self._lock_is_lost = False
+
+    def beat(self, asked_at: float) -> None:
+        """Note a heartbeat that was stored; `asked_at` is the `uptime_seconds` when it was sent."""
+        self._beat_at = asked_at
+
+    def note_lock(self, *, lost: bool) -> None:
+        """Note that the lock was lost, or is held. One that was lost is soon taken for a sign of death."""
+        self._lock_is_lost = lost
+
+    def not_after(self) -> float:
+        """Return the last moment, in `uptime_seconds`."""
+        return -math.inf if self._lock_is_lost else self._beat_at + self._margin_seconds
+
+
 class _NoSessionOfOurOwn(Exception):
     """The lock's session is another one at each statement: a pooler is in between."""
 
@@ -104,14 +127,17 @@ class Presence:
         worker: WorkerId,
         take_over: Callable[[Sequence[Missed]], Awaitable[object]],
         *,
+        vitals: Vitals,
         look_seconds: float,
         suspicion_seconds: float,
     ) -> None:
         self._database = database
         self._worker = {"worker": worker}
         self._take_over = take_over
+        self._vitals = vitals
         self._look_seconds = look_seconds
         self._suspicion_seconds = suspicion_seconds
+        self._has_held = False
 
     async def keep(self) -> None:
         """Hold the lock, and have vanished workers taken over from. Runs until cancelled.
@@ -123,11 +149,14 @@ class Presence:
                 async with await AsyncConnection[Any].connect(self._database.conninfo, autocommit=True) as connection:
                     await self._watch(connection)
             except RunnerLost:
+                self._vitals.note_lock(lost=True)
                 return
             except _NoSessionOfOurOwn:
+                self._vitals.note_lock(lost=False)
                 _log.warning("a pooler shares sessions: a worker that dies is missed by its silence only")
                 return
             except (psycopg.Error, OSError) as error:
+                self._vitals.note_lock(lost=self._has_held)
                 _log.info("the session of the worker's lock broke off: %s", type(error).__name__)
             await asyncio.sleep(self._look_seconds)
 
@@ -149,4 +178,6 @@ class Presence:
         """Take the lock and let the others know; return the session."""
         row = await (await connection.execute(_TAKE, self._worker)).fetchone()
         await connection.execute(_NOTE, self._worker)
+        self._has_held = True
+        self._vitals.note_lock(lost=False)
         return row[0] if row is not None else 0

@@ -17,17 +17,21 @@ from sqlalchemy.dialects.postgresql import insert
 
 from agent.errors import AgentError, RunnerLost, StoreUnavailable
 from agent.ids import ThreadId
+from agent.tool import uptime_seconds
 from bot.errors import BotError
 from infra.db.database import Database
 from infra.db.tables import LeaseRow, WorkerRow
 from infra.worker.lease import Leases, ThreadLease
-from infra.worker.presence import Missed, Presence
+from infra.worker.presence import Missed, Presence, Vitals
 from infra.worker.queue import WAKE, WAKE_LATER, Queue
 from infra.worker.recovery import LostJobs, take_over, take_over_missed, wake_stranded_threads
 
 _log = logging.getLogger(__name__)
 
 THREADS_AT_ONCE = 32
+
+_GIVE_UP = 0.75
+"""The part of `stall` after which a worker without a heartbeat sends nothing more and gives itself up."""
 
 Advance: TypeAlias = Callable[[ThreadId, ThreadLease], Awaitable[object]]
 """Processes everything new of a thread until it is finished or parked. Cancelled when the lease is lost."""
@@ -90,13 +94,15 @@ class Worker:
         self._chores = chores
         self._give_up = give_up
         self._timings = timings
-        self._leases = Leases(database, self._id)
+        self._vitals = Vitals(timings.stall * _GIVE_UP)
+        self._leases = Leases(database, self._id, self._vitals.not_after)
         self._running: set[asyncio.Task[object]] = set()
         self._lost_jobs = LostJobs(database, queue, self._id)
         self._presence = Presence(
             database,
             self._id,
             self._take_over,
+            vitals=self._vitals,
             look_seconds=timings.poll,
             suspicion_seconds=timings.suspicion,
         )
@@ -269,16 +275,17 @@ class Worker:
         while True:
             late = time.monotonic() - alive > self._timings.heartbeat
             await asyncio.sleep(min(self._timings.poll, self._timings.heartbeat) if late else self._timings.heartbeat)
-            asked = time.monotonic()
+            asked, asked_at = time.monotonic(), uptime_seconds()
             try:
                 async with asyncio.timeout(self._timings.stall * 0.2), self._database.begin() as connection:
                     if (await connection.execute(beat)).first() is None:
                         raise RunnerLost
                 alive = asked
+                self._vitals.beat(asked_at)
             except RunnerLost:
                 await self._lose()
             except (StoreUnavailable, TimeoutError):
-                if time.monotonic() - alive > self._timings.stall * 0.75:
+                if time.monotonic() - alive > self._timings.stall * _GIVE_UP:
                     await self._lose()
 
     async def _lose(self) -> None:

@@ -1,7 +1,8 @@
 """Takeover: a worker process is killed with SIGKILL while its steps run, and another one goes on."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,8 +15,8 @@ from infra.config.file import read_configuration
 from infra.db.database import Database
 from infra.wiring import Part
 from infra.worker.worker import Timings
-from tests.acceptance.app_fixture import app_scene
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, tool
+from tests.acceptance.app_fixture import AppScene, app_scene
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post, tool
 from tests.acceptance.processes import greenlight_worker
 
 PROMISED_SECONDS = 30.0
@@ -29,6 +30,21 @@ sweep = 60
 grace = 2
 """
 """Nobody waits for silence here."""
+
+
+SILENT_SOON = """
+sandbox = "monty"
+[worker]
+heartbeat = 0.5
+stall = 8
+sweep = 1
+grace = 2
+"""
+"""Time enough for a worker that lives, on a machine that is busy."""
+
+
+PUT_OFF_SECONDS = 12
+"""Longer than it takes to stop the worker, shorter than it stays stopped."""
 
 
 GUARD_SECONDS = 300.0
@@ -123,6 +139,48 @@ async def take_over(database_url: URL, tmp_path: Path, settings: str) -> Timings
         await database.close()
         assert effects.calls == {"slow": 2, "send": 1}
     return timings
+
+
+@pytest.mark.chaos
+async def test_a_stopped_worker_sends_nothing_when_it_goes_on_after_its_successor_did(
+    database_url: URL, tmp_path: Path
+) -> None:
+    """It is stopped between `started` and the send, which Slack put off; "Run again" has been pressed since."""
+    file = tmp_path / "greenlight.toml"
+    file.write_text(SILENT_SOON)
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals={}, started=False) as scene:
+        await scene.start_app(frozenset({Part.BOT}))
+        database = Database(database_url)
+        scene.model.add(planned(post("send", "only once")))
+        async with (
+            greenlight_worker(scene, file) as one,
+            greenlight_worker(scene, file) as other,
+            scene.asked("send") as observer,
+        ):
+            for process in (one, other):
+                await until(partial(is_alive, database, process.pid))
+            await observer.until(lambda seen: bool(seen.cards()), "the card", timeout_seconds=GUARD_SECONDS)
+            await scene.people.act("faults", method="chat.postMessage", status=429, retry_after=PUT_OFF_SECONDS)
+            await scene.click(observer, "Ada", "approved")
+            await until(partial(is_put_off, scene))
+            first = one if await is_run_by(database, one.pid) else other
+            first.send_signal(signal.SIGSTOP)
+            await observer.until(
+                lambda seen: seen.says("Outcome unknown"), "the question", timeout_seconds=GUARD_SECONDS
+            )
+            await scene.click(observer, "Ada", "again")
+            await observer.until(lambda seen: seen.says("ANSWER"), "the answer", timeout_seconds=GUARD_SECONDS)
+            first.send_signal(signal.SIGCONT)
+            async with asyncio.timeout(GUARD_SECONDS):
+                await first.wait()
+        await database.close()
+        assert [message["text"] for message in await scene.people.messages("incidents")] == ["only once"]
+
+
+async def is_put_off(scene: AppScene) -> bool:
+    """Return whether Slack has refused a message for now."""
+    refusals: Mapping[str, int] = (await scene.people.dump())["refusals"]
+    return any(refusal.startswith("chat.postMessage") for refusal in refusals)
 
 
 async def is_alive(database: Database, pid: int) -> bool:

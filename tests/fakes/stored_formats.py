@@ -400,7 +400,7 @@ def _row_of(question: ApprovalRequest) -> Json:
 def call_keys() -> Table:
     """Return case -> the key that every try of one call has: a red call's, a script's, a remembered result's."""
     return {
-        "red call": _STEP.context(_BOUND).idempotency_key,
+        "red call": _STEP.context(_BOUND, lambda: 0.0).idempotency_key,
         "call of a script": asyncio.run(_script_call()),
         "remembered result": asyncio.run(_remembered()),
     }

@@ -1,6 +1,7 @@
 """One thread with everything around it: rows, a saver, scripted work, and a runner that can be ended."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -57,6 +58,11 @@ class HeldLease:
 
     def __init__(self) -> None:
         self.lost: Exception | None = None
+        self.lasts_until = math.inf
+
+    def not_after(self) -> float:
+        """Return what a test sets."""
+        return self.lasts_until
 
     async def check(self) -> None:
         """Raise when lost."""

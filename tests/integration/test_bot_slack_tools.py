@@ -1,6 +1,8 @@
 """Slack's tools over the wire: what the author of a call may see, and what became of a channel that was asked for."""
 
-from collections.abc import AsyncGenerator, Mapping
+import itertools
+import math
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,9 @@ import pytest
 
 from agent.ids import Digest, NodeId, ThreadId, UserId
 from agent.plan.outcomes import Failed, Succeeded
-from agent.tool import CallContext, Colour, Tool
+from agent.tool import CallContext, Colour, Tool, TooLate, uptime_seconds
 from agent.tools.call import call_tool
-from bot.slack.client import WebApi, open_client
+from bot.slack.client import WebApi, open_client, sending_checks
 from bot.slack.membership import Principals
 from bot.tools.catalogue import SLACK_TOOLS, slack_tools
 from infra.dev.local_slack.server import Workspace
@@ -29,12 +31,15 @@ class Caller:
     tools: tuple[Tool, ...]
     people: People
 
-    async def outcome(self, tool_name: str, author: str, /, **arguments: Any) -> Succeeded | Failed:
+    async def outcome(
+        self, tool_name: str, author: str, /, not_after: Callable[[], float] = lambda: math.inf, **arguments: Any
+    ) -> Succeeded | Failed:
         context = CallContext(
             thread=ThreadId("T0LOCAL:C0OPS:1.0"),
             node=NodeId("n"),
             author=UserId(author),
             idempotency_key=Digest("d" * 64),
+            not_after=not_after,
         )
         tool = next(tool for tool in self.tools if tool.name == tool_name)
         return await call_tool(tool, context, arguments)
@@ -56,7 +61,7 @@ async def caller() -> AsyncGenerator[Caller]:
     timeout = aiohttp.ClientTimeout(total=20)
     async with (
         Workspace(app=InstalledApp.from_manifest(MANIFEST), rate_limits=False) as place,
-        aiohttp.ClientSession(timeout=timeout) as session,
+        aiohttp.ClientSession(timeout=timeout, trace_configs=[sending_checks()]) as session,
     ):
         api = WebApi(open_client(place.bot_token, base_url=place.api_url, session=session))
         yield Caller(tools=slack_tools(api, Principals(api)), people=People(place, session))
@@ -70,6 +75,44 @@ def test_reading_is_green_and_changing_is_red(caller: Caller) -> None:
     assert not [
         tool.name for tool in caller.tools if tool.colour is Colour.RED and (tool.retryable or tool.cache_seconds)
     ]
+
+
+def after_looks(looks: int) -> Callable[[], float]:
+    """Return a deadline that has passed at every look but the first ones."""
+    seen = itertools.count()
+    return lambda: math.inf if next(seen) < looks else uptime_seconds() - 1
+
+
+RED_CALLS: Mapping[str, Mapping[str, str]] = {
+    "slack_post_message": {"channel": "#ops", "text": "hello"},
+    "slack_create_channel": {"name": "new"},
+}
+
+
+def test_every_red_tool_of_slack_is_held_to_the_deadline(caller: Caller) -> None:
+    assert {str(tool.name) for tool in caller.tools if tool.colour is Colour.RED} == set(RED_CALLS)
+
+
+@pytest.mark.parametrize("tool", RED_CALLS)
+@pytest.mark.parametrize("looks", [0, 1], ids=["before it connects", "before its bytes go out"])
+async def test_nothing_is_sent_once_another_process_may_have_the_thread(caller: Caller, tool: str, looks: int) -> None:
+    before = await caller.people.dump()
+    with pytest.raises(TooLate):
+        await caller.outcome(tool, "U0ADA", not_after=after_looks(looks), **RED_CALLS[tool])
+    assert (await caller.people.dump())["channels"] == before["channels"]
+
+
+async def test_a_call_that_slack_put_off_is_held_to_the_deadline_again(caller: Caller) -> None:
+    await caller.people.act("faults", method="chat.postMessage", status=429)
+    with pytest.raises(TooLate):
+        await caller.outcome("slack_post_message", "U0ADA", not_after=after_looks(2), **RED_CALLS["slack_post_message"])
+    assert await caller.people.messages() == []
+
+
+async def test_a_deadline_that_passes_while_people_are_invited_leaves_the_outcome_open(caller: Caller) -> None:
+    failed = await caller.outcome("slack_create_channel", "U0ADA", not_after=after_looks(2), name="new")
+    assert isinstance(failed, Failed)
+    assert failed.error == "outcome_unknown"
 
 
 async def test_channel_is_read_oldest_first_with_names_for_mentions(caller: Caller) -> None:

@@ -1,6 +1,7 @@
 """Red nodes: asked alone, started hot or from rows, at most once, exactly as approved (laws 3 and 6)."""
 
 import asyncio
+import math
 from collections.abc import Mapping
 
 import pytest
@@ -284,6 +285,43 @@ async def test_red_is_not_called_when_the_lease_was_lost_while_its_start_was_com
     with pytest.raises(RunnerLost):
         await world.advance()
     assert world.work.started == []
+
+
+async def test_a_call_that_was_too_late_is_made_once_its_process_is_known_to_live():
+    async def late_once(node: Node, bound: Bound, context: CallContext) -> Outcome:
+        if world.work.started == ["r"]:
+            world.lease.lasts_until = -math.inf
+            try:
+                context.check_not_late()
+            finally:
+                world.lease.lasts_until = math.inf
+        return Succeeded(value=node.id)
+
+    world = World(performs={"late": late_once})
+    await world.run(node("r", red=True, tool="late"))
+    world.click("r")
+    assert await world.advance() is AdvanceResult.FINISHED
+    assert world.outcomes["r"] == Succeeded(value="r")
+    assert world.work.started == ["r", "r"]
+    assert [attempt for _, _, attempt in world.rows.ledger.rows] == [1]
+
+
+async def test_a_call_that_was_too_late_is_not_made_when_another_process_has_the_thread():
+    async def stopped_before_it_sends(node: Node, bound: Bound, context: CallContext) -> Outcome:
+        world.lease.lasts_until = -math.inf
+        world.lease.lost = RunnerLost()
+        context.check_not_late()
+        sent.append(node.id)
+        return Succeeded(value=node.id)
+
+    sent: list[NodeId] = []
+    world = World(performs={"stopped": stopped_before_it_sends})
+    await world.run(node("r", red=True, tool="stopped"))
+    world.click("r")
+    with pytest.raises(RunnerLost):
+        await world.advance()
+    assert sent == []
+    assert [entry.state for entry in world.rows.ledger.rows.values()] == [LedgerState.STARTED]
 
 
 async def test_what_came_of_a_call_is_stored_though_the_database_was_away_for_a_moment():

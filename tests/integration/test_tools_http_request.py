@@ -1,16 +1,18 @@
 """`http_request` against real servers on loopback: sent once, and only to where the approval said."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
 from agent.ids import Digest, NodeId, ThreadId, UserId
 from agent.plan.outcomes import Failed, Succeeded
-from agent.tool import CallContext, Colour
+from agent.tool import CallContext, Colour, TooLate, uptime_seconds
 from agent.tools.call import call_tool
 from infra.tools.http import HttpRequestConfig, http_request, origin_of
 
@@ -68,6 +70,37 @@ def test_it_is_red_and_never_tried_again() -> None:
     assert tool.colour is Colour.RED
     assert not tool.retryable
     assert not tool.cache_seconds
+
+
+async def test_nothing_is_sent_once_another_process_may_have_the_thread(service: Service) -> None:
+    late = replace(CONTEXT, not_after=lambda: uptime_seconds() - 1)
+    with pytest.raises(TooLate):
+        await call_tool(
+            http_request(HttpRequestConfig(allow_private=True)), late, {"method": "POST", "url": service.url}
+        )
+    assert service.requests == []
+
+
+async def test_the_deadline_is_looked_at_when_the_connection_stands(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is stopped while it connects has a successor when it goes on."""
+    deadline = math.inf
+    connect = aiohttp.TCPConnector.connect
+
+    async def slow(*args: Any, **more: Any) -> Any:
+        nonlocal deadline
+        connected = await connect(*args, **more)
+        deadline = uptime_seconds() - 1
+        return connected
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "connect", slow)
+    context = replace(CONTEXT, not_after=lambda: deadline)
+    with pytest.raises(TooLate):
+        await call_tool(
+            http_request(HttpRequestConfig(allow_private=True)), context, {"method": "POST", "url": service.url}
+        )
+    assert service.requests == []
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])

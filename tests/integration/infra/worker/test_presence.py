@@ -14,10 +14,11 @@ import pytest
 from sqlalchemy import URL, Executable, text
 
 from agent.errors import StoreUnavailable
+from agent.tool import uptime_seconds
 from infra.db.database import Database, WorkerId, worker_application
 from infra.db.embedded_postgres import HeldPostgres, hold_postgres, locked
 from infra.db.migrate import migrate
-from infra.worker.presence import Missed, Presence
+from infra.worker.presence import Missed, Presence, Vitals
 from infra.worker.queue import Queue
 from infra.worker.recovery import take_over_missed
 from tests.fakes.lease_process import Process, held
@@ -43,10 +44,17 @@ def own_folder() -> Generator[Path]:
 
 
 @asynccontextmanager
-async def present(process: Process) -> AsyncGenerator[asyncio.Queue[Sequence[Missed]]]:
+async def present(process: Process, vitals: Vitals | None = None) -> AsyncGenerator[asyncio.Queue[Sequence[Missed]]]:
     """Keep the process's lock while the context lasts; yield whom it misses, without any patience."""
     found: asyncio.Queue[Sequence[Missed]] = asyncio.Queue()
-    presence = Presence(process.database, process.id, found.put, look_seconds=LOOK_SECONDS, suspicion_seconds=0.0)
+    presence = Presence(
+        process.database,
+        process.id,
+        found.put,
+        vitals=vitals or Vitals(margin_seconds=60.0),
+        look_seconds=LOOK_SECONDS,
+        suspicion_seconds=0.0,
+    )
     keeping = asyncio.create_task(presence.keep())
     try:
         yield found
@@ -148,6 +156,23 @@ async def test_a_worker_whose_connections_were_all_cut_takes_its_lock_anew_and_l
         await until_locked(database, process.id, before=since)
         assert await take_over_missed(database, queue, [suspected]) == 0
         assert await value(database, _IS_DEAD, process.id) is False
+
+
+async def test_nothing_is_sent_while_the_lock_is_lost(database: Database, process: Process) -> None:
+    """Another worker soon takes a lock that is free for a sign of death."""
+    vitals = Vitals(margin_seconds=3600.0)
+    async with present(process, vitals):
+        await until_locked(database, process.id)
+        await until(lambda: _sends(vitals, sends=True))
+        async with database.begin() as connection:
+            await connection.execute(text("UPDATE workers SET dead_at = now() WHERE id = :id"), {"id": process.id})
+        async with database.begin() as connection:
+            await connection.execute(_CUT, {"name": worker_application(process.id)})
+        await until(lambda: _sends(vitals, sends=False))
+
+
+async def _sends(vitals: Vitals, *, sends: bool) -> bool:
+    return (uptime_seconds() <= vitals.not_after()) is sends
 
 
 @pytest.mark.parametrize("crashed", [False, True], ids=["restarted", "crashed"])

@@ -1,9 +1,9 @@
-"""Suspicion of a worker whose lock is free: it lasts without a break, or it begins anew."""
+"""Suspicion of a worker whose lock is free, and until when a worker may act that may be suspected itself."""
 
 from datetime import UTC, datetime, timedelta
 
 from infra.db.database import WorkerId
-from infra.worker.presence import Missed, Suspicions
+from infra.worker.presence import Missed, Suspicions, Vitals
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -39,3 +39,18 @@ def test_a_heartbeat_or_another_session_begins_the_suspicion_anew() -> None:
 def test_a_worker_that_is_dead_already_is_not_waited_for() -> None:
     dead = a_missed(dead=True)
     assert list(Suspicions(suspicion_seconds=1.0).after_look([dead], 10.0)) == [dead]
+
+
+def test_a_worker_may_send_for_a_while_after_its_last_heartbeat() -> None:
+    vitals = Vitals(margin_seconds=16.5)
+    vitals.beat(100.0)
+    assert vitals.not_after() == 116.5
+
+
+def test_a_worker_that_lost_its_lock_may_send_nothing_until_it_has_it_again() -> None:
+    vitals = Vitals(margin_seconds=16.5)
+    vitals.beat(100.0)
+    vitals.note_lock(lost=True)
+    assert vitals.not_after() < 100.0
+    vitals.note_lock(lost=False)
+    assert vitals.not_after() == 116.5
