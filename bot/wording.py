@@ -44,6 +44,7 @@ _FAILURES = {
     "unknown_tool": "there is no such tool",
     "bad_arguments": "the tool didn't accept its arguments",
     "binding": "an earlier result didn't have the expected shape",
+    "host_not_allowed": "that address isn't on the list of this tool",
     "not_yours": "it needs what was read with somebody else's rights",
     "artifact_missing": "an earlier result is no longer stored",
     "arguments_too_large": "its arguments were too large",

@@ -44,6 +44,9 @@ Emit: TypeAlias = Callable[[Mapping[str, Json]], None]
 _OPERATOR = UserId("operator")
 """Requests the run and decides its approvals: the person at the command line."""
 
+_OWN_PLANS = HttpGetConfig(known={"here": "http://localhost/", "IPv4": "http://127.0.0.1/"}, allow_private=True)
+"""What `http_get` may read without `[tools.http_get]`."""
+
 _FIRST_TURN = 1
 _FIRST_VERSION = 1
 
@@ -114,7 +117,7 @@ class RunResult:
 async def run_text(text: str, settings: Settings, decisions: GivenDecisions, emit: Emit) -> PlanFile | RunResult:
     """Read a plan and run it; return the plan instead when it has faults.
 
-    Without `[tools.http_get]`, `http_get` may read private addresses too, because the plan is the operator's.
+    Without `[tools.http_get]`, `http_get` may read private addresses and this machine too: the plan is the operator's.
 
     Raises:
         DecisionsMismatch: see the class.
@@ -122,7 +125,7 @@ async def run_text(text: str, settings: Settings, decisions: GivenDecisions, emi
         AgentError: the run broke off.
     """
     configuration = settings.configuration
-    tools = replace(configuration.tools, http_get=configuration.tools.http_get or HttpGetConfig(allow_private=True))
+    tools = replace(configuration.tools, http_get=configuration.tools.http_get or _OWN_PLANS)
     settings = replace(settings, configuration=configuration.model_copy(update={"tools": tools}))
     async with open_plan_environment(settings) as environment:
         packages = environment.dialect is not None

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated
@@ -17,7 +18,7 @@ from yarl import URL
 
 from agent.ids import ToolName
 from agent.tool import CallContext, Colour, Tool, ToolError
-from infra.tools.addresses import checked_url, connector, not_connected
+from infra.tools.addresses import checked_url, connector, host_name, not_connected, reach
 from sandbox.script import Json
 
 MAX_REDIRECTS = 5
@@ -77,7 +78,10 @@ class HttpGetConfig:
 
     #: Service name -> URL, for the tool's description.
     known: Mapping[str, str] = field(default_factory=dict[str, str])
-    #: Whether hosts off the public internet are allowed; checked after name resolution and at every redirect.
+    #: The hosts that may be reached besides those of `known`; empty: any.
+    hosts: frozenset[Annotated[str, AfterValidator(host_name)]] = frozenset()
+    #: Whether hosts off the public internet are allowed; checked after name resolution and at every redirect. The
+    #: machine itself, its link and metadata services: only the hosts of `known` and `hosts`.
     allow_private: bool = False
     timeout_seconds: float = field(default=10.0, metadata={"gt": 0})
     #: How long a result is reused for the same call; 0: never.
@@ -96,6 +100,8 @@ class HttpRequestConfig:
     )
     #: The header for the idempotency key, which is the same for every attempt of an approved call.
     idempotency_header: str = field(default="Idempotency-Key", metadata={"pattern": r"^[A-Za-z0-9-]+$"})
+    #: As for `http_get`.
+    hosts: frozenset[Annotated[str, AfterValidator(host_name)]] = frozenset()
     allow_private: bool = False
     timeout_seconds: float = field(default=20.0, metadata={"gt": 0})
 
@@ -108,7 +114,7 @@ def http_get(config: HttpGetConfig, *, body_bytes: int = 1024 * 1024) -> Tool:
     )
     return Tool(
         name=ToolName("http_get"),
-        description=description + _known_services(config.known),
+        description=description + _known_services(config.known) + _only(config.hosts),
         arguments=GET_ARGUMENTS,
         colour=Colour.GREEN,
         call=partial(_get, config, body_bytes),
@@ -127,7 +133,7 @@ def http_request(config: HttpRequestConfig, *, body_bytes: int = 256 * 1024) -> 
     )
     return Tool(
         name=ToolName("http_request"),
-        description=description + _known_services(config.known),
+        description=description + _known_services(config.known) + _only(config.hosts),
         arguments=REQUEST_ARGUMENTS,
         colour=Colour.RED,
         call=partial(_request, config, body_bytes),
@@ -140,13 +146,18 @@ def _known_services(known: Mapping[str, str]) -> str:
     return f" Known services: {services}" if services else ""
 
 
+def _only(hosts: AbstractSet[str]) -> str:
+    return f" Other hosts than the known ones and these are refused: {', '.join(sorted(hosts))}" if hosts else ""
+
+
 async def _get(config: HttpGetConfig, body_bytes: int, _context: CallContext, args: Mapping[str, Json]) -> Json:
     """Fetch `url`, following redirects."""
-    url = checked_url(str(args["url"]), allow_private=config.allow_private)
+    allowed = reach(config.known, config.hosts, allow_private=config.allow_private)
+    url = checked_url(str(args["url"]), allowed)
     started = time.monotonic()
     try:
         async with aiohttp.ClientSession(
-            connector=connector(allow_private=config.allow_private),
+            connector=connector(allowed),
             timeout=aiohttp.ClientTimeout(total=config.timeout_seconds),
         ) as session:
             for _ in range(MAX_REDIRECTS + 1):
@@ -154,7 +165,7 @@ async def _get(config: HttpGetConfig, body_bytes: int, _context: CallContext, ar
                     target = response.headers.get("Location")
                     if response.status not in REDIRECTS or target is None:
                         return await _response_json(response, started, body_bytes)
-                    url = checked_url(str(response.url.join(URL(target))), allow_private=config.allow_private)
+                    url = checked_url(str(response.url.join(URL(target))), allowed)
     except TimeoutError as error:
         raise ToolError("timeout", f"{url.host} did not answer in {config.timeout_seconds:g} s.") from error
     except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
@@ -172,13 +183,14 @@ class ResponseLost(Exception):
 
 async def _request(config: HttpRequestConfig, body_bytes: int, context: CallContext, args: Mapping[str, Json]) -> Json:
     """Send the request once."""
-    url = checked_url(str(args["url"]), allow_private=config.allow_private)
+    allowed = reach(config.known, config.hosts, allow_private=config.allow_private)
+    url = checked_url(str(args["url"]), allowed)
     headers, body = _headers(config, url, context, args), _body(args)
     started = time.monotonic()
     try:
         async with (
             aiohttp.ClientSession(
-                connector=connector(allow_private=config.allow_private),
+                connector=connector(allowed),
                 timeout=aiohttp.ClientTimeout(total=config.timeout_seconds),
                 middlewares=(_send_once,),
                 trace_configs=[_checks_before_sending(context)],

@@ -298,7 +298,8 @@ async def test_a_follow_up_after_the_worker_was_killed_is_planned_with_what_is_f
         scene.model.add(planned(fetch("late", f"{url}/late"), contains="once more"))
         file = tmp_path / "greenlight.toml"
         file.write_text(
-            "[tools.http_get]\nallow_private = true\n[worker]\nheartbeat = 0.5\nstall = 6\nsweep = 0.5\ngrace = 3\n"
+            "[tools.http_get]\nhosts = ['127.0.0.1']\nallow_private = true\n"
+            "[worker]\nheartbeat = 0.5\nstall = 6\nsweep = 0.5\ngrace = 3\n"
         )
         async with scene.asked("do it") as observer:
             async with greenlight_worker(scene, file) as worker:

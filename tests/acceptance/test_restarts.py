@@ -20,7 +20,7 @@ BOT, WORKER = frozenset({Part.BOT}), frozenset({Part.WORKER})
 
 def sends(table: dict[str, Any]) -> None:
     """Add the red tool that sends requests, which the author may approve."""
-    table["tools"]["http_request"] = {"allow_private": True}
+    table["tools"]["http_request"] = {"hosts": ["127.0.0.1"], "allow_private": True}
 
 
 async def test_sigterm_lets_a_red_call_end_takes_nothing_new_and_leaves_nothing_behind(
@@ -40,7 +40,8 @@ async def test_sigterm_lets_a_red_call_end_takes_nothing_new_and_leaves_nothing_
             )
         )
         file = tmp_path / "greenlight.toml"
-        tools = "[tools.http_get]\nallow_private = true\n[tools.http_request]\nallow_private = true\n"
+        reach = "hosts = ['127.0.0.1']\nallow_private = true\n"
+        tools = f"[tools.http_get]\n{reach}[tools.http_request]\n{reach}"
         file.write_text(f'sandbox = "{containers.sandbox}"\n{tools}')
         async with greenlight_worker(scene, file) as worker, scene.asked("send it") as observer:
             containers.belong_to(worker.pid)

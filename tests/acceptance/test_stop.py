@@ -81,7 +81,7 @@ async def test_stop_ends_steps_scripts_and_questions_and_lets_a_red_call_at_work
     async with open_containers() as containers:
 
         def tools(table: dict[str, Any]) -> None:
-            table["tools"]["http_request"] = {"allow_private": True}
+            table["tools"]["http_request"] = {"hosts": ["127.0.0.1"], "allow_private": True}
             table["sandbox"] = containers.sandbox
             table["containers"] = {"ready": 0}
 

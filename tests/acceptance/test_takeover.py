@@ -54,8 +54,10 @@ GUARD_SECONDS = 300.0
 TOOLS_ALONE = """
 sandbox = "monty"
 [tools.http_get]
+hosts = ["127.0.0.1"]
 allow_private = true
 [tools.http_request]
+hosts = ["127.0.0.1"]
 allow_private = true
 """
 """Everything else, and `[worker]` above all, as it is where nobody set anything."""

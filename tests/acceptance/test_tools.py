@@ -70,7 +70,7 @@ async def test_a_plan_asks_before_it_creates_a_channel_and_before_it_sends_a_req
     database_url: URL, tmp_path: Path
 ) -> None:
     def with_http_request(table: dict[str, object]) -> None:
-        table["tools"] = {"http_request": {"allow_private": True}, "host_metrics": {}}
+        table["tools"] = {"http_request": {"hosts": ["127.0.0.1"], "allow_private": True}, "host_metrics": {}}
 
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=with_http_request) as scene:
         told = await results(

@@ -29,9 +29,11 @@ pack = false
 [containers]
 ready = 1
 [tools.http_get]
+hosts = ["127.0.0.1"]
 allow_private = true
 timeout_seconds = 5
 [tools.http_request]
+hosts = ["127.0.0.1"]
 allow_private = true
 timeout_seconds = 5
 [worker]

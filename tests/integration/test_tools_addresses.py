@@ -12,7 +12,7 @@ from aiohttp import web
 from agent.ids import Digest, NodeId, ThreadId, UserId
 from agent.tool import CallContext, ToolError
 from infra.tools import addresses
-from infra.tools.addresses import checked_url, connector, is_public
+from infra.tools.addresses import Reach, checked_url, connector, is_public
 from infra.tools.http import HttpGetConfig, http_get
 
 CONTEXT = CallContext(thread=ThreadId("T:C:1"), node=NodeId("n"), author=UserId("U1"), idempotency_key=Digest("0" * 64))
@@ -70,10 +70,21 @@ async def test_private_host_is_refused_in_every_spelling(host: str) -> None:
     assert await refusal(f"http://{host}:9/") == "private_address"
 
 
+OF_THE_NETWORK = {"[fec0::1]", "10.0.0.1", "224.0.0.1"}
+"""Spellings of addresses that are private and not the machine's own."""
+
+
+@pytest.mark.parametrize("host", [host for host in SPELLINGS if host not in OF_THE_NETWORK])
+async def test_allowing_private_hosts_opens_neither_this_machine_nor_a_metadata_service(host: str) -> None:
+    with pytest.raises(ToolError) as caught:
+        await http_get(HttpGetConfig(timeout_seconds=5, allow_private=True)).call(CONTEXT, {"url": f"http://{host}:9/"})
+    assert caught.value.code == "private_address"
+
+
 @pytest.mark.parametrize("host", SPELLINGS)
 async def test_no_spelling_gets_past_the_socket(host: str) -> None:
     """As if nothing had looked at the URL before."""
-    async with aiohttp.ClientSession(connector=connector(allow_private=False)) as session:
+    async with aiohttp.ClientSession(connector=connector(Reach())) as session:
         with pytest.raises((aiohttp.ClientConnectorError, aiohttp.InvalidURL)) as caught:
             await session.get(f"http://{host}:9/")
     if isinstance(caught.value, aiohttp.ClientConnectorError):
@@ -166,4 +177,23 @@ def _answer_dns(monkeypatch: pytest.MonkeyPatch, answers: list[str], then: list[
 
 @pytest.mark.parametrize("url", ["http://93.184.215.14/", "http://[2606:2800:21f:cb07:6820:80da:af6b:8b2c]/"])
 def test_public_address_passes(url: str) -> None:
-    assert str(checked_url(url, allow_private=False)) == url
+    assert str(checked_url(url, Reach())) == url
+
+
+async def test_redirect_to_a_host_that_is_not_on_the_list_is_refused(here: str) -> None:
+    config = HttpGetConfig(hosts=frozenset({"127.0.0.1"}), timeout_seconds=5)
+    with pytest.raises(ToolError) as caught:
+        await http_get(config).call(CONTEXT, {"url": f"{here}/?to=https://example.com/"})
+    assert caught.value.code == "host_not_allowed"
+
+
+async def test_host_is_named_for_its_own_address_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A public name on the list that leads to this machine is reached; one that is not on it is refused."""
+    _answer_dns(monkeypatch, ["127.0.0.1"])
+    codes: list[str] = []
+    for known in ({"in": "http://inside.example/"}, {"out": "http://outside.example/"}):
+        config = HttpGetConfig(known=known, allow_private=True, timeout_seconds=5)
+        with pytest.raises(ToolError) as caught:
+            await http_get(config).call(CONTEXT, {"url": "http://inside.example:9/"})
+        codes.append(caught.value.code)
+    assert codes == ["unreachable", "private_address"]

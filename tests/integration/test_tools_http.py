@@ -37,7 +37,9 @@ async def serve() -> AsyncGenerator[Serve]:
 
 
 async def get(url: str, *, allow_private: bool = True, timeout_seconds: float = 10, body_bytes: int = 1000) -> Json:
-    config = HttpGetConfig(allow_private=allow_private, timeout_seconds=timeout_seconds)
+    config = HttpGetConfig(
+        known={"here": "http://127.0.0.1/"}, allow_private=allow_private, timeout_seconds=timeout_seconds
+    )
     return await http_get(config, body_bytes=body_bytes).call(CONTEXT, {"url": url})
 
 

@@ -20,6 +20,9 @@ KEY = "5" * 64
 CONTEXT = CallContext(thread=ThreadId("T:C:1"), node=NodeId("n"), author=UserId("U1"), idempotency_key=Digest(KEY))
 
 
+HERE = {"here": "http://127.0.0.1/"}
+
+
 @dataclass
 class Service:
     """A service that keeps what it was sent."""
@@ -49,7 +52,9 @@ async def service() -> AsyncGenerator[Service]:
 
 
 async def send(config: HttpRequestConfig | None = None, **arguments: Any) -> Succeeded | Failed:
-    return await call_tool(http_request(config or HttpRequestConfig(allow_private=True)), CONTEXT, arguments)
+    return await call_tool(
+        http_request(config or HttpRequestConfig(known=HERE, allow_private=True)), CONTEXT, arguments
+    )
 
 
 async def sent(config: HttpRequestConfig | None = None, **arguments: Any) -> Mapping[str, Any]:
@@ -125,14 +130,18 @@ async def test_text_is_sent_as_it_is(service: Service) -> None:
 async def test_credentials_go_to_their_origin_only(service: Service) -> None:
     here = {origin_of(service.url): {"Authorization": "Bearer s3cret"}}
     elsewhere = {"http://127.0.0.1:9": {"Authorization": "Bearer s3cret"}}
-    await sent(HttpRequestConfig(allow_private=True, headers=here), method="POST", url=f"{service.url}/a/b")
-    await sent(HttpRequestConfig(allow_private=True, headers=elsewhere), method="POST", url=f"{service.url}/a/b")
+    await sent(HttpRequestConfig(known=HERE, allow_private=True, headers=here), method="POST", url=f"{service.url}/a/b")
+    await sent(
+        HttpRequestConfig(known=HERE, allow_private=True, headers=elsewhere), method="POST", url=f"{service.url}/a/b"
+    )
     assert [headers.get("Authorization") for _, headers, _ in service.requests] == ["Bearer s3cret", None]
 
 
 @pytest.mark.parametrize("name", ["Host", "content-length", "Transfer-Encoding", "idempotency-key", "Authorization"])
 async def test_plan_sets_no_header_of_the_operator_or_the_connection(service: Service, name: str) -> None:
-    config = HttpRequestConfig(allow_private=True, headers={service.url: {"Authorization": "Bearer s3cret"}})
+    config = HttpRequestConfig(
+        known=HERE, allow_private=True, headers={service.url: {"Authorization": "Bearer s3cret"}}
+    )
     assert await refused(config, method="POST", url=service.url, headers={name: "1"}) == "bad_header"
     assert service.requests == []
 
@@ -179,7 +188,7 @@ async def test_silent_server_leaves_the_outcome_unknown(service: Service) -> Non
         raise AssertionError
 
     service.answer = silent
-    config = HttpRequestConfig(allow_private=True, timeout_seconds=0.3)
+    config = HttpRequestConfig(known=HERE, allow_private=True, timeout_seconds=0.3)
     assert await refused(config, method="PUT", url=service.url) == "outcome_unknown"
     assert len(service.requests) == 1
 
