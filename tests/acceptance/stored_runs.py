@@ -201,17 +201,20 @@ async def ended_work(url: URL) -> frozenset[tuple[object, ...]]:
 
 # Cards
 
-REWORDED = {
+_BEFORE_ROOMS = {
     wording.QUESTION_TITLES[ApprovalKind.ASK]: "I need your word",
     wording.QUESTIONS[ApprovalKind.UNKNOWN]: "I was interrupted while doing this and cannot tell whether it "
     "happened. Please look, then tell me how to go on. This is what I had started:",
     wording.QUESTIONS[ApprovalKind.ROUNDS]: "I have planned anew as often as I may by myself, and the work is not "
     "done yet. Press a button, or write here what you want.",
 }
-"""Sentence of a card -> how it read when the dumps were made. Such a card is edited once after an upgrade."""
+REWORDED: Mapping[str, Mapping[str, str]] = {"0.1-before-rooms": _BEFORE_ROOMS}
+"""Dump -> sentence of a card -> how it read when the dump was made. Such a card is edited once after an upgrade."""
 
 
-async def rendered_cards(url: URL, run: Parked) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+async def rendered_cards(
+    url: URL, run: Parked, reworded: Mapping[str, str]
+) -> Mapping[str, Sequence[Mapping[str, Any]]]:
     """Render the cards of a run from its rows; return ts -> blocks.
 
     Checks that each, in the words of its time, has the digest stored with its post: the publisher edits nothing else
@@ -227,7 +230,7 @@ async def rendered_cards(url: URL, run: Parked) -> Mapping[str, Sequence[Mapping
                 *parts, last = card(view, policies.of(view.request))
                 slots = [_part_of(view.request.id, number) for number in range(1, len(parts) + 1)]
                 for slot, now in zip([*slots, Slot(Post.CARD, view.request.id)], [*parts, last], strict=True):
-                    posted, message = turn.posts[slot], _as_posted(now)
+                    posted, message = turn.posts[slot], _as_posted(now, reworded)
                     assert posted.shown == message.digest
                     shown[posted.ts] = json.loads(json.dumps(message.blocks))
     finally:
@@ -235,9 +238,9 @@ async def rendered_cards(url: URL, run: Parked) -> Mapping[str, Sequence[Mapping
     return shown
 
 
-def _as_posted(message: Rendered) -> Rendered:
+def _as_posted(message: Rendered, reworded: Mapping[str, str]) -> Rendered:
     content = json.dumps(message.content)
-    for now, then in REWORDED.items():
+    for now, then in reworded.items():
         content = content.replace(json.dumps(now)[1:-1], json.dumps(then)[1:-1])
     return rendered(**json.loads(content))
 

@@ -22,6 +22,7 @@ from tests.acceptance.stored_runs import (
     BOUNDED,
     PLACE,
     RED,
+    REWORDED,
     TABLE,
     Dump,
     Parked,
@@ -116,7 +117,7 @@ def test_the_data_folder_holds_a_dump() -> None:
 @pytest.mark.parametrize("kind", ASKING)
 async def test_open_cards_render_as_they_were_posted(dump: Dump, empty_database_url: URL, kind: str) -> None:
     run = dump.runs[kind]
-    rendered = await rendered_cards(empty_database_url, run)
+    rendered = await rendered_cards(empty_database_url, run, REWORDED.get(dump.name, {}))
     open_ones = {str(card["ts"]): told_blocks(card) for card in run.cards}
     assert {ts: blocks for ts, blocks in rendered.items() if ts in open_ones} == open_ones
 
