@@ -53,6 +53,7 @@ from infra.process_health import published_health
 from infra.stores.stores import Stores
 from infra.tools.catalogue import enabled, open_tools
 from infra.worker.checkpoints import open_checkpoints, open_pool
+from infra.worker.loop_watchdog import LoopWatchdog
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 from infra.worker.worker import Worker
@@ -186,6 +187,7 @@ async def open_app(settings: Settings, url: URL, parts: frozenset[Part] = frozen
         ExceptionGroup: with `WorkerLost`, when other workers may run our threads now.
     """
     async with AsyncExitStack() as stack:
+        stack.enter_context(LoopWatchdog().watching())
         await stack.enter_async_context(published_health(settings.data, parts))
         base = await _open_base(stack, settings, url, parts)
         if Part.WORKER in parts:

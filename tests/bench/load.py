@@ -16,6 +16,7 @@ from agent.execution.execution_context import Lease
 from agent.ids import ApprovalId, Tenant, ThreadId, UserId, thread_parts
 from agent.plan.operations import Node
 from infra.db.tables import ApprovalRow, RunRow
+from infra.worker.loop_watchdog import LoopWatchdog
 from infra.worker.worker import Worker
 from tests.bench.figure import Figure, figure
 from tests.bench.ground import Ground, ground
@@ -34,11 +35,14 @@ async def figures() -> AsyncIterator[Figure]:
         rates: dict[int, float] = {}
         for threads in (THREADS // 2, THREADS):
             async with ground() as on:
-                acks, seconds = await _load(on, threads, listen)
+                with LoopWatchdog().watching() as watchdog:
+                    acks, seconds = await _load(on, threads, listen)
             rates[threads] = threads / seconds
             for asked, those in ((f"of {threads} at once", acks.burst), (f"while {threads} run", acks.late)):
                 yield figure("load", f"{how}: ack {asked}, p50", statistics.median(those), "ms")
                 yield figure("load", f"{how}: ack {asked}, p99", _p99(those), "ms", at_most=200.0)
+            stall = watchdog.longest_seconds * 1000
+            yield figure("load", f"{how}: longest stall of the loop, {threads} threads", stall, "ms")
             yield figure("load", f"{how}: runs a second, {threads} threads", rates[threads], "1/s")
         yield figure(
             "load",
