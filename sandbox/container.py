@@ -125,6 +125,7 @@ class Engine:
                 ulimits=ulimits,
                 log_config=LogConfig(type="none"),
             )
+            options["ReadonlyPaths"] = list(spec.readonly_paths)
             made = self._client.create_container(
                 image,
                 detach=False,

@@ -3,11 +3,13 @@
 import asyncio
 import secrets
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import cast
 
 from sandbox.attachment import Stream
-from sandbox.calls import CallHandler, CallLimitReached
+from sandbox.calls import CallHandler, CallLimitReached, WireLimitReached, arguments
 from sandbox.errors import ProtocolViolation
 from sandbox.failure import ended, result_of_exit, result_of_message, result_of_timeout
 from sandbox.output_buffer import OutputBuffer
@@ -23,19 +25,15 @@ from sandbox.protocol import (
     job_line,
     read_message,
 )
-from sandbox.script import CallTool, Job, OutcomeKind, ScriptOutcome
+from sandbox.script import CallTool, Job, Json, OutcomeKind, ScriptOutcome, ToolCallRefused
 from sandbox.traces import ScriptFrame
 from sandbox.warm_container import WarmContainer
 
 LAST_LOGS_SECONDS = 0.2
 """stdout and stderr are not ordered: after the result, the end of the logs is awaited for this long."""
 
-WIRE_BYTES = 64 * 1024 * 1024
-"""All that one script may send as messages; the limits on calls and lines come first."""
-
-
-class _OutputLimitReached(Exception):
-    """The script wrote more than it may."""
+BIG_LINE_BYTES = 1 << 16
+"""After a longer line, everybody else in this process gets a turn."""
 
 
 class Conversation:
@@ -84,8 +82,8 @@ class Conversation:
             return ended(OutcomeKind.CALL_LIMIT, str(error))
         except ProtocolViolation as error:
             return ended(OutcomeKind.PROTOCOL, f"the script wrote to the runner's own pipe: {error}")
-        except _OutputLimitReached:
-            return ended(OutcomeKind.OUTPUT_LIMIT, f"wrote more than {limits.output_kill_bytes} bytes")
+        except WireLimitReached as error:
+            return ended(OutcomeKind.OUTPUT_LIMIT, str(error))
         if message is None:
             seen = await self._container.watch.exit()
             return result_of_exit(limits, seen.exit_code, out_of_memory=seen.out_of_memory)
@@ -112,12 +110,14 @@ class Conversation:
                 self._log(piece.data)
                 continue
             self._wire_bytes += len(piece.data)
-            if self._wire_bytes > WIRE_BYTES:
-                raise _OutputLimitReached
+            if self._wire_bytes > self._job.limits.wire_bytes:
+                raise WireLimitReached(f"sent more than {self._job.limits.wire_bytes} bytes of messages")
             for line in self._splitter.feed(piece.data):
+                if len(line) > BIG_LINE_BYTES:
+                    await asyncio.sleep(0)
                 match read_message(line, self._mark):
                     case Call() as call:
-                        self._handler.admit()
+                        self._handler.admit(call.values)
                         task = group.create_task(self._answer(call))
                         answers.add(task)
                         task.add_done_callback(answers.discard)
@@ -131,14 +131,15 @@ class Conversation:
         return None
 
     async def _answer(self, call: Call) -> None:
-        answer = await self._handler.answer(call.tool, call.positional, call.named)
+        args = arguments(call.positional, call.named)
+        answer = await self._handler.answer(call.tool, cast("Mapping[str, Json] | ToolCallRefused", args))
         await self._container.attachment.send(answer_line(call.id, ok=answer.ok, text=answer.text, error=answer.error))
 
     def _log(self, data: bytes) -> None:
         self._output.write(data)
         self._tail = (self._tail + data)[-len(self._end_of_logs) :]
         if self._output.flooded:
-            raise _OutputLimitReached
+            raise WireLimitReached(f"wrote more than {self._job.limits.output_kill_bytes} bytes")
 
     async def _read_last_logs(self) -> None:
         """Read until the mark behind the last log line."""

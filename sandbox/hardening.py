@@ -26,6 +26,9 @@ class ContainerSpec:
 
     #: Keywords of the engine's host configuration.
     host_options: Mapping[str, object]
+    #: Read-only below a writable root: a script's own entries in /proc too, such as how soon the kernel ends it when
+    #: the machine's memory runs out.
+    readonly_paths: tuple[str, ...] = ("/proc",)
     #: Resource limits of the container's processes, soft and hard alike.
     ulimits: Mapping[str, int]
     user: str = NOBODY

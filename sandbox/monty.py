@@ -17,19 +17,19 @@ from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar, assert_never
+from typing import Literal, TypeAlias, TypeVar, assert_never, cast
 
 import pydantic_monty as monty
 
-from sandbox.calls import Answer, CallHandler, CallLimitReached
+from sandbox.calls import Answer, CallHandler, CallLimitReached, WireLimitReached, arguments
 from sandbox.errors import InterpreterMissing
 from sandbox.failure import ended
 from sandbox.fair_semaphore import FairSemaphore
 from sandbox.monty_failure import Crash, result_of_crash
 from sandbox.output_buffer import OutputBuffer
-from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, ScriptOutcome
+from sandbox.script import CallTool, Job, Json, Limits, OutcomeKind, ScriptOutcome, ToolCallRefused
 from sandbox.traces import ScriptFrame
-from sandbox.values import NotJson, TooLarge, clean_text, inputs_of, read_json
+from sandbox.values import VALUES, NotJson, TooLarge, check_size, clean_text, inputs_of, json_text, read_json, shape_of
 
 _T = TypeVar("_T")
 _Snapshot: TypeAlias = monty.FunctionSnapshot | monty.NameLookupSnapshot | monty.FutureSnapshot | monty.MontyComplete
@@ -143,6 +143,7 @@ class _Run:
         self._pending: dict[int, asyncio.Task[Answer]] = {}
         self._host_errors: dict[str, Literal["ToolError", "Unsupported"]] = {}
         self._round_trips = 0
+        self._wire_bytes = 0
         self._entered = False
         self._worker: int | None = None
 
@@ -190,13 +191,15 @@ class _Run:
                 text = await self._text_of_result(session, inputs)
                 if len(text) > limits.result_bytes:
                     raise TooLarge(len(text), limits.result_bytes)
-                return ScriptOutcome(kind=OutcomeKind.OK, result=read_json(text))
+                return ScriptOutcome(kind=OutcomeKind.OK, result=read_json(text, most_values=VALUES))
         except TimeoutError:
             if not clock.expired():
                 raise
             return ended(OutcomeKind.TIMEOUT, f"no result within {limits.wall_seconds:g} s")
         except CallLimitReached as error:
             return ended(OutcomeKind.CALL_LIMIT, str(error))
+        except WireLimitReached as error:
+            return ended(OutcomeKind.OUTPUT_LIMIT, str(error))
         except TooLarge as error:
             return ended(OutcomeKind.OUTPUT_LIMIT, f"the result is {error}")
         except NotJson as error:
@@ -245,8 +248,12 @@ class _Run:
             return await self._in_thread(
                 lambda: snapshot.resume({"exc_type": "NameError", "message": message}),
             )
-        self._handler.admit()
-        answer = self._handler.answer(tool, *await self._in_thread(lambda: (snapshot.args, snapshot.kwargs)))
+        args, text_bytes, values = await self._in_thread(lambda: _plain_arguments(snapshot, self._job.limits))
+        self._wire_bytes += text_bytes
+        if self._wire_bytes > self._job.limits.wire_bytes:
+            raise WireLimitReached(f"sent more than {self._job.limits.wire_bytes} bytes of messages")
+        self._handler.admit(values)
+        answer = self._handler.answer(tool, args)
         if bridge == "atools":
             return await self._later(snapshot, answer)
         settled = self._settlement(await answer)
@@ -341,6 +348,22 @@ class _Run:
             task.cancel()
         await asyncio.gather(*self._pending.values(), return_exceptions=True)
         await self._in_thread(lambda: session.__exit__(None, None, None))
+
+
+def _plain_arguments(
+    snapshot: monty.FunctionSnapshot, limits: Limits
+) -> tuple[Mapping[str, Json] | ToolCallRefused, int, int]:
+    """Return a call's arguments, and the bytes and values of their text, within the bounds that hold for containers."""
+    args = arguments(snapshot.args, snapshot.kwargs)
+    if isinstance(args, ToolCallRefused):
+        return args, 0, 0
+    try:
+        check_size(args, limits.line_bytes)
+        text = json_text(args, limits.line_bytes)
+        plain = read_json(text, most_values=VALUES)
+    except (NotJson, TooLarge) as error:
+        return ToolCallRefused(f"the arguments cannot be passed on: {error}"), 0, 0
+    return cast("Mapping[str, Json]", plain), len(text), shape_of(text, None).values
 
 
 def _resource_limits(limits: Limits) -> monty.ResourceLimits:

@@ -49,6 +49,7 @@ def _filtered(seen: Mapping[str, Json]) -> Sequence[str]:
         *_differing(seen, {"NoNewPrivs": "1", "Seccomp": SECCOMP_FILTER}),
         *(f"can open {name} sockets" for name in _names(seen.get("sockets"))),
         *(f"can call {name}" for name in _names(seen.get("calls"))),
+        *(f"can change its own {name}" for name in _names(seen.get("settings"))),
     ]
 
 

@@ -6,15 +6,29 @@ or the script's own ending; nothing here carries authority.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast
 
 from sandbox.errors import ProtocolViolation
 from sandbox.script import Job, Json
 from sandbox.traces import ScriptFrame
-from sandbox.values import NotJson, clean_text, json_text, read_json
+from sandbox.values import (
+    NESTING,
+    TOO_DEEP,
+    VALUES,
+    NotJson,
+    TooLarge,
+    clean_text,
+    decoded,
+    inputs_text,
+    json_text,
+    parsed,
+    shape_of,
+)
 
 NAME_CHARACTERS = 200
+ENVELOPE_VALUES = 32
+"""What a message holds besides the script's own values, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +47,8 @@ class Call:
     tool: str
     positional: Sequence[Json]
     named: Mapping[str, Json]
+    #: As its shape counts them.
+    values: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +128,12 @@ def read_message(line: bytes, mark: str) -> Message:
     Raises:
         ProtocolViolation: it is not a message of this protocol.
     """
+    text = decoded(line)
     try:
-        value = read_json(line)
+        shape = shape_of(text, VALUES + ENVELOPE_VALUES)
+        if shape.depth > NESTING + 2:
+            raise NotJson(TOO_DEEP)
+        value = parsed(text)
     except NotJson as error:
         raise ProtocolViolation(f"a line that is not JSON: {error}") from error
     if not isinstance(value, Mapping):
@@ -121,8 +141,16 @@ def read_message(line: bytes, mark: str) -> Message:
     match value:
         case {"op": "result" | "too_large" | "raised"} if value.get("mark") != mark:
             raise ProtocolViolation("an ending without the mark of this run")
+        case {"op": "call", "args": [_, *_]}:
+            pass  # its arguments lie one level deeper than all others
+        case _ if shape.depth > NESTING + 1:
+            raise ProtocolViolation(f"a value in a message is {TOO_DEEP}")
+        case _:
+            pass
+    match value:
         case {"op": "call", "id": int(id), "tool": str(tool), "args": [*positional], "kwargs": Mapping() as named}:
-            return Call(id=id, tool=tool, positional=positional, named=cast("Mapping[str, Json]", named))
+            names = cast("Mapping[str, Json]", named)
+            return Call(id=id, tool=tool, positional=positional, named=names, values=shape.values)
         case {"op": "result", "value": result}:
             return Result(value=result, size=len(line) - len(f'{{"op":"result","mark":"{mark}","value":}}'))
         case {"op": "too_large", "size": int(size)} if size >= 0:
@@ -161,20 +189,23 @@ def job_line(job: Job, mark: str) -> bytes:
     and stands in the message that says how the script ended.
 
     Raises:
-        NotJson: the inputs have no JSON form.
+        NotJson: the inputs have no JSON form, or are nested over `NESTING`.
         TooLarge: code and inputs are over `limits.line_bytes`.
     """
     limits = job.limits
-    message = {
+    inputs = inputs_text(job)
+    rest = {
         "code": clean_text(job.code),
-        "inputs": job.inputs,
         "mark": mark,
         "wall_seconds": limits.wall_seconds,
         "cpus": limits.cpus,
         "line_bytes": limits.line_bytes,
         "result_bytes": limits.result_bytes,
     }
-    return json_text(message, limits.line_bytes).encode() + b"\n"
+    line = f'{{"inputs":{inputs},{json_text(rest, limits.line_bytes)[1:]}\n'.encode()
+    if len(line) > limits.line_bytes:
+        raise TooLarge(len(line), limits.line_bytes)
+    return line
 
 
 def answer_line(id: int, *, ok: bool, text: str, error: str) -> bytes:

@@ -45,6 +45,8 @@ class Limits:
     output_kill_bytes: int = 8 * 1024 * 1024
     #: The longest message between host and script: code with inputs, one call, one answer.
     line_bytes: int = 2 * 1024 * 1024
+    #: All messages of the script to the host together.
+    wire_bytes: int = 16 * 1024 * 1024
     #: Tool calls of the whole script.
     calls: int = 200
     calls_in_flight: int = 16
@@ -80,6 +82,7 @@ class CallRecord:
     """One tool call the script made, in the order the host answered it."""
 
     tool: str
+    #: Of long arguments, the beginning of their text.
     args: Mapping[str, Json]
     ok: bool
     milliseconds: float

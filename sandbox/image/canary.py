@@ -63,6 +63,18 @@ def writable() -> list[str]:
     return found
 
 
+def own_settings() -> list[str]:
+    """Return the settings of the own process that can be changed."""
+    found: list[str] = []
+    for name in ("oom_score_adj", "timerslack_ns", "clear_refs"):
+        try:
+            os.close(os.open(f"/proc/self/{name}", os.O_WRONLY))
+        except OSError:
+            continue
+        found.append(name)
+    return found
+
+
 def interfaces() -> list[str]:
     """Return the network interfaces; read from a file, because asking for them takes a netlink socket."""
     with open("/proc/net/dev") as table:  # noqa: PTH123
@@ -91,5 +103,6 @@ def main(inputs: object) -> dict[str, object]:
         "calls": callable_calls(),
         "writable": writable(),
         "mounts": host_mounts(),
+        "settings": own_settings(),
         "complete": True,
     }

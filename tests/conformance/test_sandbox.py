@@ -13,6 +13,7 @@ from sandbox.docker_sandbox import DockerSettings
 from sandbox.monty import MontySandbox, monty_binary
 from sandbox.pool import PoolSize
 from sandbox.script import Job, Json, Limits, OutcomeKind, Sandbox, ScriptOutcome, ToolCallRefused
+from sandbox.values import NESTING
 from tests.fakes.docker_engine import docker_sandbox
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -350,6 +351,107 @@ async def test_result_nested_too_deeply_is_an_error(sandbox: Sandbox) -> None:
         """,
     )
     assert outcome.kind is OutcomeKind.ERROR, outcome
+
+
+async def test_calls_with_too_many_values_are_refused_without_holding_the_host_up(sandbox: Sandbox) -> None:
+    code = """
+        def main(inputs):
+            chain = []
+            for _ in range(90):
+                chain = [chain]
+            refusals = []
+            for _ in range(6):
+                try:
+                    tools.echo(x=[chain] * 10_000)
+                except Exception as error:
+                    refusals.append(str(error))
+            return refusals
+        """
+    handler = Desk()
+    started = time.process_time()
+    outcome = await run(sandbox, code, handler=handler, wall_seconds=120.0)
+    seconds = time.process_time() - started
+    assert outcome.kind is OutcomeKind.OK, outcome
+    assert isinstance(outcome.result, list)
+    assert len(outcome.result) == 6
+    assert all("more than 200000 values" in str(refusal) for refusal in outcome.result)
+    assert handler.calls == []
+    assert seconds < 6.0  # it was 16 s and 23 s
+
+
+async def test_script_that_sends_more_than_its_wire_bytes_is_output_limit(sandbox: Sandbox) -> None:
+    handler = Desk()
+    code = """
+        def main(inputs):
+            for _ in range(50):
+                tools.echo(t='x' * 100_000)
+        """
+    outcome = await run(sandbox, code, handler=handler, wire_bytes=1_000_000)
+    assert outcome.kind is OutcomeKind.OUTPUT_LIMIT, outcome
+    assert len(handler.calls) == 9
+    assert len(str(outcome.calls)) < 9 * 1000
+
+
+NESTED = """
+def nested(levels):
+    value = {}
+    for _ in range(levels - 1):
+        value = {"x": value}
+    return value
+def depth(value):
+    levels = 0
+    while isinstance(value, dict):
+        value, levels = value.get("x"), levels + 1
+    return levels
+"""
+
+
+def nested(levels: int) -> Mapping[str, Json]:
+    value: Mapping[str, Json] = {}
+    for _ in range(levels - 1):
+        value = {"x": value}
+    return value
+
+
+class Measure:
+    """Answers `nest` with a value of so many levels, and notes the arguments of every call."""
+
+    def __init__(self, levels: int) -> None:
+        self.seen: list[Mapping[str, Json]] = []
+        self._levels = levels
+
+    async def __call__(self, tool: str, args: Mapping[str, Json]) -> Json:
+        self.seen.append(args)
+        return nested(self._levels) if tool == "nest" else {"x": nested(50)}
+
+
+@pytest.mark.parametrize("kind", ["result", "keywords", "one-mapping", "answer", "inputs"])
+async def test_value_at_the_nesting_limit_crosses_the_border_and_one_deeper_does_not(
+    sandbox: Sandbox, kind: str
+) -> None:
+    main, tool = {
+        "result": ("return nested({levels})", "echo"),
+        "keywords": ("return depth(tools.measure(**nested({levels})))", "measure"),
+        "one-mapping": ("return depth(tools.measure(nested({levels})))", "measure"),
+        "answer": ("return depth(tools.nest())", "nest"),
+        "inputs": ("return depth(inputs)", "echo"),
+    }[kind]
+    for levels in (NESTING, NESTING + 1):
+        measure = Measure(levels)
+        code = f"{NESTED}\ndef main(inputs):\n    {main.format(levels=levels)}"
+        inputs: Mapping[str, Json] = nested(levels) if kind == "inputs" else {}
+        job = Job(code=code, inputs=inputs, tools=frozenset({tool}), limits=Limits(wall_seconds=20.0))
+        outcome = await sandbox.run(job, measure)
+        if levels == NESTING:
+            assert outcome.kind is OutcomeKind.OK, outcome
+            expected = {"result": nested(NESTING), "answer": NESTING, "inputs": NESTING}.get(kind, 51)
+            assert outcome.result == expected
+            assert measure.seen == ([nested(NESTING)] if tool == "measure" else [{}] if tool == "nest" else [])
+        else:
+            assert outcome.kind is OutcomeKind.ERROR, outcome
+            assert outcome.error is not None
+            assert "deep" in outcome.error.message
+            assert outcome.error.type == {"answer": "ToolError", "inputs": "JobRefused"}.get(kind, outcome.error.type)
 
 
 async def test_endless_loop_is_timeout(sandbox: Sandbox) -> None:

@@ -3,6 +3,7 @@
 One file, though a long one: what no script has tried yet shows only beside the others.
 """
 
+import platform
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from textwrap import dedent
@@ -152,6 +153,71 @@ async def test_nothing_outside_the_scratch_space_can_be_written(sandbox: DockerS
         """,
     )
     assert written == []
+
+
+@pytest.mark.parametrize(
+    "name", ["oom_score_adj", "oom_adj", "coredump_filter", "timerslack_ns", "clear_refs", "mem", "loginuid", "comm"]
+)
+async def test_settings_of_the_own_process_cannot_be_changed(sandbox: DockerSandbox, name: str) -> None:
+    opened = await result(
+        sandbox,
+        f"""
+        import os
+        opened = []
+        for process in ("self", "1", "thread-self", f"self/task/{{os.getpid()}}"):
+            try:
+                os.close(os.open(f"/proc/{{process}}/{name}", os.O_WRONLY))
+                opened.append(process)
+            except OSError:
+                pass
+        return opened
+        """,
+    )
+    assert opened == []
+
+
+async def test_script_is_what_the_kernel_ends_first_when_memory_runs_out(sandbox: DockerSandbox) -> None:
+    code = """
+        import contextlib
+        def main(inputs):
+            with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+                file.write("0")
+            return int(open("/proc/self/oom_score_adj").read())
+        """
+    outcome = await run(sandbox, code)
+    assert outcome.result == 800, outcome
+
+
+FOREIGN_CALLS = {
+    "x32": "ctypes.CDLL(None).syscall(0x40000000 | 39)",
+    "x32-write": "ctypes.CDLL(None).syscall(0x40000000 | 1, 2, b'x', 1)",
+    "int80": "native(bytes.fromhex('b814000000cd80c3'))",
+}
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="these ABIs exist on x86-64 only")
+@pytest.mark.parametrize("thread", ["main", "another"])
+@pytest.mark.parametrize("call", FOREIGN_CALLS)
+async def test_system_call_of_another_abi_ends_the_process_at_once(
+    sandbox: DockerSandbox, call: str, thread: str
+) -> None:
+    invoke = "foreign()" if thread == "main" else "threading.Thread(target=foreign).start(); time.sleep(60)"
+    code = f"""
+        import ctypes, mmap, threading, time
+        def native(machine_code):
+            memory = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+            memory.write(machine_code)
+            ctypes.CFUNCTYPE(ctypes.c_long)(ctypes.addressof(ctypes.c_char.from_buffer(memory)))()
+        def foreign():
+            {FOREIGN_CALLS[call]}
+        def main(inputs):
+            {invoke}
+        """
+    outcome = await run(sandbox, code, limits=replace(SMALL, wall_seconds=60.0))
+    assert outcome.kind is OutcomeKind.DIED, outcome
+    assert outcome.error is not None
+    assert "SIGSYS" in outcome.error.message
+    assert outcome.milliseconds < 50_000
 
 
 async def test_own_binary_cannot_be_executed(sandbox: DockerSandbox) -> None:
@@ -448,6 +514,21 @@ async def test_hostile_json_on_the_runners_pipe_is_protocol(sandbox: DockerSandb
         sandbox, f"import os, time\n{OWN_PIPE}\ndef main(inputs):\n    os.write(pipe(), {line})\n    time.sleep(5)"
     )
     assert outcome.kind is OutcomeKind.PROTOCOL, outcome
+
+
+async def test_forged_call_of_countless_values_is_protocol(sandbox: DockerSandbox) -> None:
+    chains = ",".join(["[" * 90 + "]" * 90] * 10_000)
+    forged = f'{{"op":"call","id":77,"tool":"echo","args":[],"kwargs":{{"x":[{chains}]}}}}'
+    handler = Desk()
+    outcome = await run(
+        sandbox,
+        f"import os, time\n{OWN_PIPE}\ndef main(inputs):\n    line = {forged!r}.encode() + b'\\n'\n"
+        "    while line:\n        line = line[os.write(pipe(), line):]\n    time.sleep(5)",
+        handler,
+        replace(SMALL, line_bytes=1 << 22),
+    )
+    assert outcome.kind is OutcomeKind.PROTOCOL, outcome
+    assert handler.calls == []
 
 
 async def test_forged_call_is_checked_like_any_other(sandbox: DockerSandbox) -> None:

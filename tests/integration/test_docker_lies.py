@@ -94,7 +94,7 @@ LIES = {
     "half-a-line": """os.write(next(e._out for e in gc.get_objects() if type(e).__name__ == "Link"), b'{"op":"res')""",
     "call-id-is-text": 'send(op="call", id="1", tool="echo", args=[], kwargs={})',
     "call-id-is-a-list": 'send(op="call", id=[1], tool="echo", args=[], kwargs={})',
-    "json-replaced": 'json.dumps = lambda *a, **k: \'{"op":"result","value":"forged"}\'',
+    "json-replaced": 'json.dumps = lambda *a, **k: \'1},{"op":"result","value":"forged"\'',
     "place-of-megabytes": 'send(op="where", frames=[[1, "x" * 1000]] * 5000)',
 }
 

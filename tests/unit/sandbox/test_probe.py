@@ -17,6 +17,7 @@ GOOD: Mapping[str, Json] = {
     "calls": [],
     "writable": [],
     "mounts": [],
+    "settings": [],
     "kernel": "6.1.0",
     "complete": True,
 }
@@ -48,6 +49,8 @@ def test_isolated_container_has_no_faults() -> None:
         {"calls": ["ptrace"]},
         {"writable": ["/etc"]},
         {"mounts": ["/var/run/docker.sock"]},
+        {"settings": ["oom_score_adj"]},
+        {"settings": None},
         {"complete": 1},
     ],
     ids=str,

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sandbox.errors import ProtocolViolation
 from sandbox.protocol import (
+    ENVELOPE_VALUES,
     Call,
     LineSplitter,
     OversizedResult,
@@ -21,7 +22,7 @@ from sandbox.protocol import (
 )
 from sandbox.script import Job, Limits
 from sandbox.traces import ScriptFrame
-from sandbox.values import TooLarge
+from sandbox.values import NESTING, VALUES, TooLarge
 
 
 @given(st.lists(st.binary(max_size=20).map(lambda line: line.replace(b"\n", b"")), max_size=8), st.data())
@@ -95,6 +96,31 @@ def test_messages_are_read(line: str, message: object) -> None:
 )
 def test_anything_else_is_a_violation(line: bytes) -> None:
     with pytest.raises(ProtocolViolation):
+        read_message(line, "m")
+
+
+def line_of_call(*, positional: bool, levels: int) -> bytes:
+    value = '{"x":' * (levels - 1) + "{}" + "}" * (levels - 1)
+    args, named = (f"[{value}]", "{}") if positional else ("[]", value)
+    return f'{{"op":"call","id":1,"tool":"t","args":{args},"kwargs":{named}}}'.encode()
+
+
+@pytest.mark.parametrize("positional", [True, False], ids=["one-mapping", "keywords"])
+def test_nesting_of_arguments_is_counted_without_the_message_around_them(positional: bool) -> None:
+    read_message(line_of_call(positional=positional, levels=NESTING), "m")
+    with pytest.raises(ProtocolViolation, match="deep"):
+        read_message(line_of_call(positional=positional, levels=NESTING + 1), "m")
+
+
+def test_nesting_of_a_result_is_counted_without_the_message_around_it() -> None:
+    read_message(b'{"op":"result","mark":"m","value":' + b"[" * NESTING + b"]" * NESTING + b"}", "m")
+    with pytest.raises(ProtocolViolation, match="deep"):
+        read_message(b'{"op":"result","mark":"m","value":' + b"[" * 101 + b"]" * 101 + b"}", "m")
+
+
+def test_line_of_too_many_values_is_a_violation() -> None:
+    line = b'{"op":"result","mark":"m","value":[' + b"1," * (VALUES + ENVELOPE_VALUES) + b"1]}"
+    with pytest.raises(ProtocolViolation, match="values"):
         read_message(line, "m")
 
 
