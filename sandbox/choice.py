@@ -8,7 +8,7 @@ from sandbox.docker_sandbox import DockerSettings, open_docker
 from sandbox.errors import ImageMissing, InterpreterMissing, SandboxError
 from sandbox.failure import ended
 from sandbox.monty import MontySandbox, monty_binary
-from sandbox.script import CallTool, Job, OutcomeKind, Sandbox, ScriptOutcome
+from sandbox.script import NO_SANDBOX, CallTool, Job, OutcomeKind, Sandbox, ScriptOutcome
 
 Wanted: TypeAlias = Literal["auto", "docker", "monty", "none"]
 """`auto` tries Docker, then Monty. A sandbox asked for by name is never replaced by another."""
@@ -30,7 +30,7 @@ class NoSandbox:
     async def run(self, job: Job, call: CallTool) -> ScriptOutcome:
         """Return a refusal; see `Sandbox.run`."""
         del job, call
-        return ended(OutcomeKind.INFRA, f"scripts cannot run here: {self.reason}", "NoSandbox")
+        return ended(OutcomeKind.INFRA, f"scripts cannot run here: {self.reason}", NO_SANDBOX)
 
     async def close(self) -> None:
         """Hold nothing, so give nothing back."""

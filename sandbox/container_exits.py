@@ -55,6 +55,8 @@ class ContainerExits:
         self._stream: EventStream | None = None
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
+        #: How often the engine has closed the stream of events. Exits of that moment may be the engine's own doing.
+        self.interruptions = 0
 
     async def open(self) -> None:
         """Start to listen.
@@ -88,15 +90,23 @@ class ContainerExits:
             try:
                 for event in self._stream or ():
                     self._loop.call_soon_threadsafe(self._take, event)
+                self._drop_stream()
                 if self._closing.wait(RECONNECT_SECONDS):
                     return
                 opening = self._engine.events(self._instance)
                 self._stream = asyncio.run_coroutine_threadsafe(opening, self._loop).result()
             except SandboxError:
-                self._stream = None
+                self._drop_stream()
             except Exception:  # the thread's boundary: without it no exit is heard of any more
                 log.exception("the stream of container events broke off")
-                self._stream = None
+                self._drop_stream()
+
+    def _drop_stream(self) -> None:
+        """Close a stream that ended by itself, and count it."""
+        if self._stream is not None and not self._closing.is_set():
+            self.interruptions += 1
+            self._stream.close()
+            self._stream = None
 
     def _take(self, event: ExitEvent) -> None:
         watch = self._watches.get(event.container)

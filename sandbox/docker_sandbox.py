@@ -110,13 +110,16 @@ class DockerSandbox:
                 container = await self._container(profile_of(job.limits))
             except SandboxError as error:
                 return ended(OutcomeKind.INFRA, f"no container could be had: {error}")
+            interruptions = self._exits.interruptions
             try:
                 outcome = await Conversation(container, job, call).outcome()
             except (NotJson, TooLarge) as error:
                 return ended(OutcomeKind.ERROR, f"the inputs cannot be passed to a script: {error}", "JobRefused")
             finally:
                 self._containers.discard(container.id, container.attachment)
-        if outcome.kind is OutcomeKind.DIED and not await self._engine.ping():
+        if outcome.kind is OutcomeKind.DIED and (
+            self._exits.interruptions != interruptions or not await self._engine.ping()
+        ):
             return ended(OutcomeKind.INFRA, "the container engine went away")
         return outcome
 

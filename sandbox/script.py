@@ -13,6 +13,10 @@ Json: TypeAlias = None | bool | int | float | str | Sequence["Json"] | Mapping[s
 """A value that survives a JSON round trip unchanged (no NaN, no infinities)."""
 
 
+NO_SANDBOX = "NoSandbox"
+"""`ScriptError.type` of an `infra` outcome that no later run changes."""
+
+
 class OutcomeKind(StrEnum):
     """How a script ended, as the host saw it, never as the script says."""
 

@@ -4,21 +4,22 @@ The sandbox keeps nothing between runs, so a crash leaves nothing to undo. Only 
 result schema counts. Each attempt is a row (`AttemptEnded`), so another process goes on where this one died.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 
 from agent.errors import ModelUnavailable, StoreUnavailable
-from agent.events import AttemptEnded
+from agent.events import AttemptEnded, NodeChanged
 from agent.limits import Role
 from agent.llm.prompts import system_message
 from agent.packing.packing import STEPS, only_calls
 from agent.packing.script_checks import script_in
 from agent.plan.json_schema import schema_issues
 from agent.plan.operations import Node
-from agent.plan.outcomes import Failed, Succeeded
+from agent.plan.outcomes import Failed, NodeState, Succeeded
 from agent.ports import Attempts, ChatMessage, LanguageModel, Progress
 from agent.scripts.repair_prompt import (
     attempt_ended,
@@ -31,10 +32,12 @@ from agent.scripts.repair_prompt import (
 from agent.scripts.replay import ToolCallReplay
 from agent.tool import CallContext, Registry
 from agent.tools.call import kept_output
-from sandbox.script import Job, Json, Limits, OutcomeKind, Sandbox, ScriptError, ScriptOutcome
+from sandbox.script import NO_SANDBOX, Job, Json, Limits, OutcomeKind, Sandbox, ScriptError, ScriptOutcome
 
-INFRA_RETRY_AFTER_SECONDS = (0.5, 2.0)
-"""Pauses before a script runs again because the sandbox failed, which is no attempt."""
+INFRA_RETRY_AFTER_SECONDS = (0.5, 1.0, 2.0, 4.0)
+"""Pauses before a script runs again because the sandbox failed, which is no attempt. The last one repeats."""
+
+WAITS_FOR_SANDBOX = "waiting for the sandbox, which does not answer"
 
 REWRITES_PER_CRASH = 2
 """How often the model is asked about one crash before the repair ends."""
@@ -155,14 +158,31 @@ class ScriptRunner:
         return None
 
     async def _outcome(self, code: str) -> ScriptOutcome:
+        """Run a script; while the sandbox fails, run it again for as long as a script may take."""
         job = replace(self._job, code=code)
-        for seconds in INFRA_RETRY_AFTER_SECONDS:
+        clock = asyncio.get_running_loop().time
+        started, paused = clock(), 0.0
+        pauses = chain(INFRA_RETRY_AFTER_SECONDS, repeat(INFRA_RETRY_AFTER_SECONDS[-1]))
+        while True:
             outcome = await self._dependencies.sandbox.run(job, self._replay)
-            if outcome.kind is not OutcomeKind.INFRA:
-                return outcome
+            if outcome.kind is not OutcomeKind.INFRA or (outcome.error and outcome.error.type == NO_SANDBOX):
+                break
+            seconds = next(pauses)
+            if max(clock() - started, paused) + seconds > job.limits.wall_seconds:
+                break
+            if not paused:
+                self._tell(WAITS_FOR_SANDBOX)
             await self._dependencies.pause(seconds)
+            paused += seconds
             self._replay.rewind()
-        return await self._dependencies.sandbox.run(job, self._replay)
+        if paused:
+            self._tell("")
+        return outcome
+
+    def _tell(self, detail: str) -> None:
+        """Put one short line on the board, beside the running node."""
+        change = NodeChanged(node=self._node.id, state=NodeState.RUNNING, at=self._dependencies.clock(), detail=detail)
+        self._dependencies.progress.note(self._context.thread, change)
 
     async def _commit(self, ended: AttemptEnded) -> None:
         """Commit the attempt before its repair, so that no process repeats it."""

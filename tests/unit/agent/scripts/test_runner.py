@@ -7,14 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from agent.events import AttemptEnded
+from agent.events import AttemptEnded, NodeChanged
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import Digest, NodeId, ToolName
 from agent.limits import Role
 from agent.plan.operations import PackedStep
-from agent.plan.outcomes import Failed, Succeeded
+from agent.plan.outcomes import Failed, NodeState, Succeeded
 from agent.ports import Bound
+from agent.scripts.runner import WAITS_FOR_SANDBOX
 from infra.dev.scripted_model.script import Failure, ModelRequest, Stall
+from sandbox.choice import NoSandbox
 from sandbox.script import CallRecord, CallTool, Job, Json, Limits, OutcomeKind, Sandbox, ScriptError, ScriptOutcome
 from tests.fakes.packages import CONTEXT, Rig, ScriptedSandbox, fenced, package, repair
 from tests.fakes.planning import COUNT, MENDED, THREAD, Pages, planning_world, registry
@@ -196,11 +198,30 @@ async def test_failing_sandbox_costs_no_attempt() -> None:
     assert len(rig.paused) == 2
 
 
+async def test_sandbox_that_is_away_is_waited_for_as_long_as_a_script_may_take() -> None:
+    infra = ScriptOutcome(kind=OutcomeKind.INFRA, error=ScriptError(type="Engine", message="away"))
+    rig = Rig(None, ScriptedSandbox(*[infra] * 10, ScriptOutcome(kind=OutcomeKind.OK, result=1)))
+    assert await rig.perform(package()) == Succeeded(value=1)
+    assert 15 < sum(rig.paused) <= Limits().wall_seconds
+    changes = [event for event in rig.progress.events if isinstance(event, NodeChanged)]
+    assert [change.detail for change in changes] == [WAITS_FOR_SANDBOX, ""]
+    assert {change.state for change in changes} == {NodeState.RUNNING}
+
+
 async def test_sandbox_that_stays_away_fails_the_node() -> None:
     infra = ScriptOutcome(kind=OutcomeKind.INFRA, error=ScriptError(type="Engine", message="away"))
     rig = Rig(None, ScriptedSandbox(infra))
     assert await rig.perform(package()) == Failed(error="sandbox_infra", message="Engine: away")
     assert rig.attempts == []
+    assert Limits().wall_seconds / 2 < sum(rig.paused) <= Limits().wall_seconds
+
+
+async def test_sandbox_that_there_is_none_of_is_not_waited_for() -> None:
+    rig = Rig(None, NoSandbox("switched off"))
+    outcome = await rig.perform(package())
+    assert isinstance(outcome, Failed)
+    assert outcome.error == "sandbox_infra"
+    assert rig.paused == []
 
 
 async def test_result_that_breaks_its_schema_is_a_crash(monty: Sandbox) -> None:
