@@ -82,7 +82,7 @@ def notice(words: str) -> str:
 
 def quoted(words: str, characters: int = 300) -> str:
     """Return foreign words for one line of mrkdwn: escaped, on one line, shortened visibly, without formatting."""
-    line = shortened(" ".join(visible(words).split()), characters)
+    line = shortened(visible(" ".join(words.split())), characters)
     return re.sub(r"([*_~`])", "\N{ZERO WIDTH SPACE}\\1", escaped(line))
 
 
@@ -91,16 +91,33 @@ def shortened(words: str, characters: int) -> str:
     return words if len(words) <= characters else f"{words[: characters - 1].rstrip()}…"
 
 
+_UNSEEN = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Letters and marks that show nothing: Default_Ignorable_Code_Point of Unicode, and the empty Braille pattern."""
+
+_UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
+
+_EMOJI = "\ufe0f"
+"""The mark that asks for a symbol's colourful look."""
+
+
 def visible(words: str) -> str:
-    """Spell out characters that hide or reorder text (bidi controls, zero widths, control codes).
+    """Spell out characters that hide, reorder or separate text without being seen (bidi controls, zero widths, spaces
+    of other widths, control codes, unassigned ones).
 
     What a person approves must look like what it is: `\\u202e` instead of a line that reads backwards.
     """
-    return "".join(_spelt(character) for character in words)
+    if words.isascii() and words.isprintable():
+        return words
+    return "".join(_spelt(character, before) for before, character in zip(" " + words, words, strict=False))
 
 
-def _spelt(character: str) -> str:
-    if character in "\n\t" or unicodedata.category(character) not in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}:
+def _spelt(character: str, before: str) -> str:
+    if character in " \n\t" or (character == _EMOJI and unicodedata.category(before) == "So"):
+        return character
+    if unicodedata.category(character) not in _UNSEEN_CATEGORIES and not _UNSEEN.match(character):
         return character
     point = ord(character)
     return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"

@@ -114,7 +114,9 @@ class MessageSender:
         try:
             opened = await self._api.write("conversations.open", users=user)
             channel = str(mapping(opened.get("channel")).get("id", ""))
-            posted = await self._api.write("chat.postMessage", channel=channel, **message.content)
+            posted = await self._api.write(
+                "chat.postMessage", channel=channel, unfurl_links=False, unfurl_media=False, **message.content
+            )
         except SlackRefused as error:
             _log.warning("cannot write to %s about %s either: %s", user, run.thread, error)
             return

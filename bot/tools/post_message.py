@@ -70,6 +70,8 @@ class _Poster:
                 channel=channel,
                 text=text,
                 metadata=key,
+                unfurl_links=False,
+                unfurl_media=False,
             )
         except SlackRefused as error:
             raise ToolError(error.code, f"Slack refused to post: {error.code}") from error

@@ -63,6 +63,11 @@ async def test_nobody_is_called_by_a_post(post: Post) -> None:
     assert text == ("&lt;!channel&gt; &lt;@U0GRACE&gt; &lt;#C0OPS&gt; see <https://a.example/x|this> &amp; 1 &lt; 2")
 
 
+async def test_a_link_in_a_post_shows_no_preview(post: Post) -> None:
+    await post("#incidents", "see https://a.example/x")
+    assert (await post.people.dump())["complaints"] == []
+
+
 def test_link_label_cannot_smuggle_a_mention() -> None:
     assert "<!" not in neutralised("<https://a.example|<!channel>>")
 

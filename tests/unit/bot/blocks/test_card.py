@@ -63,6 +63,24 @@ def test_characters_that_hide_or_reorder_text_are_spelt_out() -> None:
     assert visible("naïve 日本 🙂") == "naïve 日本 🙂"
 
 
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        *("\u034f", "\u115f", "\u1160", "\u17b4", "\u180b", "\u2065", "\u3164", "\ufe00", "\uffa0", "\ufff0"),
+        *("\u00a0", "\u1680", "\u2003", "\u202f", "\u2800", "\u3000", "\U000e0041", "\U000e0100", "\U0001d173"),
+        *("\u0378", "\ufdd0", "\U0010ffff"),
+    ],
+)
+def test_a_character_that_shows_nothing_or_looks_like_a_space_is_spelt_out(hidden: str) -> None:
+    code = f"\\u{ord(hidden):04x}" if ord(hidden) <= 0xFFFF else f"\\U{ord(hidden):08x}"
+    assert visible(f"rm a{hidden}b") == f"rm a{code}b"
+
+
+def test_an_emoji_keeps_the_mark_of_its_look() -> None:
+    assert visible("\u2764\ufe0f \u26a0\ufe0f") == "\u2764\ufe0f \u26a0\ufe0f"
+    assert visible("a\ufe0f") == "a\\ufe0f"
+
+
 def test_what_cannot_be_shown_in_full_cannot_be_approved() -> None:
     view = an_approval(args={"text": "x" * 100_000})
     (message,) = card(view, ANYONE)
