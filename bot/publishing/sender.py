@@ -169,7 +169,8 @@ class MessageSender:
                 metadata=metadata,
                 unfurl_links=False,
                 unfurl_media=False,
-                **message.content,
+                text=message.text,
+                blocks=message.blocks,
             )
         return str(answer.get("ts", ""))
 
