@@ -1,6 +1,7 @@
 """The red protocol: bind, ask, ledger, perform. What a person approved is exactly what runs, at most once."""
 
 import asyncio
+import logging
 import time
 from contextlib import suppress
 
@@ -11,6 +12,7 @@ from agent.execution.parking import ExecutionClosed, Participant
 from agent.execution.step import Step
 from agent.ids import ApprovalId, Digest, ToolName, UserId
 from agent.plan.outcomes import (
+    OUTCOME_UNKNOWN,
     Cancelled,
     Expired,
     Failed,
@@ -23,6 +25,8 @@ from agent.plan.outcomes import (
 )
 from agent.ports import Bound, LedgerEntry, LedgerState
 from agent.tool import TooLate
+
+_log = logging.getLogger(__name__)
 
 _AT_ONCE_SECONDS = 1.0
 """A start that takes longer to commit may come from a process that was paused and has a successor by now."""
@@ -135,7 +139,11 @@ class ApprovedCall:
         self.in_flight = None
 
     async def _call_once(self, bound: Bound, attempt: int) -> Outcome | None:
-        """Perform between the ledger's two rows; return None when this very attempt was started before."""
+        """Perform between the ledger's two rows.
+
+        Return None when nobody knows what became of this very attempt: it was started before, or it ended so. Its
+        second row waits for what a person says.
+        """
         context, step = self._context, self._step
         began = time.monotonic()
         await context.lease.check()
@@ -147,6 +155,9 @@ class ApprovedCall:
             await context.lease.check()
         context.show(step.id, NodeState.RUNNING)
         outcome = await self._perform(bound)
+        if isinstance(outcome, Failed) and outcome.error == OUTCOME_UNKNOWN:
+            _log.warning("asking what became of %s of %s: %s", step.id, context.thread, outcome.message)
+            return None
         await self._finish(attempt, outcome)
         return outcome
 
@@ -216,4 +227,4 @@ def _outcome_of_unknown(answer: DecisionRecord | Cancelled) -> Outcome:
     """Return the outcome of a node whose call has an unknown one, by a person's answer; doubt is a failure."""
     if isinstance(answer, DecisionRecord) and answer.decision is Decision.HAPPENED:
         return Succeeded(value={"confirmed_by": answer.by})
-    return Failed(error="outcome_unknown", message="the call was started and nobody knows whether it took effect")
+    return Failed(error=OUTCOME_UNKNOWN, message="the call was started and nobody knows whether it took effect")

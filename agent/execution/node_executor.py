@@ -17,7 +17,7 @@ from agent.ports import Artifacts, Attempts, Bound, LanguageModel, Progress, Res
 from agent.scripts.runner import PackageDependencies, ScriptRunner
 from agent.tool import CallContext, Colour, Registry, TooLate, colour_of
 from agent.tools.binding import bind_object
-from agent.tools.call import cached_call, call_tool
+from agent.tools.call import cached_call, call_tool, unless_in_doubt
 from agent.tools.output import moved_out
 from sandbox.script import Json, Limits, Sandbox
 
@@ -102,14 +102,19 @@ class NodeExecutor:
 
     async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
         """Do the work. Raises only CancelledError, and TooLate when a red call was not sent."""
+        tool = self._registry.find(bound.tool) if node.kind is NodeKind.TOOL else None
+        colour = Colour.GREEN if tool is None else tool.colour
         try:
             outcome = await self._work(node, bound, context)
-            return await self._kept(context.thread, node.id, outcome)
+            return (
+                outcome if isinstance(outcome, Failed) else await self._kept(context.thread, node.id, outcome, colour)
+            )
         except TooLate:
             raise
         except Exception as error:  # noqa: BLE001 -- the boundary of a node: a bug in one must not end the others
             _log.exception("node %s of %s broke", node.id, context.thread)
-            return Failed(error="internal", message=f"something here broke ({type(error).__name__})")
+            failed = Failed(error="internal", message=f"something here broke ({type(error).__name__})")
+            return unless_in_doubt(colour, failed)
 
     async def _work(self, node: Node, bound: Bound, context: CallContext) -> Succeeded | Failed:
         match node.kind:
@@ -135,9 +140,9 @@ class NodeExecutor:
             case _:
                 assert_never(node.kind)
 
-    async def _kept(self, thread: ThreadId, node: NodeId, outcome: Succeeded | Failed) -> Outcome:
+    async def _kept(self, thread: ThreadId, node: NodeId, outcome: Succeeded, colour: Colour) -> Outcome:
         """Return the outcome with a big value moved to an artifact."""
-        if isinstance(outcome, Failed) or fits_inline(outcome.value):
+        if fits_inline(outcome.value):
             return outcome
         for seconds in _PUT_AFTER_SECONDS:
             await self._pause(seconds)
@@ -146,4 +151,4 @@ class NodeExecutor:
             except StoreUnavailable:
                 continue
         message = "the work was done, but its output could not be stored"
-        return Failed(error="store_unavailable", message=message)
+        return unless_in_doubt(colour, Failed(error="store_unavailable", message=message))

@@ -95,6 +95,9 @@ class Cancelled:
     why: str = ""
 
 
+OUTCOME_UNKNOWN = "outcome_unknown"
+"""The `error` of a call that may have taken effect or not. A red call that ends so is asked about."""
+
 Outcome: TypeAlias = Succeeded | Failed | Rejected | Expired | Skipped | Cancelled
 
 

@@ -10,7 +10,7 @@ from agent.ids import thread_parts
 from agent.plan.json_schema import schema_issues
 from agent.plan.json_values import at_most, fits, json_issue_in, plain_json, sanitized_text, truncated
 from agent.plan.operations import digest_of
-from agent.plan.outcomes import Failed, Succeeded
+from agent.plan.outcomes import OUTCOME_UNKNOWN, Failed, Succeeded
 from agent.ports import ResultCache, ResultKey
 from agent.tool import CallContext, Colour, Tool, TooLate, ToolError
 from sandbox.script import Json
@@ -54,6 +54,16 @@ async def call_tool(
     return outcome
 
 
+def unless_in_doubt(colour: Colour, outcome: Succeeded | Failed) -> Succeeded | Failed:
+    """Return what became of a call that ended otherwise than by the tool's own word.
+
+    A red tool may have had its effect before it broke, hung or returned what nobody can keep: that is not known.
+    """
+    if colour is Colour.GREEN or isinstance(outcome, Succeeded):
+        return outcome
+    return Failed(error=OUTCOME_UNKNOWN, message=f"{outcome.message}; whether it took effect is not known")
+
+
 async def _call_once(tool: Tool, context: CallContext, args: Mapping[str, Json]) -> Succeeded | Failed:
     limit = asyncio.timeout(tool.timeout_seconds)
     try:
@@ -68,21 +78,17 @@ async def _call_once(tool: Tool, context: CallContext, args: Mapping[str, Json])
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        return Failed(error="tool_error", message="the tool was cancelled from within")
+        failed = Failed(error="tool_error", message="the tool was cancelled from within")
+        return unless_in_doubt(tool.colour, failed)
     except Exception as error:  # noqa: BLE001 -- the boundary to a tool: whatever it raises ends this node only
         if isinstance(error, TimeoutError) and limit.expired():
-            return _timed_out(tool)
+            failed = Failed(error="timeout", message=f"no answer within {tool.timeout_seconds:g} seconds")
+            return unless_in_doubt(tool.colour, failed)
         # The text may hold a secret (a DSN, a token) that no model should read, so it goes to the log only.
         _log.exception("tool %s broke", tool.name)
-        return Failed(error="tool_fault", message=f"the tool broke ({type(error).__name__})")
-    return await kept_output(output)
-
-
-def _timed_out(tool: Tool) -> Failed:
-    message = f"no answer within {tool.timeout_seconds:g} seconds"
-    if tool.colour is not Colour.GREEN:
-        message += "; whether it took effect is not known"
-    return Failed(error="timeout", message=message)
+        failed = Failed(error="tool_fault", message=f"the tool broke ({type(error).__name__})")
+        return unless_in_doubt(tool.colour, failed)
+    return unless_in_doubt(tool.colour, await kept_output(output))
 
 
 async def kept_output(output: object) -> Succeeded | Failed:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from agent.ids import ChannelId, ToolName, thread_parts
+from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.tool import CallContext, Colour, Tool, TooLate, ToolError
 from bot.errors import BotError, SlackRefused, SlackUnreachable
 from bot.payloads import mapping
@@ -66,7 +67,7 @@ class _Creator:
                 )
                 invited.append(user)
             except TooLate as error:
-                raise ToolError("outcome_unknown", "the channel was created; not everybody was invited") from error
+                raise ToolError(OUTCOME_UNKNOWN, "the channel was created; not everybody was invited") from error
             except BotError as error:
                 refused.append({"user": user, "error": error.code if isinstance(error, SlackRefused) else "unknown"})
         return {"channel": channel, "name": name, "invited": invited, "not_invited": refused}
@@ -88,5 +89,8 @@ class _Creator:
         except SlackRefused as error:
             raise ToolError(error.code, f"Slack refused to create the channel: {error.code}") from error
         except SlackUnreachable as error:
-            raise ToolError("outcome_unknown", "Slack's answer was lost; the channel may exist or not") from error
-        return ChannelId(str(mapping(answer.get("channel")).get("id", "")))
+            raise ToolError(OUTCOME_UNKNOWN, "Slack's answer was lost; the channel may exist or not") from error
+        channel = mapping(answer.get("channel")).get("id")
+        if not isinstance(channel, str) or not channel:
+            raise ToolError(OUTCOME_UNKNOWN, "Slack's answer names no channel; it may exist or not")
+        return ChannelId(channel)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from agent.ids import ChannelId, ToolName
+from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.tool import CallContext, Colour, Tool, ToolError
 from bot.blocks.elements import escaped
 from bot.errors import SlackRefused, SlackUnreachable
@@ -76,5 +77,5 @@ class _Poster:
         except SlackRefused as error:
             raise ToolError(error.code, f"Slack refused to post: {error.code}") from error
         except SlackUnreachable as error:
-            raise ToolError("outcome_unknown", "Slack's answer was lost; the message may stand or not") from error
+            raise ToolError(OUTCOME_UNKNOWN, "Slack's answer was lost; the message may stand or not") from error
         return {"channel": str(posted.get("channel", channel)), "ts": str(posted.get("ts", ""))}

@@ -17,6 +17,7 @@ from pydantic import AfterValidator
 from yarl import URL
 
 from agent.ids import ToolName
+from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.tool import CallContext, Colour, Tool, ToolError
 from infra.tools.addresses import checked_url, connector, host_name, not_connected, reach
 from sandbox.script import Json
@@ -206,7 +207,7 @@ async def _request(config: HttpRequestConfig, body_bytes: int, context: CallCont
         raise not_connected(url, error) from error
     except (TimeoutError, ResponseLost, aiohttp.ClientError, ValueError) as error:
         raise ToolError(
-            "outcome_unknown", f"{url.host} gave no usable answer; whether it did what was asked is not known."
+            OUTCOME_UNKNOWN, f"{url.host} gave no usable answer; whether it did what was asked is not known."
         ) from error
 
 

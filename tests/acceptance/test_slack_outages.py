@@ -75,16 +75,34 @@ async def test_connections_that_slack_drops_lose_nothing(database_url: URL, tmp_
         )
 
 
-@pytest.mark.parametrize("status", [0, 500, 503])
-async def test_post_whose_answer_was_lost_is_never_made_twice(database_url: URL, tmp_path: Path, status: int) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": 0},
+        {"status": 503},
+        {"status": 503, "body": "upstream connect error", "content_type": "text/plain"},
+        {"body": '{"ok": tr'},
+        {"body": "[1]"},
+    ],
+    ids=["none", "503", "503 in plain words", "half JSON", "a list"],
+)
+async def test_post_whose_answer_was_lost_is_asked_about_and_never_made_twice(
+    database_url: URL, tmp_path: Path, answer: Mapping[str, Any]
+) -> None:
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(post("tell", "hello")))
         async with scene.asked("tell them") as observer:
             await observer.until(lambda seen: bool(seen.cards()) and "tell" in states(seen), "the card and the board")
-            await scene.people.act("faults", method="chat.postMessage", status=status, after=True)
+            await scene.people.act("faults", method="chat.postMessage", after=True, **answer)
             await scene.click(observer, "Grace", "approved")
-            await observer.until(lambda seen: not states(seen).get("tell", "").startswith("pending"), "its end")
-            await observer.until(lambda seen: answered(seen) or "outcome unknown" in states(seen)["tell"], "words")
+            await observer.until(
+                lambda seen: any(words_of(card.message, "Outcome unknown") for card in seen.cards()), "the question"
+            )
+            assert len(await scene.people.messages("incidents")) == 1
+            await observer.until(lambda seen: "outcome unknown" in states(seen)["tell"], "the board")
+            await scene.click(observer, "Grace", "happened")
+            await observer.until(answered, "the answer")
+            await observer.until(done, "the board's end")
             assert leaks(observer) == []
         assert len(await scene.people.messages("incidents")) == 1
 

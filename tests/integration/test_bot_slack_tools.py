@@ -246,8 +246,13 @@ async def test_channel_that_cannot_be_made_is_told(caller: Caller, author: str, 
     assert await caller.refused("slack_create_channel", author, name=name) == code
 
 
-async def test_lost_answer_to_a_creation_is_never_tried_again(caller: Caller) -> None:
-    await caller.people.act("faults", method="conversations.create", status=0, after=True)
+@pytest.mark.parametrize(
+    "answer",
+    [{"status": 0}, {"body": "ok", "content_type": "text/plain"}, {"body": "[1]"}, {"body": '{"ok": true}'}],
+    ids=str,
+)
+async def test_lost_answer_to_a_creation_is_never_tried_again(caller: Caller, answer: Mapping[str, Any]) -> None:
+    await caller.people.act("faults", method="conversations.create", after=True, **answer)
     assert await caller.refused("slack_create_channel", name="once") == "outcome_unknown"
     assert "once" in (await caller.people.dump())["channels"]
     assert (await caller.people.calls())["conversations.create"] == 1

@@ -1,7 +1,8 @@
 """slack_post_message posts what was approved, where the author may write, and never guesses after a lost answer."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 import pytest
@@ -100,9 +101,25 @@ async def test_text_too_long_for_one_message_is_refused(post: Post) -> None:
     assert await texts(post) == []
 
 
-@pytest.mark.parametrize("status", [0, 500, 503])
-async def test_lost_answer_is_never_tried_again(post: Post, status: int) -> None:
-    await post.people.act("faults", method="chat.postMessage", status=status, after=True)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": 0},
+        {"status": 500},
+        {"status": 503},
+        {"status": 502, "error": "an_error_nobody_knows"},
+        {"status": 502, "body": "<html>Bad Gateway</html>", "content_type": "text/html"},
+        {"body": "ok", "content_type": "text/plain"},
+        {"body": '{"ok": tr'},
+        {"body": '{"ok": false}'},
+        {"body": ""},
+        {"body": "[1]"},
+        {"body": "7"},
+    ],
+    ids=str,
+)
+async def test_lost_answer_is_never_tried_again(post: Post, answer: Mapping[str, Any]) -> None:
+    await post.people.act("faults", method="chat.postMessage", after=True, **answer)
     with pytest.raises(ToolError) as caught:
         await post("#incidents", "once")
     assert caught.value.code == "outcome_unknown"

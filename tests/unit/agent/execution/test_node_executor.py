@@ -13,7 +13,7 @@ from agent.execution.node_executor import NodeExecutor
 from agent.ids import Digest, NodeId, ThreadId, ToolName, UserId
 from agent.plan.artifacts import INLINE_BYTES
 from agent.plan.operations import Node, NodeKind
-from agent.plan.outcomes import ArtifactRef, Failed, Outcome, Succeeded
+from agent.plan.outcomes import OUTCOME_UNKNOWN, ArtifactRef, Failed, Outcome, Succeeded
 from agent.ports import Bound
 from agent.tool import CallContext, Colour, Registry, Tool, ToolError
 from sandbox.script import Json
@@ -235,9 +235,24 @@ async def test_tool_that_hangs_times_out() -> None:
     assert outcome == Failed(error="timeout", message="no answer within 0.05 seconds")
 
 
-async def test_timeout_of_a_red_tool_does_not_claim_that_nothing_happened() -> None:
-    outcome = await Scene(tool(hang, timeout_seconds=0.05, colour=Colour.RED)).perform(node())
+async def breaks(context: CallContext, args: Mapping[str, Json]) -> Json:
+    raise AttributeError("get")
+
+
+async def is_cancelled(context: CallContext, args: Mapping[str, Json]) -> Json:
+    raise asyncio.CancelledError
+
+
+async def returns_no_json(context: CallContext, args: Mapping[str, Json]) -> Any:
+    return float("inf")
+
+
+@pytest.mark.parametrize("call", [hang, breaks, is_cancelled, returns_no_json], ids=lambda call: call.__name__)
+async def test_outcome_of_a_red_tool_that_ends_without_its_own_word_is_unknown(call: Any) -> None:
+    """It may have sent what it was to send, so that "failed" would have people send it again."""
+    outcome = await Scene(tool(call, timeout_seconds=0.05, colour=Colour.RED)).perform(node())
     assert isinstance(outcome, Failed)
+    assert outcome.error == OUTCOME_UNKNOWN
     assert outcome.message.endswith("whether it took effect is not known")
 
 
