@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, cast
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.logger.messages import warning_client_prioritized_and_token_skipped
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.approval import ApprovalPolicy, ApprovalRequest
@@ -65,6 +66,7 @@ class SlackApp:
         token = client.token
         if token is None:
             raise ValueError("the client has no token")
+        logging.getLogger("slack_bolt.AsyncApp").addFilter(_worth_reading)
         self.bolt = AsyncApp(
             name="greenlight",
             client=_without_token(client),
@@ -153,6 +155,11 @@ async def _ignore(body: Payload) -> None:
 async def _unacknowledged(error: Exception, body: Payload) -> None:
     """Log what the middleware raised; without an ack Slack delivers again."""
     _log.error("a %s from Slack was not stored", body.get("type", "payload"), exc_info=error)
+
+
+def _worth_reading(record: logging.LogRecord) -> bool:
+    """Return false for bolt's warning that SLACK_BOT_TOKEN is in the environment too: the client has it from there."""
+    return record.msg != warning_client_prioritized_and_token_skipped()
 
 
 def _without_token(client: AsyncWebClient) -> AsyncWebClient:

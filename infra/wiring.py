@@ -36,6 +36,7 @@ from agent.tool import Registry
 from bot.app import Ports as BotPorts
 from bot.app import SlackApp
 from bot.blocks.answer import PlainResults
+from bot.errors import SlackUnreachable
 from bot.publishing.plan_images import PlanImages
 from bot.publishing.publisher import ThreadPublisher
 from bot.publishing.sender import MessageSender
@@ -190,6 +191,7 @@ async def open_app(settings: Settings, url: URL, parts: frozenset[Part] = frozen
         stack.enter_context(LoopWatchdog().watching())
         await stack.enter_async_context(published_health(settings.data, parts))
         base = await _open_base(stack, settings, url, parts)
+        await _check_bot_token(base.app, parts)
         if Part.WORKER in parts:
             await stack.enter_async_context(_working(await _open_worker(stack, base)))
         if Part.BOT in parts:
@@ -197,6 +199,16 @@ async def open_app(settings: Settings, url: URL, parts: frozenset[Part] = frozen
             stack.push_async_callback(base.app.drain)
             await stack.enter_async_context(socket.open())
         yield
+
+
+async def _check_bot_token(app: SlackApp, parts: frozenset[Part]) -> None:
+    """Raise `BotError` when Slack refuses the bot token, or when a bot cannot reach it; a worker waits for Slack."""
+    try:
+        await app.principals.identity()
+    except SlackUnreachable as error:
+        if Part.BOT in parts:
+            raise
+        _log.warning("Slack cannot be reached yet: %s", error)
 
 
 async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts: frozenset[Part]) -> _Base:

@@ -8,7 +8,7 @@ from procrastinate.exceptions import ConnectorException
 from sqlalchemy import URL
 
 from agent.errors import StoreUnavailable
-from bot.errors import BotError
+from bot.errors import BotError, SlackRefused
 from infra.cli.process import WRONG_SETTINGS, environment, stop_signal
 from infra.config.environment import Settings, held_database, read_settings
 from infra.config.file import ConfigurationError
@@ -53,26 +53,43 @@ def migrate() -> None:
 
 def _run(parts: frozenset[Part], *, migrates: bool) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for library in ("httpx", "procrastinate", "slack_bolt"):
+    for library in ("httpx", "httpx2", "procrastinate", "slack_bolt"):
         logging.getLogger(library).setLevel(logging.WARNING)
     try:
         settings = read_settings(environment())
-        settings.required_slack()
+        slack = settings.required_slack()
         with held_database(settings) as url:
             if migrates:
                 migrate_database(url)
             why = asyncio.run(_serve(settings, url, parts))
-    except (ConfigurationError, PostgresUnusable, NotMigrated, BotError) as error:
+    except (ConfigurationError, PostgresUnusable, NotMigrated) as error:
         typer.echo(f"{error}\n`greenlight doctor` shows more.", err=True)
         raise typer.Exit(WRONG_SETTINGS) from error
+    if isinstance(why, BotError):
+        typer.echo(f"{_slack_trouble(why, slack.api_url)}\n`greenlight doctor` shows more.", err=True)
+        raise typer.Exit(WRONG_SETTINGS)
     if why is not None:
         typer.echo(why, err=True)
         raise typer.Exit(RESTART)
 
 
-async def _serve(settings: Settings, url: URL, parts: frozenset[Part]) -> str | None:
-    """Run until a signal comes (None), or until this process has to stop; return why."""
-    why: str | None = None
+def _slack_trouble(error: BotError, api_url: str) -> str:
+    """Return what is wrong with Slack at the start, in words for the operator."""
+    match error:
+        case SlackRefused(method="apps.connections.open", code=code):
+            return f"Slack refuses SLACK_APP_TOKEN: {code}."
+        case SlackRefused(code=code):
+            return f"Slack refuses SLACK_BOT_TOKEN: {code}."
+        case _:
+            return f"Slack cannot be reached at {api_url} ({error})."
+
+
+async def _serve(settings: Settings, url: URL, parts: frozenset[Part]) -> str | BotError | None:
+    """Run until a signal comes (None), or until this process has to stop; return why.
+
+    A `BotError` says why Slack kept it from starting.
+    """
+    why: str | BotError | None = None
     try:
         async with open_app(settings, url, parts):
             with stop_signal() as stopped:
@@ -82,4 +99,12 @@ async def _serve(settings: Settings, url: URL, parts: frozenset[Part]) -> str | 
         why = DECLARED_DEAD
     except* (StoreUnavailable, ConnectorException):
         why = DATABASE_AWAY
+    except* BotError as errors:
+        why = _first(errors)
     return why
+
+
+def _first(errors: BaseExceptionGroup[BotError]) -> BotError:
+    """Return the first of the errors, however deep their groups are."""
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
