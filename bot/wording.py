@@ -171,6 +171,10 @@ _APART = {
 
 ASK_FOR_SOMETHING = "Tell me what you need and I'll plan it, for example: _check our services and post a summary_."
 SOMETHING_WENT_WRONG = "Sorry, something went wrong on my side. It's been logged. Please try again."
+CANNOT_TELL_WHO = (
+    "Slack doesn't let me look up who you are, so I can't start this. Please tell whoever runs this app: "
+    "`greenlight doctor` shows what I lack."
+)
 SLACK_DID_NOT_ANSWER = "Slack didn't answer me just now. Nothing changed. Please try again."
 STUCK = (
     "Something keeps going wrong on my side, so I've stopped trying. It's been logged. Nothing you asked for is "

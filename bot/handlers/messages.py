@@ -132,7 +132,11 @@ class MessageHandler:
     async def _take_in(
         self, event: MessageEvent, identity: Identity, thread: ThreadId, kind: Kind, text: str
     ) -> MessageResult:
-        person = await self._principals.person(identity.tenant, event.user)
+        try:
+            person = await self._principals.person(identity.tenant, event.user)
+        except SlackRefused as error:  # another delivery would be refused as well
+            _log.error("nobody can start work: Slack refuses %s; `greenlight doctor` shows what is missing", error)
+            return ThreadReply(message=words_only(wording.CANNOT_TELL_WHO))
         if person.status is MembershipStatus.BOT:
             return Ignored()
         if not person.is_member:

@@ -35,6 +35,8 @@ class SessionStatus:
         self._api = api
         self._posted = posted
         self._rate_limiter = rate_limiter
+        #: Slack does not know the method: it is not asked again until the next start.
+        self._unknown = False
 
     async def show(self, run: RunView) -> None:
         """Set the session's status to the turn's, unless it is that already.
@@ -43,7 +45,7 @@ class SessionStatus:
             SlackUnreachable: the session still shows an ended run as at work; the next call tries again.
         """
         status, posted = _STATUSES[run.status], run.posts.get(SESSION)
-        if status == (_OVER if posted is None else posted.shown):
+        if self._unknown or status == (_OVER if posted is None else posted.shown):
             return
         tenant, channel, root_ts = thread_parts(run.thread)
         if status == _OVER:
@@ -53,6 +55,7 @@ class SessionStatus:
         try:
             await self._api.write("agents.sessions.setStatus", channel_id=channel, thread_ts=root_ts, status=status)
         except SlackRefused as error:
+            self._unknown = error.code == "unknown_method"
             _log.debug("no session in %s: %s", run.thread, error)
         except SlackUnreachable as error:
             if status == _OVER:

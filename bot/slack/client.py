@@ -111,11 +111,13 @@ class WebApi:
         finally:
             _before_sending.reset(token)
 
-    async def granted_scopes(self) -> frozenset[str]:
-        """Return the scopes of the client's token, which Slack names in a header of every answer."""
+    async def granted_scopes(self) -> frozenset[str] | None:
+        """Return the scopes of the client's token, which Slack names in a header of every answer; None without it."""
         answer = await self._answer(self._client, "auth.test")
         headers = cast("Mapping[str, str]", answer.headers)  # pyright: ignore[reportUnknownMemberType] -- untyped in the SDK
-        named = next((value for name, value in headers.items() if name.lower() == "x-oauth-scopes"), "")
+        named = next((value for name, value in headers.items() if name.lower() == "x-oauth-scopes"), None)
+        if named is None:
+            return None
         return frozenset(scope.strip() for scope in named.split(",") if scope.strip())
 
     async def respond(self, response_url: str, **body: Json) -> None:

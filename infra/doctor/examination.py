@@ -24,6 +24,9 @@ _SECRET_VARIABLES = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET
 _SHORTEST_SECRET = 6
 """A shorter value is no secret, and hiding it would make the report unreadable."""
 
+_SHORTEST_KEY = 16
+"""A key of a model that is shorter and part of the model's name is a placeholder."""
+
 
 async def examine(environ: Mapping[str, str]) -> list[Finding]:
     """Return one finding per thing the app needs, in the order to fix them."""
@@ -84,7 +87,15 @@ def secrets(given: Mapping[str, str], configuration: Configuration) -> frozenset
     if tools.http_request is not None:
         values.update(value for headers in tools.http_request.headers.values() for value in headers.values())
     values.update([password for value in values if (password := _password(value))])
-    return frozenset(value for value in values if len(value) >= _SHORTEST_SECRET)
+    return frozenset(value for value in values if len(value) >= _SHORTEST_SECRET) - _placeholders(given, configuration)
+
+
+def _placeholders(given: Mapping[str, str], configuration: Configuration) -> frozenset[str]:
+    """Return the key that is given to a server that asks for none, such as its model's name: no secret is so short."""
+    key, settings = given.get("OPENAI_API_KEY", ""), model_settings(given, configuration)
+    names = [] if settings is None else [settings.model, *settings.by_role.values()]
+    named = len(key) < _SHORTEST_KEY and any(key in name for name in names)
+    return frozenset([key] if named else [])
 
 
 def _password(address: str) -> str:

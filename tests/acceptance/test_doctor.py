@@ -18,11 +18,12 @@ from sqlalchemy import URL
 from bot.slack import socket_mode
 from infra import process_health
 from infra.config.environment import read_settings
+from infra.config.file import Configuration
 from infra.db.embedded_postgres import HeldPostgres
 from infra.dev.local_slack.state.faults import MethodFault
 from infra.dev.scripted_model.script import Failure, Rubbish, Script
 from infra.doctor import database
-from infra.doctor.examination import examine
+from infra.doctor.examination import examine, secrets, without
 from infra.doctor.finding import Finding, State
 from infra.doctor.processes import process_finding
 from infra.wiring import open_app
@@ -370,3 +371,25 @@ async def test_doctor_names_background_work_that_fails_in_a_running_process(
                 await asyncio.sleep(0.02)
         await app.aclose()
         assert (await sick.findings())["processes"].says == "none runs with this data folder"
+
+
+async def test_doctor_takes_no_scopes_for_missing_that_slack_does_not_name(database_url: URL, tmp_path: Path) -> None:
+    async with patient(database_url, tmp_path) as healthy:
+        answer = {"ok": True, "user": "greenlight", "team": "Local", "team_id": "T0LOCAL"}
+        healthy.workspace.backend.faults.methods.append(
+            MethodFault(method="auth.test", times=2, body=json.dumps(answer))
+        )
+        found = await healthy.findings()
+        assert found["scopes"].state is State.OK
+        assert found["scopes"].says.startswith("not checked")
+
+
+def test_placeholder_for_a_key_is_left_in_the_models_name_and_every_key_is_masked() -> None:
+    def told(key: str, model: str) -> str:
+        given = {"OPENAI_API_KEY": key, "GREENLIGHT_MODEL": model}
+        return without(f"{model} with {key}", secrets(given, Configuration()))
+
+    assert told("scripted", "scripted-model") == "scripted-model with scripted"
+    assert told("sk-0123456789abcdef", "gpt-5") == "gpt-5 with ***"
+    assert told("sk-0123456789abcdef", "sk-0123456789abcdef") == "*** with ***"
+    assert told("letmein", "gpt-5") == "gpt-5 with ***"

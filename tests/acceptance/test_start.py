@@ -97,7 +97,7 @@ async def test_start_and_model_calls_log_no_noise_of_libraries(database_url: URL
             assert process.stdout is not None
             assert b"Greenlight is running" in await process.stdout.readline()
             await people.post("Ada", "ops", "@Greenlight hello")
-            await people.wait_for(lambda _: bool(healthy.model.requests_of("planner")))
+            await people.wait_for(lambda _: bool(healthy.model.requests_of("planner")), timeout_seconds=300)
             process.send_signal(signal.SIGTERM)
             told = (await process.communicate())[1].decode()
         assert process.returncode == 0, told

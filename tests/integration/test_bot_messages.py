@@ -1,5 +1,6 @@
 """Messages and commands reach the inbox once, and nobody's words are lost or misused."""
 
+import json
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -198,3 +199,16 @@ async def test_reconnects_after_the_socket_is_sent_away(scene: Scene) -> None:
     ts = await scene.people.write("Ada", "ops", "@Greenlight check our services")
     await _reacted(scene, ts)
     assert len(scene.rows.inbox) == 1
+
+
+@pytest.mark.parametrize("error", ["missing_scope", "invalid_auth", "access_denied"])
+async def test_person_whom_slack_does_not_let_us_look_up_reads_so_in_the_thread(
+    scene: Scene, error: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await scene.people.act("faults", method="users.info", error=error, times=100)
+    ts = await scene.people.write("Ada", "ops", "@Greenlight check our services")
+    await scene.people.until(lambda dump: wording.CANNOT_TELL_WHO in json.dumps(dump["channels"]["ops"]["messages"]))
+    await scene.settled()
+    assert [message["text"] for message in await scene.people.thread(ts)] == [wording.CANNOT_TELL_WHO]
+    assert scene.rows.inbox == []
+    assert f"users.info: {error}" in caplog.text

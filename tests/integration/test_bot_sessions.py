@@ -75,7 +75,7 @@ async def test_the_newest_turn_decides(scene: Scene) -> None:
     assert await status(scene, thread) == "processing"
 
 
-async def test_a_workspace_without_sessions_is_shown_everything_else(scene: Scene) -> None:
+async def test_a_workspace_without_sessions_is_asked_once_and_shown_everything_else(scene: Scene) -> None:
     thread, publisher = await a_thread(scene), publishing(scene)
     await scene.people.act("switches", agent_sessions=False)
     for run_status in (RunStatus.RUNNING, RunStatus.DONE):
@@ -83,7 +83,7 @@ async def test_a_workspace_without_sessions_is_shown_everything_else(scene: Scen
         for _ in range(2):
             await publisher.reconcile(thread)
     assert await status(scene, thread) is None
-    assert await calls(scene) == 2
+    assert await calls(scene) == 1
     assert len(await scene.people.thread(thread.rpartition(":")[2])) == 2
     assert scene.rows.settled == {(thread, 1)}
 
