@@ -69,7 +69,7 @@ class Ground:
 @asynccontextmanager
 async def ground() -> AsyncGenerator[Ground]:
     """Yield the ground; the server and its folder are gone afterwards."""
-    with _fresh_database() as url:
+    with fresh_database() as url:
         async with open_storage(url, new_worker_id()) as storage, open_pool(storage.database.conninfo) as pool:
             door = Database(url, pool_size=LISTENER_CONNECTIONS)
             yield Ground(
@@ -86,7 +86,7 @@ async def ground() -> AsyncGenerator[Ground]:
 
 
 @contextmanager
-def _fresh_database() -> Generator[URL]:
+def fresh_database() -> Generator[URL]:
     with tempfile.TemporaryDirectory(prefix="greenlight-bench-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # the server runs as a user of its own
         with hold_postgres(Path(folder) / "data") as server:
