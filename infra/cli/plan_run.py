@@ -173,7 +173,7 @@ async def _run(
     async with (
         open_storage(url) as storage,
         open_thread_checkpoints(storage.database) as checkpoints,
-        storage.queue.app.open_async(),
+        storage.queue.opened(),
     ):
         stores = storage.stores
         progress = _EventPrinter(emit)

@@ -3,6 +3,8 @@
 Procrastinate keeps one waiting job per thread (`queueing_lock`) and runs one at a time (`lock`).
 """
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from procrastinate import App, PsycopgConnector
@@ -63,6 +65,19 @@ class Queue:
             configure=database.configure,
         )
         self.app = App(connector=self._connector)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncGenerator[App]:
+        """Yield the app with its connections, which end with the context, also when it is cancelled while they open.
+
+        Procrastinate leaves a pool that was cancelled while it opened. Its workers take a cancellation for a failed
+        connection, so the event loop would wait for them for ever when it ends.
+        """
+        try:
+            await self.app.open_async()
+            yield self.app
+        finally:
+            await self.app.close_async()
 
     async def wake(self, connection: AsyncConnection, thread: ThreadId, failures: int = 0) -> None:
         """Have the thread advanced after this transaction commits, and notify the worker that runs it now.

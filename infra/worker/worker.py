@@ -120,7 +120,7 @@ class Worker:
         self._queue.app.task(name=WAKE_LATER, pass_context=True)(self._wake_later)
         await self._retry_until_stored(self._register)
         try:
-            async with self._queue.app.open_async(), asyncio.TaskGroup() as group:
+            async with self._queue.opened(), asyncio.TaskGroup() as group:
                 group.create_task(self._beat(), name="heartbeat")
                 group.create_task(self._sweep(), name="sweep")
                 group.create_task(self._presence.keep(), name="presence")

@@ -83,3 +83,18 @@ async def test_a_job_for_later_leaves_the_threads_lock_free(database: Database, 
     async with database.begin() as connection:
         await queue.wake(connection, THREAD)
     assert await _fetch(database) is not None
+
+
+async def test_queue_that_is_cancelled_while_it_opens_leaves_no_task_behind(database: Database) -> None:
+    async def use() -> None:
+        async with Queue(database).opened():
+            await asyncio.Event().wait()
+
+    before = asyncio.all_tasks()
+    for turns in range(0, 200, 4):
+        using = asyncio.create_task(use())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        using.cancel()
+        await asyncio.wait([using])
+        assert asyncio.all_tasks() == before, f"cancelled after {turns} turns of the loop"
