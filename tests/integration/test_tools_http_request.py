@@ -81,7 +81,9 @@ async def test_nothing_is_sent_once_another_process_may_have_the_thread(service:
     late = replace(CONTEXT, not_after=lambda: uptime_seconds() - 1)
     with pytest.raises(TooLate):
         await call_tool(
-            http_request(HttpRequestConfig(allow_private=True)), late, {"method": "POST", "url": service.url}
+            http_request(HttpRequestConfig(known=HERE, allow_private=True)),
+            late,
+            {"method": "POST", "url": service.url},
         )
     assert service.requests == []
 
@@ -103,7 +105,9 @@ async def test_the_deadline_is_looked_at_when_the_connection_stands(
     context = replace(CONTEXT, not_after=lambda: deadline)
     with pytest.raises(TooLate):
         await call_tool(
-            http_request(HttpRequestConfig(allow_private=True)), context, {"method": "POST", "url": service.url}
+            http_request(HttpRequestConfig(known=HERE, allow_private=True)),
+            context,
+            {"method": "POST", "url": service.url},
         )
     assert service.requests == []
 
