@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from sandbox.container import DEFAULT_SOCKET
+from sandbox.attachment import Address
+from tests.fakes.docker_engine import engine_or_skip
 
 _PIECE_BYTES = 1 << 16
 
@@ -13,8 +14,9 @@ _PIECE_BYTES = 1 << 16
 class DockerProxy:
     """Passes on to the machine's engine, unless it is away."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, engine: Address) -> None:
         self._path = path
+        self._engine = engine
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._passing: set[asyncio.Task[None]] = set()
@@ -57,7 +59,7 @@ class DockerProxy:
         assert task is not None
         self._passing.add(task)
         try:
-            engine_reader, engine_writer = await asyncio.open_unix_connection(DEFAULT_SOCKET)
+            engine_reader, engine_writer = await _connect(self._engine)
             both = {writer, engine_writer}
             self._writers |= both
             await asyncio.gather(_pass_on(reader, engine_writer), _pass_on(engine_reader, writer))
@@ -66,6 +68,12 @@ class DockerProxy:
             self._writers -= both
         finally:
             self._passing.discard(task)
+
+
+async def _connect(address: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if address.path:
+        return await asyncio.open_unix_connection(address.path)
+    return await asyncio.open_connection(address.host, address.port, ssl=address.tls)
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -79,8 +87,10 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 @asynccontextmanager
 async def docker_proxy(folder: Path) -> AsyncGenerator[DockerProxy]:
-    """Start a proxy, and end it."""
-    proxy = DockerProxy(folder / "docker.sock")
+    """Start a proxy in front of the engine that the environment names now, and end it."""
+    engine = await engine_or_skip()
+    await engine.close()
+    proxy = DockerProxy(folder / "docker.sock", engine.address)
     await proxy.listen()
     try:
         yield proxy
