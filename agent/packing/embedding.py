@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from agent.packing.script_checks import parsed, plain_main, python_text, survives_writing
+from agent.packing.script_checks import TOKENS_TO_REWRITE, parsed, plain_main, python_text, survives_writing
 
 _TAKEN = frozenset(dir(builtins)) | {"tools", "atools", "ToolError"}
 _SCOPE_READERS = frozenset({"globals", "locals", "vars", "dir", "exec", "eval", "compile", "__import__"})
@@ -43,7 +43,7 @@ class Embedded:
 @lru_cache(maxsize=256)
 def embedded(code: str, name: str) -> Embedded | CannotEmbed:
     """Return the script as a function, or why it must not become one."""
-    module = parsed(code)
+    module = parsed(code, TOKENS_TO_REWRITE)
     if module is None or not survives_writing(module):
         return CannotEmbed.UNREADABLE
     bound = _bound_names(code)

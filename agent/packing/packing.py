@@ -16,6 +16,7 @@ from typing import Any
 
 from agent.ids import NodeId
 from agent.limits import DEFAULT_LIMITS, PlanLimits
+from agent.packing.script_checks import is_dense
 from agent.packing.script_writer import CannotPack, fitness, packed_script
 from agent.plan.operations import (
     Add,
@@ -256,6 +257,8 @@ class _Chains:
         return title if len(title) <= self._limits.title_characters else steps[-1].title
 
     def _fits(self, package: Node) -> bool:
+        if is_dense(package.code):
+            return False
         size = len(canonical_json(operation_json(Add(node=package))).encode())
         return len(package.code.encode()) <= self._limits.code_bytes and size <= self._limits.operation_bytes
 

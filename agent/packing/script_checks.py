@@ -5,11 +5,23 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from typing import TypeGuard
 
 _MAIN = re.compile(r"^(?:async[ \t]+)?def[ \t]+main[ \t]*\(", re.MULTILINE)
 _FENCE = re.compile(r"^(`{3,}+)[^\n]*+\n(.*?)(?:^\1`*+[ \t]*+$|\Z)", re.MULTILINE | re.DOTALL)
 """A fenced block; one that is never closed goes on to the end."""
+
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+"""About one token of Python; the words of texts and comments count too."""
+
+MOST_TOKENS = 4_000
+"""The most tokens of a script that is looked into, some 14 KiB of usual code: Python parses it in at most 50 ms."""
+
+TOKENS_TO_REWRITE = 1_500
+"""The most tokens of a script that is written anew, which takes six times as long as to read it."""
 
 _DEPTH = 150
 """The most levels of a script that is looked into: Python itself reads more than a recursion can walk through."""
@@ -18,21 +30,40 @@ BRIDGES = ("tools", "atools")
 """The names through which a script calls its tools."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """What the checks need to know of a script that was parsed."""
+
+    defines_main: bool
+    #: Tool -> the first line that names it.
+    calls: Mapping[str, int]
+    #: The keys of `inputs` without which the script cannot get to its end.
+    needed: AbstractSet[str]
+
+
 def script_issues(code: str, tools: AbstractSet[str], max_bytes: int) -> Sequence[str]:
     """Return why a script cannot be accepted: its size, no `main(inputs)`, a tool it did not declare.
 
-    A script that this Python cannot parse may be right for the sandbox's Python, so it is accepted
-    if it seems to define `main`.
+    A script that this Python cannot parse, or that is too dense to look into, may be right for the sandbox, so it
+    is accepted if it seems to define `main`.
     """
     size = len(code.encode(errors="replace"))
     if size > max_bytes:
         return [f"the script has {size} bytes, more than {max_bytes}"]
+    seen = _seen(code)
+    if seen is None:
+        return [] if _MAIN.search(code) else ["the script defines no main(inputs)"]
+    issues = [] if seen.defines_main else ["the script defines no main(inputs) with one argument"]
+    unknown = sorted(seen.calls.keys() - tools)
+    return [*issues, *(f"the script calls tools.{name}, which is not among its tools" for name in unknown)]
+
+
+@lru_cache(maxsize=64)
+def _seen(code: str) -> _Seen | None:
     module = parsed(code)
     if module is None:
-        return [] if _MAIN.search(code) else ["the script defines no main(inputs)"]
-    issues = [] if _defines_main(module) else ["the script defines no main(inputs) with one argument"]
-    unknown = sorted(_calls_in(module).keys() - tools)
-    return [*issues, *(f"the script calls tools.{name}, which is not among its tools" for name in unknown)]
+        return None
+    return _Seen(defines_main=_defines_main(module), calls=_calls_in(module), needed=_needed(module))
 
 
 def _defines_main(module: ast.Module) -> bool:
@@ -46,8 +77,8 @@ def _defines_main(module: ast.Module) -> bool:
 
 def tool_calls(code: str) -> Mapping[str, int]:
     """Return tool -> the first line of the script that names it; empty when this Python cannot parse the script."""
-    module = parsed(code)
-    return {} if module is None else _calls_in(module)
+    seen = _seen(code)
+    return {} if seen is None else seen.calls
 
 
 def tools_named(module: ast.Module) -> Iterator[ast.Attribute]:
@@ -69,8 +100,12 @@ def inputs_needed(code: str) -> AbstractSet[str]:
 
     Only keys read before the first branch or loop count: the script may never read the others.
     """
-    module = parsed(code)
-    main = next(filter(is_main, module.body), None) if module is not None else None
+    seen = _seen(code)
+    return frozenset() if seen is None else seen.needed
+
+
+def _needed(module: ast.Module) -> AbstractSet[str]:
+    main = next(filter(is_main, module.body), None)
     if main is None:
         return frozenset()
     parameters = [*main.args.posonlyargs, *main.args.args]
@@ -117,8 +152,15 @@ def unparsable(code: str) -> str:
     return ""
 
 
-def parsed(code: str) -> ast.Module | None:
-    """Return the script as this Python reads it; None when it cannot, or when it is nested too deep to go through."""
+def is_dense(code: str, most: int = MOST_TOKENS) -> bool:
+    """Return whether a script has more than `most` tokens."""
+    return next(islice(_TOKEN.finditer(code), most, None), None) is not None
+
+
+def parsed(code: str, most_tokens: int = MOST_TOKENS) -> ast.Module | None:
+    """Return the script as this Python reads it; None when it cannot, or when it is too dense or nested too deep."""
+    if is_dense(code, most_tokens):
+        return None
     try:
         with warnings.catch_warnings(action="ignore"):  # of a model's odd escapes, at every look at its plan
             module = ast.parse(code)

@@ -10,7 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.ids import NodeId, ToolName
-from agent.packing.script_checks import BRIDGES, parsed, plain_main, python_text, survives_writing, tools_named
+from agent.packing.script_checks import (
+    BRIDGES,
+    TOKENS_TO_REWRITE,
+    parsed,
+    plain_main,
+    python_text,
+    survives_writing,
+    tools_named,
+)
 from agent.plan.json_values import json_issue_in
 from agent.plan.operations import Dependency, Node, NodeKind
 from agent.plan.references import NODE_ID
@@ -79,7 +87,7 @@ def _parts(node: Node, tool: ToolName, cut: _Cut) -> Parts:
 
 
 def _cut(code: str, tool: ToolName) -> _Cut | None:
-    module = parsed(code)
+    module = parsed(code, TOKENS_TO_REWRITE)
     if module is None or not survives_writing(module):
         return None
     main = plain_main(module)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from agent.packing.embedding import CannotEmbed, Embedded, embedded
+from agent.packing.script_checks import TOKENS_TO_REWRITE
 from tests.fakes.packing_plans import ASYNC, CALLING, CLASSY, PLAIN
 
 MAIN = "def main(inputs):\n    return 1\n"
@@ -46,6 +47,7 @@ def test_script_returns_the_same_inside_a_function(code: str, result: Any) -> No
     [
         ("def main(inputs:\n", CannotEmbed.UNREADABLE),
         ("def main(inputs):\n    return '\0'\n", CannotEmbed.UNREADABLE),
+        ("x = [" + "1," * TOKENS_TO_REWRITE + "]\n" + MAIN, CannotEmbed.UNREADABLE),
         ("x = 1\n", CannotEmbed.NO_PLAIN_MAIN),
         ("main = lambda inputs: 1\n", CannotEmbed.NO_PLAIN_MAIN),
         (MAIN + MAIN, CannotEmbed.NO_PLAIN_MAIN),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from agent.ids import NodeId
+from agent.packing.packed_claim import holds
 from agent.packing.packing import (
     STEPS,
     Fusion,
@@ -20,6 +21,7 @@ from agent.packing.packing import (
     packing_from_json,
     packing_json,
 )
+from agent.packing.script_checks import TOKENS_TO_REWRITE
 from agent.plan.operations import Add, Cancel, Node, NodeKind, Operation, nodes_added, operation_json
 from agent.reading.plan_file import read_plan
 from agent.tool import Colour, colour_of
@@ -127,6 +129,14 @@ def test_long_chain_becomes_several_packages() -> None:
     packed = packing(*plan)
     assert ids(packed) == [f"n{STEPS - 1}", f"n{2 * STEPS - 1}", f"n{2 * STEPS}"]
     assert pack(packed.operations, REGISTRY).operations == packed.operations
+
+
+def test_package_is_never_too_dense_to_be_read_back() -> None:
+    code = f"def main(inputs):\n    return [{'1, ' * (TOKENS_TO_REWRITE // 3)}]\n"
+    plan = [script("n0", code=code), *(script(f"n{n}", x=f"${{n{n - 1}}}", code=code) for n in range(1, 2 * STEPS))]
+    packages = [node for node in nodes_added(packing(*plan).operations).values() if node.packed]
+    assert packages
+    assert all(holds(package.id, package.code, package.packed) for package in packages)
 
 
 def test_package_of_calls_alone_differs_from_one_with_a_script() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.packing.script_checks import inputs_needed, script_in, script_issues, tool_calls
+from agent.packing.script_checks import MOST_TOKENS, inputs_needed, script_in, script_issues, tool_calls
 
 MAIN = "def main(inputs):\n    return 1\n"
 
@@ -36,6 +36,12 @@ MAIN = "def main(inputs):\n    return 1\n"
 )
 def test_script_that_may_work_is_left_to_the_sandbox(code: str) -> None:
     assert script_issues(code, frozenset({"look"}), 100_000) == []
+
+
+def test_script_that_is_too_dense_to_look_into_is_left_to_the_sandbox() -> None:
+    dense = "a = [" + "1," * (MOST_TOKENS // 2) + "]\ndef main(inputs):\n    return tools.fly(inputs['a'])\n"
+    assert script_issues(dense, frozenset(), 100_000) == []
+    assert (tool_calls(dense), inputs_needed(dense)) == ({}, frozenset())
 
 
 @pytest.mark.parametrize(
