@@ -14,7 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from infra.dev.local_slack.state.errors import ControlError
 from infra.dev.scripted_model.script import CONTEXT_TOO_LONG, Cut, Failure, ModelRequest, Reply, Rubbish, Script
 from infra.wiring import LISTENER_CONNECTIONS
 from sandbox.hardening import OWNER_LABEL
+from sandbox.monty import MontySandbox, monty_binary
 from sandbox.script import Json
 from sandbox.warm_container import this_process
 from tests.acceptance.app_fixture import AppScene, app_scene
@@ -274,19 +275,25 @@ def containers() -> int:
     return listed.stdout.split("\n").count(str(this_process()))
 
 
-async def settled(database: Database, before: Counts) -> Counts:
-    """Return the counts once none is above what it was, or after two minutes: servers keep idle connections 75 s."""
+async def settled(database: Database, bound: Counts) -> Counts:
+    """Return the counts once none is above its bound, or after a minute: connections close in their own time."""
     now = await counted(database)
-    for _ in range(120):
-        if all(value <= asdict(before)[name] for name, value in asdict(now).items()):
+    for _ in range(60):
+        if within(now, bound):
             break
         await asyncio.sleep(1)
         now = await counted(database)
     return now
 
 
-async def fill_executor() -> None:
-    """Have the event loop start all the threads it ever will."""
+def within(now: Counts, bound: Counts) -> bool:
+    """Return whether no figure is above its bound."""
+    return all(value <= asdict(bound)[name] for name, value in asdict(now).items())
+
+
+async def start_what_stays() -> None:
+    """Have the process start what it keeps until it ends: the event loop's threads, and the interpreter's runtime."""
+    await MontySandbox(monty_binary()).close()
     barrier = threading.Barrier(min(32, (os.cpu_count() or 1) + 4))
     await asyncio.gather(*(asyncio.to_thread(barrier.wait) for _ in range(barrier.parties)))
 
@@ -310,7 +317,7 @@ async def soak(url: URL, data: Path, seconds: float) -> None:
     seed = int(os.environ.get("SEED") or random.randrange(2**32))  # noqa: S311 -- dice of a test
     print(f"\nSEED={seed}")
     database = Database(url, pool_size=1)
-    await fill_executor()
+    await start_what_stays()
     async with app_scene(url, data, [ENDS], started=False) as scene:
         run = Soak(scene=scene, dice=random.Random(seed))  # noqa: S311
         scene.model.add(Script(role="planner", answer=run.plans))
@@ -331,7 +338,9 @@ async def soak(url: URL, data: Path, seconds: float) -> None:
                     people.create_task(run.person(until))
             await scene.people.act("faults", clear=True)
             await at_rest(database)
-            live = await settled(database, warm)
+            most = Counts(**{name: value + SLACK for name, value in asdict(warm).items()})
+            most = replace(most, connections=POOLED_CONNECTIONS)
+            live = await settled(database, most)
         told = await scene.people.read("calls")
         await scene.stop_app()
         await scene.people.act("clock", seconds=3600)
@@ -342,10 +351,8 @@ async def soak(url: URL, data: Path, seconds: float) -> None:
     assert run.observers == {}
     assert told["given_up"] == []
     assert set(posts.values()) <= {1}, posts
-    assert live.connections <= POOLED_CONNECTIONS
-    assert live.tasks <= warm.tasks + SLACK
-    assert live.descriptors <= warm.descriptors + SLACK
-    assert all(value <= asdict(before)[name] for name, value in asdict(after).items()), (before, after)
+    assert within(live, most), (most, live)
+    assert within(after, before), (before, after)
 
 
 async def at_rest(database: Database) -> None:
