@@ -20,8 +20,7 @@ class WorkspaceClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        # No bound of its own on connecting: on a busy machine the workspace's process waits for its turn.
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=300))
+        self._session = aiohttp.ClientSession()
         return self
 
     async def __aexit__(self, *_: object) -> None:
