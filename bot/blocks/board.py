@@ -30,8 +30,8 @@ from bot.blocks.elements import (
     rendered,
     shortened,
     task_card,
-    visible,
 )
+from bot.blocks.visibility import visible
 from bot.payloads import DETAILS_ACTION
 from bot.ports import NodeView, Post, RunView, Slot
 

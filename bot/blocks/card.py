@@ -31,8 +31,8 @@ from bot.blocks.elements import (
     section,
     sent_size,
     shortened,
-    visible,
 )
+from bot.blocks.visibility import visible
 from bot.payloads import ACTION_PREFIX, button_value
 from bot.ports import ApprovalView
 from sandbox.script import Json

@@ -21,8 +21,8 @@ from bot.blocks.elements import (
     rich_text,
     section,
     shortened,
-    visible,
 )
+from bot.blocks.visibility import visible
 from bot.payloads import ATTEMPT_ACTION
 from bot.ports import PackageView
 

@@ -7,7 +7,6 @@ Limits: https://docs.slack.dev/reference/block-kit/blocks. A whole message is re
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ from agent.approval import Decision
 from agent.ids import Digest
 from agent.plan.operations import digest_of
 from bot import wording
+from bot.blocks.visibility import visible
 from bot.payloads import ACTION_PREFIX
 from sandbox.script import Json
 
@@ -89,38 +89,6 @@ def quoted(words: str, characters: int = 300) -> str:
 def shortened(words: str, characters: int) -> str:
     """Return the words, cut with an ellipsis when they are longer than `characters`."""
     return words if len(words) <= characters else f"{words[: characters - 1].rstrip()}…"
-
-
-_UNSEEN = re.compile(
-    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
-    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
-"""Letters and marks that show nothing: Default_Ignorable_Code_Point of Unicode, and the empty Braille pattern."""
-
-_UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
-
-_EMOJI = "\ufe0f"
-"""The mark that asks for a symbol's colourful look."""
-
-
-def visible(words: str) -> str:
-    """Spell out characters that hide, reorder or separate text without being seen (bidi controls, zero widths, spaces
-    of other widths, control codes, unassigned ones).
-
-    What a person approves must look like what it is: `\\u202e` instead of a line that reads backwards.
-    """
-    if words.isascii() and words.isprintable():
-        return words
-    return "".join(_spelt(character, before) for before, character in zip(" " + words, words, strict=False))
-
-
-def _spelt(character: str, before: str) -> str:
-    if character in " \n\t" or (character == _EMOJI and unicodedata.category(before) == "So"):
-        return character
-    if unicodedata.category(character) not in _UNSEEN_CATEGORIES and not _UNSEEN.match(character):
-        return character
-    point = ord(character)
-    return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
 
 
 def mention(user: str) -> str:

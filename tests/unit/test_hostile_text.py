@@ -48,6 +48,7 @@ from agent.plan.templates import about_item, shown_title
 from agent.reading.stream_reader import PlanStreamReader, read_plan_text
 from bot.blocks.answer import answer
 from bot.blocks.elements import escaped
+from bot.blocks.visibility import visible
 from bot.payloads import mentions, request_text
 from bot.slack.mrkdwn import people_in, plain_words
 from bot.tools.post_message import neutralised
@@ -76,6 +77,7 @@ MARKS = (
     *("```", "`", "~~~", "<think>", "</think>", "def main(", "tools.", "async ", "(", ")", "'", '"""', "f'{"),
     *("--", "/*", "*/", ";", ":a", "::", "http://", "https://", "-1", "9", "e9", ".", "a", "A", "_"),
     *(" ", "\t", "\n", "\r\n", "\x00", "\ud800", "\u00e9", "\U0001f600"),
+    *("\u0430", "\u0436 ", "a\u0430.com ", "\u2044", "\U0001d429", "\u6f22", "\u202e", "\ufe0f"),
 )
 
 
@@ -239,6 +241,8 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "neutralised": neutralised,
     "escaped": escaped,
     "answer": answer,
+    "visible": visible,
+    "visible beside look-alikes": lambda text: visible(f"\u0430 {text}"),
     "named": lambda text: named(text, {"U1": "Ada", "C1": "ops"}),
     "references": tolerant(pieces, BadReference),
     "about_item": tolerant(about_item, BadReference),

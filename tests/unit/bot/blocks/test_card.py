@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from agent.approval import ApprovalKind, ApprovalPolicy, Decision, GroupId
 from agent.ids import UserId
 from bot.blocks.card import argument_chunks, card, choices
-from bot.blocks.elements import Rendered, visible
+from bot.blocks.elements import Rendered
+from bot.blocks.visibility import visible
 from sandbox.script import Json
 from tests.fakes.run_views import GRACE, NOON, an_approval
 
