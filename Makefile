@@ -22,10 +22,10 @@ help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 # The stamps make a second call free; a changed lock or project file brings the environment up to date.
-.venv/.ready-dev: pyproject.toml uv.lock
+.venv/.ready-dev: pyproject.toml uv.lock infra/deploy/setup.sh
 	@sh infra/deploy/setup.sh dev
 
-.venv/.ready-run: pyproject.toml uv.lock
+.venv/.ready-run: pyproject.toml uv.lock infra/deploy/setup.sh
 	@sh infra/deploy/setup.sh run
 
 setup: .venv/.ready-dev ## Make or update the environment in .venv (uv included)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
+from typing import TYPE_CHECKING
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
@@ -23,7 +24,6 @@ from agent.execution.execution_context import Lease, Ports
 from agent.execution.graph import OpenCheckpoints, ThreadRunner
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import ThreadId
-from agent.llm.client import OpenAILanguageModel
 from agent.llm.memory import Memory
 from agent.planning.answerer import Answerer
 from agent.planning.pack_buffer import NodeEndNotifier
@@ -60,6 +60,9 @@ from infra.worker.queue import Queue
 from infra.worker.worker import Worker
 from sandbox.choice import choose_sandbox
 from sandbox.script import Sandbox
+
+if TYPE_CHECKING:
+    from agent.llm.client import OpenAILanguageModel
 
 _log = logging.getLogger(__name__)
 
@@ -275,15 +278,26 @@ async def _working(worker: Worker) -> AsyncGenerator[None]:
             running.cancel()
 
 
+def _model_client() -> "type[OpenAILanguageModel]":
+    """Import the model's client and return its class.
+
+    The import takes a quarter of a worker's start. A bot does without it, and a worker waits for the container engine
+    meanwhile.
+    """
+    from agent.llm.client import OpenAILanguageModel
+
+    return OpenAILanguageModel
+
+
 async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     """Return the runner of threads, with planner, tools, sandbox, executor and answerer."""
     configuration, stores = base.settings.configuration, base.storage.stores
-    openai = OpenAILanguageModel(
-        base.settings.required_model(), partial(stores.spending.note, prices=configuration.prices)
-    )
+    model_settings = base.settings.required_model()
+    model_client = asyncio.get_running_loop().run_in_executor(None, _model_client)
+    environment = await stack.enter_async_context(open_plan_environment(base.settings, base.app))
+    openai = (await model_client)(model_settings, partial(stores.spending.note, prices=configuration.prices))
     stack.push_async_callback(openai.close)
     model = MeteredModel(openai)
-    environment = await stack.enter_async_context(open_plan_environment(base.settings, base.app))
     memory = Memory(
         runs=stores.runs,
         model=model,

@@ -3,8 +3,10 @@
 A command is a function of its module, or a `typer.Typer` with subcommands. To add one, add a line to COMMANDS.
 """
 
+import gc
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated, NamedTuple
@@ -39,12 +41,27 @@ COMMANDS = {
 
 def _command(name: str) -> typer.Typer:
     entry = COMMANDS[name]
-    target: typer.Typer | Callable[..., object] = getattr(import_module(entry.module), entry.attribute)
+    with _collector_paused():
+        target: typer.Typer | Callable[..., object] = getattr(import_module(entry.module), entry.attribute)
     if isinstance(target, typer.Typer):
         return target
     single = typer.Typer(add_completion=False)
     single.command()(target)
     return single
+
+
+@contextmanager
+def _collector_paused() -> Generator[None]:
+    """Keep the garbage collector from walking what an import makes, now and later.
+
+    None of it is ever garbage, and walking it again and again took a fifth of the import.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _print_version(wanted: bool) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from alembic.script import ScriptDirectory
 from langgraph.checkpoint.postgres import PostgresSaver
 from procrastinate.schema import SchemaManager
 from psycopg import sql
@@ -80,8 +79,7 @@ def _unusable(says: str, mend: str) -> list[Finding]:
 def schema_finding(connection: psycopg.Connection[Any]) -> Finding:
     """Compare the applied migrations with those of this version: ours, the queue's and the checkpointer's."""
     ours = frozenset(_applied(connection, "alembic_version", "version_num"))
-    script = ScriptDirectory(str(Path(migrate.__file__).parent / "migrations"))
-    known = {revision.revision for revision in script.walk_revisions()}
+    known = migrate.revisions()
     if not ours:
         return missing(SCHEMA, "the database has none of our tables yet", _MIGRATE)
     if ours - known:
@@ -93,7 +91,7 @@ def schema_finding(connection: psycopg.Connection[Any]) -> Finding:
     files = {file.name for file in Path(SchemaManager.get_migrations_path()).glob("*.sql")}
     steps = {str(number) for number in range(len(PostgresSaver.MIGRATIONS))}
     behind = {
-        "tables": ours != frozenset(script.get_heads()),
+        "tables": ours != frozenset({max(known)}),
         "queue": bool(files - _applied(connection, "queue_migrations", "name")),
         "checkpoints": bool(steps - _applied(connection, "checkpoint_migrations", "v")),
     }

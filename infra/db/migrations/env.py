@@ -1,8 +1,8 @@
-"""Alembic's entry: runs the numbered migrations on the connection that `migrate.py` hands over."""
+"""Alembic's entry: runs the numbered migrations on the connection that `alembic_commands.py` hands over."""
 
 from alembic import context
 
-from infra.db.migrate import is_ours
+from infra.db.alembic_commands import is_ours
 from infra.db.tables import Row
 
 context.configure(

@@ -1,11 +1,15 @@
 """Migrations on a real database."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
+from alembic.script import ScriptDirectory
 from sqlalchemy import URL
 
-from infra.db.migrate import drift, migrate
+from infra.db.alembic_commands import drift
+from infra.db.migrate import MIGRATIONS, migrate, revisions
 
 
 def _tables(url: URL) -> set[str]:
@@ -24,6 +28,24 @@ def test_migrating_again_changes_nothing(database_url: URL) -> None:
     before = _tables(database_url)
     migrate(database_url)
     assert _tables(database_url) == before
+
+
+def test_a_current_database_is_migrated_without_alembic(database_url: URL) -> None:
+    address = database_url.render_as_string(hide_password=False)
+    script = (
+        "import sys\n"
+        "from sqlalchemy.engine import make_url\n"
+        "from infra.db.migrate import migrate\n"
+        f"migrate(make_url({address!r}))\n"
+        "assert 'alembic' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_the_files_of_the_migrations_name_alembics_revisions() -> None:
+    known = ScriptDirectory(str(MIGRATIONS))
+    assert revisions() == {script.revision for script in known.walk_revisions()}
+    assert [max(revisions())] == known.get_heads()
 
 
 def test_processes_that_migrate_at_once_all_succeed(empty_database_url: URL) -> None:
