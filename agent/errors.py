@@ -36,6 +36,14 @@ class ModelUnavailable(AgentError):
     """The language model cannot be reached, refuses us or answered nothing usable."""
 
 
+class ModelBusy(ModelUnavailable):
+    """The model's server put us off for longer than we may wait; `wait_seconds` is its own wish, 0 if it named none."""
+
+    def __init__(self, message: str, wait_seconds: float) -> None:
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
+
+
 class ContextExceeded(ModelUnavailable):
     """The prompt is longer than the model can read; only a shorter one helps."""
 
@@ -48,6 +56,7 @@ class TurnError(StrEnum):
     """Why a turn ended without doing its work; `bot/wording.py` has the words for people."""
 
     MODEL_UNAVAILABLE = "model_unavailable"
+    MODEL_BUSY = "model_busy"
     MODEL_UNHEARD = "model_unheard"
     REQUEST_TOO_LONG = "request_too_long"
     RESULTS_TOO_LONG = "results_too_long"

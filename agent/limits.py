@@ -90,7 +90,8 @@ class ModelSettings(ModelOptions):
     model: str
     api_key: str = field(repr=False)
     base_url: str | None = None
-    #: Retries before the first byte of an answer: connection errors, 429 and 5xx, with the client's backoff.
+    #: Retries before the first byte of an answer: connection errors and 5xx, with the client's backoff. A server that
+    #: is busy (429) is asked again until `total_seconds` are over; with 0 retries it is not.
     retries: int = 2
     connect_seconds: float = 10.0
     #: The longest answer that is not read as a stream: some models never stop.

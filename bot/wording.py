@@ -114,6 +114,8 @@ _ATTEMPTS = {
 _TURN_ERRORS = {
     TurnError.MODEL_UNAVAILABLE: "I couldn't reach the language model, so I couldn't finish this. "
     "Please ask again in a few minutes.",
+    TurnError.MODEL_BUSY: "The language model is too busy to answer, so I couldn't finish this. "
+    "Please ask again in a few minutes.",
     TurnError.MODEL_UNHEARD: ("The language model didn't write an answer, so here are the plain results of each step."),
     TurnError.REQUEST_TOO_LONG: "This is more than the language model can read at once, so I couldn't finish it. "
     "Please ask for less, or start a new thread with what still matters.",

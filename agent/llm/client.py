@@ -1,21 +1,27 @@
 """A language model behind any OpenAI-compatible address. The only file that imports langchain_openai."""
 
 import asyncio
+import logging
+import random
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, MutableMapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from itertools import chain, repeat
+from math import isfinite
+from typing import Protocol, TypeAlias, cast
 
 import openai
 from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk, HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI
 
 from agent.budget.usage import ModelCall, account
-from agent.errors import ContextExceeded, ModelUnavailable
+from agent.errors import ContextExceeded, ModelBusy, ModelUnavailable
 from agent.ids import ThreadId
 from agent.limits import ModelSettings, Role
 from agent.ports import ChatMessage
+
+_log = logging.getLogger(__name__)
 
 # langchain-openai's chunk timeout is an `asyncio.wait_for`, which on Python 3.11 can swallow a cancellation;
 # `_next` bounds the wait for a chunk instead.
@@ -32,6 +38,21 @@ _CUT_OFF = frozenset({"length", "content_filter"})
 
 _TOO_LONG = frozenset({"context_length_exceeded", "string_above_max_length", "request_too_large"})
 """Error codes for a request that is longer than the model reads."""
+
+_NO_CREDIT = "insufficient_quota"
+"""The error code of a 429 that waiting does not mend."""
+
+_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds before a busy server is asked again if it names no longer time; half of each is chance."""
+
+
+class _Response(Protocol):
+    """What we need of an answer of the client's HTTP package."""
+
+    @property
+    def status_code(self) -> int: ...
+    @property
+    def headers(self) -> MutableMapping[str, str]: ...
 
 
 @dataclass(kw_only=True)
@@ -57,7 +78,8 @@ class OpenAILanguageModel:
         self._meter = meter
         # Not the default client: that is cached across event loops and never closed.
         timeout = openai.Timeout(settings.silence_seconds, connect=settings.connect_seconds)
-        self._http = openai.DefaultAsyncHttpxClient(timeout=timeout)
+        hooks = {"response": [_leave_waiting_to_us]}
+        self._http = openai.DefaultAsyncHttpxClient(timeout=timeout, event_hooks=hooks)
         self._chats: dict[str, ChatOpenAI] = {}
         for role in Role:
             self._chat(role)  # now: the first one blocks the event loop for 0.16 s
@@ -118,12 +140,8 @@ class OpenAILanguageModel:
         deadline = asyncio.get_running_loop().time() + self._settings.total_seconds
         is_blank = True
         finish_reason: str | None = None
-        chunks = cast(
-            "AsyncGenerator[BaseMessageChunk, None]",
-            self._chat(role).astream([_message(message) for message in messages]),
-        )
-        async with aclosing(chunks):
-            while (chunk := await self._next(chunks, deadline)) is not None:
+        async with aclosing(self._chunks(role, messages, deadline)) as chunks:
+            async for chunk in chunks:
                 _count(usage, chunk)
                 _count(counted, chunk)
                 finish_reason = _finish_reason(chunk) or finish_reason
@@ -135,27 +153,45 @@ class OpenAILanguageModel:
         if is_blank:
             raise ModelUnavailable("the model answered nothing")
 
+    async def _chunks(
+        self, role: Role, messages: Sequence[ChatMessage], deadline: float
+    ) -> AsyncGenerator[BaseMessageChunk, None]:
+        """Yield the answer's chunks; as long as the server is busy, ask again."""
+        written = [_message(message) for message in messages]
+        for pause in chain(_PAUSES, repeat(_PAUSES[-1])):
+            stream = cast("AsyncGenerator[BaseMessageChunk, None]", self._chat(role).astream(written))
+            async with aclosing(stream):
+                try:
+                    while (chunk := await self._next(stream, deadline)) is not None:
+                        yield chunk
+                except ModelBusy as busy:
+                    wait = max(busy.wait_seconds, pause * (0.75 + random.random() / 2))  # noqa: S311 -- no secret
+                    if not self._settings.retries or asyncio.get_running_loop().time() + wait > deadline:
+                        raise
+                else:
+                    return
+            _log.info("the model's server is busy; asking again in %.1f s", wait)
+            await asyncio.sleep(wait)
+
     async def _next(self, chunks: AsyncIterator[BaseMessageChunk], deadline: float) -> BaseMessageChunk | None:
         """Return the next chunk, or None at the end."""
         left = deadline - asyncio.get_running_loop().time()
-        message: str
-        kind = ModelUnavailable
+        problem: ModelUnavailable
         try:
             async with asyncio.timeout(min(left, self._settings.silence_seconds)):
                 return await anext(chunks, None)
         except TimeoutError:
-            message = "the model is silent for too long"
+            problem = ModelUnavailable("the model is silent for too long")
         except openai.APIStatusError as error:
-            message = f"the model's server answered with status {error.status_code}"
-            kind = ContextExceeded if _too_long(error) else ModelUnavailable
+            problem = _refusal(error)
         except openai.APITimeoutError:
-            message = "the model's server does not answer in time"
+            problem = ModelUnavailable("the model's server does not answer in time")
         except openai.APIConnectionError:
-            message = "the connection to the model's server failed"
+            problem = ModelUnavailable("the connection to the model's server failed")
         except Exception as error:  # noqa: BLE001 -- invalid bytes from a server surface as any type
-            message = f"the model's server sent something unusable ({type(error).__name__})"
+            problem = ModelUnavailable(f"the model's server sent something unusable ({type(error).__name__})")
         # Raised outside the handlers, without a context: the client's errors quote the server, which may echo the key.
-        raise kind(message)
+        raise problem
 
     def _chat(self, role: Role) -> ChatOpenAI:
         name = self._settings.by_role.get(role, self._settings.model)
@@ -176,6 +212,38 @@ class OpenAILanguageModel:
     async def _key(self) -> str:
         # A coroutine function keeps the key out of every repr, and the client creates no blocking twin.
         return self._settings.api_key
+
+
+def _refusal(error: openai.APIStatusError) -> ModelUnavailable:
+    """Return what a status says."""
+    message = f"the model's server answered with status {error.status_code}"
+    if _too_long(error):
+        return ContextExceeded(message)
+    if error.code == _NO_CREDIT:
+        return ModelUnavailable(f"{message}: the account has no credit left")
+    if _is_busy(error.response):
+        return ModelBusy(message, _seconds(error.response.headers.get("retry-after", "")))
+    return ModelUnavailable(message)
+
+
+def _is_busy(response: _Response) -> bool:
+    """Return whether the server asks us to come back later."""
+    return response.status_code == 429 or (response.status_code == 503 and "retry-after" in response.headers)
+
+
+def _seconds(retry_after: str) -> float:
+    """Return the seconds a Retry-After header names; 0 when it names none."""
+    try:
+        seconds = float(retry_after)
+    except ValueError:
+        return 0.0
+    return seconds if isfinite(seconds) else 0.0
+
+
+async def _leave_waiting_to_us(response: _Response) -> None:
+    """Keep the client from asking a busy server again: it would sleep where we see but a silent server."""
+    if _is_busy(response):
+        response.headers["x-should-retry"] = "false"
 
 
 def _too_long(error: openai.APIStatusError) -> bool:

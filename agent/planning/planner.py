@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import assert_never
 
-from agent.errors import ContextExceeded, DuplicateNode, ModelUnavailable, TurnError
+from agent.errors import ContextExceeded, DuplicateNode, ModelBusy, ModelUnavailable, TurnError
 from agent.ids import NodeId, ThreadId, UserId, thread_parts
 from agent.limits import DEFAULT_LIMITS, PlanLimits, Role
 from agent.llm.memory import Memory
@@ -148,9 +148,9 @@ class Planner:
                 shortened = True
                 dialogue = [dialogue[0], await self._question(request, brief=True)]
                 continue
-            except ModelUnavailable:
+            except ModelUnavailable as error:
                 if not request.changed or not resumptions:
-                    return TurnError.MODEL_UNAVAILABLE
+                    return TurnError.MODEL_BUSY if isinstance(error, ModelBusy) else TurnError.MODEL_UNAVAILABLE
                 resumptions -= 1
                 dialogue[-1] = await self._question(request)
                 continue

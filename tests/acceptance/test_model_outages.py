@@ -54,6 +54,27 @@ async def test_model_that_cannot_be_connected_to_is_told_and_works_once_it_is_ba
             await observer.until(answered, "the answer")
 
 
+async def test_busy_model_is_waited_for(database_url: URL, tmp_path: Path) -> None:
+    """Each role is put off longer than it may be silent, and more often than a failure is tried again."""
+    busy = [
+        Script(role=role, answer=Failure(status=429, message="slow down", retry_after_seconds=2), times=4)
+        for role in ("planner", "answer", "repair")
+    ]
+
+    def brief_silence(table: dict[str, object]) -> None:
+        table["model"] = {"silence_seconds": 1.5}
+
+    async with app_scene(database_url, tmp_path, busy, configuration=brief_silence) as scene:
+        scene.model.add(planned(package("p", "def main(inputs):\n    return 1 / 0\n")))
+        scene.model.add(Script(role="repair", answer="```python\ndef main(inputs):\n    return 'mended'\n```"))
+        scene.model.add(ENDS)
+        scene.model.add(ANSWERS)
+        async with scene.asked("mend it") as observer:
+            await observer.until(answered, "the answer")
+            assert observer.says("attempt 2 worked")
+            assert not observer.says("language model")
+
+
 def port_of(address: str | None) -> int:
     """Return the port of a model's address."""
     assert address is not None

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.errors import ContextExceeded, ModelUnavailable
+from agent.errors import ContextExceeded, ModelBusy, ModelUnavailable
 from agent.limits import ModelSettings, Role
 from agent.llm.client import OpenAILanguageModel
 from agent.ports import ChatMessage
@@ -102,6 +102,44 @@ async def test_every_failure_is_unavailable_without_a_secret(start: Start, kind:
     shown = "".join(traceback.format_exception(raised.value)) + repr(model) + str(vars(raised.value))
     assert KEY not in shown
     assert raised.value.__context__ is None
+
+
+BUSY = {
+    "429": Failure(status=429, message="slow down"),
+    "429 with a time": Failure(status=429, message="slow down", retry_after_seconds=1),
+    "503 with a time": Failure(status=503, message="overloaded", retry_after_seconds=1),
+}
+
+
+@pytest.mark.parametrize("kind", BUSY)
+async def test_busy_server_is_asked_again_until_it_answers(start: Start, kind: str) -> None:
+    """It may be busy more often than a failure is tried again, and for longer than it may be silent."""
+    busy = Script(answer=BUSY[kind], times=2)
+    model, server = await start(busy, Script(answer="here"), retries=1, silence_seconds=0.9)
+    assert await model.complete(Role.ANSWER, SAID) == "here"
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("asks", [None, 0.01, 1000.0], ids=["without a time", "soon", "much later"])
+async def test_server_that_stays_busy_is_given_up_in_time_and_not_flooded(start: Start, asks: float | None) -> None:
+    model, server = await start(
+        Script(answer=Failure(status=429, message=f"slow down {KEY}", retry_after_seconds=asks)),
+        retries=2,
+        total_seconds=2.5,
+    )
+    with pytest.raises(ModelBusy, match="status 429") as raised:
+        await model.complete(Role.ANSWER, SAID)
+    assert raised.value.__context__ is None
+    assert 1 <= len(server.requests) <= 3
+
+
+async def test_account_without_credit_is_not_waited_for(start: Start) -> None:
+    failure = Failure(status=429, message="You exceeded your current quota", code="insufficient_quota")
+    model, server = await start(Script(answer=failure), retries=2)
+    with pytest.raises(ModelUnavailable, match="no credit left") as raised:
+        await model.complete(Role.ANSWER, SAID)
+    assert not isinstance(raised.value, ModelBusy)
+    assert len(server.requests) == 1
 
 
 LONG = {
