@@ -98,6 +98,8 @@ class ApprovalView:
     waiting: tuple[str, ...] = ()
     #: False while one of the card's messages stands as cut words: nobody can have read all that would run.
     shown_whole: bool = True
+    #: The code of a script that would run; empty when the request is about something else.
+    script: str = ""
 
     @property
     def is_open(self) -> bool:

@@ -242,6 +242,8 @@ QUESTIONS: dict[ApprovalKind, str] = {
 }
 """The question of a card."""
 
+RUNS_AS_SHOWN = "runs exactly as shown"
+
 _ENDINGS: dict[Decision, str] = {
     Decision.PENDING: "Waiting for a decision.",
     Decision.APPROVED: "*Approved*{by}{on}.",
@@ -303,6 +305,11 @@ def approvers(policy: ApprovalPolicy, author: str, people: Iterable[str], groups
     if not named:
         return "nobody, because the list of approvers is empty"
     return listed(named, most=10) + ("" if policy.self_approval else f", but not {author}")
+
+
+def named_in_arguments(names: str) -> str:
+    """Return the line about ids in the arguments; `names` is ready mrkdwn."""
+    return f"In the arguments: {names}"
 
 
 def not_a_member(status: MembershipStatus, act: str) -> str:

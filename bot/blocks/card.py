@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 
 from agent.approval import ABOUT_TURN, DECISIONS, RUNS_CALL, ApprovalPolicy, ApprovalRequest, Decision
 from agent.budget.budget import Measure, limit_exceeded_from_json
@@ -79,39 +80,53 @@ class Chunk:
 def choices(view: ApprovalView) -> tuple[Decision, ...]:
     """Return the answers this request allows: approving needs arguments that can be shown, and that Slack shows."""
     every = DECISIONS[view.request.kind]
-    readable = view.shown_whole and _showable(view.request)
+    readable = view.shown_whole and _showable(view)
     return every if readable else tuple(decision for decision in every if decision not in RUNS_CALL)
 
 
-def card(view: ApprovalView, policy: ApprovalPolicy) -> tuple[Rendered, ...]:
+def card(
+    view: ApprovalView, policy: ApprovalPolicy, names: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Rendered, ...]:
     """Return the card's messages, in the order to post them; the last has the buttons.
 
-    Only the last message ever changes. While one of them stands cut in Slack, the last has no button that lets the
-    call run.
+    `names` is id -> name of people and channels in the arguments. Only the last message ever changes. While one of
+    them stands cut in Slack, the last has no button that lets the call run.
     """
     request = view.request
     if request.kind in ABOUT_TURN:
         return (_turn_card(view),)
     who_may = who_may_decide(policy, request)
-    if not _showable(request):
+    named = [context(line)] if (line := _named(names)) else []
+    if not _showable(view):
         return (_closing(view, who_may, [section(wording.TOO_LONG_TO_APPROVE)]),)
-    groups = _grouped(list(argument_chunks(request.args)))
+    groups = _grouped(list(_chunks(view)))
     cut = [section(wording.NOT_SHOWN_WHOLE)] if view.is_open else []
     if len(groups) == 1:
         whole = [_shown(chunk) for chunk in groups[0]] or [context("_No arguments._")]
-        return (_closing(view, who_may, whole if view.shown_whole else cut),)
+        return (_closing(view, who_may, [*whole, *named] if view.shown_whole else cut),)
     parts = [_arguments(request, number, len(groups), group) for number, group in enumerate(groups, start=1)]
     pointer = context(f"The full arguments stand in the {len(groups)} messages above this one.")
-    return (*parts, _closing(view, who_may, [pointer] if view.shown_whole else cut))
+    return (*parts, _closing(view, who_may, [pointer, *named] if view.shown_whole else cut))
+
+
+def _chunks(view: ApprovalView) -> Iterator[Chunk]:
+    """Yield all that would run: the arguments and, of a script, its code."""
+    yield from argument_chunks(view.request.args)
+    if view.script:
+        yield from _text_chunks(wording.THE_SCRIPT, wording.RUNS_AS_SHOWN, visible(view.script))
 
 
 def argument_chunks(args: Mapping[str, Json]) -> Iterator[Chunk]:
     """Yield every argument in order, whole: the texts of one name put together are its full value."""
     for name, value in args.items():
         text = visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2))
-        pieces = list(_pieces(text or "(empty)"))
-        for part, piece in enumerate(pieces, start=1):
-            yield Chunk(name=visible(name), note=_note(value), text=piece, part=part, parts=len(pieces))
+        yield from _text_chunks(visible(name), _note(value), text or "(empty)")
+
+
+def _text_chunks(name: str, note: str, text: str) -> Iterator[Chunk]:
+    pieces = list(_pieces(text))
+    for part, piece in enumerate(pieces, start=1):
+        yield Chunk(name=name, note=note, text=piece, part=part, parts=len(pieces))
 
 
 def _note(value: Json) -> str:
@@ -145,12 +160,20 @@ def _pieces(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def _showable(request: ApprovalRequest) -> bool:
-    if any(sent_size(visible(name)) > NAME_SIZE for name in request.args):
+def _showable(view: ApprovalView) -> bool:
+    args = view.request.args
+    if any(sent_size(visible(name)) > NAME_SIZE for name in args):
         return False
-    if len(json.dumps(request.args)) > MOST_MESSAGES * MESSAGE_CHARACTERS:  # spares cutting up a megabyte
+    size = len(json.dumps(args)) + len(view.script)
+    if size > MOST_MESSAGES * MESSAGE_CHARACTERS:  # spares cutting up a megabyte
         return False
-    return len(_grouped(list(argument_chunks(request.args)))) <= MOST_MESSAGES
+    return len(_grouped(list(_chunks(view)))) <= MOST_MESSAGES
+
+
+def _named(names: Mapping[str, str]) -> str:
+    """Return whom and what the ids in the arguments stand for, in mrkdwn."""
+    shown = (f"{known} is {'#' if known[0] in 'CG' else ''}{quoted(name, 80)}" for known, name in names.items())
+    return wording.named_in_arguments("; ".join(shown)) if names else ""
 
 
 def _grouped(chunks: Sequence[Chunk]) -> list[list[Chunk]]:

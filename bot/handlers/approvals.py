@@ -33,6 +33,7 @@ from bot.payloads import Click, Payload
 from bot.ports import ApprovalView, Post, Posted, PostedMessage, RunViews, Slot, cut
 from bot.slack.client import WebApi
 from bot.slack.membership import FRESH, Principals
+from bot.slack.names import ArgumentNames
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class ApprovalHandler:
         principals: Principals,
         api: WebApi,
         policy_for: Callable[[ApprovalRequest], ApprovalPolicy],
+        argument_names: ArgumentNames,
     ) -> None:
         self._approvals = approvals
         self._views = views
@@ -57,6 +59,7 @@ class ApprovalHandler:
         self._principals = principals
         self._api = api
         self._policy_for = policy_for
+        self._argument_names = argument_names
 
     async def on_click(self, ack: AsyncAck, body: Payload) -> None:
         """Ack at once, then answer the click."""
@@ -135,7 +138,7 @@ class ApprovalHandler:
 
     async def _lock(self, click: Click, now: ApprovalView) -> None:
         """Show on the clicked card how its request reads now; when that fails, the publisher will."""
-        *_, closing = card(now, self._policy_for(now.request))
+        *_, closing = card(now, self._policy_for(now.request), await self._argument_names.of(now.request))
         try:
             if click.response_url:
                 await self._api.respond(

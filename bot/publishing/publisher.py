@@ -23,6 +23,7 @@ from bot.ports import ApprovalView, Post, Posted, RunView, RunViews, Slot
 from bot.publishing.plan_images import PlanImages
 from bot.publishing.sender import ROOT_GONE, MessageSender
 from bot.publishing.session_status import SessionStatus
+from bot.slack.names import ArgumentNames
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class ThreadPublisher:
         currency: str = "$",
         plan_images: PlanImages | None = None,
         sessions: SessionStatus | None = None,
+        argument_names: ArgumentNames | None = None,
     ) -> None:
         self._views = views
         self._posted = posted
@@ -56,6 +58,7 @@ class ThreadPublisher:
         self._currency = currency
         self._plan_images = plan_images
         self._sessions = sessions
+        self._argument_names = argument_names
 
     @contextlib.asynccontextmanager
     async def publishing(self, thread: ThreadId) -> AsyncGenerator[None, None]:
@@ -179,12 +182,16 @@ class ThreadPublisher:
         """
         asked = view.request.id
         slot = Slot(Post.CARD, asked)
+        known = self._argument_names
+        names = dict[str, str]() if known is None else await known.of(view.request)
         whole = True
 
         def render(now: RunView) -> Sequence[Rendered]:
             newest = next((newer for newer in now.approvals if newer.request.id == asked), view)
             shown = newest.is_open or slot in now.posts
-            return card(replace(newest, shown_whole=whole), self._policy_for(newest.request)) if shown else ()
+            if not shown:
+                return ()
+            return card(replace(newest, shown_whole=whole), self._policy_for(newest.request), names)
 
         for number, part in enumerate(render(run)[:-1], start=1):
             whole = await self._sender.put(run, Slot(Post.CARD, f"{asked}#{number}"), part) and whole

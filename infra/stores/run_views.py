@@ -21,7 +21,7 @@ from agent.ports import Message, RunStatus, Subscription, requests_of
 from agent.tool import Colour
 from bot.ports import ApprovalView, AttemptView, NodeView, OpenRun, Post, PostedMessage, RunView, Slot
 from infra.db.database import Database
-from infra.db.tables import ApprovalRow, AttemptRow, InboxRow, NodeRow, PostRow, RunRow
+from infra.db.tables import ApprovalRow, AttemptRow, InboxRow, NodeRow, OperationRow, PostRow, RunRow
 from infra.stores.approvals import record_in, request_in
 from infra.stores.mailbox import IS_MESSAGE, messages_of
 from infra.stores.spending import spent_in
@@ -53,7 +53,8 @@ class PostgresRunViews:
                 return None
             thread = ThreadId(row.thread)
             posts = await _posts(connection, thread, [row.turn])
-            return _approval_view(row, await _planned_nodes(connection, thread), posts.get(row.turn, {}))
+            scripts = await _scripts(connection, thread, [row])
+            return _approval_view(row, await _planned_nodes(connection, thread), posts.get(row.turn, {}), scripts)
 
     async def open_of(self, tenant: Tenant, requester: UserId) -> Sequence[OpenRun]:
         """Return this person's open runs, newest first."""
@@ -132,8 +133,10 @@ async def _read_parts(connection: AsyncConnection, thread: ThreadId, turns: Sequ
     asked = select(ApprovalRow.__table__).where(ApprovalRow.of_thread(thread), ApprovalRow.turn.in_(turns))
     approvals: dict[int, list[ApprovalView]] = defaultdict(list)
     posts = await _posts(connection, thread, turns)
-    for row in await connection.execute(asked.order_by(ApprovalRow.asked)):
-        approvals[row.turn].append(_approval_view(row, planned, posts.get(row.turn, {})))
+    questions = (await connection.execute(asked.order_by(ApprovalRow.asked))).all()
+    scripts = await _scripts(connection, thread, questions)
+    for row in questions:
+        approvals[row.turn].append(_approval_view(row, planned, posts.get(row.turn, {}), scripts))
     return _Parts(requests=requests, nodes=nodes, approvals=approvals, posts=posts)
 
 
@@ -149,6 +152,18 @@ async def _posts(
     return posts
 
 
+async def _scripts(
+    connection: AsyncConnection, thread: ThreadId, questions: Sequence[Row[*tuple[Any, ...]]]
+) -> Mapping[str, str]:
+    """Return node -> code of the scripts that the requests are about."""
+    nodes = [row.node for row in questions if row.tool == NodeKind.PACKAGE.value]
+    if not nodes:
+        return {}
+    added = select(OperationRow.adds, OperationRow.operation).where(OperationRow.of_thread(thread))
+    rows = await connection.execute(added.where(OperationRow.adds.in_(nodes)))
+    return {str(row.adds): str(row.operation.get("code", "")) for row in rows}
+
+
 async def _planned_nodes(connection: AsyncConnection, thread: ThreadId) -> Sequence[PlannedNode]:
     rows = select(NodeRow.node, NodeRow.title, NodeRow.state, NodeRow.depends_on).where(NodeRow.of_thread(thread))
     return [_planned_node(row) for row in await connection.execute(rows.order_by(NodeRow.noted))]
@@ -159,7 +174,10 @@ def _planned_node(row: Row[*tuple[Any, ...]]) -> PlannedNode:
 
 
 def _approval_view(
-    row: Row[*tuple[Any, ...]], planned: Sequence[PlannedNode], posts: Mapping[Slot, PostedMessage]
+    row: Row[*tuple[Any, ...]],
+    planned: Sequence[PlannedNode],
+    posts: Mapping[Slot, PostedMessage],
+    scripts: Mapping[str, str],
 ) -> ApprovalView:
     card = (posted for slot, posted in posts.items() if slot.post is Post.CARD and slot.key.split("#")[0] == row.id)
     return ApprovalView(
@@ -170,6 +188,7 @@ def _approval_view(
         expires_at=row.expires_at,
         waiting=waiting_behind(row.node, planned),
         shown_whole=not any(posted.is_cut for posted in card),
+        script=scripts.get(row.node, "") if row.tool == NodeKind.PACKAGE.value else "",
     )
 
 
