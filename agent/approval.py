@@ -168,6 +168,8 @@ class Clicker:
     in_channel: bool | None
     #: Those of the policy's groups that the person is in.
     groups: AbstractSet[str] | None
+    #: False when the app is not in the channel any more, so that nobody's membership can be seen.
+    channel_is_seen: bool = True
 
 
 class Refusal(StrEnum):
@@ -176,6 +178,7 @@ class Refusal(StrEnum):
     NOT_A_MEMBER = "not_a_member"
     UNKNOWN_PERSON = "unknown_person"
     NOT_IN_CHANNEL = "not_in_channel"
+    APP_NOT_IN_CHANNEL = "app_not_in_channel"
     NOT_AN_APPROVER = "not_an_approver"
     OWN_REQUEST = "own_request"
     NOBODY = "nobody"
@@ -224,6 +227,8 @@ def _refusal(policy: ApprovalPolicy, author: UserId, clicker: Clicker, *, approv
 def _channel_refusal(author: UserId, clicker: Clicker) -> Refusal | None:
     if clicker.user == author or clicker.in_channel:
         return None
+    if not clicker.channel_is_seen:
+        return Refusal.APP_NOT_IN_CHANNEL
     return Refusal.UNKNOWN_PERSON if clicker.in_channel is None else Refusal.NOT_IN_CHANNEL
 
 

@@ -394,6 +394,10 @@ class NodeWork(Protocol):
         """Resolve the node's references, or say as an outcome why they cannot be resolved."""
         ...
 
+    async def hopeless(self, node: Node, bound: Bound, context: CallContext) -> Failed | None:
+        """Return how the call would certainly fail, so that nobody is asked about it; None when it may succeed."""
+        ...
+
     async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
         """Do the work: timeouts, retries, attempts and artifacts included.
 

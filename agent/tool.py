@@ -70,6 +70,8 @@ class Tool:
     #: Returns the output or raises ToolError; a red one also TooLate (`CallContext.check_not_late`).
     #: Any other exception is a fault of the tool and is shown as one.
     call: Callable[[CallContext, Mapping[str, Json]], Awaitable[Json]] = field(repr=False)
+    #: Raises ToolError for a call that cannot succeed, before people are asked about it. In doubt it raises nothing.
+    check: Callable[[CallContext, Mapping[str, Json]], Awaitable[None]] | None = field(default=None, repr=False)
     timeout_seconds: float = 30.0
     #: Only ever true for green tools.
     retryable: bool = False

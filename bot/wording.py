@@ -283,6 +283,8 @@ _REFUSALS = {
     Refusal.NOT_A_MEMBER: "Sorry, only full members of this workspace can decide this.",
     Refusal.UNKNOWN_PERSON: "I couldn't check just now whether you may decide this. Nothing changed. Please try again.",
     Refusal.NOT_IN_CHANNEL: "Only members of this channel can decide this. Please join it first.",
+    Refusal.APP_NOT_IN_CHANNEL: "I'm no longer in this channel, so I can't check who may decide here. Nothing changed. "
+    "Please invite me again, then press the button once more.",
     Refusal.NOT_AN_APPROVER: "Sorry, you're not among the people who may decide this. The card says who is.",
     Refusal.OWN_REQUEST: "You asked for this yourself, so somebody else has to approve it. You can still reject it.",
     Refusal.NOBODY: "Nobody may approve this: its list of approvers is empty. "

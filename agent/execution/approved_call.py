@@ -74,6 +74,9 @@ class ApprovedCall:
         """
         bound = await self._context.bind(self._step)
         while isinstance(bound, Bound):
+            if (failed := await self._hopeless(bound)) is not None:
+                await self._withdraw(failed.message)
+                return failed
             request = self._request(ApprovalKind.APPROVE, bound, attempt=1)
             await self._withdraw("the call is another one now", keep=request.id)
             answer = await self._ask(request, NodeState.ASKING)
@@ -185,6 +188,11 @@ class ApprovedCall:
             except StoreUnavailable:
                 await asyncio.sleep(seconds)
         return await finish(self._context.thread, self._step.id, attempt, result)
+
+    async def _hopeless(self, bound: Bound) -> Failed | None:
+        """Return how the call would fail even with a yes: then nobody is asked."""
+        context, step = self._context, self._step
+        return await context.ports.work.hopeless(step.node, bound, step.context(bound, context.lease.not_after))
 
     async def _ask(self, request: ApprovalRequest, state: NodeState) -> DecisionRecord | Cancelled:
         self._context.show(self._step.id, state)

@@ -17,7 +17,7 @@ from agent.ports import Artifacts, Attempts, Bound, LanguageModel, Progress, Res
 from agent.scripts.runner import PackageDependencies, ScriptRunner
 from agent.tool import CallContext, Colour, Registry, TooLate, colour_of
 from agent.tools.binding import bind_object
-from agent.tools.call import cached_call, call_tool, unless_in_doubt
+from agent.tools.call import cached_call, call_tool, hopeless, unless_in_doubt
 from agent.tools.output import moved_out
 from sandbox.script import Json, Limits, Sandbox
 
@@ -99,6 +99,11 @@ class NodeExecutor:
         if not wrong:
             return None
         return Failed(error="bad_arguments", message=f"/args{wrong[0].pointer}: {wrong[0].message}")
+
+    async def hopeless(self, node: Node, bound: Bound, context: CallContext) -> Failed | None:
+        """Return how the call would certainly fail; None when it may succeed."""
+        tool = self._registry.find(bound.tool) if node.kind is NodeKind.TOOL else None
+        return None if tool is None else await hopeless(tool, context, bound.args)
 
     async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
         """Do the work. Raises only CancelledError, and TooLate when a red call was not sent."""

@@ -18,6 +18,9 @@ from sandbox.script import Json
 TRANSIENT = frozenset({"timeout", "unreachable", "unavailable", "database_unreachable", "rate_limited"})
 """Codes of a `ToolError` after which a retryable tool is called again."""
 
+CHECK_SECONDS = 10.0
+"""The time that a tool has to check a call before people are asked about it."""
+
 RETRY_AFTER_SECONDS = (0.2, 1.0)
 OUTPUT_BYTES = 16 * 1024 * 1024
 CACHED_BYTES = 256 * 1024
@@ -54,6 +57,25 @@ async def call_tool(
     return outcome
 
 
+async def hopeless(tool: Tool, context: CallContext, args: Mapping[str, Json]) -> Failed | None:
+    """Return how a call would certainly fail; None when it may succeed, or nobody can say in time."""
+    if tool.check is None:
+        return None
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await tool.check(context, args)
+    except ToolError as error:
+        return _failed(error)
+    except Exception as error:  # noqa: BLE001 -- the boundary to a tool: people are asked when it cannot check
+        _log.warning("tool %s could not check its call: %s", tool.name, type(error).__name__)
+    return None
+
+
+def _failed(error: ToolError) -> Failed:
+    message = truncated(sanitized_text(str(error)), _MESSAGE_CHARACTERS)
+    return Failed(error=sanitized_text(error.code), message=message)
+
+
 def unless_in_doubt(colour: Colour, outcome: Succeeded | Failed) -> Succeeded | Failed:
     """Return what became of a call that ended otherwise than by the tool's own word.
 
@@ -70,8 +92,7 @@ async def _call_once(tool: Tool, context: CallContext, args: Mapping[str, Json])
         async with limit:
             output: object = await tool.call(context, args)
     except ToolError as error:
-        message = truncated(sanitized_text(str(error)), _MESSAGE_CHARACTERS)
-        return Failed(error=sanitized_text(error.code), message=message)
+        return _failed(error)
     except TooLate:
         raise
     except asyncio.CancelledError:

@@ -23,7 +23,7 @@ from agent.approval import (
 )
 from agent.approval import Refused as NotAllowed
 from agent.errors import AgentError
-from agent.ids import Tenant, thread_parts
+from agent.ids import ChannelId, Tenant, thread_parts
 from agent.ports import Approvals
 from bot import wording
 from bot.blocks.card import card, choices
@@ -124,8 +124,22 @@ class ApprovalHandler:
             _fact(self._principals.in_channel(click.channel, click.user)) if anyone else _no_fact(),
             _fact(self._principals.groups(click.user, policy.groups)) if policy.groups else _no_fact(),
         )
-        member = None if person is None else person.is_member
-        return Clicker(user=click.user, is_full_member=member, in_channel=in_channel, groups=groups)
+        seen = in_channel is not False or await self._sees(click.channel)
+        return Clicker(
+            user=click.user,
+            is_full_member=None if person is None else person.is_member,
+            in_channel=in_channel,
+            groups=groups,
+            channel_is_seen=seen,
+        )
+
+    async def _sees(self, channel: ChannelId) -> bool:
+        """Return whether the app can see the channel: it is told of no member of one that it was removed from."""
+        try:
+            return await self._principals.channel(channel) is not None
+        except BotError as error:
+            _log.warning("could not learn whether the app is still in %s: %s", channel, error)
+            return True
 
     async def _too_late(self, click: Click, now: ApprovalView) -> None:
         """Bring the card up to date and say why the click did not count."""

@@ -61,6 +61,9 @@ class Channel:
     #: Empty for direct messages.
     name: str
     public: bool
+    archived: bool = False
+    #: False for a public channel that the app has not joined.
+    has_app: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +210,13 @@ async def _object(answer: Awaitable[Mapping[str, Any]], key: str, unknown: Colle
 
 def _channel(found: Mapping[str, Any]) -> Channel:
     public = found.get("is_channel") is True and found.get("is_private") is False
-    return Channel(id=ChannelId(str(found.get("id", ""))), name=str(found.get("name") or ""), public=public)
+    return Channel(
+        id=ChannelId(str(found.get("id", ""))),
+        name=str(found.get("name") or ""),
+        public=public,
+        archived=found.get("is_archived") is True,
+        has_app=found.get("is_member") is not False,
+    )
 
 
 def _required(answer: Mapping[str, Any], key: str) -> str:

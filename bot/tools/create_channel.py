@@ -36,13 +36,15 @@ ARGUMENTS: Mapping[str, Json] = {
 
 def slack_create_channel(api: WebApi, principals: Principals) -> Tool:
     """Return the tool."""
+    creator = _Creator(api, principals)
     return Tool(
         name=ToolName("slack_create_channel"),
         description="Create a Slack channel and invite people. Returns channel (its id), name, invited and "
         "not_invited [{user, error}].",
         arguments=ARGUMENTS,
         colour=Colour.RED,
-        call=_Creator(api, principals).call,
+        call=creator.call,
+        check=creator.check,
     )
 
 
@@ -51,9 +53,22 @@ class _Creator:
         self._api = api
         self._principals = principals
 
+    async def check(self, context: CallContext, arguments: Mapping[str, Json]) -> None:
+        """Refuse people who may not have channels created, and a name that a channel has already."""
+        if not await self._is_member(context):
+            raise _not_allowed()
+        name = str(arguments["name"])
+        if await self._principals.channel_named(name) is not None:
+            raise ToolError("name_taken", f"there is a channel #{name} already")
+
     async def call(self, context: CallContext, arguments: Mapping[str, Json]) -> Json:
         """Create the channel, then invite one by one: a refused invitation does not undo the channel."""
-        await self._check_right(context)
+        try:
+            allowed = await self._is_member(context)
+        except BotError as error:
+            raise ToolError("slack_unreachable", "Slack did not say who asks; nothing was created") from error
+        if not allowed:
+            raise _not_allowed()
         name = str(arguments["name"])
         channel = await self._create(name, context, private=arguments.get("private") is True)
         others = arguments.get("invite")
@@ -72,14 +87,9 @@ class _Creator:
                 refused.append({"user": user, "error": error.code if isinstance(error, SlackRefused) else "unknown"})
         return {"channel": channel, "name": name, "invited": invited, "not_invited": refused}
 
-    async def _check_right(self, context: CallContext) -> None:
-        try:
-            tenant = thread_parts(context.thread).tenant
-            person = await self._principals.person(tenant, context.author, max_age_seconds=FRESH)
-        except BotError as error:
-            raise ToolError("slack_unreachable", "Slack did not say who asks; nothing was created") from error
-        if not person.is_member:
-            raise ToolError("not_allowed", "only full members of the workspace may have channels created")
+    async def _is_member(self, context: CallContext) -> bool:
+        tenant = thread_parts(context.thread).tenant
+        return (await self._principals.person(tenant, context.author, max_age_seconds=FRESH)).is_member
 
     async def _create(self, name: str, context: CallContext, *, private: bool) -> ChannelId:
         try:
@@ -94,3 +104,7 @@ class _Creator:
         if not isinstance(channel, str) or not channel:
             raise ToolError(OUTCOME_UNKNOWN, "Slack's answer names no channel; it may exist or not")
         return ChannelId(channel)
+
+
+def _not_allowed() -> ToolError:
+    return ToolError("not_allowed", "only full members of the workspace may have channels created")

@@ -15,11 +15,15 @@ from sandbox.script import Json
 MOST_CHARACTERS = 4000
 """Slack cuts a longer text into several messages."""
 
+_ANYWHERE = "chat:write.public"
+"""The scope with which an app writes in public channels that it has not joined."""
+
 _LINK = re.compile(r"<(https?://[^<>|\s]+(?:\|[^<>]*)?)>")
 
 
 def slack_post_message(api: WebApi, channels: Channels) -> Tool:
     """Return the tool."""
+    poster = _Poster(api, channels)
     return Tool(
         name=ToolName("slack_post_message"),
         description="Post a message to a Slack channel. The text is Slack mrkdwn: *bold*, _italic_, `code`, "
@@ -34,7 +38,8 @@ def slack_post_message(api: WebApi, channels: Channels) -> Tool:
             "additionalProperties": False,
         },
         colour=Colour.RED,
-        call=_Poster(api, channels).call,
+        call=poster.call,
+        check=poster.check,
     )
 
 
@@ -44,23 +49,37 @@ def neutralised(text: str) -> str:
     return "".join(f"<{part}>" if at % 2 else escaped(part) for at, part in enumerate(parts))
 
 
+def _text(arguments: Mapping[str, Json]) -> str:
+    text = neutralised(str(arguments.get("text", "")))
+    if len(text) > MOST_CHARACTERS:
+        raise ToolError("text_too_long", f"the text has more than {MOST_CHARACTERS} characters")
+    return text
+
+
 class _Poster:
     def __init__(self, api: WebApi, channels: Channels) -> None:
         self._api = api
         self._channels = channels
 
+    async def check(self, context: CallContext, arguments: Mapping[str, Json]) -> None:
+        """Refuse a text that is too long, and a channel in which the app or the author may not write."""
+        _text(arguments)
+        channel = await self._channels.writable(str(arguments.get("channel", "")), context)
+        if channel.archived:
+            raise ToolError("is_archived", "that channel is archived")
+        if not channel.has_app and _ANYWHERE not in (await self._api.granted_scopes() or {_ANYWHERE}):
+            raise ToolError("not_in_channel", "the app is not in that channel; somebody has to invite it")
+
     async def call(self, context: CallContext, arguments: Mapping[str, Json]) -> Json:
         """Post; a Slack refusal, a missing right or a lost answer is a ToolError."""
-        text = str(arguments.get("text", ""))
-        if len(neutralised(text)) > MOST_CHARACTERS:
-            raise ToolError("text_too_long", f"the text has more than {MOST_CHARACTERS} characters")
+        text = _text(arguments)
         try:
             channel = await self._channels.writable(str(arguments.get("channel", "")), context)
         except SlackUnreachable as error:
             raise ToolError("slack_unreachable", "Slack did not answer; nothing was posted") from error
         except SlackRefused as error:
             raise ToolError(error.code, f"Slack refused to show the channel: {error.code}") from error
-        return await self._post(channel.id, neutralised(text), context)
+        return await self._post(channel.id, text, context)
 
     async def _post(self, channel: ChannelId, text: str, context: CallContext) -> Json:
         key: dict[str, Json] = {"event_type": "greenlight_post", "event_payload": {"key": context.idempotency_key}}

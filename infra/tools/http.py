@@ -138,6 +138,7 @@ def http_request(config: HttpRequestConfig, *, body_bytes: int = 256 * 1024) -> 
         arguments=REQUEST_ARGUMENTS,
         colour=Colour.RED,
         call=partial(_request, config, body_bytes),
+        check=partial(_check, config),
         timeout_seconds=config.timeout_seconds + 5,
     )
 
@@ -180,6 +181,13 @@ async def _get(config: HttpGetConfig, body_bytes: int, _context: CallContext, ar
 
 class ResponseLost(Exception):
     """The connection broke when the request may already have been sent."""
+
+
+async def _check(config: HttpRequestConfig, context: CallContext, args: Mapping[str, Json]) -> None:
+    """Refuse what would be refused before a connection is opened."""
+    url = checked_url(str(args["url"]), reach(config.known, config.hosts, allow_private=config.allow_private))
+    _headers(config, url, context, args)
+    _body(args)
 
 
 async def _request(config: HttpRequestConfig, body_bytes: int, context: CallContext, args: Mapping[str, Json]) -> Json:

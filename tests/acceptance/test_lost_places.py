@@ -5,15 +5,17 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import pytest
 from sqlalchemy import URL, text
 
 from infra.db.database import Database
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import ModelRequest, Script, Stall
 from tests.acceptance.app_fixture import AppScene, app_scene
-from tests.acceptance.assertions import answered, direct_messages, leaks, states
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
+from tests.acceptance.assertions import answered, direct_messages, leaks, states, whispers
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post, tool
 
 ADA, GRACE, LINUS, GUEST, OLGA = "U0ADA", "U0GRACE", "U0LINUS", "U0GUEST", "U0OTHER"
 
@@ -122,14 +124,79 @@ async def test_app_removed_from_the_channel_is_told_to_the_requester(database_ur
         assert "can no longer write in <#C0OPS>" in told
 
 
-async def test_post_to_a_channel_the_app_is_not_in_fails_in_words(database_url: URL, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("channel", "words"),
+    [
+        ("#finance", "failed: i'm not in that channel"),
+        ("C0OLDOPS", "failed: that channel is archived"),
+        ("#nowhere", "failed: there is no such channel, or i can't see it"),
+        ("C0NOWHERE", "failed: there is no such channel, or i can't see it"),
+        ("#leads", "failed: that isn't allowed"),
+    ],
+)
+async def test_post_where_nobody_can_post_fails_in_words_and_nobody_is_asked(
+    database_url: URL, tmp_path: Path, channel: str, words: str
+) -> None:
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
-        scene.model.add(planned(post("tell", "hello", "#finance"), post("old", "hello", "C0OLDOPS")))
-        async with scene.asked("tell them") as observer:
-            await observer.until(lambda seen: len(seen.cards()) == 2, "the cards")
-            await scene.click(observer, "Grace", "approved", card=1)
-            await scene.click(observer, "Grace", "approved", card=0)
+        scene.model.add(planned(post("tell", "hello", channel)))
+        async with scene.asked("tell them", by="Linus") as observer:
             await observer.until(answered, "the answer")
-            assert "failed: i'm not in that channel" in states(observer)["tell"]
-            assert "failed: that channel is archived" in states(observer)["old"]
+            assert words in states(observer)["tell"]
             assert leaks(observer) == []
+        assert await requests_asked(scene) == 0
+
+
+async def test_other_calls_that_cannot_succeed_ask_nobody_either(database_url: URL, tmp_path: Path) -> None:
+    def one_host(table: dict[str, Any]) -> None:
+        table["tools"]["http_request"] = {"hosts": ["example.com"]}
+
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=one_host) as scene:
+        send = {"method": "POST", "url": "https://example.org/", "text": "x"}
+        make = tool("make", "slack_create_channel", {"name": "incidents"})
+        scene.model.add(planned(make, tool("send", "http_request", send), post("long", "&" * 3000)))
+        async with scene.asked("do it") as observer:
+            await observer.until(answered, "the answer")
+            assert "failed: that name is taken" in states(observer)["make"]
+            assert "failed: that address isn't on the list of this tool" in states(observer)["send"]
+            assert "failed: the text is too long" in states(observer)["long"]
+        assert await requests_asked(scene) == 0
+
+
+async def test_people_are_asked_when_slack_does_not_say_whether_the_channel_is_there(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        await scene.people.act("faults", method="conversations.list", error="internal_error", times=1)
+        scene.model.add(planned(post("tell", "hello")))
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(answered, "the answer")
+        assert len(await scene.people.messages("incidents")) == 1
+
+
+async def requests_asked(scene: AppScene) -> int:
+    """Return how many requests to people were ever stored."""
+    database = Database(scene.url)
+    async with database.begin() as connection:
+        asked = (await connection.execute(text("SELECT count(*) FROM approvals"))).scalar_one()
+    await database.close()
+    return int(asked)
+
+
+async def test_click_where_the_app_was_removed_says_so_and_counts_once_it_is_back(
+    database_url: URL, tmp_path: Path
+) -> None:
+    anyone = {"slack_post_message": {"self_approval": True}}
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=anyone) as scene:
+        scene.model.add(planned(post("tell", "hello", "#incidents")))
+        async with scene.asked("tell them", channel="leads") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            await scene.people.act("members", channel="leads", member="Greenlight", remove=True)
+            await scene.click(observer, "Grace", "approved")
+            told = (await whispers(scene, GRACE))[-1]
+            assert "I'm no longer in this channel" in told
+            assert "join" not in told
+            await scene.people.act("members", channel="leads", member="Greenlight")
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(answered, "the answer")

@@ -98,6 +98,10 @@ class FakeWork:
         digest = digest_of([tool, args, node.digest, self.salt])
         return Bound(tool=tool, args=args, digest=digest)
 
+    async def hopeless(self, node: Node, bound: Bound, context: CallContext) -> Failed | None:
+        """Return that every call may succeed."""
+        return None
+
     async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
         """Do what the tool's name stands for."""
         self.started.append(node.id)
