@@ -2,8 +2,8 @@
 
 Every process that uses the server holds it (`hold_postgres`). The server is a child of a supervisor
 (`postgres_supervisor.py`) in a session of its own, which restarts a server that died and stops it when the last holder
-is gone. A holder has a shared `flock`, which the kernel releases even after kill -9: there is no list of pids that
-could go stale.
+is gone. Holders start another supervisor in the place of one that was killed. A holder has a shared `flock`, which the
+kernel releases even after kill -9: there is no list of pids that could go stale.
 
     DATA/postgres    the database cluster          DATA/passwords.json   role -> password, mode 0600
     DATA/run         the unix socket               DATA/*.lock           held, start, guard
@@ -17,6 +17,7 @@ import fcntl
 import hashlib
 import importlib.util
 import json
+import logging
 import os
 import pwd
 import secrets
@@ -25,6 +26,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -37,6 +39,8 @@ from sqlalchemy import URL
 
 from infra.db.postgres_supervisor import SOCKET, Layout
 
+_log = logging.getLogger(__name__)
+
 SYSTEM_USER = "greenlight-pg"
 """The operating system user of the server when we are root."""
 
@@ -46,6 +50,9 @@ ROLE = "greenlight"
 _ADMIN = "postgres"
 _MAJOR = "18"
 _ANSWER_SECONDS = 60.0
+_WATCH_SECONDS = 0.5
+"""How often a holder looks whether the server has a supervisor."""
+
 _LONGEST_SOCKET_PATH = 100
 """sun_path is 108 bytes on Linux, 104 on macOS."""
 
@@ -99,7 +106,34 @@ def hold_postgres(data: Path, options: Mapping[str, str] | None = None) -> Gener
                 _start_supervisor(layout, passwords, options or {})
             held = HeldPostgres(layout=layout, passwords=passwords)
             _ensure_role(held)
-        yield held
+        with _supervision(layout, passwords, options or {}):
+            yield held
+
+
+@contextmanager
+def _supervision(layout: Layout, passwords: Mapping[str, str], options: Mapping[str, str]) -> Generator[None]:
+    """For the context, start another supervisor whenever ours was killed; whichever holder notices first does."""
+    left = threading.Event()
+
+    def watch() -> None:
+        while not left.wait(_WATCH_SECONDS):
+            try:
+                with locked(layout.data / "start.lock", fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    if not _is_supervised(layout):
+                        _log.warning("the embedded database has lost its supervisor; starting another one")
+                        _start_supervisor(layout, passwords, options)
+            except BlockingIOError:
+                pass  # another process starts it, or looks as we do
+            except (PostgresUnusable, OSError) as error:
+                _log.warning("%s; trying again", error)
+
+    watching = threading.Thread(target=watch, name="postgres-supervision", daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        left.set()
+        watching.join()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from sqlalchemy import URL
@@ -165,12 +166,29 @@ def _answer_soon(url: URL) -> None:
 
 def test_a_server_whose_supervisor_was_killed_is_taken_over(data: Path) -> None:
     with hold_postgres(data, _OPTIONS):
-        supervisor = int(Path(f"/proc/{_pid(data)}/stat").read_text().split()[3])
-        os.kill(supervisor, signal.SIGKILL)
+        os.kill(psutil.Process(_pid(data)).ppid(), signal.SIGKILL)
         with locked(data / "guard.lock", fcntl.LOCK_EX):
             pass  # it is gone
     with hold_postgres(data, _OPTIONS) as held:
         _answer_soon(held.url())
+    _wait_until_stopped(data)
+
+
+@pytest.mark.parametrize("first", ["supervisor", "server"])
+def test_a_server_killed_with_its_supervisor_is_started_again_by_a_holder(data: Path, first: str) -> None:
+    with hold_postgres(data, _OPTIONS) as held:
+        other = _holder(data)
+        before = _pid(data)
+        victims = [before, psutil.Process(before).ppid()]
+        for victim in reversed(victims) if first == "supervisor" else victims:
+            os.kill(victim, signal.SIGKILL)
+        _wait_for_another_server(data, before)
+        _answer_soon(held.url())
+        again = _pid(data)
+        os.kill(again, signal.SIGKILL)  # its new supervisor watches over it
+        _wait_for_another_server(data, again)
+        _answer_soon(held.url())
+        _kill(other)
     _wait_until_stopped(data)
 
 
