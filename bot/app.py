@@ -26,7 +26,7 @@ from bot.payloads import ATTEMPT_ACTION, DETAILS_ACTION, STOP_ACTION, STOP_SHORT
 from bot.ports import Inbox, Packages, Posted, RunViews
 from bot.slack.client import WebApi
 from bot.slack.membership import Principals
-from bot.slack.names import ArgumentNames, SlackDirectory
+from bot.slack.names import SlackDirectory, StableNames
 from bot.tools.catalogue import PERSONAL_TOOLS
 
 _log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class SlackApp:
         """`client` comes from `bot.slack.client.open_client`; `signing_secret` is needed for HTTP only."""
         self.api = WebApi(client)
         self.principals = Principals(self.api)
-        self.argument_names = ArgumentNames(SlackDirectory(self.principals))
+        self.names = StableNames(SlackDirectory(self.principals))
         self._running: set[asyncio.Task[Any]] = set()
         token = client.token
         if token is None:
@@ -87,7 +87,7 @@ class SlackApp:
         commands = CommandHandler(ports.inbox, ports.views, self.principals, self.api)
         stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
         approvals = ApprovalHandler(
-            ports.approvals, ports.views, ports.posted, self.principals, self.api, policy_for, self.argument_names
+            ports.approvals, ports.views, ports.posted, self.principals, self.api, policy_for, self.names
         )
         details = ScriptDetailsHandler(ports.packages, self.principals, self.api, PERSONAL_TOOLS)
         bolt = cast("Any", self.bolt)  # its decorators are typed with bare dicts and Patterns

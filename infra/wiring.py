@@ -250,7 +250,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         currency=configuration.prices.currency,
         plan_images=PlanImages(LoggedPlanRenderer(stores.log), sender),
         sessions=SessionStatus(base.app.api, stores.posted, rate_limiter),
-        argument_names=base.app.argument_names,
+        names=base.app.names,
     )
 
     async def advance(thread: ThreadId, lease: Lease) -> None:

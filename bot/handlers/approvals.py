@@ -33,7 +33,7 @@ from bot.payloads import Click, Payload
 from bot.ports import ApprovalView, Post, Posted, PostedMessage, RunViews, Slot, cut
 from bot.slack.client import WebApi
 from bot.slack.membership import FRESH, Principals
-from bot.slack.names import ArgumentNames
+from bot.slack.names import StableNames
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class ApprovalHandler:
         principals: Principals,
         api: WebApi,
         policy_for: Callable[[ApprovalRequest], ApprovalPolicy],
-        argument_names: ArgumentNames,
+        names: StableNames,
     ) -> None:
         self._approvals = approvals
         self._views = views
@@ -59,7 +59,7 @@ class ApprovalHandler:
         self._principals = principals
         self._api = api
         self._policy_for = policy_for
-        self._argument_names = argument_names
+        self._names = names
 
     async def on_click(self, ack: AsyncAck, body: Payload) -> None:
         """Ack at once, then answer the click."""
@@ -152,7 +152,8 @@ class ApprovalHandler:
 
     async def _lock(self, click: Click, now: ApprovalView) -> None:
         """Show on the clicked card how its request reads now; when that fails, the publisher will."""
-        *_, closing = card(now, self._policy_for(now.request), await self._argument_names.of(now.request))
+        named = await self._names.in_view(now)
+        *_, closing = card(named, self._policy_for(now.request), await self._names.of(now.request))
         try:
             if click.response_url:
                 await self._api.respond(

@@ -23,7 +23,7 @@ from bot.ports import ApprovalView, Post, Posted, RunView, RunViews, Slot
 from bot.publishing.plan_images import PlanImages
 from bot.publishing.sender import ROOT_GONE, MessageSender
 from bot.publishing.session_status import SessionStatus
-from bot.slack.names import ArgumentNames
+from bot.slack.names import StableNames
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class ThreadPublisher:
         currency: str = "$",
         plan_images: PlanImages | None = None,
         sessions: SessionStatus | None = None,
-        argument_names: ArgumentNames | None = None,
+        names: StableNames | None = None,
     ) -> None:
         self._views = views
         self._posted = posted
@@ -58,7 +58,7 @@ class ThreadPublisher:
         self._currency = currency
         self._plan_images = plan_images
         self._sessions = sessions
-        self._argument_names = argument_names
+        self._names = names
 
     @contextlib.asynccontextmanager
     async def publishing(self, thread: ThreadId) -> AsyncGenerator[None, None]:
@@ -90,7 +90,7 @@ class ThreadPublisher:
             ThreadClosed: the app may not write there now; the requester has a direct message, a later try may succeed.
             BotError: Slack could not be reached or refused; completed calls are recorded.
         """
-        turns = await self._views.unsettled(thread)
+        turns = await self._unsettled(thread)
         for run in turns:
             try:
                 await self._show(run, newest=run is turns[-1])
@@ -170,9 +170,13 @@ class ThreadPublisher:
         if (message := render(run)) is not None and not _shows(run, slot, message):
             await self._sender.send(run, slot, message)
 
+    async def _unsettled(self, thread: ThreadId) -> Sequence[RunView]:
+        turns = await self._views.unsettled(thread)
+        return turns if self._names is None else [await self._names.in_run(run) for run in turns]
+
     async def _reread(self, run: RunView) -> RunView:
         """Return the turn as its rows are now."""
-        turns = await self._views.unsettled(run.thread)
+        turns = await self._unsettled(run.thread)
         return next((newest for newest in turns if newest.turn == run.turn), run)
 
     async def _show_card(self, run: RunView, view: ApprovalView) -> None:
@@ -182,8 +186,7 @@ class ThreadPublisher:
         """
         asked = view.request.id
         slot = Slot(Post.CARD, asked)
-        known = self._argument_names
-        names = dict[str, str]() if known is None else await known.of(view.request)
+        names = dict[str, str]() if self._names is None else await self._names.of(view.request)
         whole = True
 
         def render(now: RunView) -> Sequence[Rendered]:

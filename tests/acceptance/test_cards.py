@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import URL
 
 from infra.dev.demo.thread_observer import ThreadObserver
+from infra.dev.scripted_model.script import Script
 from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered
 from tests.acceptance.plans import ANSWERS, ENDS, package, planned, post
@@ -78,3 +79,20 @@ async def test_a_script_whose_code_cannot_be_shown_whole_cannot_be_approved(data
             assert "decide_approved" not in json.dumps(card(observer)["blocks"])
             await scene.click(observer, "Grace", "rejected")
             await observer.until(answered, "the answer")
+
+
+async def test_people_and_channels_that_a_model_mentions_stand_by_name_and_are_not_alerted(
+    database_url: URL, tmp_path: Path
+) -> None:
+    mentions = "<@U0GRACE> in <#C0INCIDENTS>, <@U0NOBODY> in <#C0NOWHERE>, <!channel>"
+    answer = Script(role="answer", answer=f"ANSWER {mentions}")
+    async with app_scene(database_url, tmp_path, [ENDS, answer]) as scene:
+        reply = {"op": "reply", "text": f"I'll tell {mentions}"}
+        scene.model.add(planned(reply, {**post("tell", "hello"), "title": f"Tell {mentions}"}))
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(answered, "the answer")
+            for about in ("I'll tell", "Tell", "ANSWER"):
+                assert observer.says(f"{about} @Grace Hopper in #incidents, @U0NOBODY in #C0NOWHERE, <")
+            assert not any("<@U0GRACE> in" in words or "<!channel>" in words for words in observer.words())

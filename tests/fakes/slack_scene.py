@@ -117,7 +117,7 @@ async def scene(
                 rows=rows,
                 app=app,
                 api=app.api,
-                publisher=ThreadPublisher(rows, rows, sender, rules.of, argument_names=app.argument_names),
+                publisher=ThreadPublisher(rows, rows, sender, rules.of, names=app.names),
                 people=People(place, session),
                 socket=socket,
             )

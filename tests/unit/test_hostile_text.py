@@ -51,6 +51,7 @@ from bot.blocks.elements import escaped
 from bot.blocks.visibility import visible
 from bot.payloads import mentions, request_text
 from bot.slack.mrkdwn import people_in, plain_words
+from bot.slack.names import named as named_for_people
 from bot.tools.post_message import neutralised
 from infra.tools.http import origin_of
 from infra.tools.sql import escaped_parameters, refused_verb
@@ -237,6 +238,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "request_text": lambda text: request_text(text, UserId("U1")),
     "mentions": lambda text: mentions(text, UserId("U1")),
     "people_in": lambda text: list(people_in(text)),
+    "named for people": lambda text: named_for_people(text, {"U1": "Ada"}),
     "plain_words": lambda text: plain_words(text, {"U1": "Ada"}),
     "neutralised": neutralised,
     "escaped": escaped,

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from agent.ids import ThreadId
-from bot.slack.names import ASKED_AGAIN_SECONDS, MOST_IDS, ArgumentNames, SlackDirectory, ids_in
+from bot.slack.names import ASKED_AGAIN_SECONDS, MOST_IDS, SlackDirectory, StableNames, ids_in, named
 from sandbox.script import Json
 from tests.fakes.run_views import an_approval
 
@@ -42,7 +42,7 @@ def test_a_text_full_of_ids_has_some_of_them_named() -> None:
 
 async def test_names_are_asked_for_once_and_those_missing_again_after_a_while() -> None:
     directory, now = Directory({"C0OPS": "ops"}), [1000.0]
-    names = ArgumentNames(cast("SlackDirectory", cast("Any", directory)), clock=lambda: now[0])
+    names = StableNames(cast("SlackDirectory", cast("Any", directory)), clock=lambda: now[0])
     request = an_approval(args={"channel": "C0OPS", "text": "U0ADA"}).request
     assert [await names.of(request) for _ in range(3)] == [{"C0OPS": "ops"}] * 3
     assert directory.asked == [("C0OPS", "U0ADA")]
@@ -56,6 +56,21 @@ async def test_names_are_asked_for_once_and_those_missing_again_after_a_while() 
 
 async def test_a_request_without_ids_asks_nobody() -> None:
     directory = Directory({})
-    names = ArgumentNames(cast("SlackDirectory", cast("Any", directory)))
+    names = StableNames(cast("SlackDirectory", cast("Any", directory)))
     assert await names.of(an_approval().request) == {}
     assert directory.asked == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Ask <@U0ADA> in <#C0OPS>.", "Ask @Ada Lovelace in #ops."),
+        ("Ask <@U0ADA|ada> in <#C0OPS|>.", "Ask @Ada Lovelace in #ops."),
+        ("Ask <@U0NEW|new one> in <#C0NEW>.", "Ask @new one in #C0NEW."),
+        ("<@U0EVIL>", "@Click here https://evil.example"),
+        ("<!channel> <@ada> a <b> <@>", "<!channel> <@ada> a <b> <@>"),
+    ],
+)
+def test_mentions_become_names_in_which_nothing_is_markup(text: str, shown: str) -> None:
+    names = {"U0ADA": "Ada Lovelace", "C0OPS": "ops", "U0EVIL": "[Click *here*](https://evil.example)<!channel"}
+    assert named(text, names).replace(" channel", "") == shown
