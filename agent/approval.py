@@ -32,6 +32,8 @@ class ApprovalKind(StrEnum):
     ASK = "ask"
     #: May the turn, or its thread, spend its whole budget once more?
     BUDGET = "budget"
+    #: Shall the turn be taken up again, though each process that did broke down?
+    SET_ASIDE = "set_aside"
 
 
 class Decision(StrEnum):
@@ -49,6 +51,8 @@ class Decision(StrEnum):
     ACCEPT = "accept"
     STOP = "stop"
     GO_ON = "go_on"
+    TRY_AGAIN = "try_again"
+    LEAVE = "leave"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +99,7 @@ class DecisionRecord:
     budget: ApprovalRequest | None = None
 
 
-ABOUT_TURN = frozenset({ApprovalKind.ROUNDS, ApprovalKind.ASK, ApprovalKind.BUDGET})
+ABOUT_TURN = frozenset({ApprovalKind.ROUNDS, ApprovalKind.ASK, ApprovalKind.BUDGET, ApprovalKind.SET_ASIDE})
 """Requests about a whole turn."""
 
 DECISIONS: Mapping[ApprovalKind, tuple[Decision, ...]] = {
@@ -104,6 +108,7 @@ DECISIONS: Mapping[ApprovalKind, tuple[Decision, ...]] = {
     ApprovalKind.ROUNDS: (Decision.MORE, Decision.ACCEPT, Decision.STOP),
     ApprovalKind.ASK: (Decision.ACCEPT, Decision.STOP),
     ApprovalKind.BUDGET: (Decision.GO_ON, Decision.STOP),
+    ApprovalKind.SET_ASIDE: (Decision.TRY_AGAIN, Decision.LEAVE),
 }
 """Kind -> what a person may answer, in the order of the buttons."""
 
@@ -115,8 +120,9 @@ GRANTS = RUNS_CALL | {Decision.HAPPENED, Decision.GO_ON}
 
 
 def ends_turn(kind: ApprovalKind, decision: Decision) -> bool:
-    """Return whether a decision stops the turn: somebody said stop, or nobody extended a budget in time."""
-    return decision is Decision.STOP or (kind is ApprovalKind.BUDGET and decision is Decision.EXPIRED)
+    """Return whether a decision stops the turn: somebody said so, or nobody let it go on in time."""
+    undecided = decision is Decision.EXPIRED and kind in (ApprovalKind.BUDGET, ApprovalKind.SET_ASIDE)
+    return undecided or decision in (Decision.STOP, Decision.LEAVE)
 
 
 GroupId = NewType("GroupId", str)

@@ -131,6 +131,7 @@ _TURN_ERRORS = {
 
 MORE_ROUNDS, ACCEPT, STOP_TURN = "Plan further", "Answer with what there is", "Stop"
 GO_ON = "Go on"
+TRY_AGAIN, LEAVE = "Try again", "Leave it"
 
 _SCOPES = {Scope.RUN: "This run", Scope.THREAD: "This thread"}
 _MEASURES = {
@@ -227,6 +228,7 @@ QUESTION_TITLES: dict[ApprovalKind, str] = {
     ApprovalKind.ROUNDS: "Shall I go on?",
     ApprovalKind.ASK: "I need your input",
     ApprovalKind.BUDGET: "The budget is used up",
+    ApprovalKind.SET_ASIDE: "I've set this aside",
 }
 """The first words of a card."""
 
@@ -239,6 +241,9 @@ QUESTIONS: dict[ApprovalKind, str] = {
     ApprovalKind.ASK: "Answer here in the thread, or press a button.",
     ApprovalKind.BUDGET: "Steps that are running will finish. Nothing new starts until somebody decides, and approvals "
     "already given still count. Shall I go on, with the same amount again?",
+    ApprovalKind.SET_ASIDE: "I broke down three times in a row while working on this, and got no further. So I won't "
+    f"start it again on my own. *{TRY_AGAIN}* goes on from where it stood; *{LEAVE}* ends it and says what was done. "
+    "You can also write here: anything you write makes me try again, and `!stop` makes me leave it.",
 }
 """The question of a card."""
 
@@ -257,6 +262,8 @@ _ENDINGS: dict[Decision, str] = {
     Decision.ACCEPT: "*Answering with what there is*, decided{by}{on}.",
     Decision.STOP: "*Stopped*, decided{by}{on}.",
     Decision.GO_ON: "*Going on with the same amount again*, decided{by}{on}.",
+    Decision.TRY_AGAIN: "*Trying again*, decided{by}{on}.",
+    Decision.LEAVE: "*Left*, decided{by}{on}.",
 }
 """How a question ended, and what follows (`_UNDECIDED` after an expiry)."""
 
@@ -266,6 +273,7 @@ _UNDECIDED: dict[ApprovalKind, str] = {
     ApprovalKind.ROUNDS: "I'll answer with what there is.",
     ApprovalKind.ASK: "I'll answer with what there is.",
     ApprovalKind.BUDGET: "Nothing more will start; please ask again if you still need it.",
+    ApprovalKind.SET_ASIDE: "I leave it; please ask again if you still need it.",
 }
 """The consequence of a question's expiry."""
 

@@ -20,7 +20,7 @@ from sqlalchemy import URL
 from agent.approval import Policies
 from agent.budget.metering import MeteredModel
 from agent.budget.tracker import BudgetTrackers
-from agent.execution.execution_context import Lease, Ports
+from agent.execution.execution_context import Ports
 from agent.execution.graph import OpenCheckpoints, ThreadRunner
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import ThreadId
@@ -54,6 +54,7 @@ from infra.process_health import published_health
 from infra.stores.stores import Stores
 from infra.tools.catalogue import enabled, open_tools
 from infra.worker.checkpoints import open_checkpoints, open_pool
+from infra.worker.lease import ThreadLease
 from infra.worker.loop_watchdog import LoopWatchdog
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
@@ -253,7 +254,11 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         names=base.app.names,
     )
 
-    async def advance(thread: ThreadId, lease: Lease) -> None:
+    async def advance(thread: ThreadId, lease: ThreadLease) -> None:
+        if (since := lease.set_aside_at) is not None and not await stores.set_aside.released(thread, since):
+            await publisher.report_set_aside(thread)
+            if not await stores.set_aside.released(thread, since):  # somebody wrote below a card that stood unnoted
+                return
         async with publisher.publishing(thread), stores.spending.working(thread):
             await runner.advance(thread, lease)
 

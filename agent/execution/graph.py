@@ -239,6 +239,9 @@ class ThreadRunner:
         Raises:
             GraphInterrupt: a person is asked; holds the request.
         """
+        if await self._is_stopped(thread, turn):
+            work.close()
+            return Stopped()
         with metered(self._ports.budget_trackers and self._ports.budget_trackers.meter(thread, turn)):
             working = asyncio.create_task(work)
         stopping = asyncio.create_task(self._wait_for_stop(thread, turn))

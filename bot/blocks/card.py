@@ -60,6 +60,8 @@ _LABELS: Mapping[Decision, str] = {
     Decision.ACCEPT: wording.ACCEPT,
     Decision.STOP: wording.STOP_TURN,
     Decision.GO_ON: wording.GO_ON,
+    Decision.TRY_AGAIN: wording.TRY_AGAIN,
+    Decision.LEAVE: wording.LEAVE,
 }
 
 

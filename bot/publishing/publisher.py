@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 
-from agent.approval import TURN, ApprovalPolicy, ApprovalRequest
+from agent.approval import TURN, ApprovalKind, ApprovalPolicy, ApprovalRequest
 from agent.errors import AgentError
 from agent.ids import ThreadId, thread_parts
 from bot import wording
@@ -92,16 +92,34 @@ class ThreadPublisher:
         """
         turns = await self._unsettled(thread)
         for run in turns:
-            try:
+            async with self._closed_thread_told(run):
                 await self._show(run, newest=run is turns[-1])
-            except ThreadClosed as error:
-                deleted = error.code in ROOT_GONE
-                await self._notify_requester(run, deleted=deleted)
-                if not deleted:
-                    raise
-                _log.warning("%s was deleted (%s): turn %s is not shown there", thread, error.code, run.turn)
-                if _complete(run):
-                    await self._posted.settle(run.thread, run.turn)
+
+    async def report_set_aside(self, thread: ThreadId) -> None:
+        """Show the card of a thread that is set aside, and nothing else: what broke may be in the rest of the rows.
+
+        Raises:
+            ThreadClosed, BotError: as `reconcile`.
+        """
+        for run in await self._views.unsettled(thread):
+            for view in run.approvals:
+                if view.request.kind is ApprovalKind.SET_ASIDE:
+                    async with self._closed_thread_told(run):
+                        await self._show_card(run, view)
+
+    @contextlib.asynccontextmanager
+    async def _closed_thread_told(self, run: RunView) -> AsyncGenerator[None]:
+        """Tell the requester when the block finds that the thread cannot be written to; as in `reconcile`."""
+        try:
+            yield
+        except ThreadClosed as error:
+            deleted = error.code in ROOT_GONE
+            await self._notify_requester(run, deleted=deleted)
+            if not deleted:
+                raise
+            _log.warning("%s was deleted (%s): turn %s is not shown there", run.thread, error.code, run.turn)
+            if _complete(run):
+                await self._posted.settle(run.thread, run.turn)
 
     async def report_stuck(self, thread: ThreadId) -> None:
         """Post in the thread that its runs were given up after errors of our own.

@@ -111,6 +111,12 @@ class ThreadRow(KeyedByThread, Row):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     #: When recovery last woke it as stranded.
     looked_for_at: Mapped[datetime | None]
+    #: How often in a row it was taken over from a process that had broken down, without progress in between.
+    takeovers: Mapped[int] = mapped_column(server_default="0")
+    #: What tells progress: how many of its nodes and turns had ended at the last takeover.
+    ended: Mapped[int] = mapped_column(server_default="0")
+    #: Since when nobody enters it by themselves; null: anybody may.
+    set_aside_at: Mapped[datetime | None]
 
 
 class InboxRow(InThread, Row):
@@ -390,6 +396,8 @@ class WorkerRow(Row):
     dead_at: Mapped[datetime | None]
     #: Set when its connections are gone and its threads have been handed on.
     buried_at: Mapped[datetime | None]
+    #: Whether it ended in order, and not because of what it ran.
+    signed_off: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class WorkerSessionRow(Row):

@@ -15,6 +15,7 @@ from infra.stores.progress import PostgresNodeStatuses, PostgresProgress
 from infra.stores.results import PostgresResults
 from infra.stores.run_views import PostgresRunViews
 from infra.stores.runs import PostgresRuns
+from infra.stores.set_aside import SetAsideThreads
 from infra.stores.spending import PostgresSpending
 from infra.stores.summaries import PostgresSummaries
 from infra.worker.notifications import PgNotifications
@@ -48,6 +49,7 @@ class Stores:
         self.inbox = PostgresInbox(database)
         self.run_views = PostgresRunViews(database, views)
         self.posted = PostgresPosted(database)
+        self.set_aside = SetAsideThreads(database, self.approvals, self.runs)
         self.summaries = PostgresSummaries(database)
         self.results = PostgresResults(database)
         self.spending = PostgresSpending(database, views)

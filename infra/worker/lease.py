@@ -8,6 +8,7 @@ holder and terminates our connections first (`recovery.py`).
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import delete, select, text, update
 
@@ -29,7 +30,9 @@ _TAKE = text("""
         SET worker = excluded.worker, job = excluded.job, token = DEFAULT, taken_at = DEFAULT
         WHERE EXISTS (SELECT 1 FROM workers WHERE id = leases.worker AND buried_at IS NOT NULL)
             OR NOT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE id = leases.job AND status = 'doing')
-    RETURNING token
+    RETURNING token, (
+        SELECT set_aside_at FROM threads WHERE threads.tenant = leases.tenant AND threads.thread = leases.thread
+    ) AS set_aside_at
 """)
 
 
@@ -44,6 +47,8 @@ class ThreadLease:
     database: Database = field(repr=False)
     #: As in `agent.execution.execution_context.Lease`.
     not_after: Callable[[], float] = field(default=lambda: math.inf, repr=False, compare=False)
+    #: Since when the thread is set aside; None: it may be entered.
+    set_aside_at: datetime | None = None
 
     async def check(self) -> None:
         """Return if the thread is still ours.
@@ -79,15 +84,20 @@ class Leases:
         values = thread_key(thread) | {"worker": self._worker, "job": job, "queue_worker": queue_worker}
         register = update(WorkerRow).where(WorkerRow.id == self._worker).values(queue_worker=queue_worker)
         async with self._database.begin() as connection:
-            token = (await connection.execute(_TAKE, values)).scalar_one_or_none()
-            if token is None:
+            taken = (await connection.execute(_TAKE, values)).one_or_none()
+            if taken is None:
                 return None
             if self._registered_as != queue_worker:
                 # In this transaction: a recovery that waits for the job's row then knows whose it is.
                 await connection.execute(register)
         self._registered_as = queue_worker
         return ThreadLease(
-            thread=thread, token=token, worker=self._worker, database=self._database, not_after=self._not_after
+            thread=thread,
+            token=taken.token,
+            worker=self._worker,
+            database=self._database,
+            not_after=self._not_after,
+            set_aside_at=taken.set_aside_at,
         )
 
     async def release(self, lease: ThreadLease) -> None:

@@ -14,6 +14,7 @@ thread that waits already (procrastinate#1543). Any number of workers may do all
 
 import logging
 from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -35,14 +36,21 @@ _FINISH_JOB = text("SELECT procrastinate_finish_job_v1(:job, 'failed', true)")
 
 
 async def _hand_over(
-    connection: AsyncConnection, queue: Queue, jobs: Iterable[Row[Any]], threads: Iterable[str] = ()
+    connection: AsyncConnection,
+    queue: Queue,
+    jobs: Iterable[Row[Any]],
+    threads: Iterable[str] = (),
+    given_up: AbstractSet[str] = frozenset(),
 ) -> None:
-    """Finish the jobs, whose rows this transaction has locked, and wake their threads and `threads`. Call it last."""
+    """Finish the jobs, whose rows this transaction has locked, and wake their threads and `threads`. Call it last.
+
+    Nobody wakes those that are `given_up`.
+    """
     woken = set(threads)
     for job in jobs:
         await connection.execute(_FINISH_JOB, {"job": job.id})
         woken.add(job.thread)
-    for thread in sorted(woken):  # in one order everywhere, so that two sweeps never wait for each other
+    for thread in sorted(woken - given_up):  # in one order everywhere, so that two sweeps never wait for each other
         await queue.wake(connection, ThreadId(thread))
 
 
@@ -78,6 +86,36 @@ _STILL_ORPHANS = text("""
     WHERE id = ANY(:jobs) AND status = 'doing' AND NOT EXISTS (
         SELECT 1 FROM workers WHERE queue_worker = job.worker_id AND buried_at IS NULL
     )
+""")
+
+
+TAKEOVERS_WITHOUT_PROGRESS = 3
+"""After so many in a row a thread is set aside (`infra/stores/set_aside.py`): its run breaks whoever enters it."""
+
+_WAKES_WHEN_SET_ASIDE = 3
+"""How often a thread that is set aside is woken again when the process died that was to tell its people."""
+
+# Progress is what rows keep: a node or a turn has ended since the last takeover. Their number only grows, so no clocks
+# are compared. An operation is none, since a model may write others at each entry.
+_COUNT_TAKEOVERS = text("""
+    WITH held AS (
+        SELECT tenant, thread FROM threads WHERE thread = ANY(:threads) ORDER BY thread FOR UPDATE
+    ), progress AS (
+        SELECT tenant, thread,
+            (SELECT count(*) FROM nodes AS node
+                WHERE node.tenant = held.tenant AND node.thread = held.thread AND node.outcome IS NOT NULL)
+            + (SELECT count(*) FROM runs AS run
+                WHERE run.tenant = held.tenant AND run.thread = held.thread AND run.ended_at IS NOT NULL) AS ended
+        FROM held
+    ), counted AS (
+        SELECT tenant, thread, progress.ended,
+            CASE WHEN progress.ended > threads.ended THEN 1 ELSE threads.takeovers + 1 END AS takeovers
+        FROM progress JOIN threads USING (tenant, thread)
+    )
+    UPDATE threads SET takeovers = counted.takeovers, ended = counted.ended,
+        set_aside_at = CASE WHEN counted.takeovers >= :most THEN coalesce(set_aside_at, now()) END
+    FROM counted WHERE threads.tenant = counted.tenant AND threads.thread = counted.thread
+    RETURNING threads.thread, threads.takeovers
 """)
 
 
@@ -153,7 +191,7 @@ async def _terminate_connections(database: Database, worker: WorkerId) -> bool:
 async def _release_dead_worker(database: Database, queue: Queue, worker: WorkerId) -> int:
     """Hand over what the worker held; return how many threads that were."""
     unreleased = (
-        select(WorkerRow.queue_worker)
+        select(WorkerRow.queue_worker, WorkerRow.signed_off)
         .where(WorkerRow.id == worker, WorkerRow.buried_at.is_(None))
         .with_for_update(skip_locked=True)
     )
@@ -166,8 +204,22 @@ async def _release_dead_worker(database: Database, queue: Queue, worker: WorkerI
         # A lease means unfinished work even where the queue was told that the job is over.
         threads = set((await connection.execute(leases)).scalars())
         await connection.execute(update(WorkerRow).where(WorkerRow.id == worker).values(buried_at=func.now()))
-        await _hand_over(connection, queue, jobs, threads)
+        # A job without a lease was never begun: it cannot be why the worker broke down.
+        given_up = set[str]() if row.signed_off else await _count_takeovers(connection, threads)
+        await _hand_over(connection, queue, jobs, threads, given_up)
     return len(threads | {job.thread for job in jobs})
+
+
+async def _count_takeovers(connection: AsyncConnection, threads: Iterable[str]) -> set[str]:
+    """Count a takeover of each thread and set aside those with too many; return those that nobody is to wake."""
+    values = {"threads": sorted(threads), "most": TAKEOVERS_WITHOUT_PROGRESS}
+    given_up: set[str] = set()
+    for row in await connection.execute(_COUNT_TAKEOVERS, values):
+        if row.takeovers >= TAKEOVERS_WITHOUT_PROGRESS:
+            _log.error("thread %s: set aside, taken over %s times without progress", row.thread, row.takeovers)
+        if row.takeovers >= TAKEOVERS_WITHOUT_PROGRESS + _WAKES_WHEN_SET_ASIDE:
+            given_up.add(row.thread)
+    return given_up
 
 
 async def _hand_over_orphans(database: Database, queue: Queue, stalled: timedelta) -> int:

@@ -246,7 +246,8 @@ class Worker:
         try:
             async with self._database.begin() as connection:
                 await connection.execute(delete(WorkerRow).where(WorkerRow.id == self._id, ~holds))
-                await connection.execute(update(WorkerRow).where(WorkerRow.id == self._id).values(dead_at=func.now()))
+                ours = update(WorkerRow).where(WorkerRow.id == self._id)
+                await connection.execute(ours.values(dead_at=func.now(), signed_off=True))
         except AgentError as error:
             _log.warning("could not sign off: %s", type(error).__name__)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 
+from infra.db.database import Database
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import ModelRequest, Script
 from tests.acceptance.app_fixture import AppScene, app_scene
@@ -200,3 +201,12 @@ async def test_old_refusing_buttons_start_nothing(
         await now.click(action)
         await now.observer.until(lambda seen: seen.says(words) and not seen.cards(), "the end of the card")
         assert calls_made(now.scene, now.dump.channels[RED]) == []
+
+
+async def test_threads_of_an_earlier_version_count_no_takeover(dump: Dump, empty_database_url: URL) -> None:
+    assert dump.runs
+    database = Database(empty_database_url)
+    async with database.begin() as connection:
+        counted = await connection.execute(text("SELECT DISTINCT takeovers, set_aside_at FROM threads"))
+    await database.close()
+    assert [tuple(row) for row in counted] == [(0, None)]

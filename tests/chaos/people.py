@@ -82,6 +82,9 @@ class People:
 
     async def _click(self, message: Message, approval: str) -> None:
         asked = json.dumps(message)
+        if "decide_try_again" in asked:  # enough processes died in a row while they ran the thread
+            await self._press(message, "try_again")
+            return
         unknown = "decide_happened" in asked
         name = _effect_in(asked)
         action = self.decided.get(approval)
@@ -92,6 +95,10 @@ class People:
                 action = "rejected" if self._rng.random() < 0.2 else "approved"
                 self.chosen[name] = action
             self.decided[approval] = action
+        await self._press(message, action)
+
+    async def _press(self, message: Message, action: str) -> None:
+        """Click once or several times at the same moment."""
         times = self._rng.choice((1, 1, 2, 3))
         self.clicks += times
         clicks = [

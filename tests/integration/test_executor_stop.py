@@ -1,9 +1,15 @@
 """A stop ends a turn: what is green is cancelled, cards are withdrawn, a red call at work ends first."""
 
+from collections.abc import Mapping
+
+import pytest
+
 from agent.approval import Decision
+from agent.errors import StoreUnavailable
 from agent.execution.executor import STOPPED
 from agent.execution.graph import AdvanceResult
-from agent.plan.outcomes import Cancelled, Succeeded
+from agent.ids import NodeId, ThreadId
+from agent.plan.outcomes import Cancelled, Outcome, Succeeded
 from tests.fakes.thread_world import World
 from tests.fakes.work import Hold, node
 
@@ -82,3 +88,22 @@ async def test_a_stop_that_comes_too_late_stops_nothing_later():
     world.say(node("next"))
     assert await world.advance() is AdvanceResult.FINISHED
     assert world.outcomes["next"] == Succeeded(value="next")
+
+
+async def test_a_stop_that_waits_is_read_before_an_answer_that_broke_is_begun_again():
+    world = World()
+    stops: list[list[int | None]] = []
+
+    async def breaks(thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome]) -> None:
+        stops.append([stop.turn for stop in world.rows.mailbox.stops.get(thread, [])])
+        if not stops[-1]:
+            raise StoreUnavailable
+        await answer(thread, turn, outcomes)
+
+    answer, world.answerer.answer = world.answerer.answer, breaks
+    world.say(node("quick"))
+    with pytest.raises(StoreUnavailable):
+        await world.advance()
+    world.rows.mailbox.stop(world.thread)
+    assert await world.advance() is AdvanceResult.FINISHED
+    assert stops == [[], [1]], "the turn has the stop when its answer is begun"

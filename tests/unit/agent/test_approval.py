@@ -129,9 +129,10 @@ def test_decisions_of_a_kind_are_answers_and_of_every_answer_there_is_a_kind() -
 
 
 @pytest.mark.parametrize("kind", ApprovalKind)
-def test_turn_ends_with_a_stop_and_with_a_budget_that_nobody_extends_in_time(kind: ApprovalKind) -> None:
+def test_turn_ends_with_a_stop_and_where_nobody_lets_it_go_on_in_time(kind: ApprovalKind) -> None:
     ending = {decision for decision in Decision if ends_turn(kind, decision)}
-    assert ending == {Decision.STOP} | ({Decision.EXPIRED} if kind is ApprovalKind.BUDGET else set())
+    in_time = kind in (ApprovalKind.BUDGET, ApprovalKind.SET_ASIDE)
+    assert ending == {Decision.STOP, Decision.LEAVE} | ({Decision.EXPIRED} if in_time else set())
 
 
 users = st.sampled_from([ALICE, BOB, CAROL])

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import URL, text
 
 from agent.approval import Decision
 from agent.errors import RunnerLost
@@ -14,7 +14,7 @@ from agent.ports import RunStatus
 from infra.db.database import Database
 from infra.stores.stores import Stores
 from infra.worker.queue import Queue
-from infra.worker.recovery import take_over, wake_stranded_threads
+from infra.worker.recovery import TAKEOVERS_WITHOUT_PROGRESS, take_over, wake_stranded_threads
 from tests.fakes.lease_process import Process, held, wake
 from tests.fakes.rows import GRACE, THREAD, a_message, a_request, changed, planned, tenant_of, waiting_jobs
 
@@ -179,3 +179,83 @@ async def test_a_live_worker_is_left_alone(database: Database, queue: Queue, pro
     _, lease = await held(database, queue, process)
     assert await take_over(database, queue, stall_seconds=20) == 0
     await lease.check()
+
+
+# Takeovers without progress
+
+
+async def _entered_and_broken(database: Database, queue: Queue, database_url: URL, *, signed_off: bool = False) -> None:
+    """Let a process of its own enter the thread and die there, and its thread be taken over."""
+    process = Process(database_url)
+    await process.register()
+    await held(database, queue, process)
+    await process.fall_silent(database)
+    await process.database.close()
+    if signed_off:
+        async with database.begin() as connection:
+            await connection.execute(text("UPDATE workers SET dead_at = now(), signed_off = true"))
+    assert await take_over(database, queue, 30) == 1
+
+
+async def _counted(database: Database) -> tuple[int, bool]:
+    """Return the thread's takeovers without progress, and whether it is set aside."""
+    async with database.begin() as connection:
+        row = (await connection.execute(text("SELECT takeovers, set_aside_at FROM threads"))).one()
+    return row.takeovers, row.set_aside_at is not None
+
+
+async def test_a_thread_is_set_aside_at_the_third_takeover_without_progress(
+    stores: Stores, database: Database, queue: Queue, database_url: URL
+) -> None:
+    await stores.inbox.accept(a_message())
+    counted: list[tuple[int, bool]] = []
+    for _ in range(TAKEOVERS_WITHOUT_PROGRESS):
+        await _entered_and_broken(database, queue, database_url)
+        counted.append(await _counted(database))
+    assert counted == [(1, False), (2, False), (3, True)]
+    assert await waiting_jobs(database) == 1, "the worker that is woken tells its people"
+
+
+@pytest.mark.parametrize("progress", ["a node", "a turn"])
+async def test_progress_since_the_last_takeover_begins_the_count_anew(
+    stores: Stores, database: Database, queue: Queue, database_url: URL, progress: str
+) -> None:
+    await _parked(stores)
+    for _ in range(2):
+        await _entered_and_broken(database, queue, database_url)
+    if progress == "a node":
+        stores.progress.note(THREAD, changed("post", NodeState.SUCCEEDED, outcome=Succeeded(value=1)))
+        await stores.progress.flush()
+    else:
+        await stores.runs.finish(THREAD, 1, RunStatus.DONE, "the answer")
+    await _entered_and_broken(database, queue, database_url)
+    assert await _counted(database) == (1, False)
+
+
+async def test_a_worker_that_signed_off_counts_as_no_takeover(
+    stores: Stores, database: Database, queue: Queue, database_url: URL
+) -> None:
+    await stores.inbox.accept(a_message())
+    await _entered_and_broken(database, queue, database_url, signed_off=True)
+    assert await _counted(database) == (0, False)
+    assert await waiting_jobs(database) == 1
+
+
+async def test_a_job_that_was_never_begun_counts_as_no_takeover(
+    stores: Stores, database: Database, queue: Queue, process: Process
+) -> None:
+    await stores.inbox.accept(a_message())
+    assert await process.fetch() is not None
+    await process.fall_silent(database)
+    assert await take_over(database, queue, 30) == 1
+    assert await _counted(database) == (0, False)
+
+
+async def test_a_thread_that_kills_also_those_who_would_tell_its_people_is_woken_no_more(
+    stores: Stores, database: Database, queue: Queue, database_url: URL
+) -> None:
+    await stores.inbox.accept(a_message())
+    for _ in range(2 * TAKEOVERS_WITHOUT_PROGRESS):
+        await _entered_and_broken(database, queue, database_url)
+    assert await _counted(database) == (2 * TAKEOVERS_WITHOUT_PROGRESS, True)
+    assert await waiting_jobs(database) == 0

@@ -1,0 +1,83 @@
+"""`greenlight worker` or `run` as a process with a tool that breaks it.
+
+The product has no switch for this: the process adds the tool to its own catalogue. A file says what the tool does
+(`kill`, `stall`, else nothing); each of its calls adds a character to the file beside it.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import typer
+
+import infra.wiring
+from agent.ids import ToolName
+from agent.tool import CallContext, Colour, Tool
+from infra.cli.run import run, worker
+from infra.tools.catalogue import ToolsConfig
+from sandbox.script import Json
+
+TOOL = "hostile"
+
+
+class Hostile:
+    """What the tool does from now on, and how often it was called."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._calls = file.with_suffix(".calls")
+        self._calls.touch()
+
+    def becomes(self, does: str) -> None:
+        """Let the next calls do this."""
+        self.file.write_text(does)
+
+    @property
+    def calls(self) -> int:
+        """How often it was called, in any process."""
+        return len(self._calls.read_text())
+
+    def call(self) -> str:
+        """Note a call, then do it."""
+        with self._calls.open("a") as file:
+            file.write(".")
+        does = self.file.read_text()
+        if does == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        while does == "stall":
+            time.sleep(60)
+        return does
+
+
+def main(part: str, environment: Mapping[str, str], file: Path) -> None:
+    """Run the part until it ends."""
+    os.environ.update(environment)
+    hostile = Hostile(file)
+    catalogue = infra.wiring.open_tools
+
+    async def call(_context: CallContext, _args: Mapping[str, Json]) -> Json:
+        return hostile.call()
+
+    @asynccontextmanager
+    async def with_hostile(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
+        async with catalogue(config) as tools:
+            yield (
+                *tools,
+                Tool(
+                    name=ToolName(TOOL),
+                    description="Breaks its process.",
+                    arguments={"type": "object"},
+                    colour=Colour.GREEN,
+                    call=call,
+                ),
+            )
+
+    infra.wiring.open_tools = with_hostile
+    try:
+        {"run": run, "worker": worker}[part]()
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)
