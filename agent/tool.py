@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -59,6 +60,16 @@ class CallContext:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Egress:
+    """A green tool's way out: it sends what a plan writes to whichever host a plan names."""
+
+    #: The argument with the URL.
+    argument: str
+    #: The hosts that the operator named, in lower case.
+    known: AbstractSet[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tool:
     """One callable tool."""
 
@@ -77,6 +88,8 @@ class Tool:
     retryable: bool = False
     #: How long a green tool's result is returned again for the same author and arguments. 0: never.
     cache_seconds: float = 0.0
+    #: None: it reaches only what the operator chose. See `agent/reading/egress.py`.
+    egress: Egress | None = None
     #: Its output is what this very person may see: no other person's step gets it.
     personal: bool = False
     #: Changes when the tool returns something else for the same arguments.

@@ -9,7 +9,8 @@ from agent.limits import PlanLimits
 from agent.packing.packing import Packing
 from agent.plan.operations import LoggedOperation, Node, nodes_added
 from agent.plan.outcomes import NodeStatus, Outcome, Succeeded
-from agent.ports import Progress
+from agent.ports import Message, Progress
+from agent.reading.egress import hosts_in
 from agent.reading.plan_builder import PlanBuilder
 from agent.tool import Registry
 
@@ -45,13 +46,19 @@ class AuthorPlan:
         return [node for node in logged_nodes(self.own) if node not in self.outcomes]
 
     def builder(
-        self, registry: Registry, limits: PlanLimits, *, packages: bool, upto_seq: int | None = None
+        self,
+        registry: Registry,
+        limits: PlanLimits,
+        messages: Sequence[Message],
+        *,
+        packages: bool,
+        upto_seq: int | None = None,
     ) -> PlanBuilder:
         """Return a builder for the author's next operations.
 
         The author may repeat an own operation of this turn without effect, unless its node ended without success:
-        to add that again means to try it again, under a new id. `upto_seq`: only nodes of operations up to this one
-        count as such.
+        to add that again means to try it again, under a new id. `messages` are those that are planned for.
+        `upto_seq`: only nodes of operations up to this one count as own.
         """
         earlier = [entry for entry in self.own if upto_seq is None or entry.seq <= upto_seq]
         outcomes = self.outcomes
@@ -63,6 +70,7 @@ class AuthorPlan:
             packages=packages,
             limits=limits,
             added=len(self.turn_nodes),
+            requested={host for message in messages for host in hosts_in(message.text)},
         )
 
 

@@ -203,7 +203,13 @@ class Planner:
             ModelUnavailable: it broke off; the stored operations stay.
         """
         plan = await self._author_plan(request)
-        builder = plan.builder(self.registry, self.limits, packages=self.dialect is not None, upto_seq=request.upto_seq)
+        builder = plan.builder(
+            self.registry,
+            self.limits,
+            request.messages,
+            packages=self.dialect is not None,
+            upto_seq=request.upto_seq,
+        )
         reader = PlanStreamReader(self.limits)
         pieces: list[str] = []
         faults: list[Fault] = []

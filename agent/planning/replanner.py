@@ -130,13 +130,14 @@ class Replanner:
     async def _decide(self, model: LanguageModel, run: Run, plan: AuthorPlan) -> ReplanDecision:
         """Return the model's decision; an unclear one continues: it ends nothing and extends nothing."""
         dialogue = await self._dialogue(run, plan)
+        messages = [message for message in run.messages if message.author == plan.author]
         earlier = EarlierWork(nodes=plan.turn_nodes, outcomes=plan.outcomes, registry=self.registry)
         for _ in range(1 + REPAIRS):
             try:
                 answer = await model.complete(Role.REPLAN, dialogue)
             except ModelUnavailable:
                 break
-            builder = plan.builder(self.registry, self.limits, packages=self.dialect is not None)
+            builder = plan.builder(self.registry, self.limits, messages, packages=self.dialect is not None)
             decision = read_replan_decision(answer, builder, earlier, self.limits)
             if not isinstance(decision, Unclear):
                 return decision

@@ -17,6 +17,7 @@ from agent.packing.write_call_split import split_red
 from agent.plan.json_values import truncated
 from agent.plan.operations import Add, Cancel, Node, Operation, Skip
 from agent.plan.templates import template_of
+from agent.reading.egress import guarded
 from agent.reading.validation import Fault, FaultCode, NodeIssue, node_issues, place_of
 from agent.tool import Registry
 
@@ -48,6 +49,7 @@ class PlanBuilder:
     `known` are the nodes of the thread so far. `added_before` are those that this turn added: to add exactly the
     same again is no fault and changes nothing, because a planner that starts over after a crash does it. `added`
     is the number of nodes that the turn has, items of templates included; by default those of `added_before`.
+    `requested` are the hosts of the request a model plans for; None: a person wrote the plan.
     """
 
     def __init__(
@@ -59,8 +61,10 @@ class PlanBuilder:
         packages: bool = True,
         limits: PlanLimits = DEFAULT_LIMITS,
         added: int | None = None,
+        requested: AbstractSet[str] | None = None,
     ) -> None:
         self._registry = registry
+        self._requested = requested
         self._packages = packages
         self._limits = limits
         self._nodes = dict(known)
@@ -100,9 +104,8 @@ class PlanBuilder:
             case Skip():
                 return _refusal(placed, FaultCode.BAD_OP, "/op", "only the engine skips a node")
             case Add(node=node):
-                admissions = [
-                    self._offer_node(replace(placed, operation=Add(node=part)), part) for part in self._split(node)
-                ]
+                parts = [self._guarded(part) for part in self._split(node)]
+                admissions = [self._offer_node(replace(placed, operation=Add(node=part)), part) for part in parts]
                 return Admission(
                     admitted=tuple(chain.from_iterable(admission.admitted for admission in admissions)),
                     faults=tuple(chain.from_iterable(admission.faults for admission in admissions)),
@@ -120,6 +123,9 @@ class PlanBuilder:
             return (node,)
         both = (parts.script, parts.call)
         return (node,) if any(self._issues(part) for part in both) else both
+
+    def _guarded(self, node: Node) -> Node:
+        return node if self._requested is None else guarded(node, self._registry, self._requested)
 
     def _is_taken(self, node: Node) -> bool:
         """Return whether the node's id is that of another one."""

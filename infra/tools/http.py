@@ -18,7 +18,7 @@ from yarl import URL
 
 from agent.ids import ToolName
 from agent.plan.outcomes import OUTCOME_UNKNOWN
-from agent.tool import CallContext, Colour, Tool, ToolError
+from agent.tool import CallContext, Colour, Egress, Tool, ToolError
 from infra.tools.addresses import checked_url, connector, host_name, not_connected, reach
 from sandbox.script import Json
 
@@ -109,6 +109,7 @@ class HttpRequestConfig:
 
 def http_get(config: HttpGetConfig, *, body_bytes: int = 1024 * 1024) -> Tool:
     """Return the tool. A call fails only without an HTTP response; bodies are truncated to `body_bytes`."""
+    allowed = reach(config.known, config.hosts, allow_private=config.allow_private)
     description = (
         "Fetch a URL with GET. Returns status, milliseconds, body (parsed when it is JSON, else text) and truncated. "
         "Every HTTP status is a result, also 4xx and 5xx; the call fails only when nothing answers."
@@ -122,6 +123,7 @@ def http_get(config: HttpGetConfig, *, body_bytes: int = 1024 * 1024) -> Tool:
         timeout_seconds=config.timeout_seconds + 5,
         retryable=True,
         cache_seconds=config.cache_seconds,
+        egress=None if allowed.only_named else Egress(argument="url", known=allowed.named),
     )
 
 

@@ -1,0 +1,67 @@
+"""The rule for green calls that leave for a host of the plan's choice with what other nodes returned.
+
+Reading changes nothing, but its address tells: whoever controls a page or a log line that one node read can have the
+next one carry results away. Such a node asks first, unless its host stands in the request or the operator named it.
+The rule looks at the plan as written, so that a node's colour never depends on data. Pure.
+"""
+
+import re
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from agent.plan.operations import Node, NodeKind
+from agent.plan.references import BadReference, pieces, references_in
+from agent.tool import Colour, Egress, Registry, drawn_colour
+from sandbox.script import Json
+
+_HOST = re.compile(r"[\w.-]+")
+_LITERAL_HOST = re.compile(r"https?://[^/?#@\\\s]+[/?#]", re.IGNORECASE)
+"""The beginning of a URL up to where its host has certainly ended."""
+
+
+def hosts_in(text: str) -> AbstractSet[str]:
+    """Return every word of a text that may be a host, in lower case."""
+    return {word.strip(".").lower() for word in _HOST.findall(text)}
+
+
+def guarded(node: Node, registry: Registry, requested: AbstractSet[str]) -> Node:
+    """Return the node, made to ask first when the rule wants it; `requested` are the hosts of the request."""
+    if drawn_colour(node, registry) is not Colour.GREEN:
+        return node
+    try:
+        leaves = _leaves(node, registry, requested)
+    except BadReference:
+        return node  # it is refused for that
+    return replace(node, require_human_approval=True) if leaves else node
+
+
+def _leaves(node: Node, registry: Registry, requested: AbstractSet[str]) -> bool:
+    if node.kind is NodeKind.PACKAGE:
+        reaches_out = any(_egress(registry, name) is not None for name in node.tools)
+        return reaches_out and _refers(dict(node.inputs))  # where its script sends them nobody can tell
+    egress = _egress(registry, node.tool or "")
+    if egress is None or not _refers(dict(node.args)):
+        return False
+    host = _written_host(node.args.get(egress.argument))
+    return host is None or host not in egress.known | requested
+
+
+def _egress(registry: Registry, name: str) -> Egress | None:
+    tool = registry.find(name)
+    return None if tool is None else tool.egress
+
+
+def _refers(value: dict[str, Json]) -> bool:
+    return next(references_in(value), None) is not None
+
+
+def _written_host(url: Json) -> str | None:
+    """Return the host that a URL has whatever its references hold; None when that is not certain."""
+    parts = pieces(url) if isinstance(url, str) else ()
+    head = parts[0] if parts and isinstance(parts[0], str) else ""
+    found = _LITERAL_HOST.match(head if len(parts) > 1 else head + "/")
+    try:
+        return (urlsplit(found.group()).hostname or "").removesuffix(".") or None if found else None
+    except ValueError:
+        return None
