@@ -1,6 +1,7 @@
 """Nothing is lost and nothing happens twice while processes die: `make chaos KILLS=n SEED=n`."""
 
 import asyncio
+import json
 import os
 import random
 import tempfile
@@ -9,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL, text
 
 from agent.errors import StoreUnavailable
 from infra.db.database import Database
@@ -21,9 +23,10 @@ from infra.dev.scripted_model.server import MODEL_NAME, ScriptedModel
 from tests.acceptance.app_fixture import MANIFEST
 from tests.acceptance.effects import EffectServer
 from tests.chaos import audit
+from tests.chaos.audit import wrong_ends
 from tests.chaos.containers import open_containers
 from tests.chaos.people import People
-from tests.chaos.storm import Storm, scripts, write_configuration
+from tests.chaos.storm import Storm, operations, scripts, write_configuration
 
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
 
@@ -55,6 +58,79 @@ async def test_nothing_is_lost_and_nothing_happens_twice_in_a_long_storm() -> No
     while blows > 0:
         await weather(min(blows, 40), seed)
         blows, seed = blows - 40, seed + 1
+
+
+ENDED = {
+    "a3": "succeeded",
+    "b3": "succeeded",
+    "r3": "succeeded",
+    "s3": "rejected",
+    "c3": "succeeded",
+    "p3": "succeeded",
+}
+"""How the nodes of job 3 end when people approve its first red call and reject its second."""
+
+
+CHOSEN = {"red-3-1": "approved", "red-3-2": "rejected"}
+
+
+def test_the_audit_finds_nothing_where_each_node_ended_as_planned_and_decided() -> None:
+    assert list(wrong_ends(operations(3, "http://effects"), CHOSEN, ENDED)) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        pytest.param({"p3": "failed: internal"}, "p3 is failed: internal, not succeeded", id="a failure"),
+        pytest.param({"b3": "skipped"}, "b3 is skipped, not succeeded", id="skipped without a cause"),
+        pytest.param({"c3": "cancelled"}, "c3 is cancelled, not succeeded", id="cancelled by nobody"),
+        pytest.param({"a3": "unknown"}, "a3 is unknown, not succeeded", id="unknown"),
+        pytest.param({"r3": "failed: outcome_unknown"}, "r3 is failed: outcome_unknown, not succeeded", id="given up"),
+        pytest.param({"s3": "succeeded"}, "s3 is succeeded, not rejected", id="done though rejected"),
+        pytest.param({"z9": "succeeded"}, "z9 is in no plan", id="in no plan"),
+    ],
+)
+def test_the_audit_names_a_node_that_ended_without_a_cause(wrong: Mapping[str, str], words: str) -> None:
+    assert list(wrong_ends(operations(3, "http://effects"), CHOSEN, {**ENDED, **wrong})) == [words]
+
+
+def test_the_audit_names_a_node_that_is_missing_or_never_asked() -> None:
+    ended = {node: state for node, state in ENDED.items() if node != "p3"}
+    assert list(wrong_ends(operations(3, "http://effects"), {"red-3-1": "approved"}, ended)) == [
+        "s3 is rejected, not ended only after people decided",
+        "p3 is not there, not succeeded",
+    ]
+
+
+def test_the_audit_lets_what_needs_a_rejected_call_be_skipped_and_nothing_else() -> None:
+    chosen = {**CHOSEN, "red-3-1": "rejected"}
+    ended = {**ENDED, "r3": "rejected", "c3": "skipped"}
+    assert list(wrong_ends(operations(3, "http://effects"), chosen, ended)) == []
+    assert list(wrong_ends(operations(3, "http://effects"), chosen, {**ended, "c3": "succeeded"})) == [
+        "c3 is succeeded, not skipped"
+    ]
+
+
+async def test_the_audit_of_a_storm_fails_on_a_wrong_end_in_the_rows(database_url: URL) -> None:
+    database = Database(database_url)
+    async with EffectServer() as effects, WorkspaceClient(effects.url) as client:
+        people = People(client, effects, random.Random(0))  # noqa: S311 - chooses nothing here
+        people.threads[1] = "1.1"
+        async with database.begin() as connection:
+            for node, outcome in (("a1", {"state": "succeeded"}), ("b1", {"state": "failed", "error": "internal"})):
+                values = {"node": node, "state": outcome["state"], "outcome": json.dumps(outcome)}
+                await connection.execute(_NODE, values)
+        found = await audit.violations(database, people, effects)
+    await database.close()
+    assert "b1 is failed: internal, not succeeded" in found
+    assert not [words for words in found if words.startswith("a1")]
+
+
+_NODE = text("""
+    INSERT INTO nodes (tenant, thread, node, turn, title, kind, colour, author, state, depends_on, outcome,
+        planned_at, changed_at)
+    VALUES ('T1', 'T1:C1:1.1', :node, 1, '', 'tool', 'green', 'U1', :state, '[]', CAST(:outcome AS json), now(), now())
+""")
 
 
 async def weather(blows: int, seed: int) -> None:

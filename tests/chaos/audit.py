@@ -1,13 +1,19 @@
 """The claims of the storm, checked after it in the rows, in Slack and in the outside world."""
 
+import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from sqlalchemy import text
 
+from agent.plan.outcomes import NodeState
 from infra.db.database import Database
+from sandbox.script import Json
 from tests.acceptance.effects import EffectServer
 from tests.chaos.people import People
+from tests.chaos.storm import operations
 
 _UNFINISHED: Mapping[str, str] = {
     "jobs waiting or running": "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')",
@@ -60,6 +66,8 @@ async def orphans(database: Database) -> Sequence[str]:
 async def violations(database: Database, people: People, effects: EffectServer) -> Sequence[str]:
     """Return every broken claim in words; nothing when all hold."""
     found = [f"{count} {what}" for what, count in (await _counts(database, _TWICE)).items()]
+    planned = [operation for job in people.threads for operation in operations(job, effects.url)]
+    found += wrong_ends(planned, people.chosen, await _ends(database))
     for job in people.threads:
         answers = len(people.answers(job))
         if answers != 1:
@@ -68,6 +76,46 @@ async def violations(database: Database, people: People, effects: EffectServer) 
             found += _red(name, people.chosen.get(name), effects.calls[name])
     found += [f"a card is still open: {card}" for card in people.open_cards()]
     return found
+
+
+async def _ends(database: Database) -> Mapping[str, str]:
+    """Return how each node of all threads ended: its state, and the error of one that failed."""
+    query = "SELECT node, concat_ws(': ', state, outcome ->> 'error') AS ended FROM nodes"
+    async with database.begin() as connection:
+        return {row.node: row.ended for row in await connection.execute(text(query))}
+
+
+def wrong_ends(
+    planned: Sequence[Mapping[str, Json]], chosen: Mapping[str, str], ended: Mapping[str, str]
+) -> Sequence[str]:
+    """Return, in words, every node that ended as neither its plan, nor people, nor a blow of the storm is a reason for.
+
+    No blow is one: each falls on a process, the database, the queue's hints or Slack, and no node of a job needs
+    Slack. So a node succeeds unless people rejected it, and is skipped when one that it needs did not succeed. A state
+    that is none of an end is as wrong. `chosen` is red call -> what people decided about it at first.
+    """
+    wanted: dict[str, str] = {}
+    for operation in planned:
+        node, asked = str(operation["id"]), json.dumps(operation)
+        needs = {*re.findall(r"\$\{(\w+)", asked), *cast("Sequence[str]", operation.get("depends_on", ()))}
+        red = re.search(r"red-\d+-\d+", asked)
+        if any(wanted[need] != _SUCCEEDED for need in needs):
+            wanted[node] = NodeState.SKIPPED.value
+        else:
+            wanted[node] = _ENDS[chosen.get(red[0], "")] if red else _SUCCEEDED
+    states = {node: ended.get(node, "not there") for node in wanted}
+    found = [f"{node} is {state}, not {wanted[node]}" for node, state in states.items() if state != wanted[node]]
+    return [*found, *(f"{node} is in no plan" for node in ended.keys() - wanted.keys())]
+
+
+_SUCCEEDED = NodeState.SUCCEEDED.value
+
+_ENDS: Mapping[str, str] = {
+    "approved": _SUCCEEDED,
+    "rejected": NodeState.REJECTED.value,
+    "": "ended only after people decided",
+}
+"""What people decided about a red call, if anything -> how it ends."""
 
 
 def _red(name: str, chosen: str | None, calls: int) -> Sequence[str]:

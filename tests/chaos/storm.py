@@ -18,6 +18,7 @@ import psycopg
 from infra.db.embedded_postgres import HeldPostgres
 from infra.dev.local_slack.control.client import WorkspaceClient
 from infra.dev.scripted_model.script import ModelRequest, Script
+from sandbox.script import Json
 from tests.acceptance.plans import ENDS, fetch, lines, package, tool
 from tests.chaos.containers import Containers
 from tests.chaos.process import PART_POINTS, POINTS, main
@@ -57,31 +58,35 @@ _CONTEXT.set_forkserver_preload(["tests.chaos.process", "infra.wiring"])
 
 
 def scripts(effects_url: str) -> list[Script]:
-    """Return the model's scripts. Job n is two green nodes, two red ones, and a green one behind a red one.
-
-    Every third job also has a script that calls a tool.
-    """
+    """Return the model's scripts."""
 
     def plan(request: ModelRequest) -> str:
-        job = _job(request)
-        get, send = f"{effects_url}/green-{job}", f"{effects_url}/red-{job}"
-        red = {"method": "POST"}
-        operations = [
-            fetch(f"a{job}", f"{get}-a"),
-            fetch(f"b{job}", f"{get}-b", depends_on=[f"a{job}"]),
-            tool(f"r{job}", "http_request", {**red, "url": f"{send}-1", "json": {"from": f"${{a{job}#/status}}"}}),
-            tool(f"s{job}", "http_request", {**red, "url": f"{send}-2"}, depends_on=[f"b{job}"]),
-            fetch(f"c{job}", f"{get}-c", depends_on=[f"r{job}"]),
-        ]
-        if job % 3 == 0:
-            script = package(f"p{job}", SCRIPT, tools=["http_get"], inputs={"url": f"{get}-p"})
-            operations.append({**script, "depends_on": [f"a{job}"]})
-        return lines(operations)
+        return lines(operations(_job(request), effects_url))
 
     def answer(request: ModelRequest) -> str:
         return f"ANSWER to job {_job(request)}."
 
     return [Script(role="planner", answer=plan), ENDS, Script(role="answer", answer=answer)]
+
+
+def operations(job: int, effects_url: str) -> list[dict[str, Json]]:
+    """Return a job's plan: two green nodes, two red ones, and a green one behind a red one.
+
+    Every third job also has a script that calls a tool.
+    """
+    get, send = f"{effects_url}/green-{job}", f"{effects_url}/red-{job}"
+    red = {"method": "POST"}
+    planned = [
+        fetch(f"a{job}", f"{get}-a"),
+        fetch(f"b{job}", f"{get}-b", depends_on=[f"a{job}"]),
+        tool(f"r{job}", "http_request", {**red, "url": f"{send}-1", "json": {"from": f"${{a{job}#/status}}"}}),
+        tool(f"s{job}", "http_request", {**red, "url": f"{send}-2"}, depends_on=[f"b{job}"]),
+        fetch(f"c{job}", f"{get}-c", depends_on=[f"r{job}"]),
+    ]
+    if job % 3 == 0:
+        script = package(f"p{job}", SCRIPT, tools=["http_get"], inputs={"url": f"{get}-p"})
+        planned.append({**script, "depends_on": [f"a{job}"]})
+    return planned
 
 
 def _job(request: ModelRequest) -> int:
