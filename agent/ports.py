@@ -61,11 +61,11 @@ class Approvals(Protocol):
         """
         ...
 
-    async def withdraw(self, approval: ApprovalId, why: str) -> DecisionRecord:
+    async def withdraw(self, thread: ThreadId, approval: ApprovalId, why: str) -> DecisionRecord:
         """Close an open request without an answer; return its row, which may have been decided meanwhile."""
         ...
 
-    async def extend(self, approval: ApprovalId, args: Mapping[str, Json]) -> None:
+    async def extend(self, thread: ThreadId, approval: ApprovalId, args: Mapping[str, Json]) -> None:
         """Replace the arguments of a budget request; the new ones hold what had been spent at a "go on"."""
         ...
 

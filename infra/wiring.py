@@ -242,7 +242,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
     runner = await _open_runner(stack, base)
     configuration, stores = base.settings.configuration, base.storage.stores
     rate_limiter = RateLimiter()
-    sender = MessageSender(base.app.api, stores.posted, rate_limiter)
+    sender = MessageSender(base.app.api, stores.posted, rate_limiter, base.app.principals.identity)
     publisher = ThreadPublisher(
         stores.run_views,
         stores.posted,

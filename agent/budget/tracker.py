@@ -106,7 +106,7 @@ class BudgetTracker:
             scopes = [limit.scope for limit in _EXCEEDED_LIMITS.validate_python(request.args.get(_EXCEEDED, []))]
             counted: dict[str, Json] = {scope.value: asdict(spent[scope]) for scope in scopes}
             request = replace(request, args={**request.args, _FROM: counted})
-            await self.approvals.extend(request.id, request.args)
+            await self.approvals.extend(request.thread, request.id, request.args)
             self._just_allowed = True
         for scope, spent in _SPENT.validate_python(request.args[_FROM]).items():
             if scope is Scope.THREAD or request.turn == self.turn:
@@ -194,4 +194,4 @@ class BudgetTrackers:
         """Withdraw the open requests of a turn that is over."""
         for record in (await self._approvals.read(thread)).values():
             if record.budget is not None and record.turn == turn and record.decision is Decision.PENDING:
-                await self._approvals.withdraw(record.id, why)
+                await self._approvals.withdraw(thread, record.id, why)

@@ -212,7 +212,7 @@ class ApprovedCall:
         for request, record in (await requests.read(self._context.thread)).items():
             pending = record.decision is Decision.PENDING
             if pending and request != keep and self._step.asks(ApprovalKind.APPROVE, request):
-                await requests.withdraw(request, why)
+                await requests.withdraw(self._context.thread, request, why)
 
     async def _read_ledger(self) -> LedgerEntry | None:
         return await self._context.ports.ledger.read(self._context.thread, self._step.id)

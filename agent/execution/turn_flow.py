@@ -53,7 +53,7 @@ class TurnFlow:
             return NextStage.ANSWER
         records = await self._records(thread, turn)
         if await self._ports.mailbox.untaken(thread):
-            await self._withdraw_open(records, ANSWERED)
+            await self._withdraw_open(thread, records, ANSWERED)
             return NextStage.EXECUTE
         if records:
             _interrupt_if_open(records[-1])
@@ -82,7 +82,7 @@ class TurnFlow:
 
     async def stopped(self, thread: ThreadId, turn: int) -> None:
         """Withdraw the open requests of a stopped turn."""
-        await self._withdraw_open(await self._records(thread, turn), STOPPED)
+        await self._withdraw_open(thread, await self._records(thread, turn), STOPPED)
         if self._ports.budget_trackers is not None:
             await self._ports.budget_trackers.withdraw(thread, turn, STOPPED)
 
@@ -99,9 +99,9 @@ class TurnFlow:
             records.append(record)
         return records
 
-    async def _withdraw_open(self, records: Sequence[DecisionRecord], why: str) -> None:
+    async def _withdraw_open(self, thread: ThreadId, records: Sequence[DecisionRecord], why: str) -> None:
         if records and records[-1].decision is Decision.PENDING:
-            await self._ports.approvals.withdraw(records[-1].id, why)
+            await self._ports.approvals.withdraw(thread, records[-1].id, why)
 
 
 _ENDS = frozenset({Decision.ACCEPT, Decision.STOP, Decision.EXPIRED})

@@ -1,7 +1,7 @@
 """Puts a turn's messages into its thread: each posted once, edited when it differs, under the rate limits."""
 
 import logging
-from collections.abc import AsyncIterator, Generator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from bot.errors import SlackRefused, SlackUnreachable, ThreadClosed
 from bot.payloads import mapping
 from bot.ports import Posted, PostedMessage, RunView, Slot, cut
 from bot.slack.client import WebApi, objects_in
+from bot.slack.membership import Identity
 from bot.slack.rate_limits import POSTS, UPDATES, RateLimiter
 from sandbox.script import Json
 
@@ -43,8 +44,16 @@ _NOT_AS_BLOCKS = frozenset(
 class MessageSender:
     """The one place that posts and edits messages of runs. All methods raise `BotError`."""
 
-    def __init__(self, api: WebApi, posted: Posted, rate_limiter: RateLimiter) -> None:
+    def __init__(
+        self,
+        api: WebApi,
+        posted: Posted,
+        rate_limiter: RateLimiter,
+        identity: Callable[[], Awaitable[Identity]],
+    ) -> None:
+        """`identity` says who the app is: a message of anybody else is never taken for its own."""
         self._api = api
+        self._identity = identity
         self._posted = posted
         self._rate_limiter = rate_limiter
 
@@ -134,23 +143,27 @@ class MessageSender:
         return PostedMessage(ts, _UNKNOWN_CONTENT) if ts else None
 
     async def _find_message(self, thread: ThreadId, metadata: Mapping[str, Json]) -> str:
-        async for message in self._replies(thread):
+        async for message in self._own_replies(thread):
             if message.get("metadata") == metadata:
                 return str(message.get("ts", ""))
         return ""
 
     async def _find_file(self, thread: ThreadId, name: str) -> str:
-        async for message in self._replies(thread):
+        async for message in self._own_replies(thread):
             for file in objects_in(message, "files"):
                 if file.get("name") == name:
                     return _address(file)
         return ""
 
-    def _replies(self, thread: ThreadId) -> AsyncIterator[Mapping[str, Any]]:
+    async def _own_replies(self, thread: ThreadId) -> AsyncIterator[Mapping[str, Any]]:
+        """Yield the app's messages in the thread: anybody can give a file, and any app its metadata, our names."""
+        identity = await self._identity()
         _, channel, root_ts = thread_parts(thread)
-        return self._api.objects(
+        async for message in self._api.objects(
             "conversations.replies", "messages", channel=channel, ts=root_ts, include_all_metadata=True
-        )
+        ):
+            if message.get("bot_id") == identity.bot or message.get("user") == identity.user:
+                yield message
 
     async def _put(self, run: RunView, slot: Slot, existing: PostedMessage | None, message: Rendered) -> str:
         """Post the message, or edit the one that stands; return its ts."""

@@ -79,23 +79,23 @@ class PostgresApprovals:
             await self._wake(connection, decided or await _expire(connection, *this))
         return decided[0][1] if decided else None
 
-    async def withdraw(self, approval: ApprovalId, why: str) -> DecisionRecord:
+    async def withdraw(self, thread: ThreadId, approval: ApprovalId, why: str) -> DecisionRecord:
         """Turn pending into withdrawn; a decision that was made before stands.
 
         Raises:
             sqlalchemy.exc.NoResultFound: it was never asked.
         """
-        this = ApprovalRow.id == approval
+        this = ApprovalRow.of_thread(thread) & (ApprovalRow.id == approval)
         async with self._database.begin() as connection:
             closed = await _close(connection, this, decision=Decision.WITHDRAWN, reason=why)
-            for thread, _ in closed:
+            if closed:
                 await announce(connection, thread)
             now = (await connection.execute(select(*_RECORD).where(this))).one()
         return record_in(now)
 
-    async def extend(self, approval: ApprovalId, args: Mapping[str, Json]) -> None:
+    async def extend(self, thread: ThreadId, approval: ApprovalId, args: Mapping[str, Json]) -> None:
         """Store the arguments of a budget request anew."""
-        changed = update(ApprovalRow).where(ApprovalRow.id == approval, _IS_BUDGET)
+        changed = update(ApprovalRow).where(ApprovalRow.of_thread(thread), ApprovalRow.id == approval, _IS_BUDGET)
         await self._database.execute(changed.values(args=args))
 
     async def expire_due(self) -> int:

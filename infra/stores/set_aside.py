@@ -79,7 +79,7 @@ class SetAsideThreads:
     ) -> None:
         """Let the thread be entered. A takeover after a stop sets it aside again at once: it counts on."""
         if withdrawn is not None:
-            await self._approvals.withdraw(withdrawn, why)
+            await self._approvals.withdraw(thread, withdrawn, why)
         free = update(ThreadRow).where(ThreadRow.of_thread(thread)).values(set_aside_at=None, **values)
         await self._database.execute(free)
 

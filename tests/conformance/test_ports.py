@@ -143,8 +143,8 @@ async def test_approval_withdrawn_keeps_a_decision_made_before(agent_side: Agent
     await agent_side.approvals.ask(a_request())
     await agent_side.approvals.ask(a_request("q2"))
     await agent_side.decide(Q1, Decision.REJECTED)
-    assert (await agent_side.approvals.withdraw(Q1, "over")).decision is Decision.REJECTED
-    withdrawn = await agent_side.approvals.withdraw(ApprovalId("q2"), "over")
+    assert (await agent_side.approvals.withdraw(THREAD, Q1, "over")).decision is Decision.REJECTED
+    withdrawn = await agent_side.approvals.withdraw(THREAD, ApprovalId("q2"), "over")
     assert (withdrawn.decision, withdrawn.reason, withdrawn.by) == (Decision.WITHDRAWN, "over", None)
 
 
@@ -153,7 +153,7 @@ async def test_budget_request_is_read_back_whole_with_what_extends_it(agent_side
     await agent_side.approvals.ask(a_request())
     await agent_side.approvals.ask(budget)
     assert [record.budget for record in (await agent_side.approvals.read(THREAD)).values()] == [None, budget]
-    await agent_side.approvals.extend(budget.id, {"breaches": [], "from": {"run": {"nodes": 1}}})
+    await agent_side.approvals.extend(THREAD, budget.id, {"breaches": [], "from": {"run": {"nodes": 1}}})
     extended = (await agent_side.approvals.read(THREAD))[budget.id].budget
     assert extended is not None
     assert extended.args == {"breaches": [], "from": {"run": {"nodes": 1}}}

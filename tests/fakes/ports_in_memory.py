@@ -79,15 +79,18 @@ class ApprovalsInMemory:
             return None
         return self.rows[approval] if self.click(approval, decision, by, reason) else None
 
-    async def withdraw(self, approval: ApprovalId, why: str) -> DecisionRecord:
+    async def withdraw(self, thread: ThreadId, approval: ApprovalId, why: str) -> DecisionRecord:
         """Turn pending into withdrawn."""
         await asyncio.sleep(0)
-        self._close(approval, Decision.WITHDRAWN, None, why)
+        if self.asked[approval].thread == thread:
+            self._close(approval, Decision.WITHDRAWN, None, why)
         return self.rows[approval]
 
-    async def extend(self, approval: ApprovalId, args: Mapping[str, Json]) -> None:
+    async def extend(self, thread: ThreadId, approval: ApprovalId, args: Mapping[str, Json]) -> None:
         """Store the args anew."""
         await asyncio.sleep(0)
+        if self.asked[approval].thread != thread:
+            return
         self.asked[approval] = replace(self.asked[approval], args=args)
         self.rows[approval] = replace(self.rows[approval], budget=self.asked[approval])
 

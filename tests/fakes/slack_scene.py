@@ -109,7 +109,7 @@ async def scene(
     ):
         client = open_client(place.bot_token, base_url=place.api_url, session=session)
         app = SlackApp(client, rows.ports, rules.of)
-        sender = MessageSender(app.api, rows, RateLimiter())
+        sender = MessageSender(app.api, rows, RateLimiter(), app.principals.identity)
         socket = Socket(app.bolt, place.app_token, client)
         async with socket.open():
             yield Scene(

@@ -705,7 +705,8 @@ async def _metadata(slot: Slot) -> Json:
         async def post(self, thread: ThreadId, turn: int, slot: Slot, message: PostedMessage) -> None:
             pass
 
-    await MessageSender(cast("Any", Api()), cast("Any", Posted()), RateLimiter()).put(_run(), slot, words_only("hello"))
+    sender = MessageSender(cast("Any", Api()), cast("Any", Posted()), RateLimiter(), cast("Any", None))
+    await sender.put(_run(), slot, words_only("hello"))
     return cast("Json", sent["chat.postMessage"]["metadata"])
 
 

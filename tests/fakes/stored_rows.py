@@ -80,8 +80,8 @@ async def questions(stores: Stores) -> None:
     for kind, decision in ways.items():
         asked = ApprovalId(kind.value)
         await stores.approvals.decide(TEAM, asked, version=1, by=GRACE, decision=decision, reason="because")
-    await stores.approvals.withdraw(ApprovalId(ApprovalKind.ASK.value), "answered in the thread")
-    await stores.approvals.extend(ApprovalId(ApprovalKind.BUDGET.value), {"from": {}})
+    await stores.approvals.withdraw(THREAD, ApprovalId(ApprovalKind.ASK.value), "answered in the thread")
+    await stores.approvals.extend(THREAD, ApprovalId(ApprovalKind.BUDGET.value), {"from": {}})
 
 
 async def red_calls(stores: Stores) -> None:

@@ -230,10 +230,18 @@ async def test_an_edit_of_the_card_that_waits_for_its_turn_never_brings_the_butt
         await rate_limiter.wait(("update", thread_parts(thread).tenant), UPDATES)
     scene.rows.change_approval(an_approval(thread, blocks=("Tell the team",)))
     publisher = ThreadPublisher(
-        scene.rows, scene.rows, MessageSender(scene.api, scene.rows, rate_limiter), lambda _: ApprovalPolicy()
+        scene.rows,
+        scene.rows,
+        MessageSender(scene.api, scene.rows, rate_limiter, scene.app.principals.identity),
+        lambda _: ApprovalPolicy(),
     )
     await publisher.reconcile(thread)
     assert not has_buttons(await card_of(scene, thread, "q1"))
+
+
+def sender_of(scene: Scene, rate_limiter: RateLimiter) -> MessageSender:
+    """Return a sender that waits by this limiter."""
+    return MessageSender(scene.api, scene.rows, rate_limiter, scene.app.principals.identity)
 
 
 async def test_an_approval_withdrawn_before_its_turn_to_be_posted_is_not_posted(scene: Scene) -> None:
@@ -249,7 +257,10 @@ async def test_an_approval_withdrawn_before_its_turn_to_be_posted_is_not_posted(
     scene.rows.show(a_run(thread, nodes=nodes, approvals=(an_approval(thread), an_approval(thread, id="q2"))))
     before = await scene.people.thread(thread_parts(thread).root_ts)
     publisher = ThreadPublisher(
-        scene.rows, scene.rows, MessageSender(scene.api, scene.rows, rate_limiter), lambda _: ApprovalPolicy()
+        scene.rows,
+        scene.rows,
+        MessageSender(scene.api, scene.rows, rate_limiter, scene.app.principals.identity),
+        lambda _: ApprovalPolicy(),
     )
     await publisher.reconcile(thread)
     assert await scene.people.thread(thread_parts(thread).root_ts) == before

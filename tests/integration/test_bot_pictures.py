@@ -40,7 +40,7 @@ def publishing(
     scene: Scene, plan_renderer: CountingRenderer, clock: Callable[[], float] = lambda: 0.0
 ) -> ThreadPublisher:
     """Return a publisher with pictures."""
-    sender = MessageSender(scene.api, scene.rows, RateLimiter())
+    sender = MessageSender(scene.api, scene.rows, RateLimiter(), scene.app.principals.identity)
     plan_images = PlanImages(plan_renderer, sender, clock=clock)
     return ThreadPublisher(scene.rows, scene.rows, sender, lambda _: ApprovalPolicy(), plan_images=plan_images)
 

@@ -32,7 +32,7 @@ async def scene() -> AsyncGenerator[Scene]:
 
 def publishing(scene: Scene) -> ThreadPublisher:
     """Return a publisher with sessions, which tries nothing twice and for which no time goes by."""
-    sender = MessageSender(scene.api, scene.rows, RateLimiter())
+    sender = MessageSender(scene.api, scene.rows, RateLimiter(), scene.app.principals.identity)
     without_retries = AsyncWebClient(scene.workspace.bot_token, scene.workspace.api_url, retry_handlers=[])
     sessions = SessionStatus(WebApi(without_retries), scene.rows, RateLimiter(clock=lambda: 0.0))
     return ThreadPublisher(scene.rows, scene.rows, sender, lambda _: ApprovalPolicy(), sessions=sessions)

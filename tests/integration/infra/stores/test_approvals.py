@@ -81,16 +81,30 @@ async def test_approval_of_another_tenant_is_unknown(stores: Stores) -> None:
 
 async def test_withdrawn_approval_cannot_be_decided(stores: Stores) -> None:
     await stores.approvals.ask(a_request())
-    withdrawn = await stores.approvals.withdraw(Q1, "replanned")
+    withdrawn = await stores.approvals.withdraw(THREAD, Q1, "replanned")
     assert (withdrawn.decision, withdrawn.reason, withdrawn.by) == (Decision.WITHDRAWN, "replanned", None)
     assert await stores.approvals.decide(TEAM, Q1, version=1, by=GRACE, decision=Decision.APPROVED) is None
     assert (await approval(stores)).record == withdrawn
 
 
+async def test_withdrawing_and_extending_leave_another_tenants_request_with_the_same_id_alone(stores: Stores) -> None:
+    for thread in (THREAD, ELSEWHERE):
+        await stores.approvals.ask(a_request(thread=thread, kind=ApprovalKind.BUDGET, args={"breaches": []}))
+    await stores.approvals.extend(ELSEWHERE, Q1, {"breaches": [], "from": {}})
+    withdrawn = await stores.approvals.withdraw(ELSEWHERE, Q1, "replanned")
+    assert withdrawn.decision is Decision.WITHDRAWN
+    assert withdrawn.budget is not None
+    assert (withdrawn.budget.thread, withdrawn.budget.args) == (ELSEWHERE, {"breaches": [], "from": {}})
+    ours = (await stores.approvals.read(THREAD))[Q1]
+    assert ours.decision is Decision.PENDING
+    assert ours.budget is not None
+    assert ours.budget.args == {"breaches": []}
+
+
 async def test_withdrawing_what_was_decided_returns_the_decision(stores: Stores) -> None:
     await stores.approvals.ask(a_request())
     await stores.approvals.decide(TEAM, Q1, version=1, by=GRACE, decision=Decision.REJECTED, reason="not now")
-    record = await stores.approvals.withdraw(Q1, "replanned")
+    record = await stores.approvals.withdraw(THREAD, Q1, "replanned")
     assert (record.decision, record.by, record.reason) == (Decision.REJECTED, GRACE, "not now")
 
 
@@ -148,5 +162,5 @@ async def test_card_names_what_still_waits_behind_its_node_until_it_is_decided(s
 
 async def test_only_budget_requests_are_extended(stores: Stores) -> None:
     await stores.approvals.ask(a_request())
-    await stores.approvals.extend(Q1, {"from": "nowhere"})
+    await stores.approvals.extend(THREAD, Q1, {"from": "nowhere"})
     assert (await approval(stores)).request == a_request()

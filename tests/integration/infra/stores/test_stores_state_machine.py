@@ -123,7 +123,7 @@ class StoresMachine(RuleBasedStateMachine):
     def withdraw(self, name: str) -> None:
         if name not in self.approvals:
             return
-        record = self.run(self.stores.approvals.withdraw(self._approval(name), "no longer"))
+        record = self.run(self.stores.approvals.withdraw(self.thread, self._approval(name), "no longer"))
         if self.approvals[name] is Decision.PENDING:
             self.approvals[name] = Decision.WITHDRAWN
         assert record.decision is self.approvals[name]

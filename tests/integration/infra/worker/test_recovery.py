@@ -104,7 +104,7 @@ async def test_an_approval_that_was_asked_for_anew_is_no_decision(
     stores: Stores, database: Database, queue: Queue
 ) -> None:
     await _parked(stores, ["q1", "q2"])
-    await stores.approvals.withdraw(ApprovalId("q1"), "the call is another one now")
+    await stores.approvals.withdraw(THREAD, ApprovalId("q1"), "the call is another one now")
     await _without_jobs(database)
     assert await wake_stranded_threads(database, queue, quiet_seconds=25) == 0
 
