@@ -4,7 +4,7 @@ A method that returns has committed its change, unless its docstring says otherw
 `agent.errors.StoreUnavailable` when the database cannot be reached.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -177,10 +177,17 @@ class Attempts(Protocol):
 
 
 class NodeStatuses(Protocol):
-    """The nodes' statuses, as noted in `Progress`. A planner reads them."""
+    """The nodes' statuses, as noted in `Progress`. A planner reads them, and a turn that refers to an earlier one."""
 
     async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStatus]:
         """Return every node of the thread, as committed so far: it may lag behind the run."""
+        ...
+
+    async def ended(self, thread: ThreadId, nodes: Collection[NodeId], before_turn: int) -> Mapping[NodeId, Outcome]:
+        """Return how those of the nodes ended that did so in turns before this one.
+
+        Nothing lags: the outcomes of a turn are committed before its end is.
+        """
         ...
 
 

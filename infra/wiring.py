@@ -160,6 +160,7 @@ def runner_ports(
         ledger=stores.ledger,
         artifacts=stores.artifacts,
         progress=progress or stores.progress,
+        statuses=stores.statuses,
         notifications=notifications,
         mailbox=stores.mailbox,
         runs=stores.runs,

@@ -26,6 +26,7 @@ from agent.ports import (
     Feeder,
     Ledger,
     Mailbox,
+    NodeStatuses,
     NodeWork,
     NotificationSource,
     OperationLog,
@@ -36,7 +37,7 @@ from agent.ports import (
 from agent.tools.output import moved_out
 
 INLINE_BYTES_PER_RUN = 128 * 1024
-"""128 KiB of inline results per thread: LangGraph writes the whole channel again at every step."""
+"""128 KiB of inline results per turn: LangGraph writes the whole channel again at every step."""
 
 _ALWAYS_INLINE_BYTES = 768
 """A result up to this size stays inline, room or not: the reference to an artifact is as large."""
@@ -54,6 +55,7 @@ class Ports:
     ledger: Ledger
     artifacts: Artifacts
     progress: Progress
+    statuses: NodeStatuses
     notifications: NotificationSource
     mailbox: Mailbox
     runs: Runs
@@ -85,7 +87,7 @@ class Lease(Protocol):
 
 
 class InlineResults:
-    """Bounds the inline results in a thread's state, each and all together; the others become artifacts."""
+    """Bounds the inline results in a turn's state, each and all together; the others become artifacts."""
 
     def __init__(self, artifacts: Artifacts) -> None:
         self._artifacts = artifacts

@@ -5,7 +5,7 @@ the plan is an append-only log; a result counts when its write is committed; one
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -20,8 +20,9 @@ from agent.execution.node_run import NodeRun, OutcomeJson
 from agent.execution.parking import Participant
 from agent.execution.step import Step
 from agent.ids import NodeId
-from agent.plan.operations import Add, Cancel, LoggedOperation, Skip
+from agent.plan.operations import Add, Cancel, LoggedOperation, Node, Skip, references_of
 from agent.plan.outcomes import Outcome, Skipped, outcome_from_json, outcome_json
+from agent.plan.references import references_in
 from agent.ports import RunStatus, Subscription
 
 STOPPED = "stopped"
@@ -66,7 +67,7 @@ class Execution:
         self._wake = context.parking.wake
         self._frontier = context.frontier
         self._budget_gate = context.budget_gate
-        #: The nodes that ended before this execution.
+        #: The nodes of this turn that ended before this execution.
         self._earlier = frozenset(context.frontier.outcomes)
         self._runs: dict[NodeId, NodeRun] = {}
         self._calls: list[asyncio.Future[OutcomeJson]] = []
@@ -104,7 +105,7 @@ class Execution:
         if self._interrupts:
             raise GraphInterrupt(tuple(self._interrupts))
         outcomes = self._frontier.outcomes.items()
-        new = {node: outcome_json(outcome) for node, outcome in outcomes if node not in self._earlier}
+        new = {node: outcome_json(outcome) for node, outcome in outcomes if node in self._runs}
         return Progressed(results=new, seq=self._seq)
 
     async def _drive(self) -> None:
@@ -133,12 +134,21 @@ class Execution:
         if fresh and not self._running:
             self._running = True
             await self._ports.runs.set_status(self._thread, self._turn, RunStatus.RUNNING)
+        await self._recall([logged.operation.node for logged in fresh if isinstance(logged.operation, Add)])
         for logged in fresh:
             self._act(logged)
             self._seq = logged.seq
         if self._stopped:
             for node in self._frontier.unfinished:
                 self._cancel(node, STOPPED)
+
+    async def _recall(self, added: Sequence[Node]) -> None:
+        """Read the outcomes of earlier turns that these nodes need; the state has only those of this turn."""
+        needed = {dependency.node for node in added for dependency in node.depends_on}
+        needed |= {reference.node for node in added for _, reference in references_in(references_of(node))}
+        unknown = needed - {node.id for node in added} - self._runs.keys() - self._frontier.outcomes.keys()
+        if unknown:
+            self._frontier.recall(await self._ports.statuses.ended(self._thread, unknown, self._turn))
 
     async def _read_stop(self) -> None:
         """End the planning of a stopped turn; `_pull` cancels its nodes, also those whose operations come late."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict, TypeVar
@@ -11,7 +11,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.errors import GraphInterrupt
 from langgraph.graph import START, StateGraph  # pyright: ignore[reportMissingTypeStubs]  # typed inline; py.typed is a folder up
-from langgraph.types import Command, StateSnapshot
+from langgraph.types import Command, Overwrite, StateSnapshot
 
 from agent.budget.metering import metered
 from agent.execution.execution_context import ExecutionContext, Lease, Ports
@@ -49,7 +49,7 @@ class State(TypedDict):
     seq: int
     #: How often this turn was replanned.
     rounds: int
-    #: The outcomes of all turns.
+    #: The outcomes of the turn; those of earlier turns are rows, and read again by the nodes that need them.
     results: Annotated[Results, _merged]
 
 
@@ -200,7 +200,15 @@ class ThreadRunner:
         if self._ports.budget_trackers is not None:
             await self._ports.budget_trackers.settle()
         await self._ports.runs.begin(thread, turn)
-        return {"turn": turn, "rounds": 0}
+        return {"turn": turn, "rounds": 0, **await self._kept_results(thread, turn, state["results"])}
+
+    async def _kept_results(self, thread: ThreadId, turn: int, results: Results) -> Mapping[str, Any]:
+        """Return the update that takes the results of earlier turns out of the state, once they are rows."""
+        if not results:
+            return {}
+        stored = await self._ports.statuses.ended(thread, results.keys(), turn)
+        kept = {node: result for node, result in results.items() if node not in stored}
+        return {"results": asdict(Overwrite(kept))}  # as a dict: checkpoints hold plain types only
 
     async def _reflect(self, thread: ThreadId, state: State) -> NextStage:
         if await self._ports.log.after(thread, state["seq"]):

@@ -78,6 +78,11 @@ class Frontier:
             elif not satisfies(outcome, dependency.on):
                 self._blocked.setdefault(node.id, Blocked(because=dependency.node))
 
+    def recall(self, outcomes: Mapping[NodeId, Outcome]) -> None:
+        """Enter how nodes of earlier turns ended, before a node that needs them is added."""
+        for node, outcome in outcomes.items():
+            self._outcomes.setdefault(node, outcome)
+
     def wait_for_items(self, template: NodeId, items: Sequence[NodeId]) -> None:
         """Make a template of the plan wait for its items' ends, too. They may enter the plan later."""
         if template in self._items:

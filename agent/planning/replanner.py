@@ -71,8 +71,9 @@ class Replanner:
             return _ENOUGH
         reports: list[ReplanReport] = []
         authors = dict.fromkeys(entry.author for entry in await self.log.after(thread, 0) if entry.turn == turn)
+        statuses = {**await self.statuses.of(thread), **statuses_of(outcomes)}
         for author in authors:
-            plan = await self._author_plan(run, author, statuses_of(outcomes))
+            plan = await self._author_plan(run, author, statuses)
             decision = await self._decide(self.model, run, plan)
             reports.append(await self._apply(run, plan, decision, may_extend=round_number <= bound))
         order = (ReplanResult.EXTENDED, ReplanResult.ASK, ReplanResult.MORE)

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import assert_never
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, assert_never
 
-from sqlalchemy import bindparam, case, func, or_, select, text, update
+from sqlalchemy import ARRAY, Row, Text, bindparam, case, cast, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,11 +15,12 @@ from agent.errors import AgentError
 from agent.events import AttemptEnded, FoldedChange, NodeChanged, NodePlanned, PlanPacked, RunEvent, folded
 from agent.ids import NodeId, ThreadId, thread_parts
 from agent.packing.packing import packing_from_json, packing_json
-from agent.plan.outcomes import NodeState, NodeStatus, outcome_from_json, outcome_json
+from agent.plan.outcomes import NodeState, NodeStatus, Outcome, outcome_from_json, outcome_json
 from agent.plan.templates import shown_title
 from infra.db.database import Database
 from infra.db.tables import NodeRow, RunRow, SafeText, thread_key
 from infra.stores.attempts import write_attempts
+from infra.stores.thread_cache import ThreadCache
 from infra.worker.notifications import Notifier
 
 _log = logging.getLogger(__name__)
@@ -90,25 +92,60 @@ class PostgresProgress:
                     self._views.notify(thread)
 
 
+_KEPT_BYTES = 16 * 1024 * 1024
+"""The most JSON of outcomes whose nodes' statuses a process keeps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Closed:
+    """The statuses of a thread's turns that are over."""
+
+    #: The last of these turns.
+    turn: int = 0
+    statuses: Mapping[NodeId, NodeStatus] = field(default_factory=dict[NodeId, NodeStatus])
+
+
 class PostgresNodeStatuses:
-    """NodeStatuses."""
+    """NodeStatuses. Those of turns that are over are not read again: a node that has ended stays as it is."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._closed: ThreadCache[_Closed] = ThreadCache(_KEPT_BYTES)
 
     async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStatus]:
         """Return every node's status, in plan order."""
+        closed = self._closed.get(thread) or _Closed()
+        columns = (NodeRow.turn, NodeRow.node, NodeRow.state, NodeRow.outcome)
         rows = (
-            select(NodeRow.node, NodeRow.state, NodeRow.outcome)
-            .where(NodeRow.of_thread(thread))
+            select(*columns, func.octet_length(cast(NodeRow.outcome, Text)).label("size"))
+            .where(NodeRow.of_thread(thread), NodeRow.turn > closed.turn)
             .order_by(NodeRow.noted)
         )
-        return {
-            NodeId(row.node): NodeStatus(
-                state=NodeState(row.state), outcome=None if row.outcome is None else outcome_from_json(row.outcome)
-            )
-            for row in await self._database.execute(rows)
-        }
+        found = (await self._database.execute(rows)).all()
+        statuses = {NodeId(row.node): _status(row) for row in found}
+        # The turn before the last one has ended, and its events were written before those of the last.
+        over = max((row.turn for row in found), default=0) - 1
+        if over > closed.turn and all(row.outcome is not None for row in found if row.turn <= over):
+            ended = {NodeId(row.node): statuses[NodeId(row.node)] for row in found if row.turn <= over}
+            size = sum(row.size for row in found if row.turn <= over)
+            kept = _Closed(turn=over, statuses={**closed.statuses, **ended})
+            self._closed.keep(thread, kept, self._closed.size_of(thread) + size)
+        return {**closed.statuses, **statuses}
+
+    async def ended(self, thread: ThreadId, nodes: Collection[NodeId], before_turn: int) -> Mapping[NodeId, Outcome]:
+        """Return the outcomes of those that ended in earlier turns."""
+        rows = select(NodeRow.node, NodeRow.outcome).where(
+            NodeRow.of_thread(thread),
+            NodeRow.turn < before_turn,
+            NodeRow.node == func.any(literal(list(nodes), ARRAY(Text))),
+            NodeRow.outcome.is_not(None),
+        )
+        return {NodeId(row.node): outcome_from_json(row.outcome) for row in await self._database.execute(rows)}
+
+
+def _status(row: Row[Any]) -> NodeStatus:
+    outcome = None if row.outcome is None else outcome_from_json(row.outcome)
+    return NodeStatus(state=NodeState(row.state), outcome=outcome)
 
 
 async def _write(connection: AsyncConnection, batch: Sequence[tuple[ThreadId, RunEvent]]) -> None:

@@ -10,6 +10,7 @@ from agent.approval import TURN, ApprovalKind, Decision
 from agent.errors import ArtifactMissing, DuplicateNode
 from agent.ids import ApprovalId, Digest, NodeId, ThreadId
 from agent.plan.operations import Cancel
+from agent.plan.outcomes import Failed, NodeState, Outcome, Succeeded
 from agent.ports import (
     Approvals,
     Artifacts,
@@ -17,8 +18,10 @@ from agent.ports import (
     Ledger,
     LedgerState,
     Mailbox,
+    NodeStatuses,
     NotificationSource,
     OperationLog,
+    Progress,
     Reflection,
     Runs,
     RunStatus,
@@ -38,7 +41,19 @@ from infra.stores.stores import Stores
 from infra.worker.notifications import PgNotifications
 from tests.fakes.bot_ports import BotRows
 from tests.fakes.ports_in_memory import empty_rows
-from tests.fakes.rows import ADA, ELSEWHERE, GRACE, OTHER, THREAD, a_message, a_request, an_add, tenant_of
+from tests.fakes.rows import (
+    ADA,
+    ELSEWHERE,
+    GRACE,
+    OTHER,
+    THREAD,
+    a_message,
+    a_request,
+    an_add,
+    changed,
+    planned,
+    tenant_of,
+)
 from tests.fakes.run_views import a_run, an_approval
 
 TEAM, Q1 = tenant_of(THREAD), ApprovalId("q1")
@@ -54,6 +69,8 @@ class AgentSide:
     artifacts: Artifacts
     mailbox: Mailbox
     runs: Runs
+    progress: Progress
+    statuses: NodeStatuses
     notifications: NotificationSource
     drop: Callable[[ThreadId, str], Awaitable[object]]
     decide: Callable[[ApprovalId, Decision], Awaitable[object]]
@@ -81,6 +98,8 @@ def agent_side(request: pytest.FixtureRequest) -> AgentSide:
         artifacts=stores.artifacts,
         mailbox=stores.mailbox,
         runs=stores.runs,
+        progress=stores.progress,
+        statuses=stores.statuses,
         notifications=notifications.changes,
         drop=drop,
         decide=decide,
@@ -103,6 +122,8 @@ def _agent_in_memory() -> AgentSide:
         artifacts=rows.artifacts,
         mailbox=rows.mailbox,
         runs=rows.runs,
+        progress=rows.progress,
+        statuses=rows.statuses,
         notifications=rows.notifier,
         drop=drop,
         decide=decide,
@@ -124,6 +145,28 @@ async def test_the_log_refuses_a_known_node_and_stores_nothing(agent_side: Agent
     with pytest.raises(DuplicateNode):
         await agent_side.log.append(THREAD, 1, ADA, [an_add("b"), an_add("a")])
     assert len(await agent_side.log.after(THREAD, 0)) == 1
+
+
+async def test_outcomes_of_earlier_turns_are_read_by_name(agent_side: AgentSide) -> None:
+    progress, statuses = agent_side.progress, agent_side.statuses
+    gone = Failed(error="tool_error", message="it's gone")
+    for event in (
+        planned("a", turn=1),
+        changed("a", NodeState.SUCCEEDED, outcome=Succeeded(value={"text": "\ud800", "numbers": [1, 2.5, None]})),
+        planned("b", turn=1),
+        changed("b", NodeState.FAILED, outcome=gone),
+        planned("never", turn=1),
+        planned("c", turn=2),
+        changed("c", NodeState.SUCCEEDED, outcome=Succeeded(value=3)),
+    ):
+        progress.note(THREAD, event)
+    await progress.flush()
+    names = {NodeId(name) for name in ("a", "b", "c", "never", "unheard-of")}
+    first: dict[str, Outcome] = {"a": Succeeded(value={"text": "\ud800", "numbers": [1, 2.5, None]}), "b": gone}
+    assert await statuses.ended(THREAD, names, 2) == first
+    assert await statuses.ended(THREAD, names, 3) == {**first, "c": Succeeded(value=3)}
+    assert await statuses.ended(THREAD, {NodeId("b")}, 2) == {"b": gone}
+    assert await statuses.ended(THREAD, names, 1) == {}
 
 
 async def test_approval_is_open_until_somebody_decides(agent_side: AgentSide) -> None:

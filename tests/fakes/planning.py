@@ -25,8 +25,8 @@ from infra.dev.scripted_model.script import ModelRequest, Script
 from infra.dev.scripted_model.server import ScriptedModel
 from infra.worker.notifications import Notifier
 from sandbox.script import Json
-from tests.fakes.planning_rows import DirectoryInMemory, MailboxWithRuns, StatusesInMemory, SummariesInMemory
-from tests.fakes.ports_in_memory import LogInMemory, ProgressInMemory, RunsInMemory
+from tests.fakes.planning_rows import DirectoryInMemory, MailboxWithRuns, SummariesInMemory
+from tests.fakes.ports_in_memory import LogInMemory, ProgressInMemory, RunsInMemory, StatusesInMemory
 
 THREAD = ThreadId("T1:C1:1700000000.000100")
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)

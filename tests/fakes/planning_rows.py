@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from agent.events import NodeChanged
-from agent.ids import NodeId, ThreadId
-from agent.plan.outcomes import NodeStatus
+from agent.ids import ThreadId
 from agent.ports import Summary
 from infra.worker.notifications import Notifier
-from tests.fakes.ports_in_memory import MailboxInMemory, ProgressInMemory, RunsInMemory
+from tests.fakes.ports_in_memory import MailboxInMemory, RunsInMemory
 
 
 class MailboxWithRuns(MailboxInMemory):
@@ -29,18 +27,6 @@ class MailboxWithRuns(MailboxInMemory):
         self._runs.rows[thread, turn] = replace(
             run, messages=(*run.messages, *taken), replies=replies, error=error or run.error
         )
-
-
-class StatusesInMemory:
-    """NodeStatuses, read back from what `Progress` noted."""
-
-    def __init__(self, progress: ProgressInMemory) -> None:
-        self._progress = progress
-
-    async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStatus]:
-        """Return each node's last state."""
-        changes = (event for event in self._progress.events if isinstance(event, NodeChanged))
-        return {change.node: NodeStatus(state=change.state, outcome=change.outcome) for change in changes}
 
 
 class SummariesInMemory:

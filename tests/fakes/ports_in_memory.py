@@ -1,7 +1,7 @@
 """The agent's ports in memory: rows that outlive a runner, so a test can end one and start another."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -10,10 +10,10 @@ from typing import Any
 from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord
 from agent.budget.usage import Scope, Spent
 from agent.errors import ArtifactMissing, DuplicateNode
-from agent.events import AttemptEnded, RunEvent
+from agent.events import AttemptEnded, NodeChanged, NodePlanned, RunEvent
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, UserId, thread_parts
 from agent.plan.operations import Add, LoggedOperation, Operation
-from agent.plan.outcomes import ArtifactRef
+from agent.plan.outcomes import ArtifactRef, NodeStatus, Outcome
 from agent.ports import LedgerEntry, LedgerState, Message, PastTurn, Reflection, Run, RunStatus
 from infra.worker.notifications import Notifier
 from sandbox.script import Json
@@ -190,6 +190,29 @@ class ProgressInMemory:
         await asyncio.sleep(0)
 
 
+class StatusesInMemory:
+    """NodeStatuses, read back from what `Progress` noted."""
+
+    def __init__(self, progress: ProgressInMemory) -> None:
+        self._progress = progress
+
+    async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStatus]:
+        """Return each node's last state."""
+        changes = (event for event in self._progress.events if isinstance(event, NodeChanged))
+        return {change.node: NodeStatus(state=change.state, outcome=change.outcome) for change in changes}
+
+    async def ended(self, thread: ThreadId, nodes: Collection[NodeId], before_turn: int) -> Mapping[NodeId, Outcome]:
+        """Return the outcomes of those that ended in earlier turns."""
+        planned = (event for event in self._progress.events if isinstance(event, NodePlanned))
+        earlier = {event.node.id for event in planned if event.turn < before_turn}
+        statuses = await self.of(thread)
+        return {
+            node: status.outcome
+            for node, status in statuses.items()
+            if node in earlier and node in nodes and status.outcome is not None
+        }
+
+
 class AttemptsInMemory:
     """Attempts: what `Progress` was told, read back."""
 
@@ -363,6 +386,7 @@ class Rows:
     ledger: LedgerInMemory
     artifacts: ArtifactsInMemory
     progress: ProgressInMemory
+    statuses: StatusesInMemory
     mailbox: MailboxInMemory
     runs: RunsInMemory
     spending: SpendingInMemory
@@ -370,14 +394,15 @@ class Rows:
 
 def empty_rows() -> Rows:
     """Return a world in which nothing has happened."""
-    notifier = Notifier()
+    notifier, progress = Notifier(), ProgressInMemory()
     return Rows(
         notifier=notifier,
         log=LogInMemory(notifier),
         approvals=ApprovalsInMemory(notifier),
         ledger=LedgerInMemory(),
         artifacts=ArtifactsInMemory(),
-        progress=ProgressInMemory(),
+        progress=progress,
+        statuses=StatusesInMemory(progress),
         mailbox=MailboxInMemory(notifier),
         runs=RunsInMemory(),
         spending=SpendingInMemory(),

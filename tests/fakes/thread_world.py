@@ -199,8 +199,8 @@ class World:
 
     @property
     def outcomes(self) -> Mapping[str, Outcome]:
-        """Node -> how it ended, as given to the last answer."""
-        return {str(node): outcome for node, outcome in self.answerer.given[-1][1].items()}
+        """Node -> how it ended, as given to the answer of its turn."""
+        return {str(node): outcome for _, given in self.answerer.given for node, outcome in given.items()}
 
     @property
     def changes(self) -> Sequence[NodeChanged]:

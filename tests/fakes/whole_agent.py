@@ -35,6 +35,7 @@ class Whole:
             log=world.log,
             approvals=ApprovalsInMemory(world.notifier),
             progress=world.progress,
+            statuses=world.statuses,
             mailbox=world.mailbox,
             runs=world.runs,
         )

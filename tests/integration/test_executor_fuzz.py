@@ -171,8 +171,11 @@ class FuzzRun:
         return [interrupt.value["node"] for interrupt in (await self.world.snapshot()).interrupts]
 
     async def _results(self) -> Mapping[NodeId, Outcome]:
+        """Return how nodes ended: those of the last turn are in the state, those of earlier turns rows."""
         values: Mapping[str, Any] = (await self.world.snapshot()).values
-        return {node: outcome_from_json(result) for node, result in values["results"].items()}
+        world, nodes = self.world, self.story.nodes.keys()
+        earlier = await world.rows.statuses.ended(world.thread, nodes, values["turn"])
+        return {**earlier, **{node: outcome_from_json(result) for node, result in values["results"].items()}}
 
 
 async def run_case(seed: int, checkpoints: OpenCheckpoints | None = None, thread: ThreadId | None = None) -> None:

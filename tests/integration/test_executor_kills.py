@@ -210,7 +210,11 @@ class KilledRun:
         return [interrupt.value["node"] for interrupt in (await self._snapshot()).interrupts]
 
     async def _results(self) -> Mapping[NodeId, Outcome]:
-        return {node: outcome_from_json(result) for node, result in (await self._snapshot()).values["results"].items()}
+        """Return how nodes ended: those of the last turn are in the state, those of earlier turns rows."""
+        values: Mapping[str, Any] = (await self._snapshot()).values
+        nodes = (await self._story()).nodes.keys()
+        earlier = await self.stores.statuses.ended(self.thread, nodes, values["turn"])
+        return {**earlier, **{node: outcome_from_json(result) for node, result in values["results"].items()}}
 
     def _url(self) -> str:
         return self.database.engine.url.render_as_string(hide_password=False)

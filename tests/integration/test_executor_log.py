@@ -190,7 +190,7 @@ async def test_message_after_the_answer_is_a_new_turn():
     world = World()
     await world.run(node("a"))
     await world.run(node("b"))
-    assert [(turn, list(outcomes)) for turn, outcomes in world.answerer.given] == [(1, ["a"]), (2, ["a", "b"])]
+    assert [(turn, list(outcomes)) for turn, outcomes in world.answerer.given] == [(1, ["a"]), (2, ["b"])]
     assert {turn for _, turn in world.rows.runs.rows} == {1, 2}
 
 

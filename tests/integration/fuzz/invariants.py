@@ -123,7 +123,7 @@ def check_parked(story: Story, interrupted: Iterable[NodeId]) -> None:
 
 
 def check_finished(story: Story, results: Mapping[NodeId, Outcome]) -> None:
-    """Check what holds when a run has finished; `results` is what its state holds."""
+    """Check what holds when a run has finished; `results` is what its state and the rows of earlier turns hold."""
     check_history(story)
     assert not story.undecided
     assert results.keys() == story.nodes.keys(), "not every node has an outcome"

@@ -3,10 +3,12 @@
 import asyncio
 
 import pytest
+from sqlalchemy import text
 
 from agent.errors import DuplicateNode
 from agent.ids import NodeId
 from agent.plan.operations import Add, Cancel, Node, NodeKind
+from infra.db.database import Database
 from infra.stores.stores import Stores
 from tests.fakes.rows import ADA, GRACE, OTHER, THREAD, an_add
 
@@ -55,6 +57,23 @@ async def test_a_batch_that_adds_a_node_twice_is_refused(stores: Stores) -> None
     with pytest.raises(DuplicateNode) as caught:
         await stores.log.append(THREAD, 1, ADA, [an_add("a"), an_add("b"), an_add("b")])
     assert caught.value.node == "b"
+
+
+async def test_what_was_read_of_a_log_is_not_read_again(stores: Stores, database: Database) -> None:
+    first = await stores.log.append(THREAD, 1, ADA, [an_add("a"), an_add("b")])
+    assert list(await stores.log.after(THREAD, 1)) == list(first[1:])
+    async with database.begin() as connection:
+        await connection.execute(text("UPDATE operations SET author = 'nobody'"))
+    assert list(await stores.log.after(THREAD, 0)) == list(first)
+    second = await stores.log.append(THREAD, 2, GRACE, [an_add("c")])
+    assert list(await stores.log.after(THREAD, 0)) == [*first, *second]
+    assert list(await stores.log.after(THREAD, 2)) == list(second)
+
+
+async def test_readers_at_the_same_time_see_each_operation_once(stores: Stores) -> None:
+    await stores.log.append(THREAD, 1, ADA, [an_add(f"n{number}") for number in range(20)])
+    for logged in await asyncio.gather(*(stores.log.after(THREAD, 0) for _ in range(8))):
+        assert [entry.seq for entry in logged] == list(range(1, 21))
 
 
 async def test_threads_have_logs_of_their_own(stores: Stores) -> None:

@@ -137,6 +137,32 @@ async def test_statuses_read_back_every_turns_nodes(stores: Stores) -> None:
     assert statuses[NodeId("a")].outcome == Succeeded(value=7)
 
 
+async def test_statuses_of_turns_that_are_over_are_not_read_again(stores: Stores, database: Database) -> None:
+    async def forget() -> None:
+        async with database.begin() as connection:
+            await connection.execute(text("UPDATE nodes SET state = 'planned', outcome = NULL WHERE node = 'a'"))
+
+    async def states() -> list[tuple[str, str]]:
+        await stores.progress.flush()
+        return [(node, status.state.value) for node, status in (await stores.statuses.of(THREAD)).items()]
+
+    done = Succeeded(value=7)
+    stores.progress.note(THREAD, planned("a", turn=1))
+    stores.progress.note(THREAD, changed("a", NodeState.SUCCEEDED, outcome=done))
+    assert await states() == [("a", "succeeded")]
+    await forget()
+    assert await states() == [("a", "planned")], "the last turn may go on"
+    stores.progress.note(THREAD, planned("b", turn=2))
+    assert await states() == [("a", "planned"), ("b", "planned")], "a turn whose nodes have not ended is not over"
+    stores.progress.note(THREAD, changed("a", NodeState.SUCCEEDED, outcome=done))
+    stores.progress.note(THREAD, planned("c", turn=3))
+    stores.progress.note(THREAD, changed("b", NodeState.SUCCEEDED, outcome=done))
+    both = [("a", "succeeded"), ("b", "succeeded"), ("c", "planned")]
+    assert await states() == both
+    await forget()
+    assert await states() == both
+
+
 async def test_a_thousand_changes_at_once_are_all_written(stores: Stores) -> None:
     await stores.runs.begin(THREAD, 1)
     for number in range(500):
