@@ -1,6 +1,7 @@
 """The whole examination: checks every part, whatever is wrong with the others, and keeps secrets out of the report."""
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,16 +11,17 @@ from sqlalchemy.exc import ArgumentError
 
 from infra.config.environment import model_settings
 from infra.config.file import Configuration, ConfigurationError, ContainersTable, read_configuration
+from infra.db.embedded_postgres import default_data_folder
 from infra.doctor.database import database_findings
 from infra.doctor.finding import Finding, missing, ok, wrong
 from infra.doctor.model import model_finding
-from infra.doctor.processes import process_finding
 from infra.doctor.query_login import query_login_finding
 from infra.doctor.slack import slack_findings
+from infra.process_health import SILENT_SECONDS, ProcessHealth, running_processes
 from sandbox.choice import Wanted, choose_sandbox
 from sandbox.pool import PoolSize
 
-CONFIGURATION, SANDBOX = "configuration", "sandbox"
+CONFIGURATION, SANDBOX, PROCESSES = "configuration", "sandbox", "processes"
 _SECRET_VARIABLES = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "OPENAI_API_KEY", "DATABASE_URL")
 _SHORTEST_SECRET = 6
 """A shorter value is no secret, and hiding it would make the report unreadable."""
@@ -76,6 +78,31 @@ async def sandbox_finding(wanted: Wanted, containers: ContainersTable | None = N
         return ok(SANDBOX, says)
     mend = "Start Docker and run `greenlight sandbox build`, or install pydantic-monty; until then scripts are refused."
     return missing(SANDBOX, says, mend)
+
+
+def process_finding(environ: Mapping[str, str]) -> Finding:
+    """Return the finding on the processes that run with the same data folder."""
+    data = Path(environ["GREENLIGHT_DATA"]) if "GREENLIGHT_DATA" in environ else default_data_folder()
+    running = running_processes(data)
+    if not running:
+        return ok(PROCESSES, "none runs with this data folder")
+    if troubles := [trouble for process in running for trouble in _troubles(process)]:
+        mend = "It keeps trying. The log of the process says why it fails; restart a process that says nothing."
+        return wrong(PROCESSES, "; ".join(troubles), mend)
+    return ok(PROCESSES, f"{len(running)} running, all well")
+
+
+def _troubles(process: ProcessHealth) -> list[str]:
+    name = f"{' and '.join(process.parts)} (process {process.pid})"
+    silent = time.time() - process.written_at
+    if silent > SILENT_SECONDS:
+        return [f"{name} has said nothing for {silent:.0f} s"]
+    return [
+        f"{name}: {task.name} failed {task.failures} times in a row ({task.error})"
+        if task.failures > 1
+        else f"{name}: {task.name} failed ({task.error})"
+        for task in process.failing
+    ]
 
 
 def secrets(given: Mapping[str, str], configuration: Configuration) -> frozenset[str]:

@@ -23,9 +23,8 @@ from infra.db.embedded_postgres import HeldPostgres
 from infra.dev.local_slack.state.faults import MethodFault
 from infra.dev.scripted_model.script import Failure, Rubbish, Script
 from infra.doctor import database
-from infra.doctor.examination import examine, secrets, without
+from infra.doctor.examination import examine, process_finding, secrets, without
 from infra.doctor.finding import Finding, State
-from infra.doctor.processes import process_finding
 from infra.wiring import open_app
 from sandbox import background_task
 from tests.acceptance.doctor_fixtures import Patient, app_without, patient
