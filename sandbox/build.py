@@ -15,7 +15,9 @@ from sandbox.image_spec import IMAGE_FOLDER, INPUTS, REPOSITORY, ImageSpec, imag
 
 Base: TypeAlias = Literal["auto", "registry", "debian"]
 
-REGISTRY_BASE = "python:3.12-slim"
+REGISTRY_BASE = "python:3.12-slim@sha256:78387bc3881b8273120a12ebe6c1ab22b018ccc2c9adf565ae1ac9b536e184ea"
+"""The tag is for readers: the engine takes the image with this digest, and no other."""
+
 REGISTRY_PYTHON = "3.12"
 OWN_TOOLS = Path(__file__).resolve().parents[1] / ".tools" / "bin"
 """Where `make setup` puts uv when the machine has none."""

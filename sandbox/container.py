@@ -197,9 +197,8 @@ class Engine:
         Raises:
             BuildFailed: the registry does not deliver it.
         """
-        repository, _, version = image.partition(":")
         with _build_failures(f"pull of {image}: "):
-            await self._call(lambda: self._client.pull(repository, tag=version or "latest"))
+            await self._call(lambda: self._client.pull(image))
 
     async def build(
         self,
