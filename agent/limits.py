@@ -44,6 +44,8 @@ class MemoryLimits:
     #: All of it: half for the dialogue, a quarter for the summary, a quarter for earlier nodes with the heads of
     #: their results.
     tokens: int = field(default=16_000, metadata={"ge": 400, "le": 1_000_000})
+    #: The most turns that are shown word by word, however short they are.
+    turns: int = field(default=12, metadata={"ge": 2, "le": 1_000})
 
     @property
     def dialogue_tokens(self) -> int:

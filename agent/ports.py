@@ -370,8 +370,8 @@ class Runs(Protocol):
         """Add to the turn's reflections, before anybody acts on it."""
         ...
 
-    async def past(self, thread: ThreadId, before_turn: int) -> Sequence[PastTurn]:
-        """Return the finished turns, oldest first."""
+    async def past(self, thread: ThreadId, before_turn: int, after_turn: int = 0) -> Sequence[PastTurn]:
+        """Return the finished turns between the two, oldest first."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Short-term memory: a thread's earlier turns as models see them, within a budget of tokens.
 
-The newest turns are a dialogue. When the others no longer fit, a model folds them into a running summary, which is
-stored. Without a model, or while it is away, the oldest turns are left out.
+The newest turns are a dialogue. When they are too many or too long, a model folds the older ones into a running
+summary, which is stored. Without a model, or while it is away, the oldest turns are left out.
 """
 
 import logging
@@ -47,13 +47,12 @@ class Memory:
         """Return the ended turns before `before_turn`, oldest first: a summary, then a dialogue."""
         summary = None if self.summaries is None else await self.summaries.newest(thread)
         folded_turn = 0 if summary is None else summary.upto_turn
-        past = await self.runs.past(thread, before_turn)
-        turns = [self._clipped(turn) for turn in past if turn.turn > folded_turn]
+        turns = [self._clipped(turn) for turn in await self.runs.past(thread, before_turn, folded_turn)]
         names = await self.names(thread, [message for turn in turns for message in turn.requests])
-        shown = self._newest(turns, names, self.limits.dialogue_tokens)
+        shown = self._newest(turns, names, 1)
         if len(shown) < len(turns):
             # Half of the budget stays free, so that the next turns do not overflow at once.
-            kept = self._newest(turns, names, self.limits.dialogue_tokens // 2)
+            kept = self._newest(turns, names, 2)
             folded = await self._fold(thread, summary, turns[: len(turns) - len(kept)], names)
             if folded is not None:
                 summary, shown = folded, kept
@@ -73,8 +72,9 @@ class Memory:
         replies = (truncated("\n\n".join(filter(None, turn.replies)), most),)
         return replace(turn, requests=requests, answer=truncated(turn.answer, most), replies=replies)
 
-    def _newest(self, turns: Sequence[PastTurn], names: Names, tokens: int) -> Sequence[PastTurn]:
-        """Return the newest turns that fit, and at least the newest one."""
+    def _newest(self, turns: Sequence[PastTurn], names: Names, share: int) -> Sequence[PastTurn]:
+        """Return the newest turns that fit into a `share`-th of the budget, and at least the newest one."""
+        turns, tokens = turns[-(self.limits.turns // share) :], self.limits.dialogue_tokens // share
         messages = _langchain_messages(turns, names)
         kept = trim_messages(messages, max_tokens=tokens, token_counter=_tokens, strategy="last", start_on="human")
         return turns[len(turns) - max(1, len(kept) // 2) :]

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import case, func, literal, select, update
+from sqlalchemy import and_, case, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from agent.ids import NodeId, ThreadId, UserId, thread_parts
@@ -101,17 +101,19 @@ class PostgresRuns:
             more = update(RunRow).where(RunRow.of_turn(thread, turn)).values(reflections=[*before, added])
             await connection.execute(more)
 
-    async def past(self, thread: ThreadId, before_turn: int) -> Sequence[PastTurn]:
-        """Return the ended turns before `before_turn`."""
+    async def past(self, thread: ThreadId, before_turn: int, after_turn: int = 0) -> Sequence[PastTurn]:
+        """Return the ended turns between the two."""
         ended = (
             select(RunRow.turn, RunRow.answer, RunRow.replies)
-            .where(RunRow.of_thread(thread), RunRow.turn < before_turn, RunRow.ended_at.is_not(None))
+            .where(RunRow.of_thread(thread), RunRow.turn > after_turn, RunRow.turn < before_turn)
+            .where(RunRow.ended_at.is_not(None))
             .order_by(RunRow.turn)
         )
         asked: dict[int, list[Message]] = defaultdict(list)
         async with self._database.autocommit() as connection:
             turns = (await connection.execute(ended)).all()
-            for turn, message in await messages_of(connection, thread, InboxRow.turn < before_turn):
+            between = and_(InboxRow.turn > after_turn, InboxRow.turn < before_turn)
+            for turn, message in await messages_of(connection, thread, between):
                 asked[turn or 0].append(message)
         return [
             PastTurn(turn=row.turn, requests=tuple(asked[row.turn]), answer=row.answer, replies=tuple(row.replies))

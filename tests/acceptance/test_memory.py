@@ -76,6 +76,28 @@ async def test_a_long_thread_stays_within_its_budget_and_still_answers_from_its_
         assert reached == sorted(set(reached))
 
 
+async def test_many_short_turns_are_summed_up_too_and_nothing_early_is_forgotten() -> None:
+    most = MemoryLimits(turns=6)
+    async with whole(*SCRIPTS, memory=most) as agent:
+        asked = [await _say(agent, f"By the way: {EARLY}.")]
+        asked += [await _say(agent, f"number {number}") for number in range(20)]
+        said = [[message.role for message in request.messages].count("assistant") for request in asked]
+        assert max(said) == most.turns, "as many turns are shown word by word, and no more"
+        reached = [summary.upto_turn for summary in agent.world.summaries.kept]
+        assert reached == [4, 8, 12, 16], "one summary for each four turns, which leaves three"
+        last = await _say(agent, "which region was it?")
+        assert last.messages[1].text == f"## Earlier in this thread\nPeople said: {EARLY}."
+        assert (await agent.world.runs.read(THREAD, 22)).replies[0].startswith("The region is eu-north-7.")
+
+
+async def test_without_a_summary_only_the_newest_of_many_short_turns_are_shown() -> None:
+    away = Script(role="summary", answer="")
+    async with whole(away, *SCRIPTS, memory=MemoryLimits(turns=3)) as agent:
+        asked = [await _say(agent, f"number {number}") for number in range(8)]
+        shown = [message.text for message in asked[-1].messages if message.role == "user"]
+        assert shown[:-1] == ["number 4", "number 5", "number 6"]
+
+
 async def test_a_summary_is_written_from_the_one_before_and_only_the_turns_after_it() -> None:
     async with whole(*SCRIPTS, memory=BUDGET) as agent:
         await _say(agent, f"By the way: {EARLY}. {TALK}")

@@ -250,6 +250,8 @@ async def test_a_turn_is_begun_moved_and_ended(agent_side: AgentSide) -> None:
     assert (run.status, run.answer, run.error) == (RunStatus.FAILED, "", "internal")
     assert [past.turn for past in await runs.past(THREAD, 2)] == [1]
     assert list(await runs.past(THREAD, 1)) == []
+    assert list(await runs.past(THREAD, 2, 1)) == []
+    assert [past.turn for past in await runs.past(THREAD, 2, 0)] == [1]
 
 
 async def test_a_turn_keeps_its_reflections_in_order(agent_side: AgentSide) -> None:

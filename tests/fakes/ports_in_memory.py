@@ -328,13 +328,13 @@ class RunsInMemory:
         run = self.rows[thread, turn]
         self.rows[thread, turn] = replace(run, reflections=(*run.reflections, reflection))
 
-    async def past(self, thread: ThreadId, before_turn: int) -> Sequence[PastTurn]:
+    async def past(self, thread: ThreadId, before_turn: int, after_turn: int = 0) -> Sequence[PastTurn]:
         """Return the finished turns."""
         await asyncio.sleep(0)
         return [
             PastTurn(turn=turn, requests=run.messages, answer=run.answer, replies=run.replies)
             for (of, turn), run in sorted(self.rows.items())
-            if of == thread and turn < before_turn
+            if of == thread and after_turn < turn < before_turn
         ]
 
 

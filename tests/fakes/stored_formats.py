@@ -749,6 +749,7 @@ def configuration_values(table: Json) -> Json:
         "models": {setting: read.model.by_role.get(role) for setting, role in _ROLES.items()},
         "model seconds": [read.model.silence_seconds, read.model.total_seconds],
         "memory tokens": read.memory.tokens,
+        "memory turns": read.memory.turns,
         "prices": {name: [model.input, model.output] for name, model in prices.models.items()},
         "currency": [prices.currency, budgets.currency],
         "budgets": {"run": _budget(budgets.run), "thread": _budget(budgets.thread)},
