@@ -1,7 +1,7 @@
 """Plans one request as the app does, with stores in memory: the model's text, repair, packing, the stored plan."""
 # ruff: noqa: ARG002  the ports serve one thread and one turn, so they ignore most arguments
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from agent.ids import NodeId, ThreadId, UserId
 from agent.limits import Role
 from agent.llm.memory import Memory
 from agent.plan.operations import Add, LoggedOperation, Operation, operation_json
-from agent.plan.outcomes import NodeStatus
+from agent.plan.outcomes import NodeStatus, Outcome
 from agent.planning.pack_buffer import NodeEndNotifier
 from agent.planning.planner import Planner
 from agent.ports import ChatMessage, LanguageModel, Message, PastTurn, Reflection, Run, RunStatus
@@ -143,6 +143,9 @@ class _InMemoryPorts:
         return ()
 
     async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStatus]:
+        return {}
+
+    async def ended(self, thread: ThreadId, nodes: Collection[NodeId], before_turn: int) -> Mapping[NodeId, Outcome]:
         return {}
 
     def note(self, thread: ThreadId, event: RunEvent) -> None:
