@@ -143,6 +143,8 @@ class ApprovalPolicy:
     groups: AbstractSet[GroupId] | None = None
     #: Only 1 is available.
     quorum: int = 1
+    #: `#name` or id of the channel to ask in when nobody who is where the request came from may approve it.
+    channel: str = ""
 
     def __post_init__(self) -> None:
         if self.quorum != 1:

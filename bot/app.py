@@ -19,11 +19,13 @@ from bot import wording
 from bot.errors import BotError
 from bot.handlers.approvals import ApprovalHandler
 from bot.handlers.commands import COMMAND, CommandHandler
+from bot.handlers.elsewhere import ElsewhereHandler
 from bot.handlers.messages import MessageHandler
 from bot.handlers.script_details import ScriptDetailsHandler
 from bot.handlers.stop import StopHandler
 from bot.payloads import ATTEMPT_ACTION, DETAILS_ACTION, STOP_ACTION, STOP_SHORTCUT, Payload
 from bot.ports import Inbox, Packages, Posted, RunViews
+from bot.slack.approvers import Approvers
 from bot.slack.client import WebApi
 from bot.slack.membership import Principals
 from bot.slack.names import SlackDirectory, StableNames
@@ -64,6 +66,7 @@ class SlackApp:
         self.api = WebApi(client)
         self.principals = Principals(self.api)
         self.names = StableNames(SlackDirectory(self.principals))
+        self.approvers = Approvers(self.principals, policy_for)
         self._running: set[asyncio.Task[Any]] = set()
         token = client.token
         if token is None:
@@ -83,7 +86,8 @@ class SlackApp:
             await asyncio.wait(self._running, timeout=DRAIN_SECONDS)
 
     def _bind(self, ports: Ports, policy_for: Callable[[ApprovalRequest], ApprovalPolicy]) -> None:
-        messages = MessageHandler(ports.inbox, ports.views, self.principals, self.api, policy_for)
+        elsewhere = ElsewhereHandler(ports.views, ports.posted, self.principals, self.approvers, policy_for)
+        messages = MessageHandler(ports.inbox, ports.views, self.principals, self.api, policy_for, elsewhere)
         commands = CommandHandler(ports.inbox, ports.views, self.principals, self.api)
         stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
         approvals = ApprovalHandler(

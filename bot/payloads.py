@@ -248,9 +248,13 @@ def request_text(raw: str, bot: UserId) -> str:
     Links and channels are unfolded (`<#C1|ops>` -> `#ops`, `<https://x|label>` -> `label (https://x)`),
     Slack's three entities decoded. Mentions of people stay `<@U1>`: they are ids, not words.
     """
+    return unescaped(_REFERENCE.sub(_unfolded, without_mention(raw, bot))).strip()
+
+
+def without_mention(raw: str, bot: UserId) -> str:
+    """Return Slack's text without the mentions of the app."""
     parts = re.split(rf"{_mention_of(bot)}[ \t]*+[:,]?[ \t]*+", raw)
-    without = " ".join([*(part.rstrip(" \t") for part in parts[:-1]), parts[-1]])
-    return unescaped(_REFERENCE.sub(_unfolded, without)).strip()
+    return " ".join([*(part.rstrip(" \t") for part in parts[:-1]), parts[-1]]).strip()
 
 
 def unescaped(text: str) -> str:

@@ -100,6 +100,10 @@ class ApprovalView:
     shown_whole: bool = True
     #: The code of a script that would run; empty when the request is about something else.
     script: str = ""
+    #: Channels and people besides the thread where the request is asked, too.
+    places: tuple[str, ...] = ()
+    #: Nobody where it was asked may grant it.
+    nobody_here: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -178,8 +182,30 @@ class Slot(NamedTuple):
     """The place of one message of a turn."""
 
     post: Post
-    #: The approval's id for cards, the reply's index for replies, else empty; further messages append `#2`, `#3`, ...
+    #: The approval's id for cards, the reply's index for replies, else empty; a card that stands elsewhere appends
+    #: `@` and the channel or person, further messages append `#2`, `#3`, ...
     key: str = ""
+
+    @property
+    def place(self) -> str:
+        """The channel or person where the message stands; empty for the turn's thread."""
+        return self.key.partition("#")[0].partition("@")[2] if self.post is Post.CARD else ""
+
+
+def card_slot(approval: ApprovalId, place: str = "", part: int = 0) -> Slot:
+    """Return the slot of a card in a place, or of the numbered message before it."""
+    at, number = f"@{place}" if place else "", f"#{part}" if part else ""
+    return Slot(Post.CARD, f"{approval}{at}{number}")
+
+
+def is_of_card(slot: Slot, approval: str) -> bool:
+    """Return whether a message belongs to the request's card, wherever it stands."""
+    return slot.post is Post.CARD and slot.key.partition("#")[0].partition("@")[0] == approval
+
+
+def places_of(posts: "Mapping[Slot, PostedMessage]", approval: str) -> tuple[str, ...]:
+    """Return where else a request is asked, or will be."""
+    return tuple(sorted({slot.place for slot in posts if is_of_card(slot, approval) and slot.place}))
 
 
 CUT = "cut:"
@@ -194,7 +220,8 @@ def cut(message: Digest) -> Digest:
 class PostedMessage(NamedTuple):
     """A message that stands in Slack."""
 
-    #: Of a picture, which is a file, its address, empty when it could not be shared; of a session, empty.
+    #: Of a picture, which is a file, its address, empty when it could not be shared; of a session, empty; of a card
+    #: elsewhere empty until it is posted.
     ts: str
     #: The digest of what the message shows, after `CUT` when it stands as cut words; of a session, its status.
     shown: Digest
@@ -303,6 +330,10 @@ class Posted(Protocol):
 
     async def post(self, thread: ThreadId, turn: int, slot: Slot, message: PostedMessage) -> None:
         """Record that the message stands, or now shows something else. Idempotent."""
+        ...
+
+    async def ask_elsewhere(self, thread: ThreadId, turn: int, slot: Slot) -> None:
+        """Record that a card is to be posted in another place, and have the thread's publisher do it. Idempotent."""
         ...
 
     async def settle(self, thread: ThreadId, turn: int) -> None:

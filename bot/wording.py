@@ -247,6 +247,12 @@ QUESTIONS: dict[ApprovalKind, str] = {
 }
 """The question of a card."""
 
+NOBODY_HERE = (
+    "*Nobody in this conversation may approve this.* Who can? Answer here with a person (`@name`) or a channel "
+    "(`#name`) that I'm in, and nothing else, and I'll ask there. You can still reject it."
+)
+ASKED_FROM_ELSEWHERE = "This comes from a conversation in which nobody may approve it."
+
 RUNS_AS_SHOWN = "runs exactly as shown"
 
 _ENDINGS: dict[Decision, str] = {
@@ -320,6 +326,26 @@ def approvers(policy: ApprovalPolicy, author: str, people: Iterable[str], groups
 def named_in_arguments(names: str) -> str:
     """Return the line about ids in the arguments; `names` is ready mrkdwn."""
     return f"In the arguments: {names}"
+
+
+def asked_in(places: str) -> str:
+    """Return where else a request waits for its decision; `places` is ready mrkdwn."""
+    return f"*Waiting for a decision from elsewhere:* I asked {places}. You can still reject it here."
+
+
+def asking_in(place: str) -> str:
+    """Return that a request is asked elsewhere, too; `place` is ready mrkdwn."""
+    return f"Thanks. I'll ask {place}, and go on here as soon as it's decided."
+
+
+def may_not_grant(who: str, who_may: str) -> str:
+    """Return why a person or channel is not asked; both are ready mrkdwn."""
+    return f"{who} can't approve this, so I didn't ask there. Who may decide: {who_may}. Please name somebody else."
+
+
+def no_such_place(where: str) -> str:
+    """Return why a channel is not asked in; `where` is ready mrkdwn."""
+    return f"I can't ask in {where}: there is no such channel, it's archived, or I'm not in it. Please invite me there."
 
 
 def not_a_member(status: MembershipStatus, act: str) -> str:

@@ -253,6 +253,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         plan_images=PlanImages(LoggedPlanRenderer(stores.log), sender),
         sessions=SessionStatus(base.app.api, stores.posted, rate_limiter),
         names=base.app.names,
+        approvers=base.app.approvers,
     )
 
     async def advance(thread: ThreadId, lease: ThreadLease) -> None:

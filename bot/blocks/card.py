@@ -5,12 +5,12 @@ before the card that holds the buttons; what is too long even for that cannot be
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 
-from agent.approval import ABOUT_TURN, DECISIONS, RUNS_CALL, ApprovalPolicy, ApprovalRequest, Decision
+from agent.approval import ABOUT_TURN, DECISIONS, GRANTS, RUNS_CALL, ApprovalPolicy, ApprovalRequest, Decision
 from agent.budget.budget import Measure, limit_exceeded_from_json
 from bot import wording
 from bot.blocks.elements import (
@@ -87,9 +87,12 @@ def choices(view: ApprovalView) -> tuple[Decision, ...]:
 
 
 def card(
-    view: ApprovalView, policy: ApprovalPolicy, names: Mapping[str, str] = MappingProxyType({})
+    view: ApprovalView, policy: ApprovalPolicy, names: Mapping[str, str] = MappingProxyType({}), *, place: str = ""
 ) -> tuple[Rendered, ...]:
     """Return the card's messages, in the order to post them; the last has the buttons.
+
+    `place` is where this copy stands besides the thread. The copy in a thread where nobody may grant the request, or
+    that is asked elsewhere, says so and has no button to grant it.
 
     `names` is id -> name of people and channels in the arguments. Only the last message ever changes. While one of
     them stands cut in Slack, the last has no button that lets the call run.
@@ -98,17 +101,17 @@ def card(
     if request.kind in ABOUT_TURN:
         return (_turn_card(view),)
     who_may = who_may_decide(policy, request)
-    named = [context(line)] if (line := _named(names)) else []
+    more = [*_where(view, place), *_named(names)]
     if not _showable(view):
-        return (_closing(view, who_may, [section(wording.TOO_LONG_TO_APPROVE)]),)
+        return (_closing(view, who_may, [section(wording.TOO_LONG_TO_APPROVE)], place),)
     groups = _grouped(list(_chunks(view)))
     cut = [section(wording.NOT_SHOWN_WHOLE)] if view.is_open else []
     if len(groups) == 1:
         whole = [_shown(chunk) for chunk in groups[0]] or [context("_No arguments._")]
-        return (_closing(view, who_may, [*whole, *named] if view.shown_whole else cut),)
+        return (_closing(view, who_may, [*whole, *more] if view.shown_whole else cut, place),)
     parts = [_arguments(request, number, len(groups), group) for number, group in enumerate(groups, start=1)]
     pointer = context(f"The full arguments stand in the {len(groups)} messages above this one.")
-    return (*parts, _closing(view, who_may, [pointer, *named] if view.shown_whole else cut))
+    return (*parts, _closing(view, who_may, [pointer, *more] if view.shown_whole else cut, place))
 
 
 def _chunks(view: ApprovalView) -> Iterator[Chunk]:
@@ -172,10 +175,10 @@ def _showable(view: ApprovalView) -> bool:
     return len(_grouped(list(_chunks(view)))) <= MOST_MESSAGES
 
 
-def _named(names: Mapping[str, str]) -> str:
-    """Return whom and what the ids in the arguments stand for, in mrkdwn."""
+def _named(names: Mapping[str, str]) -> Sequence[Block]:
+    """Return whom and what the ids in the arguments stand for."""
     shown = (f"{known} is {'#' if known[0] in 'CG' else ''}{quoted(name, 80)}" for known, name in names.items())
-    return wording.named_in_arguments("; ".join(shown)) if names else ""
+    return [context(wording.named_in_arguments("; ".join(shown)))] if names else []
 
 
 def _grouped(chunks: Sequence[Chunk]) -> list[list[Chunk]]:
@@ -204,7 +207,21 @@ def _arguments(request: ApprovalRequest, number: int, of: int, chunks: Sequence[
     return rendered(title, [section(f"*{title}*"), *(_shown(chunk) for chunk in chunks)])
 
 
-def _closing(view: ApprovalView, who_may: str, arguments: Sequence[Block]) -> Rendered:
+def _where(view: ApprovalView, place: str) -> Sequence[Block]:
+    """Return where an open request is asked, if not here alone."""
+    if not view.is_open or not (place or view.places or view.nobody_here):
+        return ()
+    if place:
+        return [context(wording.ASKED_FROM_ELSEWHERE)]
+    asked_in = wording.listed(_place(asked) for asked in view.places)
+    return [section(wording.asked_in(asked_in) if asked_in else wording.NOBODY_HERE)]
+
+
+def _place(place: str) -> str:
+    return f"<#{place}>" if place.startswith(("C", "G")) else mention(place)
+
+
+def _closing(view: ApprovalView, who_may: str, arguments: Sequence[Block], place: str) -> Rendered:
     request = view.request
     title = quoted(request.title, 200)
     what = [rich_text([plain(f"Tool: {visible(request.tool)}", bold=True)]), *arguments]
@@ -212,7 +229,8 @@ def _closing(view: ApprovalView, who_may: str, arguments: Sequence[Block]) -> Re
     if view.is_open:
         asked = f"{wording.QUESTION_TITLES[request.kind]}: {title}"
         question = section(f"*{asked}*\n{wording.QUESTIONS[request.kind]}")
-        return rendered(asked, [question, *what, circumstances, _buttons(view)])
+        ungranted = not place and (view.places or view.nobody_here)
+        return rendered(asked, [question, *what, circumstances, _buttons(view, without=GRANTS if ungranted else ())])
     ended, reason = _ending(view)
     return rendered(f"{ended} {title}", [section(f"*{title}*\n{ended}{reason}"), *what, circumstances])
 
@@ -283,10 +301,11 @@ def who_may_decide(policy: ApprovalPolicy, request: ApprovalRequest) -> str:
     return wording.approvers(policy, mention(request.author), people, map(group, sorted(policy.groups or ())))
 
 
-def _buttons(view: ApprovalView) -> Block:
+def _buttons(view: ApprovalView, without: Collection[Decision] = ()) -> Block:
     # a block id of 255 characters at most, and another one for each version of the request
     block_id = shortened(f"decide-{view.version}-{view.request.id}", 255)
-    return actions([_button(view, decision) for decision in choices(view)], block_id=block_id)
+    shown = [_button(view, decision) for decision in choices(view) if decision not in without]
+    return actions(shown, block_id=block_id)
 
 
 def _button(view: ApprovalView, decision: Decision) -> Block:

@@ -30,7 +30,7 @@ from bot.blocks.card import card, choices
 from bot.blocks.elements import mention
 from bot.errors import BotError, SlackRefused
 from bot.payloads import Click, Payload
-from bot.ports import ApprovalView, Post, Posted, PostedMessage, RunViews, Slot, cut
+from bot.ports import ApprovalView, Posted, PostedMessage, RunViews, card_slot, cut
 from bot.slack.client import WebApi
 from bot.slack.membership import FRESH, Principals
 from bot.slack.names import StableNames
@@ -72,7 +72,7 @@ class ApprovalHandler:
     async def _answer(self, click: Click, tenant: Tenant) -> None:
         """Decide the request if everything is as the card said and the person may; answer in any case."""
         view = await self._views.approval(tenant, click.approval)
-        if view is None or thread_parts(view.request.thread).channel != click.channel:
+        if view is None or _place_of(click, view) is None:
             await self._whisper(click, wording.QUESTION_UNKNOWN)
         elif not view.is_open or view.version != click.version:
             await self._too_late(click, view)
@@ -152,8 +152,8 @@ class ApprovalHandler:
 
     async def _lock(self, click: Click, now: ApprovalView) -> None:
         """Show on the clicked card how its request reads now; when that fails, the publisher will."""
-        named = await self._names.in_view(now)
-        *_, closing = card(named, self._policy_for(now.request), await self._names.of(now.request))
+        named, place = await self._names.in_view(now), _place_of(click, now) or ""
+        *_, closing = card(named, self._policy_for(now.request), await self._names.of(now.request), place=place)
         try:
             if click.response_url:
                 await self._api.respond(
@@ -169,9 +169,19 @@ class ApprovalHandler:
         shown = closing.digest if now.shown_whole else cut(closing.digest)  # nothing but a whole card undoes a cut one
         message = PostedMessage(click.message_ts, shown)
         try:
-            await self._posted.post(now.request.thread, now.request.turn, Slot(Post.CARD, click.approval), message)
+            await self._posted.post(now.request.thread, now.request.turn, card_slot(click.approval, place), message)
         except AgentError as error:  # the click has counted all the same; the publisher edits once more
             _log.warning("could not record the card of %s: %s", click.approval, error)
+
+
+def _place_of(click: Click, view: ApprovalView) -> str | None:
+    """Return where the clicked copy of the card stands besides the thread; None: nowhere the request was asked."""
+    if click.channel == thread_parts(view.request.thread).channel:
+        return ""
+    if click.channel in view.places:
+        return click.channel
+    # A person has one direct message with the app.
+    return click.user if click.channel.startswith("D") and click.user in view.places else None
 
 
 async def _fact(asked: Awaitable[Fact]) -> Fact | None:

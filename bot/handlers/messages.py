@@ -18,6 +18,7 @@ from bot import wording
 from bot.blocks.elements import Rendered, words_only
 from bot.blocks.help import help_message, thread_status
 from bot.errors import SlackRefused
+from bot.handlers.elsewhere import ElsewhereHandler
 from bot.handlers.stop import STOP_WORDS, stop_row
 from bot.payloads import MessageEvent, Payload, mentions, request_text
 from bot.ports import Inbox, Incoming, Kind, Receipt, RunViews
@@ -85,12 +86,14 @@ class MessageHandler:
         principals: Principals,
         api: WebApi,
         policy_for: Callable[[ApprovalRequest], ApprovalPolicy],
+        elsewhere: ElsewhereHandler,
     ) -> None:
         self._inbox = inbox
         self._views = views
         self._principals = principals
         self._api = api
         self._policy_for = policy_for
+        self._elsewhere = elsewhere
         self._locks: WeakValueDictionary[ThreadId, asyncio.Lock] = WeakValueDictionary()
 
     async def store(self, body: Payload, context: Context, next: Callable[[], Awaitable[None]]) -> None:
@@ -141,6 +144,8 @@ class MessageHandler:
             return Ignored()
         if not person.is_member:
             return PrivateReply(message=words_only(wording.not_a_member(person.status, "start work")))
+        if (answer := await self._elsewhere.answer(event, identity, thread)) is not None:
+            return ThreadReply(message=answer)
         match text.casefold():
             case "":
                 return PrivateReply(message=words_only(wording.ASK_FOR_SOMETHING))

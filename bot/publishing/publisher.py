@@ -18,11 +18,12 @@ from bot.blocks.answer import answer
 from bot.blocks.board import board
 from bot.blocks.card import card
 from bot.blocks.elements import Rendered, words_only
-from bot.errors import BotError, ThreadClosed
-from bot.ports import ApprovalView, Post, Posted, RunView, RunViews, Slot
+from bot.errors import BotError, SlackRefused, ThreadClosed
+from bot.ports import ApprovalView, Post, Posted, RunView, RunViews, Slot, card_slot
 from bot.publishing.plan_images import PlanImages
 from bot.publishing.sender import ROOT_GONE, MessageSender
 from bot.publishing.session_status import SessionStatus
+from bot.slack.approvers import Approvers
 from bot.slack.names import StableNames
 
 _log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class ThreadPublisher:
         plan_images: PlanImages | None = None,
         sessions: SessionStatus | None = None,
         names: StableNames | None = None,
+        approvers: Approvers | None = None,
     ) -> None:
         self._views = views
         self._posted = posted
@@ -59,6 +61,7 @@ class ThreadPublisher:
         self._plan_images = plan_images
         self._sessions = sessions
         self._names = names
+        self._approvers = approvers
 
     @contextlib.asynccontextmanager
     async def publishing(self, thread: ThreadId) -> AsyncGenerator[None, None]:
@@ -198,24 +201,47 @@ class ThreadPublisher:
         return next((newest for newest in turns if newest.turn == run.turn), run)
 
     async def _show_card(self, run: RunView, view: ApprovalView) -> None:
-        """Post a card for an open request; edit one that stands. A request that closed before its card gets none.
+        """Post a card for an open request, in each place where it is asked; edit those that stand."""
+        view = await self._located(view)
+        standing: list[str] = []
+        for place in view.places:
+            try:
+                await self._show_copy(run, view, place)
+                standing.append(place)
+            except SlackRefused as error:
+                _log.warning("cannot ask in %s about %s: %s", place, view.request.id, error)
+        missed = bool(view.places) and not standing
+        await self._show_copy(run, replace(view, places=tuple(standing), nobody_here=view.nobody_here or missed))
+
+    async def _located(self, view: ApprovalView) -> ApprovalView:
+        """Return the request with the place that its policy names, when nobody may grant it where it was asked."""
+        if self._approvers is None or not view.is_open or view.places:
+            return view
+        look = await self._approvers.look(view.request)
+        if look.anybody:
+            return view
+        return replace(view, places=(look.place,)) if look.place else replace(view, nobody_here=True)
+
+    async def _show_copy(self, run: RunView, view: ApprovalView, place: str = "") -> None:
+        """Show a request's card in one place. A request that closed before its card gets none.
 
         Its last message, which has the buttons, lets nobody approve what the messages before it do not show whole.
         """
         asked = view.request.id
-        slot = Slot(Post.CARD, asked)
+        slot = card_slot(asked, place)
         names = dict[str, str]() if self._names is None else await self._names.of(view.request)
         whole = True
 
         def render(now: RunView) -> Sequence[Rendered]:
             newest = next((newer for newer in now.approvals if newer.request.id == asked), view)
-            shown = newest.is_open or slot in now.posts
-            if not shown:
+            posted = now.posts.get(slot)
+            if not newest.is_open and (posted is None or not posted.ts):
                 return ()
-            return card(replace(newest, shown_whole=whole), self._policy_for(newest.request), names)
+            shown = replace(newest, shown_whole=whole, places=view.places, nobody_here=view.nobody_here)
+            return card(shown, self._policy_for(newest.request), names, place=place)
 
         for number, part in enumerate(render(run)[:-1], start=1):
-            whole = await self._sender.put(run, Slot(Post.CARD, f"{asked}#{number}"), part) and whole
+            whole = await self._sender.put(run, card_slot(asked, place, number), part) and whole
         await self._put_newest(run, slot, lambda now: next(reversed(render(now)), None))
 
     async def _post(self, run: RunView, post: Post, key: str, messages: Sequence[Rendered]) -> None:

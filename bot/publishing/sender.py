@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, nullcontext
+from typing import Any, NamedTuple
 
 from agent.ids import Digest, ThreadId, UserId, thread_parts
 from bot.blocks.elements import Rendered, plainly
@@ -11,7 +11,7 @@ from bot.errors import SlackRefused, SlackUnreachable, ThreadClosed
 from bot.payloads import mapping
 from bot.ports import Posted, PostedMessage, RunView, Slot, cut
 from bot.slack.client import WebApi, objects_in
-from bot.slack.membership import Identity
+from bot.slack.membership import Identity, is_person
 from bot.slack.rate_limits import POSTS, UPDATES, RateLimiter
 from sandbox.script import Json
 
@@ -39,6 +39,17 @@ _NOT_AS_BLOCKS = frozenset(
     {"invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long", "block_mismatch"}
 )
 """Slack's codes for a message it would take as plain words."""
+
+
+_LOOKED_AT = 100
+"""Messages of a channel among which one is looked for whose record a crash prevented."""
+
+
+class _Place(NamedTuple):
+    """A conversation, and the root of a thread in it."""
+
+    channel: str
+    root_ts: str | None
 
 
 class MessageSender:
@@ -77,7 +88,8 @@ class MessageSender:
 
     async def send(self, run: RunView, slot: Slot, message: Rendered) -> bool:
         """Like `put`, for a caller that already waited for the rate limits."""
-        existing = run.posts.get(slot) or await self._unrecorded(run, slot)
+        posted = run.posts.get(slot)
+        existing = posted if posted is not None and posted.ts else await self._unrecorded(run, slot)
         shown = message.digest
         try:
             ts = await self._put(run, slot, existing, message)
@@ -136,65 +148,87 @@ class MessageSender:
         if await self._posted.begin(run.thread, run.turn, slot):
             return None
         try:
-            ts = await self._find_message(run.thread, _metadata(slot, run.turn))
+            ts = await self._find_message(run.thread, slot, _metadata(slot, run.turn))
         except SlackRefused as error:
             _log.warning("cannot look for %s of %s: %s", slot, run.thread, error)
             return None
         return PostedMessage(ts, _UNKNOWN_CONTENT) if ts else None
 
-    async def _find_message(self, thread: ThreadId, metadata: Mapping[str, Json]) -> str:
-        async for message in self._own_replies(thread):
+    async def _find_message(self, thread: ThreadId, slot: Slot, metadata: Mapping[str, Json]) -> str:
+        messages = self._newest(await self._where(thread, slot)) if slot.place else self._replies(thread)
+        async for message in self._own(messages):
             if message.get("metadata") == metadata:
                 return str(message.get("ts", ""))
         return ""
 
     async def _find_file(self, thread: ThreadId, name: str) -> str:
-        async for message in self._own_replies(thread):
+        async for message in self._own(self._replies(thread)):
             for file in objects_in(message, "files"):
                 if file.get("name") == name:
                     return _address(file)
         return ""
 
-    async def _own_replies(self, thread: ThreadId) -> AsyncIterator[Mapping[str, Any]]:
-        """Yield the app's messages in the thread: anybody can give a file, and any app its metadata, our names."""
-        identity = await self._identity()
+    def _replies(self, thread: ThreadId) -> AsyncIterator[Mapping[str, Any]]:
         _, channel, root_ts = thread_parts(thread)
-        async for message in self._api.objects(
+        return self._api.objects(
             "conversations.replies", "messages", channel=channel, ts=root_ts, include_all_metadata=True
-        ):
+        )
+
+    async def _own(self, messages: AsyncIterator[Mapping[str, Any]]) -> AsyncIterator[Mapping[str, Any]]:
+        """Yield the app's messages: anybody can give a file, and any app its metadata, our names."""
+        identity = await self._identity()
+        async for message in messages:
             if message.get("bot_id") == identity.bot or message.get("user") == identity.user:
                 yield message
 
+    async def _newest(self, place: _Place) -> AsyncIterator[Mapping[str, Any]]:
+        """Yield the newest messages of a channel: a lost record is looked for soon after the post."""
+        page = await self._api.read(
+            "conversations.history", channel=place.channel, limit=_LOOKED_AT, include_all_metadata=True
+        )
+        for message in objects_in(page, "messages"):
+            yield message
+
+    async def _where(self, thread: ThreadId, slot: Slot) -> _Place:
+        """Return the conversation in which a slot's message stands."""
+        if not slot.place:
+            _, channel, root_ts = thread_parts(thread)
+            return _Place(channel, root_ts)
+        if not is_person(slot.place):
+            return _Place(slot.place, None)
+        opened = await self._api.write("conversations.open", users=slot.place)
+        return _Place(str(mapping(opened.get("channel")).get("id", "")), None)
+
     async def _put(self, run: RunView, slot: Slot, existing: PostedMessage | None, message: Rendered) -> str:
         """Post the message, or edit the one that stands; return its ts."""
-        if existing is None:
-            return await self._post(run.thread, _metadata(slot, run.turn), message)
-        await self._edit(run.thread, existing.ts, message)
-        return existing.ts
+        place = await self._where(run.thread, slot)
+        # what is wrong with another place does not close the thread
+        with nullcontext() if slot.place else _closed_threads():
+            if existing is None:
+                return await self._post(place, _metadata(slot, run.turn), message)
+            await self._edit(place, existing.ts, message)
+            return existing.ts
 
-    async def _post(self, thread: ThreadId, metadata: Mapping[str, Json], message: Rendered) -> str:
-        _, channel, root_ts = thread_parts(thread)
-        with _closed_threads():
-            answer = await self._api.write_once(
-                "chat.postMessage",
-                channel=channel,
-                thread_ts=root_ts,
-                metadata=metadata,
-                unfurl_links=False,
-                unfurl_media=False,
-                text=message.text,
-                blocks=message.blocks,
-            )
+    async def _post(self, place: _Place, metadata: Mapping[str, Json], message: Rendered) -> str:
+        answer = await self._api.write_once(
+            "chat.postMessage",
+            channel=place.channel,
+            thread_ts=place.root_ts,
+            metadata=metadata,
+            unfurl_links=False,
+            unfurl_media=False,
+            text=message.text,
+            blocks=message.blocks,
+        )
         return str(answer.get("ts", ""))
 
-    async def _edit(self, thread: ThreadId, ts: str, message: Rendered) -> None:
+    async def _edit(self, place: _Place, ts: str, message: Rendered) -> None:
         try:
-            with _closed_threads():
-                await self._api.write("chat.update", channel=thread_parts(thread).channel, ts=ts, **message.content)
+            await self._api.write("chat.update", channel=place.channel, ts=ts, **message.content)
         except SlackRefused as error:
             if error.code not in _GONE:
                 raise
-            _log.info("a message of %s was deleted in Slack; it stays deleted", thread)
+            _log.info("a message in %s was deleted in Slack; it stays deleted", place.channel)
 
 
 @contextmanager

@@ -1,8 +1,6 @@
 """Channels as tools see them: found by name or id, and only as far as the author of a call may go."""
 
-import re
-
-from agent.ids import ChannelId, thread_parts
+from agent.ids import thread_parts
 from agent.tool import CallContext, ToolError
 from bot.slack.membership import Channel, Principals
 
@@ -40,11 +38,7 @@ class Channels:
         return channel
 
     async def _existing(self, wanted: str) -> Channel:
-        name = wanted.removeprefix("#")
-        if re.fullmatch(r"[CGD][A-Z0-9]+", name):
-            channel = await self._principals.channel(ChannelId(name))
-        else:
-            channel = await self._principals.channel_named(name)
+        channel = await self._principals.channel_wanted(wanted)
         if channel is None:
             raise ToolError("channel_not_found", f"there is no channel {wanted!r} that the app can see")
         return channel

@@ -4,6 +4,7 @@ Each caller says how old an answer it accepts. A decision (a click, a write) acc
 """
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,11 @@ class Channel:
     #: False for a public channel that the app has not joined.
     has_app: bool = True
 
+    @property
+    def writable(self) -> bool:
+        """Whether the app can post there."""
+        return self.has_app and not self.archived
+
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
@@ -91,6 +97,11 @@ def membership_of(user: Mapping[str, Any], tenant: Tenant) -> MembershipStatus:
     if user.get("is_restricted") or user.get("is_ultra_restricted"):
         return MembershipStatus.GUEST
     return MembershipStatus.MEMBER
+
+
+def is_person(id: str) -> bool:
+    """Return whether an id is a person's, and no channel's."""
+    return id.startswith(("U", "W"))
 
 
 class Principals:
@@ -157,6 +168,13 @@ class Principals:
             if found.get("name") == name:
                 return _channel(found)
         return None
+
+    async def channel_wanted(self, wanted: str) -> Channel | None:
+        """Return the channel of this `#name` or id as of now, or None when there is none that the app can see."""
+        name = wanted.removeprefix("#")
+        if re.fullmatch(r"[CGD][A-Z0-9]+", name):
+            return await self.channel(ChannelId(name))
+        return await self.channel_named(name)
 
     async def members(self, channel: ChannelId) -> AsyncIterator[UserId]:
         """Yield who is in the channel now."""

@@ -7,13 +7,17 @@ from agent.ids import ThreadId
 from bot.ports import PostedMessage, Slot
 from infra.db.database import Database
 from infra.db.tables import PostRow, RunRow, thread_key
+from infra.worker.queue import Queue
+
+_KEYS = ("tenant", "thread", "turn", "post", "key")
 
 
 class PostgresPosted:
     """Posted."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, queue: Queue) -> None:
         self._database = database
+        self._queue = queue
 
     async def begin(self, thread: ThreadId, turn: int, slot: Slot) -> bool:
         """Commit that posting begins; return False when it began before."""
@@ -24,8 +28,16 @@ class PostgresPosted:
         """Note the message's `ts` and the digest of its content."""
         stands = {"ts": message.ts, "shown": message.shown}
         row = insert(PostRow).values(_key(thread, turn, slot) | stands)
-        keys = ["tenant", "thread", "turn", "post", "key"]
-        await self._database.execute(row.on_conflict_do_update(index_elements=keys, set_=stands))
+        await self._database.execute(row.on_conflict_do_update(index_elements=_KEYS, set_=stands))
+
+    async def ask_elsewhere(self, thread: ThreadId, turn: int, slot: Slot) -> None:
+        """Note the place, unless it is known, and wake the thread."""
+        waits = {"ts": "", "shown": ""}
+        row = insert(PostRow).values(_key(thread, turn, slot) | waits)
+        row = row.on_conflict_do_update(index_elements=_KEYS, set_=waits, where=PostRow.ts.is_(None))
+        async with self._database.begin() as connection:
+            await connection.execute(row)
+            await self._queue.wake(connection, thread)
 
     async def settle(self, thread: ThreadId, turn: int) -> None:
         """Note that the turn shows all it ever will."""

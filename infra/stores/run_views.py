@@ -19,7 +19,18 @@ from agent.plan.operations import NodeKind
 from agent.plan.outcomes import NodeState, outcome_from_json
 from agent.ports import Message, RunStatus, Subscription, requests_of
 from agent.tool import Colour
-from bot.ports import ApprovalView, AttemptView, NodeView, OpenRun, Post, PostedMessage, RunView, Slot
+from bot.ports import (
+    ApprovalView,
+    AttemptView,
+    NodeView,
+    OpenRun,
+    Post,
+    PostedMessage,
+    RunView,
+    Slot,
+    is_of_card,
+    places_of,
+)
 from infra.db.database import Database
 from infra.db.tables import ApprovalRow, AttemptRow, InboxRow, NodeRow, OperationRow, PostRow, RunRow
 from infra.stores.approvals import record_in, request_in
@@ -179,7 +190,7 @@ def _approval_view(
     posts: Mapping[Slot, PostedMessage],
     scripts: Mapping[str, str],
 ) -> ApprovalView:
-    card = (posted for slot, posted in posts.items() if slot.post is Post.CARD and slot.key.split("#")[0] == row.id)
+    card = (posted for slot, posted in posts.items() if is_of_card(slot, row.id))
     return ApprovalView(
         request=request_in(row),
         record=record_in(row),
@@ -188,6 +199,7 @@ def _approval_view(
         expires_at=row.expires_at,
         waiting=waiting_behind(row.node, planned),
         shown_whole=not any(posted.is_cut for posted in card),
+        places=places_of(posts, row.id),
         script=scripts.get(row.node, "") if row.tool == NodeKind.PACKAGE.value else "",
     )
 

@@ -48,7 +48,7 @@ class Stores:
         self.runs = PostgresRuns(database, views)
         self.inbox = PostgresInbox(database)
         self.run_views = PostgresRunViews(database, views)
-        self.posted = PostgresPosted(database)
+        self.posted = PostgresPosted(database, queue)
         self.set_aside = SetAsideThreads(database, self.approvals, self.runs)
         self.summaries = PostgresSummaries(database)
         self.results = PostgresResults(database)

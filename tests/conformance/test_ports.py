@@ -35,6 +35,7 @@ from bot.ports import (
     Receipt,
     RunViews,
     Slot,
+    card_slot,
     cut,
 )
 from infra.stores.stores import Stores
@@ -384,6 +385,28 @@ async def test_a_request_is_shown_whole_unless_one_of_its_messages_stands_cut(bo
         assert not await shown_whole()
         await bot_side.posted.post(THREAD, 1, slot, PostedMessage("5.0", whole))
         assert await shown_whole()
+
+
+async def test_a_place_to_ask_in_is_known_before_and_after_its_card_stands(bot_side: BotSide) -> None:
+    async def places() -> tuple[str, ...]:
+        view = await bot_side.views.approval(TEAM, Q1)
+        (run,) = await bot_side.views.unsettled(THREAD)
+        assert view is not None
+        assert run.approvals[0].places == view.places
+        return view.places
+
+    slot = card_slot(Q1, "C0PLACE")
+    assert await places() == ()
+    assert await bot_side.posted.begin(THREAD, 1, slot)  # a post that a crash interrupted
+    for _ in range(2):
+        await bot_side.posted.ask_elsewhere(THREAD, 1, slot)
+        assert await places() == ("C0PLACE",)
+    await bot_side.posted.post(THREAD, 1, slot, PostedMessage("5.0", Digest("d1")))
+    await bot_side.posted.ask_elsewhere(THREAD, 1, slot)
+    await bot_side.posted.post(THREAD, 1, card_slot(Q1, "U0GRACE", 1), PostedMessage("5.1", Digest("d1")))
+    assert await places() == ("C0PLACE", "U0GRACE")
+    (run,) = await bot_side.views.unsettled(THREAD)
+    assert run.posts[slot] == PostedMessage("5.0", Digest("d1"))
 
 
 async def test_a_decision_notifies_who_watches(bot_side: BotSide) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from agent.approval import Decision, DecisionRecord
 from agent.errors import StoreUnavailable
-from agent.ids import ApprovalId, ChannelId, NodeId, Tenant, ThreadId, UserId, thread_parts
+from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, UserId, thread_parts
 from agent.ports import RunStatus, Subscription
 from bot.app import Ports
 from bot.ports import (
@@ -16,11 +16,12 @@ from bot.ports import (
     Kind,
     OpenRun,
     PackageView,
-    Post,
     PostedMessage,
     Receipt,
     RunView,
     Slot,
+    is_of_card,
+    places_of,
 )
 from infra.worker.notifications import Notifier
 from tests.fakes.ports_in_memory import ApprovalsInMemory
@@ -117,11 +118,10 @@ class BotRows(ApprovalsInMemory):
         return next((self._as_shown(view) for view in mine if view.request.id == approval), None)
 
     def _as_shown(self, view: ApprovalView) -> ApprovalView:
-        posts = self.posts.get((view.request.thread, view.request.turn), {}).items()
-        card = (
-            posted for slot, posted in posts if slot.post is Post.CARD and slot.key.split("#")[0] == view.request.id
-        )
-        return replace(view, shown_whole=not any(posted.is_cut for posted in card))
+        posts = self.posts.get((view.request.thread, view.request.turn), {})
+        card = (posted for slot, posted in posts.items() if is_of_card(slot, view.request.id))
+        whole = not any(posted.is_cut for posted in card)
+        return replace(view, shown_whole=whole, places=places_of(posts, view.request.id))
 
     async def open_of(self, tenant: Tenant, requester: UserId) -> Sequence[OpenRun]:
         return [run for run in self._open(tenant) if run.requester == requester]
@@ -159,6 +159,10 @@ class BotRows(ApprovalsInMemory):
     async def post(self, thread: ThreadId, turn: int, slot: Slot, message: PostedMessage) -> None:
         self._reachable()
         self.posts.setdefault((thread, turn), {})[slot] = message
+
+    async def ask_elsewhere(self, thread: ThreadId, turn: int, slot: Slot) -> None:
+        self._reachable()
+        self.posts.setdefault((thread, turn), {}).setdefault(slot, PostedMessage("", Digest("")))
 
     async def settle(self, thread: ThreadId, turn: int) -> None:
         self._reachable()

@@ -117,7 +117,7 @@ async def scene(
                 rows=rows,
                 app=app,
                 api=app.api,
-                publisher=ThreadPublisher(rows, rows, sender, rules.of, names=app.names),
+                publisher=ThreadPublisher(rows, rows, sender, rules.of, names=app.names, approvers=app.approvers),
                 people=People(place, session),
                 socket=socket,
             )
