@@ -87,21 +87,38 @@ async def _runner(
         model = OpenAILanguageModel(ModelSettings(model="m", api_key="k", base_url=await server.start(), retries=0))
         stack.push_async_callback(model.close)
         memory = Memory(runs=stores.runs, model=model, summaries=stores.summaries)
-        parts: dict[str, Any] = {"model": model, "log": stores.log, "runs": stores.runs, "memory": memory}
-        planning = {**parts, "registry": registry(), "mailbox": stores.mailbox, "statuses": stores.statuses}
+        tools = registry()
         ports = runner_ports(
             stores,
             notifications.changes,
             work=NodeExecutor(
-                registry=registry(),
+                registry=tools,
                 sandbox=NoSandbox("none"),
                 artifacts=stores.artifacts,
                 progress=stores.progress,
                 model=model,
             ),
-            feeder=Planner(**planning, dialect=None),
-            replanner=Replanner(**planning, dialect=None),
-            answerer=Answerer(**parts, words=PlainResults()),
+            feeder=Planner(
+                model=model,
+                registry=tools,
+                log=stores.log,
+                mailbox=stores.mailbox,
+                runs=stores.runs,
+                statuses=stores.statuses,
+                memory=memory,
+                dialect=None,
+            ),
+            replanner=Replanner(
+                model=model,
+                registry=tools,
+                log=stores.log,
+                runs=stores.runs,
+                mailbox=stores.mailbox,
+                statuses=stores.statuses,
+                memory=memory,
+                dialect=None,
+            ),
+            answerer=Answerer(model=model, log=stores.log, runs=stores.runs, words=PlainResults(), memory=memory),
         )
         checkpoints = await stack.enter_async_context(open_thread_checkpoints(database))
         yield ThreadRunner(ports, checkpoints, limits=Limits(poll_seconds=3600.0))
