@@ -139,7 +139,7 @@ class _InMemoryPorts:
     async def reflected(self, thread: ThreadId, turn: int, reflection: Reflection) -> None:
         return
 
-    async def past(self, thread: ThreadId, before_turn: int) -> Sequence[PastTurn]:
+    async def past(self, thread: ThreadId, before_turn: int, after_turn: int = 0) -> Sequence[PastTurn]:
         return ()
 
     async def of(self, thread: ThreadId) -> Mapping[NodeId, NodeStatus]:
