@@ -21,6 +21,7 @@ from bot.handlers.approvals import ApprovalHandler
 from bot.handlers.commands import COMMAND, CommandHandler
 from bot.handlers.elsewhere import ElsewhereHandler
 from bot.handlers.messages import MessageHandler
+from bot.handlers.person_limits import DEFAULT_LIMITS, PersonLimiter, PersonLimits
 from bot.handlers.script_details import ScriptDetailsHandler
 from bot.handlers.stop import StopHandler
 from bot.payloads import ATTEMPT_ACTION, DETAILS_ACTION, STOP_ACTION, STOP_SHORTCUT, Payload
@@ -60,6 +61,7 @@ class SlackApp:
         ports: Ports,
         policy_for: Callable[[ApprovalRequest], ApprovalPolicy],
         *,
+        limits: PersonLimits = DEFAULT_LIMITS,
         signing_secret: str = "",
     ) -> None:
         """`client` comes from `bot.slack.client.open_client`; `signing_secret` is needed for HTTP only."""
@@ -78,17 +80,19 @@ class SlackApp:
             authorize=self._authorize(token),
             signing_secret=signing_secret,
         )
-        self._bind(ports, policy_for)
+        self._bind(ports, policy_for, PersonLimiter(ports.inbox, limits))
 
     async def drain(self) -> None:
         """Let listeners that are at work finish, for a few seconds at most."""
         if self._running:
             await asyncio.wait(self._running, timeout=DRAIN_SECONDS)
 
-    def _bind(self, ports: Ports, policy_for: Callable[[ApprovalRequest], ApprovalPolicy]) -> None:
+    def _bind(
+        self, ports: Ports, policy_for: Callable[[ApprovalRequest], ApprovalPolicy], limiter: PersonLimiter
+    ) -> None:
         elsewhere = ElsewhereHandler(ports.views, ports.posted, self.principals, self.approvers, policy_for)
-        messages = MessageHandler(ports.inbox, ports.views, self.principals, self.api, policy_for, elsewhere)
-        commands = CommandHandler(ports.inbox, ports.views, self.principals, self.api)
+        messages = MessageHandler(ports.inbox, ports.views, self.principals, self.api, policy_for, elsewhere, limiter)
+        commands = CommandHandler(ports.inbox, ports.views, self.principals, self.api, limiter)
         stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
         approvals = ApprovalHandler(
             ports.approvals, ports.views, ports.posted, self.principals, self.api, policy_for, self.names

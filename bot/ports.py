@@ -63,6 +63,17 @@ class Receipt(StrEnum):
     IDLE = "idle"
 
 
+class Load(NamedTuple):
+    """What a person has under way."""
+
+    #: Whether the thread asked about has work that has not ended: a message there begins nothing.
+    under_way: bool
+    #: Threads with a request of theirs that runs, or that no turn has taken yet.
+    runs: int
+    #: Open requests for a decision about operations of theirs.
+    cards: int
+
+
 class Inbox(Protocol):
     """Stores messages as they come in."""
 
@@ -77,6 +88,10 @@ class Inbox(Protocol):
 
     async def engaged(self, thread: ThreadId) -> bool:
         """Return whether a message of this thread was ever accepted: then its replies are for us too."""
+        ...
+
+    async def load(self, tenant: Tenant, user: UserId, thread: ThreadId | None) -> Load:
+        """Return what the person has under way, and whether `thread` has anything."""
         ...
 
     async def waiting(self, thread: ThreadId) -> bool:

@@ -313,6 +313,22 @@ def refusal(reason: Refusal, kind: ApprovalKind) -> str:
     return _REFUSALS[reason]
 
 
+def too_many_runs(runs: int) -> str:
+    """Return why a person's request is not taken in, who has so many at work."""
+    return (
+        f"I'm still working on {counted(runs, 'request')} of yours, and that's as many as I take on for one person at "
+        "a time. Please ask again when one has ended; `/greenlight status` lists them and `/greenlight stop` ends one."
+    )
+
+
+def too_many_cards(cards: int) -> str:
+    """Return why a person's request is not taken in, about whose requests so many cards are open."""
+    return (
+        f"{counted(cards, 'question')} about your requests wait for a decision, and that's as many as I keep open for "
+        "one person. Please have some of them decided, or end a request with `/greenlight stop`, then ask again."
+    )
+
+
 def approvers(policy: ApprovalPolicy, author: str, people: Iterable[str], groups: Iterable[str]) -> str:
     """Return who may approve; `author`, `people` and `groups` are ready mrkdwn, the latter two the policy's."""
     if policy.users is None and policy.groups is None:

@@ -235,7 +235,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         posted=stores.posted,
         packages=stores.attempts,
     )
-    app = SlackApp(client, ports, policies.of, signing_secret=slack.signing_secret)
+    app = SlackApp(client, ports, policies.of, limits=configuration.limits, signing_secret=slack.signing_secret)
     return _Base(settings=settings, storage=storage, app=app, client=client, policies=policies)
 
 

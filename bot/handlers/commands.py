@@ -12,6 +12,7 @@ from bot.blocks.elements import Rendered, words_only
 from bot.blocks.help import MOST_REQUEST_CHARACTERS, MOST_RUNS, help_message, opening, status, stoppable
 from bot.errors import BotError, SlackRefused
 from bot.handlers.messages import RECEIPT_REACTION
+from bot.handlers.person_limits import PersonLimiter
 from bot.payloads import Command, Payload, request_text
 from bot.ports import Inbox, Incoming, Kind, OpenRun, RunViews
 from bot.slack.client import WebApi
@@ -26,8 +27,11 @@ _NO_PLACE = frozenset({"is_archived", "restricted_action", "cannot_dm_bot", "no_
 class CommandHandler:
     """Serves `/greenlight`. Raises `BotError` or `AgentError` when it could not do what was asked."""
 
-    def __init__(self, inbox: Inbox, views: RunViews, principals: Principals, api: WebApi) -> None:
+    def __init__(
+        self, inbox: Inbox, views: RunViews, principals: Principals, api: WebApi, limiter: PersonLimiter
+    ) -> None:
         self._inbox = inbox
+        self._limiter = limiter
         self._views = views
         self._principals = principals
         self._api = api
@@ -68,6 +72,11 @@ class CommandHandler:
             return wording.not_a_member(person.status, "start work")
         if len(request) > MOST_REQUEST_CHARACTERS:
             return wording.COMMAND_TOO_LONG
+        async with self._limiter.admitting(identity.tenant, command.user) as refusal:
+            return refusal or await self._open_thread(command, request, identity)
+
+    async def _open_thread(self, command: Command, request: str, identity: Identity) -> str:
+        """Post the opening message and store the request; return why not, empty when done."""
         message = opening(command.user, request)
         try:
             posted = await self._api.write(

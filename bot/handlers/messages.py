@@ -19,6 +19,7 @@ from bot.blocks.elements import Rendered, words_only
 from bot.blocks.help import help_message, thread_status
 from bot.errors import SlackRefused
 from bot.handlers.elsewhere import ElsewhereHandler
+from bot.handlers.person_limits import PersonLimiter
 from bot.handlers.stop import STOP_WORDS, stop_row
 from bot.payloads import MessageEvent, Payload, mentions, request_text
 from bot.ports import Inbox, Incoming, Kind, Receipt, RunViews
@@ -87,8 +88,10 @@ class MessageHandler:
         api: WebApi,
         policy_for: Callable[[ApprovalRequest], ApprovalPolicy],
         elsewhere: ElsewhereHandler,
+        limiter: PersonLimiter,
     ) -> None:
         self._inbox = inbox
+        self._limiter = limiter
         self._views = views
         self._principals = principals
         self._api = api
@@ -167,7 +170,13 @@ class MessageHandler:
                     text=text,
                     kind=kind,
                 )
-        receipt = await self._inbox.accept(incoming)
+        if incoming.kind is Kind.STOP:
+            receipt = await self._inbox.accept(incoming)
+        else:
+            async with self._limiter.admitting(identity.tenant, event.user, thread) as refusal:
+                if refusal:
+                    return ThreadReply(message=words_only(refusal))
+                receipt = await self._inbox.accept(incoming)
         if receipt is Receipt.IDLE:
             return PrivateReply(message=words_only(wording.NOTHING_RUNS_HERE))
         return Received(receipt=receipt)

@@ -31,6 +31,7 @@ from agent.budget.usage import Prices
 from agent.ids import ToolName
 from agent.limits import Limits, MemoryLimits, ModelOptions, PlanLimits, Role
 from agent.plan.operations import NodeKind
+from bot.handlers.person_limits import PersonLimits
 from infra.tools.catalogue import ToolsConfig, known_names
 from infra.worker.worker import THREADS_AT_ONCE, Timings
 from sandbox.docker_sandbox import DockerSettings
@@ -57,8 +58,8 @@ class Table(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LimitsTable(Limits):
-    """`[limits]`: those of a run, of a process and of an approval."""
+class LimitsTable(PersonLimits, Limits):
+    """`[limits]`: those of a run, of a process, of an approval and of a person."""
 
     #: Threads that one process works on at the same time.
     threads_at_once: int = field(default=THREADS_AT_ONCE, metadata={"ge": 1, "le": 1_000})
@@ -106,31 +107,39 @@ class ContainersTable(Table):
 
 
 class BudgetTable(Table):
-    """`[budgets.run]` and `[budgets.thread]`: what may be spent without an approval; None: no bound."""
+    """`[budgets.thread]`: what may be spent without an approval; None and 0: no bound."""
 
-    model_calls: int | None = Field(default=None, ge=1)
-    tokens: int | None = Field(default=None, ge=1)
+    model_calls: int | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=0)
     #: In the price table's currency.
-    cost: float | None = Field(default=None, gt=0, le=1_000_000_000)
+    cost: float | None = Field(default=None, ge=0, le=1_000_000_000)
     #: Minutes of work.
-    minutes: float | None = Field(default=None, gt=0, le=60 * 24 * 365)
-    nodes: int | None = Field(default=None, ge=1)
+    minutes: float | None = Field(default=None, ge=0, le=60 * 24 * 365)
+    nodes: int | None = Field(default=None, ge=0)
 
     def budget(self) -> Budget:
         """Return the budget."""
         return Budget(
-            model_calls=self.model_calls,
-            tokens=self.tokens,
-            cost_micros=None if self.cost is None else max(1, round(self.cost * 1_000_000)),
-            milliseconds=None if self.minutes is None else max(1, round(self.minutes * 60_000)),
-            nodes=self.nodes,
+            model_calls=self.model_calls or None,
+            tokens=self.tokens or None,
+            cost_micros=max(1, round(self.cost * 1_000_000)) if self.cost else None,
+            milliseconds=max(1, round(self.minutes * 60_000)) if self.minutes else None,
+            nodes=self.nodes or None,
         )
+
+
+class RunBudgetTable(BudgetTable):
+    """`[budgets.run]`: the same for one request; bounded unless the file says otherwise."""
+
+    model_calls: int | None = Field(default=100, ge=0)
+    tokens: int | None = Field(default=1_000_000, ge=0)
+    minutes: float | None = Field(default=60, ge=0, le=60 * 24 * 365)
 
 
 class BudgetsTable(Table):
     """`[budgets]`: the budgets of each run and of each thread."""
 
-    run: BudgetTable = BudgetTable()
+    run: RunBudgetTable = RunBudgetTable()
     thread: BudgetTable = BudgetTable()
 
 

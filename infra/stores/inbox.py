@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from operator import attrgetter
 
-from sqlalchemy import ARRAY, Exists, bindparam, or_, select
+from sqlalchemy import ARRAY, Exists, bindparam, or_, select, text
 
-from agent.ids import ThreadId, thread_parts
-from bot.ports import Incoming, Kind, Receipt
+from agent.approval import Decision
+from agent.ids import Tenant, ThreadId, UserId, thread_parts
+from agent.ports import RunStatus
+from bot.ports import Incoming, Kind, Load, Receipt
 from infra.db.database import Database
 from infra.db.group_commit import GroupCommit
 from infra.db.tables import InboxRow, RunRow, SafeText
@@ -37,6 +39,21 @@ _ACCEPT = with_wake(f"""
 """).bindparams(*(bindparam(column, type_=ARRAY(SafeText())) for column in _COLUMNS))  # noqa: S608 - names of our own
 
 
+_LOAD = text("""
+    SELECT
+        EXISTS (SELECT 1 FROM runs WHERE tenant = :tenant AND thread = :thread AND ended_at IS NULL)
+        OR EXISTS (SELECT 1 FROM inbox WHERE tenant = :tenant AND thread = :thread AND turn IS NULL AND kind <> :stop)
+        AS under_way,
+        (SELECT count(*) FROM (
+            SELECT thread FROM runs
+            WHERE tenant = :tenant AND requester = :user AND ended_at IS NULL AND status <> :waiting
+            UNION
+            SELECT thread FROM inbox WHERE tenant = :tenant AND author = :user AND turn IS NULL AND kind <> :stop
+        ) AS at_work) AS runs,
+        (SELECT count(*) FROM approvals WHERE tenant = :tenant AND author = :user AND status = :pending) AS cards
+""").bindparams(stop=Kind.STOP.value, waiting=RunStatus.WAITING.value, pending=Decision.PENDING.value)
+
+
 class PostgresInbox:
     """An Inbox. Messages that arrive close together are stored together."""
 
@@ -64,6 +81,12 @@ class PostgresInbox:
         """Return whether a message of this thread was ever accepted."""
         row = select(InboxRow.id).where(InboxRow.of_thread(thread)).limit(1)
         return (await self._database.execute(row)).first() is not None
+
+    async def load(self, tenant: Tenant, user: UserId, thread: ThreadId | None) -> Load:
+        """Return what the person has under way."""
+        values = {"tenant": tenant, "user": user, "thread": thread or ""}
+        async with self._database.autocommit() as connection:
+            return Load(*(await connection.execute(_LOAD, values)).one())
 
     async def waiting(self, thread: ThreadId) -> bool:
         """Return whether no turn has taken a message of this thread yet."""

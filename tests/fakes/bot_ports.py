@@ -14,6 +14,7 @@ from bot.ports import (
     ApprovalView,
     Incoming,
     Kind,
+    Load,
     OpenRun,
     PackageView,
     PostedMessage,
@@ -70,6 +71,12 @@ class BotRows(ApprovalsInMemory):
     async def engaged(self, thread: ThreadId) -> bool:
         self._reachable()
         return any(known.thread == thread for known in self.inbox)
+
+    async def load(self, tenant: Tenant, user: UserId, thread: ThreadId | None) -> Load:
+        self._reachable()
+        own = [known for known in self.inbox if known.tenant == tenant and known.kind is not Kind.STOP]
+        at_work = {known.thread for known in own if known.author == user}
+        return Load(under_way=any(known.thread == thread for known in own), runs=len(at_work), cards=0)
 
     async def waiting(self, thread: ThreadId) -> bool:
         self._reachable()

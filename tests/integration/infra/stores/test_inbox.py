@@ -5,11 +5,13 @@ from collections import Counter
 
 from sqlalchemy import URL, text
 
-from agent.ids import ThreadId
-from bot.ports import Receipt
+from agent.ids import ApprovalId, ThreadId, thread_parts
+from agent.ports import RunStatus
+from bot.ports import Load, Receipt
 from infra.db.database import Database
 from infra.stores.inbox import PostgresInbox
-from tests.fakes.rows import a_message
+from infra.stores.stores import Stores
+from tests.fakes.rows import ADA, ELSEWHERE, GRACE, OTHER, THREAD, a_message, a_request, tenant_of
 
 THREADS = 60
 
@@ -58,3 +60,24 @@ async def test_a_message_that_the_database_does_not_take_keeps_no_other_out(data
     async with database.begin() as connection:
         kept = (await connection.execute(text("SELECT ts FROM inbox"))).scalars().all()
     assert sorted(kept) == [message.ts for message in messages]
+
+
+async def test_load_counts_what_a_person_has_at_work_and_open_in_one_tenant(stores: Stores) -> None:
+    for thread in (THREAD, OTHER, ELSEWHERE):
+        await stores.inbox.accept(a_message(ts=thread_parts(thread).root_ts, thread=thread))
+    await stores.runs.begin(THREAD, 1)
+    assert await stores.inbox.load(tenant_of(THREAD), ADA, THREAD) == Load(under_way=True, runs=2, cards=0)
+    assert await stores.inbox.load(tenant_of(THREAD), ADA, None) == Load(under_way=False, runs=2, cards=0)
+    assert await stores.inbox.load(tenant_of(THREAD), GRACE, None) == Load(under_way=False, runs=0, cards=0)
+    assert await stores.inbox.load(tenant_of(ELSEWHERE), ADA, THREAD) == Load(under_way=False, runs=1, cards=0)
+    await _taken(stores, THREAD)
+    await stores.approvals.ask(a_request())
+    await stores.runs.set_status(THREAD, 1, RunStatus.WAITING)
+    assert await stores.inbox.load(tenant_of(THREAD), ADA, THREAD) == Load(under_way=True, runs=1, cards=1)
+    await stores.approvals.withdraw(THREAD, ApprovalId("q1"), "over")
+    await stores.runs.finish(THREAD, 1, RunStatus.DONE, "the answer")
+    assert await stores.inbox.load(tenant_of(THREAD), ADA, THREAD) == Load(under_way=False, runs=1, cards=0)
+
+
+async def _taken(stores: Stores, thread: ThreadId) -> None:
+    await stores.mailbox.taken(thread, 1, [message.id for message in await stores.mailbox.untaken(thread)])

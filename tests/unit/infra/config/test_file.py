@@ -7,7 +7,7 @@ from agent.budget.usage import Prices
 from agent.limits import MemoryLimits, ModelOptions, Role
 from agent.tool import Registry
 from bot.tools.catalogue import SLACK_TOOLS
-from infra.config.file import ConfigurationError, LimitsTable, parse_configuration
+from infra.config.file import Configuration, ConfigurationError, LimitsTable, parse_configuration
 from infra.tools.catalogue import ToolsConfig, enabled, known_tools, open_tools
 from infra.tools.http import HttpGetConfig
 from infra.worker.worker import Timings
@@ -100,3 +100,11 @@ def test_secrets_are_not_shown_with_the_settings() -> None:
         "http_request": {"headers": {"https://a.example": {"Authorization": "s3cret"}}},
     }
     assert "s3cret" not in repr(parse_configuration({"tools": tools}, "test"))
+
+
+def test_a_run_is_bounded_by_default_and_0_is_no_bound() -> None:
+    run = Configuration().bounds().run
+    assert (run.model_calls, run.tokens, run.milliseconds) == (100, 1_000_000, 60 * 60_000)
+    nothing = {"model_calls": 0, "tokens": 0, "cost": 0, "minutes": 0, "nodes": 0}
+    budgets = parse_configuration({"budgets": {"run": nothing, "thread": nothing}}, "here").bounds()
+    assert not budgets.bounds
