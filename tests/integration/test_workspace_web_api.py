@@ -50,13 +50,23 @@ def api(workspace: Workspace) -> Api:
     [
         ("auth.test", "", "not_authed"),
         ("auth.test", "xoxb-stolen", "invalid_auth"),
-        ("auth.test", "xapp-local-0000000000-greenlight", "not_allowed_token_type"),
-        ("apps.connections.open", "xoxb-local-0000000000-greenlight", "not_allowed_token_type"),
-        ("chat.teleport", "xoxb-local-0000000000-greenlight", "unknown_method"),
+        ("auth.test", "xoxb-local-0000000000-greenlight", "invalid_auth"),
+        ("auth.test", "the app's", "not_allowed_token_type"),
+        ("apps.connections.open", "xapp-local-0000000000-greenlight", "invalid_auth"),
+        ("apps.connections.open", "the bot's", "not_allowed_token_type"),
+        ("chat.teleport", "the bot's", "unknown_method"),
     ],
 )
 async def test_wrong_token_or_method_is_refused(workspace: Workspace, method: str, token: str, error: str) -> None:
-    assert (await call(workspace, method, token=token))["error"] == error
+    real = {"the app's": workspace.app_token, "the bot's": workspace.bot_token}
+    assert (await call(workspace, method, token=real.get(token, token)))["error"] == error
+
+
+def test_each_start_has_tokens_of_its_own() -> None:
+    first, second = Workspace(), Workspace()
+    tokens = {first.bot_token, first.app_token, second.bot_token, second.app_token}
+    assert len(tokens) == 4
+    assert all(len(token) > 40 for token in tokens)
 
 
 async def test_form_body_with_token_is_accepted_too(workspace: Workspace) -> None:

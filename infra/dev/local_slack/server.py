@@ -101,7 +101,7 @@ class Workspace:
             await self._stop()
         if self._snapshot is not None:
             load(self.backend.team, self._snapshot)
-        self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(application(self.backend), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port if port is None else port)
         await site.start()
@@ -133,30 +133,6 @@ class Workspace:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _application(self) -> web.Application:
-        application = web.Application(middlewares=[_loopback_only], client_max_size=MOST_BODY_BYTES)
-        control, test_api = Control(self.backend), TestApi(self.backend)
-        files = StoredFiles(self.backend)
-        application.add_routes(
-            [
-                web.route("*", "/api/{method}", WebApi(self.backend).answer),
-                web.get("/link", self.backend.sockets.serve),
-                web.post("/response/{secret}", ResponseUrls(self.backend).answer),
-                web.post("/upload/{id}", files.receive),
-                web.get("/files/{id}/{name}", files.send),
-                web.get("/control/files/{id}", files.show),
-                web.get("/control/dump", test_api.dump),
-                web.get("/control/calls", test_api.calls),
-                web.get("/control/seen", test_api.seen),
-                web.get("/control/stream", test_api.stream),
-                web.post("/control/{path:.+}", control.answer),
-                web.get("/", _page),
-                web.get("/archives/{channel}/{message}", _page),
-                web.static("/page", PAGE),
-            ]
-        )
-        return application
-
     async def _keep_house(self, well: Callable[[], None]) -> None:
         """End streams whose time is over and save the snapshot, about once a second while something changes."""
         seen = -1
@@ -173,6 +149,31 @@ class Workspace:
             save(self.backend.team, self._snapshot)
 
 
+def application(backend: Backend) -> web.Application:
+    """Return everything that the workspace answers: the Web API, Socket Mode, people's actions and the page."""
+    application = web.Application(middlewares=[_this_page_or_no_browser], client_max_size=MOST_BODY_BYTES)
+    control, test_api, files = Control(backend), TestApi(backend), StoredFiles(backend)
+    application.add_routes(
+        [
+            web.route("*", "/api/{method}", WebApi(backend).answer),
+            web.get("/link", backend.sockets.serve),
+            web.post("/response/{secret}", ResponseUrls(backend).answer),
+            web.post("/upload/{id}", files.receive),
+            web.get("/files/{id}/{name}", files.send),
+            web.get("/control/files/{id}", files.show),
+            web.get("/control/dump", test_api.dump),
+            web.get("/control/calls", test_api.calls),
+            web.get("/control/seen", test_api.seen),
+            web.get("/control/stream", test_api.stream, allow_head=False),
+            web.post("/control/{path:.+}", control.answer),
+            web.get("/", _page),
+            web.get("/archives/{channel}/{message}", _page),
+            web.static("/page", PAGE),
+        ]
+    )
+    return application
+
+
 async def _page(_request: web.Request) -> web.FileResponse:
     policy = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
     return web.FileResponse(
@@ -180,11 +181,20 @@ async def _page(_request: web.Request) -> web.FileResponse:
     )
 
 
+_OWN_SITE = ("same-origin", "none")
+"""What a browser says in `Sec-Fetch-Site` of the page itself, and of an address that a person typed."""
+
+
 @web.middleware
-async def _loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse other hosts' names and other origins: a web page elsewhere must not act here through the browser."""
+async def _this_page_or_no_browser(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse other hosts' names, and other pages: none may act or read here through the browser of this machine.
+
+    A page on another port of this machine is another one, too (`same-site`). Programs send neither header.
+    """
     host = request.host.rpartition(":")[0] or request.host
-    origin = request.headers.get("Origin")
-    if host not in ("127.0.0.1", "localhost") or (origin is not None and origin != f"http://{request.host}"):
-        return web.Response(status=403, text="This workspace answers on this machine only.")
+    origins = request.headers.getall("Origin", [])
+    sites = request.headers.getall("Sec-Fetch-Site", [])
+    ours = all(origin == f"http://{request.host}" for origin in origins) and all(site in _OWN_SITE for site in sites)
+    if host not in ("127.0.0.1", "localhost") or not ours:
+        return web.Response(status=403, text="This workspace answers its own page on this machine only.")
     return await handler(request)

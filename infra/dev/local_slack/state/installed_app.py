@@ -1,14 +1,12 @@
 """The one app installed in the workspace: its tokens, and the scopes, events and commands of its manifest."""
 
 import json
+import secrets
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
 from infra.dev.local_slack.state.payload import JsonObject, is_list, is_object, made, object_in, objects_in, text_in
-
-BOT_TOKEN = "xoxb-local-0000000000-greenlight"  # noqa: S105 - opens nothing but a workspace on this machine
-APP_TOKEN = "xapp-local-0000000000-greenlight"  # noqa: S105 - the same
 
 SCOPES = frozenset(
     {
@@ -78,8 +76,9 @@ class InstalledApp:
     bot_user_id: str = "U0GREENLIGHT"
     bot_id: str = "B0GREENLIGHT"
     name: str = "Greenlight"
-    bot_token: str = BOT_TOKEN
-    app_token: str = APP_TOKEN
+    #: Other ones at each start: whoever learnt one can do nothing with it later, nor in another workspace.
+    bot_token: str = field(default_factory=lambda: f"xoxb-local-{secrets.token_urlsafe(24)}")
+    app_token: str = field(default_factory=lambda: f"xapp-local-{secrets.token_urlsafe(24)}")
     app_token_scopes: frozenset[str] = frozenset({"connections:write"})
     scopes: frozenset[str] = SCOPES
     bot_events: frozenset[str] = BOT_EVENTS
