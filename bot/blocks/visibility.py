@@ -11,8 +11,10 @@ like no ASCII letter.
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from operator import itemgetter
 from typing import cast
 
 import idna
@@ -54,6 +56,10 @@ _DOTS = re.compile(r"[.\u3002\uff0e\uff61]")
 _HOST_CHARACTERS = 253
 _CACHED_CHARACTERS = 100
 
+_DENSE_CHARACTERS = 2000
+_SHORTEST_WORDS = 4
+"""Characters for each word of a text, spaces and marks included: the least of a text that people wrote."""
+
 
 def visible(words: str) -> str:
     """Spell out characters that hide, reorder or separate text without being seen (bidi controls, zero widths, spaces
@@ -63,14 +69,25 @@ def visible(words: str) -> str:
     """
     if words.isascii() and words.isprintable():
         return words
-    changes = sorted([*_emoji(words), *_look_alikes(words), *_hosts(words)], key=lambda change: change[:2])
-    unseen = {ord(character): _code(character) for character in set(words) if _is_unseen(character)}
+    characters = set(words)
+    doubtful = {character for character in characters if not character.isascii() and _character(character).like}
+    changes = [*_emoji(words), *_hosts(words)]
+    spelt = {ord(character): _code(character) for character in characters if _is_unseen(character)}
+    if doubtful and _is_dense(words):
+        spelt |= {ord(character): _code(character) for character in doubtful}
+    elif doubtful:
+        changes += _look_alikes(words, doubtful)
     shown: list[str] = []
     at = 0
-    for start, end, instead in changes:
-        shown += [words[at:start].translate(unseen), instead]
+    for start, end, instead in sorted(changes, key=itemgetter(0, 1)):
+        shown += [words[at:start].translate(spelt), instead]
         at = end
-    return "".join([*shown, words[at:].translate(unseen)])
+    return "".join([*shown, words[at:].translate(spelt)])
+
+
+def _is_dense(words: str) -> bool:
+    """Return whether a long text has more words than any language: then no word is looked at by itself."""
+    return len(words) > _DENSE_CHARACTERS and len(_WORD.findall(words)) * _SHORTEST_WORDS > len(words)
 
 
 def _code(character: str) -> str:
@@ -196,11 +213,8 @@ def _spelt(text: str, before: str, after: str) -> str:
     return text.translate({ord(character): _code(character) for character in _word(text).marked(beside=beside)})
 
 
-def _look_alikes(words: str) -> Iterator[tuple[int, int, str]]:
-    """Yield what holds letters and marks that look like others, with their codes."""
-    doubtful = {character for character in set(words) if not character.isascii() and _character(character).like}
-    if not doubtful:
-        return
+def _look_alikes(words: str, doubtful: AbstractSet[str]) -> Iterator[tuple[int, int, str]]:
+    """Yield what holds the `doubtful` letters and marks, which look like others, with their codes."""
     found = [at.span() for at in _WORD.finditer(words)]
     texts = ["", *(words[start:end] for start, end in found), ""]
     for (start, end), before, text, after in zip(found, texts, texts[1:], texts[2:], strict=False):

@@ -108,6 +108,7 @@ def messages() -> Mapping[str, Rendered]:
         ApprovalKind.ROUNDS.value: _asked(
             ApprovalKind.ROUNDS, "", "Look at the logs of payments", "Compare with yesterday"
         ),
+        ApprovalKind.SET_ASIDE.value: _asked(ApprovalKind.SET_ASIDE, ""),
         ApprovalKind.BUDGET.value: _asked(
             ApprovalKind.BUDGET, "", "Look at the logs of payments", args={"breaches": [COSTLY], "currency": "$"}
         ),

@@ -43,5 +43,6 @@ def test_every_picture_the_readme_links_is_there() -> None:
 def test_the_scenes_show_every_choice_a_card_can_offer() -> None:
     shown = json.dumps([message.blocks for message in messages().values()])
     labels = (wording.APPROVE, wording.REJECT, wording.RUN_AGAIN, wording.IT_HAPPENED, wording.GIVE_UP)
-    labels += (wording.MORE_ROUNDS, wording.ACCEPT, wording.STOP_TURN, wording.GO_ON)
+    labels += (wording.MORE_ROUNDS, wording.ACCEPT, wording.STOP_TURN, wording.GO_ON, wording.TRY_AGAIN)
+    labels += (wording.LEAVE,)
     assert [label for label in labels if json.dumps(label) not in shown] == []

@@ -70,5 +70,11 @@ def test_a_host_name_that_may_pass_for_another_also_stands_as_it_is_looked_up(wo
     assert visible(words) == shown
 
 
+def test_text_of_more_words_than_any_language_has_every_look_alike_spelt_out() -> None:
+    dense, written = "\u0430 b " * 1000, "\u0430 \u043f\u043e\u0442\u043e\u043c " * 500
+    assert visible(dense) == dense.replace("\u0430", "\\u0430")
+    assert visible(written) == written
+
+
 def test_titles_and_reasons_are_spelt_out_too() -> None:
     assert quoted("Pay p\u0430ypal") == "Pay p\\u0430ypal"
