@@ -92,7 +92,7 @@ class SlackApp:
     ) -> None:
         elsewhere = ElsewhereHandler(ports.views, ports.posted, self.principals, self.approvers, policy_for)
         messages = MessageHandler(ports.inbox, ports.views, self.principals, self.api, policy_for, elsewhere, limiter)
-        commands = CommandHandler(ports.inbox, ports.views, self.principals, self.api, limiter)
+        commands = CommandHandler(ports.inbox, ports.views, self.principals, self.api, limiter, self.names)
         stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
         approvals = ApprovalHandler(
             ports.approvals, ports.views, ports.posted, self.principals, self.api, policy_for, self.names

@@ -1,7 +1,8 @@
 """The slash command: opens a thread with a request, shows what is running, offers to stop it."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
@@ -17,6 +18,7 @@ from bot.payloads import Command, Payload, request_text
 from bot.ports import Inbox, Incoming, Kind, OpenRun, RunViews
 from bot.slack.client import WebApi
 from bot.slack.membership import Identity, Principals
+from bot.slack.names import StableNames
 
 COMMAND = "/greenlight"
 
@@ -28,13 +30,20 @@ class CommandHandler:
     """Serves `/greenlight`. Raises `BotError` or `AgentError` when it could not do what was asked."""
 
     def __init__(
-        self, inbox: Inbox, views: RunViews, principals: Principals, api: WebApi, limiter: PersonLimiter
+        self,
+        inbox: Inbox,
+        views: RunViews,
+        principals: Principals,
+        api: WebApi,
+        limiter: PersonLimiter,
+        names: StableNames,
     ) -> None:
         self._inbox = inbox
         self._limiter = limiter
         self._views = views
         self._principals = principals
         self._api = api
+        self._names = names
 
     async def on_command(self, ack: AsyncAck, body: Payload) -> None:
         """Ack at once and answer the caller alone, except for the thread a request opens."""
@@ -57,7 +66,7 @@ class CommandHandler:
             case "status":
                 return await self._status(command, identity)
             case "stop":
-                return stoppable(await self._views.open_of(identity.tenant, command.user))
+                return stoppable(await self._named(await self._views.open_of(identity.tenant, command.user)))
             case _:
                 refusal = await self._request(command, request, identity)
                 return words_only(refusal) if refusal else None
@@ -77,7 +86,8 @@ class CommandHandler:
 
     async def _open_thread(self, command: Command, request: str, identity: Identity) -> str:
         """Post the opening message and store the request; return why not, empty when done."""
-        message = opening(command.user, request)
+        shown = await self._names.in_text(thread_id(identity.tenant, command.channel, ""), request)
+        message = opening(command.user, shown)
         try:
             posted = await self._api.write(
                 "chat.postMessage",
@@ -121,7 +131,13 @@ class CommandHandler:
         mine = await self._views.open_of(identity.tenant, command.user)
         there = await self._principals.in_channel(command.channel, command.user)
         here = await self._views.open_in(identity.tenant, command.channel) if there else ()
-        return status(mine, here, await self._links([*mine[:MOST_RUNS], *here[:MOST_RUNS]]))
+        links = await self._links([*mine[:MOST_RUNS], *here[:MOST_RUNS]])
+        return status(await self._named(mine), await self._named(here), links)
+
+    async def _named(self, runs: Sequence[OpenRun]) -> Sequence[OpenRun]:
+        """Return the runs with names in place of the mentions in their requests; only some are shown."""
+        shown = [replace(run, request=await self._names.in_text(run.thread, run.request)) for run in runs[:MOST_RUNS]]
+        return [*shown, *runs[MOST_RUNS:]]
 
     async def _links(self, runs: Iterable[OpenRun]) -> dict[ThreadId, str]:
         links: dict[ThreadId, str] = {}

@@ -105,6 +105,11 @@ class StableNames:
             approvals=tuple(_named_view(view, names) for view in run.approvals),
         )
 
+    async def in_text(self, thread: ThreadId, text: str) -> str:
+        """Return a text of this thread with names in place of mentions."""
+        ids = tuple(mentioned_in([text]))
+        return named(text, await self._names(thread, ids)) if ids else text
+
     async def in_view(self, view: ApprovalView) -> ApprovalView:
         """Return the request with names in place of mentions, but in its arguments."""
         ids = tuple(mentioned_in(_texts_of(view)))

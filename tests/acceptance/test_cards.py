@@ -10,7 +10,7 @@ from sqlalchemy import URL
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import Script
 from tests.acceptance.app_fixture import app_scene
-from tests.acceptance.assertions import answered
+from tests.acceptance.assertions import answered, whispers
 from tests.acceptance.plans import ANSWERS, ENDS, package, planned, post
 
 CODE = "def main(inputs):\n    return {'total': inputs['a'] + 1}"
@@ -79,6 +79,17 @@ async def test_a_script_whose_code_cannot_be_shown_whole_cannot_be_approved(data
             assert "decide_approved" not in json.dumps(card(observer)["blocks"])
             await scene.click(observer, "Grace", "rejected")
             await observer.until(answered, "the answer")
+
+
+async def test_requests_that_the_app_repeats_name_people(database_url: URL, tmp_path: Path) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        scene.model.add(planned(post("tell", "hello")))
+        await scene.people.command("Ada", "ops", "/greenlight", "tell @Grace in #incidents")
+        opened = await scene.people.wait_for(lambda dump: "decide_" in json.dumps(dump["channels"]))
+        assert "tell @Grace Hopper in #incidents" in json.dumps(opened["channels"])
+        await scene.people.command("Ada", "ops", "/greenlight", "status")
+        told = (await whispers(scene, "U0ADA"))[-1]
+        assert "tell @Grace Hopper in #incidents" in told
 
 
 async def test_people_and_channels_that_a_model_mentions_stand_by_name_and_are_not_alerted(
