@@ -6,7 +6,7 @@ a stop, or a message written below the card. All this happens under the thread's
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -99,4 +99,4 @@ class SetAsideThreads:
 
 
 def _request_id(thread: ThreadId, set_aside_at: datetime) -> ApprovalId:
-    return ApprovalId(digest_of([thread, "set aside", set_aside_at.isoformat()])[:32])
+    return ApprovalId(digest_of([thread, "set aside", set_aside_at.astimezone(UTC).isoformat()])[:32])
