@@ -13,10 +13,10 @@ thread that waits already (procrastinate#1543). Any number of workers may do all
 """
 
 import logging
-from collections.abc import Generator, Iterable, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Row, delete, exists, func, select, text, update
@@ -35,23 +35,29 @@ _log = logging.getLogger(__name__)
 _FINISH_JOB = text("SELECT procrastinate_finish_job_v1(:job, 'failed', true)")
 
 
+_AT_ONCE: Mapping[str, float] = MappingProxyType({})
+
+
 async def _hand_over(
     connection: AsyncConnection,
     queue: Queue,
     jobs: Iterable[Row[Any]],
     threads: Iterable[str] = (),
-    given_up: AbstractSet[str] = frozenset(),
+    pauses: Mapping[str, float] = _AT_ONCE,
 ) -> None:
     """Finish the jobs, whose rows this transaction has locked, and wake their threads and `threads`. Call it last.
 
-    Nobody wakes those that are `given_up`.
+    `pauses` is thread -> seconds, for those that are not woken at once.
     """
     woken = set(threads)
     for job in jobs:
         await connection.execute(_FINISH_JOB, {"job": job.id})
         woken.add(job.thread)
-    for thread in sorted(woken - given_up):  # in one order everywhere, so that two sweeps never wait for each other
-        await queue.wake(connection, ThreadId(thread))
+    for thread in sorted(woken):  # in one order everywhere, so that two sweeps never wait for each other
+        if seconds := pauses.get(thread):
+            await queue.wake_later(connection, ThreadId(thread), seconds, failures=0)
+        else:
+            await queue.wake(connection, ThreadId(thread))
 
 
 # 1. Dead workers
@@ -92,8 +98,8 @@ _STILL_ORPHANS = text("""
 TAKEOVERS_WITHOUT_PROGRESS = 3
 """After so many in a row a thread is set aside (`infra/stores/set_aside.py`): its run breaks whoever enters it."""
 
-_WAKES_WHEN_SET_ASIDE = 3
-"""How often a thread that is set aside is woken again when the process died that was to tell its people."""
+_TELLING_PAUSE_SECONDS = 20.0
+"""How much longer each further process waits that is to tell the people of a thread, once as many died of telling."""
 
 # Progress is what rows keep: a node or a turn has ended since the last takeover. Their number only grows, so no clocks
 # are compared. An operation is none, since a model may write others at each entry.
@@ -205,21 +211,24 @@ async def _release_dead_worker(database: Database, queue: Queue, worker: WorkerI
         threads = set((await connection.execute(leases)).scalars())
         await connection.execute(update(WorkerRow).where(WorkerRow.id == worker).values(buried_at=func.now()))
         # A job without a lease was never begun: it cannot be why the worker broke down.
-        given_up = set[str]() if row.signed_off else await _count_takeovers(connection, threads)
-        await _hand_over(connection, queue, jobs, threads, given_up)
+        pauses = _AT_ONCE if row.signed_off else await _count_takeovers(connection, threads)
+        await _hand_over(connection, queue, jobs, threads, pauses)
     return len(threads | {job.thread for job in jobs})
 
 
-async def _count_takeovers(connection: AsyncConnection, threads: Iterable[str]) -> set[str]:
-    """Count a takeover of each thread and set aside those with too many; return those that nobody is to wake."""
+async def _count_takeovers(connection: AsyncConnection, threads: Iterable[str]) -> Mapping[str, float]:
+    """Count a takeover of each thread and set aside those with too many; return thread -> seconds until it is woken.
+
+    Nobody enters a thread that is set aside; if those die, too, who tell its people, they come at growing intervals.
+    """
     values = {"threads": sorted(threads), "most": TAKEOVERS_WITHOUT_PROGRESS}
-    given_up: set[str] = set()
+    pauses: dict[str, float] = {}
     for row in await connection.execute(_COUNT_TAKEOVERS, values):
         if row.takeovers >= TAKEOVERS_WITHOUT_PROGRESS:
             _log.error("thread %s: set aside, taken over %s times without progress", row.thread, row.takeovers)
-        if row.takeovers >= TAKEOVERS_WITHOUT_PROGRESS + _WAKES_WHEN_SET_ASIDE:
-            given_up.add(row.thread)
-    return given_up
+        if row.takeovers >= 2 * TAKEOVERS_WITHOUT_PROGRESS:
+            pauses[row.thread] = _TELLING_PAUSE_SECONDS * (row.takeovers - 2 * TAKEOVERS_WITHOUT_PROGRESS + 1)
+    return pauses
 
 
 async def _hand_over_orphans(database: Database, queue: Queue, stalled: timedelta) -> int:

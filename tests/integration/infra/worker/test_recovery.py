@@ -251,7 +251,7 @@ async def test_a_job_that_was_never_begun_counts_as_no_takeover(
     assert await _counted(database) == (0, False)
 
 
-async def test_a_thread_that_kills_also_those_who_would_tell_its_people_is_woken_no_more(
+async def test_a_thread_that_kills_also_those_who_would_tell_its_people_is_woken_at_growing_intervals(
     stores: Stores, database: Database, queue: Queue, database_url: URL
 ) -> None:
     await stores.inbox.accept(a_message())
@@ -259,3 +259,14 @@ async def test_a_thread_that_kills_also_those_who_would_tell_its_people_is_woken
         await _entered_and_broken(database, queue, database_url)
     assert await _counted(database) == (2 * TAKEOVERS_WITHOUT_PROGRESS, True)
     assert await waiting_jobs(database) == 0
+    assert 0 < await _seconds_until_woken(database) <= 20
+    await wake(database, queue)
+    await _entered_and_broken(database, queue, database_url)
+    assert 0 < await _seconds_until_woken(database) <= 40
+
+
+async def _seconds_until_woken(database: Database) -> float:
+    """Return when the thread's only job is due."""
+    due = text("SELECT extract(epoch FROM scheduled_at - now()) FROM procrastinate_jobs WHERE status = 'todo'")
+    async with database.begin() as connection:
+        return float((await connection.execute(due)).scalar_one())
