@@ -120,7 +120,7 @@ async def test_the_audit_of_a_storm_fails_on_a_wrong_end_in_the_rows(database_ur
             for node, outcome in (("a1", {"state": "succeeded"}), ("b1", {"state": "failed", "error": "internal"})):
                 values = {"node": node, "state": outcome["state"], "outcome": json.dumps(outcome)}
                 await connection.execute(_NODE, values)
-        found = await audit.violations(database, people, effects)
+        found = await audit.violations(database, people)
     await database.close()
     assert "b1 is failed: internal, not succeeded" in found
     assert not [words for words in found if words.startswith("a1")]
@@ -135,6 +135,39 @@ _NODE = text("""
 
 async def weather(blows: int, seed: int) -> None:
     """Run all jobs through one storm, then look at what came of them."""
+    async with storm_scene(seed) as (storm, people, database):
+        await _live_through(storm, people, database, blows)
+        await aftermath(storm, people, database)
+        assert all(storm.deaths().values())
+
+
+STEADY_SECONDS = 180.0
+
+
+STEADY_JOBS = 50
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize(("seconds", "at_least"), [(10.0, STEADY_JOBS // 2), (2.0, 1)], ids=["10 s", "2 s"])
+async def test_threads_are_answered_while_a_process_is_killed_every_so_often(seconds: float, at_least: int) -> None:
+    async with storm_scene(SEED) as (storm, people, database):
+        storm.calm_down()
+        async with _while_here(storm.keep_running(), people.watch(), people.decide(), storm.containers.watch()):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(storm.kill_every(seconds, STEADY_SECONDS))
+                for _ in range(STEADY_JOBS):
+                    await people.ask_one_more()
+                    await asyncio.sleep(STEADY_SECONDS / 2 / STEADY_JOBS)
+            answered = STEADY_JOBS - len(people.unanswered())
+            print(f"{answered:5} of {STEADY_JOBS} threads answered in {STEADY_SECONDS:.0f} s, a kill every {seconds} s")
+            await _until_all_is_done(storm, people, database)
+        await aftermath(storm, people, database)
+        assert answered >= at_least
+
+
+@asynccontextmanager
+async def storm_scene(seed: int) -> AsyncGenerator[tuple[Storm, People, Database]]:
+    """Open all that a storm rages over, and its people; its processes are not started yet."""
     print(f"SEED={seed}", flush=True)
     rng = random.Random(seed)  # noqa: S311 - chosen again from its seed
     with _open_folder() as folder, hold_postgres(folder / "data") as postgres:
@@ -164,21 +197,24 @@ async def weather(blows: int, seed: int) -> None:
             people = People(client, effects, rng)
             storm = Storm(environment=environment, postgres=postgres, people=client, containers=containers, rng=rng)
             try:
-                await _live_through(storm, people, database, blows)
-                codes = await storm.end()
-                _tell(storm.done)
-                _tell({f"died {point}": count for point, count in storm.deaths().items()})
-                _tell(await audit.outcomes(database))
-                _tell({f"clicks on {len(people.decided)} questions": people.clicks, "jobs": len(people.threads)})
-                _tell({f"containers seen (sandbox: {containers.sandbox})": len(containers.seen)})
-                assert list(await audit.violations(database, people, effects)) == []
-                assert list(await audit.orphans(database)) == []
-                assert await containers.left() == {}
-                assert codes == [0, 0, 0, 0]
-                assert all(storm.deaths().values())
+                yield storm, people, database
             finally:
                 await storm.end()
                 await database.close()
+
+
+async def aftermath(storm: Storm, people: People, database: Database) -> None:
+    """End all processes in order, and look at what the storm left."""
+    codes = await storm.end()
+    _tell(storm.done)
+    _tell({f"died {point}": count for point, count in storm.deaths().items()})
+    _tell(await audit.outcomes(database))
+    _tell({f"clicks on {len(people.decided)} questions": people.clicks, "jobs": len(people.threads)})
+    _tell({f"containers seen (sandbox: {storm.containers.sandbox})": len(storm.containers.seen)})
+    assert list(await audit.violations(database, people)) == []
+    assert list(await audit.orphans(database)) == []
+    assert await storm.containers.left() == {}
+    assert codes == [0, 0, 0, 0]
 
 
 def _tell(counts: Mapping[str, int]) -> None:

@@ -11,7 +11,6 @@ from sqlalchemy import text
 from agent.plan.outcomes import NodeState
 from infra.db.database import Database
 from sandbox.script import Json
-from tests.acceptance.effects import EffectServer
 from tests.chaos.people import People
 from tests.chaos.storm import operations
 
@@ -63,8 +62,9 @@ async def orphans(database: Database) -> Sequence[str]:
     return [f"{count} {what}" for what, count in (await _counts(database, _ORPHANS)).items()]
 
 
-async def violations(database: Database, people: People, effects: EffectServer) -> Sequence[str]:
+async def violations(database: Database, people: People) -> Sequence[str]:
     """Return every broken claim in words; nothing when all hold."""
+    effects = people.effects
     found = [f"{count} {what}" for what, count in (await _counts(database, _TWICE)).items()]
     planned = [operation for job in people.threads for operation in operations(job, effects.url)]
     found += wrong_ends(planned, people.chosen, await _ends(database))

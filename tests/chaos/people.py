@@ -29,7 +29,7 @@ class People:
 
     def __init__(self, client: WorkspaceClient, effects: EffectServer, rng: random.Random) -> None:
         self._client = client
-        self._effects = effects
+        self.effects = effects
         self._rng = rng
         #: ts -> the message as it stands now.
         self.latest: dict[str, Message] = {}
@@ -90,7 +90,7 @@ class People:
         action = self.decided.get(approval)
         if action is None:
             if unknown:
-                action = "happened" if self._effects.calls[name] else "again"
+                action = "happened" if self.effects.calls[name] else "again"
             else:
                 action = "rejected" if self._rng.random() < 0.2 else "approved"
                 self.chosen[name] = action

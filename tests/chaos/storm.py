@@ -186,6 +186,14 @@ class Storm:
         if self._waking:
             await asyncio.wait(self._waking)
 
+    async def kill_every(self, seconds: float, for_seconds: float) -> None:
+        """Kill a process every so often, for so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(for_seconds):
+                while True:
+                    await asyncio.sleep(seconds)
+                    await self._kill()
+
     async def bring_to_every_point(self, keep_busy: Callable[[], Awaitable[None]]) -> None:
         """Return once a process has died at every point; `keep_busy` asks for the jobs that bring them there."""
         while not all(self.deaths().values()):
