@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from agent.approval import TURN, ApprovalKind, ApprovalRequest, Decision
 from agent.execution.turn_flow import ANSWERED
@@ -36,11 +36,10 @@ class SetAsideThreads:
         A stop counts before all else, and is all that the next entry does.
         """
         record = (await self._approvals.read(thread)).get(_request_id(thread, set_aside_at))
-        if await self._has_stop(thread):
+        if await self._has_untaken(thread, ~IS_MESSAGE):
             await self._release(thread, {}, record and record.id, "stopped")
         elif record is None:
-            await self._ask(thread, set_aside_at)
-            return False
+            return not await self._ask(thread, set_aside_at)
         elif record.decision is not Decision.PENDING:
             await self._release(thread, {"takeovers": 0} if record.decision is not Decision.LEAVE else {})
         elif await self._has_answer(thread, record.id):
@@ -49,10 +48,14 @@ class SetAsideThreads:
             return False
         return True
 
-    async def _ask(self, thread: ThreadId, set_aside_at: datetime) -> None:
+    async def _ask(self, thread: ThreadId, set_aside_at: datetime) -> bool:
+        """Ask the thread's people; return False where nothing is left to be entered: an answer was being shown."""
         turns = select(func.max(RunRow.turn), func.max(RunRow.turn).filter(RunRow.ended_at.is_(None)))
         last, turn = (await self._database.execute(turns.where(RunRow.of_thread(thread)))).one()
         if turn is None:
+            if not await self._has_untaken(thread, IS_MESSAGE):
+                await self._release(thread, {})
+                return False
             turn = (last or 0) + 1
             await self._runs.begin(thread, turn)
         run = await self._runs.read(thread, turn)
@@ -73,6 +76,7 @@ class SetAsideThreads:
                 author=run.requester,
             )
         )
+        return True
 
     async def _release(
         self, thread: ThreadId, values: Mapping[str, Any], withdrawn: ApprovalId | None = None, why: str = ""
@@ -83,9 +87,9 @@ class SetAsideThreads:
         free = update(ThreadRow).where(ThreadRow.of_thread(thread)).values(set_aside_at=None, **values)
         await self._database.execute(free)
 
-    async def _has_stop(self, thread: ThreadId) -> bool:
-        stop = select(InboxRow.id).where(InboxRow.of_thread(thread), InboxRow.turn.is_(None), ~IS_MESSAGE).limit(1)
-        return (await self._database.execute(stop)).first() is not None
+    async def _has_untaken(self, thread: ThreadId, kind: ColumnElement[bool]) -> bool:
+        untaken = select(InboxRow.id).where(InboxRow.of_thread(thread), InboxRow.turn.is_(None), kind).limit(1)
+        return (await self._database.execute(untaken)).first() is not None
 
     async def _has_answer(self, thread: ThreadId, request: ApprovalId) -> bool:
         """Return whether somebody wrote below the card: what was written before it may be why the run breaks."""

@@ -112,3 +112,13 @@ async def test_a_thread_that_broke_before_its_first_turn_began_has_one_to_show_t
     (record,) = await asked(stores)
     (run,) = await stores.run_views.unsettled(THREAD)
     assert (record.turn, run.turn, run.requester) == (1, 1, ADA)
+
+
+async def test_nobody_is_asked_about_a_thread_whose_turns_have_ended(
+    stores: Stores, database: Database, since: datetime
+) -> None:
+    await stores.mailbox.taken(THREAD, 1, [message.id for message in await stores.mailbox.untaken(THREAD)])
+    await stores.runs.finish(THREAD, 1, RunStatus.DONE, "the answer")
+    assert await stores.set_aside.released(THREAD, since)
+    assert (await asked(stores), await row(database)) == ([], (3, False))
+    assert [run.turn for run in await stores.run_views.unsettled(THREAD)] == [1], "no turn was begun"
