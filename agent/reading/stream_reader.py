@@ -40,13 +40,14 @@ class _At(Enum):
 
 
 _MARK = {
-    _At.OUTSIDE: re.compile(r"\{|(?<=k)>|\A>"),
+    _At.OUTSIDE: re.compile(r"\{|(?<=<think)>|\A[think]{0,5}>"),
     _At.OBJECT: re.compile(r'(?:"(?:[^"\\\n]++|\\.)*+"[^"{}\[\]]*+)++|["{}\[\]]'),
     _At.STRING: re.compile(r'["\\\n]'),
-    _At.THOUGHT: re.compile(r"(?<=k)>|\A>"),
+    _At.THOUGHT: re.compile(r"(?<=</think)>|\A/?[think]{0,5}>"),
     _At.BROKEN: re.compile(r"[{\n]"),
 }
-"""What can change where the reader is: a character. Whole strings of an object, and what is between, come at once."""
+"""What can change where the reader is: a character. Whole strings of an object, and what is between, come at once, and
+so does the end of a tag that a chunk begins with."""
 
 _ID = re.compile(r'"id"\s*+:\s*+"([A-Za-z0-9][A-Za-z0-9_-]{0,63})"')
 _ID_CHARACTERS = 2_000
