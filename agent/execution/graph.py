@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict, TypeVar
 
 from langchain_core.runnables import RunnableConfig
@@ -214,7 +215,7 @@ class ThreadRunner:
         if await self._ports.log.after(thread, state["seq"]):
             return NextStage.ROUND  # a replan appended and crashed before its step was stored
         turn = state["turn"]
-        after = self._turn_flow.after(thread, turn, state["rounds"], _outcomes(state))
+        after = partial(self._turn_flow.after, thread, turn, state["rounds"], _outcomes(state))
         stage = await self._unless_stopped(thread, turn, after)
         if not isinstance(stage, Stopped):
             return stage
@@ -223,8 +224,8 @@ class ThreadRunner:
 
     async def _answer(self, thread: ThreadId, state: State) -> None:
         turn, outcomes = state["turn"], _outcomes(state)
-        answering = self._ports.answerer.answer(thread, turn, outcomes)
-        if isinstance(await self._unless_stopped(thread, turn, answering), Stopped):
+        answer = partial(self._ports.answerer.answer, thread, turn, outcomes)
+        if isinstance(await self._unless_stopped(thread, turn, answer), Stopped):
             await self._turn_flow.stopped(thread, turn)
             await self._ports.answerer.answer(thread, turn, outcomes)
 
@@ -234,24 +235,24 @@ class ThreadRunner:
         if await self._is_stopped(thread, turn):
             return False
         try:
-            again = await self._unless_stopped(
-                thread, turn, self._turn_flow.while_parked(thread, turn, state["rounds"])
-            )
+            work = partial(self._turn_flow.while_parked, thread, turn, state["rounds"])
+            again = await self._unless_stopped(thread, turn, work)
         except GraphInterrupt:
             return False  # a person is asked first whether it may spend more
         return isinstance(again, Stopped) or again
 
-    async def _unless_stopped(self, thread: ThreadId, turn: int, work: Coroutine[Any, Any, Done]) -> Done | Stopped:
+    async def _unless_stopped(
+        self, thread: ThreadId, turn: int, work: Callable[[], Coroutine[Any, Any, Done]]
+    ) -> Done | Stopped:
         """Return the result of the work, which is cancelled when somebody stops the turn first.
 
         Raises:
             GraphInterrupt: a person is asked; holds the request.
         """
         if await self._is_stopped(thread, turn):
-            work.close()
             return Stopped()
         with metered(self._ports.budget_trackers and self._ports.budget_trackers.meter(thread, turn)):
-            working = asyncio.create_task(work)
+            working = asyncio.create_task(work())
         stopping = asyncio.create_task(self._wait_for_stop(thread, turn))
         try:
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
