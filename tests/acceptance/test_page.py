@@ -86,6 +86,14 @@ class Page:
         """Wait until the newest element of that name holds these words."""
         self._wait.until(lambda _: all(part in self.one(name).text for part in parts), f"{name} never read {parts}")
 
+    def says(self, line: str) -> None:
+        """Wait until the page has this line, with nothing beside it that only code should read."""
+        self._wait.until(lambda _: line in self._text().splitlines(), f"there never was a line {line!r}")
+        assert re.search(r"^(false|true|null|undefined|NaN)$", self._text(), re.MULTILINE) is None
+
+    def _text(self) -> str:
+        return self._browser.find_element(By.TAG_NAME, "body").text
+
     def act_as(self, person: str) -> None:
         """Become another person."""
         Select(self.one("person-picker")).select_by_visible_text(person)
@@ -104,6 +112,7 @@ def test_a_person_asks_another_approves_and_both_read_the_answer(browser: Chrome
     if "SCREENSHOT" in os.environ:
         browser.save_screenshot(os.environ["SCREENSHOT"])
     page.reads("attempt 2 worked")
+    page.says("Greenlight waits for people")
     page.click("button-script_details_0")
     page.click("button-script_attempt_1")
     page.shows("modal-form", "Attempt 1 of 2 crashed", "Where it crashed", "def main(inputs)")

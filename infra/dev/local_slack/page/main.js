@@ -227,12 +227,13 @@ function drawSession() {
   bar.hidden = !shown;
   if (!shown) return;
   const working = session.status === "processing";
+  const stop = el("button", {
+    type: "button", class: "button", testid: "stop-session",
+    on: { click: () => act("stop", { user: state.user, channel: state.channel, thread_ts: state.thread }).catch(toast) },
+  }, "Stop");
   bar.replaceChildren(
     el("span", {}, working ? `${state.seen.app.name} is working…` : `${state.seen.app.name} waits for people`),
-    working && el("button", {
-      type: "button", class: "button", testid: "stop-session",
-      on: { click: () => act("stop", { user: state.user, channel: state.channel, thread_ts: state.thread }).catch(toast) },
-    }, "Stop"));
+    ...(working ? [stop] : []));
 }
 
 const handlers = {
