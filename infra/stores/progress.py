@@ -83,13 +83,29 @@ class PostgresProgress:
     async def _write_queued(self) -> None:
         async with self._writing:
             if batch := list(self._queued):
-                async with self._database.begin() as connection:
-                    await connection.execute(_UNHURRIED)
-                    await _write(connection, batch)
+                await self._commit(batch)
                 for _ in batch:
                     self._queued.popleft()
                 for thread in {thread for thread, _ in batch}:
                     self._views.notify(thread)
+
+    async def _commit(self, batch: Sequence[tuple[ThreadId, RunEvent]]) -> None:
+        """Write the events. One that no row takes is left out, so that it holds up none of the others."""
+        try:
+            async with self._database.begin() as connection:
+                await connection.execute(_UNHURRIED)
+                await _write(connection, batch)
+        except AgentError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- the writer's boundary: one event's fault must not end it
+            if len(batch) > 1:
+                half = len(batch) // 2
+                await self._commit(batch[:half])
+                await self._commit(batch[half:])
+                return
+            [(thread, event)] = batch
+            kind, fault = type(event).__name__, type(error).__name__
+            _log.error("%s of %s cannot be written and is left out: %s", kind, thread, fault)
 
 
 _KEPT_BYTES = 16 * 1024 * 1024

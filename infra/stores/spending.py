@@ -84,9 +84,7 @@ class PostgresSpending:
             unwritten = {thread: counter.unwritten for thread, counter in self._counters.items()}
             batch = {thread: spent for thread, spent in unwritten.items() if spent != Spent()}
             if batch:
-                await self._write(batch)
-            for thread, written in batch.items():
-                self._counters[thread].unwritten -= written
+                await self._commit(batch)
         self._counters = {thread: counter for thread, counter in self._counters.items() if counter.in_use}
         for thread, written in batch.items():
             if any(value for name, value in vars(written).items() if name not in _QUIET):
@@ -100,6 +98,22 @@ class PostgresSpending:
             await self.flush()
         except AgentError as error:
             _log.warning("spending is not written yet: %s", type(error).__name__)
+
+    async def _commit(self, batch: Mapping[ThreadId, Spent]) -> None:
+        """Write what the threads have spent. What no row takes is left out, so that it holds up no other thread."""
+        try:
+            await self._write(batch)
+        except AgentError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- the writer's boundary: one thread's fault must not end it
+            if len(batch) > 1:
+                for thread, spent in batch.items():
+                    await self._commit({thread: spent})
+                return
+            fault = type(error).__name__
+            _log.error("spending of %s cannot be written and is left out: %s", *batch, fault)
+        for thread, written in batch.items():
+            self._counters[thread].unwritten -= written
 
     async def _write(self, batch: Mapping[ThreadId, Spent]) -> None:
         async with self._database.begin() as connection:

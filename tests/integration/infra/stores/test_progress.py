@@ -173,6 +173,20 @@ async def test_a_thousand_changes_at_once_are_all_written(stores: Stores) -> Non
     assert all(node.state is NodeState.SUCCEEDED for node in nodes)
 
 
+async def test_event_that_no_row_takes_holds_up_no_other(stores: Stores, caplog: pytest.LogCaptureFixture) -> None:
+    for thread in (THREAD, OTHER):
+        await stores.runs.begin(thread, 1)
+    for name in ("a", "b", "c"):
+        stores.progress.note(THREAD, planned(name))
+    stores.progress.note(THREAD, changed("b", NodeState.SUCCEEDED, outcome=Succeeded(value=float("nan"))))
+    stores.progress.note(THREAD, changed("c", NodeState.SUCCEEDED, outcome=Succeeded(value=1)))
+    stores.progress.note(OTHER, planned("d"))
+    states = {node.id: node.state for node in (await _view(stores)).nodes}
+    assert states == {"a": NodeState.PLANNED, "b": NodeState.PLANNED, "c": NodeState.SUCCEEDED}
+    assert list(await stores.statuses.of(OTHER)) == ["d"]
+    assert "left out" in caplog.text
+
+
 async def test_events_wait_in_order_while_the_database_is_away(database_url: URL, database: Database) -> None:
     away = Database(database_url.set(database="does_not_exist"))
     progress = PostgresProgress(away, Notifier())

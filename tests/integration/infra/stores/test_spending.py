@@ -1,6 +1,7 @@
 """Spending: counted at once, written behind, and and an open account shows it at once."""
 
 import asyncio
+from dataclasses import replace
 
 from agent.budget.usage import ModelCall, Price, Prices, Scope
 from agent.limits import Role
@@ -45,3 +46,16 @@ async def test_another_threads_spending_is_its_own(stores: Stores) -> None:
     account = await stores.spending.account(THREAD, 1)
     stores.spending.note(OTHER, CALL, PRICES)
     assert account.spent()[Scope.THREAD].model_calls == 0
+
+
+async def test_spending_that_no_row_takes_holds_up_no_other_thread(stores: Stores) -> None:
+    """A server that counts tokens may say anything."""
+    for thread in (OTHER, THREAD):
+        await stores.runs.begin(thread, 1)
+    stores.spending.note(OTHER, replace(CALL, input_tokens=10**30), PRICES)
+    stores.spending.note(THREAD, CALL, PRICES)
+    await stores.spending.flush()
+    stores.spending.note(OTHER, CALL, PRICES)
+    await stores.spending.flush()
+    for thread in (OTHER, THREAD):
+        assert (await stores.spending.account(thread, 1)).spent()[Scope.THREAD].tokens == 15
