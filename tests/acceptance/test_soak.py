@@ -8,11 +8,12 @@ import gc
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -171,7 +172,7 @@ class Soak:
     async def _until_answered(self, observer: ThreadObserver, jobs: list[str]) -> None:
         while True:
             if cards := observer.cards():
-                await self._click(observer, str(cards[0].message["ts"]))
+                await self._click(observer, cards[0].message)
                 continue
             if all(self._is_answered(observer, job) for job in jobs):
                 return
@@ -187,9 +188,9 @@ class Soak:
             return True
         return any(observer.says(words) for words in TROUBLES)
 
-    async def _click(self, observer: ThreadObserver, card: str) -> None:
+    async def _click(self, observer: ThreadObserver, message: Mapping[str, Any]) -> None:
         """Click, perhaps twice, perhaps by someone who may not; try again while the card stays."""
-        action = f"decide_{self.dice.choice(('approved', 'approved', 'rejected'))}"
+        card, action = str(message["ts"]), f"decide_{await self._decision(json.dumps(message['blocks']))}"
         who = self.dice.choice(("Grace", "Grace", "Grace", "Gus"))
         self.tally["clicks"] += 1
         clicks = [self.scene.people.click(who, observer.channel, card, action) for _ in range(self.dice.choice((1, 2)))]
@@ -200,6 +201,15 @@ class Soak:
             await observer.until(lambda seen: not seen.cards(), "the card decided", timeout_seconds=3)
         except ExpectationTimeout:
             self.tally["clicks that had to be repeated"] += 1
+
+    async def _decision(self, card: str) -> str:
+        """Decide; of a post whose answer was lost, look whether it stands."""
+        if "decide_again" not in card:
+            return self.dice.choice(("approved", "approved", "rejected"))
+        self.tally["lost answers"] += 1
+        posted = {str(message["text"]) for message in await self.scene.people.messages("incidents")}
+        (text,) = set(re.findall(r"\bpost \d+\b", card))
+        return "happened" if text in posted else "again"
 
     # Trouble
 
