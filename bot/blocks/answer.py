@@ -38,7 +38,8 @@ def markdown_parts(text: str, characters: int = MARKDOWN_CHARACTERS) -> Iterator
             part, size = ([fence], len(fence) + 1) if fence else ([], 0)
         part.append(line)
         size += len(line) + 1
-        fence = _fence_after(fence, line)
+        if line:  # an answer may be thousands of empty lines
+            fence = _fence_after(fence, line)
     yield "\n".join(part)
 
 
