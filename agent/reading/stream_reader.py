@@ -41,7 +41,7 @@ class _At(Enum):
 
 _MARK = {
     _At.OUTSIDE: re.compile(r"\{|(?<=<think)>|\A[think]{0,5}>"),
-    _At.OBJECT: re.compile(r'(?:"(?:[^"\\\n]++|\\.)*+"[^"{}\[\]]*+)++|["{}\[\]]'),
+    _At.OBJECT: re.compile(r'(?:"(?:[^"\\\n]++|\\.)*+"[^"{}\[\]]*+)++|(?<=\[)\[++|["{}\[\]]'),
     _At.STRING: re.compile(r'["\\\n]'),
     _At.THOUGHT: re.compile(r"(?<=</think)>|\A/?[think]{0,5}>"),
     _At.BROKEN: re.compile(r"[{\n]"),
@@ -164,7 +164,7 @@ class PlanStreamReader:
                 if piece == "{":
                     self._enter(piece)
             case "{" | "[":
-                self._open.append(piece)
+                self._open += piece  # several `[` behind another one come at once
                 self._unwrap()
             case "}" | "]" if piece != _CLOSES[self._open[-1]]:
                 found = [self._broken(f"{piece!r} closes what {self._open[-1]!r} opened")]
