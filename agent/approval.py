@@ -7,16 +7,21 @@ against them.
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType, TypeAlias
 
 from agent.ids import ApprovalId, Digest, NodeId, ThreadId, ToolName, UserId
+from agent.plan.operations import digest_of
 from sandbox.script import Json
 
 TURN = NodeId("")
 """The node of a request that is about a whole turn."""
+
+
+EDITED_BY = "edited_by"
+"""The key of `ApprovalRequest.facts` for the person who edited the arguments last."""
 
 
 class ApprovalKind(StrEnum):
@@ -53,6 +58,10 @@ class Decision(StrEnum):
     GO_ON = "go_on"
     TRY_AGAIN = "try_again"
     LEAVE = "leave"
+    #: It does not run as asked; the planner reads what to change.
+    CHANGES = "changes"
+    #: A person did it themselves; nothing runs.
+    BY_HAND = "by_hand"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +89,10 @@ class ApprovalRequest:
     attempt: int = 1
     #: Titles of the nodes that wait behind this one; of a turn's request, of what would be done next.
     blocks: tuple[str, ...] = ()
+    #: What the card shows besides the arguments, as `agent/card_facts.py` writes it.
+    facts: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    #: What it takes to approve it; None: asked before requirements were stored, or not about a call.
+    requirement: "Requirement | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +103,7 @@ class DecisionRecord:
     turn: int
     node: NodeId
     kind: ApprovalKind
+    #: Of the call that a yes lets run: once somebody edited its arguments, `edited_digest`.
     digest: Digest
     decision: Decision = Decision.PENDING
     by: UserId | None = None
@@ -97,13 +111,23 @@ class DecisionRecord:
     at: datetime | None = None
     #: What was asked, of budget requests only: the arguments of a call can be long, and its node knows them.
     budget: ApprovalRequest | None = None
+    #: The arguments that a person put in place of those asked about; None: nobody changed any.
+    edited: Mapping[str, Json] | None = None
+    #: What a person entered who did it by hand.
+    result: Json = None
+    #: Who is looking at it.
+    claimed_by: UserId | None = None
+    #: The grant that answered it (`agent.grant`); empty: a person did.
+    grant: str = ""
+    #: What it took to approve it.
+    requirement: "Requirement | None" = None
 
 
 ABOUT_TURN = frozenset({ApprovalKind.ROUNDS, ApprovalKind.ASK, ApprovalKind.BUDGET, ApprovalKind.SET_ASIDE})
 """Requests about a whole turn."""
 
 DECISIONS: Mapping[ApprovalKind, tuple[Decision, ...]] = {
-    ApprovalKind.APPROVE: (Decision.APPROVED, Decision.REJECTED),
+    ApprovalKind.APPROVE: (Decision.APPROVED, Decision.REJECTED, Decision.CHANGES, Decision.BY_HAND),
     ApprovalKind.UNKNOWN: (Decision.AGAIN, Decision.HAPPENED, Decision.GIVE_UP),
     ApprovalKind.ROUNDS: (Decision.MORE, Decision.ACCEPT, Decision.STOP),
     ApprovalKind.ASK: (Decision.ACCEPT, Decision.STOP),
@@ -115,8 +139,19 @@ DECISIONS: Mapping[ApprovalKind, tuple[Decision, ...]] = {
 RUNS_CALL = frozenset({Decision.APPROVED, Decision.AGAIN})
 """Answers after which the call runs: nobody gives them without having seen its arguments."""
 
-GRANTS = RUNS_CALL | {Decision.HAPPENED, Decision.GO_ON}
+NEEDS_WORDS = frozenset({Decision.CHANGES, Decision.BY_HAND})
+"""Answers that nobody gives without words: no button stands for them, only a form."""
+
+GRANTS = RUNS_CALL | {Decision.HAPPENED, Decision.GO_ON, Decision.BY_HAND}
 """Answers that let work go on: without `self_approval` no author gives them. Authors may always take back."""
+
+
+def edited_digest(asked: Digest, tool: ToolName, args: Mapping[str, Json]) -> Digest:
+    """Return the digest of a call with edited arguments, in the form of `agent.ports.Bound.digest`.
+
+    It covers the digest that was asked about, so the node and the outputs that its arguments came from.
+    """
+    return digest_of({"tool": tool, "args": args, "in_place_of": asked})
 
 
 def ends_turn(kind: ApprovalKind, decision: Decision) -> bool:
@@ -127,6 +162,9 @@ def ends_turn(kind: ApprovalKind, decision: Decision) -> bool:
 
 GroupId = NewType("GroupId", str)
 """A Slack user group's id (`S...`)."""
+
+MOST_APPROVERS = 20
+"""The largest quorum, and the most stages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,14 +179,140 @@ class ApprovalPolicy:
     self_approval: bool = True
     users: AbstractSet[UserId] | None = None
     groups: AbstractSet[GroupId] | None = None
-    #: Only 1 is available.
+    #: How many different people must approve.
     quorum: int = 1
     #: `#name` or id of the channel to ask in when nobody who is where the request came from may approve it.
     channel: str = ""
+    #: Policies that must hold as well: a stricter one came while the request was open.
+    also: "tuple[ApprovalPolicy, ...]" = field(default=(), metadata={"internal": True})
+    #: People to whom the request was escalated: they may decide, whatever the lists say.
+    more_users: AbstractSet[UserId] = field(default=frozenset(), metadata={"internal": True})
+    #: The same for the members of groups.
+    more_groups: AbstractSet[GroupId] = field(default=frozenset(), metadata={"internal": True})
 
     def __post_init__(self) -> None:
-        if self.quorum != 1:
-            raise ValueError(f"a quorum of {self.quorum} is not available; only 1 is")
+        if not 1 <= self.quorum <= MOST_APPROVERS:
+            raise ValueError(f"a quorum of {self.quorum} is not available; 1 to {MOST_APPROVERS} are")
+
+    @property
+    def is_for_anyone(self) -> bool:
+        """Whether the author and the members of the channel may decide."""
+        return self.users is None and self.groups is None
+
+    @property
+    def parts(self) -> "tuple[ApprovalPolicy, ...]":
+        """The policy and those that must hold as well."""
+        return (self, *self.also)
+
+    @property
+    def every_group(self) -> frozenset[GroupId]:
+        """The groups whose members matter."""
+        return frozenset(group for part in self.parts for group in (*(part.groups or ()), *part.more_groups))
+
+
+class OnExpiry(StrEnum):
+    """What follows when nobody decided in time."""
+
+    #: The step ends as expired.
+    FAIL = "fail"
+    #: Nothing: the request stays open, and people are reminded.
+    PARK = "park"
+    #: A new request is asked, a few times at most.
+    AGAIN = "again"
+
+
+class Again(StrEnum):
+    """Why a request is asked once more."""
+
+    EXPIRED = "expired"
+    TOO_OLD = "too_old"
+    NOT_ALLOWED = "not_allowed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Escalation:
+    """Whom else to ask when nobody has decided after a while."""
+
+    after_minutes: float
+    #: They may decide from then on.
+    users: AbstractSet[UserId] = frozenset()
+    groups: AbstractSet[GroupId] = frozenset()
+    #: `#name` or id of a channel where the card stands from then on, too.
+    channel: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirement:
+    """What it takes to approve a call, as it was when its request was posted, and how far that got."""
+
+    #: In order; each needs its quorum before the next begins. A person counts once in all of them together.
+    stages: tuple[ApprovalPolicy, ...] = (ApprovalPolicy(),)
+    #: The stage that is under way, from 0.
+    stage: int = 0
+    #: The rule that decided; empty: the table `[approvals]`.
+    rule: str = ""
+    #: A digest of the policy.
+    version: str = ""
+    #: The rule lets the call run unasked.
+    allowed: bool = False
+    #: None: as `[limits] approval_hours` says.
+    expires_minutes: float | None = None
+    on_expiry: OnExpiry = OnExpiry.FAIL
+    remind_minutes: float | None = None
+    reminded: bool = False
+    escalation: Escalation | None = None
+    escalated: bool = False
+    #: The channel and the people where copies of the card stand because of the escalation.
+    escalated_to: tuple[str, ...] = ()
+    #: How long an approval counts when its call has not run yet; None: for ever.
+    approval_age_minutes: float | None = None
+    #: How often the call was asked about before.
+    round: int = 0
+    again: Again | None = None
+    #: The most open cards of a run and about one person's requests; 0: no bound.
+    cards_per_run: int = 0
+    cards_per_person: int = 0
+    #: Whether it waits for a free card.
+    held: bool = False
+
+    @property
+    def current(self) -> ApprovalPolicy:
+        """Return who may approve now."""
+        return self._escalated(self.stages[min(self.stage, len(self.stages) - 1)])
+
+    @property
+    def every(self) -> tuple[ApprovalPolicy, ...]:
+        """Return who may approve in any stage: all of them may reject."""
+        return tuple(self._escalated(stage) for stage in self.stages)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether one approval is all it takes."""
+        return self.needs == (1,)
+
+    @property
+    def bounds_cards(self) -> bool:
+        """Whether it may have to wait for a free card."""
+        return bool(self.cards_per_run or self.cards_per_person)
+
+    @property
+    def needs(self) -> tuple[int, ...]:
+        """The quorum of each stage."""
+        return tuple(stage.quorum for stage in self.stages)
+
+    def _escalated(self, stage: ApprovalPolicy) -> ApprovalPolicy:
+        if not self.escalated or self.escalation is None:
+            return stage
+        return replace(stage, more_users=self.escalation.users, more_groups=self.escalation.groups)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vote:
+    """One person's approval, where more than one is needed."""
+
+    by: UserId
+    #: The stage it counts in, from 0.
+    stage: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,11 +323,17 @@ class Policies:
     by_tool: Mapping[ToolName, ApprovalPolicy] = field(default_factory=dict[ToolName, ApprovalPolicy])
 
     def of(self, request: ApprovalRequest) -> ApprovalPolicy:
-        """Return the policy for a request: that of its tool, or of the node kind that needs approval.
+        """Return the policy for a request: what it was posted with, else that of its tool or its node's kind.
 
         Whoever may steer a turn may answer what is asked about it; a tool's approvers have no part in that.
         """
-        return ApprovalPolicy() if request.kind in ABOUT_TURN else self.by_tool.get(request.tool, self.default)
+        if request.kind in ABOUT_TURN:
+            return ApprovalPolicy()
+        return self.of_tool(request.tool) if request.requirement is None else request.requirement.current
+
+    def of_tool(self, tool: ToolName) -> ApprovalPolicy:
+        """Return what the table says of a tool."""
+        return self.by_tool.get(tool, self.default)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +348,23 @@ class Clicker:
     groups: AbstractSet[str] | None
     #: False when the app is not in the channel any more, so that nobody's membership can be seen.
     channel_is_seen: bool = True
+
+
+class FreezeScope(StrEnum):
+    """The red calls that a freeze stops."""
+
+    WORKSPACE = "workspace"
+    CHANNEL = "channel"
+    TOOL = "tool"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freeze:
+    """A stop of red calls by an administrator, until it is lifted."""
+
+    scope: FreezeScope
+    #: The channel's id or the tool's name; empty for the whole workspace.
+    target: str = ""
 
 
 class Refusal(StrEnum):
@@ -222,12 +409,18 @@ def _refusal(policy: ApprovalPolicy, author: UserId, clicker: Clicker, *, approv
         return Refusal.UNKNOWN_PERSON
     if not clicker.is_full_member:
         return Refusal.NOT_A_MEMBER
-    if clicker.user == author:
-        if not approving:
-            return None
-        if not policy.self_approval:
-            return Refusal.OWN_REQUEST
-    if policy.users is None and policy.groups is None:
+    if clicker.user == author and not approving:
+        return None
+    refusals = (_refusal_of_part(part, author, clicker) for part in policy.parts)
+    return next((refusal for refusal in refusals if refusal is not None), None)
+
+
+def _refusal_of_part(policy: ApprovalPolicy, author: UserId, clicker: Clicker) -> Refusal | None:
+    if clicker.user == author and not policy.self_approval:
+        return Refusal.OWN_REQUEST
+    if clicker.user in policy.more_users or policy.more_groups & (clicker.groups or frozenset()):
+        return None
+    if policy.is_for_anyone:
         return _channel_refusal(author, clicker)
     return _list_refusal(policy.users or frozenset(), policy.groups or frozenset(), clicker)
 

@@ -5,8 +5,11 @@ AgentError
 +-- DuplicateNode         an operation adds a node id the thread already has
 +-- ArtifactMissing       an artifact was evicted or never stored
 +-- ModelUnavailable      the language model cannot be reached or refuses us
+|   +-- ModelSlow         it was reached and takes too long
+|   +-- ModelBusy         its server puts us off for too long
 |   +-- ContextExceeded   what it was told is longer than it can read
 +-- RunnerLost            this process no longer holds the thread's lease
++-- CallsFrozen           an administrator stopped red calls
 """
 
 from enum import StrEnum
@@ -36,6 +39,10 @@ class ModelUnavailable(AgentError):
     """The language model cannot be reached, refuses us or answered nothing usable."""
 
 
+class ModelSlow(ModelUnavailable):
+    """The language model was reached and takes longer than we wait: for its first word, its next, or the last."""
+
+
 class ModelBusy(ModelUnavailable):
     """The model's server put us off for longer than we may wait; `wait_seconds` is its own wish, 0 if it named none."""
 
@@ -48,6 +55,10 @@ class ContextExceeded(ModelUnavailable):
     """The prompt is longer than the model can read; only a shorter one helps."""
 
 
+class CallsFrozen(AgentError):
+    """An administrator stopped red calls; nothing was called."""
+
+
 class RunnerLost(AgentError):
     """This process no longer holds the thread's lease; whatever it still does must not be stored."""
 
@@ -57,7 +68,9 @@ class TurnError(StrEnum):
 
     MODEL_UNAVAILABLE = "model_unavailable"
     MODEL_BUSY = "model_busy"
+    MODEL_SLOW = "model_slow"
     MODEL_UNHEARD = "model_unheard"
+    ANSWER_SLOW = "answer_slow"
     REQUEST_TOO_LONG = "request_too_long"
     RESULTS_TOO_LONG = "results_too_long"
     PLAN_INVALID = "plan_invalid"

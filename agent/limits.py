@@ -10,13 +10,37 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """The part a model plays; `agent/llm/prompts/<role>.md` is its system message."""
+    """The part a model plays; `agent/llm/prompts/<role>.md` is its task, the planner's the system message of all."""
 
     PLANNER = "planner"
     REPAIR = "repair"
+    #: Writes the answer once the plan has run, or plans on.
+    CONCLUDE = "conclude"
+    #: Decides about failures while people are waited for.
     REPLAN = "replan"
+    #: Writes the answer of a turn that cannot be planned on.
     ANSWER = "answer"
     SUMMARY = "summary"
+
+
+class PlanLanguage(StrEnum):
+    """How models are asked to write plans; either way of writing is read."""
+
+    #: The plan language: a small subset of Python.
+    PYTHON = "python"
+    #: One JSON object per line.
+    JSON = "json"
+
+
+class ReasoningEffort(StrEnum):
+    """How much a model thinks before it answers, where its server lets a caller say so."""
+
+    NONE = "none"
+    MINIMAL = "minimal"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    XHIGH = "xhigh"
 
 
 BYTES_PER_TOKEN = 4
@@ -27,8 +51,14 @@ BYTES_PER_TOKEN = 4
 class Limits:
     """The bounds on the work of one run."""
 
-    #: Green nodes at work at the same time.
-    nodes_at_once: int = field(default=32, metadata={"ge": 1, "le": 1_000})
+    #: Green nodes at work at the same time. What they use has bounds of its own, which are the ones to be reached.
+    nodes_at_once: int = field(default=256, metadata={"ge": 1, "le": 1_000})
+    #: Calls of one green tool at the same time in a process; one thread has half of them at most.
+    calls_per_tool: int = field(default=256, metadata={"ge": 1, "le": 1_000})
+    #: Calls of green tools to one host at the same time in a process; one thread has half of them at most.
+    calls_per_host: int = field(default=64, metadata={"ge": 1, "le": 1_000})
+    #: Model calls that repair scripts at the same time in a process; one thread has half of them at most.
+    repairs_at_once: int = field(default=16, metadata={"ge": 1, "le": 1_000})
     #: Items of one template.
     fan_out: int = field(default=50, metadata={"ge": 1, "le": 1_000})
     #: Nodes of one turn, the items of its templates included.
@@ -79,7 +109,15 @@ class ModelOptions:
 
     #: Other models than the default one.
     by_role: Mapping[Role, str] = field(default_factory=dict[Role, str])
-    #: The longest wait for each piece of an answer.
+    #: The model that makes vectors, at the same address, so that tools are found by meaning, too. "": by words alone.
+    embeddings: str = ""
+    #: How much it thinks first; a role that is not in it says nothing about that to the server.
+    reasoning_effort: Mapping[Role, ReasoningEffort] = field(default_factory=dict[Role, ReasoningEffort])
+    #: The roles that are asked over OpenAI's Responses API instead of chat completions.
+    use_responses_api: Mapping[Role, bool] = field(default_factory=dict[Role, bool])
+    #: The longest wait for the first piece of an answer: a model that thinks first says nothing meanwhile.
+    first_token_seconds: float = field(default=180.0, metadata={"gt": 0})
+    #: The longest wait for each later piece.
     silence_seconds: float = field(default=60.0, metadata={"gt": 0})
     #: The longest wait for a whole answer.
     total_seconds: float = field(default=300.0, metadata={"gt": 0})
@@ -99,6 +137,25 @@ class ModelSettings(ModelOptions):
     #: The longest answer that is not read as a stream: some models never stop.
     answer_characters: int = 256 * 1024
 
+    def model_of(self, role: Role) -> "RoleModel":
+        """Return how a role is asked. Conclusions have what answers have, unless they have something of their own."""
+        alike = (role, Role.ANSWER) if role is Role.CONCLUDE else (role,)
+        return RoleModel(
+            name=next((self.by_role[one] for one in alike if one in self.by_role), self.model),
+            effort=next((self.reasoning_effort[one] for one in alike if one in self.reasoning_effort), None),
+            responses=next((self.use_responses_api[one] for one in alike if one in self.use_responses_api), False),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleModel:
+    """The model of a role, and how it is asked."""
+
+    name: str
+    effort: ReasoningEffort | None
+    #: Over the Responses API instead of chat completions.
+    responses: bool
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlanLimits:
@@ -112,6 +169,9 @@ class PlanLimits:
     schema_bytes: int = 8 * 1024
     instruction_characters: int = 16 * 1024
     title_characters: int = 150
+    #: The most of a plan in the plan language, and of one line of it.
+    python_characters: int = 256 * 1024
+    line_characters: int = 16 * 1024
     depth: int = 32
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from agent.approval import ApprovalRequest, Decision, DecisionRecord
+from agent.card_facts import CardFacts
 from agent.events import AttemptEnded, RunEvent
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
 from agent.limits import Role
@@ -40,10 +41,16 @@ class OperationLog(Protocol):
 
 
 class Approvals(Protocol):
-    """Requests to people: one row each, decided once by compare-and-set."""
+    """Requests to people: one row each, decided once by compare-and-set.
+
+    While a freeze covers a call that was approved and not started, `ask` and `read` return its request as pending.
+    """
 
     async def ask(self, request: ApprovalRequest) -> DecisionRecord:
-        """Insert the row unless one with this id exists; return it as it stands."""
+        """Insert the row unless one with this id exists; return it as it stands.
+
+        A request that a rule lets run is stored as approved, by nobody.
+        """
         ...
 
     async def read(self, thread: ThreadId) -> Mapping[ApprovalId, DecisionRecord]:
@@ -51,13 +58,30 @@ class Approvals(Protocol):
         ...
 
     async def decide(
-        self, tenant: Tenant, approval: ApprovalId, *, version: int, by: UserId, decision: Decision, reason: str = ""
+        self,
+        tenant: Tenant,
+        approval: ApprovalId,
+        *,
+        version: int,
+        by: UserId,
+        decision: Decision,
+        reason: str = "",
+        place: str = "",
+        result: Json = None,
+        edited: Mapping[str, Json] | None = None,
     ) -> DecisionRecord | None:
         """Decide a request that is open at this version: of any number of racing calls one does.
 
-        The audit row and the thread's `wake` job come in the same transaction, and so does the stop when the decision
-        ends the turn. None, and nothing changed, when it was closed before, is overdue, reads otherwise by now, or the
-        tenant has no such request.
+        `reason` are the person's words; after `Decision.CHANGES` they are also a message of theirs in the thread.
+        `result` is what came out of it by hand. `edited` are arguments that the person put in place of the request's;
+        the decision is about them.
+
+        The audit row, with the `place` where the person clicked, and the thread's `wake` job come in the same
+        transaction, and so does the stop when the decision ends the turn. None, and nothing changed, when it was
+        closed before, is overdue, reads otherwise by now, or the tenant has no such request.
+
+        Of a request that takes several approvals (`ApprovalRequest.requirement`) an approval is a vote, with its own
+        audit row: the record stays pending until the last one. None, too, when this person's vote counts already.
         """
         ...
 
@@ -97,8 +121,12 @@ class Ledger(Protocol):
         """Return the newest attempt at the node's red call, or None when it was never started."""
         ...
 
-    async def start(self, thread: ThreadId, node: NodeId, digest: Digest, attempt: int) -> bool:
-        """Commit `started` for this attempt. False: this very attempt was started before (do not call)."""
+    async def start(self, thread: ThreadId, node: NodeId, digest: Digest, attempt: int, *, tool: str = "") -> bool:
+        """Commit `started` for this attempt. False: this very attempt was started before (do not call).
+
+        Raises:
+            CallsFrozen: a freeze that covers the tool or the thread's channel stands; nothing was started.
+        """
         ...
 
     async def finish(self, thread: ThreadId, node: NodeId, attempt: int, result: Mapping[str, Json]) -> None:
@@ -218,6 +246,16 @@ class Message:
     at: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """The messages and stops that concern a turn."""
+
+    #: Those no plan answers to yet, in order.
+    messages: Sequence[Message]
+    #: Whether a stop waits, or was taken for the turn.
+    stop: bool
+
+
 class Mailbox(Protocol):
     """The thread's messages."""
 
@@ -234,6 +272,10 @@ class Mailbox(Protocol):
         """
         ...
 
+    async def mail(self, thread: ThreadId, turn: int) -> Mail:
+        """Return what waits in the thread, and whether this turn was stopped; takes nothing."""
+        ...
+
     async def stopped(self, thread: ThreadId, turn: int) -> UserId | None:
         """Return who stopped this turn, if somebody did.
 
@@ -244,6 +286,25 @@ class Mailbox(Protocol):
 
     async def drop_late_stops(self, thread: ThreadId, turn: int) -> None:
         """Take the stops that found nothing to stop for this turn, which is over."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class News:
+    """What a thread's runner looks at, on one state of the rows."""
+
+    mail: Mail
+    #: Those after the one asked about, in order.
+    operations: Sequence[LoggedOperation]
+    #: Every request of the thread, in the order they were asked.
+    requests: Mapping[ApprovalId, DecisionRecord]
+
+
+class NewsReader(Protocol):
+    """Reads together what `Mailbox.mail`, `OperationLog.after` and `Approvals.read` return."""
+
+    async def read(self, thread: ThreadId, turn: int, seq: int) -> News:
+        """Return what there is for this turn, and the operations after `seq`."""
         ...
 
 
@@ -299,6 +360,10 @@ class RunStatus(StrEnum):
     DONE = "done"
     FAILED = "failed"
     STOPPED = "stopped"
+
+
+FINAL = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
+"""The statuses of turns that have ended."""
 
 
 class Choice(StrEnum):
@@ -405,6 +470,13 @@ class NodeWork(Protocol):
         """Return how the call would certainly fail, so that nobody is asked about it; None when it may succeed."""
         ...
 
+    async def facts(self, node: Node, bound: Bound, context: CallContext, *, dry_run: bool) -> CardFacts:
+        """Return what a card shows of the call besides its arguments and their origins.
+
+        With `dry_run` the tool says what would happen, if it can: in time, or the facts say that it could not.
+        """
+        ...
+
     async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
         """Do the work: timeouts, retries, attempts and artifacts included.
 
@@ -426,23 +498,35 @@ class Feeder(Protocol):
 
 
 class ReplanResult(StrEnum):
-    """How a reflection ended."""
+    """How a conclusion ended."""
 
     #: It appended operations.
     EXTENDED = "extended"
     #: The turn can be answered.
     ENOUGH = "enough"
-    #: It would append operations, but has no round left.
+    #: It would append operations, but no round is left.
     MORE = "more"
     #: A person must decide.
     ASK = "ask"
 
 
 @dataclass(frozen=True, kw_only=True)
+class WrittenAnswer:
+    """The answer of a turn."""
+
+    #: In Markdown; empty when there is an error.
+    text: str = ""
+    #: A `TurnError`: why there is no text. The results are told plainly.
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReplanReport:
-    """A reflection's end."""
+    """A conclusion's end."""
 
     next: ReplanResult
+    #: With `ENOUGH`. None: it is still to be written.
+    answer: WrittenAnswer | None = None
     author: UserId | None = None
     #: For a person.
     question: str = ""
@@ -451,12 +535,12 @@ class ReplanReport:
 
 
 class Replanner(Protocol):
-    """Decides whether the goal is reached. A round is a reflection that appends; a turn has `bound` of them."""
+    """Decides whether the goal is reached. A round is a conclusion that appends; a turn has `bound` of them."""
 
-    async def reflect(
+    async def conclude(
         self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome], *, bound: int
     ) -> ReplanReport:
-        """Decide at the end of the DAG; append what is still needed, if this round may."""
+        """Write the answer at the end of the DAG, or append what is still needed, if this round may."""
         ...
 
     async def reconsider(self, thread: ThreadId, turn: int, round_number: int, *, bound: int) -> bool:
@@ -468,10 +552,15 @@ class Replanner(Protocol):
 
 
 class Answerer(Protocol):
-    """Writes the turn's answer."""
+    """Ends the turn with its answer."""
 
-    async def answer(self, thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome]) -> None:
-        """Store the answer, or the turn's error, with `Runs.finish`. Safe to call twice."""
+    async def answer(
+        self, thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome], written: WrittenAnswer | None = None
+    ) -> None:
+        """Store the answer, or the turn's error, with `Runs.finish`. Safe to call twice.
+
+        `written`: the conclusion's; without it the answer is written now.
+        """
         ...
 
 

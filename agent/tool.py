@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from agent.ids import Digest, NodeId, ThreadId, ToolName, UserId
 from agent.plan.operations import Node, NodeKind
+from agent.preview import Previewer
 from sandbox.script import Json
 
 
@@ -17,6 +19,16 @@ class Colour(StrEnum):
 
     GREEN = "green"
     RED = "red"
+
+
+class Reversibility(StrEnum):
+    """Whether the effect of a red call can be taken back. Unknown is final."""
+
+    #: Another call undoes it, as if it had not happened.
+    REVERSIBLE = "reversible"
+    #: Another call makes up for it; that it happened stays seen.
+    COMPENSABLE = "compensable"
+    FINAL = "final"
 
 
 class ToolError(Exception):
@@ -75,7 +87,7 @@ class Tool:
 
     name: ToolName
     description: str
-    #: A JSON Schema (draft 2020-12) of an object.
+    #: A JSON Schema (draft 2020-12) of an object; `"x-confidential": true` marks what only those who may decide see.
     arguments: Mapping[str, Json]
     colour: Colour
     #: Returns the output or raises ToolError; a red one also TooLate (`CallContext.check_not_late`).
@@ -83,17 +95,34 @@ class Tool:
     call: Callable[[CallContext, Mapping[str, Json]], Awaitable[Json]] = field(repr=False)
     #: Raises ToolError for a call that cannot succeed, before people are asked about it. In doubt it raises nothing.
     check: Callable[[CallContext, Mapping[str, Json]], Awaitable[None]] | None = field(default=None, repr=False)
+    reversibility: Reversibility = Reversibility.FINAL
+    #: How its arguments look on a card. Pure; it sees no confidential value.
+    preview: Previewer | None = field(default=None, repr=False)
+    #: Returns what the call would do, without doing it, or raises ToolError. Called once, before people are asked.
+    dry_run: Callable[[CallContext, Mapping[str, Json]], Awaitable[Json]] | None = field(default=None, repr=False)
     timeout_seconds: float = 30.0
     #: Only ever true for green tools.
     retryable: bool = False
     #: How long a green tool's result is returned again for the same author and arguments. 0: never.
     cache_seconds: float = 0.0
+    #: The arguments that say what a call changes, of a red tool; None: each one may. A grant never leaves one open.
+    targets: tuple[str, ...] | None = None
     #: None: it reaches only what the operator chose. See `agent/reading/egress.py`.
     egress: Egress | None = None
+    #: The argument with the URL whose host a call asks; None: it asks the same ones each time.
+    url_argument: str | None = None
     #: Its output is what this very person may see: no other person's step gets it.
     personal: bool = False
     #: Changes when the tool returns something else for the same arguments.
     version: str = "1"
+
+    def host(self, args: Mapping[str, Json]) -> str | None:
+        """Return the host that a call with these arguments asks, if they name one."""
+        url = None if self.url_argument is None else args.get(self.url_argument)
+        try:
+            return urlsplit(url).hostname if isinstance(url, str) else None
+        except ValueError:
+            return None
 
 
 class Registry:

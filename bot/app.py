@@ -4,7 +4,7 @@ import asyncio
 import functools
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
@@ -14,23 +14,43 @@ from slack_bolt.logger.messages import warning_client_prioritized_and_token_skip
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.approval import ApprovalPolicy, ApprovalRequest
+from agent.ids import ToolName, UserId
 from agent.ports import Approvals
 from bot import wording
+from bot.blocks.card import PreviewsOf, no_previews
 from bot.errors import BotError
 from bot.handlers.approvals import ApprovalHandler
+from bot.handlers.click_policy import ClickPolicy
 from bot.handlers.commands import COMMAND, CommandHandler
+from bot.handlers.confidential import ConfidentialHandler
+from bot.handlers.decision_forms import DecisionFormHandler
 from bot.handlers.elsewhere import ElsewhereHandler
+from bot.handlers.freezes import FreezeHandler
 from bot.handlers.messages import MessageHandler
+from bot.handlers.pending import PendingHandler
 from bot.handlers.person_limits import DEFAULT_LIMITS, PersonLimiter, PersonLimits
+from bot.handlers.rules import RulesHandler
 from bot.handlers.script_details import ScriptDetailsHandler
 from bot.handlers.stop import StopHandler
-from bot.payloads import ATTEMPT_ACTION, DETAILS_ACTION, STOP_ACTION, STOP_SHORTCUT, Payload
-from bot.ports import Inbox, Packages, Posted, RunViews
+from bot.payloads import (
+    ATTEMPT_ACTION,
+    DETAILS_ACTION,
+    FORM_ACTION,
+    FORM_CALLBACK,
+    RULE_ACTION,
+    RULE_CALLBACK,
+    SHOW_ACTION,
+    STOP_ACTION,
+    STOP_SHORTCUT,
+    Payload,
+)
+from bot.ports import ClickLog, Freezes, Grants, Inbox, OpenRequests, Packages, Posted, RunViews
 from bot.slack.approvers import Approvers
 from bot.slack.client import WebApi
 from bot.slack.membership import Principals
 from bot.slack.names import SlackDirectory, StableNames
 from bot.tools.catalogue import PERSONAL_TOOLS
+from sandbox.script import Json
 
 _log = logging.getLogger(__name__)
 
@@ -47,9 +67,13 @@ class Ports:
 
     inbox: Inbox
     approvals: Approvals
+    requests: OpenRequests
     views: RunViews
     posted: Posted
     packages: Packages
+    clicks: ClickLog
+    freezes: Freezes
+    grants: Grants
 
 
 class SlackApp:
@@ -63,11 +87,24 @@ class SlackApp:
         *,
         limits: PersonLimits = DEFAULT_LIMITS,
         signing_secret: str = "",
+        admins: frozenset[UserId] = frozenset(),
+        is_tool: Callable[[str], bool] = lambda _: False,
+        previews_of: PreviewsOf = no_previews,
+        schema_of: Callable[[ToolName], Mapping[str, Json] | None] = lambda _: None,
+        click_policy: Callable[[SlackDirectory], ClickPolicy] | None = None,
     ) -> None:
-        """`client` comes from `bot.slack.client.open_client`; `signing_secret` is needed for HTTP only."""
+        """`client` comes from `bot.slack.client.open_client`; `signing_secret` is needed for HTTP only.
+
+        `admins` may freeze besides the workspace's own; `is_tool` says which names a freeze may have; `previews_of`
+        says how a tool's arguments look on cards; `schema_of` returns the JSON Schema of a tool's arguments, by which a
+        person edits them. `click_policy` builds what applies today's policy to a click; without it a request takes what
+        it was posted with.
+        """
         self.api = WebApi(client)
         self.principals = Principals(self.api)
-        self.names = StableNames(SlackDirectory(self.principals))
+        self.directory = SlackDirectory(self.principals)
+        self.names = StableNames(self.directory)
+        self._click_policy = None if click_policy is None else click_policy(self.directory)
         self.approvers = Approvers(self.principals, policy_for)
         self._running: set[asyncio.Task[Any]] = set()
         token = client.token
@@ -80,7 +117,10 @@ class SlackApp:
             authorize=self._authorize(token),
             signing_secret=signing_secret,
         )
-        self._bind(ports, policy_for, PersonLimiter(ports.inbox, limits))
+        freezes = FreezeHandler(ports.freezes, self.principals, admins=admins, is_tool=is_tool)
+        rules = RulesHandler(ports.grants, ports.views, self.principals, self.approvers, self.api, admins=admins)
+        self.previews_of = previews_of
+        self._bind(ports, policy_for, PersonLimiter(ports.inbox, limits), freezes, rules, schema_of)
 
     async def drain(self) -> None:
         """Let listeners that are at work finish, for a few seconds at most."""
@@ -88,15 +128,40 @@ class SlackApp:
             await asyncio.wait(self._running, timeout=DRAIN_SECONDS)
 
     def _bind(
-        self, ports: Ports, policy_for: Callable[[ApprovalRequest], ApprovalPolicy], limiter: PersonLimiter
+        self,
+        ports: Ports,
+        policy_for: Callable[[ApprovalRequest], ApprovalPolicy],
+        limiter: PersonLimiter,
+        freezes: FreezeHandler,
+        rules: RulesHandler,
+        schema_of: Callable[[ToolName], Mapping[str, Json] | None],
     ) -> None:
         elsewhere = ElsewhereHandler(ports.views, ports.posted, self.principals, self.approvers, policy_for)
         messages = MessageHandler(ports.inbox, ports.views, self.principals, self.api, policy_for, elsewhere, limiter)
-        commands = CommandHandler(ports.inbox, ports.views, self.principals, self.api, limiter, self.names)
-        stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
         approvals = ApprovalHandler(
-            ports.approvals, ports.views, ports.posted, self.principals, self.api, policy_for, self.names
+            ports.approvals,
+            ports.views,
+            ports.posted,
+            ports.clicks,
+            self.principals,
+            self.api,
+            policy_for,
+            self.names,
+            rules,
+            self.previews_of,
+            self._click_policy,
         )
+        confidential = ConfidentialHandler(
+            ports.views, ports.posted, ports.clicks, self.principals, self.api, approvals.grant_refusal
+        )
+        forms = DecisionFormHandler(
+            ports.approvals, ports.requests, ports.views, approvals, self.principals, self.api, schema_of
+        )
+        pending = PendingHandler(requests=ports.requests, principals=self.principals, clicks=approvals, api=self.api)
+        commands = CommandHandler(
+            ports.inbox, ports.views, self.principals, self.api, limiter, self.names, freezes, rules, pending
+        )
+        stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
         details = ScriptDetailsHandler(ports.packages, self.principals, self.api, PERSONAL_TOOLS)
         bolt = cast("Any", self.bolt)  # its decorators are typed with bare dicts and Patterns
         bolt.middleware(messages.store)
@@ -110,6 +175,11 @@ class SlackApp:
         bolt.action(re.compile(STOP_ACTION))(self._kept(stops.on_click))
         bolt.action(re.compile(DETAILS_ACTION))(self._kept(details.on_details_click))
         bolt.action(re.compile(ATTEMPT_ACTION))(self._kept(details.on_attempt_click))
+        bolt.action(re.compile(f"^{RULE_ACTION}_"))(self._kept(rules.on_click))
+        bolt.view(RULE_CALLBACK)(self._kept(rules.on_form))
+        bolt.action(SHOW_ACTION)(self._kept(confidential.on_show_click))
+        bolt.action(re.compile(FORM_ACTION))(self._kept(forms.on_click))
+        bolt.view(re.compile(FORM_CALLBACK))(self._kept(forms.on_submission))
         bolt.action(_ANY)(self._kept(approvals.on_click))
         bolt.error(_unacknowledged)
 

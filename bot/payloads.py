@@ -3,13 +3,16 @@
 `X.read(body)` returns None for what is not for us (bots' messages, edits, malformed bodies) and never raises.
 """
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.approval import Decision
+from agent.approval import NEEDS_WORDS, Decision
 from agent.ids import ApprovalId, ChannelId, UserId
 
 Payload: TypeAlias = Mapping[str, Any]
@@ -18,11 +21,27 @@ Payload: TypeAlias = Mapping[str, Any]
 ACTION_PREFIX = "decide_"
 """An `action_id` on a card is this and the decision's word; the button's value is `version:approval`."""
 
+GROUP_ACTION = "decide_all"
+"""An `action_id` on a card with several requests is this, `_` and the decision's word; the value lists
+`version:approval` of each request that was open."""
+
+FORM_ACTION = "decision_form"
+"""Begins the `action_id` of a card's button or menu that opens a form; the value is `form version:approval`."""
+
+FORM_CALLBACK = "decision_form"
+"""The `callback_id` of a form is this, `_` and the form's word."""
+
+FORM_INPUT = "value"
+"""The `action_id` of each input of a form; its block's id says which it is."""
+
 DETAILS_ACTION = "script_details"
 """Begins the `action_id` of a board's button or menu for a script; the value is the node."""
 
 ATTEMPT_ACTION = "script_attempt"
 """Begins the `action_id` of a modal's button for an attempt; the value is its number."""
+
+SHOW_ACTION = "show_confidential"
+"""The `action_id` of a card's button for confidential values; the value is that of the others."""
 
 STOP_ACTION = "stop_run"
 """Begins the `action_id` of a Stop button; the value is the thread."""
@@ -30,7 +49,27 @@ STOP_ACTION = "stop_run"
 STOP_SHORTCUT = "stop_work_here"
 """The `callback_id` of the manifest's message shortcut."""
 
-_CLICKABLE = frozenset(Decision) - {Decision.PENDING, Decision.EXPIRED, Decision.WITHDRAWN}
+RULE_ACTION = "rule"
+"""Begins the `action_id` of a button about a standing rule: `rule_make` with a request's id, `rule_revoke_N` with the
+rule's."""
+
+RULE_CALLBACK = "rule"
+"""The `callback_id` of the modal in which a rule is made."""
+
+_CLICKABLE = frozenset(Decision) - {Decision.PENDING, Decision.EXPIRED, Decision.WITHDRAWN} - NEEDS_WORDS
+
+
+class Form(StrEnum):
+    """What a person can do on a card besides pressing a button that decides."""
+
+    EDIT = "edit"
+    COMMENT = "comment"
+    CHANGES = "changes"
+    BY_HAND = "by_hand"
+    #: No form: it says, or no longer says, who looks at the request.
+    CLAIM = "claim"
+    #: Every open request of the thread.
+    ALL = "all"
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -133,7 +172,17 @@ class Command(FromSlack):
     raw: Annotated[str, At("text")] = ""
 
 
-class Click(FromSlack):
+class CardClick(FromSlack):
+    """A click on an element of a card."""
+
+    user: Clicker
+    channel: Annotated[ChannelId, At("channel.id", "container.channel_id")]
+    message_ts: Annotated[str, At("container.message_ts", "message.ts")] = ""
+    thread_ts: Annotated[str | None, At("container.thread_ts", "message.thread_ts")] = None
+    response_url: ResponseUrl = ""
+
+
+class Click(CardClick):
     """A click on one of a card's buttons."""
 
     action: Annotated[
@@ -142,11 +191,6 @@ class Click(FromSlack):
         Field(pattern=f"^{ACTION_PREFIX}({'|'.join(sorted(decision.value for decision in _CLICKABLE))})$"),
     ]
     value: Annotated[str, At("actions.0.value"), Field(pattern="^[0-9]{1,40}:.")]
-    user: Clicker
-    channel: Annotated[ChannelId, At("channel.id", "container.channel_id")]
-    message_ts: Annotated[str, At("container.message_ts", "message.ts")] = ""
-    thread_ts: Annotated[str | None, At("container.thread_ts", "message.thread_ts")] = None
-    response_url: ResponseUrl = ""
 
     @property
     def decision(self) -> Decision:
@@ -162,6 +206,168 @@ class Click(FromSlack):
     def version(self) -> int:
         """The version of the request that the card showed."""
         return int(self.value.partition(":")[0])
+
+
+class GroupClick(CardClick):
+    """A click that decides all open requests of a card with several."""
+
+    action: Annotated[str, At("actions.0.action_id"), Field(pattern=f"^{GROUP_ACTION}_(approved|rejected)$")]
+    value: Annotated[str, At("actions.0.value"), Field(pattern="^[0-9]{1,40}:.")]
+
+    @property
+    def clicks(self) -> Sequence[Click]:
+        """The same as clicks on each request's own button."""
+        action = f"{ACTION_PREFIX}{self.action.removeprefix(f'{GROUP_ACTION}_')}"
+        same = self.model_dump(exclude={"action", "value"})
+        return [Click.model_validate({**same, "action": action, "value": value}) for value in self.value.split(",")]
+
+
+class ShowClick(FromSlack):
+    """A click on a card's button for confidential values."""
+
+    action: Annotated[Literal["show_confidential"], At("actions.0.action_id")]
+    trigger_id: Trigger
+    value: Annotated[str, At("actions.0.value"), Field(pattern="^[0-9]{1,40}:.")]
+    user: Clicker
+    channel: Annotated[ChannelId, At("channel.id", "container.channel_id")]
+
+    @property
+    def approval(self) -> ApprovalId:
+        """Whose values are asked for."""
+        return ApprovalId(self.value.partition(":")[2])
+
+    @property
+    def version(self) -> int:
+        """The version of the request that the card showed."""
+        return int(self.value.partition(":")[0])
+
+
+class FormClick(CardClick):
+    """A click on a card's button or menu that opens a form."""
+
+    action: Annotated[str, At("actions.0.action_id"), Field(pattern=f"^{FORM_ACTION}")]
+    value: Annotated[
+        str,
+        At("actions.0.value", "actions.0.selected_option.value"),
+        Field(pattern=f"^({'|'.join(form.value for form in Form)}) [0-9]{{1,40}}:."),
+    ]
+    trigger_id: Trigger
+
+    @property
+    def form(self) -> Form:
+        """The form that opens."""
+        return Form(self.value.partition(" ")[0])
+
+    def answer(self, decision: Decision) -> "Answer":
+        """Return the answer that the person would give with the form."""
+        version, _, approval = self.value.partition(" ")[2].partition(":")
+        return Answer(
+            approval=ApprovalId(approval),
+            version=int(version),
+            decision=decision,
+            user=self.user,
+            channel=self.channel,
+            message_ts=self.message_ts,
+            thread_ts=self.thread_ts,
+            response_url=self.response_url,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An answer that a person gives with a form: what a `Click` says."""
+
+    approval: ApprovalId
+    #: The version of the request that the form was opened for.
+    version: int
+    decision: Decision
+    user: UserId
+    channel: ChannelId
+    message_ts: str = ""
+    thread_ts: str | None = None
+    response_url: str = ""
+
+    @property
+    def place(self) -> str:
+        """A form's private metadata: which request at which version, and which card; no authority."""
+        told = [self.approval, self.version, self.channel, self.message_ts, self.thread_ts or ""]
+        return json.dumps(told)
+
+
+class FormSubmission(FromSlack):
+    """A submitted form."""
+
+    callback: Annotated[
+        str,
+        At("view.callback_id"),
+        Field(pattern=f"^{FORM_CALLBACK}_({'|'.join(form.value for form in Form)})$"),
+    ]
+    user: Clicker
+    #: `Answer.place`.
+    shown: Annotated[str, At("view.private_metadata"), Field(max_length=3000)]
+    #: Block id -> `FORM_INPUT` -> the input's state.
+    values: Mapping[str, Any] = Field(default_factory=dict[str, Any])
+
+    @classmethod
+    def read(cls, body: Payload) -> Self | None:
+        """Return the submission, or None when it is no form's of ours."""
+        found = super().read(body)
+        if found is None or found._place() is None:
+            return None
+        return found.model_copy(
+            update={"values": mapping(mapping(mapping(body.get("view")).get("state")).get("values"))}
+        )
+
+    @property
+    def form(self) -> Form:
+        """The form."""
+        return Form(self.callback.removeprefix(f"{FORM_CALLBACK}_"))
+
+    def answer(self, decision: Decision) -> Answer:
+        """Return the answer."""
+        approval, version, channel, message_ts, thread_ts = self._place() or ("", 0, "", "", "")
+        return Answer(
+            approval=ApprovalId(approval),
+            version=version,
+            decision=decision,
+            user=self.user,
+            channel=ChannelId(channel),
+            message_ts=message_ts,
+            thread_ts=thread_ts or None,
+        )
+
+    def text(self, block_id: str) -> str:
+        """Return what was typed into a field; empty for nothing."""
+        value = self._state(block_id).get("value")
+        return value if isinstance(value, str) else ""
+
+    def chosen(self, block_id: str) -> str:
+        """Return the value of the option that was chosen; empty for none."""
+        value = mapping(self._state(block_id).get("selected_option")).get("value")
+        return value if isinstance(value, str) else ""
+
+    def all_chosen(self, block_id: str) -> Sequence[str]:
+        """Return the values of the options that were chosen."""
+        options = self._state(block_id).get("selected_options")
+        values = (
+            [mapping(option).get("value") for option in cast("list[object]", options)]
+            if isinstance(options, list)
+            else []
+        )
+        return [value for value in values if isinstance(value, str)]
+
+    def _state(self, block_id: str) -> Mapping[str, Any]:
+        return mapping(mapping(self.values.get(block_id)).get(FORM_INPUT))
+
+    def _place(self) -> tuple[str, int, str, str, str] | None:
+        try:
+            match json.loads(self.shown):
+                case [str(approval), int(version), str(channel), str(message_ts), str(thread_ts)]:
+                    return approval, version, channel, message_ts, thread_ts
+                case _:
+                    return None
+        except (ValueError, RecursionError):
+            return None
 
 
 class DetailsClick(FromSlack):
@@ -184,6 +390,40 @@ class AttemptClick(FromSlack):
     #: The modal's private metadata.
     shown: Annotated[str, At("view.private_metadata")] = ""
     attempt: Annotated[int, At("actions.0.value"), Field(ge=0)]
+
+
+class RuleClick(FromSlack):
+    """A click on a button about a standing rule."""
+
+    action: Annotated[str, At("actions.0.action_id"), Field(pattern=f"^{RULE_ACTION}_(make|revoke_[0-9]{{1,3}})$")]
+    value: Annotated[str, At("actions.0.value")]
+    trigger_id: Trigger
+    user: Clicker
+    channel: Annotated[ChannelId, At("channel.id", "container.channel_id")]
+    response_url: ResponseUrl = ""
+
+    @property
+    def revokes(self) -> bool:
+        """Whether it ends a rule, and makes none."""
+        return self.action != f"{RULE_ACTION}_make"
+
+
+class RuleForm(FromSlack):
+    """A page of the modal in which a rule is made, as it was submitted."""
+
+    callback: Annotated[Literal["rule"], At("view.callback_id")]
+    metadata: Annotated[str, At("view.private_metadata")]
+    user: Clicker
+    #: block id -> the value that was chosen there.
+    chosen: Mapping[str, str] = {}
+
+    @classmethod
+    def read(cls, body: Payload) -> Self | None:
+        """Return the page, or None when the body is something else."""
+        page = super().read(body)
+        state = mapping(mapping(mapping(body.get("view")).get("state")).get("values"))
+        chosen = {name: _text(mapping(field), "chosen.selected_option.value") for name, field in state.items()}
+        return None if page is None else page.model_copy(update={"chosen": chosen})
 
 
 class SessionStop(FromSlack):
@@ -226,6 +466,11 @@ class StopShortcut(FromSlack):
     def root_ts(self) -> str:
         """The root of the message's thread, or the message itself."""
         return self.thread_ts or self.ts
+
+
+def form_value(form: Form, approval: ApprovalId, version: int) -> str:
+    """Return what a button or option carries that opens a form."""
+    return f"{form.value} {button_value(approval, version)}"
 
 
 def button_value(approval: ApprovalId, version: int) -> str:

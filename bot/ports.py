@@ -7,14 +7,15 @@ Every method that returns has committed what it says it did. All raise
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from agent.approval import ApprovalRequest, Decision, DecisionRecord
+from agent.approval import ApprovalRequest, Decision, DecisionRecord, Freeze, Requirement, Vote
 from agent.budget.usage import Spent
 from agent.events import AttemptEnded
+from agent.grant import Grant, GrantId
 from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
 from agent.packing.packing import Fusion, Split
 from agent.plan.operations import NodeKind
@@ -22,6 +23,7 @@ from agent.plan.outcomes import NodeState, Outcome
 from agent.plan.sources import Source
 from agent.ports import Message, RunStatus, Subscription
 from agent.tool import Colour
+from sandbox.script import Json
 
 
 class Kind(StrEnum):
@@ -119,11 +121,40 @@ class ApprovalView:
     places: tuple[str, ...] = ()
     #: Nobody where it was asked may grant it.
     nobody_here: bool = False
+    #: A freeze keeps its call from starting.
+    frozen: bool = False
+    #: The request in whose card it stands with others, which may be itself; None: it has its own.
+    card: ApprovalId | None = None
+    #: How many steps of its turn succeeded, and how many there are; None while steps may still run.
+    progress: tuple[int, int] | None = None
+    #: The approvals so far, in order, where several are needed; those that count.
+    votes: tuple[Vote, ...] = ()
 
     @property
     def is_open(self) -> bool:
         """Whether nobody decided yet."""
         return self.record.decision is Decision.PENDING
+
+    @property
+    def args(self) -> Mapping[str, Json]:
+        """The arguments that would run: a person's, once somebody edited them."""
+        return self.request.args if self.record.edited is None else self.record.edited
+
+    @property
+    def asked(self) -> ApprovalRequest:
+        """The request with the arguments that would run."""
+        return replace(self.request, args=self.args)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it waits for a free card."""
+        return self.is_open and self.request.requirement is not None and self.request.requirement.held
+
+    @property
+    def only_elsewhere(self) -> bool:
+        """Whether nobody may grant it where it was asked: copies that an escalation posted do not say that."""
+        escalated = () if self.request.requirement is None else self.request.requirement.escalated_to
+        return self.nobody_here or bool(set(self.places) - set(escalated))
 
     @property
     def blocks(self) -> tuple[str, ...]:
@@ -191,6 +222,7 @@ class Post(StrEnum):
     TROUBLE = "trouble"
     PICTURE = "picture"
     SESSION = "session"
+    REMINDER = "reminder"
 
 
 class Slot(NamedTuple):
@@ -207,10 +239,18 @@ class Slot(NamedTuple):
         return self.key.partition("#")[0].partition("@")[2] if self.post is Post.CARD else ""
 
 
+_MODAL = "modal"
+
+
 def card_slot(approval: ApprovalId, place: str = "", part: int = 0) -> Slot:
     """Return the slot of a card in a place, or of the numbered message before it."""
     at, number = f"@{place}" if place else "", f"#{part}" if part else ""
     return Slot(Post.CARD, f"{approval}{at}{number}")
+
+
+def shown_slot(approval: ApprovalId) -> Slot:
+    """Return the slot of the modal with a request's confidential values: filled, as cut, once Slack refused it."""
+    return Slot(Post.CARD, f"{approval}#{_MODAL}")
 
 
 def is_of_card(slot: Slot, approval: str) -> bool:
@@ -295,6 +335,149 @@ class OpenRun:
     waiting: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class PendingRequest:
+    """An open request, for `/greenlight pending`. The request comes without arguments, which can be long."""
+
+    request: ApprovalRequest
+    asked_at: datetime
+    claimed_by: UserId | None
+    frozen: bool
+    #: Of its card in the thread; empty until that stands.
+    card_ts: str
+
+
+class OpenRequests(Protocol):
+    """What becomes of a request before it is decided (`agent.ports.Approvals`)."""
+
+    async def edit(
+        self,
+        tenant: Tenant,
+        approval: ApprovalId,
+        *,
+        version: int,
+        by: UserId,
+        args: Mapping[str, Json],
+        place: str = "",
+    ) -> bool:
+        """Put other arguments in place of the request's, if it is open at this version; return whether it was.
+
+        The request is at the next version then, and its digest is that of the call with these arguments.
+        """
+        ...
+
+    async def claim(self, tenant: Tenant, approval: ApprovalId, *, by: UserId) -> bool:
+        """Note who looks at an open request, in place of anybody else, or that they no longer do.
+
+        Its version stays, so that clicks still count. Return whether it is open.
+        """
+        ...
+
+    async def open_requests(self, tenant: Tenant, most: int) -> Sequence[PendingRequest]:
+        """Return the tenant's open requests, newest first, at most so many."""
+        ...
+
+
+class ClickLog(Protocol):
+    """Records clicks that changed nothing, beside those that decided (`agent.ports.Approvals`)."""
+
+    async def refused(
+        self, request: ApprovalRequest, *, by: UserId, decision: Decision | None, why: str, place: ChannelId
+    ) -> None:
+        """Record who clicked what, where, and why it did not count. Without a decision: they wanted to see values."""
+        ...
+
+    async def shown(self, request: ApprovalRequest, *, by: UserId, place: ChannelId) -> None:
+        """Record who is about to see the request's confidential values, and where they clicked."""
+        ...
+
+
+class Freezes(Protocol):
+    """Stops red calls, and lets them go on."""
+
+    async def freeze(self, tenant: Tenant, freeze: Freeze, *, by: UserId, place: ChannelId) -> bool:
+        """Stop the red calls that the freeze covers, from this commit on; return whether it is new."""
+        ...
+
+    async def lift(self, tenant: Tenant, freeze: Freeze, *, by: UserId, place: ChannelId) -> bool:
+        """Let them go on; return whether there was such a freeze."""
+        ...
+
+    async def standing(self, tenant: Tenant) -> Sequence[Freeze]:
+        """Return the freezes that stand, oldest first."""
+        ...
+
+
+LOOKS_BACK_DAYS = 30
+"""How far `Grants.past` looks back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastCall:
+    """A call that a person was asked about, and what they decided."""
+
+    request: ApprovalRequest
+    record: DecisionRecord
+
+    @property
+    def args(self) -> Mapping[str, Json]:
+        """The arguments that ran, or would have: a person's, once somebody edited them."""
+        return self.request.args if self.record.edited is None else self.record.edited
+
+
+class Grants(Protocol):
+    """Approvals of calls that come later."""
+
+    async def make(self, tenant: Tenant, grant: Grant, *, place: ChannelId) -> None:
+        """Store a new grant."""
+        ...
+
+    async def revoke(self, tenant: Tenant, grant: GrantId, *, by: UserId, place: ChannelId) -> bool:
+        """Take a grant back; return whether it stood. Calls that it let run and that did not start ask a person."""
+        ...
+
+    async def standing(self, tenant: Tenant, channel: ChannelId | None = None) -> Sequence[Grant]:
+        """Return the rules that may still be used, of one channel or of all, newest first."""
+        ...
+
+    async def find(self, tenant: Tenant, grant: GrantId) -> Grant | None:
+        """Return a grant, however it stands."""
+        ...
+
+    async def past(self, tenant: Tenant, channel: ChannelId, tool: ToolName) -> Sequence[PastCall]:
+        """Return what people decided about calls of this tool in a channel lately, newest first."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class DueRequest:
+    """An open request about which people are to be reminded, or others to be asked."""
+
+    request: ApprovalRequest
+    #: For how long its card has stood.
+    waited: timedelta
+
+
+class Requirements(Protocol):
+    """Changes what an open request takes, and how far its reminders and escalation got."""
+
+    async def tighten(self, view: ApprovalView, to: Requirement) -> bool:
+        """Replace what a request takes, and leave its votes out of account; False when that changed meanwhile."""
+        ...
+
+    async def due(self) -> Sequence[DueRequest]:
+        """Return the requests about which something is due, the longest due first."""
+        ...
+
+    async def bring_on(self, due: DueRequest, to: Requirement) -> None:
+        """Store how far a request got, and wake its thread, so that its publisher shows it."""
+        ...
+
+    async def postpone(self, due: DueRequest) -> None:
+        """Return the request again in a minute."""
+        ...
+
+
 class RunViews(Protocol):
     """Reads runs as people see them."""
 
@@ -304,6 +487,10 @@ class RunViews(Protocol):
 
     async def approval(self, tenant: Tenant, approval: ApprovalId) -> ApprovalView | None:
         """Return a request as it stands, or None when this tenant has none of that id."""
+        ...
+
+    async def on_card(self, tenant: Tenant, approval: ApprovalId) -> Sequence[ApprovalView]:
+        """Return the requests on the card of a request, in the order they were asked; empty when there is none."""
         ...
 
     async def open_of(self, tenant: Tenant, requester: UserId) -> Sequence[OpenRun]:
@@ -349,6 +536,10 @@ class Posted(Protocol):
 
     async def ask_elsewhere(self, thread: ThreadId, turn: int, slot: Slot) -> None:
         """Record that a card is to be posted in another place, and have the thread's publisher do it. Idempotent."""
+        ...
+
+    async def join(self, thread: ThreadId, leader: ApprovalId, members: Sequence[ApprovalId]) -> None:
+        """Record that requests stand on the card of the request `leader`, from now on. Idempotent."""
         ...
 
     async def settle(self, thread: ThreadId, turn: int) -> None:

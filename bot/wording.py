@@ -3,17 +3,20 @@
 Nobody reads `str(exc)`: an error code that has no sentence here gets the general one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from agent.approval import ApprovalKind, ApprovalPolicy, Decision, Refusal
+from agent.approval import Again, ApprovalKind, ApprovalPolicy, Decision, FreezeScope, Refusal
 from agent.budget.budget import Measure
 from agent.budget.usage import Scope
 from agent.errors import TurnError
 from agent.packing.packing import Reason
 from agent.plan.outcomes import NodeState
 from agent.ports import RunStatus
+from agent.tool import Reversibility
+from bot.payloads import Form
 from bot.slack.membership import MembershipStatus
+from sandbox.script import Json
 
 STATES: dict[NodeState, str] = {
     NodeState.PLANNED: "planned",
@@ -51,6 +54,7 @@ _FAILURES = {
     "bad_output": "the tool returned something I can't store",
     "output_too_large": "the tool returned too much",
     "cancelled": "it was interrupted",
+    "not_comparable": "its condition compares values that cannot be compared",
     "not_a_list": "it needs a list to go through, and got something else",
     "too_many_items": "the list it was to go through is too long",
     "too_many_nodes": "one step per item would make too many steps",
@@ -61,6 +65,7 @@ _FAILURES = {
     "not_installed": "its tool isn't installed here",
     "store_unavailable": "I couldn't reach the database",
     "approval_invalid": "what would run is no longer what was approved",
+    "refused_by_policy": "a rule of this workspace doesn't allow it",
     "outcome_unknown": "nobody knows whether it happened",
     "unreachable": "nothing answered there",
     "unknown_host": "there is no such address",
@@ -116,6 +121,10 @@ _TURN_ERRORS = {
     "Please ask again in a few minutes.",
     TurnError.MODEL_BUSY: "The language model is too busy to answer, so I couldn't finish this. "
     "Please ask again in a few minutes.",
+    TurnError.MODEL_SLOW: "The language model is taking too long to answer, so I couldn't finish this. "
+    "Please try again in a little while.",
+    TurnError.ANSWER_SLOW: "The language model took too long and didn't write an answer, so here are the plain "
+    "results of each step.",
     TurnError.MODEL_UNHEARD: ("The language model didn't write an answer, so here are the plain results of each step."),
     TurnError.REQUEST_TOO_LONG: "This is more than the language model can read at once, so I couldn't finish it. "
     "Please ask for less, or start a new thread with what still matters.",
@@ -144,6 +153,65 @@ _MEASURES = {
 APPROVE, REJECT = "Approve", "Reject"
 RUN_AGAIN, IT_HAPPENED, GIVE_UP = "Run again", "It happened", "Give up"
 
+CANCEL = "Cancel"
+EDIT, MORE = "Edit…", "More"
+FORM_OPTIONS: dict[Form, str] = {
+    Form.COMMENT: "Decide with a comment…",
+    Form.CHANGES: "Request changes…",
+    Form.BY_HAND: "I did it myself…",
+    Form.CLAIM: "I'm looking at it",
+    Form.ALL: "Approve all in this thread…",
+}
+"""The menu of a card, at most five."""
+
+FORM_TITLES: dict[Form, str] = {
+    Form.EDIT: "Edit before it runs",
+    Form.COMMENT: "Decide with a comment",
+    Form.CHANGES: "Request changes",
+    Form.BY_HAND: "I did it myself",
+    Form.CLAIM: "I'm looking at it",
+    Form.ALL: "Approve all here",
+}
+FORM_SUBMITS: dict[Form, str] = {
+    Form.EDIT: "Save",
+    Form.COMMENT: "Decide",
+    Form.CHANGES: "Send",
+    Form.BY_HAND: "Done",
+    Form.CLAIM: "OK",
+    Form.ALL: "Approve these",
+}
+YOUR_DECISION, YOUR_COMMENT = "Your decision", "Your comment"
+COMMENT_HINT = "Everybody in the thread can read it, and I take it into account."
+WHAT_TO_CHANGE = "What should be different?"
+CHANGES_HINT = "This step won't run as it is. I'll plan it anew from what you write, on your behalf."
+WHAT_CAME_OUT = "What came out of it?"
+BY_HAND_HINT = "Nothing runs. The steps behind this one go on with what you enter: words, or JSON."
+WHICH_TO_APPROVE = "Which of these?"
+EDIT_APPROVES = "Saving approves the step with your changes."
+EDIT_WAITS = "Your changes go on the card. Somebody who may approve this still decides."
+EDIT_NOT_HERE = (
+    "I can't offer this step for editing here. Ask for changes in your own words instead: *Request changes…* in the "
+    "card's menu."
+)
+EDIT_TOO_LONG = (
+    "This is too long to edit here. Ask for changes in your own words instead: *Request changes…* in the card's menu."
+)
+EDITED_TOO_LONG = "With this the card would be too long to show in full. Please make it shorter."
+EDIT_SAME = "Nothing is different yet."
+EDIT_SAVED = "Thanks. Your changes are on the card now; somebody who may approve this decides."
+NOT_A_NUMBER, NOT_JSON = "Please enter a number.", "This isn't valid JSON."
+DOES_NOT_FIT = "This doesn't fit what the tool takes."
+PLEASE_CHOOSE = "Please choose one."
+PLEASE_WRITE = "Please write something."
+FORM_NOT_CHECKED = "I couldn't check this just now. Nothing changed. Please try again."
+FORM_FAILED = "Something went wrong on my side, so I can't tell whether this counted. The card shows how it stands."
+FORM_GONE = "I couldn't load this just now. Please close it and try again."
+NOTHING_TO_APPROVE = "There is nothing here that you can approve together."
+NOT_AT_ONCE = "more than I can list at once; approve the others first"
+NOTHING_PENDING = "Nothing waits for you."
+PENDING_FOR_YOU, PENDING_OF_YOURS = "Waiting for your decision", "Asked for by you, waiting for others"
+MORE_PENDING = "There are more; decide these first."
+
 DETAILS, CLOSE = "Script details", "Close"
 DETAILS_LOADING = "Just a moment…"
 DETAILS_GONE = "I no longer have anything about this script."
@@ -168,6 +236,7 @@ _APART = {
     Reason.SUBAGENT: "a subagent can't be part of a script",
     Reason.TEMPLATE: "becomes one step for each item of a list",
     Reason.CONDITION: "runs only on a condition",
+    Reason.CHOICE: "takes the result of whichever of several steps ran",
     Reason.UNWRITABLE: "can't be part of a longer script",
     Reason.FULL: "the script would become too long",
 }
@@ -187,6 +256,13 @@ NOT_A_DECISION = "That button no longer works. Nothing changed."
 SHOWN_PLAINLY = "_Slack couldn't show this message properly, so here it is in plain words:_"
 QUESTION_UNKNOWN = "I no longer have this question. Nothing changed."
 QUESTION_OUTDATED = "This changed after the card was posted, so your click didn't count. The card is up to date now."
+FROZEN = "An admin has frozen changes, so this won't run for now. It goes on from here once they lift that."
+FROZEN_CLICK = "An admin has frozen changes, so nothing can be approved for now. Nothing changed."
+FREEZE_USAGE = (
+    "I didn't get that. `/greenlight freeze` stops every change at once, `/greenlight freeze #channel` those of a "
+    "channel, `/greenlight freeze TOOL` those of a tool; `/greenlight unfreeze` with the same words lets them go on."
+)
+FREEZE_ADMINS_ONLY = "Only admins of this workspace can freeze or unfreeze changes. Nothing changed."
 NOT_FOR_THIS_QUESTION = "That answer doesn't fit this question. Nothing changed."
 TOO_LONG_TO_APPROVE = (
     "The arguments are too long to show in full, and nobody should approve what they can't read. Reject it, or "
@@ -234,8 +310,8 @@ QUESTION_TITLES: dict[ApprovalKind, str] = {
 
 QUESTIONS: dict[ApprovalKind, str] = {
     ApprovalKind.APPROVE: "This changes something, so a person decides. Exactly this will run:",
-    ApprovalKind.UNKNOWN: "I was interrupted while doing this and can't tell whether it happened. "
-    "Please check, then tell me how to go on. This is what I had started:",
+    ApprovalKind.UNKNOWN: "I started this and can't tell whether it happened: I was interrupted, or the answer got "
+    "lost. Please check, then tell me how to go on. This is what I had started:",
     ApprovalKind.ROUNDS: "I've changed the plan as often as I may on my own, and the work isn't done yet. "
     "Press a button, or write here what you want.",
     ApprovalKind.ASK: "Answer here in the thread, or press a button.",
@@ -247,11 +323,46 @@ QUESTIONS: dict[ApprovalKind, str] = {
 }
 """The question of a card."""
 
+UNDOING: dict[Reversibility, str] = {
+    Reversibility.REVERSIBLE: "Can be undone",
+    Reversibility.COMPENSABLE: "Can be made up for",
+    Reversibility.FINAL: "*Can't be undone*",
+}
+"""How a card says what becomes of a mistake."""
+
+NOTHING_WAITS = "Nothing waits for this"
+NO_HOST = "no valid address"
+DRY_RUN = "The dry run says"
+DRY_RUN_FAILED = "The dry run failed"
+THE_PLAN = "the plan"
+AND_MORE = "…"
+EMPTY = "(empty)"
+NO_ARGUMENTS = "_No arguments._"
+SHOW, CONFIDENTIAL = "Show", "Confidential values"
+CONFIDENTIAL_HELD_BACK = "Some values are confidential. People who may approve this can look at them."
+CONFIDENTIAL_SHOWN = "Only you see this, and the audit says that you did."
+CONFIDENTIAL_GONE = "There's nothing confidential to show here."
+CONFIDENTIAL_FAILED = "I couldn't load this just now, so nothing was shown. Please close it and try again."
+CONFIDENTIAL_TOO_LONG = (
+    "These values are too long to show in full, so this can't be approved. Reject it, or ask for smaller steps."
+)
+
 NOBODY_HERE = (
     "*Nobody in this conversation may approve this.* Who can? Answer here with a person (`@name`) or a channel "
     "(`#name`) that I'm in, and nothing else, and I'll ask there. You can still reject it."
 )
 ASKED_FROM_ELSEWHERE = "This comes from a conversation in which nobody may approve it."
+
+ESCALATED_HERE = "Nobody has decided this yet where it was asked, so I ask here, too."
+
+VOTED_ALREADY = "You've already approved this, thanks. It takes somebody else now."
+
+ASKED_AGAIN: dict[Again, str] = {
+    Again.EXPIRED: "I'm asking again: nobody decided in time.",
+    Again.TOO_OLD: "I'm asking again: the earlier approval was too long ago.",
+    Again.NOT_ALLOWED: "I'm asking after all: it would have run without a card, and the rules have changed.",
+}
+"""Why a question is asked once more."""
 
 RUNS_AS_SHOWN = "runs exactly as shown"
 
@@ -270,6 +381,8 @@ _ENDINGS: dict[Decision, str] = {
     Decision.GO_ON: "*Going on with the same amount again*, decided{by}{on}.",
     Decision.TRY_AGAIN: "*Trying again*, decided{by}{on}.",
     Decision.LEAVE: "*Left*, decided{by}{on}.",
+    Decision.CHANGES: "*Changes requested*{by}{on}. It won't run as it was; I'll plan it anew.",
+    Decision.BY_HAND: "*Done by hand*{by}{on}. Nothing ran.",
 }
 """How a question ended, and what follows (`_UNDECIDED` after an expiry)."""
 
@@ -342,6 +455,102 @@ def approvers(policy: ApprovalPolicy, author: str, people: Iterable[str], groups
 def named_in_arguments(names: str) -> str:
     """Return the line about ids in the arguments; `names` is ready mrkdwn."""
     return f"In the arguments: {names}"
+
+
+def waits(steps: int, titles: str, progress: tuple[int, int] | None) -> str:
+    """Return what waits for a decision, and how far the run is; `titles` is ready mrkdwn."""
+    waiting = f"{counted(steps, 'step')} wait{'s' if steps == 1 else ''} for this: {titles}" if steps else NOTHING_WAITS
+    done, of = progress or (0, 0)
+    return f"{waiting}. {done} of {of} done" if of > 1 else waiting
+
+
+def message_of(who: str) -> str:
+    """Return a person's message as where a value comes from; `who` is ready mrkdwn."""
+    return f"{who}'s message"
+
+
+def tool_named(tool: str) -> str:
+    """Return the line that names the tool of a call; ready mrkdwn."""
+    return f"Tool: {tool}"
+
+
+def message_to(channel: str) -> str:
+    """Return the label of a message as it will look."""
+    return f"Message to {channel}"
+
+
+def request_to(method: str, host: str) -> str:
+    """Return the label of an HTTP request."""
+    return f"{method} to {host}"
+
+
+def change_of(name: str) -> str:
+    """Return the label of an edit; the name of what is edited may be empty."""
+    return f"Change of {name}" if name else "The change"
+
+
+def origin(argument: str, sources: Iterable[str]) -> str:
+    """Return where an argument's value comes from; all are ready mrkdwn."""
+    return f"{argument}: {' and '.join(sources)}"
+
+
+def origins(lines: str) -> str:
+    """Return the line about where values come from; `lines` is ready mrkdwn."""
+    return f"Values from: {lines}"
+
+
+def confidential_value(value: Json) -> str:
+    """Return what stands in place of a confidential value: its type and length."""
+    match value:
+        case str():
+            what = f"text, {counted(len(value), 'character')}"
+        case Mapping():
+            what = f"object, {counted(len(value), 'key')}"
+        case list() | tuple():
+            what = f"list, {counted(len(value), 'item')}"
+        case bool():
+            what = "yes or no"
+        case None:
+            what = "nothing"
+        case _:
+            what = "number"
+    return f"(confidential: {what})"
+
+
+def and_also(whom: Sequence[str]) -> str:
+    """Return who may approve when several policies hold at once."""
+    first, *others = whom
+    return first + "".join(f"; they must also be one of: {other}" for other in others)
+
+
+def or_else(who: str, more: str) -> str:
+    """Return who may approve once others were asked, too; both are ready mrkdwn, `more` may be empty."""
+    return f"{who}; also {more}" if more else who
+
+
+def votes(given: int, needed: int, people: str) -> str:
+    """Return how many of the approvals are there; `people` is ready mrkdwn and may be empty."""
+    return f"*{given} of {needed} approved*{f': {people}' if people else ''}"
+
+
+def stage(number: int, stages: int) -> str:
+    """Return which of several stages is under way."""
+    return f"Step {number} of {stages} of the approval"
+
+
+def reminder(title: str, who_may: str) -> str:
+    """Return the reminder of an open question; both are ready mrkdwn."""
+    return f":bell: “{title}” still waits for a decision. Who may decide: {who_may}"
+
+
+def refused_by_rule(words: str) -> str:
+    """Return why a request can no longer be approved; `words` are the rule's, ready mrkdwn."""
+    return f"This can't be approved any more: {words}. You can still reject it."
+
+
+def escalated_to(places: str) -> str:
+    """Return whom else a request was shown to after a while; `places` is ready mrkdwn."""
+    return f"Nobody decided for a while, so I also asked {places}."
 
 
 def asked_in(places: str) -> str:
@@ -429,6 +638,38 @@ def decision_words(kind: ApprovalKind, decision: Decision, who: str, when: str) 
     return _ENDINGS[decision].format(by=by, on=on, then=_UNDECIDED[kind])
 
 
+def in_words(decision: Decision, words: str) -> str:
+    """Return a line with what a person said to a decision; `words` is ready mrkdwn."""
+    label = {Decision.APPROVED: "Comment", Decision.CHANGES: "To change", Decision.BY_HAND: "What came out"}
+    return f"{label.get(decision, 'Reason')}: {words}"
+
+
+def looking(who: str) -> str:
+    """Return the line of an open card about who looks at it; `who` is ready mrkdwn."""
+    return f"*{who} is looking at it*"
+
+
+def edited_by(who: str) -> str:
+    """Return the line above what somebody changed; `who` is ready mrkdwn."""
+    return f"*Changed by {who}:*"
+
+
+def does_not_fit(issue: str) -> str:
+    """Return why a field of a form is refused; `issue` is literal."""
+    return f"This doesn't fit: {issue}"
+
+
+def with_your_words(notice: str, words: str) -> str:
+    """Return a notice that gives back what the person had typed; both are ready mrkdwn."""
+    return f"{notice}\n\nYou had written: {words}" if words else notice
+
+
+def approved_together(counted_ones: int, of: int, refused: Iterable[str]) -> str:
+    """Return how many of the requests counted that were approved together; `refused` are ready mrkdwn."""
+    head = f"Approved {counted_ones} of {of}."
+    return "\n".join([head, *(f"• {line}" for line in refused)])
+
+
 def already(decision: Decision, who: str) -> str:
     """Return the notice that a click came too late; `who` is ready mrkdwn, and may be empty."""
     match decision:
@@ -481,11 +722,19 @@ def duration_of(time: timedelta) -> str:
     return f"{minutes} min {rest} s"
 
 
-def spending(took: str, *, ended: bool, calls: int, tokens: int, cost: str) -> str:
-    """Return what a turn took: `Took 12.3 s · 3 model calls · 4,210 tokens · $0.0031`."""
+def thinking(time: timedelta) -> str:
+    """Return the state of a turn that waits for the model alone: `Thinking for 40 s`."""
+    minutes, seconds = divmod(int(time.total_seconds()), 60)
+    parts = [f"{minutes} min" if minutes else "", f"{seconds} s" if seconds else ""]
+    return f"Thinking for {' '.join(part for part in parts if part)}"
+
+
+def spending(took: str, *, ended: bool, calls: int, tokens: int, cost: str, cached: int = 0) -> str:
+    """Return what a turn took: `Took 12.3 s · 2 model calls · 4,210 tokens (1,900 cached) · $0.0031`."""
     parts = [(f"Took {took}" if ended else f"{took} of work so far") if took else ""]
     if calls:
-        parts += [counted(calls, "model call"), f"{tokens:,} tokens", cost]
+        found = f" ({cached:,} cached)" if cached else ""
+        parts += [counted(calls, "model call"), f"{tokens:,} tokens{found}", cost]
     return " · ".join(part for part in parts if part)
 
 
@@ -506,9 +755,9 @@ def listed(words: Iterable[str], most: int = 5) -> str:
     return ", ".join(given)
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
     """Return `1 step`, `2 steps`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def thread_closed(channel: str, *, deleted: bool = False) -> str:
@@ -522,3 +771,129 @@ def thread_closed(channel: str, *, deleted: bool = False) -> str:
         f"I can no longer write in {channel}, so what you asked for there can't go on as it should. "
         "Please invite me again, then write in the thread."
     )
+
+
+def frozen(what: str, *, new: bool) -> str:
+    """Return what an admin reads who froze the changes `what`."""
+    return f"Frozen: {what}. Cards stay, and nothing runs until it's lifted." if new else f"Already frozen: {what}."
+
+
+def lifted(what: str, *, new: bool, left: Iterable[str]) -> str:
+    """Return what an admin reads who lifted a freeze; `left` are those that still stand."""
+    head = f"Lifted: {what}. Approved changes go on." if new else f"There was no freeze of {what}."
+    still = ", ".join(left)
+    return f"{head} Still frozen: {still}." if still else head
+
+
+def frozen_now(what: Iterable[str]) -> str:
+    """Return how a status names the freezes that stand."""
+    return f"*Frozen by an admin:* {', '.join(what)}"
+
+
+def freeze_words(scope: FreezeScope, target: str) -> str:
+    """Return which changes a freeze is about."""
+    match scope:
+        case FreezeScope.WORKSPACE:
+            return "all changes"
+        case FreezeScope.CHANNEL:
+            return f"changes from <#{target}>"
+        case FreezeScope.TOOL:
+            return f"changes by `{target}`"
+
+
+MAKE_RULE, MAKE_RULE_NOW, REVOKE, NEXT = "Make a rule…", "Make the rule", "Revoke", "Next"
+RULE_TITLE = "A standing rule"
+RULE_LIFETIME = "The rule lasts"
+RULE_USES = "It may be used"
+ANY_VALUE = "anything"
+NO_RULES = "There are no standing rules in this channel."
+RULES_HERE = "*What runs here without asking:*"
+RULE_GONE = "I no longer have what this rule would be made of. Nothing changed."
+RULE_NOT_ALIKE = "These calls have too little in common for a rule. Nothing changed."
+RULE_NOT_YOURS = "You may not approve such calls yourself, so you can't make a rule for them. The card says who may."
+RULE_NOT_YOURS_TO_END = (
+    "Only who made this rule, who may approve such calls, or an admin can revoke it. Nothing changed."
+)
+RULE_UNCHECKED = "I couldn't check just now whether you may do this. Nothing changed. Please try again."
+RULES_NEED_MEMBERS = "Only members of this channel can see its rules."
+DECIDED_WORDS: dict[Decision, str] = {Decision.APPROVED: "approved by", Decision.REJECTED: "*rejected* by"}
+"""How a past call was decided, before the name."""
+
+
+def rule_offer(times: int, tool: str) -> str:
+    """Return the offer to make a rule; `tool` is ready mrkdwn."""
+    return (
+        f"Calls like this one ({tool}) were approved here {times} times lately. Shall they run without asking, "
+        "within limits that you set?"
+    )
+
+
+def rule_question(tool: str) -> str:
+    """Return the head of the first page; `tool` is ready mrkdwn."""
+    return f"*Which calls of {tool} from this channel run without asking?* Everything else still asks."
+
+
+def rule_argument(name: str) -> str:
+    """Return the label of the choice for an argument."""
+    return f"{name} may be"
+
+
+def rule_made_of(tool: str, uses: int, until: str) -> str:
+    """Return the head of the second page; `tool` and `until` are ready mrkdwn."""
+    return (
+        f"*Calls of {tool} from this channel run without asking,* at most {counted(uses, 'time')}, until {until}, if:"
+    )
+
+
+def rule_preview(covered: int, past: int, days: int) -> str:
+    """Return how much of the past the rule would have covered."""
+    return f"*In the last {days} days* it would have covered {covered} of {counted(past, 'call')} that I asked about."
+
+
+def rule_rejected(rejected: int) -> str:
+    """Return the warning that people said no to such calls."""
+    return f":warning: *{counted(rejected, 'of these calls was', 'of these calls were')} rejected.*"
+
+
+def rule_made(who: str, tool: str, uses: int, until: str) -> str:
+    """Return what everybody reads about a new rule; the words are ready mrkdwn."""
+    return (
+        f"{who} made a standing rule: calls of {tool} from this channel run without asking, at most "
+        f"{counted(uses, 'time')}, until {until}. `/greenlight rules` lists and revokes rules."
+    )
+
+
+def rule_line(tool: str, who: str, left: int, until: str) -> str:
+    """Return a rule in the list; the words are ready mrkdwn."""
+    return f"*{tool}*, by {who}: {counted(left, 'use')} left, until {until}"
+
+
+def rule_revoked(*, stood: bool) -> str:
+    """Return what a person reads who revoked a rule."""
+    return "Revoked. From now on these calls ask again." if stood else "This rule had ended already."
+
+
+GROUP_QUESTION = "Each of these changes something, so a person decides. Exactly these will run:"
+IN_COMMON = "In common"
+SAME_CALL = "(the same as above)"
+
+
+def group_title(calls: int, tool: str) -> str:
+    """Return the first words of a card with several requests; `tool` is ready mrkdwn."""
+    return f"Approval needed: {calls} calls of {tool}"
+
+
+def approve_all(calls: int) -> str:
+    """Return the label of the button that approves all open requests of a card."""
+    return f"Approve all {calls}"
+
+
+def reject_all(calls: int) -> str:
+    """Return the label of the button that rejects all open requests of a card."""
+    return f"Reject all {calls}"
+
+
+def group_refused(counted_clicks: int, of: int, reasons: Iterable[str]) -> str:
+    """Return what a person reads whose click decided some requests of a card, or none, and why not the others."""
+    head = f"Your click counted for {counted_clicks} of {of}." if counted_clicks else "Your click changed nothing."
+    return "\n".join([head, *(f"• {reason}" for reason in dict.fromkeys(reasons))])

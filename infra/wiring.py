@@ -5,10 +5,10 @@ The app, `greenlight plan run`, tests and benches build their parts here, and pa
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,26 +17,32 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import URL
 
-from agent.approval import Policies
 from agent.budget.metering import MeteredModel
 from agent.budget.tracker import BudgetTrackers
-from agent.execution.execution_context import Ports
+from agent.execution.execution_context import Ports, SeparateNews
 from agent.execution.graph import OpenCheckpoints, ThreadRunner
 from agent.execution.node_executor import NodeExecutor
-from agent.ids import ThreadId
+from agent.ids import ThreadId, ToolName
 from agent.llm.memory import Memory
+from agent.llm.prompts import system_message
+from agent.llm.tool_search import ToolSearch
 from agent.planning.answerer import Answerer
 from agent.planning.pack_buffer import NodeEndNotifier
 from agent.planning.planner import Planner
 from agent.planning.replanner import Replanner
+from agent.policy.call_policy import CallPolicy
+from agent.policy.rules import PolicySet
 from agent.ports import Answerer as AnswererPort
-from agent.ports import Approvals, Feeder, NodeWork, NotificationSource, Progress
+from agent.ports import Approvals, Feeder, NewsReader, NodeWork, NotificationSource, Progress
 from agent.ports import Replanner as ReplannerPort
+from agent.preview import Preview, previews
 from agent.tool import Registry
 from bot.app import Ports as BotPorts
 from bot.app import SlackApp
 from bot.blocks.answer import PlainResults
 from bot.errors import SlackUnreachable
+from bot.handlers.click_policy import ClickPolicy
+from bot.handlers.due_requests import DueRequests
 from bot.publishing.plan_images import PlanImages
 from bot.publishing.publisher import ThreadPublisher
 from bot.publishing.sender import MessageSender
@@ -47,12 +53,16 @@ from bot.slack.names import SlackDirectory
 from bot.slack.rate_limits import RateLimiter
 from bot.slack.socket_mode import Socket
 from bot.tools.catalogue import slack_tools
+from infra.audit.sealing import Sealer
 from infra.config.environment import Settings
+from infra.config.policy import NOT_TOOLS
+from infra.config.policy_file import PolicyFile
 from infra.db.database import Database, WorkerId, new_worker_id
 from infra.plan_image.renderer import LoggedPlanRenderer
 from infra.process_health import published_health
+from infra.stores.grants import GrantedApprovals
 from infra.stores.stores import Stores
-from infra.tools.catalogue import enabled, open_tools
+from infra.tools.catalogue import TOOL_NAMES, enabled, known_tools, open_tools
 from infra.worker.checkpoints import open_checkpoints, open_pool
 from infra.worker.lease import ThreadLease
 from infra.worker.loop_watchdog import LoopWatchdog
@@ -60,7 +70,7 @@ from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 from infra.worker.worker import Worker
 from sandbox.choice import choose_sandbox
-from sandbox.script import Sandbox
+from sandbox.script import Json, Sandbox
 
 if TYPE_CHECKING:
     from agent.llm.client import OpenAILanguageModel
@@ -70,6 +80,10 @@ _log = logging.getLogger(__name__)
 
 LISTENER_CONNECTIONS = 4
 """Slack waits for the listeners, so they have connections of their own and never wait for runs."""
+
+
+FREEZABLE = TOOL_NAMES | NOT_TOOLS - {"default"}
+"""The names that `/greenlight freeze` knows: tools, and node kinds that may need an approval."""
 
 
 class Part(StrEnum):
@@ -151,12 +165,17 @@ def runner_ports(
     answerer: AnswererPort,
     approvals: Approvals | None = None,
     progress: Progress | None = None,
+    news: NewsReader | None = None,
     budget_trackers: BudgetTrackers | None = None,
+    policy: CallPolicy | None = None,
 ) -> Ports:
-    """Return the ports of a thread's runner; `approvals` and `progress` replace those of the stores."""
+    """Return the ports of a thread's runner; `approvals`, `progress` and `news` replace those of the stores."""
+    if news is None:
+        news = stores.news if approvals is None else SeparateNews(stores.mailbox, stores.log, approvals)
     return Ports(
         log=stores.log,
         approvals=approvals or stores.approvals,
+        news=news,
         ledger=stores.ledger,
         artifacts=stores.artifacts,
         progress=progress or stores.progress,
@@ -169,6 +188,7 @@ def runner_ports(
         replanner=replanner,
         answerer=answerer,
         budget_trackers=budget_trackers,
+        policy=policy,
     )
 
 
@@ -180,7 +200,7 @@ class _Base:
     storage: Storage
     app: SlackApp
     client: AsyncWebClient
-    policies: Policies
+    policy: CallPolicy
 
 
 @asynccontextmanager
@@ -227,33 +247,67 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout, trace_configs=[sending_checks()]))
     client = open_client(slack.bot_token, base_url=slack.api_url, session=session)
-    policies = configuration.policies()
+    source = PolicyFile(settings).current
     ports = BotPorts(
         inbox=stores.inbox,
         approvals=stores.approvals,
+        requests=stores.approvals,
         views=stores.run_views,
         posted=stores.posted,
         packages=stores.attempts,
+        clicks=stores.clicks,
+        freezes=stores.freezes,
+        grants=stores.grants,
     )
-    app = SlackApp(client, ports, policies.of, limits=configuration.limits, signing_secret=slack.signing_secret)
-    return _Base(settings=settings, storage=storage, app=app, client=client, policies=policies)
+    known = await known_tools()
+
+    def schema_of(tool: ToolName) -> Mapping[str, Json] | None:
+        return None if (found := known.find(tool)) is None else found.arguments
+
+    app = SlackApp(
+        client,
+        ports,
+        lambda request: source().table.of(request),
+        limits=configuration.limits,
+        signing_secret=slack.signing_secret,
+        admins=configuration.freeze.admins,
+        is_tool=FREEZABLE.__contains__,
+        previews_of=partial(_previews, known),
+        schema_of=schema_of,
+        click_policy=lambda names: ClickPolicy(_call_policy(source, stores, names), stores.approvals),
+    )
+    policy = _call_policy(source, storage.stores, app.directory)
+    return _Base(settings=settings, storage=storage, app=app, client=client, policy=policy)
+
+
+def _call_policy(source: Callable[[], PolicySet], stores: Stores, names: SlackDirectory) -> CallPolicy:
+    return CallPolicy(source, stores.call_counts, names, lambda: datetime.now(UTC))
+
+
+def _previews(known: Registry, tool: ToolName, args: Mapping[str, Json]) -> Sequence[Preview]:
+    """Return how a tool's arguments look; a bot opens no tools, and needs none to tell."""
+    found = known.find(tool)
+    return previews(args, None if found is None else found.preview)
 
 
 async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
     runner = await _open_runner(stack, base)
     configuration, stores = base.settings.configuration, base.storage.stores
+    settings = base.settings
+    sealer = Sealer(base.storage.database, configuration.audit, given=settings.audit_key, data=settings.data)
     rate_limiter = RateLimiter()
     sender = MessageSender(base.app.api, stores.posted, rate_limiter, base.app.principals.identity)
     publisher = ThreadPublisher(
         stores.run_views,
         stores.posted,
         sender,
-        base.policies.of,
+        base.policy.of,
         currency=configuration.prices.currency,
         plan_images=PlanImages(LoggedPlanRenderer(stores.log), sender),
         sessions=SessionStatus(base.app.api, stores.posted, rate_limiter),
         names=base.app.names,
         approvers=base.app.approvers,
+        previews_of=base.app.previews_of,
     )
 
     async def advance(thread: ThreadId, lease: ThreadLease) -> None:
@@ -269,7 +323,13 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         base.storage.queue,
         advance,
         concurrency=configuration.limits.threads_at_once,
-        chores=(stores.approvals.expire_due, stores.results.prune),
+        chores=(
+            stores.approvals.expire_due,
+            stores.approvals.release_held,
+            DueRequests(stores.approvals, base.app.principals).bring_on,
+            stores.results.prune,
+        ),
+        frequent_chores=(sealer.seal_due,),
         give_up=publisher.report_stuck,
         timings=configuration.worker,
     )
@@ -306,19 +366,24 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     openai = (await model_client)(model_settings, partial(stores.spending.note, prices=configuration.prices))
     stack.push_async_callback(openai.close)
     model = MeteredModel(openai)
+    system = system_message(environment.registry, environment.dialect, configuration.plan.language)
     memory = Memory(
         runs=stores.runs,
+        system=system,
         model=model,
         summaries=stores.summaries,
         directory=SlackDirectory(base.app.principals),
         limits=configuration.memory,
     )
     node_ends = NodeEndNotifier(stores.progress)
+    tools = ToolSearch(environment.registry, openai if model_settings.embeddings else None)
     budgets = configuration.bounds()
     trackers = BudgetTrackers(budgets, stores.spending, approvals=stores.approvals, runs=stores.runs)
     ports = runner_ports(
         stores,
         base.storage.notifications.changes,
+        approvals=GrantedApprovals(stores.approvals, stores.grants, base.app.approvers.may_grant_now),
+        news=stores.news,
         progress=node_ends,
         work=NodeExecutor(
             registry=environment.registry,
@@ -328,10 +393,13 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             attempts=stores.attempts,
             cache=stores.results,
             model=model,
+            system=system,
+            limits=configuration.limits,
         ),
         feeder=Planner(
             model=model,
             registry=environment.registry,
+            tools=tools,
             log=stores.log,
             mailbox=stores.mailbox,
             runs=stores.runs,
@@ -340,11 +408,13 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             node_ends=node_ends if configuration.plan.pack else None,
             memory=memory,
             limits=configuration.limits.plan(),
+            language=configuration.plan.language,
             gather_seconds=configuration.plan.gather_seconds,
         ),
         replanner=Replanner(
             model=model,
             registry=environment.registry,
+            tools=tools,
             log=stores.log,
             runs=stores.runs,
             mailbox=stores.mailbox,
@@ -354,6 +424,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             packing=configuration.plan.pack,
             progress=node_ends,
             limits=configuration.limits.plan(),
+            language=configuration.plan.language,
         ),
         answerer=Answerer(
             model=model,
@@ -364,6 +435,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             spending=stores.spending,
         ),
         budget_trackers=trackers if budgets.bounds else None,
+        policy=base.policy,
     )
     checkpoints = await stack.enter_async_context(open_thread_checkpoints(base.storage.database))
     return ThreadRunner(ports, checkpoints, limits=configuration.limits)

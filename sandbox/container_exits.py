@@ -12,8 +12,10 @@ from sandbox.failure import KILLED
 
 log = logging.getLogger(__name__)
 
-EXIT_SECONDS = 2.0
-OUT_OF_MEMORY_SECONDS = 0.3
+EXIT_SECONDS = 10.0
+"""How long an exit is awaited: an idle engine reports it within milliseconds, a busy one within seconds."""
+
+OUT_OF_MEMORY_SECONDS = 3.0
 """An exit and its out-of-memory event come in either order: the second is awaited for this long."""
 
 RECONNECT_SECONDS = 1.0

@@ -82,6 +82,11 @@ class BudgetTracker:
             self.account.node_started()
         return True
 
+    def stop(self) -> None:
+        """Admit nothing more and ask nobody; whoever ends the turn withdraws the request."""
+        self.over = True
+        self.request = None
+
     def call_ended(self) -> None:
         """Stop counting a model call: it is in the account now."""
         self._calls -= 1
@@ -104,7 +109,7 @@ class BudgetTracker:
         if _FROM not in request.args:
             spent = self._spent()
             scopes = [limit.scope for limit in _EXCEEDED_LIMITS.validate_python(request.args.get(_EXCEEDED, []))]
-            counted: dict[str, Json] = {scope.value: asdict(spent[scope]) for scope in scopes}
+            counted: dict[str, Json] = {scope.value: _spent_json(spent[scope]) for scope in scopes}
             request = replace(request, args={**request.args, _FROM: counted})
             await self.approvals.extend(request.thread, request.id, request.args)
             self._just_allowed = True
@@ -135,6 +140,11 @@ class BudgetTracker:
             digest=digest_of([*key, args]),
             author=self.author,
         )
+
+
+def _spent_json(spent: Spent) -> dict[str, Json]:
+    """Return spending as it is stored; cached tokens, which came later than the others, only where there are any."""
+    return {name: value for name, value in asdict(spent).items() if value or name != "cached_tokens"}
 
 
 class BudgetTrackers:

@@ -47,6 +47,8 @@ class ModelCall:
     model: str
     input_tokens: int
     output_tokens: int
+    #: Of the input, what the server found in its cache.
+    cached_tokens: int = 0
     #: The server reported no tokens; they are taken from the length.
     estimated: bool = False
 
@@ -64,6 +66,8 @@ class Spent:
     work_milliseconds: int = 0
     #: Nodes that started.
     nodes: int = 0
+    #: Of the input tokens, those that the model's server found in its cache.
+    cached_tokens: int = 0
 
     @property
     def tokens(self) -> int:
@@ -87,6 +91,16 @@ class Price:
 
     input: float = field(metadata={"ge": 0})
     output: float = field(metadata={"ge": 0})
+    #: Of input that the server found in its cache; None: half of other input, the least that large providers take off.
+    cached: float | None = field(default=None, metadata={"ge": 0})
+
+    def of(self, call: ModelCall) -> int:
+        """Return the cost of the call in millionths of the currency."""
+        cached = min(call.cached_tokens, call.input_tokens)
+        cached_price = self.input / 2 if self.cached is None else self.cached
+        # A price for a million tokens is the millionths that one token costs.
+        read = (call.input_tokens - cached) * self.input + cached * cached_price
+        return round(read + call.output_tokens * self.output)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,10 +115,7 @@ class Prices:
     def of(self, call: ModelCall) -> int:
         """Return the cost of the call in millionths of the currency."""
         price = self.models.get(call.model)
-        if price is None:
-            return 0
-        # A price for a million tokens is the millionths that one token costs.
-        return round(call.input_tokens * price.input + call.output_tokens * price.output)
+        return 0 if price is None else price.of(call)
 
 
 class Account(Protocol):
@@ -165,7 +176,9 @@ class ThreadCounter:
     def count_call(self, call: ModelCall, prices: Prices) -> None:
         """Count a model call that ended, and the time until now."""
         self.count_time()
-        tokens = Spent(input_tokens=call.input_tokens, output_tokens=call.output_tokens)
+        tokens = Spent(
+            input_tokens=call.input_tokens, output_tokens=call.output_tokens, cached_tokens=call.cached_tokens
+        )
         self.count(tokens + Spent(model_calls=1, cost_micros=prices.of(call)))
 
     def count(self, more: Spent) -> None:

@@ -3,17 +3,23 @@
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
-from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord
-from agent.errors import StoreUnavailable
+from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord, edited_digest
+from agent.card_facts import CardFacts, card_facts_json
+from agent.errors import CallsFrozen, StoreUnavailable
 from agent.execution.execution_context import ExecutionContext
+from agent.execution.origins import origins_of
 from agent.execution.parking import ExecutionClosed, Participant
 from agent.execution.step import Step
 from agent.ids import ApprovalId, Digest, ToolName, UserId
 from agent.plan.outcomes import (
     OUTCOME_UNKNOWN,
+    REFUSED_BY_POLICY,
     Cancelled,
+    Comment,
     Expired,
     Failed,
     NodeState,
@@ -23,7 +29,8 @@ from agent.plan.outcomes import (
     outcome_from_json,
     outcome_json,
 )
-from agent.ports import Bound, LedgerEntry, LedgerState
+from agent.policy.call_policy import Posed, RefusedCall
+from agent.ports import Bound, LedgerEntry, LedgerState, Message
 from agent.tool import TooLate
 
 _log = logging.getLogger(__name__)
@@ -49,6 +56,7 @@ class ApprovedCall:
         self._context = context
         #: The call while it is under way, from before its first ledger row until after its second.
         self.in_flight: asyncio.Task[Outcome | None] | None = None
+        self._trial: asyncio.Task[CardFacts] | None = None
 
     async def recorded(self) -> Outcome | None:
         """Return the outcome of a call that was started before; None when none was.
@@ -77,18 +85,28 @@ class ApprovedCall:
             if (failed := await self._hopeless(bound)) is not None:
                 await self._withdraw(failed.message)
                 return failed
-            request = self._request(ApprovalKind.APPROVE, bound, attempt=1)
+            request = await self._posed(self._request(ApprovalKind.APPROVE, bound, attempt=1))
+            if isinstance(request, RefusedCall):
+                await self._withdraw(request.words)
+                return Failed(error=REFUSED_BY_POLICY, message=request.words)
             await self._withdraw("the call is another one now", keep=request.id)
             answer = await self._ask(request, NodeState.ASKING)
             if isinstance(answer, Cancelled):
                 await self._withdraw(answer.why)
                 return answer
+            if not await self._still_counts(request, answer):
+                bound = await self._context.bind(self._step)
+                continue
             if answer.decision is not Decision.APPROVED:
-                return _refusal(answer)
+                return _ending_without_call(answer)
             # Bound anew: if anything it came from changed, the approval is void and a person is asked again.
             bound = await self._context.bind(self._step)
-            if isinstance(bound, Bound) and bound.digest == answer.digest:
-                return await self._call_if_admitted(bound)
+            if isinstance(bound, Bound) and (call := _as_edited(bound, answer)).digest == answer.digest:
+                if call is not bound and (failed := await self._hopeless(call)) is not None:
+                    return failed
+                # A freeze that came meanwhile makes the request pending again, and the approval stays good.
+                with suppress(CallsFrozen):
+                    return await self._call_if_admitted(call, _comment_of(answer))
         return bound
 
     async def cancel(self, why: str) -> bool:
@@ -98,13 +116,13 @@ class ApprovedCall:
         await self._withdraw(why)
         return True
 
-    async def _call_if_admitted(self, bound: Bound) -> Outcome | None:
+    async def _call_if_admitted(self, bound: Bound, comment: Comment | None) -> Outcome | None:
         if not self._context.budget_gate.admits(self._asker):
             self._context.show(self._step.id, NodeState.PLANNED)
             return None
         if self._asker.cancelled is not None:
             return Cancelled(why=self._asker.cancelled)
-        return await self._call(bound, attempt=1)
+        return await self._call(bound, attempt=1, comment=comment)
 
     async def _resolve_unknown(self, started: LedgerEntry) -> Outcome:
         """Ask what became of the call that was started, whatever the node would be bound to by now.
@@ -112,12 +130,18 @@ class ApprovedCall:
         The answer is about that very call, and only that call may run again.
         """
         bound = await self._context.bind(self._step)
-        same = bound if isinstance(bound, Bound) and bound.digest == started.digest else None
+        same = self._call_of(bound, started.digest) if isinstance(bound, Bound) else None
         request = self._request(ApprovalKind.UNKNOWN, same or self._unbound(started.digest), started.attempt)
+        posed = await self._posed(request)
+        request = posed if isinstance(posed, ApprovalRequest) else request
         answer = await self._ask(request, NodeState.UNKNOWN)
         decision = answer.decision if isinstance(answer, DecisionRecord) else None
-        if decision is Decision.AGAIN and same is not None:
-            return await self._call(same, started.attempt + 1)
+        while decision is Decision.AGAIN and same is not None:
+            with suppress(CallsFrozen):
+                comment = _comment_of(answer) if isinstance(answer, DecisionRecord) else None
+                return await self._call(same, started.attempt + 1, comment)
+            answer = await self._ask(request, NodeState.UNKNOWN)
+            decision = answer.decision if isinstance(answer, DecisionRecord) else None
         if decision is Decision.AGAIN:
             outcome = bound if isinstance(bound, Failed) else _CALL_CHANGED
         else:
@@ -125,12 +149,23 @@ class ApprovedCall:
         await self._finish(started.attempt, outcome)
         return outcome
 
-    async def _call(self, bound: Bound, attempt: int) -> Outcome:
+    def _call_of(self, bound: Bound, digest: Digest) -> Bound | None:
+        """Return the call of this digest: as bound, or as a person edited it who was asked about it."""
+        edited = (
+            _as_edited(bound, record)
+            for request, record in self._context.parking.known.items()
+            if self._step.asks(ApprovalKind.APPROVE, request)
+        )
+        return next((call for call in (bound, *edited) if call.digest == digest), None)
+
+    async def _call(self, bound: Bound, attempt: int, comment: Comment | None) -> Outcome:
         """Make the call in a task of its own: a cancelled execution does not cancel it half-way.
 
         Its effect may be out already, and a finished row spares a person the question what became of it.
         """
-        call = self.in_flight = asyncio.create_task(self._call_once(bound, attempt), name=f"red call {self._step.id}")
+        call = self.in_flight = asyncio.create_task(
+            self._call_once(bound, attempt, comment), name=f"red call {self._step.id}"
+        )
         call.add_done_callback(self._landed)
         outcome = await asyncio.shield(call)
         if outcome is not None:
@@ -141,18 +176,21 @@ class ApprovedCall:
     def _landed(self, _call: asyncio.Task[Outcome | None]) -> None:
         self.in_flight = None
 
-    async def _call_once(self, bound: Bound, attempt: int) -> Outcome | None:
+    async def _call_once(self, bound: Bound, attempt: int, comment: Comment | None) -> Outcome | None:
         """Perform between the ledger's two rows.
 
         Return None when nobody knows what became of this very attempt: it was started before, or it ended so. Its
         second row waits for what a person says.
+
+        Raises:
+            CallsFrozen: a freeze stands; nothing was started.
         """
         context, step = self._context, self._step
         began = time.monotonic()
         await context.lease.check()
         if context.parking.closed:
             raise ExecutionClosed
-        if not await context.ports.ledger.start(context.thread, step.id, bound.digest, attempt):
+        if not await context.ports.ledger.start(context.thread, step.id, bound.digest, attempt, tool=bound.tool):
             return None
         if time.monotonic() - began > _AT_ONCE_SECONDS:
             await context.lease.check()
@@ -161,6 +199,8 @@ class ApprovedCall:
         if isinstance(outcome, Failed) and outcome.error == OUTCOME_UNKNOWN:
             _log.warning("asking what became of %s of %s: %s", step.id, context.thread, outcome.message)
             return None
+        if comment is not None and isinstance(outcome, Succeeded | Failed):
+            outcome = replace(outcome, comment=comment)
         await self._finish(attempt, outcome)
         return outcome
 
@@ -195,8 +235,57 @@ class ApprovedCall:
         return await context.ports.work.hopeless(step.node, bound, step.context(bound, context.lease.not_after))
 
     async def _ask(self, request: ApprovalRequest, state: NodeState) -> DecisionRecord | Cancelled:
+        if request.id not in self._context.parking.known:
+            request = replace(request, facts=card_facts_json(await self._facts(request)))
         self._context.show(self._step.id, state)
         return await self._asker.ask(request)
+
+    async def _facts(self, request: ApprovalRequest) -> CardFacts:
+        """Return what the card of a new request shows besides the arguments."""
+        context, step = self._context, self._step
+        origins = origins_of(step.written, context.sources.title, await self._messages())
+        about = self._trial = asyncio.create_task(
+            self._facts_of_tool(request, dry_run=request.kind is ApprovalKind.APPROVE), name=f"facts of {step.id}"
+        )
+        try:
+            await asyncio.wait([about])
+        finally:
+            self._trial = None
+            about.cancel()
+        return replace(CardFacts() if about.cancelled() else about.result(), origins=origins)
+
+    async def _messages(self) -> Sequence[Message]:
+        """Return what people wrote in this turn; the messages whose plan still streams are untaken until it ends."""
+        ports, thread = self._context.ports, self._context.thread
+        untaken = await ports.mailbox.untaken(thread)  # before those taken: a message is missed by neither
+        taken = (await ports.runs.read(thread, self._step.turn)).messages
+        return tuple({message.id: message for message in (*taken, *untaken)}.values())
+
+    async def _facts_of_tool(self, request: ApprovalRequest, *, dry_run: bool) -> CardFacts:
+        context, step = self._context, self._step
+        bound = Bound(tool=request.tool, args=request.args, digest=request.digest)
+        called_for = step.context(bound, context.lease.not_after)
+        return await context.ports.work.facts(step.node, bound, called_for, dry_run=dry_run)
+
+    def stop_dry_run(self) -> None:
+        """Ask without waiting for the dry run any longer: the node was cancelled."""
+        if self._trial is not None:
+            self._trial.cancel()
+
+    async def _posed(self, request: ApprovalRequest) -> Posed:
+        """Return the request with what the policy asks for, which may look at how its effect can be taken back."""
+        policy, known = self._context.ports.policy, self._context.parking.known
+        if policy is None:
+            return request
+        if request.id not in known:
+            about = await self._facts_of_tool(request, dry_run=False)
+            request = replace(request, facts=card_facts_json(about))
+        return await policy.posed(request, known)
+
+    async def _still_counts(self, request: ApprovalRequest, answer: DecisionRecord) -> bool:
+        """Return whether the answer is final: an approval may be too old, an expired request be asked again."""
+        policy = self._context.ports.policy
+        return policy is None or await policy.still_counts(request, answer)
 
     def _request(self, kind: ApprovalKind, bound: Bound, attempt: int) -> ApprovalRequest:
         return self._step.question(kind, bound, attempt, self._context.frontier.behind(self._step.id))
@@ -209,18 +298,34 @@ class ApprovedCall:
     async def _withdraw(self, why: str, keep: ApprovalId | None = None) -> None:
         """Withdraw the node's open approvals; found by node, as its arguments may be others by now."""
         requests = self._context.ports.approvals
-        for request, record in (await requests.read(self._context.thread)).items():
+        for request, record in self._context.parking.known.items():  # a copy: `learn` replaces it
             pending = record.decision is Decision.PENDING
             if pending and request != keep and self._step.asks(ApprovalKind.APPROVE, request):
-                await requests.withdraw(self._context.thread, request, why)
+                self._context.parking.learn(await requests.withdraw(self._context.thread, request, why))
 
     async def _read_ledger(self) -> LedgerEntry | None:
         return await self._context.ports.ledger.read(self._context.thread, self._step.id)
 
 
-def _refusal(record: DecisionRecord) -> Outcome:
-    """Return the outcome of an approval that was not given. Only a person's no is a rejection."""
+def _as_edited(bound: Bound, record: DecisionRecord) -> Bound:
+    """Return the call with the arguments that a person put in place of its own, if anybody did."""
+    if record.edited is None:
+        return bound
+    return Bound(tool=bound.tool, args=record.edited, digest=edited_digest(bound.digest, bound.tool, record.edited))
+
+
+def _comment_of(record: DecisionRecord) -> Comment | None:
+    """Return what the person said who decided."""
+    return Comment(by=record.by or UserId(""), text=record.reason) if record.reason else None
+
+
+def _ending_without_call(record: DecisionRecord) -> Outcome:
+    """Return the outcome of a call that nobody let run. Only a person's no is a rejection."""
     match record.decision:
+        case Decision.CHANGES:
+            return Cancelled(why=record.reason, by=record.by)
+        case Decision.BY_HAND:
+            return Succeeded(value={"done_by_hand_by": record.by, "entered": record.result})
         case Decision.REJECTED:
             return Rejected(by=record.by or UserId(""), reason=record.reason)
         case Decision.EXPIRED:
@@ -234,5 +339,5 @@ def _refusal(record: DecisionRecord) -> Outcome:
 def _outcome_of_unknown(answer: DecisionRecord | Cancelled) -> Outcome:
     """Return the outcome of a node whose call has an unknown one, by a person's answer; doubt is a failure."""
     if isinstance(answer, DecisionRecord) and answer.decision is Decision.HAPPENED:
-        return Succeeded(value={"confirmed_by": answer.by})
+        return Succeeded(value={"confirmed_by": answer.by}, comment=_comment_of(answer))
     return Failed(error=OUTCOME_UNKNOWN, message="the call was started and nobody knows whether it took effect")

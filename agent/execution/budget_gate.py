@@ -69,7 +69,7 @@ class BudgetGate:
         if self._tracker is None:
             return
         if isinstance(answer, Cancelled):
-            self._tracker.over = True
+            self._tracker.stop()
         else:
             await self._tracker.apply(answer)
         self._taken = False

@@ -11,17 +11,18 @@ from agent.execution.execution_context import ExecutionContext
 from agent.execution.step import Step
 from agent.ids import NodeId
 from agent.limits import Limits
+from agent.plan.conditions import about_item
 from agent.plan.operations import Add, Skip, nodes_added
 from agent.plan.outcomes import ArtifactRef, Failed, Outcome, Skipped, Succeeded, state_of
 from agent.plan.references import references_in
-from agent.plan.templates import about_item, items_of
-from agent.tools.binding import bind_object
+from agent.plan.templates import items_of
+from agent.tools.binding import bind_object, check_met
 from agent.tools.call import OUTPUT_BYTES, kept_output
 from agent.tools.output import output_of
 from sandbox.script import Json
 
 UNMET = "its condition was not met"
-"""Why a node is skipped whose `when` is false, zero, empty or null."""
+"""Why a node is skipped whose `when` is not met."""
 
 _NAMED = 5
 
@@ -31,12 +32,14 @@ async def check_condition(step: Step, context: ExecutionContext) -> Skipped | Fa
     when = step.node.when
     if not when or (step.node.for_each and about_item(when)):
         return None
-    value = await _value(step, when, context)
-    if isinstance(value, Failed):
-        return value
-    if value.value:
+    if (failed := await context.foreign(step)) is not None:
+        return failed
+    met = await check_met(step.thread, when, context.frontier.outcomes, context.ports.artifacts)
+    if isinstance(met, Failed):
+        return met
+    if met:
         return None
-    because = next(reference.node for _, reference in references_in(when))
+    because = _about(step, context)
     skip = Skip(id=step.id, because=because, why=UNMET)
     await context.ports.log.append(step.thread, step.turn, step.author, [skip])
     context.parking.wake.set()
@@ -70,6 +73,13 @@ async def gather(items: Sequence[NodeId], context: ExecutionContext) -> Outcome:
         return await kept_output([await _result(outcome, context) for outcome in outcomes.values()])
     except ArtifactMissing:
         return Failed(error="artifact_missing", message="the result of an item is no longer kept")
+
+
+def _about(step: Step, context: ExecutionContext) -> NodeId:
+    """Return the node that the condition is about: the first that it names, or the template of an item's own."""
+    named = [node for _, reference in references_in(step.node.when) for node in reference.nodes]
+    succeeded = (node for node in named if isinstance(context.frontier.outcomes.get(node), Succeeded))
+    return next(succeeded, named[0] if named else step.node.item_of or step.id)
 
 
 async def _value(step: Step, reference: str, context: ExecutionContext) -> Succeeded | Failed:

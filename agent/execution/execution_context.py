@@ -18,6 +18,7 @@ from agent.plan.dependencies import Frontier
 from agent.plan.operations import Add, canonical_json
 from agent.plan.outcomes import Failed, NodeState, Outcome, Succeeded, outcome_json, state_of
 from agent.plan.sources import OutputSources, Source
+from agent.policy.call_policy import CallPolicy
 from agent.ports import (
     Answerer,
     Approvals,
@@ -26,6 +27,8 @@ from agent.ports import (
     Feeder,
     Ledger,
     Mailbox,
+    News,
+    NewsReader,
     NodeStatuses,
     NodeWork,
     NotificationSource,
@@ -63,8 +66,29 @@ class Ports:
     feeder: Feeder
     replanner: Replanner
     answerer: Answerer
+    news: NewsReader
+    #: None: every red call asks, as the approvals store them.
+    policy: CallPolicy | None = None
     #: None: a turn may spend without limit.
     budget_trackers: BudgetTrackers | None = None
+
+
+class SeparateNews:
+    """A NewsReader for ports that do not share one database.
+
+    A request is read before what it may come from: nobody decides what is not in the log yet.
+    """
+
+    def __init__(self, mailbox: Mailbox, log: OperationLog, approvals: Approvals) -> None:
+        self._mailbox = mailbox
+        self._log = log
+        self._approvals = approvals
+
+    async def read(self, thread: ThreadId, turn: int, seq: int) -> News:
+        """Return what there is for this turn, and the operations after `seq`."""
+        requests = await self._approvals.read(thread)
+        mail = await self._mailbox.mail(thread, turn)
+        return News(requests=requests, mail=mail, operations=await self._log.after(thread, seq))
 
 
 class Lease(Protocol):

@@ -23,7 +23,10 @@ from agent.ids import NodeId
 from agent.plan.operations import Add, Cancel, LoggedOperation, Node, Skip, references_of
 from agent.plan.outcomes import Outcome, Skipped, outcome_from_json, outcome_json
 from agent.plan.references import references_in
-from agent.ports import RunStatus, Subscription
+from agent.ports import Message, RunStatus, Subscription
+
+_CALLED_AT_ONCE = 8
+"""Calls of nodes after which others get a turn: calling a thousand nodes takes a second."""
 
 STOPPED = "stopped"
 """Why the nodes of a stopped turn are cancelled."""
@@ -124,20 +127,25 @@ class Execution:
 
     async def _pull(self) -> None:
         """Act on everything new: decisions, a budget that is used up, a stop, messages, operations."""
-        if self._parking.asking:
-            self._parking.deliver(await self._ports.approvals.read(self._thread))
+        feeding = self._feeding
+        news = await self._ports.news.read(self._thread, self._turn, self._seq)
+        self._parking.deliver(news.requests)
         if (request := self._budget_gate.take_request()) is not None:
             self._start(self._ask_for_budget(request), self._followers)
-        await self._read_stop()
-        await self._feed()
-        fresh = await self._ports.log.after(self._thread, self._seq)
+        if news.mail.stop:
+            await self._read_stop()
+        if feeding is None:  # else this may be older than the feeder's end, which wakes us to look again
+            self._feed(news.mail.messages)
+        fresh = news.operations
         if fresh and not self._running:
             self._running = True
             await self._ports.runs.set_status(self._thread, self._turn, RunStatus.RUNNING)
         await self._recall([logged.operation.node for logged in fresh if isinstance(logged.operation, Add)])
-        for logged in fresh:
+        for number, logged in enumerate(fresh, start=1):
             self._act(logged)
             self._seq = logged.seq
+            if not number % _CALLED_AT_ONCE:  # the first nodes of a wide plan begin before its last are called
+                await asyncio.sleep(0)
         if self._stopped:
             for node in self._frontier.unfinished:
                 self._cancel(node, STOPPED)
@@ -145,7 +153,9 @@ class Execution:
     async def _recall(self, added: Sequence[Node]) -> None:
         """Read the outcomes of earlier turns that these nodes need; the state has only those of this turn."""
         needed = {dependency.node for node in added for dependency in node.depends_on}
-        needed |= {reference.node for node in added for _, reference in references_in(references_of(node))}
+        needed |= {
+            named for node in added for _, reference in references_in(references_of(node)) for named in reference.nodes
+        }
         unknown = needed - {node.id for node in added} - self._runs.keys() - self._frontier.outcomes.keys()
         if unknown:
             self._frontier.recall(await self._ports.statuses.ended(self._thread, unknown, self._turn))
@@ -160,11 +170,12 @@ class Execution:
             self._feeding.cancel()
             await asyncio.wait([self._feeding])
             self._feeder.rest()
+            self._wake.set()  # it may have written operations since they were read
 
-    async def _feed(self) -> None:
+    def _feed(self, messages: Sequence[Message]) -> None:
         if self._stopped or self._feeding is not None:
             return
-        untaken = frozenset(message.id for message in await self._ports.mailbox.untaken(self._thread))
+        untaken = frozenset(message.id for message in messages)
         if not untaken:
             return
         if untaken & self._fed:

@@ -22,7 +22,7 @@ from agent.ids import NodeId, ThreadId
 from agent.limits import Limits
 from agent.plan.operations import Add
 from agent.plan.outcomes import Outcome, outcome_from_json
-from agent.ports import RunStatus
+from agent.ports import Mail, News, RunStatus, Subscription
 
 Results: TypeAlias = Mapping[NodeId, Mapping[str, Any]]
 """Node id -> `OutcomeJson`. Spelled without `Json`: LangGraph evaluates the state's annotations, and
@@ -76,6 +76,8 @@ class Checkpoints:
     committed: Callable[[str], Awaitable[None]]
     #: Deletes all checkpoints of a thread but the newest.
     prune: Callable[[ThreadId], Awaitable[None]]
+    #: Refuses what `saver` is asked from now on, and returns once nothing of it is on its way to the store.
+    end: Callable[[], Awaitable[None]]
 
 
 OpenCheckpoints: TypeAlias = Callable[[ThreadId, Lease], Checkpoints]
@@ -135,22 +137,25 @@ class ThreadRunner:
             AgentError: the run broke off; advancing again loses and repeats nothing.
         """
         checkpoints = self._checkpoints(thread, lease)
-        graph = self.graph(thread, lease, checkpoints)
+        try:
+            return await self._advance(thread, self.graph(thread, lease, checkpoints), checkpoints)
+        finally:
+            # LangGraph does not wait for the writes of calls that end while it is cancelled: such a write could
+            # arrive when the thread is another runner's.
+            await checkpoints.end()
+
+    async def _advance(self, thread: ThreadId, graph: Graph, checkpoints: Checkpoints) -> AdvanceResult:
         config = RunnableConfig(configurable={"thread_id": thread}, recursion_limit=100)
-        pruned = False
         while True:
             head = await _head(graph, checkpoints, config)
             if not head.open and not await self._has_news(thread, head.state):
-                if not pruned:  # the runner that stored the last step may have died right after it
+                if head.has_older:
                     await checkpoints.prune(thread)
                 return AdvanceResult.FINISHED
             new_input = None if head.open else await self._new_turn(thread, head.state)
             await graph.ainvoke(new_input, config, durability="sync")
             head = await _head(graph, checkpoints, config)
-            if not head.open:
-                await checkpoints.prune(thread)
-                pruned = True
-            elif not await self._reconsider(thread, head.state):
+            if head.open and not await self._reconsider(thread, head.state):
                 await self._ports.runs.set_status(thread, head.state["turn"], RunStatus.WAITING)
                 return AdvanceResult.PARKED
 
@@ -190,11 +195,14 @@ class ThreadRunner:
 
     async def _has_news(self, thread: ThreadId, state: State) -> bool:
         """Return whether a finished thread needs another turn. A late stop or cancel is no reason: nothing is open."""
-        await self._ports.mailbox.drop_late_stops(thread, state["turn"])
-        if await self._ports.mailbox.untaken(thread):
-            return True
-        newer = await self._ports.log.after(thread, state["seq"])
-        return any(isinstance(logged.operation, Add) for logged in newer)
+        news = await self._news(thread, state)
+        if news.mail.stop:
+            await self._ports.mailbox.drop_late_stops(thread, state["turn"])
+            news = await self._news(thread, state)
+        return bool(news.mail.messages) or any(isinstance(logged.operation, Add) for logged in news.operations)
+
+    async def _news(self, thread: ThreadId, state: State) -> News:
+        return await self._ports.news.read(thread, state["turn"], state["seq"])
 
     async def _new_turn(self, thread: ThreadId, state: State) -> Mapping[str, Any]:
         turn = state["turn"] + 1
@@ -212,11 +220,13 @@ class ThreadRunner:
         return {"results": asdict(Overwrite(kept))}  # as a dict: checkpoints hold plain types only
 
     async def _reflect(self, thread: ThreadId, state: State) -> NextStage:
-        if await self._ports.log.after(thread, state["seq"]):
-            return NextStage.ROUND  # a replan appended and crashed before its step was stored
         turn = state["turn"]
-        after = partial(self._turn_flow.after, thread, turn, state["rounds"], _outcomes(state))
-        stage = await self._unless_stopped(thread, turn, after)
+        with self._ports.notifications.subscribe(thread) as subscription:
+            news = await self._news(thread, state)
+            if news.operations:
+                return NextStage.ROUND  # a replan appended and crashed before its step was stored
+            after = partial(self._turn_flow.after, thread, turn, state["rounds"], _outcomes(state), news)
+            stage = await self._unless_stopped(thread, turn, after, subscription, news.mail)
         if not isinstance(stage, Stopped):
             return stage
         await self._turn_flow.stopped(thread, turn)
@@ -225,35 +235,47 @@ class ThreadRunner:
     async def _answer(self, thread: ThreadId, state: State) -> None:
         turn, outcomes = state["turn"], _outcomes(state)
         answer = partial(self._ports.answerer.answer, thread, turn, outcomes)
-        if isinstance(await self._unless_stopped(thread, turn, answer), Stopped):
+        with self._ports.notifications.subscribe(thread) as subscription:
+            mail = await self._ports.mailbox.mail(thread, turn)
+            answered = await self._unless_stopped(thread, turn, answer, subscription, mail)
+        if isinstance(answered, Stopped):
             await self._turn_flow.stopped(thread, turn)
             await self._ports.answerer.answer(thread, turn, outcomes)
 
     async def _reconsider(self, thread: ThreadId, state: State) -> bool:
         """Return whether a parked turn is to be entered again at once."""
         turn = state["turn"]
-        if await self._is_stopped(thread, turn):
-            return False
         try:
-            work = partial(self._turn_flow.while_parked, thread, turn, state["rounds"])
-            again = await self._unless_stopped(thread, turn, work)
+            with self._ports.notifications.subscribe(thread) as subscription:
+                news = await self._news(thread, state)
+                if news.mail.stop and await self._is_stopped(thread, turn):
+                    return False
+                work = partial(self._turn_flow.while_parked, thread, turn, state["rounds"], news)
+                again = await self._unless_stopped(thread, turn, work, subscription, news.mail)
         except GraphInterrupt:
             return False  # a person is asked first whether it may spend more
         return isinstance(again, Stopped) or again
 
     async def _unless_stopped(
-        self, thread: ThreadId, turn: int, work: Callable[[], Coroutine[Any, Any, Done]]
+        self,
+        thread: ThreadId,
+        turn: int,
+        work: Callable[[], Coroutine[Any, Any, Done]],
+        subscription: Subscription,
+        mail: Mail,
     ) -> Done | Stopped:
         """Return the result of the work, which is cancelled when somebody stops the turn first.
+
+        `mail` is what there was when the thread's notifications were subscribed to already.
 
         Raises:
             GraphInterrupt: a person is asked; holds the request.
         """
-        if await self._is_stopped(thread, turn):
+        if mail.stop and await self._is_stopped(thread, turn):
             return Stopped()
         with metered(self._ports.budget_trackers and self._ports.budget_trackers.meter(thread, turn)):
             working = asyncio.create_task(work())
-        stopping = asyncio.create_task(self._wait_for_stop(thread, turn))
+        stopping = asyncio.create_task(self._wait_for_stop(thread, turn, subscription))
         try:
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
@@ -265,11 +287,11 @@ class ThreadRunner:
             stopping.cancel()
             await asyncio.gather(working, stopping, return_exceptions=True)
 
-    async def _wait_for_stop(self, thread: ThreadId, turn: int) -> Stopped:
-        with self._ports.notifications.subscribe(thread) as subscription:
-            while not await self._is_stopped(thread, turn):
-                await subscription.wait(self._limits.poll_seconds)
-        return Stopped()
+    async def _wait_for_stop(self, thread: ThreadId, turn: int, subscription: Subscription) -> Stopped:
+        while True:
+            await subscription.wait(self._limits.poll_seconds)
+            if await self._is_stopped(thread, turn):
+                return Stopped()
 
     async def _is_stopped(self, thread: ThreadId, turn: int) -> bool:
         return await self._ports.mailbox.stopped(thread, turn) is not None
@@ -278,6 +300,8 @@ class ThreadRunner:
 class _Head(NamedTuple):
     open: bool
     state: State
+    #: Whether the store holds checkpoints before it.
+    has_older: bool
 
 
 async def _head(graph: Graph, checkpoints: Checkpoints, config: RunnableConfig) -> _Head:
@@ -288,6 +312,7 @@ async def _head(graph: Graph, checkpoints: Checkpoints, config: RunnableConfig) 
     """
     raw = await checkpoints.saver.aget_tuple(config)
     if raw is None:
-        return _Head(open=False, state=_state({}))
+        return _Head(open=False, state=_state({}), has_older=False)
     is_open = bool(raw.pending_writes) or bool((await graph.aget_state(config)).next)
-    return _Head(open=is_open, state=_state(raw.checkpoint["channel_values"]))
+    state = _state(raw.checkpoint["channel_values"])
+    return _Head(open=is_open, state=state, has_older=raw.parent_config is not None)

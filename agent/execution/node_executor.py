@@ -6,20 +6,29 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import assert_never
 
+from agent.card_facts import CardFacts, DryRun
 from agent.errors import StoreUnavailable
 from agent.ids import NodeId, ThreadId, ToolName
+from agent.limits import Limits as WorkLimits
+from agent.llm.prompts import system_message
 from agent.plan.artifacts import fits_inline
+from agent.plan.confidential import confidential_places
 from agent.plan.json_schema import schema_issues
 from agent.plan.operations import Node, NodeKind, digest_of
 from agent.plan.outcomes import Failed, Outcome, Succeeded, outcome_json
 from agent.plan.references import references_in
-from agent.ports import Artifacts, Attempts, Bound, LanguageModel, Progress, ResultCache
+from agent.ports import Artifacts, Attempts, Bound, ChatMessage, LanguageModel, Progress, ResultCache
 from agent.scripts.runner import PackageDependencies, ScriptRunner
-from agent.tool import CallContext, Colour, Registry, TooLate, colour_of
+from agent.tool import CallContext, Colour, Registry, Tool, TooLate, colour_of
 from agent.tools.binding import bind_object
-from agent.tools.call import cached_call, call_tool, hopeless, unless_in_doubt
+from agent.tools.call import cached_call, hopeless, issue_words, unless_in_doubt
+from agent.tools.call import dry_run as dry_run_of
+from agent.tools.call_bounds import CallBounds, SharedBounds
 from agent.tools.output import moved_out
 from sandbox.script import Json, Limits, Sandbox
+
+DRY_RUNS_AT_ONCE = 8
+"""Of one process: a plan may ask about many calls at once."""
 
 _PUT_AFTER_SECONDS = (0.0, 0.5, 2.0)
 
@@ -30,7 +39,8 @@ class NodeExecutor:
     """The `NodeWork`.
 
     Without `sandbox` packages fail; without `model` a crashed script is not repaired; without `attempts` a package
-    whose process died starts over at its first attempt; without `cache` every tool is called.
+    whose process died starts over at its first attempt; without `cache` every tool is called. `system` is the system
+    message of every call for a thread.
     """
 
     def __init__(
@@ -40,9 +50,11 @@ class NodeExecutor:
         sandbox: Sandbox | None,
         artifacts: Artifacts,
         progress: Progress,
+        system: ChatMessage | None = None,
         model: LanguageModel | None,
         attempts: Attempts | None = None,
         cache: ResultCache | None = None,
+        limits: WorkLimits | None = None,
         script_limits: Limits | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -51,14 +63,20 @@ class NodeExecutor:
         self._artifacts = artifacts
         self._pause = pause
         self._cache = cache
+        limits = limits or WorkLimits()
+        self._bounds = CallBounds(limits)
+        self._dry_runs = asyncio.Semaphore(DRY_RUNS_AT_ONCE)
         self._packages: PackageDependencies | None = None
         if sandbox is not None:
             self._packages = PackageDependencies(
                 registry=registry,
                 sandbox=sandbox,
+                system=system or system_message(registry, sandbox.dialect),
                 progress=progress,
                 attempts=attempts,
                 model=model,
+                bounds=self._bounds,
+                repairs=SharedBounds(limits.repairs_at_once),
                 limits=script_limits or Limits(),
                 clock=clock,
                 pause=pause,
@@ -82,7 +100,7 @@ class NodeExecutor:
         name = node.tool if node.kind is NodeKind.TOOL and node.tool else ToolName(node.kind.value)
         if node.kind is NodeKind.TOOL and (failed := await self._argument_failure(name, args)):
             return failed
-        sources = {reference.node: outcomes[reference.node] for _, reference in references_in(written)}
+        sources = {node: outcomes[node] for _, reference in references_in(written) for node in reference.nodes}
         covered: Json = {
             "tool": name,
             "args": args,
@@ -98,12 +116,29 @@ class NodeExecutor:
         wrong = await schema_issues(args, tool.arguments)
         if not wrong:
             return None
-        return Failed(error="bad_arguments", message=f"/args{wrong[0].pointer}: {wrong[0].message}")
+        message = f"/args{wrong[0].pointer}: {issue_words(tool, wrong[0])}"
+        return Failed(error="bad_arguments", message=message)
 
     async def hopeless(self, node: Node, bound: Bound, context: CallContext) -> Failed | None:
         """Return how the call would certainly fail; None when it may succeed."""
         tool = self._registry.find(bound.tool) if node.kind is NodeKind.TOOL else None
         return None if tool is None else await hopeless(tool, context, bound.args)
+
+    async def facts(self, node: Node, bound: Bound, context: CallContext, *, dry_run: bool) -> CardFacts:
+        """Return what a card shows of the call; of a tool that is not known, or of no tool, the effect is final."""
+        tool = self._registry.find(bound.tool) if node.kind is NodeKind.TOOL else None
+        if tool is None:
+            return CardFacts()
+        return CardFacts(
+            reversibility=tool.reversibility,
+            dry_run=await self._dry_run(tool, context, bound) if dry_run and tool.dry_run is not None else None,
+            confidential=confidential_places(tool.arguments),
+            targets=tool.targets,
+        )
+
+    async def _dry_run(self, tool: Tool, context: CallContext, bound: Bound) -> DryRun | None:
+        async with self._dry_runs:
+            return await dry_run_of(tool, context, bound.args)
 
     async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
         """Do the work. Raises only CancelledError, and TooLate when a red call was not sent."""
@@ -132,7 +167,7 @@ class NodeExecutor:
                     context,
                     bound.args,
                     self._cache,
-                    lambda: call_tool(tool, context, bound.args, pause=self._pause),
+                    lambda: self._bounds.call(tool, context, bound.args, self._pause),
                 )
             case NodeKind.PACKAGE:
                 if self._packages is None:

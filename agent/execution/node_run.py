@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum, auto
+from functools import partial
+from inspect import Signature
 from typing import Any, TypeAlias, assert_never
 
 from langgraph.config import get_config
@@ -23,6 +25,9 @@ from sandbox.script import Json
 
 OutcomeJson: TypeAlias = Mapping[str, Json]
 """An outcome as it crosses LangGraph's checkpoints: plain types only."""
+
+
+_NO_ARGUMENTS = Signature()
 
 
 class Stage(Enum):
@@ -67,7 +72,9 @@ class NodeRun(Participant):
     def call(self) -> "asyncio.Future[OutcomeJson]":
         """Start the node's task; it is live from this moment."""
         self.go_live()
-        return _call(self.step.task_name, self._in_task)
+        body = partial(NodeRun._in_task, self)
+        setattr(body, "__signature__", _NO_ARGUMENTS)  # noqa: B010 - LangGraph would work it out twice for each node
+        return _call(self.step.task_name, body)
 
     async def _in_task(self) -> OutcomeJson:
         self.task_id = _current_task_id()
@@ -191,7 +198,8 @@ class NodeRun(Participant):
         self.stop_work()
 
     def stop_work(self) -> None:
-        """Cancel a green node's work. When a run parks, only work that waits for its budget is left."""
+        """Cancel a green node's work, and a dry run. When a run parks, only work that waits for its budget is left."""
+        self.red_call.stop_dry_run()
         if self._work is not None:
             self._work.cancel()
 

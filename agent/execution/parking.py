@@ -41,15 +41,22 @@ class Parking:
         #: Who waits -> its gate, in the order in which they began to wait.
         self.waiting: dict[Participant, asyncio.Event] = {}
         self.asking: dict[Participant, _OpenRequest] = {}
+        #: Every request of the thread as it was last seen. Only this execution asks; others decide.
+        self.known: Mapping[ApprovalId, DecisionRecord] = {}
         self.parked = False
         self.closed = False
 
     def deliver(self, records: Mapping[ApprovalId, DecisionRecord]) -> None:
         """Hand every decision to the participant that asked for it."""
+        self.known = {**self.known, **records}
         for participant, asked in tuple(self.asking.items()):
             record = records.get(asked.request.id)
             if record is not None and record.decision is not Decision.PENDING:
                 participant.answer(record)
+
+    def learn(self, record: DecisionRecord) -> None:
+        """Know how a request stands."""
+        self.known = {**self.known, record.id: record}
 
     def park(self) -> None:
         """Make every asking participant raise its interrupt and open every gate, in one step."""
@@ -109,7 +116,10 @@ class Participant:
             GraphInterrupt: the run parked before anyone decided; holds the request as an interrupt.
             ExecutionClosed: the execution ended meanwhile.
         """
-        record = await self._parking.requests.ask(request)
+        record = self._parking.known.get(request.id)
+        if record is None:
+            record = await self._parking.requests.ask(request)
+            self._parking.learn(record)
         if self._parking.closed:
             raise ExecutionClosed
         if record.decision is not Decision.PENDING:

@@ -1,14 +1,15 @@
 """A step: one added node with the person who asked for it, and the request about its call. Pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from agent.approval import ApprovalKind, ApprovalRequest
 from agent.ids import ApprovalId, NodeId, ThreadId, UserId
-from agent.plan.operations import Node, digest_of
+from agent.plan.operations import Node, NodeKind, digest_of
 from agent.plan.templates import shown_title
 from agent.ports import Bound
 from agent.tool import CallContext
+from sandbox.script import Json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,11 @@ class Step:
         return CallContext(
             thread=self.thread, node=self.node.id, author=self.author, idempotency_key=key, not_after=not_after
         )
+
+    @property
+    def written(self) -> Mapping[str, Json]:
+        """What the plan wrote for its work: arguments, or a script's inputs, with references."""
+        return self.node.args if self.node.kind is NodeKind.TOOL else self.node.inputs
 
     def question(self, kind: ApprovalKind, bound: Bound, attempt: int, behind: Iterable[Node]) -> ApprovalRequest:
         """Return the request to a person before (or about) this very call; `behind` are the nodes that wait for it."""

@@ -17,7 +17,7 @@ from agent.execution.executor import STOPPED
 from agent.ids import ApprovalId, NodeId, ThreadId, ToolName, UserId
 from agent.plan.operations import digest_of
 from agent.plan.outcomes import Outcome
-from agent.ports import Choice, ReplanReport, ReplanResult
+from agent.ports import FINAL, Choice, News, ReplanReport, ReplanResult, Run
 
 ROUNDS_PER_TURN = 3
 """How often a turn may be replanned before a person is asked; every "more" allows as many rounds again."""
@@ -42,31 +42,37 @@ class TurnFlow:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
 
-    async def after(self, thread: ThreadId, turn: int, rounds: int, outcomes: Mapping[NodeId, Outcome]) -> NextStage:
-        """Return the next stage of a turn whose DAG has ended, replanned `rounds` times so far.
+    async def after(
+        self, thread: ThreadId, turn: int, rounds: int, outcomes: Mapping[NodeId, Outcome], news: News
+    ) -> NextStage:
+        """Return the next stage of a turn whose DAG has ended, replanned `rounds` times so far. Nobody stopped it.
 
         Raises:
             GraphInterrupt: a person is asked; holds the request.
         """
-        if await self._ports.mailbox.stopped(thread, turn) is not None:
-            await self.stopped(thread, turn)
+        run = await self._ports.runs.read(thread, turn)
+        if run.status in FINAL:  # it was answered, and its process died before this step was stored
             return NextStage.ANSWER
-        records = await self._records(thread, turn)
-        if await self._ports.mailbox.untaken(thread):
+        records = _records(thread, turn, news.requests)
+        if news.mail.messages:
             await self._withdraw_open(thread, records, ANSWERED)
             return NextStage.EXECUTE
         if records:
             _interrupt_if_open(records[-1])
             if records[-1].decision in _ENDS:
                 return NextStage.ANSWER
-        round_number = await self._round_number(thread, turn, rounds)
-        report = await self._ports.replanner.reflect(thread, turn, round_number, outcomes, bound=_bound(records))
+        round_number = _round_number(run, rounds)
+        report = await self._ports.replanner.conclude(thread, turn, round_number, outcomes, bound=_bound(records))
         match report.next:
             case ReplanResult.EXTENDED:
                 return NextStage.ROUND
             case ReplanResult.ENOUGH:
                 # A message written meanwhile belongs to this turn, too.
-                return NextStage.EXECUTE if await self._ports.mailbox.untaken(thread) else NextStage.ANSWER
+                if await self._ports.mailbox.untaken(thread):
+                    return NextStage.EXECUTE
+                if report.answer is not None:
+                    await self._ports.answerer.answer(thread, turn, outcomes, report.answer)
+                return NextStage.ANSWER
             case ReplanResult.MORE | ReplanResult.ASK:
                 request = _request(thread, turn, len(records), report)
                 _interrupt_if_open(await self._ports.approvals.ask(request))
@@ -74,34 +80,30 @@ class TurnFlow:
             case _:
                 assert_never(report.next)
 
-    async def while_parked(self, thread: ThreadId, turn: int, rounds: int) -> bool:
+    async def while_parked(self, thread: ThreadId, turn: int, rounds: int, news: News) -> bool:
         """Replan a turn that waits for people; return whether its plan grew and is to be run at once."""
-        records = await self._records(thread, turn)
-        round_number = await self._round_number(thread, turn, rounds)
+        records = _records(thread, turn, news.requests)
+        round_number = _round_number(await self._ports.runs.read(thread, turn), rounds)
         return await self._ports.replanner.reconsider(thread, turn, round_number, bound=_bound(records))
 
     async def stopped(self, thread: ThreadId, turn: int) -> None:
         """Withdraw the open requests of a stopped turn."""
-        await self._withdraw_open(thread, await self._records(thread, turn), STOPPED)
+        requests = await self._ports.approvals.read(thread)
+        await self._withdraw_open(thread, _records(thread, turn, requests), STOPPED)
         if self._ports.budget_trackers is not None:
             await self._ports.budget_trackers.withdraw(thread, turn, STOPPED)
-
-    async def _round_number(self, thread: ThreadId, turn: int, rounds: int) -> int:
-        """Return the number of the next round; those decided while the turn was parked count."""
-        run = await self._ports.runs.read(thread, turn)
-        return rounds + sum(reflection.choice is Choice.REPLAN for reflection in run.reflections) + 1
-
-    async def _records(self, thread: ThreadId, turn: int) -> Sequence[DecisionRecord]:
-        """Return the decisions on this turn's requests, in the order they were asked."""
-        of_thread = await self._ports.approvals.read(thread)
-        records: list[DecisionRecord] = []
-        while (record := of_thread.get(request_id(thread, turn, len(records)))) is not None:
-            records.append(record)
-        return records
 
     async def _withdraw_open(self, thread: ThreadId, records: Sequence[DecisionRecord], why: str) -> None:
         if records and records[-1].decision is Decision.PENDING:
             await self._ports.approvals.withdraw(thread, records[-1].id, why)
+
+
+def _records(thread: ThreadId, turn: int, of_thread: Mapping[ApprovalId, DecisionRecord]) -> Sequence[DecisionRecord]:
+    """Return the decisions on this turn's requests, in the order they were asked."""
+    records: list[DecisionRecord] = []
+    while (record := of_thread.get(request_id(thread, turn, len(records)))) is not None:
+        records.append(record)
+    return records
 
 
 _ENDS = frozenset({Decision.ACCEPT, Decision.STOP, Decision.EXPIRED})
@@ -110,6 +112,11 @@ _ENDS = frozenset({Decision.ACCEPT, Decision.STOP, Decision.EXPIRED})
 def request_id(thread: ThreadId, turn: int, number: int) -> ApprovalId:
     """Return the id of a turn's request, numbered from 0."""
     return ApprovalId(digest_of([thread, turn, "rounds", number])[:32])
+
+
+def _round_number(run: Run, rounds: int) -> int:
+    """Return the number of the next round; those decided while the turn was parked count."""
+    return rounds + sum(reflection.choice is Choice.REPLAN for reflection in run.reflections) + 1
 
 
 def _request(thread: ThreadId, turn: int, number: int, report: ReplanReport) -> ApprovalRequest:

@@ -13,12 +13,13 @@ from typing import Protocol, TypeAlias, cast
 
 import openai
 from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk, HumanMessage, SystemMessage
-from langchain_openai import ChatOpenAI
+from langchain_core.messages.ai import UsageMetadata
+from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
 from agent.budget.usage import ModelCall, account
-from agent.errors import ContextExceeded, ModelBusy, ModelUnavailable
+from agent.errors import ContextExceeded, ModelBusy, ModelSlow, ModelUnavailable
 from agent.ids import ThreadId
-from agent.limits import ModelSettings, Role
+from agent.limits import ModelSettings, Role, RoleModel
 from agent.ports import ChatMessage
 
 _log = logging.getLogger(__name__)
@@ -33,14 +34,17 @@ _THOUGHT = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 _CHARACTERS_PER_TOKEN = 4
 """The usual estimate, for servers that do not count."""
 
-_CUT_OFF = frozenset({"length", "content_filter"})
-"""Finish reasons of an incomplete answer, which must not pass for a plan or a script."""
+_CUT_OFF = frozenset({"length", "max_output_tokens", "content_filter"})
+"""Finish reasons, of both APIs, of an incomplete answer, which must not pass for a plan or a script."""
 
 _TOO_LONG = frozenset({"context_length_exceeded", "string_above_max_length", "request_too_large"})
 """Error codes for a request that is longer than the model reads."""
 
 _NO_CREDIT = "insufficient_quota"
 """The error code of a 429 that waiting does not mend."""
+
+_VECTORS_AT_ONCE = 100
+"""Texts in one request for vectors: some servers take no more."""
 
 _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds before a busy server is asked again if it names no longer time; half of each is chance."""
@@ -62,6 +66,8 @@ class Usage:
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    #: Of the input, what the server found in its cache.
+    cached_tokens: int = 0
 
 
 Meter: TypeAlias = Callable[[ThreadId, ModelCall], None]
@@ -77,10 +83,11 @@ class OpenAILanguageModel:
         self._settings = settings
         self._meter = meter
         # Not the default client: that is cached across event loops and never closed.
-        timeout = openai.Timeout(settings.silence_seconds, connect=settings.connect_seconds)
+        longest = max(settings.first_token_seconds, settings.silence_seconds)
+        timeout = openai.Timeout(longest, connect=settings.connect_seconds)
         hooks = {"response": [_leave_waiting_to_us]}
         self._http = openai.DefaultAsyncHttpxClient(timeout=timeout, event_hooks=hooks)
-        self._chats: dict[str, ChatOpenAI] = {}
+        self._chats: dict[RoleModel, ChatOpenAI] = {}
         for role in Role:
             self._chat(role)  # now: the first one blocks the event loop for 0.16 s
 
@@ -107,6 +114,31 @@ class OpenAILanguageModel:
         """Yield the answer's text as it arrives."""
         return self._metered(role, messages, account())
 
+    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """Return a vector for each text, made by the model of the setting `embeddings`.
+
+        Raises:
+            ModelUnavailable: the server made none.
+        """
+        embeddings = OpenAIEmbeddings(
+            model=self._settings.embeddings,
+            base_url=self._settings.base_url,
+            api_key=self._key,
+            http_async_client=self._http,
+            max_retries=self._settings.retries,
+            chunk_size=_VECTORS_AT_ONCE,
+            check_embedding_ctx_length=False,  # it would fetch the tokenizer of OpenAI's models from the net
+        )
+        problem: ModelUnavailable
+        try:
+            async with asyncio.timeout(self._settings.silence_seconds):
+                return await embeddings.aembed_documents(list(texts))
+        except openai.APIStatusError as error:
+            problem = _refusal(error)
+        except Exception as error:  # noqa: BLE001 -- as for answers: invalid bytes surface as any type
+            problem = ModelUnavailable(f"the model's server made no vectors ({type(error).__name__})")
+        raise problem
+
     async def _metered(
         self, role: Role, messages: Sequence[ChatMessage], charged: ThreadId | None
     ) -> AsyncGenerator[str, None]:
@@ -128,9 +160,10 @@ class OpenAILanguageModel:
         asked = sum(len(message.text) for message in messages)
         return ModelCall(
             role=role,
-            model=self._settings.by_role.get(role, self._settings.model),
+            model=self._settings.model_of(role).name,
             input_tokens=-(-asked // _CHARACTERS_PER_TOKEN) if estimated else counted.input_tokens,
             output_tokens=-(-characters // _CHARACTERS_PER_TOKEN) if estimated else counted.output_tokens,
+            cached_tokens=counted.cached_tokens,
             estimated=estimated,
         )
 
@@ -160,9 +193,12 @@ class OpenAILanguageModel:
         written = [_message(message) for message in messages]
         for pause in chain(_PAUSES, repeat(_PAUSES[-1])):
             stream = cast("AsyncGenerator[BaseMessageChunk, None]", self._chat(role).astream(written))
+            first_by = asyncio.get_running_loop().time() + self._settings.first_token_seconds
+            begun = False
             async with aclosing(stream):
                 try:
-                    while (chunk := await self._next(stream, deadline)) is not None:
+                    while (chunk := await self._next(stream, deadline, None if begun else first_by)) is not None:
+                        begun = begun or bool(chunk.text)
                         yield chunk
                 except ModelBusy as busy:
                     wait = max(busy.wait_seconds, pause * (0.75 + random.random() / 2))  # noqa: S311 -- no secret
@@ -173,15 +209,20 @@ class OpenAILanguageModel:
             _log.info("the model's server is busy; asking again in %.1f s", wait)
             await asyncio.sleep(wait)
 
-    async def _next(self, chunks: AsyncIterator[BaseMessageChunk], deadline: float) -> BaseMessageChunk | None:
-        """Return the next chunk, or None at the end."""
-        left = deadline - asyncio.get_running_loop().time()
+    async def _next(
+        self, chunks: AsyncIterator[BaseMessageChunk], deadline: float, first_by: float | None
+    ) -> BaseMessageChunk | None:
+        """Return the next chunk, or None at the end. `first_by`: when the first words must be there, until they are."""
+        now = asyncio.get_running_loop().time()
+        patience = self._settings.silence_seconds if first_by is None else first_by - now
         problem: ModelUnavailable
         try:
-            async with asyncio.timeout(min(left, self._settings.silence_seconds)):
+            async with asyncio.timeout(min(deadline - now, patience)):
                 return await anext(chunks, None)
         except TimeoutError:
-            problem = ModelUnavailable("the model is silent for too long")
+            unheard = f"the model has not begun to answer within {self._settings.first_token_seconds:g} seconds"
+            late = first_by is not None and first_by <= deadline
+            problem = ModelSlow(unheard if late else "the model is silent for too long")
         except openai.APIStatusError as error:
             problem = _refusal(error)
         except openai.APITimeoutError:
@@ -194,10 +235,10 @@ class OpenAILanguageModel:
         raise problem
 
     def _chat(self, role: Role) -> ChatOpenAI:
-        name = self._settings.by_role.get(role, self._settings.model)
-        if name not in self._chats:
-            self._chats[name] = ChatOpenAI(
-                model=name,
+        model = self._settings.model_of(role)
+        if model not in self._chats:
+            self._chats[model] = ChatOpenAI(
+                model=model.name,
                 base_url=self._settings.base_url,
                 api_key=self._key,
                 http_async_client=self._http,
@@ -205,9 +246,11 @@ class OpenAILanguageModel:
                 max_retries=self._settings.retries,
                 stream_usage=True,
                 stream_chunk_timeout=_NO_CHUNK_TIMEOUT,
-                use_responses_api=False,
+                use_responses_api=model.responses,
+                store=False if model.responses else None,  # its server would keep the thread's words otherwise
+                reasoning_effort=model.effort.value if model.effort else None,
             )
-        return self._chats[name]
+        return self._chats[model]
 
     async def _key(self) -> str:
         # A coroutine function keeps the key out of every repr, and the client creates no blocking twin.
@@ -264,14 +307,18 @@ def _message(message: ChatMessage) -> BaseMessage:
 
 
 def _finish_reason(chunk: BaseMessageChunk) -> str | None:
-    """Return the finish reason, which only the last chunk with content has."""
-    reason: object = cast("Mapping[str, object]", chunk.response_metadata).get("finish_reason")
+    """Return the finish reason, which only the last chunk with content has; of the Responses API, why it is cut off."""
+    metadata = cast("Mapping[str, object]", chunk.response_metadata)
+    reason, cut_off = metadata.get("finish_reason"), metadata.get("incomplete_details")
+    if isinstance(cut_off, Mapping):
+        reason = cast("Mapping[str, object]", cut_off).get("reason")
     return reason if isinstance(reason, str) else None
 
 
 def _count(usage: Usage, chunk: BaseMessageChunk) -> None:
     figures = getattr(chunk, "usage_metadata", None)
     if isinstance(figures, Mapping):
-        tokens = cast("Mapping[str, int]", figures)
+        tokens = cast("UsageMetadata", figures)
         usage.input_tokens += tokens.get("input_tokens", 0)
         usage.output_tokens += tokens.get("output_tokens", 0)
+        usage.cached_tokens += tokens.get("input_token_details", {}).get("cache_read", 0)

@@ -6,7 +6,7 @@ summary, which is stored. Without a model, or while it is away, the oldest turns
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from langchain_core.messages import (
     AIMessage,
@@ -19,7 +19,7 @@ from agent.errors import ModelUnavailable
 from agent.ids import ThreadId, thread_parts
 from agent.limits import BYTES_PER_TOKEN, MemoryLimits, Role
 from agent.llm.prompts import EARLIER, summary_message, system_message
-from agent.llm.transcript import Names, mentioned, turns_dialogue
+from agent.llm.transcript import Names, ShownNode, deciders, mentioned, turns_dialogue
 from agent.plan.json_values import sanitized_text, truncated
 from agent.ports import ChatMessage, Directory, LanguageModel, Message, PastTurn, Runs, Summaries, Summary
 
@@ -38,6 +38,8 @@ class Memory:
     """A thread's earlier turns and names for models. Without `summaries` or a model it writes no summary."""
 
     runs: Runs
+    #: Of every call for a thread.
+    system: ChatMessage = field(default_factory=system_message)
     model: LanguageModel | None = None
     summaries: Summaries | None = None
     directory: Directory | None = None
@@ -58,11 +60,11 @@ class Memory:
                 summary, shown = folded, kept
         return [*_opening(summary), *turns_dialogue(shown, names)]
 
-    async def names(self, thread: ThreadId, messages: Sequence[Message]) -> Names:
-        """Return the known names of the people and channels in messages."""
+    async def names(self, thread: ThreadId, messages: Sequence[Message], nodes: Sequence[ShownNode] = ()) -> Names:
+        """Return the known names of the people and channels in messages, and of those who decided about nodes."""
         if self.directory is None:
             return {}
-        ids = [thread_parts(thread).channel, *mentioned(messages)]
+        ids = [thread_parts(thread).channel, *mentioned(messages), *deciders(nodes)]
         return await self.directory.names(thread, ids[:_NAMES_ASKED])
 
     def _clipped(self, turn: PastTurn) -> PastTurn:
@@ -90,7 +92,7 @@ class Memory:
             oldest = self._oldest(left, names)
             question = summary_message("" if summary is None else summary.text, oldest, names, self._words)
             try:
-                text = await self.model.complete(Role.SUMMARY, [system_message(Role.SUMMARY), question])
+                text = await self.model.complete(Role.SUMMARY, [self.system, question])
             except ModelUnavailable as error:
                 _log.warning("the earlier turns of %s are not summarized: %s", thread, error)
                 return None

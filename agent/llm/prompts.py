@@ -1,8 +1,10 @@
-"""Writes the messages to models: system messages from `prompts/*.md`, human messages from the run.
+"""Writes the messages to models: the system message and the tasks from `prompts/*.md`, human messages from the run.
 
-A human message is a Markdown document of `## Section`s in a fixed order; sections without content are left out. The
-output of tools, scripts and models is in JSON Lines or in a fence longer than any in it, so that it cannot pass for a
-section.
+All calls for a thread have the same system message: how to plan, and how to conclude. A human message is a Markdown
+document of `## Section`s in a fixed order; sections without content are left out. Parts that every call of a run shows
+alike come first, the time and the task of the call come last, so that a provider finds much of it in its cache.
+The output of tools, scripts and models is in JSON Lines or in a fence longer than any in it, so that it cannot pass for
+a section.
 """
 
 import json
@@ -10,16 +12,19 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 
-from agent.limits import Role
+from agent.ids import UserId
+from agent.limits import PlanLanguage, Role
+from agent.llm.tool_search import ALL_SHOWN, ShownTools, names_of_all
 from agent.llm.transcript import Names, ShownNode, named, request_text, turns_dialogue
 from agent.plan.json_values import truncated
 from agent.plan.operations import canonical_json
-from agent.plan.outcomes import ArtifactRef, Failed, Outcome, Succeeded, outcome_json
+from agent.plan.outcomes import ArtifactRef, Cancelled, Failed, Outcome, Rejected, Succeeded, outcome_json
 from agent.ports import ChatMessage, Message, PastTurn
 from agent.reading.validation import Fault, fault_json
-from agent.tool import Registry
+from agent.tool import Registry, Tool
 from sandbox.script import Json
 
 _PROMPTS = Path(__file__).parent / "prompts"
@@ -35,17 +40,31 @@ EARLIER_BYTES = 16 * 1024
 EARLIER = "Earlier in this thread"
 """The section with the summary of the turns that are no longer shown."""
 
+_MANY_TOOLS = """\
+There are {count} tools. A request shows the likely ones under `## Tools`. To see others, write
+`{{"op":"tools","need":"what they must do, or names"}}` (in Python `tools("...")`) and end: the next message shows
+them. You may do so twice.
+Never guess the arguments of a tool whose line you have not seen, and never say that something cannot be done before
+you have asked for its tools."""
+_GIST_CHARACTERS = 80
+_PART = "Other people's requests are part of this turn. To answer, write `ANSWER` and nothing else."
 _HEAD_CHARACTERS = 200
 _FAULTS_SHOWN = 20
 _NO_SANDBOX = "There is no sandbox in this installation: packages cannot run, so plan tool nodes only."
 
 
-def system_message(role: Role, registry: Registry | None = None, dialect: str | None = None) -> ChatMessage:
-    """Return a role's system message. `dialect` is the sandbox's; None when there is no sandbox."""
-    fillings = {"{{tools}}": _tool_lines(registry or Registry()), "{{sandbox}}": dialect or _NO_SANDBOX}
+def system_message(
+    registry: Registry | None = None, dialect: str | None = None, language: PlanLanguage = PlanLanguage.JSON
+) -> ChatMessage:
+    """Return the system message of every call. `dialect` is the sandbox's; None when there is no sandbox.
+
+    `language`: how plans are to be written.
+    """
+    fillings = {"{{tools}}": _tools_text(registry or Registry()), "{{sandbox}}": dialect or _NO_SANDBOX}
     # In one pass: a tool's description must not be filled in itself.
-    text = re.sub("|".join(map(re.escape, fillings)), lambda found: fillings[found.group()], _prompt(role))
-    return ChatMessage(by="system", text=text)
+    prompt = _prompt(Role.PLANNER).replace("{{language}}", _writing(language))
+    text = re.sub("|".join(map(re.escape, fillings)), lambda found: fillings[found.group()], prompt)
+    return ChatMessage(by="system", text=f"{text.rstrip()}\n\n{_prompt(Role.CONCLUDE)}")
 
 
 @cache
@@ -53,7 +72,59 @@ def _prompt(role: Role) -> str:
     return (_PROMPTS / f"{role.value}.md").read_text(encoding="utf-8")
 
 
-def _tool_lines(registry: Registry) -> str:
+@cache
+def _follow_up() -> str:
+    return (_PROMPTS / "sections" / "follow_up.md").read_text(encoding="utf-8").rstrip()
+
+
+@cache
+def _writing(language: PlanLanguage) -> str:
+    return (_PROMPTS / "languages" / f"{language.value}.md").read_text(encoding="utf-8").rstrip()
+
+
+def _task(role: Role, *, again: bool = False) -> tuple[str, str]:
+    """Return the last section of a message: what the role is to write. `again`: the dialogue holds it already.
+
+    How to conclude stands in the system message: it is a part of almost every run, and there it is read once.
+    """
+    text = _prompt(role).rstrip()
+    heading = text.splitlines()[0]
+    if again:
+        return "Task", f"{heading}\n\nDo it again, without these faults."
+    return "Task", f"{heading}\n\nThe plan has run to its end: conclude." if role is Role.CONCLUDE else text
+
+
+def _tools_text(registry: Registry) -> str:
+    """Return all tools; where they are many, how the likely ones are shown. It is the same for every request."""
+    if len(registry) <= ALL_SHOWN:
+        return _tool_lines(sorted(registry, key=attrgetter("name")))
+    names = names_of_all(registry)
+    listed = f"\n\nAll of them, by name: {', '.join(names)}" if names else ""
+    return _MANY_TOOLS.format(count=len(registry)) + listed
+
+
+def tools_section(shown: ShownTools, found: Sequence[Tool] = ()) -> str:
+    """Return the tools that one request shows: likely ones whole, the next in one line, and others by name.
+
+    `found` are those that were asked for since. They come last, so that the rest stays as it was.
+    """
+    described = "\n".join(f"{tool.name} ({tool.colour.value}): {_gist(tool)}" for tool in shown.described)
+    named = ", ".join(tool.name for tool in shown.named)
+    parts = (
+        _tool_lines(shown.whole),
+        described and f"Without their arguments:\n{described}",
+        named and f"By name: {named}",
+        _tool_lines(found),
+    )
+    return "\n\n".join(filter(None, parts))
+
+
+def _gist(tool: Tool) -> str:
+    line = " ".join(tool.description.split())
+    return line if len(line) <= _GIST_CHARACTERS else f"{line[: _GIST_CHARACTERS - 1]}…"
+
+
+def _tool_lines(tools: Iterable[Tool]) -> str:
     return _lines(
         {
             "name": tool.name,
@@ -61,7 +132,7 @@ def _tool_lines(registry: Registry) -> str:
             "description": tool.description,
             "arguments": tool.arguments,
         }
-        for tool in registry
+        for tool in tools
     )
 
 
@@ -74,37 +145,58 @@ def planner_message(
     names: Names | None = None,
     place: str = "",
     earlier_bytes: int = EARLIER_BYTES,
+    tools: str = "",
 ) -> ChatMessage:
     """Return the request to the planner; with `faults`, its last output is the ai message before.
 
-    `place` is the channel's id. With `names` the request says who asks, and where.
+    `place` is the channel's id. With `names` the request says who asks, and where. `tools` are the `tools_section`.
     """
     return _document(
-        ("Now", now.astimezone(UTC).isoformat(timespec="seconds")),
-        ("Thread", _thread_line(messages, place, names) if names else ""),
-        ("Request", request_text(messages, names or {})),
-        ("Plan so far", "\n".join(_earlier_lines(nodes, earlier_bytes) + _own_lines(nodes))),
+        *_opening(messages, names, place),
+        ("Tools", tools),
+        ("Follow up", _follow_up() if nodes else ""),
+        ("Plan so far", "\n".join(_earlier_lines(nodes, earlier_bytes, names or {}) + _own_lines(nodes, names or {}))),
         ("Faults", _fault_lines(faults)),
+        ("Now", now.astimezone(UTC).isoformat(timespec="seconds")),
     )
 
 
 def results_message(
+    role: Role,
     messages: Sequence[Message],
     nodes: Sequence[ShownNode],
-    faults: Sequence[Fault] = (),
     *,
     results_bytes: int = RESULTS_BYTES,
     names: Names | None = None,
+    place: str = "",
     heads: bool = False,
+    tools: str = "",
+    part: bool = False,
 ) -> ChatMessage:
-    """Return the request to the replan and answer roles; with `faults`, the last output is the ai message before.
+    """Return the request to a role that reads results: it begins as the request to the planner did.
 
-    With `heads` a longer result is shown by its size and its head alone.
+    With `heads` a longer result is shown by its size and its head alone. `part`: other people's requests belong to the
+    turn, too, and the answer is written later.
     """
     return _document(
+        *_opening(messages, names, place),
+        ("Tools", tools),
+        ("Results", _node_lines(nodes, results_bytes, names or {}, heads=heads)),
+        ("Part", _PART if part else ""),
+        _task(role),
+    )
+
+
+def faults_message(role: Role, faults: Sequence[Fault]) -> ChatMessage:
+    """Return what was wrong with the last output, which is the ai message before."""
+    return _document(("Faults", _fault_lines(faults)), _task(role, again=True))
+
+
+def _opening(messages: Sequence[Message], names: Names | None, place: str) -> Sequence[tuple[str, str]]:
+    """Return the sections with which every request about these messages begins."""
+    return (
+        ("Thread", _thread_line(messages, place, names) if names else ""),
         ("Request", request_text(messages, names or {})),
-        ("Results", _node_lines(nodes, results_bytes, heads=heads)),
-        ("Faults", _fault_lines(faults)),
     )
 
 
@@ -118,6 +210,7 @@ def summary_message(summary: str, turns: Sequence[PastTurn], names: Names, words
         ("Length", f"at most {words} words"),
         ("Summary so far", _fenced(summary, "text")),
         ("Turns", _lines(dialogue)),
+        _task(Role.SUMMARY),
     )
 
 
@@ -153,6 +246,7 @@ def crash_message(
         ("Traceback", _fenced(traceback, "text")),
         ("Logs", _fenced(logs, "text")),
         ("Calls", _lines(calls)),
+        _task(Role.REPAIR),
     )
 
 
@@ -160,19 +254,19 @@ def _document(*sections: tuple[str, str]) -> ChatMessage:
     return ChatMessage(by="human", text="\n\n".join(f"## {title}\n{content}" for title, content in sections if content))
 
 
-def _own_lines(nodes: Sequence[ShownNode]) -> list[str]:
+def _own_lines(nodes: Sequence[ShownNode], names: Names) -> list[str]:
     """Return the lines of this turn's nodes."""
     own = [node for node in nodes if not node.earlier]
-    return _node_lines(own).split("\n") if own else []
+    return _node_lines(own, RESULTS_BYTES, names).split("\n") if own else []
 
 
-def _earlier_lines(nodes: Sequence[ShownNode], most_bytes: int) -> list[str]:
+def _earlier_lines(nodes: Sequence[ShownNode], most_bytes: int, names: Names) -> list[str]:
     """Return the lines of earlier turns' nodes with their results by reference; the oldest are only counted."""
     lines: list[str] = []
     earlier = [node for node in nodes if node.earlier]
     left = most_bytes
     for shown in reversed(earlier):
-        line = json.dumps(_node_json(shown), ensure_ascii=False)
+        line = json.dumps(_node_json(shown, names), ensure_ascii=False)
         left -= len(line.encode(errors="replace"))
         if left < 0:
             lines.append(f"({len(earlier) - len(lines)} older nodes of this thread are not shown)")
@@ -181,19 +275,19 @@ def _earlier_lines(nodes: Sequence[ShownNode], most_bytes: int) -> list[str]:
     return lines[::-1]
 
 
-def _node_lines(nodes: Sequence[ShownNode], results_bytes: int = RESULTS_BYTES, *, heads: bool = False) -> str:
+def _node_lines(nodes: Sequence[ShownNode], results_bytes: int, names: Names, *, heads: bool = False) -> str:
     lines: list[str] = []
     left = results_bytes
     for shown in reversed(nodes):
-        line = json.dumps(_node_json(shown, heads=heads), ensure_ascii=False)
+        line = json.dumps(_node_json(shown, names, heads=heads), ensure_ascii=False)
         left -= len(line.encode(errors="replace"))
         if left < 0 and shown.outcome is not None:
-            line = json.dumps(_node_json(ShownNode(node=shown.node, state=shown.state)), ensure_ascii=False)
+            line = json.dumps(_node_json(ShownNode(node=shown.node, state=shown.state), names), ensure_ascii=False)
         lines.append(line)
     return "\n".join(reversed(lines))
 
 
-def _node_json(shown: ShownNode, *, heads: bool = False) -> dict[str, Json]:
+def _node_json(shown: ShownNode, names: Names, *, heads: bool = False) -> dict[str, Json]:
     line: dict[str, Json] = {
         "id": shown.node.id,
         "kind": shown.node.kind.value,
@@ -204,7 +298,18 @@ def _node_json(shown: ShownNode, *, heads: bool = False) -> dict[str, Json]:
         return line
     by_reference = shown.earlier or heads
     result = _referenced_json(shown.node.id, shown.outcome) if by_reference else _result_json(shown.outcome)
-    return {**line, "result": result}
+    match shown.outcome:
+        case Succeeded(comment=comment) | Failed(comment=comment) if comment is not None:
+            return {**line, "result": result, "comment": {"by": _person(comment.by, names), "text": comment.text}}
+        case Rejected(by=by) | Cancelled(by=by) if by and isinstance(result, Mapping):
+            return {**line, "result": {**result, "by": _person(by, names)}}
+        case _:
+            return {**line, "result": result}
+
+
+def _person(id: UserId, names: Names) -> str:
+    """Return who it was, as in a request: `<@U1|Ada>`; the id alone while the name is not known."""
+    return named(f"<@{id}>", names) if names.get(id) else id
 
 
 def _referenced_json(node: str, outcome: Outcome) -> Json:
@@ -237,7 +342,7 @@ def _result_json(outcome: Outcome) -> Json:
         case Succeeded(value=value):
             return value
         case _:
-            return {key: value for key, value in outcome_json(outcome).items() if key != "state"}
+            return {key: value for key, value in outcome_json(outcome).items() if key not in ("state", "comment")}
 
 
 def _lines(values: Iterable[Mapping[str, Json]]) -> str:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from agent.ids import NodeId, UserId
 from agent.plan.operations import Add, LoggedOperation, Node
-from agent.plan.outcomes import NodeState, NodeStatus, Outcome, state_of
+from agent.plan.outcomes import Cancelled, Failed, NodeState, NodeStatus, Outcome, Rejected, Succeeded, state_of
 from agent.ports import ChatMessage, Message, PastTurn
 
 Names: TypeAlias = Mapping[str, str]
@@ -94,6 +94,22 @@ def mentioned(messages: Sequence[Message]) -> Iterator[str]:
     """Yield the ids of the people and channels that messages mention, authors first, each once."""
     written = (found[1] or found[2] for message in messages for found in _MENTION.finditer(message.text))
     yield from dict.fromkeys([*(message.author for message in messages), *written])
+
+
+def deciders(nodes: Sequence[ShownNode]) -> Iterator[str]:
+    """Yield the ids of the people whose words about a decision stand in the results, each once."""
+    found = (_decider(shown.outcome) for shown in nodes)
+    yield from dict.fromkeys(person for person in found if person)
+
+
+def _decider(outcome: Outcome | None) -> UserId | None:
+    match outcome:
+        case Succeeded(comment=comment) | Failed(comment=comment) if comment is not None:
+            return comment.by
+        case Rejected(by=by) | Cancelled(by=by):
+            return by
+        case _:
+            return None
 
 
 def named(text: str, names: Names) -> str:

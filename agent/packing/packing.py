@@ -57,6 +57,7 @@ class Reason(StrEnum):
     CONDITION = "it runs only on a condition"
     UNWRITABLE = "it cannot stand inside a longer script"
     FULL = "the package would become too large"
+    CHOICE = "it takes the result of whichever of several steps ran"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,6 +279,7 @@ class _Chains:
             Reason.PACKED: node.packed,
             Reason.TEMPLATE: node.for_each or node.item_of is not None,
             Reason.CONDITION: node.when,
+            Reason.CHOICE: node.choices,
             Reason.CANCELLED: node.id in self._cancelled,
             Reason.KEPT: node.id in self._keep,
         }

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from agent.ids import NodeId
 from agent.plan.operations import Cancel, LoggedOperation, Node, On, Operation, nodes_added
-from agent.plan.outcomes import NodeState, NodeStatus, Outcome, Succeeded, satisfies
+from agent.plan.outcomes import NodeState, NodeStatus, Outcome, Skipped, Succeeded, satisfies
 
 
 class Readiness(Enum):
@@ -77,6 +77,7 @@ class Frontier:
                 self._edges.setdefault(dependency.node, []).append(_Edge(node.id, dependency.on))
             elif not satisfies(outcome, dependency.on):
                 self._blocked.setdefault(node.id, Blocked(because=dependency.node))
+        self._block_without_choice(node)
 
     def recall(self, outcomes: Mapping[NodeId, Outcome]) -> None:
         """Enter how nodes of earlier turns ended, before a node that needs them is added."""
@@ -106,9 +107,22 @@ class Frontier:
             self._missing[edge.child] -= 1
             if not satisfies(outcome, edge.on):
                 self._blocked.setdefault(edge.child, Blocked(because=node))
+            self._block_without_choice(self._nodes[edge.child])
             if waited and self.readiness(edge.child) is not Readiness.WAITING:
                 decided[edge.child] = None
         return [child for child in decided if child not in self._outcomes]
+
+    def _block_without_choice(self, node: Node) -> None:
+        """Block a node that takes the result of whichever of several nodes succeeded, once all ended and none did."""
+        if all(dependency.on is On.SUCCEEDED for dependency in node.depends_on):
+            return  # cheap: such a node waits for other ends, too
+        for choice in node.choices:
+            ends = {other: outcome for other in choice if (outcome := self._outcomes.get(other)) is not None}
+            if len(ends) == len(choice) and not any(isinstance(outcome, Succeeded) for outcome in ends.values()):
+                because = next(
+                    (other for other, outcome in ends.items() if not isinstance(outcome, Skipped)), choice[0]
+                )
+                self._blocked.setdefault(node.id, Blocked(because=because))
 
     def readiness(self, node: NodeId) -> NodeReadiness:
         """Return whether a node of the plan can start, must wait or is blocked."""
@@ -148,10 +162,22 @@ def with_dependents(
     # In the log a dependency comes before its dependents, so one pass is enough.
     for node in nodes_added([entry.operation for entry in logged]).values():
         needs = any(edge.node in behind and edge.on is On.SUCCEEDED for edge in node.depends_on)
+        needs = needs or any(_is_lost(choice, behind, outcomes) for choice in node.choices)
         if needs and isinstance(outcomes.get(node.id), Succeeded | None):
             behind[node.id] = None
     unfinished = [node for node in behind if node != operation.id and outcomes.get(node) is None]
     return [operation, *(Cancel(id=node, why=operation.why) for node in unfinished)]
+
+
+def _is_lost(choice: Sequence[NodeId], behind: Collection[NodeId], outcomes: Mapping[NodeId, Outcome | None]) -> bool:
+    """Return whether no node is left whose result stands in for those that a cancel takes back."""
+    if not any(node in behind for node in choice):
+        return False
+    for node in choice:
+        outcome = outcomes.get(node)
+        if isinstance(outcome, Succeeded | None) and (node not in behind or outcome is not None):
+            return node in behind  # the first that has succeeded, or still can
+    return True
 
 
 class PlannedNode(NamedTuple):

@@ -25,7 +25,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, core_schema
 
 from agent.ids import Digest, NodeId, ToolName, UserId
-from agent.plan.references import OF_ITEM, BadReference, Reference, pieces, references_in
+from agent.plan.conditions import Condition, condition_issue, is_one_reference
+from agent.plan.references import OF_ITEM, references_in
 from sandbox.script import Json
 
 _T = TypeVar("_T")
@@ -107,11 +108,7 @@ def _tool_name(value: object) -> object:
 
 
 def _reference(text: str, info: ValidationInfo) -> str:
-    try:
-        parts = pieces(text)
-    except BadReference:
-        parts = ()
-    if len(parts) != 1 or not isinstance(parts[0], Reference):
+    if not is_one_reference(text):
         raise _bad_field(f"{info.field_name!r} must be one reference, such as ${{node#/list}}")
     return text
 
@@ -122,8 +119,18 @@ def _list_reference(text: str) -> str:
     return text
 
 
-def _bad_field(message: str) -> PydanticCustomError:
-    return PydanticCustomError("bad_field", "{message}", {"message": message})
+def _condition(value: Condition) -> Condition:
+    if (issue := condition_issue(value)) is not None:
+        raise _bad_field(f"'when': {issue.message}", issue.pointer)
+    return value
+
+
+def _bad_field(message: str, pointer: str = "") -> PydanticCustomError:
+    return PydanticCustomError("bad_field", "{message}", {"message": message, "pointer": pointer})
+
+
+def _any_schema(_type: object, _handler: object) -> core_schema.CoreSchema:
+    return core_schema.any_schema()
 
 
 def _object_schema(_type: object, _handler: object) -> core_schema.CoreSchema:
@@ -133,6 +140,7 @@ def _object_schema(_type: object, _handler: object) -> core_schema.CoreSchema:
 _Object: TypeAlias = Annotated[Mapping[str, Json], GetPydanticSchema(_object_schema)]
 _List: TypeAlias = Annotated[tuple[_T, ...], WrapSerializer(lambda values, printed: list(printed(values)))]
 _Reference: TypeAlias = Annotated[str, AfterValidator(_reference)]
+_Condition: TypeAlias = Annotated[Condition, GetPydanticSchema(_any_schema), AfterValidator(_condition)]
 _Dependency: TypeAlias = Annotated[Dependency, BeforeValidator(_dependency), PlainSerializer(_dependency_json)]
 
 _TOOL = frozenset({NodeKind.TOOL})
@@ -178,8 +186,8 @@ class Node:
     #: A reference to a list. The node is a template: it becomes one node for each item, and its result is the list
     #: of their results.
     for_each: Annotated[_Reference, AfterValidator(_list_reference), Written(refers=True)] = ""
-    #: A reference. The node is skipped when that value is empty, zero, false or null.
-    when: Annotated[_Reference, Written(refers=True)] = ""
+    #: The node is skipped when this is not met: a reference whose value is empty, zero, false or null, or a tree.
+    when: Annotated[_Condition, Written(refers=True)] = ""
     #: The template that the node is an item of.
     item_of: NodeId | None = None
 
@@ -187,6 +195,12 @@ class Node:
     def digest(self) -> Digest:
         """Ties a task's name and a ledger row to this very node."""
         return digest_of(node_json(self))
+
+    @cached_property
+    def choices(self) -> tuple[tuple[NodeId, ...], ...]:
+        """The nodes of each reference to whichever of several nodes succeeded."""
+        written = references_in(references_of(self))
+        return tuple(dict.fromkeys(reference.nodes for _, reference in written if reference.others))
 
 
 WRITTEN_FIELDS: Mapping[str, Written] = {

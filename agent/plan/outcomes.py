@@ -45,6 +45,14 @@ class ArtifactRef:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Comment:
+    """What a person said with the decision that let the call run."""
+
+    by: UserId
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Succeeded:
     """The node's output."""
 
@@ -53,6 +61,7 @@ class Succeeded:
     artifact: ArtifactRef | None = None
     #: How old the output was when it was taken from the cache. None: the node's own work made it.
     age_seconds: int | None = None
+    comment: Comment | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +72,7 @@ class Failed:
     error: str
     #: For the model. It may hold a tool's words; people read `bot/wording.py`.
     message: str = ""
+    comment: Comment | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,10 +103,15 @@ class Cancelled:
     """The node was cancelled before it finished."""
 
     why: str = ""
+    #: Who asked for changes; `why` are their words.
+    by: UserId | None = None
 
 
 OUTCOME_UNKNOWN = "outcome_unknown"
 """The `error` of a call that may have taken effect or not. A red call that ends so is asked about."""
+
+REFUSED_BY_POLICY = "refused_by_policy"
+"""The `error` of a red call that a rule refuses; the message has the rule's words."""
 
 Outcome: TypeAlias = Succeeded | Failed | Rejected | Expired | Skipped | Cancelled
 
@@ -133,11 +148,17 @@ def satisfies(outcome: Outcome, on: On) -> bool:
 def outcome_json(outcome: Outcome) -> dict[str, Json]:
     """Return the outcome as plain JSON, `state` first."""
     state: dict[str, Json] = {"state": state_of(outcome).value}
+    if isinstance(outcome, Succeeded | Failed) and outcome.comment is not None:
+        state["comment"] = vars(outcome.comment)
     match outcome:
         case Succeeded(value=value, artifact=artifact, age_seconds=age):
             if age is not None:
                 state["age_seconds"] = age
             return {**state, "value": value} if artifact is None else {**state, "artifact": asdict(artifact)}
+        case Failed(error=error, message=message):
+            return {**state, "error": error, "message": message}
+        case Cancelled(why=why, by=None):
+            return {**state, "why": why}
         case Skipped(because=because, why=""):
             return {**state, "because": because}
         case _:

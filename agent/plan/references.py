@@ -1,6 +1,7 @@
 """References between nodes: `${node}` and `${node#/json/pointer}` in a text, and their places.
 
-`$${` is a literal `${`. A pointer is RFC 6901; one that holds `{` or `}` cannot be written.
+`${a|b#/pointer}` is the value of the first of these nodes that succeeded. `$${` is a literal `${`. A pointer is
+RFC 6901; one that holds `{` or `}` cannot be written.
 """
 
 import re
@@ -39,9 +40,17 @@ class Reference:
 
     node: NodeId
     pointer: str = ""
+    #: Whose output it is when `node` did not succeed: that of the first of these that did.
+    others: tuple[NodeId, ...] = ()
+
+    @property
+    def nodes(self) -> tuple[NodeId, ...]:
+        """All nodes that it names, in their order."""
+        return (self.node, *self.others)
 
     def __str__(self) -> str:
-        return f"${{{self.node}#{self.pointer}}}" if self.pointer else f"${{{self.node}}}"
+        names = "|".join(self.nodes)
+        return f"${{{names}#{self.pointer}}}" if self.pointer else f"${{{names}}}"
 
 
 Piece: TypeAlias = str | Reference
@@ -76,10 +85,12 @@ def pieces(text: str) -> tuple[Piece, ...]:
 def _reference(written: str, body: str | None) -> Reference:
     if body is None:
         raise BadReference(written)
-    node, _, pointer = body.partition("#")
-    if not NODE_ID.fullmatch(node) or not _POINTER.fullmatch(pointer):
+    names, _, pointer = body.partition("#")
+    node, *others = (NodeId(name) for name in names.split("|"))
+    unique = len({node, *others}) == len(others) + 1
+    if not unique or not all(map(NODE_ID.fullmatch, (node, *others))) or not _POINTER.fullmatch(pointer):
         raise BadReference(written)
-    return Reference(node=NodeId(node), pointer=pointer)
+    return Reference(node=node, pointer=pointer, others=tuple(others))
 
 
 def strings_in(value: Json, at: str = "") -> Iterator[tuple[str, str]]:

@@ -35,6 +35,10 @@ class OutputSources:
             if node.item_of is not None:
                 self._items.setdefault(node.item_of, []).append(node.id)
 
+    def title(self, node: NodeId) -> str:
+        """Return the title of a node that was added; of another one its id."""
+        return self._nodes[node][1].title if node in self._nodes else node
+
     def of(self, node: NodeId) -> frozenset[Source]:
         """Return the sources of a node whose work is done: of a template all items are known by then."""
         waiting = [node]
@@ -57,7 +61,7 @@ class OutputSources:
 
     def _referred(self, node: NodeId) -> list[NodeId]:
         _, written = self._nodes[node]
-        return [reference.node for _, reference in references_in(references_of(written))]
+        return [named for _, reference in references_in(references_of(written)) for named in reference.nodes]
 
     def _own(self, node: NodeId) -> frozenset[Source]:
         if node not in self._nodes:

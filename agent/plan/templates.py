@@ -8,12 +8,13 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from agent.ids import NodeId
+from agent.plan.conditions import Condition, about_item, condition_words
 from agent.plan.json_values import truncated
 from agent.plan.operations import Node, references_of
-from agent.plan.references import OF_ITEM, PointerMissing, Reference, at_pointer, pieces, with_texts
+from agent.plan.references import PointerMissing, Reference, at_pointer, pieces, with_texts
 from sandbox.script import Json
 
 MOST_TEMPLATE_ID = 58
@@ -35,11 +36,6 @@ def template_of(id: NodeId) -> NodeId | None:
     return NodeId(template) if template and _INDEX.fullmatch(index) else None
 
 
-def about_item(when: str) -> bool:
-    """Return whether a condition is about each item, not about the template as a whole."""
-    return any(isinstance(piece, Reference) and piece.node in OF_ITEM for piece in pieces(when))
-
-
 def shown_title(node: Node) -> str:
     """Return the title as people read it: before a template knows its items, a place for one is a `…`."""
     return _OWN.sub(lambda found: "…" if found[1] else found[0], node.title) if node.for_each else node.title
@@ -48,7 +44,7 @@ def shown_title(node: Node) -> str:
 def unfolds(node: Node) -> str:
     """Return the list and the condition of a node as drawings show them, "" for a node without them."""
     words = [f"for each of {node.for_each[2:-1]}"] if node.for_each else []
-    return ", ".join([*words, f"only if {node.when[2:-1]}"] if node.when else words)
+    return ", ".join([*words, f"only if {condition_words(node.when)}"] if node.when else words)
 
 
 def items_of(template: Node, values: Sequence[Json]) -> tuple[Node, ...]:
@@ -59,20 +55,41 @@ def items_of(template: Node, values: Sequence[Json]) -> tuple[Node, ...]:
 
 
 def _item(template: Node, source: Reference, index: int, values: Sequence[Json]) -> Node:
-    at = Reference(node=source.node, pointer=f"{source.pointer}/{index}")
-
-    def placed_value(text: str) -> Json:
-        return index if text == "${index}" else _placed_text(text, at, index)
+    at = replace(source, pointer=f"{source.pointer}/{index}")
 
     placed: dict[str, Any] = {
-        name: _placed_text(value, at, index) if isinstance(value, str) else with_texts(value, placed_value)
+        name: _placed_text(value, at, index) if isinstance(value, str) else _placed_values(value, at, index)
         for name, value in references_of(template).items()
     }
     placed["for_each"] = ""
-    if not about_item(template.when):
-        placed["when"] = ""
+    placed["when"] = _placed_condition(template.when, at, index) if about_item(template.when) else ""
     title = _title(template.title, index, values)
     return replace(template, **placed, id=item_id(template.id, index), title=title, item_of=template.id)
+
+
+def _placed_condition(condition: Condition, at: Reference, index: int) -> Condition:
+    """Return the condition with every reference to the item as one into the list, and the index as a number."""
+    if isinstance(condition, str):
+        own = _OWN.fullmatch(condition)
+        # A number alone is no condition, but this is the same.
+        return {"ne": [index, 0]} if own and own[1] == "index" else _placed_text(condition, at, index)
+    [(name, inside)] = condition.items()
+    match name:
+        case "not":
+            return {name: _placed_condition(cast("Condition", inside), at, index)}
+        case "all" | "any":
+            return {name: [_placed_condition(term, at, index) for term in cast("Sequence[Condition]", inside)]}
+        case _:
+            return {name: _placed_values(inside, at, index)}
+
+
+def _placed_values(value: Json, at: Reference, index: int) -> Any:
+    """Return the value with every reference to the item as one into the list, and the index as a number."""
+
+    def placed(text: str) -> Json:
+        return index if text == "${index}" else _placed_text(text, at, index)
+
+    return with_texts(value, placed)
 
 
 def _placed_text(text: str, at: Reference, index: int) -> str:

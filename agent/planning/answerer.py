@@ -1,21 +1,19 @@
-"""Writes a turn's answer: by the model from the results, or as a plain list of them without a model."""
+"""Ends turns with their answer: the conclusion's, the model's from the results, or a plain list of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from agent.budget.usage import Spending
-from agent.errors import ContextExceeded, ModelUnavailable, TurnError
-from agent.ids import NodeId, ThreadId
+from agent.errors import ContextExceeded, ModelSlow, ModelUnavailable, TurnError
+from agent.ids import NodeId, ThreadId, thread_parts
 from agent.limits import Role
 from agent.llm.memory import Memory
-from agent.llm.prompts import FEW_RESULTS_BYTES, results_message, system_message
+from agent.llm.prompts import FEW_RESULTS_BYTES, RESULTS_BYTES, results_message
 from agent.llm.transcript import ShownNode, shown_nodes, statuses_of
 from agent.plan.json_values import sanitized_text
 from agent.plan.outcomes import Cancelled, Outcome, Rejected, Skipped, Succeeded
-from agent.ports import LanguageModel, OperationLog, Run, Runs, RunStatus
-
-_FINAL = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
+from agent.ports import FINAL, ChatMessage, LanguageModel, OperationLog, Run, Runs, RunStatus, WrittenAnswer
 
 _ANSWERABLE = frozenset({"", TurnError.PLAN_TOO_LARGE.value})
 """The turn errors with which the model is asked all the same."""
@@ -51,18 +49,21 @@ class Answerer:
     memory: Memory
     spending: Spending | None = None
 
-    async def answer(self, thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome]) -> None:
+    async def answer(
+        self, thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome], written: WrittenAnswer | None = None
+    ) -> None:
         """Store the answer, or the turn's error. Does nothing for a turn that has ended."""
         run = await self.runs.read(thread, turn)
-        if run.status in _FINAL:
+        if run.status in FINAL:
             return
         logged = [entry for entry in await self.log.after(thread, 0) if entry.turn == turn]
         nodes = shown_nodes(logged, statuses_of(outcomes))
         if run.stopped_by is not None:
             await self._finish(run, RunStatus.STOPPED, self.words.stopped(nodes, undecided=not run.stopped_by))
         elif nodes:
-            text, error = await self._text(run, nodes)
-            await self._finish(run, final_status(nodes), text, error)
+            written = written or await self._written(run, nodes)
+            plain = self.words.results(nodes)
+            await self._finish(run, final_status(nodes), written.text or plain, written.error)
         else:
             status = RunStatus.FAILED if run.error else RunStatus.DONE
             has_words = run.error or any(run.replies)
@@ -73,25 +74,35 @@ class Answerer:
             await self.spending.flush()  # before: the board of a turn that has ended is shown only once more
         await self.runs.finish(run.thread, run.turn, status, answer, error)
 
-    async def _text(self, run: Run, nodes: Sequence[ShownNode]) -> tuple[str, str]:
-        """Return the answer and the turn's error."""
+    async def _written(self, run: Run, nodes: Sequence[ShownNode]) -> WrittenAnswer:
+        """Return the model's answer to all requests of the turn."""
         if self.model is None or run.error not in _ANSWERABLE:
-            return self.words.results(nodes), run.error
-        past = await self.memory.past(run.thread, run.turn)
-        names = await self.memory.names(run.thread, run.messages)
-        system = system_message(Role.ANSWER)
-        brief = results_message(run.messages, nodes, results_bytes=FEW_RESULTS_BYTES, names=names)
+            return WrittenAnswer(error=run.error)
         try:
             try:
-                whole = results_message(run.messages, nodes, names=names)
-                text = await self.model.complete(Role.ANSWER, [system, *past, whole])
+                text = await self.model.complete(Role.ANSWER, await self._dialogue(run, nodes))
             except ContextExceeded:
-                text = await self.model.complete(Role.ANSWER, [system, brief])
+                text = await self.model.complete(Role.ANSWER, await self._dialogue(run, nodes, brief=True))
         except ContextExceeded:
-            return self.words.results(nodes), TurnError.RESULTS_TOO_LONG.value
+            return WrittenAnswer(error=TurnError.RESULTS_TOO_LONG.value)
+        except ModelSlow:
+            return WrittenAnswer(error=TurnError.ANSWER_SLOW.value)
         except ModelUnavailable:
-            return self.words.results(nodes), TurnError.MODEL_UNHEARD.value
-        return sanitized_text(text).strip(), run.error
+            return WrittenAnswer(error=TurnError.MODEL_UNHEARD.value)
+        return WrittenAnswer(text=sanitized_text(text).strip(), error=run.error)
+
+    async def _dialogue(self, run: Run, nodes: Sequence[ShownNode], *, brief: bool = False) -> Sequence[ChatMessage]:
+        """Return the messages to the model; `brief` leaves out the past and most of the results."""
+        question = results_message(
+            Role.ANSWER,
+            run.messages,
+            nodes,
+            results_bytes=FEW_RESULTS_BYTES if brief else RESULTS_BYTES,
+            names=await self.memory.names(run.thread, run.messages, nodes),
+            place=thread_parts(run.thread).channel,
+        )
+        past: Sequence[ChatMessage] = () if brief else await self.memory.past(run.thread, run.turn)
+        return [self.memory.system, *past, question]
 
 
 def final_status(nodes: Sequence[ShownNode]) -> RunStatus:

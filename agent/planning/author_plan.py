@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.events import PlanPacked
-from agent.ids import NodeId, ThreadId, UserId
+from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.limits import PlanLimits
 from agent.packing.packing import Packing
-from agent.plan.operations import LoggedOperation, Node, nodes_added
+from agent.plan.operations import LoggedOperation, Node, Operation, nodes_added
 from agent.plan.outcomes import NodeStatus, Outcome, Succeeded
 from agent.ports import Message, Progress
 from agent.reading.egress import hosts_in
@@ -77,6 +77,12 @@ class AuthorPlan:
 def logged_nodes(logged: Sequence[LoggedOperation]) -> Mapping[NodeId, Node]:
     """Return the nodes that operations of the log added, in plan order."""
     return nodes_added([entry.operation for entry in logged])
+
+
+def tools_of(operations: Sequence[Operation]) -> Sequence[ToolName]:
+    """Return the tools that the nodes which operations add call, in plan order."""
+    nodes = nodes_added(operations).values()
+    return [tool for node in nodes for tool in ((node.tool,) if node.tool else node.tools)]
 
 
 def note_packing(progress: Progress, thread: ThreadId, turn: int, packing: Packing) -> None:

@@ -8,28 +8,33 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import assert_never
 
-from agent.errors import ContextExceeded, DuplicateNode, ModelBusy, ModelUnavailable, TurnError
-from agent.ids import NodeId, ThreadId, UserId, thread_parts
-from agent.limits import DEFAULT_LIMITS, PlanLimits, Role
+from agent.errors import ContextExceeded, DuplicateNode, ModelBusy, ModelSlow, ModelUnavailable, TurnError
+from agent.ids import NodeId, ThreadId, ToolName, UserId, thread_parts
+from agent.limits import DEFAULT_LIMITS, PlanLanguage, PlanLimits, Role
 from agent.llm.memory import Memory
-from agent.llm.prompts import planner_message, system_message
+from agent.llm.prompts import planner_message, system_message, tools_section
+from agent.llm.tool_search import ToolSearch
 from agent.llm.transcript import by_author, present_dialogue, shown_nodes
 from agent.packing.packing import Packing
 from agent.plan.dependencies import with_dependents
 from agent.plan.json_values import truncated
 from agent.plan.operations import Add, Cancel, Operation
 from agent.plan.outcomes import NodeStatus
-from agent.planning.author_plan import AuthorPlan, note_packing
+from agent.planning.author_plan import AuthorPlan, note_packing, tools_of
 from agent.planning.pack_buffer import BufferedWriter, DirectWriter, NodeEndNotifier, PackBuffer, buffered_writer
 from agent.ports import ChatMessage, LanguageModel, Mailbox, Message, NodeStatuses, OperationLog, Runs
-from agent.reading.operation_reader import Reply
+from agent.reading.answer_reader import AnswerReader
+from agent.reading.operation_reader import Ask, NeedTools, Reply
 from agent.reading.plan_builder import Placed, PlanBuilder
-from agent.reading.stream_reader import Item, PlanStreamReader
+from agent.reading.plan_language.statements import Item, Scope
 from agent.reading.validation import Fault, FaultCode
 from agent.tool import Registry
 
 REPAIRS = 2
 """How often the model gets its faults back before the turn ends with an error."""
+
+TOOL_REQUESTS = 2
+"""How often the model is shown more tools before it must plan with those that it has seen."""
 
 RESUMPTIONS = 1
 """How often a stream that broke off is resumed with the plan so far in view."""
@@ -61,14 +66,32 @@ class _Request:
     #: How many nodes were stored.
     nodes: int = 0
     replies: list[str] = field(default_factory=list[str])
+    #: What the answers so far named.
+    scope: Scope = field(default_factory=Scope)
+    #: The tools whose schemas the model has seen, where it does not see all.
+    seen: set[ToolName] = field(default_factory=set[ToolName])
+    #: What tools must do that the model asks for in its response.
+    needs: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Response:
-    """One response of the model: its text, and the faults in it."""
+    """One response of the model: its text, what is wrong with it, and the tools that it asks for."""
 
     text: str
     faults: Sequence[Fault]
+    #: What tools must do that it wants to see.
+    needs: Sequence[str]
+
+
+def _turn_error(error: ModelUnavailable) -> TurnError:
+    match error:
+        case ModelBusy():
+            return TurnError.MODEL_BUSY
+        case ModelSlow():
+            return TurnError.MODEL_SLOW
+        case _:
+            return TurnError.MODEL_UNAVAILABLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +111,14 @@ class Planner:
     memory: Memory
     #: The sandbox's; None when no scripts can run here.
     dialect: str | None
+    #: Where there are many tools, it chooses those that a request shows.
+    tools: ToolSearch
     #: With it and a sandbox, nodes that wait for others are held back and packed once the plan is complete; without,
     #: every operation is stored as it arrives.
     node_ends: NodeEndNotifier | None = None
     limits: PlanLimits = DEFAULT_LIMITS
+    #: How the model is asked to write its plans.
+    language: PlanLanguage = PlanLanguage.JSON
     #: A follow-up waits until nobody has written for so long, so that messages sent close together are planned
     #: together. The first messages of a thread are planned at once.
     gather_seconds: float = 0.0
@@ -136,8 +163,10 @@ class Planner:
         return untaken
 
     async def _plan(self, request: _Request) -> TurnError | None:
-        dialogue = [*await self._opening(request), await self._question(request)]
+        shown = [await self._likely_tools(request)]
+        dialogue = [*await self._opening(request), await self._question(request, tools=shown[0])]
         repairs, resumptions, shortened, too_large = REPAIRS, RESUMPTIONS, False, False
+        tool_requests = 0 if self.tools.shows_all else TOOL_REQUESTS
         while True:
             nodes = request.nodes
             try:
@@ -146,46 +175,76 @@ class Planner:
                 if shortened:
                     return TurnError.REQUEST_TOO_LONG
                 shortened = True
-                dialogue = [dialogue[0], await self._question(request, brief=True)]
+                dialogue = [dialogue[0], await self._question(request, tools="\n".join(shown), brief=True)]
                 continue
             except ModelUnavailable as error:
                 if not request.changed or not resumptions:
-                    return TurnError.MODEL_BUSY if isinstance(error, ModelBusy) else TurnError.MODEL_UNAVAILABLE
+                    return _turn_error(error)
                 resumptions -= 1
-                dialogue[-1] = await self._question(request)
+                dialogue[-1] = await self._question(request, tools=shown[-1])
                 continue
             # Nodes above the limit are lost, unless the next response does their work in fewer nodes.
             exceeds = any(fault.code is FaultCode.TOO_MANY_NODES for fault in response.faults)
             too_large = exceeds or (too_large and request.nodes == nodes)
-            if not response.faults or not repairs:
-                return TurnError.PLAN_TOO_LARGE if too_large else TurnError.PLAN_INVALID if response.faults else None
-            repairs -= 1
+            faults, more = response.faults, ""
+            if response.needs and tool_requests:
+                tool_requests -= 1
+                more = await self._more_tools(request, response.needs)
+                shown.append(more)
+            else:
+                faults = [*faults, *(self._no_more_tools() for _ in response.needs[:1])]
+                if not faults or not repairs:
+                    return TurnError.PLAN_TOO_LARGE if too_large else TurnError.PLAN_INVALID if faults else None
+                repairs -= 1
             dialogue += [
                 ChatMessage(by="ai", text=truncated(response.text, _ECHO_CHARACTERS)),
-                await self._question(request, response.faults),
+                await self._question(request, faults, tools=more),
             ]
+
+    async def _likely_tools(self, request: _Request) -> str:
+        """Return the tools that the request is likely to need, as it shows them; "" where it need not."""
+        if self.tools.shows_all:
+            return ""
+        plan = await self._author_plan(request)
+        text = "\n".join(message.text for message in request.messages)
+        shown = await self.tools.likely(text, tools_of([entry.operation for entry in plan.logged]))
+        request.seen.update(tool.name for tool in shown.whole)
+        return tools_section(shown)
+
+    async def _more_tools(self, request: _Request, needs: Sequence[str]) -> str:
+        shown = await self.tools.more("\n".join(needs), request.seen)
+        request.seen.update(tool.name for tool in shown.whole)
+        return tools_section(shown)
+
+    def _no_more_tools(self) -> Fault:
+        what = "all tools are shown already" if self.tools.shows_all else "no more tools are shown"
+        return Fault(code=FaultCode.BAD_OP, message=f"{what}; plan with those that you see, or reply", pointer="/op")
 
     async def _opening(self, request: _Request) -> list[ChatMessage]:
         past = await self.memory.past(request.thread, request.turn)
         run = await self.runs.read(request.thread, request.turn)
         names = await self.memory.names(request.thread, run.messages)
         present = present_dialogue(run.messages, run.replies, names)
-        return [system_message(Role.PLANNER, self.registry, self.dialect), *past, *present]
+        return [system_message(self.registry, self.dialect, self.language), *past, *present]
 
-    async def _question(self, request: _Request, faults: Sequence[Fault] = (), *, brief: bool = False) -> ChatMessage:
+    async def _question(
+        self, request: _Request, faults: Sequence[Fault] = (), *, tools: str, brief: bool = False
+    ) -> ChatMessage:
         """Return the message to the model; `brief` leaves out the results of the plan so far."""
         plan = await self._author_plan(request)
         statuses = plan.statuses
         if brief:
             statuses = {node: NodeStatus(state=status.state) for node, status in statuses.items()}
+        nodes = shown_nodes(plan.logged, statuses, request.turn)
         return planner_message(
             self.clock(),
             request.messages,
-            shown_nodes(plan.logged, statuses, request.turn),
+            nodes,
             faults,
-            names=await self.memory.names(request.thread, request.messages),
+            names=await self.memory.names(request.thread, request.messages, nodes),
             place=thread_parts(request.thread).channel,
             earlier_bytes=self.memory.limits.node_bytes,
+            tools=tools,
         )
 
     async def _author_plan(self, request: _Request) -> AuthorPlan:
@@ -210,9 +269,10 @@ class Planner:
             packages=self.dialect is not None,
             upto_seq=request.upto_seq,
         )
-        reader = PlanStreamReader(self.limits)
+        reader = AnswerReader(self.registry, builder, self.limits, language=self.language, scope=request.scope)
         pieces: list[str] = []
         faults: list[Fault] = []
+        request.needs.clear()
         replies = len(request.replies)
         async with self._writer(request) as writer:
             async with aclosing(self.model.stream(Role.PLANNER, dialogue)) as stream:
@@ -230,10 +290,10 @@ class Planner:
                 faults += await _take(request, builder, writer, item)
             faults += builder.close()
             # A plan with faults is not complete: the model's next lines may refer to any of its nodes.
-            faults += await writer.complete(packed=not faults)
-        if not builder.offers and not faults and len(request.replies) == replies:
+            faults += await writer.complete(packed=not faults and not request.needs)
+        if not builder.offers and not faults and not request.needs and len(request.replies) == replies:
             faults.append(Fault(code=FaultCode.EMPTY_PLAN, message="there is no operation and no reply in it"))
-        return _Response(text="".join(pieces), faults=faults)
+        return _Response(text="".join(pieces), faults=faults, needs=tuple(request.needs))
 
     @asynccontextmanager
     async def _writer(self, request: _Request) -> AsyncGenerator[BufferedWriter | DirectWriter]:
@@ -282,10 +342,13 @@ async def _take(
         case Fault():
             builder.refuse(item)
             return [item]
-        case Reply(text=text):
+        case Reply(text=text) | Ask(question=text):
             if text not in request.replies:
                 request.replies.append(text)
             request.changed = True
+            return []
+        case NeedTools(need=need):
+            request.needs.append(need)
             return []
         case Placed():
             admission = builder.offer(item)

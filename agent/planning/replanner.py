@@ -1,26 +1,37 @@
-"""Replanning: one decision at the end of the DAG, or when failures block other nodes while people are asked."""
+"""Replanning: one conclusion at the end of the DAG, or a decision when failures block others while people are asked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.errors import DuplicateNode, ModelUnavailable
-from agent.ids import NodeId, ThreadId, UserId
-from agent.limits import DEFAULT_LIMITS, PlanLimits, Role
+from agent.errors import ContextExceeded, DuplicateNode, ModelSlow, ModelUnavailable, TurnError
+from agent.ids import NodeId, ThreadId, UserId, thread_parts
+from agent.limits import DEFAULT_LIMITS, PlanLanguage, PlanLimits, Role
 from agent.llm.memory import Memory
-from agent.llm.prompts import results_message, system_message
+from agent.llm.prompts import (
+    FEW_RESULTS_BYTES,
+    RESULTS_BYTES,
+    faults_message,
+    results_message,
+    system_message,
+    tools_section,
+)
+from agent.llm.tool_search import ToolSearch
 from agent.llm.transcript import shown_nodes, statuses_of
 from agent.packing.packing import pack
 from agent.plan.dependencies import with_dependents
 from agent.plan.operations import Add, Cancel, LoggedOperation, Operation
 from agent.plan.outcomes import Failed, NodeStatus, Outcome, Skipped
 from agent.plan.templates import shown_title
-from agent.planning.author_plan import AuthorPlan, logged_nodes, note_packing
-from agent.planning.replan_decision import EarlierWork, ReplanDecision, Unclear, read_replan_decision
+from agent.planning.author_plan import AuthorPlan, logged_nodes, note_packing, tools_of
+from agent.planning.conclusion import Answered, Asked, PlannedOn, is_understood, read_conclusion
+from agent.planning.earlier_work import EarlierWork, Unclear
+from agent.planning.replan_decision import ReplanDecision, read_replan_decision
 from agent.ports import (
     ChatMessage,
     Choice,
     LanguageModel,
     Mailbox,
+    Message,
     NodeStatuses,
     OperationLog,
     Progress,
@@ -29,7 +40,9 @@ from agent.ports import (
     ReplanResult,
     Run,
     Runs,
+    WrittenAnswer,
 )
+from agent.reading.plan_builder import PlanBuilder
 from agent.tool import Registry
 
 REPAIRS = 1
@@ -43,7 +56,7 @@ _ENOUGH = ReplanReport(next=ReplanResult.ENOUGH)
 
 @dataclass(frozen=True, kw_only=True)
 class Replanner:
-    """The `Replanner` of `ports.py`. Without a model, or when it is away, the turn ends.
+    """The `Replanner` of `ports.py`. Without a model the turn ends; when it is away, with the plain results.
 
     It decides about each author's part separately: new operations run with the rights of the person whose request
     they serve.
@@ -56,28 +69,36 @@ class Replanner:
     mailbox: Mailbox
     statuses: NodeStatuses
     memory: Memory
+    #: Where there are many tools, it chooses those that a request shows.
+    tools: ToolSearch
     #: The sandbox's; None when no scripts can run here, so that nothing is packed either.
     dialect: str | None
     packing: bool = False
+    #: How models are asked to write plans.
+    language: PlanLanguage = PlanLanguage.JSON
     progress: Progress | None = None
     limits: PlanLimits = DEFAULT_LIMITS
 
-    async def reflect(
+    async def conclude(
         self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome], *, bound: int
     ) -> ReplanReport:
-        """Decide at the end of the DAG."""
+        """Decide at the end of the DAG.
+
+        The answer is written with the conclusion, unless several people's requests belong to the turn.
+        """
         run = await self.runs.read(thread, turn)
         if self.model is None or run.error or run.stopped_by is not None:
             return _ENOUGH
         reports: list[ReplanReport] = []
-        authors = dict.fromkeys(entry.author for entry in await self.log.after(thread, 0) if entry.turn == turn)
+        logged = await self.log.after(thread, 0)
+        authors = dict.fromkeys(entry.author for entry in logged if entry.turn == turn and _added_node(entry))
         statuses = {**await self.statuses.of(thread), **statuses_of(outcomes)}
         for author in authors:
             plan = await self._author_plan(run, author, statuses)
-            decision = await self._decide(self.model, run, plan)
-            reports.append(await self._apply(run, plan, decision, may_extend=round_number <= bound))
+            part = len(authors) > 1
+            reports.append(await self._concluded(self.model, run, plan, part=part, may_extend=round_number <= bound))
         order = (ReplanResult.EXTENDED, ReplanResult.ASK, ReplanResult.MORE)
-        return next((report for wanted in order for report in reports if report.next is wanted), _ENOUGH)
+        return next((report for wanted in order for report in reports if report.next is wanted), _alone(reports))
 
     async def reconsider(self, thread: ThreadId, turn: int, round_number: int, *, bound: int) -> bool:
         """Decide about failures while people are asked."""
@@ -99,18 +120,60 @@ class Replanner:
         logged = await self.log.after(run.thread, 0)
         return AuthorPlan(turn=run.turn, author=author, logged=logged, statuses=statuses)
 
-    async def _apply(self, run: Run, plan: AuthorPlan, decision: ReplanDecision, *, may_extend: bool) -> ReplanReport:
-        match decision.choice:
-            case Choice.REPLAN if may_extend:
-                appended = await self._append(run, plan, decision.operations)
+    async def _concluded(
+        self, model: LanguageModel, run: Run, plan: AuthorPlan, *, part: bool, may_extend: bool
+    ) -> ReplanReport:
+        """Ask the model for its conclusion about one author's part, and act on it."""
+        try:
+            conclusion = await self._conclusion(model, run, plan, part=part)
+        except ContextExceeded:
+            return _without_answer(TurnError.RESULTS_TOO_LONG)
+        except ModelSlow:
+            return _without_answer(TurnError.ANSWER_SLOW)
+        except ModelUnavailable:
+            return _without_answer(TurnError.MODEL_UNHEARD)
+        match conclusion:
+            case Answered(text=text):
+                return _ENOUGH if part else ReplanReport(next=ReplanResult.ENOUGH, answer=WrittenAnswer(text=text))
+            case PlannedOn(operations=operations) if may_extend:
+                appended = await self._append(run, plan, operations)
                 return ReplanReport(next=ReplanResult.EXTENDED, author=plan.author) if appended else _ENOUGH
-            case Choice.REPLAN:
-                titles = [shown_title(add.node) for add in decision.operations if isinstance(add, Add)]
+            case PlannedOn(operations=operations):
+                titles = [shown_title(add.node) for add in operations if isinstance(add, Add)]
                 return ReplanReport(next=ReplanResult.MORE, author=plan.author, titles=tuple(titles))
-            case Choice.ASK:
-                return ReplanReport(next=ReplanResult.ASK, author=plan.author, question=decision.question)
-            case Choice.CONTINUE | Choice.END:
-                return _ENOUGH
+            case Asked(question=question):
+                return ReplanReport(next=ReplanResult.ASK, author=plan.author, question=question)
+            case Unclear(faults=faults):
+                # Operations that cannot be used say nothing about the results: those are still answered.
+                return _ENOUGH if part or is_understood(faults) else _without_answer(TurnError.MODEL_UNHEARD)
+
+    async def _conclusion(
+        self, model: LanguageModel, run: Run, plan: AuthorPlan, *, part: bool
+    ) -> Answered | PlannedOn | Asked | Unclear:
+        """Return the model's conclusion; one that cannot be used goes back with its faults.
+
+        Raises:
+            ModelUnavailable: it did not say one.
+        """
+        brief = False
+        dialogue = await self._dialogue(run, plan, Role.CONCLUDE, part=part)
+        conclusion: Answered | PlannedOn | Asked | Unclear = Unclear(faults=())
+        repairs = REPAIRS
+        while True:
+            try:
+                said = await model.complete(Role.CONCLUDE, dialogue)
+            except ContextExceeded:
+                if brief:
+                    raise
+                brief = True
+                dialogue = await self._dialogue(run, plan, Role.CONCLUDE, part=part, brief=True)
+                continue
+            builder = self._builder(run, plan)
+            conclusion = read_conclusion(said, builder, self._earlier(plan), self.limits, self.language, part=part)
+            if not isinstance(conclusion, Unclear) or not repairs:
+                return conclusion
+            repairs -= 1
+            dialogue += [ChatMessage(by="ai", text=said), faults_message(Role.CONCLUDE, conclusion.faults)]
 
     async def _apply_early(
         self, run: Run, plan: AuthorPlan, decision: ReplanDecision, failed: Sequence[NodeId]
@@ -130,30 +193,61 @@ class Replanner:
 
     async def _decide(self, model: LanguageModel, run: Run, plan: AuthorPlan) -> ReplanDecision:
         """Return the model's decision; an unclear one continues: it ends nothing and extends nothing."""
-        dialogue = await self._dialogue(run, plan)
-        messages = [message for message in run.messages if message.author == plan.author]
-        earlier = EarlierWork(nodes=plan.turn_nodes, outcomes=plan.outcomes, registry=self.registry)
+        dialogue = await self._dialogue(run, plan, Role.REPLAN, heads=True)
         for _ in range(1 + REPAIRS):
             try:
                 answer = await model.complete(Role.REPLAN, dialogue)
             except ModelUnavailable:
                 break
-            builder = plan.builder(self.registry, self.limits, messages, packages=self.dialect is not None)
-            decision = read_replan_decision(answer, builder, earlier, self.limits)
+            decision = read_replan_decision(answer, self._builder(run, plan), self._earlier(plan), self.limits)
             if not isinstance(decision, Unclear):
                 return decision
-            dialogue += [ChatMessage(by="ai", text=answer), results_message([], [], decision.faults)]
+            dialogue += [ChatMessage(by="ai", text=answer), faults_message(Role.REPLAN, decision.faults)]
         return ReplanDecision(choice=Choice.CONTINUE)
 
-    async def _dialogue(self, run: Run, plan: AuthorPlan) -> list[ChatMessage]:
-        messages = [message for message in run.messages if message.author == plan.author]
-        past = await self.memory.past(run.thread, run.turn)
-        names = await self.memory.names(run.thread, messages)
-        return [
-            system_message(Role.REPLAN, self.registry, self.dialect),
-            *past,
-            results_message(messages, shown_nodes(plan.own, plan.statuses), names=names, heads=True),
-        ]
+    def _builder(self, run: Run, plan: AuthorPlan) -> PlanBuilder:
+        return plan.builder(self.registry, self.limits, _messages_of(run, plan), packages=self.dialect is not None)
+
+    def _earlier(self, plan: AuthorPlan) -> EarlierWork:
+        return EarlierWork(nodes=plan.turn_nodes, outcomes=plan.outcomes, registry=self.registry)
+
+    async def _dialogue(
+        self,
+        run: Run,
+        plan: AuthorPlan,
+        role: Role,
+        *,
+        heads: bool = False,
+        part: bool = False,
+        brief: bool = False,
+    ) -> list[ChatMessage]:
+        """Return the messages to the model; `brief` leaves out the past and most of the results."""
+        messages = _messages_of(run, plan)
+        nodes = shown_nodes(plan.own, plan.statuses)
+        question = results_message(
+            role,
+            messages,
+            nodes,
+            results_bytes=FEW_RESULTS_BYTES if brief else RESULTS_BYTES,
+            names=await self.memory.names(run.thread, messages, nodes),
+            place=thread_parts(run.thread).channel,
+            heads=heads,
+            tools=await self._likely_tools(messages, plan),
+            part=part,
+        )
+        past: Sequence[ChatMessage] = () if brief else await self.memory.past(run.thread, run.turn)
+        return [system_message(self.registry, self.dialect, self.language), *past, question]
+
+    async def _likely_tools(self, messages: Sequence[Message], plan: AuthorPlan) -> str:
+        """Return the tools that the planner's first request showed, in the same words, and the others of its plan."""
+        if self.tools.shows_all:
+            return ""
+        before = [entry.operation for entry in plan.logged if entry.turn < plan.turn]
+        shown = await self.tools.likely("\n".join(message.text for message in messages), tools_of(before))
+        seen = {tool.name for tool in shown.whole}
+        planned = dict.fromkeys(tools_of([entry.operation for entry in plan.own]))
+        found = [tool for name in planned if name not in seen and (tool := self.registry.find(name)) is not None]
+        return tools_section(shown, found)
 
     async def _append(self, run: Run, plan: AuthorPlan, operations: Sequence[Operation]) -> bool:
         """Store operations, packed; return whether there were any and all were new."""
@@ -170,6 +264,19 @@ class Replanner:
         except DuplicateNode:
             return False
         return bool(operations)
+
+
+def _messages_of(run: Run, plan: AuthorPlan) -> Sequence[Message]:
+    return [message for message in run.messages if message.author == plan.author]
+
+
+def _without_answer(error: TurnError) -> ReplanReport:
+    return ReplanReport(next=ReplanResult.ENOUGH, answer=WrittenAnswer(error=error.value))
+
+
+def _alone(reports: Sequence[ReplanReport]) -> ReplanReport:
+    """Return the report of the only author; the answer to several is written later."""
+    return reports[0] if len(reports) == 1 else _ENOUGH
 
 
 def _added_node(entry: LoggedOperation) -> NodeId | None:

@@ -5,6 +5,7 @@ unknown fields, implied dependencies, and faults in words that a model can act o
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -40,7 +41,22 @@ class Reply:
     text: str
 
 
-Read: TypeAlias = Operation | Reply | Fault
+@dataclass(frozen=True, kw_only=True)
+class NeedTools:
+    """The planner's request to be shown more tools. It is no operation."""
+
+    #: What they must do, in words, or their names.
+    need: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """A question to the person, instead of an answer or a plan. It is no operation."""
+
+    question: str
+
+
+Read: TypeAlias = Operation | Reply | Ask | NeedTools | Fault
 
 _ALLOWED = {
     kind: frozenset({"op", *(name for name, mark in WRITTEN_FIELDS.items() if kind in mark.kinds)}) for kind in NodeKind
@@ -54,9 +70,10 @@ _TYPES = {"string_type": "a text", "bool_type": "true or false", "dict_type": "a
 def read_operation(
     written: Mapping[str, Json], line: int | None, limits: PlanLimits = DEFAULT_LIMITS, *, printed: bool = False
 ) -> Read:
-    """Return the operation or reply, or the first fault. A key whose value is null counts as absent.
+    """Return the operation, reply, question or request for tools, or the first fault.
 
-    `printed`: it may be from a plan that we printed, in which a package names its packed steps.
+    A key whose value is null counts as absent. `printed`: it may be from a plan that we printed, in which a package
+    names its packed steps.
     """
     fields = {key: value for key, value in written.items() if value is not None}
     try:
@@ -87,7 +104,7 @@ def _check_values(fields: Mapping[str, Json], limits: PlanLimits) -> None:
         raise _Wrong(FaultCode.TOO_LARGE, "", message)
 
 
-def _operation(fields: Mapping[str, Json], limits: PlanLimits, *, printed: bool) -> Operation | Reply:
+def _operation(fields: Mapping[str, Json], limits: PlanLimits, *, printed: bool) -> Operation | Reply | Ask | NeedTools:
     match fields.get("op"):
         case "add":
             if not printed or fields.get("kind") != NodeKind.PACKAGE or "packed" not in fields:
@@ -100,6 +117,12 @@ def _operation(fields: Mapping[str, Json], limits: PlanLimits, *, printed: bool)
         case "reply":
             _refuse_others(fields, frozenset({"op", "text"}), "reply")
             return Reply(text=_needed_text(fields, "text"))
+        case "tools":
+            _refuse_others(fields, frozenset({"op", "need"}), "request for tools")
+            return NeedTools(need=_needed_text(fields, "need"))
+        case "ask":
+            _refuse_others(fields, frozenset({"op", "question"}), "ask")
+            return Ask(question=_needed_text(fields, "question"))
         case _:
             raise _Wrong(FaultCode.BAD_OP, "/op", "'op' must be 'add', 'cancel' or 'reply'")
 
@@ -120,8 +143,8 @@ def _node(fields: Mapping[str, Json], limits: PlanLimits) -> Node:
 
 def _mistyped(error: ValidationError) -> _Wrong:
     """Return the first thing that the types of a node's fields say is wrong."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    pointer = "".join(f"/{part}" for part in first["loc"])
+    first = error.errors(include_url=False, include_input=False)[0]
+    pointer = "".join(f"/{part}" for part in first["loc"]) + first.get("ctx", {}).get("pointer", "")
     words = _TYPES.get(first["type"])
     message = first["msg"] if words is None else f"{first['loc'][-1]!r} must be {words}"
     return _Wrong(FaultCode.BAD_FIELD, pointer, message)
@@ -159,14 +182,32 @@ def _dependencies(fields: Mapping[str, Json]) -> tuple[Dependency, ...]:
         if found.setdefault(dependency.node, dependency) != dependency:
             raise _Wrong(FaultCode.BAD_FIELD, at, f"{dependency.node!r} is named twice with different 'on'")
     own = OF_ITEM if "for_each" in fields else frozenset[NodeId]()
+    written = frozenset(found)
     for at, text in strings_in({name: fields[name] for name in _REFERRING if name in fields}):
         try:
-            references = [piece for piece in pieces(text) if isinstance(piece, Reference) and piece.node not in own]
+            implied = [edge for piece in pieces(text) if isinstance(piece, Reference) for edge in _implied(piece, own)]
         except BadReference as error:
             raise _Wrong(FaultCode.BAD_REFERENCE, at, str(error)) from None
-        for reference in references:
-            found.setdefault(reference.node, Dependency(node=reference.node))
+        for edge in implied:
+            # A reference to the node itself needs its success, also where another one could do without it.
+            if edge.node not in found or (edge.node not in written and edge.on is On.SUCCEEDED):
+                found[edge.node] = edge
     return tuple(found.values())
+
+
+def _implied(reference: Reference, own: AbstractSet[NodeId]) -> Sequence[Dependency]:
+    """Return the dependencies of a reference. Of several nodes only one has to succeed: all must have ended.
+
+    `own` are the names that a template gives to its item.
+
+    Raises:
+        BadReference: an item stands among several nodes.
+    """
+    if not reference.others:
+        return () if reference.node in own else (Dependency(node=reference.node),)
+    if not own.isdisjoint(reference.nodes):
+        raise BadReference(str(reference))
+    return tuple(Dependency(node=node, on=On.FINISHED) for node in reference.nodes)
 
 
 def _written_dependencies(fields: Mapping[str, Json]) -> Iterator[tuple[str, Dependency]]:

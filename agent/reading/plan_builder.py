@@ -5,9 +5,9 @@ comes; `close` returns the faults of those that still wait. So every dependency 
 dependent. Wrong input never raises; it becomes faults.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from agent.ids import NodeId
@@ -31,6 +31,8 @@ class Placed:
     operation: Operation
     #: The line on which it begins, from 1.
     line: int | None = None
+    #: JSON pointer into the operation -> line and column of that part, as far as the text has columns.
+    place: Callable[[str], tuple[int, int]] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,14 @@ class PlanBuilder:
         """How many operations were offered so far, refused ones included."""
         return self._offers
 
+    def __contains__(self, id: NodeId) -> bool:
+        """Return whether the thread has a node of that id, also as a step of a package."""
+        return id in self._nodes or id in self._packed or id in self._waiting
+
+    def is_own(self, id: NodeId) -> bool:
+        """Return whether this turn added the node before, so that the same may be said again."""
+        return id in self._added_before or id in self._steps_before
+
     def offer(self, placed: Placed) -> Admission:
         """Take the next operation."""
         self._offers += 1
@@ -130,9 +140,9 @@ class PlanBuilder:
     def _is_taken(self, node: Node) -> bool:
         """Return whether the node's id is that of another one."""
         taken = node.id in self._nodes or node.id in self._waiting or node.id in self._packed
-        return taken and not self._repeats(node)
+        return taken and not self.repeats(node)
 
-    def _repeats(self, node: Node) -> bool:
+    def repeats(self, node: Node) -> bool:
         """Return whether the turn has exactly this node, or had it before it became a step of a package."""
         if (step := self._steps_before.get(node.id)) is not None:
             return step.digest is None or step.digest == node.digest
@@ -142,7 +152,7 @@ class PlanBuilder:
         return tuple(node_issues(node, self._registry, self._limits, packages=self._packages))
 
     def _offer_node(self, placed: Placed, node: Node) -> Admission:
-        if self._repeats(node):
+        if self.repeats(node):
             return Admission()
         if self._is_taken(node):
             message = f"the thread already has a node {node.id!r}; choose another id"
@@ -268,7 +278,8 @@ def _cycles(needs: Mapping[NodeId, Sequence[NodeId]]) -> Iterator[Sequence[NodeI
 def _fault(placed: Placed, code: FaultCode, pointer: str, message: str) -> Fault:
     operation = placed.operation
     name = operation.node.id if isinstance(operation, Add) else operation.id
-    return Fault(code=code, message=message, line=placed.line, node=name, pointer=pointer)
+    line, column = (placed.line, None) if placed.place is None else placed.place(pointer)
+    return Fault(code=code, message=message, line=line, column=column, node=name, pointer=pointer)
 
 
 def _refusal(placed: Placed, code: FaultCode, pointer: str, message: str) -> Admission:

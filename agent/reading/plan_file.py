@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from agent.limits import DEFAULT_LIMITS, PlanLimits
 from agent.plan.operations import Operation
-from agent.reading.operation_reader import Reply
+from agent.reading.answer_reader import AnswerReader
+from agent.reading.operation_reader import Ask, NeedTools, Reply
 from agent.reading.plan_builder import Placed, PlanBuilder
-from agent.reading.stream_reader import read_plan_text
 from agent.reading.validation import Fault, FaultCode
 from agent.tool import Registry
 
@@ -23,7 +23,7 @@ class PlanFile:
 
 
 def read_plan(text: str, registry: Registry, *, packages: bool = True, limits: PlanLimits = DEFAULT_LIMITS) -> PlanFile:
-    """Read operations, one object each, or one object `{"operations": [...]}`.
+    """Read a plan in the plan language, or in JSON: an object each, or one object `{"operations": [...]}`.
 
     `packages`: scripts may be part of it. A file holds operations only: a reply to a
     person is a fault here, and so is a file without operations.
@@ -31,14 +31,19 @@ def read_plan(text: str, registry: Registry, *, packages: bool = True, limits: P
     builder = PlanBuilder(registry=registry, known={}, packages=packages, limits=limits)
     operations: list[Operation] = []
     faults: list[Fault] = []
-    for item in read_plan_text(text, limits, printed=True):
+    reader = AnswerReader(registry, builder, limits, printed=True)
+    for item in (*reader.feed(text), *reader.finish()):
         match item:
             case Placed():
                 admission = builder.offer(item)
                 operations += admission.admitted
                 faults += admission.faults
-            case Reply():
-                faults.append(Fault(code=FaultCode.BAD_OP, message="a reply is no operation of a plan", pointer="/op"))
+            case Reply() | Ask():
+                what = "a reply" if isinstance(item, Reply) else "a question"
+                faults.append(Fault(code=FaultCode.BAD_OP, message=f"{what} is no operation of a plan", pointer="/op"))
+            case NeedTools():
+                message = "a request for tools is no operation of a plan"
+                faults.append(Fault(code=FaultCode.BAD_OP, message=message, pointer="/op"))
             case Fault():
                 builder.refuse(item)
                 faults.append(item)

@@ -7,21 +7,23 @@ After a broken object reading starts again at the next one.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum, auto
 from typing import TypeAlias, cast
 
 from agent.limits import DEFAULT_LIMITS, PlanLimits
-from agent.reading.operation_reader import Reply, read_operation
+from agent.reading.operation_reader import Ask, NeedTools, Reply, read_operation
 from agent.reading.plan_builder import Placed
 from agent.reading.validation import Fault, FaultCode
 from sandbox.script import Json
 
-Item: TypeAlias = Placed | Reply | Fault
+Item: TypeAlias = Placed | Reply | Ask | NeedTools | Fault
 
 _WRAPPER = re.compile(r'\{\s*"operations"\s*:\s*\[')
 _WRAPPER_CHARACTERS = 64
 _CLOSES = {"{": "}", "[": "]"}
+_OPENS_AFTER = {"{": ":", "[": "[,"}
+"""By the bracket that is open, the characters after which another one may open."""
 
 
 class _At(Enum):
@@ -31,6 +33,8 @@ class _At(Enum):
     OBJECT = auto()
     #: Inside a string of an object.
     STRING = auto()
+    #: In a string, behind a backslash with which the chunk or the line ended.
+    ESCAPED = auto()
     #: Inside a model's `<think>`.
     THOUGHT = auto()
     #: After a broken object, before a line that begins with `{`.
@@ -39,15 +43,24 @@ class _At(Enum):
     FULL = auto()
 
 
+_INSIDE = (_At.OBJECT, _At.STRING, _At.ESCAPED)
+
 _MARK = {
     _At.OUTSIDE: re.compile(r"\{|(?<=<think)>|\A[think]{0,5}>"),
-    _At.OBJECT: re.compile(r'(?:"(?:[^"\\\n]++|\\.)*+"[^"{}\[\]]*+)++|(?<=\[)\[++|["{}\[\]]'),
-    _At.STRING: re.compile(r'["\\\n]'),
+    _At.OBJECT: re.compile(r'["{}\[\]]'),
+    _At.STRING: re.compile(r'(?:[^"\\\n]++|\\.)++|["\\\n]'),
+    _At.ESCAPED: re.compile(r".", re.DOTALL),
     _At.THOUGHT: re.compile(r"(?<=</think)>|\A/?[think]{0,5}>"),
-    _At.BROKEN: re.compile(r"[{\n]"),
+    _At.BROKEN: re.compile(r"\{|\s++"),
 }
-"""What can change where the reader is: a character. Whole strings of an object, and what is between, come at once, and
-so does the end of a tag that a chunk begins with."""
+"""What can change where the reader is: a character, a string's text, or the end of a tag that a chunk begins with."""
+
+_TO_LINE_WITH_BRACKET = re.compile(r"[^\n]*+(?:\n\s*+(?=[^\s{])[^\n]*+)*+(?:\n\s*+)?")
+"""The rest of a line, and the lines behind it that do not begin with `{`."""
+
+_TO_BRACKET = re.compile(r'((?:[^"{}\[\]]++|"(?:[^"\\\n]++|\\.)*+")*+)(\[++|[{}\]]|"(?:[^"\\\n]++|\\.)*+|)')
+"""Whole strings of an object and what is between them, and the bracket behind them: as many `[` as stand together,
+or a string that does not end."""
 
 _ID = re.compile(r'"id"\s*+:\s*+"([A-Za-z0-9][A-Za-z0-9_-]{0,63})"')
 _ID_CHARACTERS = 2_000
@@ -88,11 +101,16 @@ class PlanStreamReader:
         self._taken += len(chunk)
         at = 0
         while at < min(len(chunk), room) and self._at is not _At.FULL:
-            # A mark, or text up to the next one, in which nothing can change but the size.
-            end = _MARK[self._at].search(chunk, at, room)
-            piece = chunk[at : room if end is None else end.end() if end.start() == at else end.start()]
+            if self._at is _At.OBJECT and (end := self._nested(chunk, at, room)) > at:
+                piece, items = chunk[at:end], self._grow(chunk[at:end])
+            else:
+                # A mark, or text up to the next one, in which nothing can change but the size.
+                lost = self._at is _At.BROKEN and not self._line_blank
+                mark = (_TO_LINE_WITH_BRACKET if lost else _MARK[self._at]).search(chunk, at, room)
+                piece = chunk[at : room if mark is None else mark.end() if mark.start() == at else mark.start()]
+                items = self._take(piece)
             at += len(piece)
-            for item in self._take(piece):
+            for item in items:
                 yield item
                 self._faults += isinstance(item, Fault)
                 if self._faults > _MOST_FAULTS:
@@ -107,7 +125,7 @@ class PlanStreamReader:
 
     def finish(self) -> Iterator[Item]:
         """Yield a fault for an object that never ended."""
-        if self._at in (_At.OBJECT, _At.STRING):
+        if self._at in _INSIDE:
             yield self._fault(FaultCode.UNFINISHED, "the text ends inside this object")
         self._at = _At.FULL
 
@@ -118,8 +136,10 @@ class PlanStreamReader:
     def _take(self, piece: str) -> Iterable[Item]:
         """Read one mark, or a piece of text without any."""
         match self._at:
-            case _At.OBJECT | _At.STRING:
-                return self._grow(piece)
+            case _At.OBJECT:
+                return self._grow(piece, self._in_object)
+            case _At.STRING | _At.ESCAPED:
+                return self._grow(piece, self._in_string)
             case _At.OUTSIDE | _At.THOUGHT:
                 self._recent = (self._recent + piece[-8:])[-8:]
                 if self._at is _At.THOUGHT:
@@ -135,12 +155,35 @@ class PlanStreamReader:
                 pass
         return ()
 
-    def _grow(self, piece: str) -> Iterable[Item]:
-        """Add to the object."""
+    def _nested(self, chunk: str, at: int, room: int) -> int:
+        """Follow brackets and whole strings inside the object; return where a mark stands that does more.
+
+        One short loop instead of a mark at a time: a text may hold nothing but brackets.
+        """
+        opened, previous = self._open, self._previous
+        room = min(room, at + self._limits.operation_bytes - self._size + 1)
+        while True:
+            found = _TO_BRACKET.match(chunk, at, room)
+            between, bracket = found.groups() if found else ("", "")
+            if between:
+                at += len(between)
+                previous = between.rstrip()[-1:] or previous
+            if bracket[:1] in _CLOSES and previous in _OPENS_AFTER[opened[-1]] and len(opened) > 1:
+                opened += bracket
+            elif bracket == _CLOSES[opened[-1]] and len(opened) > 1:
+                opened.pop()
+            else:
+                self._previous = previous
+                return at
+            previous = bracket[0]
+            at += len(bracket)
+
+    def _grow(self, piece: str, take: Callable[[str], Iterable[Item]] = lambda _: ()) -> Iterable[Item]:
+        """Add to the object, and read the piece that may change more than its nesting."""
         self._text.append(piece)
         self._size += len(piece)
-        items = self._in_object(piece) if self._at is _At.OBJECT else self._in_string(piece)
-        if self._at in (_At.OBJECT, _At.STRING) and self._size > self._limits.operation_bytes:
+        items = take(piece)
+        if self._at in _INSIDE and self._size > self._limits.operation_bytes:
             return (self._broken(f"longer than {self._limits.operation_bytes} characters", FaultCode.TOO_LARGE),)
         return items
 
@@ -152,19 +195,18 @@ class PlanStreamReader:
         self._open = [opening]
         self._start = self._line
         self._previous = opening
-        self._escaped = False
 
     def _in_object(self, piece: str) -> Iterable[Item]:
         found: Iterable[Item] = ()
         match piece[0]:
             case '"':
-                self._at = _At.STRING if piece == '"' else _At.OBJECT
-            case "{" | "[" if not self._may_open():
+                self._at = _At.STRING
+            case "{" | "[" if self._previous not in _OPENS_AFTER[self._open[-1]]:
                 found = [self._broken("a bracket opens where none may; is the one before it closed?")]
                 if piece == "{":
                     self._enter(piece)
             case "{" | "[":
-                self._open += piece  # several `[` behind another one come at once
+                self._open.append(piece)
                 self._unwrap()
             case "}" | "]" if piece != _CLOSES[self._open[-1]]:
                 found = [self._broken(f"{piece!r} closes what {self._open[-1]!r} opened")]
@@ -178,18 +220,15 @@ class PlanStreamReader:
         self._previous = piece.rstrip()[-1:] or self._previous
         return found
 
-    def _may_open(self) -> bool:
-        return self._previous in ("[," if self._open[-1] == "[" else ":")
-
     def _unwrap(self) -> None:
         if len(self._open) == 2 and self._size <= _WRAPPER_CHARACTERS and _WRAPPER.fullmatch("".join(self._text)):
             self._at = _At.OUTSIDE
 
     def _in_string(self, piece: str) -> Iterable[Item]:
-        if self._escaped:
-            self._escaped = False
+        if self._at is _At.ESCAPED:
+            self._at = _At.STRING
         elif piece == "\\":
-            self._escaped = True
+            self._at = _At.ESCAPED
         elif piece == '"':
             self._at = _At.OBJECT
             self._previous = '"'
@@ -230,7 +269,7 @@ class PlanStreamReader:
 
     def _item(self, value: Mapping[str, Json]) -> Item:
         read = read_operation(value, self._start, self._limits, printed=self._printed)
-        if isinstance(read, Reply | Fault):
+        if isinstance(read, Reply | Ask | NeedTools | Fault):
             return read
         return Placed(operation=read, line=self._start)
 

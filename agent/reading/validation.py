@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
@@ -13,6 +14,9 @@ from agent.plan.operations import Node, NodeKind, references_of
 from agent.plan.references import references_in
 from agent.tool import Colour, Registry
 from sandbox.script import Json
+
+_NAMES_SHOWN = 60
+_NAME_CHARACTERS = 100
 
 
 class FaultCode(StrEnum):
@@ -44,6 +48,10 @@ class FaultCode(StrEnum):
     TOO_MANY_NODES = "too_many_nodes"
     DECIDED_BEFORE = "decided_before"
     DONE_BEFORE = "done_before"
+    NOT_PYTHON = "not_python"
+    #: It is Python, but not of the plan language.
+    BAD_STATEMENT = "bad_statement"
+    BAD_INDENT = "bad_indent"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +66,15 @@ class Fault:
     node: str = ""
     #: A JSON pointer into the operation.
     pointer: str = ""
+    #: The character of the line at which it is, from 1; only a plan in the plan language has columns.
+    column: int | None = None
 
 
 def fault_json(fault: Fault) -> dict[str, Json]:
     """Return the fault as plain JSON."""
     return {
         "line": fault.line,
+        **({} if fault.column is None else {"column": fault.column}),
         "node": fault.node or None,
         "pointer": fault.pointer,
         "code": fault.code.value,
@@ -79,6 +90,8 @@ def node_issues(node: Node, registry: Registry, limits: PlanLimits, *, packages:
     """Yield what is wrong with a node by itself. `packages`: there is a sandbox to run scripts in."""
     if any(dependency.node == node.id for dependency in node.depends_on):
         yield FaultCode.SELF_DEPENDENCY, place_of(node, node.id), "the node depends on itself"
+    if node.when and next(references_in(node.when), None) is None:
+        yield FaultCode.BAD_FIELD, "/when", "the condition refers to no node; write ${node} or ${node#/field} in it"
     match node.kind:
         case NodeKind.TOOL:
             yield from _tool_issues(node, registry)
@@ -94,7 +107,7 @@ def node_issues(node: Node, registry: Registry, limits: PlanLimits, *, packages:
 def _tool_issues(node: Node, registry: Registry) -> Iterator[NodeIssue]:
     tool = registry.find(node.tool or "")
     if tool is None:
-        yield FaultCode.UNKNOWN_TOOL, "/tool", f"there is no tool {node.tool!r}; there are: {_names(registry)}"
+        yield FaultCode.UNKNOWN_TOOL, "/tool", f"there is no tool {node.tool!r}; {_names(registry, node.tool or '')}"
         return
     for issue in argument_issues(node.args, tool.arguments):
         yield FaultCode.BAD_ARGUMENTS, f"/args{issue.pointer}", issue.message
@@ -107,7 +120,7 @@ def _package_issues(node: Node, registry: Registry, limits: PlanLimits, *, packa
     for index, name in enumerate(node.tools):
         tool = registry.find(name)
         if tool is None:
-            yield FaultCode.UNKNOWN_TOOL, f"/tools/{index}", f"there is no tool {name!r}; there are: {_names(registry)}"
+            yield FaultCode.UNKNOWN_TOOL, f"/tools/{index}", f"there is no tool {name!r}; {_names(registry, name)}"
         elif tool.colour is not Colour.GREEN:
             message = f"{name!r} changes something, so a script may not call it; make it a node of its own"
             yield FaultCode.RED_TOOL_IN_PACKAGE, f"/tools/{index}", message
@@ -132,11 +145,16 @@ def _red_calls(node: Node, registry: Registry) -> Iterator[tuple[str, int]]:
             yield name, line
 
 
-def _names(registry: Registry) -> str:
-    return ", ".join(tool.name for tool in registry) or "none"
+def _names(registry: Registry, name: str) -> str:
+    """Return the tools that there are; of many, those whose names are like this one."""
+    names: list[str] = [tool.name for tool in registry]
+    if len(names) <= _NAMES_SHOWN:
+        return f"there are: {', '.join(names) or 'none'}"
+    near = get_close_matches(name[:_NAME_CHARACTERS], names, n=5, cutoff=0.5)
+    return f"near it: {', '.join(near)}" if near else f"there are {len(names)} others"
 
 
 def place_of(node: Node, other: NodeId) -> str:
     """Return the JSON pointer of the first place where the node names `other`."""
     written = references_of(node)
-    return next((at for at, reference in references_in(written) if reference.node == other), "/depends_on")
+    return next((at for at, reference in references_in(written) if other in reference.nodes), "/depends_on")

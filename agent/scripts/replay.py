@@ -5,12 +5,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 
 from agent.events import RecordedAnswer
+from agent.limits import Limits
 from agent.plan.json_values import json_issue_in
 from agent.plan.operations import Node, canonical_json, digest_of
 from agent.plan.outcomes import Failed
 from agent.tool import CallContext, Colour, Registry, Tool
 from agent.tools.binding import BOUND_BYTES
-from agent.tools.call import call_tool
+from agent.tools.call_bounds import CallBounds
 from sandbox.script import Json, ToolCallRefused
 
 _RECORDED_BYTES = 64 * 1024 * 1024
@@ -23,7 +24,12 @@ class ToolCallReplay:
     """Answers a script's tool calls with the rights of the operation's author, and records the answers."""
 
     def __init__(
-        self, registry: Registry, node: Node, context: CallContext, pause: Callable[[float], Awaitable[None]]
+        self,
+        registry: Registry,
+        node: Node,
+        context: CallContext,
+        pause: Callable[[float], Awaitable[None]],
+        bounds: CallBounds | None = None,
     ) -> None:
         self._registry = registry
         self._declared = frozenset(node.tools)
@@ -31,6 +37,7 @@ class ToolCallReplay:
         self._call_bytes = BOUND_BYTES if node.packed else _CALL_BYTES
         self._context = context
         self._pause = pause
+        self._bounds = bounds or CallBounds(Limits())
         #: Canonical JSON of tool and arguments -> the answers to equal calls, in order.
         self._answers: dict[str, list[Json]] = defaultdict(list)
         self._recorded_bytes = 0
@@ -76,7 +83,7 @@ class ToolCallReplay:
         if number < len(self._answers[key]):
             return self._answers[key][number]
         context = replace(self._context, idempotency_key=digest_of([self._context.idempotency_key, key]))
-        outcome = await call_tool(found, context, args, pause=self._pause)
+        outcome = await self._bounds.call(found, context, args, self._pause)
         if isinstance(outcome, Failed):
             raise ToolCallRefused(f"{tool}: {outcome.error}: {outcome.message}")
         if number == len(self._answers[key]):

@@ -14,7 +14,6 @@ from itertools import chain, pairwise, repeat
 from agent.errors import ModelUnavailable, StoreUnavailable
 from agent.events import AttemptEnded, NodeChanged
 from agent.limits import Role
-from agent.llm.prompts import system_message
 from agent.packing.packing import STEPS, only_calls
 from agent.packing.script_checks import script_in
 from agent.plan.json_schema import schema_issues
@@ -32,6 +31,7 @@ from agent.scripts.repair_prompt import (
 from agent.scripts.replay import ToolCallReplay
 from agent.tool import CallContext, Registry
 from agent.tools.call import kept_output
+from agent.tools.call_bounds import CallBounds, SharedBounds
 from sandbox.script import NO_SANDBOX, Job, Json, Limits, OutcomeKind, Sandbox, ScriptError, ScriptOutcome
 
 INFRA_RETRY_AFTER_SECONDS = (0.5, 1.0, 2.0, 4.0)
@@ -51,6 +51,8 @@ class PackageDependencies:
 
     registry: Registry
     sandbox: Sandbox
+    #: Of every call for a thread.
+    system: ChatMessage
     progress: Progress
     #: Without it, a package whose process died starts again with its first attempt.
     attempts: Attempts | None
@@ -58,6 +60,9 @@ class PackageDependencies:
     model: LanguageModel | None
     #: For the script of one step; a script of several steps gets a multiple.
     limits: Limits
+    #: On the tool calls of scripts, and on the model calls that rewrite them.
+    bounds: CallBounds
+    repairs: SharedBounds[Role]
     clock: Callable[[], datetime]
     pause: Callable[[float], Awaitable[None]]
 
@@ -72,7 +77,7 @@ class ScriptRunner:
         self._node = node
         self._inputs = inputs
         self._context = context
-        self._replay = ToolCallReplay(dependencies.registry, node, context, dependencies.pause)
+        self._replay = ToolCallReplay(dependencies.registry, node, context, dependencies.pause, dependencies.bounds)
         # A rewrite changes the code only: tools, inputs and limits stay the node's.
         self._job = Job(
             code=node.code,
@@ -110,7 +115,7 @@ class ScriptRunner:
         """Return the newest script, with the attempts, answers and dialogue of an earlier process restored."""
         if self._model is None:
             return self._node.code
-        self._dialogue = [system_message(Role.REPAIR, dialect=self._dependencies.sandbox.dialect)]
+        self._dialogue = [self._dependencies.system]
         await self._restore_attempts()
         if not self._attempts:
             return self._node.code
@@ -202,7 +207,8 @@ class ScriptRunner:
         refusal = None
         for _ in range(REWRITES_PER_CRASH):
             try:
-                answer = await self._model.complete(Role.REPAIR, self._dialogue)
+                async with self._dependencies.repairs.taken(Role.REPAIR, self._context.thread):
+                    answer = await self._model.complete(Role.REPAIR, self._dialogue)
             except ModelUnavailable:
                 return failure_story(self._attempts, "the model that repairs scripts did not answer")
             self._dialogue.append(ChatMessage(by="ai", text=answer))

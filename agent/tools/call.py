@@ -1,13 +1,16 @@
 """Calls one tool: checks the arguments, bounds and retries the call, checks the output, and caches it."""
 
 import asyncio
+import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import cast
 
+from agent.card_facts import DryRun
 from agent.errors import StoreUnavailable
 from agent.ids import thread_parts
-from agent.plan.json_schema import schema_issues
+from agent.plan.confidential import confidential_places, confidential_texts
+from agent.plan.json_schema import SchemaIssue, schema_issues
 from agent.plan.json_values import at_most, fits, json_issue_in, plain_json, sanitized_text, truncated
 from agent.plan.operations import digest_of
 from agent.plan.outcomes import OUTCOME_UNKNOWN, Failed, Succeeded
@@ -30,6 +33,7 @@ _ELEMENTS_AT_ONCE = 2_000
 """A larger output is checked in a thread."""
 
 _MESSAGE_CHARACTERS = 2000
+_DRY_RUN_CHARACTERS = 1200
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +50,7 @@ async def call_tool(
     Only a green tool that is `retryable` is called again.
     """
     if issues := await schema_issues(args, tool.arguments):
-        message = "; ".join(f"{issue.pointer or '/'}: {issue.message}" for issue in issues[:5])
+        message = "; ".join(f"{issue.pointer or '/'}: {issue_words(tool, issue)}" for issue in issues[:5])
         return Failed(error="bad_arguments", message=truncated(message, _MESSAGE_CHARACTERS))
     outcome = await _call_once(tool, context, args)
     for seconds in RETRY_AFTER_SECONDS if tool.retryable and tool.colour is Colour.GREEN else ():
@@ -69,6 +73,40 @@ async def hopeless(tool: Tool, context: CallContext, args: Mapping[str, Json]) -
     except Exception as error:  # noqa: BLE001 -- the boundary to a tool: people are asked when it cannot check
         _log.warning("tool %s could not check its call: %s", tool.name, type(error).__name__)
     return None
+
+
+async def dry_run(tool: Tool, context: CallContext, args: Mapping[str, Json]) -> DryRun | None:
+    """Return what the tool says that a call would do; None when it has no dry run. Takes as long as a call may."""
+    if tool.dry_run is None:
+        return None
+    try:
+        async with asyncio.timeout(tool.timeout_seconds):
+            outcome = await kept_output(await tool.dry_run(context, args))
+    except ToolError as error:
+        outcome = _failed(error)
+    except TimeoutError:
+        outcome = Failed(error="timeout", message=f"no answer within {tool.timeout_seconds:g} seconds")
+    except Exception as error:  # noqa: BLE001 -- the boundary to a tool: people are asked without it
+        _log.warning("the dry run of %s broke: %s", tool.name, type(error).__name__)
+        outcome = Failed(error="tool_fault", message=f"the tool broke ({type(error).__name__})")
+    hidden = [text for text in confidential_texts(args, confidential_places(tool.arguments)) if text]
+    if isinstance(outcome, Failed):
+        return DryRun(error=truncated(_without(outcome.message, hidden), _DRY_RUN_CHARACTERS))
+    value = outcome.value
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    return DryRun(result=truncated(_without(text, hidden), _DRY_RUN_CHARACTERS) or "(empty)")
+
+
+def _without(text: str, hidden: Sequence[str]) -> str:
+    """Return a text without confidential ones, as they are and as they stand in JSON; longer ones go first."""
+    for secret in sorted({*hidden, *(json.dumps(words, ensure_ascii=False)[1:-1] for words in hidden)}, key=len)[::-1]:
+        text = text.replace(secret, "(confidential)")
+    return text
+
+
+def issue_words(tool: Tool, issue: SchemaIssue) -> str:
+    """Return how an argument does not fit; a tool with confidential arguments quotes none."""
+    return "it does not fit the schema" if confidential_places(tool.arguments) else issue.message
 
 
 def _failed(error: ToolError) -> Failed:

@@ -1,6 +1,7 @@
 """A node's output as an artifact: moved out of the run's state, and read back."""
 
 import asyncio
+from dataclasses import replace
 
 from agent.ids import NodeId, ThreadId
 from agent.plan.artifacts import content_of, value_of
@@ -17,7 +18,7 @@ async def moved_out(thread: ThreadId, node: NodeId, outcome: Succeeded, artifact
     """
     content = await asyncio.to_thread(content_of, node, outcome.value)
     ref = await artifacts.put(thread, content.name, content.content, content.media_type)
-    return Succeeded(artifact=ref, age_seconds=outcome.age_seconds)
+    return replace(outcome, value=None, artifact=ref)
 
 
 async def output_of(thread: ThreadId, outcome: Succeeded, artifacts: Artifacts) -> Json:

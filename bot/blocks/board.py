@@ -6,12 +6,13 @@ neither an icon nor a colour alone says anything to everyone.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from agent.ids import NodeId
 from agent.packing.packing import Reason
 from agent.plan.operations import NodeKind, digest_of
-from agent.plan.outcomes import Cancelled, Failed, NodeState, Rejected, Skipped, Succeeded
+from agent.plan.outcomes import REFUSED_BY_POLICY, Cancelled, Failed, NodeState, Rejected, Skipped, Succeeded
+from agent.ports import RunStatus
 from bot import wording
 from bot.blocks.elements import (
     MESSAGE_CHARACTERS,
@@ -41,6 +42,11 @@ MOST_OPTIONS = 12
 _DETAILS_CHARACTERS = 300
 _ERROR_CHARACTERS = 120
 
+_THINKING_STEP = timedelta(seconds=10)
+_THINKING_LONG = timedelta(minutes=1)
+_THINKING_LONG_STEP = timedelta(seconds=30)
+"""How often a board says anew for how long the model has been thinking, in the beginning and later."""
+
 _TASKS: Mapping[NodeState, TaskStatus] = {
     NodeState.PLANNED: "pending",
     NodeState.RUNNING: "in_progress",
@@ -59,8 +65,11 @@ _SELF_EVIDENT = frozenset({Reason.RED, Reason.PACKED, Reason.CANCELLED, Reason.K
 """Reasons to keep steps apart that the board shows anyway, or that say nothing about the plan."""
 
 
-def board(run: RunView, currency: str = "$") -> Rendered:
-    """Return the turn's board. Steps that do not fit are counted in a last line, never dropped silently."""
+def board(run: RunView, currency: str = "$", now: datetime | None = None) -> Rendered:
+    """Return the turn's board. Steps that do not fit are counted in a last line, never dropped silently.
+
+    With the time it says when only the model is waited for, and for how long.
+    """
     titles = {node.id: node.title for node in run.nodes}
     states = {node.id: node.state for node in run.nodes}
     details = script_details(run.nodes)
@@ -68,7 +77,7 @@ def board(run: RunView, currency: str = "$") -> Rendered:
     cards = {node.id: _task(node, titles, states, packed.get(node.id, "")) for node in run.nodes}
     shown = _fitting(run.nodes, cards, MESSAGE_CHARACTERS - sum(len(str(element)) for element in details))
     hidden = [node for node in run.nodes if node.id not in shown]
-    title = board_title(run)
+    title = board_title(run, timedelta() if now is None else thinking(run, now))
     tasks = [shown[node.id] for node in run.nodes if node.id in shown]
     more = [context(escaped(f"Not shown here: {_counts(hidden)}."))] if hidden else []
     if apart := _kept_apart(run):
@@ -97,9 +106,26 @@ def script_details(nodes: Sequence[NodeView]) -> Sequence[Block]:
     ]
 
 
-def board_title(run: RunView) -> str:
+def thinking(run: RunView, now: datetime) -> timedelta:
+    """Return for how long the model alone has been waited for, rounded down so that a board changes seldom.
+
+    Zero while anything else is waited for, and in the beginning.
+    """
+    at_work = run.status in (RunStatus.PLANNING, RunStatus.RUNNING)
+    if not at_work or run.replies or any(view.is_open for view in run.approvals):
+        return timedelta()
+    ends = [node.ended_at for node in run.nodes if node.ended_at is not None]
+    if len(ends) < len(run.nodes):
+        return timedelta()
+    took = now - max(ends, default=run.started_at)
+    step = _THINKING_STEP if took < _THINKING_LONG else _THINKING_LONG_STEP
+    return max(timedelta(), took // step * step)
+
+
+def board_title(run: RunView, thought: timedelta = timedelta()) -> str:
     """Return the state of the turn in one line: `Running: 5 steps (2 done, 1 waiting for approval)`."""
-    return f"{wording.STATUSES[run.status].capitalize()}: {_counts(run.nodes) if run.nodes else 'no steps yet'}"
+    state = wording.thinking(thought) if thought else wording.STATUSES[run.status].capitalize()
+    return f"{state}: {_counts(run.nodes) if run.nodes else 'no steps' if run.ended else 'no steps yet'}"
 
 
 def _kept_apart(run: RunView) -> str:
@@ -130,7 +156,12 @@ def _footer(run: RunView, currency: str) -> str:
     if not (ended or spent.model_calls):
         return ""
     return wording.spending(
-        took, ended=ended, calls=spent.model_calls, tokens=spent.tokens, cost=wording.money(spent.cost_micros, currency)
+        took,
+        ended=ended,
+        calls=spent.model_calls,
+        tokens=spent.tokens,
+        cost=wording.money(spent.cost_micros, currency),
+        cached=spent.cached_tokens,
     )
 
 
@@ -206,6 +237,8 @@ def _now(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, N
             return f"{what} · {words}, {wording.remembered(timedelta(seconds=seconds))}"
         case NodeState.SUCCEEDED, _:
             return f"{what} · {words}{f' in {took}' if took else ''}"
+        case _, Failed(error=error, message=message) if error == REFUSED_BY_POLICY and message:
+            return f"{what} · {words}: {visible(message)}"
         case _, Failed(error=error):
             return f"{what} · {words}: {wording.failure(error)}"
         case _, Rejected(reason=reason) if reason:

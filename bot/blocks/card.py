@@ -5,14 +5,33 @@ before the card that holds the buttons; what is too long even for that cannot be
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
+from typing import TypeAlias, assert_never
 
-from agent.approval import ABOUT_TURN, DECISIONS, GRANTS, RUNS_CALL, ApprovalPolicy, ApprovalRequest, Decision
+from agent.approval import (
+    ABOUT_TURN,
+    DECISIONS,
+    GRANTS,
+    NEEDS_WORDS,
+    RUNS_CALL,
+    ApprovalKind,
+    ApprovalPolicy,
+    ApprovalRequest,
+    Decision,
+)
 from agent.budget.budget import Measure, limit_exceeded_from_json
+from agent.card_facts import Origin, OriginKind, card_facts_of, shown_arguments
+from agent.ids import ToolName
+from agent.plan.operations import NodeKind
+from agent.preview import Preview
 from bot import wording
+from bot.blocks.call_preview import PreviewPart, message_runs, parts_of
+from bot.blocks.chunks import Chunk, argument_chunks, chunk_block, text_chunks
+from bot.blocks.confidential import can_be_shown
+from bot.blocks.edit_difference import difference
 from bot.blocks.elements import (
     MESSAGE_CHARACTERS,
     Block,
@@ -24,28 +43,36 @@ from bot.blocks.elements import (
     group,
     mention,
     moment,
-    plain,
-    preformatted,
+    overflow,
     quoted,
     rendered,
-    rich_text,
     section,
     sent_size,
     shortened,
+    with_button,
+    words_only,
 )
 from bot.blocks.visibility import visible
-from bot.payloads import ACTION_PREFIX, button_value
+from bot.payloads import ACTION_PREFIX, FORM_ACTION, SHOW_ACTION, Form, button_value, form_value
 from bot.ports import ApprovalView
 from sandbox.script import Json
 
-CHUNK_SIZE = 2500
 MESSAGE_CHUNKS = 30
 MOST_MESSAGES = 10
+WORDS_CHARACTERS = 1000
+"""Of a person's words on a closed card."""
+
 NAME_SIZE = 500
 """An argument with a longer name is not shown."""
 
-_CARD_SIZE = 2500
+MOST_RUNS = 30
+"""Of a message with styles."""
+
+_CARD_SIZE = 3300
 """Kept free in a message for the card's own words. All sizes are those of `sent_size`."""
+
+_ORIGINS_SIZE = 600
+"""Kept of that for where the arguments come from."""
 
 _BLOCK_SIZE = 100
 """The label of a chunk beside its name."""
@@ -65,18 +92,13 @@ _LABELS: Mapping[Decision, str] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Chunk:
-    """A piece of one argument that fits a block."""
+PreviewsOf: TypeAlias = Callable[[ToolName, Mapping[str, Json]], Sequence[Preview]]
+"""Returns how a tool's arguments look; asked each time that a card is shown."""
 
-    name: str
-    #: What the value is, where its text does not show it: `number`, `list`, ...
-    note: str
-    text: str
-    #: From 1.
-    part: int
-    #: How many pieces the argument has.
-    parts: int
+
+def no_previews(_tool: ToolName, _args: Mapping[str, Json]) -> Sequence[Preview]:
+    """Return nothing: all arguments are shown as they are."""
+    return ()
 
 
 def choices(view: ApprovalView) -> tuple[Decision, ...]:
@@ -87,7 +109,12 @@ def choices(view: ApprovalView) -> tuple[Decision, ...]:
 
 
 def card(
-    view: ApprovalView, policy: ApprovalPolicy, names: Mapping[str, str] = MappingProxyType({}), *, place: str = ""
+    view: ApprovalView,
+    policy: ApprovalPolicy,
+    names: Mapping[str, str] = MappingProxyType({}),
+    *,
+    place: str = "",
+    previews_of: PreviewsOf = no_previews,
 ) -> tuple[Rendered, ...]:
     """Return the card's messages, in the order to post them; the last has the buttons.
 
@@ -101,73 +128,66 @@ def card(
     if request.kind in ABOUT_TURN:
         return (_turn_card(view),)
     who_may = who_may_decide(policy, request)
-    more = [*_where(view, place), *_named(names)]
+    small = _small_print(view, names)
     if not _showable(view):
-        return (_closing(view, who_may, [section(wording.TOO_LONG_TO_APPROVE)], place),)
-    groups = _grouped(list(_chunks(view)))
+        return (_closing(view, who_may, [section(wording.TOO_LONG_TO_APPROVE)], place, small),)
+    groups = _grouped(list(_previewed(view, names, previews_of)))
+    if len(groups) > MOST_MESSAGES:
+        groups = _grouped(list(_chunks(view)))
+    more = [*difference(view), *_confidential(view), *_where(view, place)]
     cut = [section(wording.NOT_SHOWN_WHOLE)] if view.is_open else []
     if len(groups) == 1:
-        whole = [_shown(chunk) for chunk in groups[0]] or [context("_No arguments._")]
-        return (_closing(view, who_may, [*whole, *more] if view.shown_whole else cut, place),)
+        whole = [chunk_block(chunk) for chunk in groups[0]] or [context(wording.NO_ARGUMENTS)]
+        return (_closing(view, who_may, [*whole, *more] if view.shown_whole else cut, place, small),)
     parts = [_arguments(request, number, len(groups), group) for number, group in enumerate(groups, start=1)]
     pointer = context(f"The full arguments stand in the {len(groups)} messages above this one.")
-    return (*parts, _closing(view, who_may, [pointer, *more] if view.shown_whole else cut, place))
+    return (*parts, _closing(view, who_may, [pointer, *more] if view.shown_whole else cut, place, small))
 
 
 def _chunks(view: ApprovalView) -> Iterator[Chunk]:
-    """Yield all that would run: the arguments and, of a script, its code."""
-    yield from argument_chunks(view.request.args)
+    """Yield all that would run: the arguments and, of a script, its code; then what the dry run said."""
+    yield from argument_chunks(shown_arguments(view.asked, wording.confidential_value))
+    yield from _chunks_besides(view)
+
+
+def _chunks_besides(view: ApprovalView) -> Iterator[Chunk]:
     if view.script:
-        yield from _text_chunks(wording.THE_SCRIPT, wording.RUNS_AS_SHOWN, visible(view.script))
+        yield from text_chunks(wording.THE_SCRIPT, wording.RUNS_AS_SHOWN, visible(view.script))
+    said = card_facts_of(view.request).dry_run
+    if said is not None and view.record.edited is None:  # it was about what was asked first
+        label = wording.DRY_RUN_FAILED if said.error else wording.DRY_RUN
+        yield from text_chunks(label, "", visible(said.error or said.result))
 
 
-def argument_chunks(args: Mapping[str, Json]) -> Iterator[Chunk]:
-    """Yield every argument in order, whole: the texts of one name put together are its full value."""
-    for name, value in args.items():
-        text = visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2))
-        yield from _text_chunks(visible(name), _note(value), text or "(empty)")
+def _previewed(view: ApprovalView, names: Mapping[str, str], previews_of: PreviewsOf) -> Iterator[Chunk]:
+    """Yield what `_chunks` yields, with the previews before the arguments that no preview covers."""
+    args = shown_arguments(view.asked, wording.confidential_value)
+    covered: set[str] = set()
+    for preview in previews_of(view.request.tool, args):
+        parts = list(parts_of(preview, names))
+        if any(sent_size(part.label) > NAME_SIZE for part in parts):
+            continue
+        covered.update(preview.covers)
+        for part in parts:
+            yield from _part_chunks(part)
+    yield from argument_chunks({name: value for name, value in args.items() if name not in covered})
+    yield from _chunks_besides(view)
 
 
-def _text_chunks(name: str, note: str, text: str) -> Iterator[Chunk]:
-    pieces = list(_pieces(text))
-    for part, piece in enumerate(pieces, start=1):
-        yield Chunk(name=name, note=note, text=piece, part=part, parts=len(pieces))
+def _part_chunks(part: PreviewPart) -> Iterator[Chunk]:
+    """Yield a part of a preview in pieces.
 
-
-def _note(value: Json) -> str:
-    match value:
-        case "":
-            return "empty text"
-        case str():
-            return ""
-        case None:
-            return "nothing"
-        case bool():
-            return "yes or no"
-        case int() | float():
-            return "number"
-        case Mapping():
-            return "object"
-        case _:
-            return "list"
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """Cut text into pieces of at most CHUNK_SIZE, at line ends where there are any."""
-    start, size = 0, 0
-    for at, character in enumerate(text):
-        size += sent_size(character)
-        if size > CHUNK_SIZE:
-            newline = text.rfind("\n", start + 1, at)
-            end = newline + 1 if newline > start else at
-            yield text[start:end]
-            start, size = end, sent_size(text[end : at + 1])
-    yield text[start:]
+    A message of several pieces is shown literally, because a style may begin in one and end in the next, and so is one
+    of many styles, because each costs room in Slack's bound.
+    """
+    chunks = list(text_chunks(part.label, "", part.text or wording.EMPTY))
+    styled = part.is_message and len(chunks) == 1 and len(message_runs(part.text)) <= MOST_RUNS
+    yield from (replace(chunk, is_message=styled) for chunk in chunks)
 
 
 def _showable(view: ApprovalView) -> bool:
-    args = view.request.args
-    if any(sent_size(visible(name)) > NAME_SIZE for name in args):
+    args = shown_arguments(view.asked, wording.confidential_value)
+    if any(sent_size(visible(name)) > NAME_SIZE for name in args) or not can_be_shown(view.asked):
         return False
     size = len(json.dumps(args)) + len(view.script)
     if size > MOST_MESSAGES * MESSAGE_CHARACTERS:  # spares cutting up a megabyte
@@ -175,10 +195,56 @@ def _showable(view: ApprovalView) -> bool:
     return len(_grouped(list(_chunks(view)))) <= MOST_MESSAGES
 
 
-def _named(names: Mapping[str, str]) -> Sequence[Block]:
+def named_blocks(names: Mapping[str, str]) -> Sequence[Block]:
     """Return whom and what the ids in the arguments stand for."""
     shown = (f"{known} is {'#' if known[0] in 'CG' else ''}{quoted(name, 80)}" for known, name in names.items())
     return [context(wording.named_in_arguments("; ".join(shown)))] if names else []
+
+
+def _confidential(view: ApprovalView) -> Sequence[Block]:
+    """Return the line about confidential values; while the request is open, with the button that shows them."""
+    if not card_facts_of(view.request).confidential:
+        return ()
+    if not view.is_open:
+        return [context(wording.CONFIDENTIAL_HELD_BACK)]
+    show = button(wording.SHOW, action=SHOW_ACTION, value=button_value(view.request.id, view.version))
+    block_id = shortened(f"show-{view.version}-{view.request.id}", 255)
+    return [with_button(wording.CONFIDENTIAL_HELD_BACK, show, block_id=block_id)]
+
+
+def _small_print(view: ApprovalView, names: Mapping[str, str]) -> Sequence[Block]:
+    """Return the tool, where the arguments come from, and whom and what the ids in them stand for."""
+    line = wording.tool_named(quoted(view.request.tool, 80))
+    if origins := list(_origins(view.request)):
+        line += f" · {wording.origins('; '.join(origins))}"
+    return [context(line), *named_blocks(names)]
+
+
+def _origins(request: ApprovalRequest) -> Iterator[str]:
+    """Yield where the arguments come from, as far as a line holds it."""
+    room, found = _ORIGINS_SIZE, card_facts_of(request).origins
+    if found and all(origin.kind is OriginKind.PLAN for origins in found.values() for origin in origins):
+        yield wording.THE_PLAN
+        return
+    for name, origins in found.items():
+        line = wording.origin(quoted(name, 40), map(_origin, origins))
+        room -= sent_size(line)
+        if room < 0:
+            yield wording.AND_MORE
+            return
+        yield line
+
+
+def _origin(origin: Origin) -> str:
+    match origin.kind:
+        case OriginKind.STEP:
+            return f"“{quoted(origin.what, 80)}”"
+        case OriginKind.PERSON:
+            return wording.message_of(mention(origin.what))
+        case OriginKind.PLAN:
+            return wording.THE_PLAN
+        case _:
+            assert_never(origin.kind)
 
 
 def _grouped(chunks: Sequence[Chunk]) -> list[list[Chunk]]:
@@ -196,24 +262,20 @@ def _grouped(chunks: Sequence[Chunk]) -> list[list[Chunk]]:
     return groups
 
 
-def _shown(chunk: Chunk) -> Block:
-    part = f", part {chunk.part} of {chunk.parts}" if chunk.parts > 1 else ""
-    note = f" ({chunk.note})" if chunk.note else ""
-    return rich_text([plain(f"{chunk.name}{note}{part}", bold=True), preformatted(chunk.text)])
-
-
 def _arguments(request: ApprovalRequest, number: int, of: int, chunks: Sequence[Chunk]) -> Rendered:
     title = f"Arguments of “{quoted(request.title, 150)}”, part {number} of {of}"
-    return rendered(title, [section(f"*{title}*"), *(_shown(chunk) for chunk in chunks)])
+    return rendered(title, [section(f"*{title}*"), *(chunk_block(chunk) for chunk in chunks)])
 
 
 def _where(view: ApprovalView, place: str) -> Sequence[Block]:
     """Return where an open request is asked, if not here alone."""
     if not view.is_open or not (place or view.places or view.nobody_here):
         return ()
+    asked_in = wording.listed(_place(asked) for asked in view.places)
+    if not view.only_elsewhere:
+        return [context(wording.ESCALATED_HERE if place else wording.escalated_to(asked_in))]
     if place:
         return [context(wording.ASKED_FROM_ELSEWHERE)]
-    asked_in = wording.listed(_place(asked) for asked in view.places)
     return [section(wording.asked_in(asked_in) if asked_in else wording.NOBODY_HERE)]
 
 
@@ -221,26 +283,32 @@ def _place(place: str) -> str:
     return f"<#{place}>" if place.startswith(("C", "G")) else mention(place)
 
 
-def _closing(view: ApprovalView, who_may: str, arguments: Sequence[Block], place: str) -> Rendered:
+def _closing(
+    view: ApprovalView, who_may: str, arguments: Sequence[Block], place: str, small: Sequence[Block]
+) -> Rendered:
     request = view.request
     title = quoted(request.title, 200)
-    what = [rich_text([plain(f"Tool: {visible(request.tool)}", bold=True)]), *arguments]
-    circumstances = context(_circumstances(view, who_may))
+    frozen = [section(wording.FROZEN)] if view.frozen else []
+    what = [*arguments, *frozen]
+    about = context(circumstances(view, who_may))
     if view.is_open:
         asked = f"{wording.QUESTION_TITLES[request.kind]}: {title}"
         question = section(f"*{asked}*\n{wording.QUESTIONS[request.kind]}")
-        ungranted = not place and (view.places or view.nobody_here)
-        return rendered(asked, [question, *what, circumstances, _buttons(view, without=GRANTS if ungranted else ())])
-    ended, reason = _ending(view)
-    return rendered(f"{ended} {title}", [section(f"*{title}*\n{ended}{reason}"), *what, circumstances])
+        ungranted = not place and view.only_elsewhere
+        without = GRANTS if ungranted else RUNS_CALL if view.frozen else ()
+        return rendered(asked, [question, *what, about, *small, _buttons(view, without=without, place=place)])
+    ended, reason = ending(view)
+    return rendered(f"{ended} {title}", [section(f"*{title}*\n{ended}{reason}"), *what, about, *small])
 
 
-def _ending(view: ApprovalView) -> tuple[str, str]:
+def ending(view: ApprovalView) -> tuple[str, str]:
     """Return how a closed request ended, and a line with the reason if somebody gave one."""
     record = view.record
     who, when = mention(record.by) if record.by else "", moment(record.at) if record.at else ""
     ended = wording.decision_words(view.request.kind, record.decision, who, when)
-    return ended, f"\nReason: {quoted(record.reason)}" if record.reason else ""
+    entered = record.result if isinstance(record.result, str) else json.dumps(record.result, ensure_ascii=False)
+    words = entered if record.decision is Decision.BY_HAND else record.reason
+    return ended, f"\n{wording.in_words(record.decision, quoted(words, WORDS_CHARACTERS))}" if words else ""
 
 
 def _turn_card(view: ApprovalView) -> Rendered:
@@ -254,7 +322,7 @@ def _turn_card(view: ApprovalView) -> Rendered:
         lines = [f"Asked for by {mention(request.author)}", *_open_lines(view, wording.ANY_MEMBER)]
         words = section("\n".join([*head, wording.QUESTIONS[request.kind]]))
         return rendered(asked, [words, *small, context("\n".join(lines)), _buttons(view)])
-    ended, reason = _ending(view)
+    ended, reason = ending(view)
     return rendered(f"{asked} {ended}", [section("\n".join([*head, ended + reason])), *small])
 
 
@@ -278,12 +346,14 @@ def _amount(measure: Measure, figure: int, currency: str) -> str:
             return f"{figure:,}"
 
 
-def _circumstances(view: ApprovalView, who_may: str) -> str:
+def circumstances(view: ApprovalView, who_may: str) -> str:
+    """Return who asked, what waits and who may decide, in mrkdwn."""
     request = view.request
     waiting = wording.listed((quoted(title, 80) for title in view.blocks), most=5)
     lines = [
         f"Asked for by {mention(request.author)}",
-        f"Waiting behind it: {waiting}" if waiting else "Nothing waits behind it",
+        wording.waits(len(view.blocks), waiting, view.progress if view.is_open else None),
+        wording.UNDOING[card_facts_of(request).reversibility],
     ]
     if view.is_open:
         lines += _open_lines(view, who_may)
@@ -292,20 +362,69 @@ def _circumstances(view: ApprovalView, who_may: str) -> str:
 
 def _open_lines(view: ApprovalView, who_may: str) -> list[str]:
     until = [f"Open until {moment(view.expires_at)}"] if view.expires_at else []
-    return [f"Who may decide: {who_may}", *until]
+    claimed = [wording.looking(mention(view.record.claimed_by))] if view.record.claimed_by else []
+    return [*_progress(view), f"Who may decide: {who_may}", *until, *claimed]
+
+
+def _progress(view: ApprovalView) -> Iterator[str]:
+    """Yield why a request is asked once more, and how many of the approvals it takes are there."""
+    requirement = view.request.requirement
+    if requirement is None:
+        return
+    if requirement.again is not None:
+        yield wording.ASKED_AGAIN[requirement.again]
+    if not requirement.is_single:
+        approved = wording.listed((mention(vote.by) for vote in view.votes), most=10)
+        yield wording.votes(len(view.votes), sum(requirement.needs), approved)
+        if len(requirement.stages) > 1:
+            yield wording.stage(requirement.stage + 1, len(requirement.stages))
+
+
+def reminder(view: ApprovalView, policy: ApprovalPolicy) -> Rendered:
+    """Return the message that reminds those who may decide an open request."""
+    title, who_may = quoted(view.request.title, 200), who_may_decide(policy, view.request)
+    return words_only(wording.reminder(title, who_may))
 
 
 def who_may_decide(policy: ApprovalPolicy, request: ApprovalRequest) -> str:
     """Return who may decide a request, in mrkdwn."""
+    parts = [_who_may(part, request) for part in policy.parts]
+    more = [*map(mention, sorted(policy.more_users)), *map(group, sorted(policy.more_groups))]
+    return wording.or_else(wording.and_also(parts), wording.listed(more, most=10))
+
+
+def _who_may(policy: ApprovalPolicy, request: ApprovalRequest) -> str:
     people = [mention(user) for user in sorted(policy.users or ())]
     return wording.approvers(policy, mention(request.author), people, map(group, sorted(policy.groups or ())))
 
 
-def _buttons(view: ApprovalView, without: Collection[Decision] = ()) -> Block:
+def _buttons(view: ApprovalView, without: Collection[Decision] = (), place: str = "") -> Block:
     # a block id of 255 characters at most, and another one for each version of the request
     block_id = shortened(f"decide-{view.version}-{view.request.id}", 255)
-    shown = [_button(view, decision) for decision in choices(view) if decision not in without]
+    allowed = [decision for decision in choices(view) if decision not in without]
+    shown = [_button(view, decision) for decision in allowed if decision not in NEEDS_WORDS]
+    if view.request.kind is ApprovalKind.APPROVE:
+        shown += _forms(view, allowed, place)
     return actions(shown, block_id=block_id)
+
+
+def _menu(allowed: Collection[Decision], place: str) -> tuple[Form, ...]:
+    """Return what the card's menu offers where these answers are allowed."""
+    by_hand = [Form.BY_HAND] if Decision.BY_HAND in allowed else []
+    together = [Form.ALL] if Decision.APPROVED in allowed and not place else []
+    return (Form.COMMENT, Form.CHANGES, *by_hand, Form.CLAIM, *together)
+
+
+def _forms(view: ApprovalView, allowed: Collection[Decision], place: str) -> list[Block]:
+    request = view.request
+    options = [
+        (wording.FORM_OPTIONS[form], form_value(form, request.id, view.version)) for form in _menu(allowed, place)
+    ]
+    menu = overflow(options, action=f"{FORM_ACTION}_menu")
+    if view.frozen or Decision.APPROVED not in choices(view) or request.tool in frozenset(NodeKind):
+        return [menu]
+    edit = form_value(Form.EDIT, request.id, view.version)
+    return [button(wording.EDIT, action=f"{FORM_ACTION}_{Form.EDIT.value}", value=edit), menu]
 
 
 def _button(view: ApprovalView, decision: Decision) -> Block:

@@ -17,7 +17,7 @@ from agent.ids import Digest
 from agent.plan.operations import digest_of
 from bot import wording
 from bot.blocks.visibility import visible
-from bot.payloads import ACTION_PREFIX
+from bot.payloads import ACTION_PREFIX, FORM_ACTION, FORM_INPUT, GROUP_ACTION, Form
 from sandbox.script import Json
 
 Block: TypeAlias = Mapping[str, Json]
@@ -31,6 +31,7 @@ OPTION_CHARACTERS = 75
 VIEW_TITLE_CHARACTERS = 24
 MARKDOWN_CHARACTERS = 11_000
 NOTICE_CHARACTERS = 700
+INPUT_CHARACTERS = 3000
 
 TaskStatus: TypeAlias = Literal["pending", "in_progress", "complete", "error"]
 ButtonStyle: TypeAlias = Literal["primary", "danger"]
@@ -122,6 +123,11 @@ def sections(lines: Iterable[str]) -> list[Block]:
     return [section(text) for text in texts]
 
 
+def with_button(mrkdwn: str, beside: Block, *, block_id: str) -> Block:
+    """Return a section with a button; `block_id` must differ from that of the message's earlier looks."""
+    return {**section(mrkdwn), "block_id": block_id, "accessory": beside}
+
+
 def context(mrkdwn: str) -> Block:
     """Return a line of small print."""
     text = shortened(mrkdwn, SECTION_CHARACTERS)
@@ -154,6 +160,51 @@ def menu(placeholder: str, options: Sequence[tuple[str, str]], *, action: str) -
     }
 
 
+def overflow(options: Sequence[tuple[str, str]], *, action: str) -> Block:
+    """Return a menu of (label, value) behind three dots, 1 to 5 of them."""
+    shown: list[Json] = [{"text": _plain_text(label, OPTION_CHARACTERS), "value": value} for label, value in options]
+    return {"type": "overflow", "action_id": action, "options": shown}
+
+
+def field(label: str, element: Block, *, block_id: str, optional: bool = False, hint: str = "") -> Block:
+    """Return a labelled input of a form."""
+    more: dict[str, Json] = {"hint": _plain_text(hint, PLAIN_CHARACTERS)} if hint else {}
+    shown = _plain_text(label, PLAIN_CHARACTERS)
+    named = {**element, "action_id": FORM_INPUT}
+    return {"type": "input", "block_id": block_id, "label": shown, "element": named, "optional": optional, **more}
+
+
+def text_input(initial: str = "", *, multiline: bool = True, most: int = INPUT_CHARACTERS) -> Block:
+    """Return a field to type a text into, of at most `most` characters."""
+    more: dict[str, Json] = {"initial_value": initial} if initial else {}
+    return {"type": "plain_text_input", "multiline": multiline, "max_length": most, **more}
+
+
+def number_input(initial: str = "", *, decimal: bool) -> Block:
+    """Return a field to type a number into."""
+    more: dict[str, Json] = {"initial_value": initial} if initial else {}
+    return {"type": "number_input", "is_decimal_allowed": decimal, **more}
+
+
+ChoiceType: TypeAlias = Literal["static_select", "radio_buttons"]
+
+
+def options_input(
+    options: Sequence[tuple[str, str]], initial: str = "", *, type: ChoiceType = "static_select"
+) -> Block:
+    """Return a choice of one of (label, value), up to 100 or, as radio buttons, 10; `initial` is a value."""
+    shown: list[Json] = [{"text": _plain_text(label, OPTION_CHARACTERS), "value": value} for label, value in options]
+    first = [option for option, (_, value) in zip(shown, options, strict=True) if value == initial]
+    more: dict[str, Json] = {"initial_option": first[0]} if first else {}
+    return {"type": type, "options": shown, **more}
+
+
+def checkboxes(options: Sequence[tuple[str, str]]) -> Block:
+    """Return boxes for (label, value), 1 to 10 of them, all ticked."""
+    shown: list[Json] = [{"text": _plain_text(label, OPTION_CHARACTERS), "value": value} for label, value in options]
+    return {"type": "checkboxes", "options": shown, "initial_options": shown}
+
+
 def modal(title: str, blocks: Sequence[Block], *, close: str, callback: str, private_metadata: str = "") -> Block:
     """Return a modal that only shows something; at most 100 blocks."""
     return {
@@ -163,6 +214,29 @@ def modal(title: str, blocks: Sequence[Block], *, close: str, callback: str, pri
         "title": _plain_text(title, VIEW_TITLE_CHARACTERS),
         "close": _plain_text(close, VIEW_TITLE_CHARACTERS),
         "blocks": list(blocks),
+    }
+
+
+def form(title: str, blocks: Sequence[Block], *, submit: str, close: str, callback: str, metadata: str = "") -> Block:
+    """Return a modal that can be submitted, unless `submit` is empty; `metadata` has at most 3000 characters."""
+    shown = modal(title, blocks, close=close, callback=callback, private_metadata=metadata)
+    return {**shown, "submit": _plain_text(submit, VIEW_TITLE_CHARACTERS)} if submit else shown
+
+
+def choice(block_id: str, label: str, options: Sequence[tuple[str, str]], *, chosen: str | None = None) -> Block:
+    """Return an input of a modal: one of the options (label, value), the first unless `chosen` names another's value.
+
+    The state of the modal holds it at `block_id`, then at `chosen`.
+    """
+    select = menu(label, options, action="chosen")
+    given: Sequence[Json] = cast("Sequence[Json]", select["options"])
+    values = [value for _, value in options]
+    initial = given[0 if chosen is None else values.index(chosen)]
+    return {
+        "type": "input",
+        "block_id": block_id,
+        "label": _plain_text(label, PLAIN_CHARACTERS),
+        "element": {**select, "initial_option": initial},
     }
 
 
@@ -182,6 +256,17 @@ def plain(words: str, *, bold: bool = False) -> Block:
     return {"type": "rich_text_section", "elements": [{"type": "text", "text": words, **style}]}
 
 
+def run(words: str, style: str = "") -> Block:
+    """Return literal words for `quote`; `style` is `bold`, `italic`, `strike`, `code` or none."""
+    look: dict[str, Json] = {"style": {style: True}} if style else {}
+    return {"type": "text", "text": words, **look}
+
+
+def quote(runs: Sequence[Block]) -> Block:
+    """Return literal words with a bar beside them: whatever they say, they are seen to be quoted."""
+    return {"type": "rich_text_quote", "elements": list(runs)}
+
+
 def preformatted(words: str) -> Block:
     """Return literal words in fixed width."""
     return {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": words}]}
@@ -199,7 +284,13 @@ def plan(title: str, tasks: Sequence[Block], *, block_id: str) -> Block:
 
 
 _WORDS_CHARACTERS = 2500
-_LETS_RUN = frozenset(f"{ACTION_PREFIX}{decision.value}" for decision in (Decision.APPROVED, Decision.AGAIN))
+_LETS_RUN = frozenset(
+    [
+        *(f"{ACTION_PREFIX}{decision.value}" for decision in (Decision.APPROVED, Decision.AGAIN)),
+        f"{FORM_ACTION}_{Form.EDIT}",
+        f"{GROUP_ACTION}_{Decision.APPROVED.value}",
+    ]
+)
 _LITERAL = frozenset({"plain_text", "text", "markdown"})
 
 
@@ -216,7 +307,7 @@ def plainly(message: Rendered) -> Rendered:
 def _lines(value: object) -> Iterator[str]:
     """Yield the texts of blocks as mrkdwn, literal ones escaped, without those of buttons."""
     match value:
-        case {"type": "actions"}:
+        case {"type": "actions" | "button"}:
             return
         case {"text": str(text)}:
             kind = cast("Mapping[str, object]", value).get("type")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from agent.approval import ApprovalPolicy, ApprovalRequest
-from agent.ids import ThreadId, UserId, thread_parts
+from agent.ids import ApprovalId, ThreadId, UserId, thread_parts
 from agent.plan.outcomes import NodeState
 from bot import wording
 from bot.blocks.board import board_title
@@ -25,7 +25,7 @@ from bot.blocks.elements import (
     words_only,
 )
 from bot.payloads import STOP_ACTION
-from bot.ports import ApprovalView, NodeView, OpenRun, RunView
+from bot.ports import ApprovalView, NodeView, OpenRun, PendingRequest, RunView
 
 MOST_RUNS = 10
 _MOST_STEPS = 20
@@ -44,11 +44,16 @@ def help_message(bot: UserId) -> Rendered:
             "• In a direct message: just write.",
             "• `/greenlight <request>` opens a thread here with your request.",
             "• `/greenlight status` lists what is running for you and in this channel.",
+            "• `/greenlight pending` lists what waits for your decision, and what of yours waits for others.",
             "• `!status` in my thread says what runs and who is waited for; `!aside ...` there is not for me.",
             "• `!stop` in my thread, or `/greenlight stop`, ends what is running; so does "
             f"*{wording.STOP_SHORTCUT}* among the actions of any message there.",
+            "• `/greenlight freeze` (admins) stops every change at once, `freeze #channel` or `freeze TOOL` some of "
+            "them; `unfreeze` lets them go on.",
+            "• `/greenlight rules` lists what runs in this channel without asking, and revokes it.",
             "• `/greenlight help` shows this.",
-            "Steps that change something wait for *Approve* or *Reject* on a card in the thread; "
+            "Steps that change something wait on a card in the thread: approve or reject them, edit what they do, ask "
+            "for changes, or say that you did it yourself; "
             "everything that does not depend on them keeps running.",
         )
     )
@@ -61,14 +66,57 @@ def opening(asker: UserId, request: str) -> Rendered:
     return rendered(words, [section(f"{mention(asker)} asked:"), rich_text([plain(request or "…")])])
 
 
-def status(mine: Sequence[OpenRun], here: Sequence[OpenRun], links: Mapping[ThreadId, str]) -> Rendered:
-    """Return the caller's open runs and the channel's others. `links` is thread -> permalink, where known."""
+def status(
+    mine: Sequence[OpenRun], here: Sequence[OpenRun], links: Mapping[ThreadId, str], frozen: Sequence[str] = ()
+) -> Rendered:
+    """Return the caller's open runs and the channel's others. `links` is thread -> permalink, where known.
+
+    `frozen` names the freezes that stand.
+    """
     own = {run.thread for run in mine}
     others = [run for run in here if run.thread not in own]
+    stopped = [wording.frozen_now(frozen)] if frozen else []
     if not mine and not others:
-        return words_only(wording.NO_OPEN_RUNS)
-    lines = [*_runs("Yours", mine, links), *_runs("In this channel", others, links)]
+        return words_only("\n".join([*stopped, wording.NO_OPEN_RUNS]))
+    lines = [*stopped, *_runs("Yours", mine, links), *_runs("In this channel", others, links)]
     return rendered("What is running", sections(lines))
+
+
+def pending(
+    theirs: Sequence[PendingRequest],
+    own: Sequence[PendingRequest],
+    links: Mapping[ApprovalId, str],
+    *,
+    more: bool = False,
+) -> Rendered:
+    """Return what waits for the caller, and what of theirs waits for others. `links` is request -> permalink.
+
+    `more`: there are others that were not looked at.
+    """
+    if not theirs and not own:
+        return words_only(wording.NOTHING_PENDING)
+    lines = [*_pending(wording.PENDING_FOR_YOU, theirs, links), *_pending(wording.PENDING_OF_YOURS, own, links)]
+    title = wording.PENDING_FOR_YOU if theirs else wording.PENDING_OF_YOURS
+    return rendered(title, sections([*lines, *([wording.MORE_PENDING] if more else [])]))
+
+
+def _pending(title: str, requests: Sequence[PendingRequest], links: Mapping[ApprovalId, str]) -> list[str]:
+    if not requests:
+        return []
+    lines = [_pending_line(one, links.get(one.request.id, "")) for one in requests[:MOST_RUNS]]
+    more = len(requests) - MOST_RUNS
+    return [f"*{title}*", *lines, *([f"… and {more} more"] if more > 0 else [])]
+
+
+def _pending_line(one: PendingRequest, link: str) -> str:
+    request = one.request
+    words = quoted(request.title, 80) or wording.QUESTION_TITLES[request.kind]
+    shown = f"<{link}|{words}>" if link else words
+    where = f"<#{thread_parts(request.thread).channel}>"
+    claimed = f", {mention(one.claimed_by)} is looking at it" if one.claimed_by else ""
+    frozen = ", frozen by an admin" if one.frozen else ""
+    asked = f"asked for by {mention(request.author)}, since {moment(one.asked_at)}"
+    return f"• {shown} — {wording.QUESTION_TITLES[request.kind].lower()}{frozen}{claimed}; {where}, {asked}"
 
 
 def thread_status(runs: Sequence[RunView], policy_for: Callable[[ApprovalRequest], ApprovalPolicy]) -> Rendered:

@@ -53,6 +53,9 @@ _WORD = re.compile(r"(?:(?<!\\)|(?![bfnrt]))[^\W_]+|(?<=\\[bfnrt])[^\W_]+")
 _LABEL = r"[^\x00-\x2c\x2e\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f\s\u3002\uff0e\uff61]"
 _HOST = re.compile(rf"(?<!{_LABEL}){_LABEL}{{1,63}}(?:[.\u3002\uff0e\uff61]{_LABEL}{{1,63}}){{1,126}}(?!{_LABEL})")
 _DOTS = re.compile(r"[.\u3002\uff0e\uff61]")
+_ENCODED = "xn--"
+"""Begins a label in Punycode."""
+
 _HOST_CHARACTERS = 253
 _CACHED_CHARACTERS = 100
 
@@ -67,11 +70,15 @@ def visible(words: str) -> str:
 
     A host name that holds such ones is followed by the form in which it is looked up.
     """
-    if words.isascii() and words.isprintable():
+    if words.isascii() and words.isprintable() and _ENCODED not in words.lower():
         return words
+    return _shown(words, [*_emoji(words), *_hosts(words)])
+
+
+def _shown(words: str, changes: list[tuple[int, int, str]]) -> str:
+    """Return the words with these changes, (begin, end, instead), and whatever else is spelt out."""
     characters = set(words)
     doubtful = {character for character in characters if not character.isascii() and _character(character).like}
-    changes = [*_emoji(words), *_hosts(words)]
     spelt = {ord(character): _code(character) for character in characters if _is_unseen(character)}
     if doubtful and _is_dense(words):
         spelt |= {ord(character): _code(character) for character in doubtful}
@@ -229,31 +236,52 @@ def _look_alikes(words: str, doubtful: AbstractSet[str]) -> Iterator[tuple[int, 
 
 def _misplaced(words: str, character: str) -> Iterator[tuple[int, int, str]]:
     """Yield where a symbol that looks like an ASCII character may be read as part of a word or an address."""
-    like, code = _character(character).like, _code(character)
-    at = words.find(character)
-    while at >= 0:
-        before, after = words[at - 1 : at], words[at + 1 : at + 2]
-        if like in _SEPARATORS:
-            read = before.isalnum() and after.isalnum()
-        else:
-            read = like.isalnum() and any(beside.isascii() and beside.isalpha() for beside in (before, after))
-        if read:
-            yield at, at + 1, code
-        at = words.find(character, at + 1)
+    like, code, sign = _character(character).like, _code(character), re.escape(character)
+    if like in _SEPARATORS:
+        read = rf"(?<=[^\W_]){sign}(?=[^\W_])"
+    elif like.isalnum():
+        read = rf"(?<=[A-Za-z]){sign}|{sign}(?=[A-Za-z])"
+    else:
+        return
+    for found in re.finditer(read, words):
+        yield *found.span(), code
 
 
 def _hosts(words: str) -> Iterator[tuple[int, int, str]]:
-    """Yield the ends of the host names that may pass for others, with the form in which they are looked up."""
+    """Yield the ends of the host names that may pass for others, with the form in which they are looked up.
+
+    Of names that stand in that form, the one that people would see in a browser.
+    """
     for found in _HOST.finditer(words):
         name = found[0]
-        if not name.isascii() and len(name) <= _HOST_CHARACTERS and (looked_up := _doubtful_host(name)):
-            yield found.end(), found.end(), f" ({looked_up})"
+        if len(name) > _HOST_CHARACTERS:
+            continue
+        other = _decoded_host(name) if name.isascii() else _doubtful_host(name)
+        if other:
+            yield found.end(), found.end(), f" ({other})"
 
 
 @lru_cache(maxsize=1024)
 def _doubtful_host(name: str) -> str:
     """Return the form in which a host name is looked up that may pass for another; empty for others."""
     return _looked_up(name) if _passes_for_another(name) else ""
+
+
+@lru_cache(maxsize=1024)
+def _decoded_host(name: str) -> str:
+    """Return how a host name in ASCII reads that holds labels in Punycode; empty for others."""
+    labels = [_decoded(label) for label in name.split(".")]
+    decoded = ".".join(labels)
+    return "" if decoded.isascii() else _shown(decoded, [])
+
+
+def _decoded(label: str) -> str:
+    if not label.lower().startswith(_ENCODED):
+        return label
+    try:
+        return label[len(_ENCODED) :].encode().decode("punycode") or label
+    except UnicodeError:
+        return label
 
 
 def _passes_for_another(name: str) -> bool:

@@ -12,8 +12,11 @@ from bot import wording
 from bot.blocks.elements import Rendered, words_only
 from bot.blocks.help import MOST_REQUEST_CHARACTERS, MOST_RUNS, help_message, opening, status, stoppable
 from bot.errors import BotError, SlackRefused
+from bot.handlers.freezes import FreezeHandler, is_about_freezes
 from bot.handlers.messages import RECEIPT_REACTION
+from bot.handlers.pending import PendingHandler
 from bot.handlers.person_limits import PersonLimiter
+from bot.handlers.rules import RulesHandler, is_about_rules
 from bot.payloads import Command, Payload, request_text
 from bot.ports import Inbox, Incoming, Kind, OpenRun, RunViews
 from bot.slack.client import WebApi
@@ -37,6 +40,9 @@ class CommandHandler:
         api: WebApi,
         limiter: PersonLimiter,
         names: StableNames,
+        freezes: FreezeHandler,
+        rules: RulesHandler,
+        pending: PendingHandler,
     ) -> None:
         self._inbox = inbox
         self._limiter = limiter
@@ -44,6 +50,9 @@ class CommandHandler:
         self._principals = principals
         self._api = api
         self._names = names
+        self._freezes = freezes
+        self._rules = rules
+        self._pending = pending
 
     async def on_command(self, ack: AsyncAck, body: Payload) -> None:
         """Ack at once and answer the caller alone, except for the thread a request opens."""
@@ -59,12 +68,18 @@ class CommandHandler:
 
     async def _answer(self, command: Command, identity: Identity) -> Rendered | None:
         """Do what the command says; return what the caller reads, None when the thread says it all."""
+        if is_about_freezes(command.raw):
+            return words_only(await self._freezes.answer(command, identity))
+        if is_about_rules(command.raw):
+            return await self._rules.answer(command, identity)
         request = request_text(command.raw, identity.user)
         match request.casefold():
             case "" | "help":
                 return help_message(identity.user)
             case "status":
                 return await self._status(command, identity)
+            case "pending":
+                return await self._pending.answer(command, identity)
             case "stop":
                 return stoppable(await self._named(await self._views.open_of(identity.tenant, command.user)))
             case _:
@@ -132,7 +147,8 @@ class CommandHandler:
         there = await self._principals.in_channel(command.channel, command.user)
         here = await self._views.open_in(identity.tenant, command.channel) if there else ()
         links = await self._links([*mine[:MOST_RUNS], *here[:MOST_RUNS]])
-        return status(await self._named(mine), await self._named(here), links)
+        frozen = await self._freezes.standing(identity.tenant)
+        return status(await self._named(mine), await self._named(here), links, frozen)
 
     async def _named(self, runs: Sequence[OpenRun]) -> Sequence[OpenRun]:
         """Return the runs with names in place of the mentions in their requests; only some are shown."""

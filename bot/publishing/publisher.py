@@ -9,17 +9,20 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from agent.approval import TURN, ApprovalKind, ApprovalPolicy, ApprovalRequest
 from agent.errors import AgentError
 from agent.ids import ThreadId, thread_parts
 from bot import wording
 from bot.blocks.answer import answer
-from bot.blocks.board import board
-from bot.blocks.card import card
+from bot.blocks.board import board, thinking
+from bot.blocks.card import PreviewsOf, card, no_previews, reminder
 from bot.blocks.elements import Rendered, words_only
+from bot.blocks.group_card import group_card
 from bot.errors import BotError, SlackRefused, ThreadClosed
-from bot.ports import ApprovalView, Post, Posted, RunView, RunViews, Slot, card_slot
+from bot.ports import ApprovalView, Post, Posted, RunView, RunViews, Slot, card_slot, shown_slot
+from bot.publishing.card_groups import cards_of, joinings
 from bot.publishing.plan_images import PlanImages
 from bot.publishing.sender import ROOT_GONE, MessageSender
 from bot.publishing.session_status import SessionStatus
@@ -33,6 +36,9 @@ REREAD_SECONDS = 5.0
 
 COALESCE_SECONDS = 0.4
 """Changes that follow each other within this time become one edit."""
+
+_JOININGS = 5
+"""How often requests that come meanwhile are put onto shared cards before these are shown."""
 
 _BOARD = Slot(Post.BOARD)
 
@@ -52,6 +58,8 @@ class ThreadPublisher:
         sessions: SessionStatus | None = None,
         names: StableNames | None = None,
         approvers: Approvers | None = None,
+        previews_of: PreviewsOf = no_previews,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._views = views
         self._posted = posted
@@ -62,6 +70,8 @@ class ThreadPublisher:
         self._sessions = sessions
         self._names = names
         self._approvers = approvers
+        self._previews_of = previews_of
+        self._clock = clock
 
     @contextlib.asynccontextmanager
     async def publishing(self, thread: ThreadId) -> AsyncGenerator[None, None]:
@@ -161,12 +171,20 @@ class ThreadPublisher:
         """
         for number, reply in enumerate(run.replies):
             await self._post(run, Post.REPLY, str(number), answer(reply))
-        if run.nodes and _BOARD not in run.posts:
+        if (run.nodes or thinking(run, self._clock())) and _BOARD not in run.posts:
             await self._show_board(run)
             run = await self._reread(run)
-        for view in run.approvals:
-            if view.request.node == TURN or run.nodes:  # nodes are stored a moment later: the board comes first
-                await self._show_card(run, view)
+        shown = await self._joined(replace(run, approvals=tuple(view for view in run.approvals if not view.is_held)))
+        for views in cards_of([view for view in shown.approvals if not view.is_held]):
+            # nodes are stored a moment later: the board comes first
+            if views[0].request.node != TURN and not run.nodes:
+                continue
+            if len(views) > 1:
+                await self._show_group(shown, views)
+            else:
+                await self._show_card(shown, views[0])
+            for view in views:
+                await self._remind(shown, view)
         if run.ended:
             if run.answer:
                 await self._post(run, Post.ANSWER, "", answer(run.answer))
@@ -180,7 +198,7 @@ class ThreadPublisher:
             await self._posted.settle(run.thread, run.turn)
 
     async def _show_board(self, run: RunView) -> None:
-        await self._put_newest(run, _BOARD, lambda now: board(now, self._currency))
+        await self._put_newest(run, _BOARD, lambda newest: board(newest, self._currency, self._clock()))
 
     async def _put_newest(self, run: RunView, slot: Slot, render: Callable[[RunView], Rendered | None]) -> None:
         """Make the slot's message show the turn as it is once the rate limit lets the call go out."""
@@ -200,6 +218,38 @@ class ThreadPublisher:
         turns = await self._unsettled(run.thread)
         return next((newest for newest in turns if newest.turn == run.turn), run)
 
+    async def _joined(self, run: RunView) -> RunView:
+        """Put equal requests that have no card yet onto shared ones; return the turn as it is then."""
+        for _ in range(_JOININGS):  # more may come while some are put together
+            if sum(view.is_open for view in run.approvals) < 2 or not run.nodes:
+                break
+            located = [await self._located(view) for view in run.approvals]
+            if not (found := joinings(located, run.posts)):
+                break
+            for joining in found:
+                await self._posted.join(run.thread, joining.leader, joining.members)
+            run = await self._reread(run)
+        return run
+
+    async def _show_group(self, run: RunView, views: Sequence[ApprovalView]) -> None:
+        """Show the card of several requests. One on which all are closed before it stands is never posted."""
+        leader = views[0].card or views[0].request.id
+        slot = card_slot(leader)
+        names: dict[str, str] = {}
+        if self._names is not None:
+            for view in views:
+                names |= await self._names.of(view)
+        policy = self._policy_for(views[0].request)
+
+        def render(now: RunView) -> Rendered | None:
+            newest = [view for view in now.approvals if view.card == leader] or list(views)
+            posted = now.posts.get(slot)
+            if not any(view.is_open for view in newest) and (posted is None or not posted.ts):
+                return None
+            return group_card(newest, policy, names)
+
+        await self._put_newest(run, slot, render)
+
     async def _show_card(self, run: RunView, view: ApprovalView) -> None:
         """Post a card for an open request, in each place where it is asked; edit those that stand."""
         view = await self._located(view)
@@ -210,11 +260,20 @@ class ThreadPublisher:
                 standing.append(place)
             except SlackRefused as error:
                 _log.warning("cannot ask in %s about %s: %s", place, view.request.id, error)
-        missed = bool(view.places) and not standing
+        missed = view.only_elsewhere and not standing
         await self._show_copy(run, replace(view, places=tuple(standing), nobody_here=view.nobody_here or missed))
 
     async def _located(self, view: ApprovalView) -> ApprovalView:
-        """Return the request with the place that its policy names, when nobody may grant it where it was asked."""
+        """Return the request with the places where it is asked besides its thread.
+
+        Those are where it was escalated to and, when nobody may grant it where it was asked, what its policy names.
+        """
+        requirement = view.request.requirement
+        escalated = requirement.escalated_to if requirement is not None and view.is_open else ()
+        located = await self._looked_up(view)
+        return replace(located, places=tuple(dict.fromkeys((*located.places, *escalated))))
+
+    async def _looked_up(self, view: ApprovalView) -> ApprovalView:
         if self._approvers is None or not view.is_open or view.places:
             return view
         look = await self._approvers.look(view.request)
@@ -229,8 +288,9 @@ class ThreadPublisher:
         """
         asked = view.request.id
         slot = card_slot(asked, place)
-        names = dict[str, str]() if self._names is None else await self._names.of(view.request)
-        whole = True
+        names = dict[str, str]() if self._names is None else await self._names.of(view)
+        modal = run.posts.get(shown_slot(asked))
+        whole = modal is None or not modal.is_cut
 
         def render(now: RunView) -> Sequence[Rendered]:
             newest = next((newer for newer in now.approvals if newer.request.id == asked), view)
@@ -238,11 +298,19 @@ class ThreadPublisher:
             if not newest.is_open and (posted is None or not posted.ts):
                 return ()
             shown = replace(newest, shown_whole=whole, places=view.places, nobody_here=view.nobody_here)
-            return card(shown, self._policy_for(newest.request), names, place=place)
+            policy = self._policy_for(newest.request)
+            return card(shown, policy, names, place=place, previews_of=self._previews_of)
 
         for number, part in enumerate(render(run)[:-1], start=1):
             whole = await self._sender.put(run, card_slot(asked, place, number), part) and whole
         await self._put_newest(run, slot, lambda now: next(reversed(render(now)), None))
+
+    async def _remind(self, run: RunView, view: ApprovalView) -> None:
+        """Remind those who may decide an open request, once."""
+        requirement, slot = view.request.requirement, Slot(Post.REMINDER, view.request.id)
+        if requirement is None or not requirement.reminded or not view.is_open or slot in run.posts:
+            return
+        await self._sender.put(run, slot, reminder(view, self._policy_for(view.request)))
 
     async def _post(self, run: RunView, post: Post, key: str, messages: Sequence[Rendered]) -> None:
         for number, message in enumerate(messages, start=1):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agent.approval import ABOUT_TURN, Allowed, ApprovalPolicy, ApprovalRequest, Clicker, may_decide
 from agent.ids import UserId, thread_parts
 from bot.errors import BotError
-from bot.slack.membership import RECENT_SECONDS, Channel, Principals
+from bot.slack.membership import FRESH, RECENT_SECONDS, Channel, Principals
 
 _log = logging.getLogger(__name__)
 
@@ -72,8 +72,21 @@ class Approvers:
         """Return whether a person may grant the request in a conversation that they are in. Raises `BotError`."""
         policy, tenant = self._policy_for(request), thread_parts(request.thread).tenant
         person = await self._principals.person(tenant, user)
-        groups = await self._principals.groups(user, policy.groups) if policy.groups else frozenset[str]()
+        groups = await self._principals.groups(user, policy.every_group) if policy.every_group else frozenset[str]()
         clicker = Clicker(user=user, is_full_member=person.is_member, in_channel=True, groups=groups)
+        return isinstance(may_decide(policy, request.author, clicker), Allowed)
+
+    async def may_grant_now(self, user: UserId, request: ApprovalRequest) -> bool:
+        """Return whether a person may grant the request where it was asked, as of now; in doubt they may not."""
+        policy, parts = self._policy_for(request), thread_parts(request.thread)
+        try:
+            person = await self._principals.person(parts.tenant, user, max_age_seconds=FRESH)
+            there = await self._principals.in_channel(parts.channel, user)
+            groups = await self._principals.groups(user, policy.every_group) if policy.every_group else frozenset[str]()
+        except BotError as error:
+            _log.warning("could not learn whether %s may approve: %s", user, error)
+            return False
+        clicker = Clicker(user=user, is_full_member=person.is_member, in_channel=there, groups=groups)
         return isinstance(may_decide(policy, request.author, clicker), Allowed)
 
     async def _look(self, request: ApprovalRequest, policy: ApprovalPolicy) -> Look:

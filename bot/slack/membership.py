@@ -47,6 +47,8 @@ class Person:
     status: MembershipStatus
     #: What people call them; not unique.
     name: str
+    #: An admin or owner of the workspace.
+    is_admin: bool = False
 
     @property
     def is_member(self) -> bool:
@@ -136,7 +138,8 @@ class Principals:
             if found is None:
                 return Person(id=user, status=MembershipStatus.OUTSIDER, name="")
             name = found.get("real_name") or found.get("name") or ""
-            return Person(id=user, status=membership_of(found, tenant), name=str(name))
+            admin = any(found.get(role) is True for role in ("is_admin", "is_owner", "is_primary_owner"))
+            return Person(id=user, status=membership_of(found, tenant), name=str(name), is_admin=admin)
 
         return await self._remembered(("person", tenant, user), ask, max_age_seconds)
 

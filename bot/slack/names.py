@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from agent.approval import ApprovalRequest
+from agent.card_facts import shown_arguments
 from agent.ids import ChannelId, ThreadId, UserId, thread_parts
 from bot.errors import BotError
 from bot.ports import ApprovalView, RunView
@@ -60,6 +60,13 @@ class SlackDirectory:
             await asyncio.gather(*requests.values(), return_exceptions=True)
         return {asked: name for asked, request in requests.items() if request in done and (name := request.result())}
 
+    async def name_of(self, thread: ThreadId) -> str | None:
+        """Return the name of the thread's channel, empty for a direct message; None when Slack does not tell it."""
+        _, channel, _ = thread_parts(thread)
+        if channel.startswith("D"):
+            return ""
+        return (await self.names(thread, [channel])).get(channel)
+
     async def _name(self, thread: ThreadId, asked: str) -> str:
         """Return the name; empty when Slack does not tell it, or for a private channel other than the thread's own."""
         tenant, here, _ = thread_parts(thread)
@@ -84,9 +91,9 @@ class StableNames:
         #: Thread -> id -> when Slack was last asked, and the name; empty when it did not tell.
         self._known: dict[ThreadId, dict[str, tuple[float, str]]] = {}
 
-    async def of(self, request: ApprovalRequest) -> Mapping[str, str]:
+    async def of(self, view: ApprovalView) -> Mapping[str, str]:
         """Return id -> name of those in the arguments, without the ids that Slack does not know or tell in time."""
-        return await self._names(request.thread, tuple(ids_in(request.args)))
+        return await self._names(view.request.thread, tuple(ids_in(shown_arguments(view.asked))))
 
     async def in_run(self, run: RunView) -> RunView:
         """Return the turn with names in place of the mentions that models wrote."""

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from agent.ids import ChannelId, ToolName, thread_parts
 from agent.plan.outcomes import OUTCOME_UNKNOWN
-from agent.tool import CallContext, Colour, Tool, TooLate, ToolError
+from agent.preview import FieldsPreview, Preview, cell_text
+from agent.tool import CallContext, Colour, Reversibility, Tool, TooLate, ToolError
 from bot.errors import BotError, SlackRefused, SlackUnreachable
 from bot.payloads import mapping
 from bot.slack.client import WebApi
@@ -43,9 +44,18 @@ def slack_create_channel(api: WebApi, principals: Principals) -> Tool:
         "not_invited [{user, error}].",
         arguments=ARGUMENTS,
         colour=Colour.RED,
+        reversibility=Reversibility.COMPENSABLE,
+        preview=_preview,
         call=creator.call,
         check=creator.check,
     )
+
+
+def _preview(arguments: Mapping[str, Json]) -> Sequence[Preview]:
+    fields = [("Name", str(arguments["name"])), ("Private", cell_text(arguments.get("private", False)))]
+    wanted = arguments.get("invite")
+    fields += [("Invites", str(user)) for user in (wanted if isinstance(wanted, list | tuple) else ())]
+    return [FieldsPreview(covers=tuple(arguments), name="New channel", fields=tuple(fields))]
 
 
 class _Creator:

@@ -1,11 +1,12 @@
 """The red `slack_post_message`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from agent.ids import ChannelId, ToolName
 from agent.plan.outcomes import OUTCOME_UNKNOWN
-from agent.tool import CallContext, Colour, Tool, ToolError
+from agent.preview import MessagePreview, Preview
+from agent.tool import CallContext, Colour, Reversibility, Tool, ToolError
 from bot.blocks.elements import escaped
 from bot.errors import SlackRefused, SlackUnreachable
 from bot.slack.channels import Channels
@@ -38,9 +39,17 @@ def slack_post_message(api: WebApi, channels: Channels) -> Tool:
             "additionalProperties": False,
         },
         colour=Colour.RED,
+        reversibility=Reversibility.COMPENSABLE,
+        preview=_preview,
         call=poster.call,
         check=poster.check,
+        targets=("channel",),
     )
+
+
+def _preview(arguments: Mapping[str, Json]) -> Sequence[Preview]:
+    channel, text = str(arguments["channel"]), str(arguments["text"])
+    return [MessagePreview(covers=("channel", "text"), channel=channel, text=text)]
 
 
 def neutralised(text: str) -> str:

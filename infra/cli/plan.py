@@ -9,10 +9,12 @@ from typing import Annotated, NoReturn
 import typer
 
 from agent.ids import NodeId
+from agent.limits import PlanLanguage
 from agent.packing.packing import pack
 from agent.packing.script_checks import unparsable
-from agent.plan.operations import Node, nodes_added, operation_json
+from agent.plan.operations import Add, Cancel, Node, nodes_added, operation_json
 from agent.reading.plan_file import PlanFile, read_plan
+from agent.reading.plan_language.printer import plan_text
 from agent.reading.validation import fault_json
 from agent.tool import Registry, drawn_colour
 from infra.cli.process import environment
@@ -32,7 +34,9 @@ PARKED = 3
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
-PlanPath = Annotated[Path, typer.Argument(metavar="FILE", help="Operations as JSON Lines, or one object with them.")]
+PlanPath = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A plan in the plan language, as JSON Lines, or as one JSON object.")
+]
 
 
 @app.callback()
@@ -48,10 +52,13 @@ def check(
         typer.Option(metavar="FILE", help="Check against these tools (JSON or TOML) instead of Greenlight's own."),
     ] = None,
     no_pack: Annotated[bool, typer.Option("--no-pack", help="Keep the nodes as written.")] = False,
+    printed_as: Annotated[
+        PlanLanguage, typer.Option("--as", help="Print the plan as JSON Lines, or in the plan language.")
+    ] = PlanLanguage.JSON,
     mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart instead.")] = False,
     png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Also draw the plan into FILE.")] = None,
 ) -> None:
-    """Print the packed plan and exit 0, or its faults and exit 1: one JSON object per line.
+    """Print the packed plan and exit 0, or its faults, one JSON object per line, and exit 1.
 
     Prints to stderr which nodes were packed and which stay apart. Exit 2: a file cannot be read or written.
     """
@@ -70,6 +77,10 @@ def check(
         _draw(nodes, registry, png)
     if mermaid:
         typer.echo(flowchart(nodes, lambda node: drawn_colour(node, registry)), nl=False)
+        return
+    if printed_as is PlanLanguage.PYTHON:
+        written = [operation for operation in operations if isinstance(operation, Add | Cancel)]
+        typer.echo(plan_text(written, {tool.name for tool in registry}), nl=False)
         return
     for operation in operations:
         _print(operation_json(operation))

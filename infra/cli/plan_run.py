@@ -21,7 +21,7 @@ from agent.limits import Limits
 from agent.plan.operations import Add, Node, Operation, nodes_added, operation_json
 from agent.plan.outcomes import Expired, Failed, Outcome, Rejected, outcome_json, state_of
 from agent.plan.templates import template_of
-from agent.ports import ReplanReport, ReplanResult, Runs, RunStatus
+from agent.ports import ReplanReport, ReplanResult, Runs, RunStatus, WrittenAnswer
 from agent.reading.plan_file import PlanFile, read_plan
 from infra.config.environment import Settings
 from infra.db.embedded_postgres import ROLE, HeldPostgres, hold_postgres
@@ -267,7 +267,7 @@ class _NoFeeder:
 class _NoReplanner:
     """A Replanner without a model: a finished plan is a finished run."""
 
-    async def reflect(
+    async def conclude(
         self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome], *, bound: int
     ) -> ReplanReport:
         """Append nothing."""
@@ -286,9 +286,11 @@ class _NoAnswerer:
 
     runs: Runs
 
-    async def answer(self, thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome]) -> None:
+    async def answer(
+        self, thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome], written: WrittenAnswer | None = None
+    ) -> None:
         """End the turn."""
-        del outcomes
+        del outcomes, written
         await self.runs.finish(thread, turn, RunStatus.DONE, "")
 
 

@@ -47,7 +47,11 @@ class Settings:
     slack: SlackSettings | None = None
     #: None: no key is set; `required_model` raises then.
     model: ModelSettings | None = None
+    #: The private key that signs the audit; None: the one in `data`.
+    audit_key: str | None = field(default=None, repr=False)
     configuration: Configuration = field(default_factory=Configuration)
+    #: Where the configuration was read; None: nowhere.
+    configuration_file: Path | None = None
 
     def required_slack(self) -> SlackSettings:
         """Return the credentials.
@@ -79,13 +83,16 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         ConfigurationError: a setting is wrong; the text names the variable, never its value.
     """
     given = {name: value for name, value in environ.items() if value.strip()}
-    configuration = read_configuration(Path(given["GREENLIGHT_CONFIG"]) if "GREENLIGHT_CONFIG" in given else None)
+    file = Path(given["GREENLIGHT_CONFIG"]) if "GREENLIGHT_CONFIG" in given else None
+    configuration = read_configuration(file)
     return Settings(
         database_url=given.get("DATABASE_URL"),
         data=Path(given["GREENLIGHT_DATA"]) if "GREENLIGHT_DATA" in given else default_data_folder(),
         slack=_slack(given),
         model=model_settings(given, configuration),
+        audit_key=given.get("GREENLIGHT_AUDIT_KEY"),
         configuration=configuration,
+        configuration_file=file,
     )
 
 

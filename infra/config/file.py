@@ -7,7 +7,7 @@ owners).
 
 import logging
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
@@ -28,20 +28,18 @@ from pydantic_core import ErrorDetails
 from agent.approval import ApprovalPolicy, Policies
 from agent.budget.budget import Budget, Budgets
 from agent.budget.usage import Prices
-from agent.ids import ToolName
-from agent.limits import Limits, MemoryLimits, ModelOptions, PlanLimits, Role
-from agent.plan.operations import NodeKind
+from agent.ids import UserId
+from agent.limits import Limits, MemoryLimits, ModelOptions, PlanLanguage, PlanLimits, Role
+from agent.policy.rules import PolicySet
 from bot.handlers.person_limits import PersonLimits
-from infra.tools.catalogue import ToolsConfig, known_names
+from infra.config.policy import PolicyTable, known_approvals, policy_set, rule_places, table_policies
+from infra.tools.catalogue import ToolsConfig
 from infra.worker.worker import THREADS_AT_ONCE, Timings
 from sandbox.docker_sandbox import DockerSettings
 from sandbox.image_spec import ImageSpec
 from sandbox.pool import PoolSize
 
 _log = logging.getLogger(__name__)
-
-NOT_TOOLS = frozenset({"default", NodeKind.PACKAGE.value, NodeKind.SUBAGENT.value})
-"""Keys of `[approvals]` besides tools; a package or a subagent needs an approval when its plan says so."""
 
 RENAMED_ROLES: Mapping[str, Role] = {"reflexion": Role.REPAIR, "reflection": Role.REPLAN}
 """Keys of `[model] by_role` in files of earlier versions."""
@@ -80,8 +78,26 @@ class PlanTable(Table):
 
     #: Whether chains of green steps are packed into one script each.
     pack: bool = True
+    #: How models are asked to write plans; either way of writing is read.
+    language: PlanLanguage = PlanLanguage.PYTHON
     #: How long a thread must be quiet before its follow-up messages are planned.
     gather_seconds: float = Field(default=0.7, ge=0, le=60)
+
+
+class FreezeTable(Table):
+    """`[freeze]`: who may stop red calls."""
+
+    #: User ids that may, besides the admins and owners of the workspace.
+    admins: frozenset[UserId] = frozenset()
+
+
+class AuditTable(Table):
+    """`[audit]`: how the end of the audit is published."""
+
+    #: Minutes between two signed heads, while there is anything new.
+    seal_minutes: float = Field(default=5.0, gt=0, le=24 * 60)
+    #: A file that each signed head is appended to, too; empty: only the audit and the log have it.
+    heads_file: str = ""
 
 
 class ContainersTable(Table):
@@ -179,7 +195,10 @@ class Configuration(Table):
     """The whole file."""
 
     tools: ToolsConfig = ToolsConfig()
-    approvals: dict[str, ApprovalPolicy] = Field(default_factory=dict[str, ApprovalPolicy])
+    approvals: dict[str, Annotated[ApprovalPolicy, _keys_of(ApprovalPolicy)]] = Field(
+        default_factory=dict[str, ApprovalPolicy]
+    )
+    policy: PolicyTable = PolicyTable()
     plan: PlanTable = PlanTable()
     limits: Annotated[LimitsTable, _keys_of(LimitsTable)] = LimitsTable()
     worker: Annotated[Timings, _keys_of(Timings), AfterValidator(_in_order)] = Timings()
@@ -187,14 +206,15 @@ class Configuration(Table):
     memory: MemoryLimits = MemoryLimits()
     prices: Prices = Prices()
     budgets: BudgetsTable = BudgetsTable()
+    audit: AuditTable = AuditTable()
+    freeze: FreezeTable = FreezeTable()
     sandbox: Literal["auto", "docker", "monty", "none"] = "auto"
     containers: ContainersTable = ContainersTable()
 
     @field_validator("approvals")
     @classmethod
     def _known(cls, policies: dict[str, ApprovalPolicy]) -> dict[str, ApprovalPolicy]:
-        known_names(frozenset(policies) - NOT_TOOLS)
-        return policies
+        return known_approvals(policies)
 
     def bounds(self) -> Budgets:
         """Return the budgets of runs and threads."""
@@ -204,8 +224,11 @@ class Configuration(Table):
 
     def policies(self) -> Policies:
         """Return the approval policies per tool."""
-        by_tool = {ToolName(name): policy for name, policy in self.approvals.items() if name != "default"}
-        return Policies(default=self.approvals.get("default", ApprovalPolicy()), by_tool=by_tool)
+        return table_policies(self.approvals)
+
+    def policy_set(self, places: Sequence[str] = ()) -> PolicySet:
+        """Return the rules and the approval policies; `places` are where the rules stand."""
+        return policy_set(self.policy, self.approvals, places)
 
 
 def read_configuration(path: Path | None) -> Configuration:
@@ -216,13 +239,51 @@ def read_configuration(path: Path | None) -> Configuration:
     """
     if path is None:
         return Configuration()
+    return parse_configuration(_with_policy_file(_table_of(path), path), str(path))
+
+
+def read_policy(path: Path) -> PolicySet:
+    """Read the file as `read_configuration` does, for its policy alone.
+
+    Raises:
+        ConfigurationError: as there.
+    """
+    configuration = read_configuration(path)
+    source = policy_file(path, configuration)
+    return configuration.policy_set(rule_places(source.read_text(encoding="utf-8"), source))
+
+
+def policy_file(path: Path, configuration: Configuration) -> Path:
+    """Return the file that holds the policy."""
+    return path.parent / configuration.policy.file if configuration.policy.file else path
+
+
+def _table_of(path: Path) -> dict[str, object]:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"GREENLIGHT_CONFIG: cannot read {path}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path}: not TOML: {error}") from error
-    return parse_configuration(table, str(path))
+
+
+def _with_policy_file(table: dict[str, object], path: Path) -> dict[str, object]:
+    """Return the table with what the file that `policy.file` names holds."""
+    policy = table.get("policy")
+    if not isinstance(policy, dict) or not isinstance(name := cast("dict[str, object]", policy).get("file"), str):
+        return table
+    if not name:
+        return table
+    source = path.parent / name
+    own = _table_of(source)
+    if unknown := sorted(own.keys() - {"policy", "approvals"}):
+        raise ConfigurationError(f"{source}: only [policy] and [approvals] stand here, not {', '.join(unknown)}")
+    inside = own.get("policy", {})
+    if len(cast("dict[str, object]", policy)) > 1 or (isinstance(inside, dict) and "file" in inside):
+        raise ConfigurationError(f"{path}: with policy.file, everything else of [policy] stands in {source}")
+    merged = {**cast("dict[str, object]", inside), "file": name} if isinstance(inside, dict) else inside
+    approvals = own.get("approvals", table.get("approvals"))
+    return {**table, "policy": merged} | ({} if approvals is None else {"approvals": approvals})
 
 
 def parse_configuration(table: Mapping[str, object], source: str) -> Configuration:

@@ -9,14 +9,14 @@ import asyncio
 import select as waiting
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NewType
 
 import psycopg
 from psycopg import AsyncConnection as RawConnection
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import URL, CursorResult, Executable, event, func, make_url, select
+from sqlalchemy import URL, CursorResult, Executable, Insert, event, func, make_url, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -167,10 +167,12 @@ class Database:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
             yield connection
 
-    async def execute(self, statement: Executable) -> CursorResult[*tuple[Any, ...]]:
+    async def execute(
+        self, statement: Executable, values: Mapping[str, object] | None = None
+    ) -> CursorResult[*tuple[Any, ...]]:
         """Run a single statement as `autocommit` does; return its rows, which are read already."""
         async with self.autocommit() as connection:
-            return await connection.execute(statement)
+            return await connection.execute(statement, values)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncGenerator[AsyncConnection]:
@@ -204,7 +206,7 @@ class Database:
         raw: RawConnection[Any] = connection.driver_connection  # pyright: ignore[reportAttributeAccessIssue]  # SQLAlchemy's wrapper has it
         returned_at: float | None = entry.info.get(_RETURNED_AT)
         trusted = returned_at is None or time.monotonic() - returned_at < _TRUSTED_SECONDS
-        if trusted and not raw.closed and not _has_unread(raw.fileno()):
+        if trusted and not raw.closed and not has_unread(raw.fileno()):
             return
         try:
             self.engine.dialect.do_ping(connection)
@@ -227,7 +229,7 @@ class Database:
             raise
 
 
-def _has_unread(socket: int) -> bool:
+def has_unread(socket: int) -> bool:
     """Return whether the server sent something on an idle connection, such as that it closes it."""
     poll = waiting.poll()
     poll.register(socket, waiting.POLLIN)
@@ -239,9 +241,13 @@ def worker_application(worker: WorkerId) -> str:
     return f"w:{worker}"
 
 
-async def announce(connection: AsyncConnection, thread: ThreadId) -> None:
-    """Notify, when this transaction commits, that rows of the thread changed."""
-    await connection.execute(select(func.pg_notify(NOTIFY_CHANNEL, thread)))
+async def announce(connection: AsyncConnection, thread: ThreadId, *, beside: Insert | None = None) -> None:
+    """Notify, when this transaction commits, that rows of the thread changed.
+
+    `beside` is another row to insert, in the same round trip.
+    """
+    notify = select(func.pg_notify(NOTIFY_CHANNEL, thread))
+    await connection.execute(notify if beside is None else notify.add_cte(beside.cte("beside")))
 
 
 def _is_gone(error: BaseException | None) -> bool:

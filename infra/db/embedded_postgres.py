@@ -29,7 +29,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +42,7 @@ from infra.db.postgres_supervisor import SOCKET, Layout
 _log = logging.getLogger(__name__)
 
 SYSTEM_USER = "greenlight-pg"
+_SYSTEM_USER_LOCK = Path("/run/greenlight-pg.lock")
 """The operating system user of the server when we are root."""
 
 ROLE = "greenlight"
@@ -170,7 +171,7 @@ def _prepare(data: Path) -> Layout:
             f"the database does not run as root, and its own user {SYSTEM_USER!r} cannot reach {data}: "
             "choose a folder outside a closed home with GREENLIGHT_DATA, for example /var/lib/greenlight"
         )
-    user = _system_user()
+    user = system_user()
     socket_folder = _socket_folder(data, user.pw_uid, user.pw_gid)
     return Layout(data=data, socket_folder=socket_folder, system_user=user.pw_name)
 
@@ -194,22 +195,29 @@ def _socket_folder(data: Path, uid: int, gid: int) -> Path:
     return folder
 
 
-def _system_user() -> pwd.struct_passwd:
-    try:
+def system_user() -> pwd.struct_passwd:
+    """Return the user that runs the server when root starts it; make it first where it is missing.
+
+    Raises:
+        PostgresUnusable: there is none and none can be made.
+    """
+    with suppress(KeyError):
         return pwd.getpwnam(SYSTEM_USER)
-    except KeyError:
-        pass
     if shutil.which("useradd") is None:
         raise PostgresUnusable(
             f"the database does not run as root: create a system user {SYSTEM_USER!r} or set DATABASE_URL"
         )
     command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
     command += ["--shell", "/usr/sbin/nologin", SYSTEM_USER]
-    made = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a fixed command
-    try:
-        return pwd.getpwnam(SYSTEM_USER)  # perhaps made by another process meanwhile
-    except KeyError:
-        raise PostgresUnusable(f"useradd {SYSTEM_USER}: {made.stderr.strip()}") from None
+    # Two calls of useradd at once both make the user, and the second gives it another id.
+    with locked(_SYSTEM_USER_LOCK, fcntl.LOCK_EX):
+        with suppress(KeyError):
+            return pwd.getpwnam(SYSTEM_USER)
+        made = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a fixed command
+        try:
+            return pwd.getpwnam(SYSTEM_USER)
+        except KeyError:
+            raise PostgresUnusable(f"useradd {SYSTEM_USER}: {made.stderr.strip()}") from None
 
 
 def _passwords(layout: Layout) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ their tables; `migrate.py` calls them.
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import ClassVar
 
 from sqlalchemy import (
@@ -85,6 +86,7 @@ class InThread:
     thread: Mapped[str] = mapped_column(sort_order=-1)
 
     @classmethod
+    @lru_cache(maxsize=4096)  # building it anew was most of the work for a short statement
     def of_thread(cls, thread: ThreadId) -> ColumnElement[bool]:
         """Return the condition that a row is the thread's."""
         return and_(cls.tenant == thread_parts(thread).tenant, cls.thread == thread)
@@ -170,13 +172,14 @@ class RunRow(KeyedByThread, Row):
     ended_at: Mapped[datetime | None]
     #: Set when everything it will ever show has been posted.
     settled: Mapped[bool] = mapped_column(server_default=text("false"))
-    #: From here to `nodes`: its spending, as in `agent.budget.usage.Spent`.
+    #: From here to `cached_tokens`: its spending, as in `agent.budget.usage.Spent`.
     model_calls: Mapped[int] = mapped_column(server_default="0")
     input_tokens: Mapped[int] = mapped_column(server_default="0")
     output_tokens: Mapped[int] = mapped_column(server_default="0")
     cost_micros: Mapped[int] = mapped_column(server_default="0")
     work_milliseconds: Mapped[int] = mapped_column(server_default="0")
     nodes: Mapped[int] = mapped_column(server_default="0")
+    cached_tokens: Mapped[int] = mapped_column(server_default="0")
     #: An `agent.packing.packing.TurnPacking`.
     packing: Mapped[Mapping[str, Json]] = mapped_column(server_default="{}")
 
@@ -264,7 +267,10 @@ class ApprovalRow(InThread, Row):
     __table_args__ = (
         Index(None, "tenant", "thread", "asked"),
         Index(None, "id"),
+        Index("ix_approvals_of_tool", "tenant", "tool", "asked_at"),
         Index("ix_approvals_expiring", "expires_at", postgresql_where=text("status = 'pending'")),
+        Index("ix_approvals_due", "due_at", postgresql_where=text("status = 'pending'")),
+        Index("ix_approvals_open_of_author", "tenant", "author", postgresql_where=text("status = 'pending'")),
     )
     id: Mapped[str] = mapped_column(primary_key=True)
     turn: Mapped[int]
@@ -288,6 +294,38 @@ class ApprovalRow(InThread, Row):
     decided_by: Mapped[str | None]
     reason: Mapped[str] = mapped_column(server_default="")
     decided_at: Mapped[datetime | None]
+    #: What the card shows besides the arguments, as `agent/card_facts.py` writes it.
+    facts: Mapped[Mapping[str, Json]] = mapped_column(server_default="{}")
+    #: The arguments that a person put in place of `args`.
+    edited: Mapped[Mapping[str, Json] | None] = mapped_column(JSON(none_as_null=True))
+    #: What a person entered who did it by hand.
+    result: Mapped[Json | None] = mapped_column(JSON(none_as_null=True))
+    #: Who is looking at it.
+    claimed_by: Mapped[str | None]
+    #: The request in whose card it stands, with others; empty: it has its own.
+    card: Mapped[str] = mapped_column(server_default="")
+    #: The grant that answered it; empty: a person did.
+    grant_id: Mapped[str] = mapped_column(server_default="")
+    #: What it takes to approve it, as `agent/policy/requirement.py` writes it; null: as `[approvals]` says.
+    policy: Mapped[Mapping[str, Json] | None] = mapped_column(JSON(none_as_null=True))
+    #: When people are reminded, or others asked, next.
+    due_at: Mapped[datetime | None]
+
+
+class VoteRow(Row):
+    """One person's approval of a request that takes several."""
+
+    __tablename__ = "votes"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    approval: Mapped[str] = mapped_column(primary_key=True)
+    #: Of the call that was approved: an edited one needs other votes.
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    #: Stands for the stages it counts in: a stricter policy needs other votes.
+    stages: Mapped[str] = mapped_column(primary_key=True)
+    by: Mapped[str] = mapped_column(primary_key=True)
+    #: From 0.
+    stage: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class LedgerRow(KeyedByThread, Row):
@@ -306,9 +344,10 @@ class LedgerRow(KeyedByThread, Row):
 
 
 class AuditRow(InThread, Row):
-    """A request, a decision, a start or an end of a red call, or the calls of a script. Never changed, never a secret.
+    """A change that people answer for, from a request to the outcome of a red call. Never a secret.
 
-    No foreign key: the audit outlives the thread.
+    Triggers refuse every change but that of `by` to null, and link each row to the one before (`AuditLinkRow`). No
+    foreign key: the audit outlives the thread.
     """
 
     __tablename__ = "audit"
@@ -318,11 +357,87 @@ class AuditRow(InThread, Row):
     node: Mapped[str]
     #: An `infra.stores.audit.AuditEvent`.
     event: Mapped[str]
+    #: Null: nobody, or somebody who was erased.
     by: Mapped[str | None]
     #: Stands for the arguments, which may be secret.
     digest: Mapped[str]
     #: Names and states only.
     details: Mapped[Mapping[str, Json]]
+
+
+class AuditLinkRow(Row):
+    """A row's place in its tenant's chain. A trigger writes it when the transaction commits; nothing changes it."""
+
+    __tablename__ = "audit_links"
+    __table_args__ = (UniqueConstraint("tenant", "entry"),)
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    #: From 1, without a gap.
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    #: The id of the audit's row.
+    entry: Mapped[int]
+    #: Stands for the person: a digest of the id and its salt. It stays when both are erased.
+    person: Mapped[str | None]
+    #: Of the row and of the hash before it (`infra/audit/chain.py`).
+    hash: Mapped[str]
+
+
+class AuditHeadRow(Row):
+    """The end of a tenant's chain. Its row lock orders the chain; a transaction takes it last, as it commits."""
+
+    __tablename__ = "audit_heads"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(server_default="0")
+    hash: Mapped[str] = mapped_column(server_default="")
+    #: The place and time of the newest row `sealed`.
+    sealed_seq: Mapped[int] = mapped_column(server_default="0")
+    sealed_at: Mapped[datetime | None]
+
+
+class AuditPersonRow(Row):
+    """The salt of a person's digest in the chain. Deleted when the person is erased."""
+
+    __tablename__ = "audit_people"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    person: Mapped[str] = mapped_column(primary_key=True)
+    salt: Mapped[str]
+
+
+class FreezeRow(Row):
+    """A stop of red calls, as long as the row stands."""
+
+    __tablename__ = "freezes"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    #: An `agent.approval.FreezeScope`.
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    #: The channel's id or the tool's name; empty for the whole workspace.
+    target: Mapped[str] = mapped_column(primary_key=True)
+    by: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class GrantRow(Row):
+    """A person's approval of calls that come later (`agent.grant.Grant`)."""
+
+    __tablename__ = "grants"
+    __table_args__ = (Index(None, "tenant", "tool"),)
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    channel: Mapped[str]
+    #: Of an envelope; of a rule empty.
+    thread: Mapped[str]
+    #: Of an envelope; of a rule 0.
+    turn: Mapped[int]
+    tool: Mapped[str]
+    #: As `agent.grant.conditions_json` writes them.
+    conditions: Mapped[Mapping[str, Json]]
+    made_by: Mapped[str]
+    made_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    most_uses: Mapped[int]
+    uses: Mapped[int] = mapped_column(server_default="0")
+    #: Set once, by who made it, who may decide such calls, or an administrator.
+    revoked_at: Mapped[datetime | None]
 
 
 class ArtifactRow(Row):

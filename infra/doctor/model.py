@@ -79,7 +79,12 @@ def _names(body: object) -> frozenset[str]:
 
 async def _problem_with_completion(settings: ModelSettings) -> str:
     """Return why the model gave no output, in words without secrets; empty when it gave some."""
-    once = replace(settings, retries=0, silence_seconds=min(settings.silence_seconds, COMPLETION_SECONDS))
+    once = replace(
+        settings,
+        retries=0,
+        first_token_seconds=min(settings.first_token_seconds, COMPLETION_SECONDS),
+        silence_seconds=min(settings.silence_seconds, COMPLETION_SECONDS),
+    )
     model = OpenAILanguageModel(once)
     try:
         async with aclosing(model.stream(Role.ANSWER, _PROBE)) as pieces:

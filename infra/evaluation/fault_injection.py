@@ -1,12 +1,18 @@
 """The faults that models make, as a table: each one changes a plan that is right, or the text it is written as."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from agent.limits import PlanLanguage
+from agent.plan.operations import Add, Cancel
+from agent.plan.references import references_in
+from agent.reading.operation_reader import read_operation
+from agent.reading.plan_language.printer import plan_text
 from agent.tool import Colour, Registry
 
 Written: TypeAlias = dict[str, Any]
@@ -28,6 +34,17 @@ class Draft:
 
     nodes: list[Written]
     red_tools: AbstractSet[str]
+    #: The tools there are.
+    tools: AbstractSet[str] = frozenset()
+    language: PlanLanguage = PlanLanguage.JSON
+
+    def written(self, nodes: Sequence[Written]) -> str:
+        """Return nodes as a planner writes them.
+
+        Raises:
+            Unwritable: they cannot be written in this language.
+        """
+        return lines(nodes) if self.language is PlanLanguage.JSON else python_lines(nodes, self.tools)
 
 
 Target: TypeAlias = Literal["node", "tool", "red tool", "tool with args", "package", "package with tools", "reader"]
@@ -37,10 +54,47 @@ InjectedFault: TypeAlias = Callable[[Draft], Output | None]
 """Returns None when nothing in the plan can be wrong in this way."""
 
 
-def inject_fault(operations: Sequence[Mapping[str, Any]], kind: str, registry: Registry) -> Output | None:
-    """Return the plan's text with this fault, or None when the plan has no place for it."""
-    red = frozenset(tool.name for tool in registry if tool.colour is not Colour.GREEN)
-    return FAULTS[kind](Draft(nodes=deepcopy([dict(operation) for operation in operations]), red_tools=red))
+class Unwritable(Exception):
+    """The plan language has no words for this: a field that no node has, or a value that is no JSON."""
+
+
+def inject_fault(
+    operations: Sequence[Mapping[str, Any]],
+    kind: str,
+    registry: Registry,
+    language: PlanLanguage = PlanLanguage.JSON,
+) -> Output | None:
+    """Return the plan's text with this fault, or None when the plan has no place for it, or the language no words."""
+    draft = Draft(
+        nodes=deepcopy([dict(operation) for operation in operations]),
+        red_tools=frozenset(tool.name for tool in registry if tool.colour is not Colour.GREEN),
+        tools=frozenset(tool.name for tool in registry),
+        language=language,
+    )
+    try:
+        return kinds(language)[kind](draft)
+    except Unwritable:
+        return None
+
+
+def kinds(language: PlanLanguage) -> Mapping[str, InjectedFault]:
+    """Return the faults of plans in a language, by name."""
+    if language is PlanLanguage.JSON:
+        return FAULTS
+    return {**{name: fault for name, fault in FAULTS.items() if name not in _OF_JSON}, **PYTHON_FAULTS}
+
+
+def python_lines(operations: Sequence[Mapping[str, Any]], tools: AbstractSet[str]) -> str:
+    """Return operations as a planner writes them in the plan language.
+
+    Raises:
+        Unwritable: see the class.
+    """
+    read = [read_operation(operation, None) for operation in operations]
+    steps = [operation for operation in read if isinstance(operation, Add | Cancel)]
+    if len(steps) < len(read):
+        raise Unwritable
+    return plan_text(steps, tools)
 
 
 def lines(operations: Sequence[Mapping[str, Any]]) -> str:
@@ -74,7 +128,7 @@ def _node(target: Target, change: Callable[[Written], Written]) -> InjectedFault
             return None
         node = nodes[len(nodes) // 2]
         node.update(change(node))
-        return Output(text=lines(draft.nodes))
+        return Output(text=draft.written(draft.nodes))
 
     return inject
 
@@ -84,14 +138,14 @@ def _plan(change: Callable[[list[Written]], list[Written] | None]) -> InjectedFa
 
     def inject(draft: Draft) -> Output | None:
         nodes = change(draft.nodes)
-        return None if nodes is None else Output(text=lines(nodes))
+        return None if nodes is None else Output(text=draft.written(nodes))
 
     return inject
 
 
 def _text(change: Callable[[str], str], *, breaks_off: bool = False) -> InjectedFault:
     """Return the fault that changes the text of a right plan."""
-    return lambda draft: Output(text=change(lines(draft.nodes)), breaks_off=breaks_off)
+    return lambda draft: Output(text=change(draft.written(draft.nodes)), breaks_off=breaks_off)
 
 
 def _middle_line(change: Callable[[str], str]) -> InjectedFault:
@@ -130,8 +184,8 @@ def _hidden_red_call(node: Written) -> Written:
 
 
 def _reads(node: Written, id: str) -> bool:
-    shown = json.dumps([node.get(key) for key in ("args", "inputs", "for_each", "when")])
-    return f"${{{id}}}" in shown or f"${{{id}#" in shown
+    referring = [node.get(key) for key in ("args", "inputs", "for_each", "when")]
+    return any(id in reference.nodes for _, reference in references_in(referring))
 
 
 def _without_edges(nodes: list[Written]) -> list[Written] | None:
@@ -172,8 +226,8 @@ def _thinking_aloud(draft: Draft) -> Output:
     """Write another plan into a `<think>` block first."""
     wild = {**draft.nodes[0], "id": "wild", "kind": "tool", "tool": "slack_post_message"}
     wild["args"] = {"channel": "#general", "text": "thinking aloud"}
-    thoughts = f"<think>Maybe I could post first:\n{lines([wild])}No, better not.</think>\n"
-    return Output(text=thoughts + lines(draft.nodes))
+    thoughts = f"<think>Maybe I could post first:\n{draft.written([wild])}No, better not.</think>\n"
+    return Output(text=thoughts + draft.written(draft.nodes))
 
 
 FAULTS: Mapping[str, InjectedFault] = {
@@ -206,7 +260,9 @@ FAULTS: Mapping[str, InjectedFault] = {
     "unclosed JSON line": _middle_line(lambda line: line.rstrip("}\n") + "\n"),
     "single quotes": lambda draft: Output(text="".join(f"{node!r}\n" for node in draft.nodes)),
     "trailing commas": _text(lambda text: text.replace("}\n", ",}\n")),
-    "text cut off": lambda draft: Output(text=lines(draft.nodes)[: -(len(lines(draft.nodes[-1:])) // 2) - 1]),
+    "text cut off": lambda draft: Output(
+        text=draft.written(draft.nodes)[: -(len(draft.written(draft.nodes[-1:])) // 2) - 1]
+    ),
     "stream broken off": _text(lambda text: text[: 2 * len(text) // 3], breaks_off=True),
     "prose and a code fence around": _text(
         lambda text: f"Sure! Here is the plan:\n\n```jsonl\n{text}```\n\nLet me know if it's fine.\n"
@@ -223,3 +279,66 @@ FAULTS: Mapping[str, InjectedFault] = {
 }
 """Name -> fault. Not among them are faults that no check can detect, such as the wrong one of two similar tools or an
 order that only the request's words name: they are a model's own accuracy, which a run with a model measures."""
+
+_OF_JSON = frozenset(
+    {
+        *("broken JSON line", "unclosed JSON line", "single quotes", "trailing commas", "one pretty-printed object"),
+        *("numbered lines", "prose in braces around"),
+    }
+)
+"""The faults that only JSON can have."""
+
+_CALL = re.compile(r"^(\w++ = [\w.]++\()(\w++)=", re.MULTILINE)
+_REFERENCE = re.compile(r"([=\[{, ])(\w++)((?:\.\w++|\[\d++\])++)(?=[,)}\]])")
+_NAMED = re.compile(r"^(\w++) = (?=[\w.]++\()", re.MULTILINE)
+
+
+def _replaced(pattern: re.Pattern[str], changed: str) -> InjectedFault:
+    """Return the fault that writes something else for the last place where a pattern fits."""
+
+    def inject(draft: Draft) -> Output | None:
+        text = draft.written(draft.nodes)
+        found = list(pattern.finditer(text))
+        if not found:
+            return None
+        last = found[-1]
+        return Output(text=text[: last.start()] + last.expand(changed) + text[last.end() :])
+
+    return inject
+
+
+def _last_line(change: Callable[[str], str]) -> InjectedFault:
+    def changed(text: str) -> str:
+        *before, last = text.splitlines(keepends=True)
+        return "".join([*before, change(last)])
+
+    return _text(changed)
+
+
+def _name_used_again(draft: Draft) -> Output | None:
+    text = draft.written(draft.nodes)
+    names = [found[1] for found in _NAMED.finditer(text)]
+    return Output(text=_NAMED.sub(f"{names[0]} = ", text)) if len(names) > 1 else None
+
+
+PYTHON_FAULTS: Mapping[str, InjectedFault] = {
+    "positional arguments": _replaced(_CALL, r"\1"),
+    "undefined name": _replaced(_REFERENCE, r"\1the_result\3"),
+    "call inside a call": _replaced(_REFERENCE, r"\1str(\2\3)"),
+    "method of a result": _replaced(_REFERENCE, r"\1\2.get('value')"),
+    "sum in an argument": _replaced(_REFERENCE, r"\1\2\3 + 1"),
+    "name used again": _name_used_again,
+    # Of a package printed twice, the second function would have another name.
+    "line said twice": _last_line(lambda line: line * 2),
+    "step indented": _last_line(lambda line: f"  {line}"),
+    "bracket never closed": _last_line(lambda line: line.replace(")", "", 1) if line.count(")") == 1 else line[:-2]),
+    "typographic quotes": _text(lambda text: re.sub(r'(?<=[=(])"([^"\\\n]*)"(?=[,)])', r"“\1”", text)),
+    "tabs and Windows lines": _text(lambda text: text.replace("    ", "\t").replace("\n", "\r\n")),
+    "plan in a function": _text(
+        lambda text: "def plan():\n" + "".join(f"    {line}" for line in text.splitlines(keepends=True))
+    ),
+    "results printed": _text(lambda text: f'{text}print("done")\n'),
+    "imports above": _text(lambda text: f"import json\nfrom tools import *\n\n{text}"),
+    "steps written as comments": _text(lambda text: f"# First the reading.\n\n{text}\n# That is all.\n"),
+}
+"""The same for faults that only the plan language can have."""

@@ -14,9 +14,9 @@ from agent.plan.artifacts import content_of, fits_inline, head_of
 from agent.plan.operations import operation_json
 from agent.plan.outcomes import ArtifactRef, Failed, Outcome, Succeeded
 from agent.ports import LanguageModel
+from agent.reading.answer_reader import read_answer
 from agent.reading.plan_builder import Placed
 from agent.reading.plan_file import read_plan
-from agent.reading.stream_reader import read_plan_text
 from agent.tool import Registry
 from infra.evaluation.fault_injection import lines
 from infra.evaluation.goal import Goal
@@ -84,7 +84,7 @@ class _Meter:
             accepted = not plan.trouble and bool(plan.operations)
             return Measurement(
                 goal=goal.name,
-                raw=await self._marks(goal, _as_written(text), not read_plan(text, self._registry).faults, None),
+                raw=await self._marks(goal, self._as_written(text), not read_plan(text, self._registry).faults, None),
                 stored=await self._marks(goal, plan.operations, accepted, answer),
                 judgement=await self._judge.judged(goal, plan.operations, answer),
                 rounds=len(plan.answers),
@@ -101,10 +101,15 @@ class _Meter:
             success=valid and judged.right,
         )
 
+    def _as_written(self, text: str) -> Sequence[Written]:
+        """Return the operations of a text that can be read one by one, and skip what is wrong between them."""
+        items = read_answer(text, self._registry)
+        return [operation_json(item.operation) for item in items if isinstance(item, Placed)]
+
     async def _least_seconds(self, goal: Goal) -> float:
         """Return how long the goal's own plan takes; without one, the longest path through its steps."""
         if goal.plan:
-            return (await self._judge.simulation(goal, _as_written(lines(goal.plan)))).seconds
+            return (await self._judge.simulation(goal, self._as_written(lines(goal.plan)))).seconds
         ends: dict[str, float] = {}
         for name in TopologicalSorter({name: step.after for name, step in goal.steps.items()}).static_order():
             step = goal.steps[name]
@@ -114,16 +119,11 @@ class _Meter:
     async def _answer(self, plan: PlanningResult, seen: Simulation) -> str:
         """Return the answer that the model writes from the results; empty when it is not available."""
         shown = shown_nodes(plan.logged, statuses_of(_outcomes(seen)))
-        messages = [system_message(Role.ANSWER), results_message(plan.run.messages, shown, names={})]
+        messages = [system_message(), results_message(Role.ANSWER, plan.run.messages, shown, names={})]
         try:
             return await self._model.complete(Role.ANSWER, messages)
         except AgentError:
             return ""
-
-
-def _as_written(text: str) -> Sequence[Written]:
-    """Return the operations of a text that can be read one by one, and skip what is wrong between them."""
-    return [operation_json(item.operation) for item in read_plan_text(text) if isinstance(item, Placed)]
 
 
 def _outcomes(seen: Simulation) -> Mapping[NodeId, Outcome]:

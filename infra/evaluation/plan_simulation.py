@@ -6,11 +6,12 @@ for it is an error.
 """
 
 import json
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from infra.evaluation.goal import Goal
 from sandbox.script import Job, Json, Limits, OutcomeKind, Sandbox, ToolCallRefused
@@ -18,8 +19,24 @@ from sandbox.script import Job, Json, Limits, OutcomeKind, Sandbox, ToolCallRefu
 Written: TypeAlias = Mapping[str, Json]
 """A node of a plan in its JSON form."""
 
-_REFERENCE = re.compile(r"(\$)?\$\{([A-Za-z0-9][A-Za-z0-9_-]*)(?:#([^{}]*+))?\}")
+_REFERENCE = re.compile(r"(\$)?\$\{([A-Za-z0-9][A-Za-z0-9_|-]*)(?:#([^{}]*+))?\}")
 _LIMITS = Limits(wall_seconds=20.0)
+_TRUE, _FALSE = object(), object()
+_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "in": lambda part, whole: part in whole,
+    "not_in": lambda part, whole: part not in whole,
+}
+_ORDERS = frozenset({"lt", "le", "gt", "ge"})
+
+
+class _LeftOut(Exception):
+    """A node does not run: its condition is not met, or none of the nodes succeeded whose result it takes."""
 
 
 class _Unready(Exception):
@@ -123,6 +140,8 @@ class _Simulator:
         except _Unready as error:
             seen.unready[node] = str(error)
             seen.failures[node] = str(error)
+        except _LeftOut:
+            return
         except ToolCallRefused as error:
             seen.failures[node] = str(error)
 
@@ -131,10 +150,11 @@ class _Simulator:
         return {"succeeded": succeeded, "failed": failed, "finished": True}[on]
 
     async def _result(self, node: str, written: Written) -> Json:
-        condition = str(written.get("when", ""))
-        of_item = "${item" in condition or "${index" in condition
-        if condition and not of_item and not self._filled(node, condition, {}):
-            raise ToolCallRefused("its condition does not hold")
+        condition = written.get("when")
+        shown = json.dumps(condition)
+        of_item = "${item" in shown or "${index" in shown
+        if condition and not of_item and not self._holds(node, condition, {}):
+            raise _LeftOut
         if "for_each" not in written:
             return await self._run(node, written, {})
         items = self._filled(node, written["for_each"], {})
@@ -142,7 +162,7 @@ class _Simulator:
             raise ToolCallRefused("for_each is no list")
         owns: list[Mapping[str, Json]] = [{"item": item, "index": index} for index, item in enumerate(items)]
         return await self._items(
-            node, written, [own for own in owns if not of_item or self._filled(node, condition, own)]
+            node, written, [own for own in owns if not of_item or self._holds(node, condition, own)]
         )
 
     async def _items(self, node: str, written: Written, owns: Sequence[Mapping[str, Json]]) -> Json:
@@ -193,6 +213,32 @@ class _Simulator:
             raise ToolCallRefused(step.fails)
         return step.gives
 
+    def _holds(self, node: str, term: Json, own: Mapping[str, Json]) -> bool:
+        if isinstance(term, str):
+            return bool(self._filled(node, term, own))
+        [(name, inside)] = cast("Mapping[str, Json]", term).items()
+        if name == "not":
+            return not self._holds(node, inside, own)
+        terms = cast("Sequence[Json]", inside)
+        if name in ("all", "any"):
+            wanted = name == "any"
+            return wanted if any(self._holds(node, inner, own) is wanted for inner in terms) else not wanted
+        left, right = (self._filled(node, side, own) for side in terms)
+        try:
+            if name in _ORDERS and isinstance(left, list | tuple):
+                raise TypeError
+            return _COMPARISONS[name](_marked(left), _marked(right))
+        except TypeError as error:
+            raise ToolCallRefused(f"{name} cannot compare {left!r} and {right!r}"[:300]) from error
+
+    def _one_that_ran(self, node: str, targets: Sequence[str]) -> str:
+        for target in targets:
+            if target not in self.seen.before[node]:
+                raise _Unready(f"it reads {target} and does not wait for it")
+        if (ran := next((target for target in targets if target in self.seen.results), None)) is None:
+            raise _LeftOut
+        return ran
+
     def _filled(self, node: str, value: Json, own: Mapping[str, Json]) -> Json:
         """Return the value with every reference replaced by its target."""
         match value:
@@ -219,6 +265,8 @@ class _Simulator:
         return _REFERENCE.sub(put, text)
 
     def _referred(self, node: str, target: str, pointer: str, own: Mapping[str, Json]) -> Json:
+        if "|" in target:
+            target = self._one_that_ran(node, target.split("|"))
         if target in own:
             value = own[target]
         elif target not in self.seen.before[node]:
@@ -234,3 +282,16 @@ class _Simulator:
             except (LookupError, ValueError, TypeError) as error:
                 raise ToolCallRefused(f"{target} has nothing at {pointer}") from error
         return value
+
+
+def _marked(value: Json) -> object:
+    """Return the value with booleans that are no numbers."""
+    match value:
+        case bool():
+            return _TRUE if value else _FALSE
+        case Mapping():
+            return {key: _marked(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_marked(inner) for inner in value]
+        case _:
+            return value

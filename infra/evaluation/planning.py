@@ -11,11 +11,12 @@ from agent.events import RunEvent
 from agent.ids import NodeId, ThreadId, UserId
 from agent.limits import Role
 from agent.llm.memory import Memory
+from agent.llm.tool_search import ToolSearch
 from agent.plan.operations import Add, LoggedOperation, Operation, operation_json
 from agent.plan.outcomes import NodeStatus, Outcome
 from agent.planning.pack_buffer import NodeEndNotifier
 from agent.planning.planner import Planner
-from agent.ports import ChatMessage, LanguageModel, Message, PastTurn, Reflection, Run, RunStatus
+from agent.ports import ChatMessage, LanguageModel, Mail, Message, PastTurn, Reflection, Run, RunStatus
 from agent.tool import Registry
 from sandbox.script import Json
 
@@ -44,9 +45,11 @@ async def plan_request(model: LanguageModel, request: str, registry: Registry, d
     The hosts of a goal's world count as known to the operator, so that reading there asks nobody.
     """
     rows, recording = _InMemoryPorts(request), _RecordingModel(model)
+    known = Registry(replace(tool, egress=None) for tool in registry)
     planner = Planner(
         model=recording,
-        registry=Registry(replace(tool, egress=None) for tool in registry),
+        registry=known,
+        tools=ToolSearch(known),
         log=rows,
         mailbox=rows,
         runs=rows,
@@ -114,6 +117,9 @@ class _InMemoryPorts:
 
     async def untaken(self, thread: ThreadId) -> Sequence[Message]:
         return self._untaken
+
+    async def mail(self, thread: ThreadId, turn: int) -> Mail:
+        return Mail(messages=self._untaken, stop=False)
 
     async def taken(
         self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", error: str = ""

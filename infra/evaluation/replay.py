@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from agent.errors import ModelUnavailable
-from agent.limits import Role
+from agent.limits import PlanLanguage, Role
 from agent.plan.operations import Add, operation_from_json
 from agent.ports import ChatMessage
 from agent.tool import Colour, Registry, colour_of
-from infra.evaluation.fault_injection import FAULTS, Output, inject_fault, lines
+from infra.evaluation.fault_injection import Output, inject_fault, kinds, lines, python_lines
 from infra.evaluation.goal import Goal
 from infra.evaluation.judge import Judgement, judgement
 from infra.evaluation.plan_simulation import Simulation, Written, simulation_of
@@ -22,6 +22,9 @@ from infra.evaluation.planning import PlanningResult, plan_request
 from sandbox.script import Sandbox
 
 AS_WRITTEN = "no fault"
+IN_PYTHON = "python: "
+"""How the name of a fault begins in a plan in the plan language."""
+
 _PIECE_CHARACTERS = 48
 
 
@@ -106,13 +109,18 @@ async def replays(goals: Sequence[Goal], registry: Registry, sandbox: Sandbox) -
 
 
 def _outputs(goal: Goal, registry: Registry) -> Iterator[tuple[str, Manner, Sequence[Output]]]:
-    right = Output(text=lines(goal.plan))
-    yield AS_WRITTEN, Manner.CORRECTED, [right]
-    for fault in FAULTS:
-        faulty = inject_fault(goal.plan, fault, registry)
-        if faulty is not None:
-            yield fault, Manner.CORRECTED, [faulty, right]
-            yield fault, Manner.REPEATED, [faulty]
+    written = {
+        PlanLanguage.JSON: ("", lines(goal.plan)),
+        PlanLanguage.PYTHON: (IN_PYTHON, python_lines(goal.plan, {tool.name for tool in registry})),
+    }
+    for language, (prefix, text) in written.items():
+        right = Output(text=text)
+        yield f"{prefix}{AS_WRITTEN}", Manner.CORRECTED, [right]
+        for fault in kinds(language):
+            faulty = inject_fault(goal.plan, fault, registry, language)
+            if faulty is not None:
+                yield f"{prefix}{fault}", Manner.CORRECTED, [faulty, right]
+                yield f"{prefix}{fault}", Manner.REPEATED, [faulty]
 
 
 def _result(plan: PlanningResult, judged: Judgement) -> ReplayResult:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from infra.evaluation.measurement import Marks, Measurement
-from infra.evaluation.replay import AS_WRITTEN, Manner, Replay, ReplayResult, counted
+from infra.evaluation.replay import AS_WRITTEN, IN_PYTHON, Manner, Replay, ReplayResult, counted
 from sandbox.script import Json
 
 _RATES = {
@@ -26,7 +26,7 @@ def replay_json(replayed: Sequence[Replay]) -> dict[str, Json]:
     return {
         "mode": "replay",
         "goals": len({replay.goal for replay in replayed}),
-        "faults": len({replay.fault for replay in replayed} - {AS_WRITTEN}),
+        "faults": len({replay.fault for replay in replayed} - {AS_WRITTEN, IN_PYTHON + AS_WRITTEN}),
         "replays": len(replayed),
         "ended": dict(counted(replayed)),
         "wrong": _wrong(wrong),
@@ -44,12 +44,12 @@ def replay_json(replayed: Sequence[Replay]) -> dict[str, Json]:
 def replay_lines(replayed: Sequence[Replay]) -> list[str]:
     """Return the replays as a table: a line for each fault, then the sums."""
     columns = "".join(f"{result:>8}" for result in ReplayResult)
-    lines = [f"{'':32}{'corrected when told':^26}{'repeated':^26}", f"{'fault':32}{columns}  {columns}"]
+    lines = [f"{'':36}{'corrected when told':^26}{'repeated':^26}", f"{'fault':36}{columns}  {columns}"]
     for fault in _faults(replayed):
         cells = "  ".join(
             "".join(f"{count or '·':>8}" for count in _counts(fault, manner, replayed).values()) for manner in Manner
         )
-        lines.append(f"{fault:32}{cells}")
+        lines.append(f"{fault:36}{cells}")
     totals = replay_json(replayed)
     sums = ", ".join(f"{count} {result}" for result, count in counted(replayed).items())
     wrong = [replay for replay in replayed if replay.result is ReplayResult.WRONG]

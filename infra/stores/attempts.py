@@ -16,7 +16,7 @@ from bot.ports import PackageView
 from infra.db.database import Database
 from infra.db.tables import ArtifactRow, AttemptRow, AuditRow, NodeRow, OperationRow, thread_key
 from infra.stores.artifacts import digest_of_content, keep
-from infra.stores.audit import AuditEvent, record
+from infra.stores.audit import AuditEvent, recording
 from sandbox.script import Json
 
 _COLUMNS = ("node", "attempt", "kind", "code", "error", "traceback", "milliseconds", "at", "of")
@@ -91,7 +91,7 @@ async def _audit_calls(connection: AsyncConnection, thread: ThreadId, event: Att
     if (await connection.execute(same.limit(1))).first() is None:
         calls: list[Json] = [{"tool": call.tool, "ok": call.ok} for call in event.calls]
         details: Mapping[str, Json] = {"attempt": event.attempt, "kind": event.kind, "calls": calls}
-        await record(connection, thread, event.node, AuditEvent.CALLED, digest=seal, details=details)
+        await connection.execute(recording(thread, event.node, AuditEvent.CALLED, digest=seal, details=details))
 
 
 def _row(thread: ThreadId, event: AttemptEnded, record: Digest | None) -> Mapping[str, object]:

@@ -1,13 +1,14 @@
 """Messages of people to the agent, and the turns that answer to them. A stop is a row among the messages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import RowMapping, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from agent.ids import ThreadId, UserId
-from agent.ports import Message
+from agent.ports import Mail, Message
 from bot.ports import Kind
 from infra.db.database import Database
 from infra.db.tables import InboxRow, RunRow
@@ -39,6 +40,10 @@ class PostgresMailbox:
             .values(turn=turn)
         )
         run = RunRow.of_turn(thread, turn)
+        if not reply and not error:
+            await self._database.execute(mark)
+            self._views.notify(thread)
+            return
         async with self._database.begin() as connection:
             await connection.execute(mark)
             if reply:
@@ -47,6 +52,13 @@ class PostgresMailbox:
             if error:
                 await connection.execute(update(RunRow).where(run).values(trouble=error))
         self._views.notify(thread)
+
+    async def mail(self, thread: ThreadId, turn: int) -> Mail:
+        """Return what waits, and whether the turn was stopped."""
+        which = or_(InboxRow.turn.is_(None), and_(InboxRow.turn == turn, ~IS_MESSAGE))
+        columns = (InboxRow.id, InboxRow.author, InboxRow.text, InboxRow.at, InboxRow.kind)
+        rows = select(*columns).where(InboxRow.of_thread(thread), which).order_by(InboxRow.id)
+        return mail_in((await self._database.execute(rows)).mappings().all())
 
     async def stopped(self, thread: ThreadId, turn: int) -> UserId | None:
         """Return who stopped the turn; a stop that waits is taken for it, with the messages before it."""
@@ -74,6 +86,16 @@ class PostgresMailbox:
         first_message = select(func.min(InboxRow.id)).where(untaken, IS_MESSAGE).scalar_subquery()
         late = update(InboxRow).where(untaken, ~IS_MESSAGE, or_(first_message.is_(None), InboxRow.id < first_message))
         await self._database.execute(late.values(turn=turn))
+
+
+def mail_in(rows: Sequence[Mapping[str, Any] | RowMapping]) -> Mail:
+    """Return the mail that rows hold: messages that wait, and stops."""
+    messages = tuple(
+        Message(id=row["id"], author=UserId(row["author"]), text=row["text"], at=row["at"])
+        for row in rows
+        if row["kind"] != Kind.STOP.value
+    )
+    return Mail(messages=messages, stop=len(messages) < len(rows))
 
 
 async def messages_of(

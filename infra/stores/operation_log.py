@@ -1,21 +1,26 @@
 """The thread's append-only plan, in the order its row lock gives."""
 
+import hashlib
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg.errors import UniqueViolation
-from sqlalchemy import Row, Text, cast, func, insert, select
+from sqlalchemy import Insert, RowMapping, Text, func, insert, select
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from agent.approval import TURN
 from agent.errors import DuplicateNode
-from agent.ids import NodeId, ThreadId, UserId, thread_parts
+from agent.ids import Digest, NodeId, ThreadId, UserId, thread_parts
 from agent.plan.operations import Add, LoggedOperation, Operation, operation_from_json, operation_json
 from infra.db.database import Database, announce
-from infra.db.tables import OperationRow, ThreadRow, thread_key
+from infra.db.tables import OperationRow, ThreadRow, json_text, thread_key
+from infra.stores.audit import AuditEvent, recording
 from infra.stores.thread_cache import ThreadCache
+from sandbox.script import Json
 
 _KEPT_BYTES = 16 * 1024 * 1024
 """The most JSON whose operations a process keeps: about a hundred long threads."""
@@ -43,8 +48,9 @@ class PostgresOperationLog:
                     LoggedOperation(seq=seq, turn=turn, author=author, operation=operation)
                     for seq, operation in enumerate(operations, start=last - len(operations) + 1)
                 ]
-                await connection.execute(insert(OperationRow), [_values(thread, entry) for entry in logged])
-                await announce(connection, thread)
+                rows = [_values(thread, entry) for entry in logged]
+                await connection.execute(insert(OperationRow), rows)
+                await announce(connection, thread, beside=_revision(thread, logged, rows))
         except IntegrityError as error:
             if not (isinstance(error.orig, UniqueViolation) and error.orig.diag.constraint_name == _ONE_ADD_PER_NODE):
                 raise
@@ -53,26 +59,39 @@ class PostgresOperationLog:
 
     async def after(self, thread: ThreadId, seq: int) -> Sequence[LoggedOperation]:
         """Return the operations after `seq`."""
-        known = self._read.get(thread) or []
-        last = _last_seq(known)
+        known = self.known(thread)
         rows = (
             select(
                 OperationRow.seq,
                 OperationRow.turn,
                 OperationRow.author,
                 OperationRow.operation,
-                func.octet_length(cast(OperationRow.operation, Text)).label("size"),
+                func.octet_length(sql_cast(OperationRow.operation, Text)).label("size"),
             )
-            .where(OperationRow.of_thread(thread), OperationRow.seq > last)
+            .where(OperationRow.of_thread(thread), OperationRow.seq > last_seq(known))
             .order_by(OperationRow.seq)
         )
-        found = (await self._database.execute(rows)).all()
-        # Another reader may have come first meanwhile.
-        known = self._read.get(thread) or known
-        new = [row for row in found if row.seq > _last_seq(known)]
+        found = (await self._database.execute(rows)).mappings().all()
+        return self.extended(thread, known, found, seq)
+
+    def known(self, thread: ThreadId) -> Sequence[LoggedOperation]:
+        """Return the operations that need not be read again."""
+        return self._read.get(thread) or ()
+
+    def extended(
+        self,
+        thread: ThreadId,
+        known: Sequence[LoggedOperation],
+        found: Sequence[Mapping[str, Any] | RowMapping],
+        seq: int,
+    ) -> Sequence[LoggedOperation]:
+        """Keep the rows found after the known operations; return the operations after `seq`."""
+        known = self._read.get(thread) or known  # another reader may have come first meanwhile
+        new = [row for row in found if row["seq"] > last_seq(known)]
         if new:
-            known = [*known, *map(_logged, new)]
-            self._read.keep(thread, known, self._read.size_of(thread) + sum(row.size for row in new))
+            kept = [*known, *map(_logged, new)]
+            self._read.keep(thread, kept, self._read.size_of(thread) + sum(row["size"] for row in new))
+            known = kept
         return known[bisect_right(known, seq, key=lambda entry: entry.seq) :]
 
     async def _known(self, thread: ThreadId, added: Sequence[NodeId]) -> NodeId:
@@ -82,18 +101,26 @@ class PostgresOperationLog:
         return next(node for at, node in enumerate(added) if node in stored or node in added[:at])
 
 
-def _last_seq(logged: Sequence[LoggedOperation]) -> int:
+def last_seq(logged: Sequence[LoggedOperation]) -> int:
+    """Return the number of the last of them; 0 when there is none."""
     return logged[-1].seq if logged else 0
 
 
-def _logged(row: Row[Any]) -> LoggedOperation:
-    return LoggedOperation(
-        seq=row.seq, turn=row.turn, author=UserId(row.author), operation=operation_from_json(row.operation)
-    )
+def _logged(row: Mapping[str, Any] | RowMapping) -> LoggedOperation:
+    operation = operation_from_json(row["operation"])
+    return LoggedOperation(seq=row["seq"], turn=row["turn"], author=UserId(row["author"]), operation=operation)
 
 
 def _added(operations: Sequence[Operation]) -> list[NodeId]:
     return [operation.node.id for operation in operations if isinstance(operation, Add)]
+
+
+def _revision(thread: ThreadId, logged: Sequence[LoggedOperation], rows: Sequence[Mapping[str, object]]) -> Insert:
+    """Return the audit's row about these operations."""
+    # As the rows hold them: a model's text may have half a character, which canonical JSON refuses.
+    digest = Digest(hashlib.sha256(json_text([row["operation"] for row in rows]).encode()).hexdigest())
+    details: Mapping[str, Json] = {"turn": logged[0].turn, "first": logged[0].seq, "last": logged[-1].seq}
+    return recording(thread, TURN, AuditEvent.PLANNED, digest=digest, by=logged[0].author, details=details)
 
 
 def _values(thread: ThreadId, logged: LoggedOperation) -> Mapping[str, object]:

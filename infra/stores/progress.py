@@ -7,18 +7,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
-from sqlalchemy import ARRAY, Row, Text, bindparam, case, cast, func, literal, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, BigInteger, DateTime, Row, Text, bindparam, cast, func, literal, select, text, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.errors import AgentError
 from agent.events import AttemptEnded, FoldedChange, NodeChanged, NodePlanned, PlanPacked, RunEvent, folded
-from agent.ids import NodeId, ThreadId, thread_parts
+from agent.ids import NodeId, ThreadId
 from agent.packing.packing import packing_from_json, packing_json
 from agent.plan.outcomes import NodeState, NodeStatus, Outcome, outcome_from_json, outcome_json
 from agent.plan.templates import shown_title
 from infra.db.database import Database
-from infra.db.tables import NodeRow, RunRow, SafeText, thread_key
+from infra.db.tables import NodeRow, RunRow, SafeText, json_text, thread_key
 from infra.stores.attempts import write_attempts
 from infra.stores.thread_cache import ThreadCache
 from infra.worker.notifications import Notifier
@@ -92,9 +92,7 @@ class PostgresProgress:
     async def _commit(self, batch: Sequence[tuple[ThreadId, RunEvent]]) -> None:
         """Write the events. One that no row takes is left out, so that it holds up none of the others."""
         try:
-            async with self._database.begin() as connection:
-                await connection.execute(_UNHURRIED)
-                await _write(connection, batch)
+            await self._write(_sorted(batch))
         except AgentError:
             raise
         except Exception as error:  # noqa: BLE001 -- the writer's boundary: one event's fault must not end it
@@ -106,6 +104,21 @@ class PostgresProgress:
             [(thread, event)] = batch
             kind, fault = type(event).__name__, type(error).__name__
             _log.error("%s of %s cannot be written and is left out: %s", kind, thread, fault)
+
+    async def _write(self, batch: "_Batch") -> None:
+        noted = _values(batch) if batch.planned or batch.changed else None
+        if not batch.packed and not batch.attempts:
+            if noted is not None:
+                await self._database.execute(_NOTE, noted)
+            return
+        async with self._database.begin() as connection:
+            await connection.execute(_UNHURRIED)
+            if noted is not None:
+                await connection.execute(_NOTE, noted)
+            for thread, event in batch.packed:
+                await _write_packing(connection, thread, event)
+            if batch.attempts:
+                await write_attempts(connection, batch.attempts)
 
 
 _KEPT_BYTES = 16 * 1024 * 1024
@@ -164,15 +177,25 @@ def _status(row: Row[Any]) -> NodeStatus:
     return NodeStatus(state=NodeState(row.state), outcome=outcome)
 
 
-async def _write(connection: AsyncConnection, batch: Sequence[tuple[ThreadId, RunEvent]]) -> None:
-    planned: list[Mapping[str, object]] = []
+@dataclass(frozen=True, kw_only=True)
+class _Batch:
+    """Events by what they change. Of an attempt the last event counts."""
+
+    planned: Sequence[tuple[ThreadId, NodePlanned]]
+    changed: Mapping[tuple[ThreadId, NodeId], FoldedChange]
+    packed: Sequence[tuple[ThreadId, PlanPacked]]
+    attempts: Sequence[tuple[ThreadId, AttemptEnded]]
+
+
+def _sorted(batch: Sequence[tuple[ThreadId, RunEvent]]) -> _Batch:
+    planned: list[tuple[ThreadId, NodePlanned]] = []
     changed: dict[ThreadId, list[NodeChanged]] = {}
     packed: list[tuple[ThreadId, PlanPacked]] = []
     ended: dict[tuple[ThreadId, NodeId, int], AttemptEnded] = {}
     for thread, event in batch:
         match event:
             case NodePlanned():
-                planned.append(_planned(thread, event))
+                planned.append((thread, event))
             case PlanPacked():
                 packed.append((thread, event))
             case NodeChanged():
@@ -181,45 +204,75 @@ async def _write(connection: AsyncConnection, batch: Sequence[tuple[ThreadId, Ru
                 ended[thread, event.node, event.attempt] = event
             case _:
                 assert_never(event)
-    if planned:
-        await connection.execute(insert(NodeRow).on_conflict_do_nothing(), planned)
-    # In one order everywhere: two writers never wait for each other.
-    changes = [
-        _changed(thread, change)
-        for thread, events in sorted(changed.items())
-        for _, change in sorted(folded(events).items())
-    ]
-    if changes:
-        await connection.execute(_CHANGE, changes)
-    for thread, event in sorted(packed, key=lambda of: (of[0], of[1].turn)):
-        await _write_packing(connection, thread, event)
-    if ended:
-        await write_attempts(connection, [(thread, event) for (thread, _, _), event in ended.items()])
+    return _Batch(
+        planned=planned,
+        changed={(thread, node): change for thread in changed for node, change in folded(changed[thread]).items()},
+        packed=sorted(packed, key=lambda of: (of[0], of[1].turn)),
+        attempts=[(thread, event) for (thread, _, _), event in ended.items()],
+    )
 
 
-_NEW_STATE = bindparam("new_state", type_=SafeText())
+_PLANNED = {
+    **dict.fromkeys(("tenant", "thread", "node", "title", "kind", "tool", "colour", "author", "depends_on"), "text"),
+    "turn": "bigint",
+    "planned_at": "timestamptz",
+}
+_CHANGED = {
+    **dict.fromkeys(("tenant", "thread", "node", "state", "detail", "outcome"), "text"),
+    **dict.fromkeys(("at", "ran_at", "ended_at"), "timestamptz"),
+}
+_TYPES = {"text": SafeText(), "bigint": BigInteger(), "timestamptz": DateTime(timezone=True)}
 
-# The same state again keeps its time and its outcome; `started_at` is when the node first ran.
-_CHANGE = (
-    update(NodeRow)
-    .where(NodeRow.tenant == bindparam("team"), NodeRow.thread == bindparam("of"), NodeRow.node == bindparam("id"))
-    .where(or_(NodeRow.state != _NEW_STATE, NodeRow.detail != bindparam("new_detail")))
-    .values(
-        state=_NEW_STATE,
-        detail=bindparam("new_detail"),
-        outcome=case(
-            (NodeRow.state == _NEW_STATE, NodeRow.outcome), else_=bindparam("new_outcome", type_=NodeRow.outcome.type)
-        ),
-        changed_at=case(
-            (NodeRow.state == _NEW_STATE, NodeRow.changed_at), else_=bindparam("new_at", type_=NodeRow.changed_at.type)
-        ),
-        started_at=func.coalesce(NodeRow.started_at, bindparam("new_ran_at", type_=NodeRow.started_at.type)),
-        ended_at=case(
-            (NodeRow.state == _NEW_STATE, NodeRow.ended_at),
-            else_=bindparam("new_ended_at", type_=NodeRow.ended_at.type),
-        ),
+
+def _given(name: str, columns: Mapping[str, str]) -> str:
+    arrays = ", ".join(f"CAST(:{name}_{column} AS {of}[])" for column, of in columns.items())
+    return f"unnest({arrays}) WITH ORDINALITY AS {name} ({', '.join(columns)}, number)"
+
+
+# One statement, so that people see a run for one round trip at a time. The update sees the rows as they were before the
+# statement: a node that enters the plan with its state is only inserted. The same state again keeps its time and its
+# outcome; `started_at` is when the node first ran. See `_UNHURRIED` for the last line.
+_NOTE = text(f"""
+    WITH planned AS (SELECT * FROM {_given("planned", _PLANNED)}),
+    changed AS (SELECT * FROM {_given("changed", _CHANGED)}),
+    noted AS (
+        INSERT INTO nodes (
+            tenant, thread, node, turn, title, kind, tool, colour, author, depends_on, planned_at,
+            state, detail, outcome, changed_at, started_at, ended_at
+        )
+        SELECT tenant, thread, node, turn, title, kind, tool, colour, author,
+            CAST(depends_on AS {NodeRow.depends_on.type.compile(postgresql.dialect())}), planned_at,
+            coalesce(state, '{NodeState.PLANNED.value}'), coalesce(detail, ''), CAST(outcome AS json),
+            CASE WHEN state <> '{NodeState.PLANNED.value}' THEN at ELSE planned_at END, ran_at, ended_at
+        FROM planned LEFT JOIN changed USING (tenant, thread, node) ORDER BY planned.number
+        ON CONFLICT DO NOTHING
+    ),
+    moved AS (
+        UPDATE nodes SET state = changed.state, detail = changed.detail,
+            outcome = CASE WHEN nodes.state = changed.state THEN nodes.outcome ELSE CAST(changed.outcome AS json) END,
+            changed_at = CASE WHEN nodes.state = changed.state THEN nodes.changed_at ELSE changed.at END,
+            started_at = coalesce(nodes.started_at, changed.ran_at),
+            ended_at = CASE WHEN nodes.state = changed.state THEN nodes.ended_at ELSE changed.ended_at END
+        FROM changed
+        WHERE nodes.tenant = changed.tenant AND nodes.thread = changed.thread AND nodes.node = changed.node
+            AND (nodes.state <> changed.state OR nodes.detail <> changed.detail)
+    )
+    SELECT set_config('synchronous_commit', 'off', true)
+""").bindparams(  # noqa: S608 - names of our own
+    *(
+        bindparam(f"{name}_{column}", type_=ARRAY(_TYPES[of]))
+        for name, columns in (("planned", _PLANNED), ("changed", _CHANGED))
+        for column, of in columns.items()
     )
 )
+
+
+def _values(batch: _Batch) -> Mapping[str, Sequence[object]]:
+    planned = [_planned(thread, event) for thread, event in batch.planned]
+    changed = [_changed(thread, change) for (thread, _), change in sorted(batch.changed.items())]
+    return {f"planned_{column}": [row[column] for row in planned] for column in _PLANNED} | {
+        f"changed_{column}": [row[column] for row in changed] for column in _CHANGED
+    }
 
 
 def _planned(thread: ThreadId, event: NodePlanned) -> Mapping[str, object]:
@@ -233,25 +286,22 @@ def _planned(thread: ThreadId, event: NodePlanned) -> Mapping[str, object]:
         "tool": node.tool,
         "colour": event.colour.value,
         "author": event.author,
-        "state": NodeState.PLANNED.value,
-        "depends_on": [dependency.node for dependency in node.depends_on],
+        "depends_on": json_text([dependency.node for dependency in node.depends_on]),
         "planned_at": event.at,
-        "changed_at": event.at,
     }
 
 
 def _changed(thread: ThreadId, change: FoldedChange) -> Mapping[str, object]:
     last = change.last
     return {
-        "team": thread_parts(thread).tenant,
-        "of": thread,
-        "id": last.node,
-        "new_state": last.state.value,
-        "new_detail": last.detail,
-        "new_outcome": None if last.outcome is None else outcome_json(last.outcome),
-        "new_at": last.at,
-        "new_ran_at": change.ran_at,
-        "new_ended_at": None if last.outcome is None else last.at,
+        **thread_key(thread),
+        "node": last.node,
+        "state": last.state.value,
+        "detail": last.detail,
+        "outcome": None if last.outcome is None else json_text(outcome_json(last.outcome)),
+        "at": last.at,
+        "ran_at": change.ran_at,
+        "ended_at": None if last.outcome is None else last.at,
     }
 
 

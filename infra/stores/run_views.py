@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Row, RowMapping, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -33,10 +33,15 @@ from bot.ports import (
 )
 from infra.db.database import Database
 from infra.db.tables import ApprovalRow, AttemptRow, InboxRow, NodeRow, OperationRow, PostRow, RunRow
-from infra.stores.approvals import record_in, request_in
+from infra.stores.approvals import FROZEN, record_in, request_in
 from infra.stores.mailbox import IS_MESSAGE, messages_of
 from infra.stores.spending import spent_in
+from infra.stores.votes import VOTES, votes_in
 from infra.worker.notifications import Notifier
+
+_Progress: TypeAlias = tuple[int, int] | None
+"""`ApprovalView.progress`."""
+_ASKED = select(ApprovalRow.__table__, FROZEN, VOTES)
 
 
 class PostgresRunViews:
@@ -53,19 +58,35 @@ class PostgresRunViews:
             rows = (await connection.execute(runs)).mappings().all()
             if not rows:
                 return ()
-            parts = await _read_parts(connection, thread, [row["turn"] for row in rows])
+            parts = await _read_parts(connection, thread, {row["turn"]: row["status"] for row in rows})
         return [_run_view(thread, row, parts) for row in rows]
 
     async def approval(self, tenant: Tenant, approval: ApprovalId) -> ApprovalView | None:
         """Return a request as it stands."""
-        asked = select(ApprovalRow.__table__).where(ApprovalRow.tenant == tenant, ApprovalRow.id == approval)
+        asked = _ASKED.where(ApprovalRow.tenant == tenant, ApprovalRow.id == approval)
         async with self._database.autocommit() as connection:
             if (row := (await connection.execute(asked)).first()) is None:
                 return None
             thread = ThreadId(row.thread)
             posts = await _posts(connection, thread, [row.turn])
             scripts = await _scripts(connection, thread, [row])
-            return _approval_view(row, await _planned_nodes(connection, thread), posts.get(row.turn, {}), scripts)
+            planned, progress = await _planned_nodes(connection, thread, row.turn)
+            return _approval_view(row, planned, posts.get(row.turn, {}), scripts, progress)
+
+    async def on_card(self, tenant: Tenant, approval: ApprovalId) -> Sequence[ApprovalView]:
+        """Return the requests on the card of a request."""
+        this = select(ApprovalRow.card).where(ApprovalRow.tenant == tenant, ApprovalRow.id == approval)
+        same = and_(ApprovalRow.card != "", ApprovalRow.card == this.scalar_subquery())
+        asked = _ASKED.where(ApprovalRow.tenant == tenant)
+        async with self._database.autocommit() as connection:
+            found = asked.where(or_(ApprovalRow.id == approval, same)).order_by(ApprovalRow.asked)
+            if not (rows := (await connection.execute(found)).all()):
+                return ()
+            thread = ThreadId(rows[0].thread)
+            posts = await _posts(connection, thread, sorted({row.turn for row in rows}))
+            scripts = await _scripts(connection, thread, rows)
+            planned, progress = await _planned_nodes(connection, thread, rows[0].turn)  # a card is of one turn
+            return [_approval_view(row, planned, posts.get(row.turn, {}), scripts, progress) for row in rows]
 
     async def open_of(self, tenant: Tenant, requester: UserId) -> Sequence[OpenRun]:
         """Return this person's open runs, newest first."""
@@ -129,7 +150,9 @@ def _open_runs(*which: ColumnElement[bool]) -> Select[str, int, str, str, dateti
     )
 
 
-async def _read_parts(connection: AsyncConnection, thread: ThreadId, turns: Sequence[int]) -> _Parts:
+async def _read_parts(connection: AsyncConnection, thread: ThreadId, statuses: Mapping[int, str]) -> _Parts:
+    """Read the turns whose statuses are given."""
+    turns = list(statuses)
     requests: dict[int | None, list[Message]] = defaultdict(list)
     of_turns = or_(InboxRow.turn.in_(turns), InboxRow.turn.is_(None))
     for turn, message in await messages_of(connection, thread, of_turns):
@@ -141,13 +164,14 @@ async def _read_parts(connection: AsyncConnection, thread: ThreadId, turns: Sequ
     for row in rows:
         nodes[row.turn].append(_node_view(row, attempts))
     planned = [_planned_node(row) for row in rows]
-    asked = select(ApprovalRow.__table__).where(ApprovalRow.of_thread(thread), ApprovalRow.turn.in_(turns))
+    asked = _ASKED.where(ApprovalRow.of_thread(thread), ApprovalRow.turn.in_(turns))
     approvals: dict[int, list[ApprovalView]] = defaultdict(list)
     posts = await _posts(connection, thread, turns)
     questions = (await connection.execute(asked.order_by(ApprovalRow.asked))).all()
     scripts = await _scripts(connection, thread, questions)
     for row in questions:
-        approvals[row.turn].append(_approval_view(row, planned, posts.get(row.turn, {}), scripts))
+        progress = _progress(statuses.get(row.turn), [node.state for node in rows if node.turn == row.turn])
+        approvals[row.turn].append(_approval_view(row, planned, posts.get(row.turn, {}), scripts, progress))
     return _Parts(requests=requests, nodes=nodes, approvals=approvals, posts=posts)
 
 
@@ -175,9 +199,23 @@ async def _scripts(
     return {str(row.adds): str(row.operation.get("code", "")) for row in rows}
 
 
-async def _planned_nodes(connection: AsyncConnection, thread: ThreadId) -> Sequence[PlannedNode]:
-    rows = select(NodeRow.node, NodeRow.title, NodeRow.state, NodeRow.depends_on).where(NodeRow.of_thread(thread))
-    return [_planned_node(row) for row in await connection.execute(rows.order_by(NodeRow.noted))]
+async def _planned_nodes(
+    connection: AsyncConnection, thread: ThreadId, turn: int
+) -> tuple[Sequence[PlannedNode], _Progress]:
+    """Return the thread's nodes, and the progress of a turn."""
+    status = select(RunRow.status).where(RunRow.of_turn(thread, turn)).scalar_subquery()
+    columns = (NodeRow.node, NodeRow.title, NodeRow.state, NodeRow.depends_on, NodeRow.turn, status.label("status"))
+    asked = select(*columns).where(NodeRow.of_thread(thread)).order_by(NodeRow.noted)
+    rows = (await connection.execute(asked)).all()
+    states = [row.state for row in rows if row.turn == turn]
+    return [_planned_node(row) for row in rows], _progress(rows[0].status if rows else None, states)
+
+
+def _progress(status: str | None, states: Sequence[str]) -> _Progress:
+    """Return how far a turn is, once only people can move it on: a card is not edited at each step's end."""
+    if status != RunStatus.WAITING.value:
+        return None
+    return states.count(NodeState.SUCCEEDED.value), len(states)
 
 
 def _planned_node(row: Row[*tuple[Any, ...]]) -> PlannedNode:
@@ -189,18 +227,24 @@ def _approval_view(
     planned: Sequence[PlannedNode],
     posts: Mapping[Slot, PostedMessage],
     scripts: Mapping[str, str],
+    progress: _Progress,
 ) -> ApprovalView:
-    card = (posted for slot, posted in posts.items() if is_of_card(slot, row.id))
+    record = record_in(row)
+    card = (posted for slot, posted in posts.items() if is_of_card(slot, row.card or row.id))
     return ApprovalView(
         request=request_in(row),
-        record=record_in(row),
+        record=record,
         asked_at=row.asked_at,
         version=row.version,
         expires_at=row.expires_at,
         waiting=waiting_behind(row.node, planned),
         shown_whole=not any(posted.is_cut for posted in card),
         places=places_of(posts, row.id),
+        frozen=row.frozen,
+        card=ApprovalId(row.card) if row.card else None,
+        votes=votes_in(row.votes, record),
         script=scripts.get(row.node, "") if row.tool == NodeKind.PACKAGE.value else "",
+        progress=progress,
     )
 
 

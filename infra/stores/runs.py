@@ -4,15 +4,24 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, case, func, literal, select, update
+from sqlalchemy import and_, case, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import NoResultFound
 
 from agent.ids import NodeId, ThreadId, UserId, thread_parts
 from agent.ports import Choice, Message, PastTurn, Reflection, Run, RunStatus
+from bot.ports import Kind
 from infra.db.database import Database
 from infra.db.tables import InboxRow, OperationRow, RunRow, thread_key
-from infra.stores.mailbox import IS_MESSAGE, messages_of
+from infra.stores.mailbox import IS_MESSAGE, mail_in, messages_of
 from infra.worker.notifications import Notifier
+
+_MOVE = text("""
+    UPDATE runs SET status = :status
+    WHERE tenant = :tenant AND thread = :thread AND turn = :turn AND ended_at IS NULL
+""")
+
+_READ = (RunRow.requester, RunRow.status, RunRow.replies, RunRow.trouble, RunRow.answer, RunRow.reflections)
 
 
 class PostgresRuns:
@@ -49,8 +58,7 @@ class PostgresRuns:
 
     async def set_status(self, thread: ThreadId, turn: int, status: RunStatus) -> None:
         """Move the turn unless it has ended."""
-        moved = update(RunRow).where(RunRow.of_turn(thread, turn), RunRow.ended_at.is_(None))
-        await self._database.execute(moved.values(status=status.value))
+        await self._database.execute(_MOVE, {**thread_key(thread), "turn": turn, "status": status.value})
         self._views.notify(thread)
 
     async def finish(self, thread: ThreadId, turn: int, status: RunStatus, answer: str, error: str = "") -> None:
@@ -74,22 +82,30 @@ class PostgresRuns:
         Raises:
             sqlalchemy.exc.NoResultFound: the turn was not begun.
         """
-        async with self._database.autocommit() as connection:
-            row = (await connection.execute(select(RunRow.__table__).where(RunRow.of_turn(thread, turn)))).one()
-            messages = await messages_of(connection, thread, InboxRow.turn == turn)
-            stop = select(InboxRow.author).where(InboxRow.of_thread(thread), InboxRow.turn == turn, ~IS_MESSAGE)
-            stopped_by = (await connection.execute(stop.order_by(InboxRow.id).limit(1))).scalar_one_or_none()
+        of_turn = and_(InboxRow.of_thread(thread), InboxRow.turn == turn)
+        columns = (InboxRow.id, InboxRow.author, InboxRow.text, InboxRow.at, InboxRow.kind)
+        with_mail = (
+            select(*_READ, *columns)
+            .outerjoin_from(RunRow, InboxRow, of_turn)
+            .where(RunRow.of_turn(thread, turn))
+            .order_by(InboxRow.id)
+        )
+        rows = (await self._database.execute(with_mail)).mappings().all()
+        if not rows:
+            raise NoResultFound
+        row, mail = rows[0], mail_in([found for found in rows if found["id"] is not None])
+        stopped_by = next((found["author"] for found in rows if found["kind"] == Kind.STOP.value), None)
         return Run(
             thread=thread,
             turn=turn,
-            requester=UserId(row.requester),
-            status=RunStatus(row.status),
-            messages=tuple(message for _, message in messages),
-            replies=tuple(row.replies),
-            error=row.trouble,
-            answer=row.answer,
+            requester=UserId(row["requester"]),
+            status=RunStatus(row["status"]),
+            messages=tuple(mail.messages),
+            replies=tuple(row["replies"]),
+            error=row["trouble"],
+            answer=row["answer"],
             stopped_by=None if stopped_by is None else UserId(stopped_by),
-            reflections=tuple(_reflection(reflection) for reflection in row.reflections),
+            reflections=tuple(_reflection(reflection) for reflection in row["reflections"]),
         )
 
     async def reflected(self, thread: ThreadId, turn: int, reflection: Reflection) -> None:

@@ -23,6 +23,7 @@ _COLUMNS = (
     RunRow.cost_micros,
     RunRow.work_milliseconds,
     RunRow.nodes,
+    RunRow.cached_tokens,
 )
 _QUIET = frozenset({RunRow.work_milliseconds.key, RunRow.nodes.key})
 """Columns whose change alone notifies no view."""

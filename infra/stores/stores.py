@@ -6,9 +6,14 @@ from infra.db.database import Database
 from infra.stores.approvals import PostgresApprovals
 from infra.stores.artifacts import PostgresArtifacts
 from infra.stores.attempts import PostgresAttempts
+from infra.stores.audit import PostgresClickLog
+from infra.stores.call_counts import PostgresCallCounts
+from infra.stores.freezes import PostgresFreezes
+from infra.stores.grants import PostgresGrants
 from infra.stores.inbox import PostgresInbox
 from infra.stores.ledger import PostgresLedger
 from infra.stores.mailbox import PostgresMailbox
+from infra.stores.news import PostgresNews
 from infra.stores.operation_log import PostgresOperationLog
 from infra.stores.posted import PostgresPosted
 from infra.stores.progress import PostgresNodeStatuses, PostgresProgress
@@ -39,12 +44,17 @@ class Stores:
         views = notifications.views
         self.log = PostgresOperationLog(database)
         self.approvals = PostgresApprovals(database, queue, views, approvals_open_for)
+        self.clicks = PostgresClickLog(database)
+        self.call_counts = PostgresCallCounts(database)
+        self.freezes = PostgresFreezes(database)
+        self.grants = PostgresGrants(database, queue, views)
         self.ledger = PostgresLedger(database)
         self.artifacts = PostgresArtifacts(database)
         self.progress = PostgresProgress(database, views)
         self.attempts = PostgresAttempts(database)
         self.statuses = PostgresNodeStatuses(database)
         self.mailbox = PostgresMailbox(database, views)
+        self.news = PostgresNews(database, self.log)
         self.runs = PostgresRuns(database, views)
         self.inbox = PostgresInbox(database)
         self.run_views = PostgresRunViews(database, views)

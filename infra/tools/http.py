@@ -6,7 +6,7 @@
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +18,7 @@ from yarl import URL
 
 from agent.ids import ToolName
 from agent.plan.outcomes import OUTCOME_UNKNOWN
+from agent.preview import Preview, RequestPreview
 from agent.tool import CallContext, Colour, Egress, Tool, ToolError
 from infra.tools.addresses import checked_url, connector, host_name, not_connected, reach
 from sandbox.script import Json
@@ -123,6 +124,7 @@ def http_get(config: HttpGetConfig, *, body_bytes: int = 1024 * 1024) -> Tool:
         timeout_seconds=config.timeout_seconds + 5,
         retryable=True,
         cache_seconds=config.cache_seconds,
+        url_argument="url",
         egress=None if allowed.only_named else Egress(argument="url", known=allowed.named),
     )
 
@@ -139,10 +141,16 @@ def http_request(config: HttpRequestConfig, *, body_bytes: int = 256 * 1024) -> 
         description=description + _known_services(config.known) + _only(config.hosts),
         arguments=REQUEST_ARGUMENTS,
         colour=Colour.RED,
+        preview=_preview,
         call=partial(_request, config, body_bytes),
         check=partial(_check, config),
+        targets=("method", "url"),
         timeout_seconds=config.timeout_seconds + 5,
     )
+
+
+def _preview(args: Mapping[str, Json]) -> Sequence[Preview]:
+    return [RequestPreview(covers=("method", "url"), method=str(args["method"]), url=str(args["url"]))]
 
 
 def _known_services(known: Mapping[str, str]) -> str:

@@ -6,11 +6,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, LiteralString, TypeAlias, cast
+from typing import Any, LiteralString, NamedTuple, TypeAlias, cast
 
 import psycopg
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import WRITES_IDX_MAP, ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    copy_checkpoint,
+    get_checkpoint_id,
+)
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from psycopg import AsyncConnection, AsyncCursor
@@ -18,7 +26,7 @@ from psycopg.errors import DeadlockDetected, SerializationFailure
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
-from agent.errors import AgentError, StoreUnavailable
+from agent.errors import AgentError, RunnerLost, StoreUnavailable
 from agent.execution.graph import Checkpoints
 from agent.ids import ThreadId
 
@@ -56,8 +64,46 @@ async def open_pool(
 def open_checkpoints(pool: Pool) -> Checkpoints:
     """Return one job's access to the checkpoints: a shared saver would serialise the jobs."""
     saver = GroupCommitSaver(pool)
-    return Checkpoints(saver=saver, committed=saver.committed, prune=saver.prune_thread)
+    return Checkpoints(saver=saver, committed=saver.committed, prune=saver.prune_thread, end=saver.end)
 
+
+# As LangGraph inserts them one by one (`INSERT_CHECKPOINT_WRITES_SQL`, `UPSERT_CHECKPOINT_WRITES_SQL`).
+_GIVEN: LiteralString = """
+    INSERT INTO checkpoint_writes (
+        thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob
+    )
+    SELECT * FROM unnest(
+        %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::text[], %s::bytea[]
+    )
+    ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) DO """
+_INSERT: LiteralString = _GIVEN + "NOTHING"
+_REPLACE: LiteralString = _GIVEN + "UPDATE SET channel = excluded.channel, type = excluded.type, blob = excluded.blob"
+
+# What `aprune` does in a transaction of a dozen statements, for a graph without subgraphs and delta channels. Writes go
+# by the checkpoints that are deleted: those of a step can be committed before its checkpoint is.
+_PRUNE: LiteralString = """
+    WITH head AS (
+        SELECT checkpoint_id, checkpoint -> 'channel_versions' AS versions FROM checkpoints
+        WHERE thread_id = %(thread)s AND checkpoint_ns = '' ORDER BY checkpoint_id DESC LIMIT 1
+    ),
+    older AS (
+        DELETE FROM checkpoints AS older USING head
+        WHERE older.thread_id = %(thread)s AND older.checkpoint_ns = '' AND older.checkpoint_id < head.checkpoint_id
+        RETURNING older.checkpoint_id
+    ),
+    writes AS (
+        DELETE FROM checkpoint_writes WHERE thread_id = %(thread)s AND checkpoint_ns = ''
+            AND checkpoint_id = ANY(ARRAY(SELECT checkpoint_id FROM older))
+    ),
+    blobs AS (
+        DELETE FROM checkpoint_blobs AS blob USING head
+        WHERE blob.thread_id = %(thread)s AND blob.checkpoint_ns = ''
+            AND blob.version IS DISTINCT FROM head.versions ->> blob.channel
+    )
+    UPDATE checkpoints AS newest SET parent_checkpoint_id = NULL FROM head
+    WHERE newest.thread_id = %(thread)s AND newest.checkpoint_ns = ''
+        AND newest.checkpoint_id = head.checkpoint_id AND newest.parent_checkpoint_id IS NOT NULL
+"""
 
 _Row: TypeAlias = tuple[str, str, str, str, str, int, str, str, bytes]
 
@@ -73,6 +119,13 @@ class _Writes:
     done: asyncio.Future[Exception | None] = field(repr=False)
 
 
+class _Head(NamedTuple):
+    """The thread's newest checkpoint, as it was read."""
+
+    #: None: it has none.
+    found: CheckpointTuple | None
+
+
 class GroupCommitSaver(AsyncPostgresSaver):
     """Commits the writes that arrive during a commit together, in their order.
 
@@ -85,6 +138,18 @@ class GroupCommitSaver(AsyncPostgresSaver):
         self._pending: list[_Writes] = []
         self._committing = False
         self._reports: dict[str, asyncio.Future[Exception | None]] = {}
+        #: None: to be read.
+        self._head: _Head | None = None
+        self._changes = 0
+        self._ended = False
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def end(self) -> None:
+        """Refuse every later reading and writing with RunnerLost; return once none is under way."""
+        self._ended = True
+        await self._idle.wait()
 
     async def committed(self, task_id: str) -> None:
         """Return when the writes of a task are committed; raise the error that prevented it."""
@@ -99,12 +164,30 @@ class GroupCommitSaver(AsyncPostgresSaver):
         """
         for tries_left in reversed(range(_PRUNE_TRIES)):
             try:
-                await self.aprune([thread])
+                async with self._cursor() as cursor:
+                    await cursor.execute(_PRUNE, {"thread": thread})
             except (SerializationFailure, DeadlockDetected):
                 if not tries_left:
                     raise
             else:
+                self._note_change()
                 return
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Return a checkpoint. The thread's newest is read once until this job changes it: nobody else does."""
+        if get_checkpoint_id(config):
+            return await super().aget_tuple(config)
+        if (head := self._head) is None:
+            changes = self._changes
+            head = _Head(found=await super().aget_tuple(config))
+            if changes == self._changes and not self._committing:
+                self._head = head
+        if (found := head.found) is None:
+            return None
+        # A copy of what LangGraph changes in place.
+        return found._replace(
+            checkpoint=copy_checkpoint(found.checkpoint), pending_writes=[*(found.pending_writes or ())]
+        )
 
     async def aput(
         self,
@@ -116,7 +199,10 @@ class GroupCommitSaver(AsyncPostgresSaver):
         """Store a checkpoint without the names of finished calls: LangGraph adds each for good, and looks none up."""
         seen = {name: versions for name, versions in checkpoint["versions_seen"].items() if versions}
         checkpoint = cast("Checkpoint", {**checkpoint, "versions_seen": seen})
-        return await super().aput(config, checkpoint, metadata, new_versions)
+        try:
+            return await super().aput(config, checkpoint, metadata, new_versions)
+        finally:
+            self._note_change()
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
@@ -134,6 +220,10 @@ class GroupCommitSaver(AsyncPostgresSaver):
         if (error := await done) is not None:
             raise error
 
+    def _note_change(self) -> None:
+        self._head = None
+        self._changes += 1
+
     async def _commit_pending(self) -> None:
         self._committing = True
         batch: list[_Writes] = []
@@ -143,25 +233,23 @@ class GroupCommitSaver(AsyncPostgresSaver):
                 self._report_batch(batch, await self._commit(batch))
         finally:
             self._committing = False
+            self._note_change()
             for writes in (*batch, *self._pending):
                 writes.done.cancel()
 
     async def _commit(self, batch: Sequence[_Writes]) -> Exception | None:
         try:
-            if len(batch) == 1 and len(batch[0].rows) == 1:  # one statement is a transaction by itself
-                async with self._cursor() as cursor:
-                    await cursor.execute(self._insert(replace=batch[0].replace), batch[0].rows[0])
-            else:
-                async with self._cursor(pipeline=True) as cursor:
-                    for replace, group in groupby(batch, key=attrgetter("replace")):
-                        rows = [row for writes in group for row in writes.rows]
-                        await cursor.executemany(self._insert(replace=replace), rows)
+            groups = [(replace, list(group)) for replace, group in groupby(batch, key=attrgetter("replace"))]
+            async with self._cursor(pipeline=len(groups) > 1) as cursor:  # one statement is a transaction by itself
+                for replace, group in groups:
+                    rows = [row for writes in group for row in writes.rows]
+                    if replace:  # a statement that replaces a row twice fails
+                        rows = list({(row[2], row[3], row[5]): row for row in rows}.values())
+                    columns = [list(column) for column in zip(*rows, strict=True)]
+                    await cursor.execute(_REPLACE if replace else _INSERT, columns)
         except (AgentError, psycopg.Error) as error:
             return error
         return None
-
-    def _insert(self, *, replace: bool) -> LiteralString:
-        return self.UPSERT_CHECKPOINT_WRITES_SQL if replace else self.INSERT_CHECKPOINT_WRITES_SQL
 
     def _report_batch(self, batch: Sequence[_Writes], error: Exception | None) -> None:
         for writes in batch:
@@ -179,6 +267,10 @@ class GroupCommitSaver(AsyncPostgresSaver):
     @asynccontextmanager
     async def _cursor(self, *, pipeline: bool = False) -> AsyncGenerator[AsyncCursor[DictRow]]:
         """Yield the saver's cursor; psycopg's errors of an unreachable database become StoreUnavailable."""
+        if self._ended:
+            raise RunnerLost
+        self._under_way += 1
+        self._idle.clear()
         try:
             async with super()._cursor(pipeline=pipeline) as cursor:
                 yield cursor
@@ -186,3 +278,7 @@ class GroupCommitSaver(AsyncPostgresSaver):
             raise
         except (psycopg.OperationalError, PoolClosed, PoolTimeout) as error:
             raise StoreUnavailable from error
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()

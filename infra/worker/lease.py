@@ -83,13 +83,16 @@ class Leases:
         """
         values = thread_key(thread) | {"worker": self._worker, "job": job, "queue_worker": queue_worker}
         register = update(WorkerRow).where(WorkerRow.id == self._worker).values(queue_worker=queue_worker)
-        async with self._database.begin() as connection:
-            taken = (await connection.execute(_TAKE, values)).one_or_none()
-            if taken is None:
-                return None
-            if self._registered_as != queue_worker:
-                # In this transaction: a recovery that waits for the job's row then knows whose it is.
-                await connection.execute(register)
+        if self._registered_as == queue_worker:
+            taken = (await self._database.execute(_TAKE, values)).one_or_none()
+        else:
+            async with self._database.begin() as connection:
+                taken = (await connection.execute(_TAKE, values)).one_or_none()
+                if taken is not None:
+                    # In this transaction: a recovery that waits for the job's row then knows whose it is.
+                    await connection.execute(register)
+        if taken is None:
+            return None
         self._registered_as = queue_worker
         return ThreadLease(
             thread=thread,

@@ -44,7 +44,11 @@ _NOTE = """
 _FORGET = "DELETE FROM worker_sessions WHERE worker = %(worker)s"
 
 _MISSED = f"""
-    SELECT pg_backend_pid() AS session, missed.* FROM (VALUES (1)) AS here LEFT JOIN (
+    SELECT
+        pg_backend_pid() AS session,
+        EXISTS (SELECT 1 FROM workers WHERE id <> %(worker)s AND buried_at IS NULL) AS has_others,
+        missed.*
+    FROM (VALUES (1)) AS here LEFT JOIN (
         SELECT worker.id, worker.heartbeat_at, held.since, worker.dead_at IS NOT NULL AS dead
         FROM workers AS worker JOIN worker_sessions AS held ON held.worker = worker.id
         WHERE worker.id <> %(worker)s AND worker.buried_at IS NULL AND held.since > pg_postmaster_start_time()
@@ -129,13 +133,19 @@ class Presence:
         *,
         vitals: Vitals,
         look_seconds: float,
+        look_alone_seconds: float,
         suspicion_seconds: float,
+        retry_seconds: float,
     ) -> None:
+        """It looks every `look_seconds`, every `retry_seconds` while a worker is missed, and every `look_alone_seconds`
+        while there is no other worker."""
         self._database = database
         self._worker = {"worker": worker}
         self._take_over = take_over
         self._vitals = vitals
         self._look_seconds = look_seconds
+        self._look_alone_seconds = max(look_alone_seconds, look_seconds)
+        self._retry_seconds = min(retry_seconds, look_seconds)
         self._suspicion_seconds = suspicion_seconds
         self._has_held = False
 
@@ -158,7 +168,7 @@ class Presence:
             except (psycopg.Error, OSError) as error:
                 self._vitals.note_lock(lost=self._has_held)
                 _log.info("the session of the worker's lock broke off: %s", type(error).__name__)
-            await asyncio.sleep(self._look_seconds)
+            await asyncio.sleep(self._retry_seconds)
 
     async def _watch(self, connection: AsyncConnection[Any]) -> NoReturn:
         await self._database.configure(connection)
@@ -169,10 +179,11 @@ class Presence:
             if any(row[0] != session for row in rows):
                 await connection.execute(_FORGET, self._worker)
                 raise _NoSessionOfOurOwn
-            missed = [Missed(*row[1:]) for row in rows if row[1] is not None]
+            missed = [Missed(*row[2:]) for row in rows if row[2] is not None]
             if found := suspicions.after_look(missed, time.monotonic()):
                 await self._take_over(found)
-            await asyncio.sleep(self._look_seconds)
+            quiet = self._look_seconds if any(row[1] for row in rows) else self._look_alone_seconds
+            await asyncio.sleep(self._retry_seconds if missed else quiet)
 
     async def _hold(self, connection: AsyncConnection[Any]) -> int:
         """Take the lock and let the others know; return the session."""

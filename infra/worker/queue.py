@@ -3,17 +3,23 @@
 Procrastinate keeps one waiting job per thread (`queueing_lock`) and runs one at a time (`lock`).
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.jobs import Notification
+from procrastinate.worker import Worker as ProcrastinateWorker
+from psycopg import AsyncConnection as RawConnection
+from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import Integer, Text, TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.ids import ThreadId
-from infra.db.database import NOTIFY_CHANNEL, Database
+from infra.db.database import NOTIFY_CHANNEL, Database, has_unread
 
 WAKE = "wake"
 WAKE_LATER = "wake_later"
@@ -62,19 +68,29 @@ class Queue:
             min_size=1,
             max_size=pool_size,
             timeout=_POOL_SECONDS,
-            configure=database.configure,
+            configure=self._configure,
+            pool_factory=_pool,
         )
+        self._database = database
         self.app = App(connector=self._connector)
+
+    async def _configure(self, connection: RawConnection[Any]) -> None:
+        """Every statement of the queue is a transaction by itself: it needs no BEGIN and no COMMIT."""
+        await self._database.configure(connection)
+        await connection.set_autocommit(True)
 
     @asynccontextmanager
     async def opened(self) -> AsyncGenerator[App]:
         """Yield the app with its connections, which end with the context, also when it is cancelled while they open.
 
         Procrastinate leaves a pool that was cancelled while it opened. Its workers take a cancellation for a failed
-        connection, so the event loop would wait for them for ever when it ends.
+        connection, so the event loop would wait for them for ever when it ends. And a pool that is open in the moment
+        of the cancellation swallows it (`asyncio.wait_for` before Python 3.12).
         """
         try:
             await self.app.open_async()
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError
             yield self.app
         finally:
             await self.app.close_async()
@@ -104,3 +120,45 @@ class Queue:
                 await later.defer_async(thread=thread, failures=failures)
         except AlreadyEnqueued:
             pass
+
+
+def _pool(**options: Any) -> AsyncConnectionPool[RawConnection[Any]]:
+    options["check"] = _check
+    return AsyncConnectionPool(**options)
+
+
+async def _check(connection: RawConnection[Any]) -> None:
+    """Ping a connection that may be broken. A ping before each use would double the queue's statements."""
+    if connection.closed or has_unread(connection.fileno()):
+        await AsyncConnectionPool.check_connection(connection)
+
+
+class JobFetcher(ProcrastinateWorker):
+    """Procrastinate's worker, which fetches jobs when it is notified and seldom otherwise.
+
+    `fetch_job_polling_interval` is how often it looks until it listens; `fetch_seconds` how often from then on.
+    """
+
+    def __init__(self, app: App, *, fetch_seconds: float, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._fetch_seconds = fetch_seconds
+        self._notified = 0
+
+    def fetch_after(self, seconds: float) -> None:
+        """Look for jobs after a while: one is due then, of which nobody will be notified."""
+        asyncio.get_running_loop().call_later(seconds, self._new_job_event.set)
+
+    async def _handle_notification(self, *, channel: str, notification: Notification) -> None:
+        self._notified += 1
+        self.fetch_job_polling_interval = self._fetch_seconds  # we listen
+        await super()._handle_notification(channel=channel, notification=notification)
+
+    async def _fetch_and_process_jobs(self) -> None:
+        """Fetch until no notification came meanwhile: the queue forgets one that arrives while it fetches."""
+        while True:
+            notified = self._notified
+            await super()._fetch_and_process_jobs()
+            if notified == self._notified or self._stop_event.is_set():
+                break
+        # The connection that listens may be up by now, or not: what came before it was is found by looking.
+        self.fetch_job_polling_interval = min(self.fetch_job_polling_interval * 1.5, self._fetch_seconds)

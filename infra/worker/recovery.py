@@ -13,11 +13,11 @@ thread that waits already (procrastinate#1543). Any number of workers may do all
 """
 
 import logging
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence, Set
 from contextlib import contextmanager
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, delete, exists, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -33,6 +33,50 @@ _log = logging.getLogger(__name__)
 # Text below wherever a statement reads Procrastinate's own tables. A job is a row of (id, thread).
 
 _FINISH_JOB = text("SELECT procrastinate_finish_job_v1(:job, 'failed', true)")
+
+
+# One statement, which an idle worker asks at each sweep; what it finds is looked at again with locks.
+_LOSSES = text("""
+    SELECT
+        EXISTS (
+            SELECT 1 FROM workers WHERE dead_at IS NULL AND heartbeat_at < now() - :stalled
+                OR dead_at IS NOT NULL AND buried_at IS NULL OR buried_at < now() - :retention
+        ) OR EXISTS (
+            SELECT 1 FROM worker_sessions AS held WHERE NOT EXISTS (SELECT 1 FROM workers WHERE id = held.worker)
+        ) OR EXISTS (
+            SELECT 1 FROM procrastinate_jobs AS job
+            LEFT JOIN procrastinate_workers AS taker ON taker.id = job.worker_id
+            WHERE job.status = 'doing' AND (taker.id IS NULL OR taker.last_heartbeat < now() - :stalled)
+        ) AS dead,
+        ARRAY(
+            SELECT job.id FROM procrastinate_jobs AS job JOIN workers ON workers.queue_worker = job.worker_id
+            WHERE workers.id = :worker AND job.status = 'doing'
+        ) AS jobs,
+        EXISTS (SELECT 1 FROM approvals WHERE status = 'pending' AND expires_at <= now())
+            OR EXISTS (SELECT 1 FROM approvals WHERE status = 'pending' AND due_at <= now()) AS overdue
+""")
+
+
+class Losses(NamedTuple):
+    """What a sweep finds at first sight."""
+
+    #: Whether a worker is dead, or something is left of one.
+    dead: bool
+    #: Jobs that the queue counts as running in this worker.
+    jobs: Set[int]
+    #: Whether the time of an open question is over, or something else is due about one.
+    overdue: bool
+
+
+async def look_for_losses(database: Database, worker: WorkerId, stall_seconds: float) -> Losses:
+    """Return what there may be to hand over.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached.
+    """
+    values = {"worker": worker, "stalled": timedelta(seconds=stall_seconds), "retention": _RETENTION}
+    found = (await database.execute(_LOSSES, values)).one()
+    return Losses(dead=found.dead, jobs=frozenset(found.jobs), overdue=found.overdue)
 
 
 _AT_ONCE: Mapping[str, float] = MappingProxyType({})
@@ -243,11 +287,6 @@ async def _hand_over_orphans(database: Database, queue: Queue, stalled: timedelt
 
 # 2. Lost jobs
 
-_JOBS_IN_QUEUE = text("""
-    SELECT job.id FROM procrastinate_jobs AS job JOIN workers ON workers.queue_worker = job.worker_id
-    WHERE workers.id = :worker AND job.status = 'doing'
-""")
-
 _LOCK_JOBS = text("""
     SELECT id, args ->> 'thread' AS thread FROM procrastinate_jobs
     WHERE id = ANY(:jobs) AND status = 'doing' FOR UPDATE SKIP LOCKED
@@ -257,13 +296,12 @@ _LOCK_JOBS = text("""
 class LostJobs:
     """Finds the jobs that the queue counts as running in this worker though they are over."""
 
-    def __init__(self, database: Database, queue: Queue, worker: WorkerId) -> None:
+    def __init__(self, database: Database, queue: Queue) -> None:
         self._database = database
         self._queue = queue
-        self._worker = worker
         self._running: set[int] = set()
         #: Jobs that were not running at the last look. One look alone may fall between fetching and beginning a job.
-        self._suspects: set[int] = set()
+        self._suspects: Set[int] = frozenset()
 
     @contextmanager
     def running(self, job: int | None) -> Generator[None]:
@@ -277,20 +315,19 @@ class LostJobs:
         finally:
             self._running.discard(job)
 
-    async def hand_over(self) -> None:
-        """Hand over the jobs that run neither now nor did at the last call.
+    async def hand_over(self, in_queue: Set[int]) -> None:
+        """Hand over those of our jobs in the queue that run neither now nor did at the last call.
 
         Raises:
             StoreUnavailable: the database cannot be reached.
         """
-        async with self._database.begin() as connection:
-            in_queue = set((await connection.execute(_JOBS_IN_QUEUE, {"worker": self._worker})).scalars())
-            idle = in_queue - self._running
-            if lost := idle & self._suspects:
+        idle = in_queue - self._running
+        if lost := idle & self._suspects:
+            async with self._database.begin() as connection:
                 jobs = (await connection.execute(_LOCK_JOBS, {"jobs": list(lost)})).all()
                 # Look again with the rows locked: a job that began meanwhile has a lease, or gets none once we commit.
                 await _hand_over(connection, self._queue, [job for job in jobs if job.id not in self._running])
-                _log.warning("the queue did not know that these jobs were over: %s", sorted(lost))
+            _log.warning("the queue did not know that these jobs were over: %s", sorted(lost))
         self._suspects = idle
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 import socket
 import time
@@ -12,7 +13,7 @@ from typing import TypeAlias
 
 from procrastinate import JobContext
 from procrastinate.exceptions import AppNotOpen, ConnectorException
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from agent.errors import AgentError, RunnerLost, StoreUnavailable
@@ -23,12 +24,21 @@ from infra.db.database import Database
 from infra.db.tables import LeaseRow, WorkerRow
 from infra.worker.lease import Leases, ThreadLease
 from infra.worker.presence import Missed, Presence, Vitals
-from infra.worker.queue import WAKE, WAKE_LATER, Queue
-from infra.worker.recovery import LostJobs, take_over, take_over_missed, wake_stranded_threads
+from infra.worker.queue import WAKE, WAKE_LATER, JobFetcher, Queue
+from infra.worker.recovery import LostJobs, look_for_losses, take_over, take_over_missed, wake_stranded_threads
 
 _log = logging.getLogger(__name__)
 
 THREADS_AT_ONCE = 32
+
+_BEAT = text("""
+    WITH beat AS (
+        UPDATE workers SET heartbeat_at = now() WHERE id = :worker AND dead_at IS NULL RETURNING id, queue_worker
+    ), queue AS (
+        UPDATE procrastinate_workers AS taker SET last_heartbeat = now() FROM beat WHERE taker.id = beat.queue_worker
+    )
+    SELECT id FROM beat
+""")
 
 _GIVE_UP = 0.75
 """The part of `stall` after which a worker without a heartbeat sends nothing more and gives itself up."""
@@ -37,7 +47,8 @@ Advance: TypeAlias = Callable[[ThreadId, ThreadLease], Awaitable[object]]
 """Processes everything new of a thread until it is finished or parked. Cancelled when the lease is lost."""
 
 Chore: TypeAlias = Callable[[], Awaitable[object]]
-"""Periodic work that any worker may do, such as expiring questions. Runs in every sweep."""
+"""Periodic work that any worker may do, such as expiring questions. Runs in a sweep that finds an overdue question, and
+once a minute."""
 
 
 class WorkerLost(Exception):
@@ -59,6 +70,12 @@ class Timings:
     #: What jobs get to end at a shutdown; shorter than `stall`.
     grace: float = field(default=10.0, metadata={"gt": 0})
     poll: float = field(default=0.25, metadata={"internal": True})
+    #: Between looks for jobs of which no notification told.
+    fetch: float = field(default=10.0, metadata={"internal": True})
+    #: Between looks for workers whose lock is free; while one is, every `poll`.
+    look: float = field(default=0.85, metadata={"internal": True})
+    #: The same while there is no other worker.
+    look_alone: float = field(default=2.0, metadata={"internal": True})
     #: How long a worker's lock is free, without any other sign of life, before it is declared dead.
     suspicion: float = field(default=1.0, metadata={"internal": True})
     #: Between looks for threads without a job.
@@ -70,7 +87,8 @@ class Timings:
 class Worker:
     """Runs threads until `run` is cancelled. `database.worker` must be set.
 
-    `give_up` is called with every thread whose retries are used up.
+    `chores` are called when a row is overdue, and now and then; `frequent_chores` at every sweep: they know themselves
+    when they are due. `give_up` is called with every thread whose retries are used up.
     """
 
     def __init__(
@@ -81,6 +99,7 @@ class Worker:
         *,
         concurrency: int = THREADS_AT_ONCE,
         chores: tuple[Chore, ...] = (),
+        frequent_chores: tuple[Chore, ...] = (),
         give_up: Callable[[ThreadId], Awaitable[object]] | None = None,
         timings: Timings = Timings(),
     ) -> None:
@@ -92,20 +111,24 @@ class Worker:
         self._advance = advance
         self._concurrency = concurrency
         self._chores = chores
+        self._frequent_chores = frequent_chores
         self._give_up = give_up
         self._timings = timings
         self._vitals = Vitals(timings.stall * _GIVE_UP)
         self._leases = Leases(database, self._id, self._vitals.not_after)
         self._running: set[asyncio.Task[object]] = set()
-        self._lost_jobs = LostJobs(database, queue, self._id)
+        self._lost_jobs = LostJobs(database, queue)
         self._presence = Presence(
             database,
             self._id,
             self._take_over,
             vitals=self._vitals,
-            look_seconds=timings.poll,
+            look_seconds=timings.look,
+            look_alone_seconds=timings.look_alone,
             suspicion_seconds=timings.suspicion,
+            retry_seconds=timings.poll,
         )
+        self._fetcher: JobFetcher | None = None
         self._lost = False
         self._ending = False
 
@@ -213,8 +236,11 @@ class Worker:
             except Exception:  # noqa: BLE001 - the same boundary: a failed report must not end the worker either
                 _log.exception("thread %s: could not report that it is given up", thread)
             return
+        pause = pauses[max(failures, 1) - 1]
         async with self._database.begin() as connection:
-            await self._queue.wake_later(connection, thread, pauses[max(failures, 1) - 1], failures)
+            await self._queue.wake_later(connection, thread, pause, failures)
+        if self._fetcher is not None:
+            self._fetcher.fetch_after(pause)
 
     async def _retry_until_stored(self, step: Callable[[], Awaitable[None]]) -> None:
         """Repeat the step until the database has stored it.
@@ -267,19 +293,13 @@ class Worker:
 
     async def _beat(self) -> None:
         alive = time.monotonic()
-        beat = (
-            update(WorkerRow)
-            .where(WorkerRow.id == self._id, WorkerRow.dead_at.is_(None))
-            .values(heartbeat_at=func.now())
-            .returning(WorkerRow.id)
-        )
         while True:
             late = time.monotonic() - alive > self._timings.heartbeat
             await asyncio.sleep(min(self._timings.poll, self._timings.heartbeat) if late else self._timings.heartbeat)
             asked, asked_at = time.monotonic(), uptime_seconds()
             try:
-                async with asyncio.timeout(self._timings.stall * 0.2), self._database.begin() as connection:
-                    if (await connection.execute(beat)).first() is None:
+                async with asyncio.timeout(self._timings.stall * 0.2):
+                    if (await self._database.execute(_BEAT, {"worker": self._id})).first() is None:
                         raise RunnerLost
                 alive = asked
                 self._vitals.beat(asked_at)
@@ -306,17 +326,24 @@ class Worker:
         raise WorkerLost
 
     async def _sweep(self) -> None:
-        searched = time.monotonic()
+        searched, tidied = time.monotonic(), -math.inf
         while True:
             try:
-                if taken_over := await take_over(self._database, self._queue, self._timings.stall):
-                    _log.warning("took over %s threads of dead workers", taken_over)
-                await self._lost_jobs.hand_over()
+                losses = await look_for_losses(self._database, self._id, self._timings.stall)
+                if losses.dead:
+                    taken_over = await take_over(self._database, self._queue, self._timings.stall)
+                    if taken_over:
+                        _log.warning("took over %s threads of dead workers", taken_over)
+                await self._lost_jobs.hand_over(losses.jobs)
                 if time.monotonic() - searched > self._timings.net:
                     searched = time.monotonic()
                     await wake_stranded_threads(self._database, self._queue, self._timings.stall)
-                for chore in self._chores:
+                for chore in self._frequent_chores:
                     await chore()
+                if losses.overdue or time.monotonic() - tidied > self._timings.net:
+                    for chore in self._chores:
+                        await chore()
+                    tidied = time.monotonic()
             except AgentError as error:
                 _log.warning("sweep put off: %s", type(error).__name__)
             except Exception:  # noqa: BLE001 - the loop's boundary: a deadlock, or a chore's fault, must not end the worker
@@ -336,16 +363,20 @@ class Worker:
         """Run the queue; start it again when it stopped because the database was away."""
         while True:
             try:
-                await self._queue.app.run_worker_async(
+                self._fetcher = JobFetcher(
+                    self._queue.app,
                     name=self._id,
                     concurrency=self._concurrency,
                     fetch_job_polling_interval=self._timings.poll,
-                    update_heartbeat_interval=self._timings.heartbeat,
+                    fetch_seconds=max(self._timings.fetch, self._timings.poll),
+                    abort_job_polling_interval=3600.0,  # no job is ever aborted
+                    update_heartbeat_interval=3600.0,  # our own heartbeat writes the queue's, too
                     stalled_worker_timeout=3600.0,  # recovery.py decides who is dead
                     shutdown_graceful_timeout=self._timings.grace,
                     delete_jobs="always",  # failures are in the log, and the thread is woken again
                     install_signal_handlers=False,
                 )
+                await self._fetcher.run()
             except (ConnectorException, AppNotOpen) as error:
                 _log.warning("the queue cannot be reached: %s", type(error.__cause__ or error).__name__)
             if (task := asyncio.current_task()) is not None and task.cancelling():

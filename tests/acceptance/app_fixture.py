@@ -99,8 +99,7 @@ async def app_scene(
             model=MODEL_NAME,
             api_key="scripted",
             base_url=await model.start(),
-            silence_seconds=parsed.model.silence_seconds,
-            total_seconds=parsed.model.total_seconds,
+            **vars(parsed.model),
         )
         settings = Settings(data=data, slack=slack, model=asked, configuration=parsed)
         built = AppScene(url=url, workspace=workspace, people=people, model=model, effects=effects, settings=settings)

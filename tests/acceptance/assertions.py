@@ -1,8 +1,11 @@
-"""Reads a thread, direct messages and private replies as people see them, for acceptance tests."""
+"""Reads a thread, direct messages and private replies as people see them, and rows, for acceptance tests."""
 
 import json
 from typing import Any
 
+from sqlalchemy import URL, text
+
+from infra.db.database import Database
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.local_slack.state.payload import JsonObject
 from tests.acceptance.app_fixture import AppScene
@@ -66,3 +69,12 @@ def _direct(dump: JsonObject, user: str) -> list[str]:
         for message in channel["messages"]
         if message.get("bot_id")
     ]
+
+
+async def rows(url: URL, query: str) -> list[tuple[Any, ...]]:
+    """Return the rows that a query finds."""
+    database = Database(url)
+    try:
+        return [tuple(row) for row in await database.execute(text(query))]
+    finally:
+        await database.close()

@@ -1,21 +1,72 @@
-"""Clicks on what a person's client still shows."""
+"""Clicks on calls that share a card, and on what a person's client still shows."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.local_slack.actions.interactions import payload_of, person_acting
 from tests.acceptance.app_fixture import AppScene
 
 
-async def late_click(scene: AppScene, observer: ThreadObserver, card: str, value: str) -> None:
-    """Deliver Linus' click on a card whose buttons are gone for everybody else."""
+@dataclass(frozen=True, kw_only=True)
+class OpenCall:
+    """A call that waits for people, on a card of its own or beside others on a shared one."""
+
+    #: Of the message that holds its buttons.
+    card: str
+    block_id: str
+    #: What its buttons carry.
+    value: str
+    #: The blocks above its buttons, up to another call's.
+    shown: str
+
+
+def open_calls(observer: ThreadObserver, words: str = "") -> Sequence[OpenCall]:
+    """Return the calls of a thread that wait for people and show these words."""
+    found: list[OpenCall] = []
+    for card in observer.cards():
+        above: list[Any] = []
+        for block in card.message["blocks"]:
+            if block["type"] != "actions":
+                above.append(block)
+                continue
+            shown, above = json.dumps(above, ensure_ascii=False), []
+            values = [one["value"] for one in block["elements"] if one["action_id"] == "decide_rejected"]
+            if words in shown and values:
+                ts = str(card.message["ts"])
+                found.append(OpenCall(card=ts, block_id=block["block_id"], value=values[0], shown=shown))
+    return found
+
+
+async def decide(scene: AppScene, observer: ThreadObserver, who: str, action: str, words: str) -> bool:
+    """Have a person decide about the one open call that shows these words; True when the app acknowledged in time."""
+    (call,) = open_calls(observer, words)
+    return await scene.people.click(who, observer.channel, call.card, f"decide_{action}", block_id=call.block_id)
+
+
+async def late_click(
+    scene: AppScene,
+    observer: ThreadObserver,
+    card: str,
+    value: str,
+    *,
+    action: str = "decide_approved",
+    channel: str = "C0OPS",
+) -> None:
+    """Deliver Linus' click on a card whose buttons are gone for everybody else, or that he makes up."""
     backend = scene.workspace.backend
-    payload = payload_of(backend, "block_actions", person_acting(backend, "Linus")) | {
+    linus = person_acting(backend, "Linus")
+    payload = payload_of(backend, "block_actions", linus) | {
+        "trigger_id": backend.tickets.new_trigger(linus.id),
         "container": {
             "type": "message",
             "message_ts": card,
-            "channel_id": "C0OPS",
+            "channel_id": channel,
             "thread_ts": observer.thread_ts,
         },
-        "channel": {"id": "C0OPS", "name": "ops"},
-        "actions": [{"type": "button", "action_id": "decide_approved", "block_id": "b", "value": value}],
+        "channel": {"id": channel, "name": "ops"},
+        "actions": [{"type": "button", "action_id": action, "block_id": "b", "value": value}],
     }
     await backend.deliveries.interact("interactive", payload)

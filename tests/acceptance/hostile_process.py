@@ -1,9 +1,11 @@
 """`greenlight worker` or `run` as a process with a tool that breaks it.
 
 The product has no switch for this: the process adds the tool to its own catalogue. A file says what the tool does
-(`kill`, `stall`, else nothing); each of its calls adds a character to the file beside it.
+(`kill`, `stall`, else nothing, and nothing yet while it says `wait`); each of its calls adds a character to the file
+beside it.
 """
 
+import asyncio
 import os
 import signal
 import sys
@@ -37,6 +39,11 @@ class Hostile:
         self.file.write_text(does)
 
     @property
+    def waits(self) -> bool:
+        """Whether a call does nothing yet."""
+        return self.file.read_text() == "wait"
+
+    @property
     def calls(self) -> int:
         """How often it was called, in any process."""
         return len(self._calls.read_text())
@@ -60,6 +67,8 @@ def main(part: str, environment: Mapping[str, str], file: Path) -> None:
     catalogue = infra.wiring.open_tools
 
     async def call(_context: CallContext, _args: Mapping[str, Json]) -> Json:
+        while hostile.waits:  # noqa: ASYNC110 - a file that another process writes
+            await asyncio.sleep(0.05)
         return hostile.call()
 
     @asynccontextmanager

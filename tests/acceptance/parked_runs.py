@@ -84,13 +84,13 @@ class Maker:
         """Script the plan of a request."""
         self.scene.model.add(Script(role="planner", contains=request, answer=lines(operations), times=1))
 
-    def reflects(self, request: str, decision: Mapping[str, Json]) -> None:
-        """Script the next reflection on a request."""
+    def concludes(self, request: str, said: str) -> None:
+        """Script the next conclusion of a request."""
 
         def about(asked: ModelRequest) -> bool:
             return any(request in message.text for message in asked.messages)
 
-        self.scene.model.add(Script(role="replan", when=about, answer=json.dumps(decision), times=1))
+        self.scene.model.add(Script(role="conclude", when=about, answer=said, times=1))
 
     @asynccontextmanager
     async def worker(self, more: str = "") -> AsyncGenerator[asyncio.subprocess.Process]:
@@ -173,24 +173,22 @@ async def approval(make: Maker) -> None:
 
 
 async def out_of_rounds(make: Maker) -> None:
-    """Park a run whose fourth reflection wants to replan."""
+    """Park a run whose fourth conclusion wants another round."""
     request = "keep looking around"
-    again: list[Mapping[str, Json]] = [
-        {"decision": "replan", "operations": [make.read(f"look{number}", f"round-{number}")]} for number in range(1, 5)
-    ]
+    again = [lines([make.read(f"look{number}", f"round-{number}")]) for number in range(1, 5)]
     make.plans(request, make.read("look0", "round-0"))
     for written in again:
-        make.reflects(request, written)
-    says = {"replan": json.dumps(again[-1])}
+        make.concludes(request, written)
+    says = {"conclude": again[-1]}
     async with make.parking("rounds", request, left=["read round-4"], says=says) as observer:
         await observer.until(lambda seen: len(seen.cards()) == 1, "the question")
 
 
 async def asking(make: Maker) -> None:
-    """Park a run whose reflection asks a question."""
+    """Park a run whose conclusion asks a question."""
     request = "look at my region"
     make.plans(request, make.read("look", "asked"))
-    make.reflects(request, {"decision": "ask", "question": "Which region do you mean?"})
+    make.concludes(request, lines([{"op": "ask", "question": "Which region do you mean?"}]))
     says = {"planner": lines([make.read("there", "answered")])}
     async with make.parking("ask", request, left=["read answered"], says=says) as observer:
         await observer.until(lambda seen: seen.says("Which region do you mean?"), "the question")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.dev.scripted_model.script import ModelRequest, Script
+from infra.dev.scripted_model.script import Answer, ModelRequest, Reply, Script
 from sandbox.script import Json
 
 
@@ -41,16 +41,31 @@ def planned(*operations: Mapping[str, Json], contains: str | None = None) -> Scr
 ENDS = Script(role="replan", answer='{"decision":"end"}')
 
 
+def concludes(answer: Answer, **more: Any) -> Script:
+    """Return what answers people with this, in a conclusion or when nothing can be planned on any more."""
+
+    def said(request: ModelRequest) -> str | Reply:
+        reply = answer(request) if callable(answer) else answer
+        return f"ANSWER\n{reply}" if isinstance(reply, str) and request.role == "conclude" else reply
+
+    return Script(when=lambda request: request.role in ("conclude", "answer"), answer=said, **more)
+
+
+def goes_on(*operations: Mapping[str, Json], **more: Any) -> Script:
+    """Return a conclusion that plans these once."""
+    return Script(role="conclude", answer=lines(operations), times=1, **more)
+
+
 def tells_results(request: ModelRequest) -> str:
     """Answer with the results as they were given, so that a test can see what the model saw."""
-    return "ANSWER\n" + request.last.partition("## Results")[2].strip()
+    return "ANSWER\n" + request.last.partition("## Results")[2].partition("\n\n## ")[0].strip()
 
 
-ANSWERS = Script(role="answer", answer=tells_results)
+ANSWERS = concludes(tells_results)
 
 
 def results_told(request: ModelRequest) -> dict[str, Any]:
-    """Return node id -> result, as an answer's or reflection's request told the model."""
+    """Return node id -> result, as a conclusion's request told the model."""
     told = request.last.partition("## Results")[2]
     lines = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
     return {line["id"]: line["result"] for line in lines}

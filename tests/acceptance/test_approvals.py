@@ -26,7 +26,7 @@ async def test_an_approval_nobody_decides_expires_and_is_no_rejection(database_u
         async with scene.asked("tell them") as observer:
             await observer.until(lambda seen: seen.says("ANSWER"), "the answer")
             await observer.until(lambda seen: seen.says("Expired", "nobody decided in time"), "the card's end")
-        (answer,) = scene.model.requests_of("answer")
+        (answer,) = scene.model.requests_of("conclude")
         assert '"expired"' in answer.last
         assert '"rejected"' not in answer.last
         assert await scene.people.messages("incidents") == []
@@ -145,7 +145,7 @@ async def test_a_rejected_step_ends_rejected_what_depends_on_it_skipped_and_the_
         assert "complete" in seen["aside"]
         assert scene.effects.calls == {"aside": 1}
         assert await scene.people.messages("incidents") == []
-        (answer,) = scene.model.requests_of("answer")
+        (answer,) = scene.model.requests_of("conclude")
         assert '"rejected"' in answer.last
 
 
@@ -172,8 +172,14 @@ async def test_the_card_shows_exactly_what_is_executed(database_url: URL, tmp_pa
         scene.model.add(planned(post("tell", words)))
         async with scene.asked("tell them") as observer:
             await observer.until(lambda seen: bool(seen.cards()), "the card")
-            shown = json.dumps(observer.cards()[0].message["blocks"], ensure_ascii=False)
-            assert words in shown
+            runs = [
+                (run["text"], "".join(run.get("style", {})))
+                for block in observer.cards()[0].message["blocks"]
+                for part in block.get("elements", ())
+                if part.get("type") == "rich_text_quote"
+                for run in part["elements"]
+            ]
+            assert runs == [("bold", "bold"), (" <!channel> & <@U0GRACE> ", ""), ("code", "code"), (" ü漢", "")]
             await scene.click(observer, "Grace", "approved")
             await observer.until(answered_and_done, "the answer")
         (message,) = await scene.people.messages("incidents")

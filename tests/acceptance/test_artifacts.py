@@ -27,7 +27,7 @@ async def test_five_megabytes_travel_by_reference_and_a_part_of_them_can_be_used
         async with scene.asked("count it") as observer:
             await observer.until(answered, "the answer")
             assert "its arguments were too large" in states(observer)["whole"]
-        (answer,) = scene.model.requests_of("answer")
+        (answer,) = scene.model.requests_of("conclude")
         results = results_told(answer)
         assert results["big"]["artifact"]["size"] > 5_000_000
         assert results["part"] == 42
@@ -45,7 +45,7 @@ async def test_big_outputs_travel_by_reference(database_url: URL, tmp_path: Path
         )
         async with scene.asked("make and take") as observer:
             await observer.until(answered_and_done, "the answer")
-        (answer,) = scene.model.requests_of("answer")
+        (answer,) = scene.model.requests_of("conclude")
         results = results_told(answer)
         assert set(results["makes"]) == {"artifact"}
         assert results["makes"]["artifact"]["size"] > 20_000

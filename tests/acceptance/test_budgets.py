@@ -64,9 +64,9 @@ async def test_the_board_says_time_tokens_and_cost_across_a_restart(database_url
             await scene.stop_app()
             await scene.start_app()
             await scene.click(observer, "Grace", "approved")
-            await observer.until(lambda seen: answered(seen) and seen.says("Took", "3 model calls"), "the whole footer")
-            board = next(words for words in observer.words() if "3 model calls" in words)
-        told = re.search(r"Took [\d.]+ (?:ms|s|min).* · 3 model calls · ([\d,]+) tokens · EUR (\d+\.\d+)", board)
+            await observer.until(lambda seen: answered(seen) and seen.says("Took", "2 model calls"), "the whole footer")
+            board = next(words for words in observer.words() if "2 model calls" in words)
+        told = re.search(r"Took [\d.]+ (?:ms|s|min).* · 2 model calls · ([\d,]+) tokens · EUR (\d+\.\d+)", board)
         assert told is not None, board
         heard = sum(-(-len(message.text) // 4) for request in scene.model.requests for message in request.messages)
         assert heard < int(told[1].replace(",", "")) < heard + 1000
@@ -98,7 +98,7 @@ async def test_a_used_up_budget_starts_nothing_and_asks_once_and_a_word_goes_on(
                 scene.effects.let_go("one")
             await observer.until(lambda seen: seen.says(ASKED, "This run has taken", *says), "the question")
             assert set(scene.effects.calls) <= may_start
-            assert not scene.model.requests_of("replan")
+            assert not scene.model.requests_of("conclude")
             await go_on_until(scene, observer, answered)
             assert dict(scene.effects.calls) == {"one": 1, "two": 1}
             assert observer.says("Going on with the same amount again", "U0GRACE")
@@ -160,7 +160,7 @@ async def test_what_nobody_allows_in_time_ends_there_and_says_so(database_url: U
 
 async def test_the_words_of_a_stop_take_the_question_back(database_url: URL, tmp_path: Path) -> None:
     async with app_scene(
-        database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(run={"model_calls": 2})
+        database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(run={"model_calls": 1})
     ) as scene:
         scene.model.add(planned(fetch("one", f"{scene.effects.url}/one")))
         async with scene.asked("look") as observer:
@@ -198,7 +198,7 @@ async def test_a_question_survives_a_restart_and_what_is_said_or_approved_meanwh
 
 async def test_a_threads_budget_counts_what_its_earlier_runs_took(database_url: URL, tmp_path: Path) -> None:
     async with app_scene(
-        database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(thread={"model_calls": 4})
+        database_url, tmp_path, [ENDS, ANSWERS], configuration=bounded(thread={"model_calls": 3})
     ) as scene:
         scene.model.add(planned(fetch("one", f"{scene.effects.url}/one")))
         scene.model.add(planned(fetch("two", f"{scene.effects.url}/two"), contains="again"))
@@ -206,12 +206,12 @@ async def test_a_threads_budget_counts_what_its_earlier_runs_took(database_url: 
             await observer.until(answered, "the first answer")
             await scene.people.post("Ada", observer.channel, "look again", thread_ts=observer.thread_ts)
             await observer.until(
-                lambda seen: seen.says(ASKED, "This thread has taken 4 of 4 model calls"), "the question"
+                lambda seen: seen.says(ASKED, "This thread has taken 3 of 3 model calls"), "the question"
             )
             assert dict(scene.effects.calls) == {"one": 1, "two": 1}
             await say(scene, observer)
             await observer.until(lambda seen: sum("ANSWER" in word for word in seen.words()) == 2, "the second answer")
-            assert len(scene.model.requests) == 6
+            assert len(scene.model.requests) == 4
 
 
 async def test_a_script_is_not_repaired_until_somebody_lets_it_go_on(database_url: URL, tmp_path: Path) -> None:

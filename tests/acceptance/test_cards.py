@@ -8,10 +8,9 @@ from typing import Any
 from sqlalchemy import URL
 
 from infra.dev.demo.thread_observer import ThreadObserver
-from infra.dev.scripted_model.script import Script
 from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered, whispers
-from tests.acceptance.plans import ANSWERS, ENDS, package, planned, post
+from tests.acceptance.plans import ANSWERS, ENDS, concludes, package, planned, post
 
 CODE = "def main(inputs):\n    return {'total': inputs['a'] + 1}"
 
@@ -96,7 +95,7 @@ async def test_people_and_channels_that_a_model_mentions_stand_by_name_and_are_n
     database_url: URL, tmp_path: Path
 ) -> None:
     mentions = "<@U0GRACE> in <#C0INCIDENTS>, <@U0NOBODY> in <#C0NOWHERE>, <!channel>"
-    answer = Script(role="answer", answer=f"ANSWER {mentions}")
+    answer = concludes(f"ANSWER {mentions}")
     async with app_scene(database_url, tmp_path, [ENDS, answer]) as scene:
         reply = {"op": "reply", "text": f"I'll tell {mentions}"}
         scene.model.add(planned(reply, {**post("tell", "hello"), "title": f"Tell {mentions}"}))

@@ -40,25 +40,52 @@ async def run(*arguments: str, folder: Path | None = None, **environment: str) -
     )
 
 
+AS_TEXT = frozenset({"text cut off", "stream broken off"})
+"""Faults that cut a text at another place in another language."""
+
+
+def _ends(entry: Found, manner: str) -> set[str]:
+    """Return how replays with a fault ended."""
+    return {result for result, count in entry[manner].items() if count}
+
+
 async def test_no_fault_of_a_model_ends_with_a_wrong_colour_or_edge() -> None:
     done = await run("--json")
     assert done.returncode == 0, done.stderr
     found = cast("Found", json.loads(done.stdout))
-    assert found["goals"] >= 40
-    assert found["faults"] >= 20
+    assert found["goals"] >= 70
+    assert found["faults"] >= 70
     assert found["wrong"] == {"colours": 0, "edges": 0, "otherwise": 0}, found["complaints"]
     kinds = {entry["fault"]: entry for entry in found["by_fault"]}
-    assert kinds["no fault"]["corrected"] == {"right": found["goals"], "refused": 0, "wrong": 0}
+    for language in ("", "python: "):
+        assert kinds[f"{language}no fault"]["corrected"] == {"right": found["goals"], "refused": 0, "wrong": 0}
     # A model that mends what it is told is right in the end; one that repeats itself is refused or was harmless.
     # Only a stream that breaks off before its first line is refused at once: there is nothing to go on with.
     for name, entry in kinds.items():
-        assert entry["corrected"]["refused"] == 0 or name == "stream broken off", (name, entry)
+        assert entry["corrected"]["refused"] == 0 or name.endswith("stream broken off"), (name, entry)
     for name in ("unknown tool", "red tool in a package", "cycle", "broken JSON line", "undeclared tool in a script"):
         assert kinds[name]["repeated"]["right"] == 0
         assert kinds[name]["repeated"]["refused"] > 0
     for name in ("edges left out", "approval switched off", "prose and a code fence around", "dependents first"):
-        assert kinds[name]["repeated"]["refused"] == 0
-        assert kinds[name]["repeated"]["right"] > 0
+        for language in ("", "python: "):
+            assert kinds[language + name]["repeated"]["refused"] == 0
+            assert kinds[language + name]["repeated"]["right"] > 0
+    for name in (
+        "positional arguments",
+        "undefined name",
+        "method of a result",
+        "name used again",
+        "step indented",
+    ):
+        assert kinds[f"python: {name}"]["repeated"]["refused"] > 0
+    # The same plan in either language, with the same fault, ends alike.
+    alike = {name: entry for name, entry in kinds.items() if f"python: {name}" in kinds and name not in AS_TEXT}
+    assert len(alike) >= 15
+    for name, entry in alike.items():
+        python = kinds[f"python: {name}"]
+        assert {manner: _ends(entry, manner) for manner in ("corrected", "repeated")} == {
+            manner: _ends(python, manner) for manner in ("corrected", "repeated")
+        }, name
 
 
 GOALS: list[dict[str, Any]] = [
@@ -139,7 +166,12 @@ async def test_model_is_measured_raw_and_after_repair_and_packing() -> None:
     goals = {goal.request: goal for goal in read_goals(SHIPPED_GOALS, registry)}
     lapses = {request for at, request in enumerate(goals) if at % 3 == 0}
     lapses = {
-        lapse for lapse in lapses if inject_fault(goals[lapse].plan, "red tool in a package", registry) is not None
+        lapse
+        for lapse in lapses
+        # What a condition leaves out, or an empty list, does nothing red.
+        if inject_fault(goals[lapse].plan, "red tool in a package", registry) is not None
+        and not any("when" in node for node in goals[lapse].plan)
+        and any(step.colour is Colour.RED for step in goals[lapse].steps.values())
     }
 
     def plan(request: ModelRequest) -> str:

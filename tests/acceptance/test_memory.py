@@ -13,7 +13,7 @@ from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import ModelRequest, Script
 from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
-from tests.acceptance.plans import ENDS, fetch, planned
+from tests.acceptance.plans import ENDS, concludes, fetch, planned
 from tests.fakes.planning import THREAD, sections
 from tests.fakes.plans import json_lines
 from tests.fakes.whole_agent import Whole, whole
@@ -43,7 +43,7 @@ SCRIPTS = (
     Script(role="planner", answer=says_region),
     Script(role="summary", answer=summed_up),
     ENDS,
-    Script(role="answer", answer="Done."),
+    concludes("Done."),
 )
 
 
@@ -156,7 +156,7 @@ async def test_a_later_run_is_shown_earlier_results_by_name_size_and_head_and_ne
         assert page not in later.last
         # What is shown in part is referred to whole.
         assert (await agent.states())["more"] == "succeeded"
-        results = sections(agent.world.asked(Role.ANSWER)[-1].last)["Results"]
+        results = sections(agent.world.asked(Role.CONCLUDE)[-1].last)["Results"]
         assert page in results
 
 

@@ -20,7 +20,7 @@ from infra.dev.scripted_model.script import (
 )
 from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered, done, leaks, states
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, package, planned
+from tests.acceptance.plans import ANSWERS, ENDS, concludes, fetch, lines, package, planned
 
 MODEL_AWAY = "couldn't reach the language model"
 
@@ -58,7 +58,7 @@ async def test_busy_model_is_waited_for(database_url: URL, tmp_path: Path) -> No
     """Each role is put off longer than it may be silent, and more often than a failure is tried again."""
     busy = [
         Script(role=role, answer=Failure(status=429, message="slow down", retry_after_seconds=2), times=4)
-        for role in ("planner", "answer", "repair")
+        for role in ("planner", "conclude", "repair")
     ]
 
     def brief_silence(table: dict[str, object]) -> None:
@@ -109,7 +109,7 @@ async def test_slow_model_keeps_its_steps_coming_and_is_waited_for(database_url:
     ],
 )
 async def test_answer_that_fails_costs_no_results(database_url: URL, tmp_path: Path, answer: Reply, words: str) -> None:
-    scripts = [ENDS, Script(role="answer", answer=answer)]
+    scripts = [ENDS, concludes(answer)]
     async with app_scene(database_url, tmp_path, scripts, configuration=impatient) as scene:
         scene.model.add(planned(fetch("a", f"{scene.effects.url}/a")))
         async with scene.asked("fetch a") as observer:
@@ -122,7 +122,7 @@ async def test_results_over_the_context_are_told_briefly(database_url: URL, tmp_
     def short_sighted(request: ModelRequest) -> Reply | str:
         return CONTEXT_TOO_LONG if len(request.last) > 12_000 else "ANSWER in brief"
 
-    async with app_scene(database_url, tmp_path, [ENDS, Script(role="answer", answer=short_sighted)]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, concludes(short_sighted)]) as scene:
         wordy = "def main(inputs):\n    return 'x' * 3500\n"
         scene.model.add(planned(*(package(f"p{number}", wordy) for number in range(8))))
         async with scene.asked("much") as observer:

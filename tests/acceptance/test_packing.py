@@ -1,7 +1,6 @@
 """Packing changes nothing but the number of nodes, also while a plan streams."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,6 +20,7 @@ from agent.tool import CallContext, Colour, Registry, Tool
 from infra.dev.scripted_model.script import Script, Stall
 from sandbox.monty import MontySandbox, monty_binary
 from sandbox.script import Json, Sandbox
+from tests.acceptance.plans import concludes, goes_on
 from tests.fakes.docker_engine import docker_sandbox
 from tests.fakes.packing_plans import REGISTRY, plans, read
 from tests.fakes.packing_plans import tool as tool_line
@@ -125,7 +125,7 @@ CHAIN = [
 ]
 
 
-REST = (Script(role="replan", answer='{"decision":"end"}'), Script(role="answer", answer="Done."))
+REST = (concludes("Done."),)
 
 
 async def _until(condition: Callable[[], object]) -> None:
@@ -219,10 +219,9 @@ async def test_a_plan_that_must_be_mended_is_not_packed_before_it_is_whole() -> 
 
 async def test_a_replan_is_packed_too() -> None:
     more = [tool_line("look", text="again"), tool_line("close", text="${look#/text}")]
-    replan = json.dumps({"decision": "replan", "operations": more})
     scripts = [
         Script(role="planner", answer=json_lines([tool_line("one")])),
-        Script(role="replan", answer=replan, times=1),
+        goes_on(*more),
         *REST,
     ]
     async with whole(*scripts, packing=True, tools=REGISTRY) as agent:

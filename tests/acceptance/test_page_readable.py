@@ -18,10 +18,9 @@ from selenium.webdriver.support.wait import WebDriverWait
 from sqlalchemy import URL
 
 from bot import wording
-from infra.dev.scripted_model.script import Script
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered
-from tests.acceptance.plans import ENDS, fetch, planned, post
+from tests.acceptance.plans import ENDS, concludes, fetch, planned, post
 
 # pyright: reportUnknownMemberType=false
 
@@ -168,7 +167,7 @@ class Person:
 async def test_a_request_is_made_approved_and_stopped_with_the_keyboard_alone(
     browser: Chrome, database_url: URL, tmp_path: Path
 ) -> None:
-    scripts = [ENDS, Script(role="answer", answer=ANSWER), planned(post("tell", "hello"), contains="first")]
+    scripts = [ENDS, concludes(ANSWER), planned(post("tell", "hello"), contains="first")]
     scripts.append(planned(post("again", "hello again"), contains="second"))
 
     def story(address: str) -> None:
@@ -203,7 +202,7 @@ async def told(database_url: URL, tmp_path: Path) -> AsyncIterator[tuple[AppScen
     operations = (fetch("a", "http://127.0.0.1:9/", **titled), post("tell", WORD * 3, **titled), post("wait", "hello"))
     scripts = [
         ENDS,
-        Script(role="answer", answer=ANSWER),
+        concludes(ANSWER),
         planned(*operations),
         planned(post("more", "hello"), contains="more"),
     ]

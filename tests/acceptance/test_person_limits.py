@@ -13,6 +13,7 @@ from bot import wording
 from infra.dev.demo.thread_observer import ThreadObserver
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered
+from tests.acceptance.clicks import decide, open_calls
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
 
 
@@ -104,10 +105,10 @@ async def test_a_request_beyond_the_open_cards_of_a_person_is_not_begun_until_on
         for name in ("look", "again"):
             scene.model.add(planned(fetch(f"step-{name}", f"{scene.effects.url}/{name}"), contains=f"do {name}"))
         async with scene.asked("post thrice") as posts:
-            await posts.until(lambda seen: len(seen.cards()) == 3, "three cards")
+            await posts.until(lambda seen: len(open_calls(seen)) == 3, "three open calls")
             await says(scene, await ask(scene, "do look"), wording.too_many_cards(3))
-            await scene.click(posts, "Grace", "rejected")
-            await posts.until(lambda seen: len(seen.cards()) == 2, "one card decided")
+            await decide(scene, posts, "Grace", "rejected", "Title of p0")
+            await posts.until(lambda seen: len(open_calls(seen)) == 2, "one call decided")
         await says(scene, await ask(scene, "do again"), "ANSWER")
         assert scene.effects.calls["look"] == 0
 

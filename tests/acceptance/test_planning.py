@@ -72,7 +72,7 @@ async def ends_in(observer: ThreadObserver, *words: str) -> None:
         pytest.param(Failure(status=500, message="out of memory"), MODEL_AWAY, id="down"),
         pytest.param(Failure(status=401, message="bad key sk-123"), MODEL_AWAY, id="refuses the key"),
         pytest.param(Failure(status=429, message="slow down", retry_after_seconds=0.1), "is too busy", id="overloaded"),
-        pytest.param(Stall(), MODEL_AWAY, id="silent"),
+        pytest.param(Stall(), "taking too long to answer", id="silent"),
         pytest.param(Rubbish(), MODEL_AWAY, id="rubbish bytes"),
         pytest.param("Sure! I would be happy to help.", "couldn't turn this into a plan", id="rubbish words"),
         pytest.param('{"op":"add","id":1,"kind":[]}\n{"op":', "couldn't turn this into a plan", id="rubbish plan"),

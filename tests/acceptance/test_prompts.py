@@ -1,4 +1,4 @@
-"""Each role gets exactly its own system message, and no other role's words, over the wire."""
+"""All roles get one system message, and each exactly its own task, with no other role's words, over the wire."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,6 @@ from agent.execution.graph import AdvanceResult
 from agent.limits import MemoryLimits, Role
 from agent.llm.prompts import system_message
 from infra.dev.scripted_model.script import ModelRequest, Script
-from sandbox.monty import MontySandbox, monty_binary
 from tests.fakes.planning import COUNT, DEFAULT_DIALECT, MENDED
 from tests.fakes.plans import json_lines
 from tests.fakes.whole_agent import Whole, whole
@@ -24,6 +23,20 @@ CRASHES = {"op": "add", "id": "count", "kind": "package", "title": "Count", "cod
 LOOKS = {"op": "add", "id": "look", "kind": "tool", "title": "Look", "tool": "fetch", "args": {"url": "http://one"}}
 
 
+STUCK = [
+    {
+        "op": "add",
+        "id": "stuck",
+        "kind": "package",
+        "title": "Break",
+        "code": "def main(inputs):\n    raise ValueError\n",
+    },
+    {"op": "add", "id": "lost", "kind": "tool", "tool": "fetch", "args": {"url": "http://x"}, "depends_on": ["stuck"]},
+    {"op": "add", "id": "tell", "kind": "tool", "title": "Tell", "tool": "post", "args": {"text": "x"}},
+]
+"""A failure that blocks another step while a person is waited for."""
+
+
 SHORT = MemoryLimits(tokens=400)
 """So little that a few turns are too much."""
 
@@ -33,10 +46,14 @@ EVERY_ROLE = (
     Script(role="planner", answer='{"op":"add","id":"count"}\n', times=1),
     Script(role="planner", answer=json_lines([CRASHES]), times=1),
     Script(role="planner", answer=json_lines([LOOKS]), times=1),
+    Script(role="planner", answer=json_lines(STUCK), contains="get stuck"),
     Script(role="planner", answer='{"op":"reply","text":"What more?"}'),
     Script(role="repair", answer=f"```python\n{MENDED}```"),
-    Script(role="replan", answer='{"decision":"replan","operations":[{"op":"add"}]}', times=1),
-    Script(role="replan", answer='{"decision":"end"}'),
+    Script(role="replan", answer='{"decision":"ask"}', times=1),
+    Script(role="replan", answer='{"decision":"continue"}'),
+    # The first conclusion cannot be used, and neither can its correction: the answer is written on its own.
+    Script(role="conclude", answer='{"op":"add"}', times=2),
+    Script(role="conclude", answer="ANSWER\nThat is all."),
     Script(role="answer", answer="That is all."),
     Script(role="summary", answer="People wanted pages counted."),
 )
@@ -47,18 +64,9 @@ async def _told(agent: Whole) -> list[ModelRequest]:
     for _ in range(6):
         agent.world.say("count the pages " + "and again " * 60)
         assert await agent.advance() is AdvanceResult.FINISHED
+    agent.world.say("get stuck")
+    assert await agent.advance() is AdvanceResult.PARKED
     return agent.world.server.requests
-
-
-def _filled(role: Role, agent: Whole) -> str:
-    """Return the role's prompt file with what belongs into it."""
-    match role:
-        case Role.PLANNER | Role.REPLAN:
-            return system_message(role, agent.world.registry, DEFAULT_DIALECT).text
-        case Role.REPAIR:
-            return system_message(role, dialect=MontySandbox(monty_binary()).dialect).text
-        case Role.ANSWER | Role.SUMMARY:
-            return _prompt(role)
 
 
 def _own_lines(role: Role) -> Iterator[str]:
@@ -72,18 +80,29 @@ def _prompt(role: Role) -> str:
 
 
 @pytest.mark.parametrize("role", Role)
-async def test_a_role_gets_its_own_system_message_alone_and_nothing_of_another_role(role: Role) -> None:
+async def test_a_role_gets_its_own_task_alone_and_nothing_of_another_role(role: Role) -> None:
     async with whole(*EVERY_ROLE, memory=SHORT) as agent:
         requests = [request for request in await _told(agent) if request.role == role.value]
-        expected = _filled(role, agent)
+        expected = system_message(agent.world.registry, DEFAULT_DIALECT).text
     assert requests
     for request in requests:
         systems = [message.text for message in request.messages if message.role in ("system", "developer")]
         assert systems == [expected]
         assert request.messages[0].text == expected
-        whole_body = "\n".join(message.text for message in request.messages)
-        strange = [line for other in Role if other is not role for line in _own_lines(other) if line in whole_body]
+        rest = "\n".join(message.text for message in request.messages[1:])
+        strange = [line for other in Role if other is not role for line in _own_lines(other) if line in rest]
         assert strange == []
+        told = _prompt(role).rstrip()
+        of_all = role in (Role.PLANNER, Role.CONCLUDE)  # stand in the system message
+        assert (told in rest) is not of_all
+        assert role is Role.PLANNER or "\n\n## Task\n# Greenlight: " in f"\n\n{request.last}"
+
+
+async def test_the_system_message_of_a_thread_never_changes() -> None:
+    async with whole(*EVERY_ROLE, memory=SHORT) as agent:
+        requests = await _told(agent)
+    assert {request.role for request in requests} == {role.value for role in Role}
+    assert len({request.messages[0].text for request in requests}) == 1
 
 
 def test_every_role_has_a_prompt_of_its_own_and_every_prompt_a_role() -> None:
@@ -92,5 +111,6 @@ def test_every_role_has_a_prompt_of_its_own_and_every_prompt_a_role() -> None:
         prompt = _prompt(role)
         assert prompt.startswith(f"# Greenlight: {role.value}\n")
         assert prompt.count("# Greenlight:") == 1
+        assert "\n## Task" not in prompt
         assert len(prompt) < 8 * 1024
         assert list(_own_lines(role))

@@ -6,7 +6,7 @@ from infra.dev.scripted_model.script import Pace
 from tests.bench import react
 
 
-async def test_plan_needs_three_model_calls_whatever_its_size_and_a_loop_one_a_step(
+async def test_plan_needs_two_model_calls_whatever_its_size_and_a_loop_one_a_step(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(react, "PACE", Pace())
@@ -14,6 +14,6 @@ async def test_plan_needs_three_model_calls_whatever_its_size_and_a_loop_one_a_s
     for task in react.read_tasks(((3,), (7, 7))):
         steps = len(task.steps)
         # Each way asserts that every step was done once, behind what it needs, and what the answer says.
-        assert (await react.ours(task)).calls == 3
+        assert (await react.ours(task)).calls == 2
         assert (await react.react(task, at_once=False)).calls == steps + 1
         assert (await react.react(task, at_once=True)).calls <= steps + 1

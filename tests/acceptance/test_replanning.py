@@ -12,22 +12,22 @@ from infra.dev.scripted_model.script import Script
 from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, done, whispers
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, goes_on, planned, post
 
 OPEN: Mapping[str, object] = {}
 """Everyone in the channel may approve, the requester included."""
 
 
 def replans(*operations: Mapping[str, Json]) -> Script:
-    """Return a reflection that plans these once."""
+    """Return a decision, while people are waited for, that plans these once."""
     said = json.dumps({"decision": "replan", "operations": list(operations)})
     return Script(role="replan", answer=said, times=1)
 
 
 def rounds(scene: AppScene, count: int) -> list[Script]:
-    """Return reflections that each want a green and a red step, and then that it goes on for ever."""
+    """Return conclusions that each want a green and a red step, as if it went on for ever."""
     return [
-        replans(fetch(f"look{number}", f"{scene.effects.url}/look{number}"), post(f"tell{number}", f"round {number}"))
+        goes_on(fetch(f"look{number}", f"{scene.effects.url}/look{number}"), post(f"tell{number}", f"round {number}"))
         for number in range(1, count + 1)
     ]
 
@@ -70,7 +70,8 @@ async def test_three_rounds_do_every_tool_once_and_ask_every_red_once_and_then_a
             assert posted == [f"round {number}" for number in range(4)]
             assert await _asked(database_url) == [f"tell{number}" for number in range(4)]
             assert observer.says("Shall I go on?", "Title of look4", "Title of tell4")
-            assert not scene.model.requests_of("answer")
+            assert not answered(observer)
+            assert len(scene.model.requests_of("conclude")) == 4
 
             # A guest may not steer; a click on it survives a restart; one of two clicks counts.
             [question] = _cards(observer, "Shall I go on?")
@@ -82,13 +83,13 @@ async def test_three_rounds_do_every_tool_once_and_ask_every_red_once_and_then_a
             await observer.until(answered, "the answer")
             assert observer.says("Answering with what there is", "U0LINUS")
             assert scene.effects.calls["look4"] == 0
-            reflections = scene.model.requests_of("replan")
-            assert len(reflections) == 4
+            assert len(scene.model.requests_of("conclude")) == 4
+            assert len(scene.model.requests_of("answer")) == 1
 
 
 async def test_the_person_who_stops_at_the_bound_stops_the_turn(database_url: URL, tmp_path: Path) -> None:
     async with app_scene(database_url, tmp_path, [], approvals=OPEN) as scene:
-        again = [replans(fetch(f"look{number}", f"{scene.effects.url}/look{number}")) for number in range(1, 5)]
+        again = [goes_on(fetch(f"look{number}", f"{scene.effects.url}/look{number}")) for number in range(1, 5)]
         for script in (planned(fetch("look0", f"{scene.effects.url}/look0")), *again, ANSWERS):
             scene.model.add(script)
         async with scene.asked("keep looking") as observer:

@@ -11,7 +11,7 @@ from infra.dev.local_slack.state.errors import ControlError
 from infra.dev.scripted_model.script import Script
 from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered, answered_and_done, whispers
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
+from tests.acceptance.plans import ANSWERS, ENDS, concludes, fetch, planned, post
 
 ADA, GRACE, LINUS, GUEST, OLGA = "U0ADA", "U0GRACE", "U0LINUS", "U0GUEST", "U0OTHER"
 
@@ -47,7 +47,7 @@ async def test_hostile_mrkdwn_pings_nobody_and_breaks_nothing(database_url: URL,
     async with app_scene(database_url, tmp_path, [ENDS]) as scene:
         titled = fetch("a", f"{scene.effects.url}/a") | {"title": evil[:140]}
         scene.model.add(planned(titled, post("tell", evil) | {"title": evil[:140]}))
-        scene.model.add(Script(role="answer", answer=f"ANSWER {evil}"))
+        scene.model.add(concludes(f"ANSWER {evil}"))
         async with scene.asked(evil) as observer:
             await observer.until(lambda seen: bool(seen.cards()), "the card")
             await scene.click(observer, "Grace", "approved")

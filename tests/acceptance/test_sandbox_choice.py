@@ -21,5 +21,5 @@ async def test_the_sandbox_in_use_is_chosen_at_start_and_logged(
             scene.model.add(planned(package("sum", "def main(inputs):\n    return sum(range(10))\n")))
             async with scene.asked("sum up") as observer:
                 await observer.until(answered_and_done, "the answer")
-            assert results_told(scene.model.requests_of("answer")[0]) == {"sum": 45}
+            assert results_told(scene.model.requests_of("conclude")[0]) == {"sum": 45}
     assert any("sandbox monty" in record.getMessage() for record in caplog.records)

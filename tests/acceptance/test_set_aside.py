@@ -8,16 +8,16 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, text
+from sqlalchemy import URL
 
 from agent.approval import ApprovalKind
 from bot import wording
-from infra.db.database import Database
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.local_slack.state.errors import ControlError
 from infra.wiring import Part
 from infra.worker.recovery import TAKEOVERS_WITHOUT_PROGRESS
 from tests.acceptance.app_fixture import AppScene, app_scene
+from tests.acceptance.assertions import rows
 from tests.acceptance.hostile_process import TOOL, Hostile, main
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, tool
 from tests.acceptance.processes import app_environment
@@ -41,6 +41,8 @@ grace = 2
 SET_ASIDE = wording.QUESTION_TITLES[ApprovalKind.SET_ASIDE]
 
 
+_FIRST_HAS_ENDED = "SELECT 1 FROM nodes WHERE node = 'first' AND outcome IS NOT NULL"
+
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.acceptance.hostile_process"])
 
@@ -48,10 +50,11 @@ _CONTEXT.set_forkserver_preload(["tests.acceptance.hostile_process"])
 class Broken:
     """A scene whose worker, in a process of its own, has a tool that breaks it."""
 
-    def __init__(self, scene: AppScene, folder: Path, part: str) -> None:
+    def __init__(self, scene: AppScene, url: URL, folder: Path, part: str) -> None:
         self.scene = scene
+        self.url = url
         self.hostile = Hostile(folder / "hostile")
-        self.hostile.becomes("kill")
+        self.hostile.becomes("wait")
         self._file = folder / "greenlight.toml"
         self._file.write_text(SETTINGS)
         self._part = part
@@ -69,6 +72,14 @@ class Broken:
             process.kill()
             await asyncio.to_thread(process.join)
 
+    async def becomes(self, does: str) -> None:
+        """Let its first step end, and the tool do this once the end is a row: a later row would count as progress."""
+        self.scene.effects.let_go("first")
+        async with asyncio.timeout(GUARD_SECONDS):
+            while not await rows(self.url, _FIRST_HAS_ENDED):  # noqa: ASYNC110 - rows of another process
+                await asyncio.sleep(0.1)
+        self.hostile.becomes(does)
+
     async def dies(self) -> None:
         """Run the process until it has died."""
         async with self.process() as process:
@@ -78,6 +89,8 @@ class Broken:
         """Run the process until its tool was called, and keep it."""
         calls = self.hostile.calls
         await stack.enter_async_context(self.process())
+        if self.hostile.waits:
+            await self.becomes("stall")
         async with asyncio.timeout(GUARD_SECONDS):
             while self.hostile.calls == calls:  # noqa: ASYNC110 - a file that another process writes
                 await asyncio.sleep(0.1)
@@ -99,7 +112,7 @@ async def broken(url: URL, folder: Path, part: str = "worker") -> AsyncGenerator
         scene.model.add(
             planned(fetch("first", f"{scene.effects.url}/first"), tool("bad", TOOL, {}, depends_on=["first"]))
         )
-        yield Broken(scene, folder, part)
+        yield Broken(scene, url, folder, part)
 
 
 async def break_down(given: Broken, observer: ThreadObserver, times: int = TAKEOVERS_WITHOUT_PROGRESS) -> None:
@@ -107,7 +120,7 @@ async def break_down(given: Broken, observer: ThreadObserver, times: int = TAKEO
     async with given.process() as process:
         await observer.until(lambda seen: bool(seen.boards()), "the board", timeout_seconds=GUARD_SECONDS)
         await given.scene.people.wait_for(lambda dump: session_of(dump, observer) == "processing")
-        given.scene.effects.let_go("first")
+        await given.becomes("kill")
         await ended(process)
     for _ in range(times - 1):
         await given.dies()
@@ -203,8 +216,6 @@ async def test_a_thread_that_breaks_down_again_after_try_again_is_set_aside_agai
 
 async def test_a_thread_that_stalls_its_workers_is_set_aside(database_url: URL, tmp_path: Path) -> None:
     async with broken(database_url, tmp_path) as given, given.scene.asked("stall") as observer:
-        given.hostile.becomes("stall")
-        given.scene.effects.let_go("first")
         async with AsyncExitStack() as stalled:
             for _ in range(TAKEOVERS_WITHOUT_PROGRESS):
                 await given.stalls(stalled)
@@ -227,13 +238,13 @@ async def test_a_stop_is_heard_before_a_run_that_would_break_its_worker_is_enter
 
 async def test_a_single_process_that_a_run_kills_hears_the_stop_in_the_end(database_url: URL, tmp_path: Path) -> None:
     async with broken(database_url, tmp_path, "run") as given:
-        given.scene.effects.let_go("first")
         async with AsyncExitStack() as stack:
             process = await stack.enter_async_context(given.process())
             async with asyncio.timeout(GUARD_SECONDS):
                 while not (await given.scene.people.read("calls"))["connections"]:  # noqa: ASYNC110 - Slack tells nobody
                     await asyncio.sleep(0.1)
             observer = await stack.enter_async_context(given.scene.asked("break down"))
+            await given.becomes("kill")
             await ended(process)
             for _ in range(TAKEOVERS_WITHOUT_PROGRESS - 1):
                 await given.dies()
@@ -261,8 +272,4 @@ async def test_a_worker_that_ends_in_order_counts_as_no_takeover(database_url: U
 
 async def takeovers(url: URL) -> int:
     """Return what the only thread's row says."""
-    database = Database(url)
-    async with database.begin() as connection:
-        counted = (await connection.execute(text("SELECT takeovers FROM threads"))).scalar_one()
-    await database.close()
-    return counted
+    return (await rows(url, "SELECT takeovers FROM threads"))[0][0]

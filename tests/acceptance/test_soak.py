@@ -34,7 +34,7 @@ from sandbox.script import Json
 from sandbox.warm_container import this_process
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import leaks
-from tests.acceptance.plans import ENDS, fetch, lines, package, post
+from tests.acceptance.plans import ENDS, concludes, fetch, lines, package, post
 
 SHORT_SECONDS = 12.0
 
@@ -331,7 +331,7 @@ async def soak(url: URL, data: Path, seconds: float) -> None:
     async with app_scene(url, data, [ENDS], started=False) as scene:
         run = Soak(scene=scene, dice=random.Random(seed))  # noqa: S311
         scene.model.add(Script(role="planner", answer=run.plans))
-        scene.model.add(Script(role="answer", answer=run.answers))
+        scene.model.add(concludes(run.answers))
         scene.model.add(Script(role="repair", answer=run.mends))
         await scene.people.dump()
         before = await counted(database)

@@ -88,7 +88,7 @@ async def test_stop_ends_steps_scripts_and_questions_and_lets_a_red_call_at_work
         async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals={}, configuration=tools) as scene:
             await stop_in_the_midst(scene, containers, stop)
             assert scene.effects.calls == {"quick": 1, "slow": 1, "inside": 1, "send": 1}
-            assert scene.model.requests_of("answer") == []
+            assert scene.model.requests_of("conclude") == []
             assert await scene.people.messages("incidents") == []
     assert await ledger(database_url) == [("send", "done", "succeeded")]
 

@@ -25,7 +25,7 @@ async def results(
             for card in observer.cards():
                 await scene.people.click("Grace", observer.channel, str(card.message["ts"]), "decide_approved")
         await observer.until(lambda seen: seen.says("ANSWER"), "the answer")
-    return results_told(scene.model.requests_of("answer")[-1])
+    return results_told(scene.model.requests_of("conclude")[-1])
 
 
 async def test_a_plan_reads_a_channel_with_the_rights_of_the_person_who_asked(

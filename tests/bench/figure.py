@@ -14,10 +14,12 @@ def figure(
     unit: str,
     *,
     at_most: float | None = None,
+    at_least: float | None = None,
     ratio_to: str | None = None,
 ) -> Figure:
-    """Return one figure; `at_most` is what it should not exceed."""
-    aim = None if at_most is None else {"max": at_most}
+    """Return one figure; `at_most` is what it should not exceed, `at_least` what it should reach."""
+    bounds = {"max": at_most, "min": at_least}
+    aim = {bound: value for bound, value in bounds.items() if value is not None} or None
     return {"bench": bench, "name": name, "value": round(value, 3), "unit": unit, "aim": aim, "ratio_to": ratio_to}
 
 

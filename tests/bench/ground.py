@@ -2,7 +2,7 @@
 
 import itertools
 import tempfile
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,18 @@ from agent.limits import Limits
 from agent.plan.operations import Add, Node
 from agent.ports import NodeWork
 from infra.db.database import Database, new_worker_id
-from infra.db.embedded_postgres import hold_postgres
+from infra.db.embedded_postgres import HeldPostgres, hold_postgres
 from infra.db.migrate import migrate
 from infra.stores.stores import Stores
 from infra.wiring import LISTENER_CONNECTIONS, open_storage, runner_ports
 from infra.worker.checkpoints import Pool, open_checkpoints, open_pool
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
+from tests.fakes.statement_log import LOGGING, StatementLog
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReplanner
+
+WATCHER = "watcher"
+"""The application whose statements are not counted: it only looks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,8 @@ class Ground:
     stores: Stores
     door: Stores
     notifications: PgNotifications
+    #: What the server was asked, if it logs that.
+    statements: StatementLog
     _numbers: "itertools.count[int]"
 
     def new_thread(self) -> ThreadId:
@@ -49,7 +55,7 @@ class Ground:
         await self.stores.log.append(thread, 1, UserId("U1"), [Add(node=node) for node in nodes])
         return thread
 
-    def runner(self, work: NodeWork, nodes_at_once: int = 32) -> ThreadRunner:
+    def runner(self, work: NodeWork, nodes_at_once: int = Limits.nodes_at_once) -> ThreadRunner:
         """Return a runner over the real stores that does this work."""
         stores = self.stores
         ports = runner_ports(
@@ -67,9 +73,10 @@ class Ground:
 
 
 @asynccontextmanager
-async def ground() -> AsyncGenerator[Ground]:
-    """Yield the ground; the server and its folder are gone afterwards."""
-    with fresh_database() as url:
+async def ground(*, logging: bool = False) -> AsyncGenerator[Ground]:
+    """Yield the ground; the server and its folder are gone afterwards. It logs its statements if asked to."""
+    with fresh_server(LOGGING if logging else {}) as server:
+        url = server.url()
         async with open_storage(url, new_worker_id()) as storage, open_pool(storage.database.conninfo) as pool:
             door = Database(url, pool_size=LISTENER_CONNECTIONS)
             yield Ground(
@@ -80,6 +87,7 @@ async def ground() -> AsyncGenerator[Ground]:
                 stores=storage.stores,
                 door=Stores(door, storage.queue, storage.notifications),
                 notifications=storage.notifications,
+                statements=StatementLog(server.layout.log, apart_from=WATCHER),
                 _numbers=itertools.count(1),
             )
             await door.close()
@@ -87,8 +95,15 @@ async def ground() -> AsyncGenerator[Ground]:
 
 @contextmanager
 def fresh_database() -> Generator[URL]:
+    with fresh_server() as server:
+        yield server.url()
+
+
+@contextmanager
+def fresh_server(options: Mapping[str, str] | None = None) -> Generator[HeldPostgres]:
+    """Yield a server of our own, its database migrated; it and its folder are gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="greenlight-bench-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # the server runs as a user of its own
-        with hold_postgres(Path(folder) / "data") as server:
+        with hold_postgres(Path(folder) / "data", options) as server:
             migrate(server.url())
-            yield server.url()
+            yield server

@@ -14,18 +14,31 @@ from sqlalchemy.sql.elements import ColumnElement
 from agent.approval import Decision
 from agent.execution.execution_context import Lease
 from agent.ids import ApprovalId, Tenant, ThreadId, UserId, thread_parts
-from agent.plan.operations import Node
 from infra.db.tables import ApprovalRow, RunRow
 from infra.worker.loop_watchdog import LoopWatchdog
 from infra.worker.worker import Worker
+from tests.bench.database_work import (
+    create_agent_run,
+    create_agents,
+    ours_through_the_queue,
+    plan,
+    processor_seconds,
+    runner_alone,
+)
 from tests.bench.figure import Figure, figure
 from tests.bench.ground import Ground, ground
 from tests.bench.listener import LATE_CHANNEL, Acks, Listen, apart, beside
 from tests.fakes.rows import a_message
-from tests.fakes.work import FakeWork, node
+from tests.fakes.work import FakeWork
 
 THREADS = 200
 PARKED = 1000
+COUNTED = 20
+"""Runs whose work in the database is counted."""
+
+ROUNDS = 5
+IDLE_SECONDS = 10.0
+STATEMENTS_A_RUN, IDLE_STATEMENTS_A_SECOND = 80, 2
 PATIENCE_SECONDS = 600.0
 
 
@@ -52,6 +65,8 @@ async def figures() -> AsyncIterator[Figure]:
             at_most=1.2,
             ratio_to=f"runs a second, {THREADS // 2} threads",
         )
+    async for work in _database_work():
+        yield work
     async with ground() as on:
         before, after = await _parked(on)
     yield figure("load", "resident memory, nothing parked", before, "MiB")
@@ -66,14 +81,38 @@ async def figures() -> AsyncIterator[Figure]:
     )
 
 
-def _plan() -> Sequence[Node]:
-    greens = [node(f"g{number}") for number in range(3)]
-    return [*greens, node("join", "g0", "g1", "g2"), node("red", "join", red=True), node("after", "red")]
+async def _database_work() -> AsyncIterator[Figure]:
+    """Count what a run, the same calls in a ReAct loop, and an idle worker take of the server and this process."""
+    async with ground(logging=True) as on:
+        through, idle = await ours_through_the_queue(on, COUNTED, IDLE_SECONDS)
+        runs = {"ours": through, "create_agent": await create_agents(on, COUNTED)}
+    for name, run in runs.items():
+        most = STATEMENTS_A_RUN if name == "ours" else None
+        yield figure("load", f"{name}: statements a run", run.statements, "statements", at_most=most)
+        yield figure("load", f"{name}: of these transaction control", run.control, "statements")
+        yield figure("load", f"{name}: commits a run", run.commits, "commits")
+        yield figure("load", f"{name}: WAL a run", run.wal_kib, "KiB")
+    yield figure("load", "an idle worker", idle, "statements/s", at_most=IDLE_STATEMENTS_A_SECOND)
+    async with ground() as on:
+        threads = [await on.plan(plan()) for _ in range(COUNTED * ROUNDS + 1)]
+        ours = lambda: runner_alone(on, threads.pop())  # noqa: E731  # beside the other way
+        loop = lambda: create_agent_run(on)  # noqa: E731
+        await ours()
+        await loop()
+        seconds = [
+            (await processor_seconds(ours, COUNTED), await processor_seconds(loop, COUNTED)) for _ in range(ROUNDS)
+        ]
+    mine, theirs = (statistics.median(way) * 1000 for way in zip(*seconds, strict=True))
+    yield figure("load", "ours: processor time a run, runner alone", mine, "ms")
+    yield figure("load", "create_agent: processor time a run", theirs, "ms")
+    of_each = statistics.median(ours / loop for ours, loop in seconds)
+    beside = "create_agent: processor time a run"
+    yield figure("load", "processor time a run, ours / create_agent", of_each, "x", at_most=1.5, ratio_to=beside)
 
 
 async def _load(on: Ground, threads: int, listen: Listen) -> tuple[Acks, float]:
     """Return the acks and the seconds until every run of the threads that wrote at once has ended."""
-    planned = [await on.plan(_plan()) for _ in range(threads)]
+    planned = [await on.plan(plan()) for _ in range(threads)]
     running = await _working(on)
     async with listen(on.url, planned) as acks:
         began = time.perf_counter()
@@ -113,7 +152,7 @@ async def _working(on: Ground) -> asyncio.Task[None]:
 
 
 async def _ask(on: Ground) -> None:
-    thread = await on.plan(_plan())
+    thread = await on.plan(plan())
     await on.door.inbox.accept(a_message(ts=thread_parts(thread).root_ts, thread=thread))
 
 

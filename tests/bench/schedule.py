@@ -3,12 +3,16 @@
 Each plan is scaled so that its critical path is 1 s; steps under 5 ms are raised to 5 ms and the
 critical path is computed after that. A makespan runs from the start of the run to the end of its
 last step. All three keep their checkpoints in the same PostgreSQL; ours also its rows.
+
+Wide plans are generated (SEED chooses others, and is printed): steps that fan out to 50, 100 or 250 others and join
+again, of very different lengths, their critical path `WIDE_SECONDS`. They run one after another.
 """
 
 import asyncio
 import json
 import operator
 import os
+import random
 import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -35,6 +39,12 @@ PLANS_AT_ONCE = 4
 
 SHORTEST_SECONDS = 0.005
 CRITICAL_PATH_SECONDS = 1.0
+
+WIDTHS = (50, 100, 250)
+WIDE_PLANS = 4
+"""Of each width."""
+
+WIDE_SECONDS = 5.0
 
 StepId: TypeAlias = str
 
@@ -67,6 +77,8 @@ async def figures() -> AsyncIterator[Figure]:
         for warm_up in WAYS.values():
             await warm_up(on, plans[0])
         ratios = await _ratios(on, plans)
+        async for wide in _wide(on):
+            yield wide
     for name in WAYS:
         found = [ratio[name] for ratio in ratios]
         beside, most = (None, 1.05) if name == OURS else (f"{OURS}, median", None)
@@ -75,6 +87,48 @@ async def figures() -> AsyncIterator[Figure]:
         yield figure("schedule", f"{name}, p95", p95, "x critical path")
         yield figure("schedule", f"{name}, worst", max(found), "x critical path")
     yield figure("schedule", f"wall time, {len(plans)} plans", time.perf_counter() - started, "s")
+
+
+async def _wide(on: Ground) -> AsyncIterator[Figure]:
+    """Run plans that are wide, ours and in super-steps."""
+    seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
+    yield figure("schedule", "wide plans, seed", seed, "")
+    chance = random.Random(seed)  # noqa: S311  # plans, no secrets
+    ways = {name: run for name, run in WAYS.items() if name != "one by one"}
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for width in WIDTHS:
+        of_width: dict[str, list[float]] = {name: [] for name in ways}
+        for plan in [wide_plan(chance, width) for _ in range(WIDE_PLANS)]:
+            for name, run in ways.items():
+                of_width[name].append(await run(on, plan) / plan.critical_path_seconds)
+        for name, ratios in of_width.items():
+            found[name] += ratios
+            yield figure("schedule", f"{name}, {width} wide, median", statistics.median(ratios), "x critical path")
+    for name, ratios in found.items():
+        median, worst = (1.08, 1.2) if name == OURS else (None, None)
+        yield figure("schedule", f"{name}, wide, median", statistics.median(ratios), "x critical path", at_most=median)
+        yield figure("schedule", f"{name}, wide, worst", max(ratios), "x critical path", at_most=worst)
+
+
+def wide_plan(chance: random.Random, width: int) -> Plan:
+    """Return a step that fans out into short chains, their joins by tens, and the join of these."""
+    steps = [Step(id="start", seconds=chance.uniform(0.1, 1.0), after=())]
+    ends: list[StepId] = []
+    for number in range(width):
+        before = "start"
+        for at in range(chance.randint(1, 3)):
+            name = f"s{number}-{at}"
+            steps.append(Step(id=name, seconds=chance.lognormvariate(0.0, 0.6), after=(before,)))
+            before = name
+        ends.append(before)
+    joins = [tuple(ends[first : first + 10]) for first in range(0, width, 10)]
+    steps += [Step(id=f"j{n}", seconds=chance.uniform(0.1, 1.0), after=after) for n, after in enumerate(joins)]
+    steps.append(Step(id="end", seconds=0.5, after=tuple(f"j{number}" for number in range(len(joins)))))
+    scale = WIDE_SECONDS / critical_path(steps)
+    return Plan(
+        steps=tuple(Step(id=step.id, seconds=step.seconds * scale, after=step.after) for step in _ordered(steps)),
+        critical_path_seconds=WIDE_SECONDS,
+    )
 
 
 def read_plans(path: Path) -> Sequence[Plan]:

@@ -86,7 +86,7 @@ class People:
             await self._press(message, "try_again")
             return
         unknown = "decide_happened" in asked
-        name = _effect_in(asked)
+        name = _effect_of(message, approval)
         action = self.decided.get(approval)
         if action is None:
             if unknown:
@@ -95,14 +95,17 @@ class People:
                 action = "rejected" if self._rng.random() < 0.2 else "approved"
                 self.chosen[name] = action
             self.decided[approval] = action
-        await self._press(message, action)
+        await self._press(message, action, approval)
 
-    async def _press(self, message: Message, action: str) -> None:
+    async def _press(self, message: Message, action: str, approval: str = "") -> None:
         """Click once or several times at the same moment."""
         times = self._rng.choice((1, 1, 2, 3))
         self.clicks += times
+        same = (button for button in _buttons(message) if button["action_id"] == f"decide_{action}")
+        values = [str(button["value"]) for button in same if str(button["value"]).endswith(f":{approval}")]
+        which = {"value": values[0]} if values else {}
         clicks = [
-            self._client.click(who, "ops", str(message["ts"]), f"decide_{action}")
+            self._client.click(who, "ops", str(message["ts"]), f"decide_{action}", **which)
             for who in ("Grace", "Ada", "Grace")[:times]
         ]
         with contextlib.suppress(ControlError):  # the card has lost its buttons meanwhile
@@ -133,7 +136,14 @@ def _buttons(message: Message) -> list[Mapping[str, Any]]:
     return [element for element in elements if str(element.get("action_id")).startswith("decide_")]
 
 
-def _effect_in(asked: str) -> str:
-    found = re.search(r"red-\d+-\d+", asked)
-    assert found is not None, asked
-    return found[0]
+def _effect_of(message: Message, approval: str) -> str:
+    """Return the effect that a request is about: on a shared card, that of the call above its buttons."""
+    named = ""
+    blocks: list[Mapping[str, Any]] = message.get("blocks") or []
+    for block in blocks:
+        written = json.dumps(block)
+        if block.get("type") == "actions" and named and f":{approval}" in written:
+            return named
+        named = next(iter(re.findall(r"red-\d+-\d+", written)), named)
+    assert named, message
+    return named

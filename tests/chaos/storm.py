@@ -19,7 +19,7 @@ from infra.db.embedded_postgres import HeldPostgres
 from infra.dev.local_slack.control.client import WorkspaceClient
 from infra.dev.scripted_model.script import ModelRequest, Script
 from sandbox.script import Json
-from tests.acceptance.plans import ENDS, fetch, lines, package, tool
+from tests.acceptance.plans import ENDS, concludes, fetch, lines, package, tool
 from tests.chaos.containers import Containers
 from tests.chaos.process import PART_POINTS, POINTS, main
 
@@ -70,7 +70,7 @@ def scripts(effects_url: str) -> list[Script]:
     def answer(request: ModelRequest) -> str:
         return f"ANSWER to job {_job(request)}."
 
-    return [Script(role="planner", answer=plan), ENDS, Script(role="answer", answer=answer)]
+    return [Script(role="planner", answer=plan), ENDS, concludes(answer)]
 
 
 def operations(job: int, effects_url: str) -> list[dict[str, Json]]:

@@ -1,13 +1,14 @@
 """The bot's ports in memory: one set of rows behind Inbox, Approvals, RunViews and Posted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from agent.approval import Decision, DecisionRecord
+from agent.approval import EDITED_BY, ApprovalRequest, Decision, DecisionRecord, Freeze
 from agent.errors import StoreUnavailable
-from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, UserId, thread_parts
+from agent.grant import Grant, GrantId
+from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId, thread_parts
 from agent.ports import RunStatus, Subscription
 from bot.app import Ports
 from bot.ports import (
@@ -17,6 +18,8 @@ from bot.ports import (
     Load,
     OpenRun,
     PackageView,
+    PastCall,
+    PendingRequest,
     PostedMessage,
     Receipt,
     RunView,
@@ -25,10 +28,30 @@ from bot.ports import (
     places_of,
 )
 from infra.worker.notifications import Notifier
+from sandbox.script import Json
 from tests.fakes.ports_in_memory import ApprovalsInMemory
 
 ENDED = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+
+class NoGrants:
+    """Grants where nobody made any."""
+
+    async def make(self, tenant: Tenant, grant: Grant, *, place: ChannelId) -> None:
+        raise NotImplementedError
+
+    async def revoke(self, tenant: Tenant, grant: GrantId, *, by: UserId, place: ChannelId) -> bool:
+        return False
+
+    async def standing(self, tenant: Tenant, channel: ChannelId | None = None) -> Sequence[Grant]:
+        return ()
+
+    async def find(self, tenant: Tenant, grant: GrantId) -> Grant | None:
+        return None
+
+    async def past(self, tenant: Tenant, channel: ChannelId, tool: ToolName) -> Sequence[PastCall]:
+        return ()
 
 
 class BotRows(ApprovalsInMemory):
@@ -43,13 +66,26 @@ class BotRows(ApprovalsInMemory):
         self.settled: set[tuple[ThreadId, int]] = set()
         self.packages: dict[tuple[ThreadId, NodeId], PackageView] = {}
         self.decided: list[tuple[ApprovalId, Decision, UserId]] = []
+        self.frozen: list[Freeze] = []
+        self.showings: list[tuple[ApprovalId, UserId]] = []
+        self.refusals: list[tuple[ApprovalId, UserId, str]] = []
         self.views = Notifier()
         self.down = False
 
     @property
     def ports(self) -> Ports:
         """All that the app needs of the stores: these rows."""
-        return Ports(inbox=self, approvals=self, views=self, posted=self, packages=self)
+        return Ports(
+            inbox=self,
+            approvals=self,
+            requests=self,
+            views=self,
+            posted=self,
+            packages=self,
+            clicks=self,
+            freezes=self,
+            grants=NoGrants(),
+        )
 
     def show(self, run: RunView) -> None:
         """Put a turn's rows in place and notify who watches."""
@@ -85,15 +121,70 @@ class BotRows(ApprovalsInMemory):
     # Approvals
 
     async def decide(
-        self, tenant: Tenant, approval: ApprovalId, *, version: int, by: UserId, decision: Decision, reason: str = ""
+        self,
+        tenant: Tenant,
+        approval: ApprovalId,
+        *,
+        version: int,
+        by: UserId,
+        decision: Decision,
+        reason: str = "",
+        place: str = "",
+        result: Json = None,
+        edited: Mapping[str, Json] | None = None,
     ) -> DecisionRecord | None:
+        if edited is not None and await self.edit(tenant, approval, version=version, by=by, args=edited, place=place):
+            version += 1
         view = await self.approval(tenant, approval)
         if view is None or not view.is_open or view.version != version:
             return None
-        record = replace(view.record, decision=decision, by=by, reason=reason, at=NOON)
+        record = replace(view.record, decision=decision, by=by, reason=reason, result=result, at=NOON)
         self.change_approval(replace(view, record=record))
         self.decided.append((approval, decision, by))
         return record
+
+    # OpenRequests
+
+    async def edit(
+        self,
+        tenant: Tenant,
+        approval: ApprovalId,
+        *,
+        version: int,
+        by: UserId,
+        args: Mapping[str, Json],
+        place: str = "",
+    ) -> bool:
+        view = await self.approval(tenant, approval)
+        if view is None or not view.is_open or view.version != version:
+            return False
+        request = replace(view.request, facts={**view.request.facts, EDITED_BY: by})
+        record = replace(view.record, edited=args)
+        self.change_approval(replace(view, request=request, record=record, version=version + 1))
+        return True
+
+    async def claim(self, tenant: Tenant, approval: ApprovalId, *, by: UserId) -> bool:
+        view = await self.approval(tenant, approval)
+        if view is None or not view.is_open:
+            return False
+        claimed = None if view.record.claimed_by == by else by
+        self.change_approval(replace(view, record=replace(view.record, claimed_by=claimed)))
+        return True
+
+    async def open_requests(self, tenant: Tenant, most: int) -> Sequence[PendingRequest]:
+        self._reachable()
+        views = [view for run in self.runs.values() for view in run.approvals if view.is_open]
+        mine = [view for view in views if thread_parts(view.request.thread).tenant == tenant][::-1]
+        return [
+            PendingRequest(
+                request=replace(view.request, args={}),
+                asked_at=view.asked_at,
+                claimed_by=view.record.claimed_by,
+                frozen=view.frozen,
+                card_ts="",
+            )
+            for view in mine[:most]
+        ]
 
     def change_approval(self, now: ApprovalView) -> None:
         """Replace a request's row."""
@@ -101,6 +192,31 @@ class BotRows(ApprovalsInMemory):
             if any(view.request.id == now.request.id for view in run.approvals):
                 views = tuple(now if view.request.id == now.request.id else view for view in run.approvals)
                 self.show(replace(run, approvals=views))
+
+    # ClickLog
+
+    async def refused(
+        self, request: ApprovalRequest, *, by: UserId, decision: Decision | None, why: str, place: ChannelId
+    ) -> None:
+        self.refusals.append((request.id, by, why))
+
+    async def shown(self, request: ApprovalRequest, *, by: UserId, place: ChannelId) -> None:
+        self.showings.append((request.id, by))
+
+    # Freezes
+
+    async def freeze(self, tenant: Tenant, freeze: Freeze, *, by: UserId, place: ChannelId) -> bool:
+        new = freeze not in self.frozen
+        self.frozen += [freeze] * new
+        return new
+
+    async def lift(self, tenant: Tenant, freeze: Freeze, *, by: UserId, place: ChannelId) -> bool:
+        there = freeze in self.frozen
+        self.frozen = [other for other in self.frozen if other != freeze]
+        return there
+
+    async def standing(self, tenant: Tenant) -> Sequence[Freeze]:
+        return list(self.frozen)
 
     # Packages
 
@@ -124,9 +240,16 @@ class BotRows(ApprovalsInMemory):
         mine = (view for view in views if thread_parts(view.request.thread).tenant == tenant)
         return next((self._as_shown(view) for view in mine if view.request.id == approval), None)
 
+    async def on_card(self, tenant: Tenant, approval: ApprovalId) -> Sequence[ApprovalView]:
+        self._reachable()
+        views = [view for run in self.runs.values() for view in run.approvals]
+        mine = [view for view in views if thread_parts(view.request.thread).tenant == tenant]
+        card = next((view.card for view in mine if view.request.id == approval), None)
+        return [view for view in mine if view.request.id == approval or (card is not None and view.card == card)]
+
     def _as_shown(self, view: ApprovalView) -> ApprovalView:
         posts = self.posts.get((view.request.thread, view.request.turn), {})
-        card = (posted for slot, posted in posts.items() if is_of_card(slot, view.request.id))
+        card = (posted for slot, posted in posts.items() if is_of_card(slot, view.card or view.request.id))
         whole = not any(posted.is_cut for posted in card)
         return replace(view, shown_whole=whole, places=places_of(posts, view.request.id))
 
@@ -170,6 +293,13 @@ class BotRows(ApprovalsInMemory):
     async def ask_elsewhere(self, thread: ThreadId, turn: int, slot: Slot) -> None:
         self._reachable()
         self.posts.setdefault((thread, turn), {}).setdefault(slot, PostedMessage("", Digest("")))
+
+    async def join(self, thread: ThreadId, leader: ApprovalId, members: Sequence[ApprovalId]) -> None:
+        self._reachable()
+        for key, run in self.runs.items():
+            if run.thread == thread:
+                views = [replace(v, card=v.card or leader) if v.request.id in members else v for v in run.approvals]
+                self.runs[key] = replace(run, approvals=tuple(views))
 
     async def settle(self, thread: ThreadId, turn: int) -> None:
         self._reachable()

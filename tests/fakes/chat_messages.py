@@ -22,7 +22,7 @@ def lines(*operations: Written) -> str:
 
 
 def replan(*operations: Written) -> str:
-    """Write the decision to go on with these operations."""
+    """Write the decision, while people are waited for, to go on with these operations."""
     return json.dumps({"decision": "replan", "operations": operations})
 
 
@@ -34,6 +34,11 @@ def planner(answer: Any, times: int | None = None) -> Script:
 def replanner(answer: Any, times: int | None = None, contains: str | None = None) -> Script:
     """Have the replan model answer this."""
     return Script(role="replan", answer=answer, times=times, contains=contains)
+
+
+def concluder(answer: Any, times: int | None = None, contains: str | None = None) -> Script:
+    """Have the model conclude this."""
+    return Script(role="conclude", answer=answer, times=times, contains=contains)
 
 
 async def asked_for(world: PlanningWorld, id: str, author: str = "U1", tool: str | None = None) -> None:

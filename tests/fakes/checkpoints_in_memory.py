@@ -23,6 +23,7 @@ class ObservedMemorySaver(InMemorySaver):
         super().__init__()  # pyright: ignore[reportUnknownMemberType]  # LangGraph leaves `factory` half typed
         self._random = random.Random(seed)  # noqa: S311  # reproducible, not secret
         self._reports: dict[str, asyncio.Future[Exception | None]] = {}
+        self.open_jobs = 0
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
@@ -53,10 +54,15 @@ class ObservedMemorySaver(InMemorySaver):
     async def prune_thread(self, thread: ThreadId) -> None:
         """Keep everything: nothing depends on less."""
 
+    async def end(self) -> None:
+        """Count the job as over."""
+        self.open_jobs -= 1
+
     def open(self, thread: ThreadId, lease: Lease) -> Checkpoints:
         """Return a job's access; what an earlier job had reported counts for nothing."""
         self._reports = {}
-        return Checkpoints(saver=self, committed=self.committed, prune=self.prune_thread)
+        self.open_jobs += 1
+        return Checkpoints(saver=self, committed=self.committed, prune=self.prune_thread, end=self.end)
 
     def _report(self, task_id: str) -> "asyncio.Future[Exception | None]":
         return self._reports.setdefault(task_id, asyncio.get_running_loop().create_future())

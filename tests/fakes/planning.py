@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 
 from agent.events import NodeChanged
 from agent.ids import NodeId, ThreadId, ToolName, UserId
-from agent.limits import DEFAULT_LIMITS, MemoryLimits, ModelSettings, PlanLimits, Role
+from agent.limits import DEFAULT_LIMITS, MemoryLimits, ModelSettings, PlanLanguage, PlanLimits, Role
 from agent.llm.client import OpenAILanguageModel
 from agent.llm.memory import DEFAULT_LIMITS as DEFAULT_MEMORY
 from agent.llm.memory import Memory
+from agent.llm.prompts import system_message
+from agent.llm.tool_search import ToolSearch
 from agent.plan.operations import Add, operation_json
 from agent.plan.outcomes import Outcome, state_of
 from agent.planning.answerer import Answerer
@@ -134,6 +136,7 @@ class PlanningWorld:
         packing: bool = False,
         tools: Registry | None = None,
         memory: MemoryLimits = DEFAULT_MEMORY,
+        language: PlanLanguage = PlanLanguage.JSON,
     ) -> None:
         self.notifier = Notifier()
         self.server = server
@@ -147,19 +150,28 @@ class PlanningWorld:
         self.appended = 0
         self.grown = asyncio.Event()
         self.registry = tools or registry()
+        self.system = system_message(self.registry, dialect, language)
         self.summaries = SummariesInMemory()
         self.directory = DirectoryInMemory()
         self.memory = Memory(
-            runs=self.runs, model=model, summaries=self.summaries, directory=self.directory, limits=memory
+            runs=self.runs,
+            system=self.system,
+            model=model,
+            summaries=self.summaries,
+            directory=self.directory,
+            limits=memory,
         )
+        self.tools = ToolSearch(self.registry)
         self.planner = Planner(
             model=model,
             registry=self.registry,
+            tools=self.tools,
             log=self.log,
             mailbox=self.mailbox,
             runs=self.runs,
             statuses=self.statuses,
             dialect=dialect,
+            language=language,
             node_ends=self.node_ends if packing else None,
             memory=self.memory,
             limits=limits,
@@ -168,12 +180,14 @@ class PlanningWorld:
         self.replanner = Replanner(
             model=model,
             registry=self.registry,
+            tools=self.tools,
             log=self.log,
             runs=self.runs,
             mailbox=self.mailbox,
             statuses=self.statuses,
             memory=self.memory,
             dialect=dialect,
+            language=language,
             packing=packing,
             limits=limits,
         )
@@ -229,16 +243,24 @@ async def planning_world(
     packing: bool = False,
     tools: Registry | None = None,
     memory: MemoryLimits = DEFAULT_MEMORY,
+    language: PlanLanguage = PlanLanguage.JSON,
 ) -> AsyncGenerator[PlanningWorld]:
     """Yield a world whose model says what the scripts say."""
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(ScriptedModel(scripts, api_key=KEY))
         settings = ModelSettings(
-            model="m", api_key=KEY, base_url=await server.start(), retries=0, silence_seconds=silence_seconds
+            model="m",
+            api_key=KEY,
+            base_url=await server.start(),
+            retries=0,
+            silence_seconds=silence_seconds,
+            first_token_seconds=silence_seconds,
         )
         model = OpenAILanguageModel(settings)
         stack.push_async_callback(model.close)
-        yield PlanningWorld(server, model, dialect, limits, packing=packing, tools=tools, memory=memory)
+        yield PlanningWorld(
+            server, model, dialect, limits, packing=packing, tools=tools, memory=memory, language=language
+        )
 
 
 def sections(document: str) -> dict[str, str]:

@@ -73,7 +73,26 @@ def _unfolding(draw: st.DrawFn, written: Written, earlier: list[str]) -> Written
     found = {key: f"${{{draw(st.sampled_from(earlier))}#/{key}}}" for key in keys}
     if "for_each" in keys and draw(st.booleans()):
         found |= {"title": "Go through ${item#/a} (${index})", "when": "${item#/ok}"}
+    if "when" in found and draw(st.booleans()):
+        found["when"] = draw(_trees(found["when"]))
     return written | found
+
+
+def _trees(reference: str) -> st.SearchStrategy[Any]:
+    """Draw conditions with comparisons about a reference."""
+    values = st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab$", max_size=3) | st.just(reference)
+    names = st.sampled_from(["eq", "ne", "lt", "le", "gt", "ge", "in", "not_in"])
+    comparison = _object_of(names, st.tuples(st.just(reference), values).map(list))
+    tree = comparison
+    for _ in range(3):
+        joined = _object_of(st.sampled_from(["all", "any"]), st.lists(tree, min_size=1, max_size=3))
+        tree = comparison | _object_of(st.just("not"), tree | st.just(reference)) | joined
+    return tree
+
+
+def _object_of(names: st.SearchStrategy[str], values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Draw objects of one key."""
+    return st.tuples(names, values).map(lambda pair: dict([pair]))
 
 
 @st.composite
@@ -86,7 +105,8 @@ def _node(draw: st.DrawFn, id: str, earlier: list[str]) -> Written:
     written: Written = {"op": "add", "id": id, "title": draw(_TITLES)}
     if dependencies:
         written["depends_on"] = dependencies
-    reference = f"${{{draw(st.sampled_from(earlier))}#/a~1b/0}}" if earlier and draw(st.booleans()) else None
+    named = draw(st.lists(st.sampled_from(earlier), min_size=1, max_size=2, unique=True)) if earlier else []
+    reference = f"${{{'|'.join(named)}#/a~1b/0}}" if named and draw(st.booleans()) else None
     match draw(st.sampled_from(["fetch", "post", "package"])):
         case "fetch":
             args: Written = {"url": reference or "http://x/$${y}"}

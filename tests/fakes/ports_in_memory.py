@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord
+from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord, edited_digest
 from agent.budget.usage import Scope, Spent
 from agent.errors import ArtifactMissing, DuplicateNode
 from agent.events import AttemptEnded, NodeChanged, NodePlanned, RunEvent
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, UserId, thread_parts
 from agent.plan.operations import Add, LoggedOperation, Operation
 from agent.plan.outcomes import ArtifactRef, NodeStatus, Outcome
-from agent.ports import LedgerEntry, LedgerState, Message, PastTurn, Reflection, Run, RunStatus
+from agent.ports import LedgerEntry, LedgerState, Mail, Message, PastTurn, Reflection, Run, RunStatus
 from infra.worker.notifications import Notifier
 from sandbox.script import Json
 
@@ -70,14 +70,25 @@ class ApprovalsInMemory:
         return {key: row for key, row in self.rows.items() if self.asked[key].thread == thread}
 
     async def decide(
-        self, tenant: Tenant, approval: ApprovalId, *, version: int, by: UserId, decision: Decision, reason: str = ""
+        self,
+        tenant: Tenant,
+        approval: ApprovalId,
+        *,
+        version: int,
+        by: UserId,
+        decision: Decision,
+        reason: str = "",
+        place: str = "",
+        result: Json = None,
+        edited: Mapping[str, Json] | None = None,
     ) -> DecisionRecord | None:
         """Decide an open request of the tenant; every one is at version 1."""
         await asyncio.sleep(0)
         asked = self.asked.get(approval)
         if asked is None or thread_parts(asked.thread).tenant != tenant or version != 1:
             return None
-        return self.rows[approval] if self.click(approval, decision, by, reason) else None
+        done = self._close(approval, decision, by, reason, result, edited)
+        return self.rows[approval] if done else None
 
     async def withdraw(self, thread: ThreadId, approval: ApprovalId, why: str) -> DecisionRecord:
         """Turn pending into withdrawn."""
@@ -103,11 +114,22 @@ class ApprovalsInMemory:
         asked = (self.asked[key] for key, row in self.rows.items() if row.decision is Decision.PENDING)
         return {request.node: request for request in asked if request.thread == thread}
 
-    def _close(self, approval: ApprovalId, decision: Decision, by: UserId | None, reason: str) -> bool:
+    def _close(
+        self,
+        approval: ApprovalId,
+        decision: Decision,
+        by: UserId | None,
+        reason: str,
+        result: Json = None,
+        edited: Mapping[str, Json] | None = None,
+    ) -> bool:
         row = self.rows[approval]
         if row.decision is not Decision.PENDING:
             return False
-        self.rows[approval] = replace(row, decision=decision, by=by, reason=reason, at=datetime.now(UTC))
+        if edited is not None:
+            row = replace(row, edited=edited, digest=edited_digest(row.digest, self.asked[approval].tool, edited))
+        now = datetime.now(UTC)
+        self.rows[approval] = replace(row, decision=decision, by=by, reason=reason, result=result, at=now)
         self._notifier.notify(self.asked[approval].thread)
         return True
 
@@ -138,7 +160,7 @@ class LedgerInMemory:
         tries = [row for (t, n, _), row in self.rows.items() if (t, n) == (thread, node)]
         return max(tries, key=lambda row: row.attempt, default=None)
 
-    async def start(self, thread: ThreadId, node: NodeId, digest: Digest, attempt: int) -> bool:
+    async def start(self, thread: ThreadId, node: NodeId, digest: Digest, attempt: int, *, tool: str = "") -> bool:
         """Commit `started`."""
         await asyncio.sleep(0)
         if (thread, node, attempt) in self.rows:
@@ -256,6 +278,11 @@ class MailboxInMemory:
         """Return what no plan answers to yet."""
         await asyncio.sleep(0)
         return [message for message in self.messages.get(thread, ()) if message.id not in self.taken_by]
+
+    async def mail(self, thread: ThreadId, turn: int) -> Mail:
+        """Return what waits."""
+        stop = any(stop.turn in (None, turn) for stop in self.stops.get(thread, ()))
+        return Mail(messages=await self.untaken(thread), stop=stop)
 
     async def taken(
         self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", error: str = ""

@@ -21,10 +21,11 @@ from langgraph.errors import GraphInterrupt
 from sqlalchemy.dialects import postgresql
 from typer.main import get_command
 
-from agent.approval import ApprovalKind, ApprovalPolicy, ApprovalRequest, Decision, DecisionRecord
+from agent.approval import ApprovalKind, ApprovalPolicy, ApprovalRequest, Decision, DecisionRecord, FreezeScope
 from agent.budget.budget import Budget, Budgets, Measure, Start
 from agent.budget.tracker import BudgetTracker
 from agent.budget.usage import Scope, Spent
+from agent.card_facts import CardFacts, DryRun, Origin, OriginKind, card_facts_json, card_facts_of
 from agent.errors import TurnError
 from agent.events import AttemptEnded, NodeChanged, NodePlanned, PlanPacked, SummarizedCall
 from agent.execution.execution_context import Ports as AgentPorts
@@ -50,6 +51,7 @@ from agent.plan.operations import (
 from agent.plan.outcomes import (
     ArtifactRef,
     Cancelled,
+    Comment,
     Expired,
     Failed,
     NodeState,
@@ -65,7 +67,7 @@ from agent.ports import Bound, Choice, LedgerState, RememberedResult, ResultKey,
 from agent.reading.operation_reader import read_operation
 from agent.reading.validation import Fault, FaultCode, fault_json
 from agent.scripts.replay import ToolCallReplay
-from agent.tool import CallContext, Colour, Registry, Tool
+from agent.tool import CallContext, Colour, Registry, Reversibility, Tool
 from agent.tools.call import cached_call
 from bot.blocks.board import board
 from bot.blocks.card import card
@@ -80,6 +82,7 @@ from bot.payloads import (
     Click,
     DetailsClick,
     SessionStop,
+    ShowClick,
     StopClick,
     StopShortcut,
 )
@@ -134,6 +137,9 @@ OUTCOMES: Mapping[str, Outcome] = {
     "expired": Expired(),
     "skipped-because-of-an-end": Skipped(because=NodeId("a")),
     "skipped-by-its-condition": Skipped(because=NodeId("a"), why="its condition was not met"),
+    "succeeded-with-a-comment": Succeeded(value=1, comment=Comment(by=GRACE, text="go")),
+    "failed-with-a-comment": Failed(error="timeout", comment=Comment(by=GRACE, text="go")),
+    "cancelled-for-changes": Cancelled(why="in #ops", by=GRACE),
     "cancelled": Cancelled(why="stopped"),
 }
 
@@ -155,6 +161,9 @@ ENUMS: Mapping[str, type[Enum]] = {
     "kind of a message in the inbox": Kind,
     "place of a message in a thread": Post,
     "event of the audit": AuditEvent,
+    "scope of a freeze": FreezeScope,
+    "what becomes of a mistake": Reversibility,
+    "where a value comes from": OriginKind,
 }
 """The enums stored by value; packing reasons are stored by name (`reasons`)."""
 
@@ -380,6 +389,30 @@ def node_questions() -> Table:
     }
 
 
+def card_facts() -> Table:
+    """Return case -> what a request stores of its card, after reading it back."""
+    origins = (
+        Origin(kind=OriginKind.STEP, what="Look"),
+        Origin(kind=OriginKind.PERSON, what="U0ADA"),
+        Origin(kind=OriginKind.PLAN),
+    )
+    cases = {
+        "nothing": CardFacts(),
+        "all": CardFacts(
+            reversibility=Reversibility.COMPENSABLE,
+            origins={"text": origins, "channel": origins[2:]},
+            dry_run=DryRun(result="would post"),
+            confidential=("/token", "/rows/*/key"),
+            targets=("channel",),
+        ),
+        "dry run failed": CardFacts(dry_run=DryRun(error="no answer")),
+    }
+    question = _STEP.question(ApprovalKind.APPROVE, _BOUND, 1, ())
+    for facts in cases.values():
+        assert card_facts_of(replace(question, facts=card_facts_json(facts))) == facts
+    return {case: card_facts_json(facts) for case, facts in cases.items()}
+
+
 def _row_of(question: ApprovalRequest) -> Json:
     return {
         "id": question.id,
@@ -452,7 +485,7 @@ def graph() -> Table:
     ports = cast("AgentPorts", None)
     unused = cast("Any", None)
     runner = ThreadRunner(ports, unused)
-    checkpoints = Checkpoints(saver=InMemorySaver(), committed=unused, prune=unused)
+    checkpoints = Checkpoints(saver=InMemorySaver(), committed=unused, prune=unused, end=unused)
     compiled: Any = runner.graph(THREAD, unused, checkpoints)
     return {
         "nodes": sorted(compiled.nodes),
@@ -674,6 +707,8 @@ def click_format(payload: Json) -> Json:
         return {"attempt": [attempt.shown, attempt.attempt, attempt.user]}
     if (asked := DetailsClick.read(body)) is not None:
         return {"details": [asked.node, asked.channel, asked.root_ts, asked.user]}
+    if (show := ShowClick.read(body)) is not None:
+        return {"show": [show.approval, show.version, show.channel, show.user]}
     if (click := Click.read(body)) is not None:
         return {"decision": [click.approval, click.version, click.decision.value, click.user]}
     return None
@@ -775,6 +810,7 @@ def configuration_values(table: Json) -> Json:
 _ROLES: Mapping[str, Role] = {
     "planner": Role.PLANNER,
     "repair": Role.REPAIR,
+    "conclude": Role.CONCLUDE,
     "replan": Role.REPLAN,
     "answer": Role.ANSWER,
     "summary": Role.SUMMARY,
@@ -857,6 +893,7 @@ TABLES: Mapping[str, Callable[[], Table]] = {
         bound_calls,
         question_ids,
         node_questions,
+        card_facts,
         budget_questions,
         call_keys,
         graph,

@@ -1,6 +1,6 @@
 """Fills a thread through the stores, for tests that read the rows by SQL."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from agent.approval import ApprovalKind, Decision
@@ -12,6 +12,7 @@ from agent.plan.outcomes import Failed, NodeState, Succeeded, outcome_json
 from agent.ports import Choice, Reflection, ResultKey, RunStatus, Summary
 from bot.ports import Kind, Post, PostedMessage, Slot
 from infra.stores.stores import Stores
+from sandbox.script import Json
 from tests.fakes.rows import (
     ADA,
     GRACE,
@@ -84,6 +85,20 @@ async def questions(stores: Stores) -> None:
     await stores.approvals.extend(THREAD, ApprovalId(ApprovalKind.BUDGET.value), {"from": {}})
 
 
+async def words_of_people(stores: Stores) -> None:
+    """Edit a call and approve it with a comment, ask for changes to another, do a third by hand, claim a fourth."""
+    for name in ("edited", "changed", "done", "claimed"):
+        await stores.approvals.ask(a_request(name, node=NodeId(name)))
+    edited, changed, done, claimed = map(ApprovalId, ("edited", "changed", "done", "claimed"))
+    args: Mapping[str, Json] = {"channel": "#ops", "text": "ä"}
+    await stores.approvals.edit(TEAM, edited, version=1, by=UserId("U0ADA"), args=args, place="C1")
+    yes, changes, by_hand = Decision.APPROVED, Decision.CHANGES, Decision.BY_HAND
+    await stores.approvals.decide(TEAM, edited, version=2, by=GRACE, decision=yes, reason="go")
+    await stores.approvals.decide(TEAM, changed, version=1, by=GRACE, decision=changes, reason="in #ops")
+    await stores.approvals.decide(TEAM, done, version=1, by=GRACE, decision=by_hand, result={"ts": 1.5})
+    await stores.approvals.claim(TEAM, claimed, by=GRACE)
+
+
 async def red_calls(stores: Stores) -> None:
     """Start two red calls, and finish one."""
     for node in ("done", "started"):
@@ -120,6 +135,7 @@ async def values(stores: Stores) -> None:
 
 
 DEEDS: dict[str, Callable[[Stores], Awaitable[None]]] = {
-    deed.__name__: deed for deed in (messages, operations, progress, questions, red_calls, runs, posts, values)
+    deed.__name__: deed
+    for deed in (messages, operations, progress, questions, words_of_people, red_calls, runs, posts, values)
 }
 """Name -> a function that writes through the stores."""

@@ -13,13 +13,13 @@ from agent.approval import ApprovalRequest, Decision
 from agent.budget.budget import Budgets
 from agent.budget.tracker import BudgetTrackers
 from agent.events import NodeChanged
-from agent.execution.execution_context import Ports
+from agent.execution.execution_context import Ports, SeparateNews
 from agent.execution.graph import AdvanceResult, OpenCheckpoints, ThreadRunner
 from agent.ids import NodeId, ThreadId, UserId, thread_id
 from agent.limits import Limits
 from agent.plan.operations import Add, Node, Operation
 from agent.plan.outcomes import Outcome
-from agent.ports import Answerer, Feeder, NodeWork, Progress, Replanner
+from agent.ports import Answerer, Feeder, NewsReader, NodeWork, Progress, Replanner
 from infra.stores.stores import Stores
 from infra.wiring import runner_ports
 from tests.fakes.crash_injection import CrashingSaver, CrashInjector
@@ -38,6 +38,7 @@ def ports_in_memory(
     replanner: Replanner,
     answerer: Answerer,
     progress: Progress | None = None,
+    news: Callable[[NewsReader], NewsReader] = lambda news: news,
     budget_trackers: BudgetTrackers | None = None,
 ) -> Ports:
     """Return a runner's ports on rows in memory, put together where the app puts its own together."""
@@ -49,6 +50,7 @@ def ports_in_memory(
         replanner=replanner,
         answerer=answerer,
         progress=progress,
+        news=news(SeparateNews(rows.mailbox, rows.log, rows.approvals)),
         budget_trackers=budget_trackers,
     )
 
@@ -91,6 +93,7 @@ class World:
         seed: int = 0,
         work: FakeWork | None = None,
         progress: Callable[[Progress], Progress] = lambda progress: progress,
+        news: Callable[[NewsReader], NewsReader] = lambda news: news,
         budgets: Budgets | None = None,
     ) -> None:
         self.thread = thread or self.THREAD
@@ -99,6 +102,7 @@ class World:
         self.plans: dict[str, Sequence[Operation]] = {}
         self._injector = injector or CrashInjector()
         self._progress = progress
+        self._news = news
         self._budgets = budgets
         crashing = self._injector.crashing
         self.feeder = FakeFeeder(crashing(self.rows.log), crashing(self.rows.mailbox), self.plans)
@@ -124,6 +128,7 @@ class World:
         return ports_in_memory(
             rows,
             progress=self._progress(self.rows.progress),
+            news=self._news,
             work=self.work,
             feeder=self.feeder,
             replanner=self.replanner,

@@ -9,7 +9,7 @@ from agent.approval import Decision
 from agent.execution.graph import AdvanceResult, ThreadRunner
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import NodeId
-from agent.limits import Limits, MemoryLimits
+from agent.limits import Limits, MemoryLimits, PlanLanguage
 from agent.llm.memory import DEFAULT_LIMITS as DEFAULT_MEMORY
 from agent.ports import Run
 from agent.tool import Registry
@@ -49,6 +49,7 @@ class Whole:
                 artifacts=rows.artifacts,
                 progress=rows.progress,
                 model=world.model,
+                system=world.system,
             ),
             feeder=world.planner,
             replanner=world.replanner,
@@ -78,12 +79,16 @@ class Whole:
 
 @asynccontextmanager
 async def whole(
-    *model: Script, packing: bool = False, tools: Registry | None = None, memory: MemoryLimits = DEFAULT_MEMORY
+    *model: Script,
+    packing: bool = False,
+    tools: Registry | None = None,
+    memory: MemoryLimits = DEFAULT_MEMORY,
+    language: PlanLanguage = PlanLanguage.JSON,
 ) -> AsyncGenerator[Whole]:
     """Yield an agent whose model says what the scripts say."""
     sandbox = MontySandbox(monty_binary())
     try:
-        async with planning_world(*model, packing=packing, tools=tools, memory=memory) as world:
+        async with planning_world(*model, packing=packing, tools=tools, memory=memory, language=language) as world:
             yield Whole(world, sandbox, tools)
     finally:
         await sandbox.close()

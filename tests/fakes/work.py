@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agent.card_facts import CardFacts
 from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.plan.operations import Add, Cancel, Dependency, Node, NodeKind, On, Operation, Skip, digest_of
 from agent.plan.outcomes import Failed, Outcome, Succeeded, outcome_json
-from agent.ports import Bound, Mailbox, OperationLog, ReplanReport, ReplanResult, Runs, RunStatus
+from agent.ports import Bound, Mailbox, OperationLog, ReplanReport, ReplanResult, Runs, RunStatus, WrittenAnswer
 from agent.tool import CallContext, Colour
 from sandbox.script import Json
 
@@ -102,6 +103,10 @@ class FakeWork:
         """Return that every call may succeed."""
         return None
 
+    async def facts(self, node: Node, bound: Bound, context: CallContext, *, dry_run: bool) -> CardFacts:
+        """Return nothing to show."""
+        return CardFacts()
+
     async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
         """Do what the tool's name stands for."""
         self.started.append(node.id)
@@ -163,7 +168,7 @@ class FakeReplanner:
     )
     asked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
 
-    async def reflect(
+    async def conclude(
         self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome], *, bound: int
     ) -> ReplanReport:
         """Append what the round holds."""
@@ -189,7 +194,9 @@ class FakeAnswerer:
         default_factory=list[tuple[int, Mapping[NodeId, Outcome]]]
     )
 
-    async def answer(self, thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome]) -> None:
+    async def answer(
+        self, thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome], written: WrittenAnswer | None = None
+    ) -> None:
         """Finish the turn."""
         self.given.append((turn, dict(outcomes)))
         text = ", ".join(f"{key}: {outcome_json(outcome)['state']}" for key, outcome in outcomes.items())

@@ -12,6 +12,7 @@ from agent.execution.node_executor import NodeExecutor
 from agent.limits import Limits, MemoryLimits, ModelSettings
 from agent.llm.client import OpenAILanguageModel
 from agent.llm.memory import Memory
+from agent.llm.tool_search import ToolSearch
 from agent.planning.answerer import Answerer
 from agent.planning.planner import Planner
 from agent.planning.replanner import Replanner
@@ -23,7 +24,7 @@ from infra.stores.stores import Stores
 from infra.wiring import open_thread_checkpoints, runner_ports
 from infra.worker.notifications import PgNotifications
 from sandbox.choice import NoSandbox
-from tests.acceptance.plans import ENDS, results_told, tool
+from tests.acceptance.plans import ENDS, concludes, results_told, tool
 from tests.fakes.planning import registry
 from tests.fakes.plans import json_lines
 from tests.fakes.rows import THREAD, a_message
@@ -45,7 +46,7 @@ def _plan(request: ModelRequest) -> str:
 SCRIPTS = (
     Script(role="planner", answer=_plan),
     ENDS,
-    Script(role="answer", answer="All three are fine, and here is what they say: " + "fine. " * 20),
+    concludes("All three are fine, and here is what they say: " + "fine. " * 20),
     Script(role="summary", answer="People looked at cases."),
 )
 
@@ -101,6 +102,7 @@ async def _runner(
             feeder=Planner(
                 model=model,
                 registry=tools,
+                tools=ToolSearch(tools),
                 log=stores.log,
                 mailbox=stores.mailbox,
                 runs=stores.runs,
@@ -111,6 +113,7 @@ async def _runner(
             replanner=Replanner(
                 model=model,
                 registry=tools,
+                tools=ToolSearch(tools),
                 log=stores.log,
                 runs=stores.runs,
                 mailbox=stores.mailbox,
@@ -139,18 +142,16 @@ async def test_a_late_turn_asks_no_more_than_an_early_one(
                 assert await runner.advance(THREAD, HeldLease()) is AdvanceResult.FINISHED
             asked = server.requests[before:]
             turn.prompts = {role: max(map(_bytes, requests)) for role, requests in by_role(asked).items()}
-        told = results_told(server.requests_of("answer")[-1])
+        told = results_told(server.requests_of("conclude")[-1])
         summaries = len(server.requests_of("summary"))
     assert set(told) == {f"t{TURNS}-{number}" for number in range(READS)}, "the answer is written from its turn alone"
     assert told[f"t{TURNS}-0"]["url"] == "http://x", "read through the results of all turns before"
 
     full = range(LIMITS.turns - 1, LIMITS.turns + 2)
-    for role in ("replan", "answer"):
-        most = max(turns[number].prompts[role] for number in full)
-        assert turns[50].prompts[role] <= most, f"{role}: as long as when the most turns are shown, at most"
-        assert turns[50].prompts[role] <= 2.5 * turns[5].prompts[role]
-    dialogue = max(turns[number].prompts["replan"] for number in full)
-    assert turns[50].prompts["planner"] <= dialogue + LIMITS.node_bytes
+    most = max(turns[number].prompts["conclude"] for number in full)
+    assert turns[50].prompts["conclude"] <= most, "as long as when the most turns are shown, at most"
+    assert turns[50].prompts["conclude"] <= 2.5 * turns[5].prompts["conclude"]
+    assert turns[50].prompts["planner"] <= most + LIMITS.node_bytes
     assert 0 < summaries <= TURNS / (LIMITS.turns / 2), "asked for only when the bound is passed"
 
     early, late = range(7, 15), range(TURNS - 7, TURNS + 1)  # both on either side of a summary

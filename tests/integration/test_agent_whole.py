@@ -13,6 +13,7 @@ from agent.execution.graph import AdvanceResult
 from agent.ids import NodeId
 from agent.limits import Role
 from infra.dev.scripted_model.script import Cut, ModelRequest, Script, Stall
+from tests.acceptance.plans import concludes
 from tests.fakes.planning import COUNT, MENDED, THREAD, sections
 from tests.fakes.whole_agent import whole
 
@@ -37,8 +38,7 @@ def scripts(planned: Any = PLANNED) -> tuple[Script, ...]:
     return (
         Script(role="planner", answer=planned),
         Script(role="repair", answer=f"```python\n{MENDED}```"),
-        Script(role="replan", answer='{"decision":"end"}'),
-        Script(role="answer", answer="That is all."),
+        concludes("That is all."),
     )
 
 
@@ -63,7 +63,7 @@ async def test_request_runs_waits_for_a_person_repairs_itself_and_is_answered() 
         agent.decide("thanks", Decision.REJECTED)
         assert await agent.advance() is AdvanceResult.FINISHED
         assert (await agent.run()).answer == "That is all."
-        [answer] = agent.world.asked(Role.ANSWER)
+        [answer] = agent.world.asked(Role.CONCLUDE)
         results = {result["id"]: result for result in map(json.loads, sections(answer.last)["Results"].splitlines())}
         assert results["count"]["result"] == {"a": 1, "b": 1}
         assert results["after"]["result"]["url"] == "http://1"

@@ -19,6 +19,9 @@ from tests.fakes.slack_scene import scene as opened_scene
 
 APPROVE, REJECT = "decide_approved", "decide_rejected"
 
+OTHER = {"channel": "#general", "text": "payments is down", "thread_ts": "1.2"}
+"""The arguments of a call that shares no card with the usual one: it has one more."""
+
 
 @pytest.fixture
 async def scene() -> AsyncGenerator[Scene]:
@@ -89,7 +92,7 @@ async def test_second_click_changes_nothing_and_is_answered(scene: Scene) -> Non
 
 
 async def test_approving_one_card_leaves_its_neighbour_open(scene: Scene) -> None:
-    thread = await asked(scene, an_approval(id="q1"), an_approval(id="q2", title="Post to #general"))
+    thread = await asked(scene, an_approval(id="q1"), an_approval(id="q2", title="Post to #general", args=OTHER))
     await click(scene, "Grace", await card_of(scene, thread, "q2"), APPROVE)
     assert scene.rows.decided == [("q2", Decision.APPROVED, GRACE)]
     assert has_buttons(await card_of(scene, thread, "q1"))
@@ -248,13 +251,14 @@ async def test_an_approval_withdrawn_before_its_turn_to_be_posted_is_not_posted(
     thread = await asked(scene, an_approval())
 
     async def meanwhile(_seconds: float) -> None:
-        scene.rows.change_approval(an_approval(thread, id="q2", decision=Decision.WITHDRAWN))
+        scene.rows.change_approval(an_approval(thread, id="q2", args=OTHER, decision=Decision.WITHDRAWN))
 
     rate_limiter = RateLimiter(clock=lambda: 0.0, sleep=meanwhile)
     for _ in range(POSTS.burst):
         await rate_limiter.wait(("post", thread_parts(thread).tenant, thread_parts(thread).channel), POSTS)
     nodes = (a_node("post", NodeState.ASKING),)
-    scene.rows.show(a_run(thread, nodes=nodes, approvals=(an_approval(thread), an_approval(thread, id="q2"))))
+    both = (an_approval(thread), an_approval(thread, id="q2", args=OTHER))
+    scene.rows.show(a_run(thread, nodes=nodes, approvals=both))
     before = await scene.people.thread(thread_parts(thread).root_ts)
     publisher = ThreadPublisher(
         scene.rows,

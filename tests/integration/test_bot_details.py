@@ -86,7 +86,8 @@ async def test_click_opens_what_the_last_attempt_left_and_another_on_request(sce
 
 async def test_menu_of_many_scripts_opens_the_chosen_one(scene: Scene) -> None:
     _, ts = await shown(scene, script("count"), *(script(f"s{number}") for number in range(5)))
-    chosen = {"selected_option": {"text": {"type": "plain_text", "text": "Step count"}, "value": "count"}}
+    label = {"type": "plain_text", "text": "Step count", "emoji": False}
+    chosen = {"selected_option": {"text": label, "value": "count"}}
     await scene.people.act("click", user="Grace", channel="ops", ts=ts, action_id="script_details", chosen=chosen)
     assert "return 1 # <!channel>" in await modal(scene)
 

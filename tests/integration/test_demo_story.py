@@ -14,15 +14,15 @@ from psycopg import sql
 from agent.events import AttemptEnded
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import Digest, NodeId, ThreadId, ToolName, UserId
-from agent.limits import ModelSettings, Role
+from agent.limits import ModelSettings, PlanLanguage, Role
 from agent.llm.client import OpenAILanguageModel
 from agent.llm.prompts import planner_message, results_message, system_message
 from agent.llm.transcript import shown_nodes, statuses_of
 from agent.plan.operations import Add, LoggedOperation, Node
 from agent.plan.outcomes import Failed, Outcome, Rejected, Skipped, Succeeded, satisfies
 from agent.ports import ChatMessage, Message
+from agent.reading.answer_reader import AnswerReader
 from agent.reading.plan_builder import Placed, PlanBuilder
-from agent.reading.stream_reader import read_plan_text
 from agent.tool import CallContext, Colour, Registry, Tool
 from infra.db.embedded_postgres import HeldPostgres
 from infra.dev.demo.database import reader
@@ -68,14 +68,14 @@ class DemoThread:
         self.turn += 1
         message = Message(id=self.turn, author=UserId("U1"), text=text, at=NOW)
         nodes = shown_nodes(self.log, statuses_of(self.outcomes))
-        system = system_message(Role.PLANNER, self.registry, self.dialect)
+        system = system_message(self.registry, self.dialect, PlanLanguage.PYTHON)
         said = [system, *self.dialogue, planner_message(NOW, [message], nodes)]
         draft = "".join([piece async for piece in self.model.stream(Role.PLANNER, said)])
         added = self._accepted(draft)
         for node in added:
             self.outcomes[node.id] = await self._outcome(node)
         own = shown_nodes([row for row in self.log if row.turn == self.turn], statuses_of(self.outcomes))
-        asked = [system_message(Role.ANSWER), *self.dialogue, results_message([message], own)]
+        asked = [system_message(), *self.dialogue, results_message(Role.ANSWER, [message], own)]
         answer = await self.model.complete(Role.ANSWER, asked)
         self.dialogue += [ChatMessage(by="human", text=text), ChatMessage(by="ai", text=answer)]
         return answer
@@ -84,7 +84,8 @@ class DemoThread:
         known = {row.operation.node.id: row.operation.node for row in self.log if isinstance(row.operation, Add)}
         intake = PlanBuilder(registry=self.registry, known=known)
         added: list[Node] = []
-        for item in read_plan_text(draft):
+        reader = AnswerReader(self.registry, intake)
+        for item in (*reader.feed(draft), *reader.finish()):
             assert isinstance(item, Placed), item
             admission = intake.offer(item)
             assert admission.faults == ()

@@ -1,5 +1,6 @@
 """Budgets in the executor: once a limit is exceeded nothing starts and one request is asked; a person decides."""
 
+import asyncio
 import random
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +14,7 @@ from agent.execution.graph import AdvanceResult
 from agent.ids import NodeId, ThreadId
 from agent.plan.operations import Node
 from agent.plan.outcomes import Cancelled, Outcome, Succeeded
-from agent.ports import Bound, RunStatus
+from agent.ports import Bound, News, NewsReader, RunStatus
 from agent.tool import CallContext
 from tests.fakes.ports_in_memory import AccountInMemory
 from tests.fakes.thread_world import World
@@ -142,6 +143,52 @@ async def test_stop_at_the_request_starts_nothing_more_and_asks_nobody_again(hot
     assert isinstance(world.outcomes["other"], Cancelled)
     assert isinstance(world.outcomes["red"], Cancelled)
     assert [request.kind for request in world.rows.approvals.asked.values()] == [ApprovalKind.BUDGET]
+
+
+class SlowNews:
+    """A NewsReader whose answers are on their way for a while."""
+
+    def __init__(self, news: NewsReader, rng: random.Random) -> None:
+        self.reads = 0
+        self._news = news
+        self._rng = rng
+
+    async def read(self, thread: ThreadId, turn: int, seq: int) -> News:
+        """Read, then let others go on."""
+        self.reads += 1
+        news = await self._news.read(thread, turn, seq)
+        for _ in range(self._rng.choice((0, 1, 2, 5, 20))):
+            await asyncio.sleep(0)
+        return news
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_stop_ends_the_run_however_it_meets_the_request(seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311  # reproducible, not secret
+    slow: list[SlowNews] = []
+
+    def slowed(news: NewsReader) -> NewsReader:
+        slow.append(SlowNews(news, rng))
+        return slow[-1]
+
+    hold = Hold()
+    world = World(performs={"hold": hold}, budgets=nodes(1), news=slowed)
+    world.say(node("long", tool="hold"), node("other"), node("red", red=True))
+    async with world.advancing() as running:
+        await world.until(lambda: NodeId(TURN) in world.rows.approvals.pending(world.thread))
+        world.rows.mailbox.stop(world.thread)
+        before = sum(news.reads for news in slow)
+        for step in range(10_000):
+            if running.done():
+                break
+            if step < 100 and rng.random() < 0.3:
+                world.rows.notifier.notify(world.thread)
+            if rng.random() < 0.02:
+                hold.release.set()
+            await asyncio.sleep(0)
+        assert sum(news.reads for news in slow) - before < 200, "the executor looks again and again"
+    assert [request.kind for request in world.rows.approvals.asked.values()] == [ApprovalKind.BUDGET]
+    assert not world.rows.approvals.pending(world.thread)
 
 
 async def test_budget_of_a_thread_holds_across_turns_and_so_does_go_on() -> None:

@@ -72,8 +72,10 @@ async def test_result_that_cannot_be_committed_ends_the_entry_unpublished():
     with pytest.raises(ConnectionError):
         await world.run(node("a"), node("b", "a"))
     assert "b" not in world.work.started
+    assert saver.open_jobs == 0
     saver.broken = False
     assert await world.advance() is AdvanceResult.FINISHED
+    assert saver.open_jobs == 0
     assert set(world.outcomes) == {"a", "b"}
 
 
@@ -108,13 +110,15 @@ async def test_message_after_a_death_between_the_steps_writes_and_its_checkpoint
 
 async def test_cancelled_entry_can_be_entered_again():
     hold = Hold()
-    world = World(performs={"hold": hold})
+    saver = ObservedMemorySaver()
+    world = World(performs={"hold": hold}, checkpoints=saver.open)
     world.say(node("a"), node("slow", "a", tool="hold"), node("r", "a", red=True), node("waiting", "slow"))
     running = asyncio.create_task(world.advance())
     await hold.begun.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+    assert saver.open_jobs == 0
     hold.release.set()
     assert await world.advance() is AdvanceResult.PARKED
     world.click("r")

@@ -21,7 +21,7 @@ from agent.tool import CallContext
 from sandbox.script import Json
 from tests.fakes.crash_injection import CrashInjector, Dead
 from tests.fakes.thread_world import World
-from tests.fakes.work import node
+from tests.fakes.work import fail, node, on_failed
 
 HOSTS: Json = [{"name": "a", "down": True}, {"name": "b", "down": False}, {"name": "c", "down": True}]
 
@@ -266,3 +266,115 @@ def test_items_refer_to_their_place_in_the_list_and_read_back_the_same():
     for operation in operations:
         assert operation_from_json(json.loads(json.dumps(operation_json(operation)))) == operation
     assert replace(second, item_of=None) != second
+
+
+async def test_comparisons_decide_and_an_item_has_its_own():
+    scene = world()
+    await scene.run(
+        HOSTS_NODE,
+        written("yes", when={"all": [{"eq": ["${hosts#/0/name}", "a"]}, {"not": "${hosts#/1/down}"}]}),
+        written("no", when={"gt": ["${hosts#/0/name}", "b"]}),
+        template(when={"all": ["${item#/down}", {"ge": ["${index}", 1]}]}),
+        template("late", when="${index}"),
+    )
+    assert scene.work.started == ["hosts", "yes", "each-2", "late-1", "late-2"]
+    assert scene.outcomes["no"] == Skipped(because=NodeId("hosts"), why=UNMET)
+    assert scene.outcomes["each"] == Succeeded(value=[None, None, "each-2"])
+    assert scene.outcomes["late"] == Succeeded(value=[None, "late-1", "late-2"])
+    for logged in scene.rows.log.rows[scene.thread]:
+        assert operation_from_json(json.loads(json.dumps(operation_json(logged.operation)))) == logged.operation
+
+
+@pytest.mark.parametrize(
+    ("condition", "error", "says"),
+    [
+        ({"gt": ["${hosts#/0/name}", 5]}, "not_comparable", "a text and a number have no order"),
+        ({"lt": ["${hosts#/0/down}", 5]}, "not_comparable", "a boolean and a number"),
+        ({"all": ["${hosts#/0/down}", {"eq": ["${hosts#/0/gone}", 5]}]}, "binding", "has nothing there"),
+    ],
+    ids=["text and number", "boolean", "missing"],
+)
+async def test_a_condition_that_nobody_can_decide_fails_the_node_which_never_runs(
+    condition: Json, error: str, says: str
+):
+    scene = world()
+    await scene.run(HOSTS_NODE, written("a", when=condition), node("after", "a"), node("rescue", on_failed("a")))
+    failed = scene.outcomes["a"]
+    assert isinstance(failed, Failed)
+    assert failed.error == error
+    assert says in failed.message
+    assert scene.work.started == ["hosts", "rescue"]
+    assert scene.outcomes["after"] == Skipped(because=NodeId("a"))
+
+
+async def test_a_condition_on_a_step_that_failed_skips_the_node():
+    scene = World(performs={"broken": fail})
+    await scene.run(node("a", tool="broken"), written("b", when={"not": "${a#/bad}"}), written("c", when="${b}"))
+    assert scene.outcomes["b"] == Skipped(because=NodeId("a"))
+    assert scene.outcomes["c"] == Skipped(because=NodeId("b"))
+
+
+@pytest.mark.parametrize("first", ["one", "two"])
+async def test_a_step_reads_whichever_branch_ran_and_waits_for_both(first: str):
+    ran = {"one": {"eq": ["${hosts#/0/name}", "a"]}, "two": {"ne": ["${hosts#/0/name}", "a"]}}
+    other = {"one": "two", "two": "one"}[first]
+    scene = World(performs={"hosts": hosts, "use": echo_args})
+    await scene.run(
+        HOSTS_NODE,
+        written(first, when=ran["one"]),
+        written(other, when=ran["two"]),
+        written("use", tool="use", args={"x": f"${{{other}|{first}}}"}),
+    )
+    assert scene.work.started == ["hosts", first, "use"]
+    assert scene.outcomes["use"] == Succeeded(
+        value={"one": "succeeded", "two": "skipped"} | {first: "succeeded", other: "skipped"}
+    )
+
+
+async def echo_args(node: Node, bound: Bound, context: CallContext) -> Outcome:
+    """Return the states of what the node waited for."""
+    inputs = bound.args["inputs"]
+    assert isinstance(inputs, Mapping)
+    return Succeeded(value={name: outcome["state"] for name, outcome in inputs.items() if isinstance(outcome, Mapping)})
+
+
+async def test_a_step_that_reads_whichever_ran_is_skipped_when_none_did():
+    scene = world()
+    await scene.run(
+        HOSTS_NODE,
+        written("one", when="${hosts#/1/down}"),
+        written("two", depends_on=["one"]),
+        written("use", args={"x": "${one|two}"}),
+        written("list", for_each="${one|two#/rows}", args={"x": "${item}"}),
+    )
+    assert scene.work.started == ["hosts"]
+    assert scene.outcomes["use"] == Skipped(because=NodeId("one"))
+    assert scene.outcomes["list"] == Skipped(because=NodeId("one"))
+
+
+async def test_a_list_of_whichever_ran_is_gone_through():
+    scene = world()
+    await scene.run(
+        written("none", when={"eq": ["${hosts}", None]}),
+        HOSTS_NODE,
+        template(over="${none|hosts}", when={"eq": ["${item#/down}", True]}),
+    )
+    assert scene.outcomes["each"] == Succeeded(value=["each-0", None, "each-2"])
+
+
+async def test_a_cancel_of_one_branch_leaves_the_card_that_the_other_can_still_fill():
+    scene = world()
+    plan = (
+        node("one", red=True),
+        node("two", red=True),
+        written("use", args={"x": "${one|two}"}, require_human_approval=True),
+    )
+    assert await scene.run(*plan) is AdvanceResult.PARKED
+    await scene.append(Cancel(id=NodeId("one"), why="no more"))
+    assert await scene.advance() is AdvanceResult.PARKED
+    scene.click("two")
+    assert await scene.advance() is AdvanceResult.PARKED
+    assert set(scene.rows.approvals.pending(scene.thread)) == {"use"}
+    scene.click("use")
+    assert await scene.advance() is AdvanceResult.FINISHED
+    assert scene.work.started == ["two", "use"]

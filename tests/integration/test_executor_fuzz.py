@@ -15,6 +15,7 @@ from agent.execution.execution_context import Lease
 from agent.execution.graph import AdvanceResult, Checkpoints, OpenCheckpoints
 from agent.ids import NodeId, ThreadId, thread_id
 from agent.plan.outcomes import Outcome, outcome_from_json
+from agent.ports import News, NewsReader
 from infra.db.database import Database
 from infra.worker.checkpoints import open_checkpoints, open_pool
 from tests.fakes.crash_injection import CrashInjector, Dead
@@ -27,6 +28,21 @@ SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
 CHUNKS = 20
 CASES_PER_CHUNK = 16
 CASES_ON_POSTGRES = 40
+
+
+class LateNews:
+    """A NewsReader whose answers are on their way for a while: they may be old when they arrive."""
+
+    def __init__(self, news: NewsReader, rng: random.Random) -> None:
+        self._news = news
+        self._rng = rng
+
+    async def read(self, thread: ThreadId, turn: int, seq: int) -> News:
+        """Read, then let others go on."""
+        news = await self._news.read(thread, turn, seq)
+        for _ in range(self._rng.choice((0, 0, 1, 5, 30))):
+            await asyncio.sleep(0)
+        return news
 
 
 class FuzzRun:
@@ -45,12 +61,15 @@ class FuzzRun:
             thread=thread,
             work=fuzz_work(self.journal, self._step),
             progress=lambda progress: NotedProgress(progress, self.journal),
+            news=lambda news: LateNews(news, self.rng),
         )
         self.turns = list(case.turns)
         self.later = list(case.later)
         self.deaths = self.rng.choice((0, 0, 1, 3))
         self.stops = self.rng.choice((0, 0, 0, 1))
         self.parks = 0
+        #: Whether something was written for the thread since its newest advance began: it is advanced once more.
+        self.rang = False
 
     async def run(self) -> None:
         """Run the case to its end, checking on the way."""
@@ -69,6 +88,8 @@ class FuzzRun:
                 continue
             elif rest is AdvanceResult.PARKED:
                 await self._parked()
+            elif self.rang:
+                continue
             elif self.turns or self.later:
                 self._act_finished()
             else:
@@ -104,6 +125,7 @@ class FuzzRun:
             self.injector.after_effect = self.rng.random() < 0.5
 
     async def _advance(self) -> AdvanceResult | None:
+        self.rang = False
         try:
             return await self.world.advance()
         except Dead:
@@ -149,6 +171,7 @@ class FuzzRun:
 
     async def _change(self) -> None:
         operations = self.later.pop(0)
+        self.rang = True
         if self.rng.random() < 0.5:
             self.world.say(*operations)
         else:

@@ -1,4 +1,4 @@
-"""The plan as an append-only log: follow-ups, cancels, reflection rounds, turns (law 4)."""
+"""The plan as an append-only log: follow-ups, cancels, rounds, turns (law 4)."""
 
 import asyncio
 
@@ -208,7 +208,7 @@ async def test_message_during_the_answer_is_a_turn_of_the_same_advance():
     assert [turn for turn, _ in world.answerer.given] == [1, 2]
 
 
-async def test_reflection_adds_to_the_same_turn():
+async def test_a_conclusion_adds_to_the_same_turn():
     world = World()
     world.rounds[1, 1] = [Add(node=node("again", "a"))]
     await world.run(node("a"))
@@ -217,21 +217,21 @@ async def test_reflection_adds_to_the_same_turn():
     assert [turn for turn, _ in world.answerer.given] == [1]
 
 
-async def test_operations_stored_by_a_reflection_that_crashed_are_run_before_reflecting_again():
+async def test_operations_stored_by_a_conclusion_that_crashed_are_run_before_concluding_again():
     world = World()
     crashed = False
-    reflect = world.replanner.reflect
+    conclude = world.replanner.conclude
 
     async def crash_after_append(*args: object, bound: int) -> ReplanReport:
         nonlocal crashed
-        again = await reflect(*args, bound=bound)  # pyright: ignore[reportArgumentType]  # passed on as they came
+        again = await conclude(*args, bound=bound)  # pyright: ignore[reportArgumentType]  # passed on as they came
         if not crashed:
             crashed = True
             raise ConnectionError
         return again
 
     world.rounds[1, 1] = [Add(node=node("again"))]
-    world.replanner.reflect = crash_after_append  # pyright: ignore[reportAttributeAccessIssue]  # the same signature
+    world.replanner.conclude = crash_after_append  # pyright: ignore[reportAttributeAccessIssue]  # the same signature
     try:
         await world.run(node("a"))
     except ConnectionError:

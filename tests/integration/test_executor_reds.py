@@ -273,8 +273,10 @@ async def test_red_is_not_called_when_the_lease_was_lost_while_its_start_was_com
     world = World()
     start = world.rows.ledger.start
 
-    async def stopped_meanwhile(thread: ThreadId, node: NodeId, digest: Digest, attempt: int) -> bool:
-        started = await start(thread, node, digest, attempt)
+    async def stopped_meanwhile(
+        thread: ThreadId, node: NodeId, digest: Digest, attempt: int, *, tool: str = ""
+    ) -> bool:
+        started = await start(thread, node, digest, attempt, tool=tool)
         await asyncio.sleep(1.1)
         world.lease.lost = RunnerLost()
         return started

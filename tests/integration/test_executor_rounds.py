@@ -17,7 +17,7 @@ TURN = ""
 
 
 def insatiable(*, turns: int = 1) -> World:
-    """Return a world whose reflection always wants more."""
+    """Return a world whose conclusion always wants more."""
     world = World()
     for turn in range(1, turns + 1):
         for number in range(1, 20):
@@ -96,29 +96,29 @@ async def test_a_stop_takes_the_question_back():
     assert [turn for turn, _ in world.answerer.given] == [1]
 
 
-async def test_what_reflection_wants_to_know_is_asked_before_anything_is_answered():
+async def test_what_a_conclusion_wants_to_know_is_asked_before_anything_is_answered():
     world = World()
 
     async def ask(*_args: object, bound: int) -> ReplanReport:
         return ReplanReport(next=ReplanResult.ASK, author=World.AUTHOR, question="Which one?")
 
-    world.replanner.reflect = ask  # pyright: ignore[reportAttributeAccessIssue]  # the same signature
+    world.replanner.conclude = ask  # pyright: ignore[reportAttributeAccessIssue]  # the same signature
     assert await world.run(node("a")) is AdvanceResult.PARKED
     assert (world.question(TURN).kind, world.question(TURN).title) == (ApprovalKind.ASK, "Which one?")
     world.click(TURN, Decision.ACCEPT)
     assert await world.advance() is AdvanceResult.FINISHED
 
 
-async def test_a_message_during_the_last_reflection_joins_the_turn():
+async def test_a_message_during_the_last_conclusion_joins_the_turn():
     world = World()
-    reflect = world.replanner.reflect
+    conclude = world.replanner.conclude
 
     async def hear(*args: object, bound: int) -> ReplanReport:
         if len(world.replanner.asked) == 0:
             world.say(node("late"))
-        return await reflect(*args, bound=bound)  # pyright: ignore[reportArgumentType]  # passed on as they came
+        return await conclude(*args, bound=bound)  # pyright: ignore[reportArgumentType]  # passed on as they came
 
-    world.replanner.reflect = hear  # pyright: ignore[reportAttributeAccessIssue]  # the same signature
+    world.replanner.conclude = hear  # pyright: ignore[reportAttributeAccessIssue]  # the same signature
     assert await world.run(node("a")) is AdvanceResult.FINISHED
     assert (world.work.started, [turn for turn, _ in world.answerer.given]) == (["a", "late"], [1])
 

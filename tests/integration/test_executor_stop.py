@@ -10,6 +10,7 @@ from agent.execution.executor import STOPPED
 from agent.execution.graph import AdvanceResult
 from agent.ids import NodeId, ThreadId
 from agent.plan.outcomes import Cancelled, Outcome, Succeeded
+from agent.ports import WrittenAnswer
 from tests.fakes.thread_world import World
 from tests.fakes.work import Hold, node
 
@@ -94,11 +95,13 @@ async def test_a_stop_that_waits_is_read_before_an_answer_that_broke_is_begun_ag
     world = World()
     stops: list[list[int | None]] = []
 
-    async def breaks(thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome]) -> None:
+    async def breaks(
+        thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome], written: WrittenAnswer | None = None
+    ) -> None:
         stops.append([stop.turn for stop in world.rows.mailbox.stops.get(thread, [])])
         if not stops[-1]:
             raise StoreUnavailable
-        await answer(thread, turn, outcomes)
+        await answer(thread, turn, outcomes, written)
 
     answer, world.answerer.answer = world.answerer.answer, breaks
     world.say(node("quick"))

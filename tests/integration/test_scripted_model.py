@@ -271,8 +271,8 @@ async def test_models_are_listed(start: Start) -> None:
 async def test_unknown_path_is_an_error_in_the_same_shape(start: Start) -> None:
     model = await start()
     async with openai.AsyncOpenAI(base_url=model.base_url, api_key="key", max_retries=0) as client:
-        with pytest.raises(openai.NotFoundError, match="/v1/embeddings"):
-            await client.embeddings.create(model="any", input="x")
+        with pytest.raises(openai.NotFoundError, match="/v1/moderations"):
+            await client.moderations.create(input="x")
 
 
 @pytest.mark.parametrize(
@@ -297,3 +297,83 @@ async def test_broken_request_is_refused_with_its_place(start: Start, body: byte
         error = (await response.json())["error"]
     assert (response.status, error["param"]) == (400, param)
     assert model.server.requests == []
+
+
+BODY = {"model": "m", "input": [{"role": "user", "content": "x"}]}
+
+
+@pytest.mark.parametrize(
+    ("more", "param", "says"),
+    [
+        ({"input": []}, "input.list[_Item]", "Invalid value"),
+        ({"input": [{"role": "tool", "content": "x"}]}, "input", "Invalid value"),
+        ({"messages": []}, "messages", "Unknown parameter"),
+        ({"stream_options": {"include_usage": True}}, "stream_options", "Unknown parameter"),
+        ({"reasoning_effort": "low"}, "reasoning_effort", "Unknown parameter"),
+        ({"max_tokens": 10}, "max_tokens", "Unknown parameter"),
+        ({"reasoning": {"effort": "extreme"}}, "reasoning.effort", "Invalid value"),
+        ({"previous_response_id": "resp_1"}, "previous_response_id", "not found"),
+        (
+            {"input": [{"role": "assistant", "content": [{"type": "input_text", "text": "x"}]}]},
+            "input[0].content[0]",
+            "'output_text'",
+        ),
+    ],
+)
+async def test_responses_api_refuses_what_the_service_refuses(
+    start: Start, more: dict[str, Any], param: str, says: str
+) -> None:
+    model = await start(Script(answer="x"))
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": "Bearer key"}) as session,
+        session.post(f"{model.base_url}/responses", json=BODY | more) as response,
+    ):
+        error = (await response.json())["error"]
+    assert response.status == 400
+    assert error["param"].startswith(param.partition(".list")[0])
+    assert says in error["message"]
+    assert model.server.requests == []
+
+
+@pytest.mark.parametrize("more", [{"reasoning_effort": "extreme"}, {"input": "x"}, {"reasoning": {"effort": "low"}}])
+async def test_chat_completions_refuse_what_belongs_to_the_responses_api(start: Start, more: dict[str, Any]) -> None:
+    model = await start(Script(answer="x"))
+    body = {"model": "m", "messages": [{"role": "user", "content": "x"}], **more}
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": "Bearer key"}) as session,
+        session.post(f"{model.base_url}/chat/completions", json=body) as response,
+    ):
+        assert response.status == 400
+    assert model.server.requests == []
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_response_is_read_by_openais_own_client(start: Start, stream: bool) -> None:
+    model = await start(Script(answer="Grüße ✓ and more"), Script(answer="x"))
+    async with openai.AsyncOpenAI(base_url=model.base_url, api_key="key", max_retries=0) as client:
+        if stream:
+            async with client.responses.stream(model="m", input="hi", reasoning={"effort": "low"}) as events:
+                types = [event.type async for event in events]
+                response = await events.get_final_response()
+            assert types[0] == "response.created"
+            assert types.count("response.output_text.delta") > 3
+            assert types[-1] == "response.completed"
+        else:
+            response = await client.responses.create(model="m", input="hi", reasoning={"effort": "low"})
+    assert response.output_text == "Grüße ✓ and more"
+    assert response.usage is not None
+    assert response.usage.output_tokens == 4
+    [request] = model.server.requests
+    assert (request.api, request.effort, request.last) == ("responses", "low", "hi")
+
+
+async def test_cached_tokens_are_those_that_a_prompt_and_an_earlier_one_begin_with(start: Start) -> None:
+    model = await start(Script(answer="x"))
+    model.server.caches = True
+    long = SystemMessage("word " * 1000)
+    usages = [
+        (await model.chat().ainvoke([long, HumanMessage(text)])).usage_metadata for text in ("one", "two", "short")
+    ]
+    usages.append((await model.chat().ainvoke("two")).usage_metadata)
+    cached = [usage and usage.get("input_token_details", {}).get("cache_read") for usage in usages]
+    assert cached == [0, 1152, 1152, 0], "the last one is too short to be cached"

@@ -204,6 +204,38 @@ async def test_submission_carries_the_state_and_updates_the_view(app: App, peopl
     assert [told["title"]["text"] for told in (await people.dump())["views"]["U0ADA"]] == ["Thanks"]
 
 
+@pytest.mark.parametrize(
+    ("block", "state", "words"),
+    [
+        ("count", {"value": "many"}, "Please enter a valid number."),
+        ("count", {"value": "1.5"}, "Please enter a valid number."),
+        ("count", {"value": "7"}, "Please enter a valid number."),
+        ("count", {"value": "3"}, ""),
+    ],
+)
+async def test_a_number_is_checked_before_it_is_submitted(
+    block: str, state: Json, words: str, app: App, people: WorkspaceClient
+) -> None:
+    _, payload = await clicked(app, people)
+    number = {"type": "number_input", "action_id": "n", "is_decimal_allowed": False, "max_value": "5"}
+    field = {"type": "input", "block_id": block, "label": {"type": "plain_text", "text": "How many"}, "element": number}
+    view = {**MODAL, "blocks": [field]}
+    assert (await app.api("views.open", trigger_id=payload["trigger_id"], view=view))["ok"]
+    told = await people.act("views/submit", user="Ada", values={block: {"n": state}})
+    assert told["errors"] == ({block: words} if words else {})
+
+
+async def test_only_options_that_are_offered_are_chosen(app: App, people: WorkspaceClient) -> None:
+    _, payload = await clicked(app, people)
+    option = {"text": {"type": "plain_text", "text": "One"}, "value": "1"}
+    menu = {"type": "static_select", "action_id": "m", "options": [option]}
+    field = {"type": "input", "block_id": "b", "label": {"type": "plain_text", "text": "Which"}, "element": menu}
+    assert (await app.api("views.open", trigger_id=payload["trigger_id"], view={**MODAL, "blocks": [field]}))["ok"]
+    chosen = {"selected_option": {**option, "value": "2"}}
+    with pytest.raises(ControlError, match="no such option"):
+        await people.act("views/submit", user="Ada", values={"b": {"m": chosen}})
+
+
 async def test_errors_for_blocks_that_are_no_inputs_are_refused(app: App, people: WorkspaceClient) -> None:
     await opened(app, people)
     app.answer = {"response_action": "errors", "errors": {"nowhere": "x"}}

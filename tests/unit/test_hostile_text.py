@@ -45,8 +45,13 @@ from agent.plan.json_values import sanitized_text, truncated
 from agent.plan.operations import Node, NodeKind, PackedStep
 from agent.plan.references import BadReference, pieces
 from agent.plan.templates import about_item, shown_title
+from agent.preview import cell_text
+from agent.reading.answer_reader import AnswerReader, read_answer
+from agent.reading.plan_builder import PlanBuilder
+from agent.reading.plan_language.reader import PythonReader
 from agent.reading.stream_reader import PlanStreamReader, read_plan_text
 from bot.blocks.answer import answer
+from bot.blocks.call_preview import difference, message_runs
 from bot.blocks.elements import escaped
 from bot.blocks.visibility import visible
 from bot.payloads import mentions, request_text
@@ -78,7 +83,18 @@ MARKS = (
     *("```", "`", "~~~", "<think>", "</think>", "nk>", "def main(", "tools.", "async ", "(", ")", "'", '"""', "f'{"),
     *("--", "/*", "*/", ";", ":a", "::", "http://", "https://", "-1", "9", "e9", ".", "a", "A", "_"),
     *(" ", "\t", "\n", "\r\n", "\x00", "\ud800", "\u00e9", "\U0001f600"),
-    *("\u0430", "\u0436 ", "a\u0430.com ", "\u2044", "\U0001d429", "\u6f22", "\u202e", "\ufe0f"),
+    *(
+        "\u0430",
+        "xn--a.",
+        "xn--pple-43d.com ",
+        "\u0436 ",
+        "a\u0430.com ",
+        "\u2044",
+        "\U0001d429",
+        "\u6f22",
+        "\u202e",
+        "\ufe0f",
+    ),
 )
 
 
@@ -175,6 +191,7 @@ BUILT_AT_RUN_TIME = {
     "agent/llm/prompts.py": "names of our own fillings",
     "bot/payloads.py": "an id, escaped: request_text and mentions below",
     "bot/app.py": "the beginnings of our own action ids",
+    "bot/blocks/visibility.py": "one character, escaped: visible below",
     "infra/dev/local_slack/delivery/announcer.py": "an id, escaped",
     "infra/dev/scripted_model/intents.py": "the names below it, and names of services, escaped",
     "infra/dev/scripted_model/script.py": "the pattern of a test's script",
@@ -234,6 +251,13 @@ def read_in_chunks(text: str) -> None:
         list(reader.feed(text[start : start + 20]))
 
 
+def read_answer_in_chunks(text: str) -> None:
+    """Read the beginning of an answer whose language shows late, or never."""
+    reader = AnswerReader(REGISTRY, PlanBuilder(registry=REGISTRY, known={}))
+    for start in range(0, CHARACTERS // 4, 20):
+        list(reader.feed(text[start : start + 20]))
+
+
 PARSERS: dict[str, Callable[[str], object]] = {
     "request_text": lambda text: request_text(text, UserId("U1")),
     "mentions": lambda text: mentions(text, UserId("U1")),
@@ -244,6 +268,10 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "escaped": escaped,
     "answer": answer,
     "visible": visible,
+    "visible beside a name in Punycode": lambda text: visible(f"xn--a.de {text}"),
+    "message_runs": message_runs,
+    "cell_text": cell_text,
+    "diff": lambda text: difference(text[: len(text) // 2], text[len(text) // 2 :]),
     "visible beside look-alikes": lambda text: visible(f"\u0430 {text}"),
     "named": lambda text: named(text, {"U1": "Ada", "C1": "ops"}),
     "references": tolerant(pieces, BadReference),
@@ -253,12 +281,40 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "truncated": lambda text: truncated(text, 100),
     "plan text": read_plan_text,
     "plan in chunks": read_in_chunks,
+    "answer in chunks": read_answer_in_chunks,
     "script_in": script_in,
     "origin_of": tolerant(origin_of, ValueError),
     "refused_verb": refused_verb,
     "sql_parameters": lambda text: escaped_parameters(text, {}),
 }
 """Every function of the product that reads text which a person, a model or a server wrote, but for SCRIPT_PARSERS."""
+
+PYTHON_SECONDS = 0.05
+"""The bound for one text of the plan language, four times that of others: Python's own parser takes 2 µs a token."""
+
+
+def read_python(text: str) -> object:
+    """Read a text as a plan in the plan language, whatever it looks like."""
+    reader = PythonReader(REGISTRY, PlanBuilder(registry=REGISTRY, known={}))
+    return [*reader.feed(text), *reader.finish()]
+
+
+def read_python_in_chunks(text: str) -> None:
+    """Read a plan in the plan language as a model streams it."""
+    reader = PythonReader(REGISTRY, PlanBuilder(registry=REGISTRY, known={}))
+    for start in range(0, CHARACTERS // 4, 20):
+        list(reader.feed(text[start : start + 20]))
+
+
+PYTHON_PARSERS: dict[str, Callable[[str], object]] = {
+    "plan language": read_python,
+    "plan language in chunks": read_python_in_chunks,
+    "answer": lambda text: read_answer(text, REGISTRY),
+}
+"""Every function of the product that reads the plan language."""
+
+OPENINGS = ("", "x = fetch(url=", "if a.b", "def f(", "def f():\n ", "for x in ", 'x = """', "x = fetch(url=f'{", "[")
+"""How a line begins that is read on as a statement."""
 
 SCRIPT_CHARACTERS = 64 * 1024
 """The longest script there may be."""
@@ -353,6 +409,26 @@ def test_parser_is_linear_for_every_mark(parser: Callable[[str], object]) -> Non
 @given(text=pumped(MIXED))
 def test_parser_is_linear_and_raises_nothing(parser: Callable[[str], object], text: str) -> None:
     assert seconds_for(parser, text) <= SECONDS
+
+
+@pytest.mark.parametrize("parser", PYTHON_PARSERS.values(), ids=PYTHON_PARSERS)
+@pytest.mark.parametrize("opening", OPENINGS)
+def test_plan_language_is_linear_for_every_mark(parser: Callable[[str], object], opening: str) -> None:
+    slow = {
+        (mark, ends): took
+        for mark in (*MARKS, *STATEMENTS)
+        for ends in ("", "!", "\n", ")\n")
+        for text in ((opening + mark * (CHARACTERS // len(mark)))[: CHARACTERS - len(ends)] + ends,)
+        if (took := seconds_for(parser, text, PYTHON_SECONDS)) > PYTHON_SECONDS
+    }
+    assert slow == {}
+
+
+@pytest.mark.parametrize("parser", PYTHON_PARSERS.values(), ids=PYTHON_PARSERS)
+@THOROUGH
+@given(text=pumped(MIXED), opening=st.sampled_from(OPENINGS))
+def test_plan_language_is_linear_and_raises_nothing(parser: Callable[[str], object], text: str, opening: str) -> None:
+    assert seconds_for(parser, opening + text, PYTHON_SECONDS) <= PYTHON_SECONDS
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)

@@ -112,6 +112,11 @@ def test_question_about_a_node_keeps_its_row(case: str) -> None:
     assert written("node_questions", case) == PINNED["node_questions"][case]
 
 
+@kept("card_facts")
+def test_what_a_card_shows_keeps_its_json(case: str) -> None:
+    assert written("card_facts", case) == PINNED["card_facts"][case]
+
+
 @kept("budget_questions")
 def test_question_about_a_budget_keeps_its_row(case: str) -> None:
     assert written("budget_questions", case) == PINNED["budget_questions"][case]

@@ -99,7 +99,7 @@ class Story:
         await self._until(observer, lambda seen: bool(seen.cards()), "the approval card")
         card_ts = observer.cards()[0].message["ts"]
         card = next(sighting for sighting in observer.sightings if sighting.message["ts"] == card_ts)
-        shown = " ".join(texts(card.message.get("blocks")))
+        shown = " ".join(texts(card.message.get("blocks"))).replace("\u200b", "")
         exact = all(word in shown for word in ("slack_post_message", "#incidents", "503"))
         _require(exact, "its exact arguments", observer)
         await self._until(

@@ -1,4 +1,4 @@
-"""Writes operations over the real tools, as the JSON Lines a planner would write; intents.py says which."""
+"""Writes operations over the real tools, as a planner would write them; intents.py says which."""
 
 import itertools
 import json
@@ -6,6 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
+from agent.ids import NodeId
+from agent.plan.operations import Add, Cancel
+from agent.reading.operation_reader import Reply, read_operation
+from agent.reading.plan_language.printer import plan_text as python_text
 from infra.dev.scripted_model.documents import PlanRow, Situation
 from infra.dev.scripted_model.error_rate_script import FIRST_DRAFT, RESULT_SCHEMA
 from sandbox.script import Json
@@ -129,9 +133,15 @@ def base_id(id: str) -> str:
     return re.sub(r"_\d+\Z", "", id)
 
 
-def plan_text(operations: Sequence[Mapping[str, Json]]) -> str:
-    """Return JSON Lines."""
-    return "".join(json.dumps(operation, ensure_ascii=False) + "\n" for operation in operations)
+def plan_text(operations: Sequence[Mapping[str, Json]], situation: Situation) -> str:
+    """Return the operations in the language that the prompt asks for."""
+    if not situation.writes_python:
+        return "".join(json.dumps(operation, ensure_ascii=False) + "\n" for operation in operations)
+    read = [read_operation(operation, None) for operation in operations]
+    steps = [operation for operation in read if isinstance(operation, Add | Cancel)]
+    replies = [f"reply({json.dumps(reply.text, ensure_ascii=False)})\n" for reply in read if isinstance(reply, Reply)]
+    known = [NodeId(row.id) for row in situation.plan]
+    return "".join([python_text(steps, situation.tools.keys(), known), *replies])
 
 
 def refusal(rows: Sequence[PlanRow], faults: Sequence[str]) -> Mapping[str, Json]:

@@ -1,6 +1,5 @@
 """The demo's scripted model: recognises the demo's requests and follow-ups and plays every role over the real tools."""
 
-import json
 from dataclasses import replace
 
 from infra.dev.scripted_model.demo_answer import answer_text
@@ -23,6 +22,7 @@ def demo_scripts(tokens_per_second: float | None = TOKENS_PER_SECOND) -> tuple[S
     return (
         Script(role="planner", answer=planned, pace=pace),
         Script(role="repair", answer=rewritten, pace=pace),
+        Script(role="conclude", answer=lambda request: f"ANSWER\n{answered(request)}", pace=pace),
         Script(role="replan", answer='{"decision":"end"}', pace=pace),
         Script(role="answer", answer=answered, pace=pace),
         Script(role="summary", answer=summed_up, pace=pace),
@@ -38,11 +38,11 @@ def planned(request: ModelRequest) -> str:
         # second plan.
         state = replace(state, plan=())
     if state.faults:
-        return plan_text([refusal(state.plan, state.faults)])
+        return plan_text([refusal(state.plan, state.faults)], state)
     wanted = intents(state.request, list(state.services))
     if all(isinstance(intent, Unknown) for intent in wanted):
-        return json.dumps({"op": "reply", "text": WHAT_I_CAN_DO}) + "\n"
-    return plan_text(operations(wanted, state))
+        return plan_text([{"op": "reply", "text": WHAT_I_CAN_DO}], state)
+    return plan_text(operations(wanted, state), state)
 
 
 def rewritten(request: ModelRequest) -> str:

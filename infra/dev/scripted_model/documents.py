@@ -8,7 +8,19 @@ from datetime import UTC, datetime
 
 from sandbox.script import Json
 
-_PLAN_SECTIONS = ("Now", "Thread", "Request", "Plan so far", "Results", "Length", "Faults", "Goal")
+_PLAN_SECTIONS = (
+    "Now",
+    "Thread",
+    "Request",
+    "Follow up",
+    "Plan so far",
+    "Results",
+    "Part",
+    "Length",
+    "Faults",
+    "Goal",
+    "Task",
+)
 _MEMORY_SECTIONS = ("Summary so far", "Turns")
 _SCRIPT_SECTIONS = ("Script", "Outcome", "Traceback", "Logs", "Calls")
 SECTIONS = frozenset((*_PLAN_SECTIONS, *_MEMORY_SECTIONS, *_SCRIPT_SECTIONS))
@@ -38,6 +50,8 @@ class Situation:
     #: Tool name -> description.
     tools: Mapping[str, str]
     has_sandbox: bool
+    #: Whether plans are to be written in the plan language.
+    writes_python: bool = False
 
     @property
     def services(self) -> Mapping[str, str]:
@@ -60,6 +74,7 @@ def situation(system: str, human: str) -> Situation:
             if "name" in tool and "colour" in tool
         },
         has_sandbox="There is no sandbox" not in system,
+        writes_python="Write a small subset of Python" in system,
     )
 
 

@@ -231,9 +231,12 @@ MENTION = _any_case(r"<@\w+(?:\|[^<>]*+)?>|@greenlight\b")
 LINK = re.compile(r"<(https?://[^|<>\s]++)(?:\|[^<>]*+)?>|(https?://[^\s<>|]++)")
 ANY_CHANNEL = _any_case(CHANNEL)
 
+_SENDS = r"\b(?:send|tell|report|write|let)\b"
+_NAMES_CHANNEL = r"(?:<#|(?<!\w)#[a-z])"
+
 SUMMARY = _any_case(
     r"\b(post|share|publish|announce)\b|\bsummar(?:y|i[sz]e)\b|"
-    r"\b(?:send|tell|report|write|let)\b(?=[^;\n]*(?:<#|(?<!\w)#[a-z]))"
+    rf"{_SENDS}(?:(?!{_SENDS}|{_NAMES_CHANNEL})[^;\n])*+{_NAMES_CHANNEL}"
 )
 ERROR_RATES = _any_case(
     r"\b(error|failure)[- ]?rates?\b|\baccess[- ]?logs?\b|\b(errors?|failures?) per (service|hour)\b|"

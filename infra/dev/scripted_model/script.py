@@ -10,6 +10,10 @@ from sandbox.script import Json
 ROLE_LINE = re.compile(r"\A\s*# Greenlight: ([a-z_-]+)")
 """The first line of every prompt in `agent/llm/prompts/`, by which a role is recognised."""
 
+TASK = "\n## Task\n"
+"""The heading of a message's last section, which begins with the line of another role than the system message's."""
+
+Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 ResponseFormat: TypeAlias = Literal["text", "json_object", "json_schema"]
 
 
@@ -24,7 +28,7 @@ class RequestMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRequest:
-    """One chat-completions request, as a script sees it."""
+    """One request, as a script sees it."""
 
     model: str
     messages: tuple[RequestMessage, ...]
@@ -34,6 +38,9 @@ class ModelRequest:
     response_format: ResponseFormat
     #: The JSON as it came.
     body: Mapping[str, Json] = field(repr=False)
+    api: Literal["chat", "responses"] = "chat"
+    #: How much the model is to think first; empty when the caller does not say.
+    effort: Effort | Literal[""] = ""
 
     @property
     def system(self) -> str:
@@ -42,8 +49,10 @@ class ModelRequest:
 
     @property
     def role(self) -> str:
-        """Return `planner` for a system message that starts with `# Greenlight: planner`, else empty."""
-        found = ROLE_LINE.match(self.system)
+        """Return `planner` for a system message that starts with `# Greenlight: planner`, or the role of the task with
+        which the newest message ends; else empty."""
+        found = self.last.rpartition(TASK)[1] and ROLE_LINE.match(self.last.rpartition(TASK)[2])
+        found = found or ROLE_LINE.match(self.system)
         return found[1] if found else ""
 
     @property

@@ -1,14 +1,19 @@
-"""The scripted model: an HTTP server on loopback that speaks the OpenAI chat-completions protocol."""
+"""The scripted model: an HTTP server on loopback that speaks OpenAI's chat completions and its Responses API."""
 
 import asyncio
+import base64
+import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NoReturn, Self, assert_never
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from infra.dev.scripted_model import wire
+from infra.dev.scripted_model.responses_wire import ResponseEnvelope, read_response_request
 from infra.dev.scripted_model.script import (
     Cut,
     Endless,
@@ -29,20 +34,29 @@ MAX_REQUEST_BYTES = 32 * 1024 * 1024
 
 
 class ScriptedModel:
-    """Answers chat-completions requests with scripts. With `api_key` set it accepts only that bearer key, else any."""
+    """Answers requests with scripts. With `api_key` set it accepts only that bearer key, else any."""
 
     def __init__(self, scripts: Sequence[Script], *, api_key: str | None = None) -> None:
         #: Every well-formed request in order of arrival.
         self.requests: list[ModelRequest] = []
+        #: Makes the vectors of texts; None: there is no such model here.
+        self.vectors: Callable[[str], Sequence[float]] | None = None
+        #: How many texts vectors were asked for in each request.
+        self.embedded: list[int] = []
         self._scripts = list(scripts)
         self._answered = [0] * len(self._scripts)
+        #: Whether it says in its usage which part of a prompt it has read before, as servers with a cache do.
+        self.caches = False
+        self._cache = wire.PromptCache()
         self._api_key = api_key
         self._runner: web.AppRunner | None = None
 
     async def start(self, port: int = 0) -> str:
         """Listen on 127.0.0.1 (port 0: any free one) and return the base URL, which ends in `/v1`."""
         app = web.Application(client_max_size=MAX_REQUEST_BYTES, middlewares=[self._require_key])
-        app.router.add_post("/v1/chat/completions", self._complete)
+        app.router.add_post("/v1/chat/completions", partial(self._complete, wire.read_request))
+        app.router.add_post("/v1/responses", partial(self._complete, read_response_request))
+        app.router.add_post("/v1/embeddings", self._embed)
         app.router.add_get("/v1/models", self._models)
         # A caller that hangs up ends its handler: a stalled answer would otherwise live until the server stops.
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
@@ -89,9 +103,24 @@ class ScriptedModel:
         model: dict[str, Json] = {"id": MODEL_NAME, "object": "model", "created": 0, "owned_by": "greenlight"}
         return web.json_response({"object": "list", "data": [model]})
 
-    async def _complete(self, http: web.Request) -> web.StreamResponse:
+    async def _embed(self, http: web.Request) -> web.Response:
+        asked = await http.json()
+        texts: list[str] = [asked["input"]] if isinstance(asked["input"], str) else asked["input"]
+        self.embedded.append(len(texts))
+        if self.vectors is None:
+            return _error(
+                404, f"The model {asked['model']!r} does not exist.", "invalid_request_error", "model_not_found"
+            )
+        data = [
+            {"object": "embedding", "index": index, "embedding": _vector(self.vectors(text), asked)}
+            for index, text in enumerate(texts)
+        ]
+        usage = {"prompt_tokens": sum(map(wire.token_count, texts)), "total_tokens": sum(map(wire.token_count, texts))}
+        return web.json_response({"object": "list", "data": data, "model": asked["model"], "usage": usage})
+
+    async def _complete(self, read: Callable[[bytes], ModelRequest], http: web.Request) -> web.StreamResponse:
         try:
-            request = wire.read_request(await http.read())
+            request = read(await http.read())
         except wire.RequestRefused as refusal:
             return _error(400, str(refusal), "invalid_request_error", param=refusal.param)
         self.requests.append(request)
@@ -103,7 +132,12 @@ class ScriptedModel:
                 return web.Response(body=body, content_type=content_type)
             case Text() | ToolCalls() | Stall() | Cut() | Endless():
                 number = len(self.requests)
-                answer = _Answer(http, request, wire.Completion(request, number, int(time.time())))
+                cached = self._cache.read(request) if self.caches else None
+                if request.api == "responses":
+                    envelope = ResponseEnvelope(request, number, int(time.time()), cached or 0)
+                    return await _respond(http, request, reply, envelope)
+                completion = wire.Completion(request, number, int(time.time()), cached)
+                answer = _Answer(http, request, completion)
                 return await (answer.stream(reply) if request.stream else answer.whole(reply))
             case _:
                 assert_never(reply)
@@ -138,7 +172,7 @@ class _Answer:
                 message = {"tool_calls": wire.calls_json(calls, self._completion.short_id)}
                 text, finish_reason = str(message), "tool_calls"
             case Stall() | Endless() | Cut():
-                await self._hang(reply)
+                await _hang(self._http, reply)
             case _:
                 assert_never(reply)
         await asyncio.sleep(_seconds(reply.pace, wire.token_count(text)))
@@ -148,14 +182,15 @@ class _Answer:
         """Answer as server-sent events at the reply's pace."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
         await response.prepare(self._http)
-        await self._send(response, self._deltas(reply), reply.pace)
+        events = (wire.event(self._completion.chunk(delta)) for delta in self._deltas(reply))
+        await _paced(events, reply.pace, response.write)
         match reply:
             case Text(finish_reason=reason):
                 await self._finish(response, reason)
             case ToolCalls():
                 await self._finish(response, "tool_calls")
             case Stall() | Endless() | Cut():
-                await self._hang(reply)
+                await _hang(self._http, reply)
             case _:
                 assert_never(reply)
         return response
@@ -171,16 +206,6 @@ class _Answer:
             case _:
                 assert_never(reply)
 
-    async def _send(self, response: web.StreamResponse, deltas: Iterator[dict[str, Json]], pace: Pace) -> None:
-        """Send each delta when its moment has come; moments are counted from the start, so delays do not add up."""
-        loop = asyncio.get_running_loop()
-        start = loop.time()
-        for number, delta in enumerate(deltas):
-            wait = start + _seconds(pace, number) - loop.time()
-            if wait > 0:
-                await asyncio.sleep(wait)
-            await response.write(wire.event(self._completion.chunk(delta)))
-
     async def _finish(self, response: web.StreamResponse, reason: str) -> None:
         await response.write(wire.event(self._completion.chunk({}, reason)))
         if self._request.include_usage:
@@ -188,13 +213,69 @@ class _Answer:
         await response.write(wire.DONE)
         await response.write_eof()
 
-    async def _hang(self, reply: Stall | Endless | Cut) -> NoReturn:
-        """Wait until the caller hangs up; for a `Cut` close the connection under it, after everything was sent."""
-        if not isinstance(reply, Cut):
-            await asyncio.Event().wait()
-        elif self._http.transport is not None:
-            self._http.transport.close()
-        raise asyncio.CancelledError
+
+async def _respond(
+    http: web.Request,
+    request: ModelRequest,
+    reply: Text | ToolCalls | Stall | Cut | Endless,
+    envelope: ResponseEnvelope,
+) -> web.StreamResponse:
+    """Answer a request of the Responses API at the reply's pace; scripts say text there."""
+    match reply:
+        case Text(text=text) | Stall(after=text) | Cut(after=text):
+            pieces = wire.tokens(text)
+        case Endless(piece=text):
+            pieces = itertools.repeat(text)
+        case ToolCalls():
+            return _error(500, "No script calls functions over the Responses API.", "server_error", "no_script")
+    cut_off = _CUT_OFF[reply.finish_reason] if isinstance(reply, Text) else ""
+    if not request.stream:
+        if not isinstance(reply, Text):
+            await _hang(http, reply)
+        await asyncio.sleep(_seconds(reply.pace, wire.token_count(text)))
+        return web.json_response(envelope.response("incomplete" if cut_off else "completed", text, cut_off))
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
+    await response.prepare(http)
+    for event in envelope.opening():
+        await response.write(event)
+    await _paced((envelope.delta(piece) for piece in pieces), reply.pace, response.write)
+    if not isinstance(reply, Text):
+        await _hang(http, reply)
+    for event in envelope.closing(text, cut_off):
+        await response.write(event)
+    await response.write_eof()
+    return response
+
+
+_CUT_OFF = {"stop": "", "length": "max_output_tokens", "content_filter": "content_filter"}
+"""Finish reason of chat completions -> the Responses API's reason of an incomplete response."""
+
+
+async def _paced(events: Iterable[bytes], pace: Pace, write: Callable[[bytes], Awaitable[None]]) -> None:
+    """Send each event when its moment has come; moments are counted from the start, so delays do not add up."""
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    for number, event in enumerate(events):
+        wait = start + _seconds(pace, number) - loop.time()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        await write(event)
+
+
+async def _hang(http: web.Request, reply: Stall | Endless | Cut) -> NoReturn:
+    """Wait until the caller hangs up; for a `Cut` close the connection under it, after everything was sent."""
+    if not isinstance(reply, Cut):
+        await asyncio.Event().wait()
+    elif http.transport is not None:
+        http.transport.close()
+    raise asyncio.CancelledError
+
+
+def _vector(vector: Sequence[float], asked: Mapping[str, Json]) -> Json:
+    """Return a vector in the form that was asked for: the official client asks for base64."""
+    if asked.get("encoding_format") == "base64":
+        return base64.b64encode(array("f", vector).tobytes()).decode()
+    return list(vector)
 
 
 def _seconds(pace: Pace, tokens: int) -> float:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from infra.dev.scripted_model.script import ModelRequest, RequestMessage, ToolCall
+from infra.dev.scripted_model.script import Effort, ModelRequest, RequestMessage, ToolCall
 from sandbox.script import Json
 
 CHARACTERS_PER_TOKEN = 4
@@ -72,6 +72,22 @@ class _Body(BaseModel):
     response_format: _Format = _Format()
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     n: Annotated[int, Field(ge=1, le=1)] | None = None
+    reasoning_effort: Effort | None = None
+    # Fields of the Responses API, which this one refuses.
+    input: None = None
+    reasoning: None = None
+
+
+def json_body(raw: bytes) -> Mapping[str, Json]:
+    """Return the JSON of a request's body.
+
+    Raises:
+        RequestRefused: it is not JSON.
+    """
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        raise RequestRefused("We could not parse the JSON body of your request.") from error
 
 
 def read_request(raw: bytes) -> ModelRequest:
@@ -80,10 +96,7 @@ def read_request(raw: bytes) -> ModelRequest:
     Raises:
         RequestRefused: it is not JSON, or breaks one of the protocol's rules.
     """
-    try:
-        body: Mapping[str, Json] = json.loads(raw)
-    except ValueError as error:
-        raise RequestRefused("We could not parse the JSON body of your request.") from error
+    body = json_body(raw)
     try:
         parsed = _Body.model_validate(body)
     except ValidationError as error:
@@ -99,6 +112,7 @@ def read_request(raw: bytes) -> ModelRequest:
         tools=tuple(tool.function.name for tool in parsed.tools),
         response_format=parsed.response_format.type,
         body=body,
+        effort=parsed.reasoning_effort or "",
     )
 
 
@@ -128,6 +142,45 @@ def _text_of(message: _Message) -> str:
     return message.content or ""
 
 
+class PromptCache:
+    """What a server has read: it finds prompts that begin alike, from 1,024 tokens on and in steps of 128."""
+
+    LEAST_TOKENS = 1024
+    STEP_TOKENS = 128
+
+    def __init__(self) -> None:
+        self._read: list[str] = []
+
+    def read(self, request: ModelRequest) -> int:
+        """Return how many tokens of the request were read before, and keep it for the next one."""
+        known = self.known_tokens(prompt_text(request))
+        return known - known % self.STEP_TOKENS if known >= self.LEAST_TOKENS else 0
+
+    def known_tokens(self, prompt: str) -> int:
+        """Return how many tokens an earlier prompt begins with, too, and keep this one for the next."""
+        known = max((_alike(prompt, before) for before in self._read), default=0) // CHARACTERS_PER_TOKEN
+        self._read.append(prompt)
+        return known
+
+
+def prompt_text(request: ModelRequest) -> str:
+    """Return what a model reads of a request, in the order in which a server caches it: tools, then messages."""
+    tools = json.dumps(request.body.get("tools", []), ensure_ascii=False)
+    return "\n".join([tools, *(f"{message.role}\n{message.text}" for message in request.messages)])
+
+
+def _alike(one: str, other: str) -> int:
+    """Return how many characters two texts begin alike."""
+    alike, differing = 0, min(len(one), len(other)) + 1
+    while differing - alike > 1:
+        middle = (alike + differing) // 2
+        if one[:middle] == other[:middle]:
+            alike = middle
+        else:
+            differing = middle
+    return alike
+
+
 def token_count(text: str) -> int:
     """Return about how many tokens a text is."""
     return -(-len(text) // CHARACTERS_PER_TOKEN)
@@ -154,8 +207,10 @@ def calls_json(calls: Sequence[ToolCall], completion: str) -> list[dict[str, Jso
 class Completion:
     """One answer's envelope: the fields that are equal in all of its chunks."""
 
-    def __init__(self, request: ModelRequest, number: int, created: int) -> None:
+    def __init__(self, request: ModelRequest, number: int, created: int, cached_tokens: int | None = None) -> None:
         self._request = request
+        #: Of the prompt; None: it says nothing about them, as servers without a cache do.
+        self._cached_tokens = cached_tokens
         self._id = f"chatcmpl-scripted-{number}"
         self._created = created
         self._completion_tokens = 0
@@ -185,8 +240,15 @@ class Completion:
 
     def _usage(self, completion_tokens: int) -> dict[str, Json]:
         prompt_tokens = sum(token_count(message.text) for message in self._request.messages)
-        total = prompt_tokens + completion_tokens
-        return {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens, "total_tokens": total}
+        usage: dict[str, Json] = {
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": completion_tokens,
+            "total_tokens": prompt_tokens + completion_tokens,
+        }
+        if self._cached_tokens is not None:
+            cached = min(self._cached_tokens, prompt_tokens)
+            usage["prompt_tokens_details"] = {"cached_tokens": cached, "audio_tokens": 0}
+        return usage
 
     def _envelope(self, kind: str) -> dict[str, Json]:
         return {"id": self._id, "object": kind, "created": self._created, "model": self._request.model}

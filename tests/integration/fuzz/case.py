@@ -78,13 +78,17 @@ class _Drawing:
                 "yes": rng.random() < 0.6,
             },
         )
+        ends = [dependency.node for dependency in drawn.depends_on if dependency.on is On.FINISHED]
+        if len(ends) > 1:
+            drawn = replace(drawn, args={**drawn.args, "either": f"${{{'|'.join(ends)}}}"})
         return self._unfolding(drawn) if after and rng.random() < 0.3 else drawn
 
     def _unfolding(self, drawn: Node) -> Node:
         """Give the node a condition, or a list to go through, or both. What it refers to may have failed."""
         rng, source = self._rng, self._rng.choice(drawn.depends_on).node
         if rng.random() < 0.4:
-            return replace(drawn, when=f"${{{source}#/yes}}")
+            is_yes = f"${{{source}#/yes}}"
+            return replace(drawn, when=rng.choice((is_yes, {"any": [{"not": is_yes}, {"eq": [is_yes, 1]}]})))
         self._templates.append(drawn.id)
         fails = rng.choice((False, False, "${index}"))
         when = rng.choice(("", "", "${item#/yes}", f"${{{source}#/yes}}"))

@@ -8,6 +8,7 @@ from agent.approval import ApprovalKind, Decision
 from agent.execution.dynamic_nodes import UNMET
 from agent.execution.executor import STOPPED
 from agent.ids import NodeId
+from agent.plan.conditions import Condition
 from agent.plan.dependencies import Blocked
 from agent.plan.operations import Add, Cancel, LoggedOperation, Node
 from agent.plan.outcomes import (
@@ -21,7 +22,7 @@ from agent.plan.outcomes import (
     outcome_from_json,
     outcome_json,
 )
-from agent.plan.references import Reference, at_pointer, pieces, references_in
+from agent.plan.references import Reference, at_pointer, pieces, references_in, strings_in
 from tests.fakes.readiness import readiness
 from tests.integration.fuzz.journal import Line, What, expected_value, shown
 
@@ -138,7 +139,7 @@ def _check_outcome(story: Story, id: NodeId, outcome: Outcome) -> None:
         case Skipped(because=because, why=why) if why:
             assert why == UNMET
             assert _references(node.when) == {because}
-            assert not _read(node.when, story.outcomes[because]), f"{id} was left out although its condition held"
+            assert not _holds(node.when, story.outcomes[because]), f"{id} was left out although its condition held"
             assert not starts
         case Failed(error="binding"):
             assert node.when or node.for_each
@@ -172,7 +173,9 @@ def _check_outcome(story: Story, id: NodeId, outcome: Outcome) -> None:
             assert because in {dependency.node for dependency in node.depends_on}
             if story.stopped and because not in story.nodes:
                 return  # the stop came before this dependency was planned
-            assert isinstance(readiness(node, {because: story.outcomes[because]}), Blocked)
+            named = {because, *(other for choice in node.choices if because in choice for other in choice)}
+            ended = {other: story.outcomes[other] for other in named if other in story.outcomes}
+            assert isinstance(readiness(node, ended), Blocked)
             assert not starts
         case Cancelled(why=why):
             assert {id, node.item_of} & {*story.cancelled} or (story.stopped and why == STOPPED)
@@ -181,9 +184,17 @@ def _check_outcome(story: Story, id: NodeId, outcome: Outcome) -> None:
             raise AssertionError(f"{id} ended unexpectedly: {outcome}")
 
 
-def _references(text: str) -> Collection[NodeId]:
-    """Return the nodes a text refers to."""
-    return {reference.node for _, reference in references_in(text)}
+def _references(written: Condition) -> Collection[NodeId]:
+    """Return the nodes that a text or a condition refers to."""
+    return {reference.node for _, reference in references_in(written)}
+
+
+def _holds(condition: Condition, outcome: Outcome) -> bool:
+    """Return whether a condition of a fuzz case holds: a tree is the negation of its first reference."""
+    if isinstance(condition, str):
+        return bool(_read(condition, outcome))
+    [(_, first), *_] = strings_in(condition)
+    return not _read(first, outcome)
 
 
 def _read(reference: str, outcome: Outcome) -> Any:

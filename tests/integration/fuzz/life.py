@@ -141,7 +141,7 @@ async def _advance(life: Life) -> End:
 
         def checkpoints(*_: object) -> Checkpoints:
             saver = _CrashingPostgresSaver(pool, injector)
-            return Checkpoints(saver=saver, committed=saver.committed, prune=saver.prune_thread)
+            return Checkpoints(saver=saver, committed=saver.committed, prune=saver.prune_thread, end=saver.end)
 
         limits = Limits(nodes_at_once=case.nodes_at_once, poll_seconds=5.0)
         rest = await ThreadRunner(ports, checkpoints, limits=limits).advance(life.thread, HeldLease())

@@ -97,7 +97,7 @@ async def test_a_server_that_hangs_up_on_every_new_connection_counts_as_out_of_r
 
     async with database.begin():
         pass  # there is a connection in the pool
-    monkeypatch.setattr(infra.db.database, "_has_unread", has_unread)
+    monkeypatch.setattr(infra.db.database, "has_unread", has_unread)
     monkeypatch.setattr(database.engine.dialect, "do_ping", hung_up)
     with pytest.raises(StoreUnavailable):
         async with database.autocommit():

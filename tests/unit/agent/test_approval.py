@@ -103,8 +103,8 @@ def test_others_need_the_same_standing_for_a_no_as_for_a_yes() -> None:
     assert may_decide(LISTED, ALICE, clicker(CAROL), approving=False) == Refused(reason=Refusal.NOT_AN_APPROVER)
 
 
-@pytest.mark.parametrize("quorum", [0, 2, -1])
-def test_only_a_quorum_of_one_exists(quorum: int) -> None:
+@pytest.mark.parametrize("quorum", [0, 21, -1])
+def test_a_quorum_is_some_people_and_not_a_crowd(quorum: int) -> None:
     with pytest.raises(ValueError, match="quorum"):
         ApprovalPolicy(quorum=quorum)
 

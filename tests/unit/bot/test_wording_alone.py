@@ -66,6 +66,8 @@ MESSAGES: Mapping[str, Rendered] = dict(
         ("opening", opening(ADA, "check it")),
         ("status", status([RUN], [RUN], {})),
         ("no status", status([], [], {})),
+        ("status while frozen", status([RUN], [], {}, ["all changes", "changes by `slack_post_message`"])),
+        ("no status while frozen", status([], [], {}, ["all changes"])),
         ("stoppable", stoppable([RUN])),
         ("nothing to stop", stoppable([])),
         ("words", words_only(wording.NOTHING_RUNS_HERE)),
@@ -83,6 +85,12 @@ def letters(text: str) -> int:
 
 def elements(blocks: Any) -> list[Mapping[str, Any]]:
     return [element for block in blocks if block["type"] == "actions" for element in block["elements"]]
+
+
+def labels_of(element: Mapping[str, Any]) -> list[str]:
+    if element["type"] == "overflow":  # it has no words of its own
+        return [option["text"]["text"] for option in element["options"]]
+    return [element.get("text", element.get("placeholder"))["text"]]
 
 
 @pytest.mark.parametrize("name", MESSAGES)
@@ -127,7 +135,7 @@ def test_steps_in_different_states_differ_without_their_icons(one: NodeState, ot
 @pytest.mark.parametrize("name", [*OURS, *VIEWS])
 def test_buttons_are_told_apart_by_their_words(name: str) -> None:
     blocks = OURS[name].blocks if name in OURS else VIEWS[name]["blocks"]
-    labels = [element.get("text", element.get("placeholder"))["text"] for element in elements(blocks)]
+    labels = [label for element in elements(blocks) for label in labels_of(element)]
     assert all(letters(label) >= 2 for label in labels)
     if name != "stoppable":  # there the run's own line stands above its button
         assert len(set(labels)) == len(labels)

@@ -256,8 +256,22 @@ def _action(backend: Backend, block: JsonObject, element: JsonObject, chosen: Js
     action: JsonObject = {key: element[key] for key in kept if key in element}
     kind = str(element.get("type"))
     if kind not in ("button", "icon_button") and chosen:
+        check_offered(element, chosen)
         action |= chosen
     return action | {"block_id": block.get("block_id"), "action_ts": backend.clock.timestamp()}
+
+
+def check_offered(element: JsonObject, chosen: JsonObject) -> None:
+    """Let a person choose only what an element offers.
+
+    Raises:
+        ControlError: one of the chosen options is none of its own.
+    """
+    groups = objects_in(element, "option_groups")
+    offered = [*objects_in(element, "options"), *(one for group in groups for one in objects_in(group, "options"))]
+    picked = [*objects_in(chosen, "selected_options"), object_in(chosen, "selected_option")]
+    if offered and any(option and option not in offered for option in picked):
+        raise ControlError("option_not_found", "There is no such option here (any more).")
 
 
 def _message_state(blocks: list[JsonObject], action: JsonObject, chosen: JsonObject | None) -> JsonObject:

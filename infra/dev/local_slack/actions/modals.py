@@ -1,7 +1,9 @@
 """Modals as a person handles them: fill in, submit, close; and what the app's answer does to the modal."""
 
+from decimal import Decimal, InvalidOperation
+
 from infra.dev.local_slack.actions.backend import Backend
-from infra.dev.local_slack.actions.interactions import payload_of
+from infra.dev.local_slack.actions.interactions import check_offered, payload_of
 from infra.dev.local_slack.block_kit.views import OpenView, value_key
 from infra.dev.local_slack.delivery.sockets import NoAck
 from infra.dev.local_slack.state.errors import ControlError, SlackError
@@ -69,7 +71,16 @@ def fill_in(view: OpenView, values: JsonObject) -> None:
             if not known:
                 raise ControlError("input_not_found", f"This view has no input {block_id}/{action_id}.")
             key = value_key(str(known["type"]))
+            if is_object(state):
+                check_offered(_element_at(view, block_id), state)
             view.values[block_id][action_id][key] = state.get(key) if is_object(state) else state
+
+
+def _element_at(view: OpenView, block_id: str) -> JsonObject:
+    """Return the input of a block; empty when it has none, or several elements."""
+    blocks = objects_in(view.content, "blocks")
+    found = (object_in(block, "element") for block in blocks if block.get("block_id") == block_id)
+    return next(found, JsonObject())
 
 
 def _missing(view: OpenView) -> Errors:
@@ -83,11 +94,30 @@ def _missing(view: OpenView) -> Errors:
         value: object = state.get(value_key(str(element["type"])))
         if not value and not block.get("optional"):
             errors[str(block["block_id"])] = "Please complete this required field."
+        elif isinstance(value, str) and value and element["type"] == "number_input":
+            if not _is_number(element, value):
+                errors[str(block["block_id"])] = "Please enter a valid number."
         elif isinstance(value, str):
             least, most = int(element.get("min_length") or 0), int(element.get("max_length") or 3000)
             if value and not least <= len(value) <= most:
                 errors[str(block["block_id"])] = f"Between {least} and {most} characters are allowed."
     return errors
+
+
+def _is_number(element: JsonObject, value: str) -> bool:
+    """Return whether a client lets a person submit this number."""
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return False
+    least, most = element.get("min_value"), element.get("max_value")
+    whole = bool(element.get("is_decimal_allowed")) or number == number.to_integral_value()
+    return (
+        number.is_finite()
+        and whole
+        and (least is None or number >= Decimal(str(least)))
+        and (most is None or number <= Decimal(str(most)))
+    )
 
 
 def _react(backend: Backend, person: Person, view: OpenView, answer: JsonObject) -> Errors:

@@ -52,7 +52,11 @@ CONFIRM = shape(
     {"confirm": plain(30), "deny": plain(30), "style": one_of("primary", "danger")},
 )
 OPTION = shape({"text": text(75), "value": string(most=150)}, {"description": text(75), "url": string(most=3000)})
-OPTION_GROUP = shape({"label": plain(75), "options": array(OPTION, most=100, least=1)})
+PLAIN_OPTION = shape(
+    {"text": plain(75), "value": string(most=150)}, {"description": plain(75), "url": string(most=3000)}
+)
+"""Menus show no mrkdwn; boxes and radio buttons do."""
+OPTION_GROUP = shape({"label": plain(75), "options": array(PLAIN_OPTION, most=100, least=1)})
 
 _STYLES = ("bold", "italic", "strike", "code", "highlight", "client_highlight", "unlink", "underline")
 _STYLE = shape({}, dict.fromkeys(_STYLES, boolean))
@@ -85,7 +89,7 @@ RICH_TEXT = typed({"elements": array(_RICH_TEXT)}, block_id=BLOCK_ID)
 ONE_RICH_TEXT_ENTITY = tagged({"rich_text": typed({"elements": array(_RICH_TEXT, least=1, most=1)}, block_id=BLOCK_ID)})
 """details and output of a task card: a rich_text block of exactly one element."""
 
-_OPTIONS = array(OPTION, most=100, least=1)
+_OPTIONS = array(PLAIN_OPTION, most=100, least=1)
 _TEN_OPTIONS = array(OPTION, most=10, least=1)
 _IDS = array(string(least=1), most=100)
 
@@ -134,13 +138,24 @@ BUTTON = typed(
     accessibility_label=string(most=75),
 )
 IMAGE_ELEMENT = typed({"alt_text": string(most=2000)}, image_url=string(most=3000, least=1))
+
+
+def _text_input(value: object, pointer: str) -> list[str]:
+    """Check a field for text: its bounds, and that it could be submitted as it opens."""
+    bounds = {"min_length": (0, 3000), "max_length": (1, 3000)}
+    inner = _input(initial_value=string(most=3000), multiline=boolean, min_length=number, max_length=number)
+    if (lines := inner(value, pointer)) or not is_object(value):
+        return lines
+    for name, (least, most) in bounds.items():
+        if not least <= int(value.get(name, least)) <= most:
+            lines.append(fault(f"must be between {least} and {most}", f"{pointer}/{name}"))
+    if len(text_in(value, "initial_value") or "") > int(value.get("max_length", 3000)):
+        lines.append(fault("must be at most max_length characters", f"{pointer}/initial_value"))
+    return lines
+
+
 INPUTS: dict[str, Check] = {
-    "plain_text_input": _input(
-        initial_value=string(most=3000),
-        multiline=boolean,
-        min_length=number,
-        max_length=number,
-    ),
+    "plain_text_input": _text_input,
     "email_text_input": _input(initial_value=string()),
     "url_text_input": _input(initial_value=string()),
     "number_input": _input(
@@ -148,7 +163,7 @@ INPUTS: dict[str, Check] = {
     ),
 }
 MENUS: dict[str, Check] = {
-    "static_select": _choices(initial_option=OPTION),
+    "static_select": _choices(initial_option=PLAIN_OPTION),
     "multi_static_select": _choices(initial_options=_OPTIONS, max_selected_items=number),
     "users_select": _menu(initial_user=string()),
     "multi_users_select": _menu(initial_users=_IDS, max_selected_items=number),
@@ -163,7 +178,7 @@ MENUS: dict[str, Check] = {
 }
 PRESSED: dict[str, Check] = {
     "button": BUTTON,
-    "overflow": typed({"options": array(OPTION, most=5, least=1)}, action_id=ACTION_ID, confirm=CONFIRM),
+    "overflow": typed({"options": array(PLAIN_OPTION, most=5, least=1)}, action_id=ACTION_ID, confirm=CONFIRM),
 }
 FEEDBACK_BUTTON = shape({"text": plain(75), "value": string(most=2000)}, {"accessibility_label": string(most=75)})
 

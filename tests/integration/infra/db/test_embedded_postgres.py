@@ -3,11 +3,13 @@
 import asyncio
 import fcntl
 import os
+import pwd
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Generator
 from pathlib import Path
 
@@ -29,6 +31,11 @@ _HOLD = (
     "    print('held', flush=True); sys.stdin.read()"
 )
 
+_MAKE_USER = (
+    "import sys; from infra.db import embedded_postgres\n"
+    "embedded_postgres.SYSTEM_USER = sys.argv[1]; print(embedded_postgres.system_user().pw_uid)"
+)
+
 
 @pytest.fixture
 def data() -> Generator[Path]:
@@ -36,6 +43,9 @@ def data() -> Generator[Path]:
     with tempfile.TemporaryDirectory(prefix="greenlight-data-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder) / "data"
+        if (guard := Path(folder) / "data" / "guard.lock").exists():
+            with locked(guard, fcntl.LOCK_EX):
+                pass  # the server is gone, which writes into its folder until then
 
 
 @pytest.fixture(scope="module")
@@ -230,6 +240,19 @@ def test_as_root_it_runs_as_a_user_of_its_own(running: HeldPostgres) -> None:
     status = Path(f"/proc/{_pid(running.layout.data)}/status").read_text()
     uids = next(line for line in status.splitlines() if line.startswith("Uid:")).split()[1:]
     assert "0" not in uids
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes the user")
+def test_processes_that_make_the_servers_user_at_once_get_the_same() -> None:
+    name = f"greenlight-{uuid.uuid4().hex[:8]}"
+    try:
+        makers = [
+            subprocess.Popen([sys.executable, "-c", _MAKE_USER, name], stdout=subprocess.PIPE, text=True)
+            for _ in range(8)
+        ]
+        assert {maker.communicate()[0] for maker in makers} == {f"{pwd.getpwnam(name).pw_uid}\n"}
+    finally:
+        subprocess.run(["userdel", name], check=True)
 
 
 def test_a_cluster_of_another_version_is_refused(data: Path) -> None:

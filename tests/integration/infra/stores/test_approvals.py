@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from agent.approval import TURN, ApprovalKind, Decision
+from agent.approval import TURN, ApprovalKind, Decision, edited_digest
 from agent.ids import ApprovalId, Tenant
 from agent.plan.outcomes import NodeState, Succeeded
 from bot.ports import ApprovalView
@@ -164,3 +164,53 @@ async def test_only_budget_requests_are_extended(stores: Stores) -> None:
     await stores.approvals.ask(a_request())
     await stores.approvals.extend(THREAD, Q1, {"from": "nowhere"})
     assert (await approval(stores)).request == a_request()
+
+
+async def test_of_racing_edits_and_decisions_at_one_version_one_counts(stores: Stores, database: Database) -> None:
+    await stores.approvals.ask(a_request())
+
+    async def act(number: int) -> object:
+        if number % 2:
+            return await stores.approvals.edit(TEAM, Q1, version=1, by=ADA, args={"text": str(number)})
+        args = {"text": str(number)} if number % 4 else None
+        return await stores.approvals.decide(TEAM, Q1, version=1, by=GRACE, decision=Decision.APPROVED, edited=args)
+
+    done = await asyncio.gather(*(act(number) for number in range(40)))
+    assert sum(bool(one) for one in done) == 1
+    view = await approval(stores)
+    events = await audited(database)
+    assert events in (["asked", "edited"], ["asked", "decided"], ["asked", "edited", "decided"])
+    assert view.version == 1 + events.count("edited")
+
+
+async def test_an_edit_changes_the_digest_and_leaves_what_was_asked(stores: Stores) -> None:
+    asked = a_request()
+    await stores.approvals.ask(asked)
+    args = {"channel": "#ops", "text": "ä"}
+    assert await stores.approvals.edit(TEAM, Q1, version=1, by=ADA, args=args)
+    view = await approval(stores)
+    assert (view.request.args, view.args, view.record.edited) == (asked.args, args, args)
+    assert view.record.digest == view.request.digest == edited_digest(asked.digest, asked.tool, args)
+    assert (await stores.approvals.read(THREAD))[Q1].digest == view.record.digest
+
+
+async def test_a_claim_toggles_is_taken_over_and_ends_with_the_decision(stores: Stores) -> None:
+    await stores.approvals.ask(a_request())
+    for by, claimed in ((GRACE, GRACE), (ADA, ADA), (ADA, None), (GRACE, GRACE)):
+        assert await stores.approvals.claim(TEAM, Q1, by=by)
+        view = await approval(stores)
+        assert (view.record.claimed_by, view.version) == (claimed, 1)
+    await stores.approvals.decide(TEAM, Q1, version=1, by=ADA, decision=Decision.REJECTED)
+    assert not await stores.approvals.claim(TEAM, Q1, by=ADA)
+    assert not await stores.approvals.claim(tenant_of(ELSEWHERE), Q1, by=ADA)
+
+
+async def test_open_requests_are_the_tenants_own_newest_first_without_their_arguments(stores: Stores) -> None:
+    for number in range(3):
+        await stores.approvals.ask(a_request(f"q{number}"))
+    await stores.approvals.ask(a_request("theirs", thread=ELSEWHERE))
+    await stores.approvals.decide(TEAM, ApprovalId("q1"), version=1, by=GRACE, decision=Decision.CHANGES, reason="no")
+    found = await stores.approvals.open_requests(TEAM, 10)
+    assert [one.request.id for one in found] == ["q2", "q0"]
+    assert [dict(one.request.args) for one in found] == [{}, {}]
+    assert len(await stores.approvals.open_requests(TEAM, 1)) == 1

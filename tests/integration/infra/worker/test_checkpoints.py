@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypedDict
 
 import psycopg
@@ -11,7 +12,9 @@ from langgraph.checkpoint.base import CheckpointMetadata, empty_checkpoint
 from langgraph.func import task  # pyright: ignore[reportMissingTypeStubs]  # typed inline
 from langgraph.graph import START, StateGraph  # pyright: ignore[reportMissingTypeStubs]  # typed inline
 from langgraph.types import Command, Interrupt, interrupt
+from psycopg import AsyncCursor
 from psycopg.errors import SerializationFailure
+from psycopg.rows import DictRow
 
 from agent.errors import RunnerLost, StoreUnavailable
 from agent.ids import thread_id
@@ -120,6 +123,48 @@ async def test_cancelled_commit_leaves_nobody_waiting(pool: Pool):
     assert all(task.cancelled() for task in writing)
 
 
+async def test_ended_saver_stores_nothing_more(pool: Pool):
+    saver = GroupCommitSaver(pool)
+    place = await stored(saver)
+    await saver.end()
+    for late in (saver.aput_writes(place, [("__return__", 1)], "task"), stored(saver), saver.prune_thread(THREAD)):
+        with pytest.raises(RunnerLost):
+            await late
+    assert await writes_of(pool) == []
+
+
+@pytest.fixture
+async def one_connection(database: Database) -> AsyncGenerator[Pool]:
+    async with open_pool(database.conninfo, max_size=1) as pool:
+        yield pool
+
+
+async def test_saver_ends_after_the_commit_that_waits_for_a_connection(one_connection: Pool):
+    saver = GroupCommitSaver(one_connection)
+    place = await stored(saver)
+    async with one_connection.connection():
+        writing = asyncio.create_task(saver.aput_writes(place, [("__return__", 1)], "task"))
+        await asyncio.sleep(0)
+        ending = asyncio.create_task(saver.end())
+        await asyncio.wait([ending], timeout=0.1)
+        assert not ending.done()
+    await ending
+    assert await writes_of(one_connection) == [("task", "__return__", 1)]
+    await writing
+
+
+async def test_saver_ends_though_its_commit_was_cancelled(one_connection: Pool):
+    saver = GroupCommitSaver(one_connection)
+    place = await stored(saver)
+    async with one_connection.connection():
+        writing = asyncio.create_task(saver.aput_writes(place, [("__return__", 1)], "task"))
+        await asyncio.sleep(0)
+        writing.cancel()
+        await saver.end()
+    assert writing.cancelled()
+    assert await writes_of(one_connection) == []
+
+
 async def test_values_of_unknown_classes_come_back_as_plain_data(pool: Pool):
     saver = GroupCommitSaver(pool)
     place = await stored(saver)
@@ -156,16 +201,19 @@ async def test_prune_keeps_the_newest_checkpoint_only(pool: Pool):
 async def test_prune_tries_again_when_another_writer_was_in_its_way(pool: Pool, monkeypatch: pytest.MonkeyPatch):
     saver = GroupCommitSaver(pool)
     await stored(saver)
-    tries: list[Sequence[str]] = []
+    tries: list[SerializationFailure | None] = [None, SerializationFailure(), SerializationFailure()]
+    cursor_of = saver._cursor  # pyright: ignore[reportPrivateUsage]  # where the database's errors come from
 
-    async def prune(threads: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        tries.append(threads)
-        if len(tries) < 3:
-            raise SerializationFailure
+    @asynccontextmanager
+    async def cursor() -> AsyncGenerator[AsyncCursor[DictRow]]:
+        async with cursor_of() as opened:
+            if (failure := tries.pop()) is not None:
+                raise failure
+            yield opened
 
-    monkeypatch.setattr(saver, "aprune", prune)
+    monkeypatch.setattr(saver, "_cursor", cursor)
     await saver.prune_thread(THREAD)
-    assert len(tries) == 3
+    assert not tries
 
 
 async def test_savers_of_several_jobs_do_not_wait_for_each_other(pool: Pool):

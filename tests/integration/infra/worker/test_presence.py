@@ -53,6 +53,8 @@ async def present(process: Process, vitals: Vitals | None = None) -> AsyncGenera
         found.put,
         vitals=vitals or Vitals(margin_seconds=60.0),
         look_seconds=LOOK_SECONDS,
+        look_alone_seconds=LOOK_SECONDS,
+        retry_seconds=LOOK_SECONDS,
         suspicion_seconds=0.0,
     )
     keeping = asyncio.create_task(presence.keep())

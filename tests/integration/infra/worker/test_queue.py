@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from contextlib import suppress
 
+import pytest
 from psycopg import AsyncConnection
 from sqlalchemy import text
 
@@ -98,3 +100,26 @@ async def test_queue_that_is_cancelled_while_it_opens_leaves_no_task_behind(data
         using.cancel()
         await asyncio.wait([using])
         assert asyncio.all_tasks() == before, f"cancelled after {turns} turns of the loop"
+
+
+async def test_queue_whose_pool_swallows_the_cancellation_ends_nonetheless(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = Queue(database)
+    opening = asyncio.Event()
+
+    async def swallow() -> None:
+        opening.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    async def use() -> None:
+        async with queue.opened():
+            pytest.fail("used after it was cancelled")
+
+    monkeypatch.setattr(queue.app, "open_async", swallow)
+    using = asyncio.create_task(use())
+    await opening.wait()
+    using.cancel()
+    await asyncio.wait([using])
+    assert using.cancelled()

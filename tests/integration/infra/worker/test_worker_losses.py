@@ -15,7 +15,7 @@ from agent.ids import ThreadId
 from infra.db.database import Database, new_worker_id, worker_application
 from infra.stores.stores import Stores
 from infra.worker.lease import Leases, ThreadLease
-from infra.worker.queue import Queue
+from infra.worker.queue import JobFetcher, Queue
 from infra.worker.worker import Worker
 from tests.fakes.rows import a_message
 from tests.fakes.worker_process import FAST
@@ -180,12 +180,12 @@ async def test_a_worker_ends_though_its_queue_keeps_the_word_to_itself(
     async def advance(_thread: ThreadId, _lease: ThreadLease) -> None:
         raise AssertionError
 
-    async def keeps_it(**_options: object) -> None:
+    async def keeps_it(_fetcher: JobFetcher) -> None:
         begun.set()
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(queue.app, "run_worker_async", keeps_it)
+    monkeypatch.setattr(JobFetcher, "run", keeps_it)
     running = asyncio.create_task(Worker(own, queue, advance, timings=FAST).run())
     await begun.wait()
     running.cancel()

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from agent.errors import ContextExceeded, ModelBusy, ModelUnavailable
-from agent.limits import ModelSettings, Role
+from agent.errors import ContextExceeded, ModelBusy, ModelSlow, ModelUnavailable
+from agent.limits import ModelSettings, ReasoningEffort, Role
 from agent.llm.client import OpenAILanguageModel
 from agent.ports import ChatMessage
-from infra.dev.scripted_model.script import CONTEXT_TOO_LONG, Cut, Endless, Failure, Rubbish, Script, Stall, Text
+from infra.dev.scripted_model.script import CONTEXT_TOO_LONG, Cut, Endless, Failure, Pace, Rubbish, Script, Stall, Text
 from infra.dev.scripted_model.server import ScriptedModel
 from tests.fakes.planning import KEY
 
@@ -75,6 +75,55 @@ async def test_usage_is_counted_by_role(start: Start) -> None:
     assert (usage.calls, usage.output_tokens) == (2, 6)
     assert usage.input_tokens > 0
     assert model.usage[Role.PLANNER].calls == 0
+
+
+async def test_cached_tokens_are_counted(start: Start) -> None:
+    model, server = await start(Script(answer="x"))
+    server.caches = True
+    long = [ChatMessage(by="system", text="word " * 2000), ChatMessage(by="human", text="hi")]
+    await model.complete(Role.ANSWER, long)
+    assert model.usage[Role.ANSWER].cached_tokens == 0
+    await model.complete(Role.ANSWER, [*long[:1], ChatMessage(by="human", text="ho")])
+    assert model.usage[Role.ANSWER].cached_tokens == 2432, "of 2,501 tokens, in steps of 128"
+
+
+RESPONSES: dict[str, Any] = {"use_responses_api": dict.fromkeys(Role, True)}
+
+
+async def test_responses_api_is_asked_by_role_and_keeps_nothing_there(start: Start) -> None:
+    effort = {Role.PLANNER: ReasoningEffort.HIGH, Role.ANSWER: ReasoningEffort.LOW}
+    model, server = await start(
+        Script(answer="Grüße ✓ and more"), use_responses_api={Role.PLANNER: True}, reasoning_effort=effort
+    )
+    dialogue = [*SAID, ChatMessage(by="ai", text="a"), ChatMessage(by="human", text="b")]
+    for role in (Role.PLANNER, Role.CONCLUDE, Role.REPAIR):
+        assert await model.complete(role, dialogue) == "Grüße ✓ and more"
+    planner, conclude, repair = server.requests
+    assert (planner.api, planner.effort, planner.body["store"]) == ("responses", "high", False)
+    assert (conclude.api, conclude.effort) == ("chat", "low"), "as answers, which have nothing else of their own"
+    assert (repair.api, repair.effort) == ("chat", "")
+    assert "store" not in repair.body
+    assert [[message.role for message in request.messages] for request in server.requests] == [
+        ["system", "user", "assistant", "user"]
+    ] * 3
+
+
+async def test_responses_api_counts_tokens_and_those_in_its_cache(start: Start) -> None:
+    model, server = await start(Script(answer="twelve chars"), **RESPONSES)
+    server.caches = True
+    for _ in range(2):
+        await model.complete(Role.ANSWER, [ChatMessage(by="human", text="word " * 2000)])
+    usage = model.usage[Role.ANSWER]
+    assert (usage.calls, usage.input_tokens, usage.output_tokens, usage.cached_tokens) == (2, 5000, 6, 2432)
+
+
+@pytest.mark.parametrize("kind", ["401", "500", "429", "cut", "nothing", "only spaces", "token limit", "filtered"])
+async def test_every_failure_over_the_responses_api_is_unavailable_without_a_secret(start: Start, kind: str) -> None:
+    model, _ = await start(Script(answer=BROKEN[kind][0]), **RESPONSES)
+    with pytest.raises(ModelUnavailable) as raised:
+        await model.complete(Role.ANSWER, SAID)
+    shown = "".join(traceback.format_exception(raised.value)) + repr(model) + str(vars(raised.value))
+    assert KEY not in shown
 
 
 BROKEN: dict[str, tuple[Any, str]] = {
@@ -164,8 +213,26 @@ async def test_answer_that_never_stops_is_bounded(start: Start) -> None:
 
 async def test_silence_is_bounded(start: Start) -> None:
     model, _ = await start(Script(answer=Stall(after="a few words")), silence_seconds=0.2)
-    with pytest.raises(ModelUnavailable, match="silent"):
+    with pytest.raises(ModelSlow, match="silent"):
         await model.complete(Role.ANSWER, SAID)
+
+
+@pytest.mark.parametrize("api", [True, False], ids=["responses", "chat"])
+async def test_the_first_word_has_a_limit_of_its_own(start: Start, api: bool) -> None:
+    """It may take longer than the silence after it."""
+    late = Text(text="well thought over", pace=Pace(first_seconds=0.6))
+    apis = {Role.ANSWER: api}
+    model, _ = await start(Script(answer=late), silence_seconds=0.2, use_responses_api=apis)
+    assert await model.complete(Role.ANSWER, SAID) == "well thought over"
+    hasty, _ = await start(Script(answer=Stall()), first_token_seconds=0.2, use_responses_api=apis)
+    with pytest.raises(ModelSlow, match=r"not begun to answer within 0\.2 seconds"):
+        await hasty.complete(Role.ANSWER, SAID)
+
+
+async def test_a_busy_server_takes_nothing_of_the_time_for_the_first_word(start: Start) -> None:
+    busy = Script(answer=Failure(status=429, message="slow down", retry_after_seconds=1), times=1)
+    model, _ = await start(busy, Script(answer="here"), retries=1, first_token_seconds=0.9)
+    assert await model.complete(Role.ANSWER, SAID) == "here"
 
 
 async def test_whole_answer_is_bounded(start: Start) -> None:
@@ -221,3 +288,19 @@ def test_settings_and_model_show_no_key() -> None:
     settings = ModelSettings(model="m", api_key=KEY)
     assert KEY not in repr(settings)
     assert KEY not in repr(OpenAILanguageModel(settings))
+
+
+async def test_vectors_come_in_the_order_of_their_texts(start: Start) -> None:
+    model, server = await start(embeddings="vectors")
+    server.vectors = lambda text: [float(len(text)), 1.0]
+    vectors = await model.embed(["x" * (number % 7) for number in range(250)])
+    assert [vector[0] for vector in vectors] == [number % 7 for number in range(250)]
+    assert server.embedded == [100, 100, 50]
+
+
+async def test_server_without_vectors_is_unavailable_and_tells_no_secret(start: Start) -> None:
+    model, _ = await start(embeddings="vectors")
+    with pytest.raises(ModelUnavailable) as caught:
+        await model.embed(["a"])
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+    assert "404" in str(caught.value)

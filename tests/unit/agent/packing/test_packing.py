@@ -111,6 +111,12 @@ def test_steps_stay_apart_for_a_reason(plan: list[Any], reason: Reason) -> None:
     assert reasons(*plan) == {("a", "b"): reason}
 
 
+def test_step_that_takes_the_result_of_whichever_ran_stays_apart() -> None:
+    plan = tool("a"), tool("b"), tool("c", value="${a|b#/n}"), tool("d", "c")
+    assert fused(*plan) == []
+    assert {*reasons(*plan).values()} == {Reason.CHOICE}
+
+
 def test_end_of_a_chain_stays_apart_when_another_step_waits_for_its_failure() -> None:
     plan = tool("a"), tool("b", "a"), tool("c", "b"), tool("rescue", {"id": "c", "on": "failed"})
     assert fused(*plan) == ["packed: a -> b"]

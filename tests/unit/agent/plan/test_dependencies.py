@@ -19,6 +19,7 @@ from agent.plan.outcomes import (
     satisfies,
     state_of,
 )
+from sandbox.script import Json
 from tests.fakes.readiness import readiness
 from tests.fakes.work import node, on_failed, on_finished
 
@@ -56,6 +57,35 @@ def test_fallback_follows_a_failure_and_nothing_else(outcome: Outcome):
 @pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: type(outcome).__name__)
 def test_finished_dependency_accepts_every_end(outcome: Outcome):
     assert readiness(node("b", on_finished("a")), {A: outcome}) is Readiness.READY
+
+
+def either(id: str, *choice: str, red: bool = False) -> Node:
+    """Return a node that takes the result of whichever of these succeeded."""
+    return node(id, *map(on_finished, choice), red=red, args={"x": f"${{{'|'.join(choice)}}}"})
+
+
+def test_either_waits_for_all_and_needs_one():
+    join = either("c", "a", "b")
+    assert readiness(join, {A: Succeeded()}) is Readiness.WAITING
+    frontier = Frontier({})
+    frontier.add(join)
+    assert frontier.finish(A, Skipped(because=C, why="no")) == []
+    assert frontier.finish(B, Succeeded()) == [C]
+    assert frontier.readiness(C) is Readiness.READY
+
+
+def test_either_is_blocked_once_all_ended_and_none_succeeded():
+    frontier = Frontier({})
+    frontier.add(either("c", "a", "b"))
+    assert frontier.finish(A, Skipped(because=C, why="no")) == []
+    assert frontier.finish(B, Failed(error="x")) == [C]
+    assert frontier.readiness(C) == Blocked(because=B), "the failure tells more than the step left out"
+
+
+def test_either_that_comes_after_the_end_of_all_is_blocked_at_once():
+    frontier = Frontier({A: Cancelled(), B: Expired()})
+    frontier.add(either("c", "a", "b"))
+    assert frontier.readiness(C) == Blocked(because=A)
 
 
 def test_finish_returns_each_decided_dependent_once():
@@ -109,7 +139,9 @@ def plans(draw: st.DrawFn) -> tuple[list[Node], list[tuple[NodeId, Outcome]], li
         depends_on = tuple(
             Dependency(node=NodeId(f"n{index}"), on=draw(st.sampled_from(On))) for index in earlier if index < number
         )
-        nodes.append(Node(id=NodeId(f"n{number}"), kind=node("x").kind, title="", depends_on=depends_on))
+        loose = [dependency.node for dependency in depends_on if dependency.on is On.FINISHED]
+        args: dict[str, Json] = {"x": f"${{{'|'.join(loose)}}}"} if len(loose) > 1 else {}
+        nodes.append(Node(id=NodeId(f"n{number}"), kind=node("x").kind, title="", depends_on=depends_on, args=args))
     ends = draw(st.permutations([node.id for node in nodes]))
     outcomes = [(ended, draw(st.sampled_from(OUTCOMES))) for ended in ends]
     return nodes, outcomes, draw(st.lists(st.booleans(), min_size=size, max_size=size))
@@ -150,7 +182,9 @@ def _agree(frontier: Frontier, of: Node, outcomes: dict[NodeId, Outcome]) -> Non
     assert isinstance(expected, Blocked)
     reasons = {edge.node for edge in of.depends_on if edge.node in outcomes}
     assert found.because in reasons
-    assert any(edge.node == found.because and not satisfies(outcomes[edge.node], edge.on) for edge in of.depends_on)
+    unmet = any(edge.node == found.because and not satisfies(outcomes[edge.node], edge.on) for edge in of.depends_on)
+    lost = any(found.because in choice and not isinstance(outcomes[found.because], Succeeded) for choice in of.choices)
+    assert unmet or lost
 
 
 WHY = "another file is meant"
@@ -187,6 +221,27 @@ def test_cancel_stops_at_a_step_that_ended_without_success() -> None:
     plan = node("a"), node("bad", "a"), node("after", "bad"), node("lost", "after"), node("tidy", on_failed("bad"))
     ended: dict[str, Outcome] = {"bad": Failed(error="x"), "after": Skipped(because=NodeId("bad"))}
     assert cancelled_with("a", *plan, a=Succeeded(), **ended) == []
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "ended", "taken"),
+    [
+        ("a", {}, []),
+        ("b", {}, []),
+        ("a", {"b": Succeeded()}, []),
+        ("a", {"b": Failed(error="x")}, ["card", "behind"]),
+        ("a", {"b": Skipped(because=A, why="no")}, ["card", "behind"]),
+        ("a", {"a": Succeeded()}, ["card", "behind"]),
+        ("b", {"b": Succeeded()}, []),
+        ("b", {"a": Failed(error="x"), "b": Succeeded()}, ["card", "behind"]),
+        ("source", {}, ["a", "b", "card", "behind"]),
+    ],
+)
+def test_cancel_takes_what_uses_one_of_several_only_when_none_can_stand_in(
+    cancelled: str, ended: dict[str, Outcome], taken: list[str]
+) -> None:
+    plan = node("source"), node("a", "source"), node("b", "source"), either("card", "a", "b"), node("behind", "card")
+    assert cancelled_with(cancelled, *plan, **ended) == taken
 
 
 def test_add_takes_nothing_with_it() -> None:

@@ -11,8 +11,8 @@ from agent.plan.references import BadReference, PointerMissing, Reference, at_po
 from tests.fakes.plans import json_values, places_in
 
 
-def reference(node: str, pointer: str = "") -> Reference:
-    return Reference(node=NodeId(node), pointer=pointer)
+def reference(node: str, pointer: str = "", *others: str) -> Reference:
+    return Reference(node=NodeId(node), pointer=pointer, others=tuple(map(NodeId, others)))
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,8 @@ def reference(node: str, pointer: str = "") -> Reference:
         ("${a#/x/0}", (reference("a", "/x/0"),)),
         ("${a#}", (reference("a"),)),
         ("see ${a}, ${b-2#/k~1l}.", ("see ", reference("a"), ", ", reference("b-2", "/k~1l"), ".")),
+        ("${a|b-2|c}", (reference("a", "", "b-2", "c"),)),
+        ("x ${a|b#/p|q}", ("x ", reference("a", "/p|q", "b"))),
         ("$${a} costs", ("${a} costs",)),
         ("$$${a}", ("$${a}",)),
         ("$${${a}", ("${", reference("a"))),
@@ -33,7 +35,19 @@ def test_text_is_cut_into_literals_and_references(text: str, expected: tuple[str
     assert pieces(text) == expected
 
 
-@pytest.mark.parametrize("text", ["${", "${}", "x ${a", "${a.b}", "${a b}", "${a#x}", "${a#/~2}", "${-a}", "${a}${"])
+@pytest.mark.parametrize("text", ["${a}", "${a#/x}", "${a|b}", "${c|a#/x|y}"])
+def test_reference_is_written_as_it_was_read(text: str) -> None:
+    [read] = pieces(text)
+    assert str(read) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("${", "${}", "x ${a", "${a.b}", "${a b}", "${a#x}", "${a#/~2}", "${-a}", "${a}${"),
+        *("${a|}", "${|a}", "${a|a}", "${a||b}", "${a|b c}", "${a |b}"),
+    ],
+)
 def test_malformed_reference_is_refused(text: str) -> None:
     with pytest.raises(BadReference):
         pieces(text)

@@ -43,6 +43,13 @@ def test_a_condition_and_the_tools_of_a_script_count() -> None:
     assert of(found, "c") == {("read", ADA), ("look", ADA), ("post", LINUS)}
 
 
+def test_whichever_of_several_nodes_ran_all_of_them_count() -> None:
+    names = (ADA, calls("a", "read")), (ADA, calls("b", "count"))
+    found = sources(*names, (LINUS, calls("c", "post", args={"text": "${a|b#/x}"}, when={"gt": ["${d}", 1]})))
+    assert of(found, "c") == {("read", ADA), ("count", ADA), ("post", LINUS)}
+    assert found.incomplete, "the condition names a node of an earlier turn"
+
+
 def test_a_template_has_the_sources_of_its_items() -> None:
     template = calls("t", "read", for_each="${list}", args={"channel": "${item}"})
     items = items_of(template, ["a", "b"])

@@ -12,7 +12,7 @@ from agent.limits import Role
 from agent.plan.operations import Add, Node, NodeKind
 from agent.plan.outcomes import ArtifactRef, Cancelled, Expired, Failed, Outcome, Rejected, Skipped, Succeeded
 from agent.planning.answerer import Answerer
-from agent.ports import Run, RunStatus
+from agent.ports import Run, RunStatus, WrittenAnswer
 from bot.blocks.answer import PlainResults
 from infra.dev.scripted_model.script import CONTEXT_TOO_LONG, Failure, Script
 from tests.fakes.planning import THREAD, PlanningWorld, planning_world, sections
@@ -44,7 +44,7 @@ async def test_answer_is_written_from_request_and_results() -> None:
         run = await answered(world, {"a": Succeeded(value={"n": 1}), "b": Rejected(by=UserId("U2"), reason="no")})
         assert (run.status, run.answer, run.error) == (RunStatus.DONE, "All *well*.", "")
         [request] = world.asked(Role.ANSWER)
-        assert request.system.startswith("# Greenlight: answer\n")
+        assert request.system == world.system.text
         told = sections(request.last)
         assert told["Request"] == "check it"
         assert [json.loads(line) for line in told["Results"].splitlines()] == [
@@ -65,6 +65,24 @@ async def test_only_this_turns_nodes_are_results_and_the_past_is_a_dialogue() ->
             ("assistant", "earlier"),
         ]
         assert '"id": "a"' not in request.last
+
+
+async def test_the_answer_of_the_conclusion_is_stored_as_it_is() -> None:
+    async with planning_world() as world:
+        await planned(world, "a")
+        await world.answerer.answer(THREAD, 1, {NodeId("a"): Succeeded(value=1)}, WrittenAnswer(text="All *well*."))
+        run = await world.runs.read(THREAD, 1)
+        assert (run.status, run.answer, run.error) == (RunStatus.DONE, "All *well*.", "")
+        assert world.server.requests == []
+
+
+async def test_a_conclusion_that_failed_is_told_with_the_plain_results() -> None:
+    async with planning_world() as world:
+        await planned(world, "a")
+        failed = WrittenAnswer(error="model_unheard")
+        await world.answerer.answer(THREAD, 1, {NodeId("a"): Succeeded(value="fine")}, failed)
+        run = await world.runs.read(THREAD, 1)
+        assert (run.answer, run.error) == ("- **Do a**: done; `fine`", "model_unheard")
 
 
 async def test_finished_turn_is_not_answered_again() -> None:

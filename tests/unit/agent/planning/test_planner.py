@@ -13,9 +13,11 @@ from agent.limits import Role
 from agent.plan.operations import LoggedOperation, Operation
 from agent.plan.outcomes import ArtifactRef, Digest, Failed, Succeeded
 from agent.ports import RunStatus
+from agent.tool import Registry
 from infra.dev.scripted_model.script import CONTEXT_TOO_LONG, Cut, Failure, Pace, Rubbish, Script, Stall, Text
 from tests.fakes.chat_messages import fetch, lines, planner
 from tests.fakes.planning import THREAD, planning_world, sections
+from tests.fakes.public_tools import public_set
 
 
 async def test_operations_are_stored_with_the_author_of_the_message() -> None:
@@ -54,7 +56,7 @@ async def test_first_message_is_asked_as_the_contract_says() -> None:
         assert "Scripts are Python." in request.system
         assert '{"name": "post", "colour": "red", "description": "Posts a text."' in request.system
         assert "{{" not in request.system
-        assert request.last == "## Now\n2026-11-21T09:30:00+00:00\n\n## Request\ncheck *all*\n## of it"
+        assert request.last == "## Request\ncheck *all*\n## of it\n\n## Now\n2026-11-21T09:30:00+00:00"
 
 
 async def test_several_messages_of_one_person_are_one_request() -> None:
@@ -140,7 +142,7 @@ async def test_faults_go_back_and_what_was_right_stands() -> None:
         assert [message.role for message in repair.messages] == ["system", "user", "assistant", "user"]
         assert repair.messages[2].text == lines(fetch("a"), bad, fetch("c", "${b#/url}"))
         told = sections(repair.last)
-        assert list(told) == ["Now", "Request", "Plan so far", "Faults"]
+        assert list(told) == ["Request", "Follow up", "Plan so far", "Faults", "Now"]
         faults = [json.loads(line) for line in told["Faults"].splitlines()]
         assert [(fault["line"], fault["node"], fault["code"]) for fault in faults] == [
             (2, "b", "bad_arguments"),
@@ -194,7 +196,7 @@ async def test_model_that_cannot_be_used_is_trouble_not_an_error(answer: Any) ->
 async def test_silent_model_is_given_up() -> None:
     async with planning_world(planner(Stall()), silence_seconds=0.2) as world:
         world.say("go")
-        assert (await world.feed()).error == "model_unavailable"
+        assert (await world.feed()).error == "model_slow"
 
 
 async def test_request_longer_than_the_model_reads_is_asked_once_more_without_the_past() -> None:
@@ -274,3 +276,90 @@ async def test_slow_stream_is_waited_for() -> None:
         await world.feed()
         assert world.nodes == ["a"]
         assert world.model.usage[Role.PLANNER].output_tokens > 0
+
+
+PUBLIC = Registry(public_set().tools)
+WEATHER = {
+    "op": "add",
+    "id": "weather",
+    "kind": "tool",
+    "tool": "Weather_1_GetWeather",
+    "args": {"city": "Vancouver"},
+}
+RAIN = "Can you tell me if it will rain in Vancouver?"
+
+
+def need(*words: str) -> str:
+    return "".join(json.dumps({"op": "tools", "need": word}) + "\n" for word in words)
+
+
+async def test_tools_that_the_model_asks_for_are_shown_and_what_it_planned_before_stands() -> None:
+    first = planner(
+        lines({**WEATHER, "id": "paris", "args": {"city": "Paris"}}) + need("Weather_1_GetWeather"), times=1
+    )
+    async with planning_world(first, planner(lines(WEATHER)), tools=PUBLIC) as world:
+        world.say(RAIN)
+        run = await world.feed()
+        assert (run.error, world.nodes) == ("", ["paris", "weather"])
+        asked, again = world.asked(Role.PLANNER)
+        assert "Weather_1_GetWeather" in asked.system
+        assert '"Weather_1_GetWeather"' not in asked.last
+        assert '{"name": "Weather_1_GetWeather"' in sections(again.last)["Tools"]
+        assert len(sections(again.last)["Tools"]) < len(sections(asked.last)["Tools"])
+        assert again.messages[0] == asked.messages[0]
+        assert [message.text for message in again.messages[: len(asked.messages)]] == [
+            message.text for message in asked.messages
+        ], "each request begins with the one before"
+        assert "Faults" not in sections(again.last)
+
+
+async def test_more_tools_are_shown_twice_at_most() -> None:
+    async with planning_world(planner(need("anything")), tools=PUBLIC) as world:
+        world.say(RAIN)
+        assert (await world.feed()).error == "plan_invalid"
+        requests = world.asked(Role.PLANNER)
+        assert ["Tools" in sections(request.last) for request in requests] == [True, True, True, False, False]
+        assert "no more tools are shown" in sections(requests[3].last)["Faults"]
+
+
+async def test_few_tools_are_never_searched() -> None:
+    async with planning_world(planner(need("anything"), times=1), planner(lines(fetch("a")))) as world:
+        world.say(RAIN)
+        assert (await world.feed()).error == ""
+        first, second = world.asked(Role.PLANNER)
+        assert "Tools" not in sections(first.last)
+        assert "all tools are shown already" in sections(second.last)["Faults"]
+
+
+async def test_follow_up_is_shown_the_tools_of_the_plan() -> None:
+    async with planning_world(
+        planner(lines(WEATHER), times=1), planner('{"op":"reply","text":"ok"}'), tools=PUBLIC
+    ) as world:
+        world.say(RAIN)
+        await world.feed()
+        world.say("and for the day after, please")
+        await world.feed()
+        later = world.asked(Role.PLANNER)[1]
+        assert '{"name": "Weather_1_GetWeather"' in sections(later.last)["Tools"]
+        assert later.system == world.asked(Role.PLANNER)[0].system
+
+
+async def test_request_that_was_too_long_is_shown_all_its_tools_again() -> None:
+    asks, refuses = planner(need("Weather_1_GetWeather"), times=1), planner(CONTEXT_TOO_LONG, times=1)
+    async with planning_world(asks, refuses, planner(lines(WEATHER)), tools=PUBLIC) as world:
+        world.say(RAIN)
+        assert (await world.feed()).error == ""
+        first, _, third = world.asked(Role.PLANNER)
+        assert len(third.messages) == 2
+        assert sections(first.last)["Tools"] in third.last
+        assert '{"name": "Weather_1_GetWeather"' in third.last
+
+
+async def test_wrong_name_among_many_tools_is_told_those_near_it() -> None:
+    wrong = {**WEATHER, "tool": "Weather_1_GetTheWeather"}
+    async with planning_world(planner(lines(wrong), times=1), planner(lines(WEATHER)), tools=PUBLIC) as world:
+        world.say(RAIN)
+        assert (await world.feed()).error == ""
+        told = sections(world.asked(Role.PLANNER)[1].last)["Faults"]
+        assert "near it: Weather_1_GetWeather" in told
+        assert len(told) < 500

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.ids import NodeId
 from agent.plan.operations import WRITTEN_FIELDS, Add, Cancel, Dependency, Node, NodeKind, On
-from agent.reading.operation_reader import Reply, read_operation
+from agent.reading.operation_reader import Ask, NeedTools, Reply, read_operation
 from agent.reading.validation import Fault, FaultCode
 from tests.fakes.plans import Written, plans
 
@@ -36,6 +36,29 @@ def test_references_imply_dependencies_after_the_written_ones() -> None:
         ("a", On.SUCCEEDED),
         ("c", On.SUCCEEDED),
     ]
+
+
+def test_whichever_of_several_nodes_ran_all_of_them_must_have_ended() -> None:
+    read = node({**TOOL, "args": {"x": "${a|b#/k}"}, "when": {"all": [{"eq": ["${c#/n}", "$${d}"]}, "${e}"]}})
+    assert [(dependency.node, dependency.on) for dependency in read.depends_on] == [
+        ("a", On.FINISHED),
+        ("b", On.FINISHED),
+        ("c", On.SUCCEEDED),
+        ("e", On.SUCCEEDED),
+    ]
+
+
+@pytest.mark.parametrize("texts", [["${a|b}", "${a}"], ["${a}", "${a|b}"]])
+def test_reference_to_a_node_alone_needs_its_success(texts: list[str]) -> None:
+    read = node({**TOOL, "args": {"x": texts}})
+    assert read.depends_on == (Dependency(node=NodeId("a")), Dependency(node=NodeId("b"), on=On.FINISHED))
+
+
+def test_written_end_of_one_of_several_nodes_stays() -> None:
+    assert node({**TOOL, "depends_on": [{"id": "b", "on": "failed"}], "args": {"x": "${a|b}"}}).depends_on == (
+        Dependency(node=NodeId("b"), on=On.FAILED),
+        Dependency(node=NodeId("a"), on=On.FINISHED),
+    )
 
 
 def test_script_is_no_place_for_references() -> None:
@@ -94,6 +117,8 @@ def test_title_becomes_one_short_line_and_defaults_to_the_id() -> None:
 def test_cancel_and_reply_are_read() -> None:
     assert read_operation({"op": "cancel", "id": "a", "why": "no"}, 1) == Cancel(id=NodeId("a"), why="no")
     assert read_operation({"op": "reply", "text": "hello"}, 1) == Reply(text="hello")
+    assert read_operation({"op": "tools", "need": "send mail"}, 1) == NeedTools(need="send mail")
+    assert read_operation({"op": "ask", "question": "Which?"}, 1) == Ask(question="Which?")
 
 
 @pytest.mark.parametrize(
@@ -105,6 +130,8 @@ def test_cancel_and_reply_are_read() -> None:
         ({"op": "cancel"}, FaultCode.MISSING_FIELD, "/id"),
         ({"op": "reply", "text": " "}, FaultCode.MISSING_FIELD, "/text"),
         ({"op": "reply", "text": "x", "id": "a"}, FaultCode.UNKNOWN_FIELD, "/id"),
+        ({"op": "tools"}, FaultCode.MISSING_FIELD, "/need"),
+        ({"op": "tools", "need": "x", "id": "a"}, FaultCode.UNKNOWN_FIELD, "/id"),
         ({**TOOL, "kind": "script"}, FaultCode.BAD_KIND, "/kind"),
         ({**TOOL, "kind": None}, FaultCode.BAD_KIND, "/kind"),
         ({**TOOL, "kind": 3}, FaultCode.BAD_FIELD, "/kind"),
@@ -128,6 +155,13 @@ def test_cancel_and_reply_are_read() -> None:
         ({**TOOL, "depends_on": [{"on": "failed"}]}, FaultCode.BAD_FIELD, "/depends_on/0/id"),
         ({**TOOL, "depends_on": [{"id": "a", "when": "failed"}]}, FaultCode.BAD_FIELD, "/depends_on/0"),
         ({**TOOL, "depends_on": ["a", {"id": "a", "on": "failed"}]}, FaultCode.BAD_FIELD, "/depends_on/1"),
+        ({**TOOL, "when": 3}, FaultCode.BAD_FIELD, "/when"),
+        ({**TOOL, "when": "a"}, FaultCode.BAD_FIELD, "/when"),
+        ({**TOOL, "when": {}}, FaultCode.BAD_FIELD, "/when"),
+        ({**TOOL, "when": {"all": ["${a}", {"gt": ["${a}"]}]}}, FaultCode.BAD_FIELD, "/when/all/1/gt"),
+        ({**TOOL, "when": {"gt": ["${a", 1]}}, FaultCode.BAD_REFERENCE, "/when/gt/0"),
+        ({**TOOL, "args": {"a": "${b|b}"}}, FaultCode.BAD_REFERENCE, "/args/a"),
+        ({**TOOL, "for_each": "${b}", "args": {"a": "${item|b}"}}, FaultCode.BAD_REFERENCE, "/args/a"),
         ({**TOOL, "require_human_approval": "yes"}, FaultCode.BAD_FIELD, "/require_human_approval"),
         ({**PACKAGE, "code": ""}, FaultCode.MISSING_FIELD, "/code"),
         ({"op": "skip", "id": "a", "because": "b", "why": "c"}, FaultCode.BAD_OP, "/op"),

@@ -12,7 +12,7 @@ from agent.ids import NodeId, ToolName
 from agent.limits import PlanLimits
 from agent.packing.packing import pack
 from agent.plan.operations import Add, Node, Operation, PackedStep, nodes_added
-from agent.reading.operation_reader import Reply
+from agent.reading.operation_reader import Ask, NeedTools, Reply
 from agent.reading.plan_builder import Placed, PlanBuilder
 from agent.reading.stream_reader import read_plan_text
 from agent.reading.validation import Fault, FaultCode, fault_json
@@ -44,7 +44,7 @@ class Checked:
                 case Fault():
                     builder.refuse(item)
                     self.faults.append(item)
-                case Reply():
+                case Reply() | Ask() | NeedTools():
                     pass
         self.faults += builder.close()
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from agent.ids import NodeId, ThreadId, UserId
 from agent.plan.artifacts import content_of, head_of, value_of
+from agent.plan.conditions import Condition
 from agent.plan.outcomes import Failed, Outcome, Rejected, Succeeded
-from agent.tools.binding import BOUND_BYTES, Unbound, bind_object, bound
+from agent.tools.binding import BOUND_BYTES, Unbound, bind_object, bound, check_met
 from sandbox.script import Json
 from tests.fakes.loop_stalls import loop_stalls
 from tests.fakes.plans import json_values
@@ -120,6 +121,54 @@ async def test_failed_node_is_read_as_its_outcome() -> None:
     }
     written = {"why": "${a#/error}: ${a#/message}", "state": "${b#/state}"}
     assert await bind(written, outcomes, ArtifactsInMemory()) == {"why": "timeout: too slow", "state": "rejected"}
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "expected"),
+    [
+        ({"a": Succeeded(value={"x": 1}), "b": Succeeded(value={"x": 2})}, 1),
+        ({"a": Failed(error="e"), "b": Succeeded(value={"x": 2})}, 2),
+        ({"b": Succeeded(value={"x": 2})}, 2),
+    ],
+    ids=["first", "failed", "never there"],
+)
+async def test_reference_to_several_is_the_first_that_succeeded(outcomes: Any, expected: int) -> None:
+    assert await bind({"x": "${a|b#/x}"}, outcomes, ArtifactsInMemory()) == {"x": expected}
+
+
+async def test_reference_to_several_beside_one_to_the_failed_node_itself() -> None:
+    outcomes: dict[str, Outcome] = {"a": Failed(error="e"), "b": Succeeded(value=2)}
+    assert await bind({"x": "${a|b} ${a#/error}"}, outcomes, ArtifactsInMemory()) == {"x": "2 e"}
+
+
+async def test_reference_to_several_of_which_none_succeeded_says_so() -> None:
+    failed = await bind({"x": "${a|b}"}, {"a": Failed(error="e")}, ArtifactsInMemory())
+    assert failed == Failed(error="binding", message="${a|b}: none of these nodes succeeded")
+
+
+async def test_condition_reads_outputs_and_artifacts() -> None:
+    artifacts = ArtifactsInMemory()
+    content = content_of(NodeId("big"), {"rows": ["x" * 5000, True]})
+    ref = await artifacts.put(THREAD, content.name, content.content, content.media_type)
+    outcomes: Mapping[NodeId, Outcome] = {
+        NodeId("big"): Succeeded(artifact=ref),
+        NodeId("a"): Failed(error="timeout"),
+        NodeId("b"): Succeeded(value={"n": 5}),
+    }
+
+    async def met(condition: Condition) -> bool | Failed:
+        return await check_met(THREAD, condition, outcomes, artifacts)
+
+    assert await met({"in": ["xxx", "${big#/rows/0}"]}) is True
+    assert await met({"all": ["${big#/rows/1}", {"eq": ["${a|b#/n}", 5]}]}) is True
+    assert await met({"eq": ["${a#/error}", "${b#/n} seconds"]}) is False
+    assert await met("${big#/rows/2}") == Failed(
+        error="binding",
+        message="${big#/rows/2}: the output of 'big' has nothing there; it is an object with the keys rows",
+    )
+    assert await met({"gt": ["${b#/n}", "4"]}) == Failed(
+        error="not_comparable", message='b#/n > "4": a number and a text have no order (>)'
+    )
 
 
 async def test_missing_output_is_an_outcome_not_an_error() -> None:

@@ -17,7 +17,7 @@ from bot import wording
 from bot.blocks.board import MOST_TASKS, board, board_title
 from bot.ports import AttemptView, NodeView, Post, PostedMessage, RunView, Slot
 from tests.fakes.bot_ports import NOON
-from tests.fakes.run_views import GRACE, a_node, a_run
+from tests.fakes.run_views import GRACE, a_node, a_run, an_approval
 
 CRASH = AttemptView(attempt=1, kind="error", error="ValueError: no rows\n  File ...")
 
@@ -187,3 +187,44 @@ def test_a_board_links_the_picture_of_its_plan_only_where_there_is_one() -> None
 
     assert "<https://a/b?c&amp;d|Picture of the plan>" in small_print("https://a/b?c&d")
     assert "Picture" not in small_print("")
+
+
+def thought(run: RunView, seconds: float) -> str:
+    """Return the title of the board so many seconds after noon."""
+    return board(run, now=NOON + timedelta(seconds=seconds)).text
+
+
+def test_a_board_that_waits_for_the_model_alone_says_for_how_long() -> None:
+    planning = a_run(status=RunStatus.PLANNING)
+    assert [thought(planning, seconds) for seconds in (9, 10, 29, 61, 119, 150)] == [
+        "Planning: no steps yet",
+        "Thinking for 10 s: no steps yet",
+        "Thinking for 20 s: no steps yet",
+        "Thinking for 1 min: no steps yet",
+        "Thinking for 1 min 30 s: no steps yet",
+        "Thinking for 2 min 30 s: no steps yet",
+    ]
+    ended = a_run(nodes=(a_node("a", NodeState.SUCCEEDED),))
+    assert thought(ended, 11) == "Running: 1 step, done"
+    assert thought(ended, 11.2) == "Thinking for 10 s: 1 step, done"
+    assert thought(replace(planning, status=RunStatus.DONE), 60) == "Done: no steps"
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        a_run(nodes=(a_node("a", NodeState.RUNNING),)),
+        a_run(nodes=(a_node("a", NodeState.SUCCEEDED), a_node("b"))),
+        a_run(status=RunStatus.WAITING, nodes=(a_node("a", NodeState.SUCCEEDED),)),
+        a_run(nodes=(a_node("a", NodeState.SUCCEEDED),), approvals=(an_approval(),)),
+        a_run(status=RunStatus.PLANNING, replies=("Which one?",)),
+    ],
+    ids=["a step runs", "a step is planned", "people", "a card", "a reply"],
+)
+def test_a_board_that_waits_for_anything_else_does_not_think(run: RunView) -> None:
+    assert "Thinking" not in thought(run, 60)
+
+
+def test_footer_says_how_many_tokens_were_cached() -> None:
+    spent = Spent(model_calls=2, input_tokens=4000, output_tokens=210, cached_tokens=1900)
+    assert footer(a_run(nodes=(a_node("a"),), spent=spent)).endswith("4,210 tokens (1,900 cached)")

@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,14 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.approval import ApprovalKind, ApprovalPolicy, Decision, GroupId
+from agent.card_facts import CardFacts, Origin, OriginKind, card_facts_json, shown_arguments
 from agent.ids import UserId
-from bot.blocks.card import argument_chunks, card, choices
+from agent.preview import MessagePreview, Preview
+from bot.blocks.card import card, choices
+from bot.blocks.chunks import argument_chunks
+from bot.blocks.confidential import confidential_values
 from bot.blocks.elements import Rendered
 from bot.blocks.visibility import visible
+from bot.ports import ApprovalView
+from bot.slack.names import ids_in
 from sandbox.script import Json
 from tests.fakes.run_views import GRACE, NOON, an_approval
 
 ANYONE = ApprovalPolicy()
+WITHOUT_RUNNING = (Decision.REJECTED, Decision.CHANGES, Decision.BY_HAND)
 
 
 def words(view: Any, policy: ApprovalPolicy = ANYONE) -> str:
@@ -85,16 +93,16 @@ def test_an_emoji_keeps_the_mark_of_its_look() -> None:
 def test_what_cannot_be_shown_in_full_cannot_be_approved() -> None:
     view = an_approval(args={"text": "x" * 100_000})
     (message,) = card(view, ANYONE)
-    assert choices(view) == (Decision.REJECTED,)
+    assert choices(view) == WITHOUT_RUNNING
     assert "nobody should approve what they can't read" in str(message.blocks)
     buttons: Any = message.blocks[-1]
-    assert [element["action_id"] for element in buttons["elements"]] == ["decide_rejected"]
+    assert [element["action_id"] for element in buttons["elements"]] == ["decide_rejected", "decision_form_menu"]
 
 
 @pytest.mark.parametrize("words", ["&", '"', "\\", "\n", "é", "漢", "🙂", "\u202e"])
 def test_messages_stay_within_slacks_bound_as_they_are_sent(words: str) -> None:
     view = an_approval(args={"text": words * 2000, "more": [words * 500] * 3})
-    assert choices(view) == (Decision.APPROVED, Decision.REJECTED)
+    assert choices(view) == (Decision.APPROVED, *WITHOUT_RUNNING)
     for message in card(view, ANYONE):
         sent = [text.replace("&", "&amp;") for text in literal_texts(message)]
         assert sum(len(json.dumps(text)) for text in sent) <= 9000
@@ -116,13 +124,19 @@ def literal_texts(message: Rendered) -> list[str]:
 def test_a_card_that_stands_cut_lets_nobody_approve(lines: int) -> None:
     view = replace(an_approval(args={"text": "many lines\n" * lines}), shown_whole=False)
     told = words(view)
-    assert choices(view) == (Decision.REJECTED,)
+    assert choices(view) == WITHOUT_RUNNING
     assert "decide_approved" not in told
     assert "Slack couldn't show all of the arguments" in told
 
 
 def test_an_argument_with_a_name_too_long_to_show_cannot_be_approved() -> None:
-    assert choices(an_approval(args={"x" * 4000: 1})) == (Decision.REJECTED,)
+    assert choices(an_approval(args={"x" * 4000: 1})) == WITHOUT_RUNNING
+
+
+def carried(row: Any) -> set[str]:
+    """Return what the buttons and options of a row carry, without the name of the form that they open."""
+    options = [option for element in row["elements"] for option in element.get("options", [element])]
+    return {option["value"].rpartition(" ")[2] for option in options}
 
 
 def test_buttons_of_two_cards_differ_and_carry_only_id_and_version() -> None:
@@ -130,16 +144,16 @@ def test_buttons_of_two_cards_differ_and_carry_only_id_and_version() -> None:
         return card(an_approval(**of), ANYONE)[-1].blocks[-1]
 
     first, second, edited = buttons(id="q1"), buttons(id="q2"), buttons(id="q1", version=2)
-    assert {element["value"] for element in first["elements"]} == {"1:q1"}
-    assert {element["value"] for element in second["elements"]} == {"1:q2"}
-    assert {element["value"] for element in edited["elements"]} == {"2:q1"}
+    assert carried(first) == {"1:q1"}
+    assert carried(second) == {"1:q2"}
+    assert carried(edited) == {"2:q1"}
     assert len({row["block_id"] for row in (first, second, edited)}) == 3
 
 
 def test_open_card_says_for_whom_what_waits_and_who_may() -> None:
     view = an_approval(blocks=("Tell the team", "Close the ticket"))
     assert "Asked for by <@U0ADA>" in words(view)
-    assert "Waiting behind it: Tell the team, Close the ticket" in words(view)
+    assert "2 steps wait for this: Tell the team, Close the ticket" in words(view)
     assert "Who may decide: any full member of this channel" in words(view)
     other = ApprovalPolicy(self_approval=False)
     assert "any full member of this channel, but not <@U0ADA>" in words(view, other)
@@ -191,3 +205,66 @@ def test_an_approval_about_budgets_says_what_is_used_up_and_of_whom() -> None:
     assert "This thread has taken EUR 2.50 of EUR 2.00 for models." in shown
     assert "This run has taken 1 min 1 s of 1 min 0 s of work." in shown
     assert choices(view) == (Decision.GO_ON, Decision.STOP)
+
+
+def as_message(_tool: str, args: Mapping[str, Json]) -> Sequence[Preview]:
+    return [MessagePreview(covers=tuple(args), channel=str(args["channel"]), text=str(args["text"]))]
+
+
+@pytest.mark.parametrize(
+    ("channel", "text", "styled"),
+    [
+        ("#ops", "*hello*", True),
+        ("#ops", "*a* " * 100, False),
+        ("#ops", "*a*\n" + "long lines\n" * 400, False),
+        ("c" * 600, "*hello*", False),
+    ],
+    ids=["short", "many styles", "long", "long name"],
+)
+def test_a_message_is_styled_unless_that_takes_too_much_room(channel: str, text: str, styled: bool) -> None:
+    shown = card(an_approval(args={"channel": channel, "text": text}), ANYONE, previews_of=as_message)
+    assert ("rich_text_quote" in str(shown)) is styled
+    literal = "".join(text for message in shown for text in literal_texts(message))
+    assert styled or all(line in literal for line in text.split("\n"))
+    for message in shown:
+        assert len(json.dumps(message.blocks)) < 13_000
+
+
+def facts(**of: Any) -> ApprovalView:
+    view = an_approval(args={"to": "Ada", "pin": of.pop("pin", "hunter2")})
+    return replace(view, request=replace(view.request, facts=card_facts_json(CardFacts(**of))))
+
+
+def test_a_confidential_value_stands_by_type_and_length_only() -> None:
+    told = words(facts(confidential=("/pin",)))
+    assert "(confidential: text, 7 characters)" in told
+    assert "hunter2" not in told
+    assert '"action_id": "show_confidential", "value": "1:q1"' in told
+
+
+def test_a_confidential_value_too_long_for_its_modal_cannot_be_approved() -> None:
+    fits, too_long = (choices(facts(confidential=("/pin",), pin="x" * length)) for length in (90_000, 110_000))
+    assert Decision.APPROVED in fits
+    assert too_long == tuple(decision for decision in fits if decision is not Decision.APPROVED)
+
+
+def test_the_modal_shows_the_confidential_values_whole_and_nothing_else() -> None:
+    pin = "0123456789 " * 5000
+    shown = confidential_values(facts(confidential=("/pin",), pin=pin).request)
+    blocks: Any = shown["blocks"]
+    assert "".join(block["elements"][1]["elements"][0]["text"] for block in blocks[1:-1]) == pin
+    assert "Ada" not in json.dumps(blocks).replace("U0ADA", "")
+    assert len(json.dumps(shown)) < 250_000
+
+
+def test_the_names_of_ids_in_confidential_values_are_not_looked_up() -> None:
+    request = facts(confidential=("/pin",), pin="call U0GRACE1").request
+    assert list(ids_in(shown_arguments(request))) == []
+
+
+def test_origins_that_take_too_much_room_are_cut_between_arguments() -> None:
+    many = {f"argument{number}": [Origin(kind=OriginKind.STEP, what="A long title " * 5)] for number in range(20)}
+    told = words(facts(origins=many))
+    assert "argument0: “A long title" in told
+    assert "; …" in told
+    assert "argument19" not in told

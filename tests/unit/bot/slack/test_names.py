@@ -43,21 +43,21 @@ def test_a_text_full_of_ids_has_some_of_them_named() -> None:
 async def test_names_are_asked_for_once_and_those_missing_again_after_a_while() -> None:
     directory, now = Directory({"C0OPS": "ops"}), [1000.0]
     names = StableNames(cast("SlackDirectory", cast("Any", directory)), clock=lambda: now[0])
-    request = an_approval(args={"channel": "C0OPS", "text": "U0ADA"}).request
-    assert [await names.of(request) for _ in range(3)] == [{"C0OPS": "ops"}] * 3
+    view = an_approval(args={"channel": "C0OPS", "text": "U0ADA"})
+    assert [await names.of(view) for _ in range(3)] == [{"C0OPS": "ops"}] * 3
     assert directory.asked == [("C0OPS", "U0ADA")]
     directory.known = {"U0ADA": "Ada"}
     now[0] += ASKED_AGAIN_SECONDS + 1
-    assert await names.of(request) == {"C0OPS": "ops", "U0ADA": "Ada"}
+    assert await names.of(view) == {"C0OPS": "ops", "U0ADA": "Ada"}
     now[0] += ASKED_AGAIN_SECONDS + 1
-    assert await names.of(request) == {"C0OPS": "ops", "U0ADA": "Ada"}
+    assert await names.of(view) == {"C0OPS": "ops", "U0ADA": "Ada"}
     assert directory.asked == [("C0OPS", "U0ADA"), ("U0ADA",)]
 
 
 async def test_a_request_without_ids_asks_nobody() -> None:
     directory = Directory({})
     names = StableNames(cast("SlackDirectory", cast("Any", directory)))
-    assert await names.of(an_approval().request) == {}
+    assert await names.of(an_approval()) == {}
     assert directory.asked == []
 
 

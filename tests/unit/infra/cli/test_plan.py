@@ -217,3 +217,36 @@ def test_an_unreadable_tool_file_has_another_exit_code_than_a_wrong_plan(
     ended = _check(capsys, _plan_file(tmp_path, GET), "--tools", str(tools))
     assert (ended.code, ended.out) == (2, "")
     assert str(tools) in ended.err
+
+
+def test_plan_is_printed_in_the_plan_language_and_read_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop = {**POST, "id": "tell", "for_each": "${a#/json}", "args": {"channel": "#ops", "text": "${item}"}}
+    plan = _plan_file(tmp_path, GET, POST, COUNT, loop)
+    printed = _check(capsys, plan, "--as", "python", "--no-pack")
+    assert printed.code == 0
+    assert printed.out.startswith('a = http_get(url="http://x.test/")  # Get\n')
+    written = tmp_path / "FILE.plan"
+    written.write_text(printed.out)
+    assert _check(capsys, str(written), "--no-pack").lines == _check(capsys, plan, "--no-pack").lines
+
+
+def test_packed_plan_is_printed_in_the_plan_language_with_its_steps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chain = [GET, {**GET, "id": "b", "args": {"url": "${a#/next}"}}]
+    packed = _check(capsys, _plan_file(tmp_path, *chain))
+    assert packed.lines[0]["packed"]
+    written = tmp_path / "FILE.plan"
+    written.write_text(_check(capsys, _plan_file(tmp_path, *chain), "--as", "python").out)
+    assert _check(capsys, str(written)).lines == packed.lines
+
+
+def test_fault_of_the_plan_language_names_line_and_column(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written = tmp_path / "FILE.plan"
+    written.write_text("a = http_get(\n    url=1 + 2,\n)\n")
+    ended = _check(capsys, str(written))
+    [fault] = ended.lines
+    assert (ended.code, fault["line"], fault["column"], fault["node"]) == (1, 2, 9, "a")
+    assert fault["code"] == "bad_value"

@@ -125,6 +125,48 @@ async def test_wrong_plan_is_reported_by_concern(
     assert not found.right
 
 
+@pytest.mark.parametrize(
+    ("condition", "right"),
+    [
+        ({"all": ["${api#/body/down}", {"ge": ["${api#/status}", 200]}]}, True),
+        ({"eq": ["${api#/body/down}", True]}, True),
+        ({"eq": ["${api#/body/down}", 1]}, False),
+        ({"not": {"in": ["down", "${api#/body}"]}}, False),
+        ({"any": ["${api#/truncated}", {"in": [200, [1, "${api#/status}"]]}]}, True),
+        ({"lt": ["${api#/body/down}", 2]}, False),
+        ({"lt": [["${api#/status}"], [300]]}, False),
+        ({"any": [{"ne": ["${api#/status}", 500]}, "${api#/gone}"]}, True),
+    ],
+    ids=str,
+)
+async def test_condition_with_comparisons_is_judged(
+    goals: Mapping[str, Goal], registry: Registry, condition: Any, right: bool
+) -> None:
+    nodes = stored(goals["when-down"])
+    node(nodes, "restart")["when"] = condition
+    found = await judged(goals["when-down"], registry, nodes)
+    assert found.right is right, found
+    assert ("restart is missing" in found.tools) is not right
+
+
+async def test_whichever_branch_ran_is_what_a_later_step_reads(goals: Mapping[str, Goal], registry: Registry) -> None:
+    goal = goals["when-down"]
+    nodes = stored(goal)
+    waits = [{"id": name, "on": "finished"} for name in ("other", "api")]
+    other = {**deepcopy(node(nodes, "api")), "id": "other", "when": {"not": "${api#/body/down}"}, "depends_on": ["api"]}
+    restart = node(nodes, "restart")
+    restart["args"]["headers"] = {"x": "${other|api#/status}"}
+    restart["depends_on"] = waits
+    assert (await judged(goal, registry, [*nodes, other])).right
+    restart["depends_on"] = waits[1:]
+    found = await judged(goal, registry, [*nodes, other])
+    assert found.edges[0] == "restart: it reads other and does not wait for it"
+    restart["args"]["headers"] = {"x": "${other|gone}"}
+    restart["depends_on"] = ["api", *waits[:1], {"id": "gone", "on": "finished"}]
+    gone = {**other, "id": "gone"}
+    assert (await judged(goal, registry, [*nodes, other, gone])).tools == ("restart is missing",)
+
+
 async def test_answer_is_held_against_the_facts(goals: Mapping[str, Goal], registry: Registry) -> None:
     goal = goals["one-health-check"]
     assert (await judged(goal, registry, stored(goal), "It answers 200.")).right

@@ -62,5 +62,12 @@ def test_lists_and_conditions_are_written_in_words() -> None:
     )
 
 
+def test_a_condition_with_comparisons_is_written_as_python_writes_it() -> None:
+    node = replace(_node("a", title="A"), when={"all": [{"gt": ["${q#/depth}", 1000]}, {"not": "${q#/off}"}]})
+    assert flowchart([node], _green).splitlines()[1] == (
+        '    n1["A<br>http_get, green<br>only if q#35;/depth #62; 1000 and not q#35;/off"]'
+    )
+
+
 def test_a_long_title_is_cut() -> None:
     assert "y" * 59 + "…<br>" in flowchart([_node("a", title="y" * 100)], _green)

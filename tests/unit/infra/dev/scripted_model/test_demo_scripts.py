@@ -12,15 +12,16 @@ from typing import Literal
 import pytest
 
 from agent.ids import NodeId, ToolName, UserId
-from agent.limits import Role
+from agent.limits import PlanLanguage, Role
 from agent.llm.prompts import crash_message, planner_message, results_message, system_message
 from agent.llm.transcript import ShownNode
 from agent.plan.operations import Add, Node, NodeKind, Operation
 from agent.plan.outcomes import Cancelled, Expired, Failed, NodeState, Outcome, Rejected, Skipped, Succeeded, state_of
 from agent.ports import ChatMessage, Message
-from agent.reading.operation_reader import Reply
+from agent.reading.operation_reader import Ask, NeedTools, Reply
 from agent.reading.plan_builder import Placed, PlanBuilder
-from agent.reading.stream_reader import read_plan_text
+from agent.reading.plan_language.reader import PythonReader
+from agent.reading.stream_reader import PlanStreamReader
 from agent.reading.validation import Fault, FaultCode
 from agent.tool import CallContext, Colour, Registry, Tool
 from infra.dev.scripted_model.demo_scripts import demo_scripts
@@ -99,13 +100,28 @@ def plan(
     faults: Sequence[Fault] = (),
     dialect: str | None = "Python.",
 ) -> tuple[list[Operation], list[str]]:
-    """Return the operations and replies of the scripted model's plan; fail on any fault."""
-    system = system_message(Role.PLANNER, registry, dialect)
+    """Return the operations and replies of the scripted model's plan, the same in both languages; fail on any fault."""
+    written = [_planned(registry, texts, nodes, past, faults, dialect, language) for language in PlanLanguage]
+    assert written[0] == written[1]
+    return written[0]
+
+
+def _planned(
+    registry: Registry,
+    texts: Sequence[str],
+    nodes: Sequence[ShownNode],
+    past: Sequence[ChatMessage],
+    faults: Sequence[Fault],
+    dialect: str | None,
+    language: PlanLanguage,
+) -> tuple[list[Operation], list[str]]:
+    system = system_message(registry, dialect, language)
     said = say([system, *past, planner_message(NOW, [message(text) for text in texts], nodes, faults)])
     intake = PlanBuilder(registry=registry, known={entry.node.id: entry.node for entry in nodes})
     operations: list[Operation] = []
     replies: list[str] = []
-    for item in read_plan_text(said):
+    reader = PlanStreamReader() if language is PlanLanguage.JSON else PythonReader(registry, intake)
+    for item in (*reader.feed(said), *reader.finish()):
         match item:
             case Reply():
                 replies.append(item.text)
@@ -113,7 +129,7 @@ def plan(
                 admission = intake.offer(item)
                 assert admission.faults == ()
                 operations += admission.admitted
-            case Fault():
+            case Ask() | NeedTools() | Fault():
                 pytest.fail(str(item))
     assert intake.close() == []
     return operations, replies
@@ -191,7 +207,7 @@ def test_ids_are_new_in_the_thread(registry: Registry) -> None:
 
 def test_first_turn_that_starts_over_writes_the_same_plan(registry: Registry) -> None:
     operations, _ = plan(registry, STORY)
-    system = system_message(Role.PLANNER, registry, "Python.")
+    system = system_message(registry, "Python.")
     begun = [shown(node) for node in list(nodes_of(operations).values())[:3]]
     first = say([system, planner_message(NOW, [message(STORY)], ())])
     assert say([system, planner_message(NOW, [message(STORY)], begun)]) == first
@@ -303,7 +319,7 @@ def rewrite(script: str) -> str:
         traceback="## Script\nprint('not the script')",
         calls=[{"tool": "read_access_log", "args": "{}", "ok": True, "milliseconds": 1}],
     )
-    return say([system_message(Role.REPAIR, dialect="Python."), crash])
+    return say([system_message(dialect="Python."), crash])
 
 
 def test_crashed_draft_is_repaired() -> None:
@@ -315,7 +331,7 @@ def test_unknown_script_is_given_back_as_it_is() -> None:
 
 
 def test_reflection_ends() -> None:
-    said = say([system_message(Role.REPLAN), results_message([message(STORY)], ())])
+    said = say([system_message(), results_message(Role.REPLAN, [message(STORY)], ())])
     assert json.loads(said) == {"decision": "end"}
 
 
@@ -324,7 +340,7 @@ def tool_node(id: str, title: str) -> Node:
 
 
 def answer(*nodes: ShownNode) -> str:
-    return say([system_message(Role.ANSWER), results_message([message(STORY)], nodes)])
+    return say([system_message(), results_message(Role.ANSWER, [message(STORY)], nodes)])
 
 
 def test_answer_is_made_of_the_results(registry: Registry) -> None:

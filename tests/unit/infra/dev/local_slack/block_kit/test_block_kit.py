@@ -111,6 +111,11 @@ BREAKS: dict[str, tuple[list[Json], str]] = {
     "select without options": ([actions({"type": "static_select"})], "exactly one of options and option_groups"),
 }
 
+
+def with_input(element: Json) -> Json:
+    return modal(submit=plain("Go"), blocks=[{"type": "input", "label": plain("L"), "element": element}])
+
+
 VIEWS_BREAK: dict[str, tuple[Json, str]] = {
     "title of 25": (modal(title=plain("x" * 25)), "must be less than 25 characters [json-pointer:/view/title/text]"),
     "submit of 25": (modal(submit=plain("x" * 25)), "must be less than 25 characters"),
@@ -120,6 +125,15 @@ VIEWS_BREAK: dict[str, tuple[Json, str]] = {
     "input without submit": (
         modal(blocks=[{"type": "input", "label": plain("L"), "element": {"type": "plain_text_input"}}]),
         "missing required field: submit [json-pointer:/view]",
+    ),
+    "text that its own bound refuses": (
+        with_input({"type": "plain_text_input", "max_length": 3, "initial_value": "four"}),
+        "must be at most max_length characters",
+    ),
+    "field of 3001": (with_input({"type": "plain_text_input", "max_length": 3001}), "must be between 1 and 3000"),
+    "menu with markup": (
+        with_input({"type": "static_select", "options": [{"text": {"type": "mrkdwn", "text": "x"}, "value": "x"}]}),
+        "unsupported type: mrkdwn",
     ),
     "plan in a modal": (modal(blocks=[{"type": "plan", "title": "P"}]), "unsupported type: plan"),
     "no view": ({"type": "poster"}, "unsupported type: poster [json-pointer:/view/type]"),

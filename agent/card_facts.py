@@ -1,0 +1,118 @@
+"""What a card shows of a request besides its arguments, and how that is stored with it. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from agent.approval import ApprovalRequest
+from agent.plan.confidential import redacted
+from agent.tool import Reversibility
+from sandbox.script import Json
+
+
+class OriginKind(StrEnum):
+    """Where a value comes from; also its key in JSON."""
+
+    #: The output of a step; `what` is its title.
+    STEP = "step"
+    #: A message of a person in this turn, word for word; `what` is the person's id.
+    PERSON = "person"
+    #: The model's own words.
+    PLAN = "plan"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a value, or a part of it, comes from."""
+
+    kind: OriginKind
+    what: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryRun:
+    """What a tool said would happen: its result as text, or why it could not say."""
+
+    result: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardFacts:
+    """What a card shows besides the arguments."""
+
+    reversibility: Reversibility = Reversibility.FINAL
+    #: Argument -> where its parts come from, in the order of the arguments.
+    origins: Mapping[str, Sequence[Origin]] = field(default_factory=dict[str, Sequence[Origin]])
+    #: None: the tool has none, or it was not called.
+    dry_run: DryRun | None = None
+    #: The places of confidential values in the arguments (`agent/plan/confidential.py`).
+    confidential: tuple[str, ...] = ()
+    #: The arguments that say what the call changes (`Tool.targets`).
+    targets: tuple[str, ...] | None = None
+
+
+def card_facts_json(facts: CardFacts) -> dict[str, Json]:
+    """Return facts as they are stored: keys without a value are left out."""
+    written: dict[str, Json] = {}
+    if facts.reversibility is not Reversibility.FINAL:
+        written["reversibility"] = facts.reversibility.value
+    if facts.origins:
+        written["origins"] = {
+            name: [{origin.kind.value: origin.what} for origin in origins] for name, origins in facts.origins.items()
+        }
+    if facts.dry_run is not None:
+        written["dry_run"] = {key: value for key, value in vars(facts.dry_run).items() if value}
+    if facts.confidential:
+        written["confidential"] = list(facts.confidential)
+    if facts.targets is not None:
+        written["targets"] = list(facts.targets)
+    return written
+
+
+def card_facts_of(request: ApprovalRequest) -> CardFacts:
+    """Return a request's facts. What cannot be read is left out, and an effect nobody can place counts as final."""
+    stored = request.facts
+    origins, dry_run, confidential, targets = (
+        stored.get(key) for key in ("origins", "dry_run", "confidential", "targets")
+    )
+    return CardFacts(
+        reversibility=_reversibility(stored.get("reversibility")),
+        origins=(
+            {name: tuple(_origins(written)) for name, written in origins.items()}
+            if isinstance(origins, Mapping)
+            else {}
+        ),
+        dry_run=(
+            DryRun(result=str(dry_run.get("result", "")), error=str(dry_run.get("error", "")))
+            if isinstance(dry_run, Mapping)
+            else None
+        ),
+        confidential=tuple(map(str, confidential)) if isinstance(confidential, list | tuple) else (),
+        targets=tuple(map(str, targets)) if isinstance(targets, list | tuple) else None,
+    )
+
+
+def shown_arguments(request: ApprovalRequest, replaced: Callable[[Json], Json] = lambda _: "") -> Mapping[str, Json]:
+    """Return the request's arguments as anybody in the thread may see them: what is confidential is `replaced`."""
+    places = card_facts_of(request).confidential
+    if "" in places:
+        return {name: replaced(value) for name, value in request.args.items()}
+    shown = redacted(request.args, places, replaced)
+    return shown if isinstance(shown, Mapping) else {}
+
+
+def _reversibility(written: Json) -> Reversibility:
+    known = {kind.value: kind for kind in Reversibility}
+    return known.get(str(written), Reversibility.FINAL)
+
+
+def _origins(written: Json) -> Sequence[Origin]:
+    kinds = {kind.value: kind for kind in OriginKind}
+    return [
+        Origin(kind=kinds[key], what=str(what))
+        for entry in (written if isinstance(written, list | tuple) else ())
+        if isinstance(entry, Mapping)
+        for key, what in entry.items()
+        if key in kinds
+    ]

@@ -1,0 +1,153 @@
+"""The forms of a card: decide with a comment, ask for changes, say what was done, edit, approve several. Pure."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.approval import Decision
+from bot import wording
+from bot.blocks.edit_form import ArgumentField
+from bot.blocks.elements import (
+    OPTION_CHARACTERS,
+    Block,
+    checkboxes,
+    context,
+    field,
+    form,
+    modal,
+    options_input,
+    quoted,
+    section,
+    sections,
+    shortened,
+    text_input,
+)
+from bot.blocks.visibility import visible
+from bot.payloads import FORM_CALLBACK, Answer, Form, button_value
+from bot.ports import ApprovalView
+from sandbox.script import Json
+
+DECISION, WORDS, REQUESTS = "decision", "words", "requests"
+"""The ids of blocks with an input."""
+
+COMMENT_CHARACTERS = 1000
+"""Of a comment, a reason, or what is to change."""
+
+MOST_TOGETHER = 10
+"""Slack shows at most ten boxes to tick."""
+
+_MOST_LISTED = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """An open request in the form that approves several."""
+
+    view: ApprovalView
+    #: What it is about, as ready words: its short arguments.
+    arguments: str
+    #: Why it cannot be approved with the others; empty when it can.
+    why_not: str = ""
+
+
+def loading(form_: Form) -> Block:
+    """Return a form as it opens: its trigger is only good for three seconds."""
+    return notice(form_, wording.DETAILS_LOADING)
+
+
+def notice(form_: Form, words: str) -> Block:
+    """Return ready mrkdwn in place of a form."""
+    return modal(wording.FORM_TITLES[form_], [section(words)], close=wording.CLOSE, callback=_callback(form_))
+
+
+def comment_form(view: ApprovalView, answer: Answer, allowed: Sequence[Decision]) -> Block:
+    """Return the form to approve or reject, whichever is allowed, with a comment."""
+    labels = {Decision.APPROVED: wording.APPROVE, Decision.REJECTED: wording.REJECT}
+    options = [(labels[decision], decision.value) for decision in allowed]
+    only = options[0][1] if len(options) == 1 else ""
+    inputs = [
+        field(wording.YOUR_DECISION, options_input(options, only, type="radio_buttons"), block_id=DECISION),
+        field(
+            wording.YOUR_COMMENT,
+            text_input(most=COMMENT_CHARACTERS),
+            block_id=WORDS,
+            optional=True,
+            hint=wording.COMMENT_HINT,
+        ),
+    ]
+    return _form(Form.COMMENT, view, answer, inputs)
+
+
+def changes_form(view: ApprovalView, answer: Answer) -> Block:
+    """Return the form that asks for changes."""
+    text = text_input(most=COMMENT_CHARACTERS)
+    return _form(
+        Form.CHANGES, view, answer, [field(wording.WHAT_TO_CHANGE, text, block_id=WORDS, hint=wording.CHANGES_HINT)]
+    )
+
+
+def by_hand_form(view: ApprovalView, answer: Answer) -> Block:
+    """Return the form that takes what a person did by hand."""
+    text = field(wording.WHAT_CAME_OUT, text_input(), block_id=WORDS, hint=wording.BY_HAND_HINT)
+    return _form(Form.BY_HAND, view, answer, [text])
+
+
+def edit_form(view: ApprovalView, answer: Answer, fields: Sequence[ArgumentField], *, approves: bool) -> Block:
+    """Return the form with the arguments. `approves`: saving is this person's approval, too."""
+    words = context(wording.EDIT_APPROVES if approves else wording.EDIT_WAITS)
+    return _form(Form.EDIT, view, answer, [words, *(one.block for one in fields)])
+
+
+def approve_all_form(answer: Answer, listed: Sequence[Listed]) -> Block:
+    """Return the form that approves several requests; each is listed, also those that cannot be."""
+    together = [one for one in listed if not one.why_not][:MOST_TOGETHER]
+    others = [(one, one.why_not or wording.NOT_AT_ONCE) for one in listed if one not in together]
+    left = len(others) - _MOST_LISTED
+    lines = [f"• {_line(one)}\n    _Not included: {why}_" for one, why in others[:_MOST_LISTED]]
+    lines += [f"… and {left} more"] if left > 0 else []
+    if not together:
+        return notice(Form.ALL, "\n".join([wording.NOTHING_TO_APPROVE, *lines])[:2900])
+    shown = sections([f"*{number}.* {_line(one)}" for number, one in enumerate(together, start=1)])
+    boxes = [
+        (
+            shortened(f"{number}. {visible(one.view.request.title)}", OPTION_CHARACTERS),
+            button_value(one.view.request.id, one.view.version),
+        )
+        for number, one in enumerate(together, start=1)
+    ]
+    chosen = field(wording.WHICH_TO_APPROVE, checkboxes(boxes), block_id=REQUESTS)
+    return form(
+        wording.FORM_TITLES[Form.ALL],
+        [*shown, chosen, *sections(lines)],
+        submit=wording.FORM_SUBMITS[Form.ALL],
+        callback=_callback(Form.ALL),
+        close=wording.CANCEL,
+        metadata=answer.place,
+    )
+
+
+def short_arguments(args: Mapping[str, Json]) -> str:
+    """Return arguments in one line of mrkdwn, shortened."""
+    shown = (f"{name}: {value if isinstance(value, str) else json.dumps(value)}" for name, value in args.items())
+    return quoted(shortened("; ".join(shown), 300), 150)
+
+
+def _line(one: Listed) -> str:
+    request = one.view.request
+    arguments = f"\n    {one.arguments}" if one.arguments else ""
+    return f"{quoted(request.title, 150)} — {quoted(request.tool, 80)}{arguments}"
+
+
+def _form(form_: Form, view: ApprovalView, answer: Answer, blocks: Sequence[Block]) -> Block:
+    return form(
+        wording.FORM_TITLES[form_],
+        [section(f"*{quoted(view.request.title, 200)}*"), *blocks],
+        submit=wording.FORM_SUBMITS[form_],
+        callback=_callback(form_),
+        close=wording.CANCEL,
+        metadata=answer.place,
+    )
+
+
+def _callback(form_: Form) -> str:
+    return f"{FORM_CALLBACK}_{form_.value}"

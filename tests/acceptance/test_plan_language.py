@@ -1,0 +1,116 @@
+"""Plans in the plan language: models and people write Python, of which nothing runs by being read."""
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+
+from infra.dev.demo.thread_observer import ThreadObserver
+from infra.dev.scripted_model.script import ModelRequest, Script
+from tests.acceptance.app_fixture import app_scene
+from tests.acceptance.assertions import answered, states
+from tests.acceptance.plans import ANSWERS, ENDS
+from tests.acceptance.test_plan_files import greenlight
+
+PLAN = """\
+Here is the plan:
+
+```python
+def measure(depth):
+    hosts = [{{"name": "a", "load": 9}}, {{"name": "b", "load": 2}}]
+    return {{"depth": depth, "hosts": hosts}}
+
+queue = measure(depth={depth})  # Measure the queue
+
+if queue.depth > 1000:
+    deep = http_get(url="{url}/deep")  # Look deeper
+    words = measure(depth=f"{{queue.depth}} is deep", after=[deep])  # Say that it is deep
+else:
+    words = measure(depth="all is well")  # Say that it is fine
+
+for host in queue.hosts:
+    look = http_get(url=f"{url}/{{host.name}}")  # Look at {{host.name}}
+
+slack_post_message(channel="#incidents", text=f"Queue: {{words.depth}}", after=[finished(look)])  # Tell #incidents
+```
+"""
+
+
+def post_asked(observer: ThreadObserver) -> bool:
+    return bool(observer.cards())
+
+
+@pytest.mark.parametrize(
+    ("depth", "words", "calls"),
+    [(5000, "Queue: 5000 is deep", {"deep": 1, "a": 1, "b": 1}), (10, "Queue: all is well", {"a": 1, "b": 1})],
+    ids=["deep", "fine"],
+)
+async def test_plan_in_python_runs_with_its_branches_and_loops_also_after_a_restart(
+    database_url: URL, tmp_path: Path, depth: int, words: str, calls: dict[str, int]
+) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals={}) as scene:
+        plan = PLAN.format(depth=depth, url=scene.effects.url)
+        scene.model.add(Script(role="planner", answer=plan, times=1))
+        async with scene.asked("look after the queue") as observer:
+            await observer.until(post_asked, "the card of the post")
+            assert words in json.dumps(observer.cards()[0].message)
+            await scene.stop_app()
+            await scene.start_app()
+            await scene.people.click(
+                "Grace", observer.channel, str(observer.cards()[0].message["ts"]), "decide_approved"
+            )
+            await observer.until(answered, "the answer")
+            assert [str(one["text"]) for one in await scene.people.messages("incidents")] == [words]
+            seen = states(observer)
+            assert "look at a" in seen["look-0"]
+            ran, left_out = ("words", "words_2") if depth > 1000 else ("words_2", "words")
+            assert ("complete" in seen[ran], "complete" in seen[left_out]) == (True, False)
+        assert dict(scene.effects.calls) == calls
+
+
+async def test_faults_name_line_and_column_and_the_next_answer_uses_the_names_of_the_one_before(
+    database_url: URL, tmp_path: Path
+) -> None:
+    told: list[str] = []
+
+    def corrected(request: ModelRequest) -> str:
+        told.append(request.last)
+        return 'slack_post_message(channel="#incidents", text=f"It says {shop.status}")  # Tell #incidents\n'
+
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals={}) as scene:
+        first = (
+            f'shop = http_get(url="{scene.effects.url}/shop")  # Check the shop\n'
+            'slack_post_message("#incidents", f"It says {shop.status}")\n'
+        )
+        scene.model.add(Script(role="planner", answer=first, times=1))
+        scene.model.add(Script(role="planner", answer=corrected, times=1))
+        async with scene.asked("check the shop and tell #incidents") as observer:
+            await observer.until(post_asked, "the card of the post")
+            assert "It says 200" in json.dumps(observer.cards()[0].message)
+        assert scene.effects.calls["shop"] == 1
+    [fault] = [json.loads(line) for line in told[0].partition("## Faults")[2].splitlines() if line.startswith("{")]
+    assert (fault["line"], fault["column"], fault["code"]) == (2, 20, "bad_arguments")
+    assert "takes its arguments by name: channel, text" in fault["message"]
+
+
+def test_plan_file_is_checked_in_either_form_and_printed_in_either(tmp_path: Path) -> None:
+    written, bad = tmp_path / "good.plan", tmp_path / "bad.plan"
+    written.write_text(
+        'shop = http_get(url="https://shop.example.com/health")  # Check the shop\n'
+        "if shop.status != 200:\n"
+        '    tell = slack_post_message(channel="#ops", text=f"It says {shop.status}")  # Tell #ops\n'
+    )
+    as_json = greenlight("plan", "check", str(written), "--as", "json")
+    assert as_json.returncode == 0, as_json.stderr
+    operations = [json.loads(line) for line in as_json.stdout.splitlines()]
+    assert [operation["id"] for operation in operations] == ["shop", "tell"]
+    assert operations[1]["when"] == {"ne": ["${shop#/status}", 200]}
+    again = tmp_path / "again.jsonl"
+    again.write_text(as_json.stdout)
+    as_python = greenlight("plan", "check", str(again), "--as", "python")
+    assert as_python.stdout == written.read_text()
+    bad.write_text('shop = http_get("https://shop.example.com/health")\n')
+    refused = greenlight("plan", "check", str(bad))
+    fault = json.loads(refused.stdout)
+    assert (refused.returncode, fault["line"], fault["column"], fault["node"]) == (1, 1, 17, "shop")
