@@ -35,8 +35,10 @@ class Hostile:
         self._calls.touch()
 
     def becomes(self, does: str) -> None:
-        """Let the next calls do this."""
-        self.file.write_text(does)
+        """Let the next calls do this. The file changes at once: a reader never meets it empty."""
+        draft = self.file.with_suffix(".new")
+        draft.write_text(does)
+        draft.replace(self.file)
 
     @property
     def waits(self) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -189,6 +190,13 @@ ASKS_LINUS = 'name = "linus"\ntools = ["slack_post_message"]\neffect = "ask"\nus
 REFUSES = 'name = "none"\ntools = ["slack_post_message"]\neffect = "refuse"\nwords = "not this week"'
 
 
+def write(file: Path, text: str) -> None:
+    """Write the policy, and make it look as if that was a while ago: a file that is being written does not count."""
+    file.write_text(text, encoding="utf-8")
+    long_ago = file.stat().st_mtime - 60
+    os.utime(file, (long_ago, long_ago))
+
+
 async def test_a_stricter_policy_counts_at_the_click_and_a_broken_file_changes_nothing(
     database_url: URL, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -196,19 +204,19 @@ async def test_a_stricter_policy_counts_at_the_click_and_a_broken_file_changes_n
         scene.model.add(planned(post("tell", "hello")))
         async with scene.asked("tell them") as observer:
             await observer.until(lambda seen: bool(seen.cards()), "the card")
-            file.write_text("[[policy.rules]]\nname = 'x'\nefect = 'ask'\n", encoding="utf-8")
-            file.write_text(toml(REFUSES), encoding="utf-8")
+            write(file, "[[policy.rules]]\nname = 'x'\nefect = 'ask'\n")
+            write(file, toml(REFUSES))
             await scene.click(observer, "Grace", "approved")
             assert "not this week" in (await whispers(scene, GRACE))[-1]
-            file.write_text(toml(ASKS_LINUS), encoding="utf-8")
+            write(file, toml(ASKS_LINUS))
             await scene.click(observer, "Grace", "approved")
             assert "not among the people" in (await whispers(scene, GRACE, 2))[-1]
             await observer.until(lambda seen: "U0LINUS" in shown(seen), "who may decide now")
-            file.write_text("[[policy.rules]]\nname = 'x'\nefect = 'ask'\n# broken\n", encoding="utf-8")
+            write(file, "[[policy.rules]]\nname = 'x'\nefect = 'ask'\n# broken\n")
             await scene.click(observer, "Grace", "approved")
             assert "not among the people" in (await whispers(scene, GRACE, 3))[-1]
             assert "the policy stays as it was" in caplog.text
-            file.write_text(toml(ASKS_ONE), encoding="utf-8")  # a laxer one: what the card was posted with still holds
+            write(file, toml(ASKS_ONE))  # a laxer one: what the card was posted with still holds
             await scene.click(observer, "Grace", "approved")
             assert "not among the people" in (await whispers(scene, GRACE, 4))[-1]
             await scene.click(observer, "Linus", "approved")

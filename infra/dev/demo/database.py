@@ -78,8 +78,11 @@ def _password(path: Path) -> str:
     """Return the reader's password, generated at the first start into a file that only this user may read."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(16), encoding="ascii")
+        draft = path.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(16), encoding="ascii")
+        draft.replace(path)
     return path.read_text(encoding="ascii")
 
 
