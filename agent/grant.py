@@ -7,8 +7,9 @@ from enum import StrEnum
 from typing import NewType, TypeAlias, assert_never
 
 from agent.approval import ApprovalKind, ApprovalRequest
-from agent.ids import ChannelId, ThreadId, ToolName, UserId, thread_parts
-from agent.plan.operations import canonical_json
+from agent.ids import ChannelId, Digest, NodeId, ThreadId, ToolName, UserId, thread_parts
+from agent.plan.operations import canonical_json, digest_of
+from agent.plan.references import pieces, references_in, with_texts
 from sandbox.script import Json
 
 GrantId = NewType("GrantId", str)
@@ -203,3 +204,49 @@ def _condition_from_json(name: str, stored: Json) -> Condition:
             return Anything()
         case _:
             raise ValueError(f"the condition of {name!r} is of no known kind")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedCall:
+    """A red call of a plan that nobody was asked about yet."""
+
+    thread: ThreadId
+    turn: int
+    node: NodeId
+    title: str
+    tool: ToolName
+    author: UserId
+    #: As the plan writes them, references included.
+    args: Mapping[str, Json]
+
+    @property
+    def digest(self) -> Digest:
+        """Ties what a person saw to this very call."""
+        return digest_of([self.node, self.tool, self.author, dict(self.args)])
+
+    @property
+    def grant(self) -> GrantId:
+        """The id of the one grant that lets it run unasked."""
+        return GrantId(digest_of(["envelope", self.thread, self.turn, self.digest])[:32])
+
+
+def planned_conditions(args: Mapping[str, Json], targets: Sequence[str] | None) -> Mapping[str, Condition] | None:
+    """Return what a planned call may be: what the plan writes stays fixed, what it takes from other steps may be any.
+
+    None: it is not fixed what the call changes. `targets` are the arguments that say so; None: each one may.
+    """
+    conditions: dict[str, Condition] = {}
+    for name, value in args.items():
+        if next(references_in(value), None) is None:
+            conditions[name] = OneOf(values=(with_texts(value, _literal),))
+        elif targets is None or name in targets:
+            return None
+        else:
+            conditions[name] = Anything()
+    named = args.keys() if targets is None else args.keys() & set(targets)
+    return conditions if named else None
+
+
+def _literal(text: str) -> str:
+    """Return a text without references as the call gets it."""
+    return "".join(str(piece) for piece in pieces(text))

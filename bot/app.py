@@ -4,7 +4,7 @@ import asyncio
 import functools
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent.approval import ApprovalPolicy, ApprovalRequest
 from agent.ids import ToolName, UserId
 from agent.ports import Approvals
+from agent.tool import Tool
 from bot import wording
 from bot.blocks.card import PreviewsOf, no_previews
 from bot.errors import BotError
@@ -32,6 +33,7 @@ from bot.handlers.person_limits import DEFAULT_LIMITS, PersonLimiter, PersonLimi
 from bot.handlers.rules import RulesHandler
 from bot.handlers.script_details import ScriptDetailsHandler
 from bot.handlers.stop import StopHandler
+from bot.handlers.together import TogetherHandler
 from bot.payloads import (
     ATTEMPT_ACTION,
     DETAILS_ACTION,
@@ -50,7 +52,6 @@ from bot.slack.client import WebApi
 from bot.slack.membership import Principals
 from bot.slack.names import SlackDirectory, StableNames
 from bot.tools.catalogue import PERSONAL_TOOLS
-from sandbox.script import Json
 
 _log = logging.getLogger(__name__)
 
@@ -90,15 +91,15 @@ class SlackApp:
         admins: frozenset[UserId] = frozenset(),
         is_tool: Callable[[str], bool] = lambda _: False,
         previews_of: PreviewsOf = no_previews,
-        schema_of: Callable[[ToolName], Mapping[str, Json] | None] = lambda _: None,
+        find_tool: Callable[[ToolName], Tool | None] = lambda _: None,
         click_policy: Callable[[SlackDirectory], ClickPolicy] | None = None,
     ) -> None:
         """`client` comes from `bot.slack.client.open_client`; `signing_secret` is needed for HTTP only.
 
         `admins` may freeze besides the workspace's own; `is_tool` says which names a freeze may have; `previews_of`
-        says how a tool's arguments look on cards; `schema_of` returns the JSON Schema of a tool's arguments, by which a
-        person edits them. `click_policy` builds what applies today's policy to a click; without it a request takes what
-        it was posted with.
+        says how a tool's arguments look on cards; `find_tool` returns the tool of a name, by which people edit its
+        arguments and approve calls ahead. `click_policy` builds what applies today's policy to a click; without it a
+        request takes what it was posted with.
         """
         self.api = WebApi(client)
         self.principals = Principals(self.api)
@@ -120,7 +121,7 @@ class SlackApp:
         freezes = FreezeHandler(ports.freezes, self.principals, admins=admins, is_tool=is_tool)
         rules = RulesHandler(ports.grants, ports.views, self.principals, self.approvers, self.api, admins=admins)
         self.previews_of = previews_of
-        self._bind(ports, policy_for, PersonLimiter(ports.inbox, limits), freezes, rules, schema_of)
+        self._bind(ports, policy_for, PersonLimiter(ports.inbox, limits), freezes, rules, find_tool)
 
     async def drain(self) -> None:
         """Let listeners that are at work finish, for a few seconds at most."""
@@ -134,7 +135,7 @@ class SlackApp:
         limiter: PersonLimiter,
         freezes: FreezeHandler,
         rules: RulesHandler,
-        schema_of: Callable[[ToolName], Mapping[str, Json] | None],
+        find_tool: Callable[[ToolName], Tool | None],
     ) -> None:
         elsewhere = ElsewhereHandler(ports.views, ports.posted, self.principals, self.approvers, policy_for)
         messages = MessageHandler(ports.inbox, ports.views, self.principals, self.api, policy_for, elsewhere, limiter)
@@ -154,8 +155,11 @@ class SlackApp:
         confidential = ConfidentialHandler(
             ports.views, ports.posted, ports.clicks, self.principals, self.api, approvals.grant_refusal
         )
+        together = TogetherHandler(
+            ports.approvals, ports.views, ports.grants, approvals, self.approvers, self.api, find_tool
+        )
         forms = DecisionFormHandler(
-            ports.approvals, ports.requests, ports.views, approvals, self.principals, self.api, schema_of
+            ports.approvals, ports.requests, ports.views, approvals, self.principals, self.api, together, find_tool
         )
         pending = PendingHandler(requests=ports.requests, principals=self.principals, clicks=approvals, api=self.api)
         commands = CommandHandler(

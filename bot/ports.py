@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from agent.approval import ApprovalRequest, Decision, DecisionRecord, Freeze, Requirement, Vote
 from agent.budget.usage import Spent
 from agent.events import AttemptEnded
-from agent.grant import Grant, GrantId
+from agent.grant import Grant, GrantId, PlannedCall
 from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
 from agent.packing.packing import Fusion, Split
 from agent.plan.operations import NodeKind
@@ -127,6 +127,8 @@ class ApprovalView:
     card: ApprovalId | None = None
     #: How many steps of its turn succeeded, and how many there are; None while steps may still run.
     progress: tuple[int, int] | None = None
+    #: How many steps of its turn will ask later; 0 while steps may still run.
+    to_come: int = 0
     #: The approvals so far, in order, where several are needed; those that count.
     votes: tuple[Vote, ...] = ()
 
@@ -428,8 +430,8 @@ class PastCall:
 class Grants(Protocol):
     """Approvals of calls that come later."""
 
-    async def make(self, tenant: Tenant, grant: Grant, *, place: ChannelId) -> None:
-        """Store a new grant."""
+    async def make(self, tenant: Tenant, grant: Grant, *, place: ChannelId) -> bool:
+        """Store a new grant; return whether there was none of its id."""
         ...
 
     async def revoke(self, tenant: Tenant, grant: GrantId, *, by: UserId, place: ChannelId) -> bool:
@@ -491,6 +493,10 @@ class RunViews(Protocol):
 
     async def on_card(self, tenant: Tenant, approval: ApprovalId) -> Sequence[ApprovalView]:
         """Return the requests on the card of a request, in the order they were asked; empty when there is none."""
+        ...
+
+    async def planned_calls(self, thread: ThreadId, turn: int) -> Sequence[PlannedCall]:
+        """Return the red calls of a turn's plan that nobody was asked about yet, in plan order."""
         ...
 
     async def open_of(self, tenant: Tenant, requester: UserId) -> Sequence[OpenRun]:

@@ -208,6 +208,12 @@ FORM_FAILED = "Something went wrong on my side, so I can't tell whether this cou
 FORM_GONE = "I couldn't load this just now. Please close it and try again."
 NOTHING_TO_APPROVE = "There is nothing here that you can approve together."
 NOT_AT_ONCE = "more than I can list at once; approve the others first"
+TO_COME = "*Not asked yet.* These run when their turn comes, without a card, if they are exactly as listed:"
+NOT_FIXED_YET = "what it changes isn't fixed yet, so it asks when its turn comes"
+CONFIDENTIAL_TO_COME = "it can hold confidential values, so it asks when its turn comes"
+TOO_LONG_TO_COME = "too long to be listed here, so it asks when its turn comes"
+NOT_YOURS_TO_COME = "you may not approve it, so it asks when its turn comes"
+PLAN_CHANGED = "A step to come is another one now, or has asked by now."
 NOTHING_PENDING = "Nothing waits for you."
 PENDING_FOR_YOU, PENDING_OF_YOURS = "Waiting for your decision", "Asked for by you, waiting for others"
 MORE_PENDING = "There are more; decide these first."
@@ -668,6 +674,21 @@ def approved_together(counted_ones: int, of: int, refused: Iterable[str]) -> str
     """Return how many of the requests counted that were approved together; `refused` are ready mrkdwn."""
     head = f"Approved {counted_ones} of {of}."
     return "\n".join([head, *(f"• {line}" for line in refused)])
+
+
+def approve_with(to_come: int) -> str:
+    """Return the label of the button that opens the form with all that will ask."""
+    return f"Approve with {counted(to_come, 'step')} to come…"
+
+
+def from_step(title: str) -> str:
+    """Return what stands for a value that a step will fill in."""
+    return f"[from “{title}”]"
+
+
+def steps_approved(who: str, steps: int) -> str:
+    """Return what everybody reads about steps that run unasked; `who` is ready mrkdwn."""
+    return f"{who} approved {counted(steps, 'step')} ahead. Anything else than what was listed still asks:"
 
 
 def already(decision: Decision, who: str) -> str:

@@ -261,9 +261,6 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     )
     known = await known_tools()
 
-    def schema_of(tool: ToolName) -> Mapping[str, Json] | None:
-        return None if (found := known.find(tool)) is None else found.arguments
-
     app = SlackApp(
         client,
         ports,
@@ -273,7 +270,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         admins=configuration.freeze.admins,
         is_tool=FREEZABLE.__contains__,
         previews_of=partial(_previews, known),
-        schema_of=schema_of,
+        find_tool=known.find,
         click_policy=lambda names: ClickPolicy(_call_policy(source, stores, names), stores.approvals),
     )
     policy = _call_policy(source, storage.stores, app.directory)

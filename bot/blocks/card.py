@@ -405,6 +405,8 @@ def _buttons(view: ApprovalView, without: Collection[Decision] = (), place: str 
     shown = [_button(view, decision) for decision in allowed if decision not in NEEDS_WORDS]
     if view.request.kind is ApprovalKind.APPROVE:
         shown += _forms(view, allowed, place)
+        if view.to_come and Decision.APPROVED in allowed and not place:
+            shown.insert(1, with_what_comes(view))
     return actions(shown, block_id=block_id)
 
 
@@ -425,6 +427,12 @@ def _forms(view: ApprovalView, allowed: Collection[Decision], place: str) -> lis
         return [menu]
     edit = form_value(Form.EDIT, request.id, view.version)
     return [button(wording.EDIT, action=f"{FORM_ACTION}_{Form.EDIT.value}", value=edit), menu]
+
+
+def with_what_comes(view: ApprovalView) -> Block:
+    """Return the button that opens the form with all that waits and all that will ask."""
+    value = form_value(Form.ALL, view.request.id, view.version)
+    return button(wording.approve_with(view.to_come), action=f"{FORM_ACTION}_{Form.ALL.value}", value=value)
 
 
 def _button(view: ApprovalView, decision: Decision) -> Block:

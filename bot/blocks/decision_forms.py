@@ -5,20 +5,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.approval import Decision
+from agent.grant import PlannedCall
+from agent.ids import NodeId, UserId
+from agent.plan.references import pieces, with_texts
 from bot import wording
 from bot.blocks.edit_form import ArgumentField
 from bot.blocks.elements import (
     OPTION_CHARACTERS,
     Block,
+    Rendered,
     checkboxes,
     context,
     field,
     form,
+    mention,
     modal,
     options_input,
+    plain,
+    preformatted,
     quoted,
+    rendered,
+    rich_text,
     section,
     sections,
+    sent_size,
     shortened,
     text_input,
 )
@@ -38,6 +48,9 @@ MOST_TOGETHER = 10
 
 _MOST_LISTED = 50
 
+_PLANNED_CHARACTERS = 600
+"""The most that the arguments of a call to come may take; a longer one asks for itself."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
@@ -47,6 +60,17 @@ class Listed:
     #: What it is about, as ready words: its short arguments.
     arguments: str
     #: Why it cannot be approved with the others; empty when it can.
+    why_not: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedCall:
+    """A call to come in the form that approves several."""
+
+    call: PlannedCall
+    #: `planned_arguments`.
+    arguments: str
+    #: Why it cannot be approved ahead; empty when it can.
     why_not: str = ""
 
 
@@ -98,24 +122,31 @@ def edit_form(view: ApprovalView, answer: Answer, fields: Sequence[ArgumentField
     return _form(Form.EDIT, view, answer, [words, *(one.block for one in fields)])
 
 
-def approve_all_form(answer: Answer, listed: Sequence[Listed]) -> Block:
-    """Return the form that approves several requests; each is listed, also those that cannot be."""
-    together = [one for one in listed if not one.why_not][:MOST_TOGETHER]
-    others = [(one, one.why_not or wording.NOT_AT_ONCE) for one in listed if one not in together]
-    left = len(others) - _MOST_LISTED
+def approve_all_form(answer: Answer, listed: Sequence[Listed], to_come: Sequence[ListedCall] = ()) -> Block:
+    """Return the form that approves several calls, asked or to come; each is listed, also those that cannot be."""
+    asked = [one for one in listed if not one.why_not]
+    planned = [one for one in to_come if not one.why_not]
+    room = max(0, MOST_TOGETHER - len(asked))
+    left = [*asked[MOST_TOGETHER:], *planned[room:]]
+    asked, planned = asked[:MOST_TOGETHER], planned[:room]
+    others = [(one, one.why_not or wording.NOT_AT_ONCE) for one in (*listed, *to_come) if one.why_not or one in left]
     lines = [f"• {_line(one)}\n    _Not included: {why}_" for one, why in others[:_MOST_LISTED]]
-    lines += [f"… and {left} more"] if left > 0 else []
-    if not together:
+    lines += [f"… and {len(others) - _MOST_LISTED} more"] if len(others) > _MOST_LISTED else []
+    if not asked and not planned:
         return notice(Form.ALL, "\n".join([wording.NOTHING_TO_APPROVE, *lines])[:2900])
-    shown = sections([f"*{number}.* {_line(one)}" for number, one in enumerate(together, start=1)])
-    boxes = [
-        (
-            shortened(f"{number}. {visible(one.view.request.title)}", OPTION_CHARACTERS),
-            button_value(one.view.request.id, one.view.version),
-        )
-        for number, one in enumerate(together, start=1)
+    shown = sections([f"*{number}.* {_line(one)}" for number, one in enumerate(asked, start=1)])
+    if planned:
+        shown.append(section(wording.TO_COME))
+    for number, one in enumerate(planned, start=len(asked) + 1):
+        head = f"{number}. {visible(one.call.title)} — {visible(one.call.tool)}"
+        shown.append(rich_text([plain(shortened(head, 300), bold=True), preformatted(one.arguments)]))
+    boxes = [(one.view.request.title, _request_value(one)) for one in asked]
+    boxes += [(one.call.title, planned_value(one.call)) for one in planned]
+    options = [
+        (shortened(f"{number}. {visible(title)}", OPTION_CHARACTERS), value)
+        for number, (title, value) in enumerate(boxes, start=1)
     ]
-    chosen = field(wording.WHICH_TO_APPROVE, checkboxes(boxes), block_id=REQUESTS)
+    chosen = field(wording.WHICH_TO_APPROVE, checkboxes(options), block_id=REQUESTS)
     return form(
         wording.FORM_TITLES[Form.ALL],
         [*shown, chosen, *sections(lines)],
@@ -126,16 +157,50 @@ def approve_all_form(answer: Answer, listed: Sequence[Listed]) -> Block:
     )
 
 
+def planned_value(call: PlannedCall) -> str:
+    """Return what stands for a call to come in the form: it changes when the call does."""
+    return f"to_come:{call.digest}"
+
+
+def planned_arguments(args: Mapping[str, Json], titles: Mapping[NodeId, str]) -> str | None:
+    """Return the arguments of a call to come, whole; None: they are too long for that.
+
+    `titles` is node -> title; what a step will fill in is told by its title.
+    """
+
+    def told(text: str) -> str:
+        return "".join(
+            piece if isinstance(piece, str) else wording.from_step(titles.get(piece.node, piece.node))
+            for piece in pieces(text)
+        )
+
+    shown = {name: with_texts(value, told) for name, value in args.items()}
+    lines = [f"{name}: {value if isinstance(value, str) else json.dumps(value)}" for name, value in shown.items()]
+    text = visible("\n".join(lines))
+    return text if sent_size(text) <= _PLANNED_CHARACTERS else None
+
+
+def steps_approved(who: UserId, calls: Sequence[PlannedCall]) -> Rendered:
+    """Return what everybody reads about calls that were approved ahead."""
+    lines = [f"• {quoted(call.title, 150)} — {quoted(call.tool, 80)}" for call in calls]
+    head = wording.steps_approved(mention(who), len(calls))
+    return rendered(head, sections([head, *lines]))
+
+
 def short_arguments(args: Mapping[str, Json]) -> str:
     """Return arguments in one line of mrkdwn, shortened."""
     shown = (f"{name}: {value if isinstance(value, str) else json.dumps(value)}" for name, value in args.items())
     return quoted(shortened("; ".join(shown), 300), 150)
 
 
-def _line(one: Listed) -> str:
-    request = one.view.request
-    arguments = f"\n    {one.arguments}" if one.arguments else ""
-    return f"{quoted(request.title, 150)} — {quoted(request.tool, 80)}{arguments}"
+def _request_value(one: Listed) -> str:
+    return button_value(one.view.request.id, one.view.version)
+
+
+def _line(one: Listed | ListedCall) -> str:
+    about = one.view.request if isinstance(one, Listed) else one.call
+    arguments = f"\n    {one.arguments}" if isinstance(one, Listed) and one.arguments else ""
+    return f"{quoted(about.title, 150)} — {quoted(about.tool, 80)}{arguments}"
 
 
 def _form(form_: Form, view: ApprovalView, answer: Answer, blocks: Sequence[Block]) -> Block:

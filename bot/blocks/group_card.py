@@ -7,7 +7,7 @@ from types import MappingProxyType
 from agent.approval import ApprovalPolicy
 from agent.plan.operations import canonical_json
 from bot import wording
-from bot.blocks.card import circumstances, ending, named_blocks, who_may_decide
+from bot.blocks.card import circumstances, ending, named_blocks, who_may_decide, with_what_comes
 from bot.blocks.elements import (
     Block,
     Rendered,
@@ -92,4 +92,5 @@ def _all(waiting: Sequence[ApprovalView], *, grantable: bool) -> Block:
     approve = button(wording.approve_all(len(waiting)), action=f"{GROUP_ACTION}_approved", value=value, style="primary")
     # another block id for each look: a client keeps the state of one that it knows
     block_id = f"decide-all-{len(waiting)}-{waiting[0].request.id}"
-    return actions([approve, reject] if grantable else [reject], block_id=block_id)
+    ahead = [with_what_comes(waiting[0])] if waiting[0].to_come else []
+    return actions([approve, *ahead, reject] if grantable else [reject], block_id=block_id)

@@ -13,34 +13,33 @@ from typing import assert_never
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from agent.approval import ApprovalKind, Decision, Refusal
-from agent.card_facts import card_facts_of, shown_arguments
+from agent.card_facts import card_facts_of
 from agent.errors import AgentError
-from agent.ids import ApprovalId, Tenant, ToolName
+from agent.ids import Tenant, ToolName
 from agent.plan.confidential import confidential_places
 from agent.plan.json_schema import schema_issues
 from agent.plan.json_values import sanitized_text
 from agent.plan.operations import NodeKind, canonical_json
 from agent.ports import Approvals
+from agent.tool import Tool
 from bot import wording
 from bot.blocks.card import choices
 from bot.blocks.decision_forms import (
     DECISION,
     REQUESTS,
     WORDS,
-    Listed,
-    approve_all_form,
     by_hand_form,
     changes_form,
     comment_form,
     edit_form,
     loading,
     notice,
-    short_arguments,
 )
 from bot.blocks.edit_form import ArgumentField, entered, fields_of, parsed_json, schema_errors
 from bot.blocks.elements import Block, quoted
 from bot.errors import BotError
 from bot.handlers.approvals import ApprovalHandler, Objection, objection_of
+from bot.handlers.together import TogetherHandler
 from bot.payloads import Answer, Form, FormClick, FormSubmission, Payload
 from bot.ports import ApprovalView, OpenRequests, RunViews
 from bot.slack.client import WebApi
@@ -51,9 +50,6 @@ _log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 2.0
 """Slack waits three seconds for what is wrong with a form."""
-
-MOST_LISTED = 30
-"""Of a thread's open requests that are looked at together."""
 
 _MAY_EDIT = frozenset({Refusal.OWN_REQUEST, Refusal.NOT_AN_APPROVER, Refusal.NOBODY})
 """Who may not approve for one of these reasons may still propose other arguments."""
@@ -85,16 +81,17 @@ class DecisionFormHandler:
         clicks: ApprovalHandler,
         principals: Principals,
         api: WebApi,
-        schema_of: Callable[[ToolName], Mapping[str, Json] | None],
+        together: TogetherHandler,
+        find_tool: Callable[[ToolName], Tool | None],
     ) -> None:
-        """`schema_of` returns the JSON Schema of a tool's arguments, None for what is no tool known here."""
         self._approvals = approvals
         self._requests = requests
         self._views = views
         self._clicks = clicks
         self._principals = principals
         self._api = api
-        self._schema_of = schema_of
+        self._together = together
+        self._find_tool = find_tool
 
     async def on_click(self, ack: AsyncAck, body: Payload) -> None:
         """Open the form at once, then fill it: a trigger lives three seconds, a look at Slack may take longer."""
@@ -127,7 +124,7 @@ class DecisionFormHandler:
         tenant = (await self._principals.identity()).tenant
         if submission.form is Form.ALL:
             await ack()
-            await self._answered(submission.answer(Decision.APPROVED), self._approve_all(submission, tenant))
+            await self._answered(submission.answer(Decision.APPROVED), self._together.carry_out(submission, tenant))
             return
         try:
             async with asyncio.timeout(CHECK_SECONDS):
@@ -175,7 +172,7 @@ class DecisionFormHandler:
             case Form.EDIT:
                 return await self._edit_form(answer, tenant, view)
             case Form.ALL:
-                return approve_all_form(answer, await self._listed(answer, tenant, view))
+                return await self._together.form(answer, tenant, view)
             case Form.CLAIM:
                 return notice(click.form, wording.NOT_A_DECISION)
             case _:
@@ -205,11 +202,14 @@ class DecisionFormHandler:
 
     def _fields(self, view: ApprovalView) -> Sequence[ArgumentField] | str:
         """Return the fields of the arguments, or why they cannot be edited."""
-        schema = self._schema_of(view.request.tool)
+        schema = self._schema_of(view)
         if schema is None or view.request.kind is not ApprovalKind.APPROVE or view.request.tool in frozenset(NodeKind):
             return wording.EDIT_NOT_HERE
         fields = fields_of(schema, view.args, _confidential(view, schema))
         return wording.EDIT_TOO_LONG if fields is None else fields or wording.EDIT_NOT_HERE
+
+    def _schema_of(self, view: ApprovalView) -> Mapping[str, Json] | None:
+        return None if (tool := self._find_tool(view.request.tool)) is None else tool.arguments
 
     async def _edit_permission(self, answer: Answer, tenant: Tenant, view: ApprovalView) -> bool | Objection:
         """Return whether this person's edit is an approval, too; or why they may not edit."""
@@ -220,19 +220,6 @@ class DecisionFormHandler:
             return True
         here = await self._principals.in_channel(answer.channel, answer.user) if refusal in _MAY_EDIT else False
         return False if here else Objection(refusal.value, wording.refusal(refusal, view.request.kind))
-
-    async def _listed(self, answer: Answer, tenant: Tenant, view: ApprovalView) -> Sequence[Listed]:
-        """Return the thread's open approvals, each with why this person cannot approve it here."""
-        runs = await self._views.unsettled(view.request.thread)
-        every = [one for run in runs for one in run.approvals if one.is_open]
-        asked = [one for one in every if one.request.kind is ApprovalKind.APPROVE][:MOST_LISTED]
-        return [await self._listing(answer, tenant, one) for one in asked]
-
-    async def _listing(self, answer: Answer, tenant: Tenant, view: ApprovalView) -> Listed:
-        each = replace(answer, approval=view.request.id, version=view.version)
-        if (objection := await self._objection(each, Decision.APPROVED, tenant, view)) is not None:
-            return Listed(view=view, arguments="", why_not=objection.words)
-        return Listed(view=view, arguments=short_arguments(shown_arguments(view.asked, wording.confidential_value)))
 
     # Submitting
 
@@ -274,7 +261,7 @@ class DecisionFormHandler:
         if isinstance(fields, str):
             return {first: fields}
         args, errors = entered(fields, view.args, submission)
-        schema = self._schema_of(view.request.tool) or {}
+        schema = self._schema_of(view) or {}
         if not errors:
             quotes = not _confidential(view, schema)
             errors = schema_errors(fields, await schema_issues(args, schema), quotes=quotes)
@@ -326,38 +313,6 @@ class DecisionFormHandler:
         if (now := await self._views.approval(tenant, answer.approval)) is not None:
             await self._clicks.lock(answer, now)
         return wording.EDIT_SAVED if ready.only_proposes else ""
-
-    async def _approve_all(self, submission: FormSubmission, tenant: Tenant) -> str:
-        """Approve each request that was ticked, at the version listed; return what the person reads."""
-        chosen = submission.all_chosen(REQUESTS)
-        refused: list[str] = []
-        for value in chosen:
-            version, _, approval = value.partition(":")
-            if (words := await self._approve_one(submission, tenant, ApprovalId(approval), version)) is not None:
-                refused.append(words)
-        return wording.approved_together(len(chosen) - len(refused), len(chosen), refused)
-
-    async def _approve_one(
-        self, submission: FormSubmission, tenant: Tenant, approval: ApprovalId, version: str
-    ) -> str | None:
-        """Approve one of several; return why it did not count, as ready mrkdwn."""
-        view = await self._views.approval(tenant, approval)
-        if view is None or not version.isdecimal():
-            return wording.QUESTION_UNKNOWN
-        answer = replace(submission.answer(Decision.APPROVED), approval=approval, version=int(version), message_ts="")
-        title = f"“{quoted(view.request.title, 100)}”: "
-        if (objection := await self._clicks.objection(answer, tenant, view)) is not None:
-            await self._clicks.refuse(answer, view, objection)
-            return title + objection.words
-        decided = await self._approvals.decide(
-            tenant,
-            approval,
-            version=answer.version,
-            by=answer.user,
-            decision=Decision.APPROVED,
-            place=answer.channel,
-        )
-        return None if decided is not None else title + (await self._clicks.too_late(answer, tenant)).words
 
     async def _claim(self, answer: Answer, tenant: Tenant) -> None:
         """Note that the person looks at the request, or no longer does; the card says so, at whatever version it is."""

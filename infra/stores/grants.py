@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, null, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, func, null, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 
 from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord
 from agent.grant import Grant, GrantId, GrantKind, conditions_from_json, conditions_json
@@ -35,10 +36,13 @@ class PostgresGrants:
         self._queue = queue
         self._views = views
 
-    async def make(self, tenant: Tenant, grant: Grant, *, place: ChannelId) -> None:
-        """Insert the grant with its audit row. Its uses begin at 0 and its time is the database's."""
+    async def make(self, tenant: Tenant, grant: Grant, *, place: ChannelId) -> bool:
+        """Insert the grant with its audit row, unless there is one of its id; return whether there was none.
+
+        Its uses begin at 0 and its time is the database's.
+        """
         conditions = conditions_json(grant.conditions)
-        row = insert(GrantRow).values(
+        values = insert(GrantRow).values(
             tenant=tenant,
             id=grant.id,
             kind=grant.kind.value,
@@ -51,6 +55,7 @@ class PostgresGrants:
             expires_at=grant.expires_at,
             most_uses=grant.most_uses,
         )
+        row = values.on_conflict_do_nothing().returning(GrantRow.id)
         details: Mapping[str, Json] = {
             "grant": grant.id,
             "kind": grant.kind.value,
@@ -63,10 +68,12 @@ class PostgresGrants:
         }
         digest = Digest(digest_of(conditions))
         async with self._database.begin() as connection:
-            await connection.execute(row)
+            if (await connection.execute(row)).first() is None:
+                return False
             await connection.execute(
                 recording_of_tenant(tenant, AuditEvent.GRANTED, digest=digest, by=grant.made_by, details=details)
             )
+        return True
 
     async def revoke(self, tenant: Tenant, grant: GrantId, *, by: UserId, place: ChannelId) -> bool:
         """Take a grant back; calls that it let run and that were not started ask a person. Return whether it stood."""

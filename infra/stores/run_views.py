@@ -5,17 +5,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, RowMapping, Select, and_, func, or_, select
+from sqlalchemy import Row, RowMapping, Select, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from agent.approval import Decision
+from agent.grant import PlannedCall
 from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
 from agent.packing.packing import packing_from_json
 from agent.plan.dependencies import PlannedNode, waiting_behind
-from agent.plan.operations import NodeKind
+from agent.plan.operations import NodeKind, node_from_json
 from agent.plan.outcomes import NodeState, outcome_from_json
 from agent.ports import Message, RunStatus, Subscription, requests_of
 from agent.tool import Colour
@@ -39,8 +40,9 @@ from infra.stores.spending import spent_in
 from infra.stores.votes import VOTES, votes_in
 from infra.worker.notifications import Notifier
 
-_Progress: TypeAlias = tuple[int, int] | None
-"""`ApprovalView.progress`."""
+_TO_COME = (NodeState.PLANNED.value, NodeKind.TOOL.value, Colour.RED.value)
+"""State, kind and colour of a step that will ask."""
+
 _ASKED = select(ApprovalRow.__table__, FROZEN, VOTES)
 
 
@@ -70,8 +72,8 @@ class PostgresRunViews:
             thread = ThreadId(row.thread)
             posts = await _posts(connection, thread, [row.turn])
             scripts = await _scripts(connection, thread, [row])
-            planned, progress = await _planned_nodes(connection, thread, row.turn)
-            return _approval_view(row, planned, posts.get(row.turn, {}), scripts, progress)
+            planned, standing = await _planned_nodes(connection, thread, row.turn)
+            return _approval_view(row, planned, posts.get(row.turn, {}), scripts, standing)
 
     async def on_card(self, tenant: Tenant, approval: ApprovalId) -> Sequence[ApprovalView]:
         """Return the requests on the card of a request."""
@@ -85,8 +87,26 @@ class PostgresRunViews:
             thread = ThreadId(rows[0].thread)
             posts = await _posts(connection, thread, sorted({row.turn for row in rows}))
             scripts = await _scripts(connection, thread, rows)
-            planned, progress = await _planned_nodes(connection, thread, rows[0].turn)  # a card is of one turn
-            return [_approval_view(row, planned, posts.get(row.turn, {}), scripts, progress) for row in rows]
+            planned, standing = await _planned_nodes(connection, thread, rows[0].turn)  # a card is of one turn
+            return [_approval_view(row, planned, posts.get(row.turn, {}), scripts, standing) for row in rows]
+
+    async def planned_calls(self, thread: ThreadId, turn: int) -> Sequence[PlannedCall]:
+        """Return the red calls of a turn's plan that nobody was asked about yet, in plan order."""
+        node = and_(OperationRow.tenant == NodeRow.tenant, OperationRow.thread == NodeRow.thread)
+        asked = select(ApprovalRow.id).where(
+            ApprovalRow.tenant == NodeRow.tenant,
+            ApprovalRow.thread == NodeRow.thread,
+            ApprovalRow.node == NodeRow.node,
+            ApprovalRow.status.in_([Decision.PENDING.value, Decision.APPROVED.value]),
+        )
+        rows = (
+            select(NodeRow.node, OperationRow.author, OperationRow.operation)
+            .join(OperationRow, node & (OperationRow.adds == NodeRow.node))
+            .where(NodeRow.of_thread(thread), NodeRow.turn == turn, ~asked.exists())
+            .where(tuple_(NodeRow.state, NodeRow.kind, NodeRow.colour) == tuple_(*_TO_COME))
+            .order_by(NodeRow.noted)
+        )
+        return [_planned_call(thread, turn, row) for row in await self._database.execute(rows)]
 
     async def open_of(self, tenant: Tenant, requester: UserId) -> Sequence[OpenRun]:
         """Return this person's open runs, newest first."""
@@ -113,6 +133,15 @@ class PostgresRunViews:
             )
             for row in await self._database.execute(_open_runs(*which))
         ]
+
+
+class _Standing(NamedTuple):
+    """How far a turn is, once only people can move it on: a card is not edited at each step's end."""
+
+    #: `ApprovalView.progress`.
+    progress: tuple[int, int] | None = None
+    #: `ApprovalView.to_come`.
+    to_come: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,8 +199,8 @@ async def _read_parts(connection: AsyncConnection, thread: ThreadId, statuses: M
     questions = (await connection.execute(asked.order_by(ApprovalRow.asked))).all()
     scripts = await _scripts(connection, thread, questions)
     for row in questions:
-        progress = _progress(statuses.get(row.turn), [node.state for node in rows if node.turn == row.turn])
-        approvals[row.turn].append(_approval_view(row, planned, posts.get(row.turn, {}), scripts, progress))
+        standing = _standing(statuses.get(row.turn), [node for node in rows if node.turn == row.turn])
+        approvals[row.turn].append(_approval_view(row, planned, posts.get(row.turn, {}), scripts, standing))
     return _Parts(requests=requests, nodes=nodes, approvals=approvals, posts=posts)
 
 
@@ -201,21 +230,37 @@ async def _scripts(
 
 async def _planned_nodes(
     connection: AsyncConnection, thread: ThreadId, turn: int
-) -> tuple[Sequence[PlannedNode], _Progress]:
-    """Return the thread's nodes, and the progress of a turn."""
+) -> tuple[Sequence[PlannedNode], _Standing]:
+    """Return the thread's nodes, and how far a turn is."""
     status = select(RunRow.status).where(RunRow.of_turn(thread, turn)).scalar_subquery()
-    columns = (NodeRow.node, NodeRow.title, NodeRow.state, NodeRow.depends_on, NodeRow.turn, status.label("status"))
+    shown = (NodeRow.title, NodeRow.state, NodeRow.kind, NodeRow.colour, NodeRow.depends_on, NodeRow.turn)
+    columns = (NodeRow.node, *shown, status.label("status"))
     asked = select(*columns).where(NodeRow.of_thread(thread)).order_by(NodeRow.noted)
     rows = (await connection.execute(asked)).all()
-    states = [row.state for row in rows if row.turn == turn]
-    return [_planned_node(row) for row in rows], _progress(rows[0].status if rows else None, states)
+    nodes = [row for row in rows if row.turn == turn]
+    return [_planned_node(row) for row in rows], _standing(rows[0].status if rows else None, nodes)
 
 
-def _progress(status: str | None, states: Sequence[str]) -> _Progress:
-    """Return how far a turn is, once only people can move it on: a card is not edited at each step's end."""
+def _standing(status: str | None, nodes: Sequence[Row[*tuple[Any, ...]]]) -> _Standing:
+    """Return how far the turn with these nodes is."""
     if status != RunStatus.WAITING.value:
-        return None
-    return states.count(NodeState.SUCCEEDED.value), len(states)
+        return _Standing()
+    done = sum(node.state == NodeState.SUCCEEDED.value for node in nodes)
+    to_come = sum((node.state, node.kind, node.colour) == _TO_COME for node in nodes)
+    return _Standing(progress=(done, len(nodes)), to_come=to_come)
+
+
+def _planned_call(thread: ThreadId, turn: int, row: Row[*tuple[Any, ...]]) -> PlannedCall:
+    node = node_from_json(row.operation)
+    return PlannedCall(
+        thread=thread,
+        turn=turn,
+        node=node.id,
+        title=node.title,
+        tool=node.tool or ToolName(""),
+        author=UserId(row.author),
+        args=node.args,
+    )
 
 
 def _planned_node(row: Row[*tuple[Any, ...]]) -> PlannedNode:
@@ -227,7 +272,7 @@ def _approval_view(
     planned: Sequence[PlannedNode],
     posts: Mapping[Slot, PostedMessage],
     scripts: Mapping[str, str],
-    progress: _Progress,
+    standing: _Standing,
 ) -> ApprovalView:
     record = record_in(row)
     card = (posted for slot, posted in posts.items() if is_of_card(slot, row.card or row.id))
@@ -244,7 +289,8 @@ def _approval_view(
         card=ApprovalId(row.card) if row.card else None,
         votes=votes_in(row.votes, record),
         script=scripts.get(row.node, "") if row.tool == NodeKind.PACKAGE.value else "",
-        progress=progress,
+        progress=standing.progress,
+        to_come=standing.to_come,
     )
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from agent.approval import EDITED_BY, ApprovalRequest, Decision, DecisionRecord, Freeze
 from agent.errors import StoreUnavailable
-from agent.grant import Grant, GrantId
+from agent.grant import Grant, GrantId, PlannedCall
 from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId, thread_parts
 from agent.ports import RunStatus, Subscription
 from bot.app import Ports
@@ -38,7 +38,7 @@ NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 class NoGrants:
     """Grants where nobody made any."""
 
-    async def make(self, tenant: Tenant, grant: Grant, *, place: ChannelId) -> None:
+    async def make(self, tenant: Tenant, grant: Grant, *, place: ChannelId) -> bool:
         raise NotImplementedError
 
     async def revoke(self, tenant: Tenant, grant: GrantId, *, by: UserId, place: ChannelId) -> bool:
@@ -246,6 +246,10 @@ class BotRows(ApprovalsInMemory):
         mine = [view for view in views if thread_parts(view.request.thread).tenant == tenant]
         card = next((view.card for view in mine if view.request.id == approval), None)
         return [view for view in mine if view.request.id == approval or (card is not None and view.card == card)]
+
+    async def planned_calls(self, thread: ThreadId, turn: int) -> Sequence[PlannedCall]:
+        self._reachable()
+        return ()
 
     def _as_shown(self, view: ApprovalView) -> ApprovalView:
         posts = self.posts.get((view.request.thread, view.request.turn), {})
