@@ -263,6 +263,10 @@ class Mailbox(Protocol):
         """Return the messages no plan answers to yet, in order."""
         ...
 
+    async def of_turn(self, thread: ThreadId, turn: int) -> Sequence[Message]:
+        """Return the messages that this turn answers to, and those no plan answers to yet, in order."""
+        ...
+
     async def taken(
         self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", error: str = ""
     ) -> None:

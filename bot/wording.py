@@ -900,8 +900,8 @@ SAME_CALL = "(the same as above)"
 
 
 def group_title(calls: int, tool: str) -> str:
-    """Return the first words of a card with several requests; `tool` is ready mrkdwn."""
-    return f"Approval needed: {calls} calls of {tool}"
+    """Return the first words of a card with several requests; `tool` is ready mrkdwn, empty when they differ."""
+    return f"Approval needed: {calls} calls of {tool}" if tool else f"Approval needed: {calls} calls"
 
 
 def approve_all(calls: int) -> str:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -30,7 +29,7 @@ from agent.plan.outcomes import (
     outcome_json,
 )
 from agent.policy.call_policy import Posed, RefusedCall
-from agent.ports import Bound, LedgerEntry, LedgerState, Message
+from agent.ports import Bound, LedgerEntry, LedgerState
 from agent.tool import TooLate
 
 _log = logging.getLogger(__name__)
@@ -243,7 +242,9 @@ class ApprovedCall:
     async def _facts(self, request: ApprovalRequest) -> CardFacts:
         """Return what the card of a new request shows besides the arguments."""
         context, step = self._context, self._step
-        origins = origins_of(step.written, context.sources.title, await self._messages())
+        # the messages whose plan still streams are untaken until it ends
+        messages = await context.ports.mailbox.of_turn(context.thread, step.turn)
+        origins = origins_of(step.written, context.sources.title, messages)
         about = self._trial = asyncio.create_task(
             self._facts_of_tool(request, dry_run=request.kind is ApprovalKind.APPROVE), name=f"facts of {step.id}"
         )
@@ -253,13 +254,6 @@ class ApprovedCall:
             self._trial = None
             about.cancel()
         return replace(CardFacts() if about.cancelled() else about.result(), origins=origins)
-
-    async def _messages(self) -> Sequence[Message]:
-        """Return what people wrote in this turn; the messages whose plan still streams are untaken until it ends."""
-        ports, thread = self._context.ports, self._context.thread
-        untaken = await ports.mailbox.untaken(thread)  # before those taken: a message is missed by neither
-        taken = (await ports.runs.read(thread, self._step.turn)).messages
-        return tuple({message.id: message for message in (*taken, *untaken)}.values())
 
     async def _facts_of_tool(self, request: ApprovalRequest, *, dry_run: bool) -> CardFacts:
         context, step = self._context, self._step

@@ -404,7 +404,7 @@ def _buttons(view: ApprovalView, without: Collection[Decision] = (), place: str 
     allowed = [decision for decision in choices(view) if decision not in without]
     shown = [_button(view, decision) for decision in allowed if decision not in NEEDS_WORDS]
     if view.request.kind is ApprovalKind.APPROVE:
-        shown += _forms(view, allowed, place)
+        shown += forms_of(view, without, place)
         if view.to_come and Decision.APPROVED in allowed and not place:
             shown.insert(1, with_what_comes(view))
     return actions(shown, block_id=block_id)
@@ -417,8 +417,10 @@ def _menu(allowed: Collection[Decision], place: str) -> tuple[Form, ...]:
     return (Form.COMMENT, Form.CHANGES, *by_hand, Form.CLAIM, *together)
 
 
-def _forms(view: ApprovalView, allowed: Collection[Decision], place: str) -> list[Block]:
+def forms_of(view: ApprovalView, without: Collection[Decision] = (), place: str = "") -> list[Block]:
+    """Return what opens the forms of a request: the button to edit, and the menu."""
     request = view.request
+    allowed = [decision for decision in choices(view) if decision not in without]
     options = [
         (wording.FORM_OPTIONS[form], form_value(form, request.id, view.version)) for form in _menu(allowed, place)
     ]

@@ -1,13 +1,17 @@
-"""The card of several equal requests: what they have in common once, then each with its own buttons."""
+"""The card of several requests: what they have in common once, then each with its own buttons."""
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from agent.approval import ApprovalPolicy
+from agent.card_facts import card_facts_of
 from agent.plan.operations import canonical_json
+from agent.tool import Reversibility
 from bot import wording
-from bot.blocks.card import circumstances, ending, named_blocks, who_may_decide, with_what_comes
+from bot.blocks.card import circumstances, ending, forms_of, named_blocks, who_may_decide, with_what_comes
+from bot.blocks.edit_difference import difference
 from bot.blocks.elements import (
     Block,
     Rendered,
@@ -27,16 +31,20 @@ from bot.payloads import ACTION_PREFIX, GROUP_ACTION, button_value
 from bot.ports import ApprovalView
 from sandbox.script import Json
 
+MOST_WITH_MENU = 4
+"""Requests on a card, each with its own menu; more menus than that take too much room in a message."""
+
 
 def group_card(
     views: Sequence[ApprovalView], policy: ApprovalPolicy, names: Mapping[str, str] = MappingProxyType({})
 ) -> Rendered:
-    """Return the message of a card with several requests of one tool and author, the first of which names it."""
+    """Return the message of a card with several requests of one author that the same people decide."""
     first = views[0]
     waiting = [view for view in views if view.is_open]
     frozen = any(view.frozen for view in waiting)
     whole = all(view.shown_whole for view in views)
-    title = wording.group_title(len(views), quoted(first.request.tool, 80))
+    tools = {view.request.tool for view in views}
+    title = wording.group_title(len(views), quoted(first.request.tool, 80) if len(tools) == 1 else "")
     head = f"*{title}*\n{wording.GROUP_QUESTION}" if waiting else f"*{title}*"
     blocks: list[Block] = [section(head)]
     shared = _shared(views)
@@ -47,23 +55,36 @@ def group_card(
         own = [name for name in view.args if name not in shared]
         shown = _lines(own, view.args) or wording.SAME_CALL
         label = f"{number}. {shortened(visible(view.request.title), 150)}"
+        if len(tools) > 1:
+            label += f" — {visible(view.request.tool)}"
         blocks.append(rich_text([plain(label, bold=True), preformatted(shown)]))
-        blocks.append(_item(view))
+        blocks += difference(view)
+        blocks.append(_item(view, with_menu=len(views) <= MOST_WITH_MENU))
     blocks += named_blocks(names)
     if frozen:
         blocks.append(section(wording.FROZEN))
     if not whole:
         blocks.append(section(wording.NOT_SHOWN_WHOLE))
     asked = waiting[0] if waiting else first
-    blocks.append(context(circumstances(asked, who_may_decide(policy, asked.request))))
+    blocks.append(context(circumstances(_as_one(views, asked), who_may_decide(policy, asked.request))))
     if len(waiting) > 1:
         blocks.append(_all(waiting, grantable=whole and not frozen))
     return rendered(title, blocks)
 
 
+def _as_one(views: Sequence[ApprovalView], asked: ApprovalView) -> ApprovalView:
+    """Return the request `asked` for all of the card: with what waits behind any, undone like the hardest to undo."""
+    behind = tuple(dict.fromkeys(title for view in views for title in view.blocks))
+    hardest = max((card_facts_of(view.request).reversibility for view in views), key=list(Reversibility).index)
+    facts = {**asked.request.facts, "reversibility": hardest.value}
+    return replace(asked, waiting=behind, request=replace(asked.request, blocks=behind, facts=facts))
+
+
 def _shared(views: Sequence[ApprovalView]) -> Sequence[str]:
     """Return the arguments that are equal in all requests; somebody may have edited one of them meanwhile."""
     args = [view.args for view in views]
+    if len({view.request.tool for view in views}) > 1:
+        return ()
     common = [name for name in args[0] if all(name in given for given in args)]
     return [name for name in common if len({canonical_json(given[name]) for given in args}) == 1]
 
@@ -76,13 +97,15 @@ def _text(value: Json) -> str:
     return visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
-def _item(view: ApprovalView) -> Block:
+def _item(view: ApprovalView, *, with_menu: bool) -> Block:
     if not view.is_open:
         return context("".join(ending(view)))
     value = button_value(view.request.id, view.version)
     reject = button(wording.REJECT, action=f"{ACTION_PREFIX}rejected", value=value, style="danger")
     approve = button(wording.APPROVE, action=f"{ACTION_PREFIX}approved", value=value, style="primary")
     buttons = [approve, reject] if view.shown_whole and not view.frozen else [reject]
+    if with_menu:
+        buttons += forms_of(view)
     return actions(buttons, block_id=shortened(f"decide-{view.version}-{view.request.id}", 255))
 
 

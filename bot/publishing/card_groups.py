@@ -1,10 +1,10 @@
-"""Which open requests of a turn share a card: equal calls that ask at about the same time. Pure."""
+"""Which open requests of a turn share a card: calls alike that ask at about the same time. Pure."""
 
 import json
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.approval import ApprovalKind
+from agent.approval import ApprovalKind, ApprovalPolicy, ApprovalRequest
 from agent.ids import ApprovalId
 from bot.blocks.elements import sent_size
 from bot.blocks.visibility import visible
@@ -25,13 +25,18 @@ class Joining:
     members: tuple[ApprovalId, ...]
 
 
-def joinings(views: Sequence[ApprovalView], posts: Mapping[Slot, PostedMessage]) -> Sequence[Joining]:
+def joinings(
+    views: Sequence[ApprovalView],
+    posts: Mapping[Slot, PostedMessage],
+    policy_for: Callable[[ApprovalRequest], ApprovalPolicy] = lambda _: ApprovalPolicy(),
+) -> Sequence[Joining]:
     """Return which requests of a turn, given in the order they were asked, join which cards.
 
-    A card that stands takes in equal requests as long as it has room and nobody has decided anything on it.
+    Those of one author that the same people decide are alike; `policy_for` says who does. A card that stands takes in
+    such requests as long as it has room and nobody has decided anything on it.
     """
     found: list[Joining] = []
-    for alike in _alike(view for view in views if _may_share(view)):
+    for alike in _alike((view for view in views if _may_share(view)), policy_for):
         new = [view for view in alike if not view.card and card_slot(view.request.id) not in posts]
         standing = [view for view in alike if view.card or card_slot(view.request.id) in posts]
         for leader, room in _cards_with_room(standing, views, posts):
@@ -73,18 +78,17 @@ def _cards_with_room(
             yield view, room
 
 
-def _alike(views: Iterable[ApprovalView]) -> Iterable[Sequence[ApprovalView]]:
+def _alike(
+    views: Iterable[ApprovalView], policy_for: Callable[[ApprovalRequest], ApprovalPolicy]
+) -> Iterable[Sequence[ApprovalView]]:
     groups: dict[Hashable, list[ApprovalView]] = {}
     for view in views:
         request = view.request
-        facts = {name: value for name, value in request.facts.items() if name in _FACTS_IN_COMMON}
         stages = None if request.requirement is None else request.requirement.stages
-        key = (request.tool, request.author, tuple(sorted(request.args)), json.dumps(facts, sort_keys=True), stages)
-        groups.setdefault(key, []).append(view)
+        groups.setdefault((request.author, stages, policy_for(request)), []).append(view)
     return groups.values()
 
 
-_FACTS_IN_COMMON = frozenset({"reversibility", "targets"})
 _ALONE = frozenset({"confidential", "dry_run"})
 """Facts that need a card of their own."""
 

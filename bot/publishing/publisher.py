@@ -219,12 +219,12 @@ class ThreadPublisher:
         return next((newest for newest in turns if newest.turn == run.turn), run)
 
     async def _joined(self, run: RunView) -> RunView:
-        """Put equal requests that have no card yet onto shared ones; return the turn as it is then."""
+        """Put requests alike that have no card yet onto shared ones; return the turn as it is then."""
         for _ in range(_JOININGS):  # more may come while some are put together
             if sum(view.is_open for view in run.approvals) < 2 or not run.nodes:
                 break
             located = [await self._located(view) for view in run.approvals]
-            if not (found := joinings(located, run.posts)):
+            if not (found := joinings(located, run.posts, self._policy_for)):
                 break
             for joining in found:
                 await self._posted.join(run.thread, joining.leader, joining.members)

@@ -118,6 +118,9 @@ class _InMemoryPorts:
     async def untaken(self, thread: ThreadId) -> Sequence[Message]:
         return self._untaken
 
+    async def of_turn(self, thread: ThreadId, turn: int) -> Sequence[Message]:
+        return self._untaken
+
     async def mail(self, thread: ThreadId, turn: int) -> Mail:
         return Mail(messages=self._untaken, stop=False)
 

@@ -31,7 +31,7 @@ from infra.db.database import Database, announce
 from infra.db.tables import ApprovalRow, FreezeRow, InboxRow, LedgerRow, PostRow, thread_key
 from infra.stores.audit import AuditEvent, recording, with_record
 from infra.stores.open_cards import is_free, release_held, times
-from infra.stores.votes import asked_details, count_vote, tighten
+from infra.stores.votes import asked_details, count_vote, store_requirement, tighten
 from infra.worker.notifications import Notifier
 from infra.worker.queue import Queue
 from sandbox.script import Json
@@ -204,10 +204,14 @@ class PostgresApprovals:
         """Put other arguments in place of the request's, if it is still open at this version."""
         this = (ApprovalRow.tenant == tenant, ApprovalRow.id == approval, ApprovalRow.version == version, _IN_TIME)
         async with self._database.begin() as connection:
-            thread = await _edit(connection, *this, args=args, by=by, place=place)
-            if thread is not None:
-                await announce(connection, thread)
-        return thread is not None
+            edited = await _edit(connection, *this, args=args, by=by, place=place)
+            if edited is None:
+                return False
+            thread, record = edited
+            if (takes := record.requirement) is not None and takes.stage:  # its votes do not count any more
+                await store_requirement(connection, thread, record, replace(takes, stage=0))
+            await announce(connection, thread)
+        return True
 
     async def claim(self, tenant: Tenant, approval: ApprovalId, *, by: UserId) -> bool:
         """Note who looks at an open request, or that they no longer do."""
@@ -438,8 +442,11 @@ def _told(now: DecisionRecord, answer: _Answer) -> Mapping[str, Json]:
 
 async def _edit(
     connection: AsyncConnection, *which: ColumnElement[bool], args: Mapping[str, Json], by: UserId, place: str
-) -> ThreadId | None:
-    """Put other arguments in place of an open request's, with the audit row; return its thread, None without it."""
+) -> tuple[ThreadId, DecisionRecord] | None:
+    """Put other arguments in place of an open request's, with the audit row.
+
+    Return its thread and how it stands now; None: there is none.
+    """
     about_call = ApprovalRow.kind == ApprovalKind.APPROVE.value
     columns = (*_RECORD, ApprovalRow.facts)
     asked = (await connection.execute(select(*columns).where(_PENDING, about_call, *which).with_for_update())).first()
@@ -453,7 +460,7 @@ async def _edit(
     details = {"question": now.id, "was": record_in(asked).digest} | ({"place": place} if place else {})
     edited = recording(thread, now.node, AuditEvent.EDITED, digest=now.digest, by=by, details=details)
     await connection.execute(edited)
-    return thread
+    return thread, now
 
 
 def _held_back(record: DecisionRecord, *, frozen: bool) -> DecisionRecord:

@@ -30,6 +30,12 @@ class PostgresMailbox:
         async with self._database.autocommit() as connection:
             return [message for _, message in await messages_of(connection, thread, InboxRow.turn.is_(None))]
 
+    async def of_turn(self, thread: ThreadId, turn: int) -> Sequence[Message]:
+        """Return the messages that this turn answers to, and those no plan answers to yet."""
+        which = or_(InboxRow.turn.is_(None), InboxRow.turn == turn)
+        async with self._database.autocommit() as connection:
+            return [message for _, message in await messages_of(connection, thread, which)]
+
     async def taken(
         self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", error: str = ""
     ) -> None:

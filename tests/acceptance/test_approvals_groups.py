@@ -1,4 +1,4 @@
-"""Equal steps of a run share one card, on which each is decided for itself, or all at once."""
+"""Steps of a run that the same people decide share one card: each is decided for itself, or all at once."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,15 @@ from typing import Any
 from sqlalchemy import URL
 
 from bot import wording
+from bot.payloads import Form
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.local_slack.state.payload import JsonObject
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered_and_done, rows, states, whispers
 from tests.acceptance.clicks import late_click
-from tests.acceptance.plans import ANSWERS, ENDS, planned, post
+from tests.acceptance.forms import open_form, picked, submit
+from tests.acceptance.plans import ANSWERS, ENDS, planned, post, tool
+from tests.acceptance.test_approvals_editing import edit
 
 CHANNELS = ("#incidents", "#ops", "#general")
 ALIKE = [post(f"tell{number}", "hello", channel) for number, channel in enumerate(CHANNELS)]
@@ -111,11 +114,47 @@ async def test_the_requester_approves_nothing_of_a_card_where_a_second_person_mu
     assert await rows(database_url, "SELECT count(*) FROM approvals WHERE status = 'pending'") == [(3,)]
 
 
-async def test_a_step_that_is_not_equal_has_a_card_of_its_own(database_url: URL, tmp_path: Path) -> None:
-    other = {"op": "add", "id": "open", "kind": "tool", "title": "Open", "tool": "slack_create_channel"}
+async def test_steps_of_different_tools_share_a_card_when_the_same_people_decide(
+    database_url: URL, tmp_path: Path
+) -> None:
+    opens = tool("open", "slack_create_channel", {"name": "new-one"})
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
-        scene.model.add(planned(*ALIKE, {**other, "args": {"name": "new-one"}}))
+        scene.model.add(planned(*ALIKE[:2], opens))
+        async with scene.asked("tell them and open one") as observer:
+            await observer.until(lambda seen: len(seen.cards()) == 1 and seen.says("Approve all 3"), "the card")
+            shown = json.dumps(observer.cards()[0].message["blocks"], ensure_ascii=False)
+            assert "Title of open — slack_create_channel" in shown
+            assert "name: new-one" in shown
+            assert "Can be made up for" in shown
+            await press(scene, observer, "Grace", "decide_all_approved")
+            await observer.until(answered_and_done, "the answer")
+        assert "new-one" in json.dumps(await scene.people.read("channels"))
+    assert await rows(database_url, "SELECT count(*) FROM ledger") == [(3,)]
+
+
+async def test_a_step_that_other_people_decide_has_a_card_of_its_own(database_url: URL, tmp_path: Path) -> None:
+    approvals: dict[str, object] = {"slack_create_channel": {"users": ["U0LINUS"]}}
+    opens = tool("open", "slack_create_channel", {"name": "new-one"})
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=approvals) as scene:
+        scene.model.add(planned(*ALIKE, opens))
         async with scene.asked("tell them all") as observer:
             await observer.until(
                 lambda seen: len(seen.cards()) == 2 and seen.says("Approval needed: 3 calls"), "the cards"
             )
+
+
+async def test_an_item_of_a_small_card_is_edited_and_commented_like_any_request(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        scene.model.add(planned(*ALIKE))
+        async with scene.asked("tell them all") as observer:
+            await observer.until(has_all, "the card")
+            assert await edit(scene, observer, "Grace", text="good night") == {}
+            await observer.until(lambda seen: seen.says("Changed by <@U0GRACE>"), "who changed what")
+            view = await open_form(scene, observer, "Linus", Form.COMMENT)
+            chosen = picked("rejected", view, "decision")
+            assert await submit(scene, "Linus", {"decision": chosen, "words": "not today"}) == {}
+            await observer.until(lambda seen: seen.says("Reason: not today"), "the reason")
+    counts = "SELECT status, count(*), count(edited) FROM approvals GROUP BY status ORDER BY status"
+    assert await rows(database_url, counts) == [("approved", 1, 1), ("pending", 1, 0), ("rejected", 1, 0)]

@@ -22,6 +22,7 @@ from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered_and_done, rows, states, whispers
 from tests.acceptance.plans import ANSWERS, ENDS, planned, post
 from tests.acceptance.test_approvals_audit import greenlight, verified
+from tests.acceptance.test_approvals_editing import edit
 from tests.acceptance.test_approvals_elsewhere import copy_in
 
 ADA, GRACE, LINUS = "U0ADA", "U0GRACE", "U0LINUS"
@@ -108,6 +109,7 @@ TWO_STAGES = {
     "self_approval": False,
     "stages": [{"users": [GRACE, LINUS]}, {"users": [ADA, LINUS, GRACE]}],
 }
+GRACE_THEN_LINUS = {**TWO_STAGES, "stages": [{"users": [GRACE]}, {"users": [LINUS]}]}
 QUORUM = {"name": "two people", "effect": "ask", "quorum": 2}
 
 
@@ -131,8 +133,7 @@ async def test_a_quorum_takes_different_people_and_the_card_says_who_approved(
 
 
 async def test_stages_come_in_order_and_anybody_of_any_stage_may_reject(database_url: URL, tmp_path: Path) -> None:
-    first_second = {**TWO_STAGES, "stages": [{"users": [GRACE]}, {"users": [LINUS]}]}
-    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=with_rules(first_second)) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=with_rules(GRACE_THEN_LINUS)) as scene:
         scene.model.add(planned(post("one", "hello"), post("two", "never", depends_on=["one"])))
         async with scene.asked("tell them") as observer:
             await observer.until(lambda seen: bool(seen.cards()), "the card")
@@ -149,6 +150,26 @@ async def test_stages_come_in_order_and_anybody_of_any_stage_may_reject(database
             await observer.until(lambda seen: seen.says("ANSWER"), "the answer")
             await observer.until(lambda seen: "rejected" in states(seen)["two"], "the end of the step")
         assert await posts(scene) == ["hello"]
+
+
+async def test_an_edit_by_somebody_else_begins_the_stages_anew(database_url: URL, tmp_path: Path) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=with_rules(GRACE_THEN_LINUS)) as scene:
+        scene.model.add(planned(post("tell", "hello")))
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(lambda seen: "Step 2 of 2" in shown(seen), "the second stage")
+            assert await edit(scene, observer, "Ada", text="good night") == {}
+            await observer.until(
+                lambda seen: "Step 1 of 2" in shown(seen) and "Changed by" in shown(seen), "the first stage again"
+            )
+            await scene.click(observer, "Linus", "approved")
+            assert "not among the people" in (await whispers(scene, LINUS))[-1]
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(lambda seen: "Step 2 of 2" in shown(seen), "the second stage")
+            await scene.click(observer, "Linus", "approved")
+            await observer.until(answered_and_done, "the answer")
+        assert await posts(scene) == ["good night"]
 
 
 async def test_votes_survive_a_restart_and_the_last_one_is_found_by_compare_and_set(

@@ -236,6 +236,9 @@ async def test_messages_are_untaken_until_a_turn_takes_them(agent_side: AgentSid
     await agent_side.mailbox.taken(THREAD, 1, [first.id])
     assert list(await agent_side.mailbox.untaken(THREAD)) == [second]
     assert list(await agent_side.mailbox.untaken(OTHER)) == []
+    assert list(await agent_side.mailbox.of_turn(THREAD, 1)) == [first, second]
+    assert list(await agent_side.mailbox.of_turn(THREAD, 2)) == [second]
+    assert list(await agent_side.mailbox.of_turn(OTHER, 1)) == []
 
 
 async def test_a_turn_is_begun_moved_and_ended(agent_side: AgentSide) -> None:

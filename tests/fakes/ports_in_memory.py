@@ -279,6 +279,12 @@ class MailboxInMemory:
         await asyncio.sleep(0)
         return [message for message in self.messages.get(thread, ()) if message.id not in self.taken_by]
 
+    async def of_turn(self, thread: ThreadId, turn: int) -> Sequence[Message]:
+        """Return what this turn answers to, and what no plan answers to yet."""
+        await asyncio.sleep(0)
+        sent = self.messages.get(thread, ())
+        return [message for message in sent if self.taken_by.get(message.id, turn) == turn]
+
     async def mail(self, thread: ThreadId, turn: int) -> Mail:
         """Return what waits."""
         stop = any(stop.turn in (None, turn) for stop in self.stops.get(thread, ()))

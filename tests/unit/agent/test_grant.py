@@ -1,6 +1,7 @@
 """Grants: what they cover, and what conditions earlier calls and plans suggest."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -13,10 +14,12 @@ from agent.grant import (
     GrantId,
     GrantKind,
     OneOf,
+    PlannedCall,
     alike,
     conditions_from_json,
     conditions_json,
     meets,
+    planned_conditions,
     rule_conditions,
 )
 from agent.ids import ApprovalId, ChannelId, Digest, NodeId, ThreadId, ToolName, UserId, thread_id
@@ -144,3 +147,44 @@ def test_a_suggested_rule_covers_each_call_it_is_made_of_and_none_with_another_t
         assert all(meets(conditions, call) for call in calls)
         other: dict[str, Json] = {**rng.choice(calls), rng.choice(targets): "something else"}
         assert not meets(conditions, other)
+
+
+@pytest.mark.parametrize(
+    ("args", "targets", "conditions"),
+    [
+        ({"to": "#a", "text": "x"}, ("to",), {"to": OneOf(values=("#a",)), "text": OneOf(values=("x",))}),
+        ({"to": "#a", "text": "x ${n}"}, ("to",), {"to": OneOf(values=("#a",)), "text": Anything()}),
+        ({"to": "#a", "text": {"deep": ["${n#/p}"]}}, ("to",), {"to": OneOf(values=("#a",)), "text": Anything()}),
+        ({"to": "#a", "text": "5 $${"}, ("to",), {"to": OneOf(values=("#a",)), "text": OneOf(values=("5 ${",))}),
+        ({"to": "${n}", "text": "x"}, ("to",), None),
+        ({"to": "#a", "text": "${n}"}, None, None),
+        ({"to": "#a"}, None, {"to": OneOf(values=("#a",))}),
+        ({"text": "x"}, ("to",), None),
+        ({}, None, None),
+        ({}, ("to",), None),
+    ],
+)
+def test_planned_call_keeps_what_is_written_and_frees_what_other_steps_fill_in_but_no_target(
+    args: dict[str, Json], targets: tuple[str, ...] | None, conditions: object
+) -> None:
+    assert planned_conditions(args, targets) == conditions
+
+
+def test_what_a_person_saw_of_a_planned_call_is_tied_to_that_very_call() -> None:
+    call = PlannedCall(
+        thread=thread_id("T1", "C1", "1"),
+        turn=1,
+        node=NodeId("n"),
+        title="Tell",
+        tool=ToolName("post"),
+        author=UserId("U1"),
+        args={"to": "#a", "text": "${n}"},
+    )
+    others = [
+        replace(call, node=NodeId("m")),
+        replace(call, tool=ToolName("send")),
+        replace(call, author=UserId("U2")),
+        replace(call, args={"to": "#b", "text": "${n}"}),
+    ]
+    assert len({one.digest for one in (call, *others)}) == len({one.grant for one in (call, *others)}) == 5
+    assert replace(call, turn=2).grant != call.grant

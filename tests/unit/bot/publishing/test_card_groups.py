@@ -4,11 +4,14 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from agent.approval import ApprovalKind, Decision
-from agent.ids import ApprovalId, Digest, UserId
+from agent.approval import ApprovalKind, ApprovalPolicy, ApprovalRequest, Decision, Requirement
+from agent.ids import ApprovalId, Digest, ToolName, UserId
 from bot.ports import ApprovalView, PostedMessage, Slot, card_slot
 from bot.publishing.card_groups import ITEM_CHARACTERS, MOST_ON_A_CARD, Joining, cards_of, joinings
 from tests.fakes.run_views import GRACE, an_approval
+
+LINUS = UserId("U0LINUS")
+LINUS_DECIDES = Requirement(stages=(ApprovalPolicy(users=frozenset({LINUS})),))
 
 STANDS = PostedMessage("1.5", Digest("shown"))
 
@@ -40,14 +43,23 @@ def test_a_request_alone_has_its_own_card() -> None:
     assert ids([a_call(1)]) == [("q1",)]
 
 
-def test_requests_of_other_people_tools_or_arguments_stay_apart() -> None:
+def test_requests_of_other_people_or_that_other_people_decide_stay_apart() -> None:
     ada = a_call(1)
-    others = [
-        replace(a_call(2), request=replace(a_call(2).request, author=GRACE)),
-        a_call(3, args={"channel": "#c3"}),
-        a_call(4, facts={"reversibility": "reversible"}),
-    ]
-    assert ids([ada, *others]) == [("q1",), ("q2",), ("q3",), ("q4",)]
+    other_author = replace(a_call(2), request=replace(a_call(2).request, author=GRACE))
+    other_stages = replace(a_call(3), request=replace(a_call(3).request, requirement=LINUS_DECIDES))
+    assert ids([ada, other_author, other_stages]) == [("q1",), ("q2",), ("q3",)]
+    tool = replace(a_call(4), request=replace(a_call(4).request, tool=ToolName("send")))
+
+    def policy_for(request: ApprovalRequest) -> ApprovalPolicy:
+        return ApprovalPolicy(users=frozenset({LINUS})) if request.tool == "send" else ApprovalPolicy()
+
+    assert list(joinings([ada, tool], {}, policy_for)) == []
+
+
+def test_requests_of_other_tools_and_arguments_share_a_card_when_the_same_people_decide() -> None:
+    tool = replace(a_call(2), request=replace(a_call(2).request, tool=ToolName("send")))
+    others = [tool, a_call(3, args={"channel": "#c3"}), a_call(4, facts={"reversibility": "reversible"})]
+    assert ids([a_call(1), *others]) == [("q1", "q2", "q3", "q4")]
 
 
 def test_requests_that_need_a_card_of_their_own_get_it() -> None:
