@@ -50,6 +50,8 @@ class CardFacts:
     confidential: tuple[str, ...] = ()
     #: The arguments that say what the call changes (`Tool.targets`).
     targets: tuple[str, ...] | None = None
+    #: Argument -> the steps whose outside text it holds, by title.
+    outside: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
 
 def card_facts_json(facts: CardFacts) -> dict[str, Json]:
@@ -65,6 +67,8 @@ def card_facts_json(facts: CardFacts) -> dict[str, Json]:
         written["dry_run"] = {key: value for key, value in vars(facts.dry_run).items() if value}
     if facts.confidential:
         written["confidential"] = list(facts.confidential)
+    if facts.outside:
+        written["outside"] = {name: list(titles) for name, titles in facts.outside.items()}
     if facts.targets is not None:
         written["targets"] = list(facts.targets)
     return written
@@ -73,8 +77,8 @@ def card_facts_json(facts: CardFacts) -> dict[str, Json]:
 def card_facts_of(request: ApprovalRequest) -> CardFacts:
     """Return a request's facts. What cannot be read is left out, and an effect nobody can place counts as final."""
     stored = request.facts
-    origins, dry_run, confidential, targets = (
-        stored.get(key) for key in ("origins", "dry_run", "confidential", "targets")
+    origins, dry_run, confidential, targets, outside = (
+        stored.get(key) for key in ("origins", "dry_run", "confidential", "targets", "outside")
     )
     return CardFacts(
         reversibility=_reversibility(stored.get("reversibility")),
@@ -90,6 +94,11 @@ def card_facts_of(request: ApprovalRequest) -> CardFacts:
         ),
         confidential=tuple(map(str, confidential)) if isinstance(confidential, list | tuple) else (),
         targets=tuple(map(str, targets)) if isinstance(targets, list | tuple) else None,
+        outside=(
+            {name: tuple(map(str, titles)) for name, titles in outside.items() if isinstance(titles, list | tuple)}
+            if isinstance(outside, Mapping)
+            else {}
+        ),
     )
 
 

@@ -466,6 +466,10 @@ class NodeWork(Protocol):
         """Return whether the tool's output is only for the person whose rights its call took."""
         ...
 
+    def outside(self, tool: ToolName) -> bool:
+        """Return whether the tool's output holds text that strangers wrote; of a tool that is not known it does."""
+        ...
+
     async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
         """Resolve the node's references, or say as an outcome why they cannot be resolved."""
         ...

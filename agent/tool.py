@@ -113,6 +113,8 @@ class Tool:
     url_argument: str | None = None
     #: Its output is what this very person may see: no other person's step gets it.
     personal: bool = False
+    #: Its output holds text that strangers wrote: pages, logs, messages, rows. Who approves reads where it went.
+    returns_outside_text: bool = False
     #: Changes when the tool returns something else for the same arguments.
     version: str = "1"
 

@@ -470,6 +470,11 @@ def waits(steps: int, titles: str, progress: tuple[int, int] | None) -> str:
     return f"{waiting}. {done} of {of} done" if of > 1 else waiting
 
 
+def outside(name: str, titles: Iterable[str]) -> str:
+    """Return the warning about an argument with text that strangers wrote; the words are ready mrkdwn."""
+    return f":warning: *{name}* holds text from outside: {listed((f'“{title}”' for title in titles), most=4)}"
+
+
 def message_of(who: str) -> str:
     """Return a person's message as where a value comes from; `who` is ready mrkdwn."""
     return f"{who}'s message"

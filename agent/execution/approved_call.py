@@ -3,14 +3,16 @@
 import asyncio
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord, edited_digest
 from agent.card_facts import CardFacts, card_facts_json
 from agent.errors import CallsFrozen, StoreUnavailable
 from agent.execution.execution_context import ExecutionContext
 from agent.execution.origins import origins_of
+from agent.execution.outside_arguments import outside_arguments
 from agent.execution.parking import ExecutionClosed, Participant
 from agent.execution.step import Step
 from agent.ids import ApprovalId, Digest, ToolName, UserId
@@ -29,7 +31,7 @@ from agent.plan.outcomes import (
     outcome_json,
 )
 from agent.policy.call_policy import Posed, RefusedCall
-from agent.ports import Bound, LedgerEntry, LedgerState
+from agent.ports import Bound, LedgerEntry, LedgerState, Message
 from agent.tool import TooLate
 
 _log = logging.getLogger(__name__)
@@ -46,6 +48,17 @@ _FINISH_AFTER_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 _CALL_CHANGED = Failed(error="approval_invalid", message="what would run again is not what was approved")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Around:
+    """What surrounds a call."""
+
+    #: Of the call.
+    digest: Digest
+    messages: Sequence[Message]
+    #: `CardFacts.outside`.
+    outside: Mapping[str, Sequence[str]]
+
+
 class ApprovedCall:
     """The red call of the node `asker`."""
 
@@ -56,6 +69,7 @@ class ApprovedCall:
         #: The call while it is under way, from before its first ledger row until after its second.
         self.in_flight: asyncio.Task[Outcome | None] | None = None
         self._trial: asyncio.Task[CardFacts] | None = None
+        self._around: _Around | None = None
 
     async def recorded(self) -> Outcome | None:
         """Return the outcome of a call that was started before; None when none was.
@@ -242,9 +256,8 @@ class ApprovedCall:
     async def _facts(self, request: ApprovalRequest) -> CardFacts:
         """Return what the card of a new request shows besides the arguments."""
         context, step = self._context, self._step
-        # the messages whose plan still streams are untaken until it ends
-        messages = await context.ports.mailbox.of_turn(context.thread, step.turn)
-        origins = origins_of(step.written, context.sources.title, messages)
+        around = await self._look_around(request)
+        origins = origins_of(step.written, context.sources.title, around.messages)
         about = self._trial = asyncio.create_task(
             self._facts_of_tool(request, dry_run=request.kind is ApprovalKind.APPROVE), name=f"facts of {step.id}"
         )
@@ -253,7 +266,18 @@ class ApprovedCall:
         finally:
             self._trial = None
             about.cancel()
-        return replace(CardFacts() if about.cancelled() else about.result(), origins=origins)
+        found = CardFacts() if about.cancelled() else about.result()
+        return replace(found, origins=origins, outside=around.outside)
+
+    async def _look_around(self, request: ApprovalRequest) -> "_Around":
+        """Return what people wrote in this turn, and what of outside text the call holds; read once for each call."""
+        if self._around is None or self._around.digest != request.digest:
+            context, step = self._context, self._step
+            # the messages whose plan still streams are untaken until it ends
+            messages = await context.ports.mailbox.of_turn(context.thread, step.turn)
+            outside = await outside_arguments(context, step, messages)
+            self._around = _Around(digest=request.digest, messages=messages, outside=outside)
+        return self._around
 
     async def _facts_of_tool(self, request: ApprovalRequest, *, dry_run: bool) -> CardFacts:
         context, step = self._context, self._step
@@ -272,7 +296,8 @@ class ApprovedCall:
         if policy is None:
             return request
         if request.id not in known:
-            about = await self._facts_of_tool(request, dry_run=False)
+            around = await self._look_around(request)
+            about = replace(await self._facts_of_tool(request, dry_run=False), outside=around.outside)
             request = replace(request, facts=card_facts_json(about))
         return await policy.posed(request, known)
 

@@ -1,7 +1,7 @@
 """What the nodes of one execution share: ports, limits, frontier, budget gate, room for inline results."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -15,7 +15,7 @@ from agent.ids import NodeId, ThreadId
 from agent.limits import Limits
 from agent.plan.artifacts import fits_inline
 from agent.plan.dependencies import Frontier
-from agent.plan.operations import Add, canonical_json
+from agent.plan.operations import Add, LoggedOperation, canonical_json
 from agent.plan.outcomes import Failed, NodeState, Outcome, Succeeded, outcome_json, state_of
 from agent.plan.sources import OutputSources, Source
 from agent.policy.call_policy import CallPolicy
@@ -176,9 +176,7 @@ class ExecutionContext:
         """Return the failure of a node that refers to what another person's rights were needed to read, if it does."""
         sources = self.sources.into(step.id)
         if self.sources.incomplete:  # it refers to an earlier turn
-            for logged in await self.ports.log.after(self.thread, 0):
-                if isinstance(logged.operation, Add):
-                    self.sources.add(logged.author, logged.operation.node)
+            await self._recall()
             sources = self.sources.into(step.id)
         read = sorted({source.tool for source in sources if source.author != step.author and self._personal(source)})
         if not read:
@@ -188,6 +186,31 @@ class ExecutionContext:
             "with the rights of the person who asks now"
         )
         return Failed(error="not_yours", message=message)
+
+    async def outside_nodes(self) -> Sequence[NodeId]:
+        """Return the nodes that ended and whose outputs hold text that strangers wrote, in the order they ended."""
+        ended = self.frontier.outcomes
+        if any(node not in self.sources for node in ended):  # of a round before this process took the thread
+            await self._recall()
+        return [node for node in ended if self.is_outside(node)]
+
+    def is_outside(self, node: NodeId) -> bool:
+        """Return whether a node's output holds text that strangers wrote."""
+        return any(self.ports.work.outside(source.tool) for source in self.sources.of(node))
+
+    async def read_outside_before(self, turn: int) -> bool:
+        """Return whether a turn before this one read text that strangers wrote."""
+        added = [logged for logged in await self._recall() if logged.turn < turn]
+        nodes = [logged.operation.node.id for logged in added if isinstance(logged.operation, Add)]
+        return any(map(self.is_outside, nodes))
+
+    async def _recall(self) -> Sequence[LoggedOperation]:
+        """Take in the nodes of earlier turns; return the whole log."""
+        log = await self.ports.log.after(self.thread, 0)
+        for logged in log:
+            if isinstance(logged.operation, Add):
+                self.sources.add(logged.author, logged.operation.node)
+        return log
 
     def _personal(self, source: Source) -> bool:
         return self.ports.work.personal(source.tool)

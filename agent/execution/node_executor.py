@@ -91,6 +91,11 @@ class NodeExecutor:
         found = self._registry.find(tool)
         return found is not None and found.personal
 
+    def outside(self, tool: ToolName) -> bool:
+        """Return whether the tool's output holds text that strangers wrote."""
+        found = self._registry.find(tool)
+        return found is None or found.returns_outside_text
+
     async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
         """Resolve the node's references and check a tool's arguments against its schema."""
         written = node.args if node.kind is NodeKind.TOOL else node.inputs

@@ -35,6 +35,9 @@ class OutputSources:
             if node.item_of is not None:
                 self._items.setdefault(node.item_of, []).append(node.id)
 
+    def __contains__(self, node: NodeId) -> bool:
+        return node in self._nodes
+
     def title(self, node: NodeId) -> str:
         """Return the title of a node that was added; of another one its id."""
         return self._nodes[node][1].title if node in self._nodes else node

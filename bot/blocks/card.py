@@ -74,6 +74,9 @@ _CARD_SIZE = 3300
 _ORIGINS_SIZE = 600
 """Kept of that for where the arguments come from."""
 
+_MOST_OUTSIDE = 5
+"""Arguments with outside text that are named."""
+
 _BLOCK_SIZE = 100
 """The label of a chunk beside its name."""
 
@@ -217,7 +220,16 @@ def _small_print(view: ApprovalView, names: Mapping[str, str]) -> Sequence[Block
     line = wording.tool_named(quoted(view.request.tool, 80))
     if origins := list(_origins(view.request)):
         line += f" · {wording.origins('; '.join(origins))}"
-    return [context(line), *named_blocks(names)]
+    return [*outside_blocks(view.request), context(line), *named_blocks(names)]
+
+
+def outside_blocks(request: ApprovalRequest) -> Sequence[Block]:
+    """Return which arguments hold text that strangers wrote, and from where; empty when none does."""
+    outside = card_facts_of(request).outside
+    named = list(outside.items())[:_MOST_OUTSIDE]
+    lines = [wording.outside(quoted(name, 40), (quoted(title, 80) for title in titles)) for name, titles in named]
+    lines += [wording.AND_MORE] if len(outside) > len(named) else []
+    return [section("\n".join(lines))] if lines else []
 
 
 def _origins(request: ApprovalRequest) -> Iterator[str]:

@@ -10,7 +10,15 @@ from agent.card_facts import card_facts_of
 from agent.plan.operations import canonical_json
 from agent.tool import Reversibility
 from bot import wording
-from bot.blocks.card import circumstances, ending, forms_of, named_blocks, who_may_decide, with_what_comes
+from bot.blocks.card import (
+    circumstances,
+    ending,
+    forms_of,
+    named_blocks,
+    outside_blocks,
+    who_may_decide,
+    with_what_comes,
+)
 from bot.blocks.edit_difference import difference
 from bot.blocks.elements import (
     Block,
@@ -58,7 +66,7 @@ def group_card(
         if len(tools) > 1:
             label += f" — {visible(view.request.tool)}"
         blocks.append(rich_text([plain(label, bold=True), preformatted(shown)]))
-        blocks += difference(view)
+        blocks += [*difference(view), *outside_blocks(view.request)]
         blocks.append(_item(view, with_menu=len(views) <= MOST_WITH_MENU))
     blocks += named_blocks(names)
     if frozen:

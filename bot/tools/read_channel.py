@@ -48,6 +48,7 @@ def slack_read_channel(api: WebApi, principals: Principals, channels: Channels) 
         "truncated (there are older ones). Names stand for mentions; keys without a value are left out.",
         arguments=ARGUMENTS,
         colour=Colour.GREEN,
+        returns_outside_text=True,
         call=_Reader(api, principals, channels).call,
         personal=True,
         timeout_seconds=60.0,

@@ -49,6 +49,7 @@ def read_access_log(config: AccessLogConfig) -> Tool:
         description=f"{description} A line: {config.line_format}" if config.line_format else description,
         arguments=ARGUMENTS,
         colour=Colour.GREEN,
+        returns_outside_text=True,
         call=_Pages(config.path).call,
         retryable=True,
     )

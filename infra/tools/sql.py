@@ -119,6 +119,7 @@ async def sql_query(config: SqlConfig, *, result_bytes: int = 512 * 1024) -> Asy
             description=description.strip(),
             arguments=ARGUMENTS,
             colour=Colour.GREEN,
+            returns_outside_text=True,
             call=partial(_run_query, config, engine, room, result_bytes),
             timeout_seconds=CONNECT_SECONDS + config.statement_seconds + 10,
             retryable=True,

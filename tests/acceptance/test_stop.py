@@ -17,6 +17,7 @@ from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import Script, Stall
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import states
+from tests.acceptance.clicks import decide, open_calls
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, lines, package, planned, post, tool
 from tests.chaos.containers import Containers, open_containers
 
@@ -112,9 +113,8 @@ async def stop_in_the_midst(
         )
     )
     async with scene.asked("do it all") as observer:
-        await observer.until(lambda seen: len(seen.cards()) == 2, "both cards")
-        sends = next(at for at, card in enumerate(observer.cards()) if "/send" in str(card.message))
-        await scene.click(observer, "Ada", "approved", card=sends)
+        await observer.until(lambda seen: len(open_calls(seen)) == 2, "both calls")
+        await decide(scene, observer, "Ada", "approved", "/send")
         for name in ("slow", "inside", "send"):
             await effects.reached(name)
         assert bool(await containers.left()) == (containers.sandbox == "docker")

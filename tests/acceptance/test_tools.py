@@ -11,6 +11,7 @@ from sqlalchemy import URL
 from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, leaks, states
+from tests.acceptance.clicks import open_calls
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned, post, results_told, tool
 
 
@@ -21,9 +22,11 @@ async def results(
     scene.model.add(planned(*operations))
     async with scene.asked("do it", by=by) as observer:
         if approve:
-            await observer.until(lambda seen: len(seen.cards()) == approve, "the cards")
-            for card in observer.cards():
-                await scene.people.click("Grace", observer.channel, str(card.message["ts"]), "decide_approved")
+            await observer.until(lambda seen: len(open_calls(seen)) == approve, "the calls")
+            for call in open_calls(observer):
+                await scene.people.click(
+                    "Grace", observer.channel, call.card, "decide_approved", block_id=call.block_id
+                )
         await observer.until(lambda seen: seen.says("ANSWER"), "the answer")
     return results_told(scene.model.requests_of("conclude")[-1])
 

@@ -89,6 +89,10 @@ class FakeWork:
         """Return that everybody may see all outputs."""
         return False
 
+    def outside(self, tool: ToolName) -> bool:
+        """Return that no output is a stranger's."""
+        return False
+
     async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
         """Resolve to the node's arguments and its dependencies' outcomes."""
         inputs: dict[str, Json] = {
