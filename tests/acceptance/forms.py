@@ -17,20 +17,25 @@ def buttons(observer: ThreadObserver, card: int = 0) -> list[JsonObject]:
     return [element for block in blocks if block["type"] == "actions" for element in block["elements"]]
 
 
-def option(observer: ThreadObserver, form: Form, card: int = 0) -> JsonObject:
+def option(menu: JsonObject, form: Form) -> JsonObject:
     """Return the option of a card's menu."""
-    menu: Any = next(element for element in buttons(observer, card) if element["type"] == "overflow")
-    return next(one for one in menu["options"] if str(one["value"]).startswith(f"{form.value} "))
+    options: Any = menu["options"]
+    return next(one for one in options if str(one["value"]).startswith(f"{form.value} "))
 
 
 async def choose(scene: AppScene, observer: ThreadObserver, who: str, form: Form, *, card: int = 0) -> None:
-    """Have a person choose from a card's menu, or press its Edit button."""
-    ts = str(observer.cards()[card].message["ts"])
-    if form is Form.EDIT:
-        await scene.people.click(who, observer.channel, ts, f"{FORM_ACTION}_edit")
-    else:
-        chosen = {"selected_option": option(observer, form, card)}
-        await scene.people.click(who, observer.channel, ts, f"{FORM_ACTION}_menu", chosen=chosen)
+    """Have a person choose from a card's menu, or press its Edit button; on a shared card, those of the first call."""
+    message: Any = observer.cards()[card].message
+    action = f"{FORM_ACTION}_{'edit' if form is Form.EDIT else 'menu'}"
+    block_id, element = next(
+        (block["block_id"], element)
+        for block in message["blocks"]
+        if block["type"] == "actions"
+        for element in block["elements"]
+        if element["action_id"] == action
+    )
+    chosen = None if form is Form.EDIT else {"selected_option": option(element, form)}
+    await scene.people.click(who, observer.channel, str(message["ts"]), action, block_id=block_id, chosen=chosen)
 
 
 async def opened(scene: AppScene, who: str) -> JsonObject:

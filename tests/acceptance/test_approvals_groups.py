@@ -118,7 +118,7 @@ async def test_steps_of_different_tools_share_a_card_when_the_same_people_decide
     database_url: URL, tmp_path: Path
 ) -> None:
     opens = tool("open", "slack_create_channel", {"name": "new-one"})
-    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals={}) as scene:
         scene.model.add(planned(*ALIKE[:2], opens))
         async with scene.asked("tell them and open one") as observer:
             await observer.until(lambda seen: len(seen.cards()) == 1 and seen.says("Approve all 3"), "the card")
@@ -128,7 +128,7 @@ async def test_steps_of_different_tools_share_a_card_when_the_same_people_decide
             assert "Can be made up for" in shown
             await press(scene, observer, "Grace", "decide_all_approved")
             await observer.until(answered_and_done, "the answer")
-        assert "new-one" in json.dumps(await scene.people.read("channels"))
+        assert "new-one" in json.dumps(await scene.people.dump())
     assert await rows(database_url, "SELECT count(*) FROM ledger") == [(3,)]
 
 
