@@ -20,6 +20,7 @@ from agent.plan.confidential import confidential_places
 from agent.plan.json_schema import schema_issues
 from agent.plan.json_values import sanitized_text
 from agent.plan.operations import NodeKind, canonical_json
+from agent.policy.requirement import begun_anew
 from agent.ports import Approvals
 from bot import wording
 from bot.blocks.card import choices
@@ -199,7 +200,7 @@ class DecisionFormHandler:
         fields = self._fields(view)
         if isinstance(fields, str):
             return notice(Form.EDIT, fields)
-        if isinstance(approves := await self._edit_permission(answer, tenant, view), Objection):
+        if isinstance(approves := await self._edit_permission(answer, tenant, _begun_anew(view)), Objection):
             return notice(Form.EDIT, approves.words)
         return edit_form(view, answer, fields, approves=approves)
 
@@ -267,6 +268,7 @@ class DecisionFormHandler:
         self, submission: FormSubmission, tenant: Tenant, view: ApprovalView
     ) -> _Ready | Mapping[str, str]:
         answer, first = submission.answer(Decision.APPROVED), _first_input(submission)
+        view = _begun_anew(view)
         approves = await self._edit_permission(answer, tenant, view)
         if isinstance(approves, Objection):
             return await self._refused(answer, view, approves, first)
@@ -282,7 +284,7 @@ class DecisionFormHandler:
             return errors
         if canonical_json(args) == canonical_json(view.args):
             return {first: wording.EDIT_SAME}
-        shown = replace(view, record=replace(view.record, edited=args), votes=())  # which an edit voids
+        shown = replace(view, record=replace(view.record, edited=args))
         if Decision.APPROVED not in choices(shown):
             return {first: wording.EDITED_TOO_LONG}
         if approves and (objection := await self._clicks.objection(answer, tenant, shown)) is not None:
@@ -318,6 +320,7 @@ class DecisionFormHandler:
                 place=answer.channel,
                 result=ready.result,
                 edited=ready.edited,
+                checked=self._clicks.checked(ready.view),
             )
             saved = decided is not None
         if not saved:
@@ -356,6 +359,7 @@ class DecisionFormHandler:
             by=answer.user,
             decision=Decision.APPROVED,
             place=answer.channel,
+            checked=self._clicks.checked(view),
         )
         return None if decided is not None else title + (await self._clicks.too_late(answer, tenant)).words
 
@@ -373,6 +377,13 @@ class DecisionFormHandler:
         await self._requests.claim(tenant, answer.approval, by=answer.user)
         if (now := await self._views.approval(tenant, answer.approval)) is not None:
             await self._clicks.lock(answer, now)
+
+
+def _begun_anew(view: ApprovalView) -> ApprovalView:
+    """Return the request as an edit leaves it, besides its arguments: without the approvals so far."""
+    takes = view.request.requirement
+    begun = replace(view.request, requirement=None if takes is None else begun_anew(takes))
+    return replace(view, request=begun, votes=())
 
 
 def _confidential(view: ApprovalView, schema: Mapping[str, Json]) -> Sequence[str]:
