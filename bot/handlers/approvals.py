@@ -148,13 +148,14 @@ class ApprovalHandler:
         for _ in range(_MOST_CHECKS):
             if view is None:
                 return wording.QUESTION_UNKNOWN
-            if (objection := await self.objection(click, tenant, view)) is not None:
-                await self.refuse(click, view, objection)
-                return objection.words
-            if await self._decide(click, tenant, view):
+            today = await self.examined(click, tenant, view)
+            if isinstance(today, Objection):
+                await self.refuse(click, view, today)
+                return today.words
+            if await self._decide(click, tenant, today):
                 return None
-            before, view = view, await self._views.approval(tenant, click.approval)
-            if view is None or not view.is_open or self.checked(view) == self.checked(before):
+            view = await self._views.approval(tenant, click.approval)
+            if view is None or not view.is_open or self.checked(view) == self.checked(today):
                 break
         return (await self.too_late(click, tenant)).words
 
@@ -163,7 +164,12 @@ class ApprovalHandler:
         return view.request.requirement or Requirement(stages=(self._policy_for(view.request),))
 
     async def objection(self, click: Answering, tenant: Tenant, view: ApprovalView) -> Objection | None:
-        """Return why this answer does not count as the request stands now; None: it may be given.
+        """Return why this answer does not count as the request stands now; None: it may be given."""
+        found = await self.examined(click, tenant, view)
+        return found if isinstance(found, Objection) else None
+
+    async def examined(self, click: Answering, tenant: Tenant, view: ApprovalView) -> Objection | ApprovalView:
+        """Return why this answer does not count as the request stands now, or the request with what it takes today.
 
         Who may decide is read fresh from Slack, and what lets a call run takes what today's policy asks for, too.
         """
@@ -179,7 +185,7 @@ class ApprovalHandler:
             return Objection(refusal.value, words, stale=today is not view, now=today)
         if click.decision in RUNS_CALL and click.user in {vote.by for vote in today.votes}:
             return Objection("voted", wording.VOTED_ALREADY)
-        return None
+        return today
 
     async def _decide(self, click: Click, tenant: Tenant, view: ApprovalView) -> bool:
         """Decide, and bring the card up to date; return whether the click counted."""

@@ -261,8 +261,10 @@ class DecisionFormHandler:
                 ready = _Ready(answer=submission.answer(Decision.BY_HAND), view=view, result=result, words=words)
             case _:
                 return await self._checked_edit(submission, tenant, view)
-        objection = await self._clicks.objection(ready.answer, tenant, view)
-        return ready if objection is None else await self._refused(ready.answer, view, objection, first)
+        today = await self._clicks.examined(ready.answer, tenant, view)
+        if isinstance(today, Objection):
+            return await self._refused(ready.answer, view, today, first)
+        return replace(ready, view=today)
 
     async def _checked_edit(
         self, submission: FormSubmission, tenant: Tenant, view: ApprovalView
@@ -287,9 +289,10 @@ class DecisionFormHandler:
         shown = replace(view, record=replace(view.record, edited=args))
         if Decision.APPROVED not in choices(shown):
             return {first: wording.EDITED_TOO_LONG}
-        if approves and (objection := await self._clicks.objection(answer, tenant, shown)) is not None:
-            return await self._refused(answer, view, objection, first)
-        return _Ready(answer=answer, view=view, edited=args, only_proposes=not approves)
+        today = await self._clicks.examined(answer, tenant, shown) if approves else view
+        if isinstance(today, Objection):
+            return await self._refused(answer, view, today, first)
+        return _Ready(answer=answer, view=today, edited=args, only_proposes=not approves)
 
     async def _refused(
         self, answer: Answer, view: ApprovalView, objection: Objection, block_id: str
@@ -349,9 +352,10 @@ class DecisionFormHandler:
             return wording.QUESTION_UNKNOWN
         answer = replace(submission.answer(Decision.APPROVED), approval=approval, version=int(version), message_ts="")
         title = f"“{quoted(view.request.title, 100)}”: "
-        if (objection := await self._clicks.objection(answer, tenant, view)) is not None:
-            await self._clicks.refuse(answer, view, objection)
-            return title + objection.words
+        today = await self._clicks.examined(answer, tenant, view)
+        if isinstance(today, Objection):
+            await self._clicks.refuse(answer, view, today)
+            return title + today.words
         decided = await self._approvals.decide(
             tenant,
             approval,
@@ -359,7 +363,7 @@ class DecisionFormHandler:
             by=answer.user,
             decision=Decision.APPROVED,
             place=answer.channel,
-            checked=self._clicks.checked(view),
+            checked=self._clicks.checked(today),
         )
         return None if decided is not None else title + (await self._clicks.too_late(answer, tenant)).words
 

@@ -54,12 +54,13 @@ async def late_click(
     *,
     action: str = "decide_approved",
     channel: str = "C0OPS",
+    who: str = "Linus",
 ) -> None:
-    """Deliver Linus' click on a card whose buttons are gone for everybody else, or that he makes up."""
+    """Deliver a person's click on a card whose buttons are gone for everybody else, or that they make up."""
     backend = scene.workspace.backend
-    linus = person_acting(backend, "Linus")
-    payload = payload_of(backend, "block_actions", linus) | {
-        "trigger_id": backend.tickets.new_trigger(linus.id),
+    person = person_acting(backend, who)
+    payload = payload_of(backend, "block_actions", person) | {
+        "trigger_id": backend.tickets.new_trigger(person.id),
         "container": {
             "type": "message",
             "message_ts": card,
