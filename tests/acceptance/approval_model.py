@@ -132,7 +132,7 @@ def _tightened(call: Call, today: Policy) -> Call:
     pairs = itertools.zip_longest(call.stages, today.stages)
     both = tuple(
         Stage(
-            parts=frozenset().union(*(stage.parts for stage in pair if stage)),
+            parts=frozenset(part for stage in pair if stage for part in stage.parts),
             quorum=max(stage.quorum for stage in pair if stage),
         )
         for pair in pairs
@@ -205,6 +205,20 @@ class ApprovalModel:
                 (counted if counts else told)[answer.who] += 1
             found.setdefault(Outcome(frozenset(told.items()), frozenset(counted.items())), set()).add(now)
         return {outcome: frozenset(calls) for outcome, calls in found.items()}
+
+    def look(self, name: str) -> None:
+        """A form opens that lets people approve: a stricter policy counts from then on."""
+        if not self.world.frozen and self.world.policy.effect != "refuse":
+            policy = self.world.policy
+            self.calls[name] = frozenset(_tightened(call, policy) if call.open else call for call in self.calls[name])
+
+    def edit(self, name: str, who: str, text: str) -> str | None:
+        """Edit a call, and return how the person is answered; None: that is not sure, and nothing was changed."""
+        edits = {edited(call, who, text, self.world) for call in self.calls[name]}
+        if len({edit.answer for edit in edits}) > 1:
+            return None
+        self.calls[name] = frozenset(edit.call for edit in edits)
+        return next(iter(edits)).answer
 
     def close(self, name: str) -> None:
         """Nobody decided in time."""
