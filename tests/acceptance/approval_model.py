@@ -237,10 +237,20 @@ class ApprovalModel:
         """The texts that surely were approved."""
         return [next(iter(calls)).text for calls in self.calls.values() if all(call.approved for call in calls)]
 
+    def objections(self, happened: Counter[str]) -> Sequence[str]:
+        """Return, in words, which of the effects so far nobody let happen, and which happened twice."""
+        may: AbstractSet[str] = {call.text for calls in self.calls.values() for call in calls if call.approved}
+        found = [f"{text!r} happened without approvals" for text in happened if text not in may]
+        return [*found, *(f"{text!r} happened {count} times" for text, count in happened.items() if count > 1)]
+
+    def expect(self, name: str, possible: Iterable[frozenset[Call]]) -> None:
+        """Take a call to be in any of these states, too, until it is seen in which."""
+        self.calls[name] = self.calls[name].union(*possible)
+
     def complaints(self, effects: Iterable[str]) -> Sequence[str]:
         """Return, in words, which effects nobody let happen, which happened twice and which did not happen."""
         happened = Counter(effects)
-        may: AbstractSet[str] = {call.text for calls in self.calls.values() for call in calls if call.approved}
-        found = [f"{text!r} happened without approvals" for text in happened if text not in may]
-        found += [f"{text!r} happened {count} times" for text, count in happened.items() if count > 1]
-        return [*found, *(f"{text!r} was approved and did not happen" for text in self.due if not happened[text])]
+        return [
+            *self.objections(happened),
+            *(f"{text!r} was approved and did not happen" for text in self.due if not happened[text]),
+        ]

@@ -259,16 +259,18 @@ def toml(*rules: str) -> str:
 
 @asynccontextmanager
 async def scene_of_file(
-    url: URL, folder: Path, text: str, *, sweep: float = 60.0
+    url: URL, folder: Path, text: str, **tables: Mapping[str, object]
 ) -> AsyncGenerator[tuple[AppScene, Path]]:
-    """Open a scene whose policy is a file; the worker looks every `sweep` seconds for what is due."""
+    """Open a scene whose policy is a file; `tables` are others of the configuration."""
 
-    def often(table: dict[str, Any]) -> None:
-        table["worker"] = {"sweep": sweep}
+    def with_tables(table: dict[str, Any]) -> None:
+        table.update(tables)
 
     file = folder / "greenlight.toml"
     file.write_text(text, encoding="utf-8")
-    async with app_scene(url, folder, [ENDS, ANSWERS], approvals=ANYONE, configuration=often, started=False) as scene:
+    async with app_scene(
+        url, folder, [ENDS, ANSWERS], approvals=ANYONE, configuration=with_tables, started=False
+    ) as scene:
         configuration = scene.settings.configuration.model_copy(update={"policy": read_configuration(file).policy})
         scene.settings = replace(scene.settings, configuration=configuration, configuration_file=file)
         await scene.start_app()
