@@ -186,7 +186,7 @@ class Play:
 
     async def _comment(self, action: Action) -> None:
         (answer,) = action.answers
-        if not self._is_shown(action.name) or self.model.world.frozen:
+        if not self._can_open(answer.who, action.name):
             return
         before, shown = await self._answers(), self._versions(self.cards[action.name][0])
         view = await self._form(answer.who, Form.COMMENT, action.name)
@@ -206,7 +206,7 @@ class Play:
             await self._answered(before, (Outcome(frozenset(), frozenset()),), action)
 
     async def _edit(self, action: Action) -> None:
-        if not self._is_shown(action.name) or self.model.world.frozen:
+        if not self._can_open(action.who, action.name):
             return
         self.edits += 1
         text = f"{self.number} {action.name} edited {self.edits}"
@@ -319,6 +319,11 @@ class Play:
 
     def _is_shown(self, name: str) -> bool:
         return self.model.is_open(name) and self._value(name) is not None
+
+    def _can_open(self, who: str, name: str) -> bool:
+        """Return whether a person sees a card with all of its forms."""
+        world = self.model.world
+        return self._is_shown(name) and not world.frozen and who in world.in_channel
 
     def _versions(self, ts: str) -> int:
         return sum(sighting.message["ts"] == ts for sighting in self.seen.sightings)
