@@ -36,7 +36,7 @@ from tests.acceptance.test_approvals_freeze import command
 from tests.acceptance.test_approvals_policy import scene_of_file, write
 
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
-SHORT_EXAMPLES = 6
+SHORT_EXAMPLES = 4
 LONG_EXAMPLES = int(os.environ.get("STATES") or 300)
 
 IDS: Mapping[str, str] = {"Ada": "U0ADA", "Grace": "U0GRACE", "Linus": "U0LINUS", "Gus": "U0GUEST"}
