@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol
 
-from agent.approval import ApprovalRequest, Decision, DecisionRecord
+from agent.approval import ApprovalRequest, Decision, DecisionRecord, Requirement
 from agent.card_facts import CardFacts
 from agent.events import AttemptEnded, RunEvent
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
@@ -69,6 +69,7 @@ class Approvals(Protocol):
         place: str = "",
         result: Json = None,
         edited: Mapping[str, Json] | None = None,
+        checked: Requirement | None = None,
     ) -> DecisionRecord | None:
         """Decide a request that is open at this version: of any number of racing calls one does.
 
@@ -82,6 +83,8 @@ class Approvals(Protocol):
 
         Of a request that takes several approvals (`ApprovalRequest.requirement`) an approval is a vote, with its own
         audit row: the record stays pending until the last one. None, too, when this person's vote counts already.
+        `checked` is what the request took when somebody looked whether this person may approve it: in another stage,
+        or with other stages, their approval is none. None: whatever it takes.
         """
         ...
 

@@ -72,6 +72,16 @@ def stages_digest(requirement: Requirement) -> Digest:
     return digest_of([_plain(stage) for stage in requirement.stages])
 
 
+def in_same_stage(one: Requirement, other: Requirement) -> bool:
+    """Return whether the same people are asked for the same approvals now: whoever was checked for one may give it."""
+    return one.stage == other.stage and stages_digest(one) == stages_digest(other)
+
+
+def begun_anew(requirement: Requirement) -> Requirement:
+    """Return the requirement without what has been approved."""
+    return replace(requirement, stage=0)
+
+
 def combined(posted: Requirement, today: Requirement) -> Requirement:
     """Return what it takes when both must hold; `posted` itself when today's asks for nothing more.
 

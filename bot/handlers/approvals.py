@@ -21,6 +21,7 @@ from agent.approval import (
     Clicker,
     Decision,
     Refusal,
+    Requirement,
     may_decide,
 )
 from agent.approval import Refused as NotAllowed
@@ -47,6 +48,10 @@ Fact = TypeVar("Fact")
 
 Answering: TypeAlias = Click | Answer
 """An answer that a person gives by a button or by a form."""
+
+
+_MOST_CHECKS = 5
+"""How often a person is checked whose request others bring on at the same moment."""
 
 
 class Objection(NamedTuple):
@@ -135,17 +140,36 @@ class ApprovalHandler:
             _log.warning("could not offer a rule for %s: %s", click.approval, error)
 
     async def _decided(self, click: Click, tenant: Tenant) -> str | None:
-        """Decide the request if it may be; return why the click did not count, as ready mrkdwn."""
+        """Decide the request if it may be; return why the click did not count, as ready mrkdwn.
+
+        Others may bring the request to another stage in between: then this person is checked for that one.
+        """
         view = await self._views.approval(tenant, click.approval)
-        if view is None:
-            return wording.QUESTION_UNKNOWN
-        if (objection := await self.objection(click, tenant, view)) is None:
-            return await self._decide(click, tenant, view)
-        await self.refuse(click, view, objection)
-        return objection.words
+        for _ in range(_MOST_CHECKS):
+            if view is None:
+                return wording.QUESTION_UNKNOWN
+            today = await self.examined(click, tenant, view)
+            if isinstance(today, Objection):
+                await self.refuse(click, view, today)
+                return today.words
+            if await self._decide(click, tenant, today):
+                return None
+            view = await self._views.approval(tenant, click.approval)
+            if view is None or not view.is_open or self.checked(view) == self.checked(today):
+                break
+        return (await self.too_late(click, tenant)).words
+
+    def checked(self, view: ApprovalView) -> Requirement:
+        """Return what people are checked for who are about to approve the request as it is seen."""
+        return view.request.requirement or Requirement(stages=(self._policy_for(view.request),))
 
     async def objection(self, click: Answering, tenant: Tenant, view: ApprovalView) -> Objection | None:
-        """Return why this answer does not count as the request stands now; None: it may be given.
+        """Return why this answer does not count as the request stands now; None: it may be given."""
+        found = await self.examined(click, tenant, view)
+        return found if isinstance(found, Objection) else None
+
+    async def examined(self, click: Answering, tenant: Tenant, view: ApprovalView) -> Objection | ApprovalView:
+        """Return why this answer does not count as the request stands now, or the request with what it takes today.
 
         Who may decide is read fresh from Slack, and what lets a call run takes what today's policy asks for, too.
         """
@@ -161,19 +185,24 @@ class ApprovalHandler:
             return Objection(refusal.value, words, stale=today is not view, now=today)
         if click.decision in RUNS_CALL and click.user in {vote.by for vote in today.votes}:
             return Objection("voted", wording.VOTED_ALREADY)
-        return None
+        return today
 
-    async def _decide(self, click: Click, tenant: Tenant, view: ApprovalView) -> str | None:
+    async def _decide(self, click: Click, tenant: Tenant, view: ApprovalView) -> bool:
+        """Decide, and bring the card up to date; return whether the click counted."""
         decided = await self._approvals.decide(
-            tenant, click.approval, version=click.version, by=click.user, decision=click.decision, place=click.channel
+            tenant,
+            click.approval,
+            version=click.version,
+            by=click.user,
+            decision=click.decision,
+            place=click.channel,
+            checked=self.checked(view),
         )
         if decided is not None and decided.decision is not Decision.PENDING:
             await self.lock(click, replace(view, record=decided))
         elif decided is not None and (now := await self._views.approval(tenant, click.approval)) is not None:
             await self.lock(click, now)  # one of several approvals
-        else:
-            return (await self.too_late(click, tenant)).words
-        return None
+        return decided is not None
 
     async def too_late(self, click: Answering, tenant: Tenant) -> Objection:
         """Bring the card up to date after a lost race, record it, and return what the person is to be told."""

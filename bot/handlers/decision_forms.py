@@ -20,6 +20,7 @@ from agent.plan.confidential import confidential_places
 from agent.plan.json_schema import schema_issues
 from agent.plan.json_values import sanitized_text
 from agent.plan.operations import NodeKind, canonical_json
+from agent.policy.requirement import begun_anew
 from agent.ports import Approvals
 from agent.tool import Tool
 from bot import wording
@@ -196,7 +197,7 @@ class DecisionFormHandler:
         fields = self._fields(view)
         if isinstance(fields, str):
             return notice(Form.EDIT, fields)
-        if isinstance(approves := await self._edit_permission(answer, tenant, view), Objection):
+        if isinstance(approves := await self._edit_permission(answer, tenant, _begun_anew(view)), Objection):
             return notice(Form.EDIT, approves.words)
         return edit_form(view, answer, fields, approves=approves)
 
@@ -247,13 +248,16 @@ class DecisionFormHandler:
                 ready = _Ready(answer=submission.answer(Decision.BY_HAND), view=view, result=result, words=words)
             case _:
                 return await self._checked_edit(submission, tenant, view)
-        objection = await self._clicks.objection(ready.answer, tenant, view)
-        return ready if objection is None else await self._refused(ready.answer, view, objection, first)
+        today = await self._clicks.examined(ready.answer, tenant, view)
+        if isinstance(today, Objection):
+            return await self._refused(ready.answer, view, today, first)
+        return replace(ready, view=today)
 
     async def _checked_edit(
         self, submission: FormSubmission, tenant: Tenant, view: ApprovalView
     ) -> _Ready | Mapping[str, str]:
         answer, first = submission.answer(Decision.APPROVED), _first_input(submission)
+        view = _begun_anew(view)
         approves = await self._edit_permission(answer, tenant, view)
         if isinstance(approves, Objection):
             return await self._refused(answer, view, approves, first)
@@ -269,12 +273,13 @@ class DecisionFormHandler:
             return errors
         if canonical_json(args) == canonical_json(view.args):
             return {first: wording.EDIT_SAME}
-        shown = replace(view, record=replace(view.record, edited=args), votes=())  # which an edit voids
+        shown = replace(view, record=replace(view.record, edited=args))
         if Decision.APPROVED not in choices(shown):
             return {first: wording.EDITED_TOO_LONG}
-        if approves and (objection := await self._clicks.objection(answer, tenant, shown)) is not None:
-            return await self._refused(answer, view, objection, first)
-        return _Ready(answer=answer, view=view, edited=args, only_proposes=not approves)
+        today = await self._clicks.examined(answer, tenant, shown) if approves else view
+        if isinstance(today, Objection):
+            return await self._refused(answer, view, today, first)
+        return _Ready(answer=answer, view=today, edited=args, only_proposes=not approves)
 
     async def _refused(
         self, answer: Answer, view: ApprovalView, objection: Objection, block_id: str
@@ -305,6 +310,7 @@ class DecisionFormHandler:
                 place=answer.channel,
                 result=ready.result,
                 edited=ready.edited,
+                checked=self._clicks.checked(ready.view),
             )
             saved = decided is not None
         if not saved:
@@ -328,6 +334,13 @@ class DecisionFormHandler:
         await self._requests.claim(tenant, answer.approval, by=answer.user)
         if (now := await self._views.approval(tenant, answer.approval)) is not None:
             await self._clicks.lock(answer, now)
+
+
+def _begun_anew(view: ApprovalView) -> ApprovalView:
+    """Return the request as an edit leaves it, besides its arguments: without the approvals so far."""
+    takes = view.request.requirement
+    begun = replace(view.request, requirement=None if takes is None else begun_anew(takes))
+    return replace(view, request=begun, votes=())
 
 
 def _confidential(view: ApprovalView, schema: Mapping[str, Json]) -> Sequence[str]:

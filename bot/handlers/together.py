@@ -26,7 +26,7 @@ from bot.blocks.decision_forms import (
     steps_approved,
 )
 from bot.blocks.elements import Block, quoted
-from bot.handlers.approvals import ApprovalHandler
+from bot.handlers.approvals import ApprovalHandler, Objection
 from bot.payloads import Answer, FormSubmission
 from bot.ports import ApprovalView, Grants, RunViews
 from bot.slack.approvers import Approvers
@@ -112,11 +112,18 @@ class TogetherHandler:
             return wording.QUESTION_UNKNOWN
         answer = replace(submission.answer(Decision.APPROVED), approval=approval, version=version, message_ts="")
         title = f"“{quoted(view.request.title, 100)}”: "
-        if (objection := await self._clicks.objection(answer, tenant, view)) is not None:
-            await self._clicks.refuse(answer, view, objection)
-            return title + objection.words
+        today = await self._clicks.examined(answer, tenant, view)
+        if isinstance(today, Objection):
+            await self._clicks.refuse(answer, view, today)
+            return title + today.words
         decided = await self._approvals.decide(
-            tenant, approval, version=version, by=answer.user, decision=Decision.APPROVED, place=answer.channel
+            tenant,
+            approval,
+            version=version,
+            by=answer.user,
+            decision=Decision.APPROVED,
+            place=answer.channel,
+            checked=self._clicks.checked(today),
         )
         return None if decided is not None else title + (await self._clicks.too_late(answer, tenant)).words
 

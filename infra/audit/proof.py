@@ -139,8 +139,9 @@ class EffectProof:
                 yield f"row {entry.seq} approves what nobody asked"
             return
         votes = asked.votes.setdefault((entry.digest, str(details.get("stages"))), {})
-        if asked.closed or entry.person is None or entry.person in votes:
-            yield f"row {entry.seq} approves what was decided, a second time, or in nobody's name"
+        same = asked.about == (entry.thread, entry.node, entry.digest)
+        if asked.closed or not same or entry.person is None or entry.person in votes:
+            yield f"row {entry.seq} approves what was decided, another call, a second time, or in nobody's name"
             return
         votes[entry.person] = int(str(details.get("stage")))
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, func, literal, null, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, false, func, literal, null, or_, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,13 +25,13 @@ from agent.approval import (
 )
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId, thread_parts
 from agent.plan.operations import digest_of
-from agent.policy.requirement import due_after, requirement_from_json, requirement_json
+from agent.policy.requirement import begun_anew, due_after, in_same_stage, requirement_from_json, requirement_json
 from bot.ports import ApprovalView, DueRequest, Kind, PendingRequest, Post
 from infra.db.database import Database, announce
 from infra.db.tables import ApprovalRow, FreezeRow, InboxRow, LedgerRow, PostRow, thread_key
 from infra.stores.audit import AuditEvent, recording, with_record
 from infra.stores.open_cards import is_free, release_held, times
-from infra.stores.votes import asked_details, count_vote, store_requirement, tighten
+from infra.stores.votes import asked_details, count_vote, tighten
 from infra.worker.notifications import Notifier
 from infra.worker.queue import Queue
 from sandbox.script import Json
@@ -177,15 +177,20 @@ class PostgresApprovals:
         place: str = "",
         result: Json = None,
         edited: Mapping[str, Json] | None = None,
+        checked: Requirement | None = None,
     ) -> DecisionRecord | None:
         """Decide, if it is still open at this version: one of any number of racing clicks does."""
         this = (ApprovalRow.tenant == tenant, ApprovalRow.id == approval)
         at = (*this, _IN_TIME, ApprovalRow.version == version)
         async with self._database.begin() as connection:
-            if edited is not None and await _edit(connection, *at, args=edited, by=by, place=place) is not None:
-                at = (*this, ApprovalRow.version == version + 1)
-            if decision in RUNS_CALL and (voted := await _vote(connection, *at, by=by, place=place)) is not None:
-                return voted.record
+            if edited is not None:
+                changed = await _edit(connection, *at, args=edited, by=by, place=place, checked=checked)
+                # Without the edit nothing is decided, not even what somebody else put there meanwhile.
+                at = (*this, false() if changed is None else ApprovalRow.version == version + 1)
+            if decision in RUNS_CALL:
+                voted = await _vote(connection, *at, by=by, place=place, checked=checked)
+                if voted is not None:
+                    return voted.record
             answer = _Answer(decision=decision, by=by, reason=reason, place=place, result=result)
             decided = await _close(connection, *at, answer=answer)
             await self._wake(connection, decided or await _expire(connection, *this))
@@ -204,14 +209,10 @@ class PostgresApprovals:
         """Put other arguments in place of the request's, if it is still open at this version."""
         this = (ApprovalRow.tenant == tenant, ApprovalRow.id == approval, ApprovalRow.version == version, _IN_TIME)
         async with self._database.begin() as connection:
-            edited = await _edit(connection, *this, args=args, by=by, place=place)
-            if edited is None:
-                return False
-            thread, record = edited
-            if (takes := record.requirement) is not None and takes.stage:  # its votes do not count any more
-                await store_requirement(connection, thread, record, replace(takes, stage=0))
-            await announce(connection, thread)
-        return True
+            thread = await _edit(connection, *this, args=args, by=by, place=place)
+            if thread is not None:
+                await announce(connection, thread)
+        return thread is not None
 
     async def claim(self, tenant: Tenant, approval: ApprovalId, *, by: UserId) -> bool:
         """Note who looks at an open request, or that they no longer do."""
@@ -256,7 +257,7 @@ class PostgresApprovals:
         this = (ApprovalRow.of_thread(request.thread), ApprovalRow.id == request.id, _PENDING)
         async with self._database.begin() as connection:
             row = (await connection.execute(select(*_RECORD).where(*this).with_for_update())).first()
-            if row is None or (record := record_in(row)).requirement != request.requirement:
+            if row is None or not _is_same(request.requirement, (record := record_in(row)).requirement):
                 return False
             await tighten(connection, request.thread, record, to)
             await announce(connection, request.thread)
@@ -336,20 +337,29 @@ class PostgresApprovals:
                 await self._queue.wake(connection, thread)
 
 
+def _is_same(one: Requirement | None, other: Requirement | None) -> bool:
+    """Return whether two requirements are the same, however many stages are complete."""
+    return one == other if one is None or other is None else begun_anew(one) == begun_anew(other)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Voted:
     """A vote after which the request is still open."""
 
-    #: None: this person's was counted before.
+    #: None: this person's was counted before, or they were not checked for what the request takes now.
     record: DecisionRecord | None
 
 
-async def _vote(connection: AsyncConnection, *which: ColumnElement[bool], by: UserId, place: str) -> _Voted | None:
+async def _vote(
+    connection: AsyncConnection, *which: ColumnElement[bool], by: UserId, place: str, checked: Requirement | None
+) -> _Voted | None:
     """Count an approval of the open request that matches; return None when nothing more is needed, or none matches."""
     row = (await connection.execute(select(*_RECORD).where(_PENDING, *which).with_for_update())).first()
     if row is None:
         return None
     thread, record = ThreadId(row.thread), record_in(row)
+    if checked is not None and record.requirement is not None and not in_same_stage(record.requirement, checked):
+        return _Voted(record=None)
     is_last = await count_vote(connection, thread, record, by, place)
     if is_last:
         return None
@@ -441,26 +451,36 @@ def _told(now: DecisionRecord, answer: _Answer) -> Mapping[str, Json]:
 
 
 async def _edit(
-    connection: AsyncConnection, *which: ColumnElement[bool], args: Mapping[str, Json], by: UserId, place: str
-) -> tuple[ThreadId, DecisionRecord] | None:
-    """Put other arguments in place of an open request's, with the audit row.
+    connection: AsyncConnection,
+    *which: ColumnElement[bool],
+    args: Mapping[str, Json],
+    by: UserId,
+    place: str,
+    checked: Requirement | None = None,
+) -> ThreadId | None:
+    """Put other arguments in place of an open request's, with the audit row; return its thread, None without it.
 
-    Return its thread and how it stands now; None: there is none.
+    The approvals so far do not count any more, and the stages begin anew: somebody is `checked` for the first one.
     """
     about_call = ApprovalRow.kind == ApprovalKind.APPROVE.value
     columns = (*_RECORD, ApprovalRow.facts)
     asked = (await connection.execute(select(*columns).where(_PENDING, about_call, *which).with_for_update())).first()
     if asked is None:
         return None
+    takes = requirement_in(asked)
+    if checked is not None and takes is not None and not in_same_stage(begun_anew(takes), checked):
+        return None
     facts = {**asked.facts, EDITED_BY: by}
     changed = update(ApprovalRow).where(ApprovalRow.tenant == asked.tenant, ApprovalRow.id == asked.id)
     values = {"edited": args, "facts": facts, "version": ApprovalRow.version + literal(1)}
+    if takes is not None:
+        values |= {"policy": requirement_json(begun_anew(takes))}
     now = record_in((await connection.execute(changed.values(values).returning(*_RECORD))).one())
     thread = ThreadId(asked.thread)
     details = {"question": now.id, "was": record_in(asked).digest} | ({"place": place} if place else {})
     edited = recording(thread, now.node, AuditEvent.EDITED, digest=now.digest, by=by, details=details)
     await connection.execute(edited)
-    return thread, now
+    return thread
 
 
 def _held_back(record: DecisionRecord, *, frozen: bool) -> DecisionRecord:

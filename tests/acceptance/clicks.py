@@ -54,12 +54,15 @@ async def late_click(
     *,
     action: str = "decide_approved",
     channel: str = "C0OPS",
+    who: str = "Linus",
 ) -> None:
-    """Deliver Linus' click on a card whose buttons are gone for everybody else, or that he makes up."""
+    """Deliver a person's click on a card whose buttons are gone for everybody else, or that they make up."""
     backend = scene.workspace.backend
-    linus = person_acting(backend, "Linus")
-    payload = payload_of(backend, "block_actions", linus) | {
-        "trigger_id": backend.tickets.new_trigger(linus.id),
+    person = person_acting(backend, who)
+    secret = backend.tickets.new_response_url(person.id, channel, message_ts=card)
+    payload = payload_of(backend, "block_actions", person) | {
+        "trigger_id": backend.tickets.new_trigger(person.id),
+        "response_url": f"{backend.base_url}/response/{secret}",
         "container": {
             "type": "message",
             "message_ts": card,

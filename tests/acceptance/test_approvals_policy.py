@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 
 from agent.approval import Again
 from agent.policy.call_policy import MOST_EXPIRIES
 from bot import wording
 from infra.config.file import read_configuration
+from infra.db.database import Database
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.wiring import Part
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered_and_done, rows, states, whispers
 from tests.acceptance.plans import ANSWERS, ENDS, planned, post
 from tests.acceptance.test_approvals_audit import greenlight, verified
-from tests.acceptance.test_approvals_editing import edit
+from tests.acceptance.test_approvals_editing import edit, proven
 from tests.acceptance.test_approvals_elsewhere import copy_in
 
 ADA, GRACE, LINUS = "U0ADA", "U0GRACE", "U0LINUS"
@@ -152,24 +153,86 @@ async def test_stages_come_in_order_and_anybody_of_any_stage_may_reject(database
         assert await posts(scene) == ["hello"]
 
 
-async def test_an_edit_by_somebody_else_begins_the_stages_anew(database_url: URL, tmp_path: Path) -> None:
-    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=with_rules(GRACE_THEN_LINUS)) as scene:
+@asynccontextmanager
+async def votes_held_back(url: URL, count: int) -> AsyncGenerator[None]:
+    """Lock the rows of requests; once so many approvals have been checked and wait for them, let them go."""
+    database = Database(url, pool_size=2)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    try:
+        async with database.begin() as connection:
+            await connection.execute(text("SELECT id FROM approvals FOR UPDATE"))
+            yield
+            async with asyncio.timeout(60), database.autocommit() as other:
+                while (await other.execute(text(waiting))).scalar_one() < count:
+                    await other.execute(text("SELECT pg_sleep(0.02)"))
+    finally:
+        await database.close()
+
+
+async def test_an_approval_counts_only_in_the_stage_that_its_person_was_checked_for(
+    database_url: URL, tmp_path: Path
+) -> None:
+    stages = {**TWO_STAGES, "self_approval": True, "stages": [{"users": [GRACE, LINUS]}, {"users": [ADA]}]}
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=with_rules(stages)) as scene:
+        scene.model.add(planned(post("tell", "hello")))
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            async with votes_held_back(database_url, 2):
+                await asyncio.gather(*(scene.click(observer, who, "approved") for who in ("Grace", "Linus")))
+            told = await scene.people.wait_for(lambda dump: len(dump["ephemerals"]) == 1)
+            assert "not among the people" in str(told["ephemerals"])
+            assert await posts(scene) == []
+            await observer.until(lambda seen: "Step 2 of 2" in shown(seen), "the second stage")
+            await scene.click(observer, "Ada", "approved")
+            await observer.until(answered_and_done, "the answer")
+        assert await posts(scene) == ["hello"]
+
+
+async def test_an_edit_voids_the_approvals_before_it_and_begins_the_stages_anew(
+    database_url: URL, tmp_path: Path
+) -> None:
+    stages = {**TWO_STAGES, "stages": [{"users": [GRACE], "quorum": 1}, {"users": [LINUS]}]}
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=with_rules(stages)) as scene:
         scene.model.add(planned(post("tell", "hello")))
         async with scene.asked("tell them") as observer:
             await observer.until(lambda seen: bool(seen.cards()), "the card")
             await scene.click(observer, "Grace", "approved")
             await observer.until(lambda seen: "Step 2 of 2" in shown(seen), "the second stage")
-            assert await edit(scene, observer, "Ada", text="good night") == {}
-            await observer.until(
-                lambda seen: "Step 1 of 2" in shown(seen) and "Changed by" in shown(seen), "the first stage again"
-            )
+            assert await edit(scene, observer, "Linus", text="hello, dears") == {}
+            await observer.until(lambda seen: "Step 1 of 2" in shown(seen), "the first stage")
+            assert wording.EDIT_SAVED in (await whispers(scene, LINUS))[-1]
             await scene.click(observer, "Linus", "approved")
-            assert "not among the people" in (await whispers(scene, LINUS))[-1]
-            await scene.click(observer, "Grace", "approved")
-            await observer.until(lambda seen: "Step 2 of 2" in shown(seen), "the second stage")
-            await scene.click(observer, "Linus", "approved")
+            assert "not among the people" in (await whispers(scene, LINUS, 2))[-1]
+            for who, after in (("Grace", "Step 2 of 2"), ("Linus", "")):
+                assert await posts(scene) == []
+                await scene.click(observer, who, "approved")
+                if after:
+                    await observer.until(lambda seen, after=after: after in shown(seen), after)
             await observer.until(answered_and_done, "the answer")
-        assert await posts(scene) == ["good night"]
+        assert await posts(scene) == ["hello, dears"]
+    await proven(database_url, tmp_path / "export.jsonl")
+
+
+async def test_an_edit_voids_the_approvals_of_a_quorum(database_url: URL, tmp_path: Path) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=with_rules(QUORUM)) as scene:
+        scene.model.add(planned(post("tell", "hello")))
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(lambda seen: "1 of 2 approved*: <@U0GRACE>" in shown(seen), "the first approval")
+            assert await edit(scene, observer, "Ada", text="hello, dears") == {}
+            await observer.until(lambda seen: "1 of 2 approved*: <@U0ADA>" in shown(seen), "the edit's own approval")
+            assert await posts(scene) == []
+            await scene.click(observer, "Ada", "approved")
+            assert wording.VOTED_ALREADY in json.loads((await whispers(scene, ADA))[-1])["text"]
+            assert await posts(scene) == []
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(answered_and_done, "the answer")
+        assert await posts(scene) == ["hello, dears"]
+    votes = "SELECT event, by FROM audit WHERE event IN ('voted', 'edited', 'decided') ORDER BY id"
+    voted = [("voted", GRACE), ("edited", ADA), ("voted", ADA), ("voted", GRACE), ("decided", GRACE)]
+    assert await rows(database_url, votes) == voted
+    await proven(database_url, tmp_path / "export.jsonl")
 
 
 async def test_votes_survive_a_restart_and_the_last_one_is_found_by_compare_and_set(
@@ -195,11 +258,19 @@ def toml(*rules: str) -> str:
 
 
 @asynccontextmanager
-async def scene_of_file(url: URL, folder: Path, text: str) -> AsyncGenerator[tuple[AppScene, Path]]:
-    """Open a scene whose policy is a file."""
+async def scene_of_file(
+    url: URL, folder: Path, text: str, **tables: Mapping[str, object]
+) -> AsyncGenerator[tuple[AppScene, Path]]:
+    """Open a scene whose policy is a file; `tables` are others of the configuration."""
+
+    def with_tables(table: dict[str, Any]) -> None:
+        table.update(tables)
+
     file = folder / "greenlight.toml"
     file.write_text(text, encoding="utf-8")
-    async with app_scene(url, folder, [ENDS, ANSWERS], approvals=ANYONE, started=False) as scene:
+    async with app_scene(
+        url, folder, [ENDS, ANSWERS], approvals=ANYONE, configuration=with_tables, started=False
+    ) as scene:
         configuration = scene.settings.configuration.model_copy(update={"policy": read_configuration(file).policy})
         scene.settings = replace(scene.settings, configuration=configuration, configuration_file=file)
         await scene.start_app()

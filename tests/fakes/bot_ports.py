@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from agent.approval import EDITED_BY, ApprovalRequest, Decision, DecisionRecord, Freeze
+from agent.approval import EDITED_BY, ApprovalRequest, Decision, DecisionRecord, Freeze, Requirement
 from agent.errors import StoreUnavailable
 from agent.grant import Grant, GrantId, PlannedCall
 from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId, thread_parts
@@ -132,6 +132,7 @@ class BotRows(ApprovalsInMemory):
         place: str = "",
         result: Json = None,
         edited: Mapping[str, Json] | None = None,
+        checked: Requirement | None = None,
     ) -> DecisionRecord | None:
         if edited is not None and await self.edit(tenant, approval, version=version, by=by, args=edited, place=place):
             version += 1

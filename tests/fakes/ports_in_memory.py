@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord, edited_digest
+from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord, Requirement, edited_digest
 from agent.budget.usage import Scope, Spent
 from agent.errors import ArtifactMissing, DuplicateNode
 from agent.events import AttemptEnded, NodeChanged, NodePlanned, RunEvent
@@ -81,6 +81,7 @@ class ApprovalsInMemory:
         place: str = "",
         result: Json = None,
         edited: Mapping[str, Json] | None = None,
+        checked: Requirement | None = None,
     ) -> DecisionRecord | None:
         """Decide an open request of the tenant; every one is at version 1."""
         await asyncio.sleep(0)

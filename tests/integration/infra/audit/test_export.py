@@ -2,9 +2,11 @@
 
 import hashlib
 import importlib.util
+import itertools
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
@@ -15,8 +17,9 @@ from sqlalchemy import text
 
 from agent.approval import Decision, edited_digest
 from agent.ids import ApprovalId, Digest, NodeId, ToolName
+from infra.audit.chain import Entry, hash_of
 from infra.audit.checker import check_export
-from infra.audit.export import Ending, Format, Unreadable, ending_line, exported
+from infra.audit.export import Ending, Format, Unreadable, ending_line, exported, line_of, read_export
 from infra.audit.reader import AuditReader
 from infra.audit.sealing import Sealer
 from infra.audit.signature import SigningKey, head_from_json
@@ -25,7 +28,7 @@ from infra.db.database import Database
 from infra.stores.audit import AuditEvent, erase_person, recording, recording_of_tenant
 from infra.stores.stores import Stores
 from sandbox.script import Json
-from tests.fakes.audited_work import red_calls
+from tests.fakes.audited_work import RICH_EVENTS, red_calls, rich_calls
 from tests.fakes.rows import GRACE, THREAD, a_request, tenant_of
 
 TENANT = tenant_of(THREAD)
@@ -50,11 +53,15 @@ def _alone() -> ModuleType:
 ALONE: Any = _alone()
 
 
-async def sealed_work(stores: Stores, database: Database, tmp_path: Path, calls: int = 12) -> Sealer:
-    """Fill an audit whose head was published in the middle and at the end."""
+async def sealed_work(
+    stores: Stores, database: Database, tmp_path: Path, calls: int = 12, *, rich: bool = False
+) -> Sealer:
+    """Fill an audit whose head was published in the middle and at the end; a `rich` one has every kind of ground."""
     sealer = Sealer(database, AuditTable(heads_file=str(tmp_path / "heads")), given="07" * 32, data=tmp_path)
     for half in range(2):
         await red_calls(stores, calls // 2, first=half * calls // 2)
+        if half and rich:
+            await rich_calls(stores)
         await _seal(sealer, database)
     return sealer
 
@@ -198,9 +205,11 @@ async def _record(database: Database, event: AuditEvent, details: Mapping[str, s
 async def test_each_of_many_changes_to_an_export_is_found_by_both(
     stores: Stores, database: Database, tmp_path: Path
 ) -> None:
-    await sealed_work(stores, database, tmp_path, calls=6)
+    await sealed_work(stores, database, tmp_path, calls=6, rich=True)
     exports = [await written(database, kind) for kind in Format]
     heads = (tmp_path / "heads").read_text().splitlines()
+    assert {json.loads(line)["event"] for line in _lines(exports[0])[:-1]} >= {event.value for event in RICH_EVENTS}
+    assert (product_finds(exports[0], heads), verifier_finds(exports[0], heads)) == (False, False)
     chance = random.Random(14)  # noqa: S311 - a seed, no secret
     missed: list[tuple[str, bool, bool]] = []
     anew, published = 0, "".join(_lines(exports[0])[:-2])  # its last row is the one about the head
@@ -217,6 +226,47 @@ async def test_each_of_many_changes_to_an_export_is_found_by_both(
             missed.append((how, *found))
     assert missed == []
     assert anew > MUTATIONS / 10
+
+
+_NEEDED = ("asked", "edited", "voted", "granted", "decided")
+"""Events that red calls of `rich_calls` rest on, each one of them."""
+
+
+async def test_a_chain_written_anew_without_a_ground_of_a_call_is_found_by_both_without_any_head(
+    stores: Stores, database: Database
+) -> None:
+    await rich_calls(stores)
+    entries, _ = read_export(await written(database))
+    assert _faults_anew(entries) == (False, False)
+    for left_out in entries:
+        found = _faults_anew([entry for entry in entries if entry is not left_out])
+        needed = left_out.event in _NEEDED and not _is_void(left_out, entries)
+        assert found[0] == found[1], left_out
+        assert found[0] or not needed, left_out
+    for one, other in itertools.combinations(range(len(entries)), 2):
+        moved = [*entries]
+        moved[one], moved[other] = moved[other], moved[one]
+        found = _faults_anew(moved)
+        assert found[0] == found[1], (entries[one], entries[other])
+
+
+def _is_void(entry: Entry, entries: Sequence[Entry]) -> bool:
+    """Return whether a vote is for another call or other stages than were decided, or an answer was taken back."""
+    if entry.event != "voted":
+        return entry.node == "revoked" and '"grant"' in entry.details
+    stages = [json.loads(other.details)["stages"] for other in entries if other.event == "tightened"]
+    edits = [other.digest for other in entries if other.event == "edited"]
+    return entry.digest not in edits or json.loads(entry.details)["stages"] not in stages
+
+
+def _faults_anew(entries: Sequence[Entry]) -> tuple[bool, bool]:
+    """Return what product and verifier find in these rows as somebody would chain them who has the key."""
+    chained: list[Entry] = []
+    for seq, entry in enumerate(entries, start=1):
+        placed = replace(entry, seq=seq)
+        chained.append(replace(placed, hash=hash_of(placed, TENANT, chained[-1].hash if chained else "")))
+    export = _signed_anew("".join(line_of(entry, Format.JSONL) for entry in chained))
+    return product_finds(export, []), verifier_finds(export, [])
 
 
 def _lines(export: str) -> list[str]:
