@@ -7,7 +7,7 @@ from types import MappingProxyType
 from agent.approval import ApprovalPolicy
 from agent.plan.operations import canonical_json
 from bot import wording
-from bot.blocks.card import circumstances, ending, named_blocks, who_may_decide
+from bot.blocks.card import circumstances, ending, named_blocks, who_may_decide, world_lines
 from bot.blocks.elements import (
     Block,
     Rendered,
@@ -48,6 +48,8 @@ def group_card(
         shown = _lines(own, view.args) or wording.SAME_CALL
         label = f"{number}. {shortened(visible(view.request.title), 150)}"
         blocks.append(rich_text([plain(label, bold=True), preformatted(shown)]))
+        for heading, text in world_lines(view.request):
+            blocks.append(rich_text([plain(heading, bold=True), preformatted(visible(text))]))
         blocks.append(_item(view))
     blocks += named_blocks(names)
     if frozen:

@@ -85,7 +85,7 @@ def _alike(views: Iterable[ApprovalView]) -> Iterable[Sequence[ApprovalView]]:
 
 
 _FACTS_IN_COMMON = frozenset({"reversibility", "targets"})
-_ALONE = frozenset({"confidential", "dry_run"})
+_ALONE = frozenset({"confidential", "dry_run", "change"})
 """Facts that need a card of their own."""
 
 
@@ -106,4 +106,4 @@ def _size(view: ApprovalView) -> int:
         size += sent_size(visible(name)) + sent_size(visible(value if isinstance(value, str) else json.dumps(value)))
         if size > ITEM_CHARACTERS:
             break
-    return size
+    return size + sent_size(visible(json.dumps(view.request.facts.get("state", ""))))
