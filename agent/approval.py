@@ -64,6 +64,10 @@ class Decision(StrEnum):
     BY_HAND = "by_hand"
 
 
+WorldState: TypeAlias = Mapping[str, Json]
+"""What a call is about to change, as its tool read it: `{"read": value}`, or `{"unread": code}` when it could not."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ApprovalRequest:
     """A request for a decision. For a call it holds exactly what runs after a yes."""
@@ -121,6 +125,9 @@ class DecisionRecord:
     grant: str = ""
     #: What it took to approve it.
     requirement: "Requirement | None" = None
+    attempt: int = 1
+    #: What the card said of what the call is about to change; None: nothing.
+    state: WorldState | None = None
 
 
 ABOUT_TURN = frozenset({ApprovalKind.ROUNDS, ApprovalKind.ASK, ApprovalKind.BUDGET, ApprovalKind.SET_ASIDE})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from agent.approval import ApprovalRequest
+from agent.approval import ApprovalRequest, WorldState
 from agent.plan.confidential import redacted
 from agent.tool import Reversibility
 from sandbox.script import Json
@@ -38,6 +38,15 @@ class DryRun:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Change:
+    """Why a call is asked about once more: what it was to change is another one."""
+
+    was: WorldState
+    #: Whether somebody had let the call run by then.
+    approved: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class CardFacts:
     """What a card shows besides the arguments."""
 
@@ -52,6 +61,10 @@ class CardFacts:
     targets: tuple[str, ...] | None = None
     #: Argument -> the steps whose outside text it holds, by title.
     outside: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    #: What the call is about to change, as it was read for the card; None: its tool reads nothing.
+    state: WorldState | None = None
+    #: None: it is asked about for the first time, or for another reason.
+    change: Change | None = None
 
 
 def card_facts_json(facts: CardFacts) -> dict[str, Json]:
@@ -71,6 +84,10 @@ def card_facts_json(facts: CardFacts) -> dict[str, Json]:
         written["outside"] = {name: list(titles) for name, titles in facts.outside.items()}
     if facts.targets is not None:
         written["targets"] = list(facts.targets)
+    if facts.state is not None:
+        written["state"] = facts.state
+    if facts.change is not None:
+        written["change"] = {"was": facts.change.was, "approved": facts.change.approved}
     return written
 
 
@@ -99,7 +116,16 @@ def card_facts_of(request: ApprovalRequest) -> CardFacts:
             if isinstance(outside, Mapping)
             else {}
         ),
+        state=state if isinstance(state := stored.get("state"), Mapping) else None,
+        change=_change(stored.get("change")),
     )
+
+
+def _change(written: Json) -> Change | None:
+    was = written.get("was") if isinstance(written, Mapping) else None
+    if not isinstance(written, Mapping) or not isinstance(was, Mapping):
+        return None
+    return Change(was=was, approved=written.get("approved") is True)
 
 
 def shown_arguments(request: ApprovalRequest, replaced: Callable[[Json], Json] = lambda _: "") -> Mapping[str, Json]:

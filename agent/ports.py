@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol
 
-from agent.approval import ApprovalRequest, Decision, DecisionRecord, Requirement
+from agent.approval import ApprovalRequest, Decision, DecisionRecord, Requirement, WorldState
 from agent.card_facts import CardFacts
 from agent.events import AttemptEnded, RunEvent
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
@@ -454,8 +454,10 @@ class Bound:
     #: The tool's name, or the node's kind.
     tool: ToolName
     args: Mapping[str, Json]
-    #: Of tool, arguments, the node's own digest and the outputs the arguments came from.
+    #: Of tool, arguments, the node's own digest and the outputs the arguments came from; and of the state, if any.
     digest: Digest
+    #: What the call is about to change, as it was read (`agent/execution/precondition.py`); None: nothing to compare.
+    state: WorldState | None = None
 
 
 class NodeWork(Protocol):
@@ -481,6 +483,10 @@ class NodeWork(Protocol):
         """Return how the call would certainly fail, so that nobody is asked about it; None when it may succeed."""
         ...
 
+    async def state(self, node: Node, bound: Bound, context: CallContext) -> WorldState | None:
+        """Return what the call is about to change as it is now; None when its tool has nothing to compare."""
+        ...
+
     async def facts(self, node: Node, bound: Bound, context: CallContext, *, dry_run: bool) -> CardFacts:
         """Return what a card shows of the call besides its arguments and their origins.
 
@@ -491,7 +497,7 @@ class NodeWork(Protocol):
     async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
         """Do the work: timeouts, retries, attempts and artifacts included.
 
-        Raises only CancelledError, and TooLate when a red call was not sent."""
+        Raises only CancelledError; of a red call also TooLate when it was not sent, and WorldChanged."""
         ...
 
 

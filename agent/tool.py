@@ -43,6 +43,10 @@ class TooLate(Exception):
     """A red call was not sent: this process may have a successor by now, which asks people what became of the call."""
 
 
+class WorldChanged(Exception):
+    """A red call had no effect: what it was to change is no longer as the card showed, and a person is asked anew."""
+
+
 def uptime_seconds() -> float:
     """Return seconds that go on while this process is stopped and while the machine sleeps."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
@@ -60,6 +64,9 @@ class CallContext:
     idempotency_key: Digest
     #: Returns the `uptime_seconds` after which nothing may be sent; moves on as long as the process is known to live.
     not_after: Callable[[], float] = field(default=lambda: math.inf, repr=False, compare=False)
+    #: What the tool's `precondition` returned for the card; None: it has none, or could not read it. A tool whose write
+    #: can depend on it makes it depend on it, and raises WorldChanged when it was refused for that.
+    expected: Json = field(default=None, repr=False)
 
     def check_not_late(self) -> None:
         """Return if the call may be sent now. Every red tool asks right before it sends, each time that it sends.
@@ -90,7 +97,7 @@ class Tool:
     #: A JSON Schema (draft 2020-12) of an object; `"x-confidential": true` marks what only those who may decide see.
     arguments: Mapping[str, Json]
     colour: Colour
-    #: Returns the output or raises ToolError; a red one also TooLate (`CallContext.check_not_late`).
+    #: Returns the output or raises ToolError; a red one also TooLate (`CallContext.check_not_late`) and WorldChanged.
     #: Any other exception is a fault of the tool and is shown as one.
     call: Callable[[CallContext, Mapping[str, Json]], Awaitable[Json]] = field(repr=False)
     #: Raises ToolError for a call that cannot succeed, before people are asked about it. In doubt it raises nothing.
@@ -100,6 +107,9 @@ class Tool:
     preview: Previewer | None = field(default=None, repr=False)
     #: Returns what the call would do, without doing it, or raises ToolError. Called once, before people are asked.
     dry_run: Callable[[CallContext, Mapping[str, Json]], Awaitable[Json]] | None = field(default=None, repr=False)
+    #: Reads what the call is about to change, and changes nothing: a version, a row count, a channel's state. Small;
+    #: None: there is nothing to compare. Read for the card and again right before the call, which a difference stops.
+    precondition: Callable[[CallContext, Mapping[str, Json]], Awaitable[Json]] | None = field(default=None, repr=False)
     timeout_seconds: float = 30.0
     #: Only ever true for green tools.
     retryable: bool = False

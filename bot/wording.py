@@ -3,6 +3,7 @@
 Nobody reads `str(exc)`: an error code that has no sentence here gets the general one.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -66,8 +67,10 @@ _FAILURES = {
     "store_unavailable": "I couldn't reach the database",
     "approval_invalid": "what would run is no longer what was approved",
     "refused_by_policy": "a rule of this workspace doesn't allow it",
+    "world_changed": "what it was to change kept changing",
     "outcome_unknown": "nobody knows whether it happened",
     "unreachable": "nothing answered there",
+    "unavailable": "it has a problem of its own just now",
     "unknown_host": "there is no such address",
     "private_address": "it isn't allowed to reach that address",
     "bad_url": "that isn't a web address",
@@ -340,6 +343,8 @@ NOTHING_WAITS = "Nothing waits for this"
 NO_HOST = "no valid address"
 DRY_RUN = "The dry run says"
 DRY_RUN_FAILED = "The dry run failed"
+AS_IT_STANDS = "As it stands now"
+NOTHING_TO_SEE = "(nothing)"
 THE_PLAN = "the plan"
 AND_MORE = "…"
 EMPTY = "(empty)"
@@ -503,6 +508,51 @@ def change_of(name: str) -> str:
 def origin(argument: str, sources: Iterable[str]) -> str:
     """Return where an argument's value comes from; all are ready mrkdwn."""
     return f"{argument}: {' and '.join(sources)}"
+
+
+def changed_since(*, approved: bool) -> str:
+    """Return the label of what is another way than it was when somebody let a call run, or was asked about it."""
+    return "Changed since you approved" if approved else "Changed since I asked"
+
+
+def world_state(state: Mapping[str, Json]) -> str:
+    """Return what a call is about to change, a line for each of its parts."""
+    return _lines(_parts(state))
+
+
+def world_change(was: Mapping[str, Json], now: Mapping[str, Json]) -> str:
+    """Return how what a call is about to change differs from before, a line for each part that does."""
+    before, after = _parts(was), _parts(now) if now else {}
+    differing = {
+        part: f"was {before.get(part, NOTHING_TO_SEE)}, is {after.get(part, NOTHING_TO_SEE)}"
+        for part in {**before, **after}
+        if before.get(part) != after.get(part)
+    }
+    return _lines(differing) or "It reads as before, and the change was refused all the same."
+
+
+def _lines(parts: Mapping[str, str]) -> str:
+    return "\n".join(f"{part}: {value}" if part else value for part, value in parts.items())
+
+
+def _parts(state: Mapping[str, Json]) -> dict[str, str]:
+    """Return part -> its value in words; of a state without parts, all of it under no name."""
+    if "read" not in state:
+        return {"": f"I couldn't read it: {failure(str(state.get('unread')))}"}
+    value = state["read"]
+    if isinstance(value, Mapping) and value:
+        return {name.replace("_", " "): _value(part) for name, part in value.items()}
+    return {"": _value(value)}
+
+
+def _value(value: Json) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case str() if value.isprintable():
+            return value or EMPTY
+        case _:
+            return json.dumps(value, ensure_ascii=False)
 
 
 def origins(lines: str) -> str:

@@ -241,13 +241,14 @@ class Effects:
                 request["open"], request["approved"], request["grant"] = True, False, None
 
     def started(self, about, details, _person):
-        call, kind = (about, details["attempt"]), "approve" if details["attempt"] == 1 else "unknown"
+        call = (about, details["attempt"])
+        kinds = {"approve"} if details["attempt"] == 1 else {"approve", "unknown"}  # a try without effect is asked anew
         again, self.calls[call] = call in self.calls, False
         covered = {("workspace", ""), ("channel", about[0].split(":")[1]), ("tool", details.get("tool"))}
         if again or covered & self.freezes:
             return "a call that was started twice, or was frozen"
         for request in self.about.get(about, ()):
-            if request["about"] == about and request.get("approved") and request["kind"] == kind:
+            if request["about"] == about and request.get("approved") and request["kind"] in kinds:
                 request["approved"] = False  # used
                 return ""
         return "a call that nobody approved"

@@ -1,24 +1,39 @@
-"""The red protocol: bind, ask, ledger, perform. What a person approved is exactly what runs, at most once."""
+"""The red protocol: bind, ask, check, ledger, perform. What a person approved is exactly what runs, at most once."""
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
-from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord, edited_digest
-from agent.card_facts import CardFacts, card_facts_json
+from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord, WorldState
+from agent.card_facts import CardFacts, Change, card_facts_json
 from agent.errors import CallsFrozen, StoreUnavailable
 from agent.execution.execution_context import ExecutionContext
 from agent.execution.origins import origins_of
 from agent.execution.outside_arguments import outside_arguments
 from agent.execution.parking import ExecutionClosed, Participant
+from agent.execution.precondition import (
+    FRESH_SECONDS,
+    MOST_CHANGES,
+    Asked,
+    Changed,
+    as_edited,
+    asked_about,
+    call_of,
+    calls_asked_for,
+    change_since,
+    last_asked,
+)
 from agent.execution.step import Step
 from agent.ids import ApprovalId, Digest, ToolName, UserId
 from agent.plan.outcomes import (
     OUTCOME_UNKNOWN,
     REFUSED_BY_POLICY,
+    WORLD_CHANGED,
     Cancelled,
     Comment,
     Expired,
@@ -32,7 +47,7 @@ from agent.plan.outcomes import (
 )
 from agent.policy.call_policy import Posed, RefusedCall
 from agent.ports import Bound, LedgerEntry, LedgerState, Message
-from agent.tool import TooLate
+from agent.tool import TooLate, WorldChanged, uptime_seconds
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +59,12 @@ _TOO_LATE_SECONDS = 0.5
 
 _FINISH_AFTER_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 """How long the database may be away before a person is asked what we know: shorter than a worker lives without it."""
+
+_KEEPS_CHANGING = Failed(error=WORLD_CHANGED, message="what it was to change kept changing while people were asked")
+_NO_EFFECT = Failed(error=WORLD_CHANGED, message="what it was to change was another one, so nothing was changed")
+_STILL_UNKNOWN = Failed(
+    error=WORLD_CHANGED, message="nobody knows whether it took effect, and what it was to change is another one"
+)
 
 _CALL_CHANGED = Failed(error="approval_invalid", message="what would run again is not what was approved")
 
@@ -67,9 +88,11 @@ class ApprovedCall:
         self._step = step
         self._context = context
         #: The call while it is under way, from before its first ledger row until after its second.
-        self.in_flight: asyncio.Task[Outcome | None] | None = None
+        self.in_flight: asyncio.Task[Outcome | Changed | None] | None = None
         self._trial: asyncio.Task[CardFacts] | None = None
         self._around: _Around | None = None
+        #: The try that a yes lets start: the first one, or the one after a try that had no effect.
+        self._attempt = 1
 
     async def recorded(self) -> Outcome | None:
         """Return the outcome of a call that was started before; None when none was.
@@ -77,12 +100,13 @@ class ApprovedCall:
         Raises:
             GraphInterrupt: the run parked while a person was asked what became of the call.
         """
-        entry = await self._read_ledger()
+        entry = await self._started()
         if entry is None:
             return None
         if entry.state is LedgerState.DONE:
             return outcome_from_json(entry.result or {})
-        return await self._resolve_unknown(entry)
+        outcome = await self._resolve_unknown(entry)
+        return None if isinstance(outcome, Changed) else outcome
 
     async def run(self) -> Outcome | None:
         """Ask for approval and make the call that was approved.
@@ -93,67 +117,128 @@ class ApprovedCall:
             GraphInterrupt: the run parked while a person was asked.
             RunnerLost: the thread is no longer ours; nothing was called.
         """
-        bound = await self._context.bind(self._step)
-        while isinstance(bound, Bound):
-            if (failed := await self._hopeless(bound)) is not None:
-                await self._withdraw(failed.message)
-                return failed
-            request = await self._posed(self._request(ApprovalKind.APPROVE, bound, attempt=1))
-            if isinstance(request, RefusedCall):
-                await self._withdraw(request.words)
-                return Failed(error=REFUSED_BY_POLICY, message=request.words)
+        asked = await self._next()
+        while isinstance(asked, Asked):
+            request = await self._asking(asked)
+            if isinstance(request, Failed):
+                await self._withdraw(request.message)
+                return request
+            if request.id not in self._context.parking.known and not asked.is_fresh:
+                asked = self._about(asked.base, await self._state(asked.base))  # a new card says how it is now
+                continue
             await self._withdraw("the call is another one now", keep=request.id)
-            answer = await self._ask(request, NodeState.ASKING)
+            answer = await self._ask(request, NodeState.ASKING, asked.bound)
             if isinstance(answer, Cancelled):
                 await self._withdraw(answer.why)
                 return answer
             if not await self._still_counts(request, answer):
-                bound = await self._context.bind(self._step)
+                asked = await self._next()
                 continue
             if answer.decision is not Decision.APPROVED:
                 return _ending_without_call(answer)
-            # Bound anew: if anything it came from changed, the approval is void and a person is asked again.
-            bound = await self._context.bind(self._step)
-            if isinstance(bound, Bound) and (call := _as_edited(bound, answer)).digest == answer.digest:
-                if call is not bound and (failed := await self._hopeless(call)) is not None:
-                    return failed
-                # A freeze that came meanwhile makes the request pending again, and the approval stays good.
-                with suppress(CallsFrozen):
-                    return await self._call_if_admitted(call, _comment_of(answer))
-        return bound
+            outcome = await self._call_approved(asked, answer)
+            if not isinstance(outcome, Asked):
+                return outcome
+            asked = outcome
+        return asked
+
+    async def _call_approved(self, asked: Asked, answer: DecisionRecord) -> Outcome | Asked | None:
+        """Make the call that was approved, or return what is to be asked instead; None as for `run`."""
+        # Bound anew: if anything it came from changed, the approval is void and a person is asked again.
+        bound = await self._context.bind(self._step)
+        if isinstance(bound, Failed):
+            return bound
+        still = any(call.digest == asked.base.digest for call in calls_asked_for(bound, self._records()))
+        call = as_edited(asked.bound, answer)
+        if not still or call.digest != answer.digest:
+            return self._about(bound, await self._state(bound))
+        if answer.edited is not None and (failed := await self._hopeless(call)) is not None:
+            return failed
+        # A freeze that came meanwhile makes the request pending again, and the approval stays good.
+        with suppress(CallsFrozen):
+            outcome = await self._call_if_admitted(call, _comment_of(answer))
+            if not isinstance(outcome, Changed):
+                return outcome
+            # What the person entered stands on the new card, too.
+            base = asked.base if answer.edited is None else replace(call, state=None)
+            return self._about(base, outcome.state)
+        return asked
+
+    async def _next(self) -> Asked | Failed:
+        """Return the call as its newest card has it; without one, in the state that its tool reads now."""
+        bound = await self._context.bind(self._step)
+        if isinstance(bound, Failed):
+            return bound
+        last = last_asked(bound, self._records())
+        if last is None:
+            return self._about(bound, await self._state(bound))
+        base, record = last
+        if record.attempt == self._attempt:
+            return asked_about(base, self._records(), record.state, is_fresh=False)
+        if record.edited is not None:
+            base = replace(base, args=record.edited, digest=record.digest)
+        return self._about(base, await self._state(base))
+
+    async def _asking(self, asked: Asked) -> ApprovalRequest | Failed:
+        """Return the request about a call, or why nobody is asked."""
+        if (failed := await self._hopeless(asked.bound)) is not None:
+            return failed
+        if asked.changes + self._attempt > MOST_CHANGES:
+            return _KEEPS_CHANGING
+        request = await self._posed(self._request(ApprovalKind.APPROVE, asked.bound, self._attempt))
+        if isinstance(request, RefusedCall):
+            return Failed(error=REFUSED_BY_POLICY, message=request.words)
+        return request
+
+    def _about(self, base: Bound, state: WorldState | None) -> Asked:
+        return asked_about(base, self._records(), state, is_fresh=True)
+
+    def _records(self) -> Sequence[DecisionRecord]:
+        """Return the node's requests for approval, in the order they were asked."""
+        known = self._context.parking.known
+        return [record for request, record in known.items() if self._step.asks(ApprovalKind.APPROVE, request)]
+
+    async def _state(self, bound: Bound) -> WorldState | None:
+        """Return what a call is about to change as it is now; None: there is nothing to compare."""
+        context, step = self._context, self._step
+        return await context.ports.work.state(step.node, bound, step.context(bound, context.lease.not_after))
 
     async def cancel(self, why: str) -> bool:
         """Withdraw the node's open card; return False, and withdraw nothing, once its call was started."""
-        if await self._read_ledger() is not None:
+        if await self._started() is not None:
             return False
         await self._withdraw(why)
         return True
 
-    async def _call_if_admitted(self, bound: Bound, comment: Comment | None) -> Outcome | None:
+    async def _call_if_admitted(self, bound: Bound, comment: Comment | None) -> Outcome | Changed | None:
         if not self._context.budget_gate.admits(self._asker):
             self._context.show(self._step.id, NodeState.PLANNED)
             return None
         if self._asker.cancelled is not None:
             return Cancelled(why=self._asker.cancelled)
-        return await self._call(bound, attempt=1, comment=comment)
+        return await self._call(bound, self._attempt, comment)
 
-    async def _resolve_unknown(self, started: LedgerEntry) -> Outcome:
+    async def _resolve_unknown(self, started: LedgerEntry) -> Outcome | Changed:
         """Ask what became of the call that was started, whatever the node would be bound to by now.
 
-        The answer is about that very call, and only that call may run again.
+        The answer is about that very call, and only that call may run again: what it was to change may be another one
+        because of it, or of somebody else, and then it is asked about like a call that was never started.
         """
         bound = await self._context.bind(self._step)
-        same = self._call_of(bound, started.digest) if isinstance(bound, Bound) else None
+        same = call_of(bound, started.digest, self._records()) if isinstance(bound, Bound) else None
         request = self._request(ApprovalKind.UNKNOWN, same or self._unbound(started.digest), started.attempt)
         posed = await self._posed(request)
         request = posed if isinstance(posed, ApprovalRequest) else request
-        answer = await self._ask(request, NodeState.UNKNOWN)
+        answer = await self._ask(request, NodeState.UNKNOWN, same)
         decision = answer.decision if isinstance(answer, DecisionRecord) else None
         while decision is Decision.AGAIN and same is not None:
             with suppress(CallsFrozen):
                 comment = _comment_of(answer) if isinstance(answer, DecisionRecord) else None
-                return await self._call(same, started.attempt + 1, comment)
-            answer = await self._ask(request, NodeState.UNKNOWN)
+                outcome = await self._call(same, started.attempt + 1, comment)
+                if isinstance(outcome, Changed) and self._attempt <= started.attempt:  # nothing was started again
+                    await self._ask_anew(started.attempt, _STILL_UNKNOWN)
+                return outcome
+            answer = await self._ask(request, NodeState.UNKNOWN, same)
             decision = answer.decision if isinstance(answer, DecisionRecord) else None
         if decision is Decision.AGAIN:
             outcome = bound if isinstance(bound, Failed) else _CALL_CHANGED
@@ -162,16 +247,7 @@ class ApprovedCall:
         await self._finish(started.attempt, outcome)
         return outcome
 
-    def _call_of(self, bound: Bound, digest: Digest) -> Bound | None:
-        """Return the call of this digest: as bound, or as a person edited it who was asked about it."""
-        edited = (
-            _as_edited(bound, record)
-            for request, record in self._context.parking.known.items()
-            if self._step.asks(ApprovalKind.APPROVE, request)
-        )
-        return next((call for call in (bound, *edited) if call.digest == digest), None)
-
-    async def _call(self, bound: Bound, attempt: int, comment: Comment | None) -> Outcome:
+    async def _call(self, bound: Bound, attempt: int, comment: Comment | None) -> Outcome | Changed:
         """Make the call in a task of its own: a cancelled execution does not cancel it half-way.
 
         Its effect may be out already, and a finished row spares a person the question what became of it.
@@ -186,10 +262,10 @@ class ApprovedCall:
         started = LedgerEntry(state=LedgerState.STARTED, attempt=attempt, digest=bound.digest)
         return await self._resolve_unknown(started)
 
-    def _landed(self, _call: asyncio.Task[Outcome | None]) -> None:
+    def _landed(self, _call: asyncio.Task[Outcome | Changed | None]) -> None:
         self.in_flight = None
 
-    async def _call_once(self, bound: Bound, attempt: int, comment: Comment | None) -> Outcome | None:
+    async def _call_once(self, bound: Bound, attempt: int, comment: Comment | None) -> Outcome | Changed | None:
         """Perform between the ledger's two rows.
 
         Return None when nobody knows what became of this very attempt: it was started before, or it ended so. Its
@@ -203,12 +279,18 @@ class ApprovedCall:
         await context.lease.check()
         if context.parking.closed:
             raise ExecutionClosed
+        checked = await self._check(bound, FRESH_SECONDS)
+        if isinstance(checked, Changed):
+            return checked
         if not await context.ports.ledger.start(context.thread, step.id, bound.digest, attempt, tool=bound.tool):
             return None
         if time.monotonic() - began > _AT_ONCE_SECONDS:
             await context.lease.check()
         context.show(step.id, NodeState.RUNNING)
-        outcome = await self._perform(bound)
+        outcome = await self._perform(bound, checked)
+        if isinstance(outcome, Changed):
+            await self._ask_anew(attempt, _NO_EFFECT)
+            return outcome
         if isinstance(outcome, Failed) and outcome.error == OUTCOME_UNKNOWN:
             _log.warning("asking what became of %s of %s: %s", step.id, context.thread, outcome.message)
             return None
@@ -217,20 +299,46 @@ class ApprovedCall:
         await self._finish(attempt, outcome)
         return outcome
 
-    async def _perform(self, bound: Bound) -> Outcome:
-        """Make the call as soon as this process is known to live.
+    async def _check(self, bound: Bound, fresh_seconds: float) -> float | Changed:
+        """Read again what the call is about to change; return until when that counts, in `uptime_seconds`."""
+        if bound.state is None:
+            return math.inf
+        until = uptime_seconds() + fresh_seconds  # from before the read: it is as old as its question
+        state = await self._state(bound)
+        return until if state == bound.state else Changed(state=state)
+
+    async def _perform(self, bound: Bound, checked: float) -> Outcome | Changed:
+        """Make the call as soon as this process is known to live, and what it is to change to be as it was.
+
+        `checked` is until when the latter counts.
 
         Raises:
             RunnerLost: the thread has another runner; nothing was sent.
         """
         context, step = self._context, self._step
+        until, fresh_seconds = checked, FRESH_SECONDS
         while True:
+            not_after = partial(_earlier, context.lease.not_after, until)
             try:
-                return await context.ports.work.perform(step.node, bound, step.context(bound, context.lease.not_after))
+                return await context.ports.work.perform(step.node, bound, step.context(bound, not_after))
+            except WorldChanged:
+                return Changed(state=await self._state(bound))
             except TooLate:
                 with suppress(StoreUnavailable):
                     await context.lease.check()
-                await asyncio.sleep(_TOO_LATE_SECONDS)
+                if uptime_seconds() <= until:
+                    await asyncio.sleep(_TOO_LATE_SECONDS)
+            if uptime_seconds() > until:
+                fresh_seconds *= 2
+                again = await self._check(bound, fresh_seconds)
+                if isinstance(again, Changed):
+                    return again
+                until = again
+
+    async def _ask_anew(self, attempt: int, why: Failed) -> None:
+        """Commit that the call may be asked about like one that was never started, by the next try."""
+        await self._finish(attempt, why)
+        self._attempt = attempt + 1
 
     async def _finish(self, attempt: int, outcome: Outcome) -> None:
         """Commit the call's outcome, also when the database is away for a moment."""
@@ -247,11 +355,24 @@ class ApprovedCall:
         context, step = self._context, self._step
         return await context.ports.work.hopeless(step.node, bound, step.context(bound, context.lease.not_after))
 
-    async def _ask(self, request: ApprovalRequest, state: NodeState) -> DecisionRecord | Cancelled:
+    async def _ask(self, request: ApprovalRequest, state: NodeState, bound: Bound | None) -> DecisionRecord | Cancelled:
+        """Ask about a call; `bound` is None when it can no longer be resolved."""
         if request.id not in self._context.parking.known:
-            request = replace(request, facts=card_facts_json(await self._facts(request)))
+            facts = await self._facts(request)
+            if bound is not None and bound.state is not None:
+                facts = await self._with_state(facts, request, bound, bound.state)
+            request = replace(request, facts=card_facts_json(facts))
         self._context.show(self._step.id, state)
         return await self._asker.ask(request)
+
+    async def _with_state(
+        self, facts: CardFacts, request: ApprovalRequest, bound: Bound, state: WorldState
+    ) -> CardFacts:
+        """Return the facts with what the call is to change, and how that differs from what was asked about before."""
+        if request.kind is ApprovalKind.APPROVE:
+            return replace(facts, state=state, change=change_since(self._records(), request.attempt, state))
+        now = await self._state(bound)
+        return replace(facts, state=now, change=None if now == state else Change(was=state, approved=True))
 
     async def _facts(self, request: ApprovalRequest) -> CardFacts:
         """Return what the card of a new request shows besides the arguments."""
@@ -322,15 +443,20 @@ class ApprovedCall:
             if pending and request != keep and self._step.asks(ApprovalKind.APPROVE, request):
                 self._context.parking.learn(await requests.withdraw(self._context.thread, request, why))
 
-    async def _read_ledger(self) -> LedgerEntry | None:
-        return await self._context.ports.ledger.read(self._context.thread, self._step.id)
+    async def _started(self) -> LedgerEntry | None:
+        """Return the newest try of the call, unless the call is to be asked about again."""
+        entry = await self._context.ports.ledger.read(self._context.thread, self._step.id)
+        if entry is None or entry.state is not LedgerState.DONE:
+            return entry
+        outcome = outcome_from_json(entry.result or {})
+        if not isinstance(outcome, Failed) or outcome.error != WORLD_CHANGED:
+            return entry
+        self._attempt = entry.attempt + 1
+        return None
 
 
-def _as_edited(bound: Bound, record: DecisionRecord) -> Bound:
-    """Return the call with the arguments that a person put in place of its own, if anybody did."""
-    if record.edited is None:
-        return bound
-    return Bound(tool=bound.tool, args=record.edited, digest=edited_digest(bound.digest, bound.tool, record.edited))
+def _earlier(not_after: Callable[[], float], until: float) -> float:
+    return min(not_after(), until)
 
 
 def _comment_of(record: DecisionRecord) -> Comment | None:

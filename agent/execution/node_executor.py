@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import assert_never
 
+from agent.approval import WorldState
 from agent.card_facts import CardFacts, DryRun
 from agent.errors import StoreUnavailable
 from agent.ids import NodeId, ThreadId, ToolName
@@ -19,9 +20,9 @@ from agent.plan.outcomes import Failed, Outcome, Succeeded, outcome_json
 from agent.plan.references import references_in
 from agent.ports import Artifacts, Attempts, Bound, ChatMessage, LanguageModel, Progress, ResultCache
 from agent.scripts.runner import PackageDependencies, ScriptRunner
-from agent.tool import CallContext, Colour, Registry, Tool, TooLate, colour_of
+from agent.tool import CallContext, Colour, Registry, Tool, TooLate, WorldChanged, colour_of
 from agent.tools.binding import bind_object
-from agent.tools.call import cached_call, hopeless, issue_words, unless_in_doubt
+from agent.tools.call import cached_call, hopeless, issue_words, unless_in_doubt, world_state
 from agent.tools.call import dry_run as dry_run_of
 from agent.tools.call_bounds import CallBounds, SharedBounds
 from agent.tools.output import moved_out
@@ -129,6 +130,11 @@ class NodeExecutor:
         tool = self._registry.find(bound.tool) if node.kind is NodeKind.TOOL else None
         return None if tool is None else await hopeless(tool, context, bound.args)
 
+    async def state(self, node: Node, bound: Bound, context: CallContext) -> WorldState | None:
+        """Return what the call is about to change as it is now; of no tool, or one that is not known, nothing."""
+        tool = self._registry.find(bound.tool) if node.kind is NodeKind.TOOL else None
+        return None if tool is None else await world_state(tool, context, bound.args)
+
     async def facts(self, node: Node, bound: Bound, context: CallContext, *, dry_run: bool) -> CardFacts:
         """Return what a card shows of the call; of a tool that is not known, or of no tool, the effect is final."""
         tool = self._registry.find(bound.tool) if node.kind is NodeKind.TOOL else None
@@ -146,7 +152,7 @@ class NodeExecutor:
             return await dry_run_of(tool, context, bound.args)
 
     async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
-        """Do the work. Raises only CancelledError, and TooLate when a red call was not sent."""
+        """Do the work. Raises only CancelledError, and of a red call TooLate when it was not sent, or WorldChanged."""
         tool = self._registry.find(bound.tool) if node.kind is NodeKind.TOOL else None
         colour = Colour.GREEN if tool is None else tool.colour
         try:
@@ -154,7 +160,7 @@ class NodeExecutor:
             return (
                 outcome if isinstance(outcome, Failed) else await self._kept(context.thread, node.id, outcome, colour)
             )
-        except TooLate:
+        except (TooLate, WorldChanged):
             raise
         except Exception as error:  # noqa: BLE001 -- the boundary of a node: a bug in one must not end the others
             _log.exception("node %s of %s broke", node.id, context.thread)

@@ -36,7 +36,12 @@ class Step:
         """Return the context of its call. The idempotency key is equal for every attempt at this very call."""
         key = digest_of([self.thread, self.node.id, bound.digest])
         return CallContext(
-            thread=self.thread, node=self.node.id, author=self.author, idempotency_key=key, not_after=not_after
+            thread=self.thread,
+            node=self.node.id,
+            author=self.author,
+            idempotency_key=key,
+            not_after=not_after,
+            expected=None if bound.state is None else bound.state.get("read"),
         )
 
     @property

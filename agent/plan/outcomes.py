@@ -107,6 +107,9 @@ class Cancelled:
     by: UserId | None = None
 
 
+WORLD_CHANGED = "world_changed"
+"""The error of a try that had no effect because the world was another one: the call is asked about again."""
+
 OUTCOME_UNKNOWN = "outcome_unknown"
 """The `error` of a call that may have taken effect or not. A red call that ends so is asked about."""
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import cast
 
+from agent.approval import WorldState
 from agent.card_facts import DryRun
 from agent.errors import StoreUnavailable
 from agent.ids import thread_parts
@@ -14,8 +15,9 @@ from agent.plan.json_schema import SchemaIssue, schema_issues
 from agent.plan.json_values import at_most, fits, json_issue_in, plain_json, sanitized_text, truncated
 from agent.plan.operations import digest_of
 from agent.plan.outcomes import OUTCOME_UNKNOWN, Failed, Succeeded
+from agent.plan.references import with_texts
 from agent.ports import ResultCache, ResultKey
-from agent.tool import CallContext, Colour, Tool, TooLate, ToolError
+from agent.tool import CallContext, Colour, Tool, TooLate, ToolError, WorldChanged
 from sandbox.script import Json
 
 TRANSIENT = frozenset({"timeout", "unreachable", "unavailable", "database_unreachable", "rate_limited"})
@@ -34,6 +36,10 @@ _ELEMENTS_AT_ONCE = 2_000
 
 _MESSAGE_CHARACTERS = 2000
 _DRY_RUN_CHARACTERS = 1200
+_CODE_CHARACTERS = 80
+
+STATE_BYTES = 2048
+"""The most that a precondition may return; it stands on a card and in every read of the thread's requests."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +51,9 @@ async def call_tool(
     *,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Succeeded | Failed:
-    """Return the tool's whole output as an inline value, or how it failed. Raises only CancelledError and TooLate.
+    """Return the tool's whole output as an inline value, or how it failed.
+
+    Raises only CancelledError, TooLate and WorldChanged.
 
     Only a green tool that is `retryable` is called again.
     """
@@ -97,6 +105,33 @@ async def dry_run(tool: Tool, context: CallContext, args: Mapping[str, Json]) ->
     return DryRun(result=truncated(_without(text, hidden), _DRY_RUN_CHARACTERS) or "(empty)")
 
 
+async def world_state(tool: Tool, context: CallContext, args: Mapping[str, Json]) -> WorldState | None:
+    """Return what a call is about to change as it is now; None when the tool has nothing to compare.
+
+    A state that cannot be read, is no JSON, or is too large is one of its own: equal only to the same error.
+    """
+    if tool.precondition is None:
+        return None
+    try:
+        async with asyncio.timeout(tool.timeout_seconds):
+            outcome = await kept_output(await tool.precondition(context, args))
+    except ToolError as error:
+        outcome = _failed(error)
+    except TimeoutError:
+        outcome = Failed(error="timeout", message="")
+    except Exception as error:  # noqa: BLE001 -- the boundary to a tool: people read that the state is not known
+        _log.warning("%s could not read what it is to change: %s", tool.name, type(error).__name__)
+        outcome = Failed(error="tool_fault", message="")
+    if isinstance(outcome, Failed):
+        return {"unread": truncated(outcome.error, _CODE_CHARACTERS)}
+    if outcome.value is None:
+        return None
+    if not fits(outcome.value, STATE_BYTES):
+        return {"unread": "output_too_large"}
+    hidden = [text for text in confidential_texts(args, confidential_places(tool.arguments)) if text]
+    return {"read": with_texts(outcome.value, lambda text: _without(text, hidden))}
+
+
 def _without(text: str, hidden: Sequence[str]) -> str:
     """Return a text without confidential ones, as they are and as they stand in JSON; longer ones go first."""
     for secret in sorted({*hidden, *(json.dumps(words, ensure_ascii=False)[1:-1] for words in hidden)}, key=len)[::-1]:
@@ -131,7 +166,7 @@ async def _call_once(tool: Tool, context: CallContext, args: Mapping[str, Json])
             output: object = await tool.call(context, args)
     except ToolError as error:
         return _failed(error)
-    except TooLate:
+    except (TooLate, WorldChanged):
         raise
     except asyncio.CancelledError:
         task = asyncio.current_task()

@@ -154,12 +154,24 @@ def _chunks(view: ApprovalView) -> Iterator[Chunk]:
 
 
 def _chunks_besides(view: ApprovalView) -> Iterator[Chunk]:
+    for label, text in world_lines(view.request):
+        yield from text_chunks(label, "", visible(text))
     if view.script:
         yield from text_chunks(wording.THE_SCRIPT, wording.RUNS_AS_SHOWN, visible(view.script))
     said = card_facts_of(view.request).dry_run
     if said is not None and view.record.edited is None:  # it was about what was asked first
         label = wording.DRY_RUN_FAILED if said.error else wording.DRY_RUN
         yield from text_chunks(label, "", visible(said.error or said.result))
+
+
+def world_lines(request: ApprovalRequest) -> Iterator[tuple[str, str]]:
+    """Yield label and text: how what the call is about to change differs from before, and how it stands now."""
+    facts = card_facts_of(request)
+    if facts.change is not None:
+        label = wording.changed_since(approved=facts.change.approved)
+        yield label, wording.world_change(facts.change.was, facts.state or {})
+    if facts.state is not None:
+        yield wording.AS_IT_STANDS, wording.world_state(facts.state)
 
 
 def _previewed(view: ApprovalView, names: Mapping[str, str], previews_of: PreviewsOf) -> Iterator[Chunk]:

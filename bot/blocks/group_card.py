@@ -18,6 +18,7 @@ from bot.blocks.card import (
     outside_blocks,
     who_may_decide,
     with_what_comes,
+    world_lines,
 )
 from bot.blocks.edit_difference import difference
 from bot.blocks.elements import (
@@ -66,6 +67,8 @@ def group_card(
         if len(tools) > 1:
             label += f" — {visible(view.request.tool)}"
         blocks.append(rich_text([plain(label, bold=True), preformatted(shown)]))
+        for heading, text in world_lines(view.request):
+            blocks.append(rich_text([plain(heading, bold=True), preformatted(visible(text))]))
         blocks += [*difference(view), *outside_blocks(view.request)]
         blocks.append(_item(view, with_menu=len(views) <= MOST_WITH_MENU))
     blocks += named_blocks(names)

@@ -89,7 +89,7 @@ def _alike(
     return groups.values()
 
 
-_ALONE = frozenset({"confidential", "dry_run"})
+_ALONE = frozenset({"confidential", "dry_run", "change"})
 """Facts that need a card of their own."""
 
 
@@ -110,4 +110,4 @@ def _size(view: ApprovalView) -> int:
         size += sent_size(visible(name)) + sent_size(visible(value if isinstance(value, str) else json.dumps(value)))
         if size > ITEM_CHARACTERS:
             break
-    return size
+    return size + sent_size(visible(json.dumps(view.request.facts.get("state", ""))))

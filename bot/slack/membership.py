@@ -65,6 +65,8 @@ class Channel:
     name: str
     public: bool
     archived: bool = False
+    #: Whether people of another organisation are in it, or are invited.
+    shared: bool = False
     #: False for a public channel that the app has not joined.
     has_app: bool = True
 
@@ -236,6 +238,7 @@ def _channel(found: Mapping[str, Any]) -> Channel:
         name=str(found.get("name") or ""),
         public=public,
         archived=found.get("is_archived") is True,
+        shared=found.get("is_ext_shared") is True or found.get("is_pending_ext_shared") is True,
         has_app=found.get("is_member") is not False,
     )
 

@@ -11,6 +11,7 @@ from bot.blocks.elements import escaped
 from bot.errors import SlackRefused, SlackUnreachable
 from bot.slack.channels import Channels
 from bot.slack.client import WebApi
+from bot.slack.membership import Channel
 from sandbox.script import Json
 
 MOST_CHARACTERS = 4000
@@ -43,6 +44,7 @@ def slack_post_message(api: WebApi, channels: Channels) -> Tool:
         preview=_preview,
         call=poster.call,
         check=poster.check,
+        precondition=poster.state,
         targets=("channel",),
     )
 
@@ -79,16 +81,30 @@ class _Poster:
         if not channel.has_app and _ANYWHERE not in (await self._api.granted_scopes() or {_ANYWHERE}):
             raise ToolError("not_in_channel", "the app is not in that channel; somebody has to invite it")
 
+    async def state(self, context: CallContext, arguments: Mapping[str, Json]) -> Json:
+        """Return what a person wants to know of the channel: which it is, and who reads there."""
+        channel = await self._channel(context, arguments)
+        return {
+            "channel": f"#{channel.name}" if channel.name else str(channel.id),
+            "id": channel.id,
+            "public": channel.public,
+            "archived": channel.archived,
+            "shared_with_others": channel.shared,
+        }
+
     async def call(self, context: CallContext, arguments: Mapping[str, Json]) -> Json:
         """Post; a Slack refusal, a missing right or a lost answer is a ToolError."""
         text = _text(arguments)
+        channel = await self._channel(context, arguments)
+        return await self._post(channel.id, text, context)
+
+    async def _channel(self, context: CallContext, arguments: Mapping[str, Json]) -> Channel:
         try:
-            channel = await self._channels.writable(str(arguments.get("channel", "")), context)
+            return await self._channels.writable(str(arguments.get("channel", "")), context)
         except SlackUnreachable as error:
             raise ToolError("slack_unreachable", "Slack did not answer; nothing was posted") from error
         except SlackRefused as error:
             raise ToolError(error.code, f"Slack refused to show the channel: {error.code}") from error
-        return await self._post(channel.id, text, context)
 
     async def _post(self, channel: ChannelId, text: str, context: CallContext) -> Json:
         key: dict[str, Json] = {"event_type": "greenlight_post", "event_payload": {"key": context.idempotency_key}}

@@ -20,6 +20,7 @@ from agent.approval import (
     DecisionRecord,
     FreezeScope,
     Requirement,
+    WorldState,
     edited_digest,
     ends_turn,
 )
@@ -47,6 +48,7 @@ _IS_BUDGET = ApprovalRow.kind == ApprovalKind.BUDGET.value
 _RECORD = (
     *(column for column in ApprovalRow.__table__.columns if column.key not in ("args", "facts")),
     case((_IS_BUDGET, ApprovalRow.args), else_=null()).label("args"),
+    ApprovalRow.facts["state"].label("state"),
 )
 
 
@@ -65,7 +67,7 @@ _FREEZE_COVERS = (
     )
     .correlate(ApprovalRow)
 )
-_BEFORE = case((ApprovalRow.kind == ApprovalKind.UNKNOWN.value, ApprovalRow.attempt), else_=0)
+_BEFORE = case((ApprovalRow.kind == ApprovalKind.UNKNOWN.value, ApprovalRow.attempt), else_=ApprovalRow.attempt - 1)
 STARTED = (
     exists()
     .where(
@@ -97,7 +99,7 @@ RECORD_COLUMNS = (
         for column in ApprovalRow.__table__.columns
         if column.key not in ("args", "facts", "asked_at", "expires_at", "due_at")
     )
-    + f", 'args', CASE WHEN kind = '{ApprovalKind.BUDGET.value}' THEN args END, 'frozen', "
+    + f", 'state', facts -> 'state', 'args', CASE WHEN kind = '{ApprovalKind.BUDGET.value}' THEN args END, 'frozen', "
     + _FROZEN_SQL
 )
 """The arguments of `json_build_object` for what `record_from` reads."""
@@ -531,7 +533,16 @@ def record_in(row: Row[*tuple[Any, ...]] | SimpleNamespace) -> DecisionRecord:
         claimed_by=row.claimed_by,
         grant=row.grant_id,
         requirement=requirement_in(row),
+        attempt=row.attempt,
+        state=_state_in(row),
     )
+
+
+def _state_in(row: Row[*tuple[Any, ...]] | SimpleNamespace) -> WorldState | None:
+    """Return what the card said of what the call is about to change."""
+    facts: Mapping[str, Json] = getattr(row, "facts", None) or {}
+    state: Json = getattr(row, "state", None) or facts.get("state")
+    return state if isinstance(state, Mapping) else None
 
 
 def digest_in(row: Row[*tuple[Any, ...]] | SimpleNamespace) -> Digest:

@@ -98,9 +98,13 @@ class Reach:
     #: Whether other hosts are refused.
     only_named: bool = False
 
+    def names(self, host: str) -> bool:
+        """Return whether the operator listed the host."""
+        return _spelt(host) in self.named
+
     def allows(self, host: str, address: str) -> bool:
         """Return whether the host may be reached at this address."""
-        return is_public(address) or (self.allow_private and (_spelt(host) in self.named or not is_local(address)))
+        return is_public(address) or (self.allow_private and (self.names(host) or not is_local(address)))
 
 
 def reach(known: Mapping[str, str], hosts: Iterable[str], *, allow_private: bool) -> Reach:

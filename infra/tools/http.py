@@ -19,7 +19,7 @@ from yarl import URL
 from agent.ids import ToolName
 from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.preview import Preview, RequestPreview
-from agent.tool import CallContext, Colour, Egress, Tool, ToolError
+from agent.tool import CallContext, Colour, Egress, Tool, ToolError, WorldChanged
 from infra.tools.addresses import checked_url, connector, host_name, not_connected, reach
 from sandbox.script import Json
 
@@ -32,6 +32,16 @@ OWN_HEADERS = frozenset(
     {"connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 """Headers about the connection and the body's framing, which only the client sets."""
+
+_AS_STORED: Mapping[str, str] = {"Accept-Encoding": "identity"}
+"""A compressed answer has a version of its own."""
+
+_NO_HEAD = frozenset({405, 501})
+_TRY_LATER = frozenset({408, 425, 429})
+_NO_SUCCESS = 300
+_NOT_FOUND = 404
+_PRECONDITION_FAILED = 412
+_SERVER_ERROR = 500
 
 _URL: Mapping[str, Json] = {"type": "string", "description": "An absolute http or https URL.", "maxLength": 2048}
 
@@ -146,6 +156,7 @@ def http_request(config: HttpRequestConfig, *, body_bytes: int = 256 * 1024) -> 
         preview=_preview,
         call=partial(_request, config, body_bytes),
         check=partial(_check, config),
+        precondition=partial(_state, config),
         targets=("method", "url"),
         timeout_seconds=config.timeout_seconds + 5,
     )
@@ -202,11 +213,75 @@ async def _check(config: HttpRequestConfig, context: CallContext, args: Mapping[
     _body(args)
 
 
+async def _state(config: HttpRequestConfig, context: CallContext, args: Mapping[str, Json]) -> Json:
+    """Return which version of it stands at the URL that is to be changed; None where nobody may ask unasked.
+
+    POST makes something new. A host that the operator did not name hears nothing before a person said yes.
+    """
+    allowed = reach(config.known, config.hosts, allow_private=config.allow_private)
+    url = checked_url(str(args["url"]), allowed)
+    if args["method"] == "POST" or url.host is None or not allowed.names(url.host):
+        return None
+    given = _headers(config, url, context, args)
+    headers = {name: value for name, value in given.items() if not _is_about_writing(name, config)}
+    try:
+        async with aiohttp.ClientSession(
+            connector=connector(allowed), timeout=aiohttp.ClientTimeout(total=config.timeout_seconds)
+        ) as session:
+            for method in ("HEAD", "GET"):
+                asked = session.request(method, url, headers={**headers, **_AS_STORED}, allow_redirects=False)
+                async with asked as response:
+                    if method == "GET" or response.status not in _NO_HEAD:
+                        return _version_json(response)
+    except TimeoutError as error:
+        raise ToolError("timeout", f"{url.host} did not answer in {config.timeout_seconds:g} s.") from error
+    except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
+        raise not_connected(url, error) from error
+    except (aiohttp.ClientError, ValueError) as error:
+        raise ToolError("bad_answer", f"{url.host} did not answer in HTTP: {type(error).__name__}.") from error
+    raise AssertionError("GET returned")
+
+
+def _is_about_writing(name: str, config: HttpRequestConfig) -> bool:
+    name = name.lower()
+    return name.startswith("if-") or name in {"content-type", "accept-encoding", config.idempotency_header.lower()}
+
+
+def _version_json(response: aiohttp.ClientResponse) -> Json:
+    """Return what an answer says of the version that stands there."""
+    if response.status in _TRY_LATER or response.status >= _SERVER_ERROR:
+        raise ToolError("unavailable", f"{response.url.host} answered with {response.status}.")
+    version: dict[str, Json] = {"status": response.status}
+    for key, name in (("etag", "ETag"), ("last_modified", "Last-Modified")):
+        if (value := response.headers.get(name)) is not None:
+            version[key] = value
+    return version
+
+
+def _condition(context: CallContext, method: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the header that makes a write depend on the version that the card showed, if there is one.
+
+    A weak ETag never matches a write's. A plan that has a condition of its own keeps it.
+    """
+    version = context.expected
+    if not isinstance(version, Mapping) or any(name.lower().startswith("if-") for name in headers):
+        return {}
+    status, etag, modified = (version.get(key) for key in ("status", "etag", "last_modified"))
+    if status == _NOT_FOUND:
+        return {"If-None-Match": "*"} if method == "PUT" else {}
+    if not isinstance(status, int) or status >= _NO_SUCCESS:
+        return {}
+    if isinstance(etag, str) and etag.startswith('"'):
+        return {"If-Match": etag}
+    return {"If-Unmodified-Since": modified} if isinstance(modified, str) else {}
+
+
 async def _request(config: HttpRequestConfig, body_bytes: int, context: CallContext, args: Mapping[str, Json]) -> Json:
     """Send the request once."""
     allowed = reach(config.known, config.hosts, allow_private=config.allow_private)
     url = checked_url(str(args["url"]), allowed)
-    headers, body = _headers(config, url, context, args), _body(args)
+    method, headers, body = str(args["method"]), _headers(config, url, context, args), _body(args)
+    condition = _condition(context, method, headers)
     started = time.monotonic()
     try:
         async with (
@@ -216,8 +291,12 @@ async def _request(config: HttpRequestConfig, body_bytes: int, context: CallCont
                 middlewares=(_send_once,),
                 trace_configs=[_checks_before_sending(context)],
             ) as session,
-            session.request(str(args["method"]), url, data=body, headers=headers, allow_redirects=False) as response,
+            session.request(
+                method, url, data=body, headers={**headers, **condition}, allow_redirects=False
+            ) as response,
         ):
+            if condition and response.status == _PRECONDITION_FAILED:
+                raise WorldChanged
             result = await _response_json(response, started, body_bytes)
             location = response.headers.get("Location")
             return result if location is None else {**result, "location": location}

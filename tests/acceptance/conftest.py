@@ -1,7 +1,7 @@
 """Fixtures of the acceptance tests."""
 
 from tests.acceptance.broken_tools import broken_tools
-from tests.acceptance.red_tools import bank
+from tests.acceptance.red_tools import bank, entries
 from tests.browser import browser
 
-__all__ = ["bank", "broken_tools", "browser"]
+__all__ = ["bank", "broken_tools", "browser", "entries"]

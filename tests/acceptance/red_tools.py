@@ -1,18 +1,20 @@
-"""A red tool with all that a card can show of one: a dry run, confidential arguments, and what becomes of a mistake."""
+"""Red tools of tests: one with all that a card can show, and one that says what it is about to change."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
 
+import infra.config.policy
 import infra.tools.catalogue
 import infra.wiring
 from agent.ids import ToolName
 from agent.tool import CallContext, Colour, Reversibility, Tool, ToolError
 from infra.tools.catalogue import ToolsConfig
 from sandbox.script import Json
+from tests.acceptance.effects import EffectServer
 
 TEXT: Json = {"type": "string"}
 
@@ -63,16 +65,69 @@ class Bank:
 @pytest.fixture
 def bank(monkeypatch: pytest.MonkeyPatch) -> Bank:
     """Add the tool to the catalogue; its dry runs end at once."""
-    catalogue, opened = infra.wiring.open_tools, Bank(says={"fee": 3})
+    opened = Bank(says={"fee": 3})
     opened.answers.set()
+    _add(monkeypatch, opened.tool())
+    return opened
+
+
+def _add(monkeypatch: pytest.MonkeyPatch, tool: Tool) -> None:
+    catalogue = infra.wiring.open_tools
 
     @asynccontextmanager
-    async def with_bank(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
+    async def with_tool(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
         async with catalogue(config) as tools:
-            yield (*tools, opened.tool())
+            yield (*tools, tool)
 
-    monkeypatch.setattr(infra.wiring, "open_tools", with_bank)
-    monkeypatch.setattr(infra.tools.catalogue, "open_tools", with_bank)
+    monkeypatch.setattr(infra.wiring, "open_tools", with_tool)
+    monkeypatch.setattr(infra.tools.catalogue, "open_tools", with_tool)
+    monkeypatch.setattr(infra.config.policy, "TOOL_NAMES", infra.config.policy.TOOL_NAMES | {tool.name})
+
+
+@dataclass(kw_only=True)
+class Entries:
+    """A tool `set_entry` with a precondition, whose writes depend on nothing: an entry of the effect server."""
+
+    server: EffectServer | None = None
+    #: Awaited before the call asks whether it may send.
+    pauses: Callable[[], Awaitable[None]] | None = None
+
+    async def read(self, _context: CallContext, args: Mapping[str, Json]) -> Json:
+        name = str(args["name"])
+        await self._server.interferes("HEAD", name)
+        return {"version": self._server.read(name)}
+
+    async def call(self, context: CallContext, args: Mapping[str, Json]) -> Json:
+        name, expected = str(args["name"]), context.expected
+        await self._server.interferes("PUT", name)
+        if self.pauses is not None:
+            await self.pauses()
+        context.check_not_late()
+        self._server.write(name, expected.get("version") if isinstance(expected, Mapping) else None)
+        return "set"
+
+    @property
+    def _server(self) -> EffectServer:
+        assert self.server is not None
+        return self.server
+
+    def tool(self) -> Tool:
+        """Return the tool."""
+        return Tool(
+            name=ToolName("set_entry"),
+            description="Sets an entry.",
+            arguments={"type": "object", "properties": {"name": TEXT, "text": TEXT}, "required": ["name"]},
+            colour=Colour.RED,
+            call=self.call,
+            precondition=self.read,
+        )
+
+
+@pytest.fixture
+def entries(monkeypatch: pytest.MonkeyPatch) -> Entries:
+    """Add the tool to the catalogue; the test says which server it is about."""
+    opened = Entries()
+    _add(monkeypatch, opened.tool())
     return opened
 
 

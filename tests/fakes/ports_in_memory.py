@@ -9,6 +9,7 @@ from typing import Any
 
 from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord, Requirement, edited_digest
 from agent.budget.usage import Scope, Spent
+from agent.card_facts import card_facts_of
 from agent.errors import ArtifactMissing, DuplicateNode
 from agent.events import AttemptEnded, NodeChanged, NodePlanned, RunEvent
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, UserId, thread_parts
@@ -145,6 +146,8 @@ def record_of(request: ApprovalRequest, decision: Decision = Decision.PENDING, *
         digest=request.digest,
         decision=decision,
         budget=request if request.kind is ApprovalKind.BUDGET else None,
+        attempt=request.attempt,
+        state=card_facts_of(request).state,
         **rest,
     )
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agent.approval import WorldState
 from agent.card_facts import CardFacts
 from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.plan.operations import Add, Cancel, Dependency, Node, NodeKind, On, Operation, Skip, digest_of
@@ -105,6 +106,10 @@ class FakeWork:
 
     async def hopeless(self, node: Node, bound: Bound, context: CallContext) -> Failed | None:
         """Return that every call may succeed."""
+        return None
+
+    async def state(self, node: Node, bound: Bound, context: CallContext) -> WorldState | None:
+        """Return that there is nothing to compare."""
         return None
 
     async def facts(self, node: Node, bound: Bound, context: CallContext, *, dry_run: bool) -> CardFacts:

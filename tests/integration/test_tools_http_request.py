@@ -15,6 +15,7 @@ from agent.plan.outcomes import Failed, Succeeded
 from agent.tool import CallContext, Colour, TooLate, uptime_seconds
 from agent.tools.call import call_tool
 from infra.tools.http import HttpRequestConfig, http_request, origin_of
+from sandbox.script import Json
 
 KEY = "5" * 64
 CONTEXT = CallContext(thread=ThreadId("T:C:1"), node=NodeId("n"), author=UserId("U1"), idempotency_key=Digest(KEY))
@@ -218,3 +219,33 @@ def test_what_is_no_origin_is_refused(text: str) -> None:
 async def test_credentials_are_in_no_description() -> None:
     config = HttpRequestConfig(headers={"https://a.example": {"Authorization": "Bearer s3cret"}})
     assert "s3cret" not in repr(config) + repr(http_request(config))
+
+
+@pytest.mark.parametrize(
+    ("method", "version", "sent"),
+    [
+        ("PUT", {"status": 200, "etag": '"a"', "last_modified": "then"}, {"If-Match": '"a"'}),
+        ("DELETE", {"status": 200, "etag": 'W/"a"', "last_modified": "then"}, {"If-Unmodified-Since": "then"}),
+        ("PATCH", {"status": 200, "etag": 'W/"a"'}, {}),
+        ("PUT", {"status": 404, "etag": '"page"'}, {"If-None-Match": "*"}),
+        ("DELETE", {"status": 404}, {}),
+        ("PUT", {"status": 403, "etag": '"page"'}, {}),
+        ("PUT", None, {}),
+    ],
+    ids=["etag", "weak etag and a time", "weak etag", "new", "gone", "refused", "not read"],
+)
+async def test_a_write_depends_on_the_version_that_the_card_showed(
+    service: Service, method: str, version: Json, sent: Mapping[str, str]
+) -> None:
+    tool = http_request(HttpRequestConfig(known=HERE, allow_private=True))
+    await call_tool(tool, replace(CONTEXT, expected=version), {"method": method, "url": service.url})
+    ((_, headers, _),) = service.requests
+    assert {name: value for name, value in headers.items() if name.startswith("If-")} == sent
+
+
+async def test_a_condition_of_the_plan_stays_alone(service: Service) -> None:
+    tool = http_request(HttpRequestConfig(known=HERE, allow_private=True))
+    args: Mapping[str, Json] = {"method": "PUT", "url": service.url, "headers": {"If-Match": "*"}}
+    await call_tool(tool, replace(CONTEXT, expected={"status": 200, "etag": '"a"'}), args)
+    ((_, headers, _),) = service.requests
+    assert headers["If-Match"] == "*"
