@@ -8,9 +8,7 @@ from agent.execution.execution_context import ExecutionContext
 from agent.execution.step import Step
 from agent.ids import NodeId
 from agent.plan.json_values import truncated
-from agent.plan.operations import canonical_json
-from agent.plan.outcomes import Failed, Outcome, Succeeded
-from agent.plan.outside_text import repeats
+from agent.plan.outside_text import repeats, texts_of
 from agent.plan.references import pieces, references_in, strings_in
 from agent.ports import Message
 from sandbox.script import Json
@@ -30,7 +28,7 @@ async def outside_arguments(
     What a person wrote in this turn is theirs, wherever else it stands.
     """
     told = {
-        context.sources.title(node): list(_texts(context.frontier.outcomes[node]))
+        context.sources.title(node): list(texts_of(context.frontier.outcomes[node], keys=True))
         for node in await context.outside_nodes()
     }
     before = await _texts_before(context, step)
@@ -60,20 +58,6 @@ def _own_words(value: Json, said: Collection[str]) -> str:
 
 def _repeated(words: str, told: Mapping[str, Sequence[str]]) -> Sequence[str]:
     return list(islice((title for title, texts in told.items() if repeats(words, texts)), _MOST_SOURCES))
-
-
-def _texts(outcome: Outcome) -> Iterator[str]:
-    """Yield the texts of an outcome that a model was shown."""
-    match outcome:
-        case Succeeded(artifact=None, value=value):
-            yield canonical_json(value) if not isinstance(value, str) else value
-            yield from (text for _, text in strings_in(value))
-        case Succeeded(artifact=artifact) if artifact is not None:
-            yield artifact.head
-        case Failed(message=message):
-            yield message
-        case _:
-            return
 
 
 async def _texts_before(context: ExecutionContext, step: Step) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""Which of a plan's own words repeat text that strangers wrote. Pure.
+"""Which of a plan's own words repeat text that strangers wrote, or that a node returned. Pure.
 
 A model that read such text can write it again without a reference. Two texts are compared without regard to case,
 spaces and punctuation: a run of 16 letters and digits in common counts, and so does one shorter word that looks like a
@@ -6,7 +6,11 @@ name of something (`web-7`, `a@b.example`, `mk7f3a`), since nobody writes such a
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+
+from agent.plan.operations import canonical_json
+from agent.plan.outcomes import Failed, Outcome, Succeeded
+from sandbox.script import Json
 
 RUN_CHARACTERS = 16
 """So many letters and digits in a row, in both texts, are no coincidence."""
@@ -19,6 +23,38 @@ _NAME_PART = re.compile(r"[\w.@+-]+")
 _NO_LETTER = re.compile(r"[\W_]+")
 _LONGEST_NUMBER = 6
 """A number with more digits is a name."""
+
+
+def texts_of(outcome: Outcome, *, keys: bool) -> Iterator[str]:
+    """Yield the texts of an outcome that a model was shown; with `keys`, those of objects, too."""
+    match outcome:
+        case Succeeded(artifact=None, value=value):
+            if keys and not isinstance(value, str):
+                yield canonical_json(value)
+            yield from values_in(value)
+        case Succeeded(artifact=artifact) if artifact is not None:
+            yield artifact.head
+        case Failed(message=message):
+            yield message
+        case _:
+            return
+
+
+def values_in(value: Json) -> Iterator[str]:
+    """Yield every text and number inside a value as text."""
+    match value:
+        case str():
+            yield value
+        case bool() | None:
+            return
+        case int() | float():
+            yield str(value)
+        case Mapping():
+            for inner in value.values():
+                yield from values_in(inner)
+        case _:
+            for inner in value:
+                yield from values_in(inner)
 
 
 def repeats(words: str, outside: Iterable[str]) -> bool:

@@ -1,7 +1,8 @@
 """One author's part of a thread's plan: what planning and replanning read before they add to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from agent.events import PlanPacked
 from agent.ids import NodeId, ThreadId, ToolName, UserId
@@ -9,10 +10,14 @@ from agent.limits import PlanLimits
 from agent.packing.packing import Packing
 from agent.plan.operations import LoggedOperation, Node, Operation, nodes_added
 from agent.plan.outcomes import NodeStatus, Outcome, Succeeded
+from agent.plan.outside_text import repeats, texts_of
 from agent.ports import Message, Progress
 from agent.reading.egress import hosts_in
 from agent.reading.plan_builder import PlanBuilder
 from agent.tool import Registry
+
+_MOST_READ_CHARACTERS = 65_536
+"""Of results in which a new node's words are looked for, on the event loop."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +76,21 @@ class AuthorPlan:
             limits=limits,
             added=len(self.turn_nodes),
             requested={host for message in messages for host in hosts_in(message.text)},
+            repeats=partial(repeats, outside=_newest_texts(outcomes.values())),
         )
+
+
+def _newest_texts(outcomes: Iterable[Outcome]) -> Sequence[str]:
+    """Return what the nodes returned, the newest first, as much of it as a check has time for."""
+    texts: list[str] = []
+    room = _MOST_READ_CHARACTERS
+    for outcome in reversed(list(outcomes)):
+        for text in texts_of(outcome, keys=False):
+            if room <= 0:
+                return texts
+            texts.append(text[:room])
+            room -= len(text)
+    return texts
 
 
 def logged_nodes(logged: Sequence[LoggedOperation]) -> Mapping[NodeId, Node]:

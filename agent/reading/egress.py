@@ -2,16 +2,18 @@
 
 Reading changes nothing, but its address tells: whoever controls a page or a log line that one node read can have the
 next one carry results away. Such a node asks first, unless its host stands in the request or the operator named it.
-The rule looks at the plan as written, so that a node's colour never depends on data. Pure.
+A result is carried by a reference, or by the plan's own words where the model had read it. What a node asks for is
+decided once, when it is added, and stored with it. Pure.
 """
 
 import re
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 from agent.plan.operations import Node, NodeKind
-from agent.plan.references import BadReference, pieces, references_in
+from agent.plan.references import BadReference, pieces, references_in, strings_in
 from agent.tool import Colour, Egress, Registry, drawn_colour
 from sandbox.script import Json
 
@@ -25,26 +27,33 @@ def hosts_in(text: str) -> AbstractSet[str]:
     return {word.strip(".").lower() for word in _HOST.findall(text)}
 
 
-def guarded(node: Node, registry: Registry, requested: AbstractSet[str]) -> Node:
-    """Return the node, made to ask first when the rule wants it; `requested` are the hosts of the request."""
+def guarded(
+    node: Node, registry: Registry, requested: AbstractSet[str], repeats: Callable[[str], bool] = lambda _: False
+) -> Node:
+    """Return the node, made to ask first when the rule wants it.
+
+    `requested` are the hosts of the request; `repeats` says whether words repeat something that a node returned.
+    """
     if drawn_colour(node, registry) is not Colour.GREEN:
         return node
     try:
-        leaves = _leaves(node, registry, requested)
+        leaves = _leaves(node, registry, requested, repeats)
     except BadReference:
         return node  # it is refused for that
     return replace(node, require_human_approval=True) if leaves else node
 
 
-def _leaves(node: Node, registry: Registry, requested: AbstractSet[str]) -> bool:
+def _leaves(node: Node, registry: Registry, requested: AbstractSet[str], repeats: Callable[[str], bool]) -> bool:
     if node.kind is NodeKind.PACKAGE:
         reaches_out = any(_egress(registry, name) is not None for name in node.tools)
-        return reaches_out and _refers(dict(node.inputs))  # where its script sends them nobody can tell
+        return reaches_out and (_refers(node.inputs) or repeats(f"{node.code}\n{_words(node.inputs)}"))
     egress = _egress(registry, node.tool or "")
-    if egress is None or not _refers(dict(node.args)):
+    if egress is None:
         return False
     host = _written_host(node.args.get(egress.argument))
-    return host is None or host not in egress.known | requested
+    if host is not None and host in egress.known | requested:
+        return False
+    return _refers(node.args) or repeats(_words(node.args))
 
 
 def _egress(registry: Registry, name: str) -> Egress | None:
@@ -52,8 +61,12 @@ def _egress(registry: Registry, name: str) -> Egress | None:
     return None if tool is None else tool.egress
 
 
-def _refers(value: dict[str, Json]) -> bool:
-    return next(references_in(value), None) is not None
+def _refers(value: Mapping[str, Json]) -> bool:
+    return next(references_in(dict(value)), None) is not None
+
+
+def _words(value: Mapping[str, Json]) -> str:
+    return "\n".join(text for _, text in strings_in(dict(value)))
 
 
 def _written_host(url: Json) -> str | None:

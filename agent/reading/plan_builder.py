@@ -15,7 +15,8 @@ from agent.limits import DEFAULT_LIMITS, PlanLimits
 from agent.packing.packing import packed_ids
 from agent.packing.write_call_split import split_red
 from agent.plan.json_values import truncated
-from agent.plan.operations import Add, Cancel, Node, Operation, Skip
+from agent.plan.operations import Add, Cancel, Node, NodeKind, Operation, Skip
+from agent.plan.references import references_in
 from agent.plan.templates import template_of
 from agent.reading.egress import guarded
 from agent.reading.validation import Fault, FaultCode, NodeIssue, node_issues, place_of
@@ -51,7 +52,8 @@ class PlanBuilder:
     `known` are the nodes of the thread so far. `added_before` are those that this turn added: to add exactly the
     same again is no fault and changes nothing, because a planner that starts over after a crash does it. `added`
     is the number of nodes that the turn has, items of templates included; by default those of `added_before`.
-    `requested` are the hosts of the request a model plans for; None: a person wrote the plan.
+    `requested` are the hosts of the request a model plans for; None: a person wrote the plan. `repeats` says whether
+    words repeat something that a node of the thread returned.
     """
 
     def __init__(
@@ -64,9 +66,11 @@ class PlanBuilder:
         limits: PlanLimits = DEFAULT_LIMITS,
         added: int | None = None,
         requested: AbstractSet[str] | None = None,
+        repeats: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._registry = registry
         self._requested = requested
+        self._repeats = repeats
         self._packages = packages
         self._limits = limits
         self._nodes = dict(known)
@@ -135,7 +139,19 @@ class PlanBuilder:
         return (node,) if any(self._issues(part) for part in both) else both
 
     def _guarded(self, node: Node) -> Node:
-        return node if self._requested is None else guarded(node, self._registry, self._requested)
+        if self._requested is None:
+            return node
+        asks = guarded(node, self._registry, self._requested, self._repeats)
+        return node if asks is not node and self._ran_unasked(node) else asks
+
+    def _ran_unasked(self, node: Node) -> bool:
+        """Return whether the plan has this very call, and nobody was asked: again it tells nobody anything new."""
+        return node.kind is NodeKind.TOOL and any(
+            (other.kind, other.tool, other.args) == (node.kind, node.tool, node.args)
+            and not other.require_human_approval
+            and next(references_in(dict(other.args)), None) is None
+            for other in self._nodes.values()
+        )
 
     def _is_taken(self, node: Node) -> bool:
         """Return whether the node's id is that of another one."""
