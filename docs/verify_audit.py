@@ -241,8 +241,7 @@ class Effects:
                 request["open"], request["approved"], request["grant"] = True, False, None
 
     def started(self, about, details, _person):
-        call = (about, details["attempt"])
-        kinds = {"approve"} if details["attempt"] == 1 else {"approve", "unknown"}  # a try without effect is asked anew
+        call, kinds = (about, details["attempt"]), ("approve", "unknown")[: details["attempt"]]
         again, self.calls[call] = call in self.calls, False
         covered = {("workspace", ""), ("channel", about[0].split(":")[1]), ("tool", details.get("tool"))}
         if again or covered & self.freezes:

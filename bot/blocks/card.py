@@ -74,6 +74,9 @@ _CARD_SIZE = 3300
 _ORIGINS_SIZE = 600
 """Kept of that for where the arguments come from."""
 
+_STATE_CHARACTERS = 300
+"""Of a state in the small print; a longer one stands with the arguments."""
+
 _MOST_OUTSIDE = 5
 """Arguments with outside text that are named."""
 
@@ -165,13 +168,25 @@ def _chunks_besides(view: ApprovalView) -> Iterator[Chunk]:
 
 
 def world_lines(request: ApprovalRequest) -> Iterator[tuple[str, str]]:
-    """Yield label and text: how what the call is about to change differs from before, and how it stands now."""
+    """Yield label and text: how what the call is about to change differs from before, and how it stands now.
+
+    A short state is no text of its own but `state_line`.
+    """
     facts = card_facts_of(request)
     if facts.change is not None:
         label = wording.changed_since(approved=facts.change.approved)
         yield label, wording.world_change(facts.change.was, facts.state or {})
-    if facts.state is not None:
+    if facts.state is not None and state_line(request) is None:
         yield wording.AS_IT_STANDS, wording.world_state(facts.state)
+
+
+def state_line(request: ApprovalRequest) -> Block | None:
+    """Return how what the call is about to change stands now, if that fits one line of small print."""
+    state = card_facts_of(request).state
+    told = None if state is None else wording.world_state(state)
+    if told is None or len(told) > _STATE_CHARACTERS or not told.isascii():
+        return None
+    return context(f"{wording.AS_IT_STANDS}: {' · '.join(quoted(line) for line in told.splitlines())}")
 
 
 def _previewed(view: ApprovalView, names: Mapping[str, str], previews_of: PreviewsOf) -> Iterator[Chunk]:
@@ -232,7 +247,8 @@ def _small_print(view: ApprovalView, names: Mapping[str, str]) -> Sequence[Block
     line = wording.tool_named(quoted(view.request.tool, 80))
     if origins := list(_origins(view.request)):
         line += f" · {wording.origins('; '.join(origins))}"
-    return [*outside_blocks(view.request), context(line), *named_blocks(names)]
+    stands = state_line(view.request)
+    return [*outside_blocks(view.request), *([stands] if stands else []), context(line), *named_blocks(names)]
 
 
 def outside_blocks(request: ApprovalRequest) -> Sequence[Block]:

@@ -16,6 +16,7 @@ from bot.blocks.card import (
     forms_of,
     named_blocks,
     outside_blocks,
+    state_line,
     who_may_decide,
     with_what_comes,
     world_lines,
@@ -60,6 +61,8 @@ def group_card(
     if shared:
         common = _lines(shared, first.args)
         blocks.append(rich_text([plain(wording.IN_COMMON, bold=True), preformatted(common)]))
+    states = [state_line(view.request) for view in views]
+    shared_state = states[0] if states.count(states[0]) == len(states) else None
     for number, view in enumerate(views, start=1):
         own = [name for name in view.args if name not in shared]
         shown = _lines(own, view.args) or wording.SAME_CALL
@@ -69,9 +72,12 @@ def group_card(
         blocks.append(rich_text([plain(label, bold=True), preformatted(shown)]))
         for heading, text in world_lines(view.request):
             blocks.append(rich_text([plain(heading, bold=True), preformatted(visible(text))]))
+        stands = state_line(view.request)
+        if stands is not None and stands != shared_state:
+            blocks.append(stands)
         blocks += [*difference(view), *outside_blocks(view.request)]
         blocks.append(_item(view, with_menu=len(views) <= MOST_WITH_MENU))
-    blocks += named_blocks(names)
+    blocks += [*([shared_state] if shared_state else []), *named_blocks(names)]
     if frozen:
         blocks.append(section(wording.FROZEN))
     if not whole:

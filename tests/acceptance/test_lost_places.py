@@ -170,6 +170,10 @@ async def test_people_are_asked_when_slack_does_not_say_whether_the_channel_is_t
         scene.model.add(planned(post("tell", "hello")))
         async with scene.asked("tell them") as observer:
             await observer.until(lambda seen: bool(seen.cards()), "the card")
+            assert observer.says("I couldn't read it")
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(lambda seen: seen.says("channel: #incidents"), "the card that knows the channel")
+            assert await scene.people.messages("incidents") == []
             await scene.click(observer, "Grace", "approved")
             await observer.until(answered, "the answer")
         assert len(await scene.people.messages("incidents")) == 1

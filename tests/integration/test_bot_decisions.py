@@ -19,7 +19,9 @@ from tests.fakes.slack_scene import scene as opened_scene
 
 APPROVE, REJECT = "decide_approved", "decide_rejected"
 
-OTHER = {"channel": "#general", "text": "payments is down", "thread_ts": "1.2"}
+OTHER = {"channel": "#general", "text": "payments is down"}
+ALONE = {"dry_run": {"result": "1 message"}}
+"""Facts of a request that shares its card with no other."""
 """The arguments of a call that shares no card with the usual one: it has one more."""
 
 
@@ -92,7 +94,9 @@ async def test_second_click_changes_nothing_and_is_answered(scene: Scene) -> Non
 
 
 async def test_approving_one_card_leaves_its_neighbour_open(scene: Scene) -> None:
-    thread = await asked(scene, an_approval(id="q1"), an_approval(id="q2", title="Post to #general", args=OTHER))
+    thread = await asked(
+        scene, an_approval(id="q1"), an_approval(id="q2", title="Post to #general", args=OTHER, facts=ALONE)
+    )
     await click(scene, "Grace", await card_of(scene, thread, "q2"), APPROVE)
     assert scene.rows.decided == [("q2", Decision.APPROVED, GRACE)]
     assert has_buttons(await card_of(scene, thread, "q1"))
@@ -251,13 +255,13 @@ async def test_an_approval_withdrawn_before_its_turn_to_be_posted_is_not_posted(
     thread = await asked(scene, an_approval())
 
     async def meanwhile(_seconds: float) -> None:
-        scene.rows.change_approval(an_approval(thread, id="q2", args=OTHER, decision=Decision.WITHDRAWN))
+        scene.rows.change_approval(an_approval(thread, id="q2", args=OTHER, facts=ALONE, decision=Decision.WITHDRAWN))
 
     rate_limiter = RateLimiter(clock=lambda: 0.0, sleep=meanwhile)
     for _ in range(POSTS.burst):
         await rate_limiter.wait(("post", thread_parts(thread).tenant, thread_parts(thread).channel), POSTS)
     nodes = (a_node("post", NodeState.ASKING),)
-    both = (an_approval(thread), an_approval(thread, id="q2", args=OTHER))
+    both = (an_approval(thread), an_approval(thread, id="q2", args=OTHER, facts=ALONE))
     scene.rows.show(a_run(thread, nodes=nodes, approvals=both))
     before = await scene.people.thread(thread_parts(thread).root_ts)
     publisher = ThreadPublisher(
