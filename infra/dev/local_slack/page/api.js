@@ -32,5 +32,15 @@ export function follow(user, number, happened, state) {
   source.onmessage = (event) => happened(JSON.parse(event.data));
   source.onopen = () => state(true);
   source.onerror = () => state(false);
-  return () => source.close();
+  // A browser keeps pages that were left, and opens few connections to one server: this one must not hold its own.
+  const stop = () => {
+    removeEventListener("pagehide", stop);
+    source.close();
+  };
+  addEventListener("pagehide", stop);
+  return stop;
 }
+
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});
