@@ -477,7 +477,7 @@ def waits(steps: int, titles: str, progress: tuple[int, int] | None) -> str:
 
 def outside(name: str, titles: Iterable[str]) -> str:
     """Return the warning about an argument with text that strangers wrote; the words are ready mrkdwn."""
-    return f":warning: *{name}* holds text from outside: {listed((f'“{title}”' for title in titles), most=4)}"
+    return f"*Careful:* *{name}* holds text from outside: {listed((f'“{title}”' for title in titles), most=4)}"
 
 
 def message_of(who: str) -> str:
@@ -928,7 +928,7 @@ def rule_preview(covered: int, past: int, days: int) -> str:
 
 def rule_rejected(rejected: int) -> str:
     """Return the warning that people said no to such calls."""
-    return f":warning: *{counted(rejected, 'of these calls was', 'of these calls were')} rejected.*"
+    return f"*Careful: {counted(rejected, 'of these calls was', 'of these calls were')} rejected.*"
 
 
 def rule_made(who: str, tool: str, uses: int, until: str) -> str:

@@ -387,14 +387,15 @@ def _amount(measure: Measure, figure: int, currency: str) -> str:
 
 
 def circumstances(view: ApprovalView, who_may: str) -> str:
-    """Return who asked, what waits and who may decide, in mrkdwn."""
+    """Return who asked, what waits, whether what runs can be undone, and who may decide, in mrkdwn."""
     request = view.request
     waiting = wording.listed((quoted(title, 80) for title in view.blocks), most=5)
     lines = [
         f"Asked for by {mention(request.author)}",
         wording.waits(len(view.blocks), waiting, view.progress if view.is_open else None),
-        wording.UNDOING[card_facts_of(request).reversibility],
     ]
+    if view.is_open or view.record.decision in RUNS_CALL:
+        lines.append(wording.UNDOING[card_facts_of(request).reversibility])
     if view.is_open:
         lines += _open_lines(view, who_may)
     return "\n".join(lines)
@@ -457,8 +458,10 @@ def _menu(allowed: Collection[Decision], place: str) -> tuple[Form, ...]:
     return (Form.COMMENT, Form.CHANGES, *by_hand, Form.CLAIM, *together)
 
 
-def forms_of(view: ApprovalView, without: Collection[Decision] = (), place: str = "") -> list[Block]:
-    """Return what opens the forms of a request: the button to edit, and the menu."""
+def forms_of(
+    view: ApprovalView, without: Collection[Decision] = (), place: str = "", *, about: str = ""
+) -> list[Block]:
+    """Return what opens the forms of a request: the button to edit, and the menu. `about`: as in `button`."""
     request = view.request
     allowed = [decision for decision in choices(view) if decision not in without]
     options = [
@@ -468,7 +471,7 @@ def forms_of(view: ApprovalView, without: Collection[Decision] = (), place: str 
     if view.frozen or Decision.APPROVED not in choices(view) or request.tool in frozenset(NodeKind):
         return [menu]
     edit = form_value(Form.EDIT, request.id, view.version)
-    return [button(wording.EDIT, action=f"{FORM_ACTION}_{Form.EDIT.value}", value=edit), menu]
+    return [button(wording.EDIT, action=f"{FORM_ACTION}_{Form.EDIT.value}", value=edit, about=about), menu]
 
 
 def with_what_comes(view: ApprovalView) -> Block:

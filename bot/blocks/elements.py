@@ -143,9 +143,11 @@ def _plain_text(words: str, characters: int) -> Block:
     return {"type": "plain_text", "text": shortened(words, characters), "emoji": False}
 
 
-def button(label: str, *, action: str, value: str, style: ButtonStyle | None = None) -> Block:
-    """Return a button."""
+def button(label: str, *, action: str, value: str, style: ButtonStyle | None = None, about: str = "") -> Block:
+    """Return a button. `about` tells one of several with the same label to who has the message read out."""
     look: dict[str, Json] = {"style": style} if style else {}
+    if about:
+        look["accessibility_label"] = shortened(f"{label}: {visible(about)}", BUTTON_CHARACTERS)
     text = _plain_text(label, BUTTON_CHARACTERS)
     return {"type": "button", "text": text, "action_id": action, "value": value, **look}
 

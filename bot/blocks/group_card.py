@@ -118,11 +118,12 @@ def _item(view: ApprovalView, *, with_menu: bool) -> Block:
     if not view.is_open:
         return context("".join(ending(view)))
     value = button_value(view.request.id, view.version)
-    reject = button(wording.REJECT, action=f"{ACTION_PREFIX}rejected", value=value, style="danger")
-    approve = button(wording.APPROVE, action=f"{ACTION_PREFIX}approved", value=value, style="primary")
+    about = view.request.title
+    reject = button(wording.REJECT, action=f"{ACTION_PREFIX}rejected", value=value, style="danger", about=about)
+    approve = button(wording.APPROVE, action=f"{ACTION_PREFIX}approved", value=value, style="primary", about=about)
     buttons = [approve, reject] if view.shown_whole and not view.frozen else [reject]
     if with_menu:
-        buttons += forms_of(view)
+        buttons += forms_of(view, about=about)
     return actions(buttons, block_id=shortened(f"decide-{view.version}-{view.request.id}", 255))
 
 

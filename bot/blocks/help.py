@@ -156,7 +156,9 @@ def stoppable(runs: Sequence[OpenRun]) -> Rendered:
         return words_only(wording.NOTHING_TO_STOP)
     blocks = [section("*Which of these shall I stop?*")]
     for number, run in enumerate(runs[:MOST_RUNS]):
-        stop = button(wording.STOP, action=f"{STOP_ACTION}_{number}", value=run.thread, style="danger")
+        stop = button(
+            wording.STOP, action=f"{STOP_ACTION}_{number}", value=run.thread, style="danger", about=run.request
+        )
         blocks += [section(_run(run, {})), actions([stop], block_id=f"stop-{number}")]
     if len(runs) > MOST_RUNS:
         blocks.append(section(f"… and {len(runs) - MOST_RUNS} more: write `!stop` in their threads."))

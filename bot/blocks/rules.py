@@ -128,11 +128,21 @@ def listed(rules: Sequence[Grant], revocable: Collection[str]) -> Rendered:
         )
         blocks.append(section(f"{left}\n{_conditions(rule.conditions)}"))
         if rule.id in revocable:
-            end = button(wording.REVOKE, action=f"{RULE_ACTION}_revoke_{number}", value=rule.id, style="danger")
+            end = button(
+                wording.REVOKE,
+                action=f"{RULE_ACTION}_revoke_{number}",
+                value=rule.id,
+                style="danger",
+                about=_told(rule),
+            )
             blocks.append(actions([end], block_id=f"rule-{rule.id}"))
     if len(rules) > MOST_RULES:
         blocks.append(context(f"… and {len(rules) - MOST_RULES} more"))
     return rendered(wording.RULES_HERE, blocks)
+
+
+def _told(rule: Grant) -> str:
+    return "; ".join([rule.tool, *(f"{name}: {_words(condition)}" for name, condition in rule.conditions.items())])
 
 
 def _conditions(conditions: Mapping[str, Condition]) -> str:

@@ -16,7 +16,7 @@ from tests.acceptance.plans import ANSWERS, ENDS, concludes, fetch, goes_on, pac
 MARKER = "mk7f3a9"
 """Stands in what the page says, and in nobody's message."""
 
-WARNING = ":warning: *text* holds text from outside: "
+WARNING = "*Careful:* *text* holds text from outside: "
 
 
 def card_text(observer: ThreadObserver, card: int = 0) -> str:

@@ -8,7 +8,7 @@ from selenium.webdriver import Chrome
 
 from tests.browser import browser
 from tests.pictures.camera import pictures
-from tests.pictures.scenes import NAMES
+from tests.pictures.forms import NAMES
 
 __all__ = ["browser"]
 pytestmark = pytest.mark.browser

@@ -16,13 +16,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from infra.dev.local_slack.server import Workspace
 from infra.dev.local_slack.state.installed_app import InstalledApp
-from tests.pictures.scenes import MODAL, messages, modal
+from tests.pictures.forms import forms
+from tests.pictures.scenes import messages
 
 # selenium and slack_sdk leave some of their parameters untyped:
 # pyright: reportUnknownMemberType=false
 
 MANIFEST = Path(__file__).parents[2] / "manifest.json"
-WIDTH, HEIGHT, SHARPNESS = 740, 4000, 1.5
+WIDTH, HEIGHT, SHARPNESS = 740, 12000, 1.5
 COLOURS = 48
 """HEIGHT holds all messages at once: what must be scrolled to may lie half under the composer."""
 PATIENCE_SECONDS = 60
@@ -38,9 +39,11 @@ async def pictures(browser: Chrome) -> Mapping[str, bytes]:
             stands[name] = str(cast("Any", posted["ts"]))
         address = f"{workspace.base_url}/archives/C0GENERAL/p{stands['board'].replace('.', '')}?user=U0ADA"
         taken = await asyncio.to_thread(_messages_taken, browser, address, stands)
-        trigger = workspace.backend.tickets.new_trigger("U0ADA")
-        await web.views_open(trigger_id=trigger, view=_plain(modal()))
-        return {**taken, MODAL: await asyncio.to_thread(_modal_taken, browser)}
+        for name, form in forms().items():
+            trigger = workspace.backend.tickets.new_trigger("U0ADA")
+            await web.views_open(trigger_id=trigger, view=_plain(form))
+            taken[name] = await asyncio.to_thread(_modal_taken, browser)
+        return taken
 
 
 def _plain(value: object) -> Any:
@@ -58,7 +61,12 @@ def _messages_taken(browser: Chrome, address: str, stands: Mapping[str, str]) ->
 
 
 def _modal_taken(browser: Chrome) -> bytes:
-    return _taken(browser, "dialog[open] form")
+    """Return the picture of the modal that is open, and close it."""
+    taken = _taken(browser, "dialog[open] form")
+    browser.find_element(By.CSS_SELECTOR, '[data-testid="modal-close"]').click()
+    closed = WebDriverWait(browser, PATIENCE_SECONDS)
+    closed.until(lambda driver: not driver.find_elements(By.CSS_SELECTOR, "dialog[open] form"))
+    return taken
 
 
 def _taken(browser: Chrome, selector: str) -> bytes:

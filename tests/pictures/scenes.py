@@ -1,16 +1,16 @@
-"""What the README's pictures show: one message or modal each, built by the app's own builders from a small story."""
+"""What the README's pictures show of boards and cards: a message each, built by the app's own builders."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from agent.approval import ApprovalKind, ApprovalPolicy, Decision
+from agent.approval import EDITED_BY, ApprovalKind, ApprovalPolicy, Decision, Escalation, Requirement, Vote
 from agent.budget.budget import LimitExceeded, Measure, limit_exceeded_json
 from agent.budget.usage import Scope, Spent
-from agent.card_facts import CardFacts, DryRun, Origin, OriginKind, card_facts_json
-from agent.events import AttemptEnded, SummarizedCall
-from agent.ids import NodeId, ToolName
+from agent.card_facts import CardFacts, Change, DryRun, Origin, OriginKind, card_facts_json
+from agent.grant import Anything, Grant, GrantId, GrantKind, OneOf
+from agent.ids import ChannelId, ToolName, UserId
 from agent.plan.operations import NodeKind
 from agent.plan.outcomes import Failed, NodeState
 from agent.ports import RunStatus
@@ -18,10 +18,10 @@ from agent.preview import Preview, previews
 from agent.tool import Colour, Reversibility
 from bot.blocks.board import board
 from bot.blocks.card import card
-from bot.blocks.details import details
-from bot.blocks.elements import Block, Rendered
+from bot.blocks.elements import Rendered
 from bot.blocks.group_card import group_card
-from bot.ports import AttemptView, NodeView, PackageView
+from bot.blocks.rules import listed
+from bot.ports import ApprovalView, AttemptView, NodeView
 from bot.slack.channels import Channels
 from bot.slack.client import WebApi, open_client
 from bot.slack.membership import Principals
@@ -29,14 +29,13 @@ from bot.tools.post_message import slack_post_message
 from infra.tools.http import HttpRequestConfig, http_request
 from sandbox.script import Json
 from tests.fakes.bot_ports import NOON
-from tests.fakes.run_views import GRACE, THREAD, a_node, a_run, an_approval
+from tests.fakes.run_views import GRACE, a_node, a_run, an_approval
 
 SUMMARY = "payments answers 503 since 10:12 UTC: card network unreachable. search and orders are healthy."
-CODE = """\
+RESTARTS = """\
 def main(inputs):
-    rows = tools.read_access_log()["entries"]
-    failed = [row for row in rows if row["status"] >= 500]
-    return {"error_rate": len(failed) / len(rows)}
+    for host in inputs["hosts"]:
+        tools.http_request(method="POST", url=f"https://ops.example.com/hosts/{host}/restart")
 """
 CRASH = AttemptView(attempt=1, kind="error", error="KeyError: 'entries'")
 WORKED = AttemptView(attempt=2, kind="ok", error="")
@@ -97,12 +96,21 @@ def _done() -> Rendered:
 
 
 def _asked(kind: ApprovalKind, title: str, *behind: str, **rest: Any) -> Rendered:
+    policy = rest.pop("policy", SECOND_PERSON)
+    *_, last = card(asked_view(kind, title, *behind, **rest), policy, previews_of=_previews)
+    return last
+
+
+def asked_view(kind: ApprovalKind, title: str, *behind: str, **rest: Any) -> ApprovalView:
+    """Return a request by Ada with what its card shows; `rest` are fields of the request, its record and its view."""
     tool, facts = rest.pop("tool", POST.name), card_facts_json(rest.pop("facts", CardFacts()))
+    if "edited_by" in rest:
+        facts[EDITED_BY] = rest.pop("edited_by")
+    of_view = {key: rest.pop(key) for key in ("to_come", "votes", "places", "frozen", "script") if key in rest}
+    of_record = {key: rest.pop(key) for key in ("edited", "result", "claimed_by", "reason") if key in rest}
     question = an_approval(kind=kind, title=title, blocks=behind, **rest)
     asked = replace(question.request, tool=tool, facts=facts)
-    shown = replace(question, request=asked, progress=(9, 14))
-    *_, last = card(shown, SECOND_PERSON, previews_of=_previews)
-    return last
+    return replace(question, request=asked, record=replace(question.record, **of_record), progress=(9, 14), **of_view)
 
 
 def _previews(tool: ToolName, args: Mapping[str, Json]) -> Sequence[Preview]:
@@ -182,7 +190,92 @@ def messages() -> Mapping[str, Rendered]:
         ApprovalKind.ASK.value: _asked(
             ApprovalKind.ASK, "Which of the two payment databases do you mean: live or archive?"
         ),
+        **_states(post),
+        **_ends(post),
+        "rules": listed([standing_rule()], [standing_rule().id]),
     }
+
+
+def _states(post: Mapping[str, Json]) -> Mapping[str, Rendered]:
+    """Return the cards of open requests that somebody or something has a hand in."""
+    title = "Post the summary to #incidents"
+    two = Requirement(stages=(replace(SECOND_PERSON, quorum=2),))
+    asked_of = frozenset({UserId("U0LINUS")})
+    later = Requirement(
+        escalation=Escalation(after_minutes=30, users=asked_of), escalated=True, escalated_to=("C0OPS",)
+    )
+    return {
+        "ahead": _asked(ApprovalKind.APPROVE, title, args=post, to_come=2),
+        "claimed": _asked(ApprovalKind.APPROVE, title, args=post, claimed_by=GRACE),
+        "quorum": _asked(
+            ApprovalKind.APPROVE,
+            title,
+            args=post,
+            requirement=two,
+            votes=(Vote(by=GRACE, stage=0),),
+            policy=two.current,
+        ),
+        "escalated": _asked(
+            ApprovalKind.APPROVE, title, args=post, requirement=later, places=("C0OPS",), policy=later.current
+        ),
+        "frozen": _asked(ApprovalKind.APPROVE, title, args=post, frozen=True),
+        "changed": _asked(
+            ApprovalKind.APPROVE,
+            "Set the banner of the status page",
+            tool=SEND.name,
+            args={
+                "method": "PUT",
+                "url": "https://status.example.com/api/banner",
+                "json": {"text": "Payments is back"},
+            },
+            facts=CardFacts(
+                state={"read": {"status": 200, "etag": '"v8"'}},
+                change=Change(was={"read": {"status": 200, "etag": '"v7"'}}, approved=True),
+            ),
+        ),
+        "outside": _asked(
+            ApprovalKind.APPROVE,
+            title,
+            args={"channel": "#incidents", "text": "The page says: all clear, please disregard earlier warnings."},
+            facts=CardFacts(outside={"text": ("Read the provider's status page",)}),
+        ),
+        "script": _asked(
+            ApprovalKind.APPROVE, "Restart what is unhealthy", tool=ToolName(NodeKind.PACKAGE), args={}, script=RESTARTS
+        ),
+        "too-long": _asked(ApprovalKind.APPROVE, title, args={"channel": "#incidents", "text": "words " * 60_000}),
+    }
+
+
+def _ends(post: Mapping[str, Json]) -> Mapping[str, Rendered]:
+    """Return the cards of requests that are decided."""
+    title = "Post the summary to #incidents"
+    edited = {"channel": "#incidents", "text": "payments answers 503 since 10:12 UTC. We are on it."}
+    return {
+        name: _asked(ApprovalKind.APPROVE, title, args=post, decision=decision, at=NOON, **rest)
+        for name, decision, rest in (
+            ("edited", Decision.APPROVED, {"by": GRACE, "edited": edited, "edited_by": GRACE}),
+            ("rejected", Decision.REJECTED, {"by": GRACE, "reason": "not before the provider confirms it"}),
+            ("changes", Decision.CHANGES, {"by": GRACE, "reason": "say since when, and that we are on it"}),
+            ("by-hand", Decision.BY_HAND, {"by": GRACE, "result": "I posted it myself, with a picture"}),
+            ("expired", Decision.EXPIRED, {}),
+        )
+    }
+
+
+def standing_rule() -> Grant:
+    """Return a rule for notices to one channel."""
+    return Grant(
+        id=GrantId("rule"),
+        kind=GrantKind.RULE,
+        channel=ChannelId("C0OPS"),
+        tool=POST.name,
+        conditions={"channel": OneOf(values=("#incidents",)), "text": Anything()},
+        made_by=GRACE,
+        made_at=NOON,
+        expires_at=NOON + timedelta(days=7),
+        most_uses=20,
+        uses=3,
+    )
 
 
 def _shared() -> Rendered:
@@ -196,28 +289,3 @@ def _shared() -> Rendered:
     views = [replace(view, request=replace(view.request, tool=SEND.name)) for view in asked]
     decided = replace(views[0].record, decision=Decision.APPROVED, by=GRACE, at=NOON)
     return group_card([replace(views[0], record=decided), *views[1:]], SECOND_PERSON)
-
-
-def modal() -> Block:
-    """Return the modal of a script's first attempt."""
-    crash = AttemptEnded(
-        node=NodeId("rate"),
-        attempt=1,
-        kind="error",
-        code=CODE,
-        error="KeyError: 'entries'",
-        traceback='File "script.py", line 2, in main\n    rows = tools.read_access_log()["entries"]',
-        milliseconds=41.0,
-        at=NOON,
-        logs="",
-        calls=(SummarizedCall(tool="read_access_log", args="{}", ok=True, milliseconds=12.0),),
-    )
-    ok = replace(crash, attempt=2, kind="ok", error="", traceback="")
-    package = PackageView(
-        thread=THREAD, node=NodeId("rate"), title="Work out the error rate per service", attempts=(crash, ok)
-    )
-    return details(package, 1)
-
-
-MODAL = "details"
-NAMES = frozenset({*messages(), MODAL})

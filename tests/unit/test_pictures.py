@@ -9,7 +9,8 @@ from PIL import Image
 
 from agent.approval import ApprovalKind
 from bot import wording
-from tests.pictures.scenes import NAMES, messages
+from tests.pictures.forms import NAMES
+from tests.pictures.scenes import messages
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "pictures"
