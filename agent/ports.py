@@ -53,6 +53,10 @@ class Approvals(Protocol):
         """
         ...
 
+    async def deny(self, request: ApprovalRequest, rule: str) -> None:
+        """Record, once, that a rule of the policy refused a call, so that nobody was asked."""
+        ...
+
     async def read(self, thread: ThreadId) -> Mapping[ApprovalId, DecisionRecord]:
         """Return every request of the thread, in the order they were asked."""
         ...

@@ -185,10 +185,12 @@ class ApprovedCall:
             return failed
         if asked.changes + self._attempt > MOST_CHANGES:
             return _KEEPS_CHANGING
-        request = await self._posed(self._request(ApprovalKind.APPROVE, asked.bound, self._attempt))
-        if isinstance(request, RefusedCall):
-            return Failed(error=REFUSED_BY_POLICY, message=request.words)
-        return request
+        request = self._request(ApprovalKind.APPROVE, asked.bound, self._attempt)
+        posed = await self._posed(request)
+        if isinstance(posed, RefusedCall):
+            await self._context.ports.approvals.deny(request, posed.rule)
+            return Failed(error=REFUSED_BY_POLICY, message=posed.words)
+        return posed
 
     def _about(self, base: Bound, state: WorldState | None) -> Asked:
         return asked_about(base, self._records(), state, is_fresh=True)

@@ -29,7 +29,7 @@ from agent.plan.operations import digest_of
 from agent.policy.requirement import begun_anew, due_after, in_same_stage, requirement_from_json, requirement_json
 from bot.ports import ApprovalView, DueRequest, Kind, PendingRequest, Post
 from infra.db.database import Database, announce
-from infra.db.tables import ApprovalRow, FreezeRow, InboxRow, LedgerRow, PostRow, thread_key
+from infra.db.tables import ApprovalRow, AuditRow, FreezeRow, InboxRow, LedgerRow, PostRow, thread_key
 from infra.stores.audit import AuditEvent, recording, with_record
 from infra.stores.open_cards import is_free, release_held, times
 from infra.stores.votes import asked_details, count_vote, tighten
@@ -160,6 +160,23 @@ class PostgresApprovals:
             stored = (await connection.execute(known)).one()
         self._views.notify(thread)
         return _held_back(record_in(stored), frozen=stored.frozen)
+
+    async def deny(self, request: ApprovalRequest, rule: str) -> None:
+        """Append the audit row, unless there is one: a step that is taken up again meets the rule again."""
+        told: dict[str, Json] = {"question": request.id, "kind": request.kind.value, "tool": request.tool, "rule": rule}
+        about = {**thread_key(request.thread), "node": request.node, "event": AuditEvent.DENIED.value}
+        stood = select(AuditRow.id).filter_by(**about).where(AuditRow.details["question"].as_string() == request.id)
+        async with self._database.begin() as connection:
+            if (await connection.execute(stood.limit(1))).first() is None:
+                row = recording(
+                    request.thread,
+                    request.node,
+                    AuditEvent.DENIED,
+                    digest=request.digest,
+                    by=request.author,
+                    details=told,
+                )
+                await connection.execute(row)
 
     async def read(self, thread: ThreadId) -> Mapping[ApprovalId, DecisionRecord]:
         """Return every request of the thread, in the order they were asked."""

@@ -18,6 +18,8 @@ class AuditEvent(StrEnum):
 
     #: A person is asked.
     ASKED = "asked"
+    #: A rule refused the call, so nobody was asked.
+    DENIED = "denied"
     #: The request was closed: by a person, by its expiry or because it was withdrawn.
     DECIDED = "decided"
     #: A person approved a request that takes several approvals.

@@ -209,6 +209,7 @@ class GrantedApprovals:
         self._approvals = approvals
         self._grants = grants
         self._may_grant = may_grant
+        self.deny = approvals.deny
         self.read = approvals.read
         self.decide = approvals.decide
         self.withdraw = approvals.withdraw

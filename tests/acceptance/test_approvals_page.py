@@ -4,17 +4,12 @@ With SCREENSHOTS set to a folder, a picture of each look is written there.
 """
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver import Chrome
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.select import Select
-from selenium.webdriver.support.wait import WebDriverWait
 from sqlalchemy import URL
 
 from bot import wording
@@ -22,108 +17,14 @@ from bot.payloads import FORM_ACTION, Form
 from infra.dev.local_slack.state.payload import JsonObject
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import rows
+from tests.acceptance.page_reader import WIDTHS, Page, address_of
 from tests.acceptance.plans import ANSWERS, ENDS, planned, post
 from tests.acceptance.test_approvals_freeze import command
-from tests.acceptance.test_page_readable import OVERFLOWING
-
-# pyright: reportUnknownMemberType=false
 
 pytestmark = pytest.mark.browser
 
-PATIENCE_SECONDS = 60
 ALWAYS = ("Approval needed", "Asked for by", "Who may decide", "Can be made up for")
 """What each open card says."""
-
-
-class Page:
-    """The page as Grace sees a thread."""
-
-    def __init__(self, browser: Chrome, width: int) -> None:
-        self._browser = browser
-        self._width = width
-        ignored = [StaleElementReferenceException, NoSuchElementException]
-        self._wait = WebDriverWait(browser, PATIENCE_SECONDS, 0.1, ignored_exceptions=ignored)
-        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-
-    def opens(self, address: str) -> None:
-        """Go to a message."""
-        self._browser.get(address)
-        self._wait.until(lambda _: bool(self._browser.find_elements(By.CSS_SELECTOR, "body[data-ready]")))
-        assert self._browser.execute_script("return innerWidth") == self._width
-
-    def reads(self, *words: str, place: str = "thread-messages") -> None:
-        """Wait until a place holds these words."""
-
-        def there(_: Chrome) -> bool:
-            text = self._browser.find_element(By.CSS_SELECTOR, f'[data-testid="{place}"]').text
-            return all(word in text for word in words)
-
-        self._wait.until(there, f"{place} never read {words}")
-
-    def has(self, name: str) -> bool:
-        """Whether there is an element of that name."""
-        return bool(self._browser.find_elements(By.CSS_SELECTOR, f'[data-testid="{name}"]'))
-
-    def click(self, selector: str) -> None:
-        """Click the first element that fits."""
-
-        def clicked(_: Chrome) -> bool:
-            self._browser.find_element(By.CSS_SELECTOR, selector).click()
-            return True
-
-        self._wait.until(clicked, f"{selector} was never there to be clicked")
-
-    def press(self, action: str) -> None:
-        """Press a button of a card."""
-        self.click(f'[data-testid="thread-messages"] [data-testid="button-{action}"]')
-
-    def choose(self, form: Form) -> None:
-        """Choose from the card's menu, and wait for the form."""
-
-        def chosen(_: Chrome) -> bool:
-            menu = self._browser.find_element(By.CSS_SELECTOR, f'[data-testid="menu-{FORM_ACTION}_menu"]')
-            Select(menu).select_by_visible_text(wording.FORM_OPTIONS[form])
-            return True
-
-        self._wait.until(chosen, f"{form} was never there to be chosen")
-
-    def types(self, block_id: str, words: str) -> None:
-        """Replace what stands in a field of a form."""
-        box = self._browser.find_element(By.CSS_SELECTOR, f'[data-block-id="{block_id}"] :is(input, textarea)')
-        box.clear()
-        box.send_keys(words)
-
-    def block_of(self, label: str) -> str:
-        """Return the block id of the field with this label."""
-        fields = self._browser.find_elements(By.CSS_SELECTOR, '[data-testid="modal-form"] .field')
-        found = next(field for field in fields if field.find_element(By.CLASS_NAME, "label").text.startswith(label))
-        return found.get_attribute("data-block-id") or ""
-
-    def form_reads(self, *words: str) -> None:
-        """Wait until the form holds these words, and nothing in it is cut."""
-        self.reads(*words, place="modal-form")
-        self.fits("form")
-
-    def submit(self) -> None:
-        """Send the form; again, as the form asks for it, when the app had no time to check it."""
-        self.click('[data-testid="modal-submit"]')
-
-        def taken(_: Chrome) -> bool:
-            every = self._browser.find_elements(By.CSS_SELECTOR, '[data-testid="modal-form"]')
-            forms = [form for form in every if form.is_displayed()]
-            if forms and wording.FORM_NOT_CHECKED in forms[0].text:
-                self._browser.find_element(By.CSS_SELECTOR, '[data-testid="modal-submit"]').click()
-                return False
-            return not forms or "Please complete" in forms[0].text
-
-        self._wait.until(taken, "the form was never taken")
-
-    def fits(self, what: str) -> None:
-        """Check that nothing sticks out of the window; take a picture if somebody wants one."""
-        if "SCREENSHOTS" in os.environ:
-            self._browser.save_screenshot(f"{os.environ['SCREENSHOTS']}/{self._width}-{what}.png")
-        assert self._browser.execute_script(OVERFLOWING) == [], what
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,7 +131,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize("width", WIDTHS)
 async def test_each_decision_is_made_on_the_page_and_says_how_it_ended(
     width: int, browser: Chrome, database_url: URL, tmp_path: Path
 ) -> None:
@@ -252,8 +153,7 @@ async def decided(scene: AppScene, page: Page, case: Case) -> None:
         scene.model.add(planned(post("kinder", "hello dears"), contains="friendlier tone"))
     async with scene.asked(f"do {case.name}") as observer:
         await observer.until(lambda seen: all(map(seen.says, case.open_words)), "the card")
-        card = str(observer.cards()[0].message["ts"]).replace(".", "")
-        address = f"{scene.workspace.base_url}/archives/C0OPS/p{card}?thread_ts={observer.thread_ts}&user=U0GRACE"
+        address = address_of(scene, observer)
 
         def story() -> None:
             page.opens(address)
@@ -268,7 +168,7 @@ async def decided(scene: AppScene, page: Page, case: Case) -> None:
             await observer.until(lambda seen: seen.says("ANSWER"), "the answer")
 
 
-@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize("width", WIDTHS)
 async def test_a_frozen_card_says_so_and_lets_nobody_approve_until_it_is_lifted(
     width: int, browser: Chrome, database_url: URL, tmp_path: Path
 ) -> None:
@@ -278,8 +178,7 @@ async def test_a_frozen_card_says_so_and_lets_nobody_approve_until_it_is_lifted(
         async with scene.asked("tell them") as observer:
             await observer.until(lambda seen: seen.says(*ALWAYS), "the card")
             await command(scene, "Ada", "freeze")
-            card = str(observer.cards()[0].message["ts"]).replace(".", "")
-            address = f"{scene.workspace.base_url}/archives/C0OPS/p{card}?thread_ts={observer.thread_ts}&user=U0GRACE"
+            address = address_of(scene, observer)
 
             def frozen() -> None:
                 page.opens(address)
@@ -300,7 +199,7 @@ async def test_a_frozen_card_says_so_and_lets_nobody_approve_until_it_is_lifted(
         assert [message["text"] for message in await scene.people.messages("incidents")] == ["hello"]
 
 
-@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize("width", WIDTHS)
 async def test_a_card_that_takes_two_says_who_approved_and_an_expired_one_that_nobody_did(
     width: int, browser: Chrome, database_url: URL, tmp_path: Path
 ) -> None:
@@ -312,8 +211,7 @@ async def test_a_card_that_takes_two_says_who_approved_and_an_expired_one_that_n
         scene.model.add(planned(post("tell", "hello"), post("more", "never", depends_on=["tell"])))
         async with scene.asked("tell them") as observer:
             await observer.until(lambda seen: seen.says(*ALWAYS), "the card")
-            card = str(observer.cards()[0].message["ts"]).replace(".", "")
-            address = f"{scene.workspace.base_url}/archives/C0OPS/p{card}?thread_ts={observer.thread_ts}&user=U0GRACE"
+            address = address_of(scene, observer)
 
             def first() -> None:
                 page.opens(address)

@@ -101,6 +101,8 @@ async def test_a_rule_that_refuses_says_why_and_asks_nobody(database_url: URL, t
         assert "please don't call everybody" in conclusion.last
         assert await posts(scene) == []
     assert await rows(database_url, "SELECT count(*) FROM approvals") == [(0,)]
+    denied = "SELECT node, by, details ->> 'rule' FROM audit WHERE event = 'denied'"
+    assert await rows(database_url, denied) == [("tell", "U0ADA", "no mass mentions")]
 
 
 TWO_STAGES = {

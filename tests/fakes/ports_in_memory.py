@@ -58,12 +58,18 @@ class ApprovalsInMemory:
         self._notifier = notifier
         self.asked: dict[ApprovalId, ApprovalRequest] = {}
         self.rows: dict[ApprovalId, DecisionRecord] = {}
+        self.denied: dict[ApprovalId, str] = {}
 
     async def ask(self, request: ApprovalRequest) -> DecisionRecord:
         """Insert the row unless it exists."""
         await asyncio.sleep(0)
         self.asked.setdefault(request.id, request)
         return self.rows.setdefault(request.id, record_of(request))
+
+    async def deny(self, request: ApprovalRequest, rule: str) -> None:
+        """Remember that a rule refused the call."""
+        await asyncio.sleep(0)
+        self.denied[request.id] = rule
 
     async def read(self, thread: ThreadId) -> Mapping[ApprovalId, DecisionRecord]:
         """Return every request of the thread."""
