@@ -183,7 +183,8 @@ async def test_confidential_values_are_shown_on_the_page_to_who_may_approve_alon
                     page.reads("Approval needed", "pin", wording.SHOW)
                     assert "hunter2" not in browser.find_element(By.TAG_NAME, "body").text
                     page.press("show_confidential")
-                    page.form_reads(*(["hunter2-000111"] if user == "U0GRACE" else ["not among the people"]), wording.CLOSE)
+                    told = "hunter2-000111" if user == "U0GRACE" else "not among the people"
+                    page.form_reads(told, wording.CLOSE)
                     page.fits(f"confidential, {user}")
                     assert ("hunter2" in browser.find_element(By.TAG_NAME, "body").text) is (user == "U0GRACE")
                     page.click('[data-testid="modal-close"]')
