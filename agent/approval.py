@@ -23,6 +23,9 @@ TURN = NodeId("")
 EDITED_BY = "edited_by"
 """The key of `ApprovalRequest.facts` for the person who edited the arguments last."""
 
+ASKERS = "askers"
+"""Its key for those who asked for the call besides its author."""
+
 
 class ApprovalKind(StrEnum):
     """The kind of decision a person is asked for."""
@@ -182,7 +185,8 @@ class ApprovalPolicy:
     the full members of the channel may; configured but empty means nobody.
     """
 
-    #: When false, authors never approve their own operations, whatever the lists say.
+    #: When false, authors never approve their own operations, whatever the lists say, and neither does who else wrote
+    #: anything that was in view when they were planned.
     self_approval: bool = True
     users: AbstractSet[UserId] | None = None
     groups: AbstractSet[GroupId] | None = None
@@ -383,6 +387,7 @@ class Refusal(StrEnum):
     APP_NOT_IN_CHANNEL = "app_not_in_channel"
     NOT_AN_APPROVER = "not_an_approver"
     OWN_REQUEST = "own_request"
+    ASKED_TOO = "asked_too"
     NOBODY = "nobody"
 
 
@@ -401,14 +406,35 @@ class Refused:
 Permission: TypeAlias = Allowed | Refused
 
 
-def may_decide(policy: ApprovalPolicy, author: UserId, clicker: Clicker, *, approving: bool = True) -> Permission:
+def askers_of(request: ApprovalRequest) -> frozenset[UserId]:
+    """Return who asked for a call besides its author: their words were in view when it was planned."""
+    stored = request.facts.get(ASKERS)
+    return frozenset(UserId(str(asker)) for asker in stored) if isinstance(stored, list | tuple) else frozenset()
+
+
+def may_decide(
+    policy: ApprovalPolicy,
+    author: UserId,
+    clicker: Clicker,
+    *,
+    askers: AbstractSet[UserId] = frozenset(),
+    approving: bool = True,
+) -> Permission:
     """Return whether the clicker may decide a request about an operation of `author`.
 
-    `approving` is whether the decision is one of `GRANTS`: authors may always take back what they asked for.
+    `askers` asked for it, too (`askers_of`). `approving` is whether the decision is one of `GRANTS`: authors may always
+    take back what they asked for.
     """
-    if (refusal := _refusal(policy, author, clicker, approving=approving)) is not None:
-        return Refused(reason=refusal)
-    return Allowed()
+    if (refusal := _refusal(policy, author, clicker, approving=approving)) is None and approving:
+        refusal = _refusal_of_asker(policy, askers, clicker)
+    return Allowed() if refusal is None else Refused(reason=refusal)
+
+
+def may_decide_on(
+    policy: ApprovalPolicy, request: ApprovalRequest, clicker: Clicker, *, approving: bool = True
+) -> Permission:
+    """Return whether the clicker may decide a request."""
+    return may_decide(policy, request.author, clicker, askers=askers_of(request), approving=approving)
 
 
 def _refusal(policy: ApprovalPolicy, author: UserId, clicker: Clicker, *, approving: bool) -> Refusal | None:
@@ -420,6 +446,11 @@ def _refusal(policy: ApprovalPolicy, author: UserId, clicker: Clicker, *, approv
         return None
     refusals = (_refusal_of_part(part, author, clicker) for part in policy.parts)
     return next((refusal for refusal in refusals if refusal is not None), None)
+
+
+def _refusal_of_asker(policy: ApprovalPolicy, askers: AbstractSet[UserId], clicker: Clicker) -> Refusal | None:
+    asked = clicker.user in askers and not all(part.self_approval for part in policy.parts)
+    return Refusal.ASKED_TOO if asked else None
 
 
 def _refusal_of_part(policy: ApprovalPolicy, author: UserId, clicker: Clicker) -> Refusal | None:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from agent.approval import ApprovalRequest, WorldState
+from agent.approval import ASKERS, ApprovalRequest, WorldState, askers_of
+from agent.ids import UserId
 from agent.plan.confidential import redacted
 from agent.tool import Reversibility
 from sandbox.script import Json
@@ -65,6 +66,8 @@ class CardFacts:
     state: WorldState | None = None
     #: None: it is asked about for the first time, or for another reason.
     change: Change | None = None
+    #: Who asked for it besides its author (`agent.approval.askers_of`).
+    askers: tuple[UserId, ...] = ()
 
 
 def card_facts_json(facts: CardFacts) -> dict[str, Json]:
@@ -88,6 +91,8 @@ def card_facts_json(facts: CardFacts) -> dict[str, Json]:
         written["state"] = facts.state
     if facts.change is not None:
         written["change"] = {"was": facts.change.was, "approved": facts.change.approved}
+    if facts.askers:
+        written[ASKERS] = list(facts.askers)
     return written
 
 
@@ -118,6 +123,7 @@ def card_facts_of(request: ApprovalRequest) -> CardFacts:
         ),
         state=state if isinstance(state := stored.get("state"), Mapping) else None,
         change=_change(stored.get("change")),
+        askers=tuple(sorted(askers_of(request))),
     )
 
 

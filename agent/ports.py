@@ -5,6 +5,7 @@ A method that returns has committed its change, unless its docstring says otherw
 """
 
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -254,6 +255,18 @@ class Message:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Heard:
+    """What people have written to a thread, as it matters to one of its nodes."""
+
+    #: Those that the node's turn answers to, and those no plan answers to yet, in order.
+    messages: Sequence[Message]
+    #: Who wrote anything to the thread, in any turn, before the node was planned.
+    authors: AbstractSet[UserId]
+    #: None: the node is not in the log.
+    planned_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Mail:
     """The messages and stops that concern a turn."""
 
@@ -270,8 +283,8 @@ class Mailbox(Protocol):
         """Return the messages no plan answers to yet, in order."""
         ...
 
-    async def of_turn(self, thread: ThreadId, turn: int) -> Sequence[Message]:
-        """Return the messages that this turn answers to, and those no plan answers to yet, in order."""
+    async def heard(self, thread: ThreadId, turn: int, node: NodeId) -> Heard:
+        """Return what people have written, as it matters to a node of this turn."""
         ...
 
     async def taken(

@@ -425,6 +425,8 @@ _REFUSALS = {
     "Please invite me again, then press the button once more.",
     Refusal.NOT_AN_APPROVER: "Sorry, you're not among the people who may decide this. The card says who is.",
     Refusal.OWN_REQUEST: "You asked for this yourself, so somebody else has to approve it. You can still reject it.",
+    Refusal.ASKED_TOO: "What you wrote in this thread came before this was planned, so you count among those who asked "
+    "for it, and somebody else has to approve it. You can still reject it.",
     Refusal.NOBODY: "Nobody may approve this: its list of approvers is empty. "
     "Please ask whoever runs this app to fill it in.",
 }
@@ -434,6 +436,8 @@ def refusal(reason: Refusal, kind: ApprovalKind) -> str:
     """Return why someone may not decide, and what is left to them on a card of this kind."""
     if reason is Refusal.OWN_REQUEST and kind is ApprovalKind.UNKNOWN:
         return f"You asked for this yourself, so somebody else has to decide it. You can still press {GIVE_UP}."
+    if reason is Refusal.ASKED_TOO and kind is ApprovalKind.UNKNOWN:
+        return f"You count among those who asked for this, so somebody else decides it. You can still press {GIVE_UP}."
     return _REFUSALS[reason]
 
 
@@ -453,14 +457,15 @@ def too_many_cards(cards: int) -> str:
     )
 
 
-def approvers(policy: ApprovalPolicy, author: str, people: Iterable[str], groups: Iterable[str]) -> str:
-    """Return who may approve; `author`, `people` and `groups` are ready mrkdwn, the latter two the policy's."""
+def approvers(policy: ApprovalPolicy, askers: Sequence[str], people: Iterable[str], groups: Iterable[str]) -> str:
+    """Return who may approve, all in ready mrkdwn: `askers` asked for it, `people` and `groups` are the policy's."""
+    but = "" if policy.self_approval else f", but not {listed(askers, most=5)}"
     if policy.users is None and policy.groups is None:
-        return ANY_MEMBER + ("" if policy.self_approval else f", but not {author}")
+        return ANY_MEMBER + but
     named = [*people, *(f"anyone in {group}" for group in groups)]
     if not named:
         return "nobody, because the list of approvers is empty"
-    return listed(named, most=10) + ("" if policy.self_approval else f", but not {author}")
+    return listed(named, most=10) + but
 
 
 def named_in_arguments(names: str) -> str:

@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -46,7 +47,7 @@ from agent.plan.outcomes import (
     outcome_json,
 )
 from agent.policy.call_policy import Posed, RefusedCall
-from agent.ports import Bound, LedgerEntry, LedgerState, Message
+from agent.ports import Bound, Heard, LedgerEntry, LedgerState, Message
 from agent.tool import TooLate, WorldChanged, uptime_seconds
 
 _log = logging.getLogger(__name__)
@@ -78,6 +79,8 @@ class _Around:
     messages: Sequence[Message]
     #: `CardFacts.outside`.
     outside: Mapping[str, Sequence[str]]
+    #: `CardFacts.askers`.
+    askers: Sequence[UserId]
 
 
 class ApprovedCall:
@@ -390,17 +393,32 @@ class ApprovedCall:
             self._trial = None
             about.cancel()
         found = CardFacts() if about.cancelled() else about.result()
-        return replace(found, origins=origins, outside=around.outside)
+        return replace(found, origins=origins, outside=around.outside, askers=tuple(around.askers))
 
     async def _look_around(self, request: ApprovalRequest) -> "_Around":
         """Return what people wrote in this turn, and what of outside text the call holds; read once for each call."""
         if self._around is None or self._around.digest != request.digest:
             context, step = self._context, self._step
             # the messages whose plan still streams are untaken until it ends
-            messages = await context.ports.mailbox.of_turn(context.thread, step.turn)
-            outside = await outside_arguments(context, step, messages)
-            self._around = _Around(digest=request.digest, messages=messages, outside=outside)
+            heard = await context.ports.mailbox.heard(context.thread, step.turn, step.node.item_of or step.id)
+            outside = await outside_arguments(context, step, heard.messages)
+            self._around = _Around(
+                digest=request.digest,
+                messages=heard.messages,
+                outside=outside,
+                askers=tuple(sorted(self._askers(heard))),
+            )
         return self._around
+
+    def _askers(self, heard: Heard) -> AbstractSet[UserId]:
+        """Return who else asked for the call: whose messages, or words to a decision, it was planned after."""
+        worded = {
+            record.by
+            for record in self._context.parking.known.values()
+            if record.by is not None and (record.reason or record.decision is Decision.BY_HAND)
+            if heard.planned_at is None or (record.at is not None and record.at <= heard.planned_at)
+        }
+        return (heard.authors | worded) - {self._step.author}
 
     async def _facts_of_tool(self, request: ApprovalRequest, *, dry_run: bool) -> CardFacts:
         context, step = self._context, self._step
@@ -420,7 +438,8 @@ class ApprovedCall:
             return request
         if request.id not in known:
             around = await self._look_around(request)
-            about = replace(await self._facts_of_tool(request, dry_run=False), outside=around.outside)
+            tools = await self._facts_of_tool(request, dry_run=False)
+            about = replace(tools, outside=around.outside, askers=tuple(around.askers))
             request = replace(request, facts=card_facts_json(about))
         return await policy.posed(request, known)
 

@@ -21,6 +21,7 @@ from agent.approval import (
     ApprovalPolicy,
     ApprovalRequest,
     Decision,
+    askers_of,
 )
 from agent.budget.budget import Measure, limit_exceeded_from_json
 from agent.card_facts import Origin, OriginKind, card_facts_of, shown_arguments
@@ -436,7 +437,8 @@ def who_may_decide(policy: ApprovalPolicy, request: ApprovalRequest) -> str:
 
 def _who_may(policy: ApprovalPolicy, request: ApprovalRequest) -> str:
     people = [mention(user) for user in sorted(policy.users or ())]
-    return wording.approvers(policy, mention(request.author), people, map(group, sorted(policy.groups or ())))
+    askers = [mention(user) for user in (request.author, *sorted(askers_of(request)))]
+    return wording.approvers(policy, askers, people, map(group, sorted(policy.groups or ())))
 
 
 def _buttons(view: ApprovalView, without: Collection[Decision] = (), place: str = "") -> Block:

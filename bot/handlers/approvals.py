@@ -22,7 +22,7 @@ from agent.approval import (
     Decision,
     Refusal,
     Requirement,
-    may_decide,
+    may_decide_on,
 )
 from agent.approval import Refused as NotAllowed
 from agent.errors import AgentError
@@ -242,7 +242,7 @@ class ApprovalHandler:
         refusal: Refusal | None = None
         for policy in stages:
             clicker = await self._clicker(click.user, click.channel, tenant, policy)
-            match may_decide(policy, request.author, clicker, approving=approving):
+            match may_decide_on(policy, request, clicker, approving=approving):
                 case Allowed():
                     return None
                 case NotAllowed(reason=reason):
@@ -260,7 +260,7 @@ class ApprovalHandler:
     ) -> Refusal | None:
         """Return why a person may not grant a request in this channel, read fresh from Slack; None when they may."""
         policy = self._policy_for(request)
-        match may_decide(policy, request.author, await self._clicker(user, channel, tenant, policy)):
+        match may_decide_on(policy, request, await self._clicker(user, channel, tenant, policy)):
             case Allowed():
                 return None
             case NotAllowed(reason=reason):

@@ -52,7 +52,7 @@ _log = logging.getLogger(__name__)
 CHECK_SECONDS = 2.0
 """Slack waits three seconds for what is wrong with a form."""
 
-_MAY_EDIT = frozenset({Refusal.OWN_REQUEST, Refusal.NOT_AN_APPROVER, Refusal.NOBODY})
+_MAY_EDIT = frozenset({Refusal.OWN_REQUEST, Refusal.ASKED_TOO, Refusal.NOT_AN_APPROVER, Refusal.NOBODY})
 """Who may not approve for one of these reasons may still propose other arguments."""
 
 

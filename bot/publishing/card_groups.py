@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.approval import ApprovalKind, ApprovalPolicy, ApprovalRequest
+from agent.approval import ApprovalKind, ApprovalPolicy, ApprovalRequest, askers_of
 from agent.ids import ApprovalId
 from bot.blocks.elements import sent_size
 from bot.blocks.visibility import visible
@@ -85,7 +85,8 @@ def _alike(
     for view in views:
         request = view.request
         stages = None if request.requirement is None else request.requirement.stages
-        groups.setdefault((request.author, stages, policy_for(request)), []).append(view)
+        asked = (request.author, askers_of(request))
+        groups.setdefault((asked, stages, policy_for(request)), []).append(view)
     return groups.values()
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.approval import ABOUT_TURN, Allowed, ApprovalPolicy, ApprovalRequest, Clicker, may_decide
+from agent.approval import ABOUT_TURN, Allowed, ApprovalPolicy, ApprovalRequest, Clicker, may_decide_on
 from agent.ids import UserId, thread_parts
 from bot.errors import BotError
 from bot.slack.membership import FRESH, RECENT_SECONDS, Channel, Principals
@@ -47,7 +47,7 @@ class Approvers:
         """Return who may grant the request where it was asked; that nobody may can be a minute old."""
         policy = self._policy_for(request)
         author = Clicker(user=request.author, is_full_member=True, in_channel=True, groups=frozenset())
-        if request.kind in ABOUT_TURN or isinstance(may_decide(policy, request.author, author), Allowed):
+        if request.kind in ABOUT_TURN or isinstance(may_decide_on(policy, request, author), Allowed):
             return Look(anybody=True)
         at, look = self._looks.get(request.id, (0.0, None))
         if look is None or (not look.anybody and self._clock() - at > RECENT_SECONDS):
@@ -74,7 +74,7 @@ class Approvers:
         person = await self._principals.person(tenant, user)
         groups = await self._principals.groups(user, policy.every_group) if policy.every_group else frozenset[str]()
         clicker = Clicker(user=user, is_full_member=person.is_member, in_channel=True, groups=groups)
-        return isinstance(may_decide(policy, request.author, clicker), Allowed)
+        return isinstance(may_decide_on(policy, request, clicker), Allowed)
 
     async def may_grant_now(self, user: UserId, request: ApprovalRequest) -> bool:
         """Return whether a person may grant the request where it was asked, as of now; in doubt they may not."""
@@ -87,7 +87,7 @@ class Approvers:
             _log.warning("could not learn whether %s may approve: %s", user, error)
             return False
         clicker = Clicker(user=user, is_full_member=person.is_member, in_channel=there, groups=groups)
-        return isinstance(may_decide(policy, request.author, clicker), Allowed)
+        return isinstance(may_decide_on(policy, request, clicker), Allowed)
 
     async def _look(self, request: ApprovalRequest, policy: ApprovalPolicy) -> Look:
         here = thread_parts(request.thread).channel

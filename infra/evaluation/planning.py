@@ -16,7 +16,7 @@ from agent.plan.operations import Add, LoggedOperation, Operation, operation_jso
 from agent.plan.outcomes import NodeStatus, Outcome
 from agent.planning.pack_buffer import NodeEndNotifier
 from agent.planning.planner import Planner
-from agent.ports import ChatMessage, LanguageModel, Mail, Message, PastTurn, Reflection, Run, RunStatus
+from agent.ports import ChatMessage, Heard, LanguageModel, Mail, Message, PastTurn, Reflection, Run, RunStatus
 from agent.tool import Registry
 from sandbox.script import Json
 
@@ -118,8 +118,8 @@ class _InMemoryPorts:
     async def untaken(self, thread: ThreadId) -> Sequence[Message]:
         return self._untaken
 
-    async def of_turn(self, thread: ThreadId, turn: int) -> Sequence[Message]:
-        return self._untaken
+    async def heard(self, thread: ThreadId, turn: int, node: NodeId) -> Heard:
+        return Heard(messages=self._untaken, authors={message.author for message in self._untaken}, planned_at=None)
 
     async def mail(self, thread: ThreadId, turn: int) -> Mail:
         return Mail(messages=self._untaken, stop=False)

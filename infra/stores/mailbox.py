@@ -7,11 +7,11 @@ from sqlalchemy import RowMapping, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from agent.ids import ThreadId, UserId
-from agent.ports import Mail, Message
+from agent.ids import NodeId, ThreadId, UserId
+from agent.ports import Heard, Mail, Message
 from bot.ports import Kind
 from infra.db.database import Database
-from infra.db.tables import InboxRow, RunRow
+from infra.db.tables import InboxRow, OperationRow, RunRow
 from infra.worker.notifications import Notifier
 
 IS_MESSAGE = InboxRow.kind != Kind.STOP.value
@@ -30,11 +30,26 @@ class PostgresMailbox:
         async with self._database.autocommit() as connection:
             return [message for _, message in await messages_of(connection, thread, InboxRow.turn.is_(None))]
 
-    async def of_turn(self, thread: ThreadId, turn: int) -> Sequence[Message]:
-        """Return the messages that this turn answers to, and those no plan answers to yet."""
-        which = or_(InboxRow.turn.is_(None), InboxRow.turn == turn)
-        async with self._database.autocommit() as connection:
-            return [message for _, message in await messages_of(connection, thread, which)]
+    async def heard(self, thread: ThreadId, turn: int, node: NodeId) -> Heard:
+        """Return the turn's messages, and who wrote anything before the node was planned."""
+        mine = InboxRow.of_thread(thread) & IS_MESSAGE
+        planned = select(OperationRow.at).where(OperationRow.of_thread(thread), OperationRow.adds == node)
+        planned_at = planned.limit(1).scalar_subquery()
+        before = select(func.array_agg(InboxRow.author.distinct())).where(
+            mine, InboxRow.at <= func.coalesce(planned_at, func.now())
+        )
+        columns = (InboxRow.id, InboxRow.author, InboxRow.text, InboxRow.at)
+        rows = (
+            select(*columns, before.scalar_subquery().label("authors"), planned_at.label("planned_at"))
+            .where(mine, or_(InboxRow.turn.is_(None), InboxRow.turn == turn))
+            .order_by(InboxRow.id)
+        )
+        found = (await self._database.execute(rows)).all()
+        return Heard(
+            messages=[Message(id=row.id, author=UserId(row.author), text=row.text, at=row.at) for row in found],
+            authors={UserId(author) for row in found[:1] for author in row.authors or ()},
+            planned_at=found[0].planned_at if found else None,
+        )
 
     async def taken(
         self, thread: ThreadId, turn: int, messages: Sequence[int], reply: str = "", error: str = ""

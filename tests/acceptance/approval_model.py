@@ -188,12 +188,20 @@ class ApprovalModel:
 
     world: World
     calls: dict[str, frozenset[Call]] = field(default_factory=dict[str, frozenset[Call]])
+    #: Text -> who approved a call that reads so ahead, by a rule or for this run alone.
+    granted: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
 
     def ask(self, name: str, text: str) -> None:
-        """A red call is planned."""
+        """A red call's turn comes."""
         policy = self.world.policy
         call = Call(text=text, stages=policy.stages, more=policy.more, open=policy.effect == "ask")
-        self.calls[name] = frozenset({replace(call, approved=policy.effect == "allow")})
+        covered = call.open and [stage.quorum for stage in call.stages] == [1] and self._is_granted(call)
+        call = replace(call, open=call.open and not covered)
+        self.calls[name] = frozenset({replace(call, approved=covered or policy.effect == "allow")})
+
+    def _is_granted(self, call: Call) -> bool:
+        """Return whether somebody approved it ahead who may approve it now."""
+        return any(call.allows(who, call.stages[0], self.world) for who in self.granted.get(call.text, ()))
 
     def click(self, name: str, answers: Sequence[Answer]) -> Mapping[Outcome, frozenset[Call]]:
         """Return how clicks at one moment may be answered, each with the states it leaves."""

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,11 +20,17 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from sqlalchemy import URL
 
+from agent.grant import Grant, GrantId, GrantKind, OneOf
+from agent.ids import ChannelId, Tenant, ThreadId, ToolName, UserId
 from bot import wording
 from bot.payloads import Form
+from infra.db.database import Database
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.local_slack.state.payload import JsonObject
 from infra.dev.local_slack.state.people import Kind
+from infra.stores.stores import Stores
+from infra.worker.notifications import PgNotifications
+from infra.worker.queue import Queue
 from tests.acceptance.app_fixture import AppScene
 from tests.acceptance.approval_model import Answer, ApprovalModel, Outcome, Part, Policy, Stage, World
 from tests.acceptance.assertions import answered as ended
@@ -43,6 +50,8 @@ IDS: Mapping[str, str] = {"Ada": "U0ADA", "Grace": "U0GRACE", "Linus": "U0LINUS"
 PEOPLE = tuple(IDS)
 EVERYBODY = frozenset(PEOPLE)
 NAMES = ("first", "second")
+LATER = "third"
+"""The call whose turn comes once the first one has happened."""
 PATIENCE_SECONDS = 60
 WORLD = World(
     policy=Policy(), members=EVERYBODY - {"Gus"}, in_channel=EVERYBODY, in_group=frozenset({"Grace", "Linus"})
@@ -91,6 +100,12 @@ def _ids(people: frozenset[str]) -> str:
     return json.dumps(sorted(IDS[who] for who in people))
 
 
+CHANNEL, TENANT = ChannelId("C0OPS"), Tenant("T0LOCAL")
+
+ABOUT_CALLS = frozenset({"click", "edit", "comment", "expire", "escalate"})
+"""Actions that need the call to be asked about."""
+
+
 class Action(NamedTuple):
     """Something that people, an administrator or time does."""
 
@@ -104,7 +119,7 @@ class Action(NamedTuple):
 def chosen(*kinds: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Action]:
     """Return what makes actions of these kinds, about one of the calls."""
     made: dict[str, st.SearchStrategy[Any]] = {"answers": st.just(()), "who": st.just(""), "value": st.just("")}
-    return st.builds(Action, st.sampled_from(kinds), st.sampled_from(NAMES), **(made | fields))
+    return st.builds(Action, st.sampled_from(kinds), st.sampled_from([*NAMES, LATER]), **(made | fields))
 
 
 people = st.sampled_from(PEOPLE)
@@ -117,6 +132,8 @@ steps = st.one_of(
     chosen("edit", who=people),
     chosen("comment", answers=answers.map(lambda one: (one,))),
     chosen("expire", "escalate", "freeze", "restart"),
+    chosen("grant", who=people, value=st.sampled_from(GrantKind)),
+    chosen("revoke"),
     chosen("policy", value=st.sampled_from(tuple(POLICIES))),
     chosen(
         "person", who=st.sampled_from(["Grace", "Linus"]), value=st.sampled_from(["members", "in_channel", "in_group"])
@@ -136,7 +153,10 @@ class Play:
     observer: ThreadObserver | None = None
     #: Call -> its card, and what its buttons carried last.
     cards: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
-    edits: int = 0
+    #: How many edits and approvals ahead there were.
+    made: int = 0
+    #: What was approved ahead and stands -> by whom.
+    grants: dict[GrantId, str] = field(default_factory=dict[GrantId, str])
 
     @property
     def seen(self) -> ThreadObserver:
@@ -145,23 +165,38 @@ class Play:
 
     async def run(self, actions: Sequence[Action]) -> None:
         """Ask, let the actions happen, put everything back, and check what happened."""
-        texts = {name: f"{self.number} {name} " + "x" * 800 for name in NAMES}
+        steps = [post(name, self._text(name), "#general") for name in NAMES]
+        later = post(LATER, self._text(LATER), "#general", depends_on=[NAMES[0]])
         request = f"example {self.number}."
-        self.scene.model.add(planned(*(post(name, texts[name], "#general") for name in NAMES), contains=request))
+        self.scene.model.add(planned(*steps, later, contains=request))
         for name in NAMES:
-            self.model.ask(name, texts[name])
+            self.model.ask(name, self._text(name))
         async with self.scene.asked(request) as observer:
             self.observer = observer
             waiting = [name for name in NAMES if self.model.is_open(name)]
             await observer.until(lambda seen: len(seen.cards()) == len(waiting), "the cards")
+            await self._goes_on()
             for action in actions if waiting else ():
-                await getattr(self, f"_{action.kind}")(action)
-                await self._happened()
+                if action.name in self.model.calls or action.kind not in ABOUT_CALLS:
+                    await getattr(self, f"_{action.kind}")(action)
+                    await self._goes_on()
             await self._put_back()
             await observer.until(ended, "the answer")
         effects = await self._effects()
         assert not self.model.complaints(effects), self.model.complaints(effects)
         await self._accounts_agree(len(effects))
+
+    def _text(self, name: str) -> str:
+        return f"{self.number} {name} " + "x" * 800
+
+    async def _goes_on(self) -> None:
+        """Wait until what surely was approved has happened, and until the call behind it is asked about or happens."""
+        await self._happened()
+        if LATER not in self.model.calls and all(call.approved for call in self.model.calls[NAMES[0]]):
+            self.model.ask(LATER, self._text(LATER))
+            if self.model.is_open(LATER):
+                await self.seen.until(lambda _: bool(self._shown(LATER)), "the card of the call behind it")
+            await self._happened()
 
     # What people do
 
@@ -208,8 +243,8 @@ class Play:
     async def _edit(self, action: Action) -> None:
         if not self._can_open(action.who, action.name):
             return
-        self.edits += 1
-        text = f"{self.number} {action.name} edited {self.edits}"
+        self.made += 1
+        text = f"{self.number} {action.name} edited {self.made}"
         before, value = await self._answers(), self.cards[action.name][1]
         if (result := self.model.edit(action.name, action.who, text)) is None:
             return
@@ -223,6 +258,53 @@ class Play:
         await self._answered(before, (Outcome(told, counted),), action)
         if not refused and self.model.is_open(action.name):
             await self.seen.until(lambda _: self._value(action.name) not in (None, value), "the edited card")
+
+    async def _grant(self, action: Action) -> None:
+        """Have somebody approve the later call ahead, for this run or as a standing rule."""
+        kind, text = GrantKind(action.value), self._text(LATER)
+        if LATER in self.model.calls:
+            return
+        self.made += 1
+        envelope = kind is GrantKind.ENVELOPE
+        now = datetime.now(UTC)
+        grant = Grant(
+            id=GrantId(f"{self.number}-{self.made}"),
+            kind=kind,
+            channel=CHANNEL,
+            tool=ToolName("slack_post_message"),
+            conditions={"channel": OneOf(values=("#general",)), "text": OneOf(values=(text,))},
+            made_by=UserId(IDS[action.who]),
+            made_at=now,
+            expires_at=now + timedelta(days=1),
+            most_uses=1,
+            thread=self._thread if envelope else None,
+            turn=int(envelope),
+        )
+        async with self._stores() as stores:
+            assert await stores.grants.make(TENANT, grant, place=CHANNEL)
+        self.grants[grant.id] = action.who
+        self.model.granted.setdefault(text, set()).add(action.who)
+
+    async def _revoke(self, _action: Action) -> None:
+        """Take every approval ahead back."""
+        async with self._stores() as stores:
+            for grant in self.grants:
+                await stores.grants.revoke(TENANT, grant, by=UserId(IDS["Ada"]), place=CHANNEL)
+        self.grants.clear()
+        self.model.granted.clear()
+
+    @asynccontextmanager
+    async def _stores(self) -> AsyncGenerator[Stores]:
+        """Open the stores as another process would."""
+        database = Database(self.scene.url)
+        try:
+            yield Stores(database, Queue(database), PgNotifications(database))
+        finally:
+            await database.close()
+
+    @property
+    def _thread(self) -> ThreadId:
+        return ThreadId(f"{TENANT}:{CHANNEL}:{self.seen.thread_ts}")
 
     # What else happens
 
@@ -290,8 +372,8 @@ class Play:
         for role in ("members", "in_channel", "in_group"):
             for who in sorted(getattr(WORLD, role) - getattr(self.model.world, role)):
                 await self.put_person(who, role, there=True)
-        for name in NAMES:
-            if any(call.open for call in self.model.calls[name]):
+        for name, calls in list(self.model.calls.items()):
+            if any(call.open for call in calls):
                 await self._click(Action("click", name, (Answer("Ada", yes=False),)))
 
     # What is seen of it

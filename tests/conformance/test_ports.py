@@ -236,9 +236,10 @@ async def test_messages_are_untaken_until_a_turn_takes_them(agent_side: AgentSid
     await agent_side.mailbox.taken(THREAD, 1, [first.id])
     assert list(await agent_side.mailbox.untaken(THREAD)) == [second]
     assert list(await agent_side.mailbox.untaken(OTHER)) == []
-    assert list(await agent_side.mailbox.of_turn(THREAD, 1)) == [first, second]
-    assert list(await agent_side.mailbox.of_turn(THREAD, 2)) == [second]
-    assert list(await agent_side.mailbox.of_turn(OTHER, 1)) == []
+    for thread, turn, messages in ((THREAD, 1, [first, second]), (THREAD, 2, [second]), (OTHER, 1, [])):
+        heard = await agent_side.mailbox.heard(thread, turn, NodeId("no such node"))
+        assert list(heard.messages) == messages
+        assert heard.authors == ({ADA} if messages else set())
 
 
 async def test_a_turn_is_begun_moved_and_ended(agent_side: AgentSide) -> None:

@@ -15,7 +15,7 @@ from agent.events import AttemptEnded, NodeChanged, NodePlanned, RunEvent
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, UserId, thread_parts
 from agent.plan.operations import Add, LoggedOperation, Operation
 from agent.plan.outcomes import ArtifactRef, NodeStatus, Outcome
-from agent.ports import LedgerEntry, LedgerState, Mail, Message, PastTurn, Reflection, Run, RunStatus
+from agent.ports import Heard, LedgerEntry, LedgerState, Mail, Message, PastTurn, Reflection, Run, RunStatus
 from infra.worker.notifications import Notifier
 from sandbox.script import Json
 
@@ -289,11 +289,12 @@ class MailboxInMemory:
         await asyncio.sleep(0)
         return [message for message in self.messages.get(thread, ()) if message.id not in self.taken_by]
 
-    async def of_turn(self, thread: ThreadId, turn: int) -> Sequence[Message]:
-        """Return what this turn answers to, and what no plan answers to yet."""
+    async def heard(self, thread: ThreadId, turn: int, node: NodeId) -> Heard:
+        """Return what this turn answers to, what no plan answers to yet, and who wrote so far."""
         await asyncio.sleep(0)
         sent = self.messages.get(thread, ())
-        return [message for message in sent if self.taken_by.get(message.id, turn) == turn]
+        messages = [message for message in sent if self.taken_by.get(message.id, turn) == turn]
+        return Heard(messages=messages, authors={message.author for message in sent}, planned_at=None)
 
     async def mail(self, thread: ThreadId, turn: int) -> Mail:
         """Return what waits."""

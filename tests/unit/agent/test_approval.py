@@ -93,6 +93,13 @@ def test_policy_decides_who_may_approve(policy: ApprovalPolicy, who: Clicker, re
     assert may_decide(policy, ALICE, who) == (Allowed() if refusal is None else Refused(reason=refusal))
 
 
+@pytest.mark.parametrize(("policy", "refusal"), [(DEFAULT, None), (STRICT, Refusal.ASKED_TOO), (LISTED, None)])
+def test_who_asked_too_may_approve_what_its_author_might(policy: ApprovalPolicy, refusal: Refusal | None) -> None:
+    answer = Allowed() if refusal is None else Refused(reason=refusal)
+    assert may_decide(policy, ALICE, clicker(BOB), askers={BOB}) == answer
+    assert may_decide(policy, ALICE, clicker(BOB), askers={BOB}, approving=False) == Allowed()
+
+
 @pytest.mark.parametrize("policy", [DEFAULT, STRICT, LISTED, NOBODY])
 def test_author_may_always_take_back_what_they_asked_for(policy: ApprovalPolicy) -> None:
     assert may_decide(policy, ALICE, clicker(ALICE), approving=False) == Allowed()
