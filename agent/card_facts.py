@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from agent.approval import ApprovalRequest, WorldState
+from agent.ids import UserId
 from agent.plan.confidential import redacted
 from agent.tool import Reversibility
 from sandbox.script import Json
@@ -47,6 +49,17 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Undoes:
+    """The effect that a call takes back."""
+
+    #: Of the step that had it.
+    title: str
+    #: Who let it happen; None: a rule did.
+    by: UserId | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CardFacts:
     """What a card shows besides the arguments."""
 
@@ -65,6 +78,8 @@ class CardFacts:
     state: WorldState | None = None
     #: None: it is asked about for the first time, or for another reason.
     change: Change | None = None
+    #: None: it takes nothing back.
+    undoes: Undoes | None = None
 
 
 def card_facts_json(facts: CardFacts) -> dict[str, Json]:
@@ -88,6 +103,8 @@ def card_facts_json(facts: CardFacts) -> dict[str, Json]:
         written["state"] = facts.state
     if facts.change is not None:
         written["change"] = {"was": facts.change.was, "approved": facts.change.approved}
+    if facts.undoes is not None:
+        written["undoes"] = _undoes_json(facts.undoes)
     return written
 
 
@@ -118,7 +135,28 @@ def card_facts_of(request: ApprovalRequest) -> CardFacts:
         ),
         state=state if isinstance(state := stored.get("state"), Mapping) else None,
         change=_change(stored.get("change")),
+        undoes=_undoes(stored.get("undoes")),
     )
+
+
+def _undoes_json(undoes: Undoes) -> dict[str, Json]:
+    written: dict[str, Json] = {"title": undoes.title}
+    if undoes.by is not None:
+        written["by"] = undoes.by
+    if undoes.at is not None:
+        written["at"] = undoes.at.isoformat()
+    return written
+
+
+def _undoes(written: Json) -> Undoes | None:
+    if not isinstance(written, Mapping):
+        return None
+    by, at = written.get("by"), written.get("at")
+    try:
+        moment = datetime.fromisoformat(str(at)) if at else None
+    except ValueError:
+        moment = None
+    return Undoes(title=str(written.get("title", "")), by=UserId(str(by)) if by else None, at=moment)
 
 
 def _change(written: Json) -> Change | None:
