@@ -356,12 +356,13 @@ UNDO_ALONE = "Write `!undo` alone: it takes back what I changed last in this thr
 UNDONE_TITLE, UNDONE_NOT, UNDONE_NOTHING = "This was undone:", "This was not undone:", "Nothing was undone."
 UNDO_THE_UNDO = "Write `!undo` to take this back in turn."
 UNDONE_BY_HAND = "done by hand"
+MAYBE_UNDONE = "nobody knows whether it was undone; please check"
 MAYBE_TWICE = "an earlier try may have changed something as well; please check"
 LEFT: dict[Left, str] = {
     Left.UNKNOWN: "nobody knows whether it took effect; please check",
     Left.FINAL: "there is no way to take it back",
     Left.NO_TOOL: "the tool that would take it back isn't available here",
-    Left.OVERWRITTEN: "a later step, which still stands, changed the same thing",
+    Left.OVERWRITTEN: "a later step changed the same thing, and that stands or may stand",
 }
 """Why no step undoes an effect."""
 

@@ -200,7 +200,7 @@ def undo_plan(
     planned: list[Effect] = []
     first: dict[NodeId, frozenset[NodeId]] = {}  # effect -> those that are undone before it
     for effect in wanted:
-        why = _left(effect, stand, planned, has_tool)
+        why = _left(effect, effects, stand, planned, has_tool)
         if why is not None or effect.inverse is None:
             left[effect.id] = why or Left.FINAL
             continue
@@ -236,7 +236,11 @@ def _title(undone: Node) -> str:
 
 
 def _left(
-    effect: Effect, stand: Sequence[Effect], planned: Sequence[Effect], has_tool: Callable[[ToolName], bool]
+    effect: Effect,
+    effects: Sequence[Effect],
+    stand: Sequence[Effect],
+    planned: Sequence[Effect],
+    has_tool: Callable[[ToolName], bool],
 ) -> Left | None:
     if effect.unknown:
         return Left.UNKNOWN
@@ -244,8 +248,12 @@ def _left(
         return Left.FINAL
     if not has_tool(effect.inverse.tool):
         return Left.NO_TOOL
-    later = stand[stand.index(effect) + 1 :]
-    overwritten = any(other.resource == effect.resource != "" and other not in planned for other in later)
+    in_doubt = {other.node.undoes for other in effects if other.unknown}  # nobody knows whether those stand
+    later = effects[effects.index(effect) + 1 :]
+    overwritten = any(
+        other.resource == effect.resource != "" and other not in planned and (other in stand or other.id in in_doubt)
+        for other in later
+    )
     return Left.OVERWRITTEN if overwritten else None
 
 

@@ -35,6 +35,8 @@ class UndoLine:
     outcome: Outcome | None = None
     #: Why there was none.
     left: Left | None = None
+    #: Whether nobody knows if the step undid it, or an earlier try of it did.
+    unsure: bool = False
 
 
 class UndoWords(Protocol):
@@ -99,6 +101,7 @@ class Undoing:
         steps = {step.undoes: step for step in _steps(logged, turn)}
         if not steps:
             return ""
+        doubtful = {effect.id for effect in await self.effects.of(thread) if effect.unknown}
         lines: list[UndoLine] = []
         for undone in dict.fromkeys(turn_to_undo(message.text) for message in messages):
             if undone is None:
@@ -107,7 +110,9 @@ class Undoing:
             for effect in plan.effects:
                 step = steps.get(effect.id)
                 outcome = None if step is None else outcomes.get(step.id)
-                lines.append(UndoLine(effect=effect, outcome=outcome, left=plan.left.get(effect.id)))
+                unsure = step is not None and step.id in doubtful
+                line = UndoLine(effect=effect, outcome=outcome, left=plan.left.get(effect.id), unsure=unsure)
+                lines.append(line)
         titles = {step.id: step.title for step in steps.values()}
         return self.words.undone(lines, titles)
 

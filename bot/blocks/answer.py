@@ -139,6 +139,8 @@ def _line(effect: Effect, words: str) -> str:
 def _why_left(line: UndoLine, titles: Mapping[NodeId, str]) -> str:
     if line.left is not None:
         return wording.LEFT[line.left]
+    if line.unsure:
+        return wording.MAYBE_UNDONE
     match line.outcome:
         case Failed(error=error, message=message) if error == REFUSED_BY_POLICY and message:
             return message

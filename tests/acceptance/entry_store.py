@@ -40,6 +40,8 @@ class EntryStore:
         self.url = ""
         #: Method and name of each write that took effect.
         self.writes: list[tuple[str, str]] = []
+        #: Name and body after each of them; None: it is gone.
+        self.history: list[tuple[str, bytes | None]] = []
         #: Whether answers to writes have an ETag.
         self.says_version = True
         #: Whether any answer has one.
@@ -102,6 +104,7 @@ class EntryStore:
             return web.Response(status=404)
         if method == "DELETE":
             self.writes.append((method, name))
+            self.history.append((name, None))
             del self.entries[name]
             return web.Response(status=204)
         if method in ("PUT", "PATCH"):
@@ -117,6 +120,7 @@ class EntryStore:
         if method == "PATCH":
             kind = self.entries[name].kind
         self.writes.append((method, name))
+        self.history.append((name, body))
         self.entries[name] = Entry(body=body, kind=kind, version=next(self._versions))
 
     def _version(self, name: str, *, wrote: bool) -> dict[str, str]:
