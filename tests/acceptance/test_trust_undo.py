@@ -67,8 +67,8 @@ def lines(report: str) -> dict[str, str]:
     found: dict[str, str] = {}
     undone = False
     for line in report.splitlines():
-        if line.startswith((wording.UNDONE_TITLE, wording.UNDONE_NOT, wording.UNDONE_NOTHING)):
-            undone = line.startswith(wording.UNDONE_TITLE)
+        if any(title in line for title in (wording.UNDONE_TITLE, wording.UNDONE_NOT, wording.UNDONE_NOTHING)):
+            undone = wording.UNDONE_TITLE in line  # the fallback text, which says it all once more, may stand before it
         if told := re.match(r"- \*\*(.+?)\*\*(?:: (.*))?$", line):
             found[told[1]] = "" if undone else told[2]
     return found
