@@ -71,6 +71,8 @@ _FAILURES = {
     "world_changed": "what it was to change kept changing",
     "changed_since": "it was changed since",
     "not_undone": "what it asked refused it, and nothing changed",
+    "already_archived": "that channel is archived already",
+    "not_ours": "I archive only channels that I created for you",
     "message_not_found": "that message is gone",
     "cant_delete_message": "I delete only messages that I posted for you",
     "outcome_unknown": "nobody knows whether it happened",

@@ -4,6 +4,7 @@ from agent.tool import Tool
 from bot.slack.channels import Channels
 from bot.slack.client import WebApi
 from bot.slack.membership import Principals
+from bot.tools.archive_channel import slack_archive_channel
 from bot.tools.create_channel import slack_create_channel
 from bot.tools.delete_message import slack_delete_message
 from bot.tools.find_users import slack_find_users
@@ -17,6 +18,7 @@ SLACK_TOOLS = frozenset(
         "slack_post_message",
         "slack_delete_message",
         "slack_create_channel",
+        "slack_archive_channel",
     }
 )
 """The names of `slack_tools`."""
@@ -34,4 +36,5 @@ def slack_tools(api: WebApi, principals: Principals) -> tuple[Tool, ...]:
         slack_post_message(api, channels),
         slack_delete_message(api, channels),
         slack_create_channel(api, principals),
+        slack_archive_channel(api, principals, channels),
     )

@@ -322,6 +322,36 @@ async def test_a_frozen_undo_waits_and_goes_on(database_url: URL, tmp_path: Path
             assert store.world()["a"][0] == b"before"
 
 
+async def test_a_channel_that_was_made_is_archived_after_what_was_posted_there_is_gone(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals={}) as scene:
+        calls = (
+            tool("make", "slack_create_channel", {"name": "incident-7"}),
+            post("tell", "It began.", "${make#/channel}"),
+        )
+        scene.model.add(planned(*calls))
+        async with scene.asked("open a channel") as observer:
+            await approve_all(scene, observer, answered)
+            await say(scene, observer, "!undo")
+            await approve_all(scene, observer, finished(1))
+            assert lines(reports(observer)[0]) == {"Title of tell": "", "Title of make": ""}
+            (channel,) = [one for one in scene.workspace.backend.team.channels.values() if one.name == "incident-7"]
+            assert (channel.is_archived, len(channel.messages)) == (True, 0)
+            await say(scene, observer, "!undo")
+            await approve_all(scene, observer, finished(2))
+            told = lines(reports(observer)[1])
+            assert told["Undo: Title of make"] == wording.LEFT[Left.FINAL]
+            assert told["Undo: Title of tell"] == wording.failure("is_archived")
+        for name, channel in (("general", "#general"), ("gone", "incident-7")):
+            args: dict[str, Json] = {"channel": channel}
+            scene.model.add(planned(tool(name, "slack_archive_channel", args), contains=f"archive {name}."))
+            async with scene.asked(f"archive {name}.") as observer:
+                await observer.until(answered, "the answer")
+                assert states(observer)[name].startswith("error")
+                assert not open_calls(observer)
+
+
 async def test_only_what_the_tool_posted_is_deleted(database_url: URL, tmp_path: Path) -> None:
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals={}) as scene:
         theirs = await scene.people.post("Linus", "incidents", "mine")
