@@ -22,6 +22,7 @@ from bot import wording
 from bot.payloads import UNDO_ACTION
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.local_slack.state.errors import ControlError
+from infra.dev.scripted_model.script import Script
 from infra.wiring import Part
 from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
@@ -29,6 +30,7 @@ from tests.acceptance.assertions import answered, rows, states, whispered, whisp
 from tests.acceptance.clicks import open_calls
 from tests.acceptance.entry_store import WRITES, Entry, EntryStore, HangUp
 from tests.acceptance.plans import ANSWERS, ENDS, planned, post, tool
+from tests.acceptance.plans import lines as json_lines
 from tests.acceptance.processes import greenlight_worker
 
 
@@ -714,7 +716,8 @@ async def test_chains_of_effects_are_undone_or_exactly_what_is_left_is_named(
 async def run_round(one: Round, workers: Workers) -> None:
     """Run the chains, undo them, and once more what is left."""
     scene, faults, chance = one.scene, one.faults, one.chance
-    scene.model.add(planned(*one.plan(), contains=f"round {one.number}."))
+    # as often as it is asked: a worker may be killed while it plans
+    scene.model.add(Script(role="planner", contains=f"round {one.number}.", answer=json_lines(one.plan())))
     one.store.history.clear()
     faults.theirs.clear()
     async with scene.asked(f"write them, round {one.number}.") as observer:
