@@ -250,8 +250,11 @@ def _left(
         return Left.NO_TOOL
     in_doubt = {other.node.undoes for other in effects if other.unknown}  # nobody knows whether those stand
     later = effects[effects.index(effect) + 1 :]
+    since = {other.id for other in later}  # what undid one of those left the thing as this effect did
     overwritten = any(
-        other.resource == effect.resource != "" and other not in planned and (other in stand or other.id in in_doubt)
+        other.resource == effect.resource != ""
+        and other not in planned
+        and (other.id in in_doubt or (other in stand and other.node.undoes not in since))
         for other in later
     )
     return Left.OVERWRITTEN if overwritten else None

@@ -192,6 +192,29 @@ async def test_a_step_nobody_takes_back_stops_only_those_that_came_before_it(dat
             }
 
 
+async def test_what_was_left_of_a_partial_undo_is_undone_by_the_button(database_url: URL, tmp_path: Path) -> None:
+    async with store_scene(database_url, tmp_path) as (scene, store):
+        store.set("a", "before")
+        scene.model.add(
+            planned(call("one", store, "PUT", "a", "after"), call("two", store, "PATCH", "a", "!", depends_on=["one"]))
+        )
+        async with scene.asked("write them") as observer:
+            await approve_all(scene, observer, answered)
+            await observer.until(lambda seen: bool(undo_buttons(seen)), "the button")
+            board = undo_buttons(observer)[0]
+            await say(scene, observer, "!undo")
+            await observer.until(lambda seen: bool(open_calls(seen)), "the card of the last write")
+            await scene.click(observer, "Ada", "approved")
+            await observer.until(lambda seen: bool(open_calls(seen, "Undo: Title of one")), "the card of the first")
+            await scene.click(observer, "Ada", "rejected")
+            await observer.until(finished(1), "the report")
+            assert store.world()["a"][0] == b"after"
+            await scene.people.click("Grace", observer.channel, board, UNDO_ACTION)
+            await approve_all(scene, observer, finished(2), "Grace")
+            assert lines(reports(observer)[1]) == {"Title of one": ""}
+            assert store.world()["a"][0] == b"before"
+
+
 async def test_what_others_changed_since_is_named_and_not_overwritten(database_url: URL, tmp_path: Path) -> None:
     async with store_scene(database_url, tmp_path) as (scene, store):
         store.set("a", "before")
