@@ -27,7 +27,7 @@ from infra.wiring import Part
 from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, rows, states, whispered, whispers
-from tests.acceptance.clicks import open_calls
+from tests.acceptance.clicks import decide, open_calls
 from tests.acceptance.entry_store import WRITES, Entry, EntryStore, HangUp
 from tests.acceptance.plans import ANSWERS, ENDS, planned, post, tool
 from tests.acceptance.plans import lines as json_lines
@@ -205,8 +205,9 @@ async def test_what_was_left_of_a_partial_undo_is_undone_by_the_button(database_
             await say(scene, observer, "!undo")
             await observer.until(lambda seen: bool(open_calls(seen)), "the card of the last write")
             await scene.click(observer, "Ada", "approved")
-            await observer.until(lambda seen: bool(open_calls(seen, "Undo: Title of one")), "the card of the first")
-            await scene.click(observer, "Ada", "rejected")
+            first = "Approval needed: Undo: Title of one"
+            await observer.until(lambda seen: bool(open_calls(seen, first)), "the card of the first")
+            await decide(scene, observer, "Ada", "rejected", first)
             await observer.until(finished(1), "the report")
             assert store.world()["a"][0] == b"after"
             await scene.people.click("Grace", observer.channel, board, UNDO_ACTION)
