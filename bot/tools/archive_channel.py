@@ -27,7 +27,7 @@ def slack_archive_channel(api: WebApi, principals: Principals, channels: Channel
     archiver = _Archiver(api, principals, channels)
     return Tool(
         name=ToolName("slack_archive_channel"),
-        description="Archive a Slack channel that slack_create_channel created. Returns channel (its id).",
+        description="Archive a Slack channel that this app created. Returns channel (its id).",
         arguments=ARGUMENTS,
         colour=Colour.RED,
         reversibility=Reversibility.COMPENSABLE,

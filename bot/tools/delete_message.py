@@ -36,7 +36,7 @@ def slack_delete_message(api: WebApi, channels: Channels) -> Tool:
     deleter = _Deleter(api, channels)
     return Tool(
         name=ToolName("slack_delete_message"),
-        description="Delete a message that slack_post_message posted. Returns channel and ts.",
+        description="Delete a message that this app posted to a Slack channel for somebody. Returns channel and ts.",
         arguments=ARGUMENTS,
         colour=Colour.RED,
         reversibility=Reversibility.COMPENSABLE,

@@ -741,7 +741,7 @@ async def run_round(one: Round, workers: Workers) -> None:
     """Run the chains, undo them, and once more what is left."""
     scene, faults, chance = one.scene, one.faults, one.chance
     # as often as it is asked: a worker may be killed while it plans
-    scene.model.add(Script(role="planner", contains=f"round {one.number}.", answer=json_lines(one.plan())))
+    scene.model.add(Script(role="planner", contains=rf"round {one.number}\.", answer=json_lines(one.plan())))
     one.store.history.clear()
     faults.theirs.clear()
     async with scene.asked(f"write them, round {one.number}.") as observer:
