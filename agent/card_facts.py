@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from agent.approval import ASKERS, ApprovalRequest, WorldState, askers_of
@@ -48,6 +49,17 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Undoes:
+    """The effect that a call takes back."""
+
+    #: Of the step that had it.
+    title: str
+    #: Who let it happen; None: a rule did.
+    by: UserId | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CardFacts:
     """What a card shows besides the arguments."""
 
@@ -68,6 +80,8 @@ class CardFacts:
     change: Change | None = None
     #: Who asked for it besides its author (`agent.approval.askers_of`).
     askers: tuple[UserId, ...] = ()
+    #: None: it takes nothing back.
+    undoes: Undoes | None = None
 
 
 def card_facts_json(facts: CardFacts) -> dict[str, Json]:
@@ -93,6 +107,8 @@ def card_facts_json(facts: CardFacts) -> dict[str, Json]:
         written["change"] = {"was": facts.change.was, "approved": facts.change.approved}
     if facts.askers:
         written[ASKERS] = list(facts.askers)
+    if facts.undoes is not None:
+        written["undoes"] = _undoes_json(facts.undoes)
     return written
 
 
@@ -124,7 +140,28 @@ def card_facts_of(request: ApprovalRequest) -> CardFacts:
         state=state if isinstance(state := stored.get("state"), Mapping) else None,
         change=_change(stored.get("change")),
         askers=tuple(sorted(askers_of(request))),
+        undoes=_undoes(stored.get("undoes")),
     )
+
+
+def _undoes_json(undoes: Undoes) -> dict[str, Json]:
+    written: dict[str, Json] = {"title": undoes.title}
+    if undoes.by is not None:
+        written["by"] = undoes.by
+    if undoes.at is not None:
+        written["at"] = undoes.at.isoformat()
+    return written
+
+
+def _undoes(written: Json) -> Undoes | None:
+    if not isinstance(written, Mapping):
+        return None
+    by, at = written.get("by"), written.get("at")
+    try:
+        moment = datetime.fromisoformat(str(at)) if at else None
+    except ValueError:
+        moment = None
+    return Undoes(title=str(written.get("title", "")), by=UserId(str(by)) if by else None, at=moment)
 
 
 def _change(written: Json) -> Change | None:

@@ -17,9 +17,10 @@ from agent.card_facts import CardFacts
 from agent.events import AttemptEnded, RunEvent
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
 from agent.limits import Role
+from agent.plan.effects import Effect
 from agent.plan.operations import LoggedOperation, Node, Operation
 from agent.plan.outcomes import ArtifactRef, Failed, NodeStatus, Outcome
-from agent.tool import CallContext, Colour
+from agent.tool import CallContext, Colour, Reversibility
 from sandbox.script import Json
 
 
@@ -137,8 +138,23 @@ class Ledger(Protocol):
         """
         ...
 
-    async def finish(self, thread: ThreadId, node: NodeId, attempt: int, result: Mapping[str, Json]) -> None:
-        """Commit `done` with the outcome's JSON."""
+    async def finish(
+        self,
+        thread: ThreadId,
+        node: NodeId,
+        attempt: int,
+        result: Mapping[str, Json],
+        inverse: Mapping[str, Json] | None = None,
+    ) -> None:
+        """Commit `done` with the outcome's JSON, and how the effect can be taken back (`agent/plan/effects.py`)."""
+        ...
+
+
+class Effects(Protocol):
+    """What the red calls of a thread did."""
+
+    async def of(self, thread: ThreadId) -> Sequence[Effect]:
+        """Return the effects of the thread, in the order they began."""
         ...
 
 
@@ -504,8 +520,18 @@ class NodeWork(Protocol):
         """Return what the call is about to change as it is now; None when its tool has nothing to compare."""
         ...
 
-    async def facts(self, node: Node, bound: Bound, context: CallContext, *, dry_run: bool) -> CardFacts:
+    async def facts(
+        self,
+        node: Node,
+        bound: Bound,
+        context: CallContext,
+        *,
+        dry_run: bool,
+        reversibility: Reversibility | None = None,
+    ) -> CardFacts:
         """Return what a card shows of the call besides its arguments and their origins.
+
+        `reversibility` is the call's where it is known already.
 
         With `dry_run` the tool says what would happen, if it can: in time, or the facts say that it could not.
         """

@@ -9,6 +9,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from agent.ids import Digest, NodeId, ThreadId, ToolName, UserId
+from agent.plan.effects import Inverse
 from agent.plan.operations import Node, NodeKind
 from agent.preview import Previewer
 from sandbox.script import Json
@@ -67,6 +68,8 @@ class CallContext:
     #: What the tool's `precondition` returned for the card; None: it has none, or could not read it. A tool whose write
     #: can depend on it makes it depend on it, and raises WorldChanged when it was refused for that.
     expected: Json = field(default=None, repr=False)
+    #: Takes in how the effect of a call that ended can be taken back.
+    note_inverse: Callable[[Inverse], None] = field(default=lambda _: None, repr=False, compare=False)
 
     def check_not_late(self) -> None:
         """Return if the call may be sent now. Every red tool asks right before it sends, each time that it sends.
@@ -89,6 +92,19 @@ class Egress:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Undoing:
+    """How the effects of a red tool's calls can be taken back."""
+
+    #: Returns what takes the effect of a call back, from its arguments, its whole output, and what `before` returned
+    #: right before it. Pure.
+    inverse: Callable[[CallContext, Mapping[str, Json], Json, Json], Inverse]
+    #: Reads what a call is about to replace, and changes nothing. It may raise; then there is nothing (None).
+    before: Callable[[CallContext, Mapping[str, Json]], Awaitable[Json]] | None = None
+    #: Returns the reversibility of a call, from what `before` returns as the card is made. None: always the tool's.
+    reversibility: "Callable[[Mapping[str, Json], Json], Reversibility] | None" = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tool:
     """One callable tool."""
 
@@ -103,6 +119,8 @@ class Tool:
     #: Raises ToolError for a call that cannot succeed, before people are asked about it. In doubt it raises nothing.
     check: Callable[[CallContext, Mapping[str, Json]], Awaitable[None]] | None = field(default=None, repr=False)
     reversibility: Reversibility = Reversibility.FINAL
+    #: None: no call takes back what one did.
+    undoing: Undoing | None = field(default=None, repr=False)
     #: How its arguments look on a card. Pure; it sees no confidential value.
     preview: Previewer | None = field(default=None, repr=False)
     #: Returns what the call would do, without doing it, or raises ToolError. Called once, before people are asked.

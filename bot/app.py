@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.approval import ApprovalPolicy, ApprovalRequest
 from agent.ids import ToolName, UserId
-from agent.ports import Approvals
+from agent.ports import Approvals, Effects
 from agent.tool import Tool
 from bot import wording
 from bot.blocks.card import PreviewsOf, no_previews
@@ -34,6 +34,7 @@ from bot.handlers.rules import RulesHandler
 from bot.handlers.script_details import ScriptDetailsHandler
 from bot.handlers.stop import StopHandler
 from bot.handlers.together import TogetherHandler
+from bot.handlers.undo import UndoHandler
 from bot.payloads import (
     ATTEMPT_ACTION,
     DETAILS_ACTION,
@@ -44,6 +45,7 @@ from bot.payloads import (
     SHOW_ACTION,
     STOP_ACTION,
     STOP_SHORTCUT,
+    UNDO_ACTION,
     Payload,
 )
 from bot.ports import ClickLog, Freezes, Grants, Inbox, OpenRequests, Packages, Posted, RunViews
@@ -75,6 +77,7 @@ class Ports:
     clicks: ClickLog
     freezes: Freezes
     grants: Grants
+    effects: Effects
 
 
 class SlackApp:
@@ -138,7 +141,10 @@ class SlackApp:
         find_tool: Callable[[ToolName], Tool | None],
     ) -> None:
         elsewhere = ElsewhereHandler(ports.views, ports.posted, self.principals, self.approvers, policy_for)
-        messages = MessageHandler(ports.inbox, ports.views, self.principals, self.api, policy_for, elsewhere, limiter)
+        undo = UndoHandler(ports.effects, ports.inbox, self.principals, self.api, limiter)
+        messages = MessageHandler(
+            ports.inbox, ports.views, self.principals, self.api, policy_for, elsewhere, limiter, undo
+        )
         approvals = ApprovalHandler(
             ports.approvals,
             ports.views,
@@ -177,6 +183,7 @@ class SlackApp:
         bolt.message_shortcut(STOP_SHORTCUT)(self._kept(stops.on_shortcut))
         bolt.event(_ANY)(self._kept(_ignore))  # an event without a listener gets a 404, and Slack tries it again
         bolt.action(re.compile(STOP_ACTION))(self._kept(stops.on_click))
+        bolt.action(UNDO_ACTION)(self._kept(undo.on_click))
         bolt.action(re.compile(DETAILS_ACTION))(self._kept(details.on_details_click))
         bolt.action(re.compile(ATTEMPT_ACTION))(self._kept(details.on_attempt_click))
         bolt.action(re.compile(f"^{RULE_ACTION}_"))(self._kept(rules.on_click))

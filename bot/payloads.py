@@ -43,6 +43,9 @@ ATTEMPT_ACTION = "script_attempt"
 SHOW_ACTION = "show_confidential"
 """The `action_id` of a card's button for confidential values; the value is that of the others."""
 
+UNDO_ACTION = "undo_run"
+"""The `action_id` of a board's button that undoes what a run changed; the value is the turn."""
+
 STOP_ACTION = "stop_run"
 """Begins the `action_id` of a Stop button; the value is the thread."""
 
@@ -446,6 +449,19 @@ class StopClick(FromSlack):
     #: What the button names; not to be trusted.
     thread: Annotated[str, At("actions.0.value")]
     user: Clicker
+    response_url: ResponseUrl = ""
+
+
+class UndoClick(FromSlack):
+    """A click on a board's Undo button."""
+
+    action: Annotated[Literal["undo_run"], At("actions.0.action_id")]
+    app: App = ""
+    trigger_id: Trigger
+    user: Clicker
+    channel: Annotated[ChannelId, At("channel.id", "container.channel_id")]
+    root_ts: Annotated[str, At("container.thread_ts", "message.thread_ts", "container.message_ts", "message.ts")]
+    turn: Annotated[int, At("actions.0.value"), Field(ge=1, le=999_999_999)]
     response_url: ResponseUrl = ""
 
 

@@ -316,6 +316,8 @@ class RunView:
     splits: tuple[Split, ...] = ()
     #: The messages that already stand in Slack.
     posts: Mapping[Slot, PostedMessage] = field(default_factory=dict[Slot, PostedMessage])
+    #: Whether something that it changed can be undone.
+    can_undo: bool = False
 
     @property
     def ended(self) -> bool:

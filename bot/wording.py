@@ -12,6 +12,7 @@ from agent.budget.budget import Measure
 from agent.budget.usage import Scope
 from agent.errors import TurnError
 from agent.packing.packing import Reason
+from agent.plan.effects import Left
 from agent.plan.outcomes import NodeState
 from agent.ports import RunStatus
 from agent.tool import Reversibility
@@ -68,6 +69,12 @@ _FAILURES = {
     "approval_invalid": "what would run is no longer what was approved",
     "refused_by_policy": "a rule of this workspace doesn't allow it",
     "world_changed": "what it was to change kept changing",
+    "changed_since": "it was changed since",
+    "not_undone": "what it asked refused it, and nothing changed",
+    "already_archived": "that channel is archived already",
+    "not_ours": "I archive only channels that I created for you",
+    "message_not_found": "that message is gone",
+    "cant_delete_message": "I delete only messages that I posted for you",
     "outcome_unknown": "nobody knows whether it happened",
     "unreachable": "nothing answered there",
     "unavailable": "it has a problem of its own just now",
@@ -338,6 +345,39 @@ UNDOING: dict[Reversibility, str] = {
     Reversibility.FINAL: "*Can't be undone*",
 }
 """How a card says what becomes of a mistake."""
+
+UNDO = "Undo…"
+UNDO_FIRST_STOP = (
+    "Something is still under way in this thread, so I undo nothing now. Write `!stop` to end it, or wait for its "
+    "end; then write `!undo`."
+)
+NOTHING_TO_UNDO = "There's nothing to undo in this thread: I changed nothing here, or all of it was undone already."
+UNDONE_BEFORE = "All that this run changed was undone already. Nothing happened."
+UNDOING_NOW = "I'm on it: whatever can be undone gets a card of its own in the thread."
+UNDO_ALONE = "Write `!undo` alone: it takes back what I changed last in this thread, after you approved each step."
+UNDONE_TITLE, UNDONE_NOT, UNDONE_NOTHING = "This was undone:", "This was not undone:", "Nothing was undone."
+UNDO_THE_UNDO = "Write `!undo` to take this back in turn."
+UNDONE_BY_HAND = "done by hand"
+MAYBE_UNDONE = "nobody knows whether it was undone; please check"
+MAYBE_TWICE = "an earlier try may have changed something as well; please check"
+LEFT: dict[Left, str] = {
+    Left.UNKNOWN: "nobody knows whether it took effect; please check",
+    Left.FINAL: "there is no way to take it back",
+    Left.NO_TOOL: "the tool that would take it back isn't available here",
+    Left.OVERWRITTEN: "a later step changed the same thing, and that stands or may stand",
+}
+"""Why no step undoes an effect."""
+
+
+def undoes(title: str, by: str, at: str) -> str:
+    """Return which effect a call takes back; `by` and `at` are empty when no person let it happen."""
+    return f"Undoes: {title}" + (f", approved by {by} {at}".rstrip() if by else "")
+
+
+def not_undone_because(title: str) -> str:
+    """Return that an effect stands because one that came of it does."""
+    return f"“{title}” was not undone first"
+
 
 NOTHING_WAITS = "Nothing waits for this"
 NO_HOST = "no valid address"

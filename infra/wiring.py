@@ -30,6 +30,7 @@ from agent.planning.answerer import Answerer
 from agent.planning.pack_buffer import NodeEndNotifier
 from agent.planning.planner import Planner
 from agent.planning.replanner import Replanner
+from agent.planning.undoing import Undoing
 from agent.policy.call_policy import CallPolicy
 from agent.policy.rules import PolicySet
 from agent.ports import Answerer as AnswererPort
@@ -39,7 +40,7 @@ from agent.preview import Preview, previews
 from agent.tool import Registry
 from bot.app import Ports as BotPorts
 from bot.app import SlackApp
-from bot.blocks.answer import PlainResults
+from bot.blocks.answer import PlainResults, UndoneInWords
 from bot.errors import SlackUnreachable
 from bot.handlers.click_policy import ClickPolicy
 from bot.handlers.due_requests import DueRequests
@@ -258,6 +259,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         clicks=stores.clicks,
         freezes=stores.freezes,
         grants=stores.grants,
+        effects=stores.effects,
     )
     known = await known_tools()
 
@@ -305,6 +307,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         names=base.app.names,
         approvers=base.app.approvers,
         previews_of=base.app.previews_of,
+        effects=stores.effects,
     )
 
     async def advance(thread: ThreadId, lease: ThreadLease) -> None:
@@ -376,6 +379,29 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     tools = ToolSearch(environment.registry, openai if model_settings.embeddings else None)
     budgets = configuration.bounds()
     trackers = BudgetTrackers(budgets, stores.spending, approvals=stores.approvals, runs=stores.runs)
+    planner = Planner(
+        model=model,
+        registry=environment.registry,
+        tools=tools,
+        log=stores.log,
+        mailbox=stores.mailbox,
+        runs=stores.runs,
+        statuses=stores.statuses,
+        dialect=environment.dialect,
+        node_ends=node_ends if configuration.plan.pack else None,
+        memory=memory,
+        limits=configuration.limits.plan(),
+        language=configuration.plan.language,
+        gather_seconds=configuration.plan.gather_seconds,
+    )
+    undoing = Undoing(
+        planner=planner,
+        effects=stores.effects,
+        log=stores.log,
+        mailbox=stores.mailbox,
+        words=UndoneInWords(),
+        has_tool=lambda name: environment.registry.find(name) is not None,
+    )
     ports = runner_ports(
         stores,
         base.storage.notifications.changes,
@@ -393,21 +419,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             system=system,
             limits=configuration.limits,
         ),
-        feeder=Planner(
-            model=model,
-            registry=environment.registry,
-            tools=tools,
-            log=stores.log,
-            mailbox=stores.mailbox,
-            runs=stores.runs,
-            statuses=stores.statuses,
-            dialect=environment.dialect,
-            node_ends=node_ends if configuration.plan.pack else None,
-            memory=memory,
-            limits=configuration.limits.plan(),
-            language=configuration.plan.language,
-            gather_seconds=configuration.plan.gather_seconds,
-        ),
+        feeder=undoing,
         replanner=Replanner(
             model=model,
             registry=environment.registry,
@@ -430,6 +442,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             words=PlainResults(),
             memory=memory,
             spending=stores.spending,
+            undoing=undoing,
         ),
         budget_trackers=trackers if budgets.bounds else None,
         policy=base.policy,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord, WorldState
-from agent.card_facts import CardFacts, Change, card_facts_json
+from agent.card_facts import CardFacts, Change, Undoes, card_facts_json
 from agent.errors import CallsFrozen, StoreUnavailable
 from agent.execution.execution_context import ExecutionContext
 from agent.execution.origins import origins_of
@@ -31,6 +31,7 @@ from agent.execution.precondition import (
 )
 from agent.execution.step import Step
 from agent.ids import ApprovalId, Digest, ToolName, UserId
+from agent.plan.effects import Inverse, NoInverse, inverse_json, undone_title
 from agent.plan.outcomes import (
     OUTCOME_UNKNOWN,
     REFUSED_BY_POLICY,
@@ -48,7 +49,7 @@ from agent.plan.outcomes import (
 )
 from agent.policy.call_policy import Posed, RefusedCall
 from agent.ports import Bound, Heard, LedgerEntry, LedgerState, Message
-from agent.tool import TooLate, WorldChanged, uptime_seconds
+from agent.tool import Reversibility, TooLate, WorldChanged, uptime_seconds
 
 _log = logging.getLogger(__name__)
 
@@ -94,6 +95,10 @@ class ApprovedCall:
         self.in_flight: asyncio.Task[Outcome | Changed | None] | None = None
         self._trial: asyncio.Task[CardFacts] | None = None
         self._around: _Around | None = None
+        #: How the effect of the call can be taken back, as it said when it ended.
+        self._inverse: Inverse = None
+        #: By the digest of a request: read once, as it may take asking a host.
+        self._reversibility: dict[Digest, Reversibility] = {}
         #: The try that a yes lets start: the first one, or the one after a try that had no effect.
         self._attempt = 1
 
@@ -292,6 +297,7 @@ class ApprovedCall:
         if time.monotonic() - began > _AT_ONCE_SECONDS:
             await context.lease.check()
         context.show(step.id, NodeState.RUNNING)
+        self._inverse = None
         outcome = await self._perform(bound, checked)
         if isinstance(outcome, Changed):
             await self._ask_anew(attempt, _NO_EFFECT)
@@ -301,7 +307,7 @@ class ApprovedCall:
             return None
         if comment is not None and isinstance(outcome, Succeeded | Failed):
             outcome = replace(outcome, comment=comment)
-        await self._finish(attempt, outcome)
+        await self._finish(attempt, outcome, self._inverse if isinstance(outcome, Succeeded) else None)
         return outcome
 
     async def _check(self, bound: Bound, fresh_seconds: float) -> float | Changed:
@@ -325,7 +331,9 @@ class ApprovedCall:
         while True:
             not_after = partial(_earlier, context.lease.not_after, until)
             try:
-                return await context.ports.work.perform(step.node, bound, step.context(bound, not_after))
+                return await context.ports.work.perform(
+                    step.node, bound, step.context(bound, not_after, self._note_inverse)
+                )
             except WorldChanged:
                 return Changed(state=await self._state(bound))
             except TooLate:
@@ -340,20 +348,30 @@ class ApprovedCall:
                     return again
                 until = again
 
+    def _note_inverse(self, inverse: Inverse) -> None:
+        self._inverse = inverse
+
     async def _ask_anew(self, attempt: int, why: Failed) -> None:
         """Commit that the call may be asked about like one that was never started, by the next try."""
-        await self._finish(attempt, why)
+        await self._finish(attempt, why, NoInverse.IN_DOUBT if why is _STILL_UNKNOWN else None)
         self._attempt = attempt + 1
 
-    async def _finish(self, attempt: int, outcome: Outcome) -> None:
+    async def _finish(self, attempt: int, outcome: Outcome, inverse: Inverse = None) -> None:
         """Commit the call's outcome, also when the database is away for a moment."""
-        finish, result = self._context.ports.ledger.finish, outcome_json(outcome)
+        finish = partial(
+            self._context.ports.ledger.finish,
+            self._context.thread,
+            self._step.id,
+            attempt,
+            outcome_json(outcome),
+            inverse_json(inverse),
+        )
         for seconds in _FINISH_AFTER_SECONDS:
             try:
-                return await finish(self._context.thread, self._step.id, attempt, result)
+                return await finish()
             except StoreUnavailable:
                 await asyncio.sleep(seconds)
-        return await finish(self._context.thread, self._step.id, attempt, result)
+        return await finish()
 
     async def _hopeless(self, bound: Bound) -> Failed | None:
         """Return how the call would fail even with a yes: then nobody is asked."""
@@ -383,7 +401,8 @@ class ApprovedCall:
         """Return what the card of a new request shows besides the arguments."""
         context, step = self._context, self._step
         around = await self._look_around(request)
-        origins = origins_of(step.written, context.sources.title, around.messages)
+        undoes = self._undoes()
+        origins = {} if undoes else origins_of(step.written, context.sources.title, around.messages)
         about = self._trial = asyncio.create_task(
             self._facts_of_tool(request, dry_run=request.kind is ApprovalKind.APPROVE), name=f"facts of {step.id}"
         )
@@ -393,7 +412,21 @@ class ApprovedCall:
             self._trial = None
             about.cancel()
         found = CardFacts() if about.cancelled() else about.result()
-        return replace(found, origins=origins, outside=around.outside, askers=tuple(around.askers))
+        return replace(found, origins=origins, outside=around.outside, undoes=undoes, askers=tuple(around.askers))
+
+    def _undoes(self) -> Undoes | None:
+        """Return which effect the call takes back, if that is what it is for, and who let it happen."""
+        undone = self._step.node.undoes
+        if undone is None:
+            return None
+        records = self._context.parking.known.values()
+        yeses = [
+            record
+            for record in records
+            if record.node == undone and record.kind is ApprovalKind.APPROVE and record.decision is Decision.APPROVED
+        ]
+        last = yeses[-1] if yeses else None
+        return Undoes(title=undone_title(self._step.node), by=last.by if last else None, at=last.at if last else None)
 
     async def _look_around(self, request: ApprovalRequest) -> "_Around":
         """Return what people wrote in this turn, and what of outside text the call holds; read once for each call."""
@@ -424,7 +457,10 @@ class ApprovedCall:
         context, step = self._context, self._step
         bound = Bound(tool=request.tool, args=request.args, digest=request.digest)
         called_for = step.context(bound, context.lease.not_after)
-        return await context.ports.work.facts(step.node, bound, called_for, dry_run=dry_run)
+        known = self._reversibility.get(request.digest)
+        found = await context.ports.work.facts(step.node, bound, called_for, dry_run=dry_run, reversibility=known)
+        self._reversibility[request.digest] = found.reversibility
+        return found
 
     def stop_dry_run(self) -> None:
         """Ask without waiting for the dry run any longer: the node was cancelled."""

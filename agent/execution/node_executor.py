@@ -14,15 +14,16 @@ from agent.limits import Limits as WorkLimits
 from agent.llm.prompts import system_message
 from agent.plan.artifacts import fits_inline
 from agent.plan.confidential import confidential_places
+from agent.plan.effects import NoInverse
 from agent.plan.json_schema import schema_issues
 from agent.plan.operations import Node, NodeKind, digest_of
-from agent.plan.outcomes import Failed, Outcome, Succeeded, outcome_json
+from agent.plan.outcomes import NOT_UNDONE, OUTCOME_UNKNOWN, Failed, Outcome, Succeeded, outcome_json
 from agent.plan.references import references_in
 from agent.ports import Artifacts, Attempts, Bound, ChatMessage, LanguageModel, Progress, ResultCache
 from agent.scripts.runner import PackageDependencies, ScriptRunner
-from agent.tool import CallContext, Colour, Registry, Tool, TooLate, WorldChanged, colour_of
+from agent.tool import CallContext, Colour, Registry, Reversibility, Tool, TooLate, WorldChanged, colour_of
 from agent.tools.binding import bind_object
-from agent.tools.call import cached_call, hopeless, issue_words, unless_in_doubt, world_state
+from agent.tools.call import cached_call, hopeless, inverse_of, issue_words, unless_in_doubt, value_before, world_state
 from agent.tools.call import dry_run as dry_run_of
 from agent.tools.call_bounds import CallBounds, SharedBounds
 from agent.tools.output import moved_out
@@ -135,17 +136,30 @@ class NodeExecutor:
         tool = self._registry.find(bound.tool) if node.kind is NodeKind.TOOL else None
         return None if tool is None else await world_state(tool, context, bound.args)
 
-    async def facts(self, node: Node, bound: Bound, context: CallContext, *, dry_run: bool) -> CardFacts:
+    async def facts(
+        self,
+        node: Node,
+        bound: Bound,
+        context: CallContext,
+        *,
+        dry_run: bool,
+        reversibility: Reversibility | None = None,
+    ) -> CardFacts:
         """Return what a card shows of the call; of a tool that is not known, or of no tool, the effect is final."""
         tool = self._registry.find(bound.tool) if node.kind is NodeKind.TOOL else None
         if tool is None:
             return CardFacts()
         return CardFacts(
-            reversibility=tool.reversibility,
+            reversibility=reversibility or await self._reversibility(tool, context, bound),
             dry_run=await self._dry_run(tool, context, bound) if dry_run and tool.dry_run is not None else None,
             confidential=confidential_places(tool.arguments),
             targets=tool.targets,
         )
+
+    async def _reversibility(self, tool: Tool, context: CallContext, bound: Bound) -> Reversibility:
+        if tool.undoing is None or tool.undoing.reversibility is None:
+            return tool.reversibility
+        return tool.undoing.reversibility(bound.args, await value_before(tool, context, bound.args))
 
     async def _dry_run(self, tool: Tool, context: CallContext, bound: Bound) -> DryRun | None:
         async with self._dry_runs:
@@ -173,13 +187,15 @@ class NodeExecutor:
                 tool = self._registry.find(bound.tool)
                 if tool is None:
                     return Failed(error="unknown_tool", message=f"there is no tool {bound.tool!r} here")
-                return await cached_call(
+                before = await value_before(tool, context, bound.args)
+                outcome = await cached_call(
                     tool,
                     context,
                     bound.args,
                     self._cache,
                     lambda: self._bounds.call(tool, context, bound.args, self._pause),
                 )
+                return _with_inverse(node, tool, context, bound, outcome, before)
             case NodeKind.PACKAGE:
                 if self._packages is None:
                     return Failed(
@@ -203,3 +219,20 @@ class NodeExecutor:
                 continue
         message = "the work was done, but its output could not be stored"
         return unless_in_doubt(colour, Failed(error="store_unavailable", message=message))
+
+
+def _with_inverse(
+    node: Node, tool: Tool, context: CallContext, bound: Bound, outcome: Succeeded | Failed, before: Json
+) -> Succeeded | Failed:
+    """Note how the call can be taken back; return its outcome, which of one that was to undo another is no success
+    when it undid nothing.
+    """
+    if tool.colour is Colour.GREEN or not isinstance(outcome, Succeeded):
+        return outcome
+    inverse = inverse_of(tool, context, bound.args, outcome.value, before)
+    context.note_inverse(inverse)
+    if node.undoes is None or not isinstance(inverse, NoInverse):
+        return outcome
+    if inverse is NoInverse.IN_DOUBT:
+        return Failed(error=OUTCOME_UNKNOWN, message="the answer does not say whether it was undone")
+    return Failed(error=NOT_UNDONE, message="the call that was to undo it was refused and changed nothing")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from agent.approval import ApprovalKind, ApprovalRequest
 from agent.ids import ApprovalId, NodeId, ThreadId, UserId
+from agent.plan.effects import Inverse
 from agent.plan.operations import Node, NodeKind, digest_of
 from agent.plan.templates import shown_title
 from agent.ports import Bound
@@ -32,7 +33,12 @@ class Step:
         """The name of its LangGraph task: equal only for this very node."""
         return f"{self.node.id}@{self.node.digest[:16]}"
 
-    def context(self, bound: Bound, not_after: Callable[[], float]) -> CallContext:
+    def context(
+        self,
+        bound: Bound,
+        not_after: Callable[[], float],
+        note_inverse: Callable[[Inverse], None] = lambda _: None,
+    ) -> CallContext:
         """Return the context of its call. The idempotency key is equal for every attempt at this very call."""
         key = digest_of([self.thread, self.node.id, bound.digest])
         return CallContext(
@@ -42,6 +48,7 @@ class Step:
             idempotency_key=key,
             not_after=not_after,
             expected=None if bound.state is None else bound.state.get("read"),
+            note_inverse=note_inverse,
         )
 
     @property

@@ -190,6 +190,8 @@ class Node:
     when: Annotated[_Condition, Written(refers=True)] = ""
     #: The template that the node is an item of.
     item_of: NodeId | None = None
+    #: The node of an earlier turn whose effect this one takes back.
+    undoes: NodeId | None = None
 
     @cached_property
     def digest(self) -> Digest:

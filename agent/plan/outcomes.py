@@ -113,6 +113,9 @@ WORLD_CHANGED = "world_changed"
 OUTCOME_UNKNOWN = "outcome_unknown"
 """The `error` of a call that may have taken effect or not. A red call that ends so is asked about."""
 
+NOT_UNDONE = "not_undone"
+"""The `error` of a call that was to undo another one, and that was refused by what it asked."""
+
 REFUSED_BY_POLICY = "refused_by_policy"
 """The `error` of a red call that a rule refuses; the message has the rule's words."""
 

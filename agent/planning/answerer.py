@@ -13,6 +13,7 @@ from agent.llm.prompts import FEW_RESULTS_BYTES, RESULTS_BYTES, results_message
 from agent.llm.transcript import ShownNode, shown_nodes, statuses_of
 from agent.plan.json_values import sanitized_text
 from agent.plan.outcomes import Cancelled, Outcome, Rejected, Skipped, Succeeded
+from agent.planning.undoing import Undoing, is_only_undoing
 from agent.ports import FINAL, ChatMessage, LanguageModel, OperationLog, Run, Runs, RunStatus, WrittenAnswer
 
 _ANSWERABLE = frozenset({"", TurnError.PLAN_TOO_LARGE.value})
@@ -48,6 +49,8 @@ class Answerer:
     words: PlainWords
     memory: Memory
     spending: Spending | None = None
+    #: Says what became of effects that a turn was to undo. None: there is no undoing here.
+    undoing: Undoing | None = None
 
     async def answer(
         self, thread: ThreadId, turn: int, outcomes: Mapping[NodeId, Outcome], written: WrittenAnswer | None = None
@@ -58,12 +61,16 @@ class Answerer:
             return
         logged = [entry for entry in await self.log.after(thread, 0) if entry.turn == turn]
         nodes = shown_nodes(logged, statuses_of(outcomes))
+        report = "" if self.undoing is None else await self.undoing.report(thread, turn, run.messages, outcomes)
         if run.stopped_by is not None:
-            await self._finish(run, RunStatus.STOPPED, self.words.stopped(nodes, undecided=not run.stopped_by))
+            stopped = self.words.stopped(nodes, undecided=not run.stopped_by)
+            await self._finish(run, RunStatus.STOPPED, "\n\n".join(part for part in (stopped, report) if part))
+        elif nodes and is_only_undoing([shown.node for shown in nodes]):
+            await self._finish(run, final_status(nodes), report, run.error)
         elif nodes:
             written = written or await self._written(run, nodes)
-            plain = self.words.results(nodes)
-            await self._finish(run, final_status(nodes), written.text or plain, written.error)
+            parts = (written.text or self.words.results(nodes), report)
+            await self._finish(run, final_status(nodes), "\n\n".join(part for part in parts if part), written.error)
         else:
             status = RunStatus.FAILED if run.error else RunStatus.DONE
             has_words = run.error or any(run.replies)

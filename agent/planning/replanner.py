@@ -91,7 +91,8 @@ class Replanner:
             return _ENOUGH
         reports: list[ReplanReport] = []
         logged = await self.log.after(thread, 0)
-        authors = dict.fromkeys(entry.author for entry in logged if entry.turn == turn and _added_node(entry))
+        planned = (entry for entry in logged if entry.turn == turn and _planned_node(entry))
+        authors = dict.fromkeys(entry.author for entry in planned)
         statuses = {**await self.statuses.of(thread), **statuses_of(outcomes)}
         for author in authors:
             plan = await self._author_plan(run, author, statuses)
@@ -105,7 +106,8 @@ class Replanner:
         run = await self.runs.read(thread, turn)
         logged = await self.log.after(thread, 0)
         statuses = await self.statuses.of(thread)
-        failed = _blocking_failures([entry for entry in logged if entry.turn == turn], statuses)
+        own = [entry for entry in logged if entry.turn == turn and not _undoes(entry)]
+        failed = _blocking_failures(own, statuses)
         known = {node for reflection in run.reflections for node in reflection.failed}
         if self.model is None or run.error or round_number > bound or known.issuperset(failed):
             return False
@@ -281,6 +283,15 @@ def _alone(reports: Sequence[ReplanReport]) -> ReplanReport:
 
 def _added_node(entry: LoggedOperation) -> NodeId | None:
     return entry.operation.node.id if isinstance(entry.operation, Add) else None
+
+
+def _planned_node(entry: LoggedOperation) -> NodeId | None:
+    """Return the node that an operation of a plan added: a model says nothing about what undoes an effect."""
+    return None if _undoes(entry) else _added_node(entry)
+
+
+def _undoes(entry: LoggedOperation) -> bool:
+    return isinstance(entry.operation, Add) and entry.operation.node.undoes is not None
 
 
 def _blocking_failures(logged: Sequence[LoggedOperation], statuses: Mapping[NodeId, NodeStatus]) -> Sequence[NodeId]:

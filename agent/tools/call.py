@@ -11,6 +11,7 @@ from agent.card_facts import DryRun
 from agent.errors import StoreUnavailable
 from agent.ids import thread_parts
 from agent.plan.confidential import confidential_places, confidential_texts
+from agent.plan.effects import Inverse
 from agent.plan.json_schema import SchemaIssue, schema_issues
 from agent.plan.json_values import at_most, fits, json_issue_in, plain_json, sanitized_text, truncated
 from agent.plan.operations import digest_of
@@ -37,6 +38,9 @@ _ELEMENTS_AT_ONCE = 2_000
 _MESSAGE_CHARACTERS = 2000
 _DRY_RUN_CHARACTERS = 1200
 _CODE_CHARACTERS = 80
+
+BEFORE_SECONDS = 3.0
+"""The time that a tool has to read what a call is about to replace; later there is no taking it back."""
 
 STATE_BYTES = 2048
 """The most that a precondition may return; it stands on a card and in every read of the thread's requests."""
@@ -130,6 +134,29 @@ async def world_state(tool: Tool, context: CallContext, args: Mapping[str, Json]
         return {"unread": "output_too_large"}
     hidden = [text for text in confidential_texts(args, confidential_places(tool.arguments)) if text]
     return {"read": with_texts(outcome.value, lambda text: _without(text, hidden))}
+
+
+async def value_before(tool: Tool, context: CallContext, args: Mapping[str, Json]) -> Json:
+    """Return what a call is about to replace; None when its tool reads nothing, or could not in time."""
+    if tool.undoing is None or tool.undoing.before is None:
+        return None
+    try:
+        async with asyncio.timeout(BEFORE_SECONDS):
+            return await tool.undoing.before(context, args)
+    except Exception as error:  # noqa: BLE001 -- the boundary to a tool: the call is as good without it
+        _log.info("%s could not read what it is to replace: %s", tool.name, type(error).__name__)
+        return None
+
+
+def inverse_of(tool: Tool, context: CallContext, args: Mapping[str, Json], output: Json, before: Json) -> Inverse:
+    """Return what takes the effect of a call back that ended with this output."""
+    if tool.undoing is None:
+        return None
+    try:
+        return tool.undoing.inverse(context, args, output, before)
+    except Exception:  # noqa: BLE001 -- the boundary to a tool: the call had its effect, whatever comes of this
+        _log.exception("%s could not say how to take its call back", tool.name)
+        return None
 
 
 def _without(text: str, hidden: Sequence[str]) -> str:

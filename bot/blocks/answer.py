@@ -5,9 +5,21 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from agent.ids import NodeId
 from agent.llm.transcript import ShownNode
+from agent.plan.effects import Effect
 from agent.plan.json_values import truncated
-from agent.plan.outcomes import ArtifactRef, Expired, Failed, Skipped, Succeeded
+from agent.plan.outcomes import (
+    REFUSED_BY_POLICY,
+    ArtifactRef,
+    Expired,
+    Failed,
+    NodeState,
+    Rejected,
+    Skipped,
+    Succeeded,
+    state_of,
+)
 from agent.plan.templates import shown_title
+from agent.planning.undoing import UndoLine
 from agent.tools.binding import rendered as shown_value
 from bot import wording
 from bot.blocks.elements import MARKDOWN_CHARACTERS, Rendered, markdown, notice, rendered
@@ -87,6 +99,63 @@ class PlainResults:
         if rest:
             parts.append(f"{wording.WHAT_WAS_NOT_DONE}\n{self.results(rest)}")
         return "\n\n".join(parts)
+
+
+class UndoneInWords:
+    """The `UndoWords` of `agent/planning/undoing.py`."""
+
+    def undone(self, lines: Sequence[UndoLine], titles: Mapping[NodeId, str]) -> str:
+        """Return which effects were undone, and why each of the others was not."""
+        done = [line for line in lines if isinstance(line.outcome, Succeeded)]
+        rest = [line for line in lines if not isinstance(line.outcome, Succeeded)]
+        parts: list[str] = []
+        if done:
+            parts.append("\n".join([wording.UNDONE_TITLE, *map(_undone_line, done)]))
+        if rest:
+            heading = wording.UNDONE_NOT if done else wording.UNDONE_NOTHING
+            listed = (_line(line.effect, _why_left(line, titles)) for line in rest)
+            parts.append("\n".join([heading, *listed]))
+        if done:
+            parts.append(wording.UNDO_THE_UNDO)
+        return "\n\n".join(parts)
+
+    def nothing_to_undo(self) -> str:
+        """Return the reply when every effect was undone already."""
+        return wording.UNDONE_BEFORE
+
+
+def _undone_line(line: UndoLine) -> str:
+    value = line.outcome.value if isinstance(line.outcome, Succeeded) else None
+    by_hand = isinstance(value, Mapping) and "done_by_hand_by" in value
+    notes = [wording.UNDONE_BY_HAND] * by_hand + [wording.MAYBE_TWICE] * line.effect.repeated
+    return _line(line.effect, "; ".join(notes))
+
+
+def _line(effect: Effect, words: str) -> str:
+    title = " ".join(effect.node.title.split())
+    return f"- **{title}**: {words}" if words else f"- **{title}**"
+
+
+def _why_left(line: UndoLine, titles: Mapping[NodeId, str]) -> str:
+    if line.left is not None:
+        return wording.LEFT[line.left]
+    if line.unsure:
+        return wording.MAYBE_UNDONE
+    match line.outcome:
+        case Failed(error=error, message=message) if error == REFUSED_BY_POLICY and message:
+            return message
+        case Failed(error=error):
+            return wording.failure(error)
+        case Expired():
+            return wording.NOBODY_DECIDED
+        case Skipped(because=because):
+            return wording.not_undone_because(titles.get(because, because))
+        case None:
+            return wording.STATES[NodeState.PLANNED]
+        case outcome:
+            reason = outcome.reason if isinstance(outcome, Rejected) else ""
+            words = wording.STATES[state_of(outcome)]
+            return f"{words}: {reason}" if reason else words
 
 
 def _ending(shown: ShownNode, titles: Mapping[NodeId, str]) -> str:

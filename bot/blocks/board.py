@@ -33,7 +33,7 @@ from bot.blocks.elements import (
     task_card,
 )
 from bot.blocks.visibility import visible
-from bot.payloads import DETAILS_ACTION
+from bot.payloads import DETAILS_ACTION, UNDO_ACTION
 from bot.ports import NodeView, Post, RunView, Slot
 
 MOST_TASKS = 40
@@ -73,9 +73,10 @@ def board(run: RunView, currency: str = "$", now: datetime | None = None) -> Ren
     titles = {node.id: node.title for node in run.nodes}
     states = {node.id: node.state for node in run.nodes}
     details = script_details(run.nodes)
+    buttons = [*details, *_undo(run)]
     packed = {fusion.steps[-1]: wording.packed(fusion.steps) for fusion in run.fusions}
     cards = {node.id: _task(node, titles, states, packed.get(node.id, "")) for node in run.nodes}
-    shown = _fitting(run.nodes, cards, MESSAGE_CHARACTERS - sum(len(str(element)) for element in details))
+    shown = _fitting(run.nodes, cards, MESSAGE_CHARACTERS - sum(len(str(element)) for element in buttons))
     hidden = [node for node in run.nodes if node.id not in shown]
     title = board_title(run, timedelta() if now is None else thinking(run, now))
     tasks = [shown[node.id] for node in run.nodes if node.id in shown]
@@ -84,9 +85,14 @@ def board(run: RunView, currency: str = "$", now: datetime | None = None) -> Ren
         more.append(context(apart))
     if footer := " · ".join(part for part in (_picture(run), escaped(_footer(run, currency))) if part):
         more.append(context(footer))
-    look = digest_of({"title": title, "tasks": tasks, "more": more, "details": details})[:24]
-    row = [actions(details, block_id=f"scripts-{look}")] if details else []
+    look = digest_of({"title": title, "tasks": tasks, "more": more, "details": buttons})[:24]
+    row = [actions(buttons, block_id=f"scripts-{look}")] if buttons else []
     return rendered(escaped(title), [plan(title, tasks, block_id=f"board-{look}"), *more, *row])
+
+
+def _undo(run: RunView) -> Sequence[Block]:
+    """Return the button that undoes what an ended run changed, where anything can be undone."""
+    return [button(wording.UNDO, action=UNDO_ACTION, value=str(run.turn))] if run.ended and run.can_undo else []
 
 
 def script_details(nodes: Sequence[NodeView]) -> Sequence[Block]:

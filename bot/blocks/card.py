@@ -394,12 +394,21 @@ def circumstances(view: ApprovalView, who_may: str) -> str:
     lines = [
         f"Asked for by {mention(request.author)}",
         wording.waits(len(view.blocks), waiting, view.progress if view.is_open else None),
+        *_undoes(request),
     ]
     if view.is_open or view.record.decision in RUNS_CALL:
         lines.append(wording.UNDOING[card_facts_of(request).reversibility])
     if view.is_open:
         lines += _open_lines(view, who_may)
     return "\n".join(lines)
+
+
+def _undoes(request: ApprovalRequest) -> Iterator[str]:
+    """Yield which effect the call takes back, if any."""
+    undoes = card_facts_of(request).undoes
+    if undoes is not None:
+        by = "" if undoes.by is None else mention(undoes.by)
+        yield wording.undoes(quoted(undoes.title, 150), by, "" if undoes.at is None else moment(undoes.at))
 
 
 def _open_lines(view: ApprovalView, who_may: str) -> list[str]:

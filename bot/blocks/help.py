@@ -48,6 +48,8 @@ def help_message(bot: UserId) -> Rendered:
             "• `!status` in my thread says what runs and who is waited for; `!aside ...` there is not for me.",
             "• `!stop` in my thread, or `/greenlight stop`, ends what is running; so does "
             f"*{wording.STOP_SHORTCUT}* among the actions of any message there.",
+            f"• `!undo` in my thread, or *{wording.UNDO}* on a finished board, takes back what I changed there last: "
+            "each step on a card of its own.",
             "• `/greenlight freeze` (admins) stops every change at once, `freeze #channel` or `freeze TOOL` some of "
             "them; `unfreeze` lets them go on.",
             "• `/greenlight rules` lists what runs in this channel without asking, and revokes it.",

@@ -21,6 +21,7 @@ from bot.errors import SlackRefused
 from bot.handlers.elsewhere import ElsewhereHandler
 from bot.handlers.person_limits import PersonLimiter
 from bot.handlers.stop import STOP_WORDS, stop_row
+from bot.handlers.undo import UNDO_WORD, UndoHandler, UndoRefused
 from bot.payloads import MessageEvent, Payload, mentions, request_text
 from bot.ports import Inbox, Incoming, Kind, Receipt, RunViews
 from bot.slack.client import WebApi
@@ -32,6 +33,8 @@ RECEIPT_REACTION = "eyes"
 
 ASIDE = re.compile(r"!aside\b", re.IGNORECASE)
 """Begins a message that people write to each other; it is neither stored nor planned."""
+
+_ASKS_TO_UNDO = re.compile(rf"{re.escape(UNDO_WORD)}\b")
 
 Context: TypeAlias = MutableMapping[str, object]
 """bolt's context: a dict that lives as long as the request."""
@@ -89,9 +92,11 @@ class MessageHandler:
         policy_for: Callable[[ApprovalRequest], ApprovalPolicy],
         elsewhere: ElsewhereHandler,
         limiter: PersonLimiter,
+        undo: UndoHandler,
     ) -> None:
         self._inbox = inbox
         self._limiter = limiter
+        self._undo = undo
         self._views = views
         self._principals = principals
         self._api = api
@@ -156,20 +161,17 @@ class MessageHandler:
                 return PrivateReply(message=help_message(identity.user))
             case "!status":
                 return ThreadReply(message=await self._status(thread))
+            case word if _ASKS_TO_UNDO.match(word):
+                request = await self._undo.request(thread, identity)
+                if word != UNDO_WORD:
+                    request = UndoRefused(words=wording.UNDO_ALONE)
+                if isinstance(request, UndoRefused):
+                    return ThreadReply(message=words_only(request.words))
+                incoming = self._message(event, identity, thread, kind, request)
             case word if word in STOP_WORDS:
                 incoming = stop_row(app=event.app, event_id=event.event_id, thread=thread, by=event.user, ts=event.ts)
             case _:
-                incoming = Incoming(
-                    tenant=identity.tenant,
-                    app=event.app,
-                    event_id=event.event_id,
-                    channel=event.channel,
-                    ts=event.ts,
-                    thread=thread,
-                    author=event.user,
-                    text=text,
-                    kind=kind,
-                )
+                incoming = self._message(event, identity, thread, kind, text)
         if incoming.kind is Kind.STOP:
             receipt = await self._inbox.accept(incoming)
         else:
@@ -180,6 +182,20 @@ class MessageHandler:
         if receipt is Receipt.IDLE:
             return PrivateReply(message=words_only(wording.NOTHING_RUNS_HERE))
         return Received(receipt=receipt)
+
+    @staticmethod
+    def _message(event: MessageEvent, identity: Identity, thread: ThreadId, kind: Kind, text: str) -> Incoming:
+        return Incoming(
+            tenant=identity.tenant,
+            app=event.app,
+            event_id=event.event_id,
+            channel=event.channel,
+            ts=event.ts,
+            thread=thread,
+            author=event.user,
+            text=text,
+            kind=kind,
+        )
 
     async def _status(self, thread: ThreadId) -> Rendered:
         runs = [run for run in await self._views.unsettled(thread) if not run.ended]

@@ -90,7 +90,7 @@ def _alike(
     return groups.values()
 
 
-_ALONE = frozenset({"confidential", "dry_run", "change"})
+_ALONE = frozenset({"confidential", "dry_run", "change", "undoes"})
 """Facts that need a card of their own."""
 
 

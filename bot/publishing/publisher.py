@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from agent.approval import TURN, ApprovalKind, ApprovalPolicy, ApprovalRequest
 from agent.errors import AgentError
 from agent.ids import ThreadId, thread_parts
+from agent.plan.effects import standing
+from agent.ports import Effects
 from bot import wording
 from bot.blocks.answer import answer
 from bot.blocks.board import board, thinking
@@ -59,6 +61,7 @@ class ThreadPublisher:
         names: StableNames | None = None,
         approvers: Approvers | None = None,
         previews_of: PreviewsOf = no_previews,
+        effects: Effects | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._views = views
@@ -71,6 +74,7 @@ class ThreadPublisher:
         self._names = names
         self._approvers = approvers
         self._previews_of = previews_of
+        self._effects = effects
         self._clock = clock
 
     @contextlib.asynccontextmanager
@@ -211,6 +215,9 @@ class ThreadPublisher:
 
     async def _unsettled(self, thread: ThreadId) -> Sequence[RunView]:
         turns = await self._views.unsettled(thread)
+        if self._effects is not None and any(run.ended and run.nodes for run in turns):
+            undoable = {effect.turn for effect in standing(await self._effects.of(thread)) if effect.inverse}
+            turns = [replace(run, can_undo=run.turn in undoable) for run in turns]
         return turns if self._names is None else [await self._names.in_run(run) for run in turns]
 
     async def _reread(self, run: RunView) -> RunView:

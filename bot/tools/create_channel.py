@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from agent.ids import ChannelId, ToolName, thread_parts
+from agent.plan.effects import Inverse, InverseCall
 from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.preview import FieldsPreview, Preview, cell_text
-from agent.tool import CallContext, Colour, Reversibility, Tool, TooLate, ToolError
+from agent.tool import CallContext, Colour, Reversibility, Tool, TooLate, ToolError, Undoing
 from bot.errors import BotError, SlackRefused, SlackUnreachable
 from bot.payloads import mapping
 from bot.slack.client import WebApi
@@ -45,6 +46,7 @@ def slack_create_channel(api: WebApi, principals: Principals) -> Tool:
         arguments=ARGUMENTS,
         colour=Colour.RED,
         reversibility=Reversibility.COMPENSABLE,
+        undoing=Undoing(inverse=_inverse),
         preview=_preview,
         call=creator.call,
         check=creator.check,
@@ -56,6 +58,12 @@ def _preview(arguments: Mapping[str, Json]) -> Sequence[Preview]:
     wanted = arguments.get("invite")
     fields += [("Invites", str(user)) for user in (wanted if isinstance(wanted, list | tuple) else ())]
     return [FieldsPreview(covers=tuple(arguments), name="New channel", fields=tuple(fields))]
+
+
+def _inverse(_context: CallContext, _arguments: Mapping[str, Json], output: Json, _before: Json) -> Inverse:
+    """Return the call that archives the channel: no app deletes one."""
+    channel = output.get("channel") if isinstance(output, Mapping) else None
+    return InverseCall(tool=ToolName("slack_archive_channel"), args={"channel": str(channel)}) if channel else None
 
 
 class _Creator:

@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 from agent.ids import ChannelId, ToolName
+from agent.plan.effects import Inverse, InverseCall
 from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.preview import MessagePreview, Preview
-from agent.tool import CallContext, Colour, Reversibility, Tool, ToolError
+from agent.tool import CallContext, Colour, Reversibility, Tool, ToolError, Undoing
 from bot.blocks.elements import escaped
 from bot.errors import SlackRefused, SlackUnreachable
 from bot.slack.channels import Channels
@@ -16,6 +17,9 @@ from sandbox.script import Json
 
 MOST_CHARACTERS = 4000
 """Slack cuts a longer text into several messages."""
+
+POSTED = "greenlight_post"
+"""The type of the metadata of a message that the tool posted."""
 
 _ANYWHERE = "chat:write.public"
 """The scope with which an app writes in public channels that it has not joined."""
@@ -41,6 +45,7 @@ def slack_post_message(api: WebApi, channels: Channels) -> Tool:
         },
         colour=Colour.RED,
         reversibility=Reversibility.COMPENSABLE,
+        undoing=Undoing(inverse=_inverse),
         preview=_preview,
         call=poster.call,
         check=poster.check,
@@ -52,6 +57,14 @@ def slack_post_message(api: WebApi, channels: Channels) -> Tool:
 def _preview(arguments: Mapping[str, Json]) -> Sequence[Preview]:
     channel, text = str(arguments["channel"]), str(arguments["text"])
     return [MessagePreview(covers=("channel", "text"), channel=channel, text=text)]
+
+
+def _inverse(_context: CallContext, _arguments: Mapping[str, Json], output: Json, _before: Json) -> Inverse:
+    """Return the call that deletes the message."""
+    if not isinstance(output, Mapping) or not output.get("ts"):
+        return None
+    place: dict[str, Json] = {name: str(output.get(name)) for name in ("channel", "ts")}
+    return InverseCall(tool=ToolName("slack_delete_message"), args=place)
 
 
 def neutralised(text: str) -> str:
@@ -107,7 +120,7 @@ class _Poster:
             raise ToolError(error.code, f"Slack refused to show the channel: {error.code}") from error
 
     async def _post(self, channel: ChannelId, text: str, context: CallContext) -> Json:
-        key: dict[str, Json] = {"event_type": "greenlight_post", "event_payload": {"key": context.idempotency_key}}
+        key: dict[str, Json] = {"event_type": POSTED, "event_payload": {"key": context.idempotency_key}}
         try:
             posted = await self._api.write_once(
                 "chat.postMessage",

@@ -339,6 +339,8 @@ class LedgerRow(KeyedByThread, Row):
     state: Mapped[str] = mapped_column(server_default="started")
     #: The outcome; null until the call is done.
     result: Mapped[Mapping[str, Json] | None] = mapped_column(JSON(none_as_null=True))
+    #: How the effect can be taken back (`agent/plan/effects.py`); null: it cannot.
+    inverse: Mapped[Mapping[str, Json] | None] = mapped_column(JSON(none_as_null=True))
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[datetime | None]
 

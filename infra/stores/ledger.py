@@ -1,14 +1,17 @@
 """The ledger: a red call's `started` is committed before it and its `done` after it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
 from agent.errors import CallsFrozen
 from agent.ids import Digest, NodeId, ThreadId
-from agent.ports import LedgerEntry, LedgerState
+from agent.plan.effects import Effect, NoInverse, RecordedCall, effects_of, inverse_from_json
+from agent.plan.outcomes import outcome_from_json
+from agent.ports import LedgerEntry, LedgerState, OperationLog
 from infra.db.database import Database
 from infra.db.tables import LedgerRow, thread_key
 from infra.stores.audit import AuditEvent, with_record
@@ -16,6 +19,43 @@ from sandbox.script import Json
 
 _FROZEN = "GL001"
 """The SQLSTATE of migration 0014."""
+
+
+class PostgresEffects:
+    """The Effects."""
+
+    def __init__(self, database: Database, log: OperationLog) -> None:
+        self._database = database
+        self._log = log
+
+    async def of(self, thread: ThreadId) -> Sequence[Effect]:
+        """Return the effects in the order in which the newest try of each began."""
+        columns = (LedgerRow.node, LedgerRow.state, LedgerRow.attempt, LedgerRow.result, LedgerRow.inverse)
+        tries = select(*columns).where(LedgerRow.of_thread(thread)).order_by(LedgerRow.started_at, LedgerRow.attempt)
+        rows = (await self._database.execute(tries)).all()
+        return effects_of(await self._log.after(thread, 0), _recorded(rows)) if rows else ()
+
+
+def _recorded(rows: Sequence[Row[Any]]) -> Sequence[RecordedCall]:
+    newest: dict[str, Row[Any]] = {}
+    repeated: set[str] = set()
+    for row in rows:
+        if (older := newest.pop(row.node, None)) is not None and _in_doubt(older):
+            repeated.add(row.node)
+        newest[row.node] = row  # last in the order of the newest tries
+    return [
+        RecordedCall(
+            node=NodeId(row.node),
+            outcome=outcome_from_json(row.result) if row.state == LedgerState.DONE.value and row.result else None,
+            inverse=inverse_from_json(row.inverse),
+            repeated=row.node in repeated,
+        )
+        for row in newest.values()
+    ]
+
+
+def _in_doubt(row: Row[Any]) -> bool:
+    return row.state != LedgerState.DONE.value or inverse_from_json(row.inverse) is NoInverse.IN_DOUBT
 
 
 class PostgresLedger:
@@ -56,13 +96,20 @@ class PostgresLedger:
                 raise CallsFrozen from error
             raise
 
-    async def finish(self, thread: ThreadId, node: NodeId, attempt: int, result: Mapping[str, Json]) -> None:
+    async def finish(
+        self,
+        thread: ThreadId,
+        node: NodeId,
+        attempt: int,
+        result: Mapping[str, Json],
+        inverse: Mapping[str, Json] | None = None,
+    ) -> None:
         """Commit `done`; the first result stands."""
         done = (
             update(LedgerRow)
             .where(LedgerRow.of_thread(thread), LedgerRow.node == node, LedgerRow.attempt == attempt)
             .where(LedgerRow.state == LedgerState.STARTED.value)
-            .values(state=LedgerState.DONE.value, result=result, finished_at=func.now())
+            .values(state=LedgerState.DONE.value, result=result, inverse=inverse, finished_at=func.now())
             .returning(LedgerRow.digest)
             .cte("finished")
         )

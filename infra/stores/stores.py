@@ -11,7 +11,7 @@ from infra.stores.call_counts import PostgresCallCounts
 from infra.stores.freezes import PostgresFreezes
 from infra.stores.grants import PostgresGrants
 from infra.stores.inbox import PostgresInbox
-from infra.stores.ledger import PostgresLedger
+from infra.stores.ledger import PostgresEffects, PostgresLedger
 from infra.stores.mailbox import PostgresMailbox
 from infra.stores.news import PostgresNews
 from infra.stores.operation_log import PostgresOperationLog
@@ -49,6 +49,7 @@ class Stores:
         self.freezes = PostgresFreezes(database)
         self.grants = PostgresGrants(database, queue, views)
         self.ledger = PostgresLedger(database)
+        self.effects = PostgresEffects(database, self.log)
         self.artifacts = PostgresArtifacts(database)
         self.progress = PostgresProgress(database, views)
         self.attempts = PostgresAttempts(database)

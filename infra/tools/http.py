@@ -3,6 +3,7 @@
 `http_get` may be repeated. `http_request` sends once: a lost response may mean success, so it has an error of its own.
 """
 
+import asyncio
 import json
 import re
 import time
@@ -17,9 +18,10 @@ from pydantic import AfterValidator
 from yarl import URL
 
 from agent.ids import ToolName
+from agent.plan.effects import Inverse, InverseCall, NoInverse
 from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.preview import Preview, RequestPreview
-from agent.tool import CallContext, Colour, Egress, Tool, ToolError, WorldChanged
+from agent.tool import CallContext, Colour, Egress, Reversibility, Tool, ToolError, Undoing, WorldChanged
 from infra.tools.addresses import checked_url, connector, host_name, not_connected, reach
 from sandbox.script import Json
 
@@ -36,8 +38,17 @@ OWN_HEADERS = frozenset(
 _AS_STORED: Mapping[str, str] = {"Accept-Encoding": "identity"}
 """A compressed answer has a version of its own."""
 
+FORMER_BYTES = 16 * 1024
+"""The largest value that is kept so that it can be put back: it stands on a card."""
+
+_VERSION_SECONDS = 2.0
+"""The time to ask for the version that a write left, where its answer does not say."""
+
 _NO_HEAD = frozenset({405, 501})
 _TRY_LATER = frozenset({408, 425, 429})
+_OK = 200
+_CREATED = 201
+_ACCEPTED = 202
 _NO_SUCCESS = 300
 _NOT_FOUND = 404
 _PRECONDITION_FAILED = 412
@@ -147,6 +158,7 @@ def http_request(config: HttpRequestConfig, *, body_bytes: int = 256 * 1024) -> 
         "Returns status, milliseconds, body (parsed when it is JSON, else text), truncated and, for a redirect, "
         "location: redirects are not followed. Every HTTP status is a result, also 4xx and 5xx."
     )
+    undoing = Undoing(inverse=_inverse, before=partial(_former, config), reversibility=_reversibility)
     return Tool(
         name=ToolName("http_request"),
         description=description + _known_services(config.known) + _only(config.hosts),
@@ -157,6 +169,7 @@ def http_request(config: HttpRequestConfig, *, body_bytes: int = 256 * 1024) -> 
         call=partial(_request, config, body_bytes),
         check=partial(_check, config),
         precondition=partial(_state, config),
+        undoing=undoing,
         targets=("method", "url"),
         timeout_seconds=config.timeout_seconds + 5,
     )
@@ -207,10 +220,39 @@ class ResponseLost(Exception):
 
 
 async def _check(config: HttpRequestConfig, context: CallContext, args: Mapping[str, Json]) -> None:
-    """Refuse what would be refused before a connection is opened."""
+    """Refuse what would be refused before a connection is opened, or by a condition that the call has itself."""
     url = checked_url(str(args["url"]), reach(config.known, config.hosts, allow_private=config.allow_private))
-    _headers(config, url, context, args)
+    headers = _headers(config, url, context, args)
     _body(args)
+    condition = _strict_condition(headers)
+    if not condition:
+        return
+    try:
+        version = await _state(config, context, args)
+    except ToolError:
+        return  # the answer to the call itself will say
+    if isinstance(version, Mapping) and _is_unmet(condition, version):
+        raise ToolError("changed_since", "what it is to change is not the version that it goes by")
+
+
+def _strict_condition(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the headers that make a write depend on one version, or on there being nothing."""
+    named = {name.lower(): value for name, value in headers.items()}
+    if (etag := named.get("if-match", "")) and _is_strong(etag):
+        return {"If-Match": etag}
+    return {"If-None-Match": "*"} if named.get("if-none-match") == "*" else {}
+
+
+def _is_strong(etag: object) -> bool:
+    """Return whether this is one strong ETag."""
+    return isinstance(etag, str) and re.fullmatch(r'"[^"]*"', etag) is not None
+
+
+def _is_unmet(condition: Mapping[str, str], version: Mapping[str, Json]) -> bool:
+    status, etag = version.get("status"), version.get("etag")
+    if "If-Match" in condition:
+        return status == _NOT_FOUND or (status == _OK and _is_strong(etag) and etag != condition["If-Match"])
+    return status == _OK
 
 
 async def _state(config: HttpRequestConfig, context: CallContext, args: Mapping[str, Json]) -> Json:
@@ -276,12 +318,147 @@ def _condition(context: CallContext, method: str, headers: Mapping[str, str]) ->
     return {"If-Unmodified-Since": modified} if isinstance(modified, str) else {}
 
 
+async def _former(config: HttpRequestConfig, context: CallContext, args: Mapping[str, Json]) -> Json:
+    """Return what a call is about to replace: `{"status", "etag", "text", "content_type"}`, or that nothing is there.
+
+    None where it cannot be put back as it is: nobody may ask for it, it has no version, or it is no short text.
+    """
+    version = context.expected
+    if isinstance(version, Mapping) and version.get("status") == _OK and not _is_strong(version.get("etag")):
+        return None
+    allowed = reach(config.known, config.hosts, allow_private=config.allow_private)
+    url = checked_url(str(args["url"]), allowed)
+    if args["method"] == "POST" or url.host is None or not allowed.names(url.host):
+        return None
+    given = _headers(config, url, context, args)
+    headers = {name: value for name, value in given.items() if not _is_about_writing(name, config)}
+    async with (
+        aiohttp.ClientSession(
+            connector=connector(allowed), timeout=aiohttp.ClientTimeout(total=config.timeout_seconds)
+        ) as session,
+        session.get(url, headers={**headers, **_AS_STORED}, allow_redirects=False) as response,
+    ):
+        if response.status == _NOT_FOUND:
+            return {"status": _NOT_FOUND}
+        etag, coding = response.headers.get("ETag"), response.headers.get("Content-Encoding", "identity")
+        if response.status != _OK or not _is_strong(etag) or coding != "identity":
+            return None
+        raw = await response.content.read(FORMER_BYTES + 1)
+        while len(raw) <= FORMER_BYTES and (more := await response.content.read(FORMER_BYTES + 1 - len(raw))):
+            raw += more
+        text = _exact_text(raw)
+        if text is None:
+            return None
+        return {"status": _OK, "etag": etag, "text": text, "content_type": response.headers.get("Content-Type", "")}
+
+
+def _exact_text(raw: bytes) -> str | None:
+    """Return the text that is these bytes in UTF-8 and can be stored; None when there is none, or it is too long."""
+    if len(raw) > FORMER_BYTES or b"\0" in raw:
+        return None
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _reversibility(args: Mapping[str, Json], before: Json) -> Reversibility:
+    """Return whether a call can be taken back: what it replaces can be put back, or what it makes deleted."""
+    removes_nothing = args["method"] == "DELETE" and isinstance(before, Mapping) and before.get("status") != _OK
+    return Reversibility.FINAL if before is None or removes_nothing else Reversibility.REVERSIBLE
+
+
+def _inverse(context: CallContext, args: Mapping[str, Json], output: Json, before: Json) -> Inverse:
+    """Return the call that puts back what stood there before, or deletes what was made.
+
+    What was read before is only known to be what was replaced where the write depended on its version.
+    """
+    status = output.get("status") if isinstance(output, Mapping) else None
+    if not isinstance(output, Mapping) or not isinstance(status, int) or status >= _SERVER_ERROR:
+        return NoInverse.IN_DOUBT
+    if status >= _NO_SUCCESS:
+        return NoInverse.NO_EFFECT
+    method, url, left = str(args["method"]), str(args["url"]), output.get("etag")
+    if method == "POST":
+        location = output.get("location")
+        return _deletion(url, location, args, left) if status == _CREATED and location else None
+    given = args.get("headers")
+    own = {name: str(value) for name, value in given.items()} if isinstance(given, Mapping) else {}
+    condition = _strict_condition({**own, **_condition(context, method, own)})
+    if not isinstance(before, Mapping) or status == _ACCEPTED:
+        return None
+    if before.get("status") == _NOT_FOUND:
+        made = "If-None-Match" in condition and method != "DELETE" and _is_strong(left)
+        return _deletion(url, url, args, left) if made else None
+    if condition.get("If-Match") != before.get("etag") or not (method == "DELETE" or _is_strong(left)):
+        return None
+    return _restoration(url, args, before, None if method == "DELETE" else str(left))
+
+
+def _deletion(url: str, location: Json, args: Mapping[str, Json], etag: Json) -> InverseCall | None:
+    made = URL(url).join(URL(str(location)))
+    if made.origin() != URL(url).origin():
+        return None
+    headers = _kept_headers(args) | ({"If-Match": str(etag)} if _is_strong(etag) else {})
+    return _on_resource({"method": "DELETE", "url": str(made), **({"headers": headers} if headers else {})})
+
+
+def _restoration(
+    url: str, args: Mapping[str, Json], before: Mapping[str, Json], etag: str | None
+) -> InverseCall | None:
+    headers = _kept_headers(args)
+    if kind := str(before.get("content_type", "")):
+        headers["Content-Type"] = kind
+    headers |= {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
+    return _on_resource({"method": "PUT", "url": url, "text": str(before.get("text", "")), "headers": headers})
+
+
+def _on_resource(args: Mapping[str, Json]) -> InverseCall:
+    headers = args.get("headers")
+    is_conditional = isinstance(headers, Mapping) and "If-Match" in headers
+    return InverseCall(
+        tool=ToolName("http_request"),
+        args=args,
+        resource=str(URL(str(args["url"])).with_fragment(None)),
+        version_at="/headers/If-Match" if is_conditional else "",
+        version_in="/etag",
+    )
+
+
+def _kept_headers(args: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the plan's headers that are about neither the body nor a version."""
+    given = args.get("headers")
+    return {
+        name: value
+        for name, value in (given.items() if isinstance(given, Mapping) else ())
+        if not name.lower().startswith("if-") and name.lower() != "content-type"
+    }
+
+
+async def _left_version(
+    config: HttpRequestConfig, context: CallContext, args: Mapping[str, Json], response: aiohttp.ClientResponse
+) -> Mapping[str, Json]:
+    """Return `{"etag"}` of what a write left, from its answer, or asked for right after it; {} when there is none."""
+    etag = response.headers.get("ETag")
+    if response.status >= _NO_SUCCESS or args["method"] == "DELETE":
+        return {}
+    if etag is None and args["method"] != "POST":
+        try:
+            async with asyncio.timeout(_VERSION_SECONDS):
+                version = await _state(config, context, args)
+        except (ToolError, TimeoutError):
+            return {}
+        found = version.get("etag") if isinstance(version, Mapping) else None
+        etag = found if isinstance(found, str) else None
+    return {"etag": etag} if _is_strong(etag) else {}
+
+
 async def _request(config: HttpRequestConfig, body_bytes: int, context: CallContext, args: Mapping[str, Json]) -> Json:
     """Send the request once."""
     allowed = reach(config.known, config.hosts, allow_private=config.allow_private)
     url = checked_url(str(args["url"]), allowed)
     method, headers, body = str(args["method"]), _headers(config, url, context, args), _body(args)
-    condition = _condition(context, method, headers)
+    condition, own = _condition(context, method, headers), _strict_condition(headers) or method == "POST"
     started = time.monotonic()
     try:
         async with (
@@ -299,7 +476,8 @@ async def _request(config: HttpRequestConfig, body_bytes: int, context: CallCont
                 raise WorldChanged
             result = await _response_json(response, started, body_bytes)
             location = response.headers.get("Location")
-            return result if location is None else {**result, "location": location}
+            found = result if location is None else {**result, "location": location}
+            return {**found, **(await _left_version(config, context, args, response) if condition or own else {})}
     except aiohttp.ConnectionTimeoutError as error:
         raise ToolError("unreachable", f"{url.host}:{url.port} takes no connection; nothing was sent.") from error
     except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:

@@ -41,9 +41,9 @@ async def whispers(scene: AppScene, user: str, count: int = 1) -> list[str]:
     """Return what only this person (by id) was told in the channel, once there is so much of it."""
 
     def told(dump: JsonObject) -> bool:
-        return len(_whispered(dump, user)) >= count
+        return len(whispered(dump, user)) >= count
 
-    return _whispered(await scene.people.wait_for(told), user)
+    return whispered(await scene.people.wait_for(told), user)
 
 
 async def direct_messages(scene: AppScene, user: str) -> list[str]:
@@ -55,7 +55,8 @@ async def direct_messages(scene: AppScene, user: str) -> list[str]:
     return _direct(await scene.people.wait_for(told), user)
 
 
-def _whispered(dump: JsonObject, user: str) -> list[str]:
+def whispered(dump: JsonObject, user: str) -> list[str]:
+    """Return what only this person (by id) was told so far, of all that the workspace holds."""
     everything: Any = dump["ephemerals"]
     return [json.dumps(entry["message"], ensure_ascii=False) for entry in everything if entry["user"] == user]
 

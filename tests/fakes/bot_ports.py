@@ -9,6 +9,7 @@ from agent.approval import EDITED_BY, ApprovalRequest, Decision, DecisionRecord,
 from agent.errors import StoreUnavailable
 from agent.grant import Grant, GrantId, PlannedCall
 from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId, thread_parts
+from agent.plan.effects import Effect
 from agent.ports import RunStatus, Subscription
 from bot.app import Ports
 from bot.ports import (
@@ -33,6 +34,14 @@ from tests.fakes.ports_in_memory import ApprovalsInMemory
 
 ENDED = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+
+class NoEffects:
+    """Effects of threads in which nothing was changed."""
+
+    async def of(self, thread: ThreadId) -> Sequence[Effect]:
+        """Return nothing."""
+        return ()
 
 
 class NoGrants:
@@ -85,6 +94,7 @@ class BotRows(ApprovalsInMemory):
             clicks=self,
             freezes=self,
             grants=NoGrants(),
+            effects=NoEffects(),
         )
 
     def show(self, run: RunView) -> None:

@@ -178,7 +178,14 @@ class LedgerInMemory:
         self.rows[thread, node, attempt] = LedgerEntry(state=LedgerState.STARTED, attempt=attempt, digest=digest)
         return True
 
-    async def finish(self, thread: ThreadId, node: NodeId, attempt: int, result: Mapping[str, Json]) -> None:
+    async def finish(
+        self,
+        thread: ThreadId,
+        node: NodeId,
+        attempt: int,
+        result: Mapping[str, Json],
+        inverse: Mapping[str, Json] | None = None,
+    ) -> None:
         """Commit `done`."""
         await asyncio.sleep(0)
         started = self.rows[thread, node, attempt]

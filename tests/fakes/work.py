@@ -10,7 +10,7 @@ from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.plan.operations import Add, Cancel, Dependency, Node, NodeKind, On, Operation, Skip, digest_of
 from agent.plan.outcomes import Failed, Outcome, Succeeded, outcome_json
 from agent.ports import Bound, Mailbox, OperationLog, ReplanReport, ReplanResult, Runs, RunStatus, WrittenAnswer
-from agent.tool import CallContext, Colour
+from agent.tool import CallContext, Colour, Reversibility
 from sandbox.script import Json
 
 Perform = Callable[[Node, Bound, CallContext], Awaitable[Outcome]]
@@ -112,7 +112,15 @@ class FakeWork:
         """Return that there is nothing to compare."""
         return None
 
-    async def facts(self, node: Node, bound: Bound, context: CallContext, *, dry_run: bool) -> CardFacts:
+    async def facts(
+        self,
+        node: Node,
+        bound: Bound,
+        context: CallContext,
+        *,
+        dry_run: bool,
+        reversibility: Reversibility | None = None,
+    ) -> CardFacts:
         """Return nothing to show."""
         return CardFacts()
 

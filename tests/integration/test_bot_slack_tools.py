@@ -86,7 +86,19 @@ def after_looks(looks: int) -> Callable[[], float]:
 RED_CALLS: Mapping[str, Mapping[str, str]] = {
     "slack_post_message": {"channel": "#ops", "text": "hello"},
     "slack_create_channel": {"name": "new"},
+    "slack_delete_message": {"channel": "#ops"},
+    "slack_archive_channel": {"channel": "made"},
 }
+
+
+async def red_call(caller: Caller, tool: str) -> Mapping[str, str]:
+    """Return the arguments of a call that would have an effect; what it is to take back is there."""
+    args = dict(RED_CALLS[tool])
+    if tool == "slack_delete_message":
+        args["ts"] = str((await caller.call("slack_post_message", channel="#ops", text="hello"))["ts"])
+    if tool == "slack_archive_channel":
+        await caller.call("slack_create_channel", name=args["channel"])
+    return args
 
 
 def test_every_red_tool_of_slack_is_held_to_the_deadline(caller: Caller) -> None:
@@ -96,9 +108,10 @@ def test_every_red_tool_of_slack_is_held_to_the_deadline(caller: Caller) -> None
 @pytest.mark.parametrize("tool", RED_CALLS)
 @pytest.mark.parametrize("looks", [0, 1], ids=["before it connects", "before its bytes go out"])
 async def test_nothing_is_sent_once_another_process_may_have_the_thread(caller: Caller, tool: str, looks: int) -> None:
+    args = await red_call(caller, tool)
     before = await caller.people.dump()
     with pytest.raises(TooLate):
-        await caller.outcome(tool, "U0ADA", not_after=after_looks(looks), **RED_CALLS[tool])
+        await caller.outcome(tool, "U0ADA", not_after=after_looks(looks), **args)
     assert (await caller.people.dump())["channels"] == before["channels"]
 
 
@@ -107,6 +120,21 @@ async def test_a_call_that_slack_put_off_is_held_to_the_deadline_again(caller: C
     with pytest.raises(TooLate):
         await caller.outcome("slack_post_message", "U0ADA", not_after=after_looks(2), **RED_CALLS["slack_post_message"])
     assert await caller.people.messages() == []
+
+
+@pytest.mark.parametrize("tool", ["slack_delete_message", "slack_archive_channel"])
+async def test_a_lost_answer_to_what_takes_something_back_leaves_the_outcome_open(caller: Caller, tool: str) -> None:
+    args = await red_call(caller, tool)
+    method = "chat.delete" if tool == "slack_delete_message" else "conversations.archive"
+    await caller.people.act("faults", method=method, status=503)
+    assert await caller.refused(tool, **args) == "outcome_unknown"
+
+
+async def test_a_message_is_deleted_once_and_then_it_is_gone(caller: Caller) -> None:
+    args = await red_call(caller, "slack_delete_message")
+    assert (await caller.call("slack_delete_message", **args))["ts"] == args["ts"]
+    assert await caller.people.messages() == []
+    assert await caller.refused("slack_delete_message", **args) == "message_not_found"
 
 
 async def test_a_deadline_that_passes_while_people_are_invited_leaves_the_outcome_open(caller: Caller) -> None:

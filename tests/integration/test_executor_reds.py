@@ -331,12 +331,18 @@ async def test_what_came_of_a_call_is_stored_though_the_database_was_away_for_a_
     finish = world.rows.ledger.finish
     tries = 0
 
-    async def away_once(thread: ThreadId, node: NodeId, attempt: int, result: Mapping[str, Json]) -> None:
+    async def away_once(
+        thread: ThreadId,
+        node: NodeId,
+        attempt: int,
+        result: Mapping[str, Json],
+        inverse: Mapping[str, Json] | None = None,
+    ) -> None:
         nonlocal tries
         tries += 1
         if tries == 1:
             raise StoreUnavailable
-        await finish(thread, node, attempt, result)
+        await finish(thread, node, attempt, result, inverse)
 
     world.rows.ledger.finish = away_once
     await world.run(node("r", red=True))

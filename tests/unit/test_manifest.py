@@ -50,6 +50,7 @@ METHOD_SCOPES: dict[str, set[str]] = {
     "chat.startStream": {"chat:write"},
     "chat.stopStream": {"chat:write"},
     "chat.update": {"chat:write"},
+    "conversations.archive": {"channels:manage", "groups:write"},
     "conversations.create": {"channels:manage", "groups:write"},
     "conversations.history": _HISTORY,
     "conversations.info": _READ,

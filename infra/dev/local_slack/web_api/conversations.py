@@ -124,6 +124,20 @@ async def invite(call: Call) -> JsonObject:
     return {"channel": channel.as_json(for_user=call.bot)}
 
 
+@method("conversations.archive", Tier.TWO, "channels:manage", "groups:write")
+async def archive(call: Call) -> JsonObject:
+    """Archive a channel the app is in."""
+    backend, channel = call.backend, call.channel()
+    refuse_if(channel.is_im, "method_not_supported_for_channel_type")
+    require_scope(backend.app.scopes, "groups:write" if channel.is_private else "channels:manage")
+    refuse_if(channel.is_archived, "already_archived")
+    refuse_if(call.bot not in channel.members, "not_in_channel")
+    refuse_if(channel.name == "general", "cant_archive_general")
+    channel.is_archived = True
+    backend.feed.tell("channel", channel=channel.id)
+    return {}
+
+
 @method("users.list", Tier.TWO, "users:read")
 async def list_people(call: Call) -> JsonObject:
     """Return everybody, page by page."""

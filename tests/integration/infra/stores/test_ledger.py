@@ -1,35 +1,40 @@
-"""The ledger on PostgreSQL."""
+"""Effects on PostgreSQL: what the ledger's rows say of the calls of a thread."""
 
-import asyncio
-
-from agent.ids import Digest, NodeId
-from agent.ports import LedgerState
-from infra.db.database import Database
+from agent.ids import Digest, NodeId, ToolName
+from agent.plan.effects import InverseCall, NoInverse, inverse_json
+from agent.plan.outcomes import WORLD_CHANGED, Failed, Outcome, Succeeded, outcome_json
 from infra.stores.stores import Stores
-from tests.fakes.rows import THREAD, audited
+from tests.fakes.rows import ADA, THREAD, an_add
 
-POST, DIGEST = NodeId("post"), Digest("d")
-
-
-async def test_of_racing_starts_of_one_try_exactly_one_may_call(stores: Stores) -> None:
-    started = await asyncio.gather(*(stores.ledger.start(THREAD, POST, DIGEST, 1) for _ in range(20)))
-    assert sum(started) == 1
+INVERSE = InverseCall(tool=ToolName("delete"), args={"ts": "1.0"}, resource="1.0")
 
 
-async def test_the_newest_try_is_read(stores: Stores) -> None:
-    assert await stores.ledger.read(THREAD, POST) is None
-    await stores.ledger.start(THREAD, POST, DIGEST, 1)
-    await stores.ledger.start(THREAD, POST, DIGEST, 2)
-    entry = await stores.ledger.read(THREAD, POST)
-    assert entry is not None
-    assert (entry.state, entry.attempt, entry.result) == (LedgerState.STARTED, 2, None)
+async def called(stores: Stores, node: str, outcome: Outcome | None, attempt: int = 1, **inverse: object) -> None:
+    """Record a try; without an outcome nobody knows what became of it."""
+    await stores.ledger.start(THREAD, NodeId(node), Digest("d"), attempt)
+    if outcome is not None:
+        given = inverse.get("inverse")
+        written = inverse_json(given) if isinstance(given, InverseCall | NoInverse) else None
+        await stores.ledger.finish(THREAD, NodeId(node), attempt, outcome_json(outcome), written)
 
 
-async def test_the_first_result_stands(stores: Stores, database: Database) -> None:
-    await stores.ledger.start(THREAD, POST, DIGEST, 1)
-    await stores.ledger.finish(THREAD, POST, 1, {"state": "succeeded", "value": {"ts": "1.0"}})
-    await stores.ledger.finish(THREAD, POST, 1, {"state": "failed", "error": "late"})
-    entry = await stores.ledger.read(THREAD, POST)
-    assert entry is not None
-    assert (entry.state, entry.result) == (LedgerState.DONE, {"state": "succeeded", "value": {"ts": "1.0"}})
-    assert await audited(database) == ["started", "finished"]
+async def test_effects_are_read_in_the_order_in_which_their_newest_tries_began(stores: Stores) -> None:
+    await stores.log.append(THREAD, 1, ADA, [an_add(node) for node in ("a", "b", "c", "d", "e")])
+    await called(stores, "b", Failed(error=WORLD_CHANGED))
+    await called(stores, "a", Succeeded(value=1), inverse=INVERSE)
+    await called(stores, "b", Succeeded(value=2), attempt=2)
+    await called(stores, "c", None)
+    await called(stores, "d", None)
+    await called(stores, "d", Succeeded(value=3), attempt=2, inverse=INVERSE)
+    await called(stores, "e", Succeeded(value=4), inverse=NoInverse.NO_EFFECT)
+    found = await stores.effects.of(THREAD)
+    assert [(effect.id, effect.inverse, effect.unknown, effect.repeated) for effect in found] == [
+        ("a", INVERSE, False, False),
+        ("b", None, False, False),
+        ("c", None, True, False),
+        ("d", INVERSE, False, True),
+    ]
+
+
+async def test_a_thread_without_red_calls_has_no_effects(stores: Stores) -> None:
+    assert await stores.effects.of(THREAD) == ()
