@@ -28,6 +28,7 @@ from agent.execution.precondition import (
     change_since,
     last_asked,
 )
+from agent.execution.script_calls import script_origins, script_outside
 from agent.execution.step import Step
 from agent.ids import ApprovalId, Digest, ToolName, UserId
 from agent.plan.outcomes import (
@@ -388,7 +389,7 @@ class ApprovedCall:
             self._trial = None
             about.cancel()
         found = CardFacts() if about.cancelled() else about.result()
-        return replace(found, origins=origins, outside=around.outside)
+        return replace(found, origins=script_origins(step, context) or origins, outside=around.outside)
 
     async def _look_around(self, request: ApprovalRequest) -> "_Around":
         """Return what people wrote in this turn, and what of outside text the call holds; read once for each call."""
@@ -396,7 +397,7 @@ class ApprovedCall:
             context, step = self._context, self._step
             # the messages whose plan still streams are untaken until it ends
             messages = await context.ports.mailbox.of_turn(context.thread, step.turn)
-            outside = await outside_arguments(context, step, messages)
+            outside = {**await outside_arguments(context, step, messages), **await script_outside(step, context)}
             self._around = _Around(digest=request.digest, messages=messages, outside=outside)
         return self._around
 

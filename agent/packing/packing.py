@@ -31,7 +31,7 @@ from agent.plan.operations import (
     nodes_added,
     operation_json,
 )
-from agent.tool import Colour, Registry, colour_of
+from agent.tool import Colour, Registry, asks_inside, colour_of
 from sandbox.script import Json
 
 STEPS = 8
@@ -275,7 +275,7 @@ class _Chains:
     def _why_alone(self, node: Node) -> tuple[Reason, str] | None:
         holds = {
             Reason.SUBAGENT: node.kind is NodeKind.SUBAGENT,
-            Reason.RED: colour_of(node, self._registry) is not Colour.GREEN,
+            Reason.RED: colour_of(node, self._registry) is not Colour.GREEN or asks_inside(node, self._registry),
             Reason.PACKED: node.packed,
             Reason.TEMPLATE: node.for_each or node.item_of is not None,
             Reason.CONDITION: node.when,

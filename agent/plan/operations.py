@@ -190,6 +190,8 @@ class Node:
     when: Annotated[_Condition, Written(refers=True)] = ""
     #: The template that the node is an item of.
     item_of: NodeId | None = None
+    #: Which of its package's red calls the node makes (`agent/plan/script_calls.py`); then `item_of` is the package.
+    position: Digest | None = None
 
     @cached_property
     def digest(self) -> Digest:
