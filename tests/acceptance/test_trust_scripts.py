@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ from agent.execution.node_executor import NodeExecutor
 from agent.ids import ChannelId, NodeId, Tenant, ThreadId, ToolName, UserId, thread_id
 from agent.limits import Limits
 from agent.plan.operations import Add, Node, NodeKind
-from agent.plan.outcomes import Outcome, Succeeded
+from agent.plan.outcomes import Succeeded
 from agent.ports import Progress
 from agent.tool import CallContext, Colour, Registry, Tool, ToolError
 from bot.ports import Incoming, Kind
@@ -33,7 +33,7 @@ from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 from sandbox.monty import MontySandbox, monty_binary
 from sandbox.script import CallTool, Job, Json, Sandbox, ScriptOutcome
-from tests.fakes.crash_injection import CrashingCheckpoints, CrashInjector, Dead
+from tests.fakes.crash_injection import CrashingCheckpoints, CrashInjector
 from tests.fakes.docker_engine import docker_sandbox
 from tests.fakes.plan_runs import run_plan
 from tests.fakes.random_scripts import random_script
@@ -73,7 +73,7 @@ class World:
         n = int(str(args["n"]))
         self.looked.append(n)
         self.unstored.append(n)
-        await asyncio.sleep(0)
+        await asyncio.sleep(n / 200)
         if n % 7 == 5:
             raise ToolError("odd", "it cannot be read")
         return (n * 7 + 3) % 11
@@ -143,13 +143,24 @@ class _Progress:
     injector: CrashInjector
 
     def note(self, thread: ThreadId, event: RunEvent) -> None:
-        self.inner.note(thread, event)
+        if not self.injector.dead:
+            self.inner.note(thread, event)
 
     async def flush(self) -> None:
-        step = self.injector.before()
-        await self.inner.flush()
-        self.world.unstored.clear()
-        self.injector.after(step)
+        if not self.injector.dead:
+            await self.inner.flush()
+            self.world.unstored.clear()
+
+
+class _Killer(CrashInjector):
+    """Ends the runner, too: where a write was refused, it may wait for a commit that never comes."""
+
+    runner: "asyncio.Task[AdvanceResult] | None" = None
+
+    def die(self) -> None:
+        super().die()
+        if self.runner is not None:
+            self.runner.cancel()
 
 
 class _Saver(CrashingCheckpoints, GroupCommitSaver):
@@ -229,25 +240,30 @@ class KilledScript:
         await self._stores.inbox.accept(incoming)
 
     async def _life(self) -> AdvanceResult | None:
-        injector = CrashInjector()
+        injector = _Killer()
         dies = self._deaths_left > 0
         self._deaths_left -= dies
-        if dies:
+        at_a_step = self._rng.random() < 0.6
+        if dies and at_a_step:
             injector.at, injector.after_effect = self._rng.randint(1, 60), self._rng.random() < 0.5
+        advancing = asyncio.create_task(self._runner(injector).advance(self.thread, HeldLease()))
+        injector.runner = advancing
         people = asyncio.create_task(self._decide_hot())
-        try:
-            async with asyncio.timeout(LIFE_SECONDS):
-                ended = await self._runner(injector).advance(self.thread, HeldLease())
-                self.parked += ended is AdvanceResult.PARKED
-                return ended
-        except Exception:
-            if not injector.dead:
-                raise
+        if dies and not at_a_step:
+            await asyncio.wait([advancing], timeout=self._rng.uniform(0.01, 0.5))
+            if not advancing.done():
+                injector.die()
+        await asyncio.wait([advancing], timeout=LIFE_SECONDS)
+        people.cancel()
+        await asyncio.wait([people])
+        assert advancing.done(), "the runner hangs"
+        if injector.dead:
+            await asyncio.gather(advancing, return_exceptions=True)
             self.kills += 1
             return None
-        finally:
-            people.cancel()
-            await asyncio.wait([people])
+        ended = advancing.result()
+        self.parked += ended is AdvanceResult.PARKED
+        return ended
 
     def _runner(self, injector: CrashInjector) -> ThreadRunner:
         stores = copy(self._rows.stores())

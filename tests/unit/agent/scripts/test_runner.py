@@ -28,7 +28,7 @@ CRASH = ScriptOutcome(kind=OutcomeKind.ERROR, error=BOOM)
 
 GOOD = ScriptOutcome(kind=OutcomeKind.OK, result=1)
 
-POSTS = "def main(inputs):\n    tools.post(text='x')\n"
+FLIES = "def main(inputs):\n    tools.fly()\n"
 
 
 def counted(request: ModelRequest) -> str:
@@ -284,14 +284,14 @@ async def test_breach_of_the_protocol_is_not_repaired() -> None:
 async def test_script_denied_a_tool_once_is_repaired(monty: Sandbox) -> None:
     async with planning_world(repair(fenced(MENDED))) as world:
         rig = Rig(world, monty)
-        assert await rig.perform(package(POSTS, tools=("post", "read_page"))) == Succeeded(value={"a": 1, "b": 1})
-        assert "plan this as its own node" in rig.crashes()[0]["Outcome"]
+        assert await rig.perform(package(FLIES, tools=("fly", "read_page"))) == Succeeded(value={"a": 1, "b": 1})
+        assert "'fly' is not among the tools" in rig.crashes()[0]["Outcome"]
 
 
 async def test_script_denied_a_tool_again_is_given_up(monty: Sandbox) -> None:
-    async with planning_world(repair(fenced(f"# please\n{POSTS}"))) as world:
+    async with planning_world(repair(fenced(f"# please\n{FLIES}"))) as world:
         rig = Rig(world, monty)
-        outcome = await rig.perform(package(POSTS, tools=("post",)))
+        outcome = await rig.perform(package(FLIES, tools=("fly",)))
         assert isinstance(outcome, Failed)
         assert outcome.error == "sandbox_denied"
         assert "kept calling tools that it may not call" in outcome.message
