@@ -2,7 +2,7 @@
 
 The four rules: a chain of green steps that no other step needs becomes one Package;
 the consumers of one step stay apart, and so do the sources of one step, which may begin a Package
-itself; anything denser is left to the DAG. A red step is never inside a Package.
+itself; anything denser is left to the DAG. A red step is never packed, nor a script that calls red tools.
 
 A Package keeps the id of its last step, the only one that others may refer to. It waits for what
 its first step waited for, so it starts as early as that one did, and nothing gets a new order.

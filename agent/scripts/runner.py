@@ -185,8 +185,8 @@ class ScriptRunner:
             return
         self._attempts = [attempt for attempt in stored if attempt.of == self._context.idempotency_key]
         for attempt in self._attempts:
-            suspended = attempt.kind == _SUSPENDED
-            self._replay.restore(attempt.answers, failures=suspended, again=suspended)
+            same = attempt.kind in (_SUSPENDED, OutcomeKind.OK.value)  # the very script runs again
+            self._replay.restore(attempt.answers, failures=same, again=same)
 
     async def _attempt(self, code: str) -> Succeeded | Failed | Suspended | None:
         """Run a script; return None after a crash."""
@@ -203,7 +203,8 @@ class ScriptRunner:
             number=len(self._attempts) + 1,
             code=code,
             at=self._dependencies.clock(),
-            answers=answers if (self._model or self._asks) and outcome.kind is not OutcomeKind.OK else (),
+            # Of a script that asks also when it ended well: its result may be lost with this process.
+            answers=answers if self._asks or (self._model and outcome.kind is not OutcomeKind.OK) else (),
         )
         if outcome.kind is OutcomeKind.INFRA:
             return failure_story([ended])
