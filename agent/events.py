@@ -66,7 +66,9 @@ class RecordedAnswer:
 
     #: The canonical JSON of tool and arguments.
     call: str
-    value: Json
+    value: Json = None
+    #: How the call failed; replayed to the very same script only, which a rewrite is not.
+    error: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from agent.limits import Role
 from agent.plan.effects import Effect
 from agent.plan.operations import LoggedOperation, Node, Operation
 from agent.plan.outcomes import ArtifactRef, Failed, NodeStatus, Outcome
+from agent.plan.script_calls import DecidedCalls, Suspended
 from agent.tool import CallContext, Colour, Reversibility
 from sandbox.script import Json
 
@@ -508,6 +509,10 @@ class NodeWork(Protocol):
         """Return whether the tool's output holds text that strangers wrote; of a tool that is not known it does."""
         ...
 
+    def asks_inside(self, node: Node) -> bool:
+        """Return whether the node is a script that may call red tools, so that it is run with `run_script`."""
+        ...
+
     async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
         """Resolve the node's references, or say as an outcome why they cannot be resolved."""
         ...
@@ -541,6 +546,15 @@ class NodeWork(Protocol):
         """Do the work: timeouts, retries, attempts and artifacts included.
 
         Raises only CancelledError; of a red call also TooLate when it was not sent, and WorldChanged."""
+        ...
+
+    async def run_script(
+        self, node: Node, bound: Bound, context: CallContext, decided: DecidedCalls
+    ) -> Outcome | Suspended:
+        """Run a script that may call red tools; return how it ended, or the calls that people are to be asked about.
+
+        `decided` are its calls that people were asked about before, all of them ended. Raises only CancelledError.
+        """
         ...
 
 

@@ -175,16 +175,30 @@ class Registry:
 def colour_of(node: Node, registry: Registry) -> Colour:
     """Return red when a person must be asked first; a plan can make a node stricter, never laxer.
 
-    A template does nothing itself: each of its items has its own colour.
+    A template does nothing itself: each of its items has its own colour. Neither does a script that calls red tools:
+    each of these calls becomes a red node.
     """
     if node.for_each:
         return Colour.GREEN
     if node.require_human_approval or node.kind is NodeKind.SUBAGENT:
         return Colour.RED
+    if asks_inside(node, registry):
+        return Colour.GREEN
     names = (node.tool or "",) if node.kind is NodeKind.TOOL else node.tools
     tools = [registry.find(name) for name in names]
     green = all(tool is not None and tool.colour is Colour.GREEN for tool in tools)
     return Colour.GREEN if green else Colour.RED
+
+
+def asks_inside(node: Node, registry: Registry) -> bool:
+    """Return whether a node is a script that may call red tools, each call of which asks a person.
+
+    None that asks as a whole is, nor one with a tool that is not known here.
+    """
+    if node.kind is not NodeKind.PACKAGE or node.require_human_approval:
+        return False
+    tools = [registry.find(name) for name in node.tools]
+    return None not in tools and any(tool is not None and tool.colour is not Colour.GREEN for tool in tools)
 
 
 def drawn_colour(node: Node, registry: Registry) -> Colour:

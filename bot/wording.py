@@ -111,6 +111,9 @@ _FAILURES = {
     "sandbox_protocol": "its script broke the sandbox's rules",
     "sandbox_died": "its script ended without a result",
     "sandbox_infra": "the sandbox wasn't available",
+    "call_rejected": "somebody said no to a call of its script",
+    "call_not_made": "nobody decided on a call of its script, or it was withdrawn",
+    "script_diverges": "its script came to other calls each time",
     "sandbox_denied": "its script kept calling tools it isn't allowed to call",
 }
 
@@ -124,6 +127,7 @@ _ATTEMPTS = {
     "protocol": "broke the sandbox's rules",
     "died": "ended without a result",
     "infra": "couldn't run in the sandbox",
+    "suspended": "waits for people",
 }
 
 _TURN_ERRORS = {

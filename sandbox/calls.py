@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import cast
 
-from sandbox.script import CallRecord, CallTool, Job, Json, ToolCallRefused
+from sandbox.script import CallDeferred, CallRecord, CallRejected, CallTool, Job, Json, ToolCallRefused
 from sandbox.values import NESTING, TOO_DEEP, VALUES, NotJson, TooLarge, clean_text, json_text, shape_of
 
 REFUSAL_CHARACTERS = 4000
@@ -20,6 +20,10 @@ REFUSAL_CHARACTERS = 4000
 
 SCRIPT_VALUES = 2 * VALUES
 """Most values in all calls of a script: those that wait for their turn are held in memory."""
+
+QUIET_SECONDS = 0.25
+"""A script that waits only for deferred calls is suspended after this time without another call: what it still
+computes beside them is done when it runs again."""
 
 RECORDED_ARGUMENTS = 20
 RECORDED_CHARACTERS = 400
@@ -42,10 +46,15 @@ class Answer:
     text: str = "null"
     #: The message of the ToolError to raise.
     error: str = ""
+    #: A person said no: CallRejected is raised, and `error` is the reason.
+    rejected: bool = False
 
 
 class CallHandler:
-    """One script's calls: counted when they arrive, recorded when they end, a cancelled one too."""
+    """One script's calls: counted when they arrive, recorded when they end, a cancelled one too.
+
+    A deferred call is neither answered nor recorded.
+    """
 
     def __init__(self, job: Job, call: CallTool) -> None:
         self._tools = job.tools
@@ -54,7 +63,26 @@ class CallHandler:
         self._admitted = 0
         self._values = 0
         self._in_flight = asyncio.Semaphore(job.limits.calls_in_flight)
+        self._unanswered = 0
+        self._deferred = 0
+        #: Set while every call that the script waits for is deferred, and there is one.
+        self._stalled = asyncio.Event()
         self.records: list[CallRecord] = []
+
+    async def suspended(self) -> None:
+        """Return when the script waits only for deferred calls, and has made no other for `QUIET_SECONDS`."""
+        while True:
+            await self._stalled.wait()
+            admitted = self._admitted
+            await asyncio.sleep(QUIET_SECONDS)
+            if self._stalled.is_set() and admitted == self._admitted:
+                return
+
+    def _look(self) -> None:
+        if self._unanswered == self._deferred > 0:
+            self._stalled.set()
+        else:
+            self._stalled.clear()
 
     def admit(self, values: int = 0) -> None:
         """Count one more call, and the values in its arguments.
@@ -69,6 +97,8 @@ class CallHandler:
             raise CallLimitReached(f"more than {self._limits.calls} tool calls")
         if self._values > SCRIPT_VALUES:
             raise WireLimitReached(f"sent more than {SCRIPT_VALUES} values in tool calls")
+        self._unanswered += 1
+        self._look()
 
     async def answer(self, tool: str, args: Mapping[str, Json] | ToolCallRefused) -> Answer:
         """Make the call if it is allowed. Raises only what broken machinery under `call` raises.
@@ -77,6 +107,7 @@ class CallHandler:
         """
         started = time.perf_counter()
         answer = Answer(ok=False)
+        deferred = False
         try:
             if isinstance(args, ToolCallRefused):
                 raise args
@@ -85,11 +116,19 @@ class CallHandler:
                 answer = await self._make(tool, args)
         except ToolCallRefused as refusal:
             answer = _refused(refusal)
+        except CallDeferred:
+            deferred = True
+            self._deferred += 1
         finally:
+            self._unanswered -= not deferred
+            self._look()
             milliseconds = round((time.perf_counter() - started) * 1000, 3)
             shown: Mapping[str, Json] = {} if isinstance(args, ToolCallRefused) else recorded(args)
             record = CallRecord(tool=clean_text(tool)[:200], args=shown, ok=answer.ok, milliseconds=milliseconds)
-            self.records.append(record)
+            if not deferred:
+                self.records.append(record)
+        if deferred:
+            await asyncio.Event().wait()  # until the run ends
         return answer
 
     async def _make(self, tool: str, args: Mapping[str, Json]) -> Answer:
@@ -130,4 +169,5 @@ def _shortened(value: Json) -> Json:
 
 
 def _refused(refusal: ToolCallRefused) -> Answer:
-    return Answer(ok=False, error=clean_text(str(refusal))[:REFUSAL_CHARACTERS])
+    error = clean_text(str(refusal))[:REFUSAL_CHARACTERS]
+    return Answer(ok=False, error=error, rejected=isinstance(refusal, CallRejected))

@@ -11,7 +11,7 @@ from typing import cast
 from sandbox.attachment import Stream
 from sandbox.calls import CallHandler, CallLimitReached, WireLimitReached, arguments
 from sandbox.errors import ProtocolViolation
-from sandbox.failure import ended, result_of_exit, result_of_message, result_of_timeout
+from sandbox.failure import SUSPENDED, ended, result_of_exit, result_of_message, result_of_timeout
 from sandbox.output_buffer import OutputBuffer
 from sandbox.protocol import (
     Call,
@@ -34,6 +34,10 @@ LAST_LOGS_SECONDS = 0.2
 
 BIG_LINE_BYTES = 1 << 16
 """After a longer line, everybody else in this process gets a turn."""
+
+
+class _Suspended(Exception):
+    """The script waits only for calls that this run does not answer."""
 
 
 class Conversation:
@@ -84,6 +88,8 @@ class Conversation:
             return ended(OutcomeKind.PROTOCOL, f"the script wrote to the runner's own pipe: {error}")
         except WireLimitReached as error:
             return ended(OutcomeKind.OUTPUT_LIMIT, str(error))
+        except _Suspended:
+            return ended(OutcomeKind.SUSPENDED, SUSPENDED)
         if message is None:
             seen = await self._container.watch.exit()
             return result_of_exit(limits, seen.exit_code, out_of_memory=seen.out_of_memory)
@@ -95,8 +101,9 @@ class Conversation:
             async with asyncio.TaskGroup() as group:
                 answers: set[asyncio.Task[None]] = set()
                 await self._container.attachment.send(line)
+                watch = group.create_task(self._watch())
                 message = await self._listen(group, answers)
-                for task in answers:
+                for task in (*answers, watch):
                     task.cancel()
                 return message
         except BaseExceptionGroup as failures:
@@ -130,10 +137,15 @@ class Conversation:
                         return message
         return None
 
+    async def _watch(self) -> None:
+        await self._handler.suspended()
+        raise _Suspended
+
     async def _answer(self, call: Call) -> None:
         args = arguments(call.positional, call.named)
         answer = await self._handler.answer(call.tool, cast("Mapping[str, Json] | ToolCallRefused", args))
-        await self._container.attachment.send(answer_line(call.id, ok=answer.ok, text=answer.text, error=answer.error))
+        line = answer_line(call.id, ok=answer.ok, text=answer.text, error=answer.error, rejected=answer.rejected)
+        await self._container.attachment.send(line)
 
     def _log(self, data: bytes) -> None:
         self._output.write(data)

@@ -6,6 +6,7 @@ from sandbox.protocol import OversizedResult, Raised, Result
 from sandbox.script import Limits, OutcomeKind, ScriptError, ScriptOutcome
 from sandbox.traces import ScriptFrame, short_message, traceback_text
 
+SUSPENDED = "it waits for calls that only a later run can answer"
 SIGNAL_BASE = 128
 KILLED = SIGNAL_BASE + signal.SIGKILL
 

@@ -23,7 +23,7 @@ import pydantic_monty as monty
 
 from sandbox.calls import Answer, CallHandler, CallLimitReached, WireLimitReached, arguments
 from sandbox.errors import InterpreterMissing
-from sandbox.failure import ended
+from sandbox.failure import SUSPENDED, ended
 from sandbox.fair_semaphore import FairSemaphore
 from sandbox.monty_failure import Crash, result_of_crash
 from sandbox.output_buffer import OutputBuffer
@@ -45,8 +45,8 @@ LONGEST_SLEEP_SECONDS = 86_400.0
 _SLEEP_SECONDS = 1e9
 """The interpreter adds up sleeps that overlap; the wall clock bounds them better."""
 
-_PRELUDE = "ToolError = RuntimeError"
-"""The interpreter has no exception classes of a script's own."""
+_PRELUDE = "ToolError = RuntimeError\nCallRejected = NotImplementedError"
+"""The interpreter has no exception classes of a script's own; the second of these is a kind of the first."""
 
 _SCRIPT_FEED = "<python-input-1>"
 _FINALE = """\
@@ -141,7 +141,7 @@ class _Run:
         self._atools = monty.ClassInstance(AsyncTools())
         self._bridges: dict[object, str] = {self._tools.id: "tools", self._atools.id: "atools"}
         self._pending: dict[int, asyncio.Task[Answer]] = {}
-        self._host_errors: dict[str, Literal["ToolError", "Unsupported"]] = {}
+        self._host_errors: dict[str, Literal["ToolError", "CallRejected", "Unsupported"]] = {}
         self._round_trips = 0
         self._wire_bytes = 0
         self._entered = False
@@ -188,7 +188,9 @@ class _Run:
         clock = asyncio.timeout(limits.wall_seconds)
         try:
             async with clock:
-                text = await self._text_of_result(session, inputs)
+                text = await self._unless_suspended(self._text_of_result(session, inputs))
+                if text is None:
+                    return ended(OutcomeKind.SUSPENDED, SUSPENDED)
                 if len(text) > limits.result_bytes:
                     raise TooLarge(len(text), limits.result_bytes)
                 return ScriptOutcome(kind=OutcomeKind.OK, result=read_json(text, most_values=VALUES))
@@ -210,6 +212,18 @@ class _Run:
             if self._output.flooded:
                 return ended(OutcomeKind.OUTPUT_LIMIT, f"printed more than {limits.output_kill_bytes} bytes")
             return result_of_crash(self._job.code, _crash(error), self._host_errors)
+
+    async def _unless_suspended(self, result: Coroutine[None, None, str]) -> str | None:
+        """Return what the script's side returns; None when it waits only for calls that this run does not answer."""
+        running = asyncio.create_task(result)
+        suspended = asyncio.create_task(self._handler.suspended())
+        try:
+            await asyncio.wait([running, suspended], return_when=asyncio.FIRST_COMPLETED)
+            return await running if running.done() else None
+        finally:
+            running.cancel()
+            suspended.cancel()
+            await asyncio.gather(running, suspended, return_exceptions=True)
 
     async def _text_of_result(self, session: monty.MontySession, inputs: Json) -> str:
         """Feed prelude, script and finale; return the result's JSON text as the script's side made it."""
@@ -309,6 +323,9 @@ class _Run:
     def _settlement(self, answer: Answer) -> monty.ExternalSettledResult:
         if answer.ok:
             return {"return_value": read_json(answer.text)}
+        if answer.rejected:
+            self._host_errors[answer.error] = "CallRejected"
+            return {"exc_type": "NotImplementedError", "message": answer.error}
         self._host_errors[answer.error] = "ToolError"
         return {"exc_type": "RuntimeError", "message": answer.error}
 

@@ -208,8 +208,11 @@ def job_line(job: Job, mark: str) -> bytes:
     return line
 
 
-def answer_line(id: int, *, ok: bool, text: str, error: str) -> bytes:
+def answer_line(id: int, *, ok: bool, text: str, error: str, rejected: bool = False) -> bytes:
     """Return the line that answers a call; `text` is the output's JSON as `CallHandler` made it."""
     if ok:
         return f'{{"id":{id},"ok":true,"value":{text}}}\n'.encode()
-    return json.dumps({"id": id, "ok": False, "error": error}, separators=(",", ":")).encode() + b"\n"
+    refusal: dict[str, Json] = {"id": id, "ok": False, "error": error}
+    if rejected:
+        refusal["rejected"] = True
+    return json.dumps(refusal, separators=(",", ":")).encode() + b"\n"

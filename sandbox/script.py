@@ -30,6 +30,8 @@ class OutcomeKind(StrEnum):
     CALL_LIMIT = "call_limit"
     DIED = "died"
     INFRA = "infra"
+    #: Each call that it still waits for is deferred. It is to be run again when they can be answered.
+    SUSPENDED = "suspended"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +124,14 @@ class ToolCallRefused(Exception):
     """The host will not make, or could not make, this tool call; the text reaches the script."""
 
 
+class CallRejected(ToolCallRefused):
+    """A person said no to this tool call; the text is their reason. Raised inside the script as CallRejected."""
+
+
+class CallDeferred(Exception):
+    """Nobody can answer this tool call in this run; the script waits for it until everything else it does is done."""
+
+
 class CallTool(Protocol):
     """Answers a script's tool call on the host, after the sandbox checked the allow-list and quota."""
 
@@ -130,6 +140,7 @@ class CallTool(Protocol):
 
         Raises:
             ToolCallRefused: the call is not allowed or failed; raised inside the script as ToolError.
+            CallDeferred: it cannot be answered in this run, which ends as `suspended` once nothing else goes on.
         """
         ...
 

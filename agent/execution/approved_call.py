@@ -29,6 +29,7 @@ from agent.execution.precondition import (
     change_since,
     last_asked,
 )
+from agent.execution.script_calls import script_origins, script_outside
 from agent.execution.step import Step
 from agent.ids import ApprovalId, Digest, ToolName, UserId
 from agent.plan.effects import Inverse, NoInverse, inverse_json, undone_title
@@ -412,7 +413,13 @@ class ApprovedCall:
             self._trial = None
             about.cancel()
         found = CardFacts() if about.cancelled() else about.result()
-        return replace(found, origins=origins, outside=around.outside, undoes=undoes, askers=tuple(around.askers))
+        return replace(
+            found,
+            origins=script_origins(step, context) or origins,
+            outside=around.outside,
+            undoes=undoes,
+            askers=tuple(around.askers),
+        )
 
     def _undoes(self) -> Undoes | None:
         """Return which effect the call takes back, if that is what it is for, and who let it happen."""
@@ -434,7 +441,10 @@ class ApprovedCall:
             context, step = self._context, self._step
             # the messages whose plan still streams are untaken until it ends
             heard = await context.ports.mailbox.heard(context.thread, step.turn, step.node.item_of or step.id)
-            outside = await outside_arguments(context, step, heard.messages)
+            outside = {
+                **await outside_arguments(context, step, heard.messages),
+                **await script_outside(step, context),
+            }
             self._around = _Around(
                 digest=request.digest,
                 messages=heard.messages,

@@ -97,21 +97,21 @@ async def _stored_items(step: Step, values: Sequence[Json], context: ExecutionCo
     known = nodes_added([entry.operation for entry in logged])
     stored = any(node.item_of == step.id for node in known.values())
     of_turn = nodes_added([entry.operation for entry in logged if entry.turn == step.turn])
-    if not stored and (failed := _too_many(step.node.for_each, len(values), len(of_turn), context.limits)) is not None:
+    if not stored and (failed := too_many(step.node.for_each, len(values), len(of_turn), context.limits)) is not None:
         return failed
     items = items_of(step.node, values)
     for item in items:
         if item.id in known and known[item.id].digest != item.digest:
-            return _id_taken(item.id)
+            return id_taken(item.id)
     try:
         if not stored:
             await log.append(step.thread, step.turn, step.author, [Add(node=item) for item in items])
     except DuplicateNode as error:
-        return _id_taken(error.node)
+        return id_taken(error.node)
     return [item.id for item in items]
 
 
-def _too_many(over: str, count: int, of_turn: int, limits: Limits) -> Failed | None:
+def too_many(over: str, count: int, of_turn: int, limits: Limits) -> Failed | None:
     """Return why a turn that has `of_turn` nodes may not get `count` items more."""
     if count > limits.fan_out:
         return Failed(error="too_many_items", message=f"{over} has {count} items, more than {limits.fan_out}")
@@ -134,7 +134,7 @@ def _artifact(outcome: Outcome) -> ArtifactRef | None:
     return outcome.artifact if isinstance(outcome, Succeeded) else None
 
 
-def _id_taken(id: str) -> Failed:
+def id_taken(id: str) -> Failed:
     return Failed(error="id_taken", message=f"the thread already has a node {id!r}")
 
 

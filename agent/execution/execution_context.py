@@ -221,9 +221,9 @@ class ExecutionContext:
             return failed
         return await self.ports.work.bind(self.thread, step.node, self.frontier.outcomes)
 
-    def show(self, node: NodeId, state: NodeState, outcome: Outcome | None = None) -> None:
+    def show(self, node: NodeId, state: NodeState, outcome: Outcome | None = None, *, detail: str = "") -> None:
         """Note for people what a node does now."""
-        event = NodeChanged(node=node, state=state, at=self.now(), outcome=outcome)
+        event = NodeChanged(node=node, state=state, at=self.now(), outcome=outcome, detail=detail)
         self.ports.progress.note(self.thread, event)
 
     def show_planned(self, step: Step) -> None:

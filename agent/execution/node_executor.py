@@ -19,9 +19,20 @@ from agent.plan.json_schema import schema_issues
 from agent.plan.operations import Node, NodeKind, digest_of
 from agent.plan.outcomes import NOT_UNDONE, OUTCOME_UNKNOWN, Failed, Outcome, Succeeded, outcome_json
 from agent.plan.references import references_in
+from agent.plan.script_calls import DecidedCalls, Suspended
 from agent.ports import Artifacts, Attempts, Bound, ChatMessage, LanguageModel, Progress, ResultCache
 from agent.scripts.runner import PackageDependencies, ScriptRunner
-from agent.tool import CallContext, Colour, Registry, Reversibility, Tool, TooLate, WorldChanged, colour_of
+from agent.tool import (
+    CallContext,
+    Colour,
+    Registry,
+    Reversibility,
+    Tool,
+    TooLate,
+    WorldChanged,
+    asks_inside,
+    colour_of,
+)
 from agent.tools.binding import bind_object
 from agent.tools.call import cached_call, hopeless, inverse_of, issue_words, unless_in_doubt, value_before, world_state
 from agent.tools.call import dry_run as dry_run_of
@@ -33,6 +44,9 @@ DRY_RUNS_AT_ONCE = 8
 """Of one process: a plan may ask about many calls at once."""
 
 _PUT_AFTER_SECONDS = (0.0, 0.5, 2.0)
+
+_NO_DECISIONS = DecidedCalls()
+_NOT_ASKED = Failed(error="internal", message="its script called a red tool where nobody can be asked")
 
 _log = logging.getLogger(__name__)
 
@@ -78,6 +92,7 @@ class NodeExecutor:
                 attempts=attempts,
                 model=model,
                 bounds=self._bounds,
+                red_calls=limits.fan_out,
                 repairs=SharedBounds(limits.repairs_at_once),
                 limits=script_limits or Limits(),
                 clock=clock,
@@ -87,6 +102,10 @@ class NodeExecutor:
     def colour(self, node: Node) -> Colour:
         """Return red when a person must be asked first."""
         return colour_of(node, self._registry)
+
+    def asks_inside(self, node: Node) -> bool:
+        """Return whether the node is a script that may call red tools."""
+        return asks_inside(node, self._registry)
 
     def personal(self, tool: ToolName) -> bool:
         """Return whether the tool's output is only for the person whose rights its call took."""
@@ -197,15 +216,32 @@ class NodeExecutor:
                 )
                 return _with_inverse(node, tool, context, bound, outcome, before)
             case NodeKind.PACKAGE:
-                if self._packages is None:
-                    return Failed(
-                        error="no_sandbox", message="there is no sandbox in this installation to run scripts in"
-                    )
-                return await ScriptRunner(self._packages, node, bound.args, context).run()
+                ended = await self._run(node, bound, context, _NO_DECISIONS)
+                return _NOT_ASKED if isinstance(ended, Suspended) else ended
             case NodeKind.SUBAGENT:
                 return Failed(error="not_available", message="subagents are not available yet")
             case _:
                 assert_never(node.kind)
+
+    async def run_script(
+        self, node: Node, bound: Bound, context: CallContext, decided: DecidedCalls
+    ) -> Outcome | Suspended:
+        """Run a script that may call red tools. Raises only CancelledError."""
+        try:
+            ended = await self._run(node, bound, context, decided)
+            if isinstance(ended, Failed | Suspended):
+                return ended
+            return await self._kept(context.thread, node.id, ended, Colour.GREEN)
+        except Exception as error:  # noqa: BLE001 -- the boundary of a node: a bug in one must not end the others
+            _log.exception("node %s of %s broke", node.id, context.thread)
+            return Failed(error="internal", message=f"something here broke ({type(error).__name__})")
+
+    async def _run(
+        self, node: Node, bound: Bound, context: CallContext, decided: DecidedCalls
+    ) -> Succeeded | Failed | Suspended:
+        if self._packages is None:
+            return Failed(error="no_sandbox", message="there is no sandbox in this installation to run scripts in")
+        return await ScriptRunner(self._packages, node, bound.args, context, decided).run()
 
     async def _kept(self, thread: ThreadId, node: NodeId, outcome: Succeeded, colour: Colour) -> Outcome:
         """Return the outcome with a big value moved to an artifact."""

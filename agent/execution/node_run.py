@@ -16,10 +16,13 @@ from agent.execution.approved_call import ApprovedCall
 from agent.execution.dynamic_nodes import check_condition, expand, gather
 from agent.execution.execution_context import ExecutionContext
 from agent.execution.parking import ExecutionClosed, Participant
+from agent.execution.script_calls import ask_about, calls_of, decided_calls
 from agent.execution.step import Step
 from agent.ids import NodeId
 from agent.plan.dependencies import Blocked, Readiness
 from agent.plan.outcomes import Cancelled, Failed, NodeState, Outcome, Skipped, outcome_json
+from agent.plan.script_calls import DecidedCalls, Suspended
+from agent.scripts.runner import WAITS_FOR_PEOPLE
 from agent.tool import Colour
 from sandbox.script import Json
 
@@ -43,6 +46,8 @@ class Stage(Enum):
     GATHER = auto()
     #: A red node: takes up a call that was started before.
     LEDGER = auto()
+    #: A script that may call red tools: reads what became of its calls so far.
+    CALLS = auto()
     #: Waits until the budget lets anything start.
     BUDGET = auto()
     #: A green node: runs.
@@ -64,8 +69,10 @@ class NodeRun(Participant):
         self._context = context
         self._condition_met = not (step.node.when or step.node.for_each)
         self._items: Sequence[NodeId] | None = None
+        #: Of a script that may call red tools: what became of its calls.
+        self._decided: DecidedCalls | None = None
         self._stuck = False
-        self._work: asyncio.Task[Outcome | None] | None = None
+        self._work: asyncio.Task[Outcome | Suspended | None] | None = None
         self._red = context.ports.work.colour(step.node) is Colour.RED and not step.node.for_each
         self.red_call = ApprovedCall(self, step, context)
 
@@ -101,6 +108,8 @@ class NodeRun(Participant):
                     stage = await gather(self._items or (), self._context)
                 case Stage.LEDGER:
                     stage = await self.red_call.recorded() or Stage.BUDGET
+                case Stage.CALLS:
+                    stage = await self._read_calls()
                 case Stage.BUDGET:
                     stage = await self._wait_for_budget()
                 case Stage.RUN:
@@ -131,6 +140,8 @@ class NodeRun(Participant):
             return Stage.CONDITION
         if self.step.node.for_each:
             return Stage.EXPAND if self._items is None else Stage.GATHER
+        if self._context.ports.work.asks_inside(self.step.node):
+            return Stage.CALLS
         return Stage.LEDGER if self._red else Stage.BUDGET
 
     async def _check_condition(self) -> Stage | Outcome:
@@ -150,6 +161,23 @@ class NodeRun(Participant):
         self._context.frontier.wait_for_items(self.step.id, items)
         return Stage.INPUTS
 
+    async def _read_calls(self) -> Stage | Outcome:
+        calls = await calls_of(self.step, self._context)
+        if any(call.id not in self._context.frontier.outcomes for call in calls):
+            return self._wait_for_calls([call.id for call in calls])
+        decided = await decided_calls(calls, self._context)
+        if isinstance(decided, Failed):
+            return decided
+        self._decided = decided
+        return Stage.BUDGET
+
+    def _wait_for_calls(self, calls: Sequence[NodeId]) -> Stage:
+        """Wait until calls ended, which are in the log; no await until the node waits, as for a template's items."""
+        self._context.show(self.step.id, NodeState.RUNNING, detail=WAITS_FOR_PEOPLE)
+        self._context.parking.wake.set()
+        self._context.frontier.wait_for_items(self.step.id, calls)
+        return Stage.INPUTS
+
     async def _wait_for_budget(self) -> Stage:
         if not self._context.budget_gate.holds(self):
             return Stage.ASK if self._red else Stage.RUN
@@ -161,8 +189,15 @@ class NodeRun(Participant):
             raise GraphInterrupt(())
         await self.wait()
 
-    async def _run_work(self) -> Outcome | None:
+    async def _run_work(self) -> Stage | Outcome | None:
         """Run a green node in a task of its own; return None when it may not start now."""
+        ended = await self._ended_work()
+        if not isinstance(ended, Suspended):
+            return ended
+        calls = await ask_about(ended, self.step, self._context)
+        return calls if isinstance(calls, Failed) else self._wait_for_calls(calls)
+
+    async def _ended_work(self) -> Outcome | Suspended | None:
         work = self._work = asyncio.create_task(self._work_in_slot(), name=f"node {self.step.id}")
         try:
             await asyncio.wait([work])
@@ -180,17 +215,21 @@ class NodeRun(Participant):
             return Cancelled(why=self.cancelled)
         return None if self._context.parking.parked else Failed(error="cancelled")
 
-    async def _work_in_slot(self) -> Outcome | None:
-        context, step = self._context, self.step
+    async def _work_in_slot(self) -> Outcome | Suspended | None:
+        context, step, decided = self._context, self.step, self._decided
         async with context.slots:  # a red node takes none: a person has just approved it and waits for its start
-            if not context.budget_gate.admits(self):
+            # a script that is run again is the node that has started already
+            if not (decided and decided.nodes) and not context.budget_gate.admits(self):
                 return None
             context.show(step.id, NodeState.RUNNING)
             with metered(context.budget_gate.meter(self)):
                 bound = await context.bind(step)
                 if isinstance(bound, Failed):
                     return bound
-                return await context.ports.work.perform(step.node, bound, step.context(bound, context.lease.not_after))
+                called_for = step.context(bound, context.lease.not_after)
+                if decided is not None:
+                    return await context.ports.work.run_script(step.node, bound, called_for, decided)
+                return await context.ports.work.perform(step.node, bound, called_for)
 
     def cancel(self, why: str) -> None:
         """Make the node end soon, wherever it is. A red call under way goes on."""

@@ -2,7 +2,7 @@
 
 The four rules: a chain of green steps that no other step needs becomes one Package;
 the consumers of one step stay apart, and so do the sources of one step, which may begin a Package
-itself; anything denser is left to the DAG. A red step is never inside a Package.
+itself; anything denser is left to the DAG. A red step is never packed, nor a script that calls red tools.
 
 A Package keeps the id of its last step, the only one that others may refer to. It waits for what
 its first step waited for, so it starts as early as that one did, and nothing gets a new order.
@@ -31,7 +31,7 @@ from agent.plan.operations import (
     nodes_added,
     operation_json,
 )
-from agent.tool import Colour, Registry, colour_of
+from agent.tool import Colour, Registry, asks_inside, colour_of
 from sandbox.script import Json
 
 STEPS = 8
@@ -275,7 +275,7 @@ class _Chains:
     def _why_alone(self, node: Node) -> tuple[Reason, str] | None:
         holds = {
             Reason.SUBAGENT: node.kind is NodeKind.SUBAGENT,
-            Reason.RED: colour_of(node, self._registry) is not Colour.GREEN,
+            Reason.RED: colour_of(node, self._registry) is not Colour.GREEN or asks_inside(node, self._registry),
             Reason.PACKED: node.packed,
             Reason.TEMPLATE: node.for_each or node.item_of is not None,
             Reason.CONDITION: node.when,

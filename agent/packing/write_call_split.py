@@ -1,8 +1,8 @@
 """Splits a script that ends in a red call into a script that computes the arguments, and a node for the call. Pure.
 
-A red tool is never inside a Package. When the call is plain, last and in any case made, nothing is lost by taking
-it out: a person sees the arguments that the script computed, and approves exactly these. A script that is less
-plain stays as it is, and is refused.
+When the call is plain, last and in any case made, nothing is lost by taking it out: a person sees the arguments that
+the script computed, approves exactly these, and the script need not run again. A script that is less plain stays as it
+is: each of its red calls asks while it runs (`agent/scripts/replay.py`).
 """
 
 import ast

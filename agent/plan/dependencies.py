@@ -85,11 +85,14 @@ class Frontier:
             self._outcomes.setdefault(node, outcome)
 
     def wait_for_items(self, template: NodeId, items: Sequence[NodeId]) -> None:
-        """Make a template of the plan wait for its items' ends, too. They may enter the plan later."""
-        if template in self._items:
-            return
-        self._items[template] = items
-        for item in items:
+        """Make a template of the plan wait for its items' ends, too. They may enter the plan later.
+
+        So does a script for its calls; it may come to others later.
+        """
+        known = self._items.get(template, ())
+        new = [item for item in items if item not in known]
+        self._items[template] = [*known, *new]
+        for item in new:
             if item not in self._outcomes:
                 self._missing[template] += 1
                 self._edges.setdefault(item, []).append(_Edge(template, On.FINISHED))

@@ -192,6 +192,8 @@ class Node:
     item_of: NodeId | None = None
     #: The node of an earlier turn whose effect this one takes back.
     undoes: NodeId | None = None
+    #: Which of its package's red calls the node makes (`agent/plan/script_calls.py`); then `item_of` is the package.
+    position: Digest | None = None
 
     @cached_property
     def digest(self) -> Digest:

@@ -121,6 +121,11 @@ def with_texts(value: Json, replaced: Callable[[str], Any]) -> Any:
             return value
 
 
+def with_literals(value: Json) -> Any:
+    """Return a copy of `value` in which every text stands for itself, whatever it holds."""
+    return with_texts(value, lambda text: text.replace("${", "$${"))
+
+
 def references_in(value: Json, at: str = "") -> Iterator[tuple[str, Reference]]:
     """Yield (JSON pointer of the place, reference) in document order.
 

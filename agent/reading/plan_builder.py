@@ -20,7 +20,7 @@ from agent.plan.references import references_in
 from agent.plan.templates import template_of
 from agent.reading.egress import guarded
 from agent.reading.validation import Fault, FaultCode, NodeIssue, node_issues, place_of
-from agent.tool import Registry
+from agent.tool import Registry, asks_inside
 
 _NAMES_CHARACTERS = 1000
 
@@ -191,16 +191,20 @@ class PlanBuilder:
         template = template_of(node.id)
         if template in self._templates:
             return f"{node.id!r} is the id of an item of {template!r}; choose another id"
-        if node.for_each and (item := self._like_items.get(node.id)) is not None:
+        if self._has_items(node) and (item := self._like_items.get(node.id)) is not None:
             return f"{item!r} is the id of an item of {node.id!r}; choose another id"
         return None
 
     def _name(self, node: Node) -> None:
         """Remember the ids that the node takes away from later ones."""
-        if node.for_each:
+        if self._has_items(node):
             self._templates.add(node.id)
         if node.item_of is None and (template := template_of(node.id)) is not None:
             self._like_items.setdefault(template, node.id)
+
+    def _has_items(self, node: Node) -> bool:
+        """Return whether a run adds nodes that are items of this one: of a list, or red calls of a script."""
+        return bool(node.for_each) or asks_inside(node, self._registry)
 
     def _too_many(self, placed: Placed) -> Admission:
         if self._overflow:

@@ -12,7 +12,8 @@ from agent.packing.script_checks import inputs_needed, script_issues, tool_calls
 from agent.plan.json_schema import argument_issues, model_schema_issues
 from agent.plan.operations import Node, NodeKind, references_of
 from agent.plan.references import references_in
-from agent.tool import Colour, Registry
+from agent.plan.templates import MOST_TEMPLATE_ID
+from agent.tool import Colour, Registry, asks_inside
 from sandbox.script import Json
 
 _NAMES_SHOWN = 60
@@ -121,12 +122,21 @@ def _package_issues(node: Node, registry: Registry, limits: PlanLimits, *, packa
         tool = registry.find(name)
         if tool is None:
             yield FaultCode.UNKNOWN_TOOL, f"/tools/{index}", f"there is no tool {name!r}; {_names(registry, name)}"
-        elif tool.colour is not Colour.GREEN:
-            message = f"{name!r} changes something, so a script may not call it; make it a node of its own"
+        elif tool.colour is not Colour.GREEN and node.require_human_approval:
+            message = (
+                f"a person is asked about this script as a whole, so it may not call {name!r}, which asks by itself; "
+                "make it a node of its own"
+            )
             yield FaultCode.RED_TOOL_IN_PACKAGE, f"/tools/{index}", message
+    if asks_inside(node, registry) and len(node.id) > MOST_TEMPLATE_ID:
+        message = f"the id of a script that calls red tools has {MOST_TEMPLATE_ID} characters at most"
+        yield FaultCode.BAD_FIELD, "/id", message
     reds = dict(_red_calls(node, registry))
     for name, line in reds.items():
-        message = f"line {line}: {name!r} changes something, so a script may not call it; make it a node of its own"
+        message = (
+            f"line {line}: {name!r} changes something and is not among the script's tools; "
+            "name it there, and each call asks a person, or make it a node of its own"
+        )
         yield FaultCode.RED_TOOL_IN_PACKAGE, "/code", message
     for message in script_issues(node.code, {*node.tools, *reds}, limits.code_bytes):
         yield FaultCode.BAD_SCRIPT, "/code", message

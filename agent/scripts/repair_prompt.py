@@ -11,7 +11,8 @@ from agent.llm.prompts import crash_message
 from agent.packing.script_checks import script_issues
 from agent.plan.json_values import ending, json_issue_in, sanitized_text, truncated
 from agent.plan.operations import Node, canonical_json
-from agent.plan.outcomes import Failed
+from agent.plan.outcomes import Failed, state_of
+from agent.plan.script_calls import DecidedCalls
 from agent.ports import ChatMessage
 from agent.tool import CallContext
 from sandbox.script import Json, OutcomeKind, ScriptOutcome
@@ -29,6 +30,7 @@ _STORY_CHARACTERS = 2000
 _STORY_LINE_CHARACTERS = 150
 _CALLS_SHOWN = 40
 _CALL_CHARACTERS = 400
+_CALLS_CHARACTERS = 4000
 
 
 def attempt_ended(
@@ -70,11 +72,11 @@ def _summarized(text: str, characters: int) -> str:
     return truncated(sanitized_text(text), characters)
 
 
-def crash_request(node: Node, inputs: Mapping[str, Json], crashed: AttemptEnded) -> ChatMessage:
+def crash_request(node: Node, inputs: Mapping[str, Json], crashed: AttemptEnded, decided: DecidedCalls) -> ChatMessage:
     """Return the request to the model after a crash."""
     type_, _, message = crashed.error.partition(": ")
     return crash_message(
-        goal=_goal(node, inputs),
+        goal=_goal(node, inputs, decided),
         script=crashed.code,
         kind=crashed.kind,
         type=type_,
@@ -85,10 +87,12 @@ def crash_request(node: Node, inputs: Mapping[str, Json], crashed: AttemptEnded)
     )
 
 
-def refusal_request(node: Node, inputs: Mapping[str, Json], crashed: AttemptEnded, refusal: str) -> ChatMessage:
+def refusal_request(
+    node: Node, inputs: Mapping[str, Json], crashed: AttemptEnded, refusal: str, decided: DecidedCalls
+) -> ChatMessage:
     """Return the request to the model after a rewrite that breaks the rules."""
     return crash_message(
-        goal=_goal(node, inputs),
+        goal=_goal(node, inputs, decided),
         script=crashed.code,
         kind=OutcomeKind.ERROR.value,
         type="RewriteRefused",
@@ -96,12 +100,19 @@ def refusal_request(node: Node, inputs: Mapping[str, Json], crashed: AttemptEnde
     )
 
 
-def _goal(node: Node, inputs: Mapping[str, Json]) -> str:
+def _goal(node: Node, inputs: Mapping[str, Json], decided: DecidedCalls) -> str:
     lines = [node.title, f"Tools: {', '.join(node.tools) or 'none'}"]
     if inputs:
         lines.append(f"Inputs: {truncated(json.dumps(inputs, ensure_ascii=False), _MESSAGE_CHARACTERS)}")
     if node.result_schema is not None:
         lines.append(f"Result schema: {canonical_json(node.result_schema)}")
+    if decided.nodes:
+        calls: list[Json] = [
+            {"tool": call.tool, "args": call.args, "state": state_of(decided.outcomes[position]).value}
+            for position, call in decided.nodes.items()
+        ]
+        text = truncated(json.dumps(calls, ensure_ascii=False), _CALLS_CHARACTERS)
+        lines.append(f"Calls that people decided on, made once and answered from now on: {text}")
     return "\n".join(lines)
 
 

@@ -1,23 +1,42 @@
-"""Recorded tool answers: the answers of green tools to a package's scripts, so that no attempt repeats a call."""
+"""The journal of a package's scripts: what its tool calls were answered, so that no run of a script repeats a call.
 
+Green tools are called here, and their answers recorded. A red call is never made here: it is answered with what became
+of its node, or deferred, so that the script is suspended while people are asked.
+"""
+
+import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from typing import assert_never
 
 from agent.events import RecordedAnswer
+from agent.ids import ToolName
 from agent.limits import Limits
-from agent.plan.json_values import json_issue_in
+from agent.plan.json_schema import schema_issues
+from agent.plan.json_values import json_issue_in, sanitized_text
 from agent.plan.operations import Node, canonical_json, digest_of
-from agent.plan.outcomes import Failed
-from agent.tool import CallContext, Colour, Registry, Tool
+from agent.plan.outcomes import Cancelled, Expired, Failed, Outcome, Rejected, Skipped, Succeeded, state_of
+from agent.plan.script_calls import DecidedCalls, ScriptCall, Suspended, position_of
+from agent.tool import CallContext, Colour, Registry, Tool, asks_inside
 from agent.tools.binding import BOUND_BYTES
+from agent.tools.call import issue_words
 from agent.tools.call_bounds import CallBounds
-from sandbox.script import Json, ToolCallRefused
+from sandbox.script import CallDeferred, CallRejected, Json, ToolCallRefused
 
 _RECORDED_BYTES = 64 * 1024 * 1024
 _CALL_BYTES = 64 * 1024
 _STORED_BYTES = 1024 * 1024
 """The most of a package's answers that is stored for another process, which repeats the other calls."""
+
+_STORED_BYTES_OF_SUSPENDED = 8 * 1024 * 1024
+"""The same of a script that asks people: each of its runs may be in another process."""
+
+_COMPARED_CHARACTERS = 400
+"""Of an error's text, whose middle is left out when it is long."""
+
+_NO_DECISIONS = DecidedCalls()
 
 
 class ToolCallReplay:
@@ -30,30 +49,55 @@ class ToolCallReplay:
         context: CallContext,
         pause: Callable[[float], Awaitable[None]],
         bounds: CallBounds | None = None,
+        *,
+        decided: DecidedCalls = _NO_DECISIONS,
+        most_red_calls: int = Limits.fan_out,
     ) -> None:
         self._registry = registry
         self._declared = frozenset(node.tools)
+        self._asks = asks_inside(node, registry)
         # A packed step's call may be as large as it could be as a node of its own.
         self._call_bytes = BOUND_BYTES if node.packed else _CALL_BYTES
         self._context = context
         self._pause = pause
         self._bounds = bounds or CallBounds(Limits())
+        self._decided = decided
+        self._most_red_calls = most_red_calls
         #: Canonical JSON of tool and arguments -> the answers to equal calls, in order.
-        self._answers: dict[str, list[Json]] = defaultdict(list)
+        self._answers: dict[str, list[RecordedAnswer]] = defaultdict(list)
+        self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._recorded_bytes = 0
-        #: How many of each call's answers this attempt has taken.
+        #: How many of each call's answers this run has taken.
         self._replayed: Counter[str] = Counter()
+        #: The red calls of this run that nobody has decided, and the positions of those that were.
+        self._waiting: list[ScriptCall] = []
+        self._reached: set[str] = set()
         self._new_answers: list[RecordedAnswer] = []
-        self._storable_bytes = _STORED_BYTES
+        self._storable_bytes = _STORED_BYTES_OF_SUSPENDED if self._asks else _STORED_BYTES
 
     def rewind(self) -> None:
-        """Begin an attempt: the n-th equal call gets the n-th recorded answer."""
+        """Begin a run: the n-th equal call gets the n-th recorded answer."""
         self._replayed.clear()
+        self._locks.clear()
+        self._waiting.clear()
+        self._reached.clear()
 
-    def restore(self, answers: Iterable[RecordedAnswer]) -> None:
-        """Record the answers that an earlier process stored, in its order."""
+    def forget_failures(self) -> None:
+        """Have another script make the calls anew that failed."""
+        for answers in self._answers.values():
+            answers[:] = [answer for answer in answers if not answer.error]
+
+    def restore(self, answers: Iterable[RecordedAnswer], *, failures: bool = False, again: bool = False) -> None:
+        """Record the answers that an earlier run stored, in its order; with `failures` also how calls failed.
+
+        With `again`, `take_new_answers` returns them once more.
+        """
         for answer in answers:
-            self._storable_bytes -= self._record(answer.call, answer.value)
+            if answer.error and not failures:
+                continue
+            self._storable_bytes -= self._record(answer)
+            if again:
+                self._new_answers.append(answer)
 
     def take_new_answers(self) -> tuple[RecordedAnswer, ...]:
         """Return the answers that are new since the last call of this method, for another process to restore.
@@ -67,40 +111,77 @@ class ToolCallReplay:
     def permits(self, tool: str) -> bool:
         """Return whether the script may call this tool at all."""
         found = self._declared_tool(tool)
-        return found is not None and found.colour is Colour.GREEN
+        return found is not None and (found.colour is Colour.GREEN or self._asks)
+
+    @property
+    def suspended(self) -> Suspended | None:
+        """Return the calls of this run that people are to be asked about; None when there are none."""
+        if not self._waiting:
+            return None
+        return Suspended(calls=tuple(self._waiting), unreached=tuple(node.id for node in self.unreached))
+
+    @property
+    def unreached(self) -> Sequence[Node]:
+        """The nodes of calls that an earlier run came to and this one did not."""
+        return [node for position, node in self._decided.nodes.items() if position not in self._reached]
 
     async def __call__(self, tool: str, args: Mapping[str, Json]) -> Json:
         """Return the tool's output, recorded when this very call was answered before.
 
         Raises:
-            ToolCallRefused: the script may not make this call, or the tool failed.
+            ToolCallRefused: the script may not make this call, or the tool failed, or a person said no.
+            CallDeferred: people are to be asked about it.
         """
-        found = self._green_tool(tool)
+        found = self._permitted_tool(tool)
         self._check(args)
         key = canonical_json([tool, args])
         number = self._replayed[key]
         self._replayed[key] += 1
+        if found.colour is not Colour.GREEN:
+            return await self._red_answer(found, args, number)
+        # A script that is run again gets the n-th answer at its n-th equal call, so these are made one by one.
+        async with self._locks[key] if self._asks else nullcontext():
+            return await self._green_answer(found, args, key, number)
+
+    async def _green_answer(self, tool: Tool, args: Mapping[str, Json], key: str, number: int) -> Json:
         if number < len(self._answers[key]):
-            return self._answers[key][number]
+            return _value_of(self._answers[key][number])
         context = replace(self._context, idempotency_key=digest_of([self._context.idempotency_key, key]))
-        outcome = await self._bounds.call(found, context, args, self._pause)
-        if isinstance(outcome, Failed):
-            raise ToolCallRefused(f"{tool}: {outcome.error}: {outcome.message}")
-        if number == len(self._answers[key]):
-            self._storable_bytes -= self._record(key, outcome.value)
+        outcome = await self._bounds.call(tool, context, args, self._pause)
+        if isinstance(outcome, Succeeded):
+            answer = RecordedAnswer(call=key, value=outcome.value)
+        else:
+            answer = RecordedAnswer(call=key, error=f"{tool.name}: {outcome.error}: {outcome.message}")
+        # Only a script that is run again as it is, is answered with failures again.
+        if number == len(self._answers[key]) and (self._asks or not answer.error):
+            self._storable_bytes -= self._record(answer)
             if self._storable_bytes >= 0:
-                self._new_answers.append(RecordedAnswer(call=key, value=outcome.value))
-        return outcome.value
+                self._new_answers.append(answer)
+        return _value_of(answer)
+
+    async def _red_answer(self, tool: Tool, args: Mapping[str, Json], number: int) -> Json:
+        position = position_of(tool.name, args, number)
+        if (outcome := self._decided.outcomes.get(position)) is not None:
+            self._reached.add(position)
+            return _told(tool.name, outcome)
+        if wrong := await schema_issues(args, tool.arguments):
+            raise ToolCallRefused(
+                f"{tool.name}: bad_arguments: {wrong[0].pointer or '/'}: {issue_words(tool, wrong[0])}"
+            )
+        if len(self._decided.nodes) + len(self._waiting) >= self._most_red_calls:
+            raise ToolCallRefused(f"a script may make {self._most_red_calls} calls that ask people, and no more")
+        self._waiting.append(ScriptCall(tool=tool.name, args=args, position=position))
+        raise CallDeferred
 
     def _declared_tool(self, name: str) -> Tool | None:
         return self._registry.find(name) if name in self._declared else None
 
-    def _green_tool(self, name: str) -> Tool:
+    def _permitted_tool(self, name: str) -> Tool:
         tool = self._declared_tool(name)
         if tool is None:
             raise ToolCallRefused(f"{name!r} is not among the tools of this script")
-        if tool.colour is not Colour.GREEN:
-            raise ToolCallRefused(f"{name!r} changes something; a script may only read: plan this as its own node")
+        if tool.colour is not Colour.GREEN and not self._asks:
+            raise ToolCallRefused(f"{name!r} changes something; this script may only read: plan this as its own node")
         return tool
 
     def _check(self, args: Mapping[str, Json]) -> None:
@@ -109,10 +190,63 @@ class ToolCallReplay:
         if len(canonical_json(args).encode()) > self._call_bytes:
             raise ToolCallRefused(f"the arguments come to more than {self._call_bytes} bytes")
 
-    def _record(self, key: str, value: Json) -> int:
+    def _record(self, answer: RecordedAnswer) -> int:
         """Record an answer unless too much is recorded already; return its size."""
-        size = len(canonical_json(value))
+        size = len(canonical_json(answer.value)) + len(answer.error)
         if self._recorded_bytes + size <= _RECORDED_BYTES:
             self._recorded_bytes += size
-            self._answers[key].append(value)
+            self._answers[answer.call].append(answer)
         return size
+
+
+def _told(tool: ToolName, outcome: Outcome) -> Json:
+    """Return the value of a red call, or raise what the script is told of it."""
+    if isinstance(outcome, Succeeded):
+        return outcome.value
+    if _is_rejected(outcome):
+        raise CallRejected(_words(tool, outcome))
+    raise ToolCallRefused(_words(tool, outcome))
+
+
+def _is_rejected(outcome: Outcome) -> bool:
+    """Return whether a person said no, or asked for something else."""
+    return isinstance(outcome, Rejected) or (isinstance(outcome, Cancelled) and outcome.by is not None)
+
+
+def _words(tool: ToolName, outcome: Outcome) -> str:
+    match outcome:
+        case Rejected(reason=reason) | Cancelled(why=reason, by=str()):
+            return reason or "no reason given"
+        case Failed(error=error, message=message):
+            return f"{tool}: {error}: {message}"
+        case Expired():
+            return f"{tool}: expired: nobody decided in time"
+        case Cancelled(why=why):
+            return f"{tool}: cancelled: {why}"
+        case Skipped() | Succeeded():
+            return f"{tool}: {state_of(outcome).value}"
+        case _:
+            assert_never(outcome)
+
+
+def ending(error: str, decided: DecidedCalls) -> Failed | None:
+    """Return how a package ends whose script raised this text, if it is that of a call people did not let happen.
+
+    No other script may be tried then: it could only find a way around what a person said.
+    """
+    for position, outcome in decided.outcomes.items():
+        tool = decided.nodes[position].tool or ToolName("")
+        if isinstance(outcome, Succeeded | Failed):
+            continue
+        words = _words(tool, outcome)
+        if sanitized_text(words)[:_COMPARED_CHARACTERS] == error[:_COMPARED_CHARACTERS]:
+            if _is_rejected(outcome):
+                return Failed(error="call_rejected", message=f"a person rejected {tool}: {words}")
+            return Failed(error="call_not_made", message=words)
+    return None
+
+
+def _value_of(answer: RecordedAnswer) -> Json:
+    if answer.error:
+        raise ToolCallRefused(answer.error)
+    return answer.value

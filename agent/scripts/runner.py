@@ -2,6 +2,9 @@
 
 The sandbox keeps nothing between runs, so a crash leaves nothing to undo. Only a result that can be kept and fits the
 result schema counts. Each attempt is a row (`AttemptEnded`), so another process goes on where this one died.
+
+A script that waits for people is suspended: its container is thrown away and its attempt's row has the answers so far.
+Once people decided, the same attempt runs again from its journal (`agent/scripts/replay.py`).
 """
 
 import asyncio
@@ -13,12 +16,14 @@ from itertools import chain, pairwise, repeat
 
 from agent.errors import ModelUnavailable, StoreUnavailable
 from agent.events import AttemptEnded, NodeChanged
+from agent.ids import Digest
 from agent.limits import Role
 from agent.packing.packing import STEPS, only_calls
 from agent.packing.script_checks import script_in
 from agent.plan.json_schema import schema_issues
-from agent.plan.operations import Node
+from agent.plan.operations import Node, canonical_json
 from agent.plan.outcomes import Failed, NodeState, Succeeded
+from agent.plan.script_calls import MOST_DIVERGENT_CALLS, DecidedCalls, Suspended, divergent
 from agent.ports import Attempts, ChatMessage, LanguageModel, Progress
 from agent.scripts.repair_prompt import (
     attempt_ended,
@@ -28,14 +33,28 @@ from agent.scripts.repair_prompt import (
     refusal_request,
     rewrite_refusal,
 )
-from agent.scripts.replay import ToolCallReplay
-from agent.tool import CallContext, Registry
+from agent.scripts.replay import ToolCallReplay, ending
+from agent.tool import CallContext, Registry, asks_inside
 from agent.tools.call import kept_output
 from agent.tools.call_bounds import CallBounds, SharedBounds
 from sandbox.script import NO_SANDBOX, Job, Json, Limits, OutcomeKind, Sandbox, ScriptError, ScriptOutcome
 
 INFRA_RETRY_AFTER_SECONDS = (0.5, 1.0, 2.0, 4.0)
 """Pauses before a script runs again because the sandbox failed, which is no attempt. The last one repeats."""
+
+_NO_DECISIONS = DecidedCalls()
+_SUSPENDED = OutcomeKind.SUSPENDED.value
+
+_DIVERGES = Failed(
+    error="script_diverges",
+    message="each time the script ran it came to other arguments for calls that ask people, so it would never end; "
+    "take the time, random numbers and the like from inputs or tools",
+)
+
+_ASKS_AFTER = frozenset({OutcomeKind.SUSPENDED, OutcomeKind.OK, OutcomeKind.ERROR, OutcomeKind.TIMEOUT})
+"""Ends of a run whose open calls people are asked about: also a script that did not wait for a call has made it."""
+
+WAITS_FOR_PEOPLE = "waiting for decisions about its calls"
 
 WAITS_FOR_SANDBOX = "waiting for the sandbox, which does not answer"
 
@@ -62,6 +81,8 @@ class PackageDependencies:
     limits: Limits
     #: On the tool calls of scripts, and on the model calls that rewrite them.
     bounds: CallBounds
+    #: Calls of one script that ask people.
+    red_calls: int
     repairs: SharedBounds[Role]
     clock: Callable[[], datetime]
     pause: Callable[[float], Awaitable[None]]
@@ -71,13 +92,28 @@ class ScriptRunner:
     """Runs one package's script, and after crashes the model's rewrites of it."""
 
     def __init__(
-        self, dependencies: PackageDependencies, node: Node, inputs: Mapping[str, Json], context: CallContext
+        self,
+        dependencies: PackageDependencies,
+        node: Node,
+        inputs: Mapping[str, Json],
+        context: CallContext,
+        decided: DecidedCalls = _NO_DECISIONS,
     ) -> None:
         self._dependencies = dependencies
         self._node = node
         self._inputs = inputs
         self._context = context
-        self._replay = ToolCallReplay(dependencies.registry, node, context, dependencies.pause, dependencies.bounds)
+        self._decided = decided
+        self._asks = asks_inside(node, dependencies.registry)
+        self._replay = ToolCallReplay(
+            dependencies.registry,
+            node,
+            context,
+            dependencies.pause,
+            dependencies.bounds,
+            decided=decided,
+            most_red_calls=dependencies.red_calls,
+        )
         # A rewrite changes the code only: tools, inputs and limits stay the node's.
         self._job = Job(
             code=node.code,
@@ -93,8 +129,10 @@ class ScriptRunner:
         self._attempts: list[AttemptEnded] = []
         self._dialogue: list[ChatMessage] = []
 
-    async def run(self) -> Succeeded | Failed:
-        """Return the script's result inline, or how its last attempt ended. Raises only CancelledError.
+    async def run(self) -> Succeeded | Failed | Suspended:
+        """Return the script's result inline, how its last attempt ended, or which calls people are to be asked about.
+
+        Raises only CancelledError.
 
         A cancellation first ends the script or the model call that is in progress.
         """
@@ -105,24 +143,33 @@ class ScriptRunner:
                 outcome = await self._attempt(code)
                 if outcome is not None:
                     return outcome
-            self._replay.rewind()
             rewrite = await self._rewrite()
             if isinstance(rewrite, Failed):
                 return rewrite
+            self._replay.rewind()
+            self._replay.forget_failures()
             code = rewrite
 
     async def _snapshot(self) -> str:
         """Return the newest script, with the attempts, answers and dialogue of an earlier process restored."""
-        if self._model is None:
+        if self._model is None and not self._asks:
             return self._node.code
         self._dialogue = [self._dependencies.system]
         await self._restore_attempts()
+        suspended = self._attempts.pop() if self._attempts and self._attempts[-1].kind == _SUSPENDED else None
+        if suspended is not None and not self._attempts:
+            return suspended.code
         if not self._attempts:
             return self._node.code
         for crashed, following in pairwise(self._attempts):
             if following.code != crashed.code:
                 answer = ChatMessage(by="ai", text=f"```python\n{following.code}```")
-                self._dialogue += [crash_request(self._node, self._inputs, crashed), answer]
+                self._dialogue += [crash_request(self._node, self._inputs, crashed, self._decided), answer]
+        if suspended is not None:
+            if suspended.code != self._attempts[-1].code:
+                answer = ChatMessage(by="ai", text=f"```python\n{suspended.code}```")
+                self._dialogue += [crash_request(self._node, self._inputs, self._attempts[-1], self._decided), answer]
+            return suspended.code
         newest = self._attempts[-1]
         if newest.kind == OutcomeKind.OK.value:
             self._attempts.pop()  # Its result was lost with its process, so the script runs again.
@@ -138,11 +185,17 @@ class ScriptRunner:
             return
         self._attempts = [attempt for attempt in stored if attempt.of == self._context.idempotency_key]
         for attempt in self._attempts:
-            self._replay.restore(attempt.answers)
+            same = attempt.kind in (_SUSPENDED, OutcomeKind.OK.value)  # the very script runs again
+            self._replay.restore(attempt.answers, failures=same, again=same)
 
-    async def _attempt(self, code: str) -> Succeeded | Failed | None:
+    async def _attempt(self, code: str) -> Succeeded | Failed | Suspended | None:
         """Run a script; return None after a crash."""
         outcome = await _checked(await self._outcome(code), self._node)
+        suspended = self._replay.suspended if outcome.kind in _ASKS_AFTER else None
+        if suspended is not None:
+            outcome = replace(outcome, kind=OutcomeKind.SUSPENDED, result=None, error=None)
+        elif happened := self._unreached():
+            outcome = replace(outcome, logs=f"{outcome.logs}\n{happened}")
         answers = self._replay.take_new_answers()
         ended = attempt_ended(
             outcome,
@@ -150,17 +203,34 @@ class ScriptRunner:
             number=len(self._attempts) + 1,
             code=code,
             at=self._dependencies.clock(),
-            answers=answers if self._model is not None and outcome.kind is not OutcomeKind.OK else (),
+            # Of a script that asks also when it ended well: its result may be lost with this process.
+            answers=answers if self._asks or (self._model and outcome.kind is not OutcomeKind.OK) else (),
         )
         if outcome.kind is OutcomeKind.INFRA:
             return failure_story([ended])
-        self._attempts.append(ended)
         self._dependencies.progress.note(self._context.thread, ended)
+        if suspended is not None:
+            return await self._suspended(suspended, ended)
+        self._attempts.append(ended)
         if outcome.kind is OutcomeKind.OK:
             return Succeeded(value=outcome.result)
         if self._model is not None:
             await self._commit(ended)
         return None
+
+    def _unreached(self) -> str:
+        """Return a line on calls that happened and that this script did not come to; "" when there are none."""
+        outcomes, nodes = self._decided.outcomes, self._replay.unreached
+        made = [node for node in nodes if isinstance(outcomes.get(node.position or Digest("")), Succeeded)]
+        calls = "; ".join(f"{node.tool} {canonical_json(node.args)}" for node in made)
+        return f"This script did not come to calls that have happened: {calls}" if made else ""
+
+    async def _suspended(self, suspended: Suspended, ended: AttemptEnded) -> Suspended | Failed:
+        """Commit what the script was answered before anyone is asked about its calls."""
+        if divergent(self._decided.nodes.values()) >= MOST_DIVERGENT_CALLS and suspended.unreached:
+            return _DIVERGES
+        await self._commit(ended)
+        return suspended
 
     async def _outcome(self, code: str) -> ScriptOutcome:
         """Run a script; while the sandbox fails, run it again for as long as a script may take."""
@@ -198,12 +268,15 @@ class ScriptRunner:
 
     async def _rewrite(self) -> str | Failed:
         """Return the model's next script, or how the package ends without one."""
+        error = self._attempts[-1].error.partition(": ")[2]
+        if (failure := ending(error, self._decided)) is not None:
+            return failure
         if self._model is None:
             return failure_story(self._attempts)
         if (failure := final_failure(self._attempts, self._replay.permits)) is not None:
             return failure
         crashed = self._attempts[-1]
-        self._dialogue.append(crash_request(self._node, self._inputs, crashed))
+        self._dialogue.append(crash_request(self._node, self._inputs, crashed, self._decided))
         refusal = None
         for _ in range(REWRITES_PER_CRASH):
             try:
@@ -216,7 +289,7 @@ class ScriptRunner:
             refusal = rewrite_refusal(script, self._node, self._attempts)
             if refusal is None:
                 return script
-            self._dialogue.append(refusal_request(self._node, self._inputs, crashed, refusal))
+            self._dialogue.append(refusal_request(self._node, self._inputs, crashed, refusal, self._decided))
         return failure_story(self._attempts, f"no rewrite kept to the rules: {refusal}")
 
 

@@ -34,7 +34,7 @@ from bot.blocks.elements import (
 )
 from bot.blocks.visibility import visible
 from bot.payloads import DETAILS_ACTION, UNDO_ACTION
-from bot.ports import NodeView, Post, RunView, Slot
+from bot.ports import AttemptView, NodeView, Post, RunView, Slot
 
 MOST_TASKS = 40
 MOST_BUTTONS = 3
@@ -101,7 +101,7 @@ def script_details(nodes: Sequence[NodeView]) -> Sequence[Block]:
     Scripts that crashed come first when there are more than fit.
     """
     scripts = [node for node in nodes if node.kind is NodeKind.PACKAGE and node.attempts and _final(node.state)]
-    scripts.sort(key=lambda node: all(attempt.kind == "ok" for attempt in node.attempts))
+    scripts.sort(key=lambda node: not _crashed(node))
     labels = [(shortened(_title(node), OPTION_CHARACTERS), node.id) for node in scripts]
     if len(labels) > MOST_BUTTONS:
         options = labels[:MOST_OPTIONS]
@@ -213,9 +213,14 @@ def _title(node: NodeView) -> str:
     return visible(" ".join(node.title.split())) or node.id
 
 
+def _crashed(node: NodeView) -> Sequence[AttemptView]:
+    """Return the attempts that crashed; one that waits for people is none of them."""
+    return [attempt for attempt in node.attempts if attempt.kind not in ("ok", "suspended")]
+
+
 def _attempts(node: NodeView) -> str:
     """Return a package's repairs: `attempt 1 crashed: ValueError: ...; rewritten, attempt 2 running`."""
-    crashed = [attempt for attempt in node.attempts if attempt.kind != "ok"]
+    crashed = _crashed(node)
     if not crashed:
         return ""
     parts = [wording.attempt(attempt.attempt, attempt.kind, _first_line(attempt.error)) for attempt in crashed]

@@ -171,9 +171,10 @@ def _first_argument(node: Written, value: object) -> Written:
 
 
 def _red_call_in_script(node: Written) -> Written:
+    """Return a script that people are asked about as a whole, and whose red call would ask by itself."""
     args, tool = node.pop("args"), node.pop("tool")
     code = f"def main(inputs):\n    return tools.{tool}(**inputs)\n"
-    return {"kind": "package", "tools": [tool], "inputs": args, "code": code}
+    return {"kind": "package", "tools": [tool], "inputs": args, "code": code, "require_human_approval": True}
 
 
 def _hidden_red_call(node: Written) -> Written:

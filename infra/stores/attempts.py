@@ -102,8 +102,12 @@ def _record(event: AttemptEnded) -> bytes | None:
     if not (event.logs or event.calls or event.answers):
         return None
     calls: list[Json] = [vars(call) for call in event.calls]
-    answers: list[Json] = [vars(answer) for answer in event.answers]
+    answers: list[Json] = [_answer_json(answer) for answer in event.answers]
     return content_of(event.node, {"logs": event.logs, "calls": calls, "answers": answers}).content
+
+
+def _answer_json(answer: RecordedAnswer) -> Json:
+    return {name: value for name, value in vars(answer).items() if name != "error" or value}
 
 
 def _event(row: RowMapping) -> AttemptEnded:

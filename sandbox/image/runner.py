@@ -82,6 +82,14 @@ class ToolError(RuntimeError):
     """A tool call was refused or failed; the text says why."""
 
 
+class CallRejected(ToolError):
+    """A person said no to a tool call; the text is their reason."""
+
+    @property
+    def reason(self) -> str:
+        return str(self)
+
+
 class Link:
     """The pipe to the host: one JSON object per line, both ways, used by any thread."""
 
@@ -193,7 +201,8 @@ def inside(value: object) -> list[object]:
 def settled(answer: Answer) -> object:
     if answer["ok"]:
         return answer["value"]
-    raise ToolError(str(answer["error"]))
+    refusal = CallRejected if answer.get("rejected") else ToolError
+    raise refusal(str(answer["error"]))
 
 
 class Namespace:
@@ -327,8 +336,8 @@ def play(job: Job, link: Link) -> Message | str:
         return syntax(error)
     module = types.ModuleType("script")
     sys.modules["script"] = module
-    names = {"tools": blocking(link), "atools": awaitable(link), "ToolError": ToolError, "__file__": NAME}
-    module.__dict__.update(names)
+    errors = {"ToolError": ToolError, "CallRejected": CallRejected}
+    module.__dict__.update({"tools": blocking(link), "atools": awaitable(link), **errors, "__file__": NAME})
     try:
         exec(compiled, module.__dict__)  # noqa: S102  what this program is for; it runs only inside the container
         if not hasattr(module, "main"):

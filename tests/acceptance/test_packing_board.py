@@ -1,4 +1,4 @@
-"""The board says what is packed; a script that would change something is split or refused."""
+"""The board says what is packed; a red call at a script's end is split off, one that is not declared refused."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -92,7 +92,9 @@ async def test_a_script_that_ends_in_a_red_call_is_split_and_a_person_approves_w
             assert len(scene.model.requests_of("planner")) == 1
 
 
-async def test_a_red_call_in_the_midst_of_a_script_is_refused_with_its_place(database_url: URL, tmp_path: Path) -> None:
+async def test_a_red_call_that_a_script_does_not_declare_is_refused_with_its_place(
+    database_url: URL, tmp_path: Path
+) -> None:
     code = "def main(inputs):\n    tools.slack_post_message(channel='#incidents', text='hello')\n    return 1\n"
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=packing(on=True)) as scene:
         scene.model.add(planned(package("tell", code)))

@@ -17,7 +17,7 @@ from agent.reading.plan_builder import Placed, PlanBuilder
 from agent.reading.plan_file import PlanFile, read_plan
 from agent.reading.stream_reader import read_plan_text
 from agent.reading.validation import Fault, FaultCode
-from agent.tool import Colour, colour_of
+from agent.tool import Colour, asks_inside, colour_of
 from tests.fakes.plans import REGISTRY, Written, json_lines, plans
 
 LONG = "x" * 2**20
@@ -202,6 +202,8 @@ def test_a_plan_cannot_make_a_red_tool_green(drawn: tuple[list[Written], int]) -
     assert colour_of(nodes_added(read.operations)[plan[at]["id"]], REGISTRY) is Colour.RED
     hidden = {"kind": "package", "tools": ["post"], "code": "def main(inputs):\n    return tools.post()\n"}
     read = judged([*plan[:at], bare | hidden, *plan[at + 1 :]])
+    assert asks_inside(nodes_added(read.operations)[plan[at]["id"]], REGISTRY), "each of its red calls asks"
+    read = judged([*plan[:at], bare | hidden | {"require_human_approval": True}, *plan[at + 1 :]])
     assert (FaultCode.RED_TOOL_IN_PACKAGE, plan[at]["id"], "/tools/0") in places(read)
 
 

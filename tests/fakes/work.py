@@ -9,6 +9,7 @@ from agent.card_facts import CardFacts
 from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.plan.operations import Add, Cancel, Dependency, Node, NodeKind, On, Operation, Skip, digest_of
 from agent.plan.outcomes import Failed, Outcome, Succeeded, outcome_json
+from agent.plan.script_calls import DecidedCalls, Suspended
 from agent.ports import Bound, Mailbox, OperationLog, ReplanReport, ReplanResult, Runs, RunStatus, WrittenAnswer
 from agent.tool import CallContext, Colour, Reversibility
 from sandbox.script import Json
@@ -93,6 +94,16 @@ class FakeWork:
     def outside(self, tool: ToolName) -> bool:
         """Return that no output is a stranger's."""
         return False
+
+    def asks_inside(self, node: Node) -> bool:
+        """Return that no node is a script that asks."""
+        return False
+
+    async def run_script(
+        self, node: Node, bound: Bound, context: CallContext, decided: DecidedCalls
+    ) -> Outcome | Suspended:
+        """Do what the tool's name stands for."""
+        return await self.perform(node, bound, context)
 
     async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
         """Resolve to the node's arguments and its dependencies' outcomes."""

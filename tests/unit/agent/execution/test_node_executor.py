@@ -91,7 +91,8 @@ PACKAGE = Node(id=NodeId("p"), kind=NodeKind.PACKAGE, title="P", code="def main(
         (node(name="gone"), Colour.RED),
         (node(require_human_approval=True), Colour.RED),
         (replace(PACKAGE, tools=(ToolName("t"),)), Colour.GREEN),
-        (replace(PACKAGE, tools=(ToolName("t"), ToolName("red"))), Colour.RED),
+        (replace(PACKAGE, tools=(ToolName("t"), ToolName("red"))), Colour.GREEN),  # each red call is a node
+        (replace(PACKAGE, tools=(ToolName("red"), ToolName("gone"))), Colour.RED),
         (replace(PACKAGE, tools=(ToolName("gone"),)), Colour.RED),
         (replace(PACKAGE, require_human_approval=True), Colour.RED),
         (node(kind=NodeKind.SUBAGENT), Colour.RED),

@@ -1,4 +1,4 @@
-"""Splitting: a red call at a script's end becomes a node of its own; anything less plain stays, to be refused."""
+"""Splitting: a red call at a script's end becomes a node of its own; anything less plain asks while the script runs."""
 
 from collections.abc import Mapping
 
@@ -8,9 +8,9 @@ from agent.ids import NodeId, ToolName
 from agent.packing.write_call_split import split_red
 from agent.plan.json_values import json_issue_in
 from agent.plan.operations import Add, Dependency, Node, NodeKind, operation_json
-from agent.reading.plan_builder import Placed, PlanBuilder
+from agent.reading.plan_builder import Admission, Placed, PlanBuilder
 from agent.reading.validation import FaultCode
-from agent.tool import Colour, colour_of
+from agent.tool import Colour, asks_inside, colour_of
 from sandbox.script import Json
 from tests.fakes.plans import REGISTRY
 
@@ -81,13 +81,21 @@ def test_asynchronous_script_is_split_too() -> None:
     ],
     ids=["if", "loop", "early", "twice", "goes on", "unpacked", "by place", "alias", "inside", "yield", "unreadable"],
 )
-def test_script_that_is_less_plain_is_refused_with_its_place(code: str) -> None:
+def test_script_that_is_less_plain_keeps_its_calls_each_of_which_asks(code: str) -> None:
     node = written(code)
     assert split_red(node, REGISTRY) is None
+    admission = PlanBuilder(registry=REGISTRY, known={}).offer(Placed(operation=Add(node=node)))
+    assert admission == Admission(admitted=(Add(node=node),))
+    assert asks_inside(node, REGISTRY)
+    assert colour_of(node, REGISTRY) is Colour.GREEN
+
+
+def test_script_that_asks_as_a_whole_may_call_no_red_tool() -> None:
+    node = written("def main(inputs):\n    return [tools.post(channel='#a', text='b')]\n", require_human_approval=True)
     admission = PlanBuilder(registry=REGISTRY, known={}).offer(Placed(operation=Add(node=node), line=3))
     assert not admission.admitted
-    assert (FaultCode.RED_TOOL_IN_PACKAGE, 3, "/tools/1") in [
-        (fault.code, fault.line, fault.pointer) for fault in admission.faults
+    assert [(fault.code, fault.line, fault.pointer) for fault in admission.faults] == [
+        (FaultCode.RED_TOOL_IN_PACKAGE, 3, "/tools/1")
     ]
 
 
@@ -114,10 +122,10 @@ def test_script_is_not_split_where_another_node_has_the_name_of_its_part() -> No
     node = written(f"def main(inputs):\n{SEES}    tools.post(channel='#a', text=seen)\n")
     other = Node(id=NodeId("tell_script"), kind=NodeKind.TOOL, title="t", tool=ToolName("look"))
     admission = PlanBuilder(registry=REGISTRY, known={other.id: other}).offer(Placed(operation=Add(node=node)))
-    assert [fault.code for fault in admission.faults] == [FaultCode.RED_TOOL_IN_PACKAGE]
+    assert admission == Admission(admitted=(Add(node=node),))
 
 
-def test_arguments_that_the_red_tool_does_not_take_are_refused_as_they_were_written() -> None:
+def test_arguments_that_the_red_tool_does_not_take_are_refused_as_the_script_runs() -> None:
     node = written("def main(inputs):\n    tools.post(nonsense=1)\n")
     admission = PlanBuilder(registry=REGISTRY, known={}).offer(Placed(operation=Add(node=node)))
-    assert [(fault.code, fault.node) for fault in admission.faults] == [(FaultCode.RED_TOOL_IN_PACKAGE, "tell")]
+    assert admission == Admission(admitted=(Add(node=node),))

@@ -186,7 +186,11 @@ FAULTY: list[Case] = [
     ([package("a", code="x = 1")], [(FaultCode.BAD_SCRIPT, 1, "a", "/code")]),
     ([package("a", code="def main(): return 1", tools=[])], [(FaultCode.BAD_SCRIPT, 1, "a", "/code")]),
     ([package("a", tools=[])], [(FaultCode.BAD_SCRIPT, 1, "a", "/code")]),
-    ([package("a", tools=["look", "post"])], [(FaultCode.RED_TOOL_IN_PACKAGE, 1, "a", "/tools/1")]),
+    (
+        [package("a", tools=["look", "post"], require_human_approval=True)],
+        [(FaultCode.RED_TOOL_IN_PACKAGE, 1, "a", "/tools/1")],
+    ),
+    ([package("a" * 59, tools=["look", "post"])], [(FaultCode.BAD_FIELD, 1, "a" * 59, "/id")]),
     (
         [package("a", code="def main(inputs):\n    tools.post(channel='a', text='b')\n    return 1\n", tools=[])],
         [(FaultCode.RED_TOOL_IN_PACKAGE, 1, "a", "/code")],

@@ -49,7 +49,7 @@ async def test_script_reaches_no_tool_that_is_red_unknown_or_undeclared(
 ) -> None:
     """Whatever the plan said and whatever the sandbox lets through: the host refuses."""
     rig = Rig(None, monty)
-    outcome = await rig.perform(package(CALL.format(call=call), tools=tools))
+    outcome = await rig.perform(package(CALL.format(call=call), tools=tools, require_human_approval=True))
     assert isinstance(outcome, Succeeded)
     assert says in str(outcome.value)
     assert "ts" not in str(outcome.value).split()

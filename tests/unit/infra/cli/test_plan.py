@@ -112,7 +112,10 @@ def test_faults_are_printed_by_line_with_node_and_place(tmp_path: Path, capsys: 
         ([{**GET, "depends_on": ["ghost"]}], "unknown_node"),
         ([{**GET, "depends_on": ["b"]}, {**GET, "id": "b", "depends_on": ["a"]}], "cycle"),
         ([{**GET, "kind": "wish"}], "bad_kind"),
-        ([{**COUNT, "depends_on": [], "tools": ["slack_post_message"]}], "red_tool_in_package"),
+        (
+            [{**COUNT, "depends_on": [], "tools": ["slack_post_message"], "require_human_approval": True}],
+            "red_tool_in_package",
+        ),
         ([{**GET, "id": f"n{number}"} for number in range(201)], "too_many_nodes"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

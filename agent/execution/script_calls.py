@@ -1,0 +1,93 @@
+"""Red calls of scripts while a plan runs: stored as nodes before anyone is asked, and read back once they ended.
+
+A suspended script is rows: its package waits for the nodes of its calls as a template waits for its items.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from agent.card_facts import Origin, OriginKind
+from agent.errors import ArtifactMissing, DuplicateNode
+from agent.execution.dynamic_nodes import id_taken, too_many
+from agent.execution.execution_context import ExecutionContext
+from agent.execution.step import Step
+from agent.ids import Digest, NodeId
+from agent.plan.operations import Add, Node, nodes_added
+from agent.plan.outcomes import Failed, Outcome, Succeeded
+from agent.plan.script_calls import DecidedCalls, Suspended, call_nodes
+from agent.plan.sources import OutputSources
+from agent.tool import Colour
+from agent.tools.output import output_of
+
+
+async def calls_of(step: Step, context: ExecutionContext) -> Sequence[Node]:
+    """Return the nodes of a package's red calls, in the order of the log."""
+    logged = await context.ports.log.after(step.thread, 0)
+    return _calls(step, nodes_added([entry.operation for entry in logged]))
+
+
+async def decided_calls(calls: Sequence[Node], context: ExecutionContext) -> DecidedCalls | Failed:
+    """Return what became of calls, which all ended."""
+    outcomes: dict[Digest, Outcome] = {}
+    nodes: dict[Digest, Node] = {}
+    for call in calls:
+        position, outcome = call.position or Digest(""), context.frontier.outcomes[call.id]
+        if isinstance(outcome, Succeeded):
+            try:
+                outcome = Succeeded(value=await output_of(context.thread, outcome, context.ports.artifacts))
+            except ArtifactMissing:
+                return Failed(error="artifact_missing", message=f"the result of {call.id} is no longer kept")
+        outcomes[position], nodes[position] = outcome, call
+    return DecidedCalls(outcomes=outcomes, nodes=nodes)
+
+
+async def ask_about(suspended: Suspended, step: Step, context: ExecutionContext) -> Sequence[NodeId] | Failed:
+    """Store a node for each call of a suspended script; return them, or why people cannot be asked about these."""
+    async with context.expanding:
+        logged = await context.ports.log.after(step.thread, 0)
+        known = _calls(step, nodes_added([entry.operation for entry in logged]))
+        of_turn = nodes_added([entry.operation for entry in logged if entry.turn == step.turn])
+        made = call_nodes(step.node, known, suspended)
+        over = f"the script of {step.id}"
+        if (failed := too_many(over, len(made), len(of_turn), context.limits)) is not None:
+            return failed
+        try:
+            await context.ports.log.append(step.thread, step.turn, step.author, [Add(node=node) for node in made])
+        except DuplicateNode as error:
+            return id_taken(error.node)
+    return [node.id for node in made]
+
+
+def _calls(step: Step, nodes: Mapping[NodeId, Node]) -> Sequence[Node]:
+    return [node for node in nodes.values() if node.item_of == step.id and node.position is not None]
+
+
+def script_origins(step: Step, context: ExecutionContext) -> Mapping[str, Sequence[Origin]]:
+    """Return argument -> the script that worked it out, for the call of a script; empty for every other node."""
+    if step.node.position is None or step.node.item_of is None:
+        return {}
+    origin = Origin(kind=OriginKind.STEP, what=context.sources.title(step.node.item_of))
+    return dict.fromkeys(step.written, (origin,))
+
+
+async def script_outside(step: Step, context: ExecutionContext) -> Mapping[str, Sequence[str]]:
+    """Return argument -> the script's title, for a call whose script had seen text that strangers wrote.
+
+    Nobody knows which of a script's arguments hold what it read, so all of them count.
+    """
+    package = step.node.item_of
+    if step.node.position is None or package is None:
+        return {}
+    work, ended = context.ports.work, context.frontier.outcomes
+    sources = OutputSources()
+    logged = await context.ports.log.after(step.thread, 0)
+    nodes = nodes_added([entry.operation for entry in logged])
+    for entry in logged:
+        if isinstance(entry.operation, Add):
+            sources.add(entry.author, entry.operation.node)
+    inputs = [source.tool for source in sources.into(package)]
+    green = [tool for tool in nodes[package].tools if work.colour(replace(step.node, tool=tool)) is Colour.GREEN]
+    red = [call.tool for call in nodes.values() if call.item_of == package and call.tool and call.id in ended]
+    if not any(map(work.outside, [*inputs, *green, *red])):
+        return {}
+    return {name: (sources.title(package),) for name in step.written}
