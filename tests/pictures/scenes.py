@@ -8,7 +8,7 @@ from typing import Any
 from agent.approval import EDITED_BY, ApprovalKind, ApprovalPolicy, Decision, Escalation, Requirement, Vote
 from agent.budget.budget import LimitExceeded, Measure, limit_exceeded_json
 from agent.budget.usage import Scope, Spent
-from agent.card_facts import CardFacts, Change, DryRun, Origin, OriginKind, card_facts_json
+from agent.card_facts import CardFacts, Change, DryRun, Origin, OriginKind, Undoes, card_facts_json
 from agent.grant import Anything, Grant, GrantId, GrantKind, OneOf
 from agent.ids import ChannelId, ToolName, UserId
 from agent.plan.operations import NodeKind
@@ -25,6 +25,7 @@ from bot.ports import ApprovalView, AttemptView, NodeView
 from bot.slack.channels import Channels
 from bot.slack.client import WebApi, open_client
 from bot.slack.membership import Principals
+from bot.tools.delete_message import slack_delete_message
 from bot.tools.post_message import slack_post_message
 from infra.tools.http import HttpRequestConfig, http_request
 from sandbox.script import Json
@@ -44,7 +45,7 @@ ADAS = Origin(kind=OriginKind.PERSON, what="U0ADA")
 PLANS = Origin(kind=OriginKind.PLAN)
 LOOKED = Origin(kind=OriginKind.STEP, what="Check payments")
 API = WebApi(open_client(""))
-POST = slack_post_message(API, Channels(Principals(API)))
+POST, DELETE = (tool(API, Channels(Principals(API))) for tool in (slack_post_message, slack_delete_message))
 SEND = http_request(HttpRequestConfig())
 SECOND_PERSON = ApprovalPolicy(self_approval=False)
 
@@ -91,7 +92,8 @@ def _done() -> Rendered:
         _post(NodeState.SUCCEEDED, ended_at=NOON + timedelta(seconds=0.4)),
     )
     spent = Spent(model_calls=4, input_tokens=8100, output_tokens=1280, cost_micros=4600)
-    run = a_run(nodes=nodes, status=RunStatus.DONE, spent=spent, ended_at=NOON + timedelta(seconds=21))
+    ended = NOON + timedelta(seconds=21)
+    run = a_run(nodes=nodes, status=RunStatus.DONE, spent=spent, ended_at=ended, can_undo=True)
     return board(run)
 
 
@@ -114,7 +116,8 @@ def asked_view(kind: ApprovalKind, title: str, *behind: str, **rest: Any) -> App
 
 
 def _previews(tool: ToolName, args: Mapping[str, Json]) -> Sequence[Preview]:
-    return previews(args, {POST.name: POST, SEND.name: SEND}[tool].preview if tool in (POST.name, SEND.name) else None)
+    found = next((known for known in (POST, SEND, DELETE) if known.name == tool), None)
+    return previews(args, None if found is None else found.preview)
 
 
 def _plan(**origins: Sequence[Origin]) -> Mapping[str, Sequence[Origin]]:
@@ -231,6 +234,17 @@ def _states(post: Mapping[str, Json]) -> Mapping[str, Rendered]:
             facts=CardFacts(
                 state={"read": {"status": 200, "etag": '"v8"'}},
                 change=Change(was={"read": {"status": 200, "etag": '"v7"'}}, approved=True),
+            ),
+        ),
+        "undo": _asked(
+            ApprovalKind.APPROVE,
+            "Undo: Post the summary to #incidents",
+            tool=DELETE.name,
+            args={"channel": "#incidents", "ts": "1777896000.000100"},
+            facts=CardFacts(
+                reversibility=Reversibility.COMPENSABLE,
+                state={"read": {"channel": "#incidents", "text": SUMMARY, "replies": 0}},
+                undoes=Undoes(title="Post the summary to #incidents", by=GRACE, at=NOON),
             ),
         ),
         "outside": _asked(
