@@ -20,6 +20,7 @@ from agent.plan.json_schema import schema_issues
 from agent.plan.operations import Node
 from agent.plan.outcomes import Failed, NodeState, Succeeded
 from agent.ports import Attempts, ChatMessage, LanguageModel, Progress
+from agent.reading.egress import confined
 from agent.scripts.repair_prompt import (
     attempt_ended,
     crash_request,
@@ -77,7 +78,8 @@ class ScriptRunner:
         self._node = node
         self._inputs = inputs
         self._context = context
-        self._replay = ToolCallReplay(dependencies.registry, node, context, dependencies.pause, dependencies.bounds)
+        tools = confined(dependencies.registry, node)
+        self._replay = ToolCallReplay(tools, node, context, dependencies.pause, dependencies.bounds)
         # A rewrite changes the code only: tools, inputs and limits stay the node's.
         self._job = Job(
             code=node.code,
