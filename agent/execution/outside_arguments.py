@@ -41,10 +41,10 @@ async def outside_arguments(
     found: dict[str, Sequence[str]] = {}
     for name, value in _written(step).items():
         titles = [context.sources.title(node) for node in _referred(context, value)]
-        titles += [step.node.title] if name == SCRIPT and _reads_outside(context, step.node) else []
         if words := _own_words(value, said):
             titles += await asyncio.to_thread(_repeated, words, told)
             titles += [EARLIER_TURNS] if await asyncio.to_thread(repeats, words, before) else []
+        titles += [step.node.title] if name == SCRIPT and _reads_outside(context, step.node) else []
         if unique := [truncated(title, _TITLE_CHARACTERS) for title in dict.fromkeys(titles)]:
             found[name] = unique[:_MOST_SOURCES]
     return found
@@ -86,9 +86,11 @@ def _reads_outside(context: ExecutionContext, node: Node) -> bool:
 
 
 def _referred(context: ExecutionContext, value: Json) -> Iterator[NodeId]:
-    """Yield the nodes that a value refers to and that hold outside text."""
+    """Yield the nodes that a value takes and that hold outside text; of several in one reference the one it takes."""
+    outcomes = context.frontier.outcomes
     for _, reference in references_in(value):
-        yield from (node for node in reference.nodes if context.is_outside(node))
+        taken = next((node for node in reference.nodes if isinstance(outcomes.get(node), Succeeded)), None)
+        yield from (node for node in reference.nodes if taken in (None, node) and context.is_outside(node))
 
 
 def _own_words(value: Json, said: Collection[str]) -> str:
