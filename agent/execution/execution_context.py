@@ -196,7 +196,7 @@ class ExecutionContext:
 
     def is_outside(self, node: NodeId) -> bool:
         """Return whether a node's output holds text that strangers wrote."""
-        return any(self.ports.work.outside(source.tool) for source in self.sources.of(node))
+        return any(self.ports.work.outside(source.tool) for source in self.sources.texts.of(node))
 
     async def read_outside_before(self, turn: int) -> bool:
         """Return whether a turn before this one read text that strangers wrote."""

@@ -4,20 +4,28 @@ import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
+from agent.errors import ArtifactMissing
 from agent.execution.execution_context import ExecutionContext
 from agent.execution.step import Step
 from agent.ids import NodeId
 from agent.plan.json_values import truncated
-from agent.plan.outside_text import repeats, texts_of
-from agent.plan.references import pieces, references_in, strings_in
+from agent.plan.operations import Node, NodeKind
+from agent.plan.outcomes import Outcome, Succeeded
+from agent.plan.outside_text import MOST_CHARACTERS, repeats, texts_of, words_in
+from agent.plan.references import BadReference, pieces, references_in
 from agent.ports import Message
 from sandbox.script import Json
+
+SCRIPT = "script"
+"""The name under which a script's own text is marked."""
 
 EARLIER_TURNS = "an earlier turn of this thread"
 _MOST_SOURCES = 4
 """Of one argument that are named."""
 
 _TITLE_CHARACTERS = 80
+_MOST_BYTES = 4 * MOST_CHARACTERS + 4
+"""Of an artifact: more characters than are looked through."""
 
 
 async def outside_arguments(
@@ -27,33 +35,76 @@ async def outside_arguments(
 
     What a person wrote in this turn is theirs, wherever else it stands.
     """
-    told = {
-        context.sources.title(node): list(texts_of(context.frontier.outcomes[node], keys=True))
-        for node in await context.outside_nodes()
-    }
+    told = await _told(context)
     before = await _texts_before(context, step)
     said = [message.text for message in messages]
     found: dict[str, Sequence[str]] = {}
-    for name, value in step.written.items():
+    for name, value in _written(step).items():
         titles = [context.sources.title(node) for node in _referred(context, value)]
         if words := _own_words(value, said):
             titles += await asyncio.to_thread(_repeated, words, told)
             titles += [EARLIER_TURNS] if await asyncio.to_thread(repeats, words, before) else []
+        titles += [step.node.title] if name == SCRIPT and _reads_outside(context, step.node) else []
         if unique := [truncated(title, _TITLE_CHARACTERS) for title in dict.fromkeys(titles)]:
             found[name] = unique[:_MOST_SOURCES]
     return found
 
 
+async def _told(context: ExecutionContext) -> Mapping[str, Sequence[str]]:
+    """Return title -> the outside texts that a step returned."""
+    told: dict[str, list[str]] = {}
+    for node in await context.outside_nodes():
+        texts = await _texts(context, context.frontier.outcomes[node])
+        told.setdefault(context.sources.title(node), []).extend(texts)
+    return told
+
+
+async def _texts(context: ExecutionContext, outcome: Outcome) -> Sequence[str]:
+    """Return the texts of an outcome, those of an artifact whole, as far as they are looked through."""
+    ref = outcome.artifact if isinstance(outcome, Succeeded) else None
+    if ref is None:
+        return list(texts_of(outcome, keys=True))
+    try:
+        content = await context.ports.artifacts.get(context.thread, ref.digest)
+    except ArtifactMissing:
+        return [ref.head]
+    text = await asyncio.to_thread(content[:_MOST_BYTES].decode, errors="replace")
+    return [text]
+
+
+def _written(step: Step) -> Mapping[str, Json]:
+    """Return what the plan wrote for a step's work; of a script also its code, in which nothing is a reference."""
+    if step.node.kind is not NodeKind.PACKAGE:
+        return step.written
+    code = step.node.code.replace("${", "$${")
+    return {**step.written, SCRIPT: [code, step.written[SCRIPT]] if SCRIPT in step.written else code}
+
+
+def _reads_outside(context: ExecutionContext, node: Node) -> bool:
+    """Return whether a script that people are asked about reads outside text itself, and may pass it on."""
+    return any(map(context.ports.work.outside, node.tools))
+
+
 def _referred(context: ExecutionContext, value: Json) -> Iterator[NodeId]:
-    """Yield the nodes that a value refers to and that hold outside text."""
+    """Yield the nodes that a value takes and that hold outside text; of several in one reference the one it takes."""
+    outcomes = context.frontier.outcomes
     for _, reference in references_in(value):
-        yield from (node for node in reference.nodes if context.is_outside(node))
+        taken = next((node for node in reference.nodes if isinstance(outcomes.get(node), Succeeded)), None)
+        yield from (node for node in reference.nodes if taken in (None, node) and context.is_outside(node))
 
 
 def _own_words(value: Json, said: Collection[str]) -> str:
     """Return the words of a value that the plan wrote and no person did."""
-    written = (piece for _, text in strings_in(value) for piece in pieces(text) if isinstance(piece, str))
+    written = (piece for text in words_in(value) for piece in _literals(text))
     return "\n".join(words for words in written if not any(words.strip() in text for text in said))
+
+
+def _literals(text: str) -> Sequence[str]:
+    """Return a text without its references; a key may hold what is none."""
+    try:
+        return [piece for piece in pieces(text) if isinstance(piece, str)]
+    except BadReference:
+        return [text]
 
 
 def _repeated(words: str, told: Mapping[str, Sequence[str]]) -> Sequence[str]:

@@ -8,15 +8,16 @@ A Package keeps the id of its last step, the only one that others may refer to. 
 its first step waited for, so it starts as early as that one did, and nothing gets a new order.
 """
 
+import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from agent.ids import NodeId
+from agent.ids import NodeId, ToolName
 from agent.limits import DEFAULT_LIMITS, PlanLimits
-from agent.packing.script_checks import is_dense
+from agent.packing.script_checks import BRIDGES, is_dense, parsed
 from agent.packing.script_writer import CannotPack, fitness, packed_script
 from agent.plan.operations import (
     Add,
@@ -57,6 +58,7 @@ class Reason(StrEnum):
     CONDITION = "it runs only on a condition"
     UNWRITABLE = "it cannot stand inside a longer script"
     FULL = "the package would become too large"
+    REACHES_OUT = "its script could ask hosts that only another step may ask"
     CHOICE = "it takes the result of whichever of several steps ran"
 
 
@@ -280,6 +282,7 @@ class _Chains:
             Reason.TEMPLATE: node.for_each or node.item_of is not None,
             Reason.CONDITION: node.when,
             Reason.CHOICE: node.choices,
+            Reason.REACHES_OUT: not _keeps_to_its_tools(node, self._registry),
             Reason.CANCELLED: node.id in self._cancelled,
             Reason.KEPT: node.id in self._keep,
         }
@@ -312,6 +315,21 @@ class _Chains:
         if self._ends_chain(before):
             return Reason.CHECKED, ""
         return (Reason.OBSERVED if after.id in self._observed else Reason.FULL), ""
+
+
+def _keeps_to_its_tools(node: Node, registry: Registry) -> bool:
+    """Return whether a script certainly calls only the tools it declares, and none that leads out.
+
+    Packed with other steps, it could call theirs, too.
+    """
+    if node.kind is not NodeKind.PACKAGE or not any(bridge in node.code for bridge in BRIDGES):
+        return True
+    module = parsed(node.code)
+    if module is None or any(tool.egress is not None for tool in map(registry.find, node.tools) if tool is not None):
+        return False
+    bridges = [part for part in ast.walk(module) if isinstance(part, ast.Name) and part.id in BRIDGES]
+    calls = [part for part in ast.walk(module) if isinstance(part, ast.Attribute) and part.value in bridges]
+    return len(bridges) == len(calls) and all(ToolName(call.attr) in node.tools for call in calls)
 
 
 def _outside(steps: Sequence[Node]) -> tuple[Dependency, ...]:

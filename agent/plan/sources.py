@@ -1,6 +1,6 @@
 """Whose calls an output comes from: the tools behind it, each with the person whose rights its call took. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.ids import NodeId, ToolName, UserId
 from agent.plan.operations import Node, NodeKind, references_of
@@ -18,7 +18,11 @@ class Source:
 class OutputSources:
     """The sources of each node's output: its own calls, and those of all nodes whose outputs went into it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, conditions: bool = True) -> None:
+        self._conditions = conditions
+        #: The same without what only conditions are about: a condition decides whether there is an output, and no text
+        #: of what it is about gets into it.
+        self.texts = OutputSources(conditions=False) if conditions else self
         self._nodes: dict[NodeId, tuple[UserId, Node]] = {}
         self._items: dict[NodeId, list[NodeId]] = {}
         self._known: dict[NodeId, frozenset[Source]] = {}
@@ -27,6 +31,8 @@ class OutputSources:
 
     def add(self, author: UserId, node: Node) -> None:
         """Take in a node of the log; a second time changes nothing."""
+        if self.texts is not self:
+            self.texts.add(author, node)
         if node.id not in self._nodes:
             if self.incomplete:
                 self._known.clear()
@@ -64,7 +70,8 @@ class OutputSources:
 
     def _referred(self, node: NodeId) -> list[NodeId]:
         _, written = self._nodes[node]
-        return [named for _, reference in references_in(references_of(written)) for named in reference.nodes]
+        references = references_of(written if self._conditions else replace(written, when=""))
+        return [named for _, reference in references_in(references) for named in reference.nodes]
 
     def _own(self, node: NodeId) -> frozenset[Source]:
         if node not in self._nodes:

@@ -3,23 +3,29 @@
 Reading changes nothing, but its address tells: whoever controls a page or a log line that one node read can have the
 next one carry results away. Such a node asks first, unless its host stands in the request or the operator named it.
 A result is carried by a reference, or by the plan's own words where the model had read it. What a node asks for is
-decided once, when it is added, and stored with it. Pure.
+decided once, when it is added, and stored with it. A script, which may work out a host of its own, asks unless all
+hosts that it writes are named, and then reaches only those. Pure.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from functools import partial
 from urllib.parse import urlsplit
 
 from agent.plan.operations import Node, NodeKind
-from agent.plan.references import BadReference, pieces, references_in, strings_in
-from agent.tool import Colour, Egress, Registry, drawn_colour
+from agent.plan.outside_text import words_in
+from agent.plan.references import BadReference, pieces, references_in
+from agent.tool import CallContext, Colour, Egress, Registry, Tool, ToolError, colour_of, drawn_colour
 from sandbox.script import Json
 
 _HOST = re.compile(r"[\w.-]+")
 _LITERAL_HOST = re.compile(r"https?://[^/?#@\\\s]+[/?#]", re.IGNORECASE)
 """The beginning of a URL up to where its host has certainly ended."""
+
+_WRITTEN_HOST = re.compile(r"https?://[^/?#\\\s'\"]+", re.IGNORECASE)
+"""The beginning of a URL in a script's text."""
 
 
 def hosts_in(text: str) -> AbstractSet[str]:
@@ -46,14 +52,59 @@ def guarded(
 def _leaves(node: Node, registry: Registry, requested: AbstractSet[str], repeats: Callable[[str], bool]) -> bool:
     if node.kind is NodeKind.PACKAGE:
         reaches_out = any(_egress(registry, name) is not None for name in node.tools)
-        return reaches_out and (_refers(node.inputs) or repeats(f"{node.code}\n{_words(node.inputs)}"))
+        return reaches_out and (
+            _refers(node.inputs)
+            or not all(_hosts_written(node) <= known for known in _known_hosts(node, registry, requested))
+            or repeats(f"{node.code}\n{_words(node.inputs)}")
+        )
     egress = _egress(registry, node.tool or "")
     if egress is None:
         return False
     host = _written_host(node.args.get(egress.argument))
     if host is not None and host in egress.known | requested:
         return False
-    return _refers(node.args) or repeats(_words(node.args))
+    # whether, and how often, it is called tells of what the condition and the list are about
+    return _refers({"args": node.args, "when": node.when, "list": node.for_each}) or repeats(_words(node.args))
+
+
+def _known_hosts(node: Node, registry: Registry, requested: AbstractSet[str]) -> Iterator[AbstractSet[str]]:
+    """Yield for each way out of a script the hosts that somebody named."""
+    yield from (egress.known | requested for name in node.tools if (egress := _egress(registry, name)) is not None)
+
+
+def _hosts_written(node: Node) -> AbstractSet[str]:
+    """Return the hosts of the URLs that stand in a script and in its inputs, in lower case; a strange one as it is."""
+    return {_host_of(found) for found in _WRITTEN_HOST.findall(f"{node.code}\n{_words(node.inputs)}")}
+
+
+def _host_of(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").removesuffix(".") or url
+    except ValueError:
+        return url
+
+
+def confined(registry: Registry, node: Node) -> Registry:
+    """Return the tools for a script: if nobody was asked about it, those that lead out reach only hosts it writes.
+
+    Those were looked at when the node was added; one that it works out, or that a rewrite of it writes, was not.
+    """
+    if colour_of(node, registry) is not Colour.GREEN:
+        return registry
+    written = _hosts_written(node)
+    return Registry(
+        tool if tool.egress is None else replace(tool, call=partial(_call_within, tool, tool.egress, written))
+        for tool in registry
+    )
+
+
+async def _call_within(
+    tool: Tool, egress: Egress, written: AbstractSet[str], context: CallContext, args: Mapping[str, Json]
+) -> Json:
+    host = _written_host(str(args.get(egress.argument, "")).replace("${", "$${"))
+    if host is None or host not in egress.known | written:
+        raise ToolError("host_not_named", "a script may only ask hosts whose addresses stand in its text")
+    return await tool.call(context, args)
 
 
 def _egress(registry: Registry, name: str) -> Egress | None:
@@ -66,7 +117,7 @@ def _refers(value: Mapping[str, Json]) -> bool:
 
 
 def _words(value: Mapping[str, Json]) -> str:
-    return "\n".join(text for _, text in strings_in(dict(value)))
+    return "\n".join(words_in(dict(value)))
 
 
 def _written_host(url: Json) -> str | None:

@@ -25,6 +25,7 @@ from agent.plan.operations import Node, canonical_json
 from agent.plan.outcomes import Failed, NodeState, Succeeded
 from agent.plan.script_calls import MOST_DIVERGENT_CALLS, DecidedCalls, Suspended, divergent
 from agent.ports import Attempts, ChatMessage, LanguageModel, Progress
+from agent.reading.egress import confined
 from agent.scripts.repair_prompt import (
     attempt_ended,
     crash_request,
@@ -106,7 +107,7 @@ class ScriptRunner:
         self._decided = decided
         self._asks = asks_inside(node, dependencies.registry)
         self._replay = ToolCallReplay(
-            dependencies.registry,
+            confined(dependencies.registry, node),
             node,
             context,
             dependencies.pause,

@@ -67,21 +67,24 @@ def bank(monkeypatch: pytest.MonkeyPatch) -> Bank:
     """Add the tool to the catalogue; its dry runs end at once."""
     opened = Bank(says={"fee": 3})
     opened.answers.set()
-    _add(monkeypatch, opened.tool())
+    add_tools(monkeypatch, opened.tool())
     return opened
 
 
-def _add(monkeypatch: pytest.MonkeyPatch, tool: Tool) -> None:
+def add_tools(monkeypatch: pytest.MonkeyPatch, *added: Tool) -> None:
+    """Add tools to the catalogue."""
     catalogue = infra.wiring.open_tools
 
     @asynccontextmanager
     async def with_tool(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
         async with catalogue(config) as tools:
-            yield (*tools, tool)
+            yield (*tools, *added)
 
     monkeypatch.setattr(infra.wiring, "open_tools", with_tool)
     monkeypatch.setattr(infra.tools.catalogue, "open_tools", with_tool)
-    monkeypatch.setattr(infra.config.policy, "TOOL_NAMES", infra.config.policy.TOOL_NAMES | {tool.name})
+    monkeypatch.setattr(
+        infra.config.policy, "TOOL_NAMES", infra.config.policy.TOOL_NAMES | {tool.name for tool in added}
+    )
 
 
 @dataclass(kw_only=True)
@@ -127,7 +130,7 @@ class Entries:
 def entries(monkeypatch: pytest.MonkeyPatch) -> Entries:
     """Add the tool to the catalogue; the test says which server it is about."""
     opened = Entries()
-    _add(monkeypatch, opened.tool())
+    add_tools(monkeypatch, opened.tool())
     return opened
 
 

