@@ -58,8 +58,8 @@ class Reason(StrEnum):
     CONDITION = "it runs only on a condition"
     UNWRITABLE = "it cannot stand inside a longer script"
     FULL = "the package would become too large"
-    REACHES_OUT = "its script could ask hosts that only another step may ask"
     CHOICE = "it takes the result of whichever of several steps ran"
+    REACHES_OUT = "its script could ask hosts that only another step may ask"
 
 
 @dataclass(frozen=True, kw_only=True)
