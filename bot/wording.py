@@ -70,6 +70,7 @@ _FAILURES = {
     "refused_by_policy": "a rule of this workspace doesn't allow it",
     "world_changed": "what it was to change kept changing",
     "changed_since": "it was changed since",
+    "host_not_named": "its script asked a host whose address doesn't stand in it",
     "not_undone": "what it asked refused it, and nothing changed",
     "already_archived": "that channel is archived already",
     "not_ours": "I archive only channels that I created for you",

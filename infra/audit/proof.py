@@ -75,7 +75,13 @@ class EffectProof:
         self._ended: set[tuple[str, str, Json, str]] = set()
 
     def note(self, entry: Entry) -> Iterator[str]:
-        """Take the next row; yield what it does without a ground."""
+        """Take the next row; yield what it does without a ground, or that it says nothing that can be read."""
+        try:
+            yield from self._noted(entry)
+        except (KeyError, ValueError, TypeError):
+            yield f"row {entry.seq} is no row of its kind"
+
+    def _noted(self, entry: Entry) -> Iterator[str]:
         details = _details(entry)
         match entry.event:
             case AuditEvent.ASKED:

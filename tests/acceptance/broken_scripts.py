@@ -58,8 +58,6 @@ def _error(type: str, body: str, before: str = "") -> Broken:
 
 
 _HASTY = {"wall_seconds": 2.5}
-_POSTS = (ToolName("read_page"), ToolName("post"))
-
 REPAIRABLE: Mapping[str, Broken] = {
     "key-error": _error("KeyError", "return {'a': count(lines)['a'], 'b': count(lines)['c']}"),
     "off-by-one": _error("IndexError", "return [lines[i] for i in range(len(lines) + 1)]"),
@@ -76,7 +74,7 @@ REPAIRABLE: Mapping[str, Broken] = {
     "forgotten-await": Broken(code=script("return atools.read_page(page=0)", main="async def"), error="TypeError"),
     "wrong-schema": _error("ResultRefused", "return {'a': 'one', 'b': 'one'}"),
     "failing-call": _error("ToolError", "return tools.read_page(page=-1)"),
-    "denied-once": Broken(code=script("tools.post(text='done')"), error="ToolError", tools=_POSTS),
+    "denied-once": Broken(code=script("tools.post(text='done')"), error="ToolError"),
     "syntax": Broken(code=script("return count(lines"), kinds=("syntax", "ok"), error="SyntaxError"),
     "endless-loop": Broken(code=script("while True:\n    pass"), kinds=("timeout", "ok"), limits=_HASTY),
     "endless-regex": Broken(
@@ -138,10 +136,9 @@ HOPELESS: Mapping[str, Broken] = {
     ),
     "denied-again": Broken(
         code=script("tools.post(text='done')"),
-        rewrites=(script("return tools.post(text='please')"),),
+        rewrites=(script("return getattr(tools, 'post')(text='please')"),),
         kinds=("error", "error"),
         error="sandbox_denied",
-        tools=_POSTS,
     ),
     "breach-of-the-protocol": Broken(code=_BREACH, kinds=("protocol",), error="sandbox_protocol"),
     "rewrites-that-break-the-rules": Broken(

@@ -42,6 +42,7 @@ class EffectServer:
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
+        self.methods: list[str] = []
         self.running: list[str] = []
         self.most_at_once = 0
         self.url = ""
@@ -118,6 +119,7 @@ class EffectServer:
         self.most_at_once = max(self.most_at_once, len(self.running))
         async with self._changed:
             self.calls[name] += 1
+            self.methods.append(request.method)
             self._changed.notify_all()
         try:
             if (held := self._held.get(name)) is not None:

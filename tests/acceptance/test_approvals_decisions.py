@@ -100,9 +100,9 @@ async def test_asking_for_changes_voids_the_card_and_plans_anew_with_the_rights_
             await late_click(scene, observer, card, value)
             assert "already decided" in await told(scene, "Linus")
             assert await scene.people.messages("incidents") == []
-            # the new step is Grace's, so somebody else approves it
+            # the new step is Grace's, and Ada's request was in view: somebody else approves it
             assert observer.says("hello dears", "Asked for by <@U0GRACE>")
-            await scene.click(observer, "Ada", "approved")
+            await scene.click(observer, "Linus", "approved")
             await observer.until(answered_and_done, "the answer")
             assert "cancelled: say it in a friendlier tone" in states(observer)["tell"]
             assert "skipped" in states(observer)["behind"]

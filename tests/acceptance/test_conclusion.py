@@ -136,7 +136,7 @@ async def test_each_persons_part_is_concluded_with_their_rights_and_the_answer_i
             scene.effects.let_go("slow")
             await observer.until(lambda seen: bool(seen.cards()), "the card")
             assert "U0GRACE" in json.dumps(observer.cards()[0].message)
-            await scene.click(observer, "Ada", "approved")
+            await scene.click(observer, "Linus", "approved")
             await observer.until(answered, "the answer")
             assert roles(scene.model.requests)[-3:] == ["conclude", "conclude", "answer"]
             assert len([word for word in observer.words() if word.startswith("ANSWER")]) == 1

@@ -64,12 +64,14 @@ async def red_calls(stores: Stores, count: int, thread: ThreadId = THREAD, first
 
 
 async def rich_calls(stores: Stores, thread: ThreadId = THREAD) -> None:
-    """Make a red call for each other ground there is: votes, an edit, a stricter policy, a grant, a rule."""
+    """Make a red call for each other ground there is: votes, an edit, a stricter policy, a grant, a rule; deny one."""
     await _voted(stores, thread)
     await _granted(stores, thread)
     rule = Requirement(stages=(), rule="notes", version="v1", allowed=True)
     noted = await _asked(stores, "noted", thread, rule)
     await _run(stores, noted, noted.digest)
+    for _ in range(2):  # a step that is taken up again meets the rule again, and leaves one row
+        await stores.approvals.deny(_request("denied", thread), "never")
     for change in (stores.freezes.freeze, stores.freezes.lift):
         await change(tenant_of(thread), Freeze(scope=FreezeScope.WORKSPACE), by=ADA, place=PLACE)
 
