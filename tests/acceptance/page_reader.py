@@ -138,7 +138,7 @@ class Page:
             if forms and wording.FORM_NOT_CHECKED in forms[0].text:
                 self._browser.find_element(By.CSS_SELECTOR, '[data-testid="modal-submit"]').click()
                 return False
-            return not forms or "Please complete" in forms[0].text
+            return not forms
 
         self._wait.until(taken, "the form was never taken")
 

@@ -45,7 +45,7 @@ class Case:
 def _comments(page: Page) -> None:
     page.choose(Form.COMMENT)
     page.form_reads(wording.FORM_TITLES[Form.COMMENT], wording.YOUR_DECISION)
-    page.submit()
+    page.submit(closes=False)
     page.form_reads("Please complete this required field.")
     page.click('[data-testid="modal-form"] .field input[type=radio][value="1"]')
     page.types("words", "too early")
