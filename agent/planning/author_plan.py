@@ -76,21 +76,33 @@ class AuthorPlan:
             limits=limits,
             added=len(self.turn_nodes),
             requested={host for message in messages for host in hosts_in(message.text)},
-            repeats=partial(repeats, outside=_newest_texts(outcomes.values())),
+            repeats=partial(_may_repeat, read=_newest_texts(outcomes.values())),
         )
 
 
-def _newest_texts(outcomes: Iterable[Outcome]) -> Sequence[str]:
-    """Return what the nodes returned, the newest first, as much of it as a check has time for."""
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    """What nodes returned, the newest first, as much of it as a check has time for."""
+
+    texts: Sequence[str]
+    is_whole: bool
+
+
+def _newest_texts(outcomes: Iterable[Outcome]) -> _Read:
     texts: list[str] = []
     room = _MOST_READ_CHARACTERS
     for outcome in reversed(list(outcomes)):
-        for text in texts_of(outcome, keys=False):
-            if room <= 0:
-                return texts
-            texts.append(text[:room])
+        for text in texts_of(outcome, keys=True):
+            if len(text) > room:
+                return _Read(texts=texts, is_whole=False)
+            texts.append(text)
             room -= len(text)
-    return texts
+    return _Read(texts=texts, is_whole=True)
+
+
+def _may_repeat(words: str, read: _Read) -> bool:
+    """Return whether words repeat what was returned; where not all of it could be read, they may."""
+    return not read.is_whole or repeats(words, read.texts)
 
 
 def logged_nodes(logged: Sequence[LoggedOperation]) -> Mapping[NodeId, Node]:

