@@ -25,7 +25,6 @@ from sqlalchemy import URL, text
 
 from infra.db.database import Database
 from infra.dev.demo.thread_observer import ExpectationTimeout, ThreadObserver
-from infra.dev.local_slack.state.errors import ControlError
 from infra.dev.scripted_model.script import CONTEXT_TOO_LONG, Cut, Failure, ModelRequest, Reply, Rubbish, Script
 from infra.wiring import LISTENER_CONNECTIONS
 from sandbox.hardening import OWNER_LABEL
@@ -35,6 +34,7 @@ from sandbox.warm_container import this_process
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import leaks
 from tests.acceptance.plans import ENDS, concludes, fetch, lines, package, post
+from tests.fakes.late_clicks import is_late
 
 SHORT_SECONDS = 12.0
 
@@ -189,18 +189,30 @@ class Soak:
         return any(observer.says(words) for words in TROUBLES)
 
     async def _click(self, observer: ThreadObserver, message: Mapping[str, Any]) -> None:
-        """Click, perhaps twice, perhaps by someone who may not; try again while the card stays."""
+        """Click, perhaps twice, perhaps by someone who may not; try again while the card stays.
+
+        Of a shared card any of its calls is decided.
+        """
         card, action = str(message["ts"]), f"decide_{await self._decision(json.dumps(message['blocks']))}"
+        rows = [block["elements"] for block in message["blocks"] if block["type"] == "actions"]
+        which = self.dice.choice([button["value"] for row in rows for button in row if button["action_id"] == action])
         who = self.dice.choice(("Grace", "Grace", "Grace", "Gus"))
         self.tally["clicks"] += 1
-        clicks = [self.scene.people.click(who, observer.channel, card, action) for _ in range(self.dice.choice((1, 2)))]
+        clicks = [
+            self.scene.people.click(who, observer.channel, card, action, value=which)
+            for _ in range(self.dice.choice((1, 2)))
+        ]
         for result in await asyncio.gather(*clicks, return_exceptions=True):
-            if isinstance(result, BaseException) and not isinstance(result, ControlError):
+            if isinstance(result, BaseException) and not is_late(result):
                 raise result
         try:
-            await observer.until(lambda seen: not seen.cards(), "the card decided", timeout_seconds=3)
+            await observer.until(lambda seen: not self._offers(seen, which), "the call decided", timeout_seconds=3)
         except ExpectationTimeout:
             self.tally["clicks that had to be repeated"] += 1
+
+    @staticmethod
+    def _offers(observer: ThreadObserver, value: str) -> bool:
+        return f'"{value}"' in json.dumps([card.message["blocks"] for card in observer.cards()])
 
     async def _decision(self, card: str) -> str:
         """Decide; of a post whose answer was lost, look whether it stands."""

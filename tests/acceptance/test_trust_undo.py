@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from agent.tool import Reversibility
 from bot import wording
 from bot.payloads import UNDO_ACTION
 from infra.dev.demo.thread_observer import ThreadObserver
-from infra.dev.local_slack.state.errors import ControlError
 from infra.dev.scripted_model.script import Script
 from infra.wiring import Part
 from sandbox.script import Json
@@ -32,6 +31,7 @@ from tests.acceptance.entry_store import WRITES, Entry, EntryStore, HangUp
 from tests.acceptance.plans import ANSWERS, ENDS, planned, post, tool
 from tests.acceptance.plans import lines as json_lines
 from tests.acceptance.processes import greenlight_worker
+from tests.fakes.late_clicks import LateClick
 
 
 @asynccontextmanager
@@ -541,7 +541,7 @@ class Round:
             for one in [one for one in asked(observer) if one.value not in clicked]:
                 clicked.add(one.value)
                 action = await self.answer(one)
-                with suppress(ControlError):  # it was withdrawn, or decided meanwhile
+                with LateClick():
                     where = {"block_id": one.block_id, "value": one.value}
                     await self.scene.people.click("Ada", observer.channel, one.card, action, **where)
         if killing is not None:
@@ -769,7 +769,7 @@ async def undo_what_is_left(one: Round, observer: ThreadObserver, workers: Worke
     """Press the button on the first board once more."""
     board, people = str(observer.boards()[0].message["ts"]), one.scene.people
     heard = len(whispered(await people.dump(), "U0ADA"))
-    with suppress(ControlError):  # nothing could ever be undone
+    with LateClick():  # nothing could ever be undone
         await people.click("Ada", observer.channel, board, UNDO_ACTION)
         if wording.UNDOING_NOW in (await whispers(one.scene, "U0ADA", heard + 1))[-1]:
             await one.lead(observer, answered_or_late, workers, kills=False)

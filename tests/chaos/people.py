@@ -5,7 +5,6 @@ an end; for an unknown outcome they look at the outside world, as real people wo
 """
 
 import asyncio
-import contextlib
 import json
 import random
 import re
@@ -13,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.dev.local_slack.control.client import WorkspaceClient
-from infra.dev.local_slack.state.errors import ControlError
 from tests.acceptance.effects import EffectServer
+from tests.fakes.late_clicks import LateClick
 
 Message = Mapping[str, Any]
 
@@ -108,7 +107,7 @@ class People:
             self._client.click(who, "ops", str(message["ts"]), f"decide_{action}", **which)
             for who in ("Grace", "Ada", "Grace")[:times]
         ]
-        with contextlib.suppress(ControlError):  # the card has lost its buttons meanwhile
+        with LateClick():
             await asyncio.gather(*clicks)
 
     def reads(self, job: int) -> list[str]:
