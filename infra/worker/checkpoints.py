@@ -79,8 +79,9 @@ _GIVEN: LiteralString = """
 _INSERT: LiteralString = _GIVEN + "NOTHING"
 _REPLACE: LiteralString = _GIVEN + "UPDATE SET channel = excluded.channel, type = excluded.type, blob = excluded.blob"
 
-# What `aprune` does in a transaction of a dozen statements, for a graph without subgraphs and delta channels. Writes go
-# by the checkpoints that are deleted: those of a step can be committed before its checkpoint is.
+# What `aprune` does in a transaction of a dozen statements, for a graph without subgraphs and delta channels. Of the
+# writes, those before the newest checkpoint go. A step's writes can be committed before its checkpoint is: they stay
+# while it is to come, and go, once a newer one is there, if a worker that died never stored it.
 _PRUNE: LiteralString = """
     WITH head AS (
         SELECT checkpoint_id, checkpoint -> 'channel_versions' AS versions FROM checkpoints
@@ -89,11 +90,10 @@ _PRUNE: LiteralString = """
     older AS (
         DELETE FROM checkpoints AS older USING head
         WHERE older.thread_id = %(thread)s AND older.checkpoint_ns = '' AND older.checkpoint_id < head.checkpoint_id
-        RETURNING older.checkpoint_id
     ),
     writes AS (
-        DELETE FROM checkpoint_writes WHERE thread_id = %(thread)s AND checkpoint_ns = ''
-            AND checkpoint_id = ANY(ARRAY(SELECT checkpoint_id FROM older))
+        DELETE FROM checkpoint_writes AS write USING head
+        WHERE write.thread_id = %(thread)s AND write.checkpoint_ns = '' AND write.checkpoint_id < head.checkpoint_id
     ),
     blobs AS (
         DELETE FROM checkpoint_blobs AS blob USING head

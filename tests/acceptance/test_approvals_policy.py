@@ -94,7 +94,7 @@ async def test_a_rule_that_refuses_says_why_and_asks_nobody(database_url: URL, t
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=with_rules(refuse)) as scene:
         scene.model.add(planned(post("tell", "hello everybody")))
         async with scene.asked("tell them") as observer:
-            await observer.until(lambda seen: seen.says("ANSWER"), "the answer")
+            await observer.until(answered_and_done, "the answer")
             assert "please don't call everybody" in states(observer)["tell"]
             assert observer.cards() == []
         (conclusion,) = scene.model.requests_of("conclude")

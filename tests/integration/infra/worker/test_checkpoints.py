@@ -198,6 +198,19 @@ async def test_prune_keeps_the_newest_checkpoint_only(pool: Pool):
     assert await writes_of(pool) == [("task", "__return__", 1)]
 
 
+async def test_prune_deletes_the_writes_of_a_checkpoint_that_a_dying_worker_never_stored(pool: Pool):
+    saver = GroupCommitSaver(pool)
+    never_stored, _, still_to_come = [await stored(saver) for _ in range(3)]
+    await saver.aput_writes(never_stored, [("__return__", 1)], "lost task")
+    await saver.aput_writes(still_to_come, [("__return__", 2)], "early task")
+    places = [place.get("configurable", {})["checkpoint_id"] for place in (never_stored, still_to_come)]
+    async with pool.connection() as connection:
+        await connection.execute("DELETE FROM checkpoints WHERE checkpoint_id = ANY(%s)", [places])
+        await GroupCommitSaver(pool).prune_thread(THREAD)
+        kept = await connection.execute("SELECT task_id FROM checkpoint_writes")
+        assert await kept.fetchall() == [{"task_id": "early task"}]
+
+
 async def test_prune_tries_again_when_another_writer_was_in_its_way(pool: Pool, monkeypatch: pytest.MonkeyPatch):
     saver = GroupCommitSaver(pool)
     await stored(saver)
