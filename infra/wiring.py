@@ -64,6 +64,7 @@ from infra.process_health import published_health
 from infra.stores.grants import GrantedApprovals
 from infra.stores.stores import Stores
 from infra.tools.catalogue import TOOL_NAMES, enabled, known_tools, open_tools
+from infra.tools.mcp.tools import known_mcp_tools, open_mcp_tools
 from infra.worker.checkpoints import open_checkpoints, open_pool
 from infra.worker.lease import ThreadLease
 from infra.worker.loop_watchdog import LoopWatchdog
@@ -84,7 +85,7 @@ LISTENER_CONNECTIONS = 4
 
 
 FREEZABLE = TOOL_NAMES | NOT_TOOLS - {"default"}
-"""The names that `/greenlight freeze` knows: tools, and node kinds that may need an approval."""
+"""The names that `/greenlight freeze` knows besides MCP tools: tools, and node kinds that may need an approval."""
 
 
 class Part(StrEnum):
@@ -150,6 +151,7 @@ async def open_plan_environment(settings: Settings, app: SlackApp | None = None)
         if settings.slack is not None:
             api = app.api if app else WebApi(open_client(settings.slack.bot_token, base_url=settings.slack.api_url))
             tools = (*tools, *slack_tools(api, app.principals if app else Principals(api)))
+        tools = (*tools, *await stack.enter_async_context(open_mcp_tools(settings.mcp)))
         choice = await choose_sandbox(configuration.sandbox, configuration.containers.settings())
         stack.push_async_callback(choice.sandbox.close)
         _log.info("sandbox %s: %s", choice.sandbox.name, choice.reason)
@@ -261,7 +263,9 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         grants=stores.grants,
         effects=stores.effects,
     )
-    known = await known_tools()
+    mcp_tools = known_mcp_tools(settings.mcp)
+    known = Registry((*await known_tools(), *mcp_tools))
+    freezable = FREEZABLE | {tool.name for tool in mcp_tools}
 
     app = SlackApp(
         client,
@@ -270,7 +274,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         limits=configuration.limits,
         signing_secret=slack.signing_secret,
         admins=configuration.freeze.admins,
-        is_tool=FREEZABLE.__contains__,
+        is_tool=freezable.__contains__,
         previews_of=partial(_previews, known),
         find_tool=known.find,
         click_policy=lambda names: ClickPolicy(_call_policy(source, stores, names), stores.approvals),

@@ -19,6 +19,7 @@ from bot.slack.client import SLACK_API_URL
 from infra.config.file import Configuration, ConfigurationError, read_configuration
 from infra.db.database import database_url
 from infra.db.embedded_postgres import default_data_folder, hold_postgres
+from infra.tools.mcp.settings import McpSettings, mcp_settings
 
 DEFAULT_MODEL = "gpt-5-mini"
 ENV_FILE = Path(".env")
@@ -50,6 +51,7 @@ class Settings:
     #: The private key that signs the audit; None: the one in `data`.
     audit_key: str | None = field(default=None, repr=False)
     configuration: Configuration = field(default_factory=Configuration)
+    mcp: McpSettings = field(default_factory=McpSettings)
     #: Where the configuration was read; None: nowhere.
     configuration_file: Path | None = None
 
@@ -85,13 +87,15 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     given = {name: value for name, value in environ.items() if value.strip()}
     file = Path(given["GREENLIGHT_CONFIG"]) if "GREENLIGHT_CONFIG" in given else None
     configuration = read_configuration(file)
+    data = Path(given["GREENLIGHT_DATA"]) if "GREENLIGHT_DATA" in given else default_data_folder()
     return Settings(
         database_url=given.get("DATABASE_URL"),
-        data=Path(given["GREENLIGHT_DATA"]) if "GREENLIGHT_DATA" in given else default_data_folder(),
+        data=data,
         slack=_slack(given),
         model=model_settings(given, configuration),
         audit_key=given.get("GREENLIGHT_AUDIT_KEY"),
         configuration=configuration,
+        mcp=mcp_settings(configuration.mcp, given, file, data),
         configuration_file=file,
     )
 

@@ -33,7 +33,8 @@ from agent.limits import Limits, MemoryLimits, ModelOptions, PlanLanguage, PlanL
 from agent.policy.rules import PolicySet
 from bot.handlers.person_limits import PersonLimits
 from infra.config.policy import PolicyTable, known_approvals, policy_set, rule_places, table_policies
-from infra.tools.catalogue import ToolsConfig
+from infra.tools.catalogue import FileContext, ToolsConfig
+from infra.tools.mcp.settings import McpServerConfig, McpTables
 from infra.worker.worker import THREADS_AT_ONCE, Timings
 from sandbox.docker_sandbox import DockerSettings
 from sandbox.image_spec import ImageSpec
@@ -195,6 +196,7 @@ class Configuration(Table):
     """The whole file."""
 
     tools: ToolsConfig = ToolsConfig()
+    mcp: McpTables = Field(default_factory=dict[str, McpServerConfig])
     approvals: dict[str, Annotated[ApprovalPolicy, _keys_of(ApprovalPolicy)]] = Field(
         default_factory=dict[str, ApprovalPolicy]
     )
@@ -213,8 +215,8 @@ class Configuration(Table):
 
     @field_validator("approvals")
     @classmethod
-    def _known(cls, policies: dict[str, ApprovalPolicy]) -> dict[str, ApprovalPolicy]:
-        return known_approvals(policies)
+    def _known(cls, policies: dict[str, ApprovalPolicy], info: ValidationInfo) -> dict[str, ApprovalPolicy]:
+        return known_approvals(policies, info)
 
     def bounds(self) -> Budgets:
         """Return the budgets of runs and threads."""
@@ -293,7 +295,9 @@ def parse_configuration(table: Mapping[str, object], source: str) -> Configurati
         ConfigurationError: a key is unknown or has a wrong value.
     """
     try:
-        return Configuration.model_validate(table, context=source)
+        servers = table.get("mcp")
+        names = [*cast("Mapping[str, object]", servers)] if isinstance(servers, Mapping) else []
+        return Configuration.model_validate(table, context=FileContext.of(source, names))
     except ValidationError as error:
         # Only places and rules, because a wrong value may be a secret.
         faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {_rule(fault)}" for fault in error.errors()]

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, model_validator
 
 from agent.approval import MOST_APPROVERS, ApprovalPolicy, Escalation, GroupId, OnExpiry, Policies, Requirement
 from agent.ids import ToolName, UserId
@@ -14,7 +14,7 @@ from agent.plan.operations import NodeKind, digest_of
 from agent.policy.requirement import requirement_json
 from agent.policy.rules import Condition, Effect, PolicySet, Rule, matches_tool
 from infra.config.conditions import CelCondition
-from infra.tools.catalogue import TOOL_NAMES, known_names
+from infra.tools.catalogue import TOOL_NAMES, known_names, may_be_later
 from sandbox.script import Json
 
 NOT_TOOLS = frozenset({"default", NodeKind.PACKAGE.value, NodeKind.SUBAGENT.value})
@@ -80,10 +80,10 @@ class EscalationTable(_Table):
         return self
 
 
-def _some_tool(pattern: str) -> str:
+def _some_tool(pattern: str, info: ValidationInfo) -> str:
     """Return a tool's name, or a pattern that some tool has."""
     names = TOOL_NAMES | NOT_TOOLS - {"default"}
-    if not any(matches_tool(pattern, ToolName(name)) for name in names):
+    if not may_be_later(pattern, info) and not any(matches_tool(pattern, ToolName(name)) for name in names):
         raise ValueError(f"no tool is called {pattern!r}")
     return pattern
 
@@ -215,13 +215,13 @@ def condition_of(rule: RuleTable) -> Condition | None:
     return CelCondition(rule.when) if rule.when.strip() else None
 
 
-def known_approvals(policies: dict[str, ApprovalPolicy]) -> dict[str, ApprovalPolicy]:
+def known_approvals(policies: dict[str, ApprovalPolicy], info: ValidationInfo) -> dict[str, ApprovalPolicy]:
     """Return `[approvals]` after checking names and quorums.
 
     Raises:
         ValueError: there is no such tool, or a quorum that is never reached.
     """
-    known_names(frozenset(policies) - NOT_TOOLS)
+    known_names(frozenset(policies) - NOT_TOOLS, info)
     for policy in policies.values():
         check_quorum(policy.users, policy.quorum if not policy.groups else 1)
     return policies

@@ -63,7 +63,7 @@ esac || fail "uv could not make .venv: see the lines above. Python 3.11 or newer
 
 # Compile what the commands import: without it the first start, and each start of a process that may write no bytecode
 # (PYTHONDONTWRITEBYTECODE), takes three times as long.
-PYTHONDONTWRITEBYTECODE='' .venv/bin/python -c 'import infra.cli.demo, infra.cli.doctor, infra.cli.run, infra.cli.plan_run, infra.db.alembic_commands' ||
+PYTHONDONTWRITEBYTECODE='' .venv/bin/python -c 'import infra.cli.demo, infra.cli.doctor, infra.cli.run, infra.cli.plan_run, infra.db.alembic_commands, infra.tools.mcp.connection' ||
     echo "Could not compile everything ahead; the first start takes a little longer."
 
 [ "$what" = run ] || touch .venv/.ready-dev

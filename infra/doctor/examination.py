@@ -14,10 +14,12 @@ from infra.config.file import Configuration, ConfigurationError, ContainersTable
 from infra.db.embedded_postgres import default_data_folder
 from infra.doctor.database import database_findings
 from infra.doctor.finding import Finding, missing, ok, wrong
+from infra.doctor.mcp import mcp_findings
 from infra.doctor.model import model_finding
 from infra.doctor.query_login import query_login_finding
 from infra.doctor.slack import slack_findings
 from infra.process_health import SILENT_SECONDS, ProcessHealth, running_processes
+from infra.tools.mcp.settings import McpSettings, mcp_settings
 from sandbox.choice import Wanted, choose_sandbox
 from sandbox.pool import PoolSize
 
@@ -44,13 +46,23 @@ async def examine(environ: Mapping[str, str]) -> list[Finding]:
             for config in [configuration.tools.sql_query]
             if config is not None and "sql_query" not in configuration.tools.disabled
         ]
-    checked = [login.result() for login in logins]
+        servers = group.create_task(mcp_findings(_mcp_settings(given, configuration)))
+    checked = [*(login.result() for login in logins), *servers.result()]
     rest = [sandbox.result(), model.result(), process_finding(given)]
     findings = [file, *slack.result(), *database.result(), *checked, *rest]
     hidden = secrets(given, configuration)
     return [
         replace(finding, says=without(finding.says, hidden), mend=without(finding.mend, hidden)) for finding in findings
     ]
+
+
+def _mcp_settings(given: Mapping[str, str], configuration: Configuration) -> McpSettings:
+    file = Path(given["GREENLIGHT_CONFIG"]) if "GREENLIGHT_CONFIG" in given else None
+    return mcp_settings(configuration.mcp, given, file, _data(given))
+
+
+def _data(given: Mapping[str, str]) -> Path:
+    return Path(given["GREENLIGHT_DATA"]) if "GREENLIGHT_DATA" in given else default_data_folder()
 
 
 def _configuration(given: Mapping[str, str]) -> tuple[Finding, Configuration]:
@@ -82,8 +94,7 @@ async def sandbox_finding(wanted: Wanted, containers: ContainersTable | None = N
 
 def process_finding(environ: Mapping[str, str]) -> Finding:
     """Return the finding on the processes that run with the same data folder."""
-    data = Path(environ["GREENLIGHT_DATA"]) if "GREENLIGHT_DATA" in environ else default_data_folder()
-    running = running_processes(data)
+    running = running_processes(_data(environ))
     if not running:
         return ok(PROCESSES, "none runs with this data folder")
     if troubles := [trouble for process in running for trouble in _troubles(process)]:
@@ -113,6 +124,10 @@ def secrets(given: Mapping[str, str], configuration: Configuration) -> frozenset
         values.add(tools.sql_query.database_url)
     if tools.http_request is not None:
         values.update(value for headers in tools.http_request.headers.values() for value in headers.values())
+    for server in _mcp_settings(given, configuration).servers:
+        config = server.config
+        passed = [given[variable] for variable in config.env_from if variable in given]
+        values.update([*config.env.values(), *passed, *server.headers.values()])
     values.update([password for value in values if (password := _password(value))])
     return frozenset(value for value in values if len(value) >= _SHORTEST_SECRET) - _placeholders(given, configuration)
 

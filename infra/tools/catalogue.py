@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ValidationInfo
 
 from agent.tool import Registry, Tool
 from bot.slack.client import WebApi, open_client
@@ -21,13 +21,33 @@ from infra.tools.http import HttpGetConfig, HttpRequestConfig, http_get, http_re
 from infra.tools.sql import SqlConfig, sql_query
 
 
-def known_names(names: frozenset[str]) -> frozenset[str]:
+class FileContext(str):
+    """The name of the file that is read, as validators get it, and what else of it they must know."""
+
+    #: The beginnings of the names of tools that are known only once the servers of the file are asked.
+    prefixes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, source: str, servers: Iterable[str]) -> "FileContext":
+        """Return the context of a file with these MCP servers."""
+        context = cls(source)
+        context.prefixes = tuple(f"{server}_" for server in servers)
+        return context
+
+
+def may_be_later(name: str, info: ValidationInfo) -> bool:
+    """Return whether a name is one that a server of the same file may give a tool."""
+    context: object = info.context
+    return isinstance(context, FileContext) and name.startswith(context.prefixes)
+
+
+def known_names(names: frozenset[str], info: ValidationInfo) -> frozenset[str]:
     """Return the names after checking each one, because a misspelt name must not silently be ignored.
 
     Raises:
         ValueError: there is no tool with one of the names.
     """
-    if unknown := sorted(names - TOOL_NAMES):
+    if unknown := sorted(name for name in names - TOOL_NAMES if not may_be_later(name, info)):
         raise ValueError(f"no such tool: {', '.join(unknown)}")
     return names
 

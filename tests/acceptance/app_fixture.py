@@ -1,5 +1,6 @@
 """The whole app in a scene: real database, queue, Socket Mode and model client; a local Slack and a scripted model."""
 
+import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from infra.dev.local_slack.server import Workspace
 from infra.dev.local_slack.state.installed_app import InstalledApp
 from infra.dev.scripted_model.script import Script
 from infra.dev.scripted_model.server import MODEL_NAME, ScriptedModel
+from infra.tools.mcp.settings import mcp_settings
 from infra.wiring import Part, open_app
 from tests.acceptance.effects import EffectServer
 
@@ -101,7 +103,8 @@ async def app_scene(
             base_url=await model.start(),
             **vars(parsed.model),
         )
-        settings = Settings(data=data, slack=slack, model=asked, configuration=parsed)
+        servers = mcp_settings(parsed.mcp, {"PATH": os.environ["PATH"]}, data / "greenlight.toml", data)
+        settings = Settings(data=data, slack=slack, model=asked, configuration=parsed, mcp=servers)
         built = AppScene(url=url, workspace=workspace, people=people, model=model, effects=effects, settings=settings)
         try:
             if started:
