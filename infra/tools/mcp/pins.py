@@ -139,7 +139,7 @@ def difference(before: Sequence[Definition], after: Sequence[Definition]) -> Ite
     """Yield the lines that show how the tools changed, in order of their names; none when they did not."""
     old, new = ({tool.name: tool for tool in tools} for tools in (before, after))
     for name in sorted({*old, *new}):
-        if old.get(name) == new.get(name):
+        if name in old and name in new and old[name].digest == new[name].digest:
             continue
         mark = "+" if name not in old else "-" if name not in new else "~"
         yield f"{mark} {printable(name)}"
