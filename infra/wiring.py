@@ -151,7 +151,9 @@ async def open_plan_environment(settings: Settings, app: SlackApp | None = None)
         if settings.slack is not None:
             api = app.api if app else WebApi(open_client(settings.slack.bot_token, base_url=settings.slack.api_url))
             tools = (*tools, *slack_tools(api, app.principals if app else Principals(api)))
-        tools = (*tools, *await stack.enter_async_context(open_mcp_tools(settings.mcp)))
+        own = {tool.name for tool in tools}
+        servers = await stack.enter_async_context(open_mcp_tools(settings.mcp))
+        tools = (*tools, *(tool for tool in servers if tool.name not in own))
         choice = await choose_sandbox(configuration.sandbox, configuration.containers.settings())
         stack.push_async_callback(choice.sandbox.close)
         _log.info("sandbox %s: %s", choice.sandbox.name, choice.reason)

@@ -113,6 +113,7 @@ class McpConnection:
             opened.line.changed = True  # the next call asks first whether it still answers
             raise self._lost(colour, "timeout", f"gave no answer within {seconds:g} s") from error
         except MCPError as error:
+            opened.line.changed = True  # it may know us no longer: the next call asks first, and connects anew then
             if opened.line.fault:
                 raise self._lost(colour, "cut_off", f"was cut off: {opened.line.fault}") from error
             if opened.line.ended or error.code in (CONNECTION_CLOSED, REQUEST_TIMEOUT):
