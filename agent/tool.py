@@ -70,6 +70,8 @@ class CallContext:
     expected: Json = field(default=None, repr=False)
     #: Takes in how the effect of a call that ended can be taken back.
     note_inverse: Callable[[Inverse], None] = field(default=lambda _: None, repr=False, compare=False)
+    #: Shows one short line beside the running step, in words of our own: how far it is.
+    note_detail: Callable[[str], None] = field(default=lambda _: None, repr=False, compare=False)
 
     def check_not_late(self) -> None:
         """Return if the call may be sent now. Every red tool asks right before it sends, each time that it sends.

@@ -2,13 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+import math
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import assert_never
 
 from agent.approval import WorldState
 from agent.card_facts import CardFacts, DryRun
 from agent.errors import StoreUnavailable
+from agent.events import NodeChanged
 from agent.ids import NodeId, ThreadId, ToolName
 from agent.limits import Limits as WorkLimits
 from agent.llm.prompts import system_message
@@ -16,8 +20,9 @@ from agent.plan.artifacts import fits_inline
 from agent.plan.confidential import confidential_places
 from agent.plan.effects import NoInverse
 from agent.plan.json_schema import schema_issues
+from agent.plan.json_values import truncated
 from agent.plan.operations import Node, NodeKind, digest_of
-from agent.plan.outcomes import NOT_UNDONE, OUTCOME_UNKNOWN, Failed, Outcome, Succeeded, outcome_json
+from agent.plan.outcomes import NOT_UNDONE, OUTCOME_UNKNOWN, Failed, NodeState, Outcome, Succeeded, outcome_json
 from agent.plan.references import references_in
 from agent.plan.script_calls import DecidedCalls, Suspended
 from agent.ports import Artifacts, Attempts, Bound, ChatMessage, LanguageModel, Progress, ResultCache
@@ -42,6 +47,11 @@ from sandbox.script import Json, Limits, Sandbox
 
 DRY_RUNS_AT_ONCE = 8
 """Of one process: a plan may ask about many calls at once."""
+
+DETAIL_SECONDS = 1.0
+"""Between two lines that a tool shows beside its step."""
+
+_DETAIL_CHARACTERS = 60
 
 _PUT_AFTER_SECONDS = (0.0, 0.5, 2.0)
 
@@ -78,6 +88,8 @@ class NodeExecutor:
         self._registry = registry
         self._artifacts = artifacts
         self._pause = pause
+        self._progress = progress
+        self._clock = clock
         self._cache = cache
         limits = limits or WorkLimits()
         self._bounds = CallBounds(limits)
@@ -207,13 +219,15 @@ class NodeExecutor:
                 if tool is None:
                     return Failed(error="unknown_tool", message=f"there is no tool {bound.tool!r} here")
                 before = await value_before(tool, context, bound.args)
-                outcome = await cached_call(
-                    tool,
-                    context,
-                    bound.args,
-                    self._cache,
-                    lambda: self._bounds.call(tool, context, bound.args, self._pause),
-                )
+                with self._detail(context.thread, node.id) as note_detail:
+                    called_for = replace(context, note_detail=note_detail)
+                    outcome = await cached_call(
+                        tool,
+                        context,
+                        bound.args,
+                        self._cache,
+                        lambda: self._bounds.call(tool, called_for, bound.args, self._pause),
+                    )
                 return _with_inverse(node, tool, context, bound, outcome, before)
             case NodeKind.PACKAGE:
                 ended = await self._run(node, bound, context, _NO_DECISIONS)
@@ -222,6 +236,25 @@ class NodeExecutor:
                 return Failed(error="not_available", message="subagents are not available yet")
             case _:
                 assert_never(node.kind)
+
+    @contextmanager
+    def _detail(self, thread: ThreadId, node: NodeId) -> Generator[Callable[[str], None]]:
+        """Yield what shows a line beside a running node: each line once, one in a second, none after its end."""
+        last, shown_at, over = "", -math.inf, False
+
+        def note(line: str) -> None:
+            nonlocal last, shown_at
+            now = self._clock()
+            if over or line == last or now.timestamp() - shown_at < DETAIL_SECONDS:
+                return
+            last, shown_at = line, now.timestamp()
+            change = NodeChanged(node=node, state=NodeState.RUNNING, at=now, detail=truncated(line, _DETAIL_CHARACTERS))
+            self._progress.note(thread, change)
+
+        try:
+            yield note
+        finally:
+            over = True
 
     async def run_script(
         self, node: Node, bound: Bound, context: CallContext, decided: DecidedCalls

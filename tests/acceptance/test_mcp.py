@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from sqlalchemy import URL
 
 from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
-from tests.acceptance.assertions import answered
+from tests.acceptance.assertions import answered, states
 from tests.acceptance.clicks import open_calls
 from tests.acceptance.doctor_fixtures import patient
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post, results_told, tool
@@ -127,6 +128,22 @@ async def test_server_over_http_gets_its_credentials_and_no_others(database_url:
         assert [results[node] for node in ("one", "two", "three")] == ["fine", "done", "at last"]
         assert {headers["Authorization"] for headers in server.headers} == {os.environ["PATH"]}
         assert ("say", {"text": "x"}) in server.calls
+
+
+async def test_progress_of_a_call_stands_beside_its_step(database_url: URL, tmp_path: Path) -> None:
+    table = npm_server("everything", "stdio", colours={"trigger-long-running-operation": "green"})
+    await pin(tmp_path, {"it": table}, GIVEN)
+
+    def with_server(configuration: dict[str, object]) -> None:
+        configuration["mcp"] = {"it": table}
+
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=with_server) as scene:
+        scene.model.add(planned(tool("long", "it_trigger_long_running_operation", {"duration": 8, "steps": 4})))
+        async with scene.asked("do it") as observer:
+            shown = re.compile(r"running: (25|50|75|100)%")
+            await observer.until(lambda seen: bool(shown.search(states(seen).get("long", ""))), "how far it is")
+            await observer.until(answered, "the answer", timeout_seconds=120)
+            assert "%" not in states(observer)["long"]
 
 
 async def test_only_pinned_tools_are_offered_to_the_model(database_url: URL, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ It imports FastMCP, which takes a second or more; whoever needs it imports it in
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from typing import Any, cast
 import mcp_types
 from fastmcp import Client
 from mcp import MCPError
+from mcp.shared.dispatcher import ProgressFnT
 from mcp_types import CONNECTION_CLOSED, INTERNAL_ERROR, PARSE_ERROR, REQUEST_TIMEOUT
 from pydantic import ValidationError
 
@@ -108,7 +110,7 @@ class McpConnection:
         opened.calls += 1
         try:
             async with asyncio.timeout(seconds):
-                return await self._answer(opened, pinned.name, args)
+                return await self._answer(opened, pinned.name, args, context.note_detail)
         except TimeoutError as error:
             opened.line.changed = True  # the next call asks first whether it still answers
             raise self._lost(colour, "timeout", f"gave no answer within {seconds:g} s") from error
@@ -147,11 +149,17 @@ class McpConnection:
             return ToolError(OUTCOME_UNKNOWN, f"the MCP server {self._name} {what}; whether it did it is not known")
         return ToolError(code, f"the MCP server {self._name} {what}")
 
-    async def _answer(self, opened: _Open, name: str, args: Mapping[str, Json]) -> mcp_types.CallToolResult:
+    async def _answer(
+        self, opened: _Open, name: str, args: Mapping[str, Json], note_detail: Callable[[str], None]
+    ) -> mcp_types.CallToolResult:
         state: str | None = None
         for _ in range(_ROUNDS):
             answer = await opened.client.session.call_tool(
-                name, dict(args), request_state=state, allow_input_required=True
+                name,
+                dict(args),
+                progress_callback=_showing(note_detail),
+                request_state=state,
+                allow_input_required=True,
             )
             if isinstance(answer, mcp_types.CallToolResult):
                 return answer
@@ -301,6 +309,17 @@ def _definition(tool: mcp_types.Tool) -> Definition:
 
 def _words(message: str) -> str:
     return printable(message[:_WORDS])
+
+
+def _showing(note_detail: Callable[[str], None]) -> ProgressFnT:
+    # Its numbers only: its words are text from outside.
+    async def show(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001
+        if math.isfinite(progress) and total is not None and math.isfinite(total) and total > 0:
+            note_detail(f"{min(max(progress / total, 0.0), 1.0):.0%}")
+        elif math.isfinite(progress):
+            note_detail(f"{progress:g}")
+
+    return show
 
 
 async def _ignore(_message: mcp_types.LoggingMessageNotificationParams) -> None:
