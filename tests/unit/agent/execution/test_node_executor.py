@@ -4,16 +4,18 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from agent.errors import StoreUnavailable
+from agent.events import NodeChanged
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import Digest, NodeId, ThreadId, ToolName, UserId
 from agent.plan.artifacts import INLINE_BYTES
 from agent.plan.operations import Node, NodeKind
-from agent.plan.outcomes import OUTCOME_UNKNOWN, ArtifactRef, Failed, Outcome, Succeeded
+from agent.plan.outcomes import OUTCOME_UNKNOWN, ArtifactRef, Failed, NodeState, Outcome, Succeeded
 from agent.ports import Bound
 from agent.tool import CallContext, Colour, Registry, Tool, ToolError
 from sandbox.script import Json
@@ -50,12 +52,15 @@ class Scene:
         self.artifacts = artifacts or ArtifactsInMemory()
         #: The pauses it made, in seconds.
         self.paused: list[float] = []
+        self.progress = ProgressInMemory()
+        self.now = datetime(2026, 11, 23, tzinfo=UTC)
         self.work = NodeExecutor(
             registry=Registry(tools or [tool()]),
             sandbox=None,
             artifacts=self.artifacts,
-            progress=ProgressInMemory(),
+            progress=self.progress,
             model=None,
+            clock=lambda: self.now,
             pause=self._pause,
         )
 
@@ -100,6 +105,25 @@ PACKAGE = Node(id=NodeId("p"), kind=NodeKind.PACKAGE, title="P", code="def main(
 )
 def test_whatever_is_not_known_to_be_green_is_red(subject: Node, colour: Colour) -> None:
     assert Scene(tool(), tool(name="red", colour=Colour.RED)).work.colour(subject) is colour
+
+
+async def test_line_of_a_tool_stands_beside_its_step_once_a_second_until_it_ended() -> None:
+    kept: list[Callable[[str], None]] = []
+
+    async def tells(context: CallContext, _args: Mapping[str, Json]) -> Json:
+        kept.append(context.note_detail)
+        for line in ("10%", "10%", "20%", "30%" * 100):
+            context.note_detail(line)
+            scene.now += timedelta(seconds=0.5)
+        return None
+
+    scene = Scene(tool(tells))
+    await scene.perform(node())
+    scene.now += timedelta(seconds=5)
+    kept[0]("late")
+    told = [event for event in scene.progress.events if isinstance(event, NodeChanged)]
+    assert {event.state for event in told} == {NodeState.RUNNING}
+    assert [event.detail[:3] for event in told] == ["10%", "20%"]
 
 
 async def test_tool_gets_bound_arguments_and_the_author() -> None:
