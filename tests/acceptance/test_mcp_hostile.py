@@ -204,19 +204,21 @@ async def test_hints_of_a_server_that_nobody_trusts_make_nothing_green(database_
             assert any("seen" in call.shown for call in open_calls(observer))
 
 
-async def test_red_call_that_a_server_leaves_open_is_asked_about_and_not_sent_again(
-    database_url: URL, tmp_path: Path
+@pytest.mark.parametrize("way", ["die", "hang", "huge", "garbage", "environment"])
+async def test_red_call_without_a_usable_answer_is_asked_about_and_not_sent_again(
+    way: str, database_url: URL, tmp_path: Path
 ) -> None:
-    bad = hostile_server(tmp_path)
+    bad = hostile_server(tmp_path, call_seconds=3, result_bytes=1024, env={"MUCH": "x" * 2000})
     await pin(tmp_path, {"bad": bad}, GIVEN)
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=with_servers(bad=bad)) as scene:
-        scene.model.add(planned(tool("one", "bad_die", {})))
+        scene.model.add(planned(tool("one", f"bad_{way}", {})))
         async with scene.asked("do it") as observer:
             await observer.until(lambda seen: bool(open_calls(seen)), "the card")
             (call,) = open_calls(observer)
             await scene.people.click("Grace", observer.channel, call.card, "decide_approved", block_id=call.block_id)
             await observer.until(lambda seen: "Run again" in json.dumps(seen.words()), "what became of it")
             assert not answered(observer)
+    assert (tmp_path / "calls").read_text() == f"{way}\n"
 
 
 @pytest.mark.parametrize("name", ["slack", "http", "sql", "a_b", "Git", ""])

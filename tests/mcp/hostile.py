@@ -1,7 +1,8 @@
 """A hostile MCP server over standard input and output, of the year before: `hostile.py FOLDER`.
 
-What it changes it appends to FOLDER/effects. When FOLDER/other exists, it describes `change` otherwise from then on;
-with FOLDER/told it says so, too. With FOLDER/mute it answers nothing at all, with FOLDER/wide it offers 500 tools.
+What it changes it appends to FOLDER/effects, and each call to FOLDER/calls. When FOLDER/other exists, it describes
+`change` otherwise from then on; with FOLDER/told it says so, too. With FOLDER/mute it answers nothing at all, with
+FOLDER/wide it offers 500 tools.
 """
 
 import json
@@ -60,6 +61,8 @@ def listed() -> list[dict[str, Any]]:
 
 
 def call(request_id: object, name: str, args: Mapping[str, Any]) -> dict[str, Any] | None:
+    with (FOLDER / "calls").open("a") as calls:
+        calls.write(f"{name}\n")
     match name:
         case "hang":
             time.sleep(3600)

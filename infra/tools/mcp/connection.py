@@ -12,11 +12,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import anyio
 import mcp_types
 from fastmcp import Client
 from mcp import MCPError
 from mcp.shared.dispatcher import ProgressFnT
-from mcp_types import CONNECTION_CLOSED, INTERNAL_ERROR, PARSE_ERROR, REQUEST_TIMEOUT
+from mcp_types import (
+    CONNECTION_CLOSED,
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    MISSING_REQUIRED_CLIENT_CAPABILITY,
+    REQUEST_TIMEOUT,
+    URL_ELICITATION_REQUIRED,
+)
 from pydantic import ValidationError
 
 from agent.plan.outcomes import OUTCOME_UNKNOWN
@@ -36,6 +44,14 @@ AGAIN_SECONDS = 5.0
 
 _LEAST_MESSAGE_BYTES = 1024 * 1024
 """What a message may come to at least: a list of tools is longer than a result."""
+
+_ASKS = frozenset({URL_ELICITATION_REQUIRED, MISSING_REQUIRED_CLIENT_CAPABILITY})
+"""Codes of errors by which a server says that it wants what the client does not offer."""
+
+_NOT_DONE = frozenset({METHOD_NOT_FOUND, INVALID_PARAMS, *_ASKS})
+"""Codes of errors by which a server says that it has done nothing."""
+
+_CLOSED = (anyio.ClosedResourceError, anyio.BrokenResourceError)
 
 _PAGES = 50
 _ROUNDS = 10
@@ -104,13 +120,11 @@ class McpConnection:
         """
         opened = await self._ready(anew=colour is Colour.RED)
         self._check_pin(opened, pinned)
-        if colour is Colour.RED:
-            context.check_not_late()
         seconds = self._server.config.call_seconds
         opened.calls += 1
         try:
             async with asyncio.timeout(seconds):
-                return await self._answer(opened, pinned.name, args, context.note_detail)
+                return await self._answer(opened, context, pinned.name, args, colour)
         except TimeoutError as error:
             opened.line.changed = True  # the next call asks first whether it still answers
             raise self._lost(colour, "timeout", f"gave no answer within {seconds:g} s") from error
@@ -120,14 +134,14 @@ class McpConnection:
                 raise self._lost(colour, "cut_off", f"was cut off: {opened.line.fault}") from error
             if opened.line.ended or error.code in (CONNECTION_CLOSED, REQUEST_TIMEOUT):
                 raise self._lost(colour, "unreachable", "broke the connection off") from error
-            if colour is Colour.RED and error.code in (INTERNAL_ERROR, PARSE_ERROR):
+            if colour is Colour.RED and error.code not in _NOT_DONE:
                 raise self._lost(colour, "tool_error", f"failed: {_words(error.message)}") from error
-            raise ToolError(
-                "tool_error", f"the MCP server {self._name} answered with an error: {_words(error.message)}"
-            ) from error
+            code = "input_required" if error.code in _ASKS else "tool_error"
+            said = f"the MCP server {self._name} answered with an error: {_words(error.message)}"
+            raise ToolError(code, said) from error
         except (ValidationError, ValueError) as error:
             raise self._lost(colour, "bad_answer", "gave an answer that is none") from error
-        except (RuntimeError, OSError) as error:
+        except (RuntimeError, OSError, *_CLOSED) as error:
             if opened.line.fault:
                 raise self._lost(colour, "cut_off", f"was cut off: {opened.line.fault}") from error
             raise self._lost(colour, "unreachable", "broke the connection off") from error
@@ -150,14 +164,16 @@ class McpConnection:
         return ToolError(code, f"the MCP server {self._name} {what}")
 
     async def _answer(
-        self, opened: _Open, name: str, args: Mapping[str, Json], note_detail: Callable[[str], None]
+        self, opened: _Open, context: CallContext, name: str, args: Mapping[str, Json], colour: Colour
     ) -> mcp_types.CallToolResult:
         state: str | None = None
         for _ in range(_ROUNDS):
+            if colour is Colour.RED:
+                context.check_not_late()
             answer = await opened.client.session.call_tool(
                 name,
                 dict(args),
-                progress_callback=_showing(note_detail),
+                progress_callback=_showing(context.note_detail),
                 request_state=state,
                 allow_input_required=True,
             )
@@ -169,7 +185,7 @@ class McpConnection:
                 )
             state = answer.request_state
             await asyncio.sleep(_ROUND_PAUSE)
-        raise ToolError("input_required", f"the MCP server {self._name} gave no result in {_ROUNDS} rounds")
+        raise self._lost(colour, "input_required", f"gave no result in {_ROUNDS} rounds")
 
     def _check_pin(self, opened: _Open, pinned: Definition) -> None:
         offered = opened.tools.get(pinned.name)
@@ -223,7 +239,7 @@ class McpConnection:
             await self._end(opened)
             self._failed = (self._clock() + AGAIN_SECONDS, str(error))
             raise
-        except (TimeoutError, OSError, RuntimeError, MCPError, ValueError) as error:
+        except (TimeoutError, OSError, RuntimeError, MCPError, ValueError, *_CLOSED) as error:
             await self._end(opened)
             message = f"the MCP server {self._name} {self._why_not(error, line)}"
             self._failed = (self._clock() + AGAIN_SECONDS, message)
@@ -273,7 +289,7 @@ class McpConnection:
                         )
                     if (cursor := page.next_cursor) is None:
                         break
-        except (TimeoutError, MCPError, ValueError, RuntimeError, OSError) as error:
+        except (TimeoutError, MCPError, ValueError, RuntimeError, OSError, *_CLOSED) as error:
             opened.line.changed = True
             what = f"was cut off: {opened.line.fault}" if opened.line.fault else "did not say which tools it offers"
             raise ToolError("unreachable", f"the MCP server {self._name} {what}") from error
@@ -287,7 +303,7 @@ class McpConnection:
     async def _end(self, opened: _Open) -> None:
         opened.line.end()
         # The connection may have ended in an error that whoever called has heard of already.
-        with suppress(RuntimeError, OSError, MCPError, ValueError):
+        with suppress(RuntimeError, OSError, MCPError, ValueError, *_CLOSED):
             await opened.client.close()
 
 

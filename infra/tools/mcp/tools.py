@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from agent.ids import ToolName
+from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.tool import CallContext, Colour, Tool, ToolError
 from infra.tools.catalogue import TOOL_NAMES
 from infra.tools.mcp.definitions import Refused, colour_of, shown_schema, tool_name, vetted
@@ -150,9 +151,14 @@ class _Calls:
     async def _call(self, context: CallContext, args: Mapping[str, Json]) -> Json:
         from infra.tools.mcp.results import output_of
 
-        connection = await self._connected()
-        result = await connection.call(context, self.definition, args, colour_of(self.server.config, self.definition))
-        return output_of(result, self.server.config.result_bytes)
+        colour = colour_of(self.server.config, self.definition)
+        result = await (await self._connected()).call(context, self.definition, args, colour)
+        try:
+            return output_of(result, self.server.config.result_bytes)
+        except ToolError as error:
+            if colour is Colour.RED and error.code == "output_too_large":
+                raise ToolError(OUTCOME_UNKNOWN, f"{error}; whether it did what was asked is not known") from error
+            raise
 
     async def _check(self, _context: CallContext, _args: Mapping[str, Json]) -> None:
         """Refuse a tool that is not as it was pinned, before anybody is asked; a server that is away may come back."""
