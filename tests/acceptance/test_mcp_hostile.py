@@ -92,6 +92,31 @@ async def test_hostile_server_fails_its_own_step_in_words_and_the_rest_goes_on(
     assert running(tmp_path) == []
 
 
+@pytest.mark.parametrize("mute", [True, False], ids=["mute", "not there"])
+async def test_app_starts_without_a_server_and_its_steps_fail_in_words(
+    mute: bool, database_url: URL, tmp_path: Path
+) -> None:
+    bad = hostile_server(tmp_path, trusted_hints=True, connect_seconds=2)
+    await pin(tmp_path, {"bad": bad}, GIVEN)
+    gone: Table = bad if mute else {"command": str(tmp_path / "gone"), "trusted_hints": True}
+    (tmp_path / "mute").touch()
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=with_servers(bad=gone)) as scene:
+        url = scene.effects.url
+        scene.model.add(
+            planned(tool("one", "bad_lie", {}), tool("two", "bad_change", {}), fetch("aside", f"{url}/aside"))
+        )
+        async with scene.asked("do it") as observer:
+            await observer.until(answered, "the answer")
+            assert {"failed: nothing answered there"} <= {
+                states(observer)[node].split(" · ")[-1] for node in ("one", "two")
+            }
+            assert leaks(observer) == []
+        assert scene.effects.calls == {"aside": 1}
+        words = "did not get ready within 2 s" if mute else "cannot be started: No such file or directory"
+        assert words in json.dumps(told(scene)["one"])
+    assert running(tmp_path) == []
+
+
 async def test_server_that_asks_for_a_secret_gets_none(database_url: URL, tmp_path: Path) -> None:
     bad = hostile_server(tmp_path, trusted_hints=True)
     async with http_server() as web:

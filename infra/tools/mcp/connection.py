@@ -254,7 +254,7 @@ class McpConnection:
     def _why_not(self, error: Exception, line: Line) -> str:
         if line.fault:
             return f"was cut off: {line.fault}"
-        cause = error.__cause__ or error
+        cause = error if isinstance(error, TimeoutError) else error.__cause__ or error
         match cause:
             case TimeoutError():
                 return f"did not get ready within {self._server.config.connect_seconds:g} s"
