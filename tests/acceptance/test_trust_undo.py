@@ -26,7 +26,7 @@ from infra.wiring import Part
 from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, rows, states, whispered, whispers
-from tests.acceptance.clicks import decide, open_calls
+from tests.acceptance.clicks import OpenCall, decide, open_calls
 from tests.acceptance.entry_store import WRITES, Entry, EntryStore, HangUp
 from tests.acceptance.plans import ANSWERS, ENDS, planned, post, tool
 from tests.acceptance.plans import lines as json_lines
@@ -534,11 +534,11 @@ class Round:
         clicked: set[str] = set()
 
         def news(seen: ThreadObserver) -> bool:
-            return done(seen) or any(one.value not in clicked for one in asked(seen))
+            return done(seen) or any(one.value not in clicked for one in open_calls(seen))
 
         while not done(observer):
             await observer.until(news, f"round {self.number}: a card or the end", timeout_seconds=GUARD_SECONDS)
-            for one in [one for one in asked(observer) if one.value not in clicked]:
+            for one in [one for one in open_calls(observer) if one.value not in clicked]:
                 clicked.add(one.value)
                 action = await self.answer(one)
                 with LateClick():
@@ -547,7 +547,7 @@ class Round:
         if killing is not None:
             await killing
 
-    async def answer(self, card: "AskedCall") -> str:
+    async def answer(self, card: OpenCall) -> str:
         """Return the button that a person who looks at the world presses."""
         undoes = "Undo: " in card.shown
         if "decide_give_up" not in card.actions:
@@ -642,42 +642,6 @@ def is_unsure(why: str | None) -> bool:
     """Return whether the thread says that nobody knows."""
     unknown = {wording.MAYBE_UNDONE, wording.LEFT[Left.UNKNOWN], wording.failure("outcome_unknown")}
     return why in unknown
-
-
-@dataclass(frozen=True, kw_only=True)
-class AskedCall:
-    """A call on a card, with the buttons that it has."""
-
-    card: str
-    block_id: str
-    value: str
-    shown: str
-    actions: frozenset[str]
-
-
-def asked(observer: ThreadObserver) -> list[AskedCall]:
-    """Return every call of a thread about which a person is asked something."""
-    found: list[AskedCall] = []
-    for card in observer.cards():
-        above: list[Any] = []
-        for block in card.message["blocks"]:
-            if block["type"] != "actions":
-                above.append(block)
-                continue
-            buttons = {one["action_id"]: one.get("value", "") for one in block["elements"]}
-            value = buttons.get("decide_rejected") or buttons.get("decide_give_up")
-            shown, above = json.dumps(above, ensure_ascii=False), []
-            if value:
-                found.append(
-                    AskedCall(
-                        card=str(card.message["ts"]),
-                        block_id=block["block_id"],
-                        value=value,
-                        shown=shown,
-                        actions=frozenset(buttons),
-                    )
-                )
-    return found
 
 
 @dataclass(kw_only=True)
