@@ -406,6 +406,9 @@ async def test_only_what_the_tool_posted_is_deleted(database_url: URL, tmp_path:
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
 GUARD_SECONDS = 600.0
 CHAINS = 24
+"""In a round of the long form."""
+
+SHORT_CHAINS = 8
 
 SETTINGS = """
 sandbox = "monty"
@@ -483,6 +486,7 @@ class Round:
     faults: Faults
     chance: random.Random
     number: int
+    count: int
     chains: list[list[Deed]] = field(default_factory=list[list[Deed]])
     #: Entry -> its values from the first on, as the forward run wrote them; None: there was none.
     values: dict[str, list[bytes | None]] = field(default_factory=dict[str, list[bytes | None]])
@@ -492,7 +496,7 @@ class Round:
     def plan(self) -> list[dict[str, Json]]:
         """Make up the chains, put their entries there, and return the operations."""
         operations: list[dict[str, Json]] = []
-        for at in range(CHAINS):
+        for at in range(self.count):
             names = [f"{self.chance.choice(('', '', '', 'asked'))}r{self.number}c{at}{part}" for part in "ab"]
             for name in names:
                 if self.chance.random() < 0.7:
@@ -666,9 +670,12 @@ class Workers:
         await self.start()
 
 
-@pytest.mark.parametrize("rounds", [pytest.param(1, id="24"), pytest.param(42, id="1008", marks=pytest.mark.chaos)])
+@pytest.mark.parametrize(
+    ("rounds", "chains"),
+    [pytest.param(1, SHORT_CHAINS, id="8"), pytest.param(42, CHAINS, id="1008", marks=pytest.mark.chaos)],
+)
 async def test_chains_of_effects_are_undone_or_exactly_what_is_left_is_named(
-    rounds: int, database_url: URL, tmp_path: Path
+    rounds: int, chains: int, database_url: URL, tmp_path: Path
 ) -> None:
     """Connections break, hosts refuse, others write, people reject, and the worker is killed, in run and undo."""
     print(f"SEED={SEED}")
@@ -692,13 +699,13 @@ async def test_chains_of_effects_are_undone_or_exactly_what_is_left_is_named(
         workers = Workers(scene=scene, file=file, stack=stack)
         await workers.start()
         for number in range(rounds):
-            one = Round(scene=scene, store=store, faults=faults, chance=chance, number=number)
+            one = Round(scene=scene, store=store, faults=faults, chance=chance, number=number, count=chains)
             await run_round(one, workers)
             ended += await one.check()
             reasons += Counter(one.told.values())
             print(f"round {number}: {dict(ended)}, {workers.kills} kills, {dict(faults.happened)}", flush=True)
         print(f"effects: {dict(reasons)}")
-    assert sum(ended.values()) == rounds * CHAINS
+    assert sum(ended.values()) == rounds * chains
 
 
 async def run_round(one: Round, workers: Workers) -> None:
