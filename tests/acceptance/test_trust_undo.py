@@ -650,24 +650,39 @@ def is_unsure(why: str | None) -> bool:
 
 @dataclass(kw_only=True)
 class Workers:
-    """The one worker process, and those that came before it."""
+    """The one worker process, and those that came before it. One that ends by itself is started again."""
 
     scene: AppScene
     file: Path
     stack: AsyncExitStack
     kills: int = 0
+    #: Of workers that ended by themselves: one that a busy machine kept from its heartbeats counts as dead, and ends.
+    ends: int = 0
     process: asyncio.subprocess.Process | None = None
+    _supervisor: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
+        await self._start()
+        self._supervisor = asyncio.create_task(self._supervise())
+        self.stack.callback(self._supervisor.cancel)
+
+    async def _start(self) -> None:
         self.process = await self.stack.enter_async_context(greenlight_worker(self.scene, self.file))
 
+    async def _supervise(self) -> None:
+        killed = 0
+        while self.process is not None:
+            await self.process.wait()
+            self.ends += self.kills == killed
+            killed = self.kills
+            await self._start()
+
     async def replace_after(self, seconds: float) -> None:
-        """Kill the worker after so long, and start another one."""
+        """Kill the worker after so long; another one is started."""
         await asyncio.sleep(seconds)
         assert self.process is not None
-        self.process.kill()
         self.kills += 1
-        await self.start()
+        self.process.kill()
 
 
 @pytest.mark.parametrize(
@@ -703,7 +718,7 @@ async def test_chains_of_effects_are_undone_or_exactly_what_is_left_is_named(
             await run_round(one, workers)
             ended += await one.check()
             reasons += Counter(one.told.values())
-            print(f"round {number}: {dict(ended)}, {workers.kills} kills, {dict(faults.happened)}", flush=True)
+            print(f"round {number}: {dict(ended)}, {workers.kills} kills, {workers.ends} ends, {dict(faults.happened)}")
         print(f"effects: {dict(reasons)}")
     assert sum(ended.values()) == rounds * chains
 
