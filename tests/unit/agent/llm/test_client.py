@@ -56,9 +56,7 @@ async def test_an_answer_that_arrives_at_once_lets_everything_else_run_between_i
             await asyncio.sleep(0)
 
     running = asyncio.create_task(others())
-    seen: list[int] = []
-    async for _ in model.stream(Role.ANSWER, SAID):
-        seen.append(turns)
+    seen = [turns async for _ in model.stream(Role.ANSWER, SAID)]
     running.cancel()
     assert len(seen) > 100
     assert len(set(seen)) == len(seen)
