@@ -16,7 +16,7 @@ from agent.limits import Limits
 from agent.plan.artifacts import fits_inline
 from agent.plan.dependencies import Frontier
 from agent.plan.operations import Add, LoggedOperation, canonical_json
-from agent.plan.outcomes import Failed, NodeState, Outcome, Succeeded, outcome_json, state_of
+from agent.plan.outcomes import NOT_YOURS, Failed, NodeState, Outcome, Succeeded, outcome_json, state_of
 from agent.plan.sources import OutputSources, Source
 from agent.policy.call_policy import CallPolicy
 from agent.ports import (
@@ -185,7 +185,7 @@ class ExecutionContext:
             f"it refers to what {', '.join(read)} read with another person's rights; add a step that reads it again, "
             "with the rights of the person who asks now"
         )
-        return Failed(error="not_yours", message=message)
+        return Failed(error=NOT_YOURS, message=message)
 
     async def outside_nodes(self) -> Sequence[NodeId]:
         """Return the nodes that ended and whose outputs hold text that strangers wrote, in the order they ended."""

@@ -200,6 +200,7 @@ class OpenAILanguageModel:
                     while (chunk := await self._next(stream, deadline, None if begun else first_by)) is not None:
                         begun = begun or bool(chunk.text)
                         yield chunk
+                        await asyncio.sleep(0)  # chunks that arrived together are read without a pause
                 except ModelBusy as busy:
                     wait = max(busy.wait_seconds, pause * (0.75 + random.random() / 2))  # noqa: S311 -- no secret
                     if not self._settings.retries or asyncio.get_running_loop().time() + wait > deadline:

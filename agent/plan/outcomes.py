@@ -116,6 +116,9 @@ OUTCOME_UNKNOWN = "outcome_unknown"
 NOT_UNDONE = "not_undone"
 """The `error` of a call that was to undo another one, and that was refused by what it asked."""
 
+NOT_YOURS = "not_yours"
+"""The `error` of a step that was to work with what was read with another person's rights; nobody was asked about it."""
+
 REFUSED_BY_POLICY = "refused_by_policy"
 """The `error` of a red call that a rule refuses; the message has the rule's words."""
 

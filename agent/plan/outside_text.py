@@ -12,7 +12,8 @@ import codecs
 import html
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from agent.plan.operations import canonical_json
@@ -88,7 +89,20 @@ def words_in(value: Json) -> Iterator[str]:
             yield from values_in(value)
 
 
-def repeats(words: str, outside: Iterable[str]) -> bool:
+class SearchedText(NamedTuple):
+    """An outside text, prepared to be looked through more than once."""
+
+    characters: int
+    letters: str
+    names: Sequence[str]
+
+
+def searched(text: str) -> SearchedText:
+    """Return a text, prepared for `repeats`."""
+    return SearchedText(characters=len(text), letters=_plain(text), names=list(_names(text)))
+
+
+def repeats(words: str, outside: Iterable[str | SearchedText]) -> bool:
     """Return whether words repeat something of the outside texts. Takes time in proportion to both."""
     if len(words) > MOST_WORDS_CHARACTERS:
         return any(outside)
@@ -100,13 +114,14 @@ def repeats(words: str, outside: Iterable[str]) -> bool:
     sizes = {len(part) for part in parts}
     pieces: set[str] = set()
     read = 0
-    for text in outside:
-        read += len(text)
+    for found in outside:
+        text = searched(found) if isinstance(found, str) else found
+        read += text.characters
         if read > MOST_CHARACTERS:
             return True
-        if any(run in runs for run in _runs(_plain(text))):
+        if any(run in runs for run in _runs(text.letters)):
             return True
-        for name in _names(text):
+        for name in text.names:
             if name in names or (_is_piece(name) and any(part in parts for part in _parts(name, sizes))):
                 return True
             if _is_piece(name) and len(name) in _SPELLED:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 
 from agent.events import PlanPacked
 from agent.ids import NodeId, ThreadId, ToolName, UserId
@@ -10,14 +10,17 @@ from agent.limits import PlanLimits
 from agent.packing.packing import Packing
 from agent.plan.operations import LoggedOperation, Node, Operation, nodes_added
 from agent.plan.outcomes import NodeStatus, Outcome, Succeeded
-from agent.plan.outside_text import repeats, texts_of
+from agent.plan.outside_text import SearchedText, repeats, searched, texts_of
 from agent.ports import Message, Progress
 from agent.reading.egress import hosts_in
 from agent.reading.plan_builder import PlanBuilder
 from agent.tool import Registry
 
 _MOST_READ_CHARACTERS = 65_536
-"""Of results in which a new node's words are looked for, on the event loop."""
+"""Of results, the newest ones, in which the words of new nodes are looked for."""
+
+_MOST_COMPARED_CHARACTERS = 131_072
+"""Of the words of new nodes that are looked for there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,33 +79,36 @@ class AuthorPlan:
             limits=limits,
             added=len(self.turn_nodes),
             requested={host for message in messages for host in hosts_in(message.text)},
-            repeats=partial(_may_repeat, read=_newest_texts(outcomes.values())),
+            repeats=_Results(outcomes.values()).may_be_repeated,
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Read:
-    """What nodes returned, the newest first, as much of it as a check has time for."""
+class _Results:
+    """What nodes returned, in which a plan's words are looked for, on the event loop, as far as it has time."""
 
-    texts: Sequence[str]
-    is_whole: bool
+    def __init__(self, outcomes: Iterable[Outcome]) -> None:
+        self._texts: list[str] = []
+        self._is_whole = True
+        self._room = _MOST_COMPARED_CHARACTERS
+        room = _MOST_READ_CHARACTERS
+        for outcome in reversed(list(outcomes)):
+            for text in texts_of(outcome, keys=True):
+                room -= len(text)
+                if room < 0:
+                    self._is_whole = False
+                    return
+                self._texts.append(text)
 
+    def may_be_repeated(self, words: str) -> bool:
+        """Return whether words repeat something that was returned; where not all can be compared, they may."""
+        self._room -= len(words)
+        if not self._is_whole:
+            return True
+        return bool(self._texts) if self._room < 0 else repeats(words, self._searched)
 
-def _newest_texts(outcomes: Iterable[Outcome]) -> _Read:
-    texts: list[str] = []
-    room = _MOST_READ_CHARACTERS
-    for outcome in reversed(list(outcomes)):
-        for text in texts_of(outcome, keys=True):
-            if len(text) > room:
-                return _Read(texts=texts, is_whole=False)
-            texts.append(text)
-            room -= len(text)
-    return _Read(texts=texts, is_whole=True)
-
-
-def _may_repeat(words: str, read: _Read) -> bool:
-    """Return whether words repeat what was returned; where not all of it could be read, they may."""
-    return not read.is_whole or repeats(words, read.texts)
+    @cached_property
+    def _searched(self) -> Sequence[SearchedText]:
+        return [searched(text) for text in self._texts]
 
 
 def logged_nodes(logged: Sequence[LoggedOperation]) -> Mapping[NodeId, Node]:

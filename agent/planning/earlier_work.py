@@ -9,7 +9,7 @@ from typing import assert_never
 
 from agent.ids import NodeId, ToolName
 from agent.plan.operations import Add, Node, Operation, same_work
-from agent.plan.outcomes import Expired, Failed, Outcome, Rejected, Succeeded
+from agent.plan.outcomes import NOT_YOURS, Expired, Failed, Outcome, Rejected, Succeeded
 from agent.reading.operation_reader import Ask, NeedTools, Reply
 from agent.reading.plan_builder import Placed, PlanBuilder
 from agent.reading.plan_language.statements import Item
@@ -37,7 +37,8 @@ class EarlierWork:
     def declined(self) -> frozenset[ToolName]:
         """Return the turn's tools that a person declined or did not decide on, and the red ones that failed.
 
-        A declined script counts with all of its tools.
+        A declined script counts with all of its tools. A step that lacked the rights to what it was to work with may
+        be planned again after another one that reads it.
         """
         return frozenset(
             tool
@@ -54,7 +55,9 @@ class EarlierWork:
     def _is_final(self, name: ToolName, outcome: Outcome | None) -> bool:
         tool = self.registry.find(name)
         red = tool is None or tool.colour is not Colour.GREEN
-        return isinstance(outcome, Rejected | Expired) or (red and isinstance(outcome, Failed))
+        return isinstance(outcome, Rejected | Expired) or (
+            red and isinstance(outcome, Failed) and outcome.error != NOT_YOURS
+        )
 
     def done_before(self, node: Node) -> NodeId | None:
         """Return the node that succeeded in doing exactly this, after exactly the same nodes."""

@@ -22,7 +22,7 @@ from agent.plan.effects import Inverse, InverseCall, NoInverse
 from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.preview import Preview, RequestPreview
 from agent.tool import CallContext, Colour, Egress, Reversibility, Tool, ToolError, Undoing, WorldChanged
-from infra.tools.addresses import checked_url, connector, host_name, not_connected, reach
+from infra.tools.addresses import Reach, checked_url, connector, host_name, not_connected, reach
 from sandbox.script import Json
 
 MAX_REDIRECTS = 5
@@ -266,18 +266,15 @@ async def _state(config: HttpRequestConfig, context: CallContext, args: Mapping[
 
     POST makes something new. A host that the operator did not name hears nothing before a person said yes.
     """
-    allowed = reach(config.known, config.hosts, allow_private=config.allow_private)
-    url = checked_url(str(args["url"]), allowed)
-    if args["method"] == "POST" or url.host is None or not allowed.names(url.host):
+    if (looked := _reading(config, context, args)) is None:
         return None
-    given = _headers(config, url, context, args)
-    headers = {name: value for name, value in given.items() if not _is_about_writing(name, config)}
+    url, headers, allowed = looked
     try:
         async with aiohttp.ClientSession(
             connector=connector(allowed), timeout=aiohttp.ClientTimeout(total=config.timeout_seconds)
         ) as session:
             for method in ("HEAD", "GET"):
-                asked = session.request(method, url, headers={**headers, **_AS_STORED}, allow_redirects=False)
+                asked = session.request(method, url, headers=headers, allow_redirects=False)
                 async with asked as response:
                     if method == "GET" or response.status not in _NO_HEAD:
                         return _version_json(response)
@@ -288,6 +285,19 @@ async def _state(config: HttpRequestConfig, context: CallContext, args: Mapping[
     except (aiohttp.ClientError, ValueError) as error:
         raise ToolError("bad_answer", f"{url.host} did not answer in HTTP: {type(error).__name__}.") from error
     raise AssertionError("GET returned")
+
+
+def _reading(
+    config: HttpRequestConfig, context: CallContext, args: Mapping[str, Json]
+) -> tuple[URL, Mapping[str, str], Reach] | None:
+    """Return how to read what a call would write: URL, headers, reach; None where nobody may ask for it unasked."""
+    allowed = reach(config.known, config.hosts, allow_private=config.allow_private)
+    url = checked_url(str(args["url"]), allowed)
+    if args["method"] == "POST" or url.host is None or not allowed.names(url.host):
+        return None
+    given = _headers(config, url, context, args)
+    headers = {name: value for name, value in given.items() if not _is_about_writing(name, config)}
+    return url, {**headers, **_AS_STORED}, allowed
 
 
 def _is_about_writing(name: str, config: HttpRequestConfig) -> bool:
@@ -332,17 +342,14 @@ async def _former(config: HttpRequestConfig, context: CallContext, args: Mapping
     version = context.expected
     if isinstance(version, Mapping) and version.get("status") == _OK and not _is_strong(version.get("etag")):
         return None
-    allowed = reach(config.known, config.hosts, allow_private=config.allow_private)
-    url = checked_url(str(args["url"]), allowed)
-    if args["method"] == "POST" or url.host is None or not allowed.names(url.host):
+    if (looked := _reading(config, context, args)) is None:
         return None
-    given = _headers(config, url, context, args)
-    headers = {name: value for name, value in given.items() if not _is_about_writing(name, config)}
+    url, headers, allowed = looked
     async with (
         aiohttp.ClientSession(
             connector=connector(allowed), timeout=aiohttp.ClientTimeout(total=config.timeout_seconds)
         ) as session,
-        session.get(url, headers={**headers, **_AS_STORED}, allow_redirects=False) as response,
+        session.get(url, headers=headers, allow_redirects=False) as response,
     ):
         if response.status == _NOT_FOUND:
             return {"status": _NOT_FOUND}

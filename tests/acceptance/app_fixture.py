@@ -61,7 +61,8 @@ class AppScene:
             yield observer
 
     async def click(self, observer: ThreadObserver, who: str, action: str, *, card: int = 0) -> bool:
-        """Have a person use a card's button; True when the app acknowledged it in time."""
+        """Have a person use a card's button, once it is there; True when the app acknowledged it in time."""
+        await observer.until(lambda seen: len(seen.cards()) > card, "the card")
         message = observer.cards()[card].message
         return await self.people.click(who, observer.channel, str(message["ts"]), f"decide_{action}")
 

@@ -46,6 +46,7 @@ class AttackWorld:
         app = web.Application()
         app.router.add_get("/page", self._page)
         app.router.add_get("/long", self._long)
+        app.router.add_get("/calm", self._calm)
         app.router.add_get("/moved", self._moved)
         app.router.add_post("/notes", self._noted)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -98,6 +99,9 @@ class AttackWorld:
 
     async def _long(self, _request: web.Request) -> web.Response:
         return web.json_response({"filler": "all is well here " * 500, "token": CANARY})
+
+    async def _calm(self, _request: web.Request) -> web.Response:
+        return web.json_response({"filler": "a calm day " * 330})
 
     async def _moved(self, request: web.Request) -> web.Response:
         raise web.HTTPFound(request.query["to"])

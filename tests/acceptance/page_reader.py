@@ -4,9 +4,11 @@ With SCREENSHOTS set to a folder, a picture of each look is written there.
 """
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, TimeoutException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
@@ -32,6 +34,10 @@ def address_of(scene: AppScene, observer: ThreadObserver, user: str = "U0GRACE")
     return f"{scene.workspace.base_url}/archives/C0OPS/p{card}?thread_ts={observer.thread_ts}&user={user}"
 
 
+def _nothing() -> None:
+    pass
+
+
 class Page:
     """The page as somebody sees it who has a mouse."""
 
@@ -41,6 +47,9 @@ class Page:
         self._wait = WebDriverWait(browser, PATIENCE_SECONDS, 0.1, ignored_exceptions=ignored)
         still = [{"name": "prefers-reduced-motion", "value": "reduce"}]
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": still})
+        #: Does what opened the form once more; and how often the person was told to do that.
+        self._opens_again: Callable[[], object] = _nothing
+        self._told_again = 0
         self.resizes(width)
 
     def resizes(self, width: int) -> None:
@@ -60,17 +69,22 @@ class Page:
         """Wait until a place holds these words."""
 
         def there(_: Chrome) -> bool:
-            text = self._browser.find_element(By.CSS_SELECTOR, f'[data-testid="{place}"]').text
+            text = self._text_of(place)
             return all(word in text for word in words)
 
-        self._wait.until(there, f"{place} never read {words}")
+        try:
+            self._wait.until(there)
+        except TimeoutException as late:
+            late.msg = f"{place} never read {words}, but {self._text_of(place)!r}"
+            raise
+
+    def _text_of(self, place: str) -> str:
+        return self._browser.find_element(By.CSS_SELECTOR, f'[data-testid="{place}"]').text
 
     def looks(self, what: str, *words: str) -> None:
-        """Wait until the thread holds these words, and check at each width that nothing sticks out."""
-        for width in WIDTHS:
-            self.resizes(width)
-            self.reads(*words)
-            self.fits(what)
+        """Wait until the thread holds these words, and check that nothing sticks out."""
+        self.reads(*words)
+        self.fits(what)
 
     def has(self, name: str) -> bool:
         """Whether there is an element of that name."""
@@ -87,7 +101,8 @@ class Page:
 
     def press(self, action: str, place: str = "thread-messages") -> None:
         """Press a button of a message."""
-        self.click(f'[data-testid="{place}"] [data-testid="button-{action}"]')
+        self._opens_again = partial(self.click, f'[data-testid="{place}"] [data-testid="button-{action}"]')
+        self._opens_again()
 
     def choose(self, form: Form) -> None:
         """Choose from the card's menu, and wait for the form."""
@@ -97,7 +112,8 @@ class Page:
             Select(menu).select_by_visible_text(wording.FORM_OPTIONS[form])
             return True
 
-        self._wait.until(chosen, f"{form} was never there to be chosen")
+        self._opens_again = lambda: self._wait.until(chosen, f"{form} was never there to be chosen")
+        self._opens_again()
 
     def types(self, block_id: str, words: str) -> None:
         """Replace what stands in a field of a form."""
@@ -122,12 +138,26 @@ class Page:
         return found.get_attribute("data-block-id") or ""
 
     def form_reads(self, *words: str) -> None:
-        """Wait until the form holds these words, and nothing in it is cut."""
-        self.reads(*words, place="modal-form")
+        """Wait until the form holds these words, and nothing in it is cut; open it again where the app asks for it."""
+
+        def there(_: Chrome) -> bool:
+            text = self._text_of("modal-form") if self.has("modal-form") else ""
+            if all(word in text for word in words):
+                return True
+            if wording.FORM_GONE in text or wording.RULE_UNCHECKED in text:
+                self.click('[data-testid="modal-close"]')
+                self._opens_again()
+            elif self._text_of("thread-messages").count(wording.SLACK_DID_NOT_ANSWER) > self._told_again:
+                self._told_again += 1
+                self._opens_again()
+            return False
+
+        self._wait.until(there, f"the form never read {words}")
         self.fits("form")
 
     def submit(self, *, closes: bool = True) -> None:
         """Send the form; again, as the form asks for it, when the app had no time to check it."""
+        self._opens_again = _nothing
         self.click('[data-testid="modal-submit"]')
         if not closes:
             return
@@ -143,7 +173,10 @@ class Page:
         self._wait.until(taken, "the form was never taken")
 
     def fits(self, what: str) -> None:
-        """Check that nothing sticks out of the window; take a picture if somebody wants one."""
-        if "SCREENSHOTS" in os.environ:
-            self._browser.save_screenshot(Path(os.environ["SCREENSHOTS"], f"{self._width}-{what}.png").as_posix())
-        assert self._browser.execute_script(OVERFLOWING) == [], what
+        """Check at each width that nothing sticks out of the window; take a picture if somebody wants one."""
+        own = self._width
+        for width in (*(other for other in WIDTHS if other != own), own):
+            self.resizes(width)
+            if "SCREENSHOTS" in os.environ:
+                self._browser.save_screenshot(Path(os.environ["SCREENSHOTS"], f"{width}-{what}.png").as_posix())
+            assert self._browser.execute_script(OVERFLOWING) == [], f"{what} at {width}"

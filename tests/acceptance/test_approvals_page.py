@@ -6,6 +6,7 @@ With SCREENSHOTS set to a folder, a picture of each look is written there.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -131,13 +132,13 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 async def test_each_decision_is_made_on_the_page_and_says_how_it_ended(
-    width: int, browser: Chrome, database_url: URL, tmp_path: Path
+    browser: Chrome, database_url: URL, tmp_path: Path
 ) -> None:
-    page = Page(browser, width)
+    page = Page(browser, WIDTHS[1])
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
-        for case in CASES:
+        for width, case in zip(cycle(WIDTHS), CASES, strict=False):
+            page.resizes(width)
             await decided(scene, page, case)
         said = [str(message["text"]) for message in await scene.people.messages("incidents")]
         assert sorted(said) == sorted(text for case in CASES for text in case.posted)
@@ -168,11 +169,10 @@ async def decided(scene: AppScene, page: Page, case: Case) -> None:
             await observer.until(lambda seen: seen.says("ANSWER"), "the answer")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 async def test_a_frozen_card_says_so_and_lets_nobody_approve_until_it_is_lifted(
-    width: int, browser: Chrome, database_url: URL, tmp_path: Path
+    browser: Chrome, database_url: URL, tmp_path: Path
 ) -> None:
-    page = Page(browser, width)
+    page = Page(browser, WIDTHS[0])
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(post("tell", "hello")))
         async with scene.asked("tell them") as observer:
@@ -199,14 +199,13 @@ async def test_a_frozen_card_says_so_and_lets_nobody_approve_until_it_is_lifted(
         assert [message["text"] for message in await scene.people.messages("incidents")] == ["hello"]
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 async def test_a_card_that_takes_two_says_who_approved_and_an_expired_one_that_nobody_did(
-    width: int, browser: Chrome, database_url: URL, tmp_path: Path
+    browser: Chrome, database_url: URL, tmp_path: Path
 ) -> None:
     def two(table: dict[str, object]) -> None:
         table["policy"] = {"rules": [{"name": "two people", "effect": "ask", "quorum": 2}]}
 
-    page = Page(browser, width)
+    page = Page(browser, WIDTHS[1])
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=two) as scene:
         scene.model.add(planned(post("tell", "hello"), post("more", "never", depends_on=["tell"])))
         async with scene.asked("tell them") as observer:

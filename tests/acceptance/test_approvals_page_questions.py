@@ -35,9 +35,8 @@ from tests.pictures.scenes import messages
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-async def test_every_card_and_form_fits_the_window(width: int, browser: Chrome) -> None:
-    page = Page(browser, width)
+async def test_every_card_and_form_fits_the_window(browser: Chrome) -> None:
+    page = Page(browser, WIDTHS[1])
     async with Workspace(app=InstalledApp.from_manifest(MANIFEST), rate_limits=False) as workspace:
         web, last = AsyncWebClient(token=workspace.bot_token, base_url=workspace.api_url), ""
         for message in messages().values():
@@ -164,14 +163,13 @@ async def test_a_thread_that_is_set_aside_is_taken_up_or_left_on_the_page(
             await asyncio.to_thread(story)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 async def test_confidential_values_are_shown_on_the_page_to_who_may_approve_alone(
-    width: int, browser: Chrome, database_url: URL, tmp_path: Path, bank: Bank
+    browser: Chrome, database_url: URL, tmp_path: Path, bank: Bank
 ) -> None:
     def for_grace(table: dict[str, object]) -> None:
         table["policy"] = {"rules": [{"name": "grace", "effect": "ask", "users": ["U0GRACE"]}]}
 
-    page = Page(browser, width)
+    page = Page(browser, WIDTHS[0])
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=for_grace) as scene:
         scene.model.add(planned(tool("pay", "pay", {"to": "Ada", "pin": "hunter2-000111"})))
         async with scene.asked("pay Ada") as observer:
@@ -217,16 +215,15 @@ async def test_what_is_too_long_to_read_can_only_be_rejected_on_the_page(
     assert bank.paid == []
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 async def test_a_card_that_nobody_decided_is_decided_on_the_page_where_it_was_escalated_to(
-    width: int, browser: Chrome, database_url: URL, tmp_path: Path
+    browser: Chrome, database_url: URL, tmp_path: Path
 ) -> None:
     def slow(table: dict[str, object]) -> None:
         escalate = {"after_minutes": 1 / 60, "users": ["U0LINUS"], "channel": "#general"}
         rule = {"name": "slow", "effect": "ask", "users": ["U0GRACE"], "escalate": escalate}
         table["policy"] = {"rules": [rule]}
 
-    page = Page(browser, width)
+    page = Page(browser, WIDTHS[1])
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=slow) as scene:
         scene.model.add(planned(post("tell", "hello")))
         async with scene.asked("tell them") as observer:
@@ -249,11 +246,10 @@ async def test_a_card_that_nobody_decided_is_decided_on_the_page_where_it_was_es
         assert [message["text"] for message in await scene.people.messages("incidents")] == ["hello"]
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 async def test_a_standing_rule_is_offered_made_listed_and_revoked_on_the_page(
-    width: int, browser: Chrome, database_url: URL, tmp_path: Path
+    browser: Chrome, database_url: URL, tmp_path: Path
 ) -> None:
-    page = Page(browser, width)
+    page = Page(browser, WIDTHS[0])
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         for text in ("text one", "text two"):
             await posted(scene, text)

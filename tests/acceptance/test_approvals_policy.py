@@ -20,7 +20,7 @@ from infra.db.database import Database
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.wiring import Part
 from tests.acceptance.app_fixture import AppScene, app_scene
-from tests.acceptance.assertions import answered_and_done, rows, states, whispers
+from tests.acceptance.assertions import answered, answered_and_done, rows, states, whispers
 from tests.acceptance.plans import ANSWERS, ENDS, planned, post
 from tests.acceptance.test_approvals_audit import greenlight, verified
 from tests.acceptance.test_approvals_editing import edit, proven
@@ -94,7 +94,7 @@ async def test_a_rule_that_refuses_says_why_and_asks_nobody(database_url: URL, t
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=with_rules(refuse)) as scene:
         scene.model.add(planned(post("tell", "hello everybody")))
         async with scene.asked("tell them") as observer:
-            await observer.until(answered_and_done, "the answer")
+            await observer.until(answered, "the answer")
             assert "please don't call everybody" in states(observer)["tell"]
             assert observer.cards() == []
         (conclusion,) = scene.model.requests_of("conclude")

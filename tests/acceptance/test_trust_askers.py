@@ -4,16 +4,18 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
 from sqlalchemy import URL
 
 from agent.approval import ApprovalKind, Refusal
 from bot import wording
 from bot.payloads import Form
 from infra.dev.demo.thread_observer import ThreadObserver
+from infra.dev.local_slack.state.payload import JsonObject
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, answered_and_done, rows, states, whispers
 from tests.acceptance.forms import open_form, picked, submit
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, goes_on, planned, post, tool
 
 ASKED_TOO = wording.refusal(Refusal.ASKED_TOO, ApprovalKind.APPROVE)
 
@@ -114,3 +116,30 @@ async def test_where_people_may_approve_what_they_asked_for_so_may_who_asked_too
             await until_asked(observer, "Title of tell")
             await scene.click(observer, "Linus", "approved")
             await observer.until(lambda seen: seen.says("Approved", "U0LINUS"), "the approval")
+
+
+@pytest.mark.parametrize(("asker", "may_read"), [("Grace", True), ("Linus", False)])
+async def test_what_was_read_with_one_persons_rights_is_read_again_with_the_rights_of_who_asks_next(
+    asker: str, may_read: bool, database_url: URL, tmp_path: Path
+) -> None:
+    def leads(name: str) -> JsonObject:
+        return tool(name, "slack_read_channel", {"channel": "#leads"})
+
+    def tell(name: str, read: str) -> JsonObject:
+        return post(name, f"they say ${{{read}#/messages/0/text}}")
+
+    again = goes_on(leads("again"), tell("tell2", "again"), contains="with another person's rights")
+    async with app_scene(database_url, tmp_path, [ENDS, again, ANSWERS]) as scene:
+        await scene.people.post("Grace", "leads", "numbers for the leads")
+        scene.model.add(planned(leads("read"), contains="read it"))
+        scene.model.add(planned(tell("tell", "read"), contains="now tell them"))
+        async with scene.asked("read it", by="Ada") as observer:
+            await observer.until(answered_and_done, "the first answer")
+            await says(scene, observer, asker, "now tell them")
+            await observer.until(
+                lambda seen: bool(seen.cards()) or seen.says("that isn't allowed"), "the end of the second reading"
+            )
+            assert states(observer)["tell"].startswith("error")
+            assert bool(observer.cards()) is may_read
+            shown = json.dumps([card.message["blocks"] for card in observer.cards()])
+            assert ("numbers for the leads" in shown) is may_read

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from langchain_core.runnables import RunnableConfig
 from sqlalchemy import URL
 
 from agent.approval import ApprovalKind, Decision, DecisionRecord
@@ -33,7 +32,7 @@ from infra.db.database import Database
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.stores.stores import Stores
 from infra.wiring import runner_ports
-from infra.worker.checkpoints import GroupCommitSaver, Pool, open_pool
+from infra.worker.checkpoints import Pool, open_pool
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 from sandbox.docker_sandbox import DockerSandbox
@@ -44,7 +43,7 @@ from tests.acceptance.assertions import answered
 from tests.acceptance.assertions import rows as query
 from tests.acceptance.plans import ANSWERS, ENDS, package, planned
 from tests.acceptance.test_approvals_groups import press
-from tests.fakes.crash_injection import CrashingCheckpoints, CrashInjector
+from tests.fakes.crash_injection import CrashingPostgresSaver, CrashInjector
 from tests.fakes.docker_engine import docker_sandbox
 from tests.fakes.packages import fenced, repair
 from tests.fakes.plan_runs import run_plan
@@ -176,19 +175,6 @@ class _Killer(CrashInjector):
             self.runner.cancel()
 
 
-class _Saver(CrashingCheckpoints, GroupCommitSaver):
-    def __init__(self, pool: Pool, injector: CrashInjector) -> None:
-        super().__init__(pool)
-        self._injector = injector
-
-    async def aput_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
-    ) -> None:
-        step = self._injector.before()
-        await super().aput_writes(config, writes, task_id, task_path)
-        self._injector.after(step)
-
-
 @dataclass(kw_only=True)
 class Rows:
     """One database, and what reaches it."""
@@ -272,7 +258,7 @@ class ScriptThread:
         )
 
         def checkpoints(*_: object) -> Checkpoints:
-            saver = _Saver(self._rows.pool, injector)
+            saver = CrashingPostgresSaver(self._rows.pool, injector)
             return Checkpoints(saver=saver, committed=saver.committed, prune=saver.prune_thread, end=saver.end)
 
         return ThreadRunner(ports, checkpoints, limits=Limits(fan_out=500, nodes_per_turn=2000))

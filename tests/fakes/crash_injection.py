@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, ChannelVersions, Checkpoint, CheckpointMetadata
 
+from infra.worker.checkpoints import GroupCommitSaver, Pool
 from tests.fakes.checkpoints_in_memory import ObservedMemorySaver
 
 Store = TypeVar("Store")
@@ -106,4 +107,20 @@ class CrashingSaver(CrashingCheckpoints, ObservedMemorySaver):
         """Store a task's writes."""
         step = self._injector.before()
         await super().store_writes(config, writes, task_id, task_path)
+        self._injector.after(step)
+
+
+class CrashingPostgresSaver(CrashingCheckpoints, GroupCommitSaver):
+    """The product's saver, whose writes are steps, too."""
+
+    def __init__(self, pool: Pool, injector: CrashInjector) -> None:
+        super().__init__(pool)
+        self._injector = injector
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Store a task's writes."""
+        step = self._injector.before()
+        await super().aput_writes(config, writes, task_id, task_path)
         self._injector.after(step)

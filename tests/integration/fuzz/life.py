@@ -8,9 +8,7 @@ from copy import copy
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
 
-from langchain_core.runnables import RunnableConfig
 from sqlalchemy import make_url
 
 from agent.execution.execution_context import Ports
@@ -21,10 +19,10 @@ from agent.plan.operations import Operation
 from infra.db.database import Database, WorkerId
 from infra.stores.stores import Stores
 from infra.wiring import runner_ports
-from infra.worker.checkpoints import GroupCommitSaver, Pool, open_pool
+from infra.worker.checkpoints import open_pool
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
-from tests.fakes.crash_injection import CrashingCheckpoints, CrashInjector
+from tests.fakes.crash_injection import CrashingPostgresSaver, CrashInjector
 from tests.fakes.thread_world import HeldLease
 from tests.fakes.work import FakeAnswerer, FakeFeeder, FakeReplanner
 from tests.integration.fuzz.case import Case, draw_case
@@ -111,19 +109,6 @@ class _Killer(CrashInjector):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-class _CrashingPostgresSaver(CrashingCheckpoints, GroupCommitSaver):
-    def __init__(self, pool: Pool, injector: CrashInjector) -> None:
-        super().__init__(pool)
-        self._injector = injector
-
-    async def aput_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
-    ) -> None:
-        step = self._injector.before()
-        await super().aput_writes(config, writes, task_id, task_path)
-        self._injector.after(step)
-
-
 async def _advance(life: Life) -> End:
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
@@ -140,7 +125,7 @@ async def _advance(life: Life) -> End:
     ):
 
         def checkpoints(*_: object) -> Checkpoints:
-            saver = _CrashingPostgresSaver(pool, injector)
+            saver = CrashingPostgresSaver(pool, injector)
             return Checkpoints(saver=saver, committed=saver.committed, prune=saver.prune_thread, end=saver.end)
 
         limits = Limits(nodes_at_once=case.nodes_at_once, poll_seconds=5.0)

@@ -45,6 +45,23 @@ async def test_answer_arrives_in_pieces_and_whole(start: Start) -> None:
     assert [request.stream for request in server.requests] == [True, True]
 
 
+async def test_an_answer_that_arrives_at_once_lets_everything_else_run_between_its_pieces(start: Start) -> None:
+    model, _ = await start(Script(answer="word " * 2_000))
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    running = asyncio.create_task(others())
+    seen = [turns async for _ in model.stream(Role.ANSWER, SAID)]
+    running.cancel()
+    assert len(seen) > 100
+    assert len(set(seen)) == len(seen)
+
+
 async def test_thinking_is_no_part_of_an_answer(start: Start) -> None:
     model, _ = await start(Script(answer="<think>\nhm <b>\n</think>\n\nWell, <think> is a tag."))
     assert await model.complete(Role.ANSWER, SAID) == "Well, <think> is a tag."

@@ -22,8 +22,8 @@ SECRET = "vk7f3a9q2xw8"
 FILLERS: Sequence[Json] = [{"text": f"{number} " + "a calm day " * 350} for number in range(25)]
 
 
-def asks(returned: Sequence[Json], address: str) -> bool:
-    """Return whether a call to this address is asked about after nodes have returned this."""
+def asks(returned: Sequence[Json], *addresses: str) -> bool:
+    """Return whether the last of these calls is asked about after nodes have returned this."""
     fetch = REGISTRY.find(ToolName("fetch"))
     assert fetch is not None
     registry = Registry([replace(fetch, egress=Egress(argument="url", known=frozenset()), url_argument="url")])
@@ -34,10 +34,13 @@ def asks(returned: Sequence[Json], address: str) -> bool:
     logged: Sequence[LoggedOperation] = ()
     plan = AuthorPlan(turn=1, author=ADA, logged=logged, statuses=ended)
     builder = plan.builder(registry, DEFAULT_LIMITS, [], packages=False)
-    (placed,) = read_plan_text(lines([tool("away", "fetch", {"url": address})]))
-    assert isinstance(placed, Placed)
-    (node,) = nodes_added(builder.offer(placed).admitted).values()
-    return node.require_human_approval
+    asked = False
+    for number, address in enumerate(addresses):
+        (placed,) = read_plan_text(lines([tool(f"away{number}", "fetch", {"url": address})]))
+        assert isinstance(placed, Placed)
+        (node,) = nodes_added(builder.offer(placed).admitted).values()
+        asked = node.require_human_approval
+    return asked
 
 
 @pytest.mark.parametrize("more", [[], FILLERS[:3], FILLERS], ids=["alone", "beside a few", "before many"])
@@ -52,3 +55,10 @@ def test_an_address_that_repeats_nothing_asks_only_where_not_all_results_could_b
     address = "http://elsewhere.example/other"
     assert not asks([SECRET, *FILLERS[:3]], address)
     assert asks([SECRET, *FILLERS], address)
+
+
+@pytest.mark.parametrize(("calls", "asked"), [(13, False), (14, True)])
+def test_where_a_plan_has_more_words_than_can_be_compared_the_rest_is_asked_about(calls: int, asked: bool) -> None:
+    addresses = [f"http://elsewhere.example/{number}?q={'calm ' * 2000}" for number in range(calls)]
+    assert asks([SECRET], *addresses) is asked
+    assert not asks([], *addresses)

@@ -180,14 +180,14 @@ def read_again(text: str, registry: Registry) -> list[object]:
     return [item.operation if isinstance(item, Placed) else item for item in items]
 
 
-@settings(max_examples=1_000, suppress_health_check=SLOW, deadline=None)
+@settings(max_examples=300, suppress_health_check=SLOW, deadline=None)
 @given(plan=odd_plans())
 def test_odd_operations_are_read_as_they_were_printed(plan: list[Any]) -> None:
     text = plan_text(plan, ODD_NAMES)
     assert read_again(text, ODD) == plan, text
 
 
-@settings(max_examples=1_000, suppress_health_check=SLOW, deadline=None)
+@settings(max_examples=300, suppress_health_check=SLOW, deadline=None)
 @given(plan=plans())
 def test_plan_is_read_as_it_was_printed(plan: list[Written]) -> None:
     operations: list[Any] = [read_operation(written, None) for written in plan]
