@@ -29,7 +29,7 @@ STRANGER = "127.0.0.66"
 
 @dataclass(kw_only=True)
 class AttackWorld:
-    """The pages, the stranger's host, and a stand-in for tools of an MCP server, which do not exist yet."""
+    """The pages, the stranger's host, and stand-ins for tools of an MCP server."""
 
     #: The known host.
     pages: str = ""

@@ -366,7 +366,7 @@ posted outside the thread is searched for the token. `tests/acceptance/test_trus
 wire and compares it with its row. People reject every card here, so nothing is sent; what counts is that each card
 says which argument holds text from outside, and from which step. "look" is the step that read the page.
 
-Tools of MCP servers do not exist yet; a tool that declares `returns_outside_text` and goes over HTTP stands in.
+A tool that declares `returns_outside_text`, as all of MCP servers do, and goes over HTTP stands in for one of them.
 
 """
 TAIL = """
