@@ -13,7 +13,7 @@ SLACK = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
 def error_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
     """Return the command's stderr, after it ended with the exit code for wrong settings."""
     with pytest.raises(SystemExit) as ended:
-        main([command])
+        main(command.split())
     assert ended.value.code == 2
     return capsys.readouterr().err
 
@@ -35,7 +35,7 @@ def test_database_that_does_not_answer_is_reported_in_words(
     assert "s3cret" not in error
 
 
-@pytest.mark.parametrize("command", ["migrate", "demo"])
+@pytest.mark.parametrize("command", ["migrate", "demo --port 0"])
 def test_data_folder_that_cannot_be_made_is_reported_in_words(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
