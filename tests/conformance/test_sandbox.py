@@ -38,13 +38,17 @@ async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
 
 
 class Desk:
-    """The host's side of the tool calls: remembers them, answers by name."""
+    """The host's side of the tool calls: remembers them, answers by name.
 
-    def __init__(self) -> None:
+    A call of `meet` is answered once `meeting` of them are there.
+    """
+
+    def __init__(self, meeting: int = 1) -> None:
         self.calls: list[tuple[str, Mapping[str, Json]]] = []
         self.at_once = 0
         self.most_at_once = 0
         self.cancelled = asyncio.Event()
+        self._meeting = asyncio.Barrier(meeting)
 
     async def __call__(self, tool: str, args: Mapping[str, Json]) -> Json:
         self.calls.append((tool, args))
@@ -59,8 +63,8 @@ class Desk:
         match tool:
             case "echo":
                 return args
-            case "pause":
-                await asyncio.sleep(0.05)
+            case "meet":
+                await self._meeting.wait()
                 return args
             case "hang":
                 try:
@@ -79,7 +83,7 @@ class Desk:
                 raise ToolCallRefused("the shop is closed")
 
 
-ALL = frozenset({"echo", "pause", "hang", "big", "page", "broken", "closed"})
+ALL = frozenset({"echo", "meet", "hang", "big", "page", "broken", "closed"})
 
 
 async def run(
@@ -167,13 +171,13 @@ async def test_positional_arguments_are_refused(sandbox: Sandbox) -> None:
 
 
 async def test_async_calls_run_at_the_same_time(sandbox: Sandbox) -> None:
-    handler = Desk()
+    handler = Desk(meeting=12)
     outcome = await run(
         sandbox,
         """
         import asyncio
         async def main(inputs):
-            return [a["i"] for a in await asyncio.gather(*[atools.pause(i=i) for i in range(12)])]
+            return [a["i"] for a in await asyncio.gather(*[atools.meet(i=i) for i in range(12)])]
         """,
         handler=handler,
     )
@@ -182,13 +186,13 @@ async def test_async_calls_run_at_the_same_time(sandbox: Sandbox) -> None:
 
 
 async def test_no_more_calls_in_flight_than_allowed(sandbox: Sandbox) -> None:
-    handler = Desk()
+    handler = Desk(meeting=3)
     outcome = await run(
         sandbox,
         """
         import asyncio
         async def main(inputs):
-            return len(await asyncio.gather(*[atools.pause(i=i) for i in range(9)]))
+            return len(await asyncio.gather(*[atools.meet(i=i) for i in range(9)]))
         """,
         handler=handler,
         calls_in_flight=3,
