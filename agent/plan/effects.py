@@ -35,6 +35,8 @@ class InverseCall:
     version_at: str = ""
     #: The JSON pointer to the version that a call on the resource left, in its output.
     version_in: str = ""
+    #: The version of the resource that the call to take back replaced; empty: nothing stood there.
+    found: str = ""
 
 
 class NoInverse(Enum):
@@ -72,13 +74,11 @@ def inverse_from_json(written: Mapping[str, Json] | None) -> Inverse:
     args = written.get("args")
     if not isinstance(args, Mapping):
         return None
-    resource, version_at, version_in = (str(written.get(name, "")) for name in ("resource", "version_at", "version_in"))
+    texts = {name: str(written.get(name, "")) for name in ("resource", "version_at", "version_in", "found")}
     return InverseCall(
         tool=ToolName(str(written.get("tool", ""))),
         args=args,
-        resource=resource,
-        version_at=version_at,
-        version_in=version_in,
+        **texts,
     )
 
 
@@ -257,7 +257,24 @@ def _left(
         and (other.id in in_doubt or (other in stand and other.node.undoes not in since))
         for other in later
     )
-    return Left.OVERWRITTEN if overwritten else None
+    return Left.OVERWRITTEN if overwritten or not _was_next(effect.inverse, later) else None
+
+
+def _was_next(inverse: InverseCall, later: Sequence[Effect]) -> bool:
+    """Return whether the next effect on the same thing replaced what this one had left there.
+
+    Else something between the two changed it that has no inverse, and that undoing both would take back unsaid.
+    """
+    same = [other.inverse for other in later if other.resource == inverse.resource != ""]
+    return not same or same[0] is None or same[0].found == _left_version(inverse)
+
+
+def _left_version(inverse: InverseCall) -> str:
+    """Return which version a call left; empty: nothing, or it is not known."""
+    try:
+        return str(at_pointer(inverse.args, inverse.version_at)) if inverse.version_at else ""
+    except PointerMissing:
+        return ""
 
 
 class _Needs:
@@ -308,13 +325,9 @@ def _args(
         return _with_value(args, inverse.version_at, str(made))
     same = [other for other in effects if other.resource == inverse.resource != ""]
     newest = same[-1].inverse if same else None
-    if newest is None or newest is inverse or not newest.version_at:
+    if newest is None or newest is inverse or not (stands := _left_version(newest)):
         return args
-    try:
-        stands = at_pointer(newest.args, newest.version_at)
-    except PointerMissing:
-        return args
-    return _with_value(args, inverse.version_at, _literal(str(stands)))
+    return _with_value(args, inverse.version_at, _literal(stands))
 
 
 def _literal(text: str) -> str:

@@ -423,10 +423,16 @@ def _restoration(
     if kind := str(before.get("content_type", "")):
         headers["Content-Type"] = kind
     headers |= {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
-    return _on_resource({"method": "PUT", "url": url, "text": str(before.get("text", "")), "headers": headers})
+    put_back: Mapping[str, Json] = {
+        "method": "PUT",
+        "url": url,
+        "text": str(before.get("text", "")),
+        "headers": headers,
+    }
+    return _on_resource(put_back, found=str(before.get("etag", "")))
 
 
-def _on_resource(args: Mapping[str, Json]) -> InverseCall:
+def _on_resource(args: Mapping[str, Json], found: str = "") -> InverseCall:
     headers = args.get("headers")
     is_conditional = isinstance(headers, Mapping) and "If-Match" in headers
     return InverseCall(
@@ -435,6 +441,7 @@ def _on_resource(args: Mapping[str, Json]) -> InverseCall:
         resource=str(URL(str(args["url"])).with_fragment(None)),
         version_at="/headers/If-Match" if is_conditional else "",
         version_in="/etag",
+        found=found,
     )
 
 

@@ -25,11 +25,16 @@ from agent.plan.outcomes import OUTCOME_UNKNOWN, Failed, Succeeded
 from agent.plan.references import pieces
 
 
-def inverse(resource: str = "", version: str = "", text: str = "was") -> InverseCall:
+def inverse(resource: str = "", version: str = "", text: str = "was", found: str = "") -> InverseCall:
     headers = {"headers": {"If-Match": version}} if version else {}
     at = "/headers/If-Match" if version else ""
     return InverseCall(
-        tool=ToolName("put"), args={"text": text, **headers}, resource=resource, version_at=at, version_in="/etag"
+        tool=ToolName("put"),
+        args={"text": text, **headers},
+        resource=resource,
+        version_at=at,
+        version_in="/etag",
+        found=found,
     )
 
 
@@ -66,7 +71,7 @@ def test_newest_effect_is_undone_first_and_only_what_came_of_each_other_in_seque
 
 
 def test_writes_to_the_same_thing_go_by_the_version_that_the_step_before_left() -> None:
-    effects = [an_effect("a", inverse("x", '"2"')), an_effect("b", inverse("x", '"3"'))]
+    effects = [an_effect("a", inverse("x", '"2"')), an_effect("b", inverse("x", '"3"', found='"2"'))]
     last, first = plan_of(effects).steps
     assert last.args["headers"] == {"If-Match": '"3"'}
     assert first.args["headers"] == {"If-Match": "${undo-9-1#/etag}"}
@@ -74,8 +79,8 @@ def test_writes_to_the_same_thing_go_by_the_version_that_the_step_before_left() 
 
 
 def test_a_write_goes_by_the_version_of_what_was_undone_since() -> None:
-    undone = an_effect("u", inverse("x", '"4"'), turn=2, undoes="b")
-    effects = [an_effect("a", inverse("x", '"2"')), an_effect("b", inverse("x", '"3"')), undone]
+    undone = an_effect("u", inverse("x", '"4"', found='"3"'), turn=2, undoes="b")
+    effects = [an_effect("a", inverse("x", '"2"')), an_effect("b", inverse("x", '"3"', found='"2"')), undone]
     (step,) = plan_of(effects).steps
     assert (step.undoes, step.args["headers"]) == ("a", {"If-Match": '"4"'})
 
@@ -91,7 +96,7 @@ def test_an_undone_effect_stands_again_once_its_undoing_is_undone() -> None:
 
 def test_what_cannot_be_undone_has_its_reason() -> None:
     unknown = Effect(node=an_effect("u", None).node, turn=1, unknown=True)
-    later = an_effect("later", inverse("x", '"3"'), turn=2)
+    later = an_effect("later", inverse("x", '"3"', found='"2"'), turn=2)
     effects = [an_effect("final", None), unknown, an_effect("under", inverse("x", '"2"')), later]
     plan = plan_of(effects)
     assert plan.steps == []
@@ -101,8 +106,24 @@ def test_what_cannot_be_undone_has_its_reason() -> None:
 
 def test_what_may_stand_above_a_write_is_not_overwritten() -> None:
     doubtful = Effect(node=an_effect("u", None, turn=2, undoes="b").node, turn=2, unknown=True)
-    effects = [an_effect("a", inverse("x", '"2"')), an_effect("b", inverse("x", '"3"')), doubtful]
+    effects = [an_effect("a", inverse("x", '"2"')), an_effect("b", inverse("x", '"3"', found='"2"')), doubtful]
     assert plan_of(effects).left == {"a": Left.OVERWRITTEN}
+
+
+def test_nothing_is_undone_below_a_change_that_no_effect_tells_of() -> None:
+    happened = an_effect("happened", None)  # a person said so: nobody knows what it changed
+    effects = [an_effect("a", inverse("x", '"2"')), happened, an_effect("b", inverse("x", '"4"', found='"3"'))]
+    plan = plan_of(effects)
+    assert [step.undoes for step in plan.steps] == ["b"]
+    assert plan.left == {"happened": Left.FINAL, "a": Left.OVERWRITTEN}
+    again = [*effects, an_effect("u", inverse("x", '"5"', found='"4"'), turn=2, undoes="b")]
+    assert plan_of(again).steps == []
+
+
+def test_what_is_made_again_where_a_step_left_nothing_is_undone_after_it() -> None:
+    gone, made = inverse("x"), inverse("x", '"5"')
+    effects = [an_effect("deletes", gone), an_effect("makes", made)]
+    assert [step.undoes for step in plan_of(effects).steps] == ["makes", "deletes"]
 
 
 def test_a_step_never_takes_the_id_of_a_node() -> None:
@@ -152,7 +173,7 @@ def test_calls_become_effects_as_far_as_they_had_one() -> None:
 
 
 def test_an_inverse_is_stored_and_read() -> None:
-    for kept in (inverse(), inverse("x", '"1"'), *NoInverse, None):
+    for kept in (inverse(), inverse("x", '"1"', found='"0"'), *NoInverse, None):
         assert inverse_from_json(json.loads(json.dumps(inverse_json(kept)))) == kept
     assert inverse_json(InverseCall(tool=ToolName("put"), args={})) == {"tool": "put", "args": {}}
     assert inverse_from_json({"tool": "put"}) is None
