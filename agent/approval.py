@@ -42,6 +42,8 @@ class ApprovalKind(StrEnum):
     BUDGET = "budget"
     #: Shall the turn be taken up again, though each process that did broke down?
     SET_ASIDE = "set_aside"
+    #: What does the tool want to know before it goes on?
+    INPUT = "input"
 
 
 class Decision(StrEnum):
@@ -65,6 +67,10 @@ class Decision(StrEnum):
     CHANGES = "changes"
     #: A person did it themselves; nothing runs.
     BY_HAND = "by_hand"
+    #: The tool gets what the person entered.
+    ANSWERED = "answered"
+    #: The tool is told that the person does not say it.
+    DECLINED = "declined"
 
 
 WorldState: TypeAlias = Mapping[str, Json]
@@ -116,11 +122,11 @@ class DecisionRecord:
     by: UserId | None = None
     reason: str = ""
     at: datetime | None = None
-    #: What was asked, of budget requests only: the arguments of a call can be long, and its node knows them.
-    budget: ApprovalRequest | None = None
+    #: What was asked, of the kinds in `KEPT_WHOLE` only: the arguments of a call can be long, and its node knows them.
+    asked: ApprovalRequest | None = None
     #: The arguments that a person put in place of those asked about; None: nobody changed any.
     edited: Mapping[str, Json] | None = None
-    #: What a person entered who did it by hand.
+    #: What a person entered who did it by hand, or who answered a tool.
     result: Json = None
     #: Who is looking at it.
     claimed_by: UserId | None = None
@@ -133,6 +139,9 @@ class DecisionRecord:
     state: WorldState | None = None
 
 
+KEPT_WHOLE = frozenset({ApprovalKind.BUDGET, ApprovalKind.INPUT})
+"""Requests whose arguments the run reads again."""
+
 ABOUT_TURN = frozenset({ApprovalKind.ROUNDS, ApprovalKind.ASK, ApprovalKind.BUDGET, ApprovalKind.SET_ASIDE})
 """Requests about a whole turn."""
 
@@ -142,14 +151,18 @@ DECISIONS: Mapping[ApprovalKind, tuple[Decision, ...]] = {
     ApprovalKind.ROUNDS: (Decision.MORE, Decision.ACCEPT, Decision.STOP),
     ApprovalKind.ASK: (Decision.ACCEPT, Decision.STOP),
     ApprovalKind.BUDGET: (Decision.GO_ON, Decision.STOP),
+    ApprovalKind.INPUT: (Decision.ANSWERED, Decision.DECLINED),
     ApprovalKind.SET_ASIDE: (Decision.TRY_AGAIN, Decision.LEAVE),
 }
 """Kind -> what a person may answer, in the order of the buttons."""
 
+GIVES_INPUT = frozenset({Decision.ANSWERED, Decision.DECLINED})
+"""Answers after which a call that asked goes on."""
+
 RUNS_CALL = frozenset({Decision.APPROVED, Decision.AGAIN})
 """Answers after which the call runs: nobody gives them without having seen its arguments."""
 
-NEEDS_WORDS = frozenset({Decision.CHANGES, Decision.BY_HAND})
+NEEDS_WORDS = frozenset({Decision.CHANGES, Decision.BY_HAND, Decision.ANSWERED})
 """Answers that nobody gives without words: no button stands for them, only a form."""
 
 GRANTS = RUNS_CALL | {Decision.HAPPENED, Decision.GO_ON, Decision.BY_HAND}
@@ -389,6 +402,7 @@ class Refusal(StrEnum):
     OWN_REQUEST = "own_request"
     ASKED_TOO = "asked_too"
     NOBODY = "nobody"
+    NOT_THE_AUTHOR = "not_the_author"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -433,7 +447,11 @@ def may_decide(
 def may_decide_on(
     policy: ApprovalPolicy, request: ApprovalRequest, clicker: Clicker, *, approving: bool = True
 ) -> Permission:
-    """Return whether the clicker may decide a request."""
+    """Return whether the clicker may decide a request; what a tool asks concerns the person for whom it works alone."""
+    if request.kind is ApprovalKind.INPUT and clicker.is_full_member and clicker.user != request.author:
+        return Refused(reason=Refusal.NOT_THE_AUTHOR)
+    if request.kind is ApprovalKind.INPUT:
+        policy = ApprovalPolicy()
     return may_decide(policy, request.author, clicker, askers=askers_of(request), approving=approving)
 
 

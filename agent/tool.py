@@ -48,6 +48,36 @@ class WorldChanged(Exception):
     """A red call had no effect: what it was to change is no longer as the card showed, and a person is asked anew."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class InputAsked:
+    """What a tool wants to know from a person before it goes on; until then its call has no effect."""
+
+    #: Who asks, for people.
+    by: str
+    #: The question's key -> `{"message": text, "schema": JSON Schema of a flat object}`, or with `"url"` in place of
+    #: the schema: a page to visit.
+    questions: Mapping[str, Json]
+    #: Goes back with the answers as it is; shown to nobody.
+    state: str = field(default="", repr=False)
+
+
+class InputRequired(Exception):
+    """A call had no effect: a person is asked, and then it is made again with `CallContext.given`."""
+
+    def __init__(self, asked: InputAsked) -> None:
+        super().__init__(asked.by)
+        self.asked = asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputGiven:
+    """The answers to `InputAsked`, for the call that goes on."""
+
+    #: The question's key -> `{"action": "accept", "content": {...}}`, or `"decline"` or `"cancel"` without content.
+    answers: Mapping[str, Json] = field(repr=False)
+    state: str = field(default="", repr=False)
+
+
 def uptime_seconds() -> float:
     """Return seconds that go on while this process is stopped and while the machine sleeps."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
@@ -68,6 +98,8 @@ class CallContext:
     #: What the tool's `precondition` returned for the card; None: it has none, or could not read it. A tool whose write
     #: can depend on it makes it depend on it, and raises WorldChanged when it was refused for that.
     expected: Json = field(default=None, repr=False)
+    #: The answers that the call before this one asked for by `InputRequired`.
+    given: InputGiven | None = field(default=None, repr=False)
     #: Takes in how the effect of a call that ended can be taken back.
     note_inverse: Callable[[Inverse], None] = field(default=lambda _: None, repr=False, compare=False)
     #: Shows one short line beside the running step, in words of our own: how far it is.
@@ -115,7 +147,8 @@ class Tool:
     #: A JSON Schema (draft 2020-12) of an object; `"x-confidential": true` marks what only those who may decide see.
     arguments: Mapping[str, Json]
     colour: Colour
-    #: Returns the output or raises ToolError; a red one also TooLate (`CallContext.check_not_late`) and WorldChanged.
+    #: Returns the output or raises ToolError or InputRequired; a red one also TooLate (`CallContext.check_not_late`)
+    #: and WorldChanged.
     #: Any other exception is a fault of the tool and is shown as one.
     call: Callable[[CallContext, Mapping[str, Json]], Awaitable[Json]] = field(repr=False)
     #: Raises ToolError for a call that cannot succeed, before people are asked about it. In doubt it raises nothing.
@@ -133,6 +166,8 @@ class Tool:
     timeout_seconds: float = 30.0
     #: Only ever true for green tools.
     retryable: bool = False
+    #: How often a retryable tool's call is made again at most.
+    retries: int = 2
     #: How long a green tool's result is returned again for the same author and arguments. 0: never.
     cache_seconds: float = 0.0
     #: The arguments that say what a call changes, of a red tool; None: each one may. A grant never leaves one open.
@@ -147,6 +182,11 @@ class Tool:
     returns_outside_text: bool = False
     #: Changes when the tool returns something else for the same arguments.
     version: str = "1"
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of its description, without the full stop."""
+        return " ".join(self.description.partition("\n")[0].partition(". ")[0].split()).rstrip(".")
 
     def host(self, args: Mapping[str, Json]) -> str | None:
         """Return the host that a call with these arguments asks, if they name one."""

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
@@ -17,6 +17,7 @@ from agent.approval import ApprovalPolicy, ApprovalRequest
 from agent.ids import ToolName, UserId
 from agent.ports import Approvals, Effects
 from agent.tool import Tool
+from agent.tools.access import AccessRules, ToolAccess
 from bot import wording
 from bot.blocks.card import PreviewsOf, no_previews
 from bot.errors import BotError
@@ -34,6 +35,7 @@ from bot.handlers.rules import RulesHandler
 from bot.handlers.script_details import ScriptDetailsHandler
 from bot.handlers.stop import StopHandler
 from bot.handlers.together import TogetherHandler
+from bot.handlers.tools import ToolsHandler
 from bot.handlers.undo import UndoHandler
 from bot.payloads import (
     ATTEMPT_ACTION,
@@ -95,13 +97,16 @@ class SlackApp:
         is_tool: Callable[[str], bool] = lambda _: False,
         previews_of: PreviewsOf = no_previews,
         find_tool: Callable[[ToolName], Tool | None] = lambda _: None,
+        offered: Iterable[Tool] = (),
+        access_rules: AccessRules | None = None,
         click_policy: Callable[[SlackDirectory], ClickPolicy] | None = None,
     ) -> None:
         """`client` comes from `bot.slack.client.open_client`; `signing_secret` is needed for HTTP only.
 
         `admins` may freeze besides the workspace's own; `is_tool` says which names a freeze may have; `previews_of`
         says how a tool's arguments look on cards; `find_tool` returns the tool of a name, by which people edit its
-        arguments and approve calls ahead. `click_policy` builds what applies today's policy to a click; without it a
+        arguments and approve calls ahead; `offered` are those that are switched on, and `access_rules` say where and
+        by whom they may be used. `click_policy` builds what applies today's policy to a click; without it a
         request takes what it was posted with.
         """
         self.api = WebApi(client)
@@ -124,6 +129,8 @@ class SlackApp:
         freezes = FreezeHandler(ports.freezes, self.principals, admins=admins, is_tool=is_tool)
         rules = RulesHandler(ports.grants, ports.views, self.principals, self.approvers, self.api, admins=admins)
         self.previews_of = previews_of
+        self.access = ToolAccess(access_rules or AccessRules(), self.principals.known_groups)
+        self._tools = ToolsHandler(offered, self.access)
         self._bind(ports, policy_for, PersonLimiter(ports.inbox, limits), freezes, rules, find_tool)
 
     async def drain(self) -> None:
@@ -169,7 +176,16 @@ class SlackApp:
         )
         pending = PendingHandler(requests=ports.requests, principals=self.principals, clicks=approvals, api=self.api)
         commands = CommandHandler(
-            ports.inbox, ports.views, self.principals, self.api, limiter, self.names, freezes, rules, pending
+            ports.inbox,
+            ports.views,
+            self.principals,
+            self.api,
+            limiter,
+            self.names,
+            freezes,
+            rules,
+            pending,
+            self._tools,
         )
         stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
         details = ScriptDetailsHandler(ports.packages, self.principals, self.api, PERSONAL_TOOLS)

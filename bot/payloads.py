@@ -73,6 +73,8 @@ class Form(StrEnum):
     CLAIM = "claim"
     #: Every open request of the thread.
     ALL = "all"
+    #: The answer to a tool that asks.
+    INPUT = "input"
 
 
 def mapping(value: object) -> Mapping[str, Any]:

@@ -78,9 +78,18 @@ _FAILURES = {
     "cant_delete_message": "I delete only messages that I posted for you",
     "outcome_unknown": "nobody knows whether it happened",
     "unreachable": "nothing answered there",
+    "bad_expression": "that can't be calculated",
+    "division_by_zero": "it divides by zero",
+    "too_large": "the numbers are too large",
+    "bad_time": "that isn't a time I can read",
+    "bad_duration": "that isn't a span of time I can read",
+    "bad_zone": "there is no such time zone",
+    "busy": "others hold what it was to change; please try again later",
+    "too_many_rows": "it would change more rows than it may",
+    "no_secret": "a credential of mine isn't where the configuration says",
     "cut_off": "it sent more than it may, so I cut it off",
     "tool_changed": "it isn't as an operator pinned it, and is refused until it's pinned again",
-    "input_required": "it wants to be told more, and I can't pass that on",
+    "input_required": "it asked for something that I don't pass on",
     "unavailable": "it has a problem of its own just now",
     "unknown_host": "there is no such address",
     "private_address": "it isn't allowed to reach that address",
@@ -189,6 +198,7 @@ FORM_TITLES: dict[Form, str] = {
     Form.BY_HAND: "I did it myself",
     Form.CLAIM: "I'm looking at it",
     Form.ALL: "Approve all here",
+    Form.INPUT: "Answer the tool",
 }
 FORM_SUBMITS: dict[Form, str] = {
     Form.EDIT: "Save",
@@ -197,7 +207,12 @@ FORM_SUBMITS: dict[Form, str] = {
     Form.BY_HAND: "Done",
     Form.CLAIM: "OK",
     Form.ALL: "Approve these",
+    Form.INPUT: "Send",
 }
+ANSWER, DECLINE = "Answer…", "Decline"
+YOUR_ANSWER, VISITED, YES = "Your answer", "I've been there", "Yes"
+WANTS_A_VISIT = "It wants you to open a page at "
+OPEN_PAGE = "Open the page"
 YOUR_DECISION, YOUR_COMMENT = "Your decision", "Your comment"
 COMMENT_HINT = "Everybody in the thread can read it, and I take it into account."
 WHAT_TO_CHANGE = "What should be different?"
@@ -286,6 +301,10 @@ FREEZE_USAGE = (
     "I didn't get that. `/greenlight freeze` stops every change at once, `/greenlight freeze #channel` those of a "
     "channel, `/greenlight freeze TOOL` those of a tool; `/greenlight unfreeze` with the same words lets them go on."
 )
+TOOLS_HERE = "What I can use for you in this channel."
+TOOLS_THAT_READ = "These only read, and run at once"
+TOOLS_THAT_ASK = "These change something, and ask first"
+NO_TOOLS_HERE = "There is nothing that I can use for you in this channel."
 FREEZE_ADMINS_ONLY = "Only admins of this workspace can freeze or unfreeze changes. Nothing changed."
 NOT_FOR_THIS_QUESTION = "That answer doesn't fit this question. Nothing changed."
 TOO_LONG_TO_APPROVE = (
@@ -328,6 +347,7 @@ QUESTION_TITLES: dict[ApprovalKind, str] = {
     ApprovalKind.ROUNDS: "Shall I go on?",
     ApprovalKind.ASK: "I need your input",
     ApprovalKind.BUDGET: "The budget is used up",
+    ApprovalKind.INPUT: "A tool asks you",
     ApprovalKind.SET_ASIDE: "I've set this aside",
 }
 """The first words of a card."""
@@ -341,6 +361,8 @@ QUESTIONS: dict[ApprovalKind, str] = {
     ApprovalKind.ASK: "Answer here in the thread, or press a button.",
     ApprovalKind.BUDGET: "Steps that are running will finish. Nothing new starts until somebody decides, and approvals "
     "already given still count. Shall I go on, with the same amount again?",
+    ApprovalKind.INPUT: "It isn't I who asks: the words below are the tool's. It gets what you enter, so never enter a "
+    "password or another secret. Until you answer, the step waits; all that doesn't need it goes on.",
     ApprovalKind.SET_ASIDE: "I broke down three times in a row while working on this, and got no further. So I won't "
     f"start it again on my own. *{TRY_AGAIN}* goes on from where it stood; *{LEAVE}* ends it and says what was done. "
     "You can also write here: anything you write makes me try again, and `!stop` makes me leave it.",
@@ -442,6 +464,8 @@ _ENDINGS: dict[Decision, str] = {
     Decision.LEAVE: "*Left*, decided{by}{on}.",
     Decision.CHANGES: "*Changes requested*{by}{on}. It won't run as it was; I'll plan it anew.",
     Decision.BY_HAND: "*Done by hand*{by}{on}. Nothing ran.",
+    Decision.ANSWERED: "*Answered*{by}{on}.",
+    Decision.DECLINED: "*Declined*{by}{on}. The tool was told so.",
 }
 """How a question ended, and what follows (`_UNDECIDED` after an expiry)."""
 
@@ -451,6 +475,7 @@ _UNDECIDED: dict[ApprovalKind, str] = {
     ApprovalKind.ROUNDS: "I'll answer with what there is.",
     ApprovalKind.ASK: "I'll answer with what there is.",
     ApprovalKind.BUDGET: "Nothing more will start; please ask again if you still need it.",
+    ApprovalKind.INPUT: "The tool was told that nobody answered.",
     ApprovalKind.SET_ASIDE: "I leave it; please ask again if you still need it.",
 }
 """The consequence of a question's expiry."""
@@ -475,6 +500,7 @@ _REFUSALS = {
     Refusal.OWN_REQUEST: "You asked for this yourself, so somebody else has to approve it. You can still reject it.",
     Refusal.ASKED_TOO: "What you wrote in this thread came before this was planned, so you count among those who asked "
     "for it, and somebody else has to approve it. You can still reject it.",
+    Refusal.NOT_THE_AUTHOR: "Only the person who asked for this can answer the tool.",
     Refusal.NOBODY: "Nobody may approve this: its list of approvers is empty. "
     "Please ask whoever runs this app to fill it in.",
 }
@@ -745,6 +771,16 @@ def next_steps(titles: str) -> str:
     return f"What I would do next: {titles}" if titles else ""
 
 
+def wants_to_know(names: str) -> str:
+    """Return what a tool asks for; `names` are those of the fields."""
+    return f"It wants to know: {names}"
+
+
+def only_person(who: str) -> str:
+    """Return who may answer a tool; `who` is ready mrkdwn."""
+    return f"{who}, who asked for this"
+
+
 def decision_words(kind: ApprovalKind, decision: Decision, who: str, when: str) -> str:
     """Return how a question ended, and what follows; `who` and `when` are ready mrkdwn, and may be empty."""
     by = f" by {who}" if who else ""
@@ -900,6 +936,16 @@ def thread_closed(channel: str, *, deleted: bool = False) -> str:
         f"I can no longer write in {channel}, so what you asked for there can't go on as it should. "
         "Please invite me again, then write in the thread."
     )
+
+
+def tools_of_groups(number: int) -> str:
+    """Return how many tools of this channel the reader may not use."""
+    return f"{number} more {'is' if number == 1 else 'are'} here for people of certain groups only."
+
+
+def more_tools(number: int) -> str:
+    """Return how many tools are not listed."""
+    return f"… and {number} more."
 
 
 def frozen(what: str, *, new: bool) -> str:

@@ -63,7 +63,7 @@ from infra.plan_image.renderer import LoggedPlanRenderer
 from infra.process_health import published_health
 from infra.stores.grants import GrantedApprovals
 from infra.stores.stores import Stores
-from infra.tools.catalogue import TOOL_NAMES, enabled, known_tools, open_tools
+from infra.tools.catalogue import TOOL_NAMES, enabled, known_tools, open_tools, switched_on
 from infra.tools.mcp.tools import known_mcp_tools, open_mcp_tools
 from infra.worker.checkpoints import open_checkpoints, open_pool
 from infra.worker.lease import ThreadLease
@@ -85,7 +85,7 @@ LISTENER_CONNECTIONS = 4
 
 
 FREEZABLE = TOOL_NAMES | NOT_TOOLS - {"default"}
-"""The names that `/greenlight freeze` knows besides MCP tools: tools, and node kinds that may need an approval."""
+"""What `/greenlight freeze` knows besides tools in Python and of MCP servers: tools, and node kinds that may ask."""
 
 
 class Part(StrEnum):
@@ -265,9 +265,11 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         grants=stores.grants,
         effects=stores.effects,
     )
-    mcp_tools = known_mcp_tools(settings.mcp)
-    known = Registry((*await known_tools(), *mcp_tools))
-    freezable = FREEZABLE | {tool.name for tool in mcp_tools}
+    own = await known_tools(configuration.tools.paths)
+    of_servers = [tool for tool in known_mcp_tools(settings.mcp) if own.find(tool.name) is None]
+    known = Registry((*own, *of_servers))
+    disabled = configuration.tools.disabled
+    offered = (*await switched_on(configuration.tools), *enabled(of_servers, disabled))
 
     app = SlackApp(
         client,
@@ -276,9 +278,11 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         limits=configuration.limits,
         signing_secret=slack.signing_secret,
         admins=configuration.freeze.admins,
-        is_tool=freezable.__contains__,
+        is_tool=lambda name: name in FREEZABLE or known.find(name) is not None,
         previews_of=partial(_previews, known),
         find_tool=known.find,
+        offered=offered,
+        access_rules=configuration.access_rules(),
         click_policy=lambda names: ClickPolicy(_call_policy(source, stores, names), stores.approvals),
     )
     policy = _call_policy(source, storage.stores, app.directory)
@@ -389,6 +393,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         model=model,
         registry=environment.registry,
         tools=tools,
+        access=base.app.access,
         log=stores.log,
         mailbox=stores.mailbox,
         runs=stores.runs,
@@ -406,7 +411,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         log=stores.log,
         mailbox=stores.mailbox,
         words=UndoneInWords(),
-        has_tool=lambda name: environment.registry.find(name) is not None,
+        tools_for=partial(base.app.access.usable, tools=[tool.name for tool in environment.registry]),
     )
     ports = runner_ports(
         stores,
@@ -421,6 +426,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             progress=stores.progress,
             attempts=stores.attempts,
             cache=stores.results,
+            access=base.app.access,
             model=model,
             system=system,
             limits=configuration.limits,
@@ -430,6 +436,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             model=model,
             registry=environment.registry,
             tools=tools,
+            access=base.app.access,
             log=stores.log,
             runs=stores.runs,
             mailbox=stores.mailbox,

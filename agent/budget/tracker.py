@@ -57,12 +57,12 @@ class BudgetTracker:
 
     async def restore(self, record: DecisionRecord) -> None:
         """Apply one of the thread's requests, which come in the order they were asked; only budgets count."""
-        if record.budget is None:
+        if record.asked is None or record.kind is not ApprovalKind.BUDGET:
             return
         of_turn = record.turn == self.turn
         self._asked += of_turn
         if of_turn or record.decision is Decision.GO_ON:
-            self.request = record.budget
+            self.request = record.asked
             await self.apply(record)
 
     def admits(self, start: Start) -> bool:
@@ -203,5 +203,5 @@ class BudgetTrackers:
     async def withdraw(self, thread: ThreadId, turn: int, why: str) -> None:
         """Withdraw the open requests of a turn that is over."""
         for record in (await self._approvals.read(thread)).values():
-            if record.budget is not None and record.turn == turn and record.decision is Decision.PENDING:
+            if record.kind is ApprovalKind.BUDGET and record.turn == turn and record.decision is Decision.PENDING:
                 await self._approvals.withdraw(thread, record.id, why)

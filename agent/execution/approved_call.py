@@ -31,9 +31,11 @@ from agent.execution.precondition import (
 )
 from agent.execution.script_calls import script_origins, script_outside
 from agent.execution.step import Step
+from agent.execution.tool_input import InputWanted, ToolInput, asked_in
 from agent.ids import ApprovalId, Digest, ToolName, UserId
 from agent.plan.effects import Inverse, NoInverse, inverse_json, undone_title
 from agent.plan.outcomes import (
+    INPUT_REQUIRED,
     OUTCOME_UNKNOWN,
     REFUSED_BY_POLICY,
     WORLD_CHANGED,
@@ -50,7 +52,7 @@ from agent.plan.outcomes import (
 )
 from agent.policy.call_policy import Posed, RefusedCall
 from agent.ports import Bound, Heard, LedgerEntry, LedgerState, Message
-from agent.tool import Reversibility, TooLate, WorldChanged, uptime_seconds
+from agent.tool import InputGiven, InputRequired, Reversibility, TooLate, WorldChanged, uptime_seconds
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ _STILL_UNKNOWN = Failed(
     error=WORLD_CHANGED, message="nobody knows whether it took effect, and what it was to change is another one"
 )
 
+_ASKED = Failed(error=INPUT_REQUIRED, message="it asked a person for input, and goes on in another try")
 _CALL_CHANGED = Failed(error="approval_invalid", message="what would run again is not what was approved")
 
 
@@ -93,11 +96,12 @@ class ApprovedCall:
         self._step = step
         self._context = context
         #: The call while it is under way, from before its first ledger row until after its second.
-        self.in_flight: asyncio.Task[Outcome | Changed | None] | None = None
+        self.in_flight: asyncio.Task[Outcome | Changed | InputWanted | None] | None = None
         self._trial: asyncio.Task[CardFacts] | None = None
         self._around: _Around | None = None
         #: How the effect of the call can be taken back, as it said when it ended.
         self._inverse: Inverse = None
+        self._input = ToolInput(asker, step, context)
         #: By the digest of a request: read once, as it may take asking a host.
         self._reversibility: dict[Digest, Reversibility] = {}
         #: The try that a yes lets start: the first one, or the one after a try that had no effect.
@@ -113,8 +117,14 @@ class ApprovedCall:
         if entry is None:
             return None
         if entry.state is LedgerState.DONE:
-            return outcome_from_json(entry.result or {})
-        outcome = await self._resolve_unknown(entry)
+            ended = outcome_from_json(entry.result or {})
+            if ended != _ASKED:
+                return ended
+        question = self._input.newest(entry.digest)
+        if question is not None and question.attempt == entry.attempt:
+            outcome = await self._resume(entry, question)
+        else:
+            outcome = await self._resolve_unknown(entry)
         return None if isinstance(outcome, Changed) else outcome
 
     async def run(self) -> Outcome | None:
@@ -258,25 +268,54 @@ class ApprovedCall:
         await self._finish(started.attempt, outcome)
         return outcome
 
-    async def _call(self, bound: Bound, attempt: int, comment: Comment | None) -> Outcome | Changed:
+    async def _resume(self, asked: LedgerEntry, question: DecisionRecord) -> Outcome | Changed:
+        """Go on with a call whose newest try ended by asking a person, if it is still the call that was approved."""
+        await self._finish(asked.attempt, _ASKED)  # it may have died right before
+        bound = await self._context.bind(self._step)
+        same = call_of(bound, asked.digest, self._records()) if isinstance(bound, Bound) else None
+        if same is None:
+            return bound if isinstance(bound, Failed) else _CALL_CHANGED
+        yes = next((record for record in self._records() if record.digest == asked.digest), None)
+        comment = None if yes is None else _comment_of(yes)
+        return await self._go_on(InputWanted(bound=same, asked=asked_in(question), attempt=asked.attempt), comment)
+
+    async def _go_on(self, wanted: InputWanted, comment: Comment | None) -> Outcome | Changed:
+        """Ask what a call wants to know, and make it again with the answer."""
+        while True:
+            given = await self._input.answer(wanted)
+            if not isinstance(given, InputGiven):
+                return given
+            with suppress(CallsFrozen):  # a freeze that came meanwhile opens the question again
+                outcome = await self._call(wanted.bound, wanted.attempt + 1, comment, given)
+                if isinstance(outcome, Changed):
+                    self._attempt = max(self._attempt, wanted.attempt + 1)
+                return outcome
+
+    async def _call(
+        self, bound: Bound, attempt: int, comment: Comment | None, given: InputGiven | None = None
+    ) -> Outcome | Changed:
         """Make the call in a task of its own: a cancelled execution does not cancel it half-way.
 
         Its effect may be out already, and a finished row spares a person the question what became of it.
         """
         call = self.in_flight = asyncio.create_task(
-            self._call_once(bound, attempt, comment), name=f"red call {self._step.id}"
+            self._call_once(bound, attempt, comment, given), name=f"red call {self._step.id}"
         )
         call.add_done_callback(self._landed)
         outcome = await asyncio.shield(call)
+        if isinstance(outcome, InputWanted):
+            return await self._go_on(outcome, comment)
         if outcome is not None:
             return outcome
         started = LedgerEntry(state=LedgerState.STARTED, attempt=attempt, digest=bound.digest)
         return await self._resolve_unknown(started)
 
-    def _landed(self, _call: asyncio.Task[Outcome | Changed | None]) -> None:
+    def _landed(self, _call: asyncio.Task[Outcome | Changed | InputWanted | None]) -> None:
         self.in_flight = None
 
-    async def _call_once(self, bound: Bound, attempt: int, comment: Comment | None) -> Outcome | Changed | None:
+    async def _call_once(
+        self, bound: Bound, attempt: int, comment: Comment | None, given: InputGiven | None
+    ) -> Outcome | Changed | InputWanted | None:
         """Perform between the ledger's two rows.
 
         Return None when nobody knows what became of this very attempt: it was started before, or it ended so. Its
@@ -299,7 +338,12 @@ class ApprovedCall:
             await context.lease.check()
         context.show(step.id, NodeState.RUNNING)
         self._inverse = None
-        outcome = await self._perform(bound, checked)
+        try:
+            outcome = await self._perform(bound, checked, given)
+        except InputRequired as needed:
+            wanted = await self._input.pose(bound, needed.asked, attempt)  # first: then the next process knows, too
+            await self._finish(attempt, _ASKED if isinstance(wanted, InputWanted) else wanted)
+            return wanted
         if isinstance(outcome, Changed):
             await self._ask_anew(attempt, _NO_EFFECT)
             return outcome
@@ -319,13 +363,14 @@ class ApprovedCall:
         state = await self._state(bound)
         return until if state == bound.state else Changed(state=state)
 
-    async def _perform(self, bound: Bound, checked: float) -> Outcome | Changed:
+    async def _perform(self, bound: Bound, checked: float, given: InputGiven | None) -> Outcome | Changed:
         """Make the call as soon as this process is known to live, and what it is to change to be as it was.
 
         `checked` is until when the latter counts.
 
         Raises:
             RunnerLost: the thread has another runner; nothing was sent.
+            InputRequired: the call had no effect, and wants to know something.
         """
         context, step = self._context, self._step
         until, fresh_seconds = checked, FRESH_SECONDS
@@ -333,7 +378,7 @@ class ApprovedCall:
             not_after = partial(_earlier, context.lease.not_after, until)
             try:
                 return await context.ports.work.perform(
-                    step.node, bound, step.context(bound, not_after, self._note_inverse)
+                    step.node, bound, step.context(bound, not_after, self._note_inverse, given)
                 )
             except WorldChanged:
                 return Changed(state=await self._state(bound))

@@ -30,6 +30,7 @@ from agent.scripts.runner import PackageDependencies, ScriptRunner
 from agent.tool import (
     CallContext,
     Colour,
+    InputRequired,
     Registry,
     Reversibility,
     Tool,
@@ -38,6 +39,7 @@ from agent.tool import (
     asks_inside,
     colour_of,
 )
+from agent.tools.access import ToolAccess
 from agent.tools.binding import bind_object
 from agent.tools.call import cached_call, hopeless, inverse_of, issue_words, unless_in_doubt, value_before, world_state
 from agent.tools.call import dry_run as dry_run_of
@@ -65,8 +67,8 @@ class NodeExecutor:
     """The `NodeWork`.
 
     Without `sandbox` packages fail; without `model` a crashed script is not repaired; without `attempts` a package
-    whose process died starts over at its first attempt; without `cache` every tool is called. `system` is the system
-    message of every call for a thread.
+    whose process died starts over at its first attempt; without `cache` every tool is called; without `access`
+    everybody may use every tool. `system` is the system message of every call for a thread.
     """
 
     def __init__(
@@ -80,12 +82,14 @@ class NodeExecutor:
         model: LanguageModel | None,
         attempts: Attempts | None = None,
         cache: ResultCache | None = None,
+        access: ToolAccess | None = None,
         limits: WorkLimits | None = None,
         script_limits: Limits | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._registry = registry
+        self._access = access
         self._artifacts = artifacts
         self._pause = pause
         self._progress = progress
@@ -160,7 +164,17 @@ class NodeExecutor:
     async def hopeless(self, node: Node, bound: Bound, context: CallContext) -> Failed | None:
         """Return how the call would certainly fail; None when it may succeed."""
         tool = self._registry.find(bound.tool) if node.kind is NodeKind.TOOL else None
-        return None if tool is None else await hopeless(tool, context, bound.args)
+        if (refused := await self._refused(node, context)) is not None or tool is None:
+            return refused
+        return await hopeless(tool, context, bound.args)
+
+    async def _refused(self, node: Node, context: CallContext) -> Failed | None:
+        """Return how a step fails whose author may not use its tools here; None when they may."""
+        if self._access is None:
+            return None
+        tools = (node.tool,) if node.tool else node.tools
+        fresh = self.colour(node) is Colour.RED
+        return await self._access.refusal(context.thread, context.author, tools, fresh=fresh)
 
     async def state(self, node: Node, bound: Bound, context: CallContext) -> WorldState | None:
         """Return what the call is about to change as it is now; of no tool, or one that is not known, nothing."""
@@ -197,7 +211,7 @@ class NodeExecutor:
             return await dry_run_of(tool, context, bound.args)
 
     async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
-        """Do the work. Raises only CancelledError, and of a red call TooLate when it was not sent, or WorldChanged."""
+        """Do the work. Raises only CancelledError, InputRequired, and of a red call TooLate and WorldChanged."""
         tool = self._registry.find(bound.tool) if node.kind is NodeKind.TOOL else None
         colour = Colour.GREEN if tool is None else tool.colour
         try:
@@ -205,7 +219,7 @@ class NodeExecutor:
             return (
                 outcome if isinstance(outcome, Failed) else await self._kept(context.thread, node.id, outcome, colour)
             )
-        except (TooLate, WorldChanged):
+        except (TooLate, WorldChanged, InputRequired):
             raise
         except Exception as error:  # noqa: BLE001 -- the boundary of a node: a bug in one must not end the others
             _log.exception("node %s of %s broke", node.id, context.thread)
@@ -218,6 +232,8 @@ class NodeExecutor:
                 tool = self._registry.find(bound.tool)
                 if tool is None:
                     return Failed(error="unknown_tool", message=f"there is no tool {bound.tool!r} here")
+                if (refused := await self._refused(node, context)) is not None:
+                    return refused
                 before = await value_before(tool, context, bound.args)
                 with self._detail(context.thread, node.id) as note_detail:
                     called_for = replace(context, note_detail=note_detail)
@@ -272,6 +288,8 @@ class NodeExecutor:
     async def _run(
         self, node: Node, bound: Bound, context: CallContext, decided: DecidedCalls
     ) -> Succeeded | Failed | Suspended:
+        if (refused := await self._refused(node, context)) is not None:
+            return refused
         if self._packages is None:
             return Failed(error="no_sandbox", message="there is no sandbox in this installation to run scripts in")
         return await ScriptRunner(self._packages, node, bound.args, context, decided).run()

@@ -11,6 +11,7 @@ from langgraph.config import get_config
 from langgraph.errors import GraphInterrupt
 from langgraph.func import task  # pyright: ignore[reportMissingTypeStubs]  # typed inline; its py.typed is a folder up
 
+from agent.approval import Decision
 from agent.budget.metering import metered
 from agent.execution.approved_call import ApprovedCall
 from agent.execution.dynamic_nodes import check_condition, expand, gather
@@ -18,12 +19,14 @@ from agent.execution.execution_context import ExecutionContext
 from agent.execution.parking import ExecutionClosed, Participant
 from agent.execution.script_calls import ask_about, calls_of, decided_calls
 from agent.execution.step import Step
+from agent.execution.tool_input import InputWanted, ToolInput, asked_in, given_by
 from agent.ids import NodeId
 from agent.plan.dependencies import Blocked, Readiness
 from agent.plan.outcomes import Cancelled, Failed, NodeState, Outcome, Skipped, outcome_json
 from agent.plan.script_calls import DecidedCalls, Suspended
+from agent.ports import Bound
 from agent.scripts.runner import WAITS_FOR_PEOPLE
-from agent.tool import Colour
+from agent.tool import Colour, InputGiven, InputRequired
 from sandbox.script import Json
 
 OutcomeJson: TypeAlias = Mapping[str, Json]
@@ -72,9 +75,12 @@ class NodeRun(Participant):
         #: Of a script that may call red tools: what became of its calls.
         self._decided: DecidedCalls | None = None
         self._stuck = False
-        self._work: asyncio.Task[Outcome | Suspended | None] | None = None
+        self._work: asyncio.Task[Outcome | Suspended | InputWanted | None] | None = None
         self._red = context.ports.work.colour(step.node) is Colour.RED and not step.node.for_each
         self.red_call = ApprovedCall(self, step, context)
+        self._input = ToolInput(self, step, context)
+        #: Whether it is a green node whose call goes on with a person's answer.
+        self._goes_on = False
 
     def call(self) -> "asyncio.Future[OutcomeJson]":
         """Start the node's task; it is live from this moment."""
@@ -125,6 +131,7 @@ class NodeRun(Participant):
             if self._context.parking.closed:
                 raise ExecutionClosed
             if (why := self.cancelled) is not None and (not self._red or await self.red_call.cancel(why)):
+                await self._input.withdraw(why)
                 return Cancelled(why=why)
             readiness = self._context.frontier.readiness(self.step.id)
             if isinstance(readiness, Blocked):
@@ -192,12 +199,18 @@ class NodeRun(Participant):
     async def _run_work(self) -> Stage | Outcome | None:
         """Run a green node in a task of its own; return None when it may not start now."""
         ended = await self._ended_work()
+        if isinstance(ended, InputWanted):
+            answer = await self._input.answer(ended)
+            if not isinstance(answer, InputGiven):
+                return answer
+            self._goes_on = True
+            return Stage.INPUTS  # that took time, in which the node may have been cancelled
         if not isinstance(ended, Suspended):
             return ended
         calls = await ask_about(ended, self.step, self._context)
         return calls if isinstance(calls, Failed) else self._wait_for_calls(calls)
 
-    async def _ended_work(self) -> Outcome | Suspended | None:
+    async def _ended_work(self) -> Outcome | Suspended | InputWanted | None:
         work = self._work = asyncio.create_task(self._work_in_slot(), name=f"node {self.step.id}")
         try:
             await asyncio.wait([work])
@@ -215,21 +228,33 @@ class NodeRun(Participant):
             return Cancelled(why=self.cancelled)
         return None if self._context.parking.parked else Failed(error="cancelled")
 
-    async def _work_in_slot(self) -> Outcome | Suspended | None:
+    async def _work_in_slot(self) -> Outcome | Suspended | InputWanted | None:
         context, step, decided = self._context, self.step, self._decided
         async with context.slots:  # a red node takes none: a person has just approved it and waits for its start
             # a script that is run again is the node that has started already
-            if not (decided and decided.nodes) and not context.budget_gate.admits(self):
+            if not (decided and decided.nodes) and not self._goes_on and not context.budget_gate.admits(self):
                 return None
             context.show(step.id, NodeState.RUNNING)
             with metered(context.budget_gate.meter(self)):
                 bound = await context.bind(step)
                 if isinstance(bound, Failed):
                     return bound
-                called_for = step.context(bound, context.lease.not_after)
                 if decided is not None:
+                    called_for = step.context(bound, context.lease.not_after)
                     return await context.ports.work.run_script(step.node, bound, called_for, decided)
-                return await context.ports.work.perform(step.node, bound, called_for)
+                return await self._perform(bound)
+
+    async def _perform(self, bound: Bound) -> Outcome | InputWanted:
+        """Make a green call, unless one before it asked a person who has not answered yet."""
+        context, step, before = self._context, self.step, self._input.newest(bound.digest)
+        if before is not None and before.decision is Decision.PENDING:
+            return InputWanted(bound=bound, asked=asked_in(before), attempt=before.attempt)
+        given = None if before is None else given_by(before)
+        called_for = step.context(bound, context.lease.not_after, given=given)
+        try:
+            return await context.ports.work.perform(step.node, bound, called_for)
+        except InputRequired as needed:
+            return await self._input.pose(bound, needed.asked, 1 if before is None else before.attempt + 1)
 
     def cancel(self, why: str) -> None:
         """Make the node end soon, wherever it is. A red call under way goes on."""

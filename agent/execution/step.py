@@ -9,7 +9,7 @@ from agent.plan.effects import Inverse
 from agent.plan.operations import Node, NodeKind, digest_of
 from agent.plan.templates import shown_title
 from agent.ports import Bound
-from agent.tool import CallContext
+from agent.tool import CallContext, InputGiven
 from sandbox.script import Json
 
 
@@ -38,6 +38,7 @@ class Step:
         bound: Bound,
         not_after: Callable[[], float],
         note_inverse: Callable[[Inverse], None] = lambda _: None,
+        given: InputGiven | None = None,
     ) -> CallContext:
         """Return the context of its call. The idempotency key is equal for every attempt at this very call."""
         key = digest_of([self.thread, self.node.id, bound.digest])
@@ -49,6 +50,7 @@ class Step:
             not_after=not_after,
             expected=None if bound.state is None else bound.state.get("read"),
             note_inverse=note_inverse,
+            given=given,
         )
 
     @property

@@ -66,6 +66,9 @@ _EMBED_SECONDS = 10.0
 _EMBED_AGAIN_SECONDS = 300.0
 """How long vectors are done without after their endpoint failed."""
 
+_MOST_PARTS = 32
+"""Searches among some of the tools that are kept."""
+
 _log = logging.getLogger(__name__)
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -109,17 +112,29 @@ class ToolSearch:
     """Finds the tools of a registry by need. The index is made once, at the first search."""
 
     def __init__(self, registry: Registry, embedder: Embedder | None = None) -> None:
-        self._registry = registry
+        self.registry = registry
         self._embedder = embedder
+        self._parts: dict[frozenset[ToolName], ToolSearch] = {}
         self._indexing = asyncio.Lock()
         self._index: _Index | None = None
         self._vectors: Sequence[Sequence[float]] | None = None
         self._no_vectors_before = 0.0
 
+    def among(self, names: frozenset[ToolName]) -> "ToolSearch":
+        """Return the search among these tools alone."""
+        if len(names) == len(self.registry):
+            return self
+        if names not in self._parts:
+            if len(self._parts) >= _MOST_PARTS:
+                self._parts.clear()
+            some = Registry(tool for tool in self.registry if tool.name in names)
+            self._parts[names] = ToolSearch(some, self._embedder)
+        return self._parts[names]
+
     @property
     def shows_all(self) -> bool:
         """Whether there are so few tools that a model is shown all of them, and nothing is searched."""
-        return len(self._registry) <= ALL_SHOWN
+        return len(self.registry) <= ALL_SHOWN
 
     async def likely(self, request: str, used: Iterable[ToolName] = ()) -> ShownTools:
         """Return the tools that a request is likely to need; `used` are those of the plan so far, the newest last."""
@@ -139,26 +154,26 @@ class ToolSearch:
             fits = (size := _size(tool)) <= room or not whole
             room -= size if fits else 0
             (whole if fits else left).append(tool)
-        named = () if names_of_all(self._registry) else left[_DESCRIBED : _DESCRIBED + _NAMED]
+        named = () if names_of_all(self.registry) else left[_DESCRIBED : _DESCRIBED + _NAMED]
         return ShownTools(whole=_by_name(whole), described=_by_name(left[:_DESCRIBED]), named=_by_name(named))
 
     @cached_property
     def _average(self) -> float:
-        return mean(map(_size, self._registry))
+        return mean(map(_size, self.registry))
 
     async def _ranked(self, text: str, first: Sequence[ToolName]) -> Sequence[Tool]:
         """Return all tools, those in front that the text names, then the `first`, then by how well they fit."""
         text = text[:_TEXT_CHARACTERS]
         index = await self._ready()
         ranking = await asyncio.to_thread(index.ranking, text, await self._similarities(text))
-        named = [tool.name for tool in self._registry if _names(text, tool.name)]
+        named = [tool.name for tool in self.registry if _names(text, tool.name)]
         order = dict.fromkeys([*named, *first, *ranking])
-        return [tool for name in order if (tool := self._registry.find(name)) is not None]
+        return [tool for name in order if (tool := self.registry.find(name)) is not None]
 
     async def _ready(self) -> "_Index":
         async with self._indexing:
             if self._index is None:
-                self._index = await asyncio.to_thread(_Index, list(self._registry))
+                self._index = await asyncio.to_thread(_Index, list(self.registry))
             return self._index
 
     async def _similarities(self, text: str) -> Sequence[float] | None:
@@ -179,7 +194,7 @@ class ToolSearch:
     async def _tool_vectors(self, embedder: Embedder) -> Sequence[Sequence[float]]:
         async with self._indexing:
             if self._vectors is None:
-                self._vectors = _normed(await embedder.embed([_embedded(tool) for tool in self._registry]))
+                self._vectors = _normed(await embedder.embed([_embedded(tool) for tool in self.registry]))
             return self._vectors
 
 

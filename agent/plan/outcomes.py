@@ -116,6 +116,12 @@ OUTCOME_UNKNOWN = "outcome_unknown"
 NOT_UNDONE = "not_undone"
 """The `error` of a call that was to undo another one, and that was refused by what it asked."""
 
+INPUT_REQUIRED = "input_required"
+"""The error of a call that asked for input which it did not get; it had no effect."""
+
+NOT_ALLOWED = "not_allowed"
+"""The error of a step whose author may not use its tool where it was asked; nothing was done."""
+
 NOT_YOURS = "not_yours"
 """The `error` of a step that was to work with what was read with another person's rights; nobody was asked about it."""
 

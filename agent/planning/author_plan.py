@@ -7,6 +7,7 @@ from functools import cached_property
 from agent.events import PlanPacked
 from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.limits import PlanLimits
+from agent.llm.tool_search import ToolSearch
 from agent.packing.packing import Packing
 from agent.plan.operations import LoggedOperation, Node, Operation, nodes_added
 from agent.plan.outcomes import NodeStatus, Outcome, Succeeded
@@ -15,6 +16,7 @@ from agent.ports import Message, Progress
 from agent.reading.egress import hosts_in
 from agent.reading.plan_builder import PlanBuilder
 from agent.tool import Registry
+from agent.tools.access import ToolAccess
 
 _MOST_READ_CHARACTERS = 65_536
 """Of results, the newest ones, in which the words of new nodes are looked for."""
@@ -120,6 +122,13 @@ def tools_of(operations: Sequence[Operation]) -> Sequence[ToolName]:
     """Return the tools that the nodes which operations add call, in plan order."""
     nodes = nodes_added(operations).values()
     return [tool for node in nodes for tool in ((node.tool,) if node.tool else node.tools)]
+
+
+async def tools_for(tools: ToolSearch, access: ToolAccess | None, thread: ThreadId, author: UserId) -> ToolSearch:
+    """Return the search among those tools that the person may use here."""
+    if access is None:
+        return tools
+    return tools.among(await access.usable(thread, author, [tool.name for tool in tools.registry]))
 
 
 def note_packing(progress: Progress, thread: ThreadId, turn: int, packing: Packing) -> None:

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from agent.ids import NodeId, ToolName
 from agent.plan.operations import Add, Node, Operation, same_work
-from agent.plan.outcomes import NOT_YOURS, Expired, Failed, Outcome, Rejected, Succeeded
+from agent.plan.outcomes import NOT_ALLOWED, NOT_YOURS, Expired, Failed, Outcome, Rejected, Succeeded
 from agent.reading.operation_reader import Ask, NeedTools, Reply
 from agent.reading.plan_builder import Placed, PlanBuilder
 from agent.reading.plan_language.statements import Item
@@ -56,7 +56,7 @@ class EarlierWork:
         tool = self.registry.find(name)
         red = tool is None or tool.colour is not Colour.GREEN
         return isinstance(outcome, Rejected | Expired) or (
-            red and isinstance(outcome, Failed) and outcome.error != NOT_YOURS
+            red and isinstance(outcome, Failed) and outcome.error not in (NOT_YOURS, NOT_ALLOWED)
         )
 
     def done_before(self, node: Node) -> NodeId | None:

@@ -20,7 +20,7 @@ from agent.plan.dependencies import with_dependents
 from agent.plan.json_values import truncated
 from agent.plan.operations import Add, Cancel, Operation
 from agent.plan.outcomes import NodeStatus
-from agent.planning.author_plan import AuthorPlan, note_packing, tools_of
+from agent.planning.author_plan import AuthorPlan, note_packing, tools_for, tools_of
 from agent.planning.pack_buffer import BufferedWriter, DirectWriter, NodeEndNotifier, PackBuffer, buffered_writer
 from agent.ports import ChatMessage, LanguageModel, Mailbox, Message, NodeStatuses, OperationLog, Runs
 from agent.reading.answer_reader import AnswerReader
@@ -29,6 +29,7 @@ from agent.reading.plan_builder import Placed, PlanBuilder
 from agent.reading.plan_language.statements import Item, Scope
 from agent.reading.validation import Fault, FaultCode
 from agent.tool import Registry
+from agent.tools.access import ToolAccess
 
 REPAIRS = 2
 """How often the model gets its faults back before the turn ends with an error."""
@@ -61,6 +62,8 @@ class _Request:
     appended: Callable[[], None]
     #: The last operation before this planning began.
     upto_seq: int
+    #: Those that the author may use here.
+    tools: ToolSearch
     #: Whether an operation or a reply has come of it.
     changed: bool = False
     #: How many nodes were stored.
@@ -113,6 +116,8 @@ class Planner:
     dialect: str | None
     #: Where there are many tools, it chooses those that a request shows.
     tools: ToolSearch
+    #: None: everybody may use every tool everywhere.
+    access: ToolAccess | None = None
     #: With it and a sandbox, nodes that wait for others are held back and packed once the plan is complete; without,
     #: every operation is stored as it arrives.
     node_ends: NodeEndNotifier | None = None
@@ -134,6 +139,7 @@ class Planner:
                 messages=messages,
                 appended=appended,
                 upto_seq=await self._last_seq(thread, turn, author),
+                tools=await tools_for(self.tools, self.access, thread, author),
             )
             error = await self._plan(request)
             await self.mailbox.taken(
@@ -166,7 +172,7 @@ class Planner:
         shown = [await self._likely_tools(request)]
         dialogue = [*await self._opening(request), await self._question(request, tools=shown[0])]
         repairs, resumptions, shortened, too_large = REPAIRS, RESUMPTIONS, False, False
-        tool_requests = 0 if self.tools.shows_all else TOOL_REQUESTS
+        tool_requests = 0 if request.tools.shows_all else TOOL_REQUESTS
         while True:
             nodes = request.nodes
             try:
@@ -192,7 +198,7 @@ class Planner:
                 more = await self._more_tools(request, response.needs)
                 shown.append(more)
             else:
-                faults = [*faults, *(self._no_more_tools() for _ in response.needs[:1])]
+                faults = [*faults, *(_no_more_tools(request.tools) for _ in response.needs[:1])]
                 if not faults or not repairs:
                     return TurnError.PLAN_TOO_LARGE if too_large else TurnError.PLAN_INVALID if faults else None
                 repairs -= 1
@@ -203,29 +209,25 @@ class Planner:
 
     async def _likely_tools(self, request: _Request) -> str:
         """Return the tools that the request is likely to need, as it shows them; "" where it need not."""
-        if self.tools.shows_all:
+        if request.tools.shows_all:
             return ""
         plan = await self._author_plan(request)
         text = "\n".join(message.text for message in request.messages)
-        shown = await self.tools.likely(text, tools_of([entry.operation for entry in plan.logged]))
+        shown = await request.tools.likely(text, tools_of([entry.operation for entry in plan.logged]))
         request.seen.update(tool.name for tool in shown.whole)
         return tools_section(shown)
 
     async def _more_tools(self, request: _Request, needs: Sequence[str]) -> str:
-        shown = await self.tools.more("\n".join(needs), request.seen)
+        shown = await request.tools.more("\n".join(needs), request.seen)
         request.seen.update(tool.name for tool in shown.whole)
         return tools_section(shown)
-
-    def _no_more_tools(self) -> Fault:
-        what = "all tools are shown already" if self.tools.shows_all else "no more tools are shown"
-        return Fault(code=FaultCode.BAD_OP, message=f"{what}; plan with those that you see, or reply", pointer="/op")
 
     async def _opening(self, request: _Request) -> list[ChatMessage]:
         past = await self.memory.past(request.thread, request.turn)
         run = await self.runs.read(request.thread, request.turn)
         names = await self.memory.names(request.thread, run.messages)
         present = present_dialogue(run.messages, run.replies, names)
-        return [system_message(self.registry, self.dialect, self.language), *past, *present]
+        return [system_message(request.tools.registry, self.dialect, self.language), *past, *present]
 
     async def _question(
         self, request: _Request, faults: Sequence[Fault] = (), *, tools: str, brief: bool = False
@@ -263,13 +265,14 @@ class Planner:
         """
         plan = await self._author_plan(request)
         builder = plan.builder(
-            self.registry,
+            request.tools.registry,
             self.limits,
             request.messages,
             packages=self.dialect is not None,
             upto_seq=request.upto_seq,
         )
-        reader = AnswerReader(self.registry, builder, self.limits, language=self.language, scope=request.scope)
+        registry = request.tools.registry
+        reader = AnswerReader(registry, builder, self.limits, language=self.language, scope=request.scope)
         pieces: list[str] = []
         faults: list[Fault] = []
         request.needs.clear()
@@ -355,6 +358,11 @@ async def _take(
             return [*admission.faults, *await writer.take(admission.admitted)]
         case _:
             assert_never(item)
+
+
+def _no_more_tools(tools: ToolSearch) -> Fault:
+    what = "all tools are shown already" if tools.shows_all else "no more tools are shown"
+    return Fault(code=FaultCode.BAD_OP, message=f"{what}; plan with those that you see, or reply", pointer="/op")
 
 
 def _left_out(operation: Operation, because: str) -> Fault:

@@ -22,7 +22,7 @@ from agent.plan.dependencies import with_dependents
 from agent.plan.operations import Add, Cancel, LoggedOperation, Operation
 from agent.plan.outcomes import Failed, NodeStatus, Outcome, Skipped
 from agent.plan.templates import shown_title
-from agent.planning.author_plan import AuthorPlan, logged_nodes, note_packing, tools_of
+from agent.planning.author_plan import AuthorPlan, logged_nodes, note_packing, tools_for, tools_of
 from agent.planning.conclusion import Answered, Asked, PlannedOn, is_understood, read_conclusion
 from agent.planning.earlier_work import EarlierWork, Unclear
 from agent.planning.replan_decision import ReplanDecision, read_replan_decision
@@ -44,6 +44,7 @@ from agent.ports import (
 )
 from agent.reading.plan_builder import PlanBuilder
 from agent.tool import Registry
+from agent.tools.access import ToolAccess
 
 REPAIRS = 1
 """How often the model gets its faults back before the turn is answered with what there is."""
@@ -71,6 +72,8 @@ class Replanner:
     memory: Memory
     #: Where there are many tools, it chooses those that a request shows.
     tools: ToolSearch
+    #: None: everybody may use every tool everywhere.
+    access: ToolAccess | None = None
     #: The sandbox's; None when no scripts can run here, so that nothing is packed either.
     dialect: str | None
     packing: bool = False
@@ -158,7 +161,8 @@ class Replanner:
             ModelUnavailable: it did not say one.
         """
         brief = False
-        dialogue = await self._dialogue(run, plan, Role.CONCLUDE, part=part)
+        tools = await tools_for(self.tools, self.access, run.thread, plan.author)
+        dialogue = await self._dialogue(run, plan, tools, Role.CONCLUDE, part=part)
         conclusion: Answered | PlannedOn | Asked | Unclear = Unclear(faults=())
         repairs = REPAIRS
         while True:
@@ -168,10 +172,10 @@ class Replanner:
                 if brief:
                     raise
                 brief = True
-                dialogue = await self._dialogue(run, plan, Role.CONCLUDE, part=part, brief=True)
+                dialogue = await self._dialogue(run, plan, tools, Role.CONCLUDE, part=part, brief=True)
                 continue
-            builder = self._builder(run, plan)
-            conclusion = read_conclusion(said, builder, self._earlier(plan), self.limits, self.language, part=part)
+            builder, earlier = self._builder(run, plan, tools), self._earlier(plan, tools)
+            conclusion = read_conclusion(said, builder, earlier, self.limits, self.language, part=part)
             if not isinstance(conclusion, Unclear) or not repairs:
                 return conclusion
             repairs -= 1
@@ -195,28 +199,32 @@ class Replanner:
 
     async def _decide(self, model: LanguageModel, run: Run, plan: AuthorPlan) -> ReplanDecision:
         """Return the model's decision; an unclear one continues: it ends nothing and extends nothing."""
-        dialogue = await self._dialogue(run, plan, Role.REPLAN, heads=True)
+        tools = await tools_for(self.tools, self.access, run.thread, plan.author)
+        dialogue = await self._dialogue(run, plan, tools, Role.REPLAN, heads=True)
         for _ in range(1 + REPAIRS):
             try:
                 answer = await model.complete(Role.REPLAN, dialogue)
             except ModelUnavailable:
                 break
-            decision = read_replan_decision(answer, self._builder(run, plan), self._earlier(plan), self.limits)
+            builder, earlier = self._builder(run, plan, tools), self._earlier(plan, tools)
+            decision = read_replan_decision(answer, builder, earlier, self.limits)
             if not isinstance(decision, Unclear):
                 return decision
             dialogue += [ChatMessage(by="ai", text=answer), faults_message(Role.REPLAN, decision.faults)]
         return ReplanDecision(choice=Choice.CONTINUE)
 
-    def _builder(self, run: Run, plan: AuthorPlan) -> PlanBuilder:
-        return plan.builder(self.registry, self.limits, _messages_of(run, plan), packages=self.dialect is not None)
+    def _builder(self, run: Run, plan: AuthorPlan, tools: ToolSearch) -> PlanBuilder:
+        messages = _messages_of(run, plan)
+        return plan.builder(tools.registry, self.limits, messages, packages=self.dialect is not None)
 
-    def _earlier(self, plan: AuthorPlan) -> EarlierWork:
-        return EarlierWork(nodes=plan.turn_nodes, outcomes=plan.outcomes, registry=self.registry)
+    def _earlier(self, plan: AuthorPlan, tools: ToolSearch) -> EarlierWork:
+        return EarlierWork(nodes=plan.turn_nodes, outcomes=plan.outcomes, registry=tools.registry)
 
     async def _dialogue(
         self,
         run: Run,
         plan: AuthorPlan,
+        tools: ToolSearch,
         role: Role,
         *,
         heads: bool = False,
@@ -234,22 +242,11 @@ class Replanner:
             names=await self.memory.names(run.thread, messages, nodes),
             place=thread_parts(run.thread).channel,
             heads=heads,
-            tools=await self._likely_tools(messages, plan),
+            tools=await _likely_tools(tools, messages, plan),
             part=part,
         )
         past: Sequence[ChatMessage] = () if brief else await self.memory.past(run.thread, run.turn)
-        return [system_message(self.registry, self.dialect, self.language), *past, question]
-
-    async def _likely_tools(self, messages: Sequence[Message], plan: AuthorPlan) -> str:
-        """Return the tools that the planner's first request showed, in the same words, and the others of its plan."""
-        if self.tools.shows_all:
-            return ""
-        before = [entry.operation for entry in plan.logged if entry.turn < plan.turn]
-        shown = await self.tools.likely("\n".join(message.text for message in messages), tools_of(before))
-        seen = {tool.name for tool in shown.whole}
-        planned = dict.fromkeys(tools_of([entry.operation for entry in plan.own]))
-        found = [tool for name in planned if name not in seen and (tool := self.registry.find(name)) is not None]
-        return tools_section(shown, found)
+        return [system_message(tools.registry, self.dialect, self.language), *past, question]
 
     async def _append(self, run: Run, plan: AuthorPlan, operations: Sequence[Operation]) -> bool:
         """Store operations, packed; return whether there were any and all were new."""
@@ -270,6 +267,18 @@ class Replanner:
 
 def _messages_of(run: Run, plan: AuthorPlan) -> Sequence[Message]:
     return [message for message in run.messages if message.author == plan.author]
+
+
+async def _likely_tools(tools: ToolSearch, messages: Sequence[Message], plan: AuthorPlan) -> str:
+    """Return the tools that the planner's first request showed, in the same words, and the others of its plan."""
+    if tools.shows_all:
+        return ""
+    before = [entry.operation for entry in plan.logged if entry.turn < plan.turn]
+    shown = await tools.likely("\n".join(message.text for message in messages), tools_of(before))
+    seen = {tool.name for tool in shown.whole}
+    planned = dict.fromkeys(tools_of([entry.operation for entry in plan.own]))
+    found = [tool for name in planned if name not in seen and (tool := tools.registry.find(name)) is not None]
+    return tools_section(shown, found)
 
 
 def _without_answer(error: TurnError) -> ReplanReport:

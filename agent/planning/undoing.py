@@ -1,7 +1,8 @@
 """Undoing: a person's `!undo` becomes the steps that take effects back, and a report of what came of it. No model."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,7 +61,8 @@ class Undoing:
     log: OperationLog
     mailbox: Mailbox
     words: UndoWords
-    has_tool: Callable[[ToolName], bool]
+    #: Returns the tools that a person may use in a thread.
+    tools_for: Callable[[ThreadId, UserId], Awaitable[AbstractSet[ToolName]]]
 
     async def feed(self, thread: ThreadId, turn: int, appended: Callable[[], None]) -> None:
         """Plan every untaken message of the thread."""
@@ -77,7 +79,7 @@ class Undoing:
         logged = await self.log.after(thread, 0)
         reply = ""
         if not _own_steps(logged, turn, message.author):  # else this is entered once more, after a crash
-            plan = await self._plan(thread, turn, undone, logged)
+            plan = await self._plan(thread, turn, message.author, undone, logged)
             # what another person's message undoes in this very turn is not undone twice
             taken = {step.undoes for step in _steps(logged, turn)}
             steps = () if any(step.undoes in taken for step in plan.steps) else tuple(plan.steps)
@@ -103,10 +105,13 @@ class Undoing:
             return ""
         doubtful = {effect.id for effect in await self.effects.of(thread) if effect.unknown}
         lines: list[UndoLine] = []
-        for undone in dict.fromkeys(turn_to_undo(message.text) for message in messages):
+        asked: dict[int | None, UserId] = {}
+        for message in messages:
+            asked.setdefault(turn_to_undo(message.text), message.author)
+        for undone, author in asked.items():
             if undone is None:
                 continue
-            plan = await self._plan(thread, turn, undone, logged)
+            plan = await self._plan(thread, turn, author, undone, logged)
             for effect in plan.effects:
                 step = steps.get(effect.id)
                 outcome = None if step is None else outcomes.get(step.id)
@@ -116,10 +121,13 @@ class Undoing:
         titles = {step.id: step.title for step in steps.values()}
         return self.words.undone(lines, titles)
 
-    async def _plan(self, thread: ThreadId, turn: int, undone: int, logged: Sequence[LoggedOperation]) -> UndoPlan:
+    async def _plan(
+        self, thread: ThreadId, turn: int, author: UserId, undone: int, logged: Sequence[LoggedOperation]
+    ) -> UndoPlan:
         """Return the plan as it is made at the beginning of the turn, whatever was undone since."""
+        tools = await self.tools_for(thread, author)
         effects = [effect for effect in await self.effects.of(thread) if effect.turn < turn]
-        return undo_plan(effects, logged, undone, by_turn=turn, has_tool=self.has_tool)
+        return undo_plan(effects, logged, undone, by_turn=turn, has_tool=tools.__contains__)
 
 
 def is_only_undoing(nodes: Sequence[Node]) -> bool:

@@ -17,9 +17,19 @@ from agent.limits import Limits
 from agent.plan.json_schema import schema_issues
 from agent.plan.json_values import json_issue_in, sanitized_text
 from agent.plan.operations import Node, canonical_json, digest_of
-from agent.plan.outcomes import Cancelled, Expired, Failed, Outcome, Rejected, Skipped, Succeeded, state_of
+from agent.plan.outcomes import (
+    INPUT_REQUIRED,
+    Cancelled,
+    Expired,
+    Failed,
+    Outcome,
+    Rejected,
+    Skipped,
+    Succeeded,
+    state_of,
+)
 from agent.plan.script_calls import DecidedCalls, ScriptCall, Suspended, position_of
-from agent.tool import CallContext, Colour, Registry, Tool, asks_inside
+from agent.tool import CallContext, Colour, InputRequired, Registry, Tool, asks_inside
 from agent.tools.binding import BOUND_BYTES
 from agent.tools.call import issue_words
 from agent.tools.call_bounds import CallBounds
@@ -147,7 +157,10 @@ class ToolCallReplay:
         if number < len(self._answers[key]):
             return _value_of(self._answers[key][number])
         context = replace(self._context, idempotency_key=digest_of([self._context.idempotency_key, key]))
-        outcome = await self._bounds.call(tool, context, args, self._pause)
+        try:
+            outcome = await self._bounds.call(tool, context, args, self._pause)
+        except InputRequired:
+            outcome = Failed(error=INPUT_REQUIRED, message="it asks a person; plan this as its own node")
         if isinstance(outcome, Succeeded):
             answer = RecordedAnswer(call=key, value=outcome.value)
         else:

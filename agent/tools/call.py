@@ -18,7 +18,7 @@ from agent.plan.operations import digest_of
 from agent.plan.outcomes import OUTCOME_UNKNOWN, Failed, Succeeded
 from agent.plan.references import with_texts
 from agent.ports import ResultCache, ResultKey
-from agent.tool import CallContext, Colour, Tool, TooLate, ToolError, WorldChanged
+from agent.tool import CallContext, Colour, InputRequired, Tool, TooLate, ToolError, WorldChanged
 from sandbox.script import Json
 
 TRANSIENT = frozenset({"timeout", "unreachable", "unavailable", "database_unreachable", "rate_limited"})
@@ -57,7 +57,7 @@ async def call_tool(
 ) -> Succeeded | Failed:
     """Return the tool's whole output as an inline value, or how it failed.
 
-    Raises only CancelledError, TooLate and WorldChanged.
+    Raises only CancelledError, InputRequired, TooLate and WorldChanged.
 
     Only a green tool that is `retryable` is called again.
     """
@@ -65,7 +65,7 @@ async def call_tool(
         message = "; ".join(f"{issue.pointer or '/'}: {issue_words(tool, issue)}" for issue in issues[:5])
         return Failed(error="bad_arguments", message=truncated(message, _MESSAGE_CHARACTERS))
     outcome = await _call_once(tool, context, args)
-    for seconds in RETRY_AFTER_SECONDS if tool.retryable and tool.colour is Colour.GREEN else ():
+    for seconds in RETRY_AFTER_SECONDS[: tool.retries] if tool.retryable and tool.colour is Colour.GREEN else ():
         if not isinstance(outcome, Failed) or outcome.error not in TRANSIENT:
             break
         await pause(seconds)
@@ -193,7 +193,7 @@ async def _call_once(tool: Tool, context: CallContext, args: Mapping[str, Json])
             output: object = await tool.call(context, args)
     except ToolError as error:
         return _failed(error)
-    except (TooLate, WorldChanged):
+    except (TooLate, WorldChanged, InputRequired):
         raise
     except asyncio.CancelledError:
         task = asyncio.current_task()

@@ -53,6 +53,7 @@ from bot.blocks.elements import (
     with_button,
     words_only,
 )
+from bot.blocks.tool_questions import asks, question_blocks
 from bot.blocks.visibility import visible
 from bot.payloads import ACTION_PREFIX, FORM_ACTION, SHOW_ACTION, Form, button_value, form_value
 from bot.ports import ApprovalView
@@ -96,6 +97,7 @@ _LABELS: Mapping[Decision, str] = {
     Decision.GO_ON: wording.GO_ON,
     Decision.TRY_AGAIN: wording.TRY_AGAIN,
     Decision.LEAVE: wording.LEAVE,
+    Decision.DECLINED: wording.DECLINE,
 }
 
 
@@ -134,6 +136,8 @@ def card(
     request = view.request
     if request.kind in ABOUT_TURN:
         return (_turn_card(view),)
+    if request.kind is ApprovalKind.INPUT:
+        return (_input_card(view),)
     who_may = who_may_decide(policy, request)
     small = _small_print(view, names)
     if not _showable(view):
@@ -367,6 +371,20 @@ def _turn_card(view: ApprovalView) -> Rendered:
     return rendered(f"{asked} {ended}", [section("\n".join([*head, ended + reason])), *small])
 
 
+def _input_card(view: ApprovalView) -> Rendered:
+    """Return the card of a tool that asks."""
+    request = view.request
+    asked = f"{wording.QUESTION_TITLES[request.kind]}: {asks(request)}"
+    about = [*question_blocks(request), context(circumstances(view, who_may_decide(ApprovalPolicy(), request)))]
+    title = quoted(request.title, 200)
+    if view.is_open:
+        frozen = [section(wording.FROZEN)] if view.frozen else []
+        question = section(f"*{asked}*\n{title}\n{wording.QUESTIONS[request.kind]}")
+        return rendered(asked, [question, *about, *frozen, _buttons(view)])
+    ended, _ = ending(view)
+    return rendered(f"{asked} {ended}", [section(f"*{asked}*\n{title}\n{ended}"), *about])
+
+
 def _used_up(request: ApprovalRequest) -> Iterator[str]:
     """Yield a sentence for each limit that a request about a budget is about."""
     exceeded, currency = request.args.get("breaches"), request.args.get("currency")
@@ -396,7 +414,7 @@ def circumstances(view: ApprovalView, who_may: str) -> str:
         wording.waits(len(view.blocks), waiting, view.progress if view.is_open else None),
         *_undoes(request),
     ]
-    if view.is_open or view.record.decision in RUNS_CALL:
+    if request.kind is not ApprovalKind.INPUT and (view.is_open or view.record.decision in RUNS_CALL):
         lines.append(wording.UNDOING[card_facts_of(request).reversibility])
     if view.is_open:
         lines += _open_lines(view, who_may)
@@ -439,6 +457,8 @@ def reminder(view: ApprovalView, policy: ApprovalPolicy) -> Rendered:
 
 def who_may_decide(policy: ApprovalPolicy, request: ApprovalRequest) -> str:
     """Return who may decide a request, in mrkdwn."""
+    if request.kind is ApprovalKind.INPUT:
+        return wording.only_person(mention(request.author))
     parts = [_who_may(part, request) for part in policy.parts]
     more = [*map(mention, sorted(policy.more_users)), *map(group, sorted(policy.more_groups))]
     return wording.or_else(wording.and_also(parts), wording.listed(more, most=10))
@@ -455,6 +475,10 @@ def _buttons(view: ApprovalView, without: Collection[Decision] = (), place: str 
     block_id = shortened(f"decide-{view.version}-{view.request.id}", 255)
     allowed = [decision for decision in choices(view) if decision not in without]
     shown = [_button(view, decision) for decision in allowed if decision not in NEEDS_WORDS]
+    if view.request.kind is ApprovalKind.INPUT:
+        value = form_value(Form.INPUT, view.request.id, view.version)
+        action = f"{FORM_ACTION}_{Form.INPUT.value}"
+        shown.insert(0, button(wording.ANSWER, action=action, value=value, style="primary"))
     if view.request.kind is ApprovalKind.APPROVE:
         shown += forms_of(view, without, place)
         if view.to_come and Decision.APPROVED in allowed and not place:

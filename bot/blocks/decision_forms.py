@@ -32,6 +32,7 @@ from bot.blocks.elements import (
     shortened,
     text_input,
 )
+from bot.blocks.tool_questions import input_blocks
 from bot.blocks.visibility import visible
 from bot.payloads import FORM_CALLBACK, Answer, Form, button_value
 from bot.ports import ApprovalView
@@ -114,6 +115,11 @@ def by_hand_form(view: ApprovalView, answer: Answer) -> Block:
     """Return the form that takes what a person did by hand."""
     text = field(wording.WHAT_CAME_OUT, text_input(), block_id=WORDS, hint=wording.BY_HAND_HINT)
     return _form(Form.BY_HAND, view, answer, [text])
+
+
+def input_form(view: ApprovalView, answer: Answer) -> Block:
+    """Return the form that answers a tool."""
+    return _form(Form.INPUT, view, answer, [section(wording.QUESTIONS[view.request.kind]), *input_blocks(view.request)])
 
 
 def edit_form(view: ApprovalView, answer: Answer, fields: Sequence[ArgumentField], *, approves: bool) -> Block:

@@ -17,6 +17,7 @@ from bot.handlers.messages import RECEIPT_REACTION
 from bot.handlers.pending import PendingHandler
 from bot.handlers.person_limits import PersonLimiter
 from bot.handlers.rules import RulesHandler, is_about_rules
+from bot.handlers.tools import ToolsHandler
 from bot.payloads import Command, Payload, request_text
 from bot.ports import Inbox, Incoming, Kind, OpenRun, RunViews
 from bot.slack.client import WebApi
@@ -43,6 +44,7 @@ class CommandHandler:
         freezes: FreezeHandler,
         rules: RulesHandler,
         pending: PendingHandler,
+        tools: ToolsHandler,
     ) -> None:
         self._inbox = inbox
         self._limiter = limiter
@@ -53,6 +55,7 @@ class CommandHandler:
         self._freezes = freezes
         self._rules = rules
         self._pending = pending
+        self._tools = tools
 
     async def on_command(self, ack: AsyncAck, body: Payload) -> None:
         """Ack at once and answer the caller alone, except for the thread a request opens."""
@@ -80,6 +83,8 @@ class CommandHandler:
                 return await self._status(command, identity)
             case "pending":
                 return await self._pending.answer(command, identity)
+            case "tools":
+                return await self._tools.answer(command, identity)
             case "stop":
                 return stoppable(await self._named(await self._views.open_of(identity.tenant, command.user)))
             case _:

@@ -33,11 +33,13 @@ from bot.blocks.decision_forms import (
     changes_form,
     comment_form,
     edit_form,
+    input_form,
     loading,
     notice,
 )
 from bot.blocks.edit_form import ArgumentField, entered, fields_of, parsed_json, schema_errors
 from bot.blocks.elements import Block, quoted
+from bot.blocks.tool_questions import answers_in
 from bot.errors import BotError
 from bot.handlers.approvals import ApprovalHandler, Objection, objection_of
 from bot.handlers.together import TogetherHandler
@@ -157,7 +159,8 @@ class DecisionFormHandler:
         view = await self._views.approval(tenant, answer.approval)
         if view is None:
             return notice(click.form, wording.QUESTION_UNKNOWN)
-        if (stale := objection_of(replace(answer, decision=Decision.REJECTED), view)) is not None:
+        no = Decision.DECLINED if view.request.kind is ApprovalKind.INPUT else Decision.REJECTED
+        if (stale := objection_of(replace(answer, decision=no), view)) is not None:
             if stale.stale:
                 await self._clicks.lock(answer, view)
             return notice(click.form, stale.words)
@@ -170,6 +173,9 @@ class DecisionFormHandler:
             case Form.BY_HAND:
                 objection = await self._objection(answer, Decision.BY_HAND, tenant, view)
                 return by_hand_form(view, answer) if objection is None else notice(click.form, objection.words)
+            case Form.INPUT:
+                objection = await self._objection(answer, Decision.ANSWERED, tenant, view)
+                return input_form(view, answer) if objection is None else notice(click.form, objection.words)
             case Form.EDIT:
                 return await self._edit_form(answer, tenant, view)
             case Form.ALL:
@@ -246,6 +252,11 @@ class DecisionFormHandler:
                 value = parsed_json(words)
                 result = words if value is None or value.value is None else value.value
                 ready = _Ready(answer=submission.answer(Decision.BY_HAND), view=view, result=result, words=words)
+            case Form.INPUT:
+                answers, wrong = await answers_in(view.request, submission)
+                if wrong:
+                    return wrong
+                ready = _Ready(answer=submission.answer(Decision.ANSWERED), view=view, result=answers)
             case _:
                 return await self._checked_edit(submission, tenant, view)
         today = await self._clicks.examined(ready.answer, tenant, view)
@@ -355,7 +366,7 @@ def _first_input(submission: FormSubmission) -> str:
             return DECISION
         case Form.ALL:
             return REQUESTS
-        case Form.EDIT:
+        case Form.EDIT | Form.INPUT:
             return min(submission.values, default="argument-0", key=lambda block_id: (len(block_id), block_id))
         case _:
             return WORDS

@@ -4,17 +4,21 @@ Each caller says how old an answer it accepts. A decision (a click, a write) acc
 """
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar, cast
 
 from agent.ids import ChannelId, Tenant, UserId
-from bot.errors import SlackRefused, SlackUnreachable
+from bot.errors import BotError, SlackRefused, SlackUnreachable
 from bot.payloads import mapping
 from bot.slack.client import WebApi, listed
+
+_log = logging.getLogger(__name__)
 
 FRESH = 0.0
 RECENT_SECONDS = 60.0
@@ -197,17 +201,28 @@ class Principals:
                 raise
         return False
 
-    async def groups(self, user: UserId, among: Iterable[str]) -> frozenset[str]:
-        """Return those of the user groups `among` that `user` is in now; a group that is gone has nobody."""
-        return frozenset([group for group in among if user in await self._group(group)])
+    async def groups(self, user: UserId, among: Iterable[str], *, max_age_seconds: float = FRESH) -> frozenset[str]:
+        """Return those of the user groups `among` that `user` is in; a group that is gone has nobody."""
+        return frozenset([group for group in among if user in await self._group(group, max_age_seconds)])
 
-    async def _group(self, group: str) -> list[str]:
+    async def known_groups(self, user: UserId, among: AbstractSet[str], *, fresh: bool) -> frozenset[str]:
+        """Return those of the groups that `user` is certainly in, now if `fresh`; a `GroupsOf` of `ToolAccess`."""
         try:
-            return listed(await self._api.read("usergroups.users.list", usergroup=group), "users")
-        except SlackRefused as error:
-            if error.code not in _NO_GROUP:
-                raise
-            return []
+            return await self.groups(user, among, max_age_seconds=FRESH if fresh else RECENT_SECONDS)
+        except BotError as error:
+            _log.warning("could not learn which groups %s is in: %s", user, error)
+            return frozenset()
+
+    async def _group(self, group: str, max_age_seconds: float) -> list[str]:
+        async def ask() -> list[str]:
+            try:
+                return listed(await self._api.read("usergroups.users.list", usergroup=group), "users")
+            except SlackRefused as error:
+                if error.code not in _NO_GROUP:
+                    raise
+                return []
+
+        return await self._remembered(("group", group), ask, max_age_seconds)
 
     async def _remembered(self, key: Hashable, ask: Callable[[], Awaitable[Answer]], max_age_seconds: float) -> Answer:
         known = self._answers.get(key)

@@ -108,7 +108,8 @@ async def _running(settings: Settings, *, port: int, snapshot: Path | None) -> A
             model = ModelSettings(model=MODEL_NAME, api_key="scripted", base_url=await scripted.start())
         # Posts to channels need the approval of a second person.
         configuration = Configuration(
-            tools=world.tools, approvals={"slack_post_message": ApprovalPolicy(self_approval=False)}
+            tools=replace(world.tools, paths=settings.configuration.tools.paths),
+            approvals={"slack_post_message": ApprovalPolicy(self_approval=False)},
         )
         app_settings = Settings(data=settings.data, slack=slack, model=model, configuration=configuration)
         await stack.enter_async_context(open_app(app_settings, postgres.url()))

@@ -34,6 +34,7 @@ COMMANDS = {
     "plan": Entry("infra.cli.plan", "app", "Check a plan file, or run it without Slack and without a model."),
     "audit": Entry("infra.cli.audit", "app", "Export the audit, check it, or take a person's id out of it."),
     "policy": Entry("infra.cli.policy", "app", "Replay recorded calls against the policy, or say which rule decides."),
+    "tools": Entry("infra.cli.tools", "app", "List the tools, call one, or begin a new one in Python."),
     "mcp": Entry("infra.cli.mcp", "app", "Pin the tools of an MCP server, or list those that are pinned."),
     "sandbox": Entry("infra.cli.sandbox", "app", "Build the sandbox image, or run one script in it."),
     "eval": Entry("infra.cli.eval", "evaluate", "Measure how often plans are right, with a model or with replays."),

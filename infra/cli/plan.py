@@ -147,9 +147,15 @@ def _nodes(ids: list[str] | None) -> frozenset[NodeId]:
 def _tools(described: Path | None) -> Registry:
     if described is None:
         # Imported here: Slack's and the database's libraries take a second to import.
+        from infra.config.environment import read_settings
+        from infra.config.file import ConfigurationError
         from infra.tools.catalogue import known_tools
 
-        return asyncio.run(known_tools())
+        try:
+            tools = read_settings(environment()).configuration.tools
+        except ConfigurationError as error:
+            _exit_unreadable(error)
+        return asyncio.run(known_tools(tools.paths))
     try:
         return read_tools(described)
     except ListFileInvalid as error:

@@ -1,6 +1,6 @@
 """Reads all settings: `.env` and the environment here, the configuration file in `file.py`.
 
-No other code reads the environment.
+No other code reads the environment, except a `Secret` that the file names.
 """
 
 import os

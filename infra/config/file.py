@@ -31,9 +31,12 @@ from agent.budget.usage import Prices
 from agent.ids import UserId
 from agent.limits import Limits, MemoryLimits, ModelOptions, PlanLanguage, PlanLimits, Role
 from agent.policy.rules import PolicySet
+from agent.tools.access import AccessRules
+from agent.tools.decorator import ToolUnusable
 from bot.handlers.person_limits import PersonLimits
 from infra.config.policy import PolicyTable, known_approvals, policy_set, rule_places, table_policies
-from infra.tools.catalogue import FileContext, ToolsConfig
+from infra.config.tool_access import ChannelKey, ChannelTable, GroupKey, GroupTable, access_rules
+from infra.tools.catalogue import FileContext, ToolsConfig, beside, teams_tools
 from infra.tools.mcp.settings import McpServerConfig, McpTables
 from infra.worker.worker import THREADS_AT_ONCE, Timings
 from sandbox.docker_sandbox import DockerSettings
@@ -210,6 +213,8 @@ class Configuration(Table):
     budgets: BudgetsTable = BudgetsTable()
     audit: AuditTable = AuditTable()
     freeze: FreezeTable = FreezeTable()
+    channels: dict[ChannelKey, ChannelTable] = Field(default_factory=dict[str, ChannelTable])
+    groups: dict[GroupKey, GroupTable] = Field(default_factory=dict[str, GroupTable])
     sandbox: Literal["auto", "docker", "monty", "none"] = "auto"
     containers: ContainersTable = ContainersTable()
 
@@ -223,6 +228,10 @@ class Configuration(Table):
         return Budgets(
             run=self.budgets.run.budget(), thread=self.budgets.thread.budget(), currency=self.prices.currency
         )
+
+    def access_rules(self) -> AccessRules:
+        """Return which tools may be used where, and by whom."""
+        return access_rules(self.channels, self.groups)
 
     def policies(self) -> Policies:
         """Return the approval policies per tool."""
@@ -240,7 +249,7 @@ def read_configuration(path: Path | None) -> Configuration:
         ConfigurationError: it cannot be read, is no TOML, or a key is unknown or has a wrong value.
     """
     if path is None:
-        return Configuration()
+        return parse_configuration({}, "")
     return parse_configuration(_with_policy_file(_table_of(path), path), str(path))
 
 
@@ -292,16 +301,27 @@ def parse_configuration(table: Mapping[str, object], source: str) -> Configurati
     """Return the configuration of a TOML document; errors and warnings name its `source`.
 
     Raises:
-        ConfigurationError: a key is unknown or has a wrong value.
+        ConfigurationError: a key is unknown or has a wrong value, or a tool in Python cannot be loaded.
     """
     try:
+        names = [found.tool.name for found in teams_tools(_tool_paths(table, source))]
         servers = table.get("mcp")
-        names = [*cast("Mapping[str, object]", servers)] if isinstance(servers, Mapping) else []
-        return Configuration.model_validate(table, context=FileContext.of(source, names))
+        prefixes = [*cast("Mapping[str, object]", servers)] if isinstance(servers, Mapping) else []
+        return Configuration.model_validate(table, context=FileContext.of(source, names, prefixes))
+    except ToolUnusable as error:
+        raise ConfigurationError(str(error)) from error
     except ValidationError as error:
         # Only places and rules, because a wrong value may be a secret.
         faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {_rule(fault)}" for fault in error.errors()]
         raise ConfigurationError(f"{source}: " + "; ".join(faults)) from None
+
+
+def _tool_paths(table: Mapping[str, object], source: str) -> list[Path]:
+    """Return `tools.paths`; what is none is left to the validation."""
+    tools = table.get("tools")
+    paths = cast("Mapping[str, object]", tools).get("paths") if isinstance(tools, dict) else None
+    given = cast("Sequence[object]", paths) if isinstance(paths, list | tuple) else ()
+    return [beside(source, Path(path)) for path in given if isinstance(path, str)]
 
 
 def _rule(fault: ErrorDetails) -> str:

@@ -14,7 +14,7 @@ from agent.plan.operations import NodeKind, digest_of
 from agent.policy.requirement import requirement_json
 from agent.policy.rules import Condition, Effect, PolicySet, Rule, matches_tool
 from infra.config.conditions import CelCondition
-from infra.tools.catalogue import TOOL_NAMES, known_names, may_be_later
+from infra.tools.catalogue import TOOL_NAMES, known_names, may_be_later, names_in
 from sandbox.script import Json
 
 NOT_TOOLS = frozenset({"default", NodeKind.PACKAGE.value, NodeKind.SUBAGENT.value})
@@ -80,9 +80,9 @@ class EscalationTable(_Table):
         return self
 
 
-def _some_tool(pattern: str, info: ValidationInfo) -> str:
+def known_pattern(pattern: str, info: ValidationInfo) -> str:
     """Return a tool's name, or a pattern that some tool has."""
-    names = TOOL_NAMES | NOT_TOOLS - {"default"}
+    names = TOOL_NAMES | names_in(info) | NOT_TOOLS - {"default"}
     if not may_be_later(pattern, info) and not any(matches_tool(pattern, ToolName(name)) for name in names):
         raise ValueError(f"no tool is called {pattern!r}")
     return pattern
@@ -100,7 +100,7 @@ class RuleTable(ApproversTable):
     #: Shown in the audit and by `greenlight policy explain`.
     name: str = Field(min_length=1, max_length=80)
     #: Names, or patterns such as `slack_*`; without it every tool.
-    tools: tuple[Annotated[str, AfterValidator(_some_tool)], ...] = ()
+    tools: tuple[Annotated[str, AfterValidator(known_pattern)], ...] = ()
     #: Ids or `#names` of channels where the request came from; without it every channel.
     channels: tuple[Annotated[str, AfterValidator(_channel)], ...] = ()
     #: Argument -> the values that make the rule be about the call.

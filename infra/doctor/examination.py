@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from agent.tools.decorator import ToolUnusable
 from infra.config.environment import model_settings
 from infra.config.file import Configuration, ConfigurationError, ContainersTable, read_configuration
 from infra.db.embedded_postgres import default_data_folder
@@ -23,7 +24,7 @@ from infra.tools.mcp.settings import McpSettings, mcp_settings
 from sandbox.choice import Wanted, choose_sandbox
 from sandbox.pool import PoolSize
 
-CONFIGURATION, SANDBOX, PROCESSES = "configuration", "sandbox", "processes"
+CONFIGURATION, TOOLS, SANDBOX, PROCESSES = "configuration", "tools", "sandbox", "processes"
 _SECRET_VARIABLES = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "OPENAI_API_KEY", "DATABASE_URL")
 _SHORTEST_SECRET = 6
 """A shorter value is no secret, and hiding it would make the report unreadable."""
@@ -68,14 +69,15 @@ def _data(given: Mapping[str, str]) -> Path:
 def _configuration(given: Mapping[str, str]) -> tuple[Finding, Configuration]:
     """Return the finding on the file, and its content; when it cannot be used, the defaults for the other checks."""
     path = Path(given["GREENLIGHT_CONFIG"]) if "GREENLIGHT_CONFIG" in given else None
-    if path is None:
-        return ok(CONFIGURATION, "GREENLIGHT_CONFIG is not set: everything has its default"), Configuration()
-    if not path.exists():
+    if path is not None and not path.exists():
         mend = "Copy greenlight.example.toml there, or unset GREENLIGHT_CONFIG."
         return missing(CONFIGURATION, f"there is no {path}", mend), Configuration()
+    says = "GREENLIGHT_CONFIG is not set: everything has its default" if path is None else str(path)
     try:
-        return ok(CONFIGURATION, str(path)), read_configuration(path)
+        return ok(CONFIGURATION, says), read_configuration(path)
     except ConfigurationError as error:
+        if isinstance(error.__cause__, ToolUnusable):
+            return wrong(TOOLS, str(error), "Correct the tool, or take its path or package away."), Configuration()
         mend = "Correct the file; greenlight.example.toml shows every key."
         return wrong(CONFIGURATION, str(error), mend), Configuration()
 

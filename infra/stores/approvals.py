@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.approval import (
     EDITED_BY,
+    GIVES_INPUT,
+    KEPT_WHOLE,
     RUNS_CALL,
     ApprovalKind,
     ApprovalRequest,
@@ -43,11 +45,12 @@ _MOST_DUE = 50
 
 _PENDING = ApprovalRow.status == Decision.PENDING.value
 _IS_BUDGET = ApprovalRow.kind == ApprovalKind.BUDGET.value
+_IS_KEPT_WHOLE = ApprovalRow.kind.in_(sorted(KEPT_WHOLE))
 
 # A run reads these at every notification, so without the arguments of calls, which can be long.
 _RECORD = (
     *(column for column in ApprovalRow.__table__.columns if column.key not in ("args", "facts")),
-    case((_IS_BUDGET, ApprovalRow.args), else_=null()).label("args"),
+    case((_IS_KEPT_WHOLE, ApprovalRow.args), else_=null()).label("args"),
     ApprovalRow.facts["state"].label("state"),
 )
 
@@ -67,7 +70,7 @@ _FREEZE_COVERS = (
     )
     .correlate(ApprovalRow)
 )
-_BEFORE = case((ApprovalRow.kind == ApprovalKind.UNKNOWN.value, ApprovalRow.attempt), else_=ApprovalRow.attempt - 1)
+_BEFORE = case((ApprovalRow.kind == ApprovalKind.APPROVE.value, ApprovalRow.attempt - 1), else_=ApprovalRow.attempt)
 STARTED = (
     exists()
     .where(
@@ -78,11 +81,24 @@ STARTED = (
     )
     .correlate(ApprovalRow)
 )
+_CALLED = (
+    exists()
+    .where(
+        LedgerRow.tenant == ApprovalRow.tenant,
+        LedgerRow.thread == ApprovalRow.thread,
+        LedgerRow.node == ApprovalRow.node,
+        LedgerRow.attempt == ApprovalRow.attempt,
+    )
+    .correlate(ApprovalRow)
+)
+"""Whether a red call asked, of a request for input."""
+
 FROZEN = and_(
-    ApprovalRow.kind.in_([ApprovalKind.APPROVE.value, ApprovalKind.UNKNOWN.value]),
-    ApprovalRow.status.in_([status.value for status in (Decision.PENDING, *RUNS_CALL)]),
+    ApprovalRow.kind.in_([ApprovalKind.APPROVE.value, ApprovalKind.UNKNOWN.value, ApprovalKind.INPUT.value]),
+    ApprovalRow.status.in_([status.value for status in (Decision.PENDING, *RUNS_CALL, *GIVES_INPUT)]),
     _FREEZE_COVERS,
     ~STARTED,
+    or_(ApprovalRow.kind != ApprovalKind.INPUT.value, _CALLED),
 ).label("frozen")
 """Whether a freeze keeps the request's call from starting."""
 
@@ -93,13 +109,15 @@ _FROZEN_SQL = (
     .rpartition(" AS frozen")[0]
 )
 
+_KEPT_WHOLE_SQL = ", ".join(f"'{kind.value}'" for kind in sorted(KEPT_WHOLE))
+
 RECORD_COLUMNS = (
     ", ".join(
         f"'{column.key}', {column.key}"
         for column in ApprovalRow.__table__.columns
         if column.key not in ("args", "facts", "asked_at", "expires_at", "due_at")
     )
-    + f", 'state', facts -> 'state', 'args', CASE WHEN kind = '{ApprovalKind.BUDGET.value}' THEN args END, 'frozen', "
+    + f", 'state', facts -> 'state', 'args', CASE WHEN kind IN ({_KEPT_WHOLE_SQL}) THEN args END, 'frozen', "
     + _FROZEN_SQL
 )
 """The arguments of `json_build_object` for what `record_from` reads."""
@@ -544,7 +562,7 @@ def record_in(row: Row[*tuple[Any, ...]] | SimpleNamespace) -> DecisionRecord:
         by=row.decided_by,
         reason=row.reason,
         at=row.decided_at,
-        budget=request_in(row) if kind is ApprovalKind.BUDGET else None,
+        asked=request_in(row) if kind in KEPT_WHOLE else None,
         edited=row.edited,
         result=row.result,
         claimed_by=row.claimed_by,

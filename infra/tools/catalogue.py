@@ -1,9 +1,10 @@
 """The tools this installation offers, built from their settings.
 
-A new tool has a config class in its own file, a field in `ToolsConfig` and a line in `open_tools`.
+A new tool that everybody gets has a config class in its own file, a field in `ToolsConfig` and a line in `open_tools`.
 """
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,23 +17,37 @@ from bot.slack.client import WebApi, open_client
 from bot.slack.membership import Principals
 from bot.tools.catalogue import SLACK_TOOLS, slack_tools
 from infra.tools.access_log import AccessLogConfig, read_access_log
+from infra.tools.calculate import calculate
+from infra.tools.clock import calculate_time, current_time
 from infra.tools.host_metrics import HostMetricsConfig, host_metrics
 from infra.tools.http import HttpGetConfig, HttpRequestConfig, http_get, http_request
+from infra.tools.python_tools import PythonToolFound, python_tools
+from infra.tools.secret import Secret
 from infra.tools.sql import SqlConfig, sql_query
+from infra.tools.sql_execute import SqlExecuteConfig, sql_execute
 
 
 class FileContext(str):
     """The name of the file that is read, as validators get it, and what else of it they must know."""
 
+    #: The names of the tools that a team wrote in Python.
+    names: AbstractSet[str] = frozenset()
     #: The beginnings of the names of tools that are known only once the servers of the file are asked.
     prefixes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, source: str, servers: Iterable[str]) -> "FileContext":
-        """Return the context of a file with these MCP servers."""
+    def of(cls, source: str, names: Iterable[str], servers: Iterable[str]) -> "FileContext":
+        """Return the context of a file with these tools in Python and these MCP servers."""
         context = cls(source)
+        context.names = frozenset(names)
         context.prefixes = tuple(f"{server}_" for server in servers)
         return context
+
+
+def names_in(info: ValidationInfo) -> AbstractSet[str]:
+    """Return the names of the tools in Python that the file which is read may name."""
+    context: object = info.context
+    return context.names if isinstance(context, FileContext) else frozenset()
 
 
 def may_be_later(name: str, info: ValidationInfo) -> bool:
@@ -41,49 +56,77 @@ def may_be_later(name: str, info: ValidationInfo) -> bool:
     return isinstance(context, FileContext) and name.startswith(context.prefixes)
 
 
+def beside(source: str, path: Path) -> Path:
+    """Return the absolute path of what a file names."""
+    return (Path(source).parent / path.expanduser()).resolve()
+
+
+def _resolved(path: Path, info: ValidationInfo) -> Path:
+    return beside(str(info.context or ""), path)
+
+
 def known_names(names: frozenset[str], info: ValidationInfo) -> frozenset[str]:
     """Return the names after checking each one, because a misspelt name must not silently be ignored.
 
     Raises:
         ValueError: there is no tool with one of the names.
     """
-    if unknown := sorted(name for name in names - TOOL_NAMES if not may_be_later(name, info)):
+    unknown = sorted(name for name in names - TOOL_NAMES - names_in(info) if not may_be_later(name, info))
+    if unknown:
         raise ValueError(f"no such tool: {', '.join(unknown)}")
     return names
 
 
 @dataclass(frozen=True, kw_only=True)
 class ToolsConfig:
-    """`[tools]`: a tool exists when its table does; Slack's tools always do."""
+    """`[tools]`: a tool exists when its table does; Slack's tools, and those of `SETTLED`, always do."""
 
     http_get: HttpGetConfig | None = None
     read_access_log: AccessLogConfig | None = None
     sql_query: SqlConfig | None = None
+    sql_execute: SqlExecuteConfig | None = None
     http_request: HttpRequestConfig | None = None
     host_metrics: HostMetricsConfig | None = None
+    #: Files and folders of tools in Python, relative to the configuration file.
+    paths: tuple[Annotated[Path, AfterValidator(_resolved)], ...] = ()
     #: Tools that are switched off, Slack's included.
     disabled: Annotated[frozenset[str], AfterValidator(known_names)] = frozenset()
 
 
-TOOL_NAMES = frozenset(field.name for field in fields(ToolsConfig)) - {"disabled"} | SLACK_TOOLS
-"""The names of all tools."""
+SETTLED = frozenset({"calculate", "calculate_time", "current_time"})
+"""The names of the tools that need no settings."""
+
+TOOL_NAMES = frozenset(field.name for field in fields(ToolsConfig)) - {"disabled", "paths"} | SLACK_TOOLS | SETTLED
+"""The names of all tools except those in Python that a team wrote."""
+
+
+def teams_tools(paths: Sequence[Path] = ()) -> tuple[PythonToolFound, ...]:
+    """Return the tools that a team wrote in Python: those of installed packages, and those of the paths.
+
+    Raises:
+        ToolUnusable: one cannot be loaded, or has the name of another.
+    """
+    return python_tools(paths, TOOL_NAMES)
 
 
 @asynccontextmanager
 async def open_tools(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
     """Yield the configured tools except Slack's; their database connections live as long as the context."""
     async with AsyncExitStack() as stack:
-        tools: list[Tool] = []
+        tools: list[Tool] = [calculate(), calculate_time(), current_time()]
         if config.http_get is not None:
             tools.append(http_get(config.http_get))
         if config.read_access_log is not None:
             tools.append(read_access_log(config.read_access_log))
         if config.sql_query is not None:
             tools.append(await stack.enter_async_context(sql_query(config.sql_query)))
+        if config.sql_execute is not None:
+            tools.append(sql_execute(config.sql_execute))
         if config.http_request is not None:
             tools.append(http_request(config.http_request))
         if config.host_metrics is not None:
             tools.append(host_metrics(config.host_metrics))
+        tools += [found.tool for found in teams_tools(config.paths)]
         yield tuple(tools)
 
 
@@ -92,14 +135,26 @@ def enabled(tools: Iterable[Tool], disabled: frozenset[str]) -> tuple[Tool, ...]
     return tuple(tool for tool in tools if tool.name not in disabled)
 
 
-async def known_tools() -> Registry:
-    """Return all tools for planning only: they have no credentials, so calls do not work."""
+async def switched_on(config: ToolsConfig) -> tuple[Tool, ...]:
+    """Return the tools that this installation offers, Slack's included, for planning only: calls may not work."""
+    async with open_tools(config) as tools:
+        configured = {tool.name for tool in tools} | SLACK_TOOLS
+    return enabled((tool for tool in await known_tools(config.paths) if tool.name in configured), config.disabled)
+
+
+async def known_tools(paths: Sequence[Path] = ()) -> Registry:
+    """Return all tools for planning only: they have no credentials, so calls do not work.
+
+    `paths` are those of the configuration.
+    """
     config = ToolsConfig(
         http_get=HttpGetConfig(),
         read_access_log=AccessLogConfig(path=Path("access.log")),
         sql_query=SqlConfig(database_url="postgresql+psycopg://"),
+        sql_execute=SqlExecuteConfig(database_url=Secret(env="DATABASE_URL")),
         http_request=HttpRequestConfig(),
         host_metrics=HostMetricsConfig(),
+        paths=tuple(paths),
     )
     api = WebApi(open_client(""))
     async with open_tools(config) as tools:

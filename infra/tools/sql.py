@@ -156,11 +156,11 @@ async def _run_query(
             async with connection.stream(bounded, values, execution_options=_FEW_ROWS) as result:
                 return await _read(result, columns, config.rows, result_bytes)
     except DBAPIError as error:
-        raise _tool_error(error, config, _unknown(query, parameters)) from error
+        raise database_error(error, config.statement_seconds, value_missing(query, parameters)) from error
     except StatementError as error:
         raise ToolError("bad_parameters", "The values given for the query's parameters do not fit it.") from error
     except OSError as error:
-        raise _unreachable() from error
+        raise unreachable_database() from error
 
 
 async def _columns(connection: AsyncConnection, query: str, values: Mapping[str, Json]) -> Sequence[str]:
@@ -198,7 +198,8 @@ async def _read(result: AsyncResult[Any], columns: Sequence[str], most_rows: int
     return read | {"too_large": [columns[at] for at in sorted(left_out)]} if left_out else read
 
 
-def _unreachable() -> ToolError:
+def unreachable_database() -> ToolError:
+    """Return the error for a database that does not answer."""
     return ToolError("database_unreachable", "The database cannot be reached.")
 
 
@@ -218,7 +219,7 @@ def refused_function(query: str) -> str:
     return found[0] if found else ""
 
 
-def _unknown(query: str, parameters: Mapping[str, Json]) -> str:
+def value_missing(query: str, parameters: Mapping[str, Json]) -> str:
     """Return the first :name of the query without a value, or an empty text."""
     return next((found[0] for found in NAME.finditer(query) if found[1] not in parameters), "")
 
@@ -228,7 +229,7 @@ def escaped_parameters(query: str, parameters: Mapping[str, Json]) -> str:
     return NAME.sub(lambda found: found[0] if found[1] in parameters else "\\" + found[0], query)
 
 
-def _tool_error(error: DBAPIError, config: SqlConfig, unknown: str) -> ToolError:
+def database_error(error: DBAPIError, seconds: float, unknown: str) -> ToolError:
     """Translate a database error. SQLSTATEs: appendix A of the PostgreSQL manual."""
     state = str(getattr(error.orig, "sqlstate", None) or "")
     words = str(error.orig).splitlines()[0] if error.orig is not None else type(error).__name__
@@ -238,15 +239,15 @@ def _tool_error(error: DBAPIError, config: SqlConfig, unknown: str) -> ToolError
         case "0A000":
             return ToolError("read_only", f"sql_query only reads: {words}. Nothing was changed.")
         case "57014":
-            return ToolError("query_timeout", f"The query took longer than {config.statement_seconds:g} s.")
+            return ToolError("query_timeout", f"The query took longer than {seconds:g} s.")
         case "42501":
             return ToolError("not_allowed", f"The database does not allow it: {words}.")
         case "42601" if unknown:
             return ToolError("query_failed", f"{words}. Perhaps {unknown} wants a value in parameters.")
         case "" if isinstance(error, (OperationalError, InterfaceError)):
-            return _unreachable()
+            return unreachable_database()
         case _ if state.startswith(("08", "57P")):
-            return _unreachable()
+            return unreachable_database()
         case _:
             return ToolError("query_failed", f"{words} (SQLSTATE {state})" if state else words)
 

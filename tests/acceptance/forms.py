@@ -26,7 +26,8 @@ def option(menu: JsonObject, form: Form) -> JsonObject:
 async def choose(scene: AppScene, observer: ThreadObserver, who: str, form: Form, *, card: int = 0) -> None:
     """Have a person choose from a card's menu, or press its Edit button; on a shared card, those of the first call."""
     message: Any = observer.cards()[card].message
-    action = f"{FORM_ACTION}_{'edit' if form is Form.EDIT else 'menu'}"
+    by_button = form in (Form.EDIT, Form.INPUT)
+    action = f"{FORM_ACTION}_{form.value if by_button else 'menu'}"
     block_id, element = next(
         (block["block_id"], element)
         for block in message["blocks"]
@@ -34,7 +35,7 @@ async def choose(scene: AppScene, observer: ThreadObserver, who: str, form: Form
         for element in block["elements"]
         if element["action_id"] == action
     )
-    chosen = None if form is Form.EDIT else {"selected_option": option(element, form)}
+    chosen = None if by_button else {"selected_option": option(element, form)}
     await scene.people.click(who, observer.channel, str(message["ts"]), action, block_id=block_id, chosen=chosen)
 
 

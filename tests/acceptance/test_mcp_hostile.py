@@ -1,7 +1,9 @@
 """Hostile MCP servers in real runs: whatever one does, only its own steps fail, in clear words, and nothing leaks."""
 
+import asyncio
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,11 +50,12 @@ WAYS = {
     "flood": "failed: it sent more than it may, so i cut it off",
     "huge": "failed: it sent more than it may, so i cut it off",
     "die": "failed: nothing answered there",
+    "greedy": "failed: nothing answered there",
     "garbage": "failed: i couldn't understand the answer",
     "deep": "failed: ",
     "number": "failed: the tool returned something i can't store",
     "fails": "failed: the tool reported an error",
-    "ask": "failed: the tool reported an error",
+    "ask": "failed: it asked for something that i don't pass on",
 }
 
 
@@ -60,7 +63,7 @@ WAYS = {
 async def test_hostile_server_fails_its_own_step_in_words_and_the_rest_goes_on(
     way: str, database_url: URL, tmp_path: Path
 ) -> None:
-    bad = hostile_server(tmp_path, trusted_hints=True, call_seconds=5)
+    bad = hostile_server(tmp_path, trusted_hints=True, call_seconds=5, memory_megabytes=256)
     good = pypi_server("time", colours={"get_current_time": "green"})
     await pin(tmp_path, {"bad": bad, "good": good}, GIVEN)
     configuration = with_servers(bad=bad, good=good)
@@ -92,6 +95,32 @@ async def test_hostile_server_fails_its_own_step_in_words_and_the_rest_goes_on(
     assert running(tmp_path) == []
 
 
+async def test_process_of_a_server_dies_with_ours(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, sys\n"
+        "from pathlib import Path\n"
+        "from infra.tools.mcp.connection import McpConnection\n"
+        "from tests.mcp.servers import hostile_server, settings_of\n"
+        "async def main(folder):\n"
+        "    [server] = settings_of(folder, {'bad': hostile_server(folder)}, {}).servers\n"
+        "    await McpConnection(server).listed()\n"
+        "    print('open', flush=True)\n"
+        "    await asyncio.Event().wait()\n"
+        "asyncio.run(main(Path(sys.argv[1])))\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, str(tmp_path), stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"open\n"
+    [server] = running(tmp_path)
+    server.suspend()  # it does not read that its input is closed
+    process.kill()
+    await process.wait()
+    gone, left = psutil.wait_procs([server], timeout=30)
+    assert (len(gone), left) == (1, [])
+
+
 @pytest.mark.parametrize("mute", [True, False], ids=["mute", "not there"])
 async def test_app_starts_without_a_server_and_its_steps_fail_in_words(
     mute: bool, database_url: URL, tmp_path: Path
@@ -115,23 +144,6 @@ async def test_app_starts_without_a_server_and_its_steps_fail_in_words(
         words = "did not get ready within 2 s" if mute else "cannot be started: No such file or directory"
         assert words in json.dumps(told(scene)["one"])
     assert running(tmp_path) == []
-
-
-async def test_server_that_asks_for_a_secret_gets_none(database_url: URL, tmp_path: Path) -> None:
-    bad = hostile_server(tmp_path, trusted_hints=True)
-    async with http_server() as web:
-        modern: Table = {"url": web.url, "trusted_hints": True}
-        await pin(tmp_path, {"bad": bad, "web": modern}, GIVEN)
-        configuration = with_servers(bad=bad, web=modern)
-        async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=configuration) as scene:
-            scene.model.add(planned(tool("year", "bad_ask", {}), tool("now", "web_ask", {})))
-            async with scene.asked("do it") as observer:
-                await observer.until(answered, "the answer")
-                assert "it wants to be told more, and i can't pass that on" in states(observer)["now"]
-                assert not observer.cards()
-                assert not observer.says("password")
-        assert "error" in json.loads((tmp_path / "asked").read_text())
-        assert [name for name, _ in web.calls] == ["ask"]
 
 
 async def test_process_of_a_server_knows_nothing_of_our_environment(

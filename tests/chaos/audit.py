@@ -57,6 +57,12 @@ async def unfinished(database: Database) -> Mapping[str, int]:
     return await _counts(database, _UNFINISHED)
 
 
+async def ended_nodes(database: Database) -> int:
+    """Return how many nodes have come to their end."""
+    async with database.begin() as connection:
+        return (await connection.execute(text("SELECT count(outcome) FROM nodes"))).scalar_one()
+
+
 async def orphans(database: Database) -> Sequence[str]:
     """Return the rows that no process will ever read again, in words, once every process has ended."""
     return [f"{count} {what}" for what, count in (await _counts(database, _ORPHANS)).items()]

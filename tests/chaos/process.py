@@ -4,6 +4,7 @@ The product has no switch for this: `main` wraps classes of the app before it bu
 itself as `kill -9` would.
 """
 
+import asyncio
 import functools
 import os
 import signal
@@ -68,6 +69,7 @@ def main(part: str, environment: Mapping[str, str], point: str | None, passes: i
     with open(environment["CHAOS_LOG"], "a", buffering=1) as log:  # noqa: PTH123 - a descriptor for dup2
         os.dup2(log.fileno(), sys.stdout.fileno())
         os.dup2(log.fileno(), sys.stderr.fileno())
+    signal.signal(signal.SIGUSR1, _tell_tasks)
     if point is not None:
         _note_parking()
         _die_at(point, passes, environment["CHAOS_DEATHS"])
@@ -75,6 +77,12 @@ def main(part: str, environment: Mapping[str, str], point: str | None, passes: i
         (bot if part == "bot" else worker)()
     except typer.Exit as ended:
         sys.exit(ended.exit_code)
+
+
+def _tell_tasks(*_: object) -> None:
+    """Print where each task of the process stands."""
+    for task in sorted(asyncio.all_tasks(), key=asyncio.Task.get_name):
+        task.print_stack(file=sys.stderr)
 
 
 def _die_at(point: str, passes: int, deaths: str) -> None:

@@ -196,9 +196,9 @@ async def test_budget_request_is_read_back_whole_with_what_extends_it(agent_side
     budget = a_request("q2", kind=ApprovalKind.BUDGET, node=TURN, args={"breaches": []})
     await agent_side.approvals.ask(a_request())
     await agent_side.approvals.ask(budget)
-    assert [record.budget for record in (await agent_side.approvals.read(THREAD)).values()] == [None, budget]
+    assert [record.asked for record in (await agent_side.approvals.read(THREAD)).values()] == [None, budget]
     await agent_side.approvals.extend(THREAD, budget.id, {"breaches": [], "from": {"run": {"nodes": 1}}})
-    extended = (await agent_side.approvals.read(THREAD))[budget.id].budget
+    extended = (await agent_side.approvals.read(THREAD))[budget.id].asked
     assert extended is not None
     assert extended.args == {"breaches": [], "from": {"run": {"nodes": 1}}}
 

@@ -8,9 +8,13 @@ from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from infra.tools.secret import Secret
+
 
 def table_of(annotation: Any) -> tuple[type, bool] | None:
-    """Return the TOML table a field holds, and whether it holds many of them by name."""
+    """Return the TOML table a field holds, and whether it holds many of them by name; a secret is a value."""
+    if annotation is Secret:
+        return None
     if isinstance(annotation, type) and (hasattr(annotation, "model_fields") or is_dataclass(annotation)):
         return annotation, False
     if get_origin(annotation) in (Union, UnionType):

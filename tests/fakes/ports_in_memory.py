@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord, Requirement, edited_digest
+from agent.approval import (
+    KEPT_WHOLE,
+    ApprovalRequest,
+    Decision,
+    DecisionRecord,
+    Requirement,
+    edited_digest,
+)
 from agent.budget.usage import Scope, Spent
 from agent.card_facts import card_facts_of
 from agent.errors import ArtifactMissing, DuplicateNode
@@ -111,11 +118,13 @@ class ApprovalsInMemory:
         if self.asked[approval].thread != thread:
             return
         self.asked[approval] = replace(self.asked[approval], args=args)
-        self.rows[approval] = replace(self.rows[approval], budget=self.asked[approval])
+        self.rows[approval] = replace(self.rows[approval], asked=self.asked[approval])
 
-    def click(self, approval: ApprovalId, decision: Decision, by: str = "U2", reason: str = "") -> bool:
+    def click(
+        self, approval: ApprovalId, decision: Decision, by: str = "U2", reason: str = "", result: Json = None
+    ) -> bool:
         """Decide an open request; return whether this was the decision."""
-        return self._close(approval, decision, UserId(by), reason)
+        return self._close(approval, decision, UserId(by), reason, result)
 
     def pending(self, thread: ThreadId) -> Mapping[NodeId, ApprovalRequest]:
         """Return node -> its open request."""
@@ -151,7 +160,7 @@ def record_of(request: ApprovalRequest, decision: Decision = Decision.PENDING, *
         kind=request.kind,
         digest=request.digest,
         decision=decision,
-        budget=request if request.kind is ApprovalKind.BUDGET else None,
+        asked=request if request.kind in KEPT_WHOLE else None,
         attempt=request.attempt,
         state=card_facts_of(request).state,
         **rest,

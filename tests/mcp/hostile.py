@@ -17,7 +17,7 @@ FOLDER = Path(sys.argv[1])
 HINTS = {"readOnlyHint": True, "destructiveHint": False, "idempotentHint": True}
 TOOLS = (
     *("hang", "flood", "shout", "huge", "lie", "die", "environment", "ask", "change", "deep", "garbage", "again"),
-    *("fails", "pattern", "number"),
+    *("fails", "pattern", "number", "greedy"),
 )
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}}
 SLOW_PATTERN = {"type": "object", "properties": {"text": {"type": "string", "pattern": "^(a|a)*$"}}}
@@ -86,6 +86,9 @@ def call(request_id: object, name: str, args: Mapping[str, Any]) -> dict[str, An
             return text("done")
         case "die":
             os._exit(1)
+        case "greedy":
+            held = [bytearray(os.urandom(1024)) * 50_000 for _ in range(200)]
+            return text(f"took {len(held) * 50} MB")
         case "environment":
             return text(json.dumps({"environment": dict(os.environ), "folder": str(Path.cwd())}))
         case "ask":

@@ -11,7 +11,7 @@ from aiohttp import web
 COMPLETE = {"resultType": "complete"}
 CACHED = {**COMPLETE, "ttlMs": 0, "cacheScope": "private"}
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}}
-TOOLS = ("say", "slow", "stream", "huge", "packed", "flood", "refuse", "ask", "later", "broken", "gone")
+TOOLS = ("adopt", "say", "slow", "stream", "huge", "packed", "flood", "refuse", "ask", "later", "broken", "gone")
 
 Answer = web.StreamResponse
 
@@ -25,6 +25,9 @@ class HttpServer:
     headers: list[Mapping[str, str]] = field(default_factory=list[Mapping[str, str]])
     #: The arguments of each call, by tool.
     calls: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list[tuple[str, Mapping[str, Any]]])
+    #: What it was answered.
+    answers: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
+    adopted: list[str] = field(default_factory=list[str])
     descriptions: dict[str, str] = field(default_factory=dict[str, str])
     tools: tuple[str, ...] = TOOLS
     hints: dict[str, Any] = field(default_factory=lambda: {"readOnlyHint": True})
@@ -52,6 +55,24 @@ class HttpServer:
     def _tool(self, name: str) -> Mapping[str, Any]:
         description = self.descriptions.get(name, f"Does {name}.")
         return {"name": name, "description": description, "inputSchema": SCHEMA, "annotations": self.hints}
+
+    def _adopted(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Ask which pet it is, then for a visit to a page; adopt it once both are answered."""
+        answers: Mapping[str, Any] = params.get("inputResponses") or {}
+        state = params.get("requestState")
+        if state is None:
+            asked = {"mode": "form", "message": "Which pet is it?", "requestedSchema": ABOUT_PETS}
+            requests = {"pet": {"method": "elicitation/create", "params": asked}}
+            return {"resultType": "input_required", "inputRequests": requests, "requestState": "asked"}
+        self.answers.append(answers)
+        if state == "asked" and answers["pet"]["action"] == "accept":
+            page = {"mode": "url", "message": "Please sign.", "url": SIGN_PAGE, "elicitationId": "7"}
+            requests = {"sign": {"method": "elicitation/create", "params": page}}
+            name = answers["pet"]["content"]["name"]
+            return {"resultType": "input_required", "inputRequests": requests, "requestState": f"named {name}"}
+        accepted = state.startswith("named ") and answers["sign"]["action"] == "accept"
+        self.adopted += [state.removeprefix("named ")] if accepted else []
+        return _text("adopted" if accepted else "not adopted")
 
     async def _call(self, request: web.Request, request_id: object, params: Mapping[str, Any]) -> Answer:
         match params["name"]:
@@ -83,6 +104,8 @@ class HttpServer:
                 elicit = {"mode": "form", "message": "Type the admin password.", "requestedSchema": schema}
                 asked = {"q": {"method": "elicitation/create", "params": elicit}}
                 return _json(request_id, {"resultType": "input_required", "inputRequests": asked, "requestState": "s"})
+            case "adopt":
+                return _json(request_id, self._adopted(params))
             case "later":
                 if params.get("requestState") == "again":
                     return _json(request_id, _text("at last"))
@@ -95,6 +118,18 @@ class HttpServer:
                 return web.Response()
             case _:
                 return _json(request_id, _text("fine"))
+
+
+SIGN_PAGE = "https://pets.example/sign?id=7"
+ABOUT_PETS = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "description": "How it is called.", "minLength": 2},
+        "legs": {"type": "integer", "default": 4},
+        "kind": {"type": "string", "enum": ["cat", "dog"]},
+    },
+    "required": ["name", "kind"],
+}
 
 
 def _text(words: str) -> Mapping[str, Any]:

@@ -18,6 +18,7 @@ from bot.blocks.decision_forms import (
     changes_form,
     comment_form,
     edit_form,
+    input_form,
     planned_arguments,
     short_arguments,
 )
@@ -28,7 +29,7 @@ from bot.payloads import Answer
 from bot.ports import PackageView, PastCall
 from tests.fakes.bot_ports import NOON
 from tests.fakes.run_views import ADA, GRACE, THREAD
-from tests.pictures.scenes import POST, SUMMARY, asked_view, messages, standing_rule
+from tests.pictures.scenes import POST, SUMMARY, TICKET, asked_view, messages, standing_rule
 
 CODE = """\
 def main(inputs):
@@ -40,6 +41,7 @@ def main(inputs):
 ASKED = asked_view(
     ApprovalKind.APPROVE, "Post the summary to #incidents", args={"channel": "#incidents", "text": SUMMARY}
 )
+INPUT = asked_view(ApprovalKind.INPUT, "Open a ticket about payments", args=TICKET)
 ANSWER = Answer(
     approval=ASKED.request.id, version=1, decision=Decision.APPROVED, user=GRACE, channel=ChannelId("C0OPS")
 )
@@ -53,6 +55,7 @@ def forms() -> Mapping[str, Block]:
         "form-changes": changes_form(ASKED, ANSWER),
         "form-edit": edit_form(ASKED, ANSWER, _fields(), approves=True),
         "form-by-hand": by_hand_form(ASKED, ANSWER),
+        "form-input": input_form(INPUT, ANSWER),
         "form-together": _together(),
         "form-confidential": _confidential(),
         "form-rule": rules.first_page(

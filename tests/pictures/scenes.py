@@ -40,6 +40,22 @@ def main(inputs):
 """
 CRASH = AttemptView(attempt=1, kind="error", error="KeyError: 'entries'")
 WORKED = AttemptView(attempt=2, kind="ok", error="")
+TICKET: Mapping[str, Json] = {
+    "by": "tickets",
+    "questions": {
+        "ticket": {
+            "message": "Who gets it, and how urgent is it?",
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "team": {"type": "string", "enum": ["payments", "search"], "description": "Who looks after it."},
+                    "urgent": {"type": "boolean", "default": False},
+                },
+                "required": ["team"],
+            },
+        }
+    },
+}
 COSTLY = limit_exceeded_json(LimitExceeded(scope=Scope.RUN, measure=Measure.COST, used=2_520_000, most=2_500_000))
 ADAS = Origin(kind=OriginKind.PERSON, what="U0ADA")
 PLANS = Origin(kind=OriginKind.PLAN)
@@ -185,6 +201,13 @@ def messages() -> Mapping[str, Rendered]:
         ApprovalKind.UNKNOWN.value: _asked(ApprovalKind.UNKNOWN, "Post the summary to #incidents", args=post),
         ApprovalKind.ROUNDS.value: _asked(
             ApprovalKind.ROUNDS, "", "Look at the logs of payments", "Compare with yesterday"
+        ),
+        ApprovalKind.INPUT.value: _asked(
+            ApprovalKind.INPUT,
+            "Open a ticket about payments",
+            "Tell the ticket's number",
+            tool=ToolName("tickets_create"),
+            args=TICKET,
         ),
         ApprovalKind.SET_ASIDE.value: _asked(ApprovalKind.SET_ASIDE, ""),
         ApprovalKind.BUDGET.value: _asked(

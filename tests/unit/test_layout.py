@@ -22,6 +22,7 @@ TOP_LEVEL = {
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "docs",
+    "examples",
     "LICENSE",
     "Makefile",
     "README.md",

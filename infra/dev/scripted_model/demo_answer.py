@@ -1,5 +1,6 @@
 """Writes the answer to people from the results: findings, actions, and steps that did not happen with the reason."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -186,7 +187,7 @@ def _other(row: PlanRow) -> str:
     artifact = _object(_object(row.result).get("artifact"))
     if artifact:
         return f"{row.title}: done ({_count(artifact.get('size'))} bytes)."
-    return f"{row.title}: {str(row.result)[:300]}"
+    return f"{row.title}: {json.dumps(row.result, ensure_ascii=False)[:300]}"
 
 
 def _not_done(rows: Sequence[PlanRow]) -> str:

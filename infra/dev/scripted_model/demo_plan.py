@@ -35,7 +35,8 @@ from the access log`
 - `how many errors did the payments database record in that hour?` (or `at 14:00`)
 - `what was deployed yesterday?`
 - `is payments up?`
-- `post "The sale starts at noon" to #general`"""
+- `post "The sale starts at noon" to #general`
+- `call open_hours {"city": "Lisbon"}`: any tool, with its arguments as JSON"""
 
 
 class Planner:

@@ -3,13 +3,15 @@
 The text becomes intents, in the order they are named. Each intent adds its nodes to a plan.
 """
 
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from operator import itemgetter
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
+from agent.plan.references import with_texts
 from infra.dev.scripted_model.demo_plan import DEPLOYED_AROUND_HOUR, OPEN_STATES, USABLE_STATES, Planner, base_id
 from infra.dev.scripted_model.documents import PlanRow, Situation
 from sandbox.script import Json
@@ -136,6 +138,20 @@ class Post:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CallTool:
+    """Call this very tool."""
+
+    tool: str
+    args: Mapping[str, Json]
+
+    def plan(self, planner: Planner) -> None:
+        """Add the call; `${` in its texts refers to nothing."""
+        if planner.has(self.tool):
+            args = cast("Mapping[str, Json]", with_texts(self.args, lambda text: text.replace("${", "$${")))
+            planner.tool(f"call_{self.tool}", f"Call {self.tool}", self.tool, args)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Withdraw:
     """Do not post after all."""
 
@@ -159,7 +175,7 @@ class Unknown:
         planner.excuses.append(f"I did not understand this part: “{self.text}”. Ask me “help” for what I can do.")
 
 
-Intent: TypeAlias = Check | ErrorRates | DatabaseErrors | Deployments | Summary | Post | Withdraw | Unknown
+Intent: TypeAlias = Check | ErrorRates | DatabaseErrors | Deployments | Summary | Post | CallTool | Withdraw | Unknown
 
 
 def operations(wanted: Sequence[Intent], situation: Situation) -> Sequence[Mapping[str, Json]]:
@@ -221,6 +237,10 @@ LITERAL_POSTS = (
 )
 """Ways to dictate a message: the first that matches counts."""
 
+CALL = _any_case(r"\Acall\s++`?(?P<tool>\w++)(?P<args>(?s:.*+))")
+STRAIGHT_QUOTES = str.maketrans("“”„", '"""')
+"""What phones write for the quotes of JSON."""
+
 ABOUT_RESULTS = _any_case(
     r"\b(summar\w*|overview|result\w*|status|report\w*|rates?|errors?|deploy\w*|findings?|outcome|"
     r"it|them|that|this|these|those|everything)\b"
@@ -268,6 +288,8 @@ FILLER = re.compile(
 def intents(request: str, services: Collection[str]) -> tuple[Intent, ...]:
     """Return the intents of a request. `services` are the names that can be checked."""
     text = MENTION.sub(" ", request)
+    if (call := _call(text)) is not None:
+        return (call,)
     posts: list[tuple[int, Intent]] = []
     while (literal := _literal_post(text)) is not None:
         start, end, post = literal
@@ -275,6 +297,17 @@ def intents(request: str, services: Collection[str]) -> tuple[Intent, ...]:
         text = text[:start] + "\n" + " " * (end - start - 1) + text[end:]
     found = sorted([*posts, *_intents_by_clause(text, services)], key=itemgetter(0))
     return _merged([intent for _, intent in found])
+
+
+def _call(text: str) -> CallTool | None:
+    """Return the call that a whole request writes out, as in `call open_hours {"city": "Lisbon"}`."""
+    if (found := CALL.match(text.strip())) is None:
+        return None
+    try:
+        args: Json = json.loads((found["args"].strip("` \n") or "{}").translate(STRAIGHT_QUOTES))
+    except ValueError:
+        return None
+    return CallTool(tool=found["tool"], args=args) if isinstance(args, Mapping) else None
 
 
 def _channel(found: re.Match[str]) -> str:

@@ -16,6 +16,7 @@ import anyio
 import mcp_types
 from fastmcp import Client
 from mcp import MCPError
+from mcp.client.session import ClientRequestContext
 from mcp.shared.dispatcher import ProgressFnT
 from mcp_types import (
     CONNECTION_CLOSED,
@@ -28,8 +29,9 @@ from mcp_types import (
 from pydantic import ValidationError
 
 from agent.plan.outcomes import OUTCOME_UNKNOWN
-from agent.tool import CallContext, Colour, ToolError
+from agent.tool import CallContext, Colour, InputRequired, ToolError
 from infra.tools.mcp.bounds import Line
+from infra.tools.mcp.elicitation import HeldCall, asked_by, responses_in
 from infra.tools.mcp.http import HttpTransport
 from infra.tools.mcp.pins import Definition, printable
 from infra.tools.mcp.settings import McpServer
@@ -80,6 +82,18 @@ class _Open:
     listed_at: float = 0.0
     #: Calls that wait for their answer.
     calls: int = 0
+    #: The only call under way, where the server may hold it open and ask.
+    held: HeldCall | None = None
+
+    async def elicit(
+        self,
+        context: ClientRequestContext,  # noqa: ARG002 - the library's signature
+        params: mcp_types.ElicitRequestParams,
+    ) -> mcp_types.ElicitResult:
+        """Answer a server that asks in the middle of a call; a question that belongs to no certain call is declined."""
+        if self.held is None or self.calls != 1:
+            return mcp_types.ElicitResult(action="decline")
+        return self.held.answer(params)
 
 
 class McpConnection:
@@ -166,24 +180,36 @@ class McpConnection:
     async def _answer(
         self, opened: _Open, context: CallContext, name: str, args: Mapping[str, Json], colour: Colour
     ) -> mcp_types.CallToolResult:
-        state: str | None = None
+        given = context.given
+        state = given.state or None if given is not None else None
+        responses = responses_in(given) if given is not None and not _holds_calls(opened) else None
+        held = HeldCall.of(self._name, given) if _holds_calls(opened) and colour is Colour.GREEN else None
         for _ in range(_ROUNDS):
             if colour is Colour.RED:
                 context.check_not_late()
-            answer = await opened.client.session.call_tool(
-                name,
-                dict(args),
-                progress_callback=_showing(context.note_detail),
-                request_state=state,
-                allow_input_required=True,
-            )
+            opened.held = held
+            try:
+                answer = await opened.client.session.call_tool(
+                    name,
+                    dict(args),
+                    progress_callback=_showing(context.note_detail),
+                    input_responses=responses,
+                    request_state=None if _holds_calls(opened) else state,
+                    allow_input_required=True,
+                )
+            except MCPError:
+                if held is not None:
+                    held.check()
+                raise
+            finally:
+                opened.held = None
+            if held is not None:
+                held.check()
             if isinstance(answer, mcp_types.CallToolResult):
                 return answer
             if answer.input_requests:
-                raise ToolError(
-                    "input_required", f"the MCP server {self._name} asks for input, which it cannot get here"
-                )
-            state = answer.request_state
+                raise InputRequired(asked_by(self._name, answer.input_requests, answer.request_state))
+            state, responses = answer.request_state, None
             await asyncio.sleep(_ROUND_PAUSE)
         raise self._lost(colour, "input_required", f"gave no result in {_ROUNDS} rounds")
 
@@ -231,6 +257,7 @@ class McpConnection:
             transport, name=self._name, init_timeout=0, log_handler=_ignore, message_handler=_noting_changes(line)
         )
         opened = _Open(client=client, line=line)
+        transport.elicitation_callback = opened.elicit
         try:
             async with asyncio.timeout(config.connect_seconds):
                 await opened.client.__aenter__()
@@ -305,6 +332,11 @@ class McpConnection:
         # The connection may have ended in an error that whoever called has heard of already.
         with suppress(RuntimeError, OSError, MCPError, ValueError, *_CLOSED):
             await opened.client.close()
+
+
+def _holds_calls(opened: _Open) -> bool:
+    """Return whether the server speaks a protocol in which it asks while it holds a call open."""
+    return (opened.client.protocol_version or "") < "2026"
 
 
 def _page(cursor: str | None) -> mcp_types.PaginatedRequestParams | None:

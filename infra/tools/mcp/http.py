@@ -8,6 +8,7 @@ from typing import Unpack
 import httpx2
 from fastmcp.client.transports.base import ClientTransport, SessionKwargs, TransportOptions
 from mcp import ClientSession
+from mcp.client.session import ElicitationFnT
 from mcp.client.streamable_http import streamable_http_client
 
 from infra.tools.mcp.bounds import Inflow, Line, SentTooMuch, UncheckedSession
@@ -26,6 +27,8 @@ class HttpTransport(ClientTransport):
         self._server = server
         self._line = line
         self._message_bytes = message_bytes
+        #: Answers a server that asks for input.
+        self.elicitation_callback: ElicitationFnT | None = None
 
     @contextlib.asynccontextmanager
     async def connect_session(
@@ -36,6 +39,7 @@ class HttpTransport(ClientTransport):
     ) -> AsyncGenerator[ClientSession]:
         """Yield a session with the server."""
         session_kwargs["log_level"] = None
+        session_kwargs["elicitation_callback"] = self.elicitation_callback
         config = self._server.config
         client = httpx2.AsyncClient(
             transport=_BoundedTransport(self._line, Inflow(message_bytes=self._message_bytes)),

@@ -43,6 +43,8 @@ class McpServerConfig:
     trusted_hints: bool = False
     connect_seconds: float = field(default=20.0, metadata={"gt": 0, "le": 600})
     call_seconds: float = field(default=60.0, metadata={"gt": 0, "le": 3600})
+    #: What each process of the program may use, where the machine can hold it to that.
+    memory_megabytes: int = field(default=2048, metadata={"ge": 16, "le": 1024 * 1024})
     #: The most that one answer may come to.
     result_bytes: int = field(default=1024 * 1024, metadata={"ge": 1024, "le": 16 * 1024 * 1024})
     #: The most tools that it may offer.

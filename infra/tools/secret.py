@@ -1,0 +1,87 @@
+"""A secret of the configuration: the file names where it is, never what it is.
+
+    token = { env = "GITHUB_TOKEN" }
+    token = { file = "/run/secrets/github" }
+    token = { command = ["pass", "show", "github"] }
+
+It is read when it is needed, so that a new one counts without a restart.
+"""
+
+import asyncio
+import os
+from asyncio.subprocess import DEVNULL, PIPE
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.tool import ToolError
+
+COMMAND_SECONDS = 20.0
+MOST_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secret:
+    """Where a secret is: exactly one of a variable of the environment, a file, or a command that prints it."""
+
+    env: str | None = None
+    file: Path | None = None
+    command: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse none, and more than one.
+
+        Raises:
+            ValueError: it is not exactly one.
+        """
+        if sum(given is not None for given in (self.env, self.file, self.command)) != 1 or self.command == ():
+            raise ValueError('a secret is one of { env = "NAME" }, { file = "path" } and { command = ["program"] }')
+
+    async def read(self) -> str:
+        """Return the secret without the white space around it.
+
+        Raises:
+            ToolError: `no_secret`: it is not there, empty or too long; the text says where it was looked for.
+        """
+        try:
+            value = await self._value()
+        except (OSError, UnicodeError, TimeoutError) as error:
+            raise ToolError("no_secret", f"{self.where} cannot be read: {type(error).__name__}") from None
+        if not 0 < len(value) <= MOST_BYTES:
+            raise ToolError("no_secret", f"{self.where} {'holds too much' if value else 'is not set or empty'}")
+        return value
+
+    @property
+    def where(self) -> str:
+        """Where the secret is, for people."""
+        if self.env is not None:
+            return f"the variable {self.env}"
+        return f"the file {self.file}" if self.file is not None else f"what {(self.command or ('',))[0]} prints"
+
+    async def _value(self) -> str:
+        if self.env is not None:
+            return os.environ.get(self.env, "").strip()
+        if self.file is not None:
+            return (await asyncio.to_thread(_start_of, self.file)).decode().strip()
+        return (await _printed(self.command or ())).decode().strip()
+
+
+def _start_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES + 1)
+
+
+async def _printed(command: tuple[str, ...]) -> bytes:
+    """Return what a command prints; nothing when it fails."""
+    process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL)
+    try:
+        async with asyncio.timeout(COMMAND_SECONDS):
+            output = b""
+            while process.stdout is not None and len(output) <= MOST_BYTES:
+                if not (chunk := await process.stdout.read(MOST_BYTES)):
+                    break
+                output += chunk
+            return output if len(output) > MOST_BYTES or await process.wait() == 0 else b""
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
