@@ -283,12 +283,12 @@ class Storm:
     async def whereabouts(self) -> str:
         """Return where each task of the workers stands."""
         log = Path(self.environment["CHAOS_LOG"])
-        before = log.stat().st_size
+        before = len(await asyncio.to_thread(log.read_bytes))
         for name in self.processes:
             if _part(name) == "worker":
                 self._signal(name, signal.SIGUSR1)
         await asyncio.sleep(2.0)
-        return log.read_bytes()[before:].decode(errors="replace")
+        return (await asyncio.to_thread(log.read_bytes))[before:].decode(errors="replace")
 
     async def orphaned_containers(self) -> int:
         """Return how many containers belong to none of the processes that live."""
