@@ -81,7 +81,7 @@ def main(part: str, environment: Mapping[str, str], point: str | None, passes: i
 
 def _tell_tasks(*_: object) -> None:
     """Print where each task of the process stands."""
-    for task in sorted(asyncio.all_tasks(), key=asyncio.Task.get_name):
+    for task in sorted(asyncio.all_tasks(), key=lambda task: task.get_name()):
         task.print_stack(file=sys.stderr)
 
 
