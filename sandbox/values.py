@@ -18,7 +18,7 @@ TOO_DEEP = f"nested more than {NESTING} levels deep"
 VALUES = 200_000
 """Most values (lists, objects, entries) in one message of a script: each takes memory and time far beyond its text."""
 
-_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_STRING = re.compile(r'"(?>(?:[^"\\]++|\\.)*)"?', re.DOTALL)
 _EXACT_ABOVE = 1000
 """Commas inside strings count as values up to here: the exact count takes longer than the parser."""
 

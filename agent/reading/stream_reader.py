@@ -48,17 +48,17 @@ _INSIDE = (_At.OBJECT, _At.STRING, _At.ESCAPED)
 _MARK = {
     _At.OUTSIDE: re.compile(r"\{|(?<=<think)>|\A[think]{0,5}>"),
     _At.OBJECT: re.compile(r'["{}\[\]]'),
-    _At.STRING: re.compile(r'(?:[^"\\\n]++|\\.)++|["\\\n]'),
+    _At.STRING: re.compile(r'(?>(?:[^"\\\n]++|\\.)+)|["\\\n]'),
     _At.ESCAPED: re.compile(r".", re.DOTALL),
     _At.THOUGHT: re.compile(r"(?<=</think)>|\A/?[think]{0,5}>"),
     _At.BROKEN: re.compile(r"\{|\s++"),
 }
 """What can change where the reader is: a character, a string's text, or the end of a tag that a chunk begins with."""
 
-_TO_LINE_WITH_BRACKET = re.compile(r"[^\n]*+(?:\n\s*+(?=[^\s{])[^\n]*+)*+(?:\n\s*+)?")
+_TO_LINE_WITH_BRACKET = re.compile(r"[^\n]*+(?>(?:\n\s*+(?=[^\s{])[^\n]*+)*)(?:\n\s*+)?")
 """The rest of a line, and the lines behind it that do not begin with `{`."""
 
-_TO_BRACKET = re.compile(r'((?:[^"{}\[\]]++|"(?:[^"\\\n]++|\\.)*+")*+)(\[++|[{}\]]|"(?:[^"\\\n]++|\\.)*+|)')
+_TO_BRACKET = re.compile(r'((?>(?:[^"{}\[\]]++|"(?>(?:[^"\\\n]++|\\.)*)")*))(\[++|[{}\]]|"(?>(?:[^"\\\n]++|\\.)*)|)')
 """Whole strings of an object and what is between them, and the bracket behind them: as many `[` as stand together,
 or a string that does not end."""
 

@@ -290,7 +290,7 @@ _OF_JSON = frozenset(
 """The faults that only JSON can have."""
 
 _CALL = re.compile(r"^(\w++ = [\w.]++\()(\w++)=", re.MULTILINE)
-_REFERENCE = re.compile(r"([=\[{, ])(\w++)((?:\.\w++|\[\d++\])++)(?=[,)}\]])")
+_REFERENCE = re.compile(r"([=\[{, ])(\w++)((?>(?:\.\w++|\[\d++\])+))(?=[,)}\]])")
 _NAMED = re.compile(r"^(\w++) = (?=[\w.]++\()", re.MULTILINE)
 
 

@@ -47,7 +47,7 @@ ARGUMENTS: Mapping[str, Json] = {
 }
 
 CHANGES_ROWS = re.compile(
-    r"\A(?:\s|--[^\n]*\n|/\*.*?\*/)*+(insert|update|delete|merge|with)\b", re.IGNORECASE | re.DOTALL
+    r"\A(?>(?:\s|--[^\n]*\n|/\*.*?\*/)*)(insert|update|delete|merge|with)\b", re.IGNORECASE | re.DOTALL
 )
 """Recognises a statement that changes rows. No other is run: it may end the transaction, or lock a table."""
 

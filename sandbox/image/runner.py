@@ -56,7 +56,7 @@ NESTING = 100
 VALUES = 200_000
 """The host reads no message with more lists, objects and entries."""
 
-STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+STRING = re.compile(r'"(?>(?:[^"\\]++|\\.)*)"?', re.DOTALL)
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 """The kernel's numbers of the ABIs that a filter of system calls is asked about."""

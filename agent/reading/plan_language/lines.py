@@ -18,8 +18,8 @@ _TOKEN = re.compile(
     r"""
     (?P<comment>\#.*)
     | (?P<triple>\"{3}|'{3})
-    | (?P<string>"(?:[^"\\]|\\.)*+["\\]?|'(?:[^'\\]|\\.)*+['\\]?)
-    | (?P<quoted>[“”„](?:[^“”"\\]|\\.)*+[“”"]?|[‘’‚](?:[^‘’'\\]|\\.)*+[‘’']?)
+    | (?P<string>"(?>(?:[^"\\]|\\.)*)["\\]?|'(?>(?:[^'\\]|\\.)*)['\\]?)
+    | (?P<quoted>[“”„](?>(?:[^“”"\\]|\\.)*)[“”"]?|[‘’‚](?>(?:[^‘’'\\]|\\.)*)[‘’']?)
     | (?P<open>[(\[{])
     | (?P<close>[)\]}])
     """,
@@ -30,16 +30,16 @@ _WORD = r"[^\W\d]\w*+"
 _STATEMENT = re.compile(
     rf"""\A(?:
     @{_WORD}
-    | (?:async[ \t]++)?+def[ \t]++{_WORD}[ \t]*+\(
+    | (?>(?:async[ \t]++)?)def[ \t]++{_WORD}[ \t]*+\(
     | (?:if|elif|while|with|async|match|class|except)\b.*[:(\[{{,\\] | for\b.*\bin\b
     | (?:else|try|finally)[ \t]*+: | (?:pass|\.\.\.)[ \t]*+(?:$|[\#;])
     | import[ \t]++[\w.]++[ \t]*+(?:$|[,\#;]|as\b) | from[ \t]++[\w.]++[ \t]++import\b
     | (?:assert|raise|return|del|global|nonlocal|yield)\b.*[.()\[\]]
-    | {_WORD}[ \t]*+(?::[^=:]++)?+[-+*/%@&|^<>:]*+=(?!=)
+    | {_WORD}[ \t]*+(?>(?::[^=:]++)?)[-+*/%@&|^<>:]*+=(?!=)
     | [\w.,*'"()\[\] \t-]++=(?!=)
-    | (?:await[ \t]++)?+{_WORD}(?:\.\w++)*+(?:\(|[ \t]++\(.*(?:=|\)[ \t]*+$))
-    | (?:await[ \t]++)?+(?:node|tool)\[
-    | \[[ \t]*+(?:await[ \t]++)?+{_WORD}[.(\[] | \[[ \t]*+$ | \{{[ \t]*+["'}}]
+    | (?>(?:await[ \t]++)?){_WORD}(?>(?:\.\w++)*)(?:\(|[ \t]++\(.*(?:=|\)[ \t]*+$))
+    | (?>(?:await[ \t]++)?)(?:node|tool)\[
+    | \[[ \t]*+(?>(?:await[ \t]++)?){_WORD}[.(\[] | \[[ \t]*+$ | \{{[ \t]*+["'}}]
     | [rRuU]?+(?:\"{{3}}|'{{3}})
     )""",
     re.VERBOSE,
@@ -52,12 +52,12 @@ _BEGINS = re.compile(
 )
 """How a line begins that cannot go on inside a bracket: the one before was never closed."""
 
-_FUNCTION = re.compile(r"\A(?:@|(?:async[ \t]++)?+def\b)")
+_FUNCTION = re.compile(r"\A(?:@|(?>(?:async[ \t]++)?)def\b)")
 _THOUGHT = "<think>"
 _THOUGHT_END = "</think>"
 _TRIPLE_END = {
-    '"""': re.compile(r'(?:[^"\\]++|\\.|"(?!""))*+(?P<end>""")?'),
-    "'''": re.compile(r"(?:[^'\\]++|\\.|'(?!''))*+(?P<end>''')?"),
+    '"""': re.compile(r'(?>(?:[^"\\]++|\\.|"(?!""))*)(?P<end>""")?'),
+    "'''": re.compile(r"(?>(?:[^'\\]++|\\.|'(?!''))*)(?P<end>''')?"),
 }
 
 

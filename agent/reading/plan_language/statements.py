@@ -23,7 +23,7 @@ from sandbox.script import Json
 Item: TypeAlias = Placed | Reply | Ask | NeedTools | Fault
 _Parts: TypeAlias = dict[str, ast.AST | tuple[int, int]]
 
-_PLACE = re.compile(r"""\$?\{(\w+)((?:\.\w+|\[(?:\d+|"[^"{}\[\]]*"|'[^'{}\[\]]*')\])*+)\}""")
+_PLACE = re.compile(r"""\$?\{(\w+)((?>(?:\.\w+|\[(?:\d+|"[^"{}\[\]]*"|'[^'{}\[\]]*')\])*))\}""")
 """A place for the item in the title of a template."""
 
 

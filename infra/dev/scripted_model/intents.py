@@ -256,7 +256,7 @@ _NAMES_CHANNEL = r"(?:<#|(?<!\w)#[a-z])"
 
 SUMMARY = _any_case(
     r"\b(post|share|publish|announce)\b|\bsummar(?:y|i[sz]e)\b|"
-    rf"{_SENDS}(?:(?!{_SENDS}|{_NAMES_CHANNEL})[^;\n])*+{_NAMES_CHANNEL}"
+    rf"{_SENDS}(?>(?:(?!{_SENDS}|{_NAMES_CHANNEL})[^;\n])*){_NAMES_CHANNEL}"
 )
 ERROR_RATES = _any_case(
     r"\b(error|failure)[- ]?rates?\b|\baccess[- ]?logs?\b|\b(errors?|failures?) per (service|hour)\b|"
