@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent.approval import ApprovalPolicy, ApprovalRequest
 from agent.ids import ToolName, UserId
 from agent.ports import Approvals, Effects
+from agent.redaction import SECRETS
 from agent.tool import Tool
 from agent.tools.access import AccessRules, ToolAccess
 from bot import wording
@@ -190,6 +191,7 @@ class SlackApp:
         stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
         details = ScriptDetailsHandler(ports.packages, self.principals, self.api, PERSONAL_TOOLS)
         bolt = cast("Any", self.bolt)  # its decorators are typed with bare dicts and Patterns
+        bolt.middleware(_hide_secrets)
         bolt.middleware(messages.store)
         bolt.middleware(stops.store)
         bolt.event("app_mention")(self._kept(messages.on_message))
@@ -254,6 +256,12 @@ class SlackApp:
             await self.api.respond(url, response_type="ephemeral", replace_original=False, text=words)
         except BotError:
             _log.warning("could not answer the person either")
+
+
+async def _hide_secrets(body: dict[str, Any], next: Callable[[], Awaitable[None]]) -> None:
+    """Let nobody tell us a secret that we have: it would stand in tables and prompts."""
+    body.update(SECRETS.hide_in(body))
+    await next()
 
 
 async def _ignore(body: Payload) -> None:

@@ -21,6 +21,7 @@ from agent.errors import ContextExceeded, ModelBusy, ModelSlow, ModelUnavailable
 from agent.ids import ThreadId
 from agent.limits import ModelSettings, Role, RoleModel
 from agent.ports import ChatMessage
+from agent.redaction import SECRETS
 
 _log = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ class OpenAILanguageModel:
         problem: ModelUnavailable
         try:
             async with asyncio.timeout(self._settings.silence_seconds):
-                return await embeddings.aembed_documents(list(texts))
+                return await embeddings.aembed_documents([SECRETS.hide(text) for text in texts])
         except openai.APIStatusError as error:
             problem = _refusal(error)
         except Exception as error:  # noqa: BLE001 -- as for answers: invalid bytes surface as any type
@@ -146,7 +147,10 @@ class OpenAILanguageModel:
         characters = 0
         counted = Usage()
         try:
-            async with aclosing(self._stream(role, messages, counted)) as pieces:
+            async with (
+                aclosing(self._stream(role, messages, counted)) as answer,
+                aclosing(SECRETS.hide_stream(answer)) as pieces,
+            ):
                 async for piece in pieces:
                     characters += len(piece)
                     yield piece
@@ -298,13 +302,14 @@ def _too_long(error: openai.APIStatusError) -> bool:
 
 
 def _message(message: ChatMessage) -> BaseMessage:
+    text = SECRETS.hide(message.text)
     match message.by:
         case "system":
-            return SystemMessage(message.text)
+            return SystemMessage(text)
         case "human":
-            return HumanMessage(message.text)
+            return HumanMessage(text)
         case "ai":
-            return AIMessage(message.text)
+            return AIMessage(text)
 
 
 def _finish_reason(chunk: BaseMessageChunk) -> str | None:

@@ -18,6 +18,7 @@ from agent.plan.operations import digest_of
 from agent.plan.outcomes import OUTCOME_UNKNOWN, Failed, Succeeded
 from agent.plan.references import with_texts
 from agent.ports import ResultCache, ResultKey
+from agent.redaction import SECRETS
 from agent.tool import CallContext, Colour, InputRequired, Tool, TooLate, ToolError, WorldChanged
 from sandbox.script import Json
 
@@ -142,7 +143,7 @@ async def value_before(tool: Tool, context: CallContext, args: Mapping[str, Json
         return None
     try:
         async with asyncio.timeout(BEFORE_SECONDS):
-            return await tool.undoing.before(context, args)
+            return SECRETS.hide_in(await tool.undoing.before(context, args))
     except Exception as error:  # noqa: BLE001 -- the boundary to a tool: the call is as good without it
         _log.info("%s could not read what it is to replace: %s", tool.name, type(error).__name__)
         return None
@@ -172,8 +173,8 @@ def issue_words(tool: Tool, issue: SchemaIssue) -> str:
 
 
 def _failed(error: ToolError) -> Failed:
-    message = truncated(sanitized_text(str(error)), _MESSAGE_CHARACTERS)
-    return Failed(error=sanitized_text(error.code), message=message)
+    message = truncated(SECRETS.hide(sanitized_text(str(error))), _MESSAGE_CHARACTERS)
+    return Failed(error=SECRETS.hide(sanitized_text(error.code)), message=message)
 
 
 def unless_in_doubt(colour: Colour, outcome: Succeeded | Failed) -> Succeeded | Failed:
@@ -213,7 +214,7 @@ async def _call_once(tool: Tool, context: CallContext, args: Mapping[str, Json])
 
 
 async def kept_output(output: object) -> Succeeded | Failed:
-    """Return an output as an inline value with its text sanitized, or why it cannot be kept.
+    """Return an output as an inline value with its text sanitized and without secrets, or why it cannot be kept.
 
     A large one is looked through in a thread, where it holds nobody up.
     """
@@ -229,7 +230,7 @@ def _kept(output: object) -> Succeeded | Failed:
     value, size = plain_json(cast("Json", output))
     if size > OUTPUT_BYTES:
         return Failed(error="output_too_large", message=f"the output has {size} bytes, more than {OUTPUT_BYTES}")
-    return Succeeded(value=value)
+    return Succeeded(value=SECRETS.hide_in(value))
 
 
 async def cached_call(

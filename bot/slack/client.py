@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
+from agent.redaction import SECRETS
 from agent.tool import TooLate
 from bot.errors import SlackRefused, SlackUnreachable
 from bot.payloads import mapping
@@ -70,7 +71,7 @@ def open_client(
 class WebApi:
     """Slack's methods by name. Every call raises `SlackRefused` or `SlackUnreachable` when it fails.
 
-    Arguments that are None are left out.
+    Arguments that are None are left out. No secret goes out, except as the credentials of the call.
     """
 
     def __init__(self, client: AsyncWebClient) -> None:
@@ -124,7 +125,7 @@ class WebApi:
         """Answer an interaction through its own address, which costs no rate limit (5 times in 30 minutes)."""
         webhook = AsyncWebhookClient(response_url, timeout=TIMEOUT_SECONDS, session=self._client.session)
         try:
-            answer = await webhook.send_dict(body)  # pyright: ignore[reportUnknownMemberType] -- bare dicts
+            answer = await webhook.send_dict(SECRETS.hide_in(body))  # pyright: ignore[reportUnknownMemberType] -- bare dicts
         except (SlackClientError, aiohttp.ClientError, OSError, ValueError) as error:
             raise SlackUnreachable("response_url") from error
         if answer.status_code != 200:
@@ -138,7 +139,8 @@ class WebApi:
                 timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
                 session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
             try:
-                answer = await stack.enter_async_context(session.post(upload_url, data=io.BytesIO(content)))
+                data = io.BytesIO(_without_secrets(content))
+                answer = await stack.enter_async_context(session.post(upload_url, data=data))
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise SlackUnreachable("upload_url") from error
             if answer.status != 200:
@@ -171,7 +173,7 @@ class WebApi:
 
     async def _answer(self, client: AsyncWebClient, method: str, **how: Any) -> AsyncSlackResponse:
         try:
-            return await client.api_call(method, **how)  # pyright: ignore[reportUnknownMemberType] -- bare dicts
+            return await client.api_call(method, **SECRETS.hide_in(how))  # pyright: ignore[reportUnknownMemberType] -- bare dicts
         except SlackApiError as error:
             code = _refusal_in(cast("object", error.response))  # pyright: ignore[reportUnknownMemberType] -- untyped in the SDK
             if code is None or code in _UNSURE:
@@ -184,6 +186,14 @@ class WebApi:
         except Exception as error:  # the SDK's boundary: an answer that is no object raises whatever reading it raises
             _log.warning("Slack's answer to %s cannot be understood (%s)", method, type(error).__name__)
             raise SlackUnreachable(method) from error
+
+
+def _without_secrets(content: bytes) -> bytes:
+    """Return a file without secrets, if it is one of text."""
+    try:
+        return SECRETS.hide(content.decode()).encode()
+    except UnicodeDecodeError:
+        return content
 
 
 def _refusal_in(response: object) -> str | None:

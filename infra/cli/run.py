@@ -9,6 +9,7 @@ from sqlalchemy import URL
 
 from agent.errors import StoreUnavailable
 from bot.errors import BotError, SlackRefused
+from infra.cli.logs import set_up_logs
 from infra.cli.process import WRONG_SETTINGS, environment, stop_signal
 from infra.config.environment import Settings, held_database, read_settings
 from infra.config.file import ConfigurationError
@@ -52,7 +53,7 @@ def migrate() -> None:
 
 
 def _run(parts: frozenset[Part], *, migrates: bool) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    set_up_logs()
     for library in ("httpx", "httpx2", "procrastinate", "slack_bolt"):
         logging.getLogger(library).setLevel(logging.WARNING)
     try:

@@ -26,7 +26,7 @@ MOST_BYTES_IN_LOOPS = 4 * 1024
 
 MOST_LEVELS = 30
 
-_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*+(?P<double>")?|\'(?:[^\'\\\n]|\\.)*+(?P<single>\')?')
+_STRING = re.compile(r'"(?>(?:[^"\\\n]|\\.)*)(?P<double>")?|\'(?>(?:[^\'\\\n]|\\.)*)(?P<single>\')?')
 """A string; without either group one that does not end."""
 
 _LOOPS = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(")

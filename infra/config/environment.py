@@ -15,8 +15,11 @@ from dotenv.parser import Binding, parse_stream
 from sqlalchemy import URL
 
 from agent.limits import ModelSettings
+from agent.redaction import SECRETS
+from agent.tool import ToolError
 from bot.slack.client import SLACK_API_URL
 from infra.config.file import Configuration, ConfigurationError, read_configuration
+from infra.config.secrets import secrets_of
 from infra.db.database import database_url
 from infra.db.embedded_postgres import default_data_folder, hold_postgres
 from infra.tools.mcp.settings import McpSettings, mcp_settings
@@ -79,7 +82,7 @@ class Settings:
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Read the settings. An empty variable counts as not set.
+    """Read the settings, and let their secrets be hidden from now on. An empty variable counts as not set.
 
     Raises:
         ConfigurationError: a setting is wrong; the text names the variable, never its value.
@@ -87,7 +90,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     given = {name: value for name, value in environ.items() if value.strip()}
     file = Path(given["GREENLIGHT_CONFIG"]) if "GREENLIGHT_CONFIG" in given else None
     configuration = read_configuration(file)
+    given = with_secrets(given, configuration)
     data = Path(given["GREENLIGHT_DATA"]) if "GREENLIGHT_DATA" in given else default_data_folder()
+    mcp = mcp_settings(configuration.mcp, given, file, data)
+    for name, value in secrets_of(given, configuration, mcp):
+        SECRETS.learn(name, value)
     return Settings(
         database_url=given.get("DATABASE_URL"),
         data=data,
@@ -95,9 +102,22 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         model=model_settings(given, configuration),
         audit_key=given.get("GREENLIGHT_AUDIT_KEY"),
         configuration=configuration,
-        mcp=mcp_settings(configuration.mcp, given, file, data),
+        mcp=mcp,
         configuration_file=file,
     )
+
+
+def with_secrets(given: Mapping[str, str], configuration: Configuration) -> Mapping[str, str]:
+    """Return the variables and those of `[secrets]`; one that is set already stays.
+
+    Raises:
+        ConfigurationError: one cannot be read.
+    """
+    try:
+        read = {name: secret.read_now() for name, secret in configuration.secrets.items() if name not in given}
+    except ToolError as error:
+        raise ConfigurationError(f"[secrets]: {error}") from None
+    return {**given, **read}
 
 
 def _slack(given: Mapping[str, str]) -> SlackSettings | None:

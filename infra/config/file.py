@@ -38,6 +38,7 @@ from infra.config.policy import PolicyTable, known_approvals, policy_set, rule_p
 from infra.config.tool_access import ChannelKey, ChannelTable, GroupKey, GroupTable, access_rules
 from infra.tools.catalogue import FileContext, ToolsConfig, beside, teams_tools
 from infra.tools.mcp.settings import McpServerConfig, McpTables
+from infra.tools.secret import Secret
 from infra.worker.worker import THREADS_AT_ONCE, Timings
 from sandbox.docker_sandbox import DockerSettings
 from sandbox.image_spec import ImageSpec
@@ -198,6 +199,10 @@ def _in_order(timings: Timings) -> Timings:
 class Configuration(Table):
     """The whole file."""
 
+    #: Variables that are read from elsewhere than the environment.
+    secrets: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], Secret] = Field(
+        default_factory=dict[str, Secret]
+    )
     tools: ToolsConfig = ToolsConfig()
     mcp: McpTables = Field(default_factory=dict[str, McpServerConfig])
     approvals: dict[str, Annotated[ApprovalPolicy, _keys_of(ApprovalPolicy)]] = Field(

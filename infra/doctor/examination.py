@@ -2,16 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-
+from agent.redaction import Redactor
 from agent.tools.decorator import ToolUnusable
-from infra.config.environment import model_settings
+from infra.config.environment import model_settings, with_secrets
 from infra.config.file import Configuration, ConfigurationError, ContainersTable, read_configuration
+from infra.config.secrets import secrets_of
 from infra.db.embedded_postgres import default_data_folder
 from infra.doctor.database import database_findings
 from infra.doctor.finding import Finding, missing, ok, wrong
@@ -25,18 +24,18 @@ from sandbox.choice import Wanted, choose_sandbox
 from sandbox.pool import PoolSize
 
 CONFIGURATION, TOOLS, SANDBOX, PROCESSES = "configuration", "tools", "sandbox", "processes"
-_SECRET_VARIABLES = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "OPENAI_API_KEY", "DATABASE_URL")
 _SHORTEST_SECRET = 6
 """A shorter value is no secret, and hiding it would make the report unreadable."""
-
-_SHORTEST_KEY = 16
-"""A key of a model that is shorter and part of the model's name is a placeholder."""
 
 
 async def examine(environ: Mapping[str, str]) -> list[Finding]:
     """Return one finding per thing the app needs, in the order to fix them."""
     given = {name: value for name, value in environ.items() if value.strip()}
     file, configuration = _configuration(given)
+    try:
+        given = with_secrets(given, configuration)
+    except ConfigurationError as error:
+        file = wrong(CONFIGURATION, str(error), "Put it where the file says, or correct the file.")
     async with asyncio.TaskGroup() as group:
         slack = group.create_task(slack_findings(given))
         database = group.create_task(asyncio.to_thread(database_findings, given))
@@ -51,10 +50,18 @@ async def examine(environ: Mapping[str, str]) -> list[Finding]:
     checked = [*(login.result() for login in logins), *servers.result()]
     rest = [sandbox.result(), model.result(), process_finding(given)]
     findings = [file, *slack.result(), *database.result(), *checked, *rest]
-    hidden = secrets(given, configuration)
+    redactor = report_redactor(given, configuration)
     return [
-        replace(finding, says=without(finding.says, hidden), mend=without(finding.mend, hidden)) for finding in findings
+        replace(finding, says=redactor.hide(finding.says), mend=redactor.hide(finding.mend)) for finding in findings
     ]
+
+
+def report_redactor(given: Mapping[str, str], configuration: Configuration) -> Redactor:
+    """Return what hides the secrets in a report, which may quote settings that no model ever sees: short ones, too."""
+    redactor = Redactor(shortest=_SHORTEST_SECRET, shortest_word=_SHORTEST_SECRET)
+    for name, value in secrets_of(given, configuration, _mcp_settings(given, configuration)):
+        redactor.learn(name, value)
+    return redactor
 
 
 def _mcp_settings(given: Mapping[str, str], configuration: Configuration) -> McpSettings:
@@ -116,41 +123,3 @@ def _troubles(process: ProcessHealth) -> list[str]:
         else f"{name}: {task.name} failed ({task.error})"
         for task in process.failing
     ]
-
-
-def secrets(given: Mapping[str, str], configuration: Configuration) -> frozenset[str]:
-    """Return every secret in the settings: tokens, whole addresses, and the passwords in them."""
-    values = {given[name] for name in _SECRET_VARIABLES if name in given}
-    tools = configuration.tools
-    if tools.sql_query is not None:
-        values.add(tools.sql_query.database_url)
-    if tools.http_request is not None:
-        values.update(value for headers in tools.http_request.headers.values() for value in headers.values())
-    for server in _mcp_settings(given, configuration).servers:
-        config = server.config
-        passed = [given[variable] for variable in config.env_from if variable in given]
-        values.update([*config.env.values(), *passed, *server.headers.values()])
-    values.update([password for value in values if (password := _password(value))])
-    return frozenset(value for value in values if len(value) >= _SHORTEST_SECRET) - _placeholders(given, configuration)
-
-
-def _placeholders(given: Mapping[str, str], configuration: Configuration) -> frozenset[str]:
-    """Return the key that is given to a server that asks for none, such as its model's name: no secret is so short."""
-    key, settings = given.get("OPENAI_API_KEY", ""), model_settings(given, configuration)
-    names = [] if settings is None else [settings.model, *settings.by_role.values()]
-    named = len(key) < _SHORTEST_KEY and any(key in name for name in names)
-    return frozenset([key] if named else [])
-
-
-def _password(address: str) -> str:
-    try:
-        return str(make_url(address).password or "")
-    except (ArgumentError, ValueError):
-        return ""
-
-
-def without(words: str, hidden: Iterable[str]) -> str:
-    """Return the words with every secret masked: the last of several guards, since none should get here."""
-    for secret in sorted(hidden, key=len, reverse=True):
-        words = words.replace(secret, "***")
-    return words

@@ -8,6 +8,7 @@ from psycopg import rows
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from agent.tool import ToolError
 from infra.doctor.finding import Finding, ok, wrong
 from infra.tools.sql import APPLICATION, SqlConfig
 
@@ -48,11 +49,15 @@ def query_login_finding(config: SqlConfig) -> Finding:
     """Return the finding on the login of `sql_query`. Blocks."""
     mend = "Start the database, or correct tools.sql_query.database_url."
     try:
-        conninfo = make_url(config.database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+        address = config.database_url
+        address = address if isinstance(address, str) else address.read_now()
+        conninfo = make_url(address).set(drivername="postgresql").render_as_string(hide_password=False)
         with psycopg.connect(conninfo, connect_timeout=CONNECT_SECONDS, application_name=APPLICATION) as connection:
             connection.read_only = True
             cursor = connection.cursor(row_factory=rows.dict_row)
             rights = cursor.execute(_RIGHTS, [APPLICATION]).fetchone() or {}
+    except ToolError as error:
+        return wrong(CHECK, f"tools.sql_query.database_url: {error}", mend)
     except (ArgumentError, ValueError):
         return wrong(CHECK, "tools.sql_query.database_url is no address", mend)
     except psycopg.Error as error:

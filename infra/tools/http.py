@@ -23,6 +23,7 @@ from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.preview import Preview, RequestPreview
 from agent.tool import CallContext, Colour, Egress, Reversibility, Tool, ToolError, Undoing, WorldChanged
 from infra.tools.addresses import Reach, checked_url, connector, host_name, not_connected, reach
+from infra.tools.secret import Secret, secret_text
 from sandbox.script import Json
 
 MAX_REDIRECTS = 5
@@ -118,8 +119,8 @@ class HttpRequestConfig:
     #: Service name -> URL, for the tool's description.
     known: Mapping[str, str] = field(default_factory=dict[str, str])
     #: Origin -> header -> value: credentials that are sent to this origin only and shown to nobody.
-    headers: Mapping[Annotated[str, AfterValidator(origin_of)], Mapping[str, str]] = field(
-        default_factory=dict[str, Mapping[str, str]], repr=False
+    headers: Mapping[Annotated[str, AfterValidator(origin_of)], Mapping[str, str | Secret]] = field(
+        default_factory=dict[str, Mapping[str, str | Secret]], repr=False
     )
     #: The header for the idempotency key, which is the same for every attempt of an approved call.
     idempotency_header: str = field(default="Idempotency-Key", metadata={"pattern": r"^[A-Za-z0-9-]+$"})
@@ -228,7 +229,7 @@ class ResponseLost(Exception):
 async def _check(config: HttpRequestConfig, context: CallContext, args: Mapping[str, Json]) -> None:
     """Refuse what would be refused before a connection is opened, or by a condition that the call has itself."""
     url = checked_url(str(args["url"]), reach(config.known, config.hosts, allow_private=config.allow_private))
-    headers = _headers(config, url, context, args)
+    headers = await _headers(config, url, context, args)
     _body(args)
     condition = _strict_condition(headers)
     if not condition:
@@ -266,7 +267,7 @@ async def _state(config: HttpRequestConfig, context: CallContext, args: Mapping[
 
     POST makes something new. A host that the operator did not name hears nothing before a person said yes.
     """
-    if (looked := _reading(config, context, args)) is None:
+    if (looked := await _reading(config, context, args)) is None:
         return None
     url, headers, allowed = looked
     try:
@@ -287,7 +288,7 @@ async def _state(config: HttpRequestConfig, context: CallContext, args: Mapping[
     raise AssertionError("GET returned")
 
 
-def _reading(
+async def _reading(
     config: HttpRequestConfig, context: CallContext, args: Mapping[str, Json]
 ) -> tuple[URL, Mapping[str, str], Reach] | None:
     """Return how to read what a call would write: URL, headers, reach; None where nobody may ask for it unasked."""
@@ -295,7 +296,7 @@ def _reading(
     url = checked_url(str(args["url"]), allowed)
     if args["method"] == "POST" or url.host is None or not allowed.names(url.host):
         return None
-    given = _headers(config, url, context, args)
+    given = await _headers(config, url, context, args)
     headers = {name: value for name, value in given.items() if not _is_about_writing(name, config)}
     return url, {**headers, **_AS_STORED}, allowed
 
@@ -342,7 +343,7 @@ async def _former(config: HttpRequestConfig, context: CallContext, args: Mapping
     version = context.expected
     if isinstance(version, Mapping) and version.get("status") == _OK and not _is_strong(version.get("etag")):
         return None
-    if (looked := _reading(config, context, args)) is None:
+    if (looked := await _reading(config, context, args)) is None:
         return None
     url, headers, allowed = looked
     async with (
@@ -477,7 +478,7 @@ async def _request(config: HttpRequestConfig, body_bytes: int, context: CallCont
     """Send the request once."""
     allowed = reach(config.known, config.hosts, allow_private=config.allow_private)
     url = checked_url(str(args["url"]), allowed)
-    method, headers, body = str(args["method"]), _headers(config, url, context, args), _body(args)
+    method, headers, body = str(args["method"]), await _headers(config, url, context, args), _body(args)
     condition, own = _condition(context, method, headers), _strict_condition(headers) or method == "POST"
     started = time.monotonic()
     try:
@@ -529,12 +530,15 @@ async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandler
         raise ResponseLost from error
 
 
-def _headers(config: HttpRequestConfig, url: URL, context: CallContext, args: Mapping[str, Json]) -> dict[str, str]:
+async def _headers(
+    config: HttpRequestConfig, url: URL, context: CallContext, args: Mapping[str, Json]
+) -> dict[str, str]:
     """Return the plan's headers and the operator's, which a plan may not set."""
     given = args.get("headers")
     headers = {name: str(value) for name, value in given.items()} if isinstance(given, Mapping) else {}
     credentials = {URL(origin).origin(): values for origin, values in config.headers.items()}
-    operators = {**credentials.get(url.origin(), {}), config.idempotency_header: context.idempotency_key}
+    own = {name: await secret_text(value) for name, value in credentials.get(url.origin(), {}).items()}
+    operators = {**own, config.idempotency_header: context.idempotency_key}
     reserved = OWN_HEADERS | {name.lower() for name in operators}
     if refused := sorted(name for name in headers if name.lower() in reserved):
         raise ToolError("bad_header", f"These headers cannot be set by a plan: {', '.join(refused)}.")

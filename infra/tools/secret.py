@@ -4,15 +4,17 @@
     token = { file = "/run/secrets/github" }
     token = { command = ["pass", "show", "github"] }
 
-It is read when it is needed, so that a new one counts without a restart.
+It is read when it is needed, so that a new one counts without a restart, and hidden everywhere from then on.
 """
 
 import asyncio
 import os
 from asyncio.subprocess import DEVNULL, PIPE
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.redaction import SECRETS
 from agent.tool import ToolError
 
 COMMAND_SECONDS = 20.0
@@ -48,7 +50,13 @@ class Secret:
             raise ToolError("no_secret", f"{self.where} cannot be read: {type(error).__name__}") from None
         if not 0 < len(value) <= MOST_BYTES:
             raise ToolError("no_secret", f"{self.where} {'holds too much' if value else 'is not set or empty'}")
+        SECRETS.learn(self.where, value)
         return value
+
+    def read_now(self) -> str:
+        """Do the same where no event loop runs. Blocks."""
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, self.read()).result()
 
     @property
     def where(self) -> str:
@@ -63,6 +71,15 @@ class Secret:
         if self.file is not None:
             return (await asyncio.to_thread(_start_of, self.file)).decode().strip()
         return (await _printed(self.command or ())).decode().strip()
+
+
+async def secret_text(given: str | Secret) -> str:
+    """Return a setting that is a secret, or stands in the configuration itself.
+
+    Raises:
+        ToolError: `no_secret`: it cannot be read.
+    """
+    return given if isinstance(given, str) else await given.read()
 
 
 def _start_of(path: Path) -> bytes:

@@ -15,12 +15,13 @@ from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, StatementError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncResult, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from agent.ids import ToolName
 from agent.tool import CallContext, Colour, Tool, ToolError
+from infra.tools.secret import Secret, secret_text
 from sandbox.script import Json
 
 ARGUMENTS: Mapping[str, Json] = {
@@ -34,7 +35,7 @@ ARGUMENTS: Mapping[str, Json] = {
 }
 
 WRITES = re.compile(
-    r"\A(?:\s|--[^\n]*\n|/\*.*?\*/|\()*+"
+    r"\A(?>(?:\s|--[^\n]*\n|/\*.*?\*/|\()*)"
     r"(insert|update|delete|merge|truncate|create|alter|drop|grant|revoke|copy|call|do|set|reset|vacuum|lock)\b",
     re.IGNORECASE | re.DOTALL,
 )
@@ -82,7 +83,7 @@ class SqlConfig:
 
     #: Use a login of its own that may only read: in a read-only transaction too a superuser can do harm, and any login
     #: can end its other sessions. `greenlight doctor` looks at what it may do.
-    database_url: str = field(repr=False)
+    database_url: str | Secret = field(repr=False)
     #: The content of the database, for the tool's description.
     about: str = ""
     statement_seconds: float = field(default=10.0, metadata={"gt": 0})
@@ -96,16 +97,7 @@ async def sql_query(config: SqlConfig, *, result_bytes: int = 512 * 1024) -> Asy
     Each query has a session of its own, which ends with it: locks, settings and temporary tables go with the session
     (about 7 ms of processor time more than a session that is used again).
     """
-    milliseconds = round(config.statement_seconds * 1000)
-    engine = create_async_engine(
-        config.database_url,
-        poolclass=NullPool,
-        connect_args={
-            "application_name": APPLICATION,
-            "connect_timeout": CONNECT_SECONDS,
-            "options": f"-c default_transaction_read_only=on -c statement_timeout={milliseconds} -c timezone=UTC",
-        },
-    )
+    engines = _Engines(config)
     description = (
         "Run one SQL query (PostgreSQL) in a read-only transaction. Returns columns, rows and truncated (more than "
         f"{config.rows} rows are cut); columns in too_large have cells that are left out as null. "
@@ -120,17 +112,51 @@ async def sql_query(config: SqlConfig, *, result_bytes: int = 512 * 1024) -> Asy
             arguments=ARGUMENTS,
             colour=Colour.GREEN,
             returns_outside_text=True,
-            call=partial(_run_query, config, engine, room, result_bytes),
+            call=partial(_run_query, config, engines, room, result_bytes),
             timeout_seconds=CONNECT_SECONDS + config.statement_seconds + 10,
             retryable=True,
         )
     finally:
-        await engine.dispose()
+        await engines.close()
+
+
+class _Engines:
+    """The engine for the address as it is now, which may be a secret that changes."""
+
+    def __init__(self, config: SqlConfig) -> None:
+        self._config = config
+        self._address = ""
+        self._engine: AsyncEngine | None = None
+
+    async def current(self) -> AsyncEngine:
+        """Return the engine.
+
+        Raises:
+            ToolError: `no_secret`: the address cannot be read, or is none.
+        """
+        address = await secret_text(self._config.database_url)
+        if self._engine is None or address != self._address:
+            self._address, self._engine = address, self._opened(address)  # one without a pool holds nothing to close
+        return self._engine
+
+    def _opened(self, address: str) -> AsyncEngine:
+        milliseconds = round(self._config.statement_seconds * 1000)
+        options = f"-c default_transaction_read_only=on -c statement_timeout={milliseconds} -c timezone=UTC"
+        given = {"application_name": APPLICATION, "connect_timeout": CONNECT_SECONDS, "options": options}
+        try:
+            return create_async_engine(address, poolclass=NullPool, connect_args=given)
+        except ArgumentError:
+            raise ToolError("no_secret", "tools.sql_query.database_url is no database's address") from None
+
+    async def close(self) -> None:
+        """Close what is open."""
+        if self._engine is not None:
+            await self._engine.dispose()
 
 
 async def _run_query(
     config: SqlConfig,
-    engine: AsyncEngine,
+    engines: _Engines,
     connections: asyncio.Semaphore,
     result_bytes: int,
     _context: CallContext,
@@ -148,6 +174,7 @@ async def _run_query(
         )
         raise ToolError("not_allowed", words)
     try:
+        engine = await engines.current()
         async with connections, engine.connect() as connection:
             escaped, values = escaped_parameters(query, parameters), dict(parameters)
             columns = await _columns(connection, escaped, values)

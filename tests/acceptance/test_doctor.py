@@ -23,7 +23,7 @@ from infra.db.embedded_postgres import HeldPostgres
 from infra.dev.local_slack.state.faults import MethodFault
 from infra.dev.scripted_model.script import Failure, Rubbish, Script
 from infra.doctor import database
-from infra.doctor.examination import examine, process_finding, secrets, without
+from infra.doctor.examination import examine, process_finding, report_redactor
 from infra.doctor.finding import Finding, State
 from infra.wiring import open_app
 from sandbox import background_task
@@ -386,9 +386,9 @@ async def test_doctor_takes_no_scopes_for_missing_that_slack_does_not_name(datab
 def test_placeholder_for_a_key_is_left_in_the_models_name_and_every_key_is_masked() -> None:
     def told(key: str, model: str) -> str:
         given = {"OPENAI_API_KEY": key, "GREENLIGHT_MODEL": model}
-        return without(f"{model} with {key}", secrets(given, Configuration()))
+        return report_redactor(given, Configuration()).hide(f"{model} with {key}")
 
     assert told("scripted", "scripted-model") == "scripted-model with scripted"
-    assert told("sk-0123456789abcdef", "gpt-5") == "gpt-5 with ***"
-    assert told("sk-0123456789abcdef", "sk-0123456789abcdef") == "*** with ***"
-    assert told("letmein", "gpt-5") == "gpt-5 with ***"
+    assert told("sk-0123456789abcdef", "gpt-5") == "gpt-5 with [secret OPENAI_API_KEY]"
+    assert told("sk-0123456789abcdef", "sk-0123456789abcdef") == "[secret OPENAI_API_KEY] with [secret OPENAI_API_KEY]"
+    assert told("letmein", "gpt-5") == "gpt-5 with [secret OPENAI_API_KEY]"
