@@ -85,6 +85,7 @@ _FAILURES = {
     "bad_duration": "that isn't a span of time I can read",
     "bad_zone": "there is no such time zone",
     "busy": "others hold what it was to change; please try again later",
+    "recipient_refused": "not everybody may get that mail, so nobody did",
     "too_many_rows": "it would change more rows than it may",
     "no_secret": "a credential of mine isn't where the configuration says",
     "cut_off": "it sent more than it may, so I cut it off",

@@ -21,6 +21,7 @@ from infra.tools.calculate import calculate
 from infra.tools.clock import calculate_time, current_time
 from infra.tools.host_metrics import HostMetricsConfig, host_metrics
 from infra.tools.http import HttpGetConfig, HttpRequestConfig, http_get, http_request
+from infra.tools.mail import MailConfig, send_mail
 from infra.tools.python_tools import PythonToolFound, python_tools
 from infra.tools.secret import Secret
 from infra.tools.sql import SqlConfig, sql_query
@@ -87,6 +88,7 @@ class ToolsConfig:
     sql_execute: SqlExecuteConfig | None = None
     http_request: HttpRequestConfig | None = None
     host_metrics: HostMetricsConfig | None = None
+    send_mail: MailConfig | None = None
     #: Files and folders of tools in Python, relative to the configuration file.
     paths: tuple[Annotated[Path, AfterValidator(_resolved)], ...] = ()
     #: Tools that are switched off, Slack's included.
@@ -126,6 +128,8 @@ async def open_tools(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
             tools.append(http_request(config.http_request))
         if config.host_metrics is not None:
             tools.append(host_metrics(config.host_metrics))
+        if config.send_mail is not None:
+            tools.append(send_mail(config.send_mail))
         tools += [found.tool for found in teams_tools(config.paths)]
         yield tuple(tools)
 
@@ -154,6 +158,7 @@ async def known_tools(paths: Sequence[Path] = ()) -> Registry:
         sql_execute=SqlExecuteConfig(database_url=Secret(env="DATABASE_URL")),
         http_request=HttpRequestConfig(),
         host_metrics=HostMetricsConfig(),
+        send_mail=MailConfig(host="localhost", sender="greenlight@example.com"),
         paths=tuple(paths),
     )
     api = WebApi(open_client(""))

@@ -23,7 +23,7 @@ from tests.fakes.configuration_keys import keys
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-WORDS_FOR_NO_DEFAULT = {"*half of input*", "*required*", "*all*", "*anyone*", "*for ever*", "*no bound*"}
+WORDS_FOR_NO_DEFAULT = {"*half of input*", "*required*", "*all*", "*anyone*", "*for ever*", "*no bound*", "*none*"}
 
 
 def chapter(title: str) -> str:
