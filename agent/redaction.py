@@ -34,6 +34,8 @@ class Redactor:
     def __init__(self, shortest: int = 8, shortest_word: int = 16) -> None:
         self._shortest = shortest
         self._shortest_word = shortest_word
+        #: Every value that was learnt, also those that are hidden nowhere.
+        self._learnt: set[str] = set()
         #: Form -> name.
         self._names: dict[str, str] = {}
         #: Of `_names`, sorted.
@@ -42,8 +44,9 @@ class Redactor:
 
     def learn(self, name: str, value: str) -> None:
         """Hide a value from now on, under the name by which people know where it is. One that cannot be is logged."""
-        if not value or value in self._names:
+        if not value or value in self._learnt:
             return
+        self._learnt.add(value)
         if len(value) < (self._shortest_word if re.fullmatch(r"[a-z]+", value) else self._shortest):
             _log.warning("%s is hidden nowhere: it is too short, or may be any word", name)
             return
@@ -57,7 +60,7 @@ class Redactor:
 
     def forget(self) -> None:
         """Hide nothing any more."""
-        self._names, self._forms, self._automaton = {}, [], None
+        self._learnt, self._names, self._forms, self._automaton = set(), {}, [], None
 
     def hide(self, text: str) -> str:
         """Return a text without the secrets."""

@@ -100,7 +100,7 @@ def test_value_that_may_be_any_word_is_hidden_nowhere_and_the_log_says_so(
     value: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        redactor = knowing(value)
+        redactor = knowing(value, value)
     assert redactor.hide(f"the {value} database") == f"the {value} database"
     assert [record.getMessage() for record in caplog.records] == (
         ["S0 is hidden nowhere: it is too short, or may be any word"] if value else []
