@@ -63,7 +63,8 @@ WAYS = {
 async def test_hostile_server_fails_its_own_step_in_words_and_the_rest_goes_on(
     way: str, database_url: URL, tmp_path: Path
 ) -> None:
-    bad = hostile_server(tmp_path, trusted_hints=True, call_seconds=5, memory_megabytes=256)
+    call_seconds = 5 if way == "hang" else 60
+    bad = hostile_server(tmp_path, trusted_hints=True, call_seconds=call_seconds, memory_megabytes=256)
     good = pypi_server("time", colours={"get_current_time": "green"})
     await pin(tmp_path, {"bad": bad, "good": good}, GIVEN)
     configuration = with_servers(bad=bad, good=good)

@@ -1,6 +1,7 @@
 """A wide plan runs all at once, as far as its tools and hosts bear it, and leaves room there for other threads."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import URL
@@ -21,6 +22,8 @@ def fetches(scene: AppScene, name: str, count: int) -> list[dict[str, Json]]:
 async def test_steps_of_a_wide_plan_all_run_at_once(database_url: URL, tmp_path: Path) -> None:
     def wide(table: dict[str, object]) -> None:
         table["limits"] = {"calls_per_host": 400}
+        tools: Any = table["tools"]
+        tools["http_get"]["timeout_seconds"] = 120  # the first ones wait until the last one is there
 
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=wide) as scene:
         scene.effects.hold("part")
