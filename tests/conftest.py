@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Generator
 import pytest
 from sqlalchemy import URL
 
+from agent.redaction import SECRETS
 from infra.db.database import Database
 from infra.db.embedded_postgres import HeldPostgres
 from infra.stores.stores import Stores
@@ -71,3 +72,11 @@ async def stores(database: Database, queue: Queue, notifications: PgNotification
     stores = Stores(database, queue, notifications)
     yield stores
     await stores.progress.close()
+
+
+@pytest.fixture
+def _knowing_no_secret() -> Generator[None]:  # pyright: ignore[reportUnusedFunction]
+    """No secret is known before and after the test."""
+    SECRETS.forget()
+    yield
+    SECRETS.forget()

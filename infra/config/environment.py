@@ -164,6 +164,7 @@ def held_database(settings: Settings) -> Generator[URL]:
     """
     if settings.database_url is None:
         with hold_postgres(settings.data) as postgres:
+            SECRETS.learn("the database's password", str(postgres.url().password or ""))
             yield postgres.url()
         return
     try:

@@ -3,11 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-
 from infra.config.file import Configuration
 from infra.tools.mcp.settings import McpSettings
+from infra.tools.secret import parts_of
 
 SECRET_VARIABLES = (
     "SLACK_BOT_TOKEN",
@@ -30,11 +28,7 @@ def secrets_of(given: Mapping[str, str], configuration: Configuration, mcp: McpS
     """Yield the name and the value of every secret in the settings, and of every password in an address."""
     for name, value in _written(given, configuration, mcp):
         if value.strip():
-            yield name, value
-            if password := password_in(value):
-                yield f"the password in {name}", password
-            if token := re.fullmatch(r"(?:Bearer|Basic|Token) +(\S+)", value, re.IGNORECASE):
-                yield name, token[1]
+            yield from parts_of(name, value)
 
 
 def _written(given: Mapping[str, str], configuration: Configuration, mcp: McpSettings) -> Iterator[tuple[str, str]]:
@@ -55,7 +49,7 @@ def _written(given: Mapping[str, str], configuration: Configuration, mcp: McpSet
 
 def _looks_secret(name: str, value: str) -> bool:
     """Return whether a variable may be a secret: a region or a folder would be missed everywhere."""
-    if _SECRET_NAME.search(name) or password_in(value):
+    if _SECRET_NAME.search(name) or len(list(parts_of(name, value))) > 1:
         return True
     return _ONE_WORD.fullmatch(value) is not None and any(map(str.isdigit, value)) and any(map(str.isalpha, value))
 
@@ -65,11 +59,3 @@ def _is_placeholder(given: Mapping[str, str], configuration: Configuration) -> b
     key = given["OPENAI_API_KEY"]
     names = [given.get("GREENLIGHT_MODEL", ""), *configuration.model.by_role.values()]
     return len(key) < _SHORTEST_KEY and any(key in name for name in names)
-
-
-def password_in(address: str) -> str:
-    """Return the password in an address, or an empty text."""
-    try:
-        return str(make_url(address).password or "")
-    except (ArgumentError, ValueError):
-        return ""

@@ -9,13 +9,20 @@ It is read when it is needed, so that a new one counts without a restart, and hi
 
 import asyncio
 import os
+import re
 from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
 from agent.redaction import SECRETS
 from agent.tool import ToolError
+
+_IN_A_HEADER = re.compile(r"(?:Bearer|Basic|Token) +(\S+)", re.IGNORECASE)
 
 COMMAND_SECONDS = 20.0
 MOST_BYTES = 64 * 1024
@@ -50,7 +57,8 @@ class Secret:
             raise ToolError("no_secret", f"{self.where} cannot be read: {type(error).__name__}") from None
         if not 0 < len(value) <= MOST_BYTES:
             raise ToolError("no_secret", f"{self.where} {'holds too much' if value else 'is not set or empty'}")
-        SECRETS.learn(self.where, value)
+        for name, part in parts_of(self.where, value):
+            SECRETS.learn(name, part)
         return value
 
     def read_now(self) -> str:
@@ -71,6 +79,22 @@ class Secret:
         if self.file is not None:
             return (await asyncio.to_thread(_start_of, self.file)).decode().strip()
         return (await _printed(self.command or ())).decode().strip()
+
+
+def parts_of(name: str, value: str) -> Iterator[tuple[str, str]]:
+    """Yield the name and the value of a secret, of the password in an address, and of the token in a header."""
+    yield name, value
+    if password := _password_in(value):
+        yield f"the password in {name}", password
+    if token := _IN_A_HEADER.fullmatch(value):
+        yield name, token[1]
+
+
+def _password_in(address: str) -> str:
+    try:
+        return str(make_url(address).password or "")
+    except (ArgumentError, ValueError):
+        return ""
 
 
 async def secret_text(given: str | Secret) -> str:

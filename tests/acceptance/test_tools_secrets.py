@@ -134,13 +134,6 @@ def test_the_search_finds_the_canary_in_every_form(form: str) -> None:
     assert not list(holds(json.dumps({"text": "[secret X] and nothing else"})))
 
 
-@pytest.fixture
-def _knowing_nothing() -> Iterator[None]:
-    SECRETS.forget()
-    yield
-    SECRETS.forget()
-
-
 async def stored(url: URL) -> AsyncGenerator[tuple[str, str]]:
     """Yield every row of every table as text, those of checkpoints included."""
     database = Database(url)
@@ -175,7 +168,7 @@ async def _lived(scene: AppScene, job: int) -> None:
                     await scene.people.click("Grace", observer.channel, ts, "decide_approved")
 
 
-@pytest.mark.usefixtures("_knowing_nothing")
+@pytest.mark.usefixtures("_knowing_no_secret")
 async def test_no_secret_is_kept_shown_or_logged_in_fifty_runs_that_say_some(
     database_url: URL, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -19,6 +19,9 @@ Message = Mapping[str, Any]
 
 ENOUGH_JOBS = 6
 
+MOST_JOBS = 200
+"""Enough to bring a process to every point many times over; without an end, one that is never reached fails nothing."""
+
 HESITATION_SECONDS = (0.0, 0.0, 0.9)
 """How long a card is looked at before its first click: at once for runs that wait hot, longer for those that park."""
 
@@ -52,7 +55,7 @@ class People:
 
     async def keep_busy(self) -> None:
         """Ask for the next job unless enough are under way: more would only make everything slower."""
-        if len(self.unanswered()) < ENOUGH_JOBS:
+        if len(self.unanswered()) < ENOUGH_JOBS and len(self.threads) < MOST_JOBS:
             await self.ask_one_more()
 
     def unanswered(self) -> list[int]:

@@ -1,6 +1,5 @@
 """Secrets of the settings: read from where the file says, known to the redactor, and nothing else is."""
 
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -9,13 +8,7 @@ from agent.redaction import SECRETS
 from infra.config.environment import read_settings
 from infra.config.file import ConfigurationError
 
-
-@pytest.fixture(autouse=True)
-def _forgetting() -> Generator[None]:  # pyright: ignore[reportUnusedFunction]
-    SECRETS.forget()
-    yield
-    SECRETS.forget()
-
+pytestmark = pytest.mark.usefixtures("_knowing_no_secret")
 
 CONFIGURATION = """
 [secrets]

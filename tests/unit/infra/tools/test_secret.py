@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.redaction import SECRETS
 from agent.tool import ToolError
 from infra.tools.secret import MOST_BYTES, Secret
 
@@ -44,3 +45,21 @@ async def test_secret_that_is_not_there_is_named_by_its_place(secret: Secret) ->
 def test_secret_has_one_place(given: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="one of"):
         Secret(**given)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("value", "part"),
+    [
+        ("postgresql://app:app-0123456789@db.example/app", "app-0123456789"),
+        ("Bearer bearer-0123456789", "bearer-0123456789"),
+        ("plain-0123456789", "plain-0123456789"),
+    ],
+)
+@pytest.mark.usefixtures("_knowing_no_secret")
+async def test_what_is_read_is_hidden_with_the_password_and_the_token_in_it(
+    value: str, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIVEN", value)
+    await Secret(env="GIVEN").read()
+    assert "[secret the " in SECRETS.hide(f"<{value}>")
+    assert part not in SECRETS.hide(f"it says {part}.")
