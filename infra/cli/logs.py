@@ -21,7 +21,6 @@ def set_up_logs() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(WithoutSecrets("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    hide_in_tracebacks()
 
 
 def hide_in_tracebacks() -> None:

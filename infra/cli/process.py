@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import typer
 
+from infra.cli.logs import hide_in_tracebacks
 from infra.config.environment import EnvFileUnusable, filled_environment
 
 TAKEN = 1
@@ -58,7 +59,11 @@ def require_free(port: int) -> None:
 
 
 def environment() -> Mapping[str, str]:
-    """Return the environment with the variables of `.env`; exit with a message when the file cannot be used."""
+    """Return the environment with the variables of `.env`; exit with a message when the file cannot be used.
+
+    From now on the process says no secret that it reads.
+    """
+    hide_in_tracebacks()
     try:
         return filled_environment()
     except EnvFileUnusable as error:

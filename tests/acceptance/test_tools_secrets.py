@@ -5,8 +5,9 @@ import base64
 import json
 import logging
 import re
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote, unquote_to_bytes
@@ -168,20 +169,33 @@ async def _lived(scene: AppScene, job: int) -> None:
                     await scene.people.click("Grace", observer.channel, ts, "decide_approved")
 
 
-@pytest.mark.usefixtures("_knowing_no_secret")
-async def test_no_secret_is_kept_shown_or_logged_in_fifty_runs_that_say_some(
-    database_url: URL, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    (tmp_path / "token").write_text(quote(CANARY))
-    SECRETS.learn("canary", CANARY)  # as the settings teach it
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """What some runs left behind."""
+
+    #: Calls that carried the secret where it belongs.
+    authorized: int
+    slack: str
+    asked: Sequence[str]
+    #: Table and row.
+    kept: Sequence[tuple[str, str]]
+
+    def leaks(self) -> Sequence[str]:
+        """Return each place that holds the canary, and how."""
+        places = [("Slack", self.slack), *(("the model", words) for words in self.asked), *self.kept]
+        return [f"{place}: {how}: {blob[:300]}" for place, blob in places for how in holds(blob)]
+
+
+async def lived_through(runs: int, database_url: URL, folder: Path) -> Left:
+    """Live through so many runs of all kinds."""
+    (folder / "token").write_text(quote(CANARY))
     echo = Echo()
 
     def configured(table: dict[str, Any]) -> None:
         known = {"known": {"echo": echo.url}, "allow_private": True}
-        headers = {echo.url: {"X-Token": {"file": str(tmp_path / "token")}}}
+        headers = {echo.url: {"X-Token": {"file": str(folder / "token")}}}
         table["tools"] = {"http_get": known, "http_request": {**known, "headers": headers}}
-        table["limits"] = {"runs_per_person": RUNS, "cards_per_person": RUNS}
+        table["limits"] = {"runs_per_person": runs, "cards_per_person": runs}
 
     async with echo.serving():
         scripts = [
@@ -189,22 +203,46 @@ async def test_no_secret_is_kept_shown_or_logged_in_fifty_runs_that_say_some(
             ENDS,
             concludes(lambda _: f"ANSWER: it is {CANARY}, in short {FORMS['hex'](CANARY)}."),
         ]
-        async with app_scene(database_url, tmp_path, scripts, configuration=configured) as scene:
-            for first in range(0, RUNS, AT_ONCE):
-                await asyncio.gather(*(_lived(scene, job) for job in range(first, first + AT_ONCE)))
-            said = json.dumps(list(_of_the_app(await scene.people.dump())), ensure_ascii=False)
-            asked = [request.system + "\n".join(m.text for m in request.messages) for request in scene.model.requests]
-        kept = [(table, row) async for table, row in stored(database_url)]
-    assert echo.authorized == RUNS // len(KINDS)  # the secret itself did its work
-    assert len(asked) >= 2 * RUNS
-    assert len(kept) > 10 * RUNS
-    assert said.count("[secret canary]") >= RUNS
+        async with app_scene(database_url, folder, scripts, configuration=configured) as scene:
+            for first in range(0, runs, AT_ONCE):
+                jobs = range(first, min(first + AT_ONCE, runs))
+                await asyncio.gather(*(_lived(scene, job) for job in jobs))
+            return Left(
+                authorized=echo.authorized,
+                slack=json.dumps(list(_of_the_app(await scene.people.dump())), ensure_ascii=False),
+                asked=[
+                    request.system + "\n".join(message.text for message in request.messages)
+                    for request in scene.model.requests
+                ],
+                kept=[found async for found in stored(database_url)],
+            )
+
+
+@pytest.mark.usefixtures("_knowing_no_secret")
+async def test_no_secret_is_kept_shown_or_logged_in_fifty_runs_that_say_some(
+    database_url: URL, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    SECRETS.learn("canary", CANARY)  # as the settings teach it
+    left = await lived_through(RUNS, database_url, tmp_path)
     line = WithoutSecrets("%(name)s: %(message)s")
     logged = [line.format(record) for record in caplog.records if record.name.startswith(("agent", "bot", "infra"))]
-    places = [("Slack", said), *(("the model", words) for words in asked), *kept, *(("the log", one) for one in logged)]
-    found = [f"{place}: {how}: {blob[:300]}" for place, blob in places for how in holds(blob)]
-    print(f"{RUNS} runs, {len(asked)} model requests, {len(kept)} rows, {len(logged)} log lines: {len(found)} leaks")
-    assert found == []
+    print(f"{RUNS} runs, {len(left.asked)} model requests, {len(left.kept)} rows: {len(left.leaks())} leaks")
+    assert left.authorized == RUNS // len(KINDS)  # the secret itself did its work
+    assert len(left.asked) >= 2 * RUNS
+    assert len(left.kept) > 10 * RUNS
+    assert left.slack.count("[secret canary]") >= RUNS
+    assert left.leaks() == []
+    assert [one for one in logged if list(holds(one))] == []
+
+
+@pytest.mark.usefixtures("_knowing_no_secret")
+async def test_the_same_runs_leak_into_every_place_where_the_secret_is_not_known(
+    database_url: URL, tmp_path: Path
+) -> None:
+    left = await lived_through(len(KINDS), database_url, tmp_path)
+    places = {leak.partition(":")[0] for leak in left.leaks()}
+    assert {"Slack", "the model", "inbox", "nodes"} <= places
 
 
 def _of_the_app(value: Any) -> Iterator[object]:
