@@ -83,7 +83,8 @@ class NodeExecutor:
 
     Without `sandbox` packages fail; without `model` a crashed script is not repaired; without `attempts` a package
     whose process died starts over at its first attempt; without `agents` and `steps` subagents fail; without `cache`
-    every tool is called; without `access` everybody may use every tool. `system` is the system message of every call for a thread.
+    every tool is called; without `access` everybody may use every tool. `system` is the system message of every call
+    for a thread.
     """
 
     def __init__(

@@ -372,8 +372,8 @@ def _answer(answer: AIMessageChunk) -> ChatMessage:
     broken = [(call["id"], call["name"], {UNREADABLE: True}) for call in answer.invalid_tool_calls]
     whole = [(call["id"], call["name"], call["args"]) for call in answer.tool_calls]
     calls = (
-        AskedCall(id=id or "", name=SECRETS.hide(name or ""), args=SECRETS.hide_in(cast("Mapping[str, Json]", args)))
-        for id, name, args in (*whole, *broken)
+        AskedCall(id=asked or "", name=SECRETS.hide(name or ""), args=SECRETS.hide_in(cast("Mapping[str, Json]", args)))
+        for asked, name, args in (*whole, *broken)
     )
     return ChatMessage(by="ai", text=SECRETS.hide(_THOUGHT.sub("", answer.text)), calls=tuple(calls))
 

@@ -77,7 +77,7 @@ def _known_hosts(node: Node, registry: Registry, requested: AbstractSet[str]) ->
 
 
 def hosts_written(node: Node) -> AbstractSet[str]:
-    """Return the hosts of the URLs that a plan wrote for a script or subagent, in lower case; a strange one as it is."""
+    """Return the hosts of the URLs that a plan wrote in a script or subagent, in lower case; a strange one as it is."""
     written = f"{node.code}\n{node.instruction}\n{_words(node.inputs)}"
     return {_host_of(found) for found in _WRITTEN_HOST.findall(written)}
 

@@ -253,7 +253,7 @@ class _Journaled(AgentMiddleware):
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]]
     ) -> ToolMessage:
-        id = str(request.tool_call["id"])
-        told = await self._runner.tool_step(id)
+        asked = str(request.tool_call["id"])
+        told = await self._runner.tool_step(asked)
         text, failed = ("", False) if told is None else (told.text, told.failed)
-        return ToolMessage(content=text, tool_call_id=id, status="error" if failed else "success")
+        return ToolMessage(content=text, tool_call_id=asked, status="error" if failed else "success")

@@ -1,7 +1,6 @@
 """`[roles.NAME]`: the roles of subagents, those that come with Greenlight and a team's own."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Annotated, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
@@ -16,7 +15,6 @@ from agent.tool import Registry
 RoleKey = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 _TAKEN = HELPERS | {role.value for role in Role}
-_KEYS = frozenset(field.name for field in fields(SubagentRole) if "internal" not in field.metadata)
 _ROLE = TypeAdapter(SubagentRole)
 
 
@@ -40,9 +38,9 @@ def _with_shipped(given: object) -> object:
             continue
         if own.get("enabled") is True:
             del own["enabled"]
-        # A name in the table is refused as every other unknown key is.
-        named = own if own.keys() - _KEYS else {**shipped.get(name, {}), **own, "name": name}
-        all_tables[name] = named
+        if "name" in own:
+            raise ValueError(f"{name}.name: Extra inputs are not permitted")
+        all_tables[name] = {**shipped.get(name, {}), **own, "name": name}
     return all_tables
 
 

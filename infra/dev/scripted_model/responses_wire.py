@@ -193,13 +193,15 @@ class ResponseEnvelope:
             yield self._event(response, response=self.response("in_progress", ""))
         items = self.calls(calls)
         for index, item in enumerate(items):
-            id, arguments = item["id"], str(item["arguments"])
+            item_id, arguments = item["id"], str(item["arguments"])
             begun: dict[str, Json] = {**item, "status": "in_progress", "arguments": ""}
             yield self._event("response.output_item.added", output_index=index, item=begun)
             for piece in tokens(arguments):
-                yield self._event("response.function_call_arguments.delta", item_id=id, output_index=index, delta=piece)
+                yield self._event(
+                    "response.function_call_arguments.delta", item_id=item_id, output_index=index, delta=piece
+                )
             yield self._event(
-                "response.function_call_arguments.done", item_id=id, output_index=index, arguments=arguments
+                "response.function_call_arguments.done", item_id=item_id, output_index=index, arguments=arguments
             )
             yield self._event("response.output_item.done", output_index=index, item=item)
         yield self._event("response.completed", response=self.response("completed", "", output=items))
