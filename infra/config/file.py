@@ -34,6 +34,7 @@ from agent.policy.rules import PolicySet
 from agent.tools.access import AccessRules
 from agent.tools.decorator import ToolUnusable
 from bot.handlers.person_limits import PersonLimits
+from infra.config.file_store import FilesTable
 from infra.config.policy import PolicyTable, known_approvals, policy_set, rule_places, table_policies
 from infra.config.tool_access import ChannelKey, ChannelTable, GroupKey, GroupTable, access_rules
 from infra.tools.catalogue import FileContext, ToolsConfig, beside, teams_tools
@@ -214,6 +215,7 @@ class Configuration(Table):
     worker: Annotated[Timings, _keys_of(Timings), AfterValidator(_in_order)] = Timings()
     model: Annotated[ModelOptions, BeforeValidator(_rename_roles)] = ModelOptions()
     memory: MemoryLimits = MemoryLimits()
+    files: FilesTable = FilesTable()
     prices: Prices = Prices()
     budgets: BudgetsTable = BudgetsTable()
     audit: AuditTable = AuditTable()

@@ -39,6 +39,7 @@ from agent.limits import DEFAULT_LIMITS, Role
 from agent.packing.packing import Fusion, Reason, pack
 from agent.packing.write_call_split import split_red
 from agent.plan.artifacts import content_of
+from agent.plan.files import FileOrigin
 from agent.plan.operations import (
     Add,
     Node,
@@ -280,7 +281,9 @@ _BOUND = Bound(tool=ToolName("slack_post_message"), args={"channel": "#incidents
 
 
 class _Artifacts:
-    async def put(self, thread: ThreadId, name: str, content: bytes, media_type: str) -> ArtifactRef:
+    async def put(
+        self, thread: ThreadId, name: str, content: bytes, media_type: str, origin: FileOrigin | None = None
+    ) -> ArtifactRef:
         raise NotImplementedError
 
     async def get(self, thread: ThreadId, digest: Digest) -> bytes:
