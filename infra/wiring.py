@@ -285,6 +285,8 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         views=stores.run_views,
         posted=stores.posted,
         packages=stores.attempts,
+        files=stores.files,
+        artifacts=stores.artifacts,
         clicks=stores.clicks,
         freezes=stores.freezes,
         grants=stores.grants,

@@ -496,7 +496,7 @@ class FileRow(KeyedByThread, Row):
     media_type: Mapped[str]
     summary: Mapped[str]
     #: `[tool, person]` of each call whose output only that person may see.
-    personal: Mapped[Json] = mapped_column(JSON, server_default="[]")
+    personal: Mapped[list[list[str]]] = mapped_column(JSON, server_default="[]")
     #: Whether it may hold text that strangers wrote.
     outside: Mapped[bool] = mapped_column(server_default=text("false"))
     made_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,6 +1,6 @@
 """An S3-compatible server on this machine: moto's, over HTTP, with what a test can do to it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -59,7 +59,7 @@ class S3Server:
 
 
 @contextmanager
-def s3_server() -> Iterator[S3Server]:
+def s3_server() -> Generator[S3Server]:
     """Yield a server with an empty bucket."""
     server = S3Server()
     try:

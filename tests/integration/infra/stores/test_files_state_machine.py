@@ -158,11 +158,11 @@ class FilesMachine(RuleBasedStateMachine):
 
 def test_eviction_keeps_to_its_model(database_url: URL) -> None:
     run_state_machine_as_test(
-        lambda: FilesMachine(database_url),
+        lambda: FilesMachine(database_url),  # pyright: ignore[reportArgumentType]  # documented: a class or a factory
         settings=settings(
             max_examples=15,
             stateful_step_count=25,
             deadline=None,
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )
