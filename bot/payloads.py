@@ -50,7 +50,7 @@ FILES_PAGE_ACTION = "files_page"
 """Begins the `action_id` of a modal's button for another page; the value is the last file before it, or `-`."""
 
 FILE_SHOW_ACTION = "file_show"
-"""The `action_id` of a modal's button that shows a file's beginning; the value is its name."""
+"""Begins the `action_id` of a modal's button that shows a file's beginning; the value is its name."""
 
 FILE_POST_ACTION = "file_post"
 """The same of a button that posts a file in its thread."""
@@ -433,12 +433,17 @@ class FilesPageClick(FromSlack):
 class FileClick(FromSlack):
     """A click on a file of the modal."""
 
-    action: Annotated[Literal["file_show", "file_post"], At("actions.0.action_id")]
+    action: Annotated[str, At("actions.0.action_id"), Field(pattern="^file_(show|post)_[0-9]{1,3}$")]
     user: Clicker
     view_id: Annotated[str, At("view.id")]
     #: The modal's private metadata: the thread.
     shown: Annotated[str, At("view.private_metadata"), Field(pattern="^[^:]+:[^:]+:[^:]+$")]
     name: Annotated[str, At("actions.0.value")]
+
+    @property
+    def posts(self) -> bool:
+        """Whether the file is to be posted, and not only shown."""
+        return self.action.startswith(FILE_POST_ACTION)
 
 
 class RuleClick(FromSlack):

@@ -3,7 +3,7 @@
 A model, a script or a tool wrote names, lines and contents, so all of it is quoted or stands in literal blocks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from agent.ids import ThreadId, UserId
 from agent.plan.files import FileRecord
@@ -55,7 +55,7 @@ def files_page(
     blocks = [context(note)] if note else []
     for number, record in enumerate(page):
         blocks.append(section(_about(record, person)))
-        if buttons := _buttons(record, person):
+        if buttons := _buttons(record, person, number):
             blocks.append(actions(buttons, block_id=f"file-{number}-{record.digest[:12]}"))
     turning: list[Block] = []
     if not first:
@@ -91,16 +91,15 @@ def _about(record: FileRecord, person: UserId) -> str:
     return "\n".join(filter(None, lines))
 
 
-def _buttons(record: FileRecord, person: UserId) -> Sequence[Block]:
-    return list(_offered(record, person))
-
-
-def _offered(record: FileRecord, person: UserId) -> Iterator[Block]:
+def _buttons(record: FileRecord, person: UserId, number: int) -> Sequence[Block]:
     if record.evicted is not None or record.denied_to(person):
-        return
-    yield button(wording.SHOW_FILE, action=FILE_SHOW_ACTION, value=record.name, about=record.name)
+        return ()
+    offered = [(wording.SHOW_FILE, FILE_SHOW_ACTION)]
     if not record.origin.personal:
-        yield button(wording.POST_FILE, action=FILE_POST_ACTION, value=record.name, about=record.name)
+        offered.append((wording.POST_FILE, FILE_POST_ACTION))
+    return [
+        button(label, action=f"{action}_{number}", value=record.name, about=record.name) for label, action in offered
+    ]
 
 
 def _modal(blocks: Sequence[Block], private_metadata: str = "") -> Block:

@@ -14,7 +14,7 @@ from bot import wording
 from bot.blocks.elements import Block, quoted
 from bot.blocks.files import PAGE, SHOWN_CHARACTERS, file_beginning, files_page, loading, no_files
 from bot.errors import BotError
-from bot.payloads import FILE_POST_ACTION, FileClick, FilesClick, FilesPageClick, Payload
+from bot.payloads import FileClick, FilesClick, FilesPageClick, Payload
 from bot.slack.client import WebApi
 from bot.slack.membership import Principals
 from sandbox.script import Json
@@ -68,11 +68,10 @@ class FilesHandler:
         record = await self._files.find(thread, click.name)
         if record is None or record.evicted is not None:
             return no_files(wording.FILE_GONE)
-        posts = click.action == FILE_POST_ACTION
-        if record.denied_to(click.user) or (posts and record.origin.personal):
+        if record.denied_to(click.user) or (click.posts and record.origin.personal):
             return no_files(wording.FILE_NOT_YOURS)
         content = await self._artifacts.get(thread, record.digest)
-        if not posts:
+        if not click.posts:
             text = await asyncio.to_thread(content[: 4 * SHOWN_CHARACTERS + 4].decode, errors="replace")
             return file_beginning(thread, record, text)
         await self._post(thread, record, content)
