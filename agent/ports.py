@@ -18,6 +18,8 @@ from agent.events import AttemptEnded, RunEvent, SubagentStep
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
 from agent.limits import Role
 from agent.plan.effects import Effect
+from agent.plan.eviction import PromptFiles
+from agent.plan.files import FileOrigin, FileRecord
 from agent.plan.operations import LoggedOperation, Node, Operation
 from agent.plan.outcomes import ArtifactRef, Failed, NodeStatus, Outcome
 from agent.plan.script_calls import DecidedCalls, Suspended
@@ -163,15 +165,44 @@ class Effects(Protocol):
 class Artifacts(Protocol):
     """Values kept outside the run's state, content-addressed within a tenant."""
 
-    async def put(self, thread: ThreadId, name: str, content: bytes, media_type: str) -> ArtifactRef:
-        """Store content once per tenant and digest; return its reference."""
+    async def put(
+        self, thread: ThreadId, name: str, content: bytes, media_type: str, origin: FileOrigin | None = None
+    ) -> ArtifactRef:
+        """Store content once per tenant and digest; return its reference.
+
+        With `origin` it is a file of the thread from then on, `TURN/NODE/NAME`; one of that name is replaced, because
+        a node that is run again makes its output again.
+        """
         ...
 
     async def get(self, thread: ThreadId, digest: Digest) -> bytes:
         """Return the content.
 
         Raises:
-            ArtifactMissing: it was never stored for this tenant or has been evicted.
+            ArtifactMissing: it was never stored for this thread or has been evicted.
+        """
+        ...
+
+
+class Files(Protocol):
+    """The files of a thread. `Artifacts.put` makes them, `Artifacts.get` reads one; nobody sees another thread's."""
+
+    async def find(self, thread: ThreadId, name: str) -> FileRecord | None:
+        """Return the file of that name, or its tombstone; None when the thread never had one."""
+        ...
+
+    async def listed(self, thread: ThreadId, *, after: str = "", prefix: str = "", most: int) -> Sequence[FileRecord]:
+        """Return files and tombstones whose names begin with `prefix`, newest first, from behind `after` on."""
+        ...
+
+
+class FileRounds(Protocol):
+    """Evicts files before each planning round."""
+
+    async def begin(self, thread: ThreadId, *, again: bool = False) -> PromptFiles:
+        """Begin a round: delete what may go, and return what the round's models are shown.
+
+        `again`: the newest round goes on; what was made since counts as found by it.
         """
         ...
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from agent.ids import Digest, NodeId, ThreadId, ToolName, UserId
 from agent.plan.effects import Inverse
+from agent.plan.files import FileOrigin
 from agent.plan.operations import Node, NodeKind
 from agent.preview import Previewer
 from agent.roles import SubagentRole, workers_of
@@ -104,6 +105,8 @@ class CallContext:
     given: InputGiven | None = field(default=None, repr=False)
     #: Takes in how the effect of a call that ended can be taken back.
     note_inverse: Callable[[Inverse], None] = field(default=lambda _: None, repr=False, compare=False)
+    #: Returns what follows, for whoever reads it, from where the call's output comes; None: nobody can tell.
+    origin: Callable[[], FileOrigin | None] = field(default=lambda: None, repr=False, compare=False)
     #: Shows one short line beside the running step, in words of our own: how far it is.
     note_detail: Callable[[str], None] = field(default=lambda _: None, repr=False, compare=False)
 

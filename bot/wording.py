@@ -13,6 +13,7 @@ from agent.budget.usage import Scope
 from agent.errors import TurnError
 from agent.packing.packing import Reason
 from agent.plan.effects import Left
+from agent.plan.files import Evicted
 from agent.plan.outcomes import NodeState
 from agent.ports import RunStatus
 from agent.tool import Reversibility
@@ -52,6 +53,11 @@ _FAILURES = {
     "host_not_allowed": "that address isn't on the list of this tool",
     "not_yours": "it needs what was read with somebody else's rights",
     "artifact_missing": "an earlier result is no longer stored",
+    "evicted": "the file is no longer stored",
+    "no_such_file": "there is no such file in this thread",
+    "no_files": "there are no files here",
+    "personal_file": "only one person may see that file, and the step didn't name it",
+    "bad_pattern": "I couldn't use the search pattern",
     "arguments_too_large": "its arguments were too large",
     "bad_output": "the tool returned something I can't store",
     "output_too_large": "the tool returned too much",
@@ -257,6 +263,13 @@ DETAILS_LOADING = "Just a moment…"
 DETAILS_GONE = "I no longer have anything about this script."
 DETAILS_NOT_YOURS = "This script worked with what somebody else may read, so only they can see its details."
 DETAILS_FAILED = "I couldn't load this just now. Please close it and try again."
+FILES, SHOW_FILE, POST_FILE = "Files", "Show me", "Post in the thread"
+NEWEST_FILES, OLDER_FILES = "Newest files", "Older files"
+NO_FILES = "There are no files in this thread yet."
+FILE_GONE = "I no longer keep this file."
+FILE_CUT = "This is only its beginning. Post it in the thread to get all of it."
+FILE_YOURS = "Only you can see this one: it was read with your rights."
+FILE_NOT_YOURS = "It was read with somebody else's rights, so only they can see what is in it."
 HOW_IT_ENDED, WHERE_IT_CRASHED, CALLS_MADE = "How it ended", "Where it crashed", "Calls it made"
 END_OF_THE_LOGS, THE_SCRIPT, ITS_STEPS = "The end of what it printed", "The script", "Its steps"
 
@@ -1073,3 +1086,28 @@ def group_refused(counted_clicks: int, of: int, reasons: Iterable[str]) -> str:
     """Return what a person reads whose click decided some requests of a card, or none, and why not the others."""
     head = f"Your click counted for {counted_clicks} of {of}." if counted_clicks else "Your click changed nothing."
     return "\n".join([head, *(f"• {reason}" for reason in dict.fromkeys(reasons))])
+
+
+def bytes_of(size: int) -> str:
+    """Return a size: `900 bytes`, `31.2 KB`, `1.0 MB`."""
+    if size < 1000:
+        return counted(size, "byte")
+    return f"{size / 1000:.1f} KB" if size < 999_950 else f"{size / 1_000_000:.1f} MB"
+
+
+def file_posted(name: str) -> str:
+    """Return what stands above the files once one was posted."""
+    return f"I posted “{name}” in the thread."
+
+
+def file_evicted(at: datetime, why: Evicted) -> str:
+    """Return why a file is no longer kept."""
+    return f"No longer kept since {at:%Y-%m-%d}: {_EVICTED[why]}."
+
+
+_EVICTED = {
+    Evicted.AGE: "it was older than files are kept",
+    Evicted.RUN_QUOTA: "the files of its run had become too large",
+    Evicted.THREAD_QUOTA: "the files of this thread had become too large",
+    Evicted.TENANT_QUOTA: "the files of this workspace had become too large",
+}

@@ -57,6 +57,7 @@ from bot.tools.catalogue import slack_tools
 from infra.audit.sealing import Sealer
 from infra.config.environment import Settings
 from infra.config.file import ConfigurationError
+from infra.config.file_store import FilesTable
 from infra.config.policy import NOT_TOOLS
 from infra.config.policy_file import PolicyFile
 from infra.config.roles import unusable_roles
@@ -64,8 +65,10 @@ from infra.db.database import Database, WorkerId, new_worker_id
 from infra.plan_image.renderer import LoggedPlanRenderer
 from infra.process_health import published_health
 from infra.stores.grants import GrantedApprovals
+from infra.stores.s3_contents import S3Contents
 from infra.stores.stores import Stores
 from infra.tools.catalogue import TOOL_NAMES, enabled, known_tools, open_tools, switched_on
+from infra.tools.files import ThreadFiles
 from infra.tools.mcp.tools import known_mcp_tools, open_mcp_tools
 from infra.worker.checkpoints import open_checkpoints, open_pool
 from infra.worker.lease import ThreadLease
@@ -111,17 +114,32 @@ class Storage:
 
 @asynccontextmanager
 async def open_storage(
-    url: URL, worker: WorkerId | None = None, approvals_open_for: timedelta | None = None
+    url: URL,
+    worker: WorkerId | None = None,
+    approvals_open_for: timedelta | None = None,
+    files: FilesTable | None = None,
 ) -> AsyncGenerator[Storage]:
     """Open a migrated database; writes buffered progress at the end."""
     database = Database(url, worker=worker)
     notifications, queue = PgNotifications(database), Queue(database)
-    stores = Stores(database, queue, notifications, approvals_open_for=approvals_open_for)
+    stores = Stores(
+        database,
+        queue,
+        notifications,
+        approvals_open_for=approvals_open_for,
+        file_limits=files,
+        contents=open_contents(files),
+    )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
         await stack.enter_async_context(notifications.listening())
         stack.push_async_callback(stores.progress.close)
         yield Storage(database=database, notifications=notifications, queue=queue, stores=stores)
+
+
+def open_contents(files: FilesTable | None) -> S3Contents | None:
+    """Return the store of the files' contents; None: the database."""
+    return S3Contents(files) if files is not None and files.store == "s3" else None
 
 
 @asynccontextmanager
@@ -145,15 +163,20 @@ class PlanEnvironment:
 
 
 @asynccontextmanager
-async def open_plan_environment(settings: Settings, app: SlackApp | None = None) -> AsyncGenerator[PlanEnvironment]:
+async def open_plan_environment(
+    settings: Settings, app: SlackApp | None = None, stores: Stores | None = None
+) -> AsyncGenerator[PlanEnvironment]:
     """Open the tools and the sandbox. Slack's tools need its credentials, and share the caches of `app`.
+
+    The files of threads are in `stores`.
 
     Raises:
         ConfigurationError: a role names a tool that is not here.
     """
     configuration = settings.configuration
+    files = None if stores is None else ThreadFiles(files=stores.files, artifacts=stores.artifacts)
     async with AsyncExitStack() as stack:
-        tools = await stack.enter_async_context(open_tools(configuration.tools))
+        tools = await stack.enter_async_context(open_tools(configuration.tools, files))
         if settings.slack is not None:
             api = app.api if app else WebApi(open_client(settings.slack.bot_token, base_url=settings.slack.api_url))
             tools = (*tools, *slack_tools(api, app.principals if app else Principals(api)))
@@ -254,10 +277,11 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     slack, configuration = settings.required_slack(), settings.configuration
     worker = new_worker_id() if Part.WORKER in parts else None
     open_for = configuration.limits.approvals_open_for()
-    storage = await stack.enter_async_context(open_storage(url, worker, open_for))
+    storage = await stack.enter_async_context(open_storage(url, worker, open_for, configuration.files))
     listener_database = Database(url, pool_size=LISTENER_CONNECTIONS)
     stack.push_async_callback(listener_database.close)
-    stores = Stores(listener_database, storage.queue, storage.notifications)
+    contents = open_contents(configuration.files)
+    stores = Stores(listener_database, storage.queue, storage.notifications, contents=contents)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout, trace_configs=[sending_checks()]))
     client = open_client(slack.bot_token, base_url=slack.api_url, session=session)
@@ -269,6 +293,8 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         views=stores.run_views,
         posted=stores.posted,
         packages=stores.attempts,
+        files=stores.files,
+        artifacts=stores.artifacts,
         clicks=stores.clicks,
         freezes=stores.freezes,
         grants=stores.grants,
@@ -347,6 +373,8 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
             stores.approvals.release_held,
             DueRequests(stores.approvals, base.app.principals).bring_on,
             stores.results.prune,
+            stores.files.prune,
+            stores.artifacts.delete_discarded,
         ),
         frequent_chores=(sealer.seal_due,),
         give_up=publisher.report_stuck,
@@ -381,7 +409,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     configuration, stores = base.settings.configuration, base.storage.stores
     model_settings = base.settings.required_model()
     model_client = asyncio.get_running_loop().run_in_executor(None, _model_client)
-    environment = await stack.enter_async_context(open_plan_environment(base.settings, base.app))
+    environment = await stack.enter_async_context(open_plan_environment(base.settings, base.app, stores))
     openai = (await model_client)(model_settings, partial(stores.spending.note, prices=configuration.prices))
     stack.push_async_callback(openai.close)
     model = MeteredModel(openai)
@@ -408,6 +436,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         runs=stores.runs,
         statuses=stores.statuses,
         dialect=environment.dialect,
+        files=stores.files,
         node_ends=node_ends if configuration.plan.pack else None,
         memory=memory,
         limits=configuration.limits.plan(),
@@ -453,6 +482,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             mailbox=stores.mailbox,
             statuses=stores.statuses,
             memory=memory,
+            files=stores.files,
             dialect=environment.dialect,
             packing=configuration.plan.pack,
             progress=node_ends,

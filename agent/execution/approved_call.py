@@ -222,7 +222,7 @@ class ApprovedCall:
     async def _state(self, bound: Bound) -> WorldState | None:
         """Return what a call is about to change as it is now; None: there is nothing to compare."""
         context, step = self._context, self._step
-        return await context.ports.work.state(step.node, bound, step.context(bound, context.lease.not_after))
+        return await context.ports.work.state(step.node, bound, context.call_context(step, bound))
 
     async def cancel(self, why: str) -> bool:
         """Withdraw the node's open card; return False, and withdraw nothing, once its call was started."""
@@ -377,9 +377,10 @@ class ApprovedCall:
         while True:
             not_after = partial(_earlier, context.lease.not_after, until)
             try:
-                return await context.ports.work.perform(
-                    step.node, bound, step.context(bound, not_after, self._note_inverse, given)
+                called_for = context.call_context(
+                    step, bound, not_after=not_after, note_inverse=self._note_inverse, given=given
                 )
+                return await context.ports.work.perform(step.node, bound, called_for)
             except WorldChanged:
                 return Changed(state=await self._state(bound))
             except TooLate:
@@ -422,7 +423,7 @@ class ApprovedCall:
     async def _hopeless(self, bound: Bound) -> Failed | None:
         """Return how the call would fail even with a yes: then nobody is asked."""
         context, step = self._context, self._step
-        return await context.ports.work.hopeless(step.node, bound, step.context(bound, context.lease.not_after))
+        return await context.ports.work.hopeless(step.node, bound, context.call_context(step, bound))
 
     async def _ask(self, request: ApprovalRequest, state: NodeState, bound: Bound | None) -> DecisionRecord | Cancelled:
         """Ask about a call; `bound` is None when it can no longer be resolved."""
@@ -511,7 +512,7 @@ class ApprovedCall:
     async def _facts_of_tool(self, request: ApprovalRequest, *, dry_run: bool) -> CardFacts:
         context, step = self._context, self._step
         bound = Bound(tool=request.tool, args=request.args, digest=request.digest)
-        called_for = step.context(bound, context.lease.not_after)
+        called_for = context.call_context(step, bound)
         known = self._reversibility.get(request.digest)
         found = await context.ports.work.facts(step.node, bound, called_for, dry_run=dry_run, reversibility=known)
         self._reversibility[request.digest] = found.reversibility

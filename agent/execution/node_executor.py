@@ -55,7 +55,7 @@ from agent.tools.binding import bind_object
 from agent.tools.call import cached_call, hopeless, inverse_of, issue_words, unless_in_doubt, value_before, world_state
 from agent.tools.call import dry_run as dry_run_of
 from agent.tools.call_bounds import CallBounds, SharedBounds
-from agent.tools.output import moved_out
+from agent.tools.output import files_kept, moved_out
 from sandbox.script import Json, Limits, Sandbox
 
 DRY_RUNS_AT_ONCE = 8
@@ -74,6 +74,8 @@ _NOT_ASKED = Failed(error="internal", message="its script called a red tool wher
 _RunSubagent: TypeAlias = Callable[
     [Node, SubagentRole, Mapping[str, Json], CallContext, DecidedCalls], Awaitable[Succeeded | Failed | Suspended]
 ]
+
+_NOT_STORED = Failed(error="store_unavailable", message="the work was done, but its output could not be stored")
 
 _log = logging.getLogger(__name__)
 
@@ -237,9 +239,7 @@ class NodeExecutor:
         colour = Colour.GREEN if tool is None else tool.colour
         try:
             outcome = await self._work(node, bound, context)
-            return (
-                outcome if isinstance(outcome, Failed) else await self._kept(context.thread, node.id, outcome, colour)
-            )
+            return outcome if isinstance(outcome, Failed) else await self._kept(outcome, context, colour)
         except (TooLate, WorldChanged, InputRequired):
             raise
         except Exception as error:  # noqa: BLE001 -- the boundary of a node: a bug in one must not end the others
@@ -299,7 +299,7 @@ class NodeExecutor:
             ended = await self._run(node, bound, context, decided)
             if isinstance(ended, Failed | Suspended):
                 return ended
-            return await self._kept(context.thread, node.id, ended, Colour.GREEN)
+            return await self._kept(ended, context, Colour.GREEN)
         except Exception as error:  # noqa: BLE001 -- the boundary of a node: a bug in one must not end the others
             _log.exception("node %s of %s broke", node.id, context.thread)
             return Failed(error="internal", message=f"something here broke ({type(error).__name__})")
@@ -313,7 +313,11 @@ class NodeExecutor:
             return refused
         if self._packages is None:
             return Failed(error="no_sandbox", message="there is no sandbox in this installation to run scripts in")
-        return await ScriptRunner(self._packages, node, bound.args, context, decided).run()
+        runner = ScriptRunner(self._packages, node, bound.args, context, decided)
+        ended = await runner.run()
+        if not (isinstance(ended, Succeeded) and runner.files):
+            return ended
+        return await self._with_files(ended, runner.files, context)
 
     async def _run_subagent(
         self, node: Node, bound: Bound, context: CallContext, decided: DecidedCalls
@@ -351,18 +355,32 @@ class NodeExecutor:
 
         return run
 
-    async def _kept(self, thread: ThreadId, node: NodeId, outcome: Succeeded, colour: Colour) -> Outcome:
+    async def _with_files(
+        self, outcome: Succeeded, files: Mapping[str, str], context: CallContext
+    ) -> Succeeded | Failed:
+        """Return the outcome of a script with the files that it kept; they are stored before anybody sees it."""
+        if (origin := context.origin()) is None:
+            return Failed(error="no_files", message="files cannot be kept here")
+        for seconds in _PUT_AFTER_SECONDS:
+            await self._pause(seconds)
+            try:
+                kept = await files_kept(context.thread, files, self._artifacts, origin)
+            except StoreUnavailable:
+                continue
+            return replace(outcome, files=tuple(kept))
+        return _NOT_STORED
+
+    async def _kept(self, outcome: Succeeded, context: CallContext, colour: Colour) -> Outcome:
         """Return the outcome with a big value moved to an artifact."""
         if fits_inline(outcome.value):
             return outcome
         for seconds in _PUT_AFTER_SECONDS:
             await self._pause(seconds)
             try:
-                return await moved_out(thread, node, outcome, self._artifacts)
+                return await moved_out(context.thread, context.node, outcome, self._artifacts, context.origin())
             except StoreUnavailable:
                 continue
-        message = "the work was done, but its output could not be stored"
-        return unless_in_doubt(colour, Failed(error="store_unavailable", message=message))
+        return unless_in_doubt(colour, _NOT_STORED)
 
 
 def _with_inverse(

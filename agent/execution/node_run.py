@@ -125,7 +125,7 @@ class NodeRun(Participant):
                     stage = await self.red_call.run() or Stage.INPUTS
                 case _:
                     assert_never(stage)
-        return await self._context.inline.fit(self.step, stage)
+        return await self._context.inline.fit(self.step, stage, partial(self._context.origin, self.step))
 
     async def _wait_for_inputs(self) -> Stage | Outcome:
         while True:
@@ -243,7 +243,7 @@ class NodeRun(Participant):
                 if isinstance(bound, Failed):
                     return bound
                 if decided is not None:
-                    called_for = step.context(bound, context.lease.not_after)
+                    called_for = context.call_context(step, bound)
                     return await context.ports.work.run_script(step.node, bound, called_for, decided)
                 return await self._perform(bound)
 
@@ -253,7 +253,7 @@ class NodeRun(Participant):
         if before is not None and before.decision is Decision.PENDING:
             return InputWanted(bound=bound, asked=asked_in(before), attempt=before.attempt)
         given = None if before is None else given_by(before)
-        called_for = step.context(bound, context.lease.not_after, given=given)
+        called_for = context.call_context(step, bound, given=given)
         try:
             return await context.ports.work.perform(step.node, bound, called_for)
         except InputRequired as needed:

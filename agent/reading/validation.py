@@ -9,6 +9,7 @@ from typing import TypeAlias, assert_never
 from agent.ids import NodeId
 from agent.limits import PlanLimits
 from agent.packing.script_checks import inputs_needed, script_issues, tool_calls
+from agent.plan.file_names import FILES_WRITE
 from agent.plan.json_schema import argument_issues, model_schema_issues
 from agent.plan.json_values import truncated
 from agent.plan.operations import Node, NodeKind, references_of
@@ -124,7 +125,9 @@ def _package_issues(node: Node, registry: Registry, limits: PlanLimits, *, packa
         return
     for index, name in enumerate(node.tools):
         tool = registry.find(name)
-        if tool is None:
+        if name == FILES_WRITE:
+            yield FaultCode.UNKNOWN_TOOL, f"/tools/{index}", f"leave {name!r} out: every script may call it"
+        elif tool is None:
             yield FaultCode.UNKNOWN_TOOL, f"/tools/{index}", f"there is no tool {name!r}; {_names(registry, name)}"
         elif tool.colour is not Colour.GREEN and node.require_human_approval:
             message = (
@@ -142,7 +145,7 @@ def _package_issues(node: Node, registry: Registry, limits: PlanLimits, *, packa
             "name it there, and each call asks a person, or make it a node of its own"
         )
         yield FaultCode.RED_TOOL_IN_PACKAGE, "/code", message
-    for message in script_issues(node.code, {*node.tools, *reds}, limits.code_bytes):
+    for message in script_issues(node.code, {*node.tools, *reds, FILES_WRITE}, limits.code_bytes):
         yield FaultCode.BAD_SCRIPT, "/code", message
     for key in sorted(inputs_needed(node.code) - node.inputs.keys()):
         yield FaultCode.BAD_SCRIPT, "/inputs", f"the script reads inputs[{key!r}], which is not among its inputs"

@@ -14,6 +14,7 @@ from typing import assert_never
 from agent.events import RecordedAnswer
 from agent.ids import ToolName
 from agent.limits import Limits
+from agent.plan.file_names import FILES_WRITE, WRITTEN_BYTES, WRITTEN_FILES, is_file_name
 from agent.plan.json_schema import schema_issues
 from agent.plan.json_values import json_issue_in, sanitized_text
 from agent.plan.operations import Node, canonical_json, digest_of
@@ -83,6 +84,8 @@ class ToolCallReplay:
         self._waiting: list[ScriptCall] = []
         self._reached: set[str] = set()
         self._new_answers: list[RecordedAnswer] = []
+        #: Name -> text of what this run keeps as files.
+        self._files: dict[str, str] = {}
         self._storable_bytes = _STORED_BYTES_OF_SUSPENDED if self._asks else _STORED_BYTES
 
     def rewind(self) -> None:
@@ -91,6 +94,7 @@ class ToolCallReplay:
         self._locks.clear()
         self._waiting.clear()
         self._reached.clear()
+        self._files = {}
 
     def forget_failures(self) -> None:
         """Have another script make the calls anew that failed."""
@@ -121,7 +125,12 @@ class ToolCallReplay:
     def permits(self, tool: str) -> bool:
         """Return whether the script may call this tool at all."""
         found = self._declared_tool(tool)
-        return found is not None and (found.colour is Colour.GREEN or self._asks)
+        return tool == FILES_WRITE or (found is not None and (found.colour is Colour.GREEN or self._asks))
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Name -> text of what this run keeps as files."""
+        return self._files
 
     @property
     def suspended(self) -> Suspended | None:
@@ -142,6 +151,8 @@ class ToolCallReplay:
             ToolCallRefused: the script may not make this call, or the tool failed, or a person said no.
             CallDeferred: people are to be asked about it.
         """
+        if tool == FILES_WRITE:
+            return self._write(args)
         found = self._permitted_tool(tool)
         check_arguments(args, self._call_bytes)
         key = canonical_json([tool, args])
@@ -152,6 +163,27 @@ class ToolCallReplay:
         # A script that is run again gets the n-th answer at its n-th equal call, so these are made one by one.
         async with self._locks[key] if self._asks else nullcontext():
             return await self._green_answer(found, args, key, number)
+
+    def _write(self, args: Mapping[str, Json]) -> Json:
+        """Hold a file until the run ends well; return its name for references. The last text of a name counts."""
+        match args:
+            case {"name": str(name), "text": str(text)} if len(args) == 2:
+                pass
+            case _:
+                raise ToolCallRefused(f"{FILES_WRITE} takes name and text, both texts")
+        if not is_file_name(name) or name in (f"{self._context.node}.json", f"{self._context.node}.txt"):
+            raise ToolCallRefused(
+                f"{name[:80]!r} is no name for a file: letters, digits, '.', '_' and '-', as report.md"
+            )
+        if (issue := json_issue_in(text, strict_text=True)) is not None:
+            raise ToolCallRefused(f"the text cannot be kept: {issue.message}")
+        held = {**self._files, name: text}
+        if len(held) > WRITTEN_FILES:
+            raise ToolCallRefused(f"a script keeps {WRITTEN_FILES} files at most")
+        if sum(len(other.encode()) for other in held.values()) > WRITTEN_BYTES:
+            raise ToolCallRefused(f"the files of a script come to {WRITTEN_BYTES} bytes at most")
+        self._files = held
+        return {"name": name, "size": len(text.encode())}
 
     async def _green_answer(self, tool: Tool, args: Mapping[str, Json], key: str, number: int) -> Json:
         if number < len(self._answers[key]):

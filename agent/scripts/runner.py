@@ -20,6 +20,7 @@ from agent.ids import Digest
 from agent.limits import Role
 from agent.packing.packing import STEPS, only_calls
 from agent.packing.script_checks import script_in
+from agent.plan.file_names import FILES_WRITE
 from agent.plan.json_schema import schema_issues
 from agent.plan.operations import Node, canonical_json
 from agent.plan.outcomes import Failed, NodeState, Succeeded
@@ -121,7 +122,7 @@ class ScriptRunner:
         self._job = Job(
             code=node.code,
             inputs=inputs,
-            tools=frozenset(node.tools),
+            tools=frozenset({*node.tools, FILES_WRITE}),
             limits=_limits_of(node, dependencies.limits),
             queue=context.thread,
         )
@@ -131,6 +132,11 @@ class ScriptRunner:
         self._model = dependencies.model if repairable else None
         self._attempts: list[AttemptEnded] = []
         self._dialogue: list[ChatMessage] = []
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Name -> text of what the script kept in its last run; it counts once that run ended well."""
+        return self._replay.files
 
     async def run(self) -> Succeeded | Failed | Suspended:
         """Return the script's result inline, how its last attempt ended, or which calls people are to be asked about.

@@ -35,6 +35,7 @@ from agent.policy.rules import PolicySet
 from agent.tools.access import AccessRules
 from agent.tools.decorator import ToolUnusable
 from bot.handlers.person_limits import PersonLimits
+from infra.config.file_store import FilesTable
 from infra.config.policy import PolicyTable, known_approvals, policy_set, rule_places, table_policies
 from infra.config.roles import RoleTables
 from infra.config.tool_access import ChannelKey, ChannelTable, GroupKey, GroupTable, access_rules
@@ -216,6 +217,7 @@ class Configuration(Table):
     worker: Annotated[Timings, _keys_of(Timings), AfterValidator(_in_order)] = Timings()
     model: Annotated[ModelOptions, BeforeValidator(_rename_roles)] = ModelOptions()
     memory: MemoryLimits = MemoryLimits()
+    files: FilesTable = FilesTable()
     prices: Prices = Prices()
     budgets: BudgetsTable = BudgetsTable()
     audit: AuditTable = AuditTable()

@@ -119,6 +119,8 @@ class ThreadRow(KeyedByThread, Row):
     ended: Mapped[int] = mapped_column(server_default="0")
     #: Since when nobody enters it by themselves; null: anybody may.
     set_aside_at: Mapped[datetime | None]
+    #: How many planning rounds have looked at its files.
+    file_rounds: Mapped[int] = mapped_column(server_default="0")
 
 
 class InboxRow(InThread, Row):
@@ -463,7 +465,9 @@ class ArtifactRow(Row):
     __tablename__ = "artifacts"
     tenant: Mapped[str] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(primary_key=True)
-    content: Mapped[bytes]
+    #: Null: it is an object of the store of files, under `key`.
+    content: Mapped[bytes | None]
+    key: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -479,6 +483,55 @@ class ArtifactUseRow(KeyedByThread, Row):
     name: Mapped[str]
     media_type: Mapped[str]
     used_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class FileRow(KeyedByThread, Row):
+    """A file of a thread, or the tombstone of one (`agent.plan.files.FileRecord`). The row of its run outlives it."""
+
+    __tablename__ = "files"
+    __table_args__ = (
+        Index(
+            "ix_files_live",
+            "tenant",
+            "thread",
+            "found_in",
+            postgresql_include=["turn", "size", "made_at"],
+            postgresql_where=text("evicted_at IS NULL"),
+        ),
+        Index(None, "tenant", "thread", "made_at"),
+        Index("ix_files_old", "made_at", postgresql_where=text("evicted_at IS NULL")),
+    )
+    #: `TURN/NODE/NAME`.
+    name: Mapped[str] = mapped_column(primary_key=True)
+    turn: Mapped[int]
+    node: Mapped[str]
+    author: Mapped[str]
+    digest: Mapped[str]
+    size: Mapped[int]
+    media_type: Mapped[str]
+    summary: Mapped[str]
+    #: `[tool, person]` of each call whose output only that person may see.
+    personal: Mapped[list[list[str]]] = mapped_column(JSON, server_default="[]")
+    #: Whether it may hold text that strangers wrote.
+    outside: Mapped[bool] = mapped_column(server_default=text("false"))
+    made_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    #: The thread's planning round that first found it; null: none yet.
+    found_in: Mapped[int | None]
+    #: When it was last kept although it was too old, or its workspace had too much.
+    spared_at: Mapped[datetime | None]
+    evicted_at: Mapped[datetime | None]
+    #: An `agent.plan.files.Evicted`, or empty.
+    evicted_for: Mapped[str] = mapped_column(server_default="")
+
+
+class DiscardedContentRow(Row):
+    """An object of the store of files that no row needs, or that is on its way there."""
+
+    __tablename__ = "discarded_contents"
+    __table_args__ = (Index(None, "due_at"),)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    #: When it may be deleted: an upload that never ended leaves one, too.
+    due_at: Mapped[datetime]
 
 
 class ResultRow(Row):

@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 
+from agent.plan.eviction import FileLimits
 from infra.db.database import Database
 from infra.stores.approvals import PostgresApprovals
-from infra.stores.artifacts import PostgresArtifacts
+from infra.stores.artifacts import Contents, PostgresArtifacts
 from infra.stores.attempts import PostgresAttempts
 from infra.stores.audit import PostgresClickLog
 from infra.stores.call_counts import PostgresCallCounts
+from infra.stores.files import PostgresFiles
 from infra.stores.freezes import PostgresFreezes
 from infra.stores.grants import PostgresGrants
 from infra.stores.inbox import PostgresInbox
@@ -41,7 +43,10 @@ class Stores:
         notifications: PgNotifications,
         *,
         approvals_open_for: timedelta | None = None,
+        file_limits: FileLimits | None = None,
+        contents: Contents | None = None,
     ) -> None:
+        """`contents` keeps what files hold; without it the database does."""
         views = notifications.views
         self.log = PostgresOperationLog(database)
         self.approvals = PostgresApprovals(database, queue, views, approvals_open_for)
@@ -51,7 +56,8 @@ class Stores:
         self.grants = PostgresGrants(database, queue, views)
         self.ledger = PostgresLedger(database)
         self.effects = PostgresEffects(database, self.log)
-        self.artifacts = PostgresArtifacts(database)
+        self.artifacts = PostgresArtifacts(database, contents)
+        self.files = PostgresFiles(database, self.log, file_limits or FileLimits())
         self.progress = PostgresProgress(database, views)
         self.attempts = PostgresAttempts(database)
         self.steps = PostgresSubagentSteps(database)

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ValidationInfo
 
+from agent.plan.file_names import FILE_TOOLS
 from agent.tool import Registry, Tool
 from bot.slack.client import WebApi, open_client
 from bot.slack.membership import Principals
@@ -19,6 +20,7 @@ from bot.tools.catalogue import SLACK_TOOLS, slack_tools
 from infra.tools.access_log import AccessLogConfig, read_access_log
 from infra.tools.calculate import calculate
 from infra.tools.clock import calculate_time, current_time
+from infra.tools.files import ThreadFiles, file_tools
 from infra.tools.host_metrics import HostMetricsConfig, host_metrics
 from infra.tools.http import HttpGetConfig, HttpRequestConfig, http_get, http_request
 from infra.tools.mail import MailConfig, send_mail
@@ -95,7 +97,7 @@ class ToolsConfig:
     disabled: Annotated[frozenset[str], AfterValidator(known_names)] = frozenset()
 
 
-SETTLED = frozenset({"calculate", "calculate_time", "current_time"})
+SETTLED = frozenset({"calculate", "calculate_time", "current_time"}) | FILE_TOOLS
 """The names of the tools that need no settings."""
 
 TOOL_NAMES = frozenset(field.name for field in fields(ToolsConfig)) - {"disabled", "paths"} | SLACK_TOOLS | SETTLED
@@ -112,10 +114,13 @@ def teams_tools(paths: Sequence[Path] = ()) -> tuple[PythonToolFound, ...]:
 
 
 @asynccontextmanager
-async def open_tools(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
-    """Yield the configured tools except Slack's; their database connections live as long as the context."""
+async def open_tools(config: ToolsConfig, files: ThreadFiles | None = None) -> AsyncGenerator[tuple[Tool, ...]]:
+    """Yield the configured tools except Slack's; their database connections live as long as the context.
+
+    Without `files` the tools that read a thread's files can only be planned.
+    """
     async with AsyncExitStack() as stack:
-        tools: list[Tool] = [calculate(), calculate_time(), current_time()]
+        tools: list[Tool] = [calculate(), calculate_time(), current_time(), *file_tools(files)]
         if config.http_get is not None:
             tools.append(http_get(config.http_get))
         if config.read_access_log is not None:
