@@ -41,6 +41,7 @@ _IPV6 = re.compile(
     r"(?:[0-9A-Fa-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3})?(?![0-9A-Za-z:])"
 )
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _ESCAPE = re.compile(r"u[0-9a-fA-F]{4}|.", re.DOTALL)
 _LEAST_HEX_DIGITS = 4
 _SEPARATED = re.compile(r"\A[(0]|[ \u00a0().\-/]")
@@ -126,7 +127,8 @@ class _OwnPattern:
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield where it matches, empty matches left out."""
-        for found in self._pattern.finditer(text):
+        # RE2 reads UTF-8, in which a lone surrogate is none; this keeps every place where it is.
+        for found in self._pattern.finditer(_SURROGATE.sub("\ufffd", text)):
             start, end = cast("tuple[int, int]", found.span())
             if start < end:
                 yield start, end
