@@ -241,6 +241,34 @@ class ResultCache(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class CallPlace:
+    """A place in a rate limit: so many calls in any span of so many seconds."""
+
+    #: The limit, and with `:` the person whose own it is.
+    key: str
+    calls: int
+    seconds: float
+
+
+class CallPlaces(Protocol):
+    """Counts the calls of tools that have a rate limit, over all processes."""
+
+    async def take(self, tenant: Tenant, places: Sequence[CallPlace]) -> Sequence[float]:
+        """Take all of these places or none: return how many seconds each is still away, all 0 when they were taken."""
+        ...
+
+
+class Masks(Protocol):
+    """The numbers by which models know the personal data of a thread. It holds digests, and never a datum."""
+
+    async def numbers(
+        self, thread: ThreadId, data: Sequence[tuple[str, Digest]], *, new: bool
+    ) -> Mapping[tuple[str, Digest], int]:
+        """Return kind and digest -> number, the same for ever; `new`: give those a number that have none yet."""
+        ...
+
+
 class Progress(Protocol):
     """The events of a run, noted for people. Derived data: it may lag, and is complete after `flush`."""
 
@@ -563,6 +591,20 @@ class NodeWork(Protocol):
 
     async def hopeless(self, node: Node, bound: Bound, context: CallContext) -> Failed | None:
         """Return how the call would certainly fail, so that nobody is asked about it; None when it may succeed."""
+        ...
+
+    async def reachable(self, node: Node, bound: Bound, context: CallContext) -> Failed | None:
+        """Wait while nothing is called where the call goes, because calls there failed.
+
+        Return how it ends when that lasts too long, so that nobody is asked about it. It may be cancelled.
+        """
+        ...
+
+    async def admitted(self, node: Node, bound: Bound, context: CallContext) -> Failed | None:
+        """Wait until a red call may be sent: within its tool's rate limits, and to what answers, as far as is known.
+
+        Return how it ends when that is not so in time. It has no effect so far, and may be cancelled.
+        """
         ...
 
     async def state(self, node: Node, bound: Bound, context: CallContext) -> WorldState | None:

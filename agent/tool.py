@@ -181,6 +181,8 @@ class Tool:
     egress: Egress | None = None
     #: The argument with the URL whose host a call asks; None: it asks the same ones each time.
     url_argument: str | None = None
+    #: What its calls need, by the name that people know, where several tools need the same: an MCP server, say.
+    service: str | None = None
     #: Its output is what this very person may see: no other person's step gets it.
     personal: bool = False
     #: Its output holds text that strangers wrote: pages, logs, messages, rows. Who approves reads where it went.

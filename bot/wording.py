@@ -98,6 +98,8 @@ _FAILURES = {
     "tool_changed": "it isn't as an operator pinned it, and is refused until it's pinned again",
     "input_required": "it asked for something that I don't pass on",
     "unavailable": "it has a problem of its own just now",
+    "rate_limit": "it was called as often as it may be, and no place came free in time",
+    "not_tried": "it failed several times in a row, so it's left alone for a moment",
     "unknown_host": "there is no such address",
     "private_address": "it isn't allowed to reach that address",
     "bad_url": "that isn't a web address",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -23,9 +24,10 @@ from agent.execution.execution_context import Ports, SeparateNews
 from agent.execution.graph import OpenCheckpoints, ThreadRunner
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import ThreadId, ToolName
+from agent.limits import Privacy
 from agent.llm.memory import Memory
 from agent.llm.prompts import system_message
-from agent.llm.tool_search import ToolSearch
+from agent.llm.tool_search import Embedder, ToolSearch
 from agent.planning.answerer import Answerer
 from agent.planning.pack_buffer import NodeEndNotifier
 from agent.planning.planner import Planner
@@ -34,10 +36,13 @@ from agent.planning.undoing import Undoing
 from agent.policy.call_policy import CallPolicy
 from agent.policy.rules import PolicySet
 from agent.ports import Answerer as AnswererPort
-from agent.ports import Approvals, Feeder, NewsReader, NodeWork, NotificationSource, Progress
+from agent.ports import Approvals, Feeder, LanguageModel, Masks, NewsReader, NodeWork, NotificationSource, Progress
 from agent.ports import Replanner as ReplannerPort
 from agent.preview import Preview, previews
 from agent.tool import Registry
+from agent.tools.call_bounds import Learn
+from agent.tools.circuit_breakers import CircuitBreakers
+from agent.tools.rate_limits import RateLimits
 from bot.app import Ports as BotPorts
 from bot.app import SlackApp
 from bot.blocks.answer import PlainResults, UndoneInWords
@@ -375,6 +380,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
             stores.results.prune,
             stores.files.prune,
             stores.artifacts.delete_discarded,
+            *([stores.call_places.prune] if configuration.rate_limits else ()),
         ),
         frequent_chores=(sealer.seal_due,),
         give_up=publisher.report_stuck,
@@ -404,6 +410,31 @@ def _model_client() -> "type[OpenAILanguageModel]":
     return OpenAILanguageModel
 
 
+@dataclass(frozen=True, kw_only=True)
+class _ModelBorder:
+    """What a model is asked through, so that it reads no personal data."""
+
+    model: LanguageModel
+    embedder: Embedder
+    learn: Learn | None = None
+
+
+async def _open_privacy(privacy: Privacy, openai: "OpenAILanguageModel", masks: Masks) -> _ModelBorder:
+    """Return the border; it loads what finds personal data only where some is masked, as that takes a while."""
+    if not privacy.kinds:
+        return _ModelBorder(model=openai, embedder=openai)
+    await asyncio.to_thread(import_module, "agent.llm.masked_model")
+    from agent.llm.masked_model import MaskedEmbedder, MaskedModel, PersonalResults
+    from agent.llm.personal_data import PersonalData
+
+    data = PersonalData(privacy)
+    return _ModelBorder(
+        model=MaskedModel(openai, data, masks, only_known=bool(privacy.tools)),
+        embedder=MaskedEmbedder(openai, data),
+        learn=PersonalResults(data, masks, privacy.tools) if privacy.tools else None,
+    )
+
+
 async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     """Return the runner of threads, with planner, tools, sandbox, executor and answerer."""
     configuration, stores = base.settings.configuration, base.storage.stores
@@ -412,7 +443,8 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     environment = await stack.enter_async_context(open_plan_environment(base.settings, base.app, stores))
     openai = (await model_client)(model_settings, partial(stores.spending.note, prices=configuration.prices))
     stack.push_async_callback(openai.close)
-    model = MeteredModel(openai)
+    privacy = await _open_privacy(configuration.privacy, openai, stores.masks)
+    model = MeteredModel(privacy.model)
     system = system_message(environment.registry, environment.dialect, configuration.plan.language)
     memory = Memory(
         runs=stores.runs,
@@ -423,7 +455,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         limits=configuration.memory,
     )
     node_ends = NodeEndNotifier(stores.progress)
-    tools = ToolSearch(environment.registry, openai if model_settings.embeddings else None)
+    tools = ToolSearch(environment.registry, privacy.embedder if model_settings.embeddings else None)
     budgets = configuration.bounds()
     trackers = BudgetTrackers(budgets, stores.spending, approvals=stores.approvals, runs=stores.runs)
     planner = Planner(
@@ -439,7 +471,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         files=stores.files,
         node_ends=node_ends if configuration.plan.pack else None,
         memory=memory,
-        limits=configuration.limits.plan(),
+        limits=configuration.plan_limits(),
         language=configuration.plan.language,
         gather_seconds=configuration.plan.gather_seconds,
     )
@@ -467,6 +499,9 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             attempts=stores.attempts,
             cache=stores.results,
             access=base.app.access,
+            rates=RateLimits(configuration.rate_limits, stores.call_places),
+            breakers=CircuitBreakers(configuration.circuit_breaker),
+            learn=privacy.learn,
             model=model,
             system=system,
             limits=configuration.limits,
@@ -486,7 +521,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             dialect=environment.dialect,
             packing=configuration.plan.pack,
             progress=node_ends,
-            limits=configuration.limits.plan(),
+            limits=configuration.plan_limits(),
             language=configuration.plan.language,
         ),
         answerer=Answerer(

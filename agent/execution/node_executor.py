@@ -54,8 +54,11 @@ from agent.tools.access import ToolAccess
 from agent.tools.binding import bind_object
 from agent.tools.call import cached_call, hopeless, inverse_of, issue_words, unless_in_doubt, value_before, world_state
 from agent.tools.call import dry_run as dry_run_of
-from agent.tools.call_bounds import CallBounds, SharedBounds
+from agent.tools.call_bounds import CallBounds, Learn
+from agent.tools.circuit_breakers import CircuitBreakers
 from agent.tools.output import files_kept, moved_out
+from agent.tools.rate_limits import RateLimits
+from agent.tools.shared_bounds import SharedBounds
 from sandbox.script import Json, Limits, Sandbox
 
 DRY_RUNS_AT_ONCE = 8
@@ -85,7 +88,8 @@ class NodeExecutor:
 
     Without `sandbox` packages fail; without `model` a crashed script is not repaired; without `attempts` a package
     whose process died starts over at its first attempt; without `agents` and `steps` subagents fail; without `cache`
-    every tool is called; without `access` everybody may use every tool. `system` is the system message of every call
+    every tool is called; without `access` everybody may use every tool; without `rates` as often as they like.
+    `system` is the system message of every call
     for a thread.
     """
 
@@ -103,6 +107,9 @@ class NodeExecutor:
         attempts: Attempts | None = None,
         cache: ResultCache | None = None,
         access: ToolAccess | None = None,
+        rates: RateLimits | None = None,
+        breakers: CircuitBreakers | None = None,
+        learn: Learn | None = None,
         limits: WorkLimits | None = None,
         script_limits: Limits | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -116,7 +123,7 @@ class NodeExecutor:
         self._clock = clock
         self._cache = cache
         limits = limits or WorkLimits()
-        self._bounds = CallBounds(limits)
+        self._bounds = CallBounds(limits, rates=rates, breakers=breakers, learn=learn)
         self._dry_runs = asyncio.Semaphore(DRY_RUNS_AT_ONCE)
         self._node_calls = limits.fan_out
         self._agents = agents
@@ -199,6 +206,22 @@ class NodeExecutor:
         fresh = self.colour(node) is Colour.RED
         return await self._access.refusal(context.thread, context.author, tools, fresh=fresh)
 
+    async def reachable(self, node: Node, bound: Bound, context: CallContext) -> Failed | None:
+        """Wait while nothing is called where the call goes; return how it ends when that lasts too long."""
+        tool = self._registry.find(bound.tool) if node.kind is NodeKind.TOOL else None
+        if tool is None:
+            return None
+        with self._detail(context.thread, node.id) as note_detail:
+            return await self._bounds.reachable(tool, replace(context, note_detail=note_detail), bound.args)
+
+    async def admitted(self, node: Node, bound: Bound, context: CallContext) -> Failed | None:
+        """Wait until a red call may be sent; return how it ends when that is not so in time."""
+        tool = self._registry.find(bound.tool) if node.kind is NodeKind.TOOL else None
+        if tool is None or tool.colour is Colour.GREEN:  # a green one waits as it is called
+            return None
+        with self._detail(context.thread, node.id) as note_detail:
+            return await self._bounds.admitted(tool, replace(context, note_detail=note_detail), bound.args)
+
     async def state(self, node: Node, bound: Bound, context: CallContext) -> WorldState | None:
         """Return what the call is about to change as it is now; of no tool, or one that is not known, nothing."""
         tool = self._registry.find(bound.tool) if node.kind is NodeKind.TOOL else None
@@ -265,6 +288,7 @@ class NodeExecutor:
                         self._cache,
                         lambda: self._bounds.call(tool, called_for, bound.args, self._pause),
                     )
+                await self._bounds.learn(context.thread, tool, outcome)
                 return _with_inverse(node, tool, context, bound, outcome, before)
             case NodeKind.PACKAGE | NodeKind.SUBAGENT:
                 ended = await self._run(node, bound, context, _NO_DECISIONS)
@@ -313,8 +337,10 @@ class NodeExecutor:
             return refused
         if self._packages is None:
             return Failed(error="no_sandbox", message="there is no sandbox in this installation to run scripts in")
-        runner = ScriptRunner(self._packages, node, bound.args, context, decided)
-        ended = await runner.run()
+        with self._detail(context.thread, node.id) as note_detail:
+            called_for = replace(context, note_detail=note_detail)
+            runner = ScriptRunner(self._packages, node, bound.args, called_for, decided)
+            ended = await runner.run()
         if not (isinstance(ended, Succeeded) and runner.files):
             return ended
         return await self._with_files(ended, runner.files, context)

@@ -265,8 +265,11 @@ class NodeRun(Participant):
         self.stop_work()
 
     def stop_work(self) -> None:
-        """Cancel a green node's work, and a dry run. When a run parks, only work that waits for its budget is left."""
-        self.red_call.stop_dry_run()
+        """Cancel a green node's work, and what a red one waits for.
+
+        When a run parks, only work that waits for its budget is left.
+        """
+        self.red_call.stop_waiting()
         if self._work is not None:
             self._work.cancel()
 

@@ -193,6 +193,7 @@ class ToolCallReplay:
             outcome = await self._bounds.call(tool, context, args, self._pause)
         except InputRequired:
             outcome = Failed(error=INPUT_REQUIRED, message="it asks a person; plan this as its own node")
+        await self._bounds.learn(context.thread, tool, outcome)
         if isinstance(outcome, Succeeded):
             answer = RecordedAnswer(call=key, value=outcome.value)
         else:

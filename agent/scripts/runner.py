@@ -38,7 +38,8 @@ from agent.scripts.repair_prompt import (
 from agent.scripts.replay import ToolCallReplay, ending
 from agent.tool import CallContext, Registry, asks_inside
 from agent.tools.call import kept_output
-from agent.tools.call_bounds import CallBounds, SharedBounds
+from agent.tools.call_bounds import CallBounds
+from agent.tools.shared_bounds import SharedBounds
 from sandbox.script import NO_SANDBOX, Job, Json, Limits, OutcomeKind, Sandbox, ScriptError, ScriptOutcome
 
 INFRA_RETRY_AFTER_SECONDS = (0.5, 1.0, 2.0, 4.0)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from agent.ids import NodeId
 from agent.packing.packing import Reason
 from agent.plan.operations import NodeKind, digest_of
-from agent.plan.outcomes import REFUSED_BY_POLICY, Cancelled, Failed, NodeState, Rejected, Skipped, Succeeded
+from agent.plan.outcomes import TOLD_IN_WORDS, Cancelled, Failed, NodeState, Rejected, Skipped, Succeeded
 from agent.ports import RunStatus
 from bot import wording
 from bot.blocks.elements import (
@@ -255,7 +255,7 @@ def _now(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, N
             return f"{what} · {words}, {wording.remembered(timedelta(seconds=seconds))}"
         case NodeState.SUCCEEDED, _:
             return f"{what} · {words}{f' in {took}' if took else ''}"
-        case _, Failed(error=error, message=message) if error == REFUSED_BY_POLICY and message:
+        case _, Failed(error=error, message=message) if error in TOLD_IN_WORDS and message:
             return f"{what} · {words}: {visible(message)}"
         case _, Failed(error=error):
             return f"{what} · {words}: {wording.failure(error)}"

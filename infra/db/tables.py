@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import ClassVar
 
 from sqlalchemy import (
+    ARRAY,
     JSON,
     BigInteger,
     ColumnElement,
@@ -564,6 +565,28 @@ class PostRow(KeyedByThread, Row):
     ts: Mapped[str | None]
     #: The digest of its content.
     shown: Mapped[str | None]
+
+
+class ToolLimitRow(Row):
+    """The newest calls that a rate limit counts; `greenlight_take_places` writes it."""
+
+    __tablename__ = "tool_limits"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    #: The limit, and with `:` the person whose own it is.
+    key: Mapped[str] = mapped_column(primary_key=True)
+    #: When they were, oldest first: as many as the limit allows.
+    calls: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default=text("'{}'"))
+
+
+class MaskRow(KeyedByThread, Row):
+    """The number by which models know a personal datum of a thread. The datum itself is not here."""
+
+    __tablename__ = "masks"
+    __table_args__ = (UniqueConstraint("tenant", "thread", "kind", "number"),)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    #: Of the datum.
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int]
 
 
 class WorkerRow(Row):

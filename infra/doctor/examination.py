@@ -117,9 +117,14 @@ def _troubles(process: ProcessHealth) -> list[str]:
     silent = time.time() - process.written_at
     if silent > SILENT_SECONDS:
         return [f"{name} has said nothing for {silent:.0f} s"]
-    return [
+    failing = [
         f"{name}: {task.name} failed {task.failures} times in a row ({task.error})"
         if task.failures > 1
         else f"{name}: {task.name} failed ({task.error})"
         for task in process.failing
     ]
+    left_alone = [
+        f"{name}: calls to {circuit.name} failed {circuit.failures} times in a row, so none is made for now"
+        for circuit in process.left_alone
+    ]
+    return [*failing, *left_alone]

@@ -9,12 +9,14 @@ from infra.stores.artifacts import Contents, PostgresArtifacts
 from infra.stores.attempts import PostgresAttempts
 from infra.stores.audit import PostgresClickLog
 from infra.stores.call_counts import PostgresCallCounts
+from infra.stores.call_places import PostgresCallPlaces
 from infra.stores.files import PostgresFiles
 from infra.stores.freezes import PostgresFreezes
 from infra.stores.grants import PostgresGrants
 from infra.stores.inbox import PostgresInbox
 from infra.stores.ledger import PostgresEffects, PostgresLedger
 from infra.stores.mailbox import PostgresMailbox
+from infra.stores.masks import PostgresMasks
 from infra.stores.news import PostgresNews
 from infra.stores.operation_log import PostgresOperationLog
 from infra.stores.posted import PostgresPosted
@@ -52,6 +54,7 @@ class Stores:
         self.approvals = PostgresApprovals(database, queue, views, approvals_open_for)
         self.clicks = PostgresClickLog(database)
         self.call_counts = PostgresCallCounts(database)
+        self.call_places = PostgresCallPlaces(database)
         self.freezes = PostgresFreezes(database)
         self.grants = PostgresGrants(database, queue, views)
         self.ledger = PostgresLedger(database)
@@ -71,4 +74,5 @@ class Stores:
         self.set_aside = SetAsideThreads(database, self.approvals, self.runs)
         self.summaries = PostgresSummaries(database)
         self.results = PostgresResults(database)
+        self.masks = PostgresMasks(database)
         self.spending = PostgresSpending(database, views)

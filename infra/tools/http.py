@@ -173,6 +173,7 @@ def http_request(config: HttpRequestConfig, *, body_bytes: int = 256 * 1024) -> 
         undoing=undoing,
         targets=("method", "url"),
         timeout_seconds=config.timeout_seconds + 5,
+        url_argument="url",
     )
 
 
