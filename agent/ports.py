@@ -21,7 +21,7 @@ from agent.plan.effects import Effect
 from agent.plan.operations import LoggedOperation, Node, Operation
 from agent.plan.outcomes import ArtifactRef, Failed, NodeStatus, Outcome
 from agent.plan.script_calls import DecidedCalls, Suspended
-from agent.tool import CallContext, Colour, Reversibility
+from agent.tool import Account, CallContext, Colour, Reversibility
 from sandbox.script import Json
 
 
@@ -131,8 +131,19 @@ class Ledger(Protocol):
         """Return the newest attempt at the node's red call, or None when it was never started."""
         ...
 
-    async def start(self, thread: ThreadId, node: NodeId, digest: Digest, attempt: int, *, tool: str = "") -> bool:
+    async def start(
+        self,
+        thread: ThreadId,
+        node: NodeId,
+        digest: Digest,
+        attempt: int,
+        *,
+        tool: str = "",
+        account: Account | None = None,
+    ) -> bool:
         """Commit `started` for this attempt. False: this very attempt was started before (do not call).
+
+        `account` is what the call runs as; None: the app.
 
         Raises:
             CallsFrozen: a freeze that covers the tool or the thread's channel stands; nothing was started.
@@ -206,6 +217,28 @@ class ResultCache(Protocol):
 
     async def keep(self, key: ResultKey, value: Json, seconds: float) -> None:
         """Cache a value for so long, in place of an older one."""
+        ...
+
+
+class Accounts(Protocol):
+    """People's accounts at the providers of the configuration."""
+
+    async def account(self, thread: ThreadId, person: UserId, provider: str) -> Account | None:
+        """Return the account that the person has connected; None: none that can be used."""
+        ...
+
+    async def token(self, thread: ThreadId, person: UserId, provider: str, *, refused: str = "") -> str | None:
+        """Return an access token of theirs, refreshed once however many ask; None: they must connect again.
+
+        `refused`: one that the provider did not take.
+
+        Raises:
+            ToolError: `unavailable`: the provider cannot be reached.
+        """
+        ...
+
+    def title(self, provider: str) -> str:
+        """Return the provider's name for people."""
         ...
 
 
@@ -522,7 +555,13 @@ class NodeWork(Protocol):
         ...
 
     async def state(self, node: Node, bound: Bound, context: CallContext) -> WorldState | None:
-        """Return what the call is about to change as it is now; None when its tool has nothing to compare."""
+        """Return what the call is about to change as it is now; None when its tool has nothing to compare.
+
+        The account that it runs as is a part of it.
+
+        Raises:
+            InputRequired: the author must connect that account first.
+        """
         ...
 
     async def facts(
@@ -545,7 +584,8 @@ class NodeWork(Protocol):
     async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
         """Do the work: timeouts, retries, attempts and artifacts included.
 
-        Raises only CancelledError; of a red call also TooLate when it was not sent, and WorldChanged."""
+        Raises only CancelledError and InputRequired; of a red call also TooLate when it was not sent, and WorldChanged.
+        """
         ...
 
     async def run_script(
@@ -553,7 +593,8 @@ class NodeWork(Protocol):
     ) -> Outcome | Suspended:
         """Run a script that may call red tools; return how it ended, or the calls that people are to be asked about.
 
-        `decided` are its calls that people were asked about before, all of them ended. Raises only CancelledError.
+        `decided` are its calls that people were asked about before, all of them ended. Raises only CancelledError, and
+        InputRequired when the author must connect an account first.
         """
         ...
 

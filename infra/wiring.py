@@ -54,8 +54,12 @@ from bot.slack.names import SlackDirectory
 from bot.slack.rate_limits import RateLimiter
 from bot.slack.socket_mode import Socket
 from bot.tools.catalogue import slack_tools
+from infra.accounts.accounts import OpenAccounts, open_accounts
+from infra.accounts.keys import KeysUnusable, open_keyring
+from infra.accounts.listener import AccountPages, listening
 from infra.audit.sealing import Sealer
 from infra.config.environment import Settings
+from infra.config.file import ConfigurationError
 from infra.config.policy import NOT_TOOLS
 from infra.config.policy_file import PolicyFile
 from infra.db.database import Database, WorkerId, new_worker_id
@@ -206,6 +210,9 @@ class _Base:
     app: SlackApp
     client: AsyncWebClient
     policy: CallPolicy
+    #: None: nothing works with people's own accounts.
+    accounts: OpenAccounts | None
+    pages: AccountPages | None
 
 
 @asynccontextmanager
@@ -228,6 +235,8 @@ async def open_app(settings: Settings, url: URL, parts: frozenset[Part] = frozen
             socket = Socket(base.app.bolt, settings.required_slack().app_token, base.client)
             stack.push_async_callback(base.app.drain)
             await stack.enter_async_context(socket.open())
+            if base.pages is not None:
+                await stack.enter_async_context(listening(settings.configuration.accounts, base.pages))
         yield
 
 
@@ -253,7 +262,9 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout, trace_configs=[sending_checks()]))
     client = open_client(slack.bot_token, base_url=slack.api_url, session=session)
     source = PolicyFile(settings).current
+    for_bot = await _open_accounts(settings, stores)
     ports = BotPorts(
+        accounts=None if for_bot is None else for_bot.connecting,
         inbox=stores.inbox,
         approvals=stores.approvals,
         requests=stores.approvals,
@@ -286,7 +297,27 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         click_policy=lambda names: ClickPolicy(_call_policy(source, stores, names), stores.approvals),
     )
     policy = _call_policy(source, storage.stores, app.directory)
-    return _Base(settings=settings, storage=storage, app=app, client=client, policy=policy)
+    accounts, table = await _open_accounts(settings, storage.stores), configuration.accounts
+    pages = None if for_bot is None else AccountPages(table, for_bot.connecting, for_bot.clients)
+    return _Base(
+        settings=settings, storage=storage, app=app, client=client, policy=policy, accounts=accounts, pages=pages
+    )
+
+
+async def _open_accounts(settings: Settings, stores: Stores) -> OpenAccounts | None:
+    """Return what works with people's accounts on these stores; None where the configuration has no provider.
+
+    Raises:
+        ConfigurationError: there is no key for their tokens.
+    """
+    table = settings.configuration.accounts
+    if not table.providers:
+        return None
+    try:
+        keys = await asyncio.to_thread(open_keyring, settings.account_keys, settings.data)
+    except KeysUnusable as error:
+        raise ConfigurationError(str(error)) from error
+    return open_accounts(table, keys, stores.accounts)
 
 
 def _call_policy(source: Callable[[], PolicySet], stores: Stores, names: SlackDirectory) -> CallPolicy:
@@ -427,6 +458,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             attempts=stores.attempts,
             cache=stores.results,
             access=base.app.access,
+            accounts=None if base.accounts is None else base.accounts.people,
             model=model,
             system=system,
             limits=configuration.limits,

@@ -22,6 +22,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_core import ErrorDetails
 
@@ -34,6 +35,7 @@ from agent.policy.rules import PolicySet
 from agent.tools.access import AccessRules
 from agent.tools.decorator import ToolUnusable
 from bot.handlers.person_limits import PersonLimits
+from infra.accounts.settings import AccountsSettings, AccountsTable
 from infra.config.policy import PolicyTable, known_approvals, policy_set, rule_places, table_policies
 from infra.config.tool_access import ChannelKey, ChannelTable, GroupKey, GroupTable, access_rules
 from infra.tools.catalogue import FileContext, ToolsConfig, beside, teams_tools
@@ -220,6 +222,7 @@ class Configuration(Table):
     freeze: FreezeTable = FreezeTable()
     channels: dict[ChannelKey, ChannelTable] = Field(default_factory=dict[str, ChannelTable])
     groups: dict[GroupKey, GroupTable] = Field(default_factory=dict[str, GroupTable])
+    accounts: AccountsSettings = AccountsTable()
     sandbox: Literal["auto", "docker", "monty", "none"] = "auto"
     containers: ContainersTable = ContainersTable()
 
@@ -227,6 +230,19 @@ class Configuration(Table):
     @classmethod
     def _known(cls, policies: dict[str, ApprovalPolicy], info: ValidationInfo) -> dict[str, ApprovalPolicy]:
         return known_approvals(policies, info)
+
+    @model_validator(mode="after")
+    def _known_accounts(self) -> "Configuration":
+        """Refuse a tool with an account that no table is about."""
+        named = {f"mcp.{name}.account": server.account for name, server in self.mcp.items() if server.account}
+        for tool in ("http_get", "http_request"):
+            if (config := getattr(self.tools, tool)) is not None:
+                named |= {f"tools.{tool}.accounts.{origin}": name for origin, name in config.accounts.items()}
+        if unknown := sorted(
+            f"{where} = {name}" for where, name in named.items() if name not in self.accounts.providers
+        ):
+            raise ValueError(f"no such table in [accounts]: {', '.join(unknown)}")
+        return self
 
     def bounds(self) -> Budgets:
         """Return the budgets of runs and threads."""

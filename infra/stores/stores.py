@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from infra.db.database import Database
+from infra.stores.accounts import PostgresAccounts
 from infra.stores.approvals import PostgresApprovals
 from infra.stores.artifacts import PostgresArtifacts
 from infra.stores.attempts import PostgresAttempts
@@ -44,6 +45,7 @@ class Stores:
         views = notifications.views
         self.log = PostgresOperationLog(database)
         self.approvals = PostgresApprovals(database, queue, views, approvals_open_for)
+        self.accounts = PostgresAccounts(database, self.approvals)
         self.clicks = PostgresClickLog(database)
         self.call_counts = PostgresCallCounts(database)
         self.freezes = PostgresFreezes(database)
