@@ -160,7 +160,7 @@ DECISIONS: Mapping[ApprovalKind, tuple[Decision, ...]] = {
     ApprovalKind.BUDGET: (Decision.GO_ON, Decision.STOP),
     ApprovalKind.INPUT: (Decision.ANSWERED, Decision.DECLINED),
     ApprovalKind.SET_ASIDE: (Decision.TRY_AGAIN, Decision.LEAVE),
-    ApprovalKind.CONNECT: (Decision.DECLINED,),
+    ApprovalKind.CONNECT: (Decision.CONNECTED, Decision.DECLINED),
 }
 """Kind -> what a person may answer, in the order of the buttons."""
 

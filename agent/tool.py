@@ -283,6 +283,11 @@ class Registry:
         """Return the tool of that name, or None."""
         return self._tools.get(ToolName(name))
 
+    def is_personal(self, name: ToolName) -> bool:
+        """Return whether the tool's output is only for the person whose rights its call took."""
+        found = self.find(name)
+        return found is not None and found.personal
+
     def __iter__(self) -> Iterator[Tool]:
         return iter(self._tools.values())
 

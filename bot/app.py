@@ -46,6 +46,7 @@ from bot.payloads import (
     DISCONNECT_ACTION,
     FORM_ACTION,
     FORM_CALLBACK,
+    LINK_ACTION,
     RULE_ACTION,
     RULE_CALLBACK,
     SHOW_ACTION,
@@ -212,6 +213,7 @@ class SlackApp:
         bolt.action(re.compile(STOP_ACTION))(self._kept(stops.on_click))
         bolt.action(UNDO_ACTION)(self._kept(undo.on_click))
         bolt.action(CONNECT_ACTION)(self._kept(accounts.on_connect_click))
+        bolt.action(re.compile(f"^{LINK_ACTION}"))(self._kept(accounts.on_link_click))
         bolt.action(re.compile(f"^{DISCONNECT_ACTION}"))(self._kept(accounts.on_disconnect_click))
         bolt.action(re.compile(DETAILS_ACTION))(self._kept(details.on_details_click))
         bolt.action(re.compile(ATTEMPT_ACTION))(self._kept(details.on_attempt_click))

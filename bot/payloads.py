@@ -46,6 +46,9 @@ SHOW_ACTION = "show_confidential"
 CONNECT_ACTION = "connect_account"
 """The `action_id` of a card's button by which the author connects an account; the value is that of the others."""
 
+LINK_ACTION = "link_account"
+"""Begins the `action_id` of a button for a link to connect an account; the value is the provider."""
+
 DISCONNECT_ACTION = "disconnect_account"
 """Begins the `action_id` of a button that disconnects one of the clicker's own accounts; the value is the provider."""
 
@@ -275,12 +278,13 @@ class ConnectClick(CardClick):
         )
 
 
-class DisconnectClick(FromSlack):
-    """A click that disconnects one of the clicker's own accounts."""
+class AccountClick(FromSlack):
+    """A click on a button about one of the clicker's own accounts."""
 
-    action: Annotated[str, At("actions.0.action_id"), Field(pattern=f"^{DISCONNECT_ACTION}")]
+    action: Annotated[str, At("actions.0.action_id"), Field(pattern=f"^({LINK_ACTION}|{DISCONNECT_ACTION})")]
     provider: Annotated[str, At("actions.0.value"), Field(pattern="^[a-z][a-z0-9_-]{0,39}$")]
     user: Clicker
+    channel: Annotated[ChannelId, At("channel.id", "container.channel_id")]
     response_url: ResponseUrl
 
 

@@ -377,10 +377,15 @@ class Disconnected(StrEnum):
 class PersonalAccounts(Protocol):
     """The accounts of people at providers."""
 
-    async def offer(self, request: ApprovalRequest, name: str) -> str:
-        """Return a link, for the author of a request alone, to connect the account that it waits for.
+    @property
+    def titles(self) -> Mapping[str, str]:
+        """The providers' names, and those for people."""
+        ...
 
-        `name` is how the page names them.
+    async def offer(self, tenant: Tenant, person: UserId, provider: str, name: str, approval: ApprovalId) -> str:
+        """Return a link, for this person alone, to connect an account; whatever waits for it goes on then.
+
+        `name` is how the page names them; `approval` is the request from which they come, if any.
         """
         ...
 

@@ -384,9 +384,9 @@ UNDOING: dict[Reversibility, str] = {
 
 CONNECT_ACCOUNT, DONT_CONNECT, DISCONNECT = "Connect your account", "Don't connect", "Disconnect"
 NOT_CONNECTED_ENDING = "*Not connected*{by}{on}. The step won't run."
-NO_ACCOUNTS = (
-    "You haven't connected any account. When a step needs one of yours, a card in its thread lets you connect it."
-)
+NO_ACCOUNTS = "You haven't connected any account."
+ACCOUNTS_TO_CONNECT = "These you could connect; a step that needs one asks you for it, too"
+CONNECT = "Connect"
 NO_PROVIDERS = "Nothing here works with people's own accounts."
 YOUR_ACCOUNTS = "The accounts that you have connected"
 ACCOUNT_UNKNOWN = "That account isn't connected any more."
@@ -876,8 +876,8 @@ def disconnected(how: Disconnected, title: str) -> str:
             return ACCOUNT_UNKNOWN
         case Disconnected.HERE:
             return (
-                f"Disconnected: I have deleted your account at {title}. It didn't confirm that it took back what I had, "
-                "so you may want to look there as well."
+                f"Disconnected: I have deleted your account at {title}. It didn't confirm that it took back what I "
+                "had, so you may want to look there as well."
             )
         case Disconnected.EVERYWHERE:
             return f"Disconnected: I have deleted your account at {title}, and it took back what I had."

@@ -262,7 +262,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout, trace_configs=[sending_checks()]))
     client = open_client(slack.bot_token, base_url=slack.api_url, session=session)
     source = PolicyFile(settings).current
-    for_bot = await _open_accounts(settings, stores)
+    for_bot = await open_peoples_accounts(settings, stores)
     ports = BotPorts(
         accounts=None if for_bot is None else for_bot.connecting,
         inbox=stores.inbox,
@@ -297,14 +297,14 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         click_policy=lambda names: ClickPolicy(_call_policy(source, stores, names), stores.approvals),
     )
     policy = _call_policy(source, storage.stores, app.directory)
-    accounts, table = await _open_accounts(settings, storage.stores), configuration.accounts
+    accounts, table = await open_peoples_accounts(settings, storage.stores), configuration.accounts
     pages = None if for_bot is None else AccountPages(table, for_bot.connecting, for_bot.clients)
     return _Base(
         settings=settings, storage=storage, app=app, client=client, policy=policy, accounts=accounts, pages=pages
     )
 
 
-async def _open_accounts(settings: Settings, stores: Stores) -> OpenAccounts | None:
+async def open_peoples_accounts(settings: Settings, stores: Stores) -> OpenAccounts | None:
     """Return what works with people's accounts on these stores; None where the configuration has no provider.
 
     Raises:
@@ -487,6 +487,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             words=PlainResults(),
             memory=memory,
             spending=stores.spending,
+            is_personal=environment.registry.is_personal,
             undoing=undoing,
         ),
         budget_trackers=trackers if budgets.bounds else None,

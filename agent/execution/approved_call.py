@@ -31,7 +31,7 @@ from agent.execution.precondition import (
 )
 from agent.execution.script_calls import script_origins, script_outside
 from agent.execution.step import Step
-from agent.execution.tool_input import Answered, InputWanted, ToolInput, asked_in
+from agent.execution.tool_input import Answered, InputWanted, ToolInput, asked_in, without_account
 from agent.ids import ApprovalId, Digest, ToolName, UserId
 from agent.plan.effects import Inverse, NoInverse, inverse_json, undone_title
 from agent.plan.outcomes import (
@@ -131,6 +131,8 @@ class ApprovedCall:
         if isinstance(bound, Failed):
             return bound
         before = self._input.newest(bound.digest)
+        if (ended := without_account(before)) is not None:
+            return ended
         waiting = before is not None and before.decision is Decision.PENDING
         attempt = self._input.tries(bound.digest) + (0 if waiting else 1)
         wanted = await self._input.pose(bound, asked, attempt)

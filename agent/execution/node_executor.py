@@ -131,8 +131,7 @@ class NodeExecutor:
 
     def personal(self, tool: ToolName) -> bool:
         """Return whether the tool's output is only for the person whose rights its call took."""
-        found = self._registry.find(tool)
-        return found is not None and found.personal
+        return self._registry.is_personal(tool)
 
     def outside(self, tool: ToolName) -> bool:
         """Return whether the tool's output holds text that strangers wrote."""

@@ -19,7 +19,7 @@ from agent.execution.execution_context import ExecutionContext
 from agent.execution.parking import ExecutionClosed, Participant
 from agent.execution.script_calls import ask_about, calls_of, decided_calls
 from agent.execution.step import Step
-from agent.execution.tool_input import Answered, InputWanted, ToolInput, asked_in
+from agent.execution.tool_input import Answered, InputWanted, ToolInput, asked_in, without_account
 from agent.ids import NodeId
 from agent.plan.dependencies import Blocked, Readiness
 from agent.plan.outcomes import Cancelled, Failed, NodeState, Outcome, Skipped, outcome_json
@@ -246,6 +246,8 @@ class NodeRun(Participant):
         context, step, before = self._context, self.step, self._input.newest(bound.digest)
         if before is not None and before.decision is Decision.PENDING:
             return InputWanted(bound=bound, asked=asked_in(before), attempt=before.attempt)
+        if (ended := without_account(before)) is not None:
+            return ended
         called_for = step.context(bound, context.lease.not_after, given=self._input.given(bound.digest))
         try:
             if decided is not None:

@@ -90,12 +90,7 @@ class ToolInput:
             return answer
         if answer.decision is Decision.WITHDRAWN:
             return Cancelled(why=answer.reason)
-        if answer.kind is ApprovalKind.INPUT or answer.decision is Decision.CONNECTED:
-            return Answered(given=self.given(wanted.bound.digest))
-        if answer.decision is Decision.EXPIRED:
-            return Expired()
-        message = f"the person who asked did not connect their account at {wanted.asked.by}"
-        return Failed(error=NOT_CONNECTED, message=message)
+        return without_account(answer) or Answered(given=self.given(wanted.bound.digest))
 
     async def withdraw(self, why: str) -> None:
         """Take back the node's open question, if there is one."""
@@ -124,6 +119,20 @@ class ToolInput:
         about = replace(wanted.bound, args=args)
         kind = ApprovalKind.CONNECT if wanted.asked.account else ApprovalKind.INPUT
         return self._step.question(kind, about, wanted.attempt, self._context.frontier.behind(self._step.id))
+
+
+def without_account(record: DecisionRecord | None) -> Failed | Expired | None:
+    """Return how a node ends whose author was asked for an account and connected none; None: nothing says so."""
+    if record is None or record.kind is not ApprovalKind.CONNECT:
+        return None
+    match record.decision:
+        case Decision.EXPIRED:
+            return Expired()
+        case Decision.DECLINED:
+            message = f"the person who asked did not connect their account at {asked_in(record).by}"
+            return Failed(error=NOT_CONNECTED, message=message)
+        case _:
+            return None
 
 
 def asked_in(record: DecisionRecord) -> InputAsked:

@@ -49,6 +49,7 @@ you have asked for its tools."""
 _GIST_CHARACTERS = 80
 _PART = "Other people's requests are part of this turn. To answer, write `ANSWER` and nothing else."
 _HEAD_CHARACTERS = 200
+_WITHHELD = "only that person may read it; plan a step that reads it again, with the rights of the person who asks now"
 _FAULTS_SHOWN = 20
 _NO_SANDBOX = "There is no sandbox in this installation: packages cannot run, so plan tool nodes only."
 
@@ -296,6 +297,9 @@ def _node_json(shown: ShownNode, names: Names, *, heads: bool = False) -> dict[s
     }
     if shown.outcome is None:
         return line
+    if shown.withheld_by is not None:
+        whose = _person(shown.withheld_by, names)
+        return {**line, "result": {"personal_to": whose, "note": _WITHHELD}}
     by_reference = shown.earlier or heads
     result = _referenced_json(shown.node.id, shown.outcome) if by_reference else _result_json(shown.outcome)
     match shown.outcome:

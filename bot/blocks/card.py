@@ -264,11 +264,11 @@ def _small_print(view: ApprovalView, names: Mapping[str, str]) -> Sequence[Block
     if origins := list(_origins(view.request)):
         line += f" · {wording.origins('; '.join(origins))}"
     stands = state_line(view.request)
-    runs_as = _account_line(view.request)
+    runs_as = account_line(view.request)
     return [*outside_blocks(view.request), *filter(None, (runs_as, stands)), context(line), *named_blocks(names)]
 
 
-def _account_line(request: ApprovalRequest) -> Block | None:
+def account_line(request: ApprovalRequest) -> Block | None:
     """Return whose account the call runs as; None where nobody has any."""
     account = card_facts_of(request).account
     return None if account is None else context(wording.runs_as_line(quoted(wording.runs_as(account), 200)))

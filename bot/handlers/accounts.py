@@ -7,12 +7,13 @@ import logging
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from agent.ids import ApprovalId, ThreadId, UserId, thread_id
 from bot import wording
 from bot.blocks.accounts import accounts_message
 from bot.blocks.elements import Rendered, quoted, words_only
 from bot.blocks.tool_questions import asks
 from bot.handlers.approvals import ApprovalHandler
-from bot.payloads import Command, ConnectClick, DisconnectClick, Payload
+from bot.payloads import AccountClick, Command, ConnectClick, Payload
 from bot.ports import PersonalAccounts, RunViews
 from bot.slack.client import WebApi
 from bot.slack.membership import Identity, Principals
@@ -54,23 +55,43 @@ class AccountsHandler:
             await self._clicks.refuse(answer, view, objection)
             await self._clicks.whisper(answer, objection.words)
             return
-        names = await self._names.names(view.request.thread, [click.user])
-        url = await self._accounts.offer(view.request, names.get(click.user, click.user))
+        provider, name = str(view.request.args.get("account", "")), await self._name(view.request.thread, click.user)
+        url = await self._accounts.offer(tenant, click.user, provider, name, answer.approval)
         await self._clicks.whisper(answer, wording.connect_link(url, asks(view.request)))
+
+    async def _name(self, thread: ThreadId, user: UserId) -> str:
+        return (await self._names.names(thread, [user])).get(user, user)
 
     async def answer(self, command: Command, identity: Identity) -> Rendered:
         """Return the caller's accounts."""
         if self._accounts is None:
             return words_only(wording.NO_PROVIDERS)
-        return accounts_message(await self._accounts.connected(identity.tenant, command.user))
+        person = await self._principals.person(identity.tenant, command.user)
+        if not person.is_member:
+            return words_only(wording.not_a_member(person.status, "connect accounts"))
+        return accounts_message(await self._accounts.connected(identity.tenant, command.user), self._accounts.titles)
+
+    async def on_link_click(self, ack: AsyncAck, body: Payload) -> None:
+        """Give the clicker a link to connect an account of their own, with no step that waits for it."""
+        await ack()
+        if (click := AccountClick.read(body)) is None or self._accounts is None:
+            return
+        title = self._accounts.titles.get(click.provider)
+        tenant = (await self._principals.identity()).tenant
+        person = await self._principals.person(tenant, click.user)
+        if title is None or not person.is_member:
+            return
+        name = await self._name(thread_id(tenant, click.channel, ""), click.user)
+        url = await self._accounts.offer(tenant, click.user, click.provider, name, ApprovalId(""))
+        words = wording.connect_link(url, quoted(title, 80))
+        await self._api.respond(click.response_url, response_type="ephemeral", replace_original=True, text=words)
 
     async def on_disconnect_click(self, ack: AsyncAck, body: Payload) -> None:
         """Disconnect an account of the clicker's own, and say what became of it."""
         await ack()
-        if (click := DisconnectClick.read(body)) is None or self._accounts is None:
+        if (click := AccountClick.read(body)) is None or self._accounts is None:
             return
         tenant = (await self._principals.identity()).tenant
-        titles = {one.provider: one.title for one in await self._accounts.connected(tenant, click.user)}
         how = await self._accounts.disconnect(tenant, click.user, click.provider)
-        words = wording.disconnected(how, quoted(titles.get(click.provider, click.provider), 80))
+        words = wording.disconnected(how, quoted(self._accounts.titles.get(click.provider, click.provider), 80))
         await self._api.respond(click.response_url, response_type="ephemeral", replace_original=True, text=words)

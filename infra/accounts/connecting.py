@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from agent.approval import ApprovalRequest
-from agent.ids import ApprovalId, Tenant, UserId, thread_parts
+from agent.ids import ApprovalId, Tenant, UserId
 from bot.ports import ConnectedAccount, Disconnected
 from infra.accounts.clients import Clients
 from infra.accounts.keys import Keyring
@@ -85,12 +84,16 @@ class Connecting:
 
     # For the bot
 
-    async def offer(self, request: ApprovalRequest, name: str) -> str:
-        """Return a link for the author of a request alone: it counts once, and for some minutes."""
-        provider = str(request.args.get("account", ""))
+    @property
+    def titles(self) -> Mapping[str, str]:
+        """The providers' names, and those for people."""
+        return {name: provider.title for name, provider in self._providers.items()}
+
+    async def offer(self, tenant: Tenant, person: UserId, provider: str, name: str, approval: ApprovalId) -> str:
+        """Return a link for one person alone: it counts once, and for some minutes."""
         ticket = secrets.token_urlsafe(_SECRET_BYTES)
-        whose = Whose(tenant=thread_parts(request.thread).tenant, person=request.author, provider=provider)
-        flow = Flow(whose=whose, ticket=digest(ticket), approval=ApprovalId(request.id), name=name)
+        whose = Whose(tenant=tenant, person=person, provider=provider)
+        flow = Flow(whose=whose, ticket=digest(ticket), approval=approval, name=name)
         await self._flows.offer(flow, OFFER_SECONDS)
         return f"{self._settings.base_url}{CONNECT}?ticket={ticket}"
 

@@ -38,6 +38,12 @@ class PostgresAccounts:
         rows = select(AccountRow.__table__).where(AccountRow.tenant == tenant, AccountRow.person == person)
         return [_account(row) for row in await self._database.execute(rows.order_by(AccountRow.provider))]
 
+    async def tenant_of(self, person: UserId, provider: str) -> Tenant | None:
+        """Return where the person has an account at the provider; None: nowhere."""
+        rows = select(AccountRow.tenant).where(AccountRow.person == person, AccountRow.provider == provider)
+        tenant = (await self._database.execute(rows.limit(1))).scalar_one_or_none()
+        return None if tenant is None else Tenant(tenant)
+
     @asynccontextmanager
     async def locked(self, whose: Whose) -> AsyncGenerator["_Locked"]:
         """Lock the account's row."""

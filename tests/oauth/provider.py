@@ -9,7 +9,7 @@ from asyncio.subprocess import DEVNULL, PIPE
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from urllib.parse import urljoin
 import aiohttp
 from aiohttp import web
 
+from infra.accounts.settings import CALLBACK
 from sandbox.script import Json
 from tests.mcp.servers import NODE, node_modules
 
@@ -93,8 +94,8 @@ class Browser:
 
     login: str
     session: aiohttp.ClientSession
-    #: Every address that it was sent to.
-    visited: list[str] = field(default_factory=list[str])
+    #: Whether it stays where the provider sends it back, so that its address can be read.
+    stays: bool = False
 
     async def get(self, url: str) -> Page:
         """Follow a link."""
@@ -114,7 +115,10 @@ class Browser:
 
     async def connect(self, link: str) -> Page:
         """Follow the app's link, log in at the provider as the browser's person, agree, and come back."""
-        page = await self.get(link)
+        return await self.agree(await self.get(link))
+
+    async def agree(self, page: Page) -> Page:
+        """Go on from a page with a form to the first one without."""
         for _ in range(_MOST_PAGES):
             if _FORM.search(page.text) is None:
                 return page
@@ -123,9 +127,15 @@ class Browser:
         raise AssertionError(page.text)
 
     async def _request(self, method: str, url: str, form: Mapping[str, str] | None) -> Page:
-        async with self.session.request(method, url, data=form) as response:
-            self.visited += [str(step.headers.get("Location", "")) for step in response.history]
-            return Page(url=str(response.url), status=response.status, text=await response.text())
+        for _ in range(_MOST_PAGES):
+            async with self.session.request(method, url, data=form, allow_redirects=False) as response:
+                location = response.headers.get("Location")
+                if location is None:
+                    return Page(url=url, status=response.status, text=await response.text())
+                method, url, form = "GET", urljoin(url, location), None
+            if self.stays and CALLBACK in url:
+                return Page(url=url, status=0, text="")
+        raise AssertionError(url)
 
 
 @asynccontextmanager
