@@ -351,6 +351,53 @@ class PendingRequest:
     card_ts: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class ConnectedAccount:
+    """An account that a person connected."""
+
+    provider: str
+    #: The provider's name for people.
+    title: str
+    #: Who they are there, in the provider's words; empty: it does not say.
+    subject: str
+    since: datetime | None
+    scopes: str
+
+
+class Disconnected(StrEnum):
+    """What became of an account that a person disconnected."""
+
+    NOT_THERE = "not_there"
+    #: It is deleted here; the provider offers no more, or could not be asked.
+    HERE = "here"
+    #: The provider revoked it, too.
+    EVERYWHERE = "everywhere"
+
+
+class PersonalAccounts(Protocol):
+    """The accounts of people at providers."""
+
+    @property
+    def titles(self) -> Mapping[str, str]:
+        """The providers' names, and those for people."""
+        ...
+
+    async def offer(self, tenant: Tenant, person: UserId, provider: str, name: str, approval: ApprovalId) -> str:
+        """Return a link, for this person alone, to connect an account; whatever waits for it goes on then.
+
+        `name` is how the page names them; `approval` is the request from which they come, if any.
+        """
+        ...
+
+    async def connected(self, tenant: Tenant, person: UserId) -> Sequence[ConnectedAccount]:
+        """Return the person's accounts."""
+        ...
+
+    async def disconnect(self, tenant: Tenant, person: UserId, provider: str) -> Disconnected:
+        """Delete an account, and have the provider revoke it."""
+        ...
+
+
 class OpenRequests(Protocol):
     """What becomes of a request before it is decided (`agent.ports.Approvals`)."""
 

@@ -59,6 +59,9 @@ from bot.slack.names import SlackDirectory
 from bot.slack.rate_limits import RateLimiter
 from bot.slack.socket_mode import Socket
 from bot.tools.catalogue import slack_tools
+from infra.accounts.accounts import OpenAccounts, open_accounts
+from infra.accounts.keys import KeysUnusable, open_keyring
+from infra.accounts.listener import AccountPages, listening
 from infra.audit.sealing import Sealer
 from infra.config.environment import Settings
 from infra.config.file import ConfigurationError
@@ -243,6 +246,9 @@ class _Base:
     app: SlackApp
     client: AsyncWebClient
     policy: CallPolicy
+    #: None: nothing works with people's own accounts.
+    accounts: OpenAccounts | None
+    pages: AccountPages | None
 
 
 @asynccontextmanager
@@ -265,6 +271,8 @@ async def open_app(settings: Settings, url: URL, parts: frozenset[Part] = frozen
             socket = Socket(base.app.bolt, settings.required_slack().app_token, base.client)
             stack.push_async_callback(base.app.drain)
             await stack.enter_async_context(socket.open())
+            if base.pages is not None:
+                await stack.enter_async_context(listening(settings.configuration.accounts, base.pages))
         yield
 
 
@@ -291,7 +299,9 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout, trace_configs=[sending_checks()]))
     client = open_client(slack.bot_token, base_url=slack.api_url, session=session)
     source = PolicyFile(settings).current
+    for_bot = await open_peoples_accounts(settings, stores)
     ports = BotPorts(
+        accounts=None if for_bot is None else for_bot.connecting,
         inbox=stores.inbox,
         approvals=stores.approvals,
         requests=stores.approvals,
@@ -326,7 +336,27 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         click_policy=lambda names: ClickPolicy(_call_policy(source, stores, names), stores.approvals),
     )
     policy = _call_policy(source, storage.stores, app.directory)
-    return _Base(settings=settings, storage=storage, app=app, client=client, policy=policy)
+    accounts, table = await open_peoples_accounts(settings, storage.stores), configuration.accounts
+    pages = None if for_bot is None else AccountPages(table, for_bot.connecting, for_bot.clients)
+    return _Base(
+        settings=settings, storage=storage, app=app, client=client, policy=policy, accounts=accounts, pages=pages
+    )
+
+
+async def open_peoples_accounts(settings: Settings, stores: Stores) -> OpenAccounts | None:
+    """Return what works with people's accounts on these stores; None where the configuration has no provider.
+
+    Raises:
+        ConfigurationError: there is no key for their tokens.
+    """
+    table = settings.configuration.accounts
+    if not table.providers:
+        return None
+    try:
+        keys = await asyncio.to_thread(open_keyring, settings.account_keys, settings.data)
+    except KeysUnusable as error:
+        raise ConfigurationError(str(error)) from error
+    return open_accounts(table, keys, stores.accounts)
 
 
 def _call_policy(source: Callable[[], PolicySet], stores: Stores, names: SlackDirectory) -> CallPolicy:
@@ -502,6 +532,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             rates=RateLimits(configuration.rate_limits, stores.call_places),
             breakers=CircuitBreakers(configuration.circuit_breaker),
             learn=privacy.learn,
+            accounts=None if base.accounts is None else base.accounts.people,
             model=model,
             system=system,
             limits=configuration.limits,
@@ -531,6 +562,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             words=PlainResults(),
             memory=memory,
             spending=stores.spending,
+            is_personal=environment.registry.is_personal,
             undoing=undoing,
         ),
         budget_trackers=trackers if budgets.bounds else None,

@@ -12,6 +12,7 @@ from infra.config.environment import model_settings, with_secrets
 from infra.config.file import Configuration, ConfigurationError, ContainersTable, read_configuration
 from infra.config.secrets import secrets_of
 from infra.db.embedded_postgres import default_data_folder
+from infra.doctor.accounts import account_findings
 from infra.doctor.database import database_findings
 from infra.doctor.finding import Finding, missing, ok, wrong
 from infra.doctor.mcp import mcp_findings
@@ -47,7 +48,9 @@ async def examine(environ: Mapping[str, str]) -> list[Finding]:
             if config is not None and "sql_query" not in configuration.tools.disabled
         ]
         servers = group.create_task(mcp_findings(_mcp_settings(given, configuration)))
-    checked = [*(login.result() for login in logins), *servers.result()]
+        keys = given.get("GREENLIGHT_ACCOUNT_KEYS")
+        accounts = group.create_task(account_findings(configuration.accounts, keys, _data(given)))
+    checked = [*(login.result() for login in logins), *servers.result(), *accounts.result()]
     rest = [sandbox.result(), model.result(), process_finding(given)]
     findings = [file, *slack.result(), *database.result(), *checked, *rest]
     redactor = report_redactor(given, configuration)

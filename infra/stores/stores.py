@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from agent.plan.eviction import FileLimits
 from infra.db.database import Database
+from infra.stores.accounts import PostgresAccounts
 from infra.stores.approvals import PostgresApprovals
 from infra.stores.artifacts import Contents, PostgresArtifacts
 from infra.stores.attempts import PostgresAttempts
@@ -52,6 +53,7 @@ class Stores:
         views = notifications.views
         self.log = PostgresOperationLog(database)
         self.approvals = PostgresApprovals(database, queue, views, approvals_open_for)
+        self.accounts = PostgresAccounts(database, self.approvals)
         self.clicks = PostgresClickLog(database)
         self.call_counts = PostgresCallCounts(database)
         self.call_places = PostgresCallPlaces(database)

@@ -39,6 +39,9 @@ class McpServerConfig:
     url: str = ""
     #: Header -> the name of the variable of Greenlight's environment with its value.
     headers_from: Mapping[str, str] = field(default_factory=dict[str, str])
+    #: The provider with whose account people are known there (`[accounts.NAME]`): then each call runs as who asks for
+    #: it, and `headers_from` count for pinning alone.
+    account: str = ""
     #: Colours of tools, by the server's own names.
     colours: Mapping[str, Colour] = field(default_factory=dict[str, Colour])
     #: Whether a tool without a colour here is green when the server says that it only reads.
@@ -71,8 +74,8 @@ def _one_way(config: McpServerConfig) -> McpServerConfig:
         raise ValueError("it has either command or url")
     if config.url and (config.args or config.env or config.env_from):
         raise ValueError("args, env and env_from are of a command")
-    if config.command and config.headers_from:
-        raise ValueError("headers_from is of a url")
+    if config.command and (config.headers_from or config.account):
+        raise ValueError("headers_from and account are of a url")
     if config.url and not re.match(r"https?://[^/@\s]+(/|$)", config.url):
         raise ValueError("url is http:// or https://, and holds no credentials: headers_from names where they are")
     variables = [*config.env, *config.env_from, *config.headers_from.values()]
