@@ -44,6 +44,7 @@ from bot.blocks.answer import PlainResults, UndoneInWords
 from bot.errors import SlackUnreachable
 from bot.handlers.click_policy import ClickPolicy
 from bot.handlers.due_requests import DueRequests
+from bot.ports import SearchTokens
 from bot.publishing.plan_images import PlanImages
 from bot.publishing.publisher import ThreadPublisher
 from bot.publishing.sender import MessageSender
@@ -62,6 +63,7 @@ from infra.db.database import Database, WorkerId, new_worker_id
 from infra.plan_image.renderer import LoggedPlanRenderer
 from infra.process_health import published_health
 from infra.stores.grants import GrantedApprovals
+from infra.stores.search_tokens import TokenSeal
 from infra.stores.stores import Stores
 from infra.tools.catalogue import TOOL_NAMES, enabled, known_tools, open_tools, switched_on
 from infra.tools.mcp.tools import known_mcp_tools, open_mcp_tools
@@ -109,12 +111,15 @@ class Storage:
 
 @asynccontextmanager
 async def open_storage(
-    url: URL, worker: WorkerId | None = None, approvals_open_for: timedelta | None = None
+    url: URL,
+    worker: WorkerId | None = None,
+    approvals_open_for: timedelta | None = None,
+    token_seal: TokenSeal | None = None,
 ) -> AsyncGenerator[Storage]:
     """Open a migrated database; writes buffered progress at the end."""
     database = Database(url, worker=worker)
     notifications, queue = PgNotifications(database), Queue(database)
-    stores = Stores(database, queue, notifications, approvals_open_for=approvals_open_for)
+    stores = Stores(database, queue, notifications, approvals_open_for=approvals_open_for, token_seal=token_seal)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
         await stack.enter_async_context(notifications.listening())
@@ -143,14 +148,17 @@ class PlanEnvironment:
 
 
 @asynccontextmanager
-async def open_plan_environment(settings: Settings, app: SlackApp | None = None) -> AsyncGenerator[PlanEnvironment]:
+async def open_plan_environment(
+    settings: Settings, app: SlackApp | None = None, search_tokens: SearchTokens | None = None
+) -> AsyncGenerator[PlanEnvironment]:
     """Open the tools and the sandbox. Slack's tools need its credentials, and share the caches of `app`."""
     configuration = settings.configuration
     async with AsyncExitStack() as stack:
         tools = await stack.enter_async_context(open_tools(configuration.tools))
         if settings.slack is not None:
             api = app.api if app else WebApi(open_client(settings.slack.bot_token, base_url=settings.slack.api_url))
-            tools = (*tools, *slack_tools(api, app.principals if app else Principals(api)))
+            principals = app.principals if app else Principals(api)
+            tools = (*tools, *slack_tools(api, principals, search_tokens))
         own = {tool.name for tool in tools}
         servers = await stack.enter_async_context(open_mcp_tools(settings.mcp))
         tools = (*tools, *(tool for tool in servers if tool.name not in own))
@@ -245,10 +253,11 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     slack, configuration = settings.required_slack(), settings.configuration
     worker = new_worker_id() if Part.WORKER in parts else None
     open_for = configuration.limits.approvals_open_for()
-    storage = await stack.enter_async_context(open_storage(url, worker, open_for))
+    token_seal = TokenSeal(slack.bot_token)
+    storage = await stack.enter_async_context(open_storage(url, worker, open_for, token_seal))
     listener_database = Database(url, pool_size=LISTENER_CONNECTIONS)
     stack.push_async_callback(listener_database.close)
-    stores = Stores(listener_database, storage.queue, storage.notifications)
+    stores = Stores(listener_database, storage.queue, storage.notifications, token_seal=token_seal)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout, trace_configs=[sending_checks()]))
     client = open_client(slack.bot_token, base_url=slack.api_url, session=session)
@@ -338,6 +347,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
             stores.approvals.release_held,
             DueRequests(stores.approvals, base.app.principals).bring_on,
             stores.results.prune,
+            *([stores.search_tokens.prune] if stores.search_tokens else []),
         ),
         frequent_chores=(sealer.seal_due,),
         give_up=publisher.report_stuck,
@@ -372,7 +382,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     configuration, stores = base.settings.configuration, base.storage.stores
     model_settings = base.settings.required_model()
     model_client = asyncio.get_running_loop().run_in_executor(None, _model_client)
-    environment = await stack.enter_async_context(open_plan_environment(base.settings, base.app))
+    environment = await stack.enter_async_context(open_plan_environment(base.settings, base.app, stores.search_tokens))
     openai = (await model_client)(model_settings, partial(stores.spending.note, prices=configuration.prices))
     stack.push_async_callback(openai.close)
     model = MeteredModel(openai)

@@ -83,21 +83,38 @@ def after_looks(looks: int) -> Callable[[], float]:
     return lambda: math.inf if next(seen) < looks else uptime_seconds() - 1
 
 
-RED_CALLS: Mapping[str, Mapping[str, str]] = {
+RED_CALLS: Mapping[str, Mapping[str, Any]] = {
     "slack_post_message": {"channel": "#ops", "text": "hello"},
     "slack_create_channel": {"name": "new"},
     "slack_delete_message": {"channel": "#ops"},
     "slack_archive_channel": {"channel": "made"},
+    "slack_update_message": {"channel": "#ops", "text": "other words"},
+    "slack_pin_message": {"channel": "#ops"},
+    "slack_unpin_message": {"channel": "#ops"},
+    "slack_upload_file": {"channel": "#ops", "name": "a.txt", "content": "text"},
+    "slack_delete_file": {"channel": "#ops"},
+    "slack_set_topic": {"channel": "#ops", "topic": "Other things"},
+    "slack_invite_to_channel": {"channel": "#partners", "users": ["U0LINUS"]},
+    "slack_remove_from_channel": {"channel": "#partners", "users": ["U0LINUS"]},
 }
 
 
-async def red_call(caller: Caller, tool: str) -> Mapping[str, str]:
+async def red_call(caller: Caller, tool: str) -> Mapping[str, Any]:
     """Return the arguments of a call that would have an effect; what it is to take back is there."""
     args = dict(RED_CALLS[tool])
-    if tool == "slack_delete_message":
+    if tool in ("slack_delete_message", "slack_update_message", "slack_pin_message", "slack_unpin_message"):
         args["ts"] = str((await caller.call("slack_post_message", channel="#ops", text="hello"))["ts"])
-    if tool == "slack_archive_channel":
-        await caller.call("slack_create_channel", name=args["channel"])
+    match tool:
+        case "slack_archive_channel":
+            await caller.call("slack_create_channel", name=args["channel"])
+        case "slack_unpin_message":
+            await caller.call("slack_pin_message", **args)
+        case "slack_delete_file":
+            args["file"] = (await caller.call("slack_upload_file", **RED_CALLS["slack_upload_file"]))["file"]
+        case "slack_remove_from_channel":
+            await caller.call("slack_invite_to_channel", **args)
+        case _:
+            pass
     return args
 
 
@@ -122,12 +139,37 @@ async def test_a_call_that_slack_put_off_is_held_to_the_deadline_again(caller: C
     assert await caller.people.messages() == []
 
 
-@pytest.mark.parametrize("tool", ["slack_delete_message", "slack_archive_channel"])
-async def test_a_lost_answer_to_what_takes_something_back_leaves_the_outcome_open(caller: Caller, tool: str) -> None:
+LAST_STEPS: Mapping[str, str] = {
+    "slack_delete_message": "chat.delete",
+    "slack_archive_channel": "conversations.archive",
+    "slack_update_message": "chat.update",
+    "slack_pin_message": "pins.add",
+    "slack_unpin_message": "pins.remove",
+    "slack_upload_file": "files.completeUploadExternal",
+    "slack_delete_file": "files.delete",
+    "slack_set_topic": "conversations.setTopic",
+    "slack_invite_to_channel": "conversations.invite",
+    "slack_remove_from_channel": "conversations.kick",
+}
+
+
+@pytest.mark.parametrize("tool", LAST_STEPS)
+async def test_a_lost_answer_leaves_the_outcome_open_and_is_never_tried_again(caller: Caller, tool: str) -> None:
     args = await red_call(caller, tool)
-    method = "chat.delete" if tool == "slack_delete_message" else "conversations.archive"
-    await caller.people.act("faults", method=method, status=503)
+    method = LAST_STEPS[tool]
+    before = (await caller.people.calls()).get(method, 0)
+    await caller.people.act("faults", method=method, status=503, after=True)
     assert await caller.refused(tool, **args) == "outcome_unknown"
+    assert (await caller.people.calls())[method] == before + 1
+
+
+@pytest.mark.parametrize("tool", LAST_STEPS)
+async def test_what_slack_refuses_has_its_code_and_no_effect(caller: Caller, tool: str) -> None:
+    args = await red_call(caller, tool)
+    before = (await caller.people.dump())["channels"]
+    await caller.people.act("faults", method=LAST_STEPS[tool], error="restricted_action")
+    assert await caller.refused(tool, **args) == "restricted_action"
+    assert (await caller.people.dump())["channels"] == before
 
 
 async def test_a_message_is_deleted_once_and_then_it_is_gone(caller: Caller) -> None:
