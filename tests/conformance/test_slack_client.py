@@ -250,11 +250,12 @@ async def test_pins_topics_members_and_files_are_changed_by_the_clients_own_meth
     with pytest.raises(SlackApiError, match="already_pinned"):
         await web.pins_add(channel=OPS, timestamp=ts)
     assert (await web.pins_remove(channel=OPS, timestamp=ts))["ok"]
-    told = await web.conversations_setTopic(channel=OPS, topic="An outage")
-    assert told["channel"]["topic"]["value"] == "An outage"
+    await web.conversations_setTopic(channel=OPS, topic="An outage")
+    assert (await people.dump())["channels"]["ops"]["topic"]["value"] == "An outage"
     await web.conversations_invite(channel="C0PARTNERS", users=["U0LINUS"])
     assert (await web.conversations_kick(channel="C0PARTNERS", user="U0LINUS"))["ok"]
-    file = (await web.files_upload_v2(filename="report.txt", content="all is well", channel=OPS))["files"][0]["id"]
+    await web.files_upload_v2(filename="report.txt", content="all is well", channel=OPS)
+    file = str((await people.messages("ops"))[-1]["files"][0]["id"])
     assert (await web.files_delete(file=file))["ok"]
 
 
@@ -267,5 +268,6 @@ async def test_each_event_brings_the_right_to_search_for_its_author(
     assert len(set(tokens)) == 2
     for token in tokens:
         told = await web.api_call("assistant.search.context", json={"query": "pears", "action_token": token})
-        [hit] = told["results"]["messages"]
+        results: Body = told.get("results", {})
+        [hit] = results["messages"]
         assert (hit["author_user_id"], hit["channel_id"], hit["is_author_bot"]) == ("U0ADA", OPS, False)
