@@ -37,8 +37,9 @@ def slack_read_thread(api: WebApi, principals: Principals, channels: Channels) -
     """Return the tool."""
     return Tool(
         name=ToolName("slack_read_thread"),
-        description="Read a Slack thread from its start, or on from a reply: channel {id, name}, messages as "
-        "slack_read_channel returns them, oldest first, and next (the ts to read on after; missing at the end).",
+        description="Read a Slack thread from its start, or on from a reply, oldest first. Returns channel {id, name}, "
+        "messages [{ts, at, author: {id, name}, text, reactions, files}] and next (the ts to read on after; missing at "
+        "the end). Names stand for mentions; keys without a value are left out.",
         arguments=ARGUMENTS,
         colour=Colour.GREEN,
         returns_outside_text=True,

@@ -31,8 +31,8 @@ def slack_update_message(api: WebApi, messages: Messages) -> Tool:
     updater = _Updater(api, messages)
     return Tool(
         name=ToolName("slack_update_message"),
-        description="Change the text of a message that this app posted to a Slack channel for somebody. The text is as "
-        "that of slack_post_message. Returns channel, ts and text.",
+        description="Change the text of a message that this app posted to a Slack channel for somebody. The text is "
+        "Slack mrkdwn; mentions and broadcasts become plain words. Returns channel, ts and text.",
         arguments=ARGUMENTS,
         colour=Colour.RED,
         reversibility=Reversibility.COMPENSABLE,

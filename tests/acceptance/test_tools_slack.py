@@ -5,6 +5,7 @@ test_tools.py has those that read a channel and make one.
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -200,7 +201,10 @@ async def test_a_search_finds_what_the_person_may_read_and_nothing_of_a_private_
             assert "tell nobody" not in told(scene)
 
 
-async def test_the_right_to_search_is_in_no_table_prompt_or_message(database_url: URL, tmp_path: Path) -> None:
+async def test_the_right_to_search_is_in_no_table_prompt_message_or_log(
+    database_url: URL, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
         scene.model.add(planned(SEARCH))
         async with scene.asked("look for it") as observer:
@@ -210,8 +214,21 @@ async def test_the_right_to_search_is_in_no_table_prompt_or_message(database_url
         said = [request.system + request.last for request in scene.model.requests]
         assert tokens
         assert [table for table, _ in kept].count("search_tokens") == 1
-        places = "\n".join([*(row for _, row in kept), *said, json.dumps(await scene.people.dump())])
+        places = "\n".join([*(row for _, row in kept), *said, json.dumps(await scene.people.dump()), caplog.text])
         assert [token for token in tokens if token in places] == []
+
+
+async def test_the_right_to_search_outlives_the_process_that_was_given_it(database_url: URL, tmp_path: Path) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals={}) as scene:
+        await scene.people.post("Grace", "general", "the pear launch is on")
+        scene.model.add(planned(post("tell", "wait"), SEARCH | {"depends_on": ["tell"]}))
+        async with scene.asked("look for it") as observer:
+            await observer.until(lambda seen: bool(open_calls(seen)), "the card")
+            await scene.stop_app()
+            await scene.start_app()
+            await scene.click(observer, "Ada", "approved")
+            await observer.until(answered, "the answer")
+        assert "the pear launch is on" in told(scene)
 
 
 async def test_a_search_whose_right_is_over_says_so_and_forgets_it(database_url: URL, tmp_path: Path) -> None:
