@@ -220,6 +220,8 @@ class Tool:
     cache_seconds: float = 0.0
     #: The arguments that say what a call changes, of a red tool; None: each one may. A grant never leaves one open.
     targets: tuple[str, ...] | None = None
+    #: The arguments of which the call gets a large value by reference (`agent/tools/large_arguments.py`).
+    by_reference: frozenset[str] = frozenset()
     #: None: it reaches only what the operator chose. See `agent/reading/egress.py`.
     egress: Egress | None = None
     #: The argument with the URL whose host a call asks; None: it asks the same ones each time.

@@ -164,6 +164,10 @@ class MessageEvent(FromSlack):
     user: Annotated[UserId, At("event.user")]
     #: The text as Slack sent it.
     raw: Annotated[str, At("event.text")] = ""
+    #: Lets the app search with the writer's rights for some minutes.
+    search_token: Annotated[str, At("event.assistant_thread.action_token", "event.action_token")] = Field(
+        default="", repr=False
+    )
 
     @classmethod
     def read(cls, body: Payload) -> Self | None:

@@ -74,6 +74,7 @@ from infra.plan_image.renderer import LoggedPlanRenderer
 from infra.process_health import published_health
 from infra.stores.grants import GrantedApprovals
 from infra.stores.s3_contents import S3Contents
+from infra.stores.search_tokens import TokenSeal
 from infra.stores.stores import Stores
 from infra.tools.catalogue import TOOL_NAMES, enabled, known_tools, open_tools, switched_on
 from infra.tools.files import ThreadFiles
@@ -126,6 +127,7 @@ async def open_storage(
     worker: WorkerId | None = None,
     approvals_open_for: timedelta | None = None,
     files: FilesTable | None = None,
+    token_seal: TokenSeal | None = None,
 ) -> AsyncGenerator[Storage]:
     """Open a migrated database; writes buffered progress at the end."""
     database = Database(url, worker=worker)
@@ -137,6 +139,7 @@ async def open_storage(
         approvals_open_for=approvals_open_for,
         file_limits=files,
         contents=open_contents(files),
+        token_seal=token_seal,
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
@@ -187,7 +190,8 @@ async def open_plan_environment(
         tools = await stack.enter_async_context(open_tools(configuration.tools, files))
         if settings.slack is not None:
             api = app.api if app else WebApi(open_client(settings.slack.bot_token, base_url=settings.slack.api_url))
-            tools = (*tools, *slack_tools(api, app.principals if app else Principals(api)))
+            principals = app.principals if app else Principals(api)
+            tools = (*tools, *slack_tools(api, principals, None if stores is None else stores.search_tokens))
         own = {tool.name for tool in tools}
         servers = await stack.enter_async_context(open_mcp_tools(settings.mcp))
         tools = (*tools, *(tool for tool in servers if tool.name not in own))
@@ -290,11 +294,12 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     slack, configuration = settings.required_slack(), settings.configuration
     worker = new_worker_id() if Part.WORKER in parts else None
     open_for = configuration.limits.approvals_open_for()
-    storage = await stack.enter_async_context(open_storage(url, worker, open_for, configuration.files))
+    token_seal = TokenSeal(slack.bot_token)
+    storage = await stack.enter_async_context(open_storage(url, worker, open_for, configuration.files, token_seal))
     listener_database = Database(url, pool_size=LISTENER_CONNECTIONS)
     stack.push_async_callback(listener_database.close)
     contents = open_contents(configuration.files)
-    stores = Stores(listener_database, storage.queue, storage.notifications, contents=contents)
+    stores = Stores(listener_database, storage.queue, storage.notifications, contents=contents, token_seal=token_seal)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout, trace_configs=[sending_checks()]))
     client = open_client(slack.bot_token, base_url=slack.api_url, session=session)
@@ -411,6 +416,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
             stores.files.prune,
             stores.artifacts.delete_discarded,
             *([stores.call_places.prune] if configuration.rate_limits else ()),
+            *([stores.search_tokens.prune] if stores.search_tokens else []),
         ),
         frequent_chores=(sealer.seal_due,),
         give_up=publisher.report_stuck,

@@ -59,6 +59,7 @@ from agent.tools.call import cached_call, hopeless, inverse_of, issue_words, unl
 from agent.tools.call import dry_run as dry_run_of
 from agent.tools.call_bounds import CallBounds, Learn
 from agent.tools.circuit_breakers import CircuitBreakers
+from agent.tools.large_arguments import with_references, with_values
 from agent.tools.output import files_kept, moved_out
 from agent.tools.rate_limits import RateLimits
 from agent.tools.shared_bounds import SharedBounds
@@ -176,6 +177,9 @@ class NodeExecutor:
         name = node.tool if node.kind is NodeKind.TOOL and node.tool else ToolName(node.kind.value)
         if node.kind is NodeKind.TOOL and (failed := await self._argument_failure(name, args)):
             return failed
+        tool = self._registry.find(name) if node.kind is NodeKind.TOOL else None
+        if tool is not None and tool.by_reference:
+            args = await with_references(thread, node.id, args, tool.by_reference, self._artifacts)
         sources = {node: outcomes[node] for _, reference in references_in(written) for node in reference.nodes}
         covered: Json = {
             "tool": name,
@@ -327,6 +331,9 @@ class NodeExecutor:
                 if (refused := await self._refused(node, context)) is not None:
                     return refused
                 context = self._as_author(tool, context, bound.args)
+                args = await with_values(context.thread, bound.args, tool.by_reference, self._artifacts)
+                if isinstance(args, Failed):
+                    return args
                 before = await value_before(tool, context, bound.args)
                 with self._detail(context.thread, node.id) as note_detail:
                     called_for = replace(context, note_detail=note_detail)
@@ -335,7 +342,7 @@ class NodeExecutor:
                         context,
                         bound.args,
                         None if context.account is not None else self._cache,
-                        lambda: self._bounds.call(tool, called_for, bound.args, self._pause),
+                        lambda: self._bounds.call(tool, called_for, args, self._pause),
                     )
                 await self._bounds.learn(context.thread, tool, outcome)
                 return _with_inverse(node, tool, context, bound, outcome, before)

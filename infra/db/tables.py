@@ -150,6 +150,17 @@ class InboxRow(InThread, Row):
     turn: Mapped[int | None]
 
 
+class SearchTokenRow(KeyedByThread, Row):
+    """The right to search that a person's newest message in a thread brought."""
+
+    __tablename__ = "search_tokens"
+    __table_args__ = (Index(None, "expires_at"),)
+    author: Mapped[str] = mapped_column(primary_key=True)
+    #: As `infra/stores/search_tokens.py` seals it.
+    sealed: Mapped[str]
+    expires_at: Mapped[datetime]
+
+
 class RunRow(KeyedByThread, Row):
     """A turn of a thread."""
 

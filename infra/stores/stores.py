@@ -25,6 +25,7 @@ from infra.stores.progress import PostgresNodeStatuses, PostgresProgress
 from infra.stores.results import PostgresResults
 from infra.stores.run_views import PostgresRunViews
 from infra.stores.runs import PostgresRuns
+from infra.stores.search_tokens import PostgresSearchTokens, TokenSeal, sealed_by_nobody
 from infra.stores.set_aside import SetAsideThreads
 from infra.stores.spending import PostgresSpending
 from infra.stores.subagent_steps import PostgresSubagentSteps
@@ -48,6 +49,7 @@ class Stores:
         approvals_open_for: timedelta | None = None,
         file_limits: FileLimits | None = None,
         contents: Contents | None = None,
+        token_seal: TokenSeal | None = None,
     ) -> None:
         """`contents` keeps what files hold; without it the database does."""
         views = notifications.views
@@ -70,7 +72,8 @@ class Stores:
         self.mailbox = PostgresMailbox(database, views)
         self.news = PostgresNews(database, self.log)
         self.runs = PostgresRuns(database, views)
-        self.inbox = PostgresInbox(database)
+        self.inbox = PostgresInbox(database, sealed_by_nobody if token_seal is None else token_seal.seal)
+        self.search_tokens = None if token_seal is None else PostgresSearchTokens(database, token_seal)
         self.run_views = PostgresRunViews(database, views)
         self.posted = PostgresPosted(database, queue)
         self.set_aside = SetAsideThreads(database, self.approvals, self.runs)
