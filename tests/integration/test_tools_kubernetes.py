@@ -156,7 +156,7 @@ async def test_of_a_secret_keys_and_sizes_are_returned(either: Kubernetes) -> No
     assert found["data"] == {"password": {"characters": 20}}
 
 
-@pytest.mark.parametrize("word", ["hpa", "HorizontalPodAutoscaler", "horizontalpodautoscalers.autoscaling", "cronjobs"])
+@pytest.mark.parametrize("word", ["cj", "CronJob", "cronjobs.batch", "cronjobs"])
 async def test_a_kind_that_is_not_common_is_found_by_asking(either: Kubernetes, word: str) -> None:
     assert (await either.get("get", kind=word, namespace="shop"))["rows"] == []
 
@@ -374,6 +374,33 @@ async def test_scaling_sets_the_replicas_and_says_how_to_set_them_back(either: K
     assert (undone["replicas"], undone["before"]) == (3, 5)
     assert undone["version"] == inverse.found
     assert await either.world.replicas() == 3
+
+
+async def test_the_card_names_the_autoscaler_that_has_a_say(either: Kubernetes) -> None:
+    about = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    spec = {"scaleTargetRef": about, "minReplicas": 2, "maxReplicas": 6}
+    path = "/apis/autoscaling/v1/namespaces/shop/horizontalpodautoscalers"
+    await either.world.ask("POST", path, {"metadata": {"name": "follows-load"}, "spec": spec})
+    run = await dry_run(either.tool("scale"), CONTEXT, SCALE)
+    assert run is not None
+    assert "follows-load keeps it at 2 to 6 replicas" in run.result
+
+
+async def test_events_that_are_no_longer_listed_on_leave_those_seen(strict: Kubernetes) -> None:
+    await strict.world.event("one", "Pulled", "2026-11-24T07:00:00Z")
+
+    async def one_page(request: web.Request) -> web.Response | None:
+        if request.path.endswith("/events"):
+            if "continue" in request.query:
+                return web.json_response({"message": "too old", "code": 410}, status=410)
+            listed = await strict.world.ask("GET", f"{PODS}/web-0")
+            return web.json_response({"items": [{"reason": "Pulled", **listed}], "metadata": {"continue": "more"}})
+        return None
+
+    strict.api.before = one_page
+    found = await strict.get("events", namespace="shop")
+    assert [event["reason"] for event in found["events"]] == ["Pulled"]
+    assert found["not_all_seen"]
 
 
 async def test_what_others_scaled_since_is_not_scaled_back(either: Kubernetes) -> None:

@@ -8,6 +8,7 @@ report of a pod, but what people look at: replicas, generation, phase.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import ClassVar, Protocol
 
 from agent.ids import ToolName
@@ -16,7 +17,7 @@ from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.preview import FieldsPreview, Preview
 from agent.tool import CallContext, Colour, Reversibility, Tool, ToolError, Undoing, WorldChanged
 from infra.tools.kubernetes.cluster import MERGE_PATCH, Cluster
-from infra.tools.kubernetes.kinds import DAEMON_SET, DEPLOYMENT, POD, STATEFUL_SET, Kind, Kinds
+from infra.tools.kubernetes.kinds import AUTOSCALER, DAEMON_SET, DEPLOYMENT, POD, STATEFUL_SET, Kind, Kinds
 from infra.tools.kubernetes.objects import controller_of, mapping, number, objects, text
 from infra.tools.kubernetes.reading import KIND, NAME_ARGUMENT, NAMESPACE_ARGUMENT, Clusters, place_of
 from infra.tools.service import json_object_in
@@ -74,9 +75,8 @@ def changing_tools(clusters: Clusters, kinds: Kinds, now: Callable[[], datetime]
     place: Mapping[str, Json] = {"namespace": NAMESPACE_ARGUMENT, "name": NAME_ARGUMENT}
     limits = clusters.limits
     scale, restart, delete = (_Changer(clusters, kinds, change) for change in (_Scale(), _Restart(now), _DeletePod()))
-    seconds = (TRIES + 1) * 2 * limits.timeout_seconds
     return (
-        Tool(
+        scale.tool(
             name=ToolName("kubernetes_scale"),
             description="Set the number of replicas of a workload in a Kubernetes cluster (deployments, statefulsets, "
             "replicasets, or any kind that can be scaled). Returns kind, replicas, before and version."
@@ -97,50 +97,29 @@ def changing_tools(clusters: Clusters, kinds: Kinds, now: Callable[[], datetime]
                 "name",
                 "replicas",
             ),
-            colour=Colour.RED,
-            returns_outside_text=True,
             reversibility=Reversibility.REVERSIBLE,
             undoing=Undoing(inverse=_scaled_back),
             preview=_previewer("Scale", "replicas"),
-            call=scale.call,
-            check=scale.check,
-            dry_run=scale.dry_run,
-            precondition=scale.precondition,
             targets=("cluster", "kind", "namespace", "name"),
-            timeout_seconds=seconds,
         ),
-        Tool(
+        restart.tool(
             name=ToolName("kubernetes_restart"),
             description="Restart the pods of a workload in a Kubernetes cluster one after the other, as kubectl "
             "rollout restart does. Returns generation and restarted_at." + clusters.about,
             arguments=clusters.schema(
                 {"kind": {"enum": ["deployment", "statefulset", "daemonset"]}, **place}, "kind", "namespace", "name"
             ),
-            colour=Colour.RED,
-            returns_outside_text=True,
             preview=_previewer("Restart"),
-            call=restart.call,
-            check=restart.check,
-            dry_run=restart.dry_run,
-            precondition=restart.precondition,
             targets=("cluster", "kind", "namespace", "name"),
-            timeout_seconds=seconds,
         ),
-        Tool(
+        delete.tool(
             name=ToolName("kubernetes_delete_pod"),
             description="Delete one pod of a Kubernetes cluster. What manages it makes another one. Returns uid and "
             "owner." + clusters.about,
             arguments=clusters.schema(place, "namespace", "name"),
-            colour=Colour.RED,
-            returns_outside_text=True,
             undoing=Undoing(inverse=_no_inverse, before=delete.precondition, reversibility=_replaced),
             preview=_previewer("Delete a pod"),
-            call=delete.call,
-            check=delete.check,
-            dry_run=delete.dry_run,
-            precondition=delete.precondition,
             targets=("cluster", "namespace", "name"),
-            timeout_seconds=seconds,
         ),
     )
 
@@ -166,6 +145,17 @@ class _Changer:
         self._clusters = clusters
         self._kinds = kinds
         self._change = change
+        #: A tool that makes this change.
+        self.tool = partial(
+            Tool,
+            colour=Colour.RED,
+            returns_outside_text=True,
+            call=self.call,
+            check=self.check,
+            dry_run=self.dry_run,
+            precondition=self.precondition,
+            timeout_seconds=(TRIES + 1) * 2 * clusters.limits.timeout_seconds,
+        )
 
     async def check(self, _context: CallContext, args: Mapping[str, Json]) -> None:
         """Refuse what is not open, not there, or cannot be changed so; a cluster that is away may be back by then."""
@@ -291,13 +281,30 @@ class _Scale:
         replicas = number(mapping(written.get("spec")).get("replicas"))
         if sent_for is None:
             running = number(mapping(found.get("status")).get("replicas"))
-            return {"replicas": {"now": before, "then": replicas}, "pods_now": running}
+            told: dict[str, Json] = {"replicas": {"now": before, "then": replicas}, "pods_now": running}
+            return {**told, **await _autoscaled(target)}
         return {
             "kind": target.kind.title,
             "replicas": replicas,
             "before": before,
             "version": _left(replicas, _uid(found)),
         }
+
+
+async def _autoscaled(target: Target) -> Mapping[str, Json]:
+    """Return which autoscaler will set the replicas as it likes, if the login may read those."""
+    try:
+        listed = await target.cluster.read(AUTOSCALER.path(target.namespace), [("limit", "500")])
+    except ToolError:
+        return {}
+    for scaler in objects(listed.get("items")):
+        spec = mapping(scaler.get("spec"))
+        about = mapping(spec.get("scaleTargetRef"))
+        if (text(about, "kind"), text(about, "name")) == (target.kind.kind, target.name):
+            bounds = f"{number(spec.get('minReplicas')) or 1} to {number(spec.get('maxReplicas'))}"
+            name = text(mapping(scaler.get("metadata")), "name")
+            return {"autoscaler": f"{name} keeps it at {bounds} replicas, and may change this again"}
+    return {}
 
 
 def _left(replicas: int, uid: str) -> str:

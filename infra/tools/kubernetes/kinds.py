@@ -60,6 +60,9 @@ EVENT = Kind(resource="events", kind="Event", words=("ev",))
 DEPLOYMENT = Kind(group="apps", resource="deployments", kind="Deployment", words=("deploy",))
 STATEFUL_SET = Kind(group="apps", resource="statefulsets", kind="StatefulSet", words=("sts",))
 DAEMON_SET = Kind(group="apps", resource="daemonsets", kind="DaemonSet", words=("ds",))
+AUTOSCALER = Kind(
+    group="autoscaling", resource="horizontalpodautoscalers", kind="HorizontalPodAutoscaler", words=("hpa",)
+)
 
 COMMON = (
     POD,
@@ -75,6 +78,7 @@ COMMON = (
     Kind(resource="namespaces", kind="Namespace", namespaced=False, words=("ns",)),
     Kind(resource="persistentvolumeclaims", kind="PersistentVolumeClaim", words=("pvc",)),
     Kind(resource="serviceaccounts", kind="ServiceAccount", words=("sa",)),
+    AUTOSCALER,
     Kind(group="batch", resource="jobs", kind="Job"),
     Kind(group="networking.k8s.io", resource="ingresses", kind="Ingress", words=("ing",)),
 )

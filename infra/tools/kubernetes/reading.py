@@ -260,7 +260,12 @@ class Reader:
         query = [("limit", str(_PAGE)), *([("fieldSelector", ",".join(fields))] if fields else [])]
         more = ""
         for _ in range(_EVENT_PAGES):
-            listed = await cluster.read(EVENT.path(namespace), [*query, *([("continue", more)] if more else [])])
+            try:
+                listed = await cluster.read(EVENT.path(namespace), [*query, *([("continue", more)] if more else [])])
+            except ToolError as error:
+                if not more or error.code != "list_expired":
+                    raise
+                break
             found += objects(listed.get("items"))
             if not (more := text(mapping(listed.get("metadata")), "continue")):
                 break
