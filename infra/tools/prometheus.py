@@ -28,6 +28,7 @@ _POINTS = 60
 
 _SHORTEST_STEP = 1.0
 _MOST_QUERY = 10_000
+_MOST_ERROR = 16 * 1024
 _NO_SUCCESS = 300
 _SERVER_ERROR = 500
 _CODES: Mapping[int, str] = {401: "unauthorized", 403: "forbidden", 404: "not_found", 429: "rate_limited"}
@@ -190,9 +191,8 @@ async def answer_of(
     method, data = ("POST", urlencode(form).encode()) if form else ("GET", None)
     answer = await service.ask(method, f"api/v1/{path}", query=query, headers=headers, data=data)
     if answer.status >= _NO_SUCCESS:
-        said = json_object_in(answer.body) or {}
-        words = words_of(said.get("error") or answer.text or "it says nothing more")
-        raise ToolError(_code(answer.status, said), f"Prometheus answers {answer.status}: {words}")
+        said = json_object_in(answer.body[:_MOST_ERROR]) or {}
+        raise ToolError(_code(answer.status, said), f"Prometheus answers {answer.status}: {answer.words('error')}")
     found = await answer.json_object()
     if found.get("status") != "success" or not isinstance(found.get("data"), Mapping | list):
         raise ToolError("bad_answer", "Prometheus does not answer as its API says.")

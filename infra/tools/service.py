@@ -19,6 +19,8 @@ from infra.tools.http import REDIRECTS, ResponseLost, checks_before_sending, sen
 from sandbox.script import Json
 
 _WORDS = 300
+_SMALL = 64 * 1024
+"""What is read as JSON where it holds others up."""
 
 
 def base_address(text: str) -> str:
@@ -54,10 +56,11 @@ class Answer:
     #: Whether there was more than may be read.
     truncated: bool
 
-    @property
-    def text(self) -> str:
-        """The body as text."""
-        return self.body.decode("utf-8", "replace")
+    def words(self, key: str) -> str:
+        """Return what the service says of an error, in one line: under a key of its object, or as text."""
+        start = self.body[:_SMALL]
+        said = (json_object_in(start) or {}).get(key) or start.decode("utf-8", "replace")
+        return words_of(said) or "it says nothing more"
 
     async def json_object(self) -> Mapping[str, Json]:
         """Return the body, read in a thread when it is large.
@@ -67,7 +70,7 @@ class Answer:
         """
         if self.truncated:
             raise ToolError("too_much", f"The answer has more than {len(self.body)} bytes. Ask for less.")
-        large = len(self.body) > 64 * 1024
+        large = len(self.body) > _SMALL
         found = await asyncio.to_thread(json_object_in, self.body) if large else json_object_in(self.body)
         if found is None:
             raise ToolError("bad_answer", f"The answer ({self.status}) is no object in JSON.")

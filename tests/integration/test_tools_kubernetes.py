@@ -161,6 +161,27 @@ async def test_a_kind_that_is_not_common_is_found_by_asking(either: Kubernetes, 
     assert (await either.get("get", kind=word, namespace="shop"))["rows"] == []
 
 
+async def test_a_part_of_the_api_that_is_away_hides_no_kind_of_the_others(strict: Kubernetes) -> None:
+    async def away(request: web.Request) -> web.Response | None:
+        return web.Response(status=503) if request.path == "/apis/autoscaling/v1" else None
+
+    strict.api.before = away
+    assert (await strict.get("get", kind="cj", namespace="shop"))["rows"] == []
+    assert (await strict.refused("get", kind="scalers", namespace="shop")).error == "unknown_kind"
+
+
+@pytest.mark.parametrize("body", ["no JSON", "[]", '{"kind": "Scale"', " " * 9_000_000])
+@pytest.mark.parametrize("name", RED)
+async def test_a_success_that_cannot_be_read_leaves_the_outcome_unknown(
+    strict: Kubernetes, name: str, body: str
+) -> None:
+    async def mumbles(request: web.Request) -> web.Response | None:
+        return web.Response(text=body) if is_write(request) else None
+
+    strict.api.before = mumbles
+    assert (await strict.refused(name.removeprefix("kubernetes_"), **RED[name])).error == OUTCOME_UNKNOWN
+
+
 @pytest.mark.parametrize("word", ["nothing", "pods.apps", "pods-log"])
 async def test_an_unknown_kind_is_said_so(either: Kubernetes, word: str) -> None:
     assert (await either.refused("get", kind=word, namespace="shop")).error == "unknown_kind"

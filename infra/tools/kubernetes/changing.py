@@ -20,7 +20,6 @@ from infra.tools.kubernetes.cluster import MERGE_PATCH, Cluster
 from infra.tools.kubernetes.kinds import AUTOSCALER, DAEMON_SET, DEPLOYMENT, POD, STATEFUL_SET, Kind, Kinds
 from infra.tools.kubernetes.objects import controller_of, mapping, number, objects, text
 from infra.tools.kubernetes.reading import KIND, NAME_ARGUMENT, NAMESPACE_ARGUMENT, Clusters, place_of
-from infra.tools.service import json_object_in
 from sandbox.script import Json
 
 TRIES = 4
@@ -237,11 +236,10 @@ async def _sent(
     answer = await target.cluster.ask(
         method, target.path(part), query=query, headers=headers, body=body, sent_for=sent_for
     )
-    written = None if answer.truncated else json_object_in(answer.body)
-    if written is None:
-        code = "bad_answer" if sent_for is None else OUTCOME_UNKNOWN
-        raise ToolError(code, f"The cluster answered {answer.status} with something that is no object in JSON.")
-    return written
+    try:
+        return await answer.json_object()
+    except ToolError as error:
+        raise ToolError(error.code if sent_for is None else OUTCOME_UNKNOWN, str(error)) from error
 
 
 def _version(found: Mapping[str, Json]) -> str:

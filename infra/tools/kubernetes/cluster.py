@@ -8,7 +8,7 @@ from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.tool import CallContext, ToolError
 from infra.tools.kubernetes.login import login_of
 from infra.tools.kubernetes.settings import ClusterConfig, KubernetesConfig
-from infra.tools.service import Answer, Service, json_object_in, words_of
+from infra.tools.service import Answer, Service, words_of
 from sandbox.script import Json
 
 JSON = "application/json"
@@ -99,8 +99,7 @@ def failure(answer: Answer, *, writes: bool) -> ToolError:
 
     A server that failed may have done a write nevertheless; one that refused has not.
     """
-    said = json_object_in(answer.body) or {}
-    words = words_of(said.get("message") or answer.text or "it says nothing more")
+    words = answer.words("message")
     hint = _HINTS.get(answer.status, "")
     if wait := answer.headers.get("Retry-After"):
         hint = f"Ask again in {words_of(wait)[:40]} s."

@@ -13,6 +13,9 @@ from sandbox.script import Json
 KEPT_SECONDS = 600.0
 """For how long it is believed what the API said of its kinds."""
 
+KEPT_IN_PART_SECONDS = 30.0
+"""The same where a part of the API did not answer."""
+
 MOST_VERSIONS = 400
 _AT_ONCE = 8
 
@@ -117,32 +120,32 @@ class Kinds:
         until, kinds = self._known.get(cluster.name, (0.0, ()))
         if self._now() < until:
             return kinds
-        kinds = await _asked(cluster)
-        self._known[cluster.name] = (self._now() + KEPT_SECONDS, kinds)
+        kinds, complete = await _asked(cluster)
+        self._known[cluster.name] = (self._now() + (KEPT_SECONDS if complete else KEPT_IN_PART_SECONDS), kinds)
         return kinds
 
 
-async def _asked(cluster: Cluster) -> Sequence[Kind]:
-    """Return every kind that the API has, each in the version that it prefers of those that have the kind.
+async def _asked(cluster: Cluster) -> tuple[Sequence[Kind], bool]:
+    """Return every kind that the API has, in the version that it prefers of those that have it, and if all answered.
 
     A group whose server is away has none: it must not hide those of the others.
     """
     groups = list(_versions(await cluster.read("apis")))[:MOST_VERSIONS]
     places = asyncio.Semaphore(_AT_ONCE)
 
-    async def kinds_of(group: str, version: str) -> Sequence[Kind]:
+    async def kinds_of(group: str, version: str) -> Sequence[Kind] | None:
         async with places:
             try:
                 listed = await cluster.read(f"apis/{group}/{version}" if group else f"api/{version}")
             except ToolError:
-                return ()
+                return None
         return list(_kinds(group, version, listed))
 
     found = await asyncio.gather(kinds_of("", "v1"), *(kinds_of(group, version) for group, version in groups))
     first: dict[tuple[str, str], Kind] = {}
-    for kind in (kind for kinds in found for kind in kinds):
+    for kind in (kind for kinds in found for kind in kinds or ()):
         first.setdefault((kind.group, kind.resource), kind)
-    return list(first.values())
+    return list(first.values()), None not in found
 
 
 def _versions(listed: Mapping[str, Json]) -> Iterator[tuple[str, str]]:

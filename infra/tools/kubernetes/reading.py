@@ -1,6 +1,7 @@
 """The green tools of a cluster: `kubernetes_get`, `kubernetes_logs`, `kubernetes_events` and `kubernetes_describe`."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import cast
@@ -330,7 +331,8 @@ class Reader:
         else:
             return None
         listed = await cluster.read(POD.path(namespace), query)
-        more = mapping(listed.get("metadata")).get("remainingItemCount")
+        metadata = mapping(listed.get("metadata"))
+        more = metadata.get("remainingItemCount") or bool(metadata.get("continue"))
         pods = cast("Json", [pod_summary(pod) for pod in objects(listed.get("items"))])
         return {"pods": pods, **({"more_pods": more} if more else {})}
 
@@ -341,7 +343,7 @@ def _checked(name: str) -> str:
     Raises:
         ToolError: it is none.
     """
-    if not name or not all(letter.isalnum() or letter in "-._:" for letter in name) or not name[0].isalnum():
+    if not re.fullmatch(NAME, name):
         raise ToolError("bad_answer", "The cluster names an object in a way that it does not allow itself.")
     return name
 
