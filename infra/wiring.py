@@ -76,7 +76,7 @@ from infra.stores.grants import GrantedApprovals
 from infra.stores.s3_contents import S3Contents
 from infra.stores.search_tokens import TokenSeal
 from infra.stores.stores import Stores
-from infra.tools.catalogue import TOOL_NAMES, enabled, known_tools, open_tools, switched_on
+from infra.tools.catalogue import TOOL_NAMES, clusters_of, enabled, known_tools, open_tools, switched_on
 from infra.tools.files import ThreadFiles
 from infra.tools.mcp.tools import known_mcp_tools, open_mcp_tools
 from infra.worker.checkpoints import open_checkpoints, open_pool
@@ -320,7 +320,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         grants=stores.grants,
         effects=stores.effects,
     )
-    own = await known_tools(configuration.tools.paths)
+    own = await known_tools(configuration.tools.paths, clusters_of(configuration.tools))
     of_servers = [tool for tool in known_mcp_tools(settings.mcp) if own.find(tool.name) is None]
     known = Registry((*own, *of_servers))
     disabled = configuration.tools.disabled
