@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -20,7 +21,7 @@ from infra.config.environment import Settings, SlackSettings, read_settings
 from infra.config.file import Configuration, ConfigurationError
 from infra.db.embedded_postgres import PostgresUnusable, hold_postgres, locked
 from infra.db.migrate import migrate
-from infra.dev.demo.story import REQUEST, Story
+from infra.dev.demo.story import REQUEST, REVERT_REQUEST, Story
 from infra.dev.demo.thread_observer import ExpectationTimeout
 from infra.dev.demo.world import demo_world
 from infra.dev.local_slack.control.client import WorkspaceClient
@@ -63,7 +64,10 @@ async def _serve(settings: Settings, port: int) -> None:
         with stop_signal() as stopped:
             typer.echo(f"\nGreenlight is running. Open {workspace.base_url} in a browser.\n")
             typer.echo("Pick who you are, go to #ops and write, for example:")
-            typer.echo(f"  @Greenlight {REQUEST}\n")
+            typer.echo(f"  @Greenlight {REQUEST}")
+            typer.echo(f"  @Greenlight {REVERT_REQUEST}\n")
+            if shutil.which("git") is None:
+                typer.echo("git is not installed here, so steps that need it will say so.\n")
             typer.echo("Ctrl-C stops it; the conversation is kept.")
             await stopped.wait()
 
@@ -106,10 +110,10 @@ async def _running(settings: Settings, *, port: int, snapshot: Path | None) -> A
         if model is None:
             scripted = await stack.enter_async_context(ScriptedModel(demo_scripts()))
             model = ModelSettings(model=MODEL_NAME, api_key="scripted", base_url=await scripted.start())
-        # Posts to channels need the approval of a second person.
+        # Posts to channels and commits need the approval of a second person.
         configuration = Configuration(
             tools=replace(world.tools, paths=settings.configuration.tools.paths),
-            approvals={"slack_post_message": ApprovalPolicy(self_approval=False)},
+            approvals=dict.fromkeys(("slack_post_message", "git_commit"), ApprovalPolicy(self_approval=False)),
         )
         app_settings = Settings(data=settings.data, slack=slack, model=model, configuration=configuration)
         await stack.enter_async_context(open_app(app_settings, postgres.url()))

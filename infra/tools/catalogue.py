@@ -19,6 +19,8 @@ from bot.tools.catalogue import SLACK_TOOLS, slack_tools
 from infra.tools.access_log import AccessLogConfig, read_access_log
 from infra.tools.calculate import calculate
 from infra.tools.clock import calculate_time, current_time
+from infra.tools.git.settings import GitConfig, RepositoryConfig
+from infra.tools.git.tools import GIT_TOOLS, git_tools
 from infra.tools.host_metrics import HostMetricsConfig, host_metrics
 from infra.tools.http import HttpGetConfig, HttpRequestConfig, http_get, http_request
 from infra.tools.mail import MailConfig, send_mail
@@ -89,6 +91,7 @@ class ToolsConfig:
     http_request: HttpRequestConfig | None = None
     host_metrics: HostMetricsConfig | None = None
     send_mail: MailConfig | None = None
+    git: GitConfig | None = None
     #: Files and folders of tools in Python, relative to the configuration file.
     paths: tuple[Annotated[Path, AfterValidator(_resolved)], ...] = ()
     #: Tools that are switched off, Slack's included.
@@ -98,7 +101,10 @@ class ToolsConfig:
 SETTLED = frozenset({"calculate", "calculate_time", "current_time"})
 """The names of the tools that need no settings."""
 
-TOOL_NAMES = frozenset(field.name for field in fields(ToolsConfig)) - {"disabled", "paths"} | SLACK_TOOLS | SETTLED
+_NO_TOOLS = {"disabled", "git", "paths"}
+"""The fields of `ToolsConfig` that are no tool of that name."""
+
+TOOL_NAMES = frozenset(field.name for field in fields(ToolsConfig)) - _NO_TOOLS | SLACK_TOOLS | SETTLED | GIT_TOOLS
 """The names of all tools except those in Python that a team wrote."""
 
 
@@ -130,6 +136,8 @@ async def open_tools(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
             tools.append(host_metrics(config.host_metrics))
         if config.send_mail is not None:
             tools.append(send_mail(config.send_mail))
+        if config.git is not None:
+            tools += git_tools(config.git)
         tools += [found.tool for found in teams_tools(config.paths)]
         yield tuple(tools)
 
@@ -151,6 +159,8 @@ async def known_tools(paths: Sequence[Path] = ()) -> Registry:
 
     `paths` are those of the configuration.
     """
+    forge = "https://api.github.com/repos/example/example"
+    repository = RepositoryConfig(address="/example.git", api=forge, token=Secret(env="GITHUB_TOKEN"))
     config = ToolsConfig(
         http_get=HttpGetConfig(),
         read_access_log=AccessLogConfig(path=Path("access.log")),
@@ -159,6 +169,7 @@ async def known_tools(paths: Sequence[Path] = ()) -> Registry:
         http_request=HttpRequestConfig(),
         host_metrics=HostMetricsConfig(),
         send_mail=MailConfig(host="localhost", sender="greenlight@example.com"),
+        git=GitConfig(folder=Path("git"), repositories={"example": repository}),
         paths=tuple(paths),
     )
     api = WebApi(open_client(""))

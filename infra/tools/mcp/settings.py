@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 
 from agent.tool import Colour
 from infra.tools.catalogue import TOOL_NAMES
+from infra.tools.git.tools import GIT_TOOLS
 
 ServerName = NewType("ServerName", str)
 
@@ -19,7 +20,8 @@ PINS_FILE = "mcp.lock.json"
 _NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_TAKEN = frozenset(name.partition("_")[0] for name in TOOL_NAMES)
+_TAKEN = frozenset(name.partition("_")[0] for name in TOOL_NAMES - GIT_TOOLS)
+"""A server may be called git, as its usual one is: its tools are `git_git_log` and the like."""
 
 
 @dataclass(frozen=True, kw_only=True)
