@@ -48,15 +48,15 @@ class Reader:
         config = GitConfig(folder=folder, repositories={"payments": repository}, **settings)
         self.tools: Mapping[str, Tool] = {tool.name: tool for tool in git_tools(config)}
 
-    async def outcome(self, tool: str, **args: Json) -> Succeeded | Failed:
+    async def outcome(self, tool: str, **args: Any) -> Succeeded | Failed:
         return await call_tool(self.tools[tool], CONTEXT, {"repository": "payments", **args}, pause=_no_pause)
 
-    async def result(self, tool: str, **args: Json) -> Any:
+    async def result(self, tool: str, **args: Any) -> Any:
         outcome = await self.outcome(tool, **args)
         assert isinstance(outcome, Succeeded), outcome
         return outcome.value
 
-    async def error(self, tool: str, **args: Json) -> str:
+    async def error(self, tool: str, **args: Any) -> str:
         outcome = await self.outcome(tool, **args)
         assert isinstance(outcome, Failed), outcome
         return outcome.error

@@ -43,8 +43,8 @@ class ForgeServer:
     name: str
     folder: Path
     token: str
-    #: Awaited with the method and the path of each request before it is done, and again once it is.
-    interferes: Callable[[str, str, str], Awaitable[None]] | None = None
+    #: Awaited with each request before it is done (True), and again once it is (False).
+    interferes: Callable[[web.Request, bool], Awaitable[None]] | None = None
     #: The requests so far, as `METHOD path`.
     requests: list[str] = field(default_factory=list[str])
     #: The address of the repository's API.
@@ -84,7 +84,7 @@ class ForgeServer:
         self.requests.append(f"{request.method} {request.path}")
         try:
             if self.interferes is not None:
-                await self.interferes("before", request.method, request.path)
+                await self.interferes(request, True)
             if not request.headers.get("User-Agent"):
                 raise _Refused(403, "Request forbidden by administrative rules.")
             if request.headers.get("Authorization") not in (f"Bearer {self.token}", f"token {self.token}"):
@@ -92,7 +92,7 @@ class ForgeServer:
             async with self._one_at_a_time:
                 answer = await handler(request)
             if self.interferes is not None:
-                await self.interferes("after", request.method, request.path)
+                await self.interferes(request, False)
             return answer
         except _Refused as error:
             return web.json_response({"message": error.message, "status": str(error.status)}, status=error.status)

@@ -228,7 +228,8 @@ async def _check_new_branch(at: Branches, _context: CallContext, args: Mapping[s
 async def _new_branch(at: Branches, _context: CallContext, args: Mapping[str, Json]) -> Json:
     """Return where the branch will begin, and where one of that name stands already."""
     target = at.target(args)
-    return {"from": await _source(target, args), "head": await target.forge.head(target.branch)}
+    head = await target.forge.head(target.branch)
+    return {"from": await _source(target, args), **({} if head is None else {"head": head})}
 
 
 async def _make_branch(at: Branches, context: CallContext, args: Mapping[str, Json]) -> Json:
