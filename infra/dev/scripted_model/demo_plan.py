@@ -20,6 +20,9 @@ TITLE_CHARACTERS = 150
 OPEN_STATES = frozenset({"planned", "running", "asking"})
 USABLE_STATES = OPEN_STATES | {"succeeded"}
 
+REPOSITORY, BRANCH = "payments", "main"
+"""The demo's repository."""
+
 DEPLOYED_AROUND_HOUR = """\
 SELECT service, version, deployed_at, deployed_by, change
 FROM deployments
@@ -106,7 +109,7 @@ class Planner:
             "Find the commit behind it",
             "git_log",
             {
-                "repository": f"${{{rates}#/worst/service}}",
+                "repository": REPOSITORY,
                 "until": f"${{{rates}#/worst/hour}}",
                 "text": "pool_size",
                 "limit": 1,
@@ -118,10 +121,10 @@ class Planner:
             "work_out_revert",
             "Work out how to revert it",
             "git_revert_changes",
-            {"repository": f"${{{rates}#/worst/service}}", "commit": f"${{{found}#/commits/0/id}}"},
+            {"repository": REPOSITORY, "branch": BRANCH, "commit": f"${{{found}#/commits/0/id}}"},
         )
-        names = ("repository", "branch", "message", "changes", "base")
-        args: Mapping[str, Json] = {name: f"${{{edits}#/{name}}}" for name in names}
+        worked_out = {name: f"${{{edits}#/{name}}}" for name in ("message", "changes", "base")}
+        args: Mapping[str, Json] = {"repository": REPOSITORY, "branch": BRANCH, **worked_out}
         self.sources.append(self.tool("revert_commit", "Revert that commit", "git_commit", args))
 
     def query(self, base: str, title: str, query: str, parameters: Mapping[str, Json]) -> str:
