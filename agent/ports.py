@@ -14,13 +14,14 @@ from typing import Literal, Protocol
 
 from agent.approval import ApprovalRequest, Decision, DecisionRecord, Requirement, WorldState
 from agent.card_facts import CardFacts
-from agent.events import AttemptEnded, RunEvent
+from agent.events import AttemptEnded, RunEvent, SubagentStep
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
 from agent.limits import Role
 from agent.plan.effects import Effect
 from agent.plan.operations import LoggedOperation, Node, Operation
 from agent.plan.outcomes import ArtifactRef, Failed, NodeStatus, Outcome
 from agent.plan.script_calls import DecidedCalls, Suspended
+from agent.roles import SubagentRole
 from agent.tool import CallContext, Colour, Reversibility
 from sandbox.script import Json
 
@@ -226,6 +227,18 @@ class Attempts(Protocol):
 
     async def of(self, thread: ThreadId, node: NodeId) -> Sequence[AttemptEnded]:
         """Return the node's ended attempts in order, as committed so far."""
+        ...
+
+
+class SubagentSteps(Protocol):
+    """The journal of subagents: with it, another process goes on where one died, and repeats no ended step."""
+
+    async def of(self, thread: ThreadId, node: NodeId) -> Sequence[SubagentStep]:
+        """Return the node's ended steps, in order."""
+        ...
+
+    async def keep(self, thread: ThreadId, step: SubagentStep) -> None:
+        """Commit a step. One that is there already stays as it is."""
         ...
 
 
@@ -510,7 +523,7 @@ class NodeWork(Protocol):
         ...
 
     def asks_inside(self, node: Node) -> bool:
-        """Return whether the node is a script that may call red tools, so that it is run with `run_script`."""
+        """Return whether calls of the node become nodes, so that it is run with `run_script`: a script or subagent."""
         ...
 
     async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
@@ -551,9 +564,9 @@ class NodeWork(Protocol):
     async def run_script(
         self, node: Node, bound: Bound, context: CallContext, decided: DecidedCalls
     ) -> Outcome | Suspended:
-        """Run a script that may call red tools; return how it ended, or the calls that people are to be asked about.
+        """Run a script or subagent whose calls become nodes; return how it ended, or the calls that it came to.
 
-        `decided` are its calls that people were asked about before, all of them ended. Raises only CancelledError.
+        `decided` are its calls that became nodes before, all of them ended. Raises only CancelledError.
         """
         ...
 
@@ -639,11 +652,40 @@ class Answerer(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AskedCall:
+    """A tool call that a model's answer asks for."""
+
+    #: Equal in the call and in the message that answers it.
+    id: str
+    name: str
+    #: With `UNREADABLE` as their only key where the model wrote no JSON object.
+    args: Mapping[str, Json]
+
+
+UNREADABLE = "(unreadable)"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChatMessage:
     """One message of a dialogue."""
 
-    by: Literal["system", "human", "ai"]
+    by: Literal["system", "human", "ai", "tool"]
     text: str
+    #: Of an answer that asks for tool calls.
+    calls: tuple[AskedCall, ...] = ()
+    #: Of a tool's message: the id of the call that it answers.
+    answers: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfferedTool:
+    """A tool that a model may ask for."""
+
+    #: 1 to 64 letters, digits, "_" or "-".
+    name: str
+    description: str
+    #: A JSON Schema of an object.
+    arguments: Mapping[str, Json]
 
 
 class LanguageModel(Protocol):
@@ -655,4 +697,18 @@ class LanguageModel(Protocol):
 
     async def complete(self, role: Role, messages: Sequence[ChatMessage]) -> str:
         """Return the whole answer."""
+        ...
+
+
+class AgentModel(Protocol):
+    """A chat model that may ask for tool calls."""
+
+    async def respond(
+        self, role: SubagentRole, messages: Sequence[ChatMessage], tools: Sequence[OfferedTool]
+    ) -> ChatMessage:
+        """Return the answer of the model of a role: text, tool calls, or both.
+
+        Raises:
+            ModelUnavailable: as `LanguageModel`.
+        """
         ...

@@ -274,7 +274,7 @@ DETAILS_GONE = "I no longer have anything about this script."
 DETAILS_NOT_YOURS = "This script worked with what somebody else may read, so only they can see its details."
 DETAILS_FAILED = "I couldn't load this just now. Please close it and try again."
 HOW_IT_ENDED, WHERE_IT_CRASHED, CALLS_MADE = "How it ended", "Where it crashed", "Calls it made"
-END_OF_THE_LOGS, THE_SCRIPT = "The end of what it printed", "The script"
+END_OF_THE_LOGS, THE_SCRIPT, ITS_STEPS = "The end of what it printed", "The script", "Its steps"
 
 PICTURE = "Picture of the plan"
 KEPT_APART = "Kept apart"

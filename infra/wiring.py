@@ -17,7 +17,7 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import URL
 
-from agent.budget.metering import MeteredModel
+from agent.budget.metering import MeteredAgentModel, MeteredModel
 from agent.budget.tracker import BudgetTrackers
 from agent.execution.execution_context import Ports, SeparateNews
 from agent.execution.graph import OpenCheckpoints, ThreadRunner
@@ -56,8 +56,10 @@ from bot.slack.socket_mode import Socket
 from bot.tools.catalogue import slack_tools
 from infra.audit.sealing import Sealer
 from infra.config.environment import Settings
+from infra.config.file import ConfigurationError
 from infra.config.policy import NOT_TOOLS
 from infra.config.policy_file import PolicyFile
+from infra.config.roles import unusable_roles
 from infra.db.database import Database, WorkerId, new_worker_id
 from infra.plan_image.renderer import LoggedPlanRenderer
 from infra.process_health import published_health
@@ -144,7 +146,11 @@ class PlanEnvironment:
 
 @asynccontextmanager
 async def open_plan_environment(settings: Settings, app: SlackApp | None = None) -> AsyncGenerator[PlanEnvironment]:
-    """Open the tools and the sandbox. Slack's tools need its credentials, and share the caches of `app`."""
+    """Open the tools and the sandbox. Slack's tools need its credentials, and share the caches of `app`.
+
+    Raises:
+        ConfigurationError: a role names a tool that is not here.
+    """
     configuration = settings.configuration
     async with AsyncExitStack() as stack:
         tools = await stack.enter_async_context(open_tools(configuration.tools))
@@ -157,7 +163,10 @@ async def open_plan_environment(settings: Settings, app: SlackApp | None = None)
         choice = await choose_sandbox(configuration.sandbox, configuration.containers.settings())
         stack.push_async_callback(choice.sandbox.close)
         _log.info("sandbox %s: %s", choice.sandbox.name, choice.reason)
-        yield PlanEnvironment(registry=Registry(enabled(tools, configuration.tools.disabled)), sandbox=choice.sandbox)
+        registry = Registry(enabled(tools, configuration.tools.disabled), configuration.roles.values())
+        if wrong := unusable_roles(registry):
+            raise ConfigurationError("; ".join(wrong))
+        yield PlanEnvironment(registry=registry, sandbox=choice.sandbox)
 
 
 def runner_ports(
@@ -424,6 +433,8 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             sandbox=environment.sandbox,
             artifacts=stores.artifacts,
             progress=stores.progress,
+            agents=MeteredAgentModel(openai),
+            steps=stores.steps,
             attempts=stores.attempts,
             cache=stores.results,
             access=base.app.access,

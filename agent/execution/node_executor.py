@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from agent.approval import WorldState
 from agent.card_facts import CardFacts, DryRun
@@ -21,11 +21,22 @@ from agent.plan.confidential import confidential_places
 from agent.plan.effects import NoInverse
 from agent.plan.json_schema import schema_issues
 from agent.plan.json_values import truncated
-from agent.plan.operations import Node, NodeKind, digest_of
+from agent.plan.operations import Node, NodeKind, call_arguments, digest_of
 from agent.plan.outcomes import NOT_UNDONE, OUTCOME_UNKNOWN, Failed, NodeState, Outcome, Succeeded, outcome_json
 from agent.plan.references import references_in
 from agent.plan.script_calls import DecidedCalls, Suspended
-from agent.ports import Artifacts, Attempts, Bound, ChatMessage, LanguageModel, Progress, ResultCache
+from agent.ports import (
+    AgentModel,
+    Artifacts,
+    Attempts,
+    Bound,
+    ChatMessage,
+    LanguageModel,
+    Progress,
+    ResultCache,
+    SubagentSteps,
+)
+from agent.roles import SubagentRole
 from agent.scripts.runner import PackageDependencies, ScriptRunner
 from agent.tool import (
     CallContext,
@@ -60,6 +71,10 @@ _PUT_AFTER_SECONDS = (0.0, 0.5, 2.0)
 _NO_DECISIONS = DecidedCalls()
 _NOT_ASKED = Failed(error="internal", message="its script called a red tool where nobody can be asked")
 
+_RunSubagent: TypeAlias = Callable[
+    [Node, SubagentRole, Mapping[str, Json], CallContext, DecidedCalls], Awaitable[Succeeded | Failed | Suspended]
+]
+
 _log = logging.getLogger(__name__)
 
 
@@ -67,8 +82,9 @@ class NodeExecutor:
     """The `NodeWork`.
 
     Without `sandbox` packages fail; without `model` a crashed script is not repaired; without `attempts` a package
-    whose process died starts over at its first attempt; without `cache` every tool is called; without `access`
-    everybody may use every tool. `system` is the system message of every call for a thread.
+    whose process died starts over at its first attempt; without `agents` and `steps` subagents fail; without `cache`
+    every tool is called; without `access` everybody may use every tool. `system` is the system message of every call
+    for a thread.
     """
 
     def __init__(
@@ -80,6 +96,8 @@ class NodeExecutor:
         progress: Progress,
         system: ChatMessage | None = None,
         model: LanguageModel | None,
+        agents: AgentModel | None = None,
+        steps: SubagentSteps | None = None,
         attempts: Attempts | None = None,
         cache: ResultCache | None = None,
         access: ToolAccess | None = None,
@@ -98,6 +116,9 @@ class NodeExecutor:
         limits = limits or WorkLimits()
         self._bounds = CallBounds(limits)
         self._dry_runs = asyncio.Semaphore(DRY_RUNS_AT_ONCE)
+        self._node_calls = limits.fan_out
+        self._agents = agents
+        self._steps = steps
         self._packages: PackageDependencies | None = None
         if sandbox is not None:
             self._packages = PackageDependencies(
@@ -120,7 +141,7 @@ class NodeExecutor:
         return colour_of(node, self._registry)
 
     def asks_inside(self, node: Node) -> bool:
-        """Return whether the node is a script that may call red tools."""
+        """Return whether calls of the node become nodes: it is a script or subagent."""
         return asks_inside(node, self._registry)
 
     def personal(self, tool: ToolName) -> bool:
@@ -135,7 +156,7 @@ class NodeExecutor:
 
     async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
         """Resolve the node's references and check a tool's arguments against its schema."""
-        written = node.args if node.kind is NodeKind.TOOL else node.inputs
+        written = call_arguments(node)
         args = await bind_object(thread, written, outcomes, self._artifacts)
         if isinstance(args, Failed):
             return args
@@ -245,11 +266,9 @@ class NodeExecutor:
                         lambda: self._bounds.call(tool, called_for, bound.args, self._pause),
                     )
                 return _with_inverse(node, tool, context, bound, outcome, before)
-            case NodeKind.PACKAGE:
+            case NodeKind.PACKAGE | NodeKind.SUBAGENT:
                 ended = await self._run(node, bound, context, _NO_DECISIONS)
                 return _NOT_ASKED if isinstance(ended, Suspended) else ended
-            case NodeKind.SUBAGENT:
-                return Failed(error="not_available", message="subagents are not available yet")
             case _:
                 assert_never(node.kind)
 
@@ -275,7 +294,7 @@ class NodeExecutor:
     async def run_script(
         self, node: Node, bound: Bound, context: CallContext, decided: DecidedCalls
     ) -> Outcome | Suspended:
-        """Run a script that may call red tools. Raises only CancelledError."""
+        """Run a script or subagent whose calls become nodes. Raises only CancelledError."""
         try:
             ended = await self._run(node, bound, context, decided)
             if isinstance(ended, Failed | Suspended):
@@ -288,11 +307,49 @@ class NodeExecutor:
     async def _run(
         self, node: Node, bound: Bound, context: CallContext, decided: DecidedCalls
     ) -> Succeeded | Failed | Suspended:
+        if node.kind is NodeKind.SUBAGENT:
+            return await self._run_subagent(node, bound, context, decided)
         if (refused := await self._refused(node, context)) is not None:
             return refused
         if self._packages is None:
             return Failed(error="no_sandbox", message="there is no sandbox in this installation to run scripts in")
         return await ScriptRunner(self._packages, node, bound.args, context, decided).run()
+
+    async def _run_subagent(
+        self, node: Node, bound: Bound, context: CallContext, decided: DecidedCalls
+    ) -> Succeeded | Failed | Suspended:
+        role = self._registry.role(node.role)
+        if role is None:
+            return Failed(error="unknown_role", message=f"there is no role {truncated(node.role, 64)!r} here")
+        if self._agents is None or self._steps is None:
+            return Failed(error="no_model", message="there is no model here for subagents")
+        if self._access is not None:
+            usable = await self._access.usable(context.thread, context.author, node.tools)
+            node = replace(node, tools=tuple(tool for tool in node.tools if tool in usable))
+        run = await asyncio.to_thread(self._subagents, self._agents, self._steps)
+        return await run(node, role, bound.args, context, decided)
+
+    def _subagents(self, agents: AgentModel, steps: SubagentSteps) -> "_RunSubagent":
+        # Imported here, in a thread: langchain's agents take most of a second, and few processes run any.
+        from agent.subagents.runner import SubagentDependencies, SubagentRunner
+
+        dependencies = SubagentDependencies(
+            registry=self._registry,
+            model=agents,
+            steps=steps,
+            progress=self._progress,
+            bounds=self._bounds,
+            node_calls=self._node_calls,
+            clock=self._clock,
+            pause=self._pause,
+        )
+
+        async def run(
+            node: Node, role: SubagentRole, args: Mapping[str, Json], context: CallContext, decided: DecidedCalls
+        ) -> Succeeded | Failed | Suspended:
+            return await SubagentRunner(dependencies, node, role, args, context, decided).run()
+
+        return run
 
     async def _kept(self, thread: ThreadId, node: NodeId, outcome: Succeeded, colour: Colour) -> Outcome:
         """Return the outcome with a big value moved to an artifact."""

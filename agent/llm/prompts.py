@@ -60,7 +60,12 @@ def system_message(
 
     `language`: how plans are to be written.
     """
-    fillings = {"{{tools}}": _tools_text(registry or Registry()), "{{sandbox}}": dialect or _NO_SANDBOX}
+    registry = registry or Registry()
+    fillings = {
+        "{{tools}}": _tools_text(registry),
+        "{{roles}}": _roles_text(registry, language),
+        "{{sandbox}}": dialect or _NO_SANDBOX,
+    }
     # In one pass: a tool's description must not be filled in itself.
     prompt = _prompt(Role.PLANNER).replace("{{language}}", _writing(language))
     text = re.sub("|".join(map(re.escape, fillings)), lambda found: fillings[found.group()], prompt)
@@ -92,6 +97,19 @@ def _task(role: Role, *, again: bool = False) -> tuple[str, str]:
     if again:
         return "Task", f"{heading}\n\nDo it again, without these faults."
     return "Task", f"{heading}\n\nThe plan has run to its end: conclude." if role is Role.CONCLUDE else text
+
+
+@cache
+def _roles(language: PlanLanguage) -> str:
+    return (_PROMPTS / "sections" / f"roles_{language.value}.md").read_text(encoding="utf-8")
+
+
+def _roles_text(registry: Registry, language: PlanLanguage) -> str:
+    """Return how to give work to roles, and a line about each; empty where there are none."""
+    if not registry.roles:
+        return ""
+    lines = "\n".join(f"{role.name}: {role.purpose}" for role in sorted(registry.roles, key=attrgetter("name")))
+    return f"{_roles(language)}{lines}\n\n"
 
 
 def _tools_text(registry: Registry) -> str:

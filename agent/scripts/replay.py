@@ -36,7 +36,7 @@ from agent.tools.call_bounds import CallBounds
 from sandbox.script import CallDeferred, CallRejected, Json, ToolCallRefused
 
 _RECORDED_BYTES = 64 * 1024 * 1024
-_CALL_BYTES = 64 * 1024
+CALL_BYTES = 64 * 1024
 _STORED_BYTES = 1024 * 1024
 """The most of a package's answers that is stored for another process, which repeats the other calls."""
 
@@ -67,7 +67,7 @@ class ToolCallReplay:
         self._declared = frozenset(node.tools)
         self._asks = asks_inside(node, registry)
         # A packed step's call may be as large as it could be as a node of its own.
-        self._call_bytes = BOUND_BYTES if node.packed else _CALL_BYTES
+        self._call_bytes = BOUND_BYTES if node.packed else CALL_BYTES
         self._context = context
         self._pause = pause
         self._bounds = bounds or CallBounds(Limits())
@@ -143,7 +143,7 @@ class ToolCallReplay:
             CallDeferred: people are to be asked about it.
         """
         found = self._permitted_tool(tool)
-        self._check(args)
+        check_arguments(args, self._call_bytes)
         key = canonical_json([tool, args])
         number = self._replayed[key]
         self._replayed[key] += 1
@@ -176,7 +176,7 @@ class ToolCallReplay:
         position = position_of(tool.name, args, number)
         if (outcome := self._decided.outcomes.get(position)) is not None:
             self._reached.add(position)
-            return _told(tool.name, outcome)
+            return told(tool.name, outcome)
         if wrong := await schema_issues(args, tool.arguments):
             raise ToolCallRefused(
                 f"{tool.name}: bad_arguments: {wrong[0].pointer or '/'}: {issue_words(tool, wrong[0])}"
@@ -197,12 +197,6 @@ class ToolCallReplay:
             raise ToolCallRefused(f"{name!r} changes something; this script may only read: plan this as its own node")
         return tool
 
-    def _check(self, args: Mapping[str, Json]) -> None:
-        if (issue := json_issue_in(args, strict_text=True)) is not None:
-            raise ToolCallRefused(f"the arguments cannot be used: {issue.pointer}: {issue.message}")
-        if len(canonical_json(args).encode()) > self._call_bytes:
-            raise ToolCallRefused(f"the arguments come to more than {self._call_bytes} bytes")
-
     def _record(self, answer: RecordedAnswer) -> int:
         """Record an answer unless too much is recorded already; return its size."""
         size = len(canonical_json(answer.value)) + len(answer.error)
@@ -212,8 +206,20 @@ class ToolCallReplay:
         return size
 
 
-def _told(tool: ToolName, outcome: Outcome) -> Json:
-    """Return the value of a red call, or raise what the script is told of it."""
+def check_arguments(args: Mapping[str, Json], most_bytes: int = CALL_BYTES) -> None:
+    """Return if a call can be made with these arguments.
+
+    Raises:
+        ToolCallRefused: it cannot.
+    """
+    if (issue := json_issue_in(args, strict_text=True)) is not None:
+        raise ToolCallRefused(f"the arguments cannot be used: {issue.pointer}: {issue.message}")
+    if len(canonical_json(args).encode()) > most_bytes:
+        raise ToolCallRefused(f"the arguments come to more than {most_bytes} bytes")
+
+
+def told(tool: ToolName, outcome: Outcome) -> Json:
+    """Return the value of a call that became a node, or raise what its caller is told of it."""
     if isinstance(outcome, Succeeded):
         return outcome.value
     if _is_rejected(outcome):

@@ -57,6 +57,8 @@ _ASKS_AFTER = frozenset({OutcomeKind.SUSPENDED, OutcomeKind.OK, OutcomeKind.ERRO
 
 WAITS_FOR_PEOPLE = "waiting for decisions about its calls"
 
+WAITS_FOR_WORKERS = "waiting for those it handed work to"
+
 WAITS_FOR_SANDBOX = "waiting for the sandbox, which does not answer"
 
 REWRITES_PER_CRASH = 2

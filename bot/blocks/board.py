@@ -96,11 +96,11 @@ def _undo(run: RunView) -> Sequence[Block]:
 
 
 def script_details(nodes: Sequence[NodeView]) -> Sequence[Block]:
-    """Return the elements that open the details of finished scripts: a button each, or a menu of many.
+    """Return the elements that open the details of finished scripts and subagents: a button each, or a menu of many.
 
-    Scripts that crashed come first when there are more than fit.
+    Those that crashed come first when there are more than fit.
     """
-    scripts = [node for node in nodes if node.kind is NodeKind.PACKAGE and node.attempts and _final(node.state)]
+    scripts = [node for node in nodes if node.kind is not NodeKind.TOOL and node.attempts and _final(node.state)]
     scripts.sort(key=lambda node: not _crashed(node))
     labels = [(shortened(_title(node), OPTION_CHARACTERS), node.id) for node in scripts]
     if len(labels) > MOST_BUTTONS:
@@ -221,7 +221,7 @@ def _crashed(node: NodeView) -> Sequence[AttemptView]:
 def _attempts(node: NodeView) -> str:
     """Return a package's repairs: `attempt 1 crashed: ValueError: ...; rewritten, attempt 2 running`."""
     crashed = _crashed(node)
-    if not crashed:
+    if not crashed or node.kind is NodeKind.SUBAGENT:
         return ""
     parts = [wording.attempt(attempt.attempt, attempt.kind, _first_line(attempt.error)) for attempt in crashed]
     last = crashed[-1].attempt

@@ -30,11 +30,13 @@ from agent.budget.budget import Budget, Budgets
 from agent.budget.usage import Prices
 from agent.ids import UserId
 from agent.limits import Limits, MemoryLimits, ModelOptions, PlanLanguage, PlanLimits, Role
+from agent.llm.shipped_roles import shipped_roles
 from agent.policy.rules import PolicySet
 from agent.tools.access import AccessRules
 from agent.tools.decorator import ToolUnusable
 from bot.handlers.person_limits import PersonLimits
 from infra.config.policy import PolicyTable, known_approvals, policy_set, rule_places, table_policies
+from infra.config.roles import RoleTables
 from infra.config.tool_access import ChannelKey, ChannelTable, GroupKey, GroupTable, access_rules
 from infra.tools.catalogue import FileContext, ToolsConfig, beside, teams_tools
 from infra.tools.mcp.settings import McpServerConfig, McpTables
@@ -220,6 +222,7 @@ class Configuration(Table):
     freeze: FreezeTable = FreezeTable()
     channels: dict[ChannelKey, ChannelTable] = Field(default_factory=dict[str, ChannelTable])
     groups: dict[GroupKey, GroupTable] = Field(default_factory=dict[str, GroupTable])
+    roles: RoleTables = Field(default_factory=lambda: dict(shipped_roles()))
     sandbox: Literal["auto", "docker", "monty", "none"] = "auto"
     containers: ContainersTable = ContainersTable()
 

@@ -260,6 +260,21 @@ class AttemptRow(KeyedByThread, Row):
     record: Mapped[str | None]
 
 
+class SubagentStepRow(KeyedByThread, Row):
+    """A step of a subagent: an answer of its model, or what it was told of a call."""
+
+    __tablename__ = "subagent_steps"
+    node: Mapped[str] = mapped_column(primary_key=True)
+    #: The digest of the subagent's call.
+    of: Mapped[str] = mapped_column(primary_key=True)
+    #: The number of the model's answer, from 1.
+    step: Mapped[int] = mapped_column(primary_key=True)
+    #: The number of the answer's call, from 1; 0: the answer itself.
+    call: Mapped[int] = mapped_column(primary_key=True)
+    content: Mapped[Mapping[str, Json]]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class ApprovalRow(InThread, Row):
     """A request to a person."""
 

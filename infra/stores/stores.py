@@ -22,6 +22,7 @@ from infra.stores.run_views import PostgresRunViews
 from infra.stores.runs import PostgresRuns
 from infra.stores.set_aside import SetAsideThreads
 from infra.stores.spending import PostgresSpending
+from infra.stores.subagent_steps import PostgresSubagentSteps
 from infra.stores.summaries import PostgresSummaries
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
@@ -53,6 +54,7 @@ class Stores:
         self.artifacts = PostgresArtifacts(database)
         self.progress = PostgresProgress(database, views)
         self.attempts = PostgresAttempts(database)
+        self.steps = PostgresSubagentSteps(database)
         self.statuses = PostgresNodeStatuses(database)
         self.mailbox = PostgresMailbox(database, views)
         self.news = PostgresNews(database, self.log)
