@@ -1,62 +1,60 @@
-"""An alert, end to end: logs read by a script, the commit found by git, its revert on a card, pushed, told, undone."""
+"""An alert in the demo, end to end: its logs, the commit behind it, a revert that people approve, announce and undo."""
 
-import asyncio
 import subprocess
-from collections.abc import AsyncGenerator
-from datetime import UTC, datetime, timedelta
+import tempfile
+from collections.abc import Generator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL
 
-from infra.dev.demo.access_log import access_log
-from infra.dev.demo.forge import ForgeServer
-from infra.dev.demo.repository import demo_repository
+from infra.cli.demo import running_demo
+from infra.config.environment import Settings
+from infra.dev.demo.repository import BRANCH, demo_repository
 from infra.dev.demo.story import Story
+from infra.dev.local_slack.control.client import WorkspaceClient
 from infra.dev.scripted_model.demo_scripts import demo_scripts
-from tests.acceptance.app_fixture import app_scene
-
-YESTERDAY = (datetime.now(UTC) - timedelta(days=1)).date()
-TOKEN = "forge-0123456789"
-
-
-@pytest.fixture
-async def forge(tmp_path: Path) -> AsyncGenerator[ForgeServer]:
-    """The demo's forge with its repository."""
-    folder = await demo_repository(tmp_path / "demo", YESTERDAY)
-    server = ForgeServer(name="shop/payments", folder=folder, token=TOKEN)
-    async with server.serving():
-        yield server
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """Return what git says of the bare repository."""
+    """Return what git says of a bare repository."""
     done = subprocess.run(["git", f"--git-dir={folder}", *arguments], check=True, capture_output=True, text=True)
     return done.stdout
 
 
-async def test_an_alert_ends_in_a_revert_that_people_approved_and_undid(
-    database_url: URL, tmp_path: Path, forge: ForgeServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FORGE_TOKEN", TOKEN)
-    log = await asyncio.to_thread(access_log, tmp_path / "demo", YESTERDAY)
+@pytest.fixture
+def data() -> Generator[Path]:
+    """A data folder that the database's own user can reach."""
+    with tempfile.TemporaryDirectory(prefix="greenlight-story-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
-    def configured(table: dict[str, object]) -> None:
-        payments = {"address": str(forge.folder), "api": forge.api, "token": {"env": "FORGE_TOKEN"}}
-        table["tools"] = {
-            "read_access_log": {"path": str(log)},
-            "git": {"folder": str(tmp_path / "clones"), "repositories": {"payments": payments}},
-        }
-        table["approvals"] = {name: {"self_approval": False} for name in ("git_commit", "slack_post_message")}
 
-    before = git(forge.folder, "rev-parse", "main", "main^{tree}").split()
+async def test_an_alert_ends_in_a_revert_that_people_approved_announced_and_undid(data: Path) -> None:
     told: list[str] = []
-    async with app_scene(database_url, tmp_path, demo_scripts(None), configuration=configured) as scene:
-        await Story(scene.people, told.append).reverted()
-        assert scene.workspace.backend.complaints == []
-    subjects = git(forge.folder, "log", "--format=%s", "-3", "main").splitlines()
-    assert subjects[0].startswith('Reapply "Cut the database connection pool')
-    assert subjects[1].startswith('Revert "Cut the database connection pool')
-    assert git(forge.folder, "rev-parse", "main~2", "main^{tree}").split() == before
-    assert "pool_size = 100" in git(forge.folder, "show", "main~1:config/database.toml")
-    assert any("announcement is gone" in line or "undone" in line for line in told)
+    async with (
+        running_demo(Settings(data=data), demo_scripts(None), port=0, snapshot=None) as workspace,
+        WorkspaceClient(workspace.base_url) as people,
+    ):
+        [remote] = (data / "demo").glob("payments-*.git")
+        before = git(remote, "rev-parse", BRANCH, f"{BRANCH}^{{tree}}").split()
+        await Story(people, told.append).reverted()
+        assert workspace.backend.complaints == []
+    subjects = git(remote, "log", "--format=%s", "-3", BRANCH).splitlines()
+    assert [subject.partition('"')[0] for subject in subjects] == ["Reapply ", "Revert ", "Log which gateway timed out"]
+    assert git(remote, "rev-parse", f"{BRANCH}~2", f"{BRANCH}^{{tree}}").split() == before
+    assert "pool_size = 100" in git(remote, "show", f"{BRANCH}~1:config/database.toml")
+    assert "pool_size = 20" in git(remote, "show", f"{BRANCH}:config/database.toml")
+    assert "first script crashed" in "\n".join(told)
+
+
+async def test_the_repository_of_a_day_is_made_once_and_the_one_of_another_day_goes(tmp_path: Path) -> None:
+    day = datetime(2025, 11, 20, tzinfo=UTC).date()
+    made = await demo_repository(tmp_path, day)
+    head = git(made, "rev-parse", BRANCH)
+    assert await demo_repository(tmp_path, day) == made
+    assert git(made, "rev-parse", BRANCH) == head
+    [culprit] = git(made, "log", "--format=%s", "-G", "pool_size", "--until=2025-11-20T23:59:59Z", "-1").splitlines()
+    assert culprit.startswith("Cut the database connection pool")
+    other = await demo_repository(tmp_path, datetime(2025, 11, 21, tzinfo=UTC).date())
+    assert [path.name for path in made.parent.glob("payments-*")] == [other.name]

@@ -1,5 +1,6 @@
 """The demo's story, played by people in the local workspace and checked step by step: `greenlight demo --check`."""
 
+import shutil
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -33,11 +34,15 @@ class Story:
         self._began = time.monotonic()
 
     async def all(self) -> None:
-        """Play everything: approval and follow-up, rejection, slash command, direct message."""
+        """Play everything: approval and follow-up, rejection, slash command, direct message, alert."""
         await self.approved()
         await self.rejected()
         await self.by_command()
         await self.by_direct_message()
+        if shutil.which("git") is None:
+            self._tell("git is not installed here: the alert's story is left out")
+        else:
+            await self.reverted()
         self._tell("the whole story was seen")
 
     async def approved(self) -> None:
@@ -88,6 +93,11 @@ class Story:
         await self._client.post("Ada", "ops", f"@Greenlight {REVERT_REQUEST}", thread_ts=alert)
         self._tell(f"Ada asks in its thread: {REVERT_REQUEST}")
         async with watching(self._client, "ops", alert) as observer:
+            await self._until(
+                observer,
+                lambda seen: _repaired(seen.tasks()),
+                "the script over the logs, after its first script crashed",
+            )
             await self._granted(observer, "the revert", "- pool_size = 20\n+ pool_size = 100")
             await self._granted(observer, "the announcement", "#incidents", "reverted a commit")
             await self._until(observer, _answered, "the answer", timeout_seconds=90)
