@@ -111,6 +111,22 @@ _FAILURES = {
     "busy": "others hold what it was to change; please try again later",
     "recipient_refused": "not everybody may get that mail, so nobody did",
     "too_many_rows": "it would change more rows than it may",
+    "unknown_repository": "there is no such repository",
+    "unknown_revision": "there is no such branch, tag or commit",
+    "unknown_path": "there is no such file",
+    "bad_branch": "no branch may have that name",
+    "does_not_fit": "the edits don't fit what stands there",
+    "not_forward": "that would go over other commits",
+    "not_reverted": "that commit can't be reverted by itself",
+    "already_there": "it stands there already",
+    "no_text": "that's no text",
+    "too_large_change": "that changes more than a card can show",
+    "too_large_file": "that file is too large",
+    "too_slow": "it took too long",
+    "no_git": "git isn't installed where I run",
+    "git_failed": "git couldn't do that",
+    "refused": "it was refused",
+    "rate_limited": "it's asked too often just now",
     "no_secret": "a credential of mine isn't where the configuration says",
     "unauthorized": "my credentials aren't accepted there",
     "forbidden": "I'm not allowed to do that there",
@@ -654,6 +670,20 @@ def request_to(method: str, host: str) -> str:
 def change_of(name: str) -> str:
     """Return the label of an edit; the name of what is edited may be empty."""
     return f"Change of {name}" if name else "The change"
+
+
+def new_file(path: str, *, executable: bool) -> str:
+    """Return the label of a file that is made."""
+    return f"New file {path}{_that_runs(executable)}"
+
+
+def deleted_file(path: str, *, executable: bool) -> str:
+    """Return the label of a file that is deleted."""
+    return f"Deleted file {path}{_that_runs(executable)}"
+
+
+def _that_runs(executable: bool) -> str:
+    return " (executable)" if executable else ""
 
 
 def origin(argument: str, sources: Iterable[str]) -> str:

@@ -21,6 +21,8 @@ from infra.tools.access_log import AccessLogConfig, read_access_log
 from infra.tools.calculate import calculate
 from infra.tools.clock import calculate_time, current_time
 from infra.tools.files import ThreadFiles, file_tools
+from infra.tools.git.settings import GitConfig, RepositoryConfig
+from infra.tools.git.tools import GIT_TOOLS, git_tools
 from infra.tools.host_metrics import HostMetricsConfig, host_metrics
 from infra.tools.http import HttpGetConfig, HttpRequestConfig, http_get, http_request
 from infra.tools.kubernetes.catalogue import KUBERNETES_TOOLS, kubernetes_tools
@@ -96,6 +98,7 @@ class ToolsConfig:
     send_mail: MailConfig | None = None
     kubernetes: KubernetesConfig | None = None
     prometheus: PrometheusConfig | None = None
+    git: GitConfig | None = None
     #: Files and folders of tools in Python, relative to the configuration file.
     paths: tuple[Annotated[Path, AfterValidator(_resolved)], ...] = ()
     #: Tools that are switched off, Slack's included.
@@ -105,11 +108,12 @@ class ToolsConfig:
 SETTLED = frozenset({"calculate", "calculate_time", "current_time"}) | FILE_TOOLS
 """The names of the tools that need no settings."""
 
-_NO_TOOL = frozenset({"disabled", "kubernetes", "paths", "prometheus"})
+_NO_TOOL = frozenset({"disabled", "git", "kubernetes", "paths", "prometheus"})
 """The fields of `ToolsConfig` that are no tool's name."""
 
 TOOL_NAMES = (
     frozenset(field.name for field in fields(ToolsConfig)) - _NO_TOOL
+    | GIT_TOOLS
     | KUBERNETES_TOOLS
     | PROMETHEUS_TOOLS
     | SLACK_TOOLS
@@ -153,6 +157,8 @@ async def open_tools(config: ToolsConfig, files: ThreadFiles | None = None) -> A
             tools += kubernetes_tools(config.kubernetes)
         if config.prometheus is not None:
             tools += prometheus_tools(config.prometheus)
+        if config.git is not None:
+            tools += git_tools(config.git)
         tools += [found.tool for found in teams_tools(config.paths)]
         yield tuple(tools)
 
@@ -180,6 +186,8 @@ async def known_tools(paths: Sequence[Path] = (), clusters: Mapping[str, Cluster
 
     `paths` and `clusters` are those of the configuration; plans name clusters.
     """
+    forge = "https://api.github.com/repos/example/example"
+    repository = RepositoryConfig(address="/example.git", api=forge, token=Secret(env="GITHUB_TOKEN"))
     config = ToolsConfig(
         http_get=HttpGetConfig(),
         read_access_log=AccessLogConfig(path=Path("access.log")),
@@ -190,6 +198,7 @@ async def known_tools(paths: Sequence[Path] = (), clusters: Mapping[str, Cluster
         send_mail=MailConfig(host="localhost", sender="greenlight@example.com"),
         kubernetes=KubernetesConfig(clusters=clusters or {"cluster": ClusterConfig(url="https://localhost")}),
         prometheus=PrometheusConfig(url="http://localhost:9090"),
+        git=GitConfig(folder=Path("git"), repositories={"example": repository}),
         paths=tuple(paths),
     )
     api = WebApi(open_client(""))
