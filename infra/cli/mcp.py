@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
 import typer
-
 from sqlalchemy import URL
 
 from agent.ids import ChannelId, UserId, thread_id
