@@ -231,7 +231,7 @@ class Provider:
             headers = {"Authorization": f"Bearer {tokens.access}", "Accept": "application/json"}
             status, answer = await self._ask("GET", metadata.userinfo, headers=headers)
             claims = answer if status == _OK else {}
-        elif isinstance(id_token := told.get("id_token"), str):
+        if not claims and isinstance(id_token := told.get("id_token"), str):
             claims = _claims_in(id_token, metadata.issuer, client.id)
         found = next((claims[name] for name in _NAMES if isinstance(claims.get(name), str | int)), "")
         return sanitized_text(str(found))[:_SUBJECT_CHARACTERS]

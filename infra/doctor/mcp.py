@@ -30,7 +30,7 @@ async def _finding(server: McpServer, pins: Pins) -> Finding:
     if server.config.account and not server.headers:
         if server.name in pins:
             return ok(check, f"{len(pins[server.name])} tools are pinned; it is asked with people's accounts alone")
-        pin = f"Run `greenlight mcp pin {server.name} --as U0123ABC`, the id of a person who has connected an account."
+        pin = f"Run `greenlight mcp pin {server.name} --as U0123ABC`, with the id of somebody who has an account."
         return missing(check, "none of its tools is pinned; it is asked with people's accounts alone", pin)
     try:
         good, refused = vetted(server.name, server.config, await _listed(server))

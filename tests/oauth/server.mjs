@@ -17,7 +17,7 @@ const provider = new Provider(issuer, {
   clients: [{
     client_id: 'greenlight',
     client_secret: 'client-secret-0123456789',
-    redirect_uris: options.redirects ?? [],
+    redirect_uris: options.redirects ?? ['http://127.0.0.1:1/unused'],
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
   }],
@@ -29,6 +29,11 @@ const provider = new Provider(issuer, {
     revocation: { enabled: true },
     registration: { enabled: true },
     userinfo: { enabled: true },
+    introspection: { enabled: true, allowedPolicy: () => true },
+    resourceIndicators: {
+      enabled: true,
+      getResourceServerInfo: () => ({ scope: 'openid offline_access email', accessTokenFormat: 'opaque' }),
+    },
   },
   issueRefreshToken: async () => options.refresh ?? true,
   rotateRefreshToken: () => true,
