@@ -24,7 +24,7 @@ from agent.plan.operations import LoggedOperation, Node, Operation
 from agent.plan.outcomes import ArtifactRef, Failed, NodeStatus, Outcome
 from agent.plan.script_calls import DecidedCalls, Suspended
 from agent.roles import SubagentRole
-from agent.tool import CallContext, Colour, Reversibility
+from agent.tool import Account, CallContext, Colour, Reversibility
 from sandbox.script import Json
 
 
@@ -134,8 +134,19 @@ class Ledger(Protocol):
         """Return the newest attempt at the node's red call, or None when it was never started."""
         ...
 
-    async def start(self, thread: ThreadId, node: NodeId, digest: Digest, attempt: int, *, tool: str = "") -> bool:
+    async def start(
+        self,
+        thread: ThreadId,
+        node: NodeId,
+        digest: Digest,
+        attempt: int,
+        *,
+        tool: str = "",
+        account: Account | None = None,
+    ) -> bool:
         """Commit `started` for this attempt. False: this very attempt was started before (do not call).
+
+        `account` is what the call runs as; None: the app.
 
         Raises:
             CallsFrozen: a freeze that covers the tool or the thread's channel stands; nothing was started.
@@ -266,6 +277,28 @@ class Masks(Protocol):
         self, thread: ThreadId, data: Sequence[tuple[str, Digest]], *, new: bool
     ) -> Mapping[tuple[str, Digest], int]:
         """Return kind and digest -> number, the same for ever; `new`: give those a number that have none yet."""
+        ...
+
+
+class Accounts(Protocol):
+    """People's accounts at the providers of the configuration."""
+
+    async def account(self, thread: ThreadId, person: UserId, provider: str) -> Account | None:
+        """Return the account that the person has connected; None: none that can be used."""
+        ...
+
+    async def token(self, thread: ThreadId, person: UserId, provider: str, *, refused: str = "") -> str | None:
+        """Return an access token of theirs, refreshed once however many ask; None: they must connect again.
+
+        `refused`: one that the provider did not take.
+
+        Raises:
+            ToolError: `unavailable`: the provider cannot be reached.
+        """
+        ...
+
+    def title(self, provider: str) -> str:
+        """Return the provider's name for people."""
         ...
 
 
@@ -608,7 +641,13 @@ class NodeWork(Protocol):
         ...
 
     async def state(self, node: Node, bound: Bound, context: CallContext) -> WorldState | None:
-        """Return what the call is about to change as it is now; None when its tool has nothing to compare."""
+        """Return what the call is about to change as it is now; None when its tool has nothing to compare.
+
+        The account that it runs as is a part of it.
+
+        Raises:
+            InputRequired: the author must connect that account first.
+        """
         ...
 
     async def facts(
@@ -631,7 +670,8 @@ class NodeWork(Protocol):
     async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
         """Do the work: timeouts, retries, attempts and artifacts included.
 
-        Raises only CancelledError; of a red call also TooLate when it was not sent, and WorldChanged."""
+        Raises only CancelledError and InputRequired; of a red call also TooLate when it was not sent, and WorldChanged.
+        """
         ...
 
     async def run_script(
@@ -639,7 +679,8 @@ class NodeWork(Protocol):
     ) -> Outcome | Suspended:
         """Run a script or subagent whose calls become nodes; return how it ended, or the calls that it came to.
 
-        `decided` are its calls that became nodes before, all of them ended. Raises only CancelledError.
+        `decided` are its calls that people were asked about before, all of them ended. Raises only CancelledError, and
+        InputRequired when the author must connect an account first.
         """
         ...
 

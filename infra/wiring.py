@@ -69,6 +69,9 @@ from bot.slack.names import SlackDirectory
 from bot.slack.rate_limits import RateLimiter
 from bot.slack.socket_mode import Socket
 from bot.tools.catalogue import slack_tools
+from infra.accounts.accounts import OpenAccounts, open_accounts
+from infra.accounts.keys import KeysUnusable, open_keyring
+from infra.accounts.listener import AccountPages, listening
 from infra.audit.sealing import Sealer
 from infra.config.environment import Settings
 from infra.config.file import ConfigurationError
@@ -81,8 +84,9 @@ from infra.plan_image.renderer import LoggedPlanRenderer
 from infra.process_health import published_health
 from infra.stores.grants import GrantedApprovals
 from infra.stores.s3_contents import S3Contents
+from infra.stores.search_tokens import TokenSeal
 from infra.stores.stores import Stores
-from infra.tools.catalogue import TOOL_NAMES, enabled, known_tools, open_tools, switched_on
+from infra.tools.catalogue import TOOL_NAMES, clusters_of, enabled, known_tools, open_tools, switched_on
 from infra.tools.files import ThreadFiles
 from infra.tools.mcp.tools import known_mcp_tools, open_mcp_tools
 from infra.worker.checkpoints import open_checkpoints, open_pool
@@ -133,6 +137,7 @@ async def open_storage(
     worker: WorkerId | None = None,
     approvals_open_for: timedelta | None = None,
     files: FilesTable | None = None,
+    token_seal: TokenSeal | None = None,
 ) -> AsyncGenerator[Storage]:
     """Open a migrated database; writes buffered progress at the end."""
     database = Database(url, worker=worker)
@@ -144,6 +149,7 @@ async def open_storage(
         approvals_open_for=approvals_open_for,
         file_limits=files,
         contents=open_contents(files),
+        token_seal=token_seal,
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
@@ -194,7 +200,8 @@ async def open_plan_environment(
         tools = await stack.enter_async_context(open_tools(configuration.tools, files))
         if settings.slack is not None:
             api = app.api if app else WebApi(open_client(settings.slack.bot_token, base_url=settings.slack.api_url))
-            tools = (*tools, *slack_tools(api, app.principals if app else Principals(api)))
+            principals = app.principals if app else Principals(api)
+            tools = (*tools, *slack_tools(api, principals, None if stores is None else stores.search_tokens))
         own = {tool.name for tool in tools}
         servers = await stack.enter_async_context(open_mcp_tools(settings.mcp))
         tools = (*tools, *(tool for tool in servers if tool.name not in own))
@@ -253,6 +260,9 @@ class _Base:
     app: SlackApp
     client: AsyncWebClient
     policy: CallPolicy
+    #: None: nothing works with people's own accounts.
+    accounts: OpenAccounts | None
+    pages: AccountPages | None
 
 
 @asynccontextmanager
@@ -275,6 +285,8 @@ async def open_app(settings: Settings, url: URL, parts: frozenset[Part] = frozen
             socket = Socket(base.app.bolt, settings.required_slack().app_token, base.client)
             stack.push_async_callback(base.app.drain)
             await stack.enter_async_context(socket.open())
+            if base.pages is not None:
+                await stack.enter_async_context(listening(settings.configuration.accounts, base.pages))
         yield
 
 
@@ -292,16 +304,19 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     slack, configuration = settings.required_slack(), settings.configuration
     worker = new_worker_id() if Part.WORKER in parts else None
     open_for = configuration.limits.approvals_open_for()
-    storage = await stack.enter_async_context(open_storage(url, worker, open_for, configuration.files))
+    token_seal = TokenSeal(slack.bot_token)
+    storage = await stack.enter_async_context(open_storage(url, worker, open_for, configuration.files, token_seal))
     listener_database = Database(url, pool_size=LISTENER_CONNECTIONS)
     stack.push_async_callback(listener_database.close)
     contents = open_contents(configuration.files)
-    stores = Stores(listener_database, storage.queue, storage.notifications, contents=contents)
+    stores = Stores(listener_database, storage.queue, storage.notifications, contents=contents, token_seal=token_seal)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout, trace_configs=[sending_checks()]))
     client = open_client(slack.bot_token, base_url=slack.api_url, session=session)
     source = PolicyFile(settings).current
+    for_bot = await open_peoples_accounts(settings, stores)
     ports = BotPorts(
+        accounts=None if for_bot is None else for_bot.connecting,
         inbox=stores.inbox,
         approvals=stores.approvals,
         requests=stores.approvals,
@@ -315,7 +330,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         grants=stores.grants,
         effects=stores.effects,
     )
-    own = await known_tools(configuration.tools.paths)
+    own = await known_tools(configuration.tools.paths, clusters_of(configuration.tools))
     of_servers = [tool for tool in known_mcp_tools(settings.mcp) if own.find(tool.name) is None]
     known = Registry((*own, *of_servers))
     disabled = configuration.tools.disabled
@@ -336,7 +351,27 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         click_policy=lambda names: ClickPolicy(_call_policy(source, stores, names), stores.approvals),
     )
     policy = _call_policy(source, storage.stores, app.directory)
-    return _Base(settings=settings, storage=storage, app=app, client=client, policy=policy)
+    accounts, table = await open_peoples_accounts(settings, storage.stores), configuration.accounts
+    pages = None if for_bot is None else AccountPages(table, for_bot.connecting, for_bot.clients)
+    return _Base(
+        settings=settings, storage=storage, app=app, client=client, policy=policy, accounts=accounts, pages=pages
+    )
+
+
+async def open_peoples_accounts(settings: Settings, stores: Stores) -> OpenAccounts | None:
+    """Return what works with people's accounts on these stores; None where the configuration has no provider.
+
+    Raises:
+        ConfigurationError: there is no key for their tokens.
+    """
+    table = settings.configuration.accounts
+    if not table.providers:
+        return None
+    try:
+        keys = await asyncio.to_thread(open_keyring, settings.account_keys, settings.data)
+    except KeysUnusable as error:
+        raise ConfigurationError(str(error)) from error
+    return open_accounts(table, keys, stores.accounts)
 
 
 def _call_policy(source: Callable[[], PolicySet], stores: Stores, names: SlackDirectory) -> CallPolicy:
@@ -391,6 +426,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
             stores.files.prune,
             stores.artifacts.delete_discarded,
             *([stores.call_places.prune] if configuration.rate_limits else ()),
+            *([stores.search_tokens.prune] if stores.search_tokens else []),
         ),
         frequent_chores=(sealer.seal_due,),
         give_up=publisher.report_stuck,
@@ -515,6 +551,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             rates=RateLimits(configuration.rate_limits, stores.call_places),
             breakers=CircuitBreakers(configuration.circuit_breaker),
             learn=privacy.learn,
+            accounts=None if base.accounts is None else base.accounts.people,
             model=model,
             system=system,
             limits=configuration.limits,
@@ -544,6 +581,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             words=PlainResults(),
             memory=memory,
             spending=stores.spending,
+            is_personal=environment.registry.is_personal,
             undoing=undoing,
         ),
         budget_trackers=trackers if budgets.bounds else None,

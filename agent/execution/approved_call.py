@@ -4,14 +4,14 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
 from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord, WorldState
-from agent.card_facts import CardFacts, Change, Undoes, card_facts_json
+from agent.card_facts import CardFacts, Change, Undoes, account_in, card_facts_json
 from agent.errors import CallsFrozen, StoreUnavailable
 from agent.execution.execution_context import ExecutionContext
 from agent.execution.origins import origins_of
@@ -31,7 +31,7 @@ from agent.execution.precondition import (
 )
 from agent.execution.script_calls import script_origins, script_outside
 from agent.execution.step import Step
-from agent.execution.tool_input import InputWanted, ToolInput, asked_in
+from agent.execution.tool_input import Answered, InputWanted, ToolInput, asked_in, without_account
 from agent.ids import ApprovalId, Digest, ToolName, UserId
 from agent.plan.effects import Inverse, NoInverse, inverse_json, undone_title
 from agent.plan.outcomes import (
@@ -52,7 +52,7 @@ from agent.plan.outcomes import (
 )
 from agent.policy.call_policy import Posed, RefusedCall
 from agent.ports import Bound, Heard, LedgerEntry, LedgerState, Message
-from agent.tool import InputGiven, InputRequired, Reversibility, TooLate, WorldChanged, uptime_seconds
+from agent.tool import InputAsked, InputGiven, InputRequired, Reversibility, TooLate, WorldChanged, uptime_seconds
 
 _log = logging.getLogger(__name__)
 
@@ -116,6 +116,33 @@ class ApprovedCall:
         Raises:
             GraphInterrupt: the run parked while a person was asked what became of the call.
         """
+        return await self._connecting(self._recorded)
+
+    async def _connecting(self, act: Callable[[], Awaitable[Outcome | None]]) -> Outcome | None:
+        """Act; where that needs an account that the author has not connected, ask for it and act again."""
+        while True:
+            try:
+                return await act()
+            except InputRequired as needed:  # nothing was started
+                ended = await self._connect(needed.asked)
+            if ended is not None:
+                return ended
+
+    async def _connect(self, asked: InputAsked) -> Outcome | None:
+        """Have the author connect an account before anybody is asked about the call; return how it ends without."""
+        bound = await self._context.bind(self._step)
+        if isinstance(bound, Failed):
+            return bound
+        before = self._input.newest(bound.digest)
+        if (ended := without_account(before)) is not None:
+            return ended
+        waiting = before is not None and before.decision is Decision.PENDING
+        attempt = self._input.tries(bound.digest) + (0 if waiting else 1)
+        wanted = await self._input.pose(bound, asked, attempt)
+        answer = await self._input.answer(wanted) if isinstance(wanted, InputWanted) else wanted
+        return None if isinstance(answer, Answered) else answer
+
+    async def _recorded(self) -> Outcome | None:
         entry = await self._started()
         if entry is None:
             return None
@@ -139,6 +166,9 @@ class ApprovedCall:
             GraphInterrupt: the run parked while a person was asked.
             RunnerLost: the thread is no longer ours; nothing was called.
         """
+        return await self._connecting(self._run)
+
+    async def _run(self) -> Outcome | None:
         asked = await self._next()
         while isinstance(asked, Asked):
             request = await self._asking(asked)
@@ -318,13 +348,13 @@ class ApprovedCall:
     async def _go_on(self, wanted: InputWanted, comment: Comment | None) -> Outcome | Changed:
         """Ask what a call wants to know, and make it again with the answer."""
         while True:
-            given = await self._input.answer(wanted)
-            if not isinstance(given, InputGiven):
-                return given
+            answer = await self._input.answer(wanted)
+            if not isinstance(answer, Answered):
+                return answer
             if (ended := await self._admitted(wanted.bound)) is not None:
                 return ended
             with suppress(CallsFrozen):  # a freeze that came meanwhile opens the question again
-                outcome = await self._call(wanted.bound, wanted.attempt + 1, comment, given)
+                outcome = await self._call(wanted.bound, wanted.attempt + 1, comment, answer.given)
                 if isinstance(outcome, Changed):
                     self._attempt = max(self._attempt, wanted.attempt + 1)
                 return outcome
@@ -370,7 +400,10 @@ class ApprovedCall:
         checked = await self._check(bound, FRESH_SECONDS)
         if isinstance(checked, Changed):
             return checked
-        if not await context.ports.ledger.start(context.thread, step.id, bound.digest, attempt, tool=bound.tool):
+        account = None if bound.state is None else account_in(bound.state)
+        if not await context.ports.ledger.start(
+            context.thread, step.id, bound.digest, attempt, tool=bound.tool, account=account
+        ):
             return None
         if time.monotonic() - began > _AT_ONCE_SECONDS:
             await context.lease.check()

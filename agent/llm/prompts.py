@@ -51,6 +51,7 @@ you have asked for its tools."""
 _GIST_CHARACTERS = 80
 _PART = "Other people's requests are part of this turn. To answer, write `ANSWER` and nothing else."
 _HEAD_CHARACTERS = 200
+_WITHHELD = "only that person may read it; plan a step that reads it again, with the rights of the person who asks now"
 _FAULTS_SHOWN = 20
 _NO_SANDBOX = "There is no sandbox in this installation: packages cannot run, so plan tool nodes only."
 
@@ -332,6 +333,9 @@ def _node_json(
     }
     if shown.outcome is None:
         return line
+    if shown.withheld_by is not None:
+        whose = _person(shown.withheld_by, names)
+        return {**line, "result": {"personal_to": whose, "note": _WITHHELD}}
     by_reference = shown.earlier or heads
     if isinstance(shown.outcome, Succeeded) and not _is_shown(shown.outcome.artifact, files):
         return line  # its file has left the prompts

@@ -121,6 +121,9 @@ NOT_UNDONE = "not_undone"
 """The `error` of a call that was to undo another one, and that was refused by what it asked."""
 
 INPUT_REQUIRED = "input_required"
+
+NOT_CONNECTED = "not_connected"
+"""The person whose account a call needs did not connect it."""
 """The error of a call that asked for input which it did not get; it had no effect."""
 
 NOT_ALLOWED = "not_allowed"

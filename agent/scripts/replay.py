@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from agent.events import RecordedAnswer
 from agent.ids import ToolName
@@ -49,6 +49,14 @@ _COMPARED_CHARACTERS = 400
 
 _NO_DECISIONS = DecidedCalls()
 
+AsAuthor: TypeAlias = Callable[[Tool, CallContext, Mapping[str, Json]], CallContext]
+"""Returns the context of a tool's call with the account of the author that it needs, if any."""
+
+
+def as_app(_tool: Tool, context: CallContext, _args: Mapping[str, Json]) -> CallContext:
+    """Return the context as it is: nobody has an account."""
+    return context
+
 
 class ToolCallReplay:
     """Answers a script's tool calls with the rights of the operation's author, and records the answers."""
@@ -63,6 +71,7 @@ class ToolCallReplay:
         *,
         decided: DecidedCalls = _NO_DECISIONS,
         most_red_calls: int = Limits.fan_out,
+        as_author: AsAuthor = as_app,
     ) -> None:
         self._registry = registry
         self._declared = frozenset(node.tools)
@@ -74,6 +83,9 @@ class ToolCallReplay:
         self._bounds = bounds or CallBounds(Limits())
         self._decided = decided
         self._most_red_calls = most_red_calls
+        self._as_author = as_author
+        #: What a call of this run needs of the author before the script can run: an account.
+        self.needed: InputRequired | None = None
         #: Canonical JSON of tool and arguments -> the answers to equal calls, in order.
         self._answers: dict[str, list[RecordedAnswer]] = defaultdict(list)
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -95,6 +107,7 @@ class ToolCallReplay:
         self._waiting.clear()
         self._reached.clear()
         self._files = {}
+        self.needed = None
 
     def forget_failures(self) -> None:
         """Have another script make the calls anew that failed."""
@@ -149,7 +162,7 @@ class ToolCallReplay:
 
         Raises:
             ToolCallRefused: the script may not make this call, or the tool failed, or a person said no.
-            CallDeferred: people are to be asked about it.
+            CallDeferred: people are to be asked about it, or the author must connect an account first.
         """
         if tool == FILES_WRITE:
             return self._write(args)
@@ -190,8 +203,11 @@ class ToolCallReplay:
             return _value_of(self._answers[key][number])
         context = replace(self._context, idempotency_key=digest_of([self._context.idempotency_key, key]))
         try:
-            outcome = await self._bounds.call(tool, context, args, self._pause)
-        except InputRequired:
+            outcome = await self._bounds.call(tool, self._as_author(tool, context, args), args, self._pause)
+        except InputRequired as needed:
+            if needed.asked.account:
+                self.needed = needed
+                raise CallDeferred from needed
             outcome = Failed(error=INPUT_REQUIRED, message="it asks a person; plan this as its own node")
         await self._bounds.learn(context.thread, tool, outcome)
         if isinstance(outcome, Succeeded):

@@ -35,7 +35,7 @@ from agent.scripts.repair_prompt import (
     refusal_request,
     rewrite_refusal,
 )
-from agent.scripts.replay import ToolCallReplay, ending
+from agent.scripts.replay import AsAuthor, ToolCallReplay, as_app, ending
 from agent.tool import CallContext, Registry, asks_inside
 from agent.tools.call import kept_output
 from agent.tools.call_bounds import CallBounds
@@ -91,6 +91,7 @@ class PackageDependencies:
     repairs: SharedBounds[Role]
     clock: Callable[[], datetime]
     pause: Callable[[float], Awaitable[None]]
+    as_author: AsAuthor = as_app
 
 
 class ScriptRunner:
@@ -118,6 +119,7 @@ class ScriptRunner:
             dependencies.bounds,
             decided=decided,
             most_red_calls=dependencies.red_calls,
+            as_author=dependencies.as_author,
         )
         # A rewrite changes the code only: tools, inputs and limits stay the node's.
         self._job = Job(
@@ -142,7 +144,7 @@ class ScriptRunner:
     async def run(self) -> Succeeded | Failed | Suspended:
         """Return the script's result inline, how its last attempt ended, or which calls people are to be asked about.
 
-        Raises only CancelledError.
+        Raises only CancelledError, and InputRequired when the author must connect an account before it can run.
 
         A cancellation first ends the script or the model call that is in progress.
         """
@@ -201,6 +203,8 @@ class ScriptRunner:
     async def _attempt(self, code: str) -> Succeeded | Failed | Suspended | None:
         """Run a script; return None after a crash."""
         outcome = await _checked(await self._outcome(code), self._node)
+        if self._replay.needed is not None:
+            raise self._replay.needed
         suspended = self._replay.suspended if outcome.kind in _ASKS_AFTER else None
         if suspended is not None:
             outcome = replace(outcome, kind=OutcomeKind.SUSPENDED, result=None, error=None)

@@ -22,6 +22,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_core import ErrorDetails
 
@@ -37,6 +38,7 @@ from agent.tools.circuit_breakers import CircuitBreaker
 from agent.tools.decorator import ToolUnusable
 from agent.tools.rate_limits import RateLimit
 from bot.handlers.person_limits import PersonLimits
+from infra.accounts.settings import AccountsSettings, AccountsTable
 from infra.config.file_store import FilesTable
 from infra.config.policy import PolicyTable, known_approvals, policy_set, rule_places, table_policies
 from infra.config.privacy import PrivacyTable
@@ -232,6 +234,7 @@ class Configuration(Table):
     rate_limits: dict[LimitedTools, RateLimitTable] = Field(default_factory=dict[str, RateLimit])
     circuit_breaker: CircuitBreaker = CircuitBreaker()
     privacy: PrivacyTable = Privacy()
+    accounts: AccountsSettings = AccountsTable()
     sandbox: Literal["auto", "docker", "monty", "none"] = "auto"
     containers: ContainersTable = ContainersTable()
 
@@ -243,6 +246,19 @@ class Configuration(Table):
     def plan_limits(self) -> PlanLimits:
         """Return the limits of a plan that a model writes."""
         return replace(self.limits.plan(), masks=self.privacy.kinds)
+
+    @model_validator(mode="after")
+    def _known_accounts(self) -> "Configuration":
+        """Refuse a tool with an account that no table is about."""
+        named = {f"mcp.{name}.account": server.account for name, server in self.mcp.items() if server.account}
+        for tool in ("http_get", "http_request"):
+            if (config := getattr(self.tools, tool)) is not None:
+                named |= {f"tools.{tool}.accounts.{origin}": name for origin, name in config.accounts.items()}
+        if unknown := sorted(
+            f"{where} = {name}" for where, name in named.items() if name not in self.accounts.providers
+        ):
+            raise ValueError(f"no such table in [accounts]: {', '.join(unknown)}")
+        return self
 
     def bounds(self) -> Budgets:
         """Return the budgets of runs and threads."""

@@ -150,6 +150,17 @@ class InboxRow(InThread, Row):
     turn: Mapped[int | None]
 
 
+class SearchTokenRow(KeyedByThread, Row):
+    """The right to search that a person's newest message in a thread brought."""
+
+    __tablename__ = "search_tokens"
+    __table_args__ = (Index(None, "expires_at"),)
+    author: Mapped[str] = mapped_column(primary_key=True)
+    #: As `infra/stores/search_tokens.py` seals it.
+    sealed: Mapped[str]
+    expires_at: Mapped[datetime]
+
+
 class RunRow(KeyedByThread, Row):
     """A turn of a thread."""
 
@@ -458,6 +469,62 @@ class GrantRow(Row):
     uses: Mapped[int] = mapped_column(server_default="0")
     #: Set once, by who made it, who may decide such calls, or an administrator.
     revoked_at: Mapped[datetime | None]
+
+
+class AccountRow(Row):
+    """A person's account at a provider."""
+
+    __tablename__ = "accounts"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    person: Mapped[str] = mapped_column(primary_key=True)
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    #: The tokens, encrypted.
+    sealed: Mapped[bytes]
+    #: Who the person is there, in the provider's words.
+    subject: Mapped[str]
+    scopes: Mapped[str]
+    #: When the access token ends; null: nobody knows.
+    expires_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(server_default="1")
+    connected_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class AccountFlowRow(Row):
+    """A person's way to a provider and back. Its secrets stand here as their SHA-256, or encrypted."""
+
+    __tablename__ = "account_flows"
+    __table_args__ = (Index(None, "ticket"), Index(None, "state"))
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    #: Of the link that the person was shown.
+    ticket: Mapped[str] = mapped_column(primary_key=True)
+    person: Mapped[str]
+    provider: Mapped[str]
+    #: The request that waits for the account.
+    approval: Mapped[str]
+    #: How the page names the person.
+    name: Mapped[str]
+    #: Empty until they set out.
+    state: Mapped[str] = mapped_column(server_default="")
+    #: Of the cookie of the browser in which they set out.
+    browser: Mapped[str] = mapped_column(server_default="")
+    verifier: Mapped[bytes | None]
+    expires_at: Mapped[datetime]
+    #: When they came back; set once.
+    ended_at: Mapped[datetime | None]
+
+
+class AccountClientRow(Row):
+    """What a provider made of this installation when it registered itself: of no tenant."""
+
+    __tablename__ = "account_clients"
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    issuer: Mapped[str]
+    #: Our address there.
+    redirect: Mapped[str]
+    client_id: Mapped[str]
+    #: The secret, encrypted; empty: it has none.
+    sealed: Mapped[bytes]
+    method: Mapped[str]
 
 
 class ArtifactRow(Row):

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from agent.plan.eviction import FileLimits
 from infra.db.database import Database
+from infra.stores.accounts import PostgresAccounts
 from infra.stores.approvals import PostgresApprovals
 from infra.stores.artifacts import Contents, PostgresArtifacts
 from infra.stores.attempts import PostgresAttempts
@@ -24,6 +25,7 @@ from infra.stores.progress import PostgresNodeStatuses, PostgresProgress
 from infra.stores.results import PostgresResults
 from infra.stores.run_views import PostgresRunViews
 from infra.stores.runs import PostgresRuns
+from infra.stores.search_tokens import PostgresSearchTokens, TokenSeal, sealed_by_nobody
 from infra.stores.set_aside import SetAsideThreads
 from infra.stores.spending import PostgresSpending
 from infra.stores.subagent_steps import PostgresSubagentSteps
@@ -47,11 +49,13 @@ class Stores:
         approvals_open_for: timedelta | None = None,
         file_limits: FileLimits | None = None,
         contents: Contents | None = None,
+        token_seal: TokenSeal | None = None,
     ) -> None:
         """`contents` keeps what files hold; without it the database does."""
         views = notifications.views
         self.log = PostgresOperationLog(database)
         self.approvals = PostgresApprovals(database, queue, views, approvals_open_for)
+        self.accounts = PostgresAccounts(database, self.approvals)
         self.clicks = PostgresClickLog(database)
         self.call_counts = PostgresCallCounts(database)
         self.call_places = PostgresCallPlaces(database)
@@ -68,7 +72,8 @@ class Stores:
         self.mailbox = PostgresMailbox(database, views)
         self.news = PostgresNews(database, self.log)
         self.runs = PostgresRuns(database, views)
-        self.inbox = PostgresInbox(database)
+        self.inbox = PostgresInbox(database, sealed_by_nobody if token_seal is None else token_seal.seal)
+        self.search_tokens = None if token_seal is None else PostgresSearchTokens(database, token_seal)
         self.run_views = PostgresRunViews(database, views)
         self.posted = PostgresPosted(database, queue)
         self.set_aside = SetAsideThreads(database, self.approvals, self.runs)
