@@ -778,6 +778,9 @@ class AskedCall:
 
 UNREADABLE = "(unreadable)"
 
+UNKNOWN_MASK = "(unknown mask)"
+"""The only key of the arguments of a call that holds a mask which stands for nothing the model was shown."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChatMessage:

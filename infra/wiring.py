@@ -35,8 +35,18 @@ from agent.planning.replanner import Replanner
 from agent.planning.undoing import Undoing
 from agent.policy.call_policy import CallPolicy
 from agent.policy.rules import PolicySet
+from agent.ports import (
+    AgentModel,
+    Approvals,
+    Feeder,
+    LanguageModel,
+    Masks,
+    NewsReader,
+    NodeWork,
+    NotificationSource,
+    Progress,
+)
 from agent.ports import Answerer as AnswererPort
-from agent.ports import Approvals, Feeder, LanguageModel, Masks, NewsReader, NodeWork, NotificationSource, Progress
 from agent.ports import Replanner as ReplannerPort
 from agent.preview import Preview, previews
 from agent.tool import Registry
@@ -451,6 +461,7 @@ class _ModelBorder:
     """What a model is asked through, so that it reads no personal data."""
 
     model: LanguageModel
+    agents: AgentModel
     embedder: Embedder
     learn: Learn | None = None
 
@@ -458,14 +469,16 @@ class _ModelBorder:
 async def _open_privacy(privacy: Privacy, openai: "OpenAILanguageModel", masks: Masks) -> _ModelBorder:
     """Return the border; it loads what finds personal data only where some is masked, as that takes a while."""
     if not privacy.kinds:
-        return _ModelBorder(model=openai, embedder=openai)
+        return _ModelBorder(model=openai, agents=openai, embedder=openai)
     await asyncio.to_thread(import_module, "agent.llm.masked_model")
     from agent.llm.masked_model import MaskedEmbedder, MaskedModel, PersonalResults
     from agent.llm.personal_data import PersonalData
 
     data = PersonalData(privacy)
+    model = MaskedModel(openai, data, masks, only_known=bool(privacy.tools))
     return _ModelBorder(
-        model=MaskedModel(openai, data, masks, only_known=bool(privacy.tools)),
+        model=model,
+        agents=model,
         embedder=MaskedEmbedder(openai, data),
         learn=PersonalResults(data, masks, privacy.tools) if privacy.tools else None,
     )
@@ -530,7 +543,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             sandbox=environment.sandbox,
             artifacts=stores.artifacts,
             progress=stores.progress,
-            agents=MeteredAgentModel(openai),
+            agents=MeteredAgentModel(privacy.agents),
             steps=stores.steps,
             attempts=stores.attempts,
             cache=stores.results,
