@@ -6,13 +6,16 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from agent.ids import Digest, NodeId, ThreadId, ToolName, UserId
 from agent.plan.effects import Inverse
+from agent.plan.files import FileOrigin
 from agent.plan.operations import Node, NodeKind
 from agent.preview import Previewer
+from agent.roles import SubagentRole, workers_of
 from sandbox.script import Json
 
 
@@ -133,6 +136,8 @@ class CallContext:
     given: InputGiven | None = field(default=None, repr=False)
     #: Takes in how the effect of a call that ended can be taken back.
     note_inverse: Callable[[Inverse], None] = field(default=lambda _: None, repr=False, compare=False)
+    #: Returns what follows, for whoever reads it, from where the call's output comes; None: nobody can tell.
+    origin: Callable[[], FileOrigin | None] = field(default=lambda: None, repr=False, compare=False)
     #: Shows one short line beside the running step, in words of our own: how far it is.
     note_detail: Callable[[str], None] = field(default=lambda _: None, repr=False, compare=False)
     #: The author's account; None: the call runs as the app.
@@ -215,10 +220,14 @@ class Tool:
     cache_seconds: float = 0.0
     #: The arguments that say what a call changes, of a red tool; None: each one may. A grant never leaves one open.
     targets: tuple[str, ...] | None = None
+    #: The arguments of which the call gets a large value by reference (`agent/tools/large_arguments.py`).
+    by_reference: frozenset[str] = frozenset()
     #: None: it reaches only what the operator chose. See `agent/reading/egress.py`.
     egress: Egress | None = None
     #: The argument with the URL whose host a call asks; None: it asks the same ones each time.
     url_argument: str | None = None
+    #: What its calls need, by the name that people know, where several tools need the same: an MCP server, say.
+    service: str | None = None
     #: Its output is what this very person may see: no other person's step gets it.
     personal: bool = False
     #: The provider with the author's account at which it calls, or the provider by the origin (`https://host:port`) of
@@ -274,10 +283,20 @@ def origin_of(url: str) -> str:
 
 
 class Registry:
-    """The tools of this installation, by name, in the order they were given."""
+    """The tools of this installation, by name, in the order they were given, and the roles that work with them."""
 
-    def __init__(self, tools: Iterable[Tool] = ()) -> None:
+    def __init__(self, tools: Iterable[Tool] = (), roles: Iterable[SubagentRole] = ()) -> None:
         self._tools = {tool.name: tool for tool in tools}
+        self._roles = {role.name: role for role in roles}
+
+    @property
+    def roles(self) -> tuple[SubagentRole, ...]:
+        """The roles of subagents, in their order."""
+        return tuple(self._roles.values())
+
+    def role(self, name: str) -> SubagentRole | None:
+        """Return the role of that name, or None."""
+        return self._roles.get(name)
 
     def find(self, name: str) -> Tool | None:
         """Return the tool of that name, or None."""
@@ -298,14 +317,14 @@ class Registry:
 def colour_of(node: Node, registry: Registry) -> Colour:
     """Return red when a person must be asked first; a plan can make a node stricter, never laxer.
 
-    A template does nothing itself: each of its items has its own colour. Neither does a script that calls red tools:
-    each of these calls becomes a red node.
+    A template does nothing itself: each of its items has its own colour. Neither does a script or subagent that calls
+    red tools: each of these calls becomes a red node. A subagent has no tool that is not known here.
     """
     if node.for_each:
         return Colour.GREEN
-    if node.require_human_approval or node.kind is NodeKind.SUBAGENT:
+    if node.require_human_approval:
         return Colour.RED
-    if asks_inside(node, registry):
+    if node.kind is NodeKind.SUBAGENT or asks_inside(node, registry):
         return Colour.GREEN
     names = (node.tool or "",) if node.kind is NodeKind.TOOL else node.tools
     tools = [registry.find(name) for name in names]
@@ -314,14 +333,35 @@ def colour_of(node: Node, registry: Registry) -> Colour:
 
 
 def asks_inside(node: Node, registry: Registry) -> bool:
-    """Return whether a node is a script that may call red tools, each call of which asks a person.
+    """Return whether calls of a node become nodes: those of red tools of a script or subagent, and a lead's workers.
 
-    None that asks as a whole is, nor one with a tool that is not known here.
+    None does that asks as a whole, nor a script with a tool that is not known here.
     """
-    if node.kind is not NodeKind.PACKAGE or node.require_human_approval:
+    if node.kind is NodeKind.TOOL or node.require_human_approval:
         return False
     tools = [registry.find(name) for name in node.tools]
-    return None not in tools and any(tool is not None and tool.colour is not Colour.GREEN for tool in tools)
+    red = any(tool is not None and tool.colour is not Colour.GREEN for tool in tools)
+    if node.kind is NodeKind.SUBAGENT:
+        return red or bool(workers_for(node, registry))
+    return None not in tools and red
+
+
+def workers_for(node: Node, registry: Registry) -> tuple[SubagentRole, ...]:
+    """Return the roles that a subagent may hand work to; one that was handed out itself may not."""
+    role = registry.role(node.role) if node.kind is NodeKind.SUBAGENT and node.position is None else None
+    return () if role is None else workers_of(role, registry.roles)
+
+
+def tools_of_role(role: SubagentRole, registry: Registry) -> tuple[ToolName, ...]:
+    """Return the tools of a role that are known here, in the order of the role's names."""
+    named = (tool.name for pattern in role.tools for tool in registry if _fits(pattern, tool))
+    return tuple(dict.fromkeys(named))
+
+
+def _fits(pattern: str, tool: Tool) -> bool:
+    if "*" in pattern:
+        return tool.colour is Colour.GREEN and fnmatchcase(tool.name, pattern)
+    return tool.name == pattern
 
 
 def drawn_colour(node: Node, registry: Registry) -> Colour:

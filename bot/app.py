@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.approval import ApprovalPolicy, ApprovalRequest
 from agent.ids import ToolName, UserId
-from agent.ports import Approvals, Effects
+from agent.ports import Approvals, Artifacts, Effects, Files
 from agent.redaction import SECRETS
 from agent.tool import Tool
 from agent.tools.access import AccessRules, ToolAccess
@@ -29,6 +29,7 @@ from bot.handlers.commands import COMMAND, CommandHandler
 from bot.handlers.confidential import ConfidentialHandler
 from bot.handlers.decision_forms import DecisionFormHandler
 from bot.handlers.elsewhere import ElsewhereHandler
+from bot.handlers.files import FilesHandler
 from bot.handlers.freezes import FreezeHandler
 from bot.handlers.messages import MessageHandler
 from bot.handlers.pending import PendingHandler
@@ -44,6 +45,10 @@ from bot.payloads import (
     CONNECT_ACTION,
     DETAILS_ACTION,
     DISCONNECT_ACTION,
+    FILE_POST_ACTION,
+    FILE_SHOW_ACTION,
+    FILES_ACTION,
+    FILES_PAGE_ACTION,
     FORM_ACTION,
     FORM_CALLBACK,
     LINK_ACTION,
@@ -81,6 +86,8 @@ class Ports:
     views: RunViews
     posted: Posted
     packages: Packages
+    files: Files
+    artifacts: Artifacts
     clicks: ClickLog
     freezes: Freezes
     grants: Grants
@@ -200,6 +207,7 @@ class SlackApp:
         )
         stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
         details = ScriptDetailsHandler(ports.packages, self.principals, self.api, PERSONAL_TOOLS | self._personal)
+        files = FilesHandler(ports.files, ports.artifacts, self.principals, self.api)
         bolt = cast("Any", self.bolt)  # its decorators are typed with bare dicts and Patterns
         bolt.middleware(_hide_secrets)
         bolt.middleware(messages.store)
@@ -217,6 +225,10 @@ class SlackApp:
         bolt.action(re.compile(f"^{DISCONNECT_ACTION}"))(self._kept(accounts.on_disconnect_click))
         bolt.action(re.compile(DETAILS_ACTION))(self._kept(details.on_details_click))
         bolt.action(re.compile(ATTEMPT_ACTION))(self._kept(details.on_attempt_click))
+        bolt.action(FILES_ACTION)(self._kept(files.on_files_click))
+        bolt.action(re.compile(f"^{FILES_PAGE_ACTION}_"))(self._kept(files.on_page_click))
+        bolt.action(re.compile(f"^{FILE_SHOW_ACTION}_"))(self._kept(files.on_file_click))
+        bolt.action(re.compile(f"^{FILE_POST_ACTION}_"))(self._kept(files.on_file_click))
         bolt.action(re.compile(f"^{RULE_ACTION}_"))(self._kept(rules.on_click))
         bolt.view(RULE_CALLBACK)(self._kept(rules.on_form))
         bolt.action(SHOW_ACTION)(self._kept(confidential.on_show_click))

@@ -54,6 +54,8 @@ class Incoming:
     #: Plain text without the mention of the app: links and channels unfolded, `&amp;` decoded; people stay `<@U1>`.
     text: str
     kind: Kind
+    #: Slack's `action_token` that came with it: lets the app search with the author's rights for some minutes.
+    search_token: str = field(default="", repr=False)
 
 
 class Receipt(StrEnum):
@@ -98,6 +100,18 @@ class Inbox(Protocol):
 
     async def waiting(self, thread: ThreadId) -> bool:
         """Return whether a message of this thread (a stop is none) is not taken into a turn yet."""
+        ...
+
+
+class SearchTokens(Protocol):
+    """The rights to search that people's messages brought, for as long as they live."""
+
+    async def find(self, thread: ThreadId, author: UserId) -> str | None:
+        """Return the token of the person's newest message in the thread; None: there is none, or it is too old."""
+        ...
+
+    async def forget(self, thread: ThreadId, author: UserId) -> None:
+        """Delete a token that Slack takes no longer."""
         ...
 
 

@@ -14,6 +14,7 @@ from agent.card_facts import account_in
 from agent.errors import TurnError
 from agent.packing.packing import Reason
 from agent.plan.effects import Left
+from agent.plan.files import Evicted
 from agent.plan.outcomes import NodeState
 from agent.ports import RunStatus
 from agent.tool import Account, Reversibility
@@ -54,6 +55,11 @@ _FAILURES = {
     "host_not_allowed": "that address isn't on the list of this tool",
     "not_yours": "it needs what was read with somebody else's rights",
     "artifact_missing": "an earlier result is no longer stored",
+    "evicted": "the file is no longer stored",
+    "no_such_file": "there is no such file in this thread",
+    "no_files": "there are no files here",
+    "personal_file": "only one person may see that file, and the step didn't name it",
+    "bad_pattern": "I couldn't use the search pattern",
     "arguments_too_large": "its arguments were too large",
     "bad_output": "the tool returned something I can't store",
     "output_too_large": "the tool returned too much",
@@ -78,6 +84,22 @@ _FAILURES = {
     "not_ours": "I archive only channels that I created for you",
     "message_not_found": "that message is gone",
     "cant_delete_message": "I delete only messages that I posted for you",
+    "cant_update_message": "I change only messages that I posted for you",
+    "edit_window_closed": "this workspace no longer lets that message be changed",
+    "already_pinned": "that message is pinned already",
+    "no_pin": "that message isn't pinned",
+    "not_pinnable": "a message of that kind can't be pinned",
+    "too_many_pins": "that channel has as many pins as it may have",
+    "not_a_channel": "that's a direct message and no channel",
+    "user_not_found": "not all of them are people of this workspace",
+    "already_in_channel": "they are in that channel already",
+    "user_not_in_channel": "none of them is in that channel",
+    "not_invited": "I remove only people whom I invited",
+    "file_not_found": "no file of mine stands there",
+    "empty_file": "the file would be empty",
+    "no_search_token": "I can search only for some minutes after you write to me; please write to me again",
+    "search_expired": "I can search only for some minutes after you write to me; please write to me again",
+    "feature_not_enabled": "this workspace doesn't let apps do that",
     "outcome_unknown": "nobody knows whether it happened",
     "unreachable": "nothing answered there",
     "bad_expression": "that can't be calculated",
@@ -89,11 +111,40 @@ _FAILURES = {
     "busy": "others hold what it was to change; please try again later",
     "recipient_refused": "not everybody may get that mail, so nobody did",
     "too_many_rows": "it would change more rows than it may",
+    "unknown_repository": "there is no such repository",
+    "unknown_revision": "there is no such branch, tag or commit",
+    "unknown_path": "there is no such file",
+    "bad_branch": "no branch may have that name",
+    "does_not_fit": "the edits don't fit what stands there",
+    "not_forward": "that would go over other commits",
+    "not_reverted": "that commit can't be reverted by itself",
+    "already_there": "it stands there already",
+    "no_text": "that's no text",
+    "too_large_change": "that changes more than a card can show",
+    "too_large_file": "that file is too large",
+    "too_slow": "it took too long",
+    "no_git": "git isn't installed where I run",
+    "git_failed": "git couldn't do that",
+    "refused": "it was refused",
+    "rate_limited": "it's asked too often just now",
     "no_secret": "a credential of mine isn't where the configuration says",
+    "unauthorized": "my credentials aren't accepted there",
+    "forbidden": "I'm not allowed to do that there",
+    "untrusted": "what answered there can't prove who it is, so I sent nothing",
+    "not_found": "it isn't there",
+    "not_accepted": "what it asked was refused there, and nothing changed",
+    "conflict": "others kept changing it, so I left it alone",
+    "too_much": "it would be more than I can take in",
+    "namespace_not_allowed": "that namespace isn't open to me",
+    "unknown_kind": "there is no such kind of object in that cluster",
+    "list_expired": "the list changed while it was read",
+    "bad_query": "the query couldn't be understood there",
     "cut_off": "it sent more than it may, so I cut it off",
     "tool_changed": "it isn't as an operator pinned it, and is refused until it's pinned again",
     "input_required": "it asked for something that I don't pass on",
     "unavailable": "it has a problem of its own just now",
+    "rate_limit": "it was called as often as it may be, and no place came free in time",
+    "not_tried": "it failed several times in a row, so it's left alone for a moment",
     "unknown_host": "there is no such address",
     "private_address": "it isn't allowed to reach that address",
     "bad_url": "that isn't a web address",
@@ -259,8 +310,15 @@ DETAILS_LOADING = "Just a moment…"
 DETAILS_GONE = "I no longer have anything about this script."
 DETAILS_NOT_YOURS = "This script worked with what somebody else may read, so only they can see its details."
 DETAILS_FAILED = "I couldn't load this just now. Please close it and try again."
+FILES, SHOW_FILE, POST_FILE = "Files", "Show me", "Post in the thread"
+NEWEST_FILES, OLDER_FILES = "Newest files", "Older files"
+NO_FILES = "There are no files in this thread yet."
+FILE_GONE = "I no longer keep this file."
+FILE_CUT = "This is only its beginning. Post it in the thread to get all of it."
+FILE_YOURS = "Only you can see this one: it was read with your rights."
+FILE_NOT_YOURS = "It was read with somebody else's rights, so only they can see what is in it."
 HOW_IT_ENDED, WHERE_IT_CRASHED, CALLS_MADE = "How it ended", "Where it crashed", "Calls it made"
-END_OF_THE_LOGS, THE_SCRIPT = "The end of what it printed", "The script"
+END_OF_THE_LOGS, THE_SCRIPT, ITS_STEPS = "The end of what it printed", "The script", "Its steps"
 
 PICTURE = "Picture of the plan"
 KEPT_APART = "Kept apart"
@@ -611,6 +669,20 @@ def request_to(method: str, host: str) -> str:
 def change_of(name: str) -> str:
     """Return the label of an edit; the name of what is edited may be empty."""
     return f"Change of {name}" if name else "The change"
+
+
+def new_file(path: str, *, executable: bool) -> str:
+    """Return the label of a file that is made."""
+    return f"New file {path}{_that_runs(executable)}"
+
+
+def deleted_file(path: str, *, executable: bool) -> str:
+    """Return the label of a file that is deleted."""
+    return f"Deleted file {path}{_that_runs(executable)}"
+
+
+def _that_runs(executable: bool) -> str:
+    return " (executable)" if executable else ""
 
 
 def origin(argument: str, sources: Iterable[str]) -> str:
@@ -1191,3 +1263,28 @@ def group_refused(counted_clicks: int, of: int, reasons: Iterable[str]) -> str:
     """Return what a person reads whose click decided some requests of a card, or none, and why not the others."""
     head = f"Your click counted for {counted_clicks} of {of}." if counted_clicks else "Your click changed nothing."
     return "\n".join([head, *(f"• {reason}" for reason in dict.fromkeys(reasons))])
+
+
+def bytes_of(size: int) -> str:
+    """Return a size: `900 bytes`, `31.2 KB`, `1.0 MB`."""
+    if size < 1000:
+        return counted(size, "byte")
+    return f"{size / 1000:.1f} KB" if size < 999_950 else f"{size / 1_000_000:.1f} MB"
+
+
+def file_posted(name: str) -> str:
+    """Return what stands above the files once one was posted."""
+    return f"I posted “{name}” in the thread."
+
+
+def file_evicted(at: datetime, why: Evicted) -> str:
+    """Return why a file is no longer kept."""
+    return f"No longer kept since {at:%Y-%m-%d}: {_EVICTED[why]}."
+
+
+_EVICTED = {
+    Evicted.AGE: "it was older than files are kept",
+    Evicted.RUN_QUOTA: "the files of its run had become too large",
+    Evicted.THREAD_QUOTA: "the files of this thread had become too large",
+    Evicted.TENANT_QUOTA: "the files of this workspace had become too large",
+}

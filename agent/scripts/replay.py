@@ -14,6 +14,7 @@ from typing import TypeAlias, assert_never
 from agent.events import RecordedAnswer
 from agent.ids import ToolName
 from agent.limits import Limits
+from agent.plan.file_names import FILES_WRITE, WRITTEN_BYTES, WRITTEN_FILES, is_file_name
 from agent.plan.json_schema import schema_issues
 from agent.plan.json_values import json_issue_in, sanitized_text
 from agent.plan.operations import Node, canonical_json, digest_of
@@ -36,7 +37,7 @@ from agent.tools.call_bounds import CallBounds
 from sandbox.script import CallDeferred, CallRejected, Json, ToolCallRefused
 
 _RECORDED_BYTES = 64 * 1024 * 1024
-_CALL_BYTES = 64 * 1024
+CALL_BYTES = 64 * 1024
 _STORED_BYTES = 1024 * 1024
 """The most of a package's answers that is stored for another process, which repeats the other calls."""
 
@@ -76,7 +77,7 @@ class ToolCallReplay:
         self._declared = frozenset(node.tools)
         self._asks = asks_inside(node, registry)
         # A packed step's call may be as large as it could be as a node of its own.
-        self._call_bytes = BOUND_BYTES if node.packed else _CALL_BYTES
+        self._call_bytes = BOUND_BYTES if node.packed else CALL_BYTES
         self._context = context
         self._pause = pause
         self._bounds = bounds or CallBounds(Limits())
@@ -95,6 +96,8 @@ class ToolCallReplay:
         self._waiting: list[ScriptCall] = []
         self._reached: set[str] = set()
         self._new_answers: list[RecordedAnswer] = []
+        #: Name -> text of what this run keeps as files.
+        self._files: dict[str, str] = {}
         self._storable_bytes = _STORED_BYTES_OF_SUSPENDED if self._asks else _STORED_BYTES
 
     def rewind(self) -> None:
@@ -103,6 +106,7 @@ class ToolCallReplay:
         self._locks.clear()
         self._waiting.clear()
         self._reached.clear()
+        self._files = {}
         self.needed = None
 
     def forget_failures(self) -> None:
@@ -134,7 +138,12 @@ class ToolCallReplay:
     def permits(self, tool: str) -> bool:
         """Return whether the script may call this tool at all."""
         found = self._declared_tool(tool)
-        return found is not None and (found.colour is Colour.GREEN or self._asks)
+        return tool == FILES_WRITE or (found is not None and (found.colour is Colour.GREEN or self._asks))
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Name -> text of what this run keeps as files."""
+        return self._files
 
     @property
     def suspended(self) -> Suspended | None:
@@ -155,8 +164,10 @@ class ToolCallReplay:
             ToolCallRefused: the script may not make this call, or the tool failed, or a person said no.
             CallDeferred: people are to be asked about it, or the author must connect an account first.
         """
+        if tool == FILES_WRITE:
+            return self._write(args)
         found = self._permitted_tool(tool)
-        self._check(args)
+        check_arguments(args, self._call_bytes)
         key = canonical_json([tool, args])
         number = self._replayed[key]
         self._replayed[key] += 1
@@ -165,6 +176,27 @@ class ToolCallReplay:
         # A script that is run again gets the n-th answer at its n-th equal call, so these are made one by one.
         async with self._locks[key] if self._asks else nullcontext():
             return await self._green_answer(found, args, key, number)
+
+    def _write(self, args: Mapping[str, Json]) -> Json:
+        """Hold a file until the run ends well; return its name for references. The last text of a name counts."""
+        match args:
+            case {"name": str(name), "text": str(text)} if len(args) == 2:
+                pass
+            case _:
+                raise ToolCallRefused(f"{FILES_WRITE} takes name and text, both texts")
+        if not is_file_name(name) or name in (f"{self._context.node}.json", f"{self._context.node}.txt"):
+            raise ToolCallRefused(
+                f"{name[:80]!r} is no name for a file: letters, digits, '.', '_' and '-', as report.md"
+            )
+        if (issue := json_issue_in(text, strict_text=True)) is not None:
+            raise ToolCallRefused(f"the text cannot be kept: {issue.message}")
+        held = {**self._files, name: text}
+        if len(held) > WRITTEN_FILES:
+            raise ToolCallRefused(f"a script keeps {WRITTEN_FILES} files at most")
+        if sum(len(other.encode()) for other in held.values()) > WRITTEN_BYTES:
+            raise ToolCallRefused(f"the files of a script come to {WRITTEN_BYTES} bytes at most")
+        self._files = held
+        return {"name": name, "size": len(text.encode())}
 
     async def _green_answer(self, tool: Tool, args: Mapping[str, Json], key: str, number: int) -> Json:
         if number < len(self._answers[key]):
@@ -177,6 +209,7 @@ class ToolCallReplay:
                 self.needed = needed
                 raise CallDeferred from needed
             outcome = Failed(error=INPUT_REQUIRED, message="it asks a person; plan this as its own node")
+        await self._bounds.learn(context.thread, tool, outcome)
         if isinstance(outcome, Succeeded):
             answer = RecordedAnswer(call=key, value=outcome.value)
         else:
@@ -192,7 +225,7 @@ class ToolCallReplay:
         position = position_of(tool.name, args, number)
         if (outcome := self._decided.outcomes.get(position)) is not None:
             self._reached.add(position)
-            return _told(tool.name, outcome)
+            return told(tool.name, outcome)
         if wrong := await schema_issues(args, tool.arguments):
             raise ToolCallRefused(
                 f"{tool.name}: bad_arguments: {wrong[0].pointer or '/'}: {issue_words(tool, wrong[0])}"
@@ -213,12 +246,6 @@ class ToolCallReplay:
             raise ToolCallRefused(f"{name!r} changes something; this script may only read: plan this as its own node")
         return tool
 
-    def _check(self, args: Mapping[str, Json]) -> None:
-        if (issue := json_issue_in(args, strict_text=True)) is not None:
-            raise ToolCallRefused(f"the arguments cannot be used: {issue.pointer}: {issue.message}")
-        if len(canonical_json(args).encode()) > self._call_bytes:
-            raise ToolCallRefused(f"the arguments come to more than {self._call_bytes} bytes")
-
     def _record(self, answer: RecordedAnswer) -> int:
         """Record an answer unless too much is recorded already; return its size."""
         size = len(canonical_json(answer.value)) + len(answer.error)
@@ -228,8 +255,20 @@ class ToolCallReplay:
         return size
 
 
-def _told(tool: ToolName, outcome: Outcome) -> Json:
-    """Return the value of a red call, or raise what the script is told of it."""
+def check_arguments(args: Mapping[str, Json], most_bytes: int = CALL_BYTES) -> None:
+    """Return if a call can be made with these arguments.
+
+    Raises:
+        ToolCallRefused: it cannot.
+    """
+    if (issue := json_issue_in(args, strict_text=True)) is not None:
+        raise ToolCallRefused(f"the arguments cannot be used: {issue.pointer}: {issue.message}")
+    if len(canonical_json(args).encode()) > most_bytes:
+        raise ToolCallRefused(f"the arguments come to more than {most_bytes} bytes")
+
+
+def told(tool: ToolName, outcome: Outcome) -> Json:
+    """Return the value of a call that became a node, or raise what its caller is told of it."""
     if isinstance(outcome, Succeeded):
         return outcome.value
     if _is_rejected(outcome):

@@ -15,8 +15,10 @@ from infra.db.embedded_postgres import default_data_folder
 from infra.doctor.accounts import account_findings
 from infra.doctor.database import database_findings
 from infra.doctor.finding import Finding, missing, ok, wrong
+from infra.doctor.kubernetes import kubernetes_findings
 from infra.doctor.mcp import mcp_findings
 from infra.doctor.model import model_finding
+from infra.doctor.prometheus import prometheus_findings
 from infra.doctor.query_login import query_login_finding
 from infra.doctor.slack import slack_findings
 from infra.process_health import SILENT_SECONDS, ProcessHealth, running_processes
@@ -50,7 +52,11 @@ async def examine(environ: Mapping[str, str]) -> list[Finding]:
         servers = group.create_task(mcp_findings(_mcp_settings(given, configuration)))
         keys = given.get("GREENLIGHT_ACCOUNT_KEYS")
         accounts = group.create_task(account_findings(configuration.accounts, keys, _data(given)))
+        tools = configuration.tools
+        clusters = group.create_task(kubernetes_findings(tools.kubernetes, tools.disabled))
+        metrics = group.create_task(prometheus_findings(tools.prometheus))
     checked = [*(login.result() for login in logins), *servers.result(), *accounts.result()]
+    checked += [*clusters.result(), *metrics.result()]
     rest = [sandbox.result(), model.result(), process_finding(given)]
     findings = [file, *slack.result(), *database.result(), *checked, *rest]
     redactor = report_redactor(given, configuration)
@@ -120,9 +126,14 @@ def _troubles(process: ProcessHealth) -> list[str]:
     silent = time.time() - process.written_at
     if silent > SILENT_SECONDS:
         return [f"{name} has said nothing for {silent:.0f} s"]
-    return [
+    failing = [
         f"{name}: {task.name} failed {task.failures} times in a row ({task.error})"
         if task.failures > 1
         else f"{name}: {task.name} failed ({task.error})"
         for task in process.failing
     ]
+    left_alone = [
+        f"{name}: calls to {circuit.name} failed {circuit.failures} times in a row, so none is made for now"
+        for circuit in process.left_alone
+    ]
+    return [*failing, *left_alone]

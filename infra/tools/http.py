@@ -539,8 +539,8 @@ async def _request(config: HttpRequestConfig, body_bytes: int, context: CallCont
             aiohttp.ClientSession(
                 connector=connector(allowed),
                 timeout=aiohttp.ClientTimeout(total=config.timeout_seconds),
-                middlewares=(_send_once,),
-                trace_configs=[_checks_before_sending(context)],
+                middlewares=(send_once,),
+                trace_configs=[checks_before_sending(context)],
             ) as session,
             session.request(
                 method, url, data=body, headers={**headers, **condition}, allow_redirects=False
@@ -562,7 +562,7 @@ async def _request(config: HttpRequestConfig, body_bytes: int, context: CallCont
         ) from error
 
 
-def _checks_before_sending(context: CallContext) -> aiohttp.TraceConfig:
+def checks_before_sending(context: CallContext) -> aiohttp.TraceConfig:
     """Return hooks that check the deadline once there is a connection: aiohttp calls them before it writes."""
 
     async def check(*_: object) -> None:
@@ -573,7 +573,7 @@ def _checks_before_sending(context: CallContext) -> aiohttp.TraceConfig:
     return checks
 
 
-async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+async def send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """Prevent the client from repeating PUT and DELETE when the server hangs up."""
     try:
         return await send(request)

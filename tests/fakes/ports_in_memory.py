@@ -20,6 +20,7 @@ from agent.card_facts import card_facts_of
 from agent.errors import ArtifactMissing, DuplicateNode
 from agent.events import AttemptEnded, NodeChanged, NodePlanned, RunEvent
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, UserId, thread_parts
+from agent.plan.files import FileOrigin
 from agent.plan.operations import Add, LoggedOperation, Operation
 from agent.plan.outcomes import ArtifactRef, NodeStatus, Outcome
 from agent.ports import Heard, LedgerEntry, LedgerState, Mail, Message, PastTurn, Reflection, Run, RunStatus
@@ -217,7 +218,9 @@ class ArtifactsInMemory:
     def __init__(self) -> None:
         self.contents: dict[Digest, bytes] = {}
 
-    async def put(self, thread: ThreadId, name: str, content: bytes, media_type: str) -> ArtifactRef:
+    async def put(
+        self, thread: ThreadId, name: str, content: bytes, media_type: str, origin: FileOrigin | None = None
+    ) -> ArtifactRef:
         """Store content once."""
         await asyncio.sleep(0)
         digest = Digest(sha256(content).hexdigest())

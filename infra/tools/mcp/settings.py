@@ -8,8 +8,10 @@ from typing import Annotated, NewType
 
 from pydantic import AfterValidator
 
+from agent.plan.file_names import FILE_TOOLS
 from agent.tool import Colour
 from infra.tools.catalogue import TOOL_NAMES
+from infra.tools.git.tools import GIT_TOOLS
 
 ServerName = NewType("ServerName", str)
 
@@ -19,7 +21,9 @@ PINS_FILE = "mcp.lock.json"
 _NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_TAKEN = frozenset(name.partition("_")[0] for name in TOOL_NAMES)
+_TAKEN = frozenset(name.partition("_")[0] for name in TOOL_NAMES - FILE_TOOLS - GIT_TOOLS)
+"""Names whose servers' tools would look like ours. Servers `files` and `git` are usual ones: the tools of a server
+`git` are `git_git_log` and the like, and of one `files` its `read` alone is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)

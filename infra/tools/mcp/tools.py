@@ -173,6 +173,7 @@ class _Calls:
         colour = colour_of(config, definition)
         return Tool(
             name=name,
+            service=self.server.name,
             description=definition.description or definition.title or f"{definition.name} of {self.server.name}",
             arguments=shown_schema(definition.schema),
             colour=colour,
