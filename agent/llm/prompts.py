@@ -51,6 +51,7 @@ you have asked for its tools."""
 _GIST_CHARACTERS = 80
 _PART = "Other people's requests are part of this turn. To answer, write `ANSWER` and nothing else."
 _HEAD_CHARACTERS = 200
+_WITHHELD = "only that person may read it; plan a step that reads it again, with the rights of the person who asks now"
 _FAULTS_SHOWN = 20
 _OLDER_IDS_CHARACTERS = 1_000
 _NO_SANDBOX = "There is no sandbox in this installation: packages cannot run, so plan tool nodes only."
@@ -63,7 +64,12 @@ def system_message(
 
     `language`: how plans are to be written.
     """
-    fillings = {"{{tools}}": _tools_text(registry or Registry()), "{{sandbox}}": dialect or _NO_SANDBOX}
+    registry = registry or Registry()
+    fillings = {
+        "{{tools}}": _tools_text(registry),
+        "{{roles}}": _roles_text(registry, language),
+        "{{sandbox}}": dialect or _NO_SANDBOX,
+    }
     # In one pass: a tool's description must not be filled in itself.
     prompt = _prompt(Role.PLANNER).replace("{{language}}", _writing(language))
     text = re.sub("|".join(map(re.escape, fillings)), lambda found: fillings[found.group()], prompt)
@@ -95,6 +101,19 @@ def _task(role: Role, *, again: bool = False) -> tuple[str, str]:
     if again:
         return "Task", f"{heading}\n\nDo it again, without these faults."
     return "Task", f"{heading}\n\nThe plan has run to its end: conclude." if role is Role.CONCLUDE else text
+
+
+@cache
+def _roles(language: PlanLanguage) -> str:
+    return (_PROMPTS / "sections" / f"roles_{language.value}.md").read_text(encoding="utf-8")
+
+
+def _roles_text(registry: Registry, language: PlanLanguage) -> str:
+    """Return how to give work to roles, and a line about each; empty where there are none."""
+    if not registry.roles:
+        return ""
+    lines = "\n".join(f"{role.name}: {role.purpose}" for role in sorted(registry.roles, key=attrgetter("name")))
+    return f"{_roles(language)}{lines}\n\n"
 
 
 def _tools_text(registry: Registry) -> str:
@@ -335,6 +354,9 @@ def _node_json(
     }
     if shown.outcome is None:
         return line
+    if shown.withheld_by is not None:
+        whose = _person(shown.withheld_by, names)
+        return {**line, "result": {"personal_to": whose, "note": _WITHHELD}}
     by_reference = shown.earlier or heads
     if isinstance(shown.outcome, Succeeded) and not _is_shown(shown.outcome.artifact, files):
         return line  # its file has left the prompts

@@ -121,6 +121,9 @@ NOT_UNDONE = "not_undone"
 """The `error` of a call that was to undo another one, and that was refused by what it asked."""
 
 INPUT_REQUIRED = "input_required"
+
+NOT_CONNECTED = "not_connected"
+"""The person whose account a call needs did not connect it."""
 """The error of a call that asked for input which it did not get; it had no effect."""
 
 NOT_ALLOWED = "not_allowed"
@@ -131,6 +134,15 @@ NOT_YOURS = "not_yours"
 
 REFUSED_BY_POLICY = "refused_by_policy"
 """The `error` of a red call that a rule refuses; the message has the rule's words."""
+
+RATE_LIMIT = "rate_limit"
+"""The `error` of a call that got no place in its tool's rate limit in time; nothing was called."""
+
+NOT_TRIED = "not_tried"
+"""The `error` of a call that was not made, as those before it failed; the message says when one is tried again."""
+
+TOLD_IN_WORDS = frozenset({REFUSED_BY_POLICY, RATE_LIMIT, NOT_TRIED})
+"""Errors whose message people read as it is."""
 
 Outcome: TypeAlias = Succeeded | Failed | Rejected | Expired | Skipped | Cancelled
 

@@ -1,6 +1,6 @@
 """Whose calls an output comes from: the tools behind it, each with the person whose rights its call took. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from agent.ids import NodeId, ToolName, UserId
@@ -91,6 +91,8 @@ class OutputSources:
         _, written = self._nodes[node]
         references = references_of(written if self._conditions else replace(written, when=""))
         named = [named for _, reference in references_in(references) for named in reference.nodes]
+        if (lead := self._lead_of(written)) is not None:
+            named += self._referred(lead)
         # A file that a plan names is its node's output, as a reference to that node would be.
         of_file = node_of(file_read_by(written) or "")
         return named if of_file is None else [*named, of_file]
@@ -102,5 +104,17 @@ class OutputSources:
         author, written = self._nodes[node]
         if file_read_by(written) is not None:
             return frozenset()  # what comes out is what that file's node got
-        tools = (written.tool,) if written.kind is NodeKind.TOOL else written.tools
+        tools = [*_tools_of(written)]
+        if (lead := self._lead_of(written)) is not None:
+            others = (self._nodes[other][1] for other in (lead, *self._items.get(lead, ())))
+            tools += [tool for other in others for tool in _tools_of(other)]
         return frozenset(Source(tool=tool, author=author) for tool in tools if tool)
+
+    def _lead_of(self, node: Node) -> NodeId | None:
+        """Return the subagent that handed a node its work: what that had read, and others told it, is in the words."""
+        lead = node.item_of if node.kind is NodeKind.SUBAGENT and node.position is not None else None
+        return lead if lead in self._nodes else None
+
+
+def _tools_of(node: Node) -> Sequence[ToolName | None]:
+    return (node.tool,) if node.kind is NodeKind.TOOL else node.tools

@@ -14,7 +14,7 @@ from agent.limits import DEFAULT_LIMITS, PlanLanguage, PlanLimits, Role
 from agent.llm.memory import Memory
 from agent.llm.prompts import planner_message, system_message, tools_section
 from agent.llm.tool_search import ToolSearch
-from agent.llm.transcript import by_author, present_dialogue, shown_nodes
+from agent.llm.transcript import by_author, owners_of, present_dialogue, shown_nodes, withheld
 from agent.packing.packing import Packing
 from agent.plan.dependencies import with_dependents
 from agent.plan.json_values import truncated
@@ -244,7 +244,8 @@ class Planner:
         statuses = plan.statuses
         if brief:
             statuses = {node: NodeStatus(state=status.state) for node, status in statuses.items()}
-        nodes = shown_nodes(plan.logged, statuses, request.turn)
+        owners = owners_of(plan.logged, request.author, self.registry.is_personal)
+        nodes = withheld(shown_nodes(plan.logged, statuses, request.turn), owners)
         return planner_message(
             self.clock(),
             request.messages,

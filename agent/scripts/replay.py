@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from agent.events import RecordedAnswer
 from agent.ids import ToolName
@@ -37,7 +37,7 @@ from agent.tools.call_bounds import CallBounds
 from sandbox.script import CallDeferred, CallRejected, Json, ToolCallRefused
 
 _RECORDED_BYTES = 64 * 1024 * 1024
-_CALL_BYTES = 64 * 1024
+CALL_BYTES = 64 * 1024
 _STORED_BYTES = 1024 * 1024
 """The most of a package's answers that is stored for another process, which repeats the other calls."""
 
@@ -48,6 +48,14 @@ _COMPARED_CHARACTERS = 400
 """Of an error's text, whose middle is left out when it is long."""
 
 _NO_DECISIONS = DecidedCalls()
+
+AsAuthor: TypeAlias = Callable[[Tool, CallContext, Mapping[str, Json]], CallContext]
+"""Returns the context of a tool's call with the account of the author that it needs, if any."""
+
+
+def as_app(_tool: Tool, context: CallContext, _args: Mapping[str, Json]) -> CallContext:
+    """Return the context as it is: nobody has an account."""
+    return context
 
 
 class ToolCallReplay:
@@ -63,17 +71,21 @@ class ToolCallReplay:
         *,
         decided: DecidedCalls = _NO_DECISIONS,
         most_red_calls: int = Limits.fan_out,
+        as_author: AsAuthor = as_app,
     ) -> None:
         self._registry = registry
         self._declared = frozenset(node.tools)
         self._asks = asks_inside(node, registry)
         # A packed step's call may be as large as it could be as a node of its own.
-        self._call_bytes = BOUND_BYTES if node.packed else _CALL_BYTES
+        self._call_bytes = BOUND_BYTES if node.packed else CALL_BYTES
         self._context = context
         self._pause = pause
         self._bounds = bounds or CallBounds(Limits())
         self._decided = decided
         self._most_red_calls = most_red_calls
+        self._as_author = as_author
+        #: What a call of this run needs of the author before the script can run: an account.
+        self.needed: InputRequired | None = None
         #: Canonical JSON of tool and arguments -> the answers to equal calls, in order.
         self._answers: dict[str, list[RecordedAnswer]] = defaultdict(list)
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -95,6 +107,7 @@ class ToolCallReplay:
         self._waiting.clear()
         self._reached.clear()
         self._files = {}
+        self.needed = None
 
     def forget_failures(self) -> None:
         """Have another script make the calls anew that failed."""
@@ -149,12 +162,12 @@ class ToolCallReplay:
 
         Raises:
             ToolCallRefused: the script may not make this call, or the tool failed, or a person said no.
-            CallDeferred: people are to be asked about it.
+            CallDeferred: people are to be asked about it, or the author must connect an account first.
         """
         if tool == FILES_WRITE:
             return self._write(args)
         found = self._permitted_tool(tool)
-        self._check(args)
+        check_arguments(args, self._call_bytes)
         key = canonical_json([tool, args])
         number = self._replayed[key]
         self._replayed[key] += 1
@@ -190,9 +203,13 @@ class ToolCallReplay:
             return _value_of(self._answers[key][number])
         context = replace(self._context, idempotency_key=digest_of([self._context.idempotency_key, key]))
         try:
-            outcome = await self._bounds.call(tool, context, args, self._pause)
-        except InputRequired:
+            outcome = await self._bounds.call(tool, self._as_author(tool, context, args), args, self._pause)
+        except InputRequired as needed:
+            if needed.asked.account:
+                self.needed = needed
+                raise CallDeferred from needed
             outcome = Failed(error=INPUT_REQUIRED, message="it asks a person; plan this as its own node")
+        await self._bounds.learn(context.thread, tool, outcome)
         if isinstance(outcome, Succeeded):
             answer = RecordedAnswer(call=key, value=outcome.value)
         else:
@@ -208,7 +225,7 @@ class ToolCallReplay:
         position = position_of(tool.name, args, number)
         if (outcome := self._decided.outcomes.get(position)) is not None:
             self._reached.add(position)
-            return _told(tool.name, outcome)
+            return told(tool.name, outcome)
         if wrong := await schema_issues(args, tool.arguments):
             raise ToolCallRefused(
                 f"{tool.name}: bad_arguments: {wrong[0].pointer or '/'}: {issue_words(tool, wrong[0])}"
@@ -229,12 +246,6 @@ class ToolCallReplay:
             raise ToolCallRefused(f"{name!r} changes something; this script may only read: plan this as its own node")
         return tool
 
-    def _check(self, args: Mapping[str, Json]) -> None:
-        if (issue := json_issue_in(args, strict_text=True)) is not None:
-            raise ToolCallRefused(f"the arguments cannot be used: {issue.pointer}: {issue.message}")
-        if len(canonical_json(args).encode()) > self._call_bytes:
-            raise ToolCallRefused(f"the arguments come to more than {self._call_bytes} bytes")
-
     def _record(self, answer: RecordedAnswer) -> int:
         """Record an answer unless too much is recorded already; return its size."""
         size = len(canonical_json(answer.value)) + len(answer.error)
@@ -244,8 +255,20 @@ class ToolCallReplay:
         return size
 
 
-def _told(tool: ToolName, outcome: Outcome) -> Json:
-    """Return the value of a red call, or raise what the script is told of it."""
+def check_arguments(args: Mapping[str, Json], most_bytes: int = CALL_BYTES) -> None:
+    """Return if a call can be made with these arguments.
+
+    Raises:
+        ToolCallRefused: it cannot.
+    """
+    if (issue := json_issue_in(args, strict_text=True)) is not None:
+        raise ToolCallRefused(f"the arguments cannot be used: {issue.pointer}: {issue.message}")
+    if len(canonical_json(args).encode()) > most_bytes:
+        raise ToolCallRefused(f"the arguments come to more than {most_bytes} bytes")
+
+
+def told(tool: ToolName, outcome: Outcome) -> Json:
+    """Return the value of a call that became a node, or raise what its caller is told of it."""
     if isinstance(outcome, Succeeded):
         return outcome.value
     if _is_rejected(outcome):

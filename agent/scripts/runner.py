@@ -35,10 +35,11 @@ from agent.scripts.repair_prompt import (
     refusal_request,
     rewrite_refusal,
 )
-from agent.scripts.replay import ToolCallReplay, ending
+from agent.scripts.replay import AsAuthor, ToolCallReplay, as_app, ending
 from agent.tool import CallContext, Registry, asks_inside
 from agent.tools.call import kept_output
-from agent.tools.call_bounds import CallBounds, SharedBounds
+from agent.tools.call_bounds import CallBounds
+from agent.tools.shared_bounds import SharedBounds
 from sandbox.script import NO_SANDBOX, Job, Json, Limits, OutcomeKind, Sandbox, ScriptError, ScriptOutcome
 
 INFRA_RETRY_AFTER_SECONDS = (0.5, 1.0, 2.0, 4.0)
@@ -57,6 +58,8 @@ _ASKS_AFTER = frozenset({OutcomeKind.SUSPENDED, OutcomeKind.OK, OutcomeKind.ERRO
 """Ends of a run whose open calls people are asked about: also a script that did not wait for a call has made it."""
 
 WAITS_FOR_PEOPLE = "waiting for decisions about its calls"
+
+WAITS_FOR_WORKERS = "waiting for those it handed work to"
 
 WAITS_FOR_SANDBOX = "waiting for the sandbox, which does not answer"
 
@@ -88,6 +91,7 @@ class PackageDependencies:
     repairs: SharedBounds[Role]
     clock: Callable[[], datetime]
     pause: Callable[[float], Awaitable[None]]
+    as_author: AsAuthor = as_app
 
 
 class ScriptRunner:
@@ -115,6 +119,7 @@ class ScriptRunner:
             dependencies.bounds,
             decided=decided,
             most_red_calls=dependencies.red_calls,
+            as_author=dependencies.as_author,
         )
         # A rewrite changes the code only: tools, inputs and limits stay the node's.
         self._job = Job(
@@ -139,7 +144,7 @@ class ScriptRunner:
     async def run(self) -> Succeeded | Failed | Suspended:
         """Return the script's result inline, how its last attempt ended, or which calls people are to be asked about.
 
-        Raises only CancelledError.
+        Raises only CancelledError, and InputRequired when the author must connect an account before it can run.
 
         A cancellation first ends the script or the model call that is in progress.
         """
@@ -198,6 +203,8 @@ class ScriptRunner:
     async def _attempt(self, code: str) -> Succeeded | Failed | Suspended | None:
         """Run a script; return None after a crash."""
         outcome = await _checked(await self._outcome(code), self._node)
+        if self._replay.needed is not None:
+            raise self._replay.needed
         suspended = self._replay.suspended if outcome.kind in _ASKS_AFTER else None
         if suspended is not None:
             outcome = replace(outcome, kind=OutcomeKind.SUSPENDED, result=None, error=None)

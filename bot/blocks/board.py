@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from agent.ids import NodeId
 from agent.packing.packing import Reason
 from agent.plan.operations import NodeKind, digest_of
-from agent.plan.outcomes import REFUSED_BY_POLICY, Cancelled, Failed, NodeState, Rejected, Skipped, Succeeded
+from agent.plan.outcomes import TOLD_IN_WORDS, Cancelled, Failed, NodeState, Rejected, Skipped, Succeeded
 from agent.ports import RunStatus
 from bot import wording
 from bot.blocks.elements import (
@@ -103,11 +103,11 @@ def _files(run: RunView) -> Sequence[Block]:
 
 
 def script_details(nodes: Sequence[NodeView]) -> Sequence[Block]:
-    """Return the elements that open the details of finished scripts: a button each, or a menu of many.
+    """Return the elements that open the details of finished scripts and subagents: a button each, or a menu of many.
 
-    Scripts that crashed come first when there are more than fit.
+    Those that crashed come first when there are more than fit.
     """
-    scripts = [node for node in nodes if node.kind is NodeKind.PACKAGE and node.attempts and _final(node.state)]
+    scripts = [node for node in nodes if node.kind is not NodeKind.TOOL and node.attempts and _final(node.state)]
     scripts.sort(key=lambda node: not _crashed(node))
     labels = [(shortened(_title(node), OPTION_CHARACTERS), node.id) for node in scripts]
     if len(labels) > MOST_BUTTONS:
@@ -228,7 +228,7 @@ def _crashed(node: NodeView) -> Sequence[AttemptView]:
 def _attempts(node: NodeView) -> str:
     """Return a package's repairs: `attempt 1 crashed: ValueError: ...; rewritten, attempt 2 running`."""
     crashed = _crashed(node)
-    if not crashed:
+    if not crashed or node.kind is NodeKind.SUBAGENT:
         return ""
     parts = [wording.attempt(attempt.attempt, attempt.kind, _first_line(attempt.error)) for attempt in crashed]
     last = crashed[-1].attempt
@@ -255,7 +255,7 @@ def _now(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, N
             return f"{what} · {words}, {wording.remembered(timedelta(seconds=seconds))}"
         case NodeState.SUCCEEDED, _:
             return f"{what} · {words}{f' in {took}' if took else ''}"
-        case _, Failed(error=error, message=message) if error == REFUSED_BY_POLICY and message:
+        case _, Failed(error=error, message=message) if error in TOLD_IN_WORDS and message:
             return f"{what} · {words}: {visible(message)}"
         case _, Failed(error=error):
             return f"{what} · {words}: {wording.failure(error)}"

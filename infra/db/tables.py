@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import ClassVar
 
 from sqlalchemy import (
+    ARRAY,
     JSON,
     BigInteger,
     ColumnElement,
@@ -149,6 +150,17 @@ class InboxRow(InThread, Row):
     turn: Mapped[int | None]
 
 
+class SearchTokenRow(KeyedByThread, Row):
+    """The right to search that a person's newest message in a thread brought."""
+
+    __tablename__ = "search_tokens"
+    __table_args__ = (Index(None, "expires_at"),)
+    author: Mapped[str] = mapped_column(primary_key=True)
+    #: As `infra/stores/search_tokens.py` seals it.
+    sealed: Mapped[str]
+    expires_at: Mapped[datetime]
+
+
 class RunRow(KeyedByThread, Row):
     """A turn of a thread."""
 
@@ -260,6 +272,21 @@ class AttemptRow(KeyedByThread, Row):
     of: Mapped[str] = mapped_column(server_default="")
     #: The digest of the artifact with its logs, calls and answers, as `infra/stores/attempts.py` writes it.
     record: Mapped[str | None]
+
+
+class SubagentStepRow(KeyedByThread, Row):
+    """A step of a subagent: an answer of its model, or what it was told of a call."""
+
+    __tablename__ = "subagent_steps"
+    node: Mapped[str] = mapped_column(primary_key=True)
+    #: The digest of the subagent's call.
+    of: Mapped[str] = mapped_column(primary_key=True)
+    #: The number of the model's answer, from 1.
+    step: Mapped[int] = mapped_column(primary_key=True)
+    #: The number of the answer's call, from 1; 0: the answer itself.
+    call: Mapped[int] = mapped_column(primary_key=True)
+    content: Mapped[Mapping[str, Json]]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class ApprovalRow(InThread, Row):
@@ -444,6 +471,62 @@ class GrantRow(Row):
     revoked_at: Mapped[datetime | None]
 
 
+class AccountRow(Row):
+    """A person's account at a provider."""
+
+    __tablename__ = "accounts"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    person: Mapped[str] = mapped_column(primary_key=True)
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    #: The tokens, encrypted.
+    sealed: Mapped[bytes]
+    #: Who the person is there, in the provider's words.
+    subject: Mapped[str]
+    scopes: Mapped[str]
+    #: When the access token ends; null: nobody knows.
+    expires_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(server_default="1")
+    connected_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class AccountFlowRow(Row):
+    """A person's way to a provider and back. Its secrets stand here as their SHA-256, or encrypted."""
+
+    __tablename__ = "account_flows"
+    __table_args__ = (Index(None, "ticket"), Index(None, "state"))
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    #: Of the link that the person was shown.
+    ticket: Mapped[str] = mapped_column(primary_key=True)
+    person: Mapped[str]
+    provider: Mapped[str]
+    #: The request that waits for the account.
+    approval: Mapped[str]
+    #: How the page names the person.
+    name: Mapped[str]
+    #: Empty until they set out.
+    state: Mapped[str] = mapped_column(server_default="")
+    #: Of the cookie of the browser in which they set out.
+    browser: Mapped[str] = mapped_column(server_default="")
+    verifier: Mapped[bytes | None]
+    expires_at: Mapped[datetime]
+    #: When they came back; set once.
+    ended_at: Mapped[datetime | None]
+
+
+class AccountClientRow(Row):
+    """What a provider made of this installation when it registered itself: of no tenant."""
+
+    __tablename__ = "account_clients"
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    issuer: Mapped[str]
+    #: Our address there.
+    redirect: Mapped[str]
+    client_id: Mapped[str]
+    #: The secret, encrypted; empty: it has none.
+    sealed: Mapped[bytes]
+    method: Mapped[str]
+
+
 class ArtifactRow(Row):
     """A value kept once per tenant and content."""
 
@@ -549,6 +632,28 @@ class PostRow(KeyedByThread, Row):
     ts: Mapped[str | None]
     #: The digest of its content.
     shown: Mapped[str | None]
+
+
+class ToolLimitRow(Row):
+    """The newest calls that a rate limit counts; `greenlight_take_places` writes it."""
+
+    __tablename__ = "tool_limits"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    #: The limit, and with `:` the person whose own it is.
+    key: Mapped[str] = mapped_column(primary_key=True)
+    #: When they were, oldest first: as many as the limit allows.
+    calls: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default=text("'{}'"))
+
+
+class MaskRow(KeyedByThread, Row):
+    """The number by which models know a personal datum of a thread. The datum itself is not here."""
+
+    __tablename__ = "masks"
+    __table_args__ = (UniqueConstraint("tenant", "thread", "kind", "number"),)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    #: Of the datum.
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int]
 
 
 class WorkerRow(Row):

@@ -24,6 +24,7 @@ from agent.plan.files import FileOrigin
 from agent.plan.operations import Add, LoggedOperation, Operation
 from agent.plan.outcomes import ArtifactRef, NodeStatus, Outcome
 from agent.ports import Heard, LedgerEntry, LedgerState, Mail, Message, PastTurn, Reflection, Run, RunStatus
+from agent.tool import Account
 from infra.worker.notifications import Notifier
 from sandbox.script import Json
 
@@ -180,7 +181,16 @@ class LedgerInMemory:
         tries = [row for (t, n, _), row in self.rows.items() if (t, n) == (thread, node)]
         return max(tries, key=lambda row: row.attempt, default=None)
 
-    async def start(self, thread: ThreadId, node: NodeId, digest: Digest, attempt: int, *, tool: str = "") -> bool:
+    async def start(
+        self,
+        thread: ThreadId,
+        node: NodeId,
+        digest: Digest,
+        attempt: int,
+        *,
+        tool: str = "",
+        account: Account | None = None,
+    ) -> bool:
         """Commit `started`."""
         await asyncio.sleep(0)
         if (thread, node, attempt) in self.rows:

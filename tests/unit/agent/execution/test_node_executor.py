@@ -101,7 +101,9 @@ PACKAGE = Node(id=NodeId("p"), kind=NodeKind.PACKAGE, title="P", code="def main(
         (replace(PACKAGE, tools=(ToolName("red"), ToolName("gone"))), Colour.RED),
         (replace(PACKAGE, tools=(ToolName("gone"),)), Colour.RED),
         (replace(PACKAGE, require_human_approval=True), Colour.RED),
-        (node(kind=NodeKind.SUBAGENT), Colour.RED),
+        (node(kind=NodeKind.SUBAGENT), Colour.GREEN),  # each red call is a node
+        (node(kind=NodeKind.SUBAGENT, tools=(ToolName("red"), ToolName("gone"))), Colour.GREEN),
+        (node(kind=NodeKind.SUBAGENT, require_human_approval=True), Colour.RED),
     ],
 )
 def test_whatever_is_not_known_to_be_green_is_red(subject: Node, colour: Colour) -> None:
