@@ -53,6 +53,7 @@ _PART = "Other people's requests are part of this turn. To answer, write `ANSWER
 _HEAD_CHARACTERS = 200
 _WITHHELD = "only that person may read it; plan a step that reads it again, with the rights of the person who asks now"
 _FAULTS_SHOWN = 20
+_OLDER_IDS_CHARACTERS = 1_000
 _NO_SANDBOX = "There is no sandbox in this installation: packages cannot run, so plan tool nodes only."
 
 
@@ -289,18 +290,38 @@ def _own_lines(nodes: Sequence[ShownNode], names: Names, files: PromptFiles | No
 
 
 def _earlier_lines(nodes: Sequence[ShownNode], most_bytes: int, names: Names, files: PromptFiles | None) -> list[str]:
-    """Return the lines of earlier turns' nodes with their results by reference; the oldest are only counted."""
+    """Return the lines of earlier turns' nodes with their results by reference.
+
+    Of the oldest only the ids are shown, and of those beyond a bound how many there are.
+    """
     lines: list[str] = []
     earlier = [node for node in nodes if node.earlier]
     left = most_bytes
-    for shown in reversed(earlier):
+    for shown in reversed(earlier if files is None else earlier[-files.steps :]):
         line = json.dumps(_node_json(shown, names, files=files), ensure_ascii=False)
         left -= len(line.encode(errors="replace"))
         if left < 0:
-            lines.append(f"({len(earlier) - len(lines)} older nodes of this thread are not shown)")
             break
         lines.append(line)
+    older = [node.node.id for node in earlier[: len(earlier) - len(lines)]]
+    if files is None and older:
+        lines.append(f"({len(older)} older nodes of this thread are not shown)")
+    elif older:
+        lines.append(_older_line(older))
     return lines[::-1]
+
+
+def _older_line(older: Sequence[str]) -> str:
+    """Return the ids of nodes that are not shown any more, the newest that fit into a line."""
+    named: list[str] = []
+    left = _OLDER_IDS_CHARACTERS
+    for node in reversed(older):
+        left -= len(node) + 2
+        if left < 0:
+            break
+        named.insert(0, node)
+    more = f"; {len(older) - len(named)} before them" if len(named) < len(older) else ""
+    return f"({len(older)} older nodes of this thread are not shown: {', '.join(named)}{more})"
 
 
 def _node_lines(
