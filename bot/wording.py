@@ -939,6 +939,12 @@ def thread_closed(channel: str, *, deleted: bool = False) -> str:
     )
 
 
+def patterns(known: Iterable[tuple[str, str]]) -> str:
+    """Return the patterns of plans that people can ask for: name and purpose."""
+    lines = "\n".join(f"• *{name}*: {purpose}." for name, purpose in known)
+    return f"Ask for one by its name, as in “Write the release note, with the pattern review”:\n{lines}"
+
+
 def tools_of_groups(number: int) -> str:
     """Return how many tools of this channel the reader may not use."""
     return f"{number} more {'is' if number == 1 else 'are'} here for people of certain groups only."
