@@ -127,6 +127,13 @@ _FAILURES = {
     "sandbox_infra": "the sandbox wasn't available",
     "call_rejected": "somebody said no to a call of its script",
     "call_not_made": "nobody decided on a call of its script, or it was withdrawn",
+    "bad_result": "its result didn't have the form that was asked for, twice",
+    "gave_up": "it said that it can't be done",
+    "steps_used_up": "it came to no result in the steps it may take",
+    "too_long": "it was more than its model can read",
+    "unknown_role": "the role isn't there any more",
+    "no_model": "there is no language model here",
+    "model_unavailable": "its language model didn't answer",
     "script_diverges": "its script came to other calls each time",
     "sandbox_denied": "its script kept calling tools it isn't allowed to call",
 }

@@ -35,7 +35,7 @@ class Pattern:
     @property
     def roles(self) -> frozenset[str]:
         """The roles that it gives work to."""
-        return frozenset(name for name in shipped_roles() if re.search(rf"\b{name}\(", self.plan))
+        return frozenset(re.findall(r"\b([a-z]+)\(", self.plan)) & shipped_roles().keys()
 
 
 @cache
