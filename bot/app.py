@@ -15,19 +15,21 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.approval import ApprovalPolicy, ApprovalRequest
 from agent.ids import ToolName, UserId
-from agent.ports import Approvals, Effects
+from agent.ports import Approvals, Artifacts, Effects, Files
 from agent.redaction import SECRETS
 from agent.tool import Tool
 from agent.tools.access import AccessRules, ToolAccess
 from bot import wording
 from bot.blocks.card import PreviewsOf, no_previews
 from bot.errors import BotError
+from bot.handlers.accounts import AccountsHandler
 from bot.handlers.approvals import ApprovalHandler
 from bot.handlers.click_policy import ClickPolicy
 from bot.handlers.commands import COMMAND, CommandHandler
 from bot.handlers.confidential import ConfidentialHandler
 from bot.handlers.decision_forms import DecisionFormHandler
 from bot.handlers.elsewhere import ElsewhereHandler
+from bot.handlers.files import FilesHandler
 from bot.handlers.freezes import FreezeHandler
 from bot.handlers.messages import MessageHandler
 from bot.handlers.pending import PendingHandler
@@ -40,9 +42,16 @@ from bot.handlers.tools import ToolsHandler
 from bot.handlers.undo import UndoHandler
 from bot.payloads import (
     ATTEMPT_ACTION,
+    CONNECT_ACTION,
     DETAILS_ACTION,
+    DISCONNECT_ACTION,
+    FILE_POST_ACTION,
+    FILE_SHOW_ACTION,
+    FILES_ACTION,
+    FILES_PAGE_ACTION,
     FORM_ACTION,
     FORM_CALLBACK,
+    LINK_ACTION,
     RULE_ACTION,
     RULE_CALLBACK,
     SHOW_ACTION,
@@ -51,7 +60,7 @@ from bot.payloads import (
     UNDO_ACTION,
     Payload,
 )
-from bot.ports import ClickLog, Freezes, Grants, Inbox, OpenRequests, Packages, Posted, RunViews
+from bot.ports import ClickLog, Freezes, Grants, Inbox, OpenRequests, Packages, PersonalAccounts, Posted, RunViews
 from bot.slack.approvers import Approvers
 from bot.slack.client import WebApi
 from bot.slack.membership import Principals
@@ -77,10 +86,14 @@ class Ports:
     views: RunViews
     posted: Posted
     packages: Packages
+    files: Files
+    artifacts: Artifacts
     clicks: ClickLog
     freezes: Freezes
     grants: Grants
     effects: Effects
+    #: None: nothing works with people's own accounts.
+    accounts: PersonalAccounts | None = None
 
 
 class SlackApp:
@@ -131,7 +144,9 @@ class SlackApp:
         rules = RulesHandler(ports.grants, ports.views, self.principals, self.approvers, self.api, admins=admins)
         self.previews_of = previews_of
         self.access = ToolAccess(access_rules or AccessRules(), self.principals.known_groups)
+        offered = tuple(offered)
         self._tools = ToolsHandler(offered, self.access)
+        self._personal = frozenset(tool.name for tool in offered if tool.personal)
         self._bind(ports, policy_for, PersonLimiter(ports.inbox, limits), freezes, rules, find_tool)
 
     async def drain(self) -> None:
@@ -176,6 +191,7 @@ class SlackApp:
             ports.approvals, ports.requests, ports.views, approvals, self.principals, self.api, together, find_tool
         )
         pending = PendingHandler(requests=ports.requests, principals=self.principals, clicks=approvals, api=self.api)
+        accounts = AccountsHandler(ports.accounts, ports.views, approvals, self.principals, self.directory, self.api)
         commands = CommandHandler(
             ports.inbox,
             ports.views,
@@ -187,9 +203,11 @@ class SlackApp:
             rules,
             pending,
             self._tools,
+            accounts,
         )
         stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
-        details = ScriptDetailsHandler(ports.packages, self.principals, self.api, PERSONAL_TOOLS)
+        details = ScriptDetailsHandler(ports.packages, self.principals, self.api, PERSONAL_TOOLS | self._personal)
+        files = FilesHandler(ports.files, ports.artifacts, self.principals, self.api)
         bolt = cast("Any", self.bolt)  # its decorators are typed with bare dicts and Patterns
         bolt.middleware(_hide_secrets)
         bolt.middleware(messages.store)
@@ -202,8 +220,15 @@ class SlackApp:
         bolt.event(_ANY)(self._kept(_ignore))  # an event without a listener gets a 404, and Slack tries it again
         bolt.action(re.compile(STOP_ACTION))(self._kept(stops.on_click))
         bolt.action(UNDO_ACTION)(self._kept(undo.on_click))
+        bolt.action(CONNECT_ACTION)(self._kept(accounts.on_connect_click))
+        bolt.action(re.compile(f"^{LINK_ACTION}"))(self._kept(accounts.on_link_click))
+        bolt.action(re.compile(f"^{DISCONNECT_ACTION}"))(self._kept(accounts.on_disconnect_click))
         bolt.action(re.compile(DETAILS_ACTION))(self._kept(details.on_details_click))
         bolt.action(re.compile(ATTEMPT_ACTION))(self._kept(details.on_attempt_click))
+        bolt.action(FILES_ACTION)(self._kept(files.on_files_click))
+        bolt.action(re.compile(f"^{FILES_PAGE_ACTION}_"))(self._kept(files.on_page_click))
+        bolt.action(re.compile(f"^{FILE_SHOW_ACTION}_"))(self._kept(files.on_file_click))
+        bolt.action(re.compile(f"^{FILE_POST_ACTION}_"))(self._kept(files.on_file_click))
         bolt.action(re.compile(f"^{RULE_ACTION}_"))(self._kept(rules.on_click))
         bolt.view(RULE_CALLBACK)(self._kept(rules.on_form))
         bolt.action(SHOW_ACTION)(self._kept(confidential.on_show_click))

@@ -14,7 +14,7 @@ from agent.limits import DEFAULT_LIMITS, PlanLanguage, PlanLimits, Role
 from agent.llm.memory import Memory
 from agent.llm.prompts import pattern_section, planner_message, system_message, tools_section
 from agent.llm.tool_search import ToolSearch
-from agent.llm.transcript import by_author, present_dialogue, shown_nodes
+from agent.llm.transcript import by_author, owners_of, present_dialogue, shown_nodes, withheld
 from agent.packing.packing import Packing
 from agent.plan.dependencies import with_dependents
 from agent.plan.json_values import truncated
@@ -22,7 +22,7 @@ from agent.plan.operations import Add, Cancel, Operation
 from agent.plan.outcomes import NodeStatus
 from agent.planning.author_plan import AuthorPlan, note_packing, tools_for, tools_of
 from agent.planning.pack_buffer import BufferedWriter, DirectWriter, NodeEndNotifier, PackBuffer, buffered_writer
-from agent.ports import ChatMessage, LanguageModel, Mailbox, Message, NodeStatuses, OperationLog, Runs
+from agent.ports import ChatMessage, FileRounds, LanguageModel, Mailbox, Message, NodeStatuses, OperationLog, Runs
 from agent.reading.answer_reader import AnswerReader
 from agent.reading.operation_reader import Ask, NeedTools, Reply
 from agent.reading.plan_builder import Placed, PlanBuilder
@@ -75,6 +75,8 @@ class _Request:
     seen: set[ToolName] = field(default_factory=set[ToolName])
     #: What tools must do that the model asks for in its response.
     needs: list[str] = field(default_factory=list[str])
+    #: Whether the planning round has begun in which it is planned.
+    in_round: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +120,8 @@ class Planner:
     tools: ToolSearch
     #: None: everybody may use every tool everywhere.
     access: ToolAccess | None = None
+    #: None: nothing is evicted, and all files stand in prompts.
+    files: FileRounds | None = None
     #: With it and a sandbox, nodes that wait for others are held back and packed once the plan is complete; without,
     #: every operation is stored as it arrives.
     node_ends: NodeEndNotifier | None = None
@@ -131,7 +135,7 @@ class Planner:
 
     async def feed(self, thread: ThreadId, turn: int, appended: Callable[[], None]) -> None:
         """Plan every untaken message of the thread."""
-        for author, messages in by_author(await self._gathered(thread)).items():
+        for number, (author, messages) in enumerate(by_author(await self._gathered(thread)).items()):
             request = _Request(
                 thread=thread,
                 turn=turn,
@@ -140,6 +144,7 @@ class Planner:
                 appended=appended,
                 upto_seq=await self._last_seq(thread, turn, author),
                 tools=await tools_for(self.tools, self.access, thread, author),
+                in_round=number > 0,
             )
             error = await self._plan(request)
             await self.mailbox.taken(
@@ -233,11 +238,14 @@ class Planner:
         self, request: _Request, faults: Sequence[Fault] = (), *, tools: str, brief: bool = False
     ) -> ChatMessage:
         """Return the message to the model; `brief` leaves out the results of the plan so far."""
+        files = None if self.files is None else await self.files.begin(request.thread, again=request.in_round)
+        request.in_round = True
         plan = await self._author_plan(request)
         statuses = plan.statuses
         if brief:
             statuses = {node: NodeStatus(state=status.state) for node, status in statuses.items()}
-        nodes = shown_nodes(plan.logged, statuses, request.turn)
+        owners = owners_of(plan.logged, request.author, self.registry.is_personal)
+        nodes = withheld(shown_nodes(plan.logged, statuses, request.turn), owners)
         return planner_message(
             self.clock(),
             request.messages,
@@ -248,6 +256,7 @@ class Planner:
             earlier_bytes=self.memory.limits.node_bytes,
             tools=tools,
             pattern=pattern_section(" ".join(message.text for message in request.messages), request.tools.registry),
+            files=files,
         )
 
     async def _author_plan(self, request: _Request) -> AuthorPlan:

@@ -1,5 +1,6 @@
 """Faults: the problems of one operation and their places. `plan_builder.py` finds those between operations."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -9,9 +10,10 @@ from typing import TypeAlias, assert_never
 from agent.ids import NodeId
 from agent.limits import PlanLimits
 from agent.packing.script_checks import inputs_needed, script_issues, tool_calls
+from agent.plan.file_names import FILES_WRITE
 from agent.plan.json_schema import argument_issues, model_schema_issues
 from agent.plan.json_values import truncated
-from agent.plan.operations import Node, NodeKind, references_of
+from agent.plan.operations import Node, NodeKind, canonical_json, references_of
 from agent.plan.references import references_in
 from agent.plan.templates import MOST_TEMPLATE_ID
 from agent.tool import Colour, Registry, asks_inside, tools_of_role
@@ -58,6 +60,8 @@ class FaultCode(StrEnum):
     #: It is Python, but not of the plan language.
     BAD_STATEMENT = "bad_statement"
     BAD_INDENT = "bad_indent"
+    #: A mask in place of a personal datum that the model was not shown.
+    UNKNOWN_MASK = "unknown_mask"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +102,8 @@ def node_issues(node: Node, registry: Registry, limits: PlanLimits, *, packages:
         yield FaultCode.SELF_DEPENDENCY, place_of(node, node.id), "the node depends on itself"
     if node.when and next(references_in(node.when), None) is None:
         yield FaultCode.BAD_FIELD, "/when", "the condition refers to no node; write ${node} or ${node#/field} in it"
+    if limits.masks:
+        yield from _mask_issues(node, limits.masks)
     match node.kind:
         case NodeKind.TOOL:
             yield from _tool_issues(node, registry)
@@ -107,6 +113,16 @@ def node_issues(node: Node, registry: Registry, limits: PlanLimits, *, packages:
             yield from _subagent_issues(node, registry)
         case _:
             assert_never(node.kind)
+
+
+def _mask_issues(node: Node, kinds: tuple[str, ...]) -> Iterator[NodeIssue]:
+    """Yield the masks that stand for nothing the model was shown: those that do were resolved before."""
+    mask = re.compile(rf"\[({'|'.join(map(re.escape, kinds))}) ?\d{{1,9}}\]", re.IGNORECASE)
+    written = {"/args": node.args, "/inputs": node.inputs, "/code": node.code, "/instruction": node.instruction}
+    for pointer, value in written.items():
+        if (found := mask.search(value if isinstance(value, str) else canonical_json(value))) is not None:
+            message = f"{found[0]} stands for nothing here; write a mask as you read it, or refer to a step's result"
+            yield FaultCode.UNKNOWN_MASK, pointer, message
 
 
 def _tool_issues(node: Node, registry: Registry) -> Iterator[NodeIssue]:
@@ -124,7 +140,9 @@ def _package_issues(node: Node, registry: Registry, limits: PlanLimits, *, packa
         return
     for index, name in enumerate(node.tools):
         tool = registry.find(name)
-        if tool is None:
+        if name == FILES_WRITE:
+            yield FaultCode.UNKNOWN_TOOL, f"/tools/{index}", f"leave {name!r} out: every script may call it"
+        elif tool is None:
             yield FaultCode.UNKNOWN_TOOL, f"/tools/{index}", f"there is no tool {name!r}; {_names(registry, name)}"
         elif tool.colour is not Colour.GREEN and node.require_human_approval:
             message = (
@@ -142,7 +160,7 @@ def _package_issues(node: Node, registry: Registry, limits: PlanLimits, *, packa
             "name it there, and each call asks a person, or make it a node of its own"
         )
         yield FaultCode.RED_TOOL_IN_PACKAGE, "/code", message
-    for message in script_issues(node.code, {*node.tools, *reds}, limits.code_bytes):
+    for message in script_issues(node.code, {*node.tools, *reds, FILES_WRITE}, limits.code_bytes):
         yield FaultCode.BAD_SCRIPT, "/code", message
     for key in sorted(inputs_needed(node.code) - node.inputs.keys()):
         yield FaultCode.BAD_SCRIPT, "/inputs", f"the script reads inputs[{key!r}], which is not among its inputs"

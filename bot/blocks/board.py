@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from agent.ids import NodeId
 from agent.packing.packing import Reason
 from agent.plan.operations import NodeKind, digest_of
-from agent.plan.outcomes import REFUSED_BY_POLICY, Cancelled, Failed, NodeState, Rejected, Skipped, Succeeded
+from agent.plan.outcomes import TOLD_IN_WORDS, Cancelled, Failed, NodeState, Rejected, Skipped, Succeeded
 from agent.ports import RunStatus
 from bot import wording
 from bot.blocks.elements import (
@@ -33,7 +33,7 @@ from bot.blocks.elements import (
     task_card,
 )
 from bot.blocks.visibility import visible
-from bot.payloads import DETAILS_ACTION, UNDO_ACTION
+from bot.payloads import DETAILS_ACTION, FILES_ACTION, UNDO_ACTION
 from bot.ports import AttemptView, NodeView, Post, RunView, Slot
 
 MOST_TASKS = 40
@@ -73,7 +73,7 @@ def board(run: RunView, currency: str = "$", now: datetime | None = None) -> Ren
     titles = {node.id: node.title for node in run.nodes}
     states = {node.id: node.state for node in run.nodes}
     details = script_details(run.nodes)
-    buttons = [*details, *_undo(run)]
+    buttons = [*details, *_files(run), *_undo(run)]
     packed = {fusion.steps[-1]: wording.packed(fusion.steps) for fusion in run.fusions}
     cards = {node.id: _task(node, titles, states, packed.get(node.id, "")) for node in run.nodes}
     shown = _fitting(run.nodes, cards, MESSAGE_CHARACTERS - sum(len(str(element)) for element in buttons))
@@ -93,6 +93,13 @@ def board(run: RunView, currency: str = "$", now: datetime | None = None) -> Ren
 def _undo(run: RunView) -> Sequence[Block]:
     """Return the button that undoes what an ended run changed, where anything can be undone."""
     return [button(wording.UNDO, action=UNDO_ACTION, value=str(run.turn))] if run.ended and run.can_undo else []
+
+
+def _files(run: RunView) -> Sequence[Block]:
+    """Return the button for the thread's files, once the run made one."""
+    ended = [node.outcome for node in run.nodes if isinstance(node.outcome, Succeeded)]
+    made = any(outcome.artifact is not None or outcome.files for outcome in ended)
+    return [button(wording.FILES, action=FILES_ACTION, value=str(run.turn))] if made else []
 
 
 def script_details(nodes: Sequence[NodeView]) -> Sequence[Block]:
@@ -248,7 +255,7 @@ def _now(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, N
             return f"{what} · {words}, {wording.remembered(timedelta(seconds=seconds))}"
         case NodeState.SUCCEEDED, _:
             return f"{what} · {words}{f' in {took}' if took else ''}"
-        case _, Failed(error=error, message=message) if error == REFUSED_BY_POLICY and message:
+        case _, Failed(error=error, message=message) if error in TOLD_IN_WORDS and message:
             return f"{what} · {words}: {visible(message)}"
         case _, Failed(error=error):
             return f"{what} · {words}: {wording.failure(error)}"

@@ -13,6 +13,7 @@ from bot import wording
 from bot.blocks.elements import Rendered, words_only
 from bot.blocks.help import MOST_REQUEST_CHARACTERS, MOST_RUNS, help_message, opening, status, stoppable
 from bot.errors import BotError, SlackRefused
+from bot.handlers.accounts import AccountsHandler
 from bot.handlers.freezes import FreezeHandler, is_about_freezes
 from bot.handlers.messages import RECEIPT_REACTION
 from bot.handlers.pending import PendingHandler
@@ -46,6 +47,7 @@ class CommandHandler:
         rules: RulesHandler,
         pending: PendingHandler,
         tools: ToolsHandler,
+        accounts: AccountsHandler,
     ) -> None:
         self._inbox = inbox
         self._limiter = limiter
@@ -57,6 +59,7 @@ class CommandHandler:
         self._rules = rules
         self._pending = pending
         self._tools = tools
+        self._accounts = accounts
 
     async def on_command(self, ack: AsyncAck, body: Payload) -> None:
         """Ack at once and answer the caller alone, except for the thread a request opens."""
@@ -88,6 +91,8 @@ class CommandHandler:
                 return await self._tools.answer(command, identity)
             case "patterns":
                 return words_only(wording.patterns((each.spoken, each.purpose) for each in all_patterns().values()))
+            case "accounts":
+                return await self._accounts.answer(command, identity)
             case "stop":
                 return stoppable(await self._named(await self._views.open_of(identity.tenant, command.user)))
             case _:

@@ -14,6 +14,7 @@ from agent.events import NodeChanged
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import Digest, NodeId, ThreadId, ToolName, UserId
 from agent.plan.artifacts import INLINE_BYTES
+from agent.plan.files import FileOrigin
 from agent.plan.operations import Node, NodeKind
 from agent.plan.outcomes import OUTCOME_UNKNOWN, ArtifactRef, Failed, NodeState, Outcome, Succeeded
 from agent.ports import Bound
@@ -357,7 +358,9 @@ class AwayArtifacts(ArtifactsInMemory):
         super().__init__()
         self.away = away
 
-    async def put(self, thread: ThreadId, name: str, content: bytes, media_type: str) -> ArtifactRef:
+    async def put(
+        self, thread: ThreadId, name: str, content: bytes, media_type: str, origin: FileOrigin | None = None
+    ) -> ArtifactRef:
         self.away -= 1
         if self.away >= 0:
             raise StoreUnavailable
