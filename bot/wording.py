@@ -180,6 +180,13 @@ _FAILURES = {
     "sandbox_infra": "the sandbox wasn't available",
     "call_rejected": "somebody said no to a call of its script",
     "call_not_made": "nobody decided on a call of its script, or it was withdrawn",
+    "bad_result": "its result didn't have the form that was asked for, twice",
+    "gave_up": "it said that it can't be done",
+    "steps_used_up": "it came to no result in the steps it may take",
+    "too_long": "it was more than its model can read",
+    "unknown_role": "the role isn't there any more",
+    "no_model": "there is no language model here",
+    "model_unavailable": "its language model didn't answer",
     "script_diverges": "its script came to other calls each time",
     "sandbox_denied": "its script kept calling tools it isn't allowed to call",
 }
@@ -1127,6 +1134,12 @@ def thread_closed(channel: str, *, deleted: bool = False) -> str:
         f"I can no longer write in {channel}, so what you asked for there can't go on as it should. "
         "Please invite me again, then write in the thread."
     )
+
+
+def patterns(known: Iterable[tuple[str, str]]) -> str:
+    """Return the patterns of plans that people can ask for: name and purpose."""
+    lines = "\n".join(f"• *{name}*: {purpose}." for name, purpose in known)
+    return f"Ask for one by its name, as in “Write the release note, with the pattern review”:\n{lines}"
 
 
 def tools_of_groups(number: int) -> str:

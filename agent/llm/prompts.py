@@ -18,6 +18,7 @@ from pathlib import Path
 
 from agent.ids import UserId
 from agent.limits import PlanLanguage, Role
+from agent.llm.patterns import named_patterns, usable_patterns
 from agent.llm.tool_search import ALL_SHOWN, ShownTools, names_of_all
 from agent.llm.transcript import Names, ShownNode, named, request_text, turns_dialogue
 from agent.plan.eviction import PromptFiles
@@ -48,6 +49,8 @@ There are {count} tools. A request shows the likely ones under `## Tools`. To se
 them. You may do so twice.
 Never guess the arguments of a tool whose line you have not seen, and never say that something cannot be done before
 you have asked for its tools."""
+_PATTERNS_KNOWN = "Patterns of plans over roles; a request that names one shows its plan:"
+_FILL_IN = "Plan this way. Put what the request says in place of the words in capital letters; drop what it needs not."
 _GIST_CHARACTERS = 80
 _PART = "Other people's requests are part of this turn. To answer, write `ANSWER` and nothing else."
 _HEAD_CHARACTERS = 200
@@ -113,7 +116,17 @@ def _roles_text(registry: Registry, language: PlanLanguage) -> str:
     if not registry.roles:
         return ""
     lines = "\n".join(f"{role.name}: {role.purpose}" for role in sorted(registry.roles, key=attrgetter("name")))
-    return f"{_roles(language)}{lines}\n\n"
+    known = "\n".join(f"{pattern.spoken}: {pattern.purpose}" for pattern in usable_patterns(registry))
+    return f"{_roles(language)}{lines}\n\n" + (f"{_PATTERNS_KNOWN}\n{known}\n\n" if known else "")
+
+
+def pattern_section(text: str, registry: Registry) -> str:
+    """Return the plans of the patterns that a request names; empty when it names none."""
+    named = named_patterns(text, registry)
+    if not named:
+        return ""
+    plans = "\n\n".join(_fenced(pattern.plan, "python") for pattern in named)
+    return f"{_FILL_IN}\n\n{plans}"
 
 
 def _tools_text(registry: Registry) -> str:
@@ -169,16 +182,19 @@ def planner_message(
     earlier_bytes: int = EARLIER_BYTES,
     tools: str = "",
     files: PromptFiles | None = None,
+    pattern: str = "",
 ) -> ChatMessage:
     """Return the request to the planner; with `faults`, its last output is the ai message before.
 
     `files` are those that are shown; None: all are.
 
-    `place` is the channel's id. With `names` the request says who asks, and where. `tools` are the `tools_section`.
+    `place` is the channel's id. With `names` the request says who asks, and where. `tools` are the `tools_section`,
+    `pattern` the `pattern_section`.
     """
     return _document(
         *_opening(messages, names, place),
         ("Tools", tools),
+        ("Pattern", pattern),
         ("Follow up", _follow_up() if nodes else ""),
         (
             "Plan so far",

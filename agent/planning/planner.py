@@ -12,7 +12,7 @@ from agent.errors import ContextExceeded, DuplicateNode, ModelBusy, ModelSlow, M
 from agent.ids import NodeId, ThreadId, ToolName, UserId, thread_parts
 from agent.limits import DEFAULT_LIMITS, PlanLanguage, PlanLimits, Role
 from agent.llm.memory import Memory
-from agent.llm.prompts import planner_message, system_message, tools_section
+from agent.llm.prompts import pattern_section, planner_message, system_message, tools_section
 from agent.llm.tool_search import ToolSearch
 from agent.llm.transcript import by_author, owners_of, present_dialogue, shown_nodes, withheld
 from agent.packing.packing import Packing
@@ -255,6 +255,7 @@ class Planner:
             place=thread_parts(request.thread).channel,
             earlier_bytes=self.memory.limits.node_bytes,
             tools=tools,
+            pattern=pattern_section(" ".join(message.text for message in request.messages), request.tools.registry),
             files=files,
         )
 
