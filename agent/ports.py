@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 from agent.approval import ApprovalRequest, Decision, DecisionRecord, Requirement, WorldState
 from agent.card_facts import CardFacts
 from agent.events import AttemptEnded, RunEvent
+from agent.facts import Fact, FactId, Place, Readable
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
 from agent.limits import Role
 from agent.plan.effects import Effect
@@ -381,6 +382,34 @@ class Summaries(Protocol):
         ...
 
 
+class Facts(Protocol):
+    """What people asked to remember, as far as it may be read (`agent/facts.py`). Expired facts are gone."""
+
+    async def fitting(self, readable: Readable, words: Sequence[str], most: int) -> Sequence[Fact]:
+        """Return the facts that have some of the words, the best fit first."""
+        ...
+
+    async def among(self, readable: Readable, ids: Collection[FactId]) -> Sequence[Fact]:
+        """Return those of the facts that are still there and may be read, in the order of their ids."""
+        ...
+
+    async def vectors(self, readable: Readable, model: str, most: int) -> Sequence[tuple[Fact, bytes]]:
+        """Return the newest facts with the vectors that a model made of them; without one it is empty."""
+        ...
+
+    async def keep_vectors(self, model: str, vectors: Sequence[tuple[Fact, bytes]]) -> None:
+        """Keep vectors beside those facts that still say the same; they go with their fact."""
+        ...
+
+
+class Places(Protocol):
+    """Who can read the conversation that a thread is in."""
+
+    async def of(self, thread: ThreadId) -> Place | None:
+        """Return it as of lately; None: it cannot be told soon, so that nothing may be read there."""
+        ...
+
+
 class Directory(Protocol):
     """The names of people and channels."""
 
@@ -426,6 +455,15 @@ class Reflection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Recalled:
+    """A fact that models were shown in a turn."""
+
+    #: Whose request it was for.
+    author: UserId
+    fact: FactId
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """A turn's row."""
 
@@ -443,6 +481,8 @@ class Run:
     stopped_by: UserId | None = None
     #: Those made before its end, in order.
     reflections: tuple[Reflection, ...] = ()
+    #: The facts that its plans were made with.
+    recalled: tuple[Recalled, ...] = ()
 
 
 def requests_of(status: RunStatus, taken: Sequence[Message], untaken: Sequence[Message]) -> Sequence[Message]:
@@ -474,6 +514,10 @@ class Runs(Protocol):
 
     async def reflected(self, thread: ThreadId, turn: int, reflection: Reflection) -> None:
         """Add to the turn's reflections, before anybody acts on it."""
+        ...
+
+    async def recalled(self, thread: ThreadId, turn: int, facts: Sequence[Recalled]) -> None:
+        """Add to the facts that models were shown in the turn."""
         ...
 
     async def past(self, thread: ThreadId, before_turn: int, after_turn: int = 0) -> Sequence[PastTurn]:

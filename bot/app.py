@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.approval import ApprovalPolicy, ApprovalRequest
 from agent.ids import ToolName, UserId
+from agent.limits import MemoryLimits
 from agent.ports import Approvals, Effects
 from agent.redaction import SECRETS
 from agent.tool import Tool
@@ -29,6 +30,7 @@ from bot.handlers.confidential import ConfidentialHandler
 from bot.handlers.decision_forms import DecisionFormHandler
 from bot.handlers.elsewhere import ElsewhereHandler
 from bot.handlers.freezes import FreezeHandler
+from bot.handlers.memory import MemoryHandler
 from bot.handlers.messages import MessageHandler
 from bot.handlers.pending import PendingHandler
 from bot.handlers.person_limits import DEFAULT_LIMITS, PersonLimiter, PersonLimits
@@ -51,9 +53,10 @@ from bot.payloads import (
     UNDO_ACTION,
     Payload,
 )
-from bot.ports import ClickLog, Freezes, Grants, Inbox, OpenRequests, Packages, Posted, RunViews
+from bot.ports import ClickLog, FactBook, Freezes, Grants, Inbox, OpenRequests, Packages, Posted, RunViews
 from bot.slack.approvers import Approvers
 from bot.slack.client import WebApi
+from bot.slack.facts import FactKeeper
 from bot.slack.membership import Principals
 from bot.slack.names import SlackDirectory, StableNames
 from bot.tools.catalogue import PERSONAL_TOOLS
@@ -61,6 +64,7 @@ from bot.tools.catalogue import PERSONAL_TOOLS
 _log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 5.0
+DEFAULT_MEMORY = MemoryLimits()
 _ANY = re.compile("")
 
 Listener: TypeAlias = Callable[..., Awaitable[None]]
@@ -81,6 +85,7 @@ class Ports:
     freezes: Freezes
     grants: Grants
     effects: Effects
+    facts: FactBook
 
 
 class SlackApp:
@@ -101,6 +106,7 @@ class SlackApp:
         offered: Iterable[Tool] = (),
         access_rules: AccessRules | None = None,
         click_policy: Callable[[SlackDirectory], ClickPolicy] | None = None,
+        memory: MemoryLimits = DEFAULT_MEMORY,
     ) -> None:
         """`client` comes from `bot.slack.client.open_client`; `signing_secret` is needed for HTTP only.
 
@@ -108,7 +114,7 @@ class SlackApp:
         says how a tool's arguments look on cards; `find_tool` returns the tool of a name, by which people edit its
         arguments and approve calls ahead; `offered` are those that are switched on, and `access_rules` say where and
         by whom they may be used. `click_policy` builds what applies today's policy to a click; without it a
-        request takes what it was posted with.
+        request takes what it was posted with. `memory` bounds what people have remembered.
         """
         self.api = WebApi(client)
         self.principals = Principals(self.api)
@@ -132,6 +138,7 @@ class SlackApp:
         self.previews_of = previews_of
         self.access = ToolAccess(access_rules or AccessRules(), self.principals.known_groups)
         self._tools = ToolsHandler(offered, self.access)
+        self.facts = FactKeeper(ports.facts, self.principals, self.api, memory, admins=admins)
         self._bind(ports, policy_for, PersonLimiter(ports.inbox, limits), freezes, rules, find_tool)
 
     async def drain(self) -> None:
@@ -150,8 +157,9 @@ class SlackApp:
     ) -> None:
         elsewhere = ElsewhereHandler(ports.views, ports.posted, self.principals, self.approvers, policy_for)
         undo = UndoHandler(ports.effects, ports.inbox, self.principals, self.api, limiter)
+        memory = MemoryHandler(self.facts, self.principals)
         messages = MessageHandler(
-            ports.inbox, ports.views, self.principals, self.api, policy_for, elsewhere, limiter, undo
+            ports.inbox, ports.views, self.principals, self.api, policy_for, elsewhere, limiter, undo, memory
         )
         approvals = ApprovalHandler(
             ports.approvals,
@@ -187,6 +195,7 @@ class SlackApp:
             rules,
             pending,
             self._tools,
+            memory,
         )
         stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
         details = ScriptDetailsHandler(ports.packages, self.principals, self.api, PERSONAL_TOOLS)

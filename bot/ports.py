@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 from agent.approval import ApprovalRequest, Decision, DecisionRecord, Freeze, Requirement, Vote
 from agent.budget.usage import Spent
 from agent.events import AttemptEnded
+from agent.facts import Fact, FactId, Readable
 from agent.grant import Grant, GrantId, PlannedCall
 from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
 from agent.packing.packing import Fusion, Split
@@ -318,6 +319,8 @@ class RunView:
     posts: Mapping[Slot, PostedMessage] = field(default_factory=dict[Slot, PostedMessage])
     #: Whether something that it changed can be undone.
     can_undo: bool = False
+    #: The facts from memory that its plan or its answer used.
+    facts: tuple[Fact, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -409,6 +412,44 @@ class Freezes(Protocol):
 
     async def standing(self, tenant: Tenant) -> Sequence[Freeze]:
         """Return the freezes that stand, oldest first."""
+        ...
+
+
+class Kept(StrEnum):
+    """What became of a fact that was to be remembered."""
+
+    NEW = "new"
+    #: It stood already.
+    KNOWN = "known"
+    #: There is no room for another one in its namespace.
+    FULL = "full"
+
+
+class FactBook(Protocol):
+    """What people asked to remember: kept, listed, corrected, deleted. Expired facts are gone."""
+
+    async def keep(self, fact: Fact, *, most: int) -> Kept:
+        """Store a fact, if its namespace holds fewer than `most` others."""
+        ...
+
+    async def correct(self, fact: Fact, *, place: ChannelId) -> bool:
+        """Put a fact in place of that of the same namespace and id; return whether it stood."""
+        ...
+
+    async def forget(self, facts: Sequence[Fact], *, by: UserId, place: ChannelId) -> int:
+        """Delete facts; return how many of them stood."""
+        ...
+
+    async def find(self, tenant: Tenant, id: FactId) -> Fact | None:
+        """Return a fact, wherever it stands."""
+        ...
+
+    async def standing(self, readable: Readable) -> Sequence[Fact]:
+        """Return the facts that may be read, the newest first."""
+        ...
+
+    async def of_person(self, tenant: Tenant, person: UserId) -> Sequence[Fact]:
+        """Return the facts about a person and those that they said, wherever that was, the newest first."""
         ...
 
 

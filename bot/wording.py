@@ -11,12 +11,14 @@ from agent.approval import Again, ApprovalKind, ApprovalPolicy, Decision, Freeze
 from agent.budget.budget import Measure
 from agent.budget.usage import Scope
 from agent.errors import TurnError
+from agent.facts import LONGEST, FactScope
 from agent.packing.packing import Reason
 from agent.plan.effects import Left
 from agent.plan.outcomes import NodeState
 from agent.ports import RunStatus
 from agent.tool import Reversibility
 from bot.payloads import Form
+from bot.slack.facts import FactRefusal
 from bot.slack.membership import MembershipStatus
 from sandbox.script import Json
 
@@ -115,6 +117,15 @@ _FAILURES = {
     "missing_scope": "Slack hasn't given me permission for that",
     "text_too_long": "the text is too long",
     "slack_unreachable": "Slack didn't answer",
+    "memory_empty": "there was nothing to remember in it",
+    "memory_too_long": "it's too long to remember",
+    "memory_secret": "it holds a secret, and I keep none",
+    "memory_not_here": "what others read elsewhere has to be said in a public channel",
+    "memory_full": "I remember as much there as I may",
+    "memory_known": "I remember that already",
+    "memory_off": "remembering is switched off here",
+    "memory_no_such": "I remember nothing like that which you may change",
+    "memory_not_yours": "what the team remembers is changed by who said it, or by an admin",
     "no_sandbox": "there is no sandbox to run scripts in",
     "sandbox_error": "its script kept crashing",
     "sandbox_syntax": "its script wasn't valid",
@@ -302,6 +313,50 @@ FREEZE_USAGE = (
     "I didn't get that. `/greenlight freeze` stops every change at once, `/greenlight freeze #channel` those of a "
     "channel, `/greenlight freeze TOOL` those of a tool; `/greenlight unfreeze` with the same words lets them go on."
 )
+MEMORY_TITLE = "What I remember, as far as it may be read here."
+MEMORY_OF_YOURS = "What I remember about you, and what you told me to remember, wherever that was."
+MEMORY_EMPTY = (
+    "I remember nothing that may be read here. Write _remember that ..._ to me, or `/greenlight memory add ...`."
+)
+MEMORY_NONE_OF_YOURS = "I remember nothing about you, and nothing that you told me."
+MEMORY_USAGE = (
+    "I didn't get that. `/greenlight memory` lists what I remember here, `memory mine` what is yours anywhere; "
+    "`memory add ...`, `memory correct ID ...`, `memory forget ID` and `memory forget mine` change it. Say whose it is "
+    "first, and for how long, if you like: `memory add for the team for 30 days: ...`, or `for me`, "
+    "`for me everywhere`, `for this channel`."
+)
+MEMORY_HOW = "`/greenlight memory correct ID ...` changes one of these, `/greenlight memory forget ID` deletes it."
+MEMORY_NOT_HERE = "Only people in this channel can see what is remembered here."
+MEMORY_UNCHECKED = "Slack didn't tell me who can read this channel, so I remembered nothing. Please try again."
+FROM_MEMORY = "From memory"
+FACT_SCOPES: dict[FactScope, str] = {
+    FactScope.ME: "Yours, here",
+    FactScope.EVERYWHERE: "Yours, everywhere",
+    FactScope.CHANNEL: "This channel's",
+    FactScope.TEAM: "The team's",
+}
+FACT_FOR: dict[FactScope, str] = {
+    FactScope.ME: "for you, here",
+    FactScope.EVERYWHERE: "for you, everywhere",
+    FactScope.CHANNEL: "for this channel",
+    FactScope.TEAM: "for the team",
+}
+FACT_REFUSALS: dict[FactRefusal, str] = {
+    FactRefusal.EMPTY: "There is nothing in that to remember.",
+    FactRefusal.TOO_LONG: f"That's too long to remember: at most {LONGEST} characters, please. Nothing was stored.",
+    FactRefusal.SECRET: "There is a secret in that, and I keep none. Nothing was stored.",
+    FactRefusal.NOT_HERE: (
+        "I remember that only if it's said in a public channel of this workspace alone: what is said in a private "
+        "place stays there. Nothing was stored."
+    ),
+    FactRefusal.FULL: (
+        "I remember as much there as I may. Please let something go first: `/greenlight memory` lists it."
+    ),
+    FactRefusal.KNOWN: "I remember that already.",
+    FactRefusal.OFF: "Remembering is switched off here.",
+    FactRefusal.NO_SUCH: "I remember nothing with that id that you may change. `/greenlight memory` lists it all.",
+    FactRefusal.NOT_YOURS: "What the team remembers is changed by who said it, or by an admin. Nothing changed.",
+}
 TOOLS_HERE = "What I can use for you in this channel."
 TOOLS_THAT_READ = "These only read, and run at once"
 TOOLS_THAT_ASK = "These change something, and ask first"
@@ -1073,3 +1128,41 @@ def group_refused(counted_clicks: int, of: int, reasons: Iterable[str]) -> str:
     """Return what a person reads whose click decided some requests of a card, or none, and why not the others."""
     head = f"Your click counted for {counted_clicks} of {of}." if counted_clicks else "Your click changed nothing."
     return "\n".join([head, *(f"• {reason}" for reason in dict.fromkeys(reasons))])
+
+
+def fact_kept(fact: str, id: str, scope: FactScope, until: str) -> str:
+    """Say what is remembered from now on; `fact` is ready mrkdwn, `until` a time or empty."""
+    lasting = f" until {until}" if until else ""
+    return f"I'll remember {FACT_FOR[scope]}{lasting}: “{fact}”. `/greenlight memory forget {id}` makes me forget it."
+
+
+def fact_corrected(fact: str) -> str:
+    """Say what a fact is now."""
+    return f"I remember it like this from now on: “{fact}”."
+
+
+def fact_forgotten(fact: str) -> str:
+    """Say which fact is gone."""
+    return f"I have forgotten: “{fact}”."
+
+
+def facts_forgotten(count: int) -> str:
+    """Say how much of a person's is gone."""
+    if not count:
+        return MEMORY_NONE_OF_YOURS
+    return f"I have forgotten {count} {'thing' if count == 1 else 'things'} about you."
+
+
+def fact_told(by: str, at: str, until: str) -> str:
+    """Return who said a fact when, and how long it holds."""
+    return f"{by}, {at}" + (f", until {until}" if until else "")
+
+
+def fact_corrected_by(person: str) -> str:
+    """Return who corrected a fact."""
+    return f"corrected by {person}"
+
+
+def more_facts(count: int) -> str:
+    """Say how many facts a list leaves out."""
+    return f"_… and {count} older ones._"

@@ -25,6 +25,7 @@ from agent.execution.node_executor import NodeExecutor
 from agent.ids import ThreadId, ToolName
 from agent.llm.memory import Memory
 from agent.llm.prompts import system_message
+from agent.llm.recall import Recall
 from agent.llm.tool_search import ToolSearch
 from agent.planning.answerer import Answerer
 from agent.planning.pack_buffer import NodeEndNotifier
@@ -44,16 +45,19 @@ from bot.blocks.answer import PlainResults, UndoneInWords
 from bot.errors import SlackUnreachable
 from bot.handlers.click_policy import ClickPolicy
 from bot.handlers.due_requests import DueRequests
+from bot.ports import FactBook
 from bot.publishing.plan_images import PlanImages
 from bot.publishing.publisher import ThreadPublisher
 from bot.publishing.sender import MessageSender
 from bot.publishing.session_status import SessionStatus
 from bot.slack.client import TIMEOUT_SECONDS, WebApi, open_client, sending_checks
+from bot.slack.facts import FactKeeper, SlackPlaces
 from bot.slack.membership import Principals
 from bot.slack.names import SlackDirectory
 from bot.slack.rate_limits import RateLimiter
 from bot.slack.socket_mode import Socket
 from bot.tools.catalogue import slack_tools
+from bot.tools.remember import memory_tools
 from infra.audit.sealing import Sealer
 from infra.config.environment import Settings
 from infra.config.policy import NOT_TOOLS
@@ -143,14 +147,21 @@ class PlanEnvironment:
 
 
 @asynccontextmanager
-async def open_plan_environment(settings: Settings, app: SlackApp | None = None) -> AsyncGenerator[PlanEnvironment]:
-    """Open the tools and the sandbox. Slack's tools need its credentials, and share the caches of `app`."""
+async def open_plan_environment(
+    settings: Settings, app: SlackApp | None = None, facts: FactBook | None = None
+) -> AsyncGenerator[PlanEnvironment]:
+    """Open the tools and the sandbox. Slack's tools need its credentials, and share the caches of `app`.
+
+    Without `facts` there are no tools that remember any.
+    """
     configuration = settings.configuration
     async with AsyncExitStack() as stack:
         tools = await stack.enter_async_context(open_tools(configuration.tools))
         if settings.slack is not None:
             api = app.api if app else WebApi(open_client(settings.slack.bot_token, base_url=settings.slack.api_url))
             tools = (*tools, *slack_tools(api, app.principals if app else Principals(api)))
+        if app is not None and facts is not None:
+            tools = (*tools, *memory_tools(_fact_keeper(settings, app, facts)))
         own = {tool.name for tool in tools}
         servers = await stack.enter_async_context(open_mcp_tools(settings.mcp))
         tools = (*tools, *(tool for tool in servers if tool.name not in own))
@@ -158,6 +169,11 @@ async def open_plan_environment(settings: Settings, app: SlackApp | None = None)
         stack.push_async_callback(choice.sandbox.close)
         _log.info("sandbox %s: %s", choice.sandbox.name, choice.reason)
         yield PlanEnvironment(registry=Registry(enabled(tools, configuration.tools.disabled)), sandbox=choice.sandbox)
+
+
+def _fact_keeper(settings: Settings, app: SlackApp, facts: FactBook) -> FactKeeper:
+    configuration = settings.configuration
+    return FactKeeper(facts, app.principals, app.api, configuration.memory, admins=configuration.freeze.admins)
 
 
 def runner_ports(
@@ -264,6 +280,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         freezes=stores.freezes,
         grants=stores.grants,
         effects=stores.effects,
+        facts=stores.facts,
     )
     own = await known_tools(configuration.tools.paths)
     of_servers = [tool for tool in known_mcp_tools(settings.mcp) if own.find(tool.name) is None]
@@ -284,6 +301,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         offered=offered,
         access_rules=configuration.access_rules(),
         click_policy=lambda names: ClickPolicy(_call_policy(source, stores, names), stores.approvals),
+        memory=configuration.memory,
     )
     policy = _call_policy(source, storage.stores, app.directory)
     return _Base(settings=settings, storage=storage, app=app, client=client, policy=policy)
@@ -338,6 +356,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
             stores.approvals.release_held,
             DueRequests(stores.approvals, base.app.principals).bring_on,
             stores.results.prune,
+            stores.facts.prune,
         ),
         frequent_chores=(sealer.seal_due,),
         give_up=publisher.report_stuck,
@@ -372,7 +391,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
     configuration, stores = base.settings.configuration, base.storage.stores
     model_settings = base.settings.required_model()
     model_client = asyncio.get_running_loop().run_in_executor(None, _model_client)
-    environment = await stack.enter_async_context(open_plan_environment(base.settings, base.app))
+    environment = await stack.enter_async_context(open_plan_environment(base.settings, base.app, stores.facts))
     openai = (await model_client)(model_settings, partial(stores.spending.note, prices=configuration.prices))
     stack.push_async_callback(openai.close)
     model = MeteredModel(openai)
@@ -383,6 +402,12 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         model=model,
         summaries=stores.summaries,
         directory=SlackDirectory(base.app.principals),
+        recall=Recall(
+            facts=stores.facts,
+            places=SlackPlaces(base.app.principals),
+            embedder=openai if model_settings.embeddings else None,
+            vectors_of=model_settings.embeddings,
+        ),
         limits=configuration.memory,
     )
     node_ends = NodeEndNotifier(stores.progress)

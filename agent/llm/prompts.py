@@ -15,6 +15,7 @@ from functools import cache
 from operator import attrgetter
 from pathlib import Path
 
+from agent.facts import Fact
 from agent.ids import UserId
 from agent.limits import PlanLanguage, Role
 from agent.llm.tool_search import ALL_SHOWN, ShownTools, names_of_all
@@ -46,6 +47,7 @@ There are {count} tools. A request shows the likely ones under `## Tools`. To se
 them. You may do so twice.
 Never guess the arguments of a tool whose line you have not seen, and never say that something cannot be done before
 you have asked for its tools."""
+_MEMORY = "From memory"
 _GIST_CHARACTERS = 80
 _PART = "Other people's requests are part of this turn. To answer, write `ANSWER` and nothing else."
 _HEAD_CHARACTERS = 200
@@ -146,14 +148,17 @@ def planner_message(
     place: str = "",
     earlier_bytes: int = EARLIER_BYTES,
     tools: str = "",
+    facts: Sequence[Fact] = (),
 ) -> ChatMessage:
     """Return the request to the planner; with `faults`, its last output is the ai message before.
 
     `place` is the channel's id. With `names` the request says who asks, and where. `tools` are the `tools_section`.
+    `facts` are what people asked to remember.
     """
     return _document(
         *_opening(messages, names, place),
         ("Tools", tools),
+        (_MEMORY, _fact_lines(facts, names or {})),
         ("Follow up", _follow_up() if nodes else ""),
         ("Plan so far", "\n".join(_earlier_lines(nodes, earlier_bytes, names or {}) + _own_lines(nodes, names or {}))),
         ("Faults", _fault_lines(faults)),
@@ -171,6 +176,7 @@ def results_message(
     place: str = "",
     heads: bool = False,
     tools: str = "",
+    facts: Sequence[Fact] = (),
     part: bool = False,
 ) -> ChatMessage:
     """Return the request to a role that reads results: it begins as the request to the planner did.
@@ -181,9 +187,22 @@ def results_message(
     return _document(
         *_opening(messages, names, place),
         ("Tools", tools),
+        (_MEMORY, _fact_lines(facts, names or {})),
         ("Results", _node_lines(nodes, results_bytes, names or {}, heads=heads)),
         ("Part", _PART if part else ""),
         _task(role),
+    )
+
+
+def _fact_lines(facts: Sequence[Fact], names: Names) -> str:
+    return _lines(
+        {
+            "fact": fact.text,
+            "by": _person(fact.by, names),
+            "on": fact.at.astimezone(UTC).date().isoformat(),
+            **({} if fact.confidence >= 1 else {"confidence": fact.confidence}),
+        }
+        for fact in facts
     )
 
 

@@ -100,13 +100,15 @@ class Answerer:
 
     async def _dialogue(self, run: Run, nodes: Sequence[ShownNode], *, brief: bool = False) -> Sequence[ChatMessage]:
         """Return the messages to the model; `brief` leaves out the past and most of the results."""
+        facts = await self.memory.facts_again(run)
         question = results_message(
             Role.ANSWER,
             run.messages,
             nodes,
             results_bytes=FEW_RESULTS_BYTES if brief else RESULTS_BYTES,
-            names=await self.memory.names(run.thread, run.messages, nodes),
+            names=await self.memory.names(run.thread, run.messages, nodes, facts),
             place=thread_parts(run.thread).channel,
+            facts=facts,
         )
         past: Sequence[ChatMessage] = () if brief else await self.memory.past(run.thread, run.turn)
         return [self.memory.system, *past, question]

@@ -9,6 +9,7 @@ from functools import partial
 from typing import assert_never
 
 from agent.errors import ContextExceeded, DuplicateNode, ModelBusy, ModelSlow, ModelUnavailable, TurnError
+from agent.facts import Fact
 from agent.ids import NodeId, ThreadId, ToolName, UserId, thread_parts
 from agent.limits import DEFAULT_LIMITS, PlanLanguage, PlanLimits, Role
 from agent.llm.memory import Memory
@@ -75,6 +76,8 @@ class _Request:
     seen: set[ToolName] = field(default_factory=set[ToolName])
     #: What tools must do that the model asks for in its response.
     needs: list[str] = field(default_factory=list[str])
+    #: From long-term memory.
+    facts: Sequence[Fact] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +173,7 @@ class Planner:
 
     async def _plan(self, request: _Request) -> TurnError | None:
         shown = [await self._likely_tools(request)]
+        request.facts = await self.memory.facts(request.thread, request.turn, request.author, request.messages)
         dialogue = [*await self._opening(request), await self._question(request, tools=shown[0])]
         repairs, resumptions, shortened, too_large = REPAIRS, RESUMPTIONS, False, False
         tool_requests = 0 if request.tools.shows_all else TOOL_REQUESTS
@@ -243,10 +247,11 @@ class Planner:
             request.messages,
             nodes,
             faults,
-            names=await self.memory.names(request.thread, request.messages, nodes),
+            names=await self.memory.names(request.thread, request.messages, nodes, request.facts),
             place=thread_parts(request.thread).channel,
             earlier_bytes=self.memory.limits.node_bytes,
             tools=tools,
+            facts=request.facts,
         )
 
     async def _author_plan(self, request: _Request) -> AuthorPlan:

@@ -234,15 +234,17 @@ class Replanner:
         """Return the messages to the model; `brief` leaves out the past and most of the results."""
         messages = _messages_of(run, plan)
         nodes = shown_nodes(plan.own, plan.statuses)
+        facts = await self.memory.facts_again(run, plan.author)
         question = results_message(
             role,
             messages,
             nodes,
             results_bytes=FEW_RESULTS_BYTES if brief else RESULTS_BYTES,
-            names=await self.memory.names(run.thread, messages, nodes),
+            names=await self.memory.names(run.thread, messages, nodes, facts),
             place=thread_parts(run.thread).channel,
             heads=heads,
             tools=await _likely_tools(tools, messages, plan),
+            facts=facts,
             part=part,
         )
         past: Sequence[ChatMessage] = () if brief else await self.memory.past(run.thread, run.turn)

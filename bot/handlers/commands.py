@@ -13,6 +13,7 @@ from bot.blocks.elements import Rendered, words_only
 from bot.blocks.help import MOST_REQUEST_CHARACTERS, MOST_RUNS, help_message, opening, status, stoppable
 from bot.errors import BotError, SlackRefused
 from bot.handlers.freezes import FreezeHandler, is_about_freezes
+from bot.handlers.memory import MemoryHandler, is_about_memory
 from bot.handlers.messages import RECEIPT_REACTION
 from bot.handlers.pending import PendingHandler
 from bot.handlers.person_limits import PersonLimiter
@@ -45,6 +46,7 @@ class CommandHandler:
         rules: RulesHandler,
         pending: PendingHandler,
         tools: ToolsHandler,
+        memory: MemoryHandler,
     ) -> None:
         self._inbox = inbox
         self._limiter = limiter
@@ -56,6 +58,7 @@ class CommandHandler:
         self._rules = rules
         self._pending = pending
         self._tools = tools
+        self._memory = memory
 
     async def on_command(self, ack: AsyncAck, body: Payload) -> None:
         """Ack at once and answer the caller alone, except for the thread a request opens."""
@@ -75,6 +78,8 @@ class CommandHandler:
             return words_only(await self._freezes.answer(command, identity))
         if is_about_rules(command.raw):
             return await self._rules.answer(command, identity)
+        if is_about_memory(command.raw):
+            return await self._memory.answer(command, identity)
         request = request_text(command.raw, identity.user)
         match request.casefold():
             case "" | "help":

@@ -22,6 +22,7 @@ from bot.blocks.board import board, thinking
 from bot.blocks.card import PreviewsOf, card, no_previews, reminder
 from bot.blocks.elements import Rendered, words_only
 from bot.blocks.group_card import group_card
+from bot.blocks.memory import cited
 from bot.errors import BotError, SlackRefused, ThreadClosed
 from bot.ports import ApprovalView, Post, Posted, RunView, RunViews, Slot, card_slot, shown_slot
 from bot.publishing.card_groups import cards_of, joinings
@@ -174,7 +175,8 @@ class ThreadPublisher:
         The session of the thread is that of its newest turn.
         """
         for number, reply in enumerate(run.replies):
-            await self._post(run, Post.REPLY, str(number), answer(reply))
+            last = not run.nodes and number == len(run.replies) - 1
+            await self._post(run, Post.REPLY, str(number), answer(reply, cited(run.facts) if last else ()))
         if (run.nodes or thinking(run, self._clock())) and _BOARD not in run.posts:
             await self._show_board(run)
             run = await self._reread(run)
@@ -191,7 +193,7 @@ class ThreadPublisher:
                 await self._remind(shown, view)
         if run.ended:
             if run.answer:
-                await self._post(run, Post.ANSWER, "", answer(run.answer))
+                await self._post(run, Post.ANSWER, "", answer(run.answer, cited(run.facts)))
             if run.error:
                 await self._post(run, Post.TROUBLE, "", [words_only(wording.turn_error(run.error))])
         if _BOARD in run.posts:

@@ -182,6 +182,9 @@ class RunRow(KeyedByThread, Row):
     cached_tokens: Mapped[int] = mapped_column(server_default="0")
     #: An `agent.packing.packing.TurnPacking`.
     packing: Mapped[Mapping[str, Json]] = mapped_column(server_default="{}")
+    #: `[author, fact's id]` of each fact that its models were shown; null: of none. The facts stand in LangGraph's
+    #: table alone, so that one that is deleted is gone from here, too.
+    recalled: Mapped[Json | None] = mapped_column(JSON)
 
     @classmethod
     def of_turn(cls, thread: ThreadId, turn: int) -> ColumnElement[bool]:

@@ -8,6 +8,7 @@ from infra.stores.artifacts import PostgresArtifacts
 from infra.stores.attempts import PostgresAttempts
 from infra.stores.audit import PostgresClickLog
 from infra.stores.call_counts import PostgresCallCounts
+from infra.stores.facts import PostgresFacts
 from infra.stores.freezes import PostgresFreezes
 from infra.stores.grants import PostgresGrants
 from infra.stores.inbox import PostgresInbox
@@ -62,5 +63,6 @@ class Stores:
         self.posted = PostgresPosted(database, queue)
         self.set_aside = SetAsideThreads(database, self.approvals, self.runs)
         self.summaries = PostgresSummaries(database)
+        self.facts = PostgresFacts(database)
         self.results = PostgresResults(database)
         self.spending = PostgresSpending(database, views)

@@ -16,6 +16,7 @@ from agent.tool import Registry, Tool
 from bot.slack.client import WebApi, open_client
 from bot.slack.membership import Principals
 from bot.tools.catalogue import SLACK_TOOLS, slack_tools
+from bot.tools.remember import MEMORY_TOOLS, memory_tools
 from infra.tools.access_log import AccessLogConfig, read_access_log
 from infra.tools.calculate import calculate
 from infra.tools.clock import calculate_time, current_time
@@ -98,7 +99,12 @@ class ToolsConfig:
 SETTLED = frozenset({"calculate", "calculate_time", "current_time"})
 """The names of the tools that need no settings."""
 
-TOOL_NAMES = frozenset(field.name for field in fields(ToolsConfig)) - {"disabled", "paths"} | SLACK_TOOLS | SETTLED
+TOOL_NAMES = (
+    frozenset(field.name for field in fields(ToolsConfig)) - {"disabled", "paths"}
+    | SLACK_TOOLS
+    | SETTLED
+    | MEMORY_TOOLS
+)
 """The names of all tools except those in Python that a team wrote."""
 
 
@@ -142,7 +148,7 @@ def enabled(tools: Iterable[Tool], disabled: frozenset[str]) -> tuple[Tool, ...]
 async def switched_on(config: ToolsConfig) -> tuple[Tool, ...]:
     """Return the tools that this installation offers, Slack's included, for planning only: calls may not work."""
     async with open_tools(config) as tools:
-        configured = {tool.name for tool in tools} | SLACK_TOOLS
+        configured = {tool.name for tool in tools} | SLACK_TOOLS | MEMORY_TOOLS
     return enabled((tool for tool in await known_tools(config.paths) if tool.name in configured), config.disabled)
 
 
@@ -163,4 +169,4 @@ async def known_tools(paths: Sequence[Path] = ()) -> Registry:
     )
     api = WebApi(open_client(""))
     async with open_tools(config) as tools:
-        return Registry((*tools, *slack_tools(api, Principals(api))))
+        return Registry((*tools, *slack_tools(api, Principals(api)), *memory_tools(None)))

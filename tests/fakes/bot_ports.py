@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from agent.approval import EDITED_BY, ApprovalRequest, Decision, DecisionRecord, Freeze, Requirement
 from agent.errors import StoreUnavailable
+from agent.facts import Fact, FactId, Readable
 from agent.grant import Grant, GrantId, PlannedCall
 from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId, thread_parts
 from agent.plan.effects import Effect
@@ -15,6 +16,7 @@ from bot.app import Ports
 from bot.ports import (
     ApprovalView,
     Incoming,
+    Kept,
     Kind,
     Load,
     OpenRun,
@@ -63,6 +65,28 @@ class NoGrants:
         return ()
 
 
+class NoFacts:
+    """A FactBook in which nothing is kept."""
+
+    async def keep(self, fact: Fact, *, most: int) -> Kept:
+        raise NotImplementedError
+
+    async def correct(self, fact: Fact, *, place: ChannelId) -> bool:
+        return False
+
+    async def forget(self, facts: Sequence[Fact], *, by: UserId, place: ChannelId) -> int:
+        return 0
+
+    async def find(self, tenant: Tenant, id: FactId) -> Fact | None:
+        return None
+
+    async def standing(self, readable: Readable) -> Sequence[Fact]:
+        return ()
+
+    async def of_person(self, tenant: Tenant, person: UserId) -> Sequence[Fact]:
+        return ()
+
+
 class BotRows(ApprovalsInMemory):
     """Rows as a test wants them. `down` makes every method raise StoreUnavailable."""
 
@@ -95,6 +119,7 @@ class BotRows(ApprovalsInMemory):
             freezes=self,
             grants=NoGrants(),
             effects=NoEffects(),
+            facts=NoFacts(),
         )
 
     def show(self, run: RunView) -> None:

@@ -22,7 +22,7 @@ from agent.events import AttemptEnded, NodeChanged, NodePlanned, RunEvent
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, UserId, thread_parts
 from agent.plan.operations import Add, LoggedOperation, Operation
 from agent.plan.outcomes import ArtifactRef, NodeStatus, Outcome
-from agent.ports import Heard, LedgerEntry, LedgerState, Mail, Message, PastTurn, Reflection, Run, RunStatus
+from agent.ports import Heard, LedgerEntry, LedgerState, Mail, Message, PastTurn, Recalled, Reflection, Run, RunStatus
 from infra.worker.notifications import Notifier
 from sandbox.script import Json
 
@@ -387,6 +387,12 @@ class RunsInMemory:
         await asyncio.sleep(0)
         run = self.rows[thread, turn]
         self.rows[thread, turn] = replace(run, reflections=(*run.reflections, reflection))
+
+    async def recalled(self, thread: ThreadId, turn: int, facts: Sequence[Recalled]) -> None:
+        """Add to the facts of the turn."""
+        await asyncio.sleep(0)
+        run = self.rows[thread, turn]
+        self.rows[thread, turn] = replace(run, recalled=tuple(dict.fromkeys((*run.recalled, *facts))))
 
     async def past(self, thread: ThreadId, before_turn: int, after_turn: int = 0) -> Sequence[PastTurn]:
         """Return the finished turns."""
