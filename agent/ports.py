@@ -22,6 +22,7 @@ from agent.plan.effects import Effect
 from agent.plan.operations import LoggedOperation, Node, Operation
 from agent.plan.outcomes import ArtifactRef, Failed, NodeStatus, Outcome
 from agent.plan.script_calls import DecidedCalls, Suspended
+from agent.runbooks import Runbook, RunbookUsed
 from agent.tool import CallContext, Colour, Reversibility
 from sandbox.script import Json
 
@@ -410,6 +411,32 @@ class Places(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Instruction:
+    """How work is to be done in a channel, in the words of the operator or of a person there."""
+
+    text: str
+    #: None: the operator, in the configuration.
+    by: UserId | None = None
+    at: datetime | None = None
+
+
+class Instructions(Protocol):
+    """The instructions of channels."""
+
+    async def of(self, thread: ThreadId) -> Sequence[Instruction]:
+        """Return those of a thread's channel, the operator's first."""
+        ...
+
+
+class Runbooks(Protocol):
+    """The installation's procedures."""
+
+    async def all(self) -> Sequence[Runbook]:
+        """Return them as they are now, each name once."""
+        ...
+
+
 class Directory(Protocol):
     """The names of people and channels."""
 
@@ -483,6 +510,8 @@ class Run:
     reflections: tuple[Reflection, ...] = ()
     #: The facts that its plans were made with.
     recalled: tuple[Recalled, ...] = ()
+    #: The runbooks that its plans were made with.
+    runbooks: tuple[RunbookUsed, ...] = ()
 
 
 def requests_of(status: RunStatus, taken: Sequence[Message], untaken: Sequence[Message]) -> Sequence[Message]:
@@ -518,6 +547,10 @@ class Runs(Protocol):
 
     async def recalled(self, thread: ThreadId, turn: int, facts: Sequence[Recalled]) -> None:
         """Add to the facts that models were shown in the turn."""
+        ...
+
+    async def followed(self, thread: ThreadId, turn: int, runbooks: Sequence[RunbookUsed]) -> None:
+        """Add to the runbooks that models were shown in the turn."""
         ...
 
     async def past(self, thread: ThreadId, before_turn: int, after_turn: int = 0) -> Sequence[PastTurn]:

@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent.approval import ApprovalPolicy, ApprovalRequest
 from agent.ids import ToolName, UserId
 from agent.limits import MemoryLimits
-from agent.ports import Approvals, Effects
+from agent.ports import Approvals, Effects, Instructions
 from agent.redaction import SECRETS
 from agent.tool import Tool
 from agent.tools.access import AccessRules, ToolAccess
@@ -30,6 +30,7 @@ from bot.handlers.confidential import ConfidentialHandler
 from bot.handlers.decision_forms import DecisionFormHandler
 from bot.handlers.elsewhere import ElsewhereHandler
 from bot.handlers.freezes import FreezeHandler
+from bot.handlers.guidance import GuidanceHandler
 from bot.handlers.memory import MemoryHandler
 from bot.handlers.messages import MessageHandler
 from bot.handlers.pending import PendingHandler
@@ -53,7 +54,19 @@ from bot.payloads import (
     UNDO_ACTION,
     Payload,
 )
-from bot.ports import ClickLog, FactBook, Freezes, Grants, Inbox, OpenRequests, Packages, Posted, RunViews
+from bot.ports import (
+    ChannelInstructions,
+    ClickLog,
+    Explanations,
+    FactBook,
+    Freezes,
+    Grants,
+    Inbox,
+    OpenRequests,
+    Packages,
+    Posted,
+    RunViews,
+)
 from bot.slack.approvers import Approvers
 from bot.slack.client import WebApi
 from bot.slack.facts import FactKeeper
@@ -86,6 +99,9 @@ class Ports:
     grants: Grants
     effects: Effects
     facts: FactBook
+    instructions: Instructions
+    written_instructions: ChannelInstructions
+    explanations: Explanations
 
 
 class SlackApp:
@@ -158,8 +174,11 @@ class SlackApp:
         elsewhere = ElsewhereHandler(ports.views, ports.posted, self.principals, self.approvers, policy_for)
         undo = UndoHandler(ports.effects, ports.inbox, self.principals, self.api, limiter)
         memory = MemoryHandler(self.facts, self.principals)
+        guidance = GuidanceHandler(
+            ports.instructions, ports.written_instructions, ports.explanations, self.facts, self.principals
+        )
         messages = MessageHandler(
-            ports.inbox, ports.views, self.principals, self.api, policy_for, elsewhere, limiter, undo, memory
+            ports.inbox, ports.views, self.principals, self.api, policy_for, elsewhere, limiter, undo, memory, guidance
         )
         approvals = ApprovalHandler(
             ports.approvals,
@@ -196,6 +215,7 @@ class SlackApp:
             pending,
             self._tools,
             memory,
+            guidance,
         )
         stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
         details = ScriptDetailsHandler(ports.packages, self.principals, self.api, PERSONAL_TOOLS)

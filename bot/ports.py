@@ -22,7 +22,8 @@ from agent.packing.packing import Fusion, Split
 from agent.plan.operations import NodeKind
 from agent.plan.outcomes import NodeState, Outcome
 from agent.plan.sources import Source
-from agent.ports import Message, RunStatus, Subscription
+from agent.ports import Instruction, Message, RunStatus, Subscription
+from agent.runbooks import RunbookUsed
 from agent.tool import Colour
 from sandbox.script import Json
 
@@ -321,6 +322,8 @@ class RunView:
     can_undo: bool = False
     #: The facts from memory that its plan or its answer used.
     facts: tuple[Fact, ...] = ()
+    #: The runbooks that its plan was made with.
+    runbooks: tuple[RunbookUsed, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -412,6 +415,46 @@ class Freezes(Protocol):
 
     async def standing(self, tenant: Tenant) -> Sequence[Freeze]:
         """Return the freezes that stand, oldest first."""
+        ...
+
+
+class ChannelInstructions(Protocol):
+    """What people of a channel wrote about how work is to be done there."""
+
+    async def read(self, tenant: Tenant, channel: ChannelId) -> Instruction | None:
+        """Return it, or None when nobody wrote any."""
+        ...
+
+    async def write(self, tenant: Tenant, channel: ChannelId, text: str, *, by: UserId) -> None:
+        """Put it in place of what was there; an empty text leaves none."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """What a turn's plan was made of."""
+
+    thread: ThreadId
+    turn: int
+    #: The facts that its models were shown, and those of them that were used.
+    facts: tuple[Fact, ...] = ()
+    used: tuple[Fact, ...] = ()
+    runbooks: tuple[RunbookUsed, ...] = ()
+    #: Those that its steps and scripts name.
+    tools: tuple[ToolName, ...] = ()
+    #: The rules of the policy that decided about its calls.
+    rules: tuple[str, ...] = ()
+
+
+class Explanations(Protocol):
+    """Says what shaped plans."""
+
+    async def of_thread(self, thread: ThreadId) -> Explanation | None:
+        """Return it of a thread's newest turn; None when there is none."""
+        ...
+
+    async def newest_in(self, tenant: Tenant, channel: ChannelId) -> ThreadId | None:
+        """Return the thread of a channel in which a turn began last."""
         ...
 
 

@@ -357,6 +357,28 @@ FACT_REFUSALS: dict[FactRefusal, str] = {
     FactRefusal.NO_SUCH: "I remember nothing with that id that you may change. `/greenlight memory` lists it all.",
     FactRefusal.NOT_YOURS: "What the team remembers is changed by who said it, or by an admin. Nothing changed.",
 }
+INSTRUCTIONS_TITLE = "How I work in this channel"
+NO_INSTRUCTIONS = (
+    "There are no instructions for this channel. `/greenlight instructions set ...` says how I should work here."
+)
+INSTRUCTIONS_HOW = (
+    "`/greenlight instructions set ...` replaces what people wrote, `clear` takes it away; the operator's stay."
+)
+INSTRUCTIONS_USAGE = (
+    "I didn't get that. `/greenlight instructions` shows how I work in this channel, `instructions set ...` and "
+    "`instructions clear` change it; `/greenlight explain`, or `!explain` in a thread, says what shaped a plan."
+)
+INSTRUCTIONS_SET = "I'll work like that in this channel from now on. It spares no approval."
+INSTRUCTIONS_CLEARED = "I'll no longer go by what people wrote for this channel."
+INSTRUCTIONS_SECRET = "There is a secret in that, and I keep none. Nothing was stored."  # noqa: S105 -- words
+GUIDANCE_NOT_HERE = "Only people in this channel can see or change that."
+NOTHING_TO_EXPLAIN = "I haven't planned anything here yet."
+EXPLAIN_TITLE = "What the newest plan here was made of"
+EXPLAIN_INSTRUCTIONS, EXPLAIN_RUNBOOKS = "Instructions of this channel, as they are now", "Runbooks that I read"
+EXPLAIN_FACTS, EXPLAIN_TOOLS = "What I recalled", "Tools in the plan"
+EXPLAIN_RULES = "Rules that decided about its calls"
+FROM_THE_OPERATOR = "from the configuration"
+NOT_USED, NONE_OF_THEM = "not used", "none"
 TOOLS_HERE = "What I can use for you in this channel."
 TOOLS_THAT_READ = "These only read, and run at once"
 TOOLS_THAT_ASK = "These change something, and ask first"
@@ -1166,3 +1188,13 @@ def fact_corrected_by(person: str) -> str:
 def more_facts(count: int) -> str:
     """Say how many facts a list leaves out."""
     return f"_… and {count} older ones._"
+
+
+def instructions_too_long(most: int) -> str:
+    """Say how long instructions may be."""
+    return f"That's too long: instructions have at most {most:,} characters. Nothing was stored."
+
+
+def followed_runbooks(names: str) -> str:
+    """Say which runbooks a plan follows."""
+    return f"Runbook: {names}"

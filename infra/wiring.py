@@ -23,6 +23,7 @@ from agent.execution.execution_context import Ports, SeparateNews
 from agent.execution.graph import OpenCheckpoints, ThreadRunner
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import ThreadId, ToolName
+from agent.llm.guidance import Guidance
 from agent.llm.memory import Memory
 from agent.llm.prompts import system_message
 from agent.llm.recall import Recall
@@ -62,13 +63,16 @@ from infra.audit.sealing import Sealer
 from infra.config.environment import Settings
 from infra.config.policy import NOT_TOOLS
 from infra.config.policy_file import PolicyFile
+from infra.config.tool_access import ELSEWHERE
 from infra.db.database import Database, WorkerId, new_worker_id
 from infra.plan_image.renderer import LoggedPlanRenderer
 from infra.process_health import published_health
 from infra.stores.grants import GrantedApprovals
+from infra.stores.instructions import AllInstructions
 from infra.stores.stores import Stores
 from infra.tools.catalogue import TOOL_NAMES, enabled, known_tools, open_tools, switched_on
 from infra.tools.mcp.tools import known_mcp_tools, open_mcp_tools
+from infra.tools.runbooks import RunbookFiles
 from infra.worker.checkpoints import open_checkpoints, open_pool
 from infra.worker.lease import ThreadLease
 from infra.worker.loop_watchdog import LoopWatchdog
@@ -281,6 +285,9 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         grants=stores.grants,
         effects=stores.effects,
         facts=stores.facts,
+        instructions=_instructions(settings, stores),
+        written_instructions=stores.instructions,
+        explanations=stores.explanations,
     )
     own = await known_tools(configuration.tools.paths)
     of_servers = [tool for tool in known_mcp_tools(settings.mcp) if own.find(tool.name) is None]
@@ -307,6 +314,11 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     return _Base(settings=settings, storage=storage, app=app, client=client, policy=policy)
 
 
+def _instructions(settings: Settings, stores: Stores) -> AllInstructions:
+    configured = settings.configuration.instructions()
+    return AllInstructions(stores.instructions, configured, configured.get(ELSEWHERE, ""))
+
+
 def _call_policy(source: Callable[[], PolicySet], stores: Stores, names: SlackDirectory) -> CallPolicy:
     return CallPolicy(source, stores.call_counts, names, lambda: datetime.now(UTC))
 
@@ -318,7 +330,8 @@ def _previews(known: Registry, tool: ToolName, args: Mapping[str, Json]) -> Sequ
 
 
 async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
-    runner = await _open_runner(stack, base)
+    runbooks = RunbookFiles(config=base.settings.configuration.runbooks, data=base.settings.data)
+    runner = await _open_runner(stack, base, runbooks)
     configuration, stores = base.settings.configuration, base.storage.stores
     settings = base.settings
     sealer = Sealer(base.storage.database, configuration.audit, given=settings.audit_key, data=settings.data)
@@ -358,7 +371,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
             stores.results.prune,
             stores.facts.prune,
         ),
-        frequent_chores=(sealer.seal_due,),
+        frequent_chores=(sealer.seal_due, runbooks.fetch_due),
         give_up=publisher.report_stuck,
         timings=configuration.worker,
     )
@@ -386,7 +399,7 @@ def _model_client() -> "type[OpenAILanguageModel]":
     return OpenAILanguageModel
 
 
-async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
+async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFiles) -> ThreadRunner:
     """Return the runner of threads, with planner, tools, sandbox, executor and answerer."""
     configuration, stores = base.settings.configuration, base.storage.stores
     model_settings = base.settings.required_model()
@@ -410,6 +423,11 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         ),
         limits=configuration.memory,
     )
+    guidance = Guidance(
+        instructions=_instructions(base.settings, stores),
+        runbooks=runbooks,
+        embedder=openai if model_settings.embeddings else None,
+    )
     node_ends = NodeEndNotifier(stores.progress)
     tools = ToolSearch(environment.registry, openai if model_settings.embeddings else None)
     budgets = configuration.bounds()
@@ -426,6 +444,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         dialect=environment.dialect,
         node_ends=node_ends if configuration.plan.pack else None,
         memory=memory,
+        guidance=guidance,
         limits=configuration.limits.plan(),
         language=configuration.plan.language,
         gather_seconds=configuration.plan.gather_seconds,
@@ -467,6 +486,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             mailbox=stores.mailbox,
             statuses=stores.statuses,
             memory=memory,
+            guidance=guidance,
             dialect=environment.dialect,
             packing=configuration.plan.pack,
             progress=node_ends,
@@ -479,6 +499,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             runs=stores.runs,
             words=PlainResults(),
             memory=memory,
+            guidance=guidance,
             spending=stores.spending,
             undoing=undoing,
         ),

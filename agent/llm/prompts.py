@@ -10,6 +10,7 @@ a section.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from operator import attrgetter
@@ -23,8 +24,9 @@ from agent.llm.transcript import Names, ShownNode, named, request_text, turns_di
 from agent.plan.json_values import truncated
 from agent.plan.operations import canonical_json
 from agent.plan.outcomes import ArtifactRef, Cancelled, Failed, Outcome, Rejected, Succeeded, outcome_json
-from agent.ports import ChatMessage, Message, PastTurn
+from agent.ports import ChatMessage, Instruction, Message, PastTurn
 from agent.reading.validation import Fault, fault_json
+from agent.runbooks import Runbook
 from agent.tool import Registry, Tool
 from sandbox.script import Json
 
@@ -48,11 +50,42 @@ them. You may do so twice.
 Never guess the arguments of a tool whose line you have not seen, and never say that something cannot be done before
 you have asked for its tools."""
 _MEMORY = "From memory"
+_HOW_TO_READ = """\
+To follow one, write `{"op":"tools","need":"runbook NAME"}` (in Python `tools("runbook NAME")`) and end: the next
+message shows it whole."""
 _GIST_CHARACTERS = 80
 _PART = "Other people's requests are part of this turn. To answer, write `ANSWER` and nothing else."
 _HEAD_CHARACTERS = 200
 _FAULTS_SHOWN = 20
 _NO_SANDBOX = "There is no sandbox in this installation: packages cannot run, so plan tool nodes only."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guides:
+    """What a request shows of instructions and runbooks."""
+
+    instructions: Sequence[Instruction] = ()
+    #: By name and description.
+    listed: Sequence[Runbook] = ()
+    whole: Sequence[Runbook] = ()
+
+    def sections(self, names: Names) -> Sequence[tuple[str, str]]:
+        """Return the sections, the ones that stay the same for longer first."""
+        told = ({"text": one.text, "from": _told_by(one, names)} for one in self.instructions)
+        listed = _lines({"name": book.name, "description": book.description} for book in self.listed)
+        whole = "\n\n".join(f"{book.name}, from {book.source}:\n{_fenced(book.text, 'md')}" for book in self.whole)
+        return (
+            ("Instructions", _lines(told)),
+            ("Runbooks", listed and f"{listed}\n{_HOW_TO_READ}"),
+            ("Runbook", whole),
+        )
+
+
+NO_GUIDES = Guides()
+
+
+def _told_by(instruction: Instruction, names: Names) -> str:
+    return "the operator" if instruction.by is None else _person(instruction.by, names)
 
 
 def system_message(
@@ -149,6 +182,7 @@ def planner_message(
     earlier_bytes: int = EARLIER_BYTES,
     tools: str = "",
     facts: Sequence[Fact] = (),
+    guides: Guides = NO_GUIDES,
 ) -> ChatMessage:
     """Return the request to the planner; with `faults`, its last output is the ai message before.
 
@@ -158,6 +192,7 @@ def planner_message(
     return _document(
         *_opening(messages, names, place),
         ("Tools", tools),
+        *guides.sections(names or {}),
         (_MEMORY, _fact_lines(facts, names or {})),
         ("Follow up", _follow_up() if nodes else ""),
         ("Plan so far", "\n".join(_earlier_lines(nodes, earlier_bytes, names or {}) + _own_lines(nodes, names or {}))),
@@ -177,6 +212,7 @@ def results_message(
     heads: bool = False,
     tools: str = "",
     facts: Sequence[Fact] = (),
+    guides: Guides = NO_GUIDES,
     part: bool = False,
 ) -> ChatMessage:
     """Return the request to a role that reads results: it begins as the request to the planner did.
@@ -187,6 +223,7 @@ def results_message(
     return _document(
         *_opening(messages, names, place),
         ("Tools", tools),
+        *guides.sections(names or {}),
         (_MEMORY, _fact_lines(facts, names or {})),
         ("Results", _node_lines(nodes, results_bytes, names or {}, heads=heads)),
         ("Part", _PART if part else ""),

@@ -1,13 +1,14 @@
 """Ends turns with their answer: the conclusion's, the model's from the results, or a plain list of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from agent.budget.usage import Spending
 from agent.errors import ContextExceeded, ModelSlow, ModelUnavailable, TurnError
 from agent.ids import NodeId, ThreadId, thread_parts
 from agent.limits import Role
+from agent.llm.guidance import Guidance
 from agent.llm.memory import Memory
 from agent.llm.prompts import FEW_RESULTS_BYTES, RESULTS_BYTES, results_message
 from agent.llm.transcript import ShownNode, shown_nodes, statuses_of
@@ -48,6 +49,7 @@ class Answerer:
     runs: Runs
     words: PlainWords
     memory: Memory
+    guidance: Guidance = field(default_factory=Guidance)
     spending: Spending | None = None
     #: Says what became of effects that a turn was to undo. None: there is no undoing here.
     undoing: Undoing | None = None
@@ -109,6 +111,7 @@ class Answerer:
             names=await self.memory.names(run.thread, run.messages, nodes, facts),
             place=thread_parts(run.thread).channel,
             facts=facts,
+            guides=await self.guidance.again(run, run.messages),
         )
         past: Sequence[ChatMessage] = () if brief else await self.memory.past(run.thread, run.turn)
         return [self.memory.system, *past, question]

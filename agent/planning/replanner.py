@@ -1,11 +1,12 @@
 """Replanning: one conclusion at the end of the DAG, or a decision when failures block others while people are asked."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.errors import ContextExceeded, DuplicateNode, ModelSlow, ModelUnavailable, TurnError
 from agent.ids import NodeId, ThreadId, UserId, thread_parts
 from agent.limits import DEFAULT_LIMITS, PlanLanguage, PlanLimits, Role
+from agent.llm.guidance import Guidance
 from agent.llm.memory import Memory
 from agent.llm.prompts import (
     FEW_RESULTS_BYTES,
@@ -74,6 +75,7 @@ class Replanner:
     tools: ToolSearch
     #: None: everybody may use every tool everywhere.
     access: ToolAccess | None = None
+    guidance: Guidance = field(default_factory=Guidance)
     #: The sandbox's; None when no scripts can run here, so that nothing is packed either.
     dialect: str | None
     packing: bool = False
@@ -245,6 +247,7 @@ class Replanner:
             heads=heads,
             tools=await _likely_tools(tools, messages, plan),
             facts=facts,
+            guides=await self.guidance.again(run, messages),
             part=part,
         )
         past: Sequence[ChatMessage] = () if brief else await self.memory.past(run.thread, run.turn)

@@ -81,6 +81,9 @@ def board(run: RunView, currency: str = "$", now: datetime | None = None) -> Ren
     title = board_title(run, timedelta() if now is None else thinking(run, now))
     tasks = [shown[node.id] for node in run.nodes if node.id in shown]
     more = [context(escaped(f"Not shown here: {_counts(hidden)}."))] if hidden else []
+    if run.runbooks:
+        named = ", ".join(f"{quoted(book.name)} ({quoted(book.source)})" for book in run.runbooks)
+        more.append(context(wording.followed_runbooks(named)))
     if apart := _kept_apart(run):
         more.append(context(apart))
     if footer := " · ".join(part for part in (_picture(run), escaped(_footer(run, currency))) if part):

@@ -13,6 +13,7 @@ from bot.blocks.elements import Rendered, words_only
 from bot.blocks.help import MOST_REQUEST_CHARACTERS, MOST_RUNS, help_message, opening, status, stoppable
 from bot.errors import BotError, SlackRefused
 from bot.handlers.freezes import FreezeHandler, is_about_freezes
+from bot.handlers.guidance import GuidanceHandler, is_about_guidance
 from bot.handlers.memory import MemoryHandler, is_about_memory
 from bot.handlers.messages import RECEIPT_REACTION
 from bot.handlers.pending import PendingHandler
@@ -47,6 +48,7 @@ class CommandHandler:
         pending: PendingHandler,
         tools: ToolsHandler,
         memory: MemoryHandler,
+        guidance: GuidanceHandler,
     ) -> None:
         self._inbox = inbox
         self._limiter = limiter
@@ -59,6 +61,7 @@ class CommandHandler:
         self._pending = pending
         self._tools = tools
         self._memory = memory
+        self._guidance = guidance
 
     async def on_command(self, ack: AsyncAck, body: Payload) -> None:
         """Ack at once and answer the caller alone, except for the thread a request opens."""
@@ -80,6 +83,8 @@ class CommandHandler:
             return await self._rules.answer(command, identity)
         if is_about_memory(command.raw):
             return await self._memory.answer(command, identity)
+        if is_about_guidance(command.raw):
+            return await self._guidance.answer(command, identity)
         request = request_text(command.raw, identity.user)
         match request.casefold():
             case "" | "help":

@@ -20,6 +20,7 @@ from bot.blocks.elements import Rendered, words_only
 from bot.blocks.help import help_message, thread_status
 from bot.errors import SlackRefused
 from bot.handlers.elsewhere import ElsewhereHandler
+from bot.handlers.guidance import EXPLAIN_WORD, GuidanceHandler
 from bot.handlers.memory import MemoryHandler
 from bot.handlers.person_limits import PersonLimiter
 from bot.handlers.stop import STOP_WORDS, stop_row
@@ -96,9 +97,11 @@ class MessageHandler:
         limiter: PersonLimiter,
         undo: UndoHandler,
         memory: MemoryHandler,
+        guidance: GuidanceHandler,
     ) -> None:
         self._inbox = inbox
         self._memory = memory
+        self._guidance = guidance
         self._limiter = limiter
         self._undo = undo
         self._views = views
@@ -167,6 +170,8 @@ class MessageHandler:
                 return PrivateReply(message=help_message(identity.user))
             case "!status":
                 return ThreadReply(message=await self._status(thread))
+            case word if word == EXPLAIN_WORD:
+                return ThreadReply(message=await self._guidance.explain(thread))
             case word if _ASKS_TO_UNDO.match(word):
                 request = await self._undo.request(thread, identity)
                 if word != UNDO_WORD:

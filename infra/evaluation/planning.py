@@ -17,6 +17,7 @@ from agent.plan.outcomes import NodeStatus, Outcome
 from agent.planning.pack_buffer import NodeEndNotifier
 from agent.planning.planner import Planner
 from agent.ports import ChatMessage, Heard, LanguageModel, Mail, Message, PastTurn, Recalled, Reflection, Run, RunStatus
+from agent.runbooks import RunbookUsed
 from agent.tool import Registry
 from sandbox.script import Json
 
@@ -152,6 +153,9 @@ class _InMemoryPorts:
         return
 
     async def recalled(self, thread: ThreadId, turn: int, facts: Sequence[Recalled]) -> None:
+        return
+
+    async def followed(self, thread: ThreadId, turn: int, runbooks: Sequence[RunbookUsed]) -> None:
         return
 
     async def past(self, thread: ThreadId, before_turn: int, after_turn: int = 0) -> Sequence[PastTurn]:

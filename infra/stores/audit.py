@@ -58,6 +58,8 @@ class AuditEvent(StrEnum):
     CORRECTED = "corrected"
     #: A person had a fact deleted.
     FORGOTTEN = "forgotten"
+    #: A person wrote how work is to be done in a channel; the digest is that of channel and words.
+    INSTRUCTED = "instructed"
 
 
 def with_record(

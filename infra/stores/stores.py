@@ -8,10 +8,12 @@ from infra.stores.artifacts import PostgresArtifacts
 from infra.stores.attempts import PostgresAttempts
 from infra.stores.audit import PostgresClickLog
 from infra.stores.call_counts import PostgresCallCounts
+from infra.stores.explanations import PostgresExplanations
 from infra.stores.facts import PostgresFacts
 from infra.stores.freezes import PostgresFreezes
 from infra.stores.grants import PostgresGrants
 from infra.stores.inbox import PostgresInbox
+from infra.stores.instructions import PostgresInstructions
 from infra.stores.ledger import PostgresEffects, PostgresLedger
 from infra.stores.mailbox import PostgresMailbox
 from infra.stores.news import PostgresNews
@@ -64,5 +66,7 @@ class Stores:
         self.set_aside = SetAsideThreads(database, self.approvals, self.runs)
         self.summaries = PostgresSummaries(database)
         self.facts = PostgresFacts(database)
+        self.instructions = PostgresInstructions(database)
+        self.explanations = PostgresExplanations(database)
         self.results = PostgresResults(database)
         self.spending = PostgresSpending(database, views)

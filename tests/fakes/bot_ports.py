@@ -11,10 +11,11 @@ from agent.facts import Fact, FactId, Readable
 from agent.grant import Grant, GrantId, PlannedCall
 from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId, thread_parts
 from agent.plan.effects import Effect
-from agent.ports import RunStatus, Subscription
+from agent.ports import Instruction, RunStatus, Subscription
 from bot.app import Ports
 from bot.ports import (
     ApprovalView,
+    Explanation,
     Incoming,
     Kept,
     Kind,
@@ -63,6 +64,25 @@ class NoGrants:
 
     async def past(self, tenant: Tenant, channel: ChannelId, tool: ToolName) -> Sequence[PastCall]:
         return ()
+
+
+class NoGuidance:
+    """Instructions and explanations where there are none."""
+
+    async def of(self, thread: ThreadId) -> Sequence[Instruction]:
+        return ()
+
+    async def read(self, tenant: Tenant, channel: ChannelId) -> Instruction | None:
+        return None
+
+    async def write(self, tenant: Tenant, channel: ChannelId, text: str, *, by: UserId) -> None:
+        raise NotImplementedError
+
+    async def of_thread(self, thread: ThreadId) -> Explanation | None:
+        return None
+
+    async def newest_in(self, tenant: Tenant, channel: ChannelId) -> ThreadId | None:
+        return None
 
 
 class NoFacts:
@@ -120,6 +140,9 @@ class BotRows(ApprovalsInMemory):
             grants=NoGrants(),
             effects=NoEffects(),
             facts=NoFacts(),
+            instructions=NoGuidance(),
+            written_instructions=NoGuidance(),
+            explanations=NoGuidance(),
         )
 
     def show(self, run: RunView) -> None:

@@ -23,6 +23,7 @@ from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, UserId, thre
 from agent.plan.operations import Add, LoggedOperation, Operation
 from agent.plan.outcomes import ArtifactRef, NodeStatus, Outcome
 from agent.ports import Heard, LedgerEntry, LedgerState, Mail, Message, PastTurn, Recalled, Reflection, Run, RunStatus
+from agent.runbooks import RunbookUsed
 from infra.worker.notifications import Notifier
 from sandbox.script import Json
 
@@ -393,6 +394,12 @@ class RunsInMemory:
         await asyncio.sleep(0)
         run = self.rows[thread, turn]
         self.rows[thread, turn] = replace(run, recalled=tuple(dict.fromkeys((*run.recalled, *facts))))
+
+    async def followed(self, thread: ThreadId, turn: int, runbooks: Sequence[RunbookUsed]) -> None:
+        """Add to the runbooks of the turn."""
+        await asyncio.sleep(0)
+        run = self.rows[thread, turn]
+        self.rows[thread, turn] = replace(run, runbooks=tuple(dict.fromkeys((*run.runbooks, *runbooks))))
 
     async def past(self, thread: ThreadId, before_turn: int, after_turn: int = 0) -> Sequence[PastTurn]:
         """Return the finished turns."""
