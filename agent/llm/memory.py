@@ -5,7 +5,7 @@ summary, which is stored. Without a model, or while it is away, the oldest turns
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from langchain_core.messages import (
@@ -69,12 +69,12 @@ class Memory:
         thread: ThreadId,
         messages: Sequence[Message],
         nodes: Sequence[ShownNode] = (),
-        facts: Sequence[Fact] = (),
+        people: Iterable[UserId] = (),
     ) -> Names:
-        """Return the known names of the people and channels in messages, and of those behind nodes and facts."""
+        """Return the known names of the people and channels in messages, of those who decided, and of `people`."""
         if self.directory is None:
             return {}
-        ids = [thread_parts(thread).channel, *mentioned(messages), *deciders(nodes), *(fact.by for fact in facts)]
+        ids = [thread_parts(thread).channel, *mentioned(messages), *deciders(nodes), *people]
         return await self.directory.names(thread, ids[:_NAMES_ASKED])
 
     async def facts(self, thread: ThreadId, turn: int, author: UserId, messages: Sequence[Message]) -> Sequence[Fact]:

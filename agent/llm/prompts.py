@@ -69,6 +69,11 @@ class Guides:
     listed: Sequence[Runbook] = ()
     whole: Sequence[Runbook] = ()
 
+    @property
+    def people(self) -> Sequence[UserId]:
+        """Those who wrote instructions."""
+        return [one.by for one in self.instructions if one.by is not None]
+
     def sections(self, names: Names) -> Sequence[tuple[str, str]]:
         """Return the sections, the ones that stay the same for longer first."""
         told = ({"text": one.text, "from": _told_by(one, names)} for one in self.instructions)

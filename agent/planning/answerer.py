@@ -103,15 +103,17 @@ class Answerer:
     async def _dialogue(self, run: Run, nodes: Sequence[ShownNode], *, brief: bool = False) -> Sequence[ChatMessage]:
         """Return the messages to the model; `brief` leaves out the past and most of the results."""
         facts = await self.memory.facts_again(run)
+        guides = await self.guidance.again(run, run.messages)
+        people = [*guides.people, *(fact.by for fact in facts)]
         question = results_message(
             Role.ANSWER,
             run.messages,
             nodes,
             results_bytes=FEW_RESULTS_BYTES if brief else RESULTS_BYTES,
-            names=await self.memory.names(run.thread, run.messages, nodes, facts),
+            names=await self.memory.names(run.thread, run.messages, nodes, people),
             place=thread_parts(run.thread).channel,
             facts=facts,
-            guides=await self.guidance.again(run, run.messages),
+            guides=guides,
         )
         past: Sequence[ChatMessage] = () if brief else await self.memory.past(run.thread, run.turn)
         return [self.memory.system, *past, question]

@@ -276,12 +276,13 @@ class Planner:
         if brief:
             statuses = {node: NodeStatus(state=status.state) for node, status in statuses.items()}
         nodes = shown_nodes(plan.logged, statuses, request.turn)
+        people = [*request.guides.people, *(fact.by for fact in request.facts)]
         return planner_message(
             self.clock(),
             request.messages,
             nodes,
             faults,
-            names=await self.memory.names(request.thread, request.messages, nodes, request.facts),
+            names=await self.memory.names(request.thread, request.messages, nodes, people),
             place=thread_parts(request.thread).channel,
             earlier_bytes=self.memory.limits.node_bytes,
             tools=tools,

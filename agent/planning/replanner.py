@@ -237,17 +237,19 @@ class Replanner:
         messages = _messages_of(run, plan)
         nodes = shown_nodes(plan.own, plan.statuses)
         facts = await self.memory.facts_again(run, plan.author)
+        guides = await self.guidance.again(run, messages)
+        people = [*guides.people, *(fact.by for fact in facts)]
         question = results_message(
             role,
             messages,
             nodes,
             results_bytes=FEW_RESULTS_BYTES if brief else RESULTS_BYTES,
-            names=await self.memory.names(run.thread, messages, nodes, facts),
+            names=await self.memory.names(run.thread, messages, nodes, people),
             place=thread_parts(run.thread).channel,
             heads=heads,
             tools=await _likely_tools(tools, messages, plan),
             facts=facts,
-            guides=await self.guidance.again(run, messages),
+            guides=guides,
             part=part,
         )
         past: Sequence[ChatMessage] = () if brief else await self.memory.past(run.thread, run.turn)

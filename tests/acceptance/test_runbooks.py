@@ -188,7 +188,7 @@ async def test_instructions_stand_in_the_prompts_of_their_channel_alone_and_are_
         lines = [json.loads(line) for line in shown(planner)["Instructions"].splitlines()]
         assert [(line["text"], line["from"]) for line in lines] == [
             ("Answer in one sentence.", "the operator"),
-            ("Name the host first.", "U0GRACE"),
+            ("Name the host first.", "<@U0GRACE|Grace Hopper>"),
         ]
         assert shown(conclude)["Instructions"] == shown(planner)["Instructions"]
         explained = await command(scene, "Ada", "ops", "explain")
