@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from copy import copy
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, TypedDict, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.errors import GraphInterrupt
 from langgraph.graph import START, StateGraph  # pyright: ignore[reportMissingTypeStubs]  # typed inline; py.typed is a folder up
+from langgraph.runtime import Runtime
 from langgraph.types import Command, Overwrite, StateSnapshot
 
 from agent.budget.metering import metered
@@ -54,18 +56,6 @@ class State(TypedDict):
     results: Annotated[Results, _merged]
 
 
-class Graph(Protocol):
-    """The part of the compiled graph that a job uses; LangGraph's own signatures are partly untyped."""
-
-    async def ainvoke(self, input: Mapping[str, Any] | None, config: RunnableConfig, *, durability: str) -> Any:
-        """Run until the graph ends or parks."""
-        ...
-
-    async def aget_state(self, config: RunnableConfig) -> StateSnapshot:
-        """Return the thread's newest state."""
-        ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class Checkpoints:
     """One job's access to the checkpoint store."""
@@ -78,6 +68,32 @@ class Checkpoints:
     prune: Callable[[ThreadId], Awaitable[None]]
     #: Refuses what `saver` is asked from now on, and returns once nothing of it is on its way to the store.
     end: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What the graph's nodes know of the job that runs them."""
+
+    thread: ThreadId
+    lease: Lease
+    #: As in `Checkpoints`.
+    committed: Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The graph as one job runs it; LangGraph's own signatures are partly untyped."""
+
+    compiled: Any
+    job: Job
+
+    async def ainvoke(self, input: Mapping[str, Any] | None, config: RunnableConfig, *, durability: str) -> Any:
+        """Run until the graph ends or parks."""
+        return await self.compiled.ainvoke(input, config, durability=durability, context=self.job)
+
+    async def aget_state(self, config: RunnableConfig) -> StateSnapshot:
+        """Return the thread's newest state."""
+        return await self.compiled.aget_state(config)
 
 
 OpenCheckpoints: TypeAlias = Callable[[ThreadId, Lease], Checkpoints]
@@ -125,6 +141,7 @@ class ThreadRunner:
         self._limits = limits or Limits()
         self._now = now
         self._turn_flow = TurnFlow(ports)
+        self._compiled = self._build()
 
     async def advance(self, thread: ThreadId, lease: Lease) -> AdvanceResult:
         """Process everything new for the thread and run until it is finished or parked.
@@ -161,37 +178,42 @@ class ThreadRunner:
 
     def graph(self, thread: ThreadId, lease: Lease, checkpoints: Checkpoints) -> Graph:
         """Return the thread's graph, as a job runs it."""
+        # A copy of its own: LangGraph compiles for longer than it takes to run a step.
+        compiled = copy(self._compiled)
+        compiled.checkpointer = checkpoints.saver
+        return Graph(compiled, Job(thread=thread, lease=lease, committed=checkpoints.committed))
 
-        async def execute(values: State) -> dict[str, Any]:
-            state = _state(values)
-            context = ExecutionContext(
-                thread=thread,
-                ports=self._ports,
-                lease=lease,
-                limits=self._limits,
-                now=self._now,
-                outcomes=_outcomes(state),
-            )
-            execution = Execution(context, turn=state["turn"], seq=state["seq"], committed=checkpoints.committed)
-            progressed = await execution.run()
-            return {"results": progressed.results, "seq": progressed.seq}
-
-        async def reflect(values: State) -> Command[Literal["execute", "answer"]]:
-            state = _state(values)
-            stage = await self._reflect(thread, state)
-            rounds = state["rounds"] + (stage is NextStage.ROUND)
-            return Command(update={"rounds": rounds}, goto="answer" if stage is NextStage.ANSWER else "execute")
-
-        async def answer(values: State) -> None:
-            await self._answer(thread, _state(values))
-
-        builder: Any = StateGraph(State)
-        builder.add_node("execute", execute)
-        builder.add_node("reflect", reflect)
-        builder.add_node("answer", answer)
+    def _build(self) -> Any:
+        builder: Any = StateGraph(State, context_schema=Job)
+        builder.add_node("execute", self._execute_node)
+        builder.add_node("reflect", self._reflect_node)
+        builder.add_node("answer", self._answer_node)
         builder.add_edge(START, "execute")
         builder.add_edge("execute", "reflect")
-        return builder.compile(checkpointer=checkpoints.saver)
+        return builder.compile()
+
+    async def _execute_node(self, values: State, runtime: Runtime[Job]) -> dict[str, Any]:
+        state, job = _state(values), runtime.context
+        context = ExecutionContext(
+            thread=job.thread,
+            ports=self._ports,
+            lease=job.lease,
+            limits=self._limits,
+            now=self._now,
+            outcomes=_outcomes(state),
+        )
+        execution = Execution(context, turn=state["turn"], seq=state["seq"], committed=job.committed)
+        progressed = await execution.run()
+        return {"results": progressed.results, "seq": progressed.seq}
+
+    async def _reflect_node(self, values: State, runtime: Runtime[Job]) -> Command[Literal["execute", "answer"]]:
+        state = _state(values)
+        stage = await self._reflect(runtime.context.thread, state)
+        rounds = state["rounds"] + (stage is NextStage.ROUND)
+        return Command(update={"rounds": rounds}, goto="answer" if stage is NextStage.ANSWER else "execute")
+
+    async def _answer_node(self, values: State, runtime: Runtime[Job]) -> None:
+        await self._answer(runtime.context.thread, _state(values))
 
     async def _has_news(self, thread: ThreadId, state: State) -> bool:
         """Return whether a finished thread needs another turn. A late stop or cancel is no reason: nothing is open."""

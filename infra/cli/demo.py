@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import os
 import tempfile
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,16 +20,19 @@ from infra.config.environment import Settings, SlackSettings, read_settings
 from infra.config.file import Configuration, ConfigurationError
 from infra.db.embedded_postgres import PostgresUnusable, hold_postgres, locked
 from infra.db.migrate import migrate
+from infra.dev.demo.example import Example, ask, names, play, read_example
 from infra.dev.demo.story import REQUEST, Story
 from infra.dev.demo.thread_observer import ExpectationTimeout
 from infra.dev.demo.world import demo_world
 from infra.dev.local_slack.control.client import WorkspaceClient
 from infra.dev.local_slack.server import Workspace
-from infra.dev.scripted_model.demo_scripts import demo_scripts
+from infra.dev.scripted_model.demo_scripts import FIRST_TOKEN_SECONDS, TOKENS_PER_SECOND, demo_scripts
+from infra.dev.scripted_model.script import Pace, Script
 from infra.dev.scripted_model.server import MODEL_NAME, ScriptedModel
 from infra.wiring import open_app
 
 PORT = 7707
+_PACE = Pace(first_seconds=FIRST_TOKEN_SECONDS, tokens_per_second=TOKENS_PER_SECOND)
 
 
 class DemoRunning(Exception):
@@ -43,39 +46,60 @@ def demo(
     port: Annotated[
         int, typer.Option(help="Port of the page on 127.0.0.1; 0 takes any free one.", min=0, max=65535)
     ] = PORT,
+    example: Annotated[
+        str, typer.Option(help="Ask what an example of the gallery asks; `list` names them all.", metavar="NAME")
+    ] = "",
 ) -> None:
     """Try Greenlight in the browser: no Slack, no model key, no Docker needed."""
+    if example and example not in names():
+        typer.echo("\n".join(f"{name}: {read_example(name).title}" for name in names()), err=example != "list")
+        raise typer.Exit(0 if example == "list" else 2)
+    chosen = read_example(example) if example else None
     try:
         settings = read_settings(os.environ)
         if check:
             with _temporary_data(settings) as temporary:
-                raise typer.Exit(asyncio.run(_check(temporary)))
+                raise typer.Exit(asyncio.run(_check(temporary, chosen)))
         require_free(port)
         # A data folder of its own, because workers that share a database run each other's threads.
-        asyncio.run(_serve(replace(settings, data=settings.data / "demo"), port))
+        asyncio.run(_serve(replace(settings, data=settings.data / "demo"), port, chosen))
     except (ConfigurationError, PostgresUnusable, DemoRunning) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
 
 
-async def _serve(settings: Settings, port: int) -> None:
-    async with _running(settings, port=port, snapshot=settings.data / "workspace.json") as workspace:
+async def _serve(settings: Settings, port: int, example: Example | None) -> None:
+    snapshot = settings.data / "workspace.json"
+    async with running_demo(settings, _scripts(example), port=port, snapshot=snapshot) as workspace:
         with stop_signal() as stopped:
             typer.echo(f"\nGreenlight is running. Open {workspace.base_url} in a browser.\n")
-            typer.echo("Pick who you are, go to #ops and write, for example:")
-            typer.echo(f"  @Greenlight {REQUEST}\n")
+            if example is None:
+                typer.echo("Pick who you are, go to #ops and write, for example:")
+                typer.echo(f"  @Greenlight {REQUEST}\n")
+            else:
+                async with WorkspaceClient(workspace.base_url) as client:
+                    await ask(example, client)
+                typer.echo(f"{example.title}. {example.about}")
+                typer.echo(f"{example.first.by} has asked for it in #ops; whoever you are there may decide.\n")
             typer.echo("Ctrl-C stops it; the conversation is kept.")
             await stopped.wait()
 
 
-async def _check(settings: Settings) -> int:
-    async with _running(settings, port=0, snapshot=None) as workspace, WorkspaceClient(workspace.base_url) as client:
+async def _check(settings: Settings, example: Example | None) -> int:
+    async with (
+        running_demo(settings, _scripts(example), port=0, snapshot=None) as workspace,
+        WorkspaceClient(workspace.base_url) as client,
+    ):
         try:
-            await Story(client, typer.echo).all()
+            await (Story(client, typer.echo).all() if example is None else play(example, client, typer.echo))
         except ExpectationTimeout as error:
             typer.echo(f"FAILED: {error}", err=True)
             return 1
     return 0
+
+
+def _scripts(example: Example | None) -> Sequence[Script]:
+    return (*(() if example is None else example.scripts(_PACE)), *demo_scripts())
 
 
 @contextmanager
@@ -87,8 +111,13 @@ def _temporary_data(settings: Settings) -> Generator[Settings]:
 
 
 @asynccontextmanager
-async def _running(settings: Settings, *, port: int, snapshot: Path | None) -> AsyncGenerator[Workspace]:
-    """Run the database, the demo's world, the workspace, the model and the app as in production."""
+async def running_demo(
+    settings: Settings, scripts: Sequence[Script], *, port: int, snapshot: Path | None
+) -> AsyncGenerator[Workspace]:
+    """Run the database, the demo's world, the workspace, the model and the app as in production.
+
+    `scripts` are those of the scripted model, which plays where the settings name no model.
+    """
     async with AsyncExitStack() as stack:
         postgres = stack.enter_context(hold_postgres(settings.data))
         try:
@@ -104,7 +133,7 @@ async def _running(settings: Settings, *, port: int, snapshot: Path | None) -> A
         slack = SlackSettings(bot_token=workspace.bot_token, app_token=workspace.app_token, api_url=workspace.api_url)
         model = settings.model
         if model is None:
-            scripted = await stack.enter_async_context(ScriptedModel(demo_scripts()))
+            scripted = await stack.enter_async_context(ScriptedModel(scripts))
             model = ModelSettings(model=MODEL_NAME, api_key="scripted", base_url=await scripted.start())
         # Posts to channels need the approval of a second person.
         configuration = Configuration(

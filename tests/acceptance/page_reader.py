@@ -8,7 +8,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, TimeoutException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+    TimeoutException,
+)
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
@@ -43,7 +48,8 @@ class Page:
 
     def __init__(self, browser: Chrome, width: int) -> None:
         self._browser = browser
-        ignored = [StaleElementReferenceException, NoSuchElementException]
+        # A message that comes moves what is being clicked.
+        ignored = [StaleElementReferenceException, NoSuchElementException, ElementClickInterceptedException]
         self._wait = WebDriverWait(browser, PATIENCE_SECONDS, 0.1, ignored_exceptions=ignored)
         still = [{"name": "prefers-reduced-motion", "value": "reduce"}]
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": still})

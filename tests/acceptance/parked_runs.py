@@ -25,6 +25,7 @@ from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.plans import lines, package, tool
 from tests.acceptance.processes import greenlight_worker
 from tests.acceptance.stored_runs import DATA, PAGES, PLACE, RED, calls_made, write_database
+from tests.acceptance.test_approvals_groups import elements, press
 from tests.databases import cloned, held_test_server, migrated_template
 
 _PAGES = (
@@ -200,10 +201,9 @@ async def templates(make: Maker) -> None:
     tell = make.post("tell", "host ${item#/name} is down", for_each="${find#/hosts}", when="${item#/down}")
     make.plans(request, package("find", FINDS), tell, make.read("behind", "behind", depends_on=["tell"]))
     async with make.parking("item", request, left=["post host c is down", "read behind"]) as observer:
-        await observer.until(lambda seen: len(seen.cards()) == 2, "a card for each host that is down")
-        [first] = [card for card in observer.cards() if "host a" in json.dumps(card.message)]
-        await make.scene.people.click("Grace", PLACE, str(first.message["ts"]), "decide_approved")
-        await observer.until(lambda seen: len(seen.cards()) == 1, "one card less")
+        await observer.until(lambda seen: seen.says("Approval needed: 2 calls"), "a card for the hosts that are down")
+        await press(make.scene, observer, "Grace", "decide_approved")
+        await observer.until(lambda seen: len(elements(seen, "decide_approved")) == 1, "the first decision")
         await make.until("SELECT state = 'done' FROM ledger WHERE node = 'tell-0'")
 
 

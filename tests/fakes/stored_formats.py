@@ -486,7 +486,7 @@ def graph() -> Table:
     unused = cast("Any", None)
     runner = ThreadRunner(ports, unused)
     checkpoints = Checkpoints(saver=InMemorySaver(), committed=unused, prune=unused, end=unused)
-    compiled: Any = runner.graph(THREAD, unused, checkpoints)
+    compiled = runner.graph(THREAD, unused, checkpoints).compiled
     return {
         "nodes": sorted(compiled.nodes),
         "channels": sorted(compiled.channels),

@@ -1,4 +1,8 @@
-"""The demo's three small HTTP services, each on a loopback port of its own; payments is unhealthy."""
+"""The demo's three small HTTP services, each on a loopback port of its own; payments is unhealthy.
+
+The storefront also answers on `/orders`, an API that fails, changes shape, and recovers: at every third request from
+the first on it is overloaded, and version 2 of the API, which `v=2` asks for, has its orders under another key.
+"""
 
 import asyncio
 import time
@@ -72,4 +76,25 @@ def _app(service: Service) -> web.Application:
 
     app = web.Application()
     app.router.add_get("/health", health)
+    if service.name == "storefront":
+        app.router.add_get("/orders", _FlakyOrders().answer)
     return app
+
+
+class _FlakyOrders:
+    """An API as scripts meet it in the wild."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Answer the requests in turn: overloaded, gone in this version, as it should be."""
+        self._asked += 1
+        if self._asked % 3 == 1:
+            return web.json_response({"error": "overloaded", "retry": "with another value of try"}, status=503)
+        if request.query.get("v") != "2":
+            return web.json_response({"error": "moved", "use": "v=2", "orders": None})
+        return web.json_response({"data": {"orders": [{"id": number, "total": total} for number, total in _ORDERS]}})
+
+
+_ORDERS = ((1041, 19.9), (1042, 250.0), (1043, 7.5), (1044, 80.0))
