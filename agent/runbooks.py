@@ -7,6 +7,9 @@ grants nothing: colours, tools and approvals are as without it.
 import re
 from dataclasses import dataclass
 
+SAVE_RUNBOOK = "save_runbook"
+"""The name of the tool that writes one."""
+
 LONGEST = 32 * 1024
 """Characters of one runbook."""
 

@@ -36,6 +36,7 @@ from bot.handlers.messages import MessageHandler
 from bot.handlers.pending import PendingHandler
 from bot.handlers.person_limits import DEFAULT_LIMITS, PersonLimiter, PersonLimits
 from bot.handlers.rules import RulesHandler
+from bot.handlers.runbooks import RunbookHandler
 from bot.handlers.script_details import ScriptDetailsHandler
 from bot.handlers.stop import StopHandler
 from bot.handlers.together import TogetherHandler
@@ -48,6 +49,7 @@ from bot.payloads import (
     FORM_CALLBACK,
     RULE_ACTION,
     RULE_CALLBACK,
+    SAVE_ACTION,
     SHOW_ACTION,
     STOP_ACTION,
     STOP_SHORTCUT,
@@ -217,6 +219,7 @@ class SlackApp:
             memory,
             guidance,
         )
+        runbooks = RunbookHandler(ports.inbox, self.principals, self.api, limiter)
         stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
         details = ScriptDetailsHandler(ports.packages, self.principals, self.api, PERSONAL_TOOLS)
         bolt = cast("Any", self.bolt)  # its decorators are typed with bare dicts and Patterns
@@ -231,6 +234,7 @@ class SlackApp:
         bolt.event(_ANY)(self._kept(_ignore))  # an event without a listener gets a 404, and Slack tries it again
         bolt.action(re.compile(STOP_ACTION))(self._kept(stops.on_click))
         bolt.action(UNDO_ACTION)(self._kept(undo.on_click))
+        bolt.action(SAVE_ACTION)(self._kept(runbooks.on_click))
         bolt.action(re.compile(DETAILS_ACTION))(self._kept(details.on_details_click))
         bolt.action(re.compile(ATTEMPT_ACTION))(self._kept(details.on_attempt_click))
         bolt.action(re.compile(f"^{RULE_ACTION}_"))(self._kept(rules.on_click))

@@ -320,6 +320,8 @@ class RunView:
     posts: Mapping[Slot, PostedMessage] = field(default_factory=dict[Slot, PostedMessage])
     #: Whether something that it changed can be undone.
     can_undo: bool = False
+    #: Whether it can be saved as a runbook.
+    can_save: bool = False
     #: The facts from memory that its plan or its answer used.
     facts: tuple[Fact, ...] = ()
     #: The runbooks that its plan was made with.

@@ -117,6 +117,8 @@ _FAILURES = {
     "missing_scope": "Slack hasn't given me permission for that",
     "text_too_long": "the text is too long",
     "slack_unreachable": "Slack didn't answer",
+    "bad_runbook": "it isn't a runbook that I can read",
+    "unwritable": "I couldn't write that file",
     "memory_empty": "there was nothing to remember in it",
     "memory_too_long": "it's too long to remember",
     "memory_secret": "it holds a secret, and I keep none",
@@ -379,6 +381,9 @@ EXPLAIN_FACTS, EXPLAIN_TOOLS = "What I recalled", "Tools in the plan"
 EXPLAIN_RULES = "Rules that decided about its calls"
 FROM_THE_OPERATOR = "from the configuration"
 NOT_USED, NONE_OF_THEM = "not used", "none"
+SAVE_AS_RUNBOOK = "Save as runbook"
+SAVING_RUNBOOK = "A draft of the runbook gets a card in the thread: edit it there, and approve what is to be kept."
+NOTHING_TO_SAVE = "There is nothing that I can save as a runbook here."
 TOOLS_HERE = "What I can use for you in this channel."
 TOOLS_THAT_READ = "These only read, and run at once"
 TOOLS_THAT_ASK = "These change something, and ask first"

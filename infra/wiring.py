@@ -32,6 +32,7 @@ from agent.planning.answerer import Answerer
 from agent.planning.pack_buffer import NodeEndNotifier
 from agent.planning.planner import Planner
 from agent.planning.replanner import Replanner
+from agent.planning.runbook_drafts import RunbookDrafts
 from agent.planning.undoing import Undoing
 from agent.policy.call_policy import CallPolicy
 from agent.policy.rules import PolicySet
@@ -39,10 +40,11 @@ from agent.ports import Answerer as AnswererPort
 from agent.ports import Approvals, Feeder, NewsReader, NodeWork, NotificationSource, Progress
 from agent.ports import Replanner as ReplannerPort
 from agent.preview import Preview, previews
+from agent.runbooks import SAVE_RUNBOOK
 from agent.tool import Registry
 from bot.app import Ports as BotPorts
 from bot.app import SlackApp
-from bot.blocks.answer import PlainResults, UndoneInWords
+from bot.blocks.answer import DraftsInWords, PlainResults, UndoneInWords
 from bot.errors import SlackUnreachable
 from bot.handlers.click_policy import ClickPolicy
 from bot.handlers.due_requests import DueRequests
@@ -73,6 +75,7 @@ from infra.stores.stores import Stores
 from infra.tools.catalogue import TOOL_NAMES, enabled, known_tools, open_tools, switched_on
 from infra.tools.mcp.tools import known_mcp_tools, open_mcp_tools
 from infra.tools.runbooks import RunbookFiles
+from infra.tools.save_runbook import save_runbook
 from infra.worker.checkpoints import open_checkpoints, open_pool
 from infra.worker.lease import ThreadLease
 from infra.worker.loop_watchdog import LoopWatchdog
@@ -169,6 +172,8 @@ async def open_plan_environment(
         own = {tool.name for tool in tools}
         servers = await stack.enter_async_context(open_mcp_tools(settings.mcp))
         tools = (*tools, *(tool for tool in servers if tool.name not in own))
+        if app is not None and configuration.runbooks.folder is not None:
+            tools = (*tools, save_runbook(configuration.runbooks.folder))
         choice = await choose_sandbox(configuration.sandbox, configuration.containers.settings())
         stack.push_async_callback(choice.sandbox.close)
         _log.info("sandbox %s: %s", choice.sandbox.name, choice.reason)
@@ -293,7 +298,10 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     of_servers = [tool for tool in known_mcp_tools(settings.mcp) if own.find(tool.name) is None]
     known = Registry((*own, *of_servers))
     disabled = configuration.tools.disabled
-    offered = (*await switched_on(configuration.tools), *enabled(of_servers, disabled))
+    own_offered = await switched_on(configuration.tools)
+    if configuration.runbooks.folder is not None and SAVE_RUNBOOK not in disabled:
+        own_offered = (*own_offered, save_runbook(configuration.runbooks.folder))
+    offered = (*own_offered, *enabled(of_servers, disabled))
 
     app = SlackApp(
         client,
@@ -349,6 +357,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         approvers=base.app.approvers,
         previews_of=base.app.previews_of,
         effects=stores.effects,
+        saves_runbooks=configuration.runbooks.folder is not None,
     )
 
     async def advance(thread: ThreadId, lease: ThreadLease) -> None:
@@ -475,7 +484,15 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
             system=system,
             limits=configuration.limits,
         ),
-        feeder=undoing,
+        feeder=RunbookDrafts(
+            planner=undoing,
+            log=stores.log,
+            runs=stores.runs,
+            mailbox=stores.mailbox,
+            guidance=guidance,
+            words=DraftsInWords(),
+            tools_for=undoing.tools_for,
+        ),
         replanner=Replanner(
             model=model,
             registry=environment.registry,

@@ -32,7 +32,7 @@ class Guidance:
 
     async def again(self, run: Run, messages: Sequence[Message]) -> Guides:
         """Return the same for a conclusion, with the runbooks that the turn's plan was made with."""
-        known = {book.name: book for book in await self._all()} if run.runbooks else {}
+        known = {book.name: book for book in await self.all()} if run.runbooks else {}
         whole = [known[used.name] for used in run.runbooks if used.name in known]
         return Guides(
             instructions=await self._instructions(run.thread), listed=await self._listed(messages), whole=whole
@@ -40,18 +40,19 @@ class Guidance:
 
     async def named(self, names: Sequence[str]) -> Sequence[Runbook]:
         """Return the runbooks of these names, each once; a name without one is left out."""
-        known = {book.name: book for book in await self._all()}
+        known = {book.name: book for book in await self.all()}
         return [known[name] for name in dict.fromkeys(names) if name in known]
 
     async def _instructions(self, thread: ThreadId) -> Sequence[Instruction]:
         return () if self.instructions is None else await self.instructions.of(thread)
 
-    async def _all(self) -> Sequence[Runbook]:
+    async def all(self) -> Sequence[Runbook]:
+        """Return every runbook."""
         return () if self.runbooks is None else await self.runbooks.all()
 
     async def _listed(self, messages: Sequence[Message]) -> Sequence[Runbook]:
         """Return the runbooks that a request is likely to need, by name; all where they are few."""
-        books = await self._all()
+        books = await self.all()
         if len(books) <= LISTED:
             return sorted(books, key=lambda book: book.name)
         if self._search is None or self._search[0] != books:

@@ -128,6 +128,14 @@ class UndoneInWords:
         return wording.UNDONE_BEFORE
 
 
+class DraftsInWords:
+    """The `DraftWords` of `agent/planning/runbook_drafts.py`."""
+
+    def nothing_to_save(self) -> str:
+        """Return the reply when there is nothing to save, or nowhere."""
+        return wording.NOTHING_TO_SAVE
+
+
 def _undone_line(line: UndoLine) -> str:
     value = line.outcome.value if isinstance(line.outcome, Succeeded) else None
     by_hand = isinstance(value, Mapping) and "done_by_hand_by" in value

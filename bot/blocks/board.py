@@ -33,7 +33,7 @@ from bot.blocks.elements import (
     task_card,
 )
 from bot.blocks.visibility import visible
-from bot.payloads import DETAILS_ACTION, UNDO_ACTION
+from bot.payloads import DETAILS_ACTION, SAVE_ACTION, UNDO_ACTION
 from bot.ports import AttemptView, NodeView, Post, RunView, Slot
 
 MOST_TASKS = 40
@@ -73,7 +73,7 @@ def board(run: RunView, currency: str = "$", now: datetime | None = None) -> Ren
     titles = {node.id: node.title for node in run.nodes}
     states = {node.id: node.state for node in run.nodes}
     details = script_details(run.nodes)
-    buttons = [*details, *_undo(run)]
+    buttons = [*details, *_undo(run), *_save(run)]
     packed = {fusion.steps[-1]: wording.packed(fusion.steps) for fusion in run.fusions}
     cards = {node.id: _task(node, titles, states, packed.get(node.id, "")) for node in run.nodes}
     shown = _fitting(run.nodes, cards, MESSAGE_CHARACTERS - sum(len(str(element)) for element in buttons))
@@ -96,6 +96,12 @@ def board(run: RunView, currency: str = "$", now: datetime | None = None) -> Ren
 def _undo(run: RunView) -> Sequence[Block]:
     """Return the button that undoes what an ended run changed, where anything can be undone."""
     return [button(wording.UNDO, action=UNDO_ACTION, value=str(run.turn))] if run.ended and run.can_undo else []
+
+
+def _save(run: RunView) -> Sequence[Block]:
+    """Return the button that keeps an ended run as a draft of a runbook, where there is a folder for them."""
+    saves = run.ended and run.can_save
+    return [button(wording.SAVE_AS_RUNBOOK, action=SAVE_ACTION, value=str(run.turn))] if saves else []
 
 
 def script_details(nodes: Sequence[NodeView]) -> Sequence[Block]:

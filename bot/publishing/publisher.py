@@ -15,7 +15,7 @@ from agent.approval import TURN, ApprovalKind, ApprovalPolicy, ApprovalRequest
 from agent.errors import AgentError
 from agent.ids import ThreadId, thread_parts
 from agent.plan.effects import standing
-from agent.ports import Effects
+from agent.ports import Effects, RunStatus
 from bot import wording
 from bot.blocks.answer import answer
 from bot.blocks.board import board, thinking
@@ -63,6 +63,7 @@ class ThreadPublisher:
         approvers: Approvers | None = None,
         previews_of: PreviewsOf = no_previews,
         effects: Effects | None = None,
+        saves_runbooks: bool = False,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._views = views
@@ -76,6 +77,7 @@ class ThreadPublisher:
         self._approvers = approvers
         self._previews_of = previews_of
         self._effects = effects
+        self._saves_runbooks = saves_runbooks
         self._clock = clock
 
     @contextlib.asynccontextmanager
@@ -220,6 +222,8 @@ class ThreadPublisher:
         if self._effects is not None and any(run.ended and run.nodes for run in turns):
             undoable = {effect.turn for effect in standing(await self._effects.of(thread)) if effect.inverse}
             turns = [replace(run, can_undo=run.turn in undoable) for run in turns]
+        if self._saves_runbooks:
+            turns = [replace(run, can_save=run.status is RunStatus.DONE and bool(run.nodes)) for run in turns]
         return turns if self._names is None else [await self._names.in_run(run) for run in turns]
 
     async def _reread(self, run: RunView) -> RunView:

@@ -24,6 +24,7 @@ from infra.tools.host_metrics import HostMetricsConfig, host_metrics
 from infra.tools.http import HttpGetConfig, HttpRequestConfig, http_get, http_request
 from infra.tools.mail import MailConfig, send_mail
 from infra.tools.python_tools import PythonToolFound, python_tools
+from infra.tools.save_runbook import save_runbook
 from infra.tools.secret import Secret
 from infra.tools.sql import SqlConfig, sql_query
 from infra.tools.sql_execute import SqlExecuteConfig, sql_execute
@@ -169,4 +170,6 @@ async def known_tools(paths: Sequence[Path] = ()) -> Registry:
     )
     api = WebApi(open_client(""))
     async with open_tools(config) as tools:
-        return Registry((*tools, *slack_tools(api, Principals(api)), *memory_tools(None)))
+        return Registry(
+            (*tools, *slack_tools(api, Principals(api)), *memory_tools(None), save_runbook(Path("runbooks")))
+        )

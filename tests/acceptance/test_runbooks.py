@@ -11,7 +11,7 @@ from infra.dev.scripted_model.script import ModelRequest, Script
 from infra.dev.scripted_model.wire import prompt_text
 from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered, rows, whispers
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post, tool
 from tests.acceptance.test_long_term_memory import command, say
 from tests.fakes.planning import sections
 
@@ -204,3 +204,52 @@ async def test_instructions_stand_in_the_prompts_of_their_channel_alone_and_are_
         assert await rows(database_url, "SELECT * FROM instructions") == []
         events = await rows(database_url, "SELECT by FROM audit WHERE event = 'instructed' ORDER BY id")
         assert events == [("U0GRACE",), ("U0LINUS",)]
+
+
+async def test_a_finished_run_is_kept_as_a_runbook_by_a_button_once_somebody_approved_the_draft(
+    database_url: URL, tmp_path: Path
+) -> None:
+    folder = tmp_path / "runbooks"
+    write(folder, "restart-billing", "How to restart billing", BODY)
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=in_folder(folder)) as scene:
+        scene.model.add(planned(fetch("queue", f"{scene.effects.url}/secret-path")))
+        async with scene.asked("Restart billing") as observer:
+            await observer.until(lambda seen: seen.says("Save as runbook"), "the button")
+            asked = len(scene.model.requests_of("planner"))
+            board = str(observer.boards()[-1].message["ts"])
+            await scene.people.click("Ada", observer.channel, board, "save_runbook")
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            card = json.dumps(observer.cards()[0].message["blocks"], ensure_ascii=False)
+            assert "restart-billing-2" in card, "the name that is taken stays as it is"
+            assert "Title of queue" in card
+            assert "secret-path" not in card
+            assert len(scene.model.requests_of("planner")) == asked, "no model writes the draft"
+            assert sorted(file.name for file in folder.iterdir()) == ["restart-billing.md"]
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(lambda seen: seen.says("save-runbook", "succeeded"), "the answer")
+        saved = (folder / "restart-billing-2.md").read_text(encoding="utf-8")
+        assert saved.startswith("---\nname: restart-billing-2\ndescription: Restart billing\n---\n")
+        assert "1. Title of queue (`http_get`)" in saved
+
+
+async def test_a_runbook_replaces_only_what_its_card_showed(database_url: URL, tmp_path: Path) -> None:
+    folder = tmp_path / "runbooks"
+    write(folder, "restart-billing", "How to restart billing", BODY)
+    file = folder / "restart-billing.md"
+    before = file.read_text(encoding="utf-8")
+    args = {"name": "restart-billing", "before": before, "after": before.replace("Only then", "Then")}
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=in_folder(folder)) as scene:
+        scene.model.add(planned(tool("save", "save_runbook", args)))
+        async with scene.asked("mend the runbook") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the card")
+            card = json.dumps(observer.cards()[0].message["blocks"], ensure_ascii=False)
+            assert "Only then restart" in card
+            file.write_text(f"{before}More.\n", encoding="utf-8")
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(answered, "the answer")
+        assert file.read_text(encoding="utf-8") == f"{before}More.\n"
+        scene.model.add(planned(tool("save", "save_runbook", {"name": "other", "before": "", "after": "no matter"})))
+        async with scene.asked("and another one") as observer:
+            await observer.until(answered, "the answer")
+            assert observer.cards() == []
+        assert sorted(one.name for one in folder.iterdir()) == ["restart-billing.md"]

@@ -10,7 +10,8 @@ from agent.runbooks import LONGEST, NotARunbook, Runbook, read_runbook, wanted
 
 
 def test_a_runbook_is_front_matter_and_text() -> None:
-    text = '---\nname: restart-billing\nlicense: MIT\ndescription: >\n  How to restart\n  the "service"\n---\n\n# Steps\n---\n1. Look\n'
+    matter = 'name: restart-billing\nlicense: MIT\ndescription: >\n  How to restart\n  the "service"'
+    text = f"---\n{matter}\n---\n\n# Steps\n---\n1. Look\n"
     book = read_runbook(text, "billing.md")
     description = 'How to restart the "service"'
     assert book == Runbook(
