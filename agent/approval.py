@@ -48,6 +48,8 @@ class ApprovalKind(StrEnum):
     SET_ASIDE = "set_aside"
     #: What does the tool want to know before it goes on?
     INPUT = "input"
+    #: Which account does a call of this person run as? They connect it at the provider.
+    CONNECT = "connect"
 
 
 class Decision(StrEnum):
@@ -73,8 +75,10 @@ class Decision(StrEnum):
     BY_HAND = "by_hand"
     #: The tool gets what the person entered.
     ANSWERED = "answered"
-    #: The tool is told that the person does not say it.
+    #: The tool is told that the person does not say it; or they connect no account.
     DECLINED = "declined"
+    #: The person connected their account. No button says so: the provider did.
+    CONNECTED = "connected"
 
 
 WorldState: TypeAlias = Mapping[str, Json]
@@ -143,7 +147,10 @@ class DecisionRecord:
     state: WorldState | None = None
 
 
-KEPT_WHOLE = frozenset({ApprovalKind.BUDGET, ApprovalKind.INPUT})
+OF_AUTHOR = frozenset({ApprovalKind.INPUT, ApprovalKind.CONNECT})
+"""Requests of a call that only the person answers for whom it is made."""
+
+KEPT_WHOLE = frozenset({ApprovalKind.BUDGET, *OF_AUTHOR})
 """Requests whose arguments the run reads again."""
 
 ABOUT_TURN = frozenset({ApprovalKind.ROUNDS, ApprovalKind.ASK, ApprovalKind.BUDGET, ApprovalKind.SET_ASIDE})
@@ -157,17 +164,18 @@ DECISIONS: Mapping[ApprovalKind, tuple[Decision, ...]] = {
     ApprovalKind.BUDGET: (Decision.GO_ON, Decision.STOP),
     ApprovalKind.INPUT: (Decision.ANSWERED, Decision.DECLINED),
     ApprovalKind.SET_ASIDE: (Decision.TRY_AGAIN, Decision.LEAVE),
+    ApprovalKind.CONNECT: (Decision.CONNECTED, Decision.DECLINED),
 }
 """Kind -> what a person may answer, in the order of the buttons."""
 
-GIVES_INPUT = frozenset({Decision.ANSWERED, Decision.DECLINED})
+GIVES_INPUT = frozenset({Decision.ANSWERED, Decision.DECLINED, Decision.CONNECTED})
 """Answers after which a call that asked goes on."""
 
 RUNS_CALL = frozenset({Decision.APPROVED, Decision.AGAIN})
 """Answers after which the call runs: nobody gives them without having seen its arguments."""
 
-NEEDS_WORDS = frozenset({Decision.CHANGES, Decision.BY_HAND, Decision.ANSWERED})
-"""Answers that nobody gives without words: no button stands for them, only a form."""
+NEEDS_WORDS = frozenset({Decision.CHANGES, Decision.BY_HAND, Decision.ANSWERED, Decision.CONNECTED})
+"""Answers that nobody gives without words, or here at all: no button stands for them."""
 
 GRANTS = RUNS_CALL | {Decision.HAPPENED, Decision.GO_ON, Decision.BY_HAND}
 """Answers that let work go on: without `self_approval` no author gives them. Authors may always take back."""
@@ -452,9 +460,9 @@ def may_decide_on(
     policy: ApprovalPolicy, request: ApprovalRequest, clicker: Clicker, *, approving: bool = True
 ) -> Permission:
     """Return whether the clicker may decide a request; what a tool asks concerns the person for whom it works alone."""
-    if request.kind is ApprovalKind.INPUT and clicker.is_full_member and clicker.user != request.author:
+    if request.kind in OF_AUTHOR and clicker.is_full_member and clicker.user != request.author:
         return Refused(reason=Refusal.NOT_THE_AUTHOR)
-    if request.kind is ApprovalKind.INPUT:
+    if request.kind in OF_AUTHOR:
         policy = ApprovalPolicy()
     return may_decide(policy, request.author, clicker, askers=askers_of(request), approving=approving)
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from agent.approval import ASKERS, ApprovalRequest, WorldState, askers_of
 from agent.ids import UserId
 from agent.plan.confidential import redacted
-from agent.tool import Reversibility
+from agent.tool import Account, Reversibility
 from sandbox.script import Json
 
 
@@ -82,6 +82,8 @@ class CardFacts:
     askers: tuple[UserId, ...] = ()
     #: None: it takes nothing back.
     undoes: Undoes | None = None
+    #: Whose account the call runs as; without a provider: the app's. None: nobody has any account here.
+    account: Account | None = None
 
 
 def card_facts_json(facts: CardFacts) -> dict[str, Json]:
@@ -109,6 +111,8 @@ def card_facts_json(facts: CardFacts) -> dict[str, Json]:
         written[ASKERS] = list(facts.askers)
     if facts.undoes is not None:
         written["undoes"] = _undoes_json(facts.undoes)
+    if facts.account is not None:
+        written["account"] = account_json(facts.account)
     return written
 
 
@@ -141,7 +145,21 @@ def card_facts_of(request: ApprovalRequest) -> CardFacts:
         change=_change(stored.get("change")),
         askers=tuple(sorted(askers_of(request))),
         undoes=_undoes(stored.get("undoes")),
+        account=account_in(stored),
     )
+
+
+def account_json(account: Account) -> dict[str, Json]:
+    """Return an account as it is stored."""
+    return {key: value for key, value in vars(account).items() if value}
+
+
+def account_in(stored: Mapping[str, Json]) -> Account | None:
+    """Return the account that facts or a state name under `account`."""
+    written = stored.get("account")
+    if not isinstance(written, Mapping):
+        return None
+    return Account(provider=str(written.get("provider", "")), subject=str(written.get("subject", "")))
 
 
 def _undoes_json(undoes: Undoes) -> dict[str, Json]:

@@ -2,6 +2,7 @@
 
 AgentError
 +-- StoreUnavailable      the database cannot be reached
+|   +-- ContentUnavailable  the database can, the store of its files' contents cannot
 +-- DuplicateNode         an operation adds a node id the thread already has
 +-- ArtifactMissing       an artifact was evicted or never stored
 +-- ModelUnavailable      the language model cannot be reached or refuses us
@@ -23,6 +24,10 @@ class StoreUnavailable(AgentError):
     """The database cannot be reached."""
 
 
+class ContentUnavailable(StoreUnavailable):
+    """The store that has the contents of files cannot be reached, or returned another content than was put there."""
+
+
 class DuplicateNode(AgentError):
     """An operation adds a node the thread already has."""
 
@@ -32,7 +37,11 @@ class DuplicateNode(AgentError):
 
 
 class ArtifactMissing(AgentError):
-    """The artifact was never stored for this tenant, or has been evicted."""
+    """The artifact was never stored for this thread, or has been evicted. `name` is its file's, where it is known."""
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__(name)
+        self.name = name
 
 
 class ModelUnavailable(AgentError):

@@ -95,6 +95,21 @@ class AttemptEnded:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SubagentStep:
+    """A step of a subagent that ended: an answer of its model, or what it was told of one of the answer's calls."""
+
+    node: NodeId
+    #: The digest of the subagent's call: the node with these inputs.
+    of: Digest
+    #: The number of the model's answer, from 1.
+    step: int
+    #: The number of the answer's call, from 1; 0: the answer itself.
+    call: int
+    #: `{"text", "calls"}` of an answer, `{"text", "failed"}` of a call.
+    content: Mapping[str, Json]
+
+
+@dataclass(frozen=True, kw_only=True)
 class FoldedChange:
     """All changes of one node in a batch."""
 

@@ -32,6 +32,17 @@ class PlanLanguage(StrEnum):
     JSON = "json"
 
 
+class PersonalKind(StrEnum):
+    """A kind of personal data that can be found in text."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    IBAN = "iban"
+    CARD = "card"
+    #: Of a machine, IPv4 and IPv6.
+    IP = "ip"
+
+
 class ReasoningEffort(StrEnum):
     """How much a model thinks before it answers, where its server lets a caller say so."""
 
@@ -108,6 +119,24 @@ class MemoryLimits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Privacy:
+    """`[privacy]`: the personal data that models read a mask of, such as `[email 1]`."""
+
+    mask: tuple[PersonalKind, ...] = ()
+    #: Kinds of one's own, by name: patterns of RE2.
+    patterns: Mapping[str, str] = field(default_factory=dict[str, str])
+    #: The country (ISO 3166: DE, US) whose telephone numbers are known without their `+`; "": of none.
+    region: str = ""
+    #: Only what results of these tools hold is masked, wherever it stands, `*` stands for any characters; none: all.
+    tools: tuple[str, ...] = ()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The names of all kinds."""
+        return (*self.patterns, *(kind.value for kind in self.mask))
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelOptions:
     """Which model plays which role, and how long to wait for it."""
 
@@ -173,6 +202,8 @@ class PlanLimits:
     schema_bytes: int = 8 * 1024
     instruction_characters: int = 16 * 1024
     title_characters: int = 150
+    #: Kinds of masks that models read in place of personal data (`Privacy.kinds`).
+    masks: tuple[str, ...] = ()
     #: The most of a plan in the plan language, and of one line of it.
     python_characters: int = 256 * 1024
     line_characters: int = 16 * 1024

@@ -14,16 +14,19 @@ from typing import Literal, Protocol
 
 from agent.approval import ApprovalRequest, Decision, DecisionRecord, Requirement, WorldState
 from agent.card_facts import CardFacts
-from agent.events import AttemptEnded, RunEvent
+from agent.events import AttemptEnded, RunEvent, SubagentStep
 from agent.facts import Fact, FactId, Place, Readable
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
 from agent.limits import Role
 from agent.plan.effects import Effect
+from agent.plan.eviction import PromptFiles
+from agent.plan.files import FileOrigin, FileRecord
 from agent.plan.operations import LoggedOperation, Node, Operation
 from agent.plan.outcomes import ArtifactRef, Failed, NodeStatus, Outcome
 from agent.plan.script_calls import DecidedCalls, Suspended
+from agent.roles import SubagentRole
 from agent.runbooks import Runbook, RunbookUsed
-from agent.tool import CallContext, Colour, Reversibility
+from agent.tool import Account, CallContext, Colour, Reversibility
 from sandbox.script import Json
 
 
@@ -133,8 +136,19 @@ class Ledger(Protocol):
         """Return the newest attempt at the node's red call, or None when it was never started."""
         ...
 
-    async def start(self, thread: ThreadId, node: NodeId, digest: Digest, attempt: int, *, tool: str = "") -> bool:
+    async def start(
+        self,
+        thread: ThreadId,
+        node: NodeId,
+        digest: Digest,
+        attempt: int,
+        *,
+        tool: str = "",
+        account: Account | None = None,
+    ) -> bool:
         """Commit `started` for this attempt. False: this very attempt was started before (do not call).
+
+        `account` is what the call runs as; None: the app.
 
         Raises:
             CallsFrozen: a freeze that covers the tool or the thread's channel stands; nothing was started.
@@ -164,15 +178,44 @@ class Effects(Protocol):
 class Artifacts(Protocol):
     """Values kept outside the run's state, content-addressed within a tenant."""
 
-    async def put(self, thread: ThreadId, name: str, content: bytes, media_type: str) -> ArtifactRef:
-        """Store content once per tenant and digest; return its reference."""
+    async def put(
+        self, thread: ThreadId, name: str, content: bytes, media_type: str, origin: FileOrigin | None = None
+    ) -> ArtifactRef:
+        """Store content once per tenant and digest; return its reference.
+
+        With `origin` it is a file of the thread from then on, `TURN/NODE/NAME`; one of that name is replaced, because
+        a node that is run again makes its output again.
+        """
         ...
 
     async def get(self, thread: ThreadId, digest: Digest) -> bytes:
         """Return the content.
 
         Raises:
-            ArtifactMissing: it was never stored for this tenant or has been evicted.
+            ArtifactMissing: it was never stored for this thread or has been evicted.
+        """
+        ...
+
+
+class Files(Protocol):
+    """The files of a thread. `Artifacts.put` makes them, `Artifacts.get` reads one; nobody sees another thread's."""
+
+    async def find(self, thread: ThreadId, name: str) -> FileRecord | None:
+        """Return the file of that name, or its tombstone; None when the thread never had one."""
+        ...
+
+    async def listed(self, thread: ThreadId, *, after: str = "", prefix: str = "", most: int) -> Sequence[FileRecord]:
+        """Return files and tombstones whose names begin with `prefix`, newest first, from behind `after` on."""
+        ...
+
+
+class FileRounds(Protocol):
+    """Evicts files before each planning round."""
+
+    async def begin(self, thread: ThreadId, *, again: bool = False) -> PromptFiles:
+        """Begin a round: delete what may go, and return what the round's models are shown.
+
+        `again`: the newest round goes on; what was made since counts as found by it.
         """
         ...
 
@@ -211,6 +254,56 @@ class ResultCache(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class CallPlace:
+    """A place in a rate limit: so many calls in any span of so many seconds."""
+
+    #: The limit, and with `:` the person whose own it is.
+    key: str
+    calls: int
+    seconds: float
+
+
+class CallPlaces(Protocol):
+    """Counts the calls of tools that have a rate limit, over all processes."""
+
+    async def take(self, tenant: Tenant, places: Sequence[CallPlace]) -> Sequence[float]:
+        """Take all of these places or none: return how many seconds each is still away, all 0 when they were taken."""
+        ...
+
+
+class Masks(Protocol):
+    """The numbers by which models know the personal data of a thread. It holds digests, and never a datum."""
+
+    async def numbers(
+        self, thread: ThreadId, data: Sequence[tuple[str, Digest]], *, new: bool
+    ) -> Mapping[tuple[str, Digest], int]:
+        """Return kind and digest -> number, the same for ever; `new`: give those a number that have none yet."""
+        ...
+
+
+class Accounts(Protocol):
+    """People's accounts at the providers of the configuration."""
+
+    async def account(self, thread: ThreadId, person: UserId, provider: str) -> Account | None:
+        """Return the account that the person has connected; None: none that can be used."""
+        ...
+
+    async def token(self, thread: ThreadId, person: UserId, provider: str, *, refused: str = "") -> str | None:
+        """Return an access token of theirs, refreshed once however many ask; None: they must connect again.
+
+        `refused`: one that the provider did not take.
+
+        Raises:
+            ToolError: `unavailable`: the provider cannot be reached.
+        """
+        ...
+
+    def title(self, provider: str) -> str:
+        """Return the provider's name for people."""
+        ...
+
+
 class Progress(Protocol):
     """The events of a run, noted for people. Derived data: it may lag, and is complete after `flush`."""
 
@@ -228,6 +321,18 @@ class Attempts(Protocol):
 
     async def of(self, thread: ThreadId, node: NodeId) -> Sequence[AttemptEnded]:
         """Return the node's ended attempts in order, as committed so far."""
+        ...
+
+
+class SubagentSteps(Protocol):
+    """The journal of subagents: with it, another process goes on where one died, and repeats no ended step."""
+
+    async def of(self, thread: ThreadId, node: NodeId) -> Sequence[SubagentStep]:
+        """Return the node's ended steps, in order."""
+        ...
+
+    async def keep(self, thread: ThreadId, step: SubagentStep) -> None:
+        """Commit a step. One that is there already stays as it is."""
         ...
 
 
@@ -587,7 +692,7 @@ class NodeWork(Protocol):
         ...
 
     def asks_inside(self, node: Node) -> bool:
-        """Return whether the node is a script that may call red tools, so that it is run with `run_script`."""
+        """Return whether calls of the node become nodes, so that it is run with `run_script`: a script or subagent."""
         ...
 
     async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
@@ -598,8 +703,28 @@ class NodeWork(Protocol):
         """Return how the call would certainly fail, so that nobody is asked about it; None when it may succeed."""
         ...
 
+    async def reachable(self, node: Node, bound: Bound, context: CallContext) -> Failed | None:
+        """Wait while nothing is called where the call goes, because calls there failed.
+
+        Return how it ends when that lasts too long, so that nobody is asked about it. It may be cancelled.
+        """
+        ...
+
+    async def admitted(self, node: Node, bound: Bound, context: CallContext) -> Failed | None:
+        """Wait until a red call may be sent: within its tool's rate limits, and to what answers, as far as is known.
+
+        Return how it ends when that is not so in time. It has no effect so far, and may be cancelled.
+        """
+        ...
+
     async def state(self, node: Node, bound: Bound, context: CallContext) -> WorldState | None:
-        """Return what the call is about to change as it is now; None when its tool has nothing to compare."""
+        """Return what the call is about to change as it is now; None when its tool has nothing to compare.
+
+        The account that it runs as is a part of it.
+
+        Raises:
+            InputRequired: the author must connect that account first.
+        """
         ...
 
     async def facts(
@@ -622,15 +747,17 @@ class NodeWork(Protocol):
     async def perform(self, node: Node, bound: Bound, context: CallContext) -> Outcome:
         """Do the work: timeouts, retries, attempts and artifacts included.
 
-        Raises only CancelledError; of a red call also TooLate when it was not sent, and WorldChanged."""
+        Raises only CancelledError and InputRequired; of a red call also TooLate when it was not sent, and WorldChanged.
+        """
         ...
 
     async def run_script(
         self, node: Node, bound: Bound, context: CallContext, decided: DecidedCalls
     ) -> Outcome | Suspended:
-        """Run a script that may call red tools; return how it ended, or the calls that people are to be asked about.
+        """Run a script or subagent whose calls become nodes; return how it ended, or the calls that it came to.
 
-        `decided` are its calls that people were asked about before, all of them ended. Raises only CancelledError.
+        `decided` are its calls that people were asked about before, all of them ended. Raises only CancelledError, and
+        InputRequired when the author must connect an account first.
         """
         ...
 
@@ -716,11 +843,40 @@ class Answerer(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AskedCall:
+    """A tool call that a model's answer asks for."""
+
+    #: Equal in the call and in the message that answers it.
+    id: str
+    name: str
+    #: With `UNREADABLE` as their only key where the model wrote no JSON object.
+    args: Mapping[str, Json]
+
+
+UNREADABLE = "(unreadable)"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChatMessage:
     """One message of a dialogue."""
 
-    by: Literal["system", "human", "ai"]
+    by: Literal["system", "human", "ai", "tool"]
     text: str
+    #: Of an answer that asks for tool calls.
+    calls: tuple[AskedCall, ...] = ()
+    #: Of a tool's message: the id of the call that it answers.
+    answers: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfferedTool:
+    """A tool that a model may ask for."""
+
+    #: 1 to 64 letters, digits, "_" or "-".
+    name: str
+    description: str
+    #: A JSON Schema of an object.
+    arguments: Mapping[str, Json]
 
 
 class LanguageModel(Protocol):
@@ -732,4 +888,18 @@ class LanguageModel(Protocol):
 
     async def complete(self, role: Role, messages: Sequence[ChatMessage]) -> str:
         """Return the whole answer."""
+        ...
+
+
+class AgentModel(Protocol):
+    """A chat model that may ask for tool calls."""
+
+    async def respond(
+        self, role: SubagentRole, messages: Sequence[ChatMessage], tools: Sequence[OfferedTool]
+    ) -> ChatMessage:
+        """Return the answer of the model of a role: text, tool calls, or both.
+
+        Raises:
+            ModelUnavailable: as `LanguageModel`.
+        """
         ...

@@ -107,7 +107,41 @@ class DiffPreview:
         yield from (self.before, self.after)
 
 
-Preview: TypeAlias = MessagePreview | RequestPreview | TablePreview | FieldsPreview | DiffPreview
+@dataclass(frozen=True, kw_only=True)
+class FileEdit:
+    """An edit of one file."""
+
+    path: str
+    #: What stands there; None: the file is new.
+    before: str | None
+    #: What replaces it; None: the file is deleted.
+    after: str | None
+    #: Whether a new file can be run.
+    executable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilesPreview:
+    """Edits of files: a list of objects with `path` and what of `before`, `after` and `executable` there is."""
+
+    covers: tuple[str, ...]
+    edits: tuple[FileEdit, ...]
+
+    @property
+    def cells(self) -> Iterator[str]:
+        """The texts that it shows, and the keys that its way of showing them says."""
+        yield "path"
+        for edit in self.edits:
+            yield edit.path
+            if edit.before is not None:
+                yield from ("before", edit.before)
+            if edit.after is not None:
+                yield from ("after", edit.after)
+            if edit.executable:
+                yield from ("executable", "true")
+
+
+Preview: TypeAlias = MessagePreview | RequestPreview | TablePreview | FieldsPreview | DiffPreview | FilesPreview
 
 Previewer: TypeAlias = Callable[[Mapping[str, Json]], Sequence[Preview]]
 """A tool's own previews of its arguments. It may leave out what it has nothing better for, and may raise."""

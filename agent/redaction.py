@@ -58,6 +58,16 @@ class Redactor:
         self._forms = sorted(self._names)
         self._automaton = AhoCorasick(self._forms, matchkind=MatchKind.LeftmostLongest)
 
+    def unlearn(self, value: str) -> None:
+        """Hide a value no more, which is no longer in use here; without effect on one that was not learnt."""
+        if value not in self._learnt:
+            return
+        self._learnt.discard(value)
+        for form in _forms(value, self._shortest):
+            self._names.pop(form, None)
+        self._forms = sorted(self._names)
+        self._automaton = AhoCorasick(self._forms, matchkind=MatchKind.LeftmostLongest) if self._forms else None
+
     def forget(self) -> None:
         """Hide nothing any more."""
         self._learnt, self._names, self._forms, self._automaton = set(), {}, [], None

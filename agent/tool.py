@@ -6,12 +6,16 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from agent.ids import Digest, NodeId, ThreadId, ToolName, UserId
 from agent.plan.effects import Inverse
+from agent.plan.files import FileOrigin
 from agent.plan.operations import Node, NodeKind
 from agent.preview import Previewer
+from agent.roles import SubagentRole, workers_of
 from sandbox.script import Json
 
 
@@ -59,6 +63,8 @@ class InputAsked:
     questions: Mapping[str, Json]
     #: Goes back with the answers as it is; shown to nobody.
     state: str = field(default="", repr=False)
+    #: The provider at which the author must connect their account; then there are no questions.
+    account: str = ""
 
 
 class InputRequired(Exception):
@@ -76,6 +82,34 @@ class InputGiven:
     #: The question's key -> `{"action": "accept", "content": {...}}`, or `"decline"` or `"cancel"` without content.
     answers: Mapping[str, Json] = field(repr=False)
     state: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Whose account at a provider a call runs as."""
+
+    #: The provider's name in the configuration.
+    provider: str
+    #: Who the person is there, in the provider's words; empty: it does not say.
+    subject: str = ""
+
+
+class AuthorAccount(Protocol):
+    """The account of a call's author at the provider that its tool needs."""
+
+    @property
+    def provider(self) -> str:
+        """The provider's name in the configuration."""
+        ...
+
+    async def token(self, refused: str = "") -> str:
+        """Return an access token; never the one that was `refused`.
+
+        Raises:
+            InputRequired: the author must connect the account first.
+            ToolError: `unavailable`: the provider cannot be reached.
+        """
+        ...
 
 
 def uptime_seconds() -> float:
@@ -102,8 +136,22 @@ class CallContext:
     given: InputGiven | None = field(default=None, repr=False)
     #: Takes in how the effect of a call that ended can be taken back.
     note_inverse: Callable[[Inverse], None] = field(default=lambda _: None, repr=False, compare=False)
+    #: Returns what follows, for whoever reads it, from where the call's output comes; None: nobody can tell.
+    origin: Callable[[], FileOrigin | None] = field(default=lambda: None, repr=False, compare=False)
     #: Shows one short line beside the running step, in words of our own: how far it is.
     note_detail: Callable[[str], None] = field(default=lambda _: None, repr=False, compare=False)
+    #: The author's account; None: the call runs as the app.
+    account: AuthorAccount | None = field(default=None, repr=False, compare=False)
+
+    async def token(self, refused: str = "") -> str:
+        """Return the author's access token; see `AuthorAccount.token`.
+
+        Raises:
+            InputRequired, ToolError: as there; and `no_account` where a call runs for nobody in particular.
+        """
+        if self.account is None:
+            raise ToolError("no_account", "this needs the account of the person who asks, and nobody's is known here")
+        return await self.account.token(refused)
 
     def check_not_late(self) -> None:
         """Return if the call may be sent now. Every red tool asks right before it sends, each time that it sends.
@@ -172,12 +220,19 @@ class Tool:
     cache_seconds: float = 0.0
     #: The arguments that say what a call changes, of a red tool; None: each one may. A grant never leaves one open.
     targets: tuple[str, ...] | None = None
+    #: The arguments of which the call gets a large value by reference (`agent/tools/large_arguments.py`).
+    by_reference: frozenset[str] = frozenset()
     #: None: it reaches only what the operator chose. See `agent/reading/egress.py`.
     egress: Egress | None = None
     #: The argument with the URL whose host a call asks; None: it asks the same ones each time.
     url_argument: str | None = None
+    #: What its calls need, by the name that people know, where several tools need the same: an MCP server, say.
+    service: str | None = None
     #: Its output is what this very person may see: no other person's step gets it.
     personal: bool = False
+    #: The provider with the author's account at which it calls, or the provider by the origin (`https://host:port`) of
+    #: the URL that a call asks. Then it is `personal`, and never runs as the app there.
+    account: str | Mapping[str, str] = ""
     #: Its output holds text that strangers wrote: pages, logs, messages, rows. Who approves reads where it went.
     returns_outside_text: bool = False
     #: Changes when the tool returns something else for the same arguments.
@@ -188,6 +243,20 @@ class Tool:
         """The first sentence of its description, without the full stop."""
         return " ".join(self.description.partition("\n")[0].partition(". ")[0].split()).rstrip(".")
 
+    @property
+    def providers(self) -> frozenset[str]:
+        """The providers at which calls may need the author's account."""
+        if isinstance(self.account, str):
+            return frozenset({self.account} - {""})
+        return frozenset(self.account.values())
+
+    def account_for(self, args: Mapping[str, Json]) -> str:
+        """Return the provider with the author's account at which a call runs; empty: it runs as the app."""
+        if isinstance(self.account, str):
+            return self.account
+        url = None if self.url_argument is None else args.get(self.url_argument)
+        return self.account.get(origin_of(url), "") if isinstance(url, str) else ""
+
     def host(self, args: Mapping[str, Json]) -> str | None:
         """Return the host that a call with these arguments asks, if they name one."""
         url = None if self.url_argument is None else args.get(self.url_argument)
@@ -197,15 +266,46 @@ class Tool:
             return None
 
 
-class Registry:
-    """The tools of this installation, by name, in the order they were given."""
+_PORTS = {"http": 80, "https": 443}
 
-    def __init__(self, tools: Iterable[Tool] = ()) -> None:
+
+def origin_of(url: str) -> str:
+    """Return the origin of a URL, its default port left out; empty when it has none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in _PORTS or not parts.hostname:
+        return ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}" + ("" if port in (None, _PORTS[parts.scheme]) else f":{port}")
+
+
+class Registry:
+    """The tools of this installation, by name, in the order they were given, and the roles that work with them."""
+
+    def __init__(self, tools: Iterable[Tool] = (), roles: Iterable[SubagentRole] = ()) -> None:
         self._tools = {tool.name: tool for tool in tools}
+        self._roles = {role.name: role for role in roles}
+
+    @property
+    def roles(self) -> tuple[SubagentRole, ...]:
+        """The roles of subagents, in their order."""
+        return tuple(self._roles.values())
+
+    def role(self, name: str) -> SubagentRole | None:
+        """Return the role of that name, or None."""
+        return self._roles.get(name)
 
     def find(self, name: str) -> Tool | None:
         """Return the tool of that name, or None."""
         return self._tools.get(ToolName(name))
+
+    def is_personal(self, name: ToolName) -> bool:
+        """Return whether the tool's output is only for the person whose rights its call took."""
+        found = self.find(name)
+        return found is not None and found.personal
 
     def __iter__(self) -> Iterator[Tool]:
         return iter(self._tools.values())
@@ -217,14 +317,14 @@ class Registry:
 def colour_of(node: Node, registry: Registry) -> Colour:
     """Return red when a person must be asked first; a plan can make a node stricter, never laxer.
 
-    A template does nothing itself: each of its items has its own colour. Neither does a script that calls red tools:
-    each of these calls becomes a red node.
+    A template does nothing itself: each of its items has its own colour. Neither does a script or subagent that calls
+    red tools: each of these calls becomes a red node. A subagent has no tool that is not known here.
     """
     if node.for_each:
         return Colour.GREEN
-    if node.require_human_approval or node.kind is NodeKind.SUBAGENT:
+    if node.require_human_approval:
         return Colour.RED
-    if asks_inside(node, registry):
+    if node.kind is NodeKind.SUBAGENT or asks_inside(node, registry):
         return Colour.GREEN
     names = (node.tool or "",) if node.kind is NodeKind.TOOL else node.tools
     tools = [registry.find(name) for name in names]
@@ -233,14 +333,35 @@ def colour_of(node: Node, registry: Registry) -> Colour:
 
 
 def asks_inside(node: Node, registry: Registry) -> bool:
-    """Return whether a node is a script that may call red tools, each call of which asks a person.
+    """Return whether calls of a node become nodes: those of red tools of a script or subagent, and a lead's workers.
 
-    None that asks as a whole is, nor one with a tool that is not known here.
+    None does that asks as a whole, nor a script with a tool that is not known here.
     """
-    if node.kind is not NodeKind.PACKAGE or node.require_human_approval:
+    if node.kind is NodeKind.TOOL or node.require_human_approval:
         return False
     tools = [registry.find(name) for name in node.tools]
-    return None not in tools and any(tool is not None and tool.colour is not Colour.GREEN for tool in tools)
+    red = any(tool is not None and tool.colour is not Colour.GREEN for tool in tools)
+    if node.kind is NodeKind.SUBAGENT:
+        return red or bool(workers_for(node, registry))
+    return None not in tools and red
+
+
+def workers_for(node: Node, registry: Registry) -> tuple[SubagentRole, ...]:
+    """Return the roles that a subagent may hand work to; one that was handed out itself may not."""
+    role = registry.role(node.role) if node.kind is NodeKind.SUBAGENT and node.position is None else None
+    return () if role is None else workers_of(role, registry.roles)
+
+
+def tools_of_role(role: SubagentRole, registry: Registry) -> tuple[ToolName, ...]:
+    """Return the tools of a role that are known here, in the order of the role's names."""
+    named = (tool.name for pattern in role.tools for tool in registry if _fits(pattern, tool))
+    return tuple(dict.fromkeys(named))
+
+
+def _fits(pattern: str, tool: Tool) -> bool:
+    if "*" in pattern:
+        return tool.colour is Colour.GREEN and fnmatchcase(tool.name, pattern)
+    return tool.name == pattern
 
 
 def drawn_colour(node: Node, registry: Registry) -> Colour:

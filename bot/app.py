@@ -16,19 +16,21 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent.approval import ApprovalPolicy, ApprovalRequest
 from agent.ids import ToolName, UserId
 from agent.limits import MemoryLimits
-from agent.ports import Approvals, Effects, Instructions
+from agent.ports import Approvals, Artifacts, Effects, Files, Instructions
 from agent.redaction import SECRETS
 from agent.tool import Tool
 from agent.tools.access import AccessRules, ToolAccess
 from bot import wording
 from bot.blocks.card import PreviewsOf, no_previews
 from bot.errors import BotError
+from bot.handlers.accounts import AccountsHandler
 from bot.handlers.approvals import ApprovalHandler
 from bot.handlers.click_policy import ClickPolicy
 from bot.handlers.commands import COMMAND, CommandHandler
 from bot.handlers.confidential import ConfidentialHandler
 from bot.handlers.decision_forms import DecisionFormHandler
 from bot.handlers.elsewhere import ElsewhereHandler
+from bot.handlers.files import FilesHandler
 from bot.handlers.freezes import FreezeHandler
 from bot.handlers.guidance import GuidanceHandler
 from bot.handlers.memory import MemoryHandler
@@ -44,9 +46,16 @@ from bot.handlers.tools import ToolsHandler
 from bot.handlers.undo import UndoHandler
 from bot.payloads import (
     ATTEMPT_ACTION,
+    CONNECT_ACTION,
     DETAILS_ACTION,
+    DISCONNECT_ACTION,
+    FILE_POST_ACTION,
+    FILE_SHOW_ACTION,
+    FILES_ACTION,
+    FILES_PAGE_ACTION,
     FORM_ACTION,
     FORM_CALLBACK,
+    LINK_ACTION,
     RULE_ACTION,
     RULE_CALLBACK,
     SAVE_ACTION,
@@ -66,6 +75,7 @@ from bot.ports import (
     Inbox,
     OpenRequests,
     Packages,
+    PersonalAccounts,
     Posted,
     RunViews,
 )
@@ -96,6 +106,8 @@ class Ports:
     views: RunViews
     posted: Posted
     packages: Packages
+    files: Files
+    artifacts: Artifacts
     clicks: ClickLog
     freezes: Freezes
     grants: Grants
@@ -104,6 +116,8 @@ class Ports:
     instructions: Instructions
     written_instructions: ChannelInstructions
     explanations: Explanations
+    #: None: nothing works with people's own accounts.
+    accounts: PersonalAccounts | None = None
 
 
 class SlackApp:
@@ -155,8 +169,10 @@ class SlackApp:
         rules = RulesHandler(ports.grants, ports.views, self.principals, self.approvers, self.api, admins=admins)
         self.previews_of = previews_of
         self.access = ToolAccess(access_rules or AccessRules(), self.principals.known_groups)
+        offered = tuple(offered)
         self._tools = ToolsHandler(offered, self.access)
         self.facts = FactKeeper(ports.facts, self.principals, self.api, memory, admins=admins)
+        self._personal = frozenset(tool.name for tool in offered if tool.personal)
         self._bind(ports, policy_for, PersonLimiter(ports.inbox, limits), freezes, rules, find_tool)
 
     async def drain(self) -> None:
@@ -205,6 +221,7 @@ class SlackApp:
             ports.approvals, ports.requests, ports.views, approvals, self.principals, self.api, together, find_tool
         )
         pending = PendingHandler(requests=ports.requests, principals=self.principals, clicks=approvals, api=self.api)
+        accounts = AccountsHandler(ports.accounts, ports.views, approvals, self.principals, self.directory, self.api)
         commands = CommandHandler(
             ports.inbox,
             ports.views,
@@ -218,10 +235,12 @@ class SlackApp:
             self._tools,
             memory,
             guidance,
+            accounts,
         )
         runbooks = RunbookHandler(ports.inbox, self.principals, self.api, limiter)
         stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
-        details = ScriptDetailsHandler(ports.packages, self.principals, self.api, PERSONAL_TOOLS)
+        details = ScriptDetailsHandler(ports.packages, self.principals, self.api, PERSONAL_TOOLS | self._personal)
+        files = FilesHandler(ports.files, ports.artifacts, self.principals, self.api)
         bolt = cast("Any", self.bolt)  # its decorators are typed with bare dicts and Patterns
         bolt.middleware(_hide_secrets)
         bolt.middleware(messages.store)
@@ -235,8 +254,15 @@ class SlackApp:
         bolt.action(re.compile(STOP_ACTION))(self._kept(stops.on_click))
         bolt.action(UNDO_ACTION)(self._kept(undo.on_click))
         bolt.action(SAVE_ACTION)(self._kept(runbooks.on_click))
+        bolt.action(CONNECT_ACTION)(self._kept(accounts.on_connect_click))
+        bolt.action(re.compile(f"^{LINK_ACTION}"))(self._kept(accounts.on_link_click))
+        bolt.action(re.compile(f"^{DISCONNECT_ACTION}"))(self._kept(accounts.on_disconnect_click))
         bolt.action(re.compile(DETAILS_ACTION))(self._kept(details.on_details_click))
         bolt.action(re.compile(ATTEMPT_ACTION))(self._kept(details.on_attempt_click))
+        bolt.action(FILES_ACTION)(self._kept(files.on_files_click))
+        bolt.action(re.compile(f"^{FILES_PAGE_ACTION}_"))(self._kept(files.on_page_click))
+        bolt.action(re.compile(f"^{FILE_SHOW_ACTION}_"))(self._kept(files.on_file_click))
+        bolt.action(re.compile(f"^{FILE_POST_ACTION}_"))(self._kept(files.on_file_click))
         bolt.action(re.compile(f"^{RULE_ACTION}_"))(self._kept(rules.on_click))
         bolt.view(RULE_CALLBACK)(self._kept(rules.on_form))
         bolt.action(SHOW_ACTION)(self._kept(confidential.on_show_click))

@@ -43,6 +43,26 @@ ATTEMPT_ACTION = "script_attempt"
 SHOW_ACTION = "show_confidential"
 """The `action_id` of a card's button for confidential values; the value is that of the others."""
 
+FILES_ACTION = "thread_files"
+"""The `action_id` of a board's button for the thread's files."""
+
+FILES_PAGE_ACTION = "files_page"
+"""Begins the `action_id` of a modal's button for another page; the value is the last file before it, or `-`."""
+
+FILE_SHOW_ACTION = "file_show"
+"""Begins the `action_id` of a modal's button that shows a file's beginning; the value is its name."""
+
+FILE_POST_ACTION = "file_post"
+"""The same of a button that posts a file in its thread."""
+CONNECT_ACTION = "connect_account"
+"""The `action_id` of a card's button by which the author connects an account; the value is that of the others."""
+
+LINK_ACTION = "link_account"
+"""Begins the `action_id` of a button for a link to connect an account; the value is the provider."""
+
+DISCONNECT_ACTION = "disconnect_account"
+"""Begins the `action_id` of a button that disconnects one of the clicker's own accounts; the value is the provider."""
+
 UNDO_ACTION = "undo_run"
 """The `action_id` of a board's button that undoes what a run changed; the value is the turn."""
 
@@ -147,6 +167,10 @@ class MessageEvent(FromSlack):
     user: Annotated[UserId, At("event.user")]
     #: The text as Slack sent it.
     raw: Annotated[str, At("event.text")] = ""
+    #: Lets the app search with the writer's rights for some minutes.
+    search_token: Annotated[str, At("event.assistant_thread.action_token", "event.action_token")] = Field(
+        default="", repr=False
+    )
 
     @classmethod
     def read(cls, body: Payload) -> Self | None:
@@ -248,6 +272,38 @@ class ShowClick(FromSlack):
     def version(self) -> int:
         """The version of the request that the card showed."""
         return int(self.value.partition(":")[0])
+
+
+class ConnectClick(CardClick):
+    """A click on a card's button for an account."""
+
+    action: Annotated[Literal["connect_account"], At("actions.0.action_id")]
+    value: Annotated[str, At("actions.0.value"), Field(pattern="^[0-9]{1,40}:.")]
+
+    @property
+    def answer(self) -> "Answer":
+        """The answer that nobody gives here, for which the person must be the same."""
+        version, _, approval = self.value.partition(":")
+        return Answer(
+            approval=ApprovalId(approval),
+            version=int(version),
+            decision=Decision.DECLINED,
+            user=self.user,
+            channel=self.channel,
+            message_ts=self.message_ts,
+            thread_ts=self.thread_ts,
+            response_url=self.response_url,
+        )
+
+
+class AccountClick(FromSlack):
+    """A click on a button about one of the clicker's own accounts."""
+
+    action: Annotated[str, At("actions.0.action_id"), Field(pattern=f"^({LINK_ACTION}|{DISCONNECT_ACTION})")]
+    provider: Annotated[str, At("actions.0.value"), Field(pattern="^[a-z][a-z0-9_-]{0,39}$")]
+    user: Clicker
+    channel: Annotated[ChannelId, At("channel.id", "container.channel_id")]
+    response_url: ResponseUrl
 
 
 class FormClick(CardClick):
@@ -398,6 +454,43 @@ class AttemptClick(FromSlack):
     #: The modal's private metadata.
     shown: Annotated[str, At("view.private_metadata")] = ""
     attempt: Annotated[int, At("actions.0.value"), Field(ge=0)]
+
+
+class FilesClick(FromSlack):
+    """A click on a board's button for the thread's files."""
+
+    action: Annotated[Literal["thread_files"], At("actions.0.action_id")]
+    trigger_id: Trigger
+    user: Clicker
+    channel: Annotated[ChannelId, At("channel.id", "container.channel_id")]
+    root_ts: Annotated[str, At("container.thread_ts", "message.thread_ts", "container.message_ts", "message.ts")]
+
+
+class FilesPageClick(FromSlack):
+    """A click on another page of files."""
+
+    action: Annotated[str, At("actions.0.action_id"), Field(pattern=f"^{FILES_PAGE_ACTION}_(first|next)$")]
+    user: Clicker
+    view_id: Annotated[str, At("view.id")]
+    #: The modal's private metadata: the thread.
+    shown: Annotated[str, At("view.private_metadata"), Field(pattern="^[^:]+:[^:]+:[^:]+$")]
+    value: Annotated[str, At("actions.0.value")]
+
+
+class FileClick(FromSlack):
+    """A click on a file of the modal."""
+
+    action: Annotated[str, At("actions.0.action_id"), Field(pattern="^file_(show|post)_[0-9]{1,3}$")]
+    user: Clicker
+    view_id: Annotated[str, At("view.id")]
+    #: The modal's private metadata: the thread.
+    shown: Annotated[str, At("view.private_metadata"), Field(pattern="^[^:]+:[^:]+:[^:]+$")]
+    name: Annotated[str, At("actions.0.value")]
+
+    @property
+    def posts(self) -> bool:
+        """Whether the file is to be posted, and not only shown."""
+        return self.action.startswith(FILE_POST_ACTION)
 
 
 class RuleClick(FromSlack):

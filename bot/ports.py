@@ -56,6 +56,8 @@ class Incoming:
     #: Plain text without the mention of the app: links and channels unfolded, `&amp;` decoded; people stay `<@U1>`.
     text: str
     kind: Kind
+    #: Slack's `action_token` that came with it: lets the app search with the author's rights for some minutes.
+    search_token: str = field(default="", repr=False)
 
 
 class Receipt(StrEnum):
@@ -100,6 +102,18 @@ class Inbox(Protocol):
 
     async def waiting(self, thread: ThreadId) -> bool:
         """Return whether a message of this thread (a stop is none) is not taken into a turn yet."""
+        ...
+
+
+class SearchTokens(Protocol):
+    """The rights to search that people's messages brought, for as long as they live."""
+
+    async def find(self, thread: ThreadId, author: UserId) -> str | None:
+        """Return the token of the person's newest message in the thread; None: there is none, or it is too old."""
+        ...
+
+    async def forget(self, thread: ThreadId, author: UserId) -> None:
+        """Delete a token that Slack takes no longer."""
         ...
 
 
@@ -357,6 +371,53 @@ class PendingRequest:
     frozen: bool
     #: Of its card in the thread; empty until that stands.
     card_ts: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectedAccount:
+    """An account that a person connected."""
+
+    provider: str
+    #: The provider's name for people.
+    title: str
+    #: Who they are there, in the provider's words; empty: it does not say.
+    subject: str
+    since: datetime | None
+    scopes: str
+
+
+class Disconnected(StrEnum):
+    """What became of an account that a person disconnected."""
+
+    NOT_THERE = "not_there"
+    #: It is deleted here; the provider offers no more, or could not be asked.
+    HERE = "here"
+    #: The provider revoked it, too.
+    EVERYWHERE = "everywhere"
+
+
+class PersonalAccounts(Protocol):
+    """The accounts of people at providers."""
+
+    @property
+    def titles(self) -> Mapping[str, str]:
+        """The providers' names, and those for people."""
+        ...
+
+    async def offer(self, tenant: Tenant, person: UserId, provider: str, name: str, approval: ApprovalId) -> str:
+        """Return a link, for this person alone, to connect an account; whatever waits for it goes on then.
+
+        `name` is how the page names them; `approval` is the request from which they come, if any.
+        """
+        ...
+
+    async def connected(self, tenant: Tenant, person: UserId) -> Sequence[ConnectedAccount]:
+        """Return the person's accounts."""
+        ...
+
+    async def disconnect(self, tenant: Tenant, person: UserId, provider: str) -> Disconnected:
+        """Delete an account, and have the provider revoke it."""
+        ...
 
 
 class OpenRequests(Protocol):

@@ -10,14 +10,17 @@ from datetime import datetime, timedelta
 from agent.approval import Again, ApprovalKind, ApprovalPolicy, Decision, FreezeScope, Refusal
 from agent.budget.budget import Measure
 from agent.budget.usage import Scope
+from agent.card_facts import account_in
 from agent.errors import TurnError
 from agent.facts import LONGEST, FactScope
 from agent.packing.packing import Reason
 from agent.plan.effects import Left
+from agent.plan.files import Evicted
 from agent.plan.outcomes import NodeState
 from agent.ports import RunStatus
-from agent.tool import Reversibility
+from agent.tool import Account, Reversibility
 from bot.payloads import Form
+from bot.ports import Disconnected
 from bot.slack.facts import FactRefusal
 from bot.slack.membership import MembershipStatus
 from sandbox.script import Json
@@ -54,6 +57,11 @@ _FAILURES = {
     "host_not_allowed": "that address isn't on the list of this tool",
     "not_yours": "it needs what was read with somebody else's rights",
     "artifact_missing": "an earlier result is no longer stored",
+    "evicted": "the file is no longer stored",
+    "no_such_file": "there is no such file in this thread",
+    "no_files": "there are no files here",
+    "personal_file": "only one person may see that file, and the step didn't name it",
+    "bad_pattern": "I couldn't use the search pattern",
     "arguments_too_large": "its arguments were too large",
     "bad_output": "the tool returned something I can't store",
     "output_too_large": "the tool returned too much",
@@ -78,6 +86,22 @@ _FAILURES = {
     "not_ours": "I archive only channels that I created for you",
     "message_not_found": "that message is gone",
     "cant_delete_message": "I delete only messages that I posted for you",
+    "cant_update_message": "I change only messages that I posted for you",
+    "edit_window_closed": "this workspace no longer lets that message be changed",
+    "already_pinned": "that message is pinned already",
+    "no_pin": "that message isn't pinned",
+    "not_pinnable": "a message of that kind can't be pinned",
+    "too_many_pins": "that channel has as many pins as it may have",
+    "not_a_channel": "that's a direct message and no channel",
+    "user_not_found": "not all of them are people of this workspace",
+    "already_in_channel": "they are in that channel already",
+    "user_not_in_channel": "none of them is in that channel",
+    "not_invited": "I remove only people whom I invited",
+    "file_not_found": "no file of mine stands there",
+    "empty_file": "the file would be empty",
+    "no_search_token": "I can search only for some minutes after you write to me; please write to me again",
+    "search_expired": "I can search only for some minutes after you write to me; please write to me again",
+    "feature_not_enabled": "this workspace doesn't let apps do that",
     "outcome_unknown": "nobody knows whether it happened",
     "unreachable": "nothing answered there",
     "bad_expression": "that can't be calculated",
@@ -89,11 +113,41 @@ _FAILURES = {
     "busy": "others hold what it was to change; please try again later",
     "recipient_refused": "not everybody may get that mail, so nobody did",
     "too_many_rows": "it would change more rows than it may",
+    "unknown_repository": "there is no such repository",
+    "unknown_revision": "there is no such branch, tag or commit",
+    "unknown_path": "there is no such file",
+    "bad_branch": "no branch may have that name",
+    "does_not_fit": "the edits don't fit what stands there",
+    "not_forward": "that would go over other commits",
+    "not_reverted": "that commit can't be reverted by itself",
+    "already_there": "it stands there already",
+    "no_text": "that's no text",
+    "too_large_change": "that changes more than a card can show",
+    "too_large_file": "that file is too large",
+    "too_slow": "it took too long",
+    "no_git": "git isn't installed where I run",
+    "git_failed": "git couldn't do that",
+    "refused": "it was refused",
+    "rate_limited": "it's asked too often just now",
     "no_secret": "a credential of mine isn't where the configuration says",
+    "unauthorized": "my credentials aren't accepted there",
+    "forbidden": "I'm not allowed to do that there",
+    "untrusted": "what answered there can't prove who it is, so I sent nothing",
+    "not_found": "it isn't there",
+    "not_accepted": "what it asked was refused there, and nothing changed",
+    "conflict": "others kept changing it, so I left it alone",
+    "rate_limited": "too much was asked of it at once; please try again later",
+    "too_much": "it would be more than I can take in",
+    "namespace_not_allowed": "that namespace isn't open to me",
+    "unknown_kind": "there is no such kind of object in that cluster",
+    "list_expired": "the list changed while it was read",
+    "bad_query": "the query couldn't be understood there",
     "cut_off": "it sent more than it may, so I cut it off",
     "tool_changed": "it isn't as an operator pinned it, and is refused until it's pinned again",
     "input_required": "it asked for something that I don't pass on",
     "unavailable": "it has a problem of its own just now",
+    "rate_limit": "it was called as often as it may be, and no place came free in time",
+    "not_tried": "it failed several times in a row, so it's left alone for a moment",
     "unknown_host": "there is no such address",
     "private_address": "it isn't allowed to reach that address",
     "bad_url": "that isn't a web address",
@@ -270,8 +324,15 @@ DETAILS_LOADING = "Just a moment…"
 DETAILS_GONE = "I no longer have anything about this script."
 DETAILS_NOT_YOURS = "This script worked with what somebody else may read, so only they can see its details."
 DETAILS_FAILED = "I couldn't load this just now. Please close it and try again."
+FILES, SHOW_FILE, POST_FILE = "Files", "Show me", "Post in the thread"
+NEWEST_FILES, OLDER_FILES = "Newest files", "Older files"
+NO_FILES = "There are no files in this thread yet."
+FILE_GONE = "I no longer keep this file."
+FILE_CUT = "This is only its beginning. Post it in the thread to get all of it."
+FILE_YOURS = "Only you can see this one: it was read with your rights."
+FILE_NOT_YOURS = "It was read with somebody else's rights, so only they can see what is in it."
 HOW_IT_ENDED, WHERE_IT_CRASHED, CALLS_MADE = "How it ended", "Where it crashed", "Calls it made"
-END_OF_THE_LOGS, THE_SCRIPT = "The end of what it printed", "The script"
+END_OF_THE_LOGS, THE_SCRIPT, ITS_STEPS = "The end of what it printed", "The script", "Its steps"
 
 PICTURE = "Picture of the plan"
 KEPT_APART = "Kept apart"
@@ -432,6 +493,7 @@ QUESTION_TITLES: dict[ApprovalKind, str] = {
     ApprovalKind.BUDGET: "The budget is used up",
     ApprovalKind.INPUT: "A tool asks you",
     ApprovalKind.SET_ASIDE: "I've set this aside",
+    ApprovalKind.CONNECT: "Connect your account",
 }
 """The first words of a card."""
 
@@ -449,6 +511,8 @@ QUESTIONS: dict[ApprovalKind, str] = {
     ApprovalKind.SET_ASIDE: "I broke down three times in a row while working on this, and got no further. So I won't "
     f"start it again on my own. *{TRY_AGAIN}* goes on from where it stood; *{LEAVE}* ends it and says what was done. "
     "You can also write here: anything you write makes me try again, and `!stop` makes me leave it.",
+    ApprovalKind.CONNECT: "This step works with your own account there. Once you have connected it, the step goes on "
+    "by itself. Until then it waits; all that doesn't need it goes on. `/greenlight accounts` disconnects it again.",
 }
 """The question of a card."""
 
@@ -458,6 +522,27 @@ UNDOING: dict[Reversibility, str] = {
     Reversibility.FINAL: "*Can't be undone*",
 }
 """How a card says what becomes of a mistake."""
+
+CONNECT_ACCOUNT, DONT_CONNECT, DISCONNECT = "Connect your account", "Don't connect", "Disconnect"
+NOT_CONNECTED_ENDING = "*Not connected*{by}{on}. The step won't run."
+NO_ACCOUNTS = "You haven't connected any account."
+ACCOUNTS_TO_CONNECT = "These you could connect; a step that needs one asks you for it, too"
+CONNECT = "Connect"
+NO_PROVIDERS = "Nothing here works with people's own accounts."
+YOUR_ACCOUNTS = "The accounts that you have connected"
+ACCOUNT_UNKNOWN = "That account isn't connected any more."
+PAGE_ONLY_YOU = (
+    "Go on only if that is you, and if you have just asked for this in Slack. If somebody sent you the address of this "
+    "page, close it: they could act in your name."
+)
+PAGE_CONNECTED, PAGE_NOT_CONNECTED = "Connected", "Not connected"
+PAGE_BACK = "You can close this page and go back to Slack: the step goes on by itself."
+PAGE_NOT_VALID = (
+    "This doesn't count: it was used before, is too old, or was meant for somebody else or another browser. Nothing "
+    "changed. Press the button in Slack again for a new link."
+)
+PAGE_NOTHING_HERE = "There is nothing here"
+PAGE_FAILED, PAGE_TRY_AGAIN = "That didn't work", "Nothing changed. Please try again in a moment."
 
 UNDO = "Undo…"
 UNDO_FIRST_STOP = (
@@ -549,6 +634,7 @@ _ENDINGS: dict[Decision, str] = {
     Decision.BY_HAND: "*Done by hand*{by}{on}. Nothing ran.",
     Decision.ANSWERED: "*Answered*{by}{on}.",
     Decision.DECLINED: "*Declined*{by}{on}. The tool was told so.",
+    Decision.CONNECTED: "*Connected*{by}{on}.",
 }
 """How a question ended, and what follows (`_UNDECIDED` after an expiry)."""
 
@@ -560,6 +646,7 @@ _UNDECIDED: dict[ApprovalKind, str] = {
     ApprovalKind.BUDGET: "Nothing more will start; please ask again if you still need it.",
     ApprovalKind.INPUT: "The tool was told that nobody answered.",
     ApprovalKind.SET_ASIDE: "I leave it; please ask again if you still need it.",
+    ApprovalKind.CONNECT: "The step won't run.",
 }
 """The consequence of a question's expiry."""
 
@@ -583,7 +670,7 @@ _REFUSALS = {
     Refusal.OWN_REQUEST: "You asked for this yourself, so somebody else has to approve it. You can still reject it.",
     Refusal.ASKED_TOO: "What you wrote in this thread came before this was planned, so you count among those who asked "
     "for it, and somebody else has to approve it. You can still reject it.",
-    Refusal.NOT_THE_AUTHOR: "Only the person who asked for this can answer the tool.",
+    Refusal.NOT_THE_AUTHOR: "Only the person who asked for this can answer.",
     Refusal.NOBODY: "Nobody may approve this: its list of approvers is empty. "
     "Please ask whoever runs this app to fill it in.",
 }
@@ -667,6 +754,20 @@ def change_of(name: str) -> str:
     return f"Change of {name}" if name else "The change"
 
 
+def new_file(path: str, *, executable: bool) -> str:
+    """Return the label of a file that is made."""
+    return f"New file {path}{_that_runs(executable)}"
+
+
+def deleted_file(path: str, *, executable: bool) -> str:
+    """Return the label of a file that is deleted."""
+    return f"Deleted file {path}{_that_runs(executable)}"
+
+
+def _that_runs(executable: bool) -> str:
+    return " (executable)" if executable else ""
+
+
 def origin(argument: str, sources: Iterable[str]) -> str:
     """Return where an argument's value comes from; all are ready mrkdwn."""
     return f"{argument}: {' and '.join(sources)}"
@@ -699,6 +800,10 @@ def _lines(parts: Mapping[str, str]) -> str:
 
 def _parts(state: Mapping[str, Json]) -> dict[str, str]:
     """Return part -> its value in words; of a state without parts, all of it under no name."""
+    account = account_in(state)
+    if account is not None:
+        rest = {key: value for key, value in state.items() if key != "account"}
+        return {"runs as": runs_as(account)} | (_parts(rest) if rest else {})
     if "read" not in state:
         return {"": f"I couldn't read it: {failure(str(state.get('unread')))}"}
     value = state["read"]
@@ -868,6 +973,8 @@ def decision_words(kind: ApprovalKind, decision: Decision, who: str, when: str) 
     """Return how a question ended, and what follows; `who` and `when` are ready mrkdwn, and may be empty."""
     by = f" by {who}" if who else ""
     on = f" on {when}" if when else ""
+    if kind is ApprovalKind.CONNECT and decision is Decision.DECLINED:
+        return NOT_CONNECTED_ENDING.format(by=by, on=on)
     return _ENDINGS[decision].format(by=by, on=on, then=_UNDECIDED[kind])
 
 
@@ -875,6 +982,90 @@ def in_words(decision: Decision, words: str) -> str:
     """Return a line with what a person said to a decision; `words` is ready mrkdwn."""
     label = {Decision.APPROVED: "Comment", Decision.CHANGES: "To change", Decision.BY_HAND: "What came out"}
     return f"{label.get(decision, 'Reason')}: {words}"
+
+
+def wants_account(title: str) -> str:
+    """Return whose account a card is about; `title` is ready mrkdwn."""
+    return f"Connect your account: {title}"
+
+
+def waits_for_account(who: str, title: str) -> str:
+    """Return the line of a thread in which a step waits; both are ready mrkdwn."""
+    return (
+        f"This step works with the account of {who} at {title}, and waits until they connect it. I've sent them a "
+        "direct message. Only they can connect it; all that doesn't need it goes on."
+    )
+
+
+def connect_link(url: str, title: str) -> str:
+    """Return what only the person reads who connects an account; `title` is ready mrkdwn."""
+    return (
+        f"<{url}|Connect your account at {title}>\nThis link is yours alone and counts once, for ten minutes. Don't "
+        "pass it on: whoever follows it would give you *their* account."
+    )
+
+
+def runs_as(account: Account) -> str:
+    """Return whose account a call runs as, literally."""
+    if not account.provider:
+        return "the app"
+    return f"{account.subject or 'the person who asked'} at {account.provider}"
+
+
+def runs_as_line(who: str) -> str:
+    """Return the line of a card; `who` is ready mrkdwn."""
+    return f"Runs as {who}"
+
+
+def account_line(title: str, subject: str, since: str, scopes: str) -> str:
+    """Return a line about a connected account; all are ready mrkdwn, and may be empty but the first."""
+    found = {"as": subject, "since": since, "may:": scopes}
+    parts = [f"{word} {what}" for word, what in found.items() if what]
+    return ", ".join([f"*{title}*", *parts])
+
+
+def disconnected(how: Disconnected, title: str) -> str:
+    """Return what became of an account; `title` is ready mrkdwn."""
+    match how:
+        case Disconnected.NOT_THERE:
+            return ACCOUNT_UNKNOWN
+        case Disconnected.HERE:
+            return (
+                f"Disconnected: I have deleted your account at {title}. It didn't confirm that it took back what I "
+                "had, so you may want to look there as well."
+            )
+        case Disconnected.EVERYWHERE:
+            return f"Disconnected: I have deleted your account at {title}, and it took back what I had."
+
+
+def page_title(title: str) -> str:
+    """Return the title of the page before a provider's."""
+    return f"Connect an account at {title}"
+
+
+def page_whose(name: str, title: str) -> str:
+    """Return in whose name the app will act; `name` is how Slack names the person."""
+    return f"Greenlight will act at {title} for {name} in Slack, with the account that you log in with there."
+
+
+def page_go_on(title: str) -> str:
+    """Return the label of the button that leads to a provider."""
+    return f"Go on to {title}"
+
+
+def page_connected(title: str, subject: str) -> str:
+    """Return that an account is connected."""
+    return f"Your account at {title} is connected" + (f": {subject}." if subject else ".")
+
+
+def page_refused(title: str) -> str:
+    """Return that a provider, or the person there, said no."""
+    return f"{title} did not allow it. Nothing changed. The button in Slack begins anew."
+
+
+def page_unreachable(title: str) -> str:
+    """Return that a provider could not be asked."""
+    return f"{title} could not be asked just now. Nothing changed. Please try again later with the button in Slack."
 
 
 def looking(who: str) -> str:
@@ -1203,3 +1394,28 @@ def instructions_too_long(most: int) -> str:
 def followed_runbooks(names: str) -> str:
     """Say which runbooks a plan follows."""
     return f"Runbook: {names}"
+
+
+def bytes_of(size: int) -> str:
+    """Return a size: `900 bytes`, `31.2 KB`, `1.0 MB`."""
+    if size < 1000:
+        return counted(size, "byte")
+    return f"{size / 1000:.1f} KB" if size < 999_950 else f"{size / 1_000_000:.1f} MB"
+
+
+def file_posted(name: str) -> str:
+    """Return what stands above the files once one was posted."""
+    return f"I posted “{name}” in the thread."
+
+
+def file_evicted(at: datetime, why: Evicted) -> str:
+    """Return why a file is no longer kept."""
+    return f"No longer kept since {at:%Y-%m-%d}: {_EVICTED[why]}."
+
+
+_EVICTED = {
+    Evicted.AGE: "it was older than files are kept",
+    Evicted.RUN_QUOTA: "the files of its run had become too large",
+    Evicted.THREAD_QUOTA: "the files of this thread had become too large",
+    Evicted.TENANT_QUOTA: "the files of this workspace had become too large",
+}

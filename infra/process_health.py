@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from agent.tools.circuit_breakers import OpenCircuit, open_circuits
 from sandbox.background_task import BackgroundTask, background_health
 
 _log = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ class ProcessHealth:
     #: Seconds since 1970.
     written_at: float
     failing: Sequence[FailingTask]
+    #: What no tool calls now, because calls failed.
+    left_alone: Sequence[OpenCircuit] = ()
 
 
 _PROCESS = TypeAdapter(ProcessHealth)
@@ -89,7 +92,9 @@ def _write(file: TextIOWrapper, parts: Sequence[str]) -> None:
         for health in background_health()
         if health.failing_since is not None
     ]
-    health = ProcessHealth(pid=os.getpid(), parts=parts, written_at=time.time(), failing=failing)
+    health = ProcessHealth(
+        pid=os.getpid(), parts=parts, written_at=time.time(), failing=failing, left_alone=open_circuits()
+    )
     file.seek(0)
     file.write(json.dumps(asdict(health)))
     file.truncate()

@@ -11,23 +11,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import URL
 
-from agent.budget.metering import MeteredModel
+from agent.budget.metering import MeteredAgentModel, MeteredModel
 from agent.budget.tracker import BudgetTrackers
 from agent.execution.execution_context import Ports, SeparateNews
 from agent.execution.graph import OpenCheckpoints, ThreadRunner
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import ThreadId, ToolName
+from agent.limits import Privacy
 from agent.llm.guidance import Guidance
 from agent.llm.memory import Memory
 from agent.llm.prompts import system_message
 from agent.llm.recall import Recall
-from agent.llm.tool_search import ToolSearch
+from agent.llm.tool_search import Embedder, ToolSearch
 from agent.planning.answerer import Answerer
 from agent.planning.pack_buffer import NodeEndNotifier
 from agent.planning.planner import Planner
@@ -37,11 +39,14 @@ from agent.planning.undoing import Undoing
 from agent.policy.call_policy import CallPolicy
 from agent.policy.rules import PolicySet
 from agent.ports import Answerer as AnswererPort
-from agent.ports import Approvals, Feeder, NewsReader, NodeWork, NotificationSource, Progress
+from agent.ports import Approvals, Feeder, LanguageModel, Masks, NewsReader, NodeWork, NotificationSource, Progress
 from agent.ports import Replanner as ReplannerPort
 from agent.preview import Preview, previews
 from agent.runbooks import SAVE_RUNBOOK
 from agent.tool import Registry
+from agent.tools.call_bounds import Learn
+from agent.tools.circuit_breakers import CircuitBreakers
+from agent.tools.rate_limits import RateLimits
 from bot.app import Ports as BotPorts
 from bot.app import SlackApp
 from bot.blocks.answer import DraftsInWords, PlainResults, UndoneInWords
@@ -61,18 +66,27 @@ from bot.slack.rate_limits import RateLimiter
 from bot.slack.socket_mode import Socket
 from bot.tools.catalogue import slack_tools
 from bot.tools.remember import memory_tools
+from infra.accounts.accounts import OpenAccounts, open_accounts
+from infra.accounts.keys import KeysUnusable, open_keyring
+from infra.accounts.listener import AccountPages, listening
 from infra.audit.sealing import Sealer
 from infra.config.environment import Settings
+from infra.config.file import ConfigurationError
+from infra.config.file_store import FilesTable
 from infra.config.policy import NOT_TOOLS
 from infra.config.policy_file import PolicyFile
+from infra.config.roles import unusable_roles
 from infra.config.tool_access import ELSEWHERE
 from infra.db.database import Database, WorkerId, new_worker_id
 from infra.plan_image.renderer import LoggedPlanRenderer
 from infra.process_health import published_health
 from infra.stores.grants import GrantedApprovals
 from infra.stores.instructions import AllInstructions
+from infra.stores.s3_contents import S3Contents
+from infra.stores.search_tokens import TokenSeal
 from infra.stores.stores import Stores
-from infra.tools.catalogue import TOOL_NAMES, enabled, known_tools, open_tools, switched_on
+from infra.tools.catalogue import TOOL_NAMES, clusters_of, enabled, known_tools, open_tools, switched_on
+from infra.tools.files import ThreadFiles
 from infra.tools.mcp.tools import known_mcp_tools, open_mcp_tools
 from infra.tools.runbooks import RunbookFiles
 from infra.tools.save_runbook import save_runbook
@@ -120,17 +134,34 @@ class Storage:
 
 @asynccontextmanager
 async def open_storage(
-    url: URL, worker: WorkerId | None = None, approvals_open_for: timedelta | None = None
+    url: URL,
+    worker: WorkerId | None = None,
+    approvals_open_for: timedelta | None = None,
+    files: FilesTable | None = None,
+    token_seal: TokenSeal | None = None,
 ) -> AsyncGenerator[Storage]:
     """Open a migrated database; writes buffered progress at the end."""
     database = Database(url, worker=worker)
     notifications, queue = PgNotifications(database), Queue(database)
-    stores = Stores(database, queue, notifications, approvals_open_for=approvals_open_for)
+    stores = Stores(
+        database,
+        queue,
+        notifications,
+        approvals_open_for=approvals_open_for,
+        file_limits=files,
+        contents=open_contents(files),
+        token_seal=token_seal,
+    )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
         await stack.enter_async_context(notifications.listening())
         stack.push_async_callback(stores.progress.close)
         yield Storage(database=database, notifications=notifications, queue=queue, stores=stores)
+
+
+def open_contents(files: FilesTable | None) -> S3Contents | None:
+    """Return the store of the files' contents; None: the database."""
+    return S3Contents(files) if files is not None and files.store == "s3" else None
 
 
 @asynccontextmanager
@@ -155,20 +186,25 @@ class PlanEnvironment:
 
 @asynccontextmanager
 async def open_plan_environment(
-    settings: Settings, app: SlackApp | None = None, facts: FactBook | None = None
+    settings: Settings, app: SlackApp | None = None, stores: Stores | None = None
 ) -> AsyncGenerator[PlanEnvironment]:
     """Open the tools and the sandbox. Slack's tools need its credentials, and share the caches of `app`.
 
-    Without `facts` there are no tools that remember any.
+    The files of threads, and the facts, are in `stores`.
+
+    Raises:
+        ConfigurationError: a role names a tool that is not here.
     """
     configuration = settings.configuration
+    files = None if stores is None else ThreadFiles(files=stores.files, artifacts=stores.artifacts)
     async with AsyncExitStack() as stack:
-        tools = await stack.enter_async_context(open_tools(configuration.tools))
+        tools = await stack.enter_async_context(open_tools(configuration.tools, files))
         if settings.slack is not None:
             api = app.api if app else WebApi(open_client(settings.slack.bot_token, base_url=settings.slack.api_url))
-            tools = (*tools, *slack_tools(api, app.principals if app else Principals(api)))
-        if app is not None and facts is not None:
-            tools = (*tools, *memory_tools(_fact_keeper(settings, app, facts)))
+            principals = app.principals if app else Principals(api)
+            tools = (*tools, *slack_tools(api, principals, None if stores is None else stores.search_tokens))
+        if app is not None and stores is not None:
+            tools = (*tools, *memory_tools(_fact_keeper(settings, app, stores.facts)))
         own = {tool.name for tool in tools}
         servers = await stack.enter_async_context(open_mcp_tools(settings.mcp))
         tools = (*tools, *(tool for tool in servers if tool.name not in own))
@@ -177,7 +213,10 @@ async def open_plan_environment(
         choice = await choose_sandbox(configuration.sandbox, configuration.containers.settings())
         stack.push_async_callback(choice.sandbox.close)
         _log.info("sandbox %s: %s", choice.sandbox.name, choice.reason)
-        yield PlanEnvironment(registry=Registry(enabled(tools, configuration.tools.disabled)), sandbox=choice.sandbox)
+        registry = Registry(enabled(tools, configuration.tools.disabled), configuration.roles.values())
+        if wrong := unusable_roles(registry):
+            raise ConfigurationError("; ".join(wrong))
+        yield PlanEnvironment(registry=registry, sandbox=choice.sandbox)
 
 
 def _fact_keeper(settings: Settings, app: SlackApp, facts: FactBook) -> FactKeeper:
@@ -231,6 +270,9 @@ class _Base:
     app: SlackApp
     client: AsyncWebClient
     policy: CallPolicy
+    #: None: nothing works with people's own accounts.
+    accounts: OpenAccounts | None
+    pages: AccountPages | None
 
 
 @asynccontextmanager
@@ -253,6 +295,8 @@ async def open_app(settings: Settings, url: URL, parts: frozenset[Part] = frozen
             socket = Socket(base.app.bolt, settings.required_slack().app_token, base.client)
             stack.push_async_callback(base.app.drain)
             await stack.enter_async_context(socket.open())
+            if base.pages is not None:
+                await stack.enter_async_context(listening(settings.configuration.accounts, base.pages))
         yield
 
 
@@ -270,21 +314,27 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
     slack, configuration = settings.required_slack(), settings.configuration
     worker = new_worker_id() if Part.WORKER in parts else None
     open_for = configuration.limits.approvals_open_for()
-    storage = await stack.enter_async_context(open_storage(url, worker, open_for))
+    token_seal = TokenSeal(slack.bot_token)
+    storage = await stack.enter_async_context(open_storage(url, worker, open_for, configuration.files, token_seal))
     listener_database = Database(url, pool_size=LISTENER_CONNECTIONS)
     stack.push_async_callback(listener_database.close)
-    stores = Stores(listener_database, storage.queue, storage.notifications)
+    contents = open_contents(configuration.files)
+    stores = Stores(listener_database, storage.queue, storage.notifications, contents=contents, token_seal=token_seal)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout, trace_configs=[sending_checks()]))
     client = open_client(slack.bot_token, base_url=slack.api_url, session=session)
     source = PolicyFile(settings).current
+    for_bot = await open_peoples_accounts(settings, stores)
     ports = BotPorts(
+        accounts=None if for_bot is None else for_bot.connecting,
         inbox=stores.inbox,
         approvals=stores.approvals,
         requests=stores.approvals,
         views=stores.run_views,
         posted=stores.posted,
         packages=stores.attempts,
+        files=stores.files,
+        artifacts=stores.artifacts,
         clicks=stores.clicks,
         freezes=stores.freezes,
         grants=stores.grants,
@@ -294,7 +344,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         written_instructions=stores.instructions,
         explanations=stores.explanations,
     )
-    own = await known_tools(configuration.tools.paths)
+    own = await known_tools(configuration.tools.paths, clusters_of(configuration.tools))
     of_servers = [tool for tool in known_mcp_tools(settings.mcp) if own.find(tool.name) is None]
     known = Registry((*own, *of_servers))
     disabled = configuration.tools.disabled
@@ -319,7 +369,27 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         memory=configuration.memory,
     )
     policy = _call_policy(source, storage.stores, app.directory)
-    return _Base(settings=settings, storage=storage, app=app, client=client, policy=policy)
+    accounts, table = await open_peoples_accounts(settings, storage.stores), configuration.accounts
+    pages = None if for_bot is None else AccountPages(table, for_bot.connecting, for_bot.clients)
+    return _Base(
+        settings=settings, storage=storage, app=app, client=client, policy=policy, accounts=accounts, pages=pages
+    )
+
+
+async def open_peoples_accounts(settings: Settings, stores: Stores) -> OpenAccounts | None:
+    """Return what works with people's accounts on these stores; None where the configuration has no provider.
+
+    Raises:
+        ConfigurationError: there is no key for their tokens.
+    """
+    table = settings.configuration.accounts
+    if not table.providers:
+        return None
+    try:
+        keys = await asyncio.to_thread(open_keyring, settings.account_keys, settings.data)
+    except KeysUnusable as error:
+        raise ConfigurationError(str(error)) from error
+    return open_accounts(table, keys, stores.accounts)
 
 
 def _instructions(settings: Settings, stores: Stores) -> AllInstructions:
@@ -379,6 +449,10 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
             DueRequests(stores.approvals, base.app.principals).bring_on,
             stores.results.prune,
             stores.facts.prune,
+            stores.files.prune,
+            stores.artifacts.delete_discarded,
+            *([stores.call_places.prune] if configuration.rate_limits else ()),
+            *([stores.search_tokens.prune] if stores.search_tokens else []),
         ),
         frequent_chores=(sealer.seal_due, runbooks.fetch_due),
         give_up=publisher.report_stuck,
@@ -408,15 +482,41 @@ def _model_client() -> "type[OpenAILanguageModel]":
     return OpenAILanguageModel
 
 
+@dataclass(frozen=True, kw_only=True)
+class _ModelBorder:
+    """What a model is asked through, so that it reads no personal data."""
+
+    model: LanguageModel
+    embedder: Embedder
+    learn: Learn | None = None
+
+
+async def _open_privacy(privacy: Privacy, openai: "OpenAILanguageModel", masks: Masks) -> _ModelBorder:
+    """Return the border; it loads what finds personal data only where some is masked, as that takes a while."""
+    if not privacy.kinds:
+        return _ModelBorder(model=openai, embedder=openai)
+    await asyncio.to_thread(import_module, "agent.llm.masked_model")
+    from agent.llm.masked_model import MaskedEmbedder, MaskedModel, PersonalResults
+    from agent.llm.personal_data import PersonalData
+
+    data = PersonalData(privacy)
+    return _ModelBorder(
+        model=MaskedModel(openai, data, masks, only_known=bool(privacy.tools)),
+        embedder=MaskedEmbedder(openai, data),
+        learn=PersonalResults(data, masks, privacy.tools) if privacy.tools else None,
+    )
+
+
 async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFiles) -> ThreadRunner:
     """Return the runner of threads, with planner, tools, sandbox, executor and answerer."""
     configuration, stores = base.settings.configuration, base.storage.stores
     model_settings = base.settings.required_model()
     model_client = asyncio.get_running_loop().run_in_executor(None, _model_client)
-    environment = await stack.enter_async_context(open_plan_environment(base.settings, base.app, stores.facts))
+    environment = await stack.enter_async_context(open_plan_environment(base.settings, base.app, stores))
     openai = (await model_client)(model_settings, partial(stores.spending.note, prices=configuration.prices))
     stack.push_async_callback(openai.close)
-    model = MeteredModel(openai)
+    privacy = await _open_privacy(configuration.privacy, openai, stores.masks)
+    model = MeteredModel(privacy.model)
     system = system_message(environment.registry, environment.dialect, configuration.plan.language)
     memory = Memory(
         runs=stores.runs,
@@ -438,7 +538,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
         embedder=openai if model_settings.embeddings else None,
     )
     node_ends = NodeEndNotifier(stores.progress)
-    tools = ToolSearch(environment.registry, openai if model_settings.embeddings else None)
+    tools = ToolSearch(environment.registry, privacy.embedder if model_settings.embeddings else None)
     budgets = configuration.bounds()
     trackers = BudgetTrackers(budgets, stores.spending, approvals=stores.approvals, runs=stores.runs)
     planner = Planner(
@@ -451,10 +551,11 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
         runs=stores.runs,
         statuses=stores.statuses,
         dialect=environment.dialect,
+        files=stores.files,
         node_ends=node_ends if configuration.plan.pack else None,
         memory=memory,
         guidance=guidance,
-        limits=configuration.limits.plan(),
+        limits=configuration.plan_limits(),
         language=configuration.plan.language,
         gather_seconds=configuration.plan.gather_seconds,
     )
@@ -477,9 +578,15 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
             sandbox=environment.sandbox,
             artifacts=stores.artifacts,
             progress=stores.progress,
+            agents=MeteredAgentModel(openai),
+            steps=stores.steps,
             attempts=stores.attempts,
             cache=stores.results,
             access=base.app.access,
+            rates=RateLimits(configuration.rate_limits, stores.call_places),
+            breakers=CircuitBreakers(configuration.circuit_breaker),
+            learn=privacy.learn,
+            accounts=None if base.accounts is None else base.accounts.people,
             model=model,
             system=system,
             limits=configuration.limits,
@@ -504,10 +611,11 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
             statuses=stores.statuses,
             memory=memory,
             guidance=guidance,
+            files=stores.files,
             dialect=environment.dialect,
             packing=configuration.plan.pack,
             progress=node_ends,
-            limits=configuration.limits.plan(),
+            limits=configuration.plan_limits(),
             language=configuration.plan.language,
         ),
         answerer=Answerer(
@@ -518,6 +626,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
             memory=memory,
             guidance=guidance,
             spending=stores.spending,
+            is_personal=environment.registry.is_personal,
             undoing=undoing,
         ),
         budget_trackers=trackers if budgets.bounds else None,

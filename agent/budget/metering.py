@@ -6,7 +6,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from agent.limits import Role
-from agent.ports import ChatMessage, LanguageModel
+from agent.ports import AgentModel, ChatMessage, LanguageModel, OfferedTool
+from agent.roles import SubagentRole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,20 @@ class MeteredModel:
         async with _admitted(), aclosing(self._model.stream(role, messages)) as pieces:
             async for piece in pieces:
                 yield piece
+
+
+class MeteredAgentModel:
+    """An `AgentModel` whose calls go through the current meter."""
+
+    def __init__(self, model: AgentModel) -> None:
+        self._model = model
+
+    async def respond(
+        self, role: SubagentRole, messages: Sequence[ChatMessage], tools: Sequence[OfferedTool]
+    ) -> ChatMessage:
+        """Return the answer of the model of a role."""
+        async with _admitted():
+            return await self._model.respond(role, messages, tools)
 
 
 @asynccontextmanager

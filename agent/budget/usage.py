@@ -10,7 +10,6 @@ from typing import Protocol
 from weakref import WeakSet
 
 from agent.ids import ThreadId
-from agent.limits import Role
 
 
 class Scope(StrEnum):
@@ -43,7 +42,8 @@ def account() -> ThreadId | None:
 class ModelCall:
     """One model call that ended."""
 
-    role: Role
+    #: A `Role`, or the name of a subagent's.
+    role: str
     model: str
     input_tokens: int
     output_tokens: int

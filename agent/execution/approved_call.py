@@ -4,14 +4,14 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
 from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord, WorldState
-from agent.card_facts import CardFacts, Change, Undoes, card_facts_json
+from agent.card_facts import CardFacts, Change, Undoes, account_in, card_facts_json
 from agent.errors import CallsFrozen, StoreUnavailable
 from agent.execution.execution_context import ExecutionContext
 from agent.execution.origins import origins_of
@@ -31,7 +31,7 @@ from agent.execution.precondition import (
 )
 from agent.execution.script_calls import script_origins, script_outside
 from agent.execution.step import Step
-from agent.execution.tool_input import InputWanted, ToolInput, asked_in
+from agent.execution.tool_input import Answered, InputWanted, ToolInput, asked_in, without_account
 from agent.ids import ApprovalId, Digest, ToolName, UserId
 from agent.plan.effects import Inverse, NoInverse, inverse_json, undone_title
 from agent.plan.outcomes import (
@@ -52,7 +52,7 @@ from agent.plan.outcomes import (
 )
 from agent.policy.call_policy import Posed, RefusedCall
 from agent.ports import Bound, Heard, LedgerEntry, LedgerState, Message
-from agent.tool import InputGiven, InputRequired, Reversibility, TooLate, WorldChanged, uptime_seconds
+from agent.tool import InputAsked, InputGiven, InputRequired, Reversibility, TooLate, WorldChanged, uptime_seconds
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +70,8 @@ _NO_EFFECT = Failed(error=WORLD_CHANGED, message="what it was to change was anot
 _STILL_UNKNOWN = Failed(
     error=WORLD_CHANGED, message="nobody knows whether it took effect, and what it was to change is another one"
 )
+
+_UNKNOWN = "the call was started and nobody knows whether it took effect"
 
 _ASKED = Failed(error=INPUT_REQUIRED, message="it asked a person for input, and goes on in another try")
 _CALL_CHANGED = Failed(error="approval_invalid", message="what would run again is not what was approved")
@@ -98,6 +100,7 @@ class ApprovedCall:
         #: The call while it is under way, from before its first ledger row until after its second.
         self.in_flight: asyncio.Task[Outcome | Changed | InputWanted | None] | None = None
         self._trial: asyncio.Task[CardFacts] | None = None
+        self._waiting: asyncio.Task[Failed | None] | None = None
         self._around: _Around | None = None
         #: How the effect of the call can be taken back, as it said when it ended.
         self._inverse: Inverse = None
@@ -113,6 +116,33 @@ class ApprovedCall:
         Raises:
             GraphInterrupt: the run parked while a person was asked what became of the call.
         """
+        return await self._connecting(self._recorded)
+
+    async def _connecting(self, act: Callable[[], Awaitable[Outcome | None]]) -> Outcome | None:
+        """Act; where that needs an account that the author has not connected, ask for it and act again."""
+        while True:
+            try:
+                return await act()
+            except InputRequired as needed:  # nothing was started
+                ended = await self._connect(needed.asked)
+            if ended is not None:
+                return ended
+
+    async def _connect(self, asked: InputAsked) -> Outcome | None:
+        """Have the author connect an account before anybody is asked about the call; return how it ends without."""
+        bound = await self._context.bind(self._step)
+        if isinstance(bound, Failed):
+            return bound
+        before = self._input.newest(bound.digest)
+        if (ended := without_account(before)) is not None:
+            return ended
+        waiting = before is not None and before.decision is Decision.PENDING
+        attempt = self._input.tries(bound.digest) + (0 if waiting else 1)
+        wanted = await self._input.pose(bound, asked, attempt)
+        answer = await self._input.answer(wanted) if isinstance(wanted, InputWanted) else wanted
+        return None if isinstance(answer, Answered) else answer
+
+    async def _recorded(self) -> Outcome | None:
         entry = await self._started()
         if entry is None:
             return None
@@ -136,6 +166,9 @@ class ApprovedCall:
             GraphInterrupt: the run parked while a person was asked.
             RunnerLost: the thread is no longer ours; nothing was called.
         """
+        return await self._connecting(self._run)
+
+    async def _run(self) -> Outcome | None:
         asked = await self._next()
         while isinstance(asked, Asked):
             request = await self._asking(asked)
@@ -145,6 +178,10 @@ class ApprovedCall:
             if request.id not in self._context.parking.known and not asked.is_fresh:
                 asked = self._about(asked.base, await self._state(asked.base))  # a new card says how it is now
                 continue
+            is_new = request.id not in self._context.parking.known
+            if is_new and (ended := await self._reachable(asked.bound)) is not None:
+                await self._withdraw(_why(ended))
+                return ended
             await self._withdraw("the call is another one now", keep=request.id)
             answer = await self._ask(request, NodeState.ASKING, asked.bound)
             if isinstance(answer, Cancelled):
@@ -222,7 +259,7 @@ class ApprovedCall:
     async def _state(self, bound: Bound) -> WorldState | None:
         """Return what a call is about to change as it is now; None: there is nothing to compare."""
         context, step = self._context, self._step
-        return await context.ports.work.state(step.node, bound, step.context(bound, context.lease.not_after))
+        return await context.ports.work.state(step.node, bound, context.call_context(step, bound))
 
     async def cancel(self, why: str) -> bool:
         """Withdraw the node's open card; return False, and withdraw nothing, once its call was started."""
@@ -235,9 +272,34 @@ class ApprovedCall:
         if not self._context.budget_gate.admits(self._asker):
             self._context.show(self._step.id, NodeState.PLANNED)
             return None
+        return await self._admitted(bound) or await self._call(bound, self._attempt, comment)
+
+    async def _reachable(self, bound: Bound) -> Failed | Cancelled | None:
+        """Wait until a call may be made where this one goes: who approves must not find out later."""
+        context, step = self._context, self._step
+        called_for = step.context(bound, context.lease.not_after)
+        return await self._waited(context.ports.work.reachable(step.node, bound, called_for))
+
+    async def _admitted(self, bound: Bound) -> Failed | Cancelled | None:
+        """Wait, before the ledger knows of the call, until it may be sent; return how it ends without being sent."""
+        context, step = self._context, self._step
+        called_for = step.context(bound, context.lease.not_after)
+        return await self._waited(context.ports.work.admitted(step.node, bound, called_for))
+
+    async def _waited(self, wait: Coroutine[object, object, Failed | None]) -> Failed | Cancelled | None:
+        waiting = self._waiting = asyncio.create_task(wait, name=f"admission of {self._step.id}")
+        if self._asker.cancelled is not None:
+            waiting.cancel()
+        try:
+            await asyncio.wait([waiting])
+        finally:
+            self._waiting = None
+            waiting.cancel()
         if self._asker.cancelled is not None:
             return Cancelled(why=self._asker.cancelled)
-        return await self._call(bound, self._attempt, comment)
+        if waiting.cancelled():
+            raise ExecutionClosed
+        return waiting.result()
 
     async def _resolve_unknown(self, started: LedgerEntry) -> Outcome | Changed:
         """Ask what became of the call that was started, whatever the node would be bound to by now.
@@ -253,6 +315,10 @@ class ApprovedCall:
         answer = await self._ask(request, NodeState.UNKNOWN, same)
         decision = answer.decision if isinstance(answer, DecisionRecord) else None
         while decision is Decision.AGAIN and same is not None:
+            if (ended := await self._admitted(same)) is not None:
+                outcome = Failed(error=OUTCOME_UNKNOWN, message=f"{_UNKNOWN}; it did not run again: {_why(ended)}")
+                await self._finish(started.attempt, outcome)
+                return outcome
             with suppress(CallsFrozen):
                 comment = _comment_of(answer) if isinstance(answer, DecisionRecord) else None
                 outcome = await self._call(same, started.attempt + 1, comment)
@@ -282,11 +348,13 @@ class ApprovedCall:
     async def _go_on(self, wanted: InputWanted, comment: Comment | None) -> Outcome | Changed:
         """Ask what a call wants to know, and make it again with the answer."""
         while True:
-            given = await self._input.answer(wanted)
-            if not isinstance(given, InputGiven):
-                return given
+            answer = await self._input.answer(wanted)
+            if not isinstance(answer, Answered):
+                return answer
+            if (ended := await self._admitted(wanted.bound)) is not None:
+                return ended
             with suppress(CallsFrozen):  # a freeze that came meanwhile opens the question again
-                outcome = await self._call(wanted.bound, wanted.attempt + 1, comment, given)
+                outcome = await self._call(wanted.bound, wanted.attempt + 1, comment, answer.given)
                 if isinstance(outcome, Changed):
                     self._attempt = max(self._attempt, wanted.attempt + 1)
                 return outcome
@@ -332,7 +400,10 @@ class ApprovedCall:
         checked = await self._check(bound, FRESH_SECONDS)
         if isinstance(checked, Changed):
             return checked
-        if not await context.ports.ledger.start(context.thread, step.id, bound.digest, attempt, tool=bound.tool):
+        account = None if bound.state is None else account_in(bound.state)
+        if not await context.ports.ledger.start(
+            context.thread, step.id, bound.digest, attempt, tool=bound.tool, account=account
+        ):
             return None
         if time.monotonic() - began > _AT_ONCE_SECONDS:
             await context.lease.check()
@@ -377,9 +448,10 @@ class ApprovedCall:
         while True:
             not_after = partial(_earlier, context.lease.not_after, until)
             try:
-                return await context.ports.work.perform(
-                    step.node, bound, step.context(bound, not_after, self._note_inverse, given)
+                called_for = context.call_context(
+                    step, bound, not_after=not_after, note_inverse=self._note_inverse, given=given
                 )
+                return await context.ports.work.perform(step.node, bound, called_for)
             except WorldChanged:
                 return Changed(state=await self._state(bound))
             except TooLate:
@@ -422,7 +494,7 @@ class ApprovedCall:
     async def _hopeless(self, bound: Bound) -> Failed | None:
         """Return how the call would fail even with a yes: then nobody is asked."""
         context, step = self._context, self._step
-        return await context.ports.work.hopeless(step.node, bound, step.context(bound, context.lease.not_after))
+        return await context.ports.work.hopeless(step.node, bound, context.call_context(step, bound))
 
     async def _ask(self, request: ApprovalRequest, state: NodeState, bound: Bound | None) -> DecisionRecord | Cancelled:
         """Ask about a call; `bound` is None when it can no longer be resolved."""
@@ -511,16 +583,17 @@ class ApprovedCall:
     async def _facts_of_tool(self, request: ApprovalRequest, *, dry_run: bool) -> CardFacts:
         context, step = self._context, self._step
         bound = Bound(tool=request.tool, args=request.args, digest=request.digest)
-        called_for = step.context(bound, context.lease.not_after)
+        called_for = context.call_context(step, bound)
         known = self._reversibility.get(request.digest)
         found = await context.ports.work.facts(step.node, bound, called_for, dry_run=dry_run, reversibility=known)
         self._reversibility[request.digest] = found.reversibility
         return found
 
-    def stop_dry_run(self) -> None:
-        """Ask without waiting for the dry run any longer: the node was cancelled."""
-        if self._trial is not None:
-            self._trial.cancel()
+    def stop_waiting(self) -> None:
+        """Wait no longer for the dry run, nor for what the call needs: the node was cancelled."""
+        for task in (self._trial, self._waiting):
+            if task is not None:
+                task.cancel()
 
     async def _posed(self, request: ApprovalRequest) -> Posed:
         """Return the request with what the policy asks for, which may look at how its effect can be taken back."""
@@ -597,4 +670,8 @@ def _outcome_of_unknown(answer: DecisionRecord | Cancelled) -> Outcome:
     """Return the outcome of a node whose call has an unknown one, by a person's answer; doubt is a failure."""
     if isinstance(answer, DecisionRecord) and answer.decision is Decision.HAPPENED:
         return Succeeded(value={"confirmed_by": answer.by}, comment=_comment_of(answer))
-    return Failed(error=OUTCOME_UNKNOWN, message="the call was started and nobody knows whether it took effect")
+    return Failed(error=OUTCOME_UNKNOWN, message=_UNKNOWN)
+
+
+def _why(ended: Failed | Cancelled) -> str:
+    return ended.message if isinstance(ended, Failed) else ended.why

@@ -6,7 +6,7 @@ They follow from committed results alone, so after a crash the same is found aga
 
 from collections.abc import Sequence
 
-from agent.errors import ArtifactMissing, DuplicateNode
+from agent.errors import ArtifactMissing, ContentUnavailable, DuplicateNode
 from agent.execution.execution_context import ExecutionContext
 from agent.execution.step import Step
 from agent.ids import NodeId
@@ -18,7 +18,7 @@ from agent.plan.references import references_in
 from agent.plan.templates import items_of
 from agent.tools.binding import bind_object, check_met
 from agent.tools.call import OUTPUT_BYTES, kept_output
-from agent.tools.output import output_of
+from agent.tools.output import gone, output_of
 from sandbox.script import Json
 
 UNMET = "its condition was not met"
@@ -71,8 +71,10 @@ async def gather(items: Sequence[NodeId], context: ExecutionContext) -> Outcome:
         return Failed(error="output_too_large", message=message)
     try:
         return await kept_output([await _result(outcome, context) for outcome in outcomes.values()])
-    except ArtifactMissing:
-        return Failed(error="artifact_missing", message="the result of an item is no longer kept")
+    except ArtifactMissing as missing:
+        return Failed(error="artifact_missing", message=gone(missing.name))
+    except ContentUnavailable:
+        return Failed(error="store_unavailable", message="the store of files cannot be reached; nothing is lost")
 
 
 def _about(step: Step, context: ExecutionContext) -> NodeId:

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from agent.budget.tracker import BudgetTrackers
@@ -11,13 +12,15 @@ from agent.events import NodeChanged, NodePlanned
 from agent.execution.budget_gate import BudgetGate
 from agent.execution.parking import Parking
 from agent.execution.step import Step
-from agent.ids import NodeId, ThreadId
+from agent.ids import NodeId, ThreadId, ToolName
 from agent.limits import Limits
 from agent.plan.artifacts import fits_inline
 from agent.plan.dependencies import Frontier
+from agent.plan.effects import Inverse
+from agent.plan.files import FileOrigin
 from agent.plan.operations import Add, LoggedOperation, canonical_json
 from agent.plan.outcomes import NOT_YOURS, Failed, NodeState, Outcome, Succeeded, outcome_json, state_of
-from agent.plan.sources import OutputSources, Source
+from agent.plan.sources import OutputSources, Source, not_yours
 from agent.policy.call_policy import CallPolicy
 from agent.ports import (
     Answerer,
@@ -37,6 +40,7 @@ from agent.ports import (
     Replanner,
     Runs,
 )
+from agent.tool import CallContext, InputGiven
 from agent.tools.output import moved_out
 
 INLINE_BYTES_PER_RUN = 128 * 1024
@@ -122,12 +126,14 @@ class InlineResults:
         """Count results that are in the state already."""
         self._bytes_left -= sum(_inline_bytes(outcome) for outcome in outcomes)
 
-    async def fit(self, step: Step, outcome: Outcome) -> Outcome:
+    async def fit(
+        self, step: Step, outcome: Outcome, origin: Callable[[], FileOrigin | None] = lambda: None
+    ) -> Outcome:
         """Return the outcome, its value moved to an artifact when it is too large or no room is left for it."""
         match outcome:
             case Succeeded(artifact=None, value=value) if not fits_inline(value) or self._is_crowded_out(outcome):
                 async with self._moves:
-                    return await moved_out(step.thread, step.id, outcome, self._artifacts)
+                    return await moved_out(step.thread, step.id, outcome, self._artifacts, origin())
             case _:
                 self._bytes_left -= _inline_bytes(outcome)
                 return outcome
@@ -181,11 +187,38 @@ class ExecutionContext:
         read = sorted({source.tool for source in sources if source.author != step.author and self._personal(source)})
         if not read:
             return None
-        message = (
-            f"it refers to what {', '.join(read)} read with another person's rights; add a step that reads it again, "
-            "with the rights of the person who asks now"
+        return Failed(error=NOT_YOURS, message=not_yours(read))
+
+    def origin(self, step: Step) -> FileOrigin:
+        """Return what follows, for whoever reads it, from where a node's output comes. All it refers to has ended.
+
+        What cannot be told any more counts as the strictest.
+        """
+        sources, texts = self.sources.so_far(step.id), self.sources.texts.so_far(step.id)
+        unknown = self.sources.incomplete or self.sources.texts.incomplete
+        personal = {source for source in sources if self._personal(source)}
+        if unknown:
+            personal.add(Source(tool=ToolName(step.node.tool or step.node.kind.value), author=step.author))
+        return FileOrigin(
+            turn=step.turn,
+            node=step.id,
+            author=step.author,
+            personal=frozenset(personal),
+            outside=unknown or any(self.ports.work.outside(source.tool) for source in texts),
         )
-        return Failed(error=NOT_YOURS, message=message)
+
+    def call_context(
+        self,
+        step: Step,
+        bound: Bound,
+        *,
+        not_after: Callable[[], float] | None = None,
+        note_inverse: Callable[[Inverse], None] = lambda _: None,
+        given: InputGiven | None = None,
+    ) -> CallContext:
+        """Return the context of a node's call."""
+        called_for = step.context(bound, not_after or self.lease.not_after, note_inverse, given)
+        return replace(called_for, origin=partial(self.origin, step))
 
     async def outside_nodes(self) -> Sequence[NodeId]:
         """Return the nodes that ended and whose outputs hold text that strangers wrote, in the order they ended."""

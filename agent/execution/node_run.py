@@ -19,14 +19,15 @@ from agent.execution.execution_context import ExecutionContext
 from agent.execution.parking import ExecutionClosed, Participant
 from agent.execution.script_calls import ask_about, calls_of, decided_calls
 from agent.execution.step import Step
-from agent.execution.tool_input import InputWanted, ToolInput, asked_in, given_by
+from agent.execution.tool_input import Answered, InputWanted, ToolInput, asked_in, without_account
 from agent.ids import NodeId
 from agent.plan.dependencies import Blocked, Readiness
+from agent.plan.operations import Node, NodeKind
 from agent.plan.outcomes import Cancelled, Failed, NodeState, Outcome, Skipped, outcome_json
 from agent.plan.script_calls import DecidedCalls, Suspended
 from agent.ports import Bound
-from agent.scripts.runner import WAITS_FOR_PEOPLE
-from agent.tool import Colour, InputGiven, InputRequired
+from agent.scripts.runner import WAITS_FOR_PEOPLE, WAITS_FOR_WORKERS
+from agent.tool import Colour, InputRequired
 from sandbox.script import Json
 
 OutcomeJson: TypeAlias = Mapping[str, Json]
@@ -49,7 +50,7 @@ class Stage(Enum):
     GATHER = auto()
     #: A red node: takes up a call that was started before.
     LEDGER = auto()
-    #: A script that may call red tools: reads what became of its calls so far.
+    #: A script or subagent whose calls become nodes: reads what became of them so far.
     CALLS = auto()
     #: Waits until the budget lets anything start.
     BUDGET = auto()
@@ -72,7 +73,7 @@ class NodeRun(Participant):
         self._context = context
         self._condition_met = not (step.node.when or step.node.for_each)
         self._items: Sequence[NodeId] | None = None
-        #: Of a script that may call red tools: what became of its calls.
+        #: Of a script or subagent whose calls become nodes: what became of them.
         self._decided: DecidedCalls | None = None
         self._stuck = False
         self._work: asyncio.Task[Outcome | Suspended | InputWanted | None] | None = None
@@ -124,7 +125,7 @@ class NodeRun(Participant):
                     stage = await self.red_call.run() or Stage.INPUTS
                 case _:
                     assert_never(stage)
-        return await self._context.inline.fit(self.step, stage)
+        return await self._context.inline.fit(self.step, stage, partial(self._context.origin, self.step))
 
     async def _wait_for_inputs(self) -> Stage | Outcome:
         while True:
@@ -171,18 +172,20 @@ class NodeRun(Participant):
     async def _read_calls(self) -> Stage | Outcome:
         calls = await calls_of(self.step, self._context)
         if any(call.id not in self._context.frontier.outcomes for call in calls):
-            return self._wait_for_calls([call.id for call in calls])
+            return self._wait_for_calls(calls)
         decided = await decided_calls(calls, self._context)
         if isinstance(decided, Failed):
             return decided
         self._decided = decided
         return Stage.BUDGET
 
-    def _wait_for_calls(self, calls: Sequence[NodeId]) -> Stage:
+    def _wait_for_calls(self, calls: Sequence[Node]) -> Stage:
         """Wait until calls ended, which are in the log; no await until the node waits, as for a template's items."""
-        self._context.show(self.step.id, NodeState.RUNNING, detail=WAITS_FOR_PEOPLE)
+        handed_out = all(call.kind is NodeKind.SUBAGENT for call in calls)
+        detail = WAITS_FOR_WORKERS if handed_out else WAITS_FOR_PEOPLE
+        self._context.show(self.step.id, NodeState.RUNNING, detail=detail)
         self._context.parking.wake.set()
-        self._context.frontier.wait_for_items(self.step.id, calls)
+        self._context.frontier.wait_for_items(self.step.id, [call.id for call in calls])
         return Stage.INPUTS
 
     async def _wait_for_budget(self) -> Stage:
@@ -201,7 +204,7 @@ class NodeRun(Participant):
         ended = await self._ended_work()
         if isinstance(ended, InputWanted):
             answer = await self._input.answer(ended)
-            if not isinstance(answer, InputGiven):
+            if not isinstance(answer, Answered):
                 return answer
             self._goes_on = True
             return Stage.INPUTS  # that took time, in which the node may have been cancelled
@@ -239,22 +242,22 @@ class NodeRun(Participant):
                 bound = await context.bind(step)
                 if isinstance(bound, Failed):
                     return bound
-                if decided is not None:
-                    called_for = step.context(bound, context.lease.not_after)
-                    return await context.ports.work.run_script(step.node, bound, called_for, decided)
-                return await self._perform(bound)
+                return await self._perform(bound, decided)
 
-    async def _perform(self, bound: Bound) -> Outcome | InputWanted:
-        """Make a green call, unless one before it asked a person who has not answered yet."""
+    async def _perform(self, bound: Bound, decided: DecidedCalls | None) -> Outcome | Suspended | InputWanted:
+        """Make a green call or run a script, unless it asked a person before who has not answered yet."""
         context, step, before = self._context, self.step, self._input.newest(bound.digest)
         if before is not None and before.decision is Decision.PENDING:
             return InputWanted(bound=bound, asked=asked_in(before), attempt=before.attempt)
-        given = None if before is None else given_by(before)
-        called_for = step.context(bound, context.lease.not_after, given=given)
+        if (ended := without_account(before)) is not None:
+            return ended
+        called_for = context.call_context(step, bound, given=self._input.given(bound.digest))
         try:
+            if decided is not None:
+                return await context.ports.work.run_script(step.node, bound, called_for, decided)
             return await context.ports.work.perform(step.node, bound, called_for)
         except InputRequired as needed:
-            return await self._input.pose(bound, needed.asked, 1 if before is None else before.attempt + 1)
+            return await self._input.pose(bound, needed.asked, self._input.tries(bound.digest) + 1)
 
     def cancel(self, why: str) -> None:
         """Make the node end soon, wherever it is. A red call under way goes on."""
@@ -262,8 +265,11 @@ class NodeRun(Participant):
         self.stop_work()
 
     def stop_work(self) -> None:
-        """Cancel a green node's work, and a dry run. When a run parks, only work that waits for its budget is left."""
-        self.red_call.stop_dry_run()
+        """Cancel a green node's work, and what a red one waits for.
+
+        When a run parks, only work that waits for its budget is left.
+        """
+        self.red_call.stop_waiting()
         if self._work is not None:
             self._work.cancel()
 

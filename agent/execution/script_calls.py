@@ -1,6 +1,6 @@
-"""Red calls of scripts while a plan runs: stored as nodes before anyone is asked, and read back once they ended.
+"""Calls of scripts and subagents while a plan runs: stored as nodes before they start, read back once they ended.
 
-A suspended script is rows: its package waits for the nodes of its calls as a template waits for its items.
+A suspended script or subagent is rows: it waits for the nodes of its calls as a template waits for its items.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from agent.execution.dynamic_nodes import id_taken, too_many
 from agent.execution.execution_context import ExecutionContext
 from agent.execution.step import Step
 from agent.ids import Digest, NodeId
-from agent.plan.operations import Add, Node, nodes_added
+from agent.plan.operations import Add, Node, NodeKind, nodes_added
 from agent.plan.outcomes import Failed, Outcome, Succeeded
 from agent.plan.script_calls import DecidedCalls, Suspended, call_nodes
 from agent.plan.sources import OutputSources
@@ -21,7 +21,7 @@ from agent.tools.output import output_of
 
 
 async def calls_of(step: Step, context: ExecutionContext) -> Sequence[Node]:
-    """Return the nodes of a package's red calls, in the order of the log."""
+    """Return the nodes of the calls of a script or subagent, in the order of the log."""
     logged = await context.ports.log.after(step.thread, 0)
     return _calls(step, nodes_added([entry.operation for entry in logged]))
 
@@ -41,21 +41,21 @@ async def decided_calls(calls: Sequence[Node], context: ExecutionContext) -> Dec
     return DecidedCalls(outcomes=outcomes, nodes=nodes)
 
 
-async def ask_about(suspended: Suspended, step: Step, context: ExecutionContext) -> Sequence[NodeId] | Failed:
-    """Store a node for each call of a suspended script; return them, or why people cannot be asked about these."""
+async def ask_about(suspended: Suspended, step: Step, context: ExecutionContext) -> Sequence[Node] | Failed:
+    """Store a node for each call of a suspended run; return them, or why there cannot be these."""
     async with context.expanding:
         logged = await context.ports.log.after(step.thread, 0)
         known = _calls(step, nodes_added([entry.operation for entry in logged]))
         of_turn = nodes_added([entry.operation for entry in logged if entry.turn == step.turn])
         made = call_nodes(step.node, known, suspended)
-        over = f"the script of {step.id}"
+        over = f"the calls of {step.id}"
         if (failed := too_many(over, len(made), len(of_turn), context.limits)) is not None:
             return failed
         try:
             await context.ports.log.append(step.thread, step.turn, step.author, [Add(node=node) for node in made])
         except DuplicateNode as error:
             return id_taken(error.node)
-    return [node.id for node in made]
+    return made
 
 
 def _calls(step: Step, nodes: Mapping[NodeId, Node]) -> Sequence[Node]:
@@ -63,7 +63,7 @@ def _calls(step: Step, nodes: Mapping[NodeId, Node]) -> Sequence[Node]:
 
 
 def script_origins(step: Step, context: ExecutionContext) -> Mapping[str, Sequence[Origin]]:
-    """Return argument -> the script that worked it out, for the call of a script; empty for every other node."""
+    """Return argument -> what worked it out, for the call of a script or subagent; empty for every other node."""
     if step.node.position is None or step.node.item_of is None:
         return {}
     origin = Origin(kind=OriginKind.STEP, what=context.sources.title(step.node.item_of))
@@ -71,9 +71,9 @@ def script_origins(step: Step, context: ExecutionContext) -> Mapping[str, Sequen
 
 
 async def script_outside(step: Step, context: ExecutionContext) -> Mapping[str, Sequence[str]]:
-    """Return argument -> the script's title, for a call whose script had seen text that strangers wrote.
+    """Return argument -> the title of the script or subagent that made a call and had seen text of strangers.
 
-    Nobody knows which of a script's arguments hold what it read, so all of them count.
+    Nobody knows which of the arguments hold what it read, so all of them count.
     """
     package = step.node.item_of
     if step.node.position is None or package is None:
@@ -85,9 +85,11 @@ async def script_outside(step: Step, context: ExecutionContext) -> Mapping[str, 
     for entry in logged:
         if isinstance(entry.operation, Add):
             sources.add(entry.author, entry.operation.node)
-    inputs = [source.tool for source in sources.into(package)]
-    green = [tool for tool in nodes[package].tools if work.colour(replace(step.node, tool=tool)) is Colour.GREEN]
-    red = [call.tool for call in nodes.values() if call.item_of == package and call.tool and call.id in ended]
-    if not any(map(work.outside, [*inputs, *green, *red])):
+    read = {source.tool for source in sources.into(package)}
+    call = replace(step.node, kind=NodeKind.TOOL, require_human_approval=False)
+    read |= {tool for tool in nodes[package].tools if work.colour(replace(call, tool=tool)) is Colour.GREEN}
+    told = (node.id for node in nodes.values() if node.item_of == package and node.id in ended)
+    read |= {source.tool for node in told for source in sources.of(node)}
+    if not any(map(work.outside, read)):
         return {}
     return {name: (sources.title(package),) for name in step.written}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from agent.approval import ApprovalKind, ApprovalRequest
 from agent.ids import ApprovalId, NodeId, ThreadId, UserId
 from agent.plan.effects import Inverse
-from agent.plan.operations import Node, NodeKind, digest_of
+from agent.plan.operations import Node, call_arguments, digest_of
 from agent.plan.templates import shown_title
 from agent.ports import Bound
 from agent.tool import CallContext, InputGiven
@@ -55,8 +55,8 @@ class Step:
 
     @property
     def written(self) -> Mapping[str, Json]:
-        """What the plan wrote for its work: arguments, or a script's inputs, with references."""
-        return self.node.args if self.node.kind is NodeKind.TOOL else self.node.inputs
+        """What the plan wrote for its work, with references."""
+        return call_arguments(self.node)
 
     def question(self, kind: ApprovalKind, bound: Bound, attempt: int, behind: Iterable[Node]) -> ApprovalRequest:
         """Return the request to a person before (or about) this very call; `behind` are the nodes that wait for it."""

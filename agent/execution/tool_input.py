@@ -1,5 +1,7 @@
 """What a tool asks a person in the middle of its call: a request of its own, and the call that goes on with the answer.
 
+So is the account asked for that a call runs as.
+
 A call that asks has ended without an effect. The answer is a row, so the call goes on in whichever process holds the
 thread by then, and gets each answer once.
 """
@@ -8,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord
+from agent.approval import OF_AUTHOR, ApprovalKind, ApprovalRequest, Decision, DecisionRecord
 from agent.execution.execution_context import ExecutionContext
 from agent.execution.parking import Participant
 from agent.execution.step import Step
 from agent.ids import Digest
-from agent.plan.outcomes import INPUT_REQUIRED, Cancelled, Failed, NodeState
+from agent.plan.outcomes import INPUT_REQUIRED, NOT_CONNECTED, Cancelled, Expired, Failed, NodeState
 from agent.ports import Bound
 from agent.tool import InputAsked, InputGiven
 from sandbox.script import Json
@@ -22,6 +24,7 @@ MOST_ROUNDS = 10
 """How often one call may ask."""
 
 WAITS_FOR_ANSWER = "waiting for an answer"
+WAITS_FOR_ACCOUNT = "waiting for an account to be connected"
 
 _TOO_MANY_ROUNDS = Failed(error=INPUT_REQUIRED, message=f"it asked more than {MOST_ROUNDS} times for input")
 
@@ -34,6 +37,14 @@ class InputWanted:
     asked: InputAsked
     #: The try that ended so.
     attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """A question was answered, so that the call goes on."""
+
+    #: What people answered the tool last; None: it asked nothing.
+    given: InputGiven | None
 
 
 class ToolInput:
@@ -56,20 +67,30 @@ class ToolInput:
         self._context.parking.learn(await self._context.ports.approvals.ask(self._request(wanted)))
         return wanted
 
-    async def answer(self, wanted: InputWanted) -> InputGiven | Cancelled:
-        """Wait for the answer and return it, or that the node was cancelled.
+    def given(self, digest: Digest) -> InputGiven | None:
+        """Return what people answered last to this very call."""
+        closed = [record for record in self._records(digest) if record.decision is not Decision.PENDING]
+        return next((given_by(record) for record in reversed(closed) if record.kind is ApprovalKind.INPUT), None)
+
+    def tries(self, digest: Digest) -> int:
+        """Return the number of the call's last try that ended by asking; 0: there is none."""
+        return max((record.attempt for record in self._records(digest)), default=0)
+
+    async def answer(self, wanted: InputWanted) -> Answered | Cancelled | Failed | Expired:
+        """Wait for the answer and return it, or how the node ends without one.
 
         Raises:
             GraphInterrupt: the run parked before there was one.
         """
-        self._context.show(self._step.id, NodeState.RUNNING, detail=WAITS_FOR_ANSWER)
+        detail = WAITS_FOR_ACCOUNT if wanted.asked.account else WAITS_FOR_ANSWER
+        self._context.show(self._step.id, NodeState.RUNNING, detail=detail)
         answer = await self._asker.ask(self._request(wanted))
         if isinstance(answer, Cancelled):
             await self.withdraw(answer.why)
             return answer
         if answer.decision is Decision.WITHDRAWN:
             return Cancelled(why=answer.reason)
-        return given_by(answer)
+        return without_account(answer) or Answered(given=self.given(wanted.bound.digest))
 
     async def withdraw(self, why: str) -> None:
         """Take back the node's open question, if there is one."""
@@ -80,7 +101,9 @@ class ToolInput:
 
     def _own(self) -> Sequence[DecisionRecord]:
         known = self._context.parking.known
-        return [record for request, record in known.items() if self._step.asks(ApprovalKind.INPUT, request)]
+        return [
+            record for request, record in known.items() if any(self._step.asks(kind, request) for kind in OF_AUTHOR)
+        ]
 
     def _records(self, digest: Digest) -> Sequence[DecisionRecord]:
         return [record for record in self._own() if record.digest == digest]
@@ -91,10 +114,25 @@ class ToolInput:
             "questions": wanted.asked.questions,
             "state": wanted.asked.state,
         }
+        if wanted.asked.account:
+            args = {"by": wanted.asked.by, "account": wanted.asked.account}
         about = replace(wanted.bound, args=args)
-        return self._step.question(
-            ApprovalKind.INPUT, about, wanted.attempt, self._context.frontier.behind(self._step.id)
-        )
+        kind = ApprovalKind.CONNECT if wanted.asked.account else ApprovalKind.INPUT
+        return self._step.question(kind, about, wanted.attempt, self._context.frontier.behind(self._step.id))
+
+
+def without_account(record: DecisionRecord | None) -> Failed | Expired | None:
+    """Return how a node ends whose author was asked for an account and connected none; None: nothing says so."""
+    if record is None or record.kind is not ApprovalKind.CONNECT:
+        return None
+    match record.decision:
+        case Decision.EXPIRED:
+            return Expired()
+        case Decision.DECLINED:
+            message = f"the person who asked did not connect their account at {asked_in(record).by}"
+            return Failed(error=NOT_CONNECTED, message=message)
+        case _:
+            return None
 
 
 def asked_in(record: DecisionRecord) -> InputAsked:
@@ -104,6 +142,7 @@ def asked_in(record: DecisionRecord) -> InputAsked:
         by=str(args.get("by", "")),
         questions=cast("Mapping[str, Json]", args.get("questions") or {}),
         state=str(args.get("state", "")),
+        account=str(args.get("account", "")),
     )
 
 

@@ -9,19 +9,32 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import chain, repeat
 from math import isfinite
-from typing import Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import openai
-from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk, HumanMessage, SystemMessage
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    BaseMessageChunk,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.tool import ToolCall
+from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
 from agent.budget.usage import ModelCall, account
 from agent.errors import ContextExceeded, ModelBusy, ModelSlow, ModelUnavailable
 from agent.ids import ThreadId
 from agent.limits import ModelSettings, Role, RoleModel
-from agent.ports import ChatMessage
+from agent.ports import UNREADABLE, AskedCall, ChatMessage, OfferedTool
 from agent.redaction import SECRETS
+from agent.roles import SubagentRole
+from sandbox.script import Json
 
 _log = logging.getLogger(__name__)
 
@@ -76,11 +89,11 @@ Meter: TypeAlias = Callable[[ThreadId, ModelCall], None]
 
 
 class OpenAILanguageModel:
-    """A `LanguageModel` on langchain-openai's client."""
+    """A `LanguageModel` and an `AgentModel` on langchain-openai's client."""
 
     def __init__(self, settings: ModelSettings, meter: Meter | None = None) -> None:
         #: Since the start.
-        self.usage: dict[Role, Usage] = {role: Usage() for role in Role}
+        self.usage: dict[str, Usage] = {role: Usage() for role in Role}
         self._settings = settings
         self._meter = meter
         # Not the default client: that is cached across event loops and never closed.
@@ -90,7 +103,7 @@ class OpenAILanguageModel:
         self._http = openai.DefaultAsyncHttpxClient(timeout=timeout, event_hooks=hooks)
         self._chats: dict[RoleModel, ChatOpenAI] = {}
         for role in Role:
-            self._chat(role)  # now: the first one blocks the event loop for 0.16 s
+            self._chat(settings.model_of(role))  # now: the first one blocks the event loop for 0.16 s
 
     def __repr__(self) -> str:
         return f"OpenAILanguageModel({self._settings!r})"
@@ -114,6 +127,32 @@ class OpenAILanguageModel:
     def stream(self, role: Role, messages: Sequence[ChatMessage]) -> AsyncGenerator[str, None]:
         """Yield the answer's text as it arrives."""
         return self._metered(role, messages, account())
+
+    async def respond(
+        self, role: SubagentRole, messages: Sequence[ChatMessage], tools: Sequence[OfferedTool]
+    ) -> ChatMessage:
+        """Return the answer of the model of a role, which may ask for tool calls."""
+        asked = RoleModel(
+            name=role.model or self._settings.model, effort=role.reasoning_effort, responses=role.use_responses_api
+        )
+        counted, charged = Usage(), account()
+        answer, room = AIMessageChunk(content=""), self._settings.answer_characters
+        try:
+            async with aclosing(self._counted(role.name, asked, messages, counted, tools)) as chunks:
+                async for chunk in chunks:
+                    if isinstance(chunk, AIMessageChunk):
+                        answer += chunk
+                        room -= _length(chunk)
+                    if room < 0:
+                        raise ModelUnavailable("the model does not stop")
+        finally:
+            if self._meter is not None and charged is not None:
+                characters = self._settings.answer_characters - room
+                self._meter(charged, _cost(role.name, asked, messages, counted, characters))
+        said = _answer(answer)
+        if not said.calls and not said.text.strip():
+            raise ModelUnavailable("the model answered nothing")
+        return said
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """Return a vector for each text, made by the model of the setting `embeddings`.
@@ -156,53 +195,59 @@ class OpenAILanguageModel:
                     yield piece
         finally:
             if self._meter is not None and charged is not None:
-                self._meter(charged, self._call(role, messages, counted, characters))
-
-    def _call(self, role: Role, messages: Sequence[ChatMessage], counted: Usage, characters: int) -> ModelCall:
-        """Return a call's cost: as the server counted it, or estimated from the characters of both sides."""
-        estimated = not counted.input_tokens and not counted.output_tokens
-        asked = sum(len(message.text) for message in messages)
-        return ModelCall(
-            role=role,
-            model=self._settings.model_of(role).name,
-            input_tokens=-(-asked // _CHARACTERS_PER_TOKEN) if estimated else counted.input_tokens,
-            output_tokens=-(-characters // _CHARACTERS_PER_TOKEN) if estimated else counted.output_tokens,
-            cached_tokens=counted.cached_tokens,
-            estimated=estimated,
-        )
+                self._meter(charged, _cost(role, self._settings.model_of(role), messages, counted, characters))
 
     async def _stream(self, role: Role, messages: Sequence[ChatMessage], counted: Usage) -> AsyncGenerator[str, None]:
-        usage = self.usage[role]
+        is_blank = True
+        async with aclosing(self._counted(role, self._settings.model_of(role), messages, counted)) as chunks:
+            async for chunk in chunks:
+                if text := chunk.text:
+                    is_blank = is_blank and text.isspace()
+                    yield text
+        if is_blank:
+            raise ModelUnavailable("the model answered nothing")
+
+    async def _counted(
+        self,
+        role: str,
+        asked: RoleModel,
+        messages: Sequence[ChatMessage],
+        counted: Usage,
+        tools: Sequence[OfferedTool] = (),
+    ) -> AsyncGenerator[BaseMessageChunk, None]:
+        """Yield the chunks of a whole answer, and count what it costs."""
+        usage = self.usage.setdefault(role, Usage())
         usage.calls += 1
         deadline = asyncio.get_running_loop().time() + self._settings.total_seconds
-        is_blank = True
         finish_reason: str | None = None
-        async with aclosing(self._chunks(role, messages, deadline)) as chunks:
+        async with aclosing(self._chunks(asked, messages, deadline, tools)) as chunks:
             async for chunk in chunks:
                 _count(usage, chunk)
                 _count(counted, chunk)
                 finish_reason = _finish_reason(chunk) or finish_reason
-                if text := chunk.text:
-                    is_blank = is_blank and text.isspace()
-                    yield text
+                yield chunk
         if finish_reason in _CUT_OFF:
             raise ModelUnavailable(f"the model's answer was cut off ({finish_reason})")
-        if is_blank:
-            raise ModelUnavailable("the model answered nothing")
 
     async def _chunks(
-        self, role: Role, messages: Sequence[ChatMessage], deadline: float
+        self, asked: RoleModel, messages: Sequence[ChatMessage], deadline: float, tools: Sequence[OfferedTool]
     ) -> AsyncGenerator[BaseMessageChunk, None]:
         """Yield the answer's chunks; as long as the server is busy, ask again."""
         written = [_message(message) for message in messages]
+        chat = self._chat(asked)
+        # Typed by langchain with the schemas of every provider, which are not known here.
+        loose: Any = chat
+        model: Runnable[LanguageModelInput, BaseMessage] = (
+            loose.bind_tools([*map(_definition, tools)]) if tools else chat
+        )
         for pause in chain(_PAUSES, repeat(_PAUSES[-1])):
-            stream = cast("AsyncGenerator[BaseMessageChunk, None]", self._chat(role).astream(written))
+            stream = cast("AsyncGenerator[BaseMessageChunk, None]", model.astream(written))
             first_by = asyncio.get_running_loop().time() + self._settings.first_token_seconds
             begun = False
             async with aclosing(stream):
                 try:
                     while (chunk := await self._next(stream, deadline, None if begun else first_by)) is not None:
-                        begun = begun or bool(chunk.text)
+                        begun = begun or bool(_length(chunk))
                         yield chunk
                         await asyncio.sleep(0)  # chunks that arrived together are read without a pause
                 except ModelBusy as busy:
@@ -239,8 +284,7 @@ class OpenAILanguageModel:
         # Raised outside the handlers, without a context: the client's errors quote the server, which may echo the key.
         raise problem
 
-    def _chat(self, role: Role) -> ChatOpenAI:
-        model = self._settings.model_of(role)
+    def _chat(self, model: RoleModel) -> ChatOpenAI:
         if model not in self._chats:
             self._chats[model] = ChatOpenAI(
                 model=model.name,
@@ -309,7 +353,49 @@ def _message(message: ChatMessage) -> BaseMessage:
         case "human":
             return HumanMessage(text)
         case "ai":
-            return AIMessage(text)
+            calls = [
+                {"id": call.id, "name": call.name, "args": SECRETS.hide_in(call.args), "type": "tool_call"}
+                for call in message.calls
+            ]
+            return AIMessage(text, tool_calls=cast("list[ToolCall]", calls))
+        case "tool":
+            return ToolMessage(text, tool_call_id=message.answers)
+
+
+def _definition(tool: OfferedTool) -> dict[str, object]:
+    function = {"name": tool.name, "description": tool.description, "parameters": dict(tool.arguments)}
+    return {"type": "function", "function": function}
+
+
+def _answer(answer: AIMessageChunk) -> ChatMessage:
+    """Return an answer without a model's thinking."""
+    broken = [(call["id"], call["name"], {UNREADABLE: True}) for call in answer.invalid_tool_calls]
+    whole = [(call["id"], call["name"], call["args"]) for call in answer.tool_calls]
+    calls = (
+        AskedCall(id=asked or "", name=SECRETS.hide(name or ""), args=SECRETS.hide_in(cast("Mapping[str, Json]", args)))
+        for asked, name, args in (*whole, *broken)
+    )
+    return ChatMessage(by="ai", text=SECRETS.hide(_THOUGHT.sub("", answer.text)), calls=tuple(calls))
+
+
+def _length(chunk: BaseMessageChunk) -> int:
+    """Return how many characters a chunk adds to an answer, those of tool calls included."""
+    calls = chunk.tool_call_chunks if isinstance(chunk, AIMessageChunk) else ()
+    return len(chunk.text) + sum(len(call["args"] or "") + len(call["name"] or "") for call in calls)
+
+
+def _cost(role: str, asked: RoleModel, messages: Sequence[ChatMessage], counted: Usage, characters: int) -> ModelCall:
+    """Return a call's cost: as the server counted it, or estimated from the characters of both sides."""
+    estimated = not counted.input_tokens and not counted.output_tokens
+    read = sum(len(message.text) for message in messages)
+    return ModelCall(
+        role=role,
+        model=asked.name,
+        input_tokens=-(-read // _CHARACTERS_PER_TOKEN) if estimated else counted.input_tokens,
+        output_tokens=-(-characters // _CHARACTERS_PER_TOKEN) if estimated else counted.output_tokens,
+        cached_tokens=counted.cached_tokens,
+        estimated=estimated,
+    )
 
 
 def _finish_reason(chunk: BaseMessageChunk) -> str | None:

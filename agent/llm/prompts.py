@@ -10,7 +10,7 @@ a section.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from operator import attrgetter
@@ -21,6 +21,7 @@ from agent.ids import UserId
 from agent.limits import PlanLanguage, Role
 from agent.llm.tool_search import ALL_SHOWN, ShownTools, names_of_all
 from agent.llm.transcript import Names, ShownNode, named, request_text, turns_dialogue
+from agent.plan.eviction import PromptFiles
 from agent.plan.json_values import truncated
 from agent.plan.operations import canonical_json
 from agent.plan.outcomes import ArtifactRef, Cancelled, Failed, Outcome, Rejected, Succeeded, outcome_json
@@ -56,6 +57,7 @@ message shows it whole."""
 _GIST_CHARACTERS = 80
 _PART = "Other people's requests are part of this turn. To answer, write `ANSWER` and nothing else."
 _HEAD_CHARACTERS = 200
+_WITHHELD = "only that person may read it; plan a step that reads it again, with the rights of the person who asks now"
 _FAULTS_SHOWN = 20
 _NO_SANDBOX = "There is no sandbox in this installation: packages cannot run, so plan tool nodes only."
 
@@ -100,7 +102,12 @@ def system_message(
 
     `language`: how plans are to be written.
     """
-    fillings = {"{{tools}}": _tools_text(registry or Registry()), "{{sandbox}}": dialect or _NO_SANDBOX}
+    registry = registry or Registry()
+    fillings = {
+        "{{tools}}": _tools_text(registry),
+        "{{roles}}": _roles_text(registry, language),
+        "{{sandbox}}": dialect or _NO_SANDBOX,
+    }
     # In one pass: a tool's description must not be filled in itself.
     prompt = _prompt(Role.PLANNER).replace("{{language}}", _writing(language))
     text = re.sub("|".join(map(re.escape, fillings)), lambda found: fillings[found.group()], prompt)
@@ -132,6 +139,19 @@ def _task(role: Role, *, again: bool = False) -> tuple[str, str]:
     if again:
         return "Task", f"{heading}\n\nDo it again, without these faults."
     return "Task", f"{heading}\n\nThe plan has run to its end: conclude." if role is Role.CONCLUDE else text
+
+
+@cache
+def _roles(language: PlanLanguage) -> str:
+    return (_PROMPTS / "sections" / f"roles_{language.value}.md").read_text(encoding="utf-8")
+
+
+def _roles_text(registry: Registry, language: PlanLanguage) -> str:
+    """Return how to give work to roles, and a line about each; empty where there are none."""
+    if not registry.roles:
+        return ""
+    lines = "\n".join(f"{role.name}: {role.purpose}" for role in sorted(registry.roles, key=attrgetter("name")))
+    return f"{_roles(language)}{lines}\n\n"
 
 
 def _tools_text(registry: Registry) -> str:
@@ -188,8 +208,11 @@ def planner_message(
     tools: str = "",
     facts: Sequence[Fact] = (),
     guides: Guides = NO_GUIDES,
+    files: PromptFiles | None = None,
 ) -> ChatMessage:
     """Return the request to the planner; with `faults`, its last output is the ai message before.
+
+    `files` are those that are shown; None: all are.
 
     `place` is the channel's id. With `names` the request says who asks, and where. `tools` are the `tools_section`.
     `facts` are what people asked to remember.
@@ -200,7 +223,10 @@ def planner_message(
         *guides.sections(names or {}),
         (_MEMORY, _fact_lines(facts, names or {})),
         ("Follow up", _follow_up() if nodes else ""),
-        ("Plan so far", "\n".join(_earlier_lines(nodes, earlier_bytes, names or {}) + _own_lines(nodes, names or {}))),
+        (
+            "Plan so far",
+            "\n".join(_earlier_lines(nodes, earlier_bytes, names or {}, files) + _own_lines(nodes, names or {}, files)),
+        ),
         ("Faults", _fault_lines(faults)),
         ("Now", now.astimezone(UTC).isoformat(timespec="seconds")),
     )
@@ -219,6 +245,7 @@ def results_message(
     facts: Sequence[Fact] = (),
     guides: Guides = NO_GUIDES,
     part: bool = False,
+    files: PromptFiles | None = None,
 ) -> ChatMessage:
     """Return the request to a role that reads results: it begins as the request to the planner did.
 
@@ -230,7 +257,7 @@ def results_message(
         ("Tools", tools),
         *guides.sections(names or {}),
         (_MEMORY, _fact_lines(facts, names or {})),
-        ("Results", _node_lines(nodes, results_bytes, names or {}, heads=heads)),
+        ("Results", _node_lines(nodes, results_bytes, names or {}, heads=heads, files=files)),
         ("Part", _PART if part else ""),
         _task(role),
     )
@@ -315,19 +342,19 @@ def _document(*sections: tuple[str, str]) -> ChatMessage:
     return ChatMessage(by="human", text="\n\n".join(f"## {title}\n{content}" for title, content in sections if content))
 
 
-def _own_lines(nodes: Sequence[ShownNode], names: Names) -> list[str]:
+def _own_lines(nodes: Sequence[ShownNode], names: Names, files: PromptFiles | None) -> list[str]:
     """Return the lines of this turn's nodes."""
     own = [node for node in nodes if not node.earlier]
-    return _node_lines(own, RESULTS_BYTES, names).split("\n") if own else []
+    return _node_lines(own, RESULTS_BYTES, names, files=files).split("\n") if own else []
 
 
-def _earlier_lines(nodes: Sequence[ShownNode], most_bytes: int, names: Names) -> list[str]:
+def _earlier_lines(nodes: Sequence[ShownNode], most_bytes: int, names: Names, files: PromptFiles | None) -> list[str]:
     """Return the lines of earlier turns' nodes with their results by reference; the oldest are only counted."""
     lines: list[str] = []
     earlier = [node for node in nodes if node.earlier]
     left = most_bytes
     for shown in reversed(earlier):
-        line = json.dumps(_node_json(shown, names), ensure_ascii=False)
+        line = json.dumps(_node_json(shown, names, files=files), ensure_ascii=False)
         left -= len(line.encode(errors="replace"))
         if left < 0:
             lines.append(f"({len(earlier) - len(lines)} older nodes of this thread are not shown)")
@@ -336,11 +363,18 @@ def _earlier_lines(nodes: Sequence[ShownNode], most_bytes: int, names: Names) ->
     return lines[::-1]
 
 
-def _node_lines(nodes: Sequence[ShownNode], results_bytes: int, names: Names, *, heads: bool = False) -> str:
+def _node_lines(
+    nodes: Sequence[ShownNode],
+    results_bytes: int,
+    names: Names,
+    *,
+    heads: bool = False,
+    files: PromptFiles | None = None,
+) -> str:
     lines: list[str] = []
     left = results_bytes
     for shown in reversed(nodes):
-        line = json.dumps(_node_json(shown, names, heads=heads), ensure_ascii=False)
+        line = json.dumps(_node_json(shown, names, heads=heads, files=files), ensure_ascii=False)
         left -= len(line.encode(errors="replace"))
         if left < 0 and shown.outcome is not None:
             line = json.dumps(_node_json(ShownNode(node=shown.node, state=shown.state), names), ensure_ascii=False)
@@ -348,7 +382,9 @@ def _node_lines(nodes: Sequence[ShownNode], results_bytes: int, names: Names, *,
     return "\n".join(reversed(lines))
 
 
-def _node_json(shown: ShownNode, names: Names, *, heads: bool = False) -> dict[str, Json]:
+def _node_json(
+    shown: ShownNode, names: Names, *, heads: bool = False, files: PromptFiles | None = None
+) -> dict[str, Json]:
     line: dict[str, Json] = {
         "id": shown.node.id,
         "kind": shown.node.kind.value,
@@ -357,15 +393,39 @@ def _node_json(shown: ShownNode, names: Names, *, heads: bool = False) -> dict[s
     }
     if shown.outcome is None:
         return line
+    if shown.withheld_by is not None:
+        whose = _person(shown.withheld_by, names)
+        return {**line, "result": {"personal_to": whose, "note": _WITHHELD}}
     by_reference = shown.earlier or heads
-    result = _referenced_json(shown.node.id, shown.outcome) if by_reference else _result_json(shown.outcome)
+    if isinstance(shown.outcome, Succeeded) and not _is_shown(shown.outcome.artifact, files):
+        return line  # its file has left the prompts
+    result = (
+        _referenced_json(shown.node.id, shown.outcome, files) if by_reference else _result_json(shown.outcome, files)
+    )
+    kept = _kept_json(shown.outcome, files)
     match shown.outcome:
         case Succeeded(comment=comment) | Failed(comment=comment) if comment is not None:
-            return {**line, "result": result, "comment": {"by": _person(comment.by, names), "text": comment.text}}
+            said = {"by": _person(comment.by, names), "text": comment.text}
+            return {**line, "result": result, **kept, "comment": said}
         case Rejected(by=by) | Cancelled(by=by) if by and isinstance(result, Mapping):
             return {**line, "result": {**result, "by": _person(by, names)}}
         case _:
-            return {**line, "result": result}
+            return {**line, "result": result, **kept}
+
+
+def _is_shown(ref: ArtifactRef | None, files: PromptFiles | None) -> bool:
+    """Return whether models are shown a file; an output of an earlier version is none, and has no `/` in its name."""
+    return ref is None or files is None or "/" not in ref.name or ref.name in files.fresh | files.older
+
+
+def _kept_json(outcome: Outcome, files: PromptFiles | None) -> dict[str, Json]:
+    """Return what a script kept besides its result, in one line each."""
+    if not isinstance(outcome, Succeeded):
+        return {}
+    shown: list[Json] = [
+        {"name": ref.name, "size": ref.size, "summary": ref.summary} for ref in outcome.files if _is_shown(ref, files)
+    ]
+    return {"files": shown} if shown else {}
 
 
 def _person(id: UserId, names: Names) -> str:
@@ -373,33 +433,39 @@ def _person(id: UserId, names: Names) -> str:
     return named(f"<@{id}>", names) if names.get(id) else id
 
 
-def _referenced_json(node: str, outcome: Outcome) -> Json:
-    """Return an outcome by reference: name, size, type and head of a large value."""
+def _referenced_json(node: str, outcome: Outcome, files: PromptFiles | None) -> Json:
+    """Return an outcome by reference: a large value by name, size, type and one line."""
     match outcome:
         case Succeeded(artifact=ArtifactRef() as ref):
-            return _described(ref.name, ref.size, ref.media_type, ref.head[:_HEAD_CHARACTERS])
+            return _described(replace(ref, head=ref.head[:_HEAD_CHARACTERS]), files)
         case Succeeded(value=value):
             text = canonical_json(value)
             if len(text) <= _HEAD_CHARACTERS:
                 return value
-            return _described(
-                f"{node}.json", len(text.encode(errors="replace")), "application/json", text[:_HEAD_CHARACTERS]
-            )
+            size = len(text.encode(errors="replace"))
+            return _artifact_json(f"{node}.json", size, "application/json", head=text[:_HEAD_CHARACTERS])
         case Failed(error=error, message=message):
             return {"error": error, "message": truncated(message, _HEAD_CHARACTERS)}
         case _:
-            return _result_json(outcome)
+            return _result_json(outcome, files)
 
 
-def _described(name: str, size: int, media_type: str, head: str) -> Json:
-    return {"artifact": {"name": name, "size": size, "media_type": media_type, "head": head}}
+def _described(ref: ArtifactRef, files: PromptFiles | None) -> Json:
+    """Return a file as models see it: the beginning, too, while it is new, or nothing else says what is in it."""
+    is_new = files is None or ref.name in files.fresh or not ref.summary
+    return _artifact_json(ref.name, ref.size, ref.media_type, summary=ref.summary, head=ref.head if is_new else "")
 
 
-def _result_json(outcome: Outcome) -> Json:
+def _artifact_json(name: str, size: int, media_type: str, *, summary: str = "", head: str = "") -> Json:
+    known = {"name": name, "size": size, "media_type": media_type, "summary": summary, "head": head}
+    return {"artifact": {key: value for key, value in known.items() if value != ""}}
+
+
+def _result_json(outcome: Outcome, files: PromptFiles | None) -> Json:
     """Return an outcome as models see it: the value, a description of the artifact, or the error."""
     match outcome:
         case Succeeded(artifact=ArtifactRef() as ref):
-            return _described(ref.name, ref.size, ref.media_type, ref.head)
+            return _described(ref, files)
         case Succeeded(value=value):
             return value
         case _:

@@ -127,7 +127,7 @@ class ToolSearch:
         if names not in self._parts:
             if len(self._parts) >= _MOST_PARTS:
                 self._parts.clear()
-            some = Registry(tool for tool in self.registry if tool.name in names)
+            some = Registry((tool for tool in self.registry if tool.name in names), self.registry.roles)
             self._parts[names] = ToolSearch(some, self._embedder)
         return self._parts[names]
 

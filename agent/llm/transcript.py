@@ -1,13 +1,14 @@
 """A thread as models see it: earlier turns as a dialogue, the plan as nodes with their results."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from agent.ids import NodeId, UserId
+from agent.ids import NodeId, ToolName, UserId
 from agent.plan.operations import Add, LoggedOperation, Node
 from agent.plan.outcomes import Cancelled, Failed, NodeState, NodeStatus, Outcome, Rejected, Succeeded, state_of
+from agent.plan.sources import OutputSources
 from agent.ports import ChatMessage, Message, PastTurn
 
 Names: TypeAlias = Mapping[str, str]
@@ -27,6 +28,9 @@ class ShownNode:
     outcome: Outcome | None = None
     #: Of an earlier turn, so its result is shown by reference.
     earlier: bool = False
+    #: The person whose rights its result took, where the one who asks is another: then that there is one is all they
+    #: learn of it.
+    withheld_by: UserId | None = None
 
 
 def shown_nodes(
@@ -41,6 +45,30 @@ def shown_nodes(
         for node in [entry.operation.node]
         for status in [statuses.get(node.id, planned)]
     ]
+
+
+def withheld(nodes: Sequence[ShownNode], owners: Mapping[NodeId, UserId]) -> Sequence[ShownNode]:
+    """Return the nodes without the results that are other people's; `owners` is node -> whose."""
+    return [replace(shown, withheld_by=owners.get(shown.node.id)) for shown in nodes]
+
+
+def owners_of(
+    logged: Sequence[LoggedOperation], reader: UserId, is_personal: Callable[[ToolName], bool]
+) -> Mapping[NodeId, UserId]:
+    """Return node -> the person whose rights its result took, of the results that `reader` may not read."""
+    sources = OutputSources()
+    for entry in logged:
+        if isinstance(entry.operation, Add):
+            sources.add(entry.author, entry.operation.node)
+    found: dict[NodeId, UserId] = {}
+    for entry in logged:
+        if not isinstance(entry.operation, Add):
+            continue
+        node = entry.operation.node.id
+        others = {one.author for one in sources.of(node) if one.author != reader and is_personal(one.tool)}
+        if others:
+            found[node] = min(others)
+    return found
 
 
 def statuses_of(outcomes: Mapping[NodeId, Outcome]) -> Mapping[NodeId, NodeStatus]:
@@ -98,7 +126,7 @@ def mentioned(messages: Sequence[Message]) -> Iterator[str]:
 
 def deciders(nodes: Sequence[ShownNode]) -> Iterator[str]:
     """Yield the ids of the people whose words about a decision stand in the results, each once."""
-    found = (_decider(shown.outcome) for shown in nodes)
+    found = (shown.withheld_by or _decider(shown.outcome) for shown in nodes)
     yield from dict.fromkeys(person for person in found if person)
 
 

@@ -19,6 +19,7 @@ from agent.ids import NodeId, ToolName
 from agent.limits import DEFAULT_LIMITS, PlanLimits
 from agent.packing.script_checks import BRIDGES, is_dense, parsed
 from agent.packing.script_writer import CannotPack, fitness, packed_script
+from agent.plan.file_names import FILES_WRITE
 from agent.plan.operations import (
     Add,
     Cancel,
@@ -329,7 +330,7 @@ def _keeps_to_its_tools(node: Node, registry: Registry) -> bool:
         return False
     bridges = [part for part in ast.walk(module) if isinstance(part, ast.Name) and part.id in BRIDGES]
     calls = [part for part in ast.walk(module) if isinstance(part, ast.Attribute) and part.value in bridges]
-    return len(bridges) == len(calls) and all(ToolName(call.attr) in node.tools for call in calls)
+    return len(bridges) == len(calls) and all(ToolName(call.attr) in (*node.tools, FILES_WRITE) for call in calls)
 
 
 def _outside(steps: Sequence[Node]) -> tuple[Dependency, ...]:

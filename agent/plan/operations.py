@@ -119,6 +119,12 @@ def _list_reference(text: str) -> str:
     return text
 
 
+def _file(text: str) -> str:
+    if any(reference.node == "index" for _, reference in references_in(text)):
+        raise _bad_field("a number is no file; name it in the instruction")
+    return text
+
+
 def _condition(value: Condition) -> Condition:
     if (issue := condition_issue(value)) is not None:
         raise _bad_field(f"'when': {issue.message}", issue.pointer)
@@ -169,18 +175,23 @@ class Node:
     args: Annotated[_Object, Written(kinds=_TOOL, refers=True)] = field(default_factory=dict[str, Json])
     #: The script, which defines `main(inputs)`.
     code: Annotated[str, Written(kinds=_PACKAGE, needed=True)] = ""
-    #: The script's inputs.
+    #: The inputs of a script or subagent.
     inputs: Annotated[_Object, Written(kinds=_PACKAGE | _SUBAGENT, refers=True)] = field(
         default_factory=dict[str, Json]
     )
-    #: The tools that the script may call.
+    #: The tools that the script or subagent may call.
     tools: Annotated[
         _List[Annotated[ToolName, BeforeValidator(_tool_name)]], Written(kinds=_PACKAGE | _SUBAGENT, work=False)
     ] = ()
-    #: The JSON Schema of the script's result.
+    #: The JSON Schema of the result of a script or subagent.
     result_schema: Annotated[_Object | None, Written(kinds=_PACKAGE | _SUBAGENT, work=False)] = None
+    #: The subagent's role, and what it is to do.
     role: Annotated[str, Written(kinds=_SUBAGENT)] = ""
     instruction: Annotated[str, Written(kinds=_SUBAGENT, needed=True, refers=True)] = ""
+    #: References to results that the subagent gets whole.
+    files: Annotated[_List[Annotated[_Reference, AfterValidator(_file)]], Written(kinds=_SUBAGENT, refers=True)] = ()
+    #: What the subagent returns: a name, or a few words.
+    expected_artifact: Annotated[str, Written(kinds=_SUBAGENT)] = ""
     #: The steps that a package was made of, in the order they run. The last one gave the package its id.
     packed: _List[PackedStep] = ()
     #: A reference to a list. The node is a template: it becomes one node for each item, and its result is the list
@@ -192,7 +203,7 @@ class Node:
     item_of: NodeId | None = None
     #: The node of an earlier turn whose effect this one takes back.
     undoes: NodeId | None = None
-    #: Which of its package's red calls the node makes (`agent/plan/script_calls.py`); then `item_of` is the package.
+    #: Which call of its package or subagent the node is (`agent/plan/script_calls.py`); then `item_of` is that.
     position: Digest | None = None
 
     @cached_property
@@ -236,6 +247,22 @@ def node_json(node: Node) -> dict[str, Json]:
 def references_of(node: Node) -> dict[str, Json]:
     """Return field -> value for every field of the node that may hold references."""
     return {name: getattr(node, name) for name, mark in WRITTEN_FIELDS.items() if mark.refers}
+
+
+def call_arguments(node: Node) -> dict[str, Json]:
+    """Return what the plan wrote for the node's work, with references: what a card about it shows."""
+    match node.kind:
+        case NodeKind.TOOL:
+            return dict(node.args)
+        case NodeKind.PACKAGE:
+            return dict(node.inputs)
+        case NodeKind.SUBAGENT:
+            fields: dict[str, Json] = {"role": node.role, "instruction": node.instruction}
+            fields |= {"inputs": dict(node.inputs)} if node.inputs else {}
+            fields |= {"files": list(node.files)} if node.files else {}
+            return fields | ({"expected_artifact": node.expected_artifact} if node.expected_artifact else {})
+        case _:
+            assert_never(node.kind)
 
 
 def same_work(one: Node, other: Node) -> bool:

@@ -42,6 +42,8 @@ class ArtifactRef:
     media_type: str
     #: The first 512 characters at most.
     head: str
+    #: One line that says what it looks like.
+    summary: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,8 @@ class Succeeded:
     #: How old the output was when it was taken from the cache. None: the node's own work made it.
     age_seconds: int | None = None
     comment: Comment | None = None
+    #: What its script kept besides, by name.
+    files: tuple[ArtifactRef, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +121,9 @@ NOT_UNDONE = "not_undone"
 """The `error` of a call that was to undo another one, and that was refused by what it asked."""
 
 INPUT_REQUIRED = "input_required"
+
+NOT_CONNECTED = "not_connected"
+"""The person whose account a call needs did not connect it."""
 """The error of a call that asked for input which it did not get; it had no effect."""
 
 NOT_ALLOWED = "not_allowed"
@@ -127,6 +134,15 @@ NOT_YOURS = "not_yours"
 
 REFUSED_BY_POLICY = "refused_by_policy"
 """The `error` of a red call that a rule refuses; the message has the rule's words."""
+
+RATE_LIMIT = "rate_limit"
+"""The `error` of a call that got no place in its tool's rate limit in time; nothing was called."""
+
+NOT_TRIED = "not_tried"
+"""The `error` of a call that was not made, as those before it failed; the message says when one is tried again."""
+
+TOLD_IN_WORDS = frozenset({REFUSED_BY_POLICY, RATE_LIMIT, NOT_TRIED})
+"""Errors whose message people read as it is."""
 
 Outcome: TypeAlias = Succeeded | Failed | Rejected | Expired | Skipped | Cancelled
 
@@ -166,10 +182,12 @@ def outcome_json(outcome: Outcome) -> dict[str, Json]:
     if isinstance(outcome, Succeeded | Failed) and outcome.comment is not None:
         state["comment"] = vars(outcome.comment)
     match outcome:
-        case Succeeded(value=value, artifact=artifact, age_seconds=age):
+        case Succeeded(value=value, artifact=artifact, age_seconds=age, files=files):
             if age is not None:
                 state["age_seconds"] = age
-            return {**state, "value": value} if artifact is None else {**state, "artifact": asdict(artifact)}
+            if files:
+                state["files"] = [_ref_json(file) for file in files]
+            return {**state, "value": value} if artifact is None else {**state, "artifact": _ref_json(artifact)}
         case Failed(error=error, message=message):
             return {**state, "error": error, "message": message}
         case Cancelled(why=why, by=None):
@@ -178,6 +196,10 @@ def outcome_json(outcome: Outcome) -> dict[str, Json]:
             return {**state, "because": because}
         case _:
             return {**state, **vars(outcome)}
+
+
+def _ref_json(ref: ArtifactRef) -> dict[str, Json]:
+    return {name: value for name, value in asdict(ref).items() if name != "summary" or value}
 
 
 def outcome_from_json(value: Mapping[str, Json]) -> Outcome:

@@ -50,8 +50,10 @@ def texts_of(outcome: Outcome, *, keys: bool) -> Iterator[str]:
             if keys and not isinstance(value, str):
                 yield canonical_json(value)
             yield from values_in(value)
+            yield from (ref.summary for ref in outcome.files)
         case Succeeded(artifact=artifact) if artifact is not None:
             yield artifact.head
+            yield from (ref.summary for ref in (artifact, *outcome.files) if ref.summary)
         case Failed(message=message):
             yield message
         case _:

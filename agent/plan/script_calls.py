@@ -1,13 +1,13 @@
-"""Red calls of scripts as nodes of their own: which call a script came to, and the node that asks about it. Pure.
+"""Calls of scripts and subagents as nodes of their own: which call one came to, and the node that it becomes. Pure.
 
 A script may call a red tool. The call is a node, an item of its package, with exactly the script's arguments: all that
 red nodes have (card, digest, ledger, policy, edits) is true of it. Once it ended the script runs again, and the call is
-answered with the node's outcome.
+answered with the node's outcome. A subagent's red calls are such nodes, too, and so is work that a lead hands out.
 """
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.ids import Digest, NodeId, ToolName
 from agent.plan.operations import Node, NodeKind, digest_of
@@ -25,18 +25,20 @@ _OTHER_ARGUMENTS = " (other arguments than when the script ran before)"
 
 @dataclass(frozen=True, kw_only=True)
 class ScriptCall:
-    """A red call that a script came to."""
+    """A call that a script or subagent came to, and that becomes a node."""
 
     tool: ToolName
     args: Mapping[str, Json]
-    #: Of tool and arguments, and of how many equal calls the script had made before it in the same run: so the order
-    #: in which concurrent calls arrive does not matter.
+    #: Of a script: of tool and arguments, and of how many equal calls it had made before it in the same run, so the
+    #: order in which concurrent calls arrive does not matter. Of a subagent: of its step, and the call's number in it.
     position: Digest
+    #: The node that is to do the work, where a lead hands it out; its id and place are still to be filled in.
+    worker: Node | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suspended:
-    """How a script's run ended that waits for people."""
+    """How a run of a script or subagent ended that waits for people, or for work it handed out."""
 
     #: The calls to ask about, in the order the script made them. None is among the decided ones.
     calls: tuple[ScriptCall, ...]
@@ -76,10 +78,13 @@ def call_nodes(package: Node, known: Collection[Node], suspended: Suspended) -> 
 
 
 def _call_node(package: Node, call: ScriptCall, number: int, *, diverges: bool) -> Node:
+    placed = item_id(package.id, number)
+    if call.worker is not None:
+        return replace(call.worker, id=placed, item_of=package.id, position=call.position)
     title = f"{package.title}: {call.tool}"
     mark = _OTHER_ARGUMENTS if diverges else ""
     return Node(
-        id=item_id(package.id, number),
+        id=placed,
         kind=NodeKind.TOOL,
         title=title[: _TITLE_CHARACTERS - len(mark)] + mark,
         tool=call.tool,

@@ -61,6 +61,7 @@ def _item(template: Node, source: Reference, index: int, values: Sequence[Json])
         name: _placed_text(value, at, index) if isinstance(value, str) else _placed_values(value, at, index)
         for name, value in references_of(template).items()
     }
+    placed["files"] = tuple(placed["files"])
     placed["for_each"] = ""
     placed["when"] = _placed_condition(template.when, at, index) if about_item(template.when) else ""
     title = _title(template.title, index, values)

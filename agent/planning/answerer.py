@@ -1,18 +1,19 @@
 """Ends turns with their answer: the conclusion's, the model's from the results, or a plain list of them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from agent.budget.usage import Spending
 from agent.errors import ContextExceeded, ModelSlow, ModelUnavailable, TurnError
-from agent.ids import NodeId, ThreadId, thread_parts
+from agent.ids import NodeId, ThreadId, ToolName, thread_parts
 from agent.limits import Role
 from agent.llm.guidance import Guidance
 from agent.llm.memory import Memory
 from agent.llm.prompts import FEW_RESULTS_BYTES, RESULTS_BYTES, results_message
-from agent.llm.transcript import ShownNode, shown_nodes, statuses_of
+from agent.llm.transcript import ShownNode, by_author, owners_of, shown_nodes, statuses_of
 from agent.plan.json_values import sanitized_text
+from agent.plan.operations import Add, LoggedOperation
 from agent.plan.outcomes import Cancelled, Outcome, Rejected, Skipped, Succeeded
 from agent.planning.undoing import Undoing, is_only_undoing
 from agent.ports import FINAL, ChatMessage, LanguageModel, OperationLog, Run, Runs, RunStatus, WrittenAnswer
@@ -51,6 +52,8 @@ class Answerer:
     memory: Memory
     guidance: Guidance = field(default_factory=Guidance)
     spending: Spending | None = None
+    #: Whether a tool's output is only for the person whose rights its call took.
+    is_personal: Callable[[ToolName], bool] = lambda _: False
     #: Says what became of effects that a turn was to undo. None: there is no undoing here.
     undoing: Undoing | None = None
 
@@ -70,7 +73,7 @@ class Answerer:
         elif nodes and is_only_undoing([shown.node for shown in nodes]):
             await self._finish(run, final_status(nodes), report, run.error)
         elif nodes:
-            written = written or await self._written(run, nodes)
+            written = written or await self._written(run, nodes, logged)
             parts = (written.text or self.words.results(nodes), report)
             await self._finish(run, final_status(nodes), "\n\n".join(part for part in parts if part), written.error)
         else:
@@ -83,22 +86,43 @@ class Answerer:
             await self.spending.flush()  # before: the board of a turn that has ended is shown only once more
         await self.runs.finish(run.thread, run.turn, status, answer, error)
 
-    async def _written(self, run: Run, nodes: Sequence[ShownNode]) -> WrittenAnswer:
-        """Return the model's answer to all requests of the turn."""
+    async def _written(self, run: Run, nodes: Sequence[ShownNode], logged: Sequence[LoggedOperation]) -> WrittenAnswer:
+        """Return the model's answer to all requests of the turn.
+
+        Where several people asked and not all may read every result, each is answered from their own steps alone.
+        """
         if self.model is None or run.error not in _ANSWERABLE:
             return WrittenAnswer(error=run.error)
         try:
-            try:
-                text = await self.model.complete(Role.ANSWER, await self._dialogue(run, nodes))
-            except ContextExceeded:
-                text = await self.model.complete(Role.ANSWER, await self._dialogue(run, nodes, brief=True))
+            texts = [await self._text(self.model, part, some) for part, some in self._parts(run, nodes, logged)]
         except ContextExceeded:
             return WrittenAnswer(error=TurnError.RESULTS_TOO_LONG.value)
         except ModelSlow:
             return WrittenAnswer(error=TurnError.ANSWER_SLOW.value)
         except ModelUnavailable:
             return WrittenAnswer(error=TurnError.MODEL_UNHEARD.value)
-        return WrittenAnswer(text=sanitized_text(text).strip(), error=run.error)
+        return WrittenAnswer(text="\n\n".join(filter(None, texts)), error=run.error)
+
+    def _parts(
+        self, run: Run, nodes: Sequence[ShownNode], logged: Sequence[LoggedOperation]
+    ) -> Sequence[tuple[Run, Sequence[ShownNode]]]:
+        """Return the turn, or the part of each of its people who has steps, with the steps to answer from."""
+        people = by_author(run.messages)
+        if len(people) < 2 or not any(owners_of(logged, person, self.is_personal) for person in people):
+            return [(run, nodes)]
+        authors = {entry.operation.node.id: entry.author for entry in logged if isinstance(entry.operation, Add)}
+        parts = [
+            (replace(run, messages=tuple(messages)), [shown for shown in nodes if authors[shown.node.id] == person])
+            for person, messages in people.items()
+        ]
+        return [(part, own) for part, own in parts if own]
+
+    async def _text(self, model: LanguageModel, run: Run, nodes: Sequence[ShownNode]) -> str:
+        try:
+            text = await model.complete(Role.ANSWER, await self._dialogue(run, nodes))
+        except ContextExceeded:
+            text = await model.complete(Role.ANSWER, await self._dialogue(run, nodes, brief=True))
+        return sanitized_text(text).strip()
 
     async def _dialogue(self, run: Run, nodes: Sequence[ShownNode], *, brief: bool = False) -> Sequence[ChatMessage]:
         """Return the messages to the model; `brief` leaves out the past and most of the results."""

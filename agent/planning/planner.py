@@ -16,7 +16,7 @@ from agent.llm.guidance import Guidance
 from agent.llm.memory import Memory
 from agent.llm.prompts import NO_GUIDES, Guides, planner_message, system_message, tools_section
 from agent.llm.tool_search import ToolSearch
-from agent.llm.transcript import by_author, present_dialogue, shown_nodes
+from agent.llm.transcript import by_author, owners_of, present_dialogue, shown_nodes, withheld
 from agent.packing.packing import Packing
 from agent.plan.dependencies import with_dependents
 from agent.plan.json_values import truncated
@@ -24,7 +24,7 @@ from agent.plan.operations import Add, Cancel, Operation
 from agent.plan.outcomes import NodeStatus
 from agent.planning.author_plan import AuthorPlan, note_packing, tools_for, tools_of
 from agent.planning.pack_buffer import BufferedWriter, DirectWriter, NodeEndNotifier, PackBuffer, buffered_writer
-from agent.ports import ChatMessage, LanguageModel, Mailbox, Message, NodeStatuses, OperationLog, Runs
+from agent.ports import ChatMessage, FileRounds, LanguageModel, Mailbox, Message, NodeStatuses, OperationLog, Runs
 from agent.reading.answer_reader import AnswerReader
 from agent.reading.operation_reader import Ask, NeedTools, Reply
 from agent.reading.plan_builder import Placed, PlanBuilder
@@ -87,6 +87,8 @@ class _Request:
     guides: Guides = NO_GUIDES
     #: The runbooks that the model asked for.
     read: list[Runbook] = field(default_factory=list[Runbook])
+    #: Whether the planning round has begun in which it is planned.
+    in_round: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +133,8 @@ class Planner:
     #: None: everybody may use every tool everywhere.
     access: ToolAccess | None = None
     guidance: Guidance = field(default_factory=Guidance)
+    #: None: nothing is evicted, and all files stand in prompts.
+    files: FileRounds | None = None
     #: With it and a sandbox, nodes that wait for others are held back and packed once the plan is complete; without,
     #: every operation is stored as it arrives.
     node_ends: NodeEndNotifier | None = None
@@ -144,7 +148,7 @@ class Planner:
 
     async def feed(self, thread: ThreadId, turn: int, appended: Callable[[], None]) -> None:
         """Plan every untaken message of the thread."""
-        for author, messages in by_author(await self._gathered(thread)).items():
+        for number, (author, messages) in enumerate(by_author(await self._gathered(thread)).items()):
             request = _Request(
                 thread=thread,
                 turn=turn,
@@ -153,6 +157,7 @@ class Planner:
                 appended=appended,
                 upto_seq=await self._last_seq(thread, turn, author),
                 tools=await tools_for(self.tools, self.access, thread, author),
+                in_round=number > 0,
             )
             error = await self._plan(request)
             await self.mailbox.taken(
@@ -271,12 +276,15 @@ class Planner:
         brief: bool = False,
     ) -> ChatMessage:
         """Return the message to the model, with the runbooks `read`; `brief` leaves out the results so far."""
+        files = None if self.files is None else await self.files.begin(request.thread, again=request.in_round)
+        request.in_round = True
         plan = await self._author_plan(request)
         statuses = plan.statuses
         if brief:
             statuses = {node: NodeStatus(state=status.state) for node, status in statuses.items()}
-        nodes = shown_nodes(plan.logged, statuses, request.turn)
         people = [*request.guides.people, *(fact.by for fact in request.facts)]
+        owners = owners_of(plan.logged, request.author, self.registry.is_personal)
+        nodes = withheld(shown_nodes(plan.logged, statuses, request.turn), owners)
         return planner_message(
             self.clock(),
             request.messages,
@@ -288,6 +296,7 @@ class Planner:
             tools=tools,
             facts=request.facts,
             guides=replace(request.guides, whole=read),
+            files=files,
         )
 
     async def _author_plan(self, request: _Request) -> AuthorPlan:

@@ -20,6 +20,7 @@ from agent.llm.tool_search import ToolSearch
 from agent.llm.transcript import shown_nodes, statuses_of
 from agent.packing.packing import pack
 from agent.plan.dependencies import with_dependents
+from agent.plan.eviction import PromptFiles
 from agent.plan.operations import Add, Cancel, LoggedOperation, Operation
 from agent.plan.outcomes import Failed, NodeStatus, Outcome, Skipped
 from agent.plan.templates import shown_title
@@ -30,6 +31,7 @@ from agent.planning.replan_decision import ReplanDecision, read_replan_decision
 from agent.ports import (
     ChatMessage,
     Choice,
+    FileRounds,
     LanguageModel,
     Mailbox,
     Message,
@@ -76,6 +78,8 @@ class Replanner:
     #: None: everybody may use every tool everywhere.
     access: ToolAccess | None = None
     guidance: Guidance = field(default_factory=Guidance)
+    #: None: nothing is evicted, and all files stand in prompts.
+    files: FileRounds | None = None
     #: The sandbox's; None when no scripts can run here, so that nothing is packed either.
     dialect: str | None
     packing: bool = False
@@ -99,10 +103,12 @@ class Replanner:
         planned = (entry for entry in logged if entry.turn == turn and _planned_node(entry))
         authors = dict.fromkeys(entry.author for entry in planned)
         statuses = {**await self.statuses.of(thread), **statuses_of(outcomes)}
+        files = await self._round(thread)
         for author in authors:
             plan = await self._author_plan(run, author, statuses)
             part = len(authors) > 1
-            reports.append(await self._concluded(self.model, run, plan, part=part, may_extend=round_number <= bound))
+            may_extend = round_number <= bound
+            reports.append(await self._concluded(self.model, run, plan, files, part=part, may_extend=may_extend))
         order = (ReplanResult.EXTENDED, ReplanResult.ASK, ReplanResult.MORE)
         return next((report for wanted in order for report in reports if report.next is wanted), _alone(reports))
 
@@ -116,23 +122,33 @@ class Replanner:
         known = {node for reflection in run.reflections for node in reflection.failed}
         if self.model is None or run.error or round_number > bound or known.issuperset(failed):
             return False
-        extended = False
+        extended, files = False, await self._round(thread)
         for author in dict.fromkeys(entry.author for entry in logged if _added_node(entry) in failed):
             plan = await self._author_plan(run, author, statuses)
-            decision = await self._decide(self.model, run, plan)
+            decision = await self._decide(self.model, run, plan, files)
             extended |= await self._apply_early(run, plan, decision, failed)
         return extended
+
+    async def _round(self, thread: ThreadId) -> PromptFiles | None:
+        return None if self.files is None else await self.files.begin(thread)
 
     async def _author_plan(self, run: Run, author: UserId, statuses: Mapping[NodeId, NodeStatus]) -> AuthorPlan:
         logged = await self.log.after(run.thread, 0)
         return AuthorPlan(turn=run.turn, author=author, logged=logged, statuses=statuses)
 
     async def _concluded(
-        self, model: LanguageModel, run: Run, plan: AuthorPlan, *, part: bool, may_extend: bool
+        self,
+        model: LanguageModel,
+        run: Run,
+        plan: AuthorPlan,
+        files: PromptFiles | None,
+        *,
+        part: bool,
+        may_extend: bool,
     ) -> ReplanReport:
         """Ask the model for its conclusion about one author's part, and act on it."""
         try:
-            conclusion = await self._conclusion(model, run, plan, part=part)
+            conclusion = await self._conclusion(model, run, plan, files, part=part)
         except ContextExceeded:
             return _without_answer(TurnError.RESULTS_TOO_LONG)
         except ModelSlow:
@@ -155,7 +171,7 @@ class Replanner:
                 return _ENOUGH if part or is_understood(faults) else _without_answer(TurnError.MODEL_UNHEARD)
 
     async def _conclusion(
-        self, model: LanguageModel, run: Run, plan: AuthorPlan, *, part: bool
+        self, model: LanguageModel, run: Run, plan: AuthorPlan, files: PromptFiles | None, *, part: bool
     ) -> Answered | PlannedOn | Asked | Unclear:
         """Return the model's conclusion; one that cannot be used goes back with its faults.
 
@@ -164,7 +180,7 @@ class Replanner:
         """
         brief = False
         tools = await tools_for(self.tools, self.access, run.thread, plan.author)
-        dialogue = await self._dialogue(run, plan, tools, Role.CONCLUDE, part=part)
+        dialogue = await self._dialogue(run, plan, tools, Role.CONCLUDE, files, part=part)
         conclusion: Answered | PlannedOn | Asked | Unclear = Unclear(faults=())
         repairs = REPAIRS
         while True:
@@ -174,7 +190,7 @@ class Replanner:
                 if brief:
                     raise
                 brief = True
-                dialogue = await self._dialogue(run, plan, tools, Role.CONCLUDE, part=part, brief=True)
+                dialogue = await self._dialogue(run, plan, tools, Role.CONCLUDE, files, part=part, brief=True)
                 continue
             builder, earlier = self._builder(run, plan, tools), self._earlier(plan, tools)
             conclusion = read_conclusion(said, builder, earlier, self.limits, self.language, part=part)
@@ -199,10 +215,12 @@ class Replanner:
             case Choice.CONTINUE:
                 return False
 
-    async def _decide(self, model: LanguageModel, run: Run, plan: AuthorPlan) -> ReplanDecision:
+    async def _decide(
+        self, model: LanguageModel, run: Run, plan: AuthorPlan, files: PromptFiles | None
+    ) -> ReplanDecision:
         """Return the model's decision; an unclear one continues: it ends nothing and extends nothing."""
         tools = await tools_for(self.tools, self.access, run.thread, plan.author)
-        dialogue = await self._dialogue(run, plan, tools, Role.REPLAN, heads=True)
+        dialogue = await self._dialogue(run, plan, tools, Role.REPLAN, files, heads=True)
         for _ in range(1 + REPAIRS):
             try:
                 answer = await model.complete(Role.REPLAN, dialogue)
@@ -228,6 +246,7 @@ class Replanner:
         plan: AuthorPlan,
         tools: ToolSearch,
         role: Role,
+        files: PromptFiles | None,
         *,
         heads: bool = False,
         part: bool = False,
@@ -251,6 +270,7 @@ class Replanner:
             facts=facts,
             guides=guides,
             part=part,
+            files=files,
         )
         past: Sequence[ChatMessage] = () if brief else await self.memory.past(run.thread, run.turn)
         return [system_message(tools.registry, self.dialect, self.language), *past, question]

@@ -3,8 +3,8 @@
 Reading changes nothing, but its address tells: whoever controls a page or a log line that one node read can have the
 next one carry results away. Such a node asks first, unless its host stands in the request or the operator named it.
 A result is carried by a reference, or by the plan's own words where the model had read it. What a node asks for is
-decided once, when it is added, and stored with it. A script, which may work out a host of its own, asks unless all
-hosts that it writes are named, and then reaches only those. Pure.
+decided once, when it is added, and stored with it. A script or subagent, which may work out a host of its own, asks
+unless all hosts that it writes are named, and then reaches only those. Pure.
 """
 
 import re
@@ -50,11 +50,15 @@ def guarded(
 
 
 def _leaves(node: Node, registry: Registry, requested: AbstractSet[str], repeats: Callable[[str], bool]) -> bool:
+    reaches_out = any(_egress(registry, name) is not None for name in node.tools)
+    if node.kind is NodeKind.SUBAGENT:  # what it was given goes to hosts only that somebody named
+        return reaches_out and not all(
+            hosts_written(node) <= known for known in _known_hosts(node, registry, requested)
+        )
     if node.kind is NodeKind.PACKAGE:
-        reaches_out = any(_egress(registry, name) is not None for name in node.tools)
         return reaches_out and (
             _refers(node.inputs)
-            or not all(_hosts_written(node) <= known for known in _known_hosts(node, registry, requested))
+            or not all(hosts_written(node) <= known for known in _known_hosts(node, registry, requested))
             or repeats(f"{node.code}\n{_words(node.inputs)}")
         )
     egress = _egress(registry, node.tool or "")
@@ -68,13 +72,14 @@ def _leaves(node: Node, registry: Registry, requested: AbstractSet[str], repeats
 
 
 def _known_hosts(node: Node, registry: Registry, requested: AbstractSet[str]) -> Iterator[AbstractSet[str]]:
-    """Yield for each way out of a script the hosts that somebody named."""
+    """Yield for each way out of a script or subagent the hosts that somebody named."""
     yield from (egress.known | requested for name in node.tools if (egress := _egress(registry, name)) is not None)
 
 
-def _hosts_written(node: Node) -> AbstractSet[str]:
-    """Return the hosts of the URLs that stand in a script and in its inputs, in lower case; a strange one as it is."""
-    return {_host_of(found) for found in _WRITTEN_HOST.findall(f"{node.code}\n{_words(node.inputs)}")}
+def hosts_written(node: Node) -> AbstractSet[str]:
+    """Return the hosts of the URLs that a plan wrote in a script or subagent, in lower case; a strange one as it is."""
+    written = f"{node.code}\n{node.instruction}\n{_words(node.inputs)}"
+    return {_host_of(found) for found in _WRITTEN_HOST.findall(written)}
 
 
 def _host_of(url: str) -> str:
@@ -87,15 +92,17 @@ def _host_of(url: str) -> str:
 def confined(registry: Registry, node: Node) -> Registry:
     """Return the tools for a script: if nobody was asked about it, those that lead out reach only hosts it writes.
 
-    Those were looked at when the node was added; one that it works out, or that a rewrite of it writes, was not.
+    Those were looked at when the node was added; one that it works out, or that a rewrite of it writes, was not. Of a
+    subagent nobody knows what it will ask for, so those who were asked about it approved the hosts that they read.
     """
-    if colour_of(node, registry) is not Colour.GREEN:
+    if node.kind is not NodeKind.SUBAGENT and colour_of(node, registry) is not Colour.GREEN:
         return registry
-    written = _hosts_written(node)
-    return Registry(
+    written = hosts_written(node)
+    tools = (
         tool if tool.egress is None else replace(tool, call=partial(_call_within, tool, tool.egress, written))
         for tool in registry
     )
+    return Registry(tools, registry.roles)
 
 
 async def _call_within(
@@ -103,7 +110,7 @@ async def _call_within(
 ) -> Json:
     host = _written_host(str(args.get(egress.argument, "")).replace("${", "$${"))
     if host is None or host not in egress.known | written:
-        raise ToolError("host_not_named", "a script may only ask hosts whose addresses stand in its text")
+        raise ToolError("host_not_named", "only hosts may be asked whose addresses stand in its text")
     return await tool.call(context, args)
 
 

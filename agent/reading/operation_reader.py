@@ -161,7 +161,7 @@ def _kind(fields: Mapping[str, Json]) -> NodeKind:
     try:
         return NodeKind(_text(fields, "kind"))
     except ValueError:
-        raise _Wrong(FaultCode.BAD_KIND, "/kind", "'kind' must be 'tool' or 'package'") from None
+        raise _Wrong(FaultCode.BAD_KIND, "/kind", "'kind' must be 'tool', 'package' or 'subagent'") from None
 
 
 def _id(fields: Mapping[str, Json]) -> NodeId:

@@ -20,7 +20,7 @@ from agent.plan.references import references_in
 from agent.plan.templates import template_of
 from agent.reading.egress import guarded
 from agent.reading.validation import Fault, FaultCode, NodeIssue, node_issues, place_of
-from agent.tool import Registry, asks_inside
+from agent.tool import Registry, asks_inside, tools_of_role
 
 _NAMES_CHARACTERS = 1000
 
@@ -118,7 +118,7 @@ class PlanBuilder:
             case Skip():
                 return _refusal(placed, FaultCode.BAD_OP, "/op", "only the engine skips a node")
             case Add(node=node):
-                parts = [self._guarded(part) for part in self._split(node)]
+                parts = [self._guarded(part) for part in self._split(self._with_role(node))]
                 admissions = [self._offer_node(replace(placed, operation=Add(node=part)), part) for part in parts]
                 return Admission(
                     admitted=tuple(chain.from_iterable(admission.admitted for admission in admissions)),
@@ -137,6 +137,14 @@ class PlanBuilder:
             return (node,)
         both = (parts.script, parts.call)
         return (node,) if any(self._issues(part) for part in both) else both
+
+    def _with_role(self, node: Node) -> Node:
+        """Return a subagent with what its role has where the plan says nothing: its tools, and its result's schema."""
+        role = self._registry.role(node.role) if node.kind is NodeKind.SUBAGENT else None
+        if role is None:
+            return node
+        schema = role.result_schema if node.result_schema is None else node.result_schema
+        return replace(node, tools=node.tools or tools_of_role(role, self._registry), result_schema=schema)
 
     def _guarded(self, node: Node) -> Node:
         if self._requested is None:
@@ -160,6 +168,7 @@ class PlanBuilder:
 
     def repeats(self, node: Node) -> bool:
         """Return whether the turn has exactly this node, or had it before it became a step of a package."""
+        node = self._with_role(node)
         if (step := self._steps_before.get(node.id)) is not None:
             return step.digest is None or step.digest == node.digest
         return node.id in self._added_before and self._nodes[node.id].digest == node.digest
@@ -203,7 +212,7 @@ class PlanBuilder:
             self._like_items.setdefault(template, node.id)
 
     def _has_items(self, node: Node) -> bool:
-        """Return whether a run adds nodes that are items of this one: of a list, or red calls of a script."""
+        """Return whether a run adds nodes that are items of this one: of a list, or calls of a script or subagent."""
         return bool(node.for_each) or asks_inside(node, self._registry)
 
     def _too_many(self, placed: Placed) -> Admission:

@@ -1,5 +1,6 @@
 """Faults: the problems of one operation and their places. `plan_builder.py` finds those between operations."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -9,12 +10,17 @@ from typing import TypeAlias, assert_never
 from agent.ids import NodeId
 from agent.limits import PlanLimits
 from agent.packing.script_checks import inputs_needed, script_issues, tool_calls
+from agent.plan.file_names import FILES_WRITE
 from agent.plan.json_schema import argument_issues, model_schema_issues
-from agent.plan.operations import Node, NodeKind, references_of
+from agent.plan.json_values import truncated
+from agent.plan.operations import Node, NodeKind, canonical_json, references_of
 from agent.plan.references import references_in
 from agent.plan.templates import MOST_TEMPLATE_ID
-from agent.tool import Colour, Registry, asks_inside
+from agent.tool import Colour, Registry, asks_inside, tools_of_role
 from sandbox.script import Json
+
+MOST_FILES = 20
+"""Of one subagent."""
 
 _NAMES_SHOWN = 60
 _NAME_CHARACTERS = 100
@@ -36,6 +42,7 @@ class FaultCode(StrEnum):
     BAD_ARGUMENTS = "bad_arguments"
     BAD_SCHEMA = "bad_schema"
     UNKNOWN_TOOL = "unknown_tool"
+    UNKNOWN_ROLE = "unknown_role"
     RED_TOOL_IN_PACKAGE = "red_tool_in_package"
     BAD_SCRIPT = "bad_script"
     NO_SANDBOX = "no_sandbox"
@@ -53,6 +60,8 @@ class FaultCode(StrEnum):
     #: It is Python, but not of the plan language.
     BAD_STATEMENT = "bad_statement"
     BAD_INDENT = "bad_indent"
+    #: A mask in place of a personal datum that the model was not shown.
+    UNKNOWN_MASK = "unknown_mask"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,16 +102,27 @@ def node_issues(node: Node, registry: Registry, limits: PlanLimits, *, packages:
         yield FaultCode.SELF_DEPENDENCY, place_of(node, node.id), "the node depends on itself"
     if node.when and next(references_in(node.when), None) is None:
         yield FaultCode.BAD_FIELD, "/when", "the condition refers to no node; write ${node} or ${node#/field} in it"
+    if limits.masks:
+        yield from _mask_issues(node, limits.masks)
     match node.kind:
         case NodeKind.TOOL:
             yield from _tool_issues(node, registry)
         case NodeKind.PACKAGE:
             yield from _package_issues(node, registry, limits, packages=packages)
         case NodeKind.SUBAGENT:
-            message = "subagents are not available yet; use tool and package nodes"
-            yield FaultCode.NOT_AVAILABLE, "/kind", message
+            yield from _subagent_issues(node, registry)
         case _:
             assert_never(node.kind)
+
+
+def _mask_issues(node: Node, kinds: tuple[str, ...]) -> Iterator[NodeIssue]:
+    """Yield the masks that stand for nothing the model was shown: those that do were resolved before."""
+    mask = re.compile(rf"\[({'|'.join(map(re.escape, kinds))}) ?\d{{1,9}}\]", re.IGNORECASE)
+    written = {"/args": node.args, "/inputs": node.inputs, "/code": node.code, "/instruction": node.instruction}
+    for pointer, value in written.items():
+        if (found := mask.search(value if isinstance(value, str) else canonical_json(value))) is not None:
+            message = f"{found[0]} stands for nothing here; write a mask as you read it, or refer to a step's result"
+            yield FaultCode.UNKNOWN_MASK, pointer, message
 
 
 def _tool_issues(node: Node, registry: Registry) -> Iterator[NodeIssue]:
@@ -120,7 +140,9 @@ def _package_issues(node: Node, registry: Registry, limits: PlanLimits, *, packa
         return
     for index, name in enumerate(node.tools):
         tool = registry.find(name)
-        if tool is None:
+        if name == FILES_WRITE:
+            yield FaultCode.UNKNOWN_TOOL, f"/tools/{index}", f"leave {name!r} out: every script may call it"
+        elif tool is None:
             yield FaultCode.UNKNOWN_TOOL, f"/tools/{index}", f"there is no tool {name!r}; {_names(registry, name)}"
         elif tool.colour is not Colour.GREEN and node.require_human_approval:
             message = (
@@ -138,10 +160,40 @@ def _package_issues(node: Node, registry: Registry, limits: PlanLimits, *, packa
             "name it there, and each call asks a person, or make it a node of its own"
         )
         yield FaultCode.RED_TOOL_IN_PACKAGE, "/code", message
-    for message in script_issues(node.code, {*node.tools, *reds}, limits.code_bytes):
+    for message in script_issues(node.code, {*node.tools, *reds, FILES_WRITE}, limits.code_bytes):
         yield FaultCode.BAD_SCRIPT, "/code", message
     for key in sorted(inputs_needed(node.code) - node.inputs.keys()):
         yield FaultCode.BAD_SCRIPT, "/inputs", f"the script reads inputs[{key!r}], which is not among its inputs"
+    if node.result_schema is not None:
+        for issue in model_schema_issues(node.result_schema):
+            yield FaultCode.BAD_SCHEMA, f"/result_schema{issue.pointer}", issue.message
+
+
+def _subagent_issues(node: Node, registry: Registry) -> Iterator[NodeIssue]:
+    if not registry.roles:
+        yield FaultCode.NOT_AVAILABLE, "/kind", "there are no roles here; use tool and package nodes"
+        return
+    role = registry.role(node.role)
+    if role is None:
+        names = ", ".join(role.name for role in registry.roles)
+        yield FaultCode.UNKNOWN_ROLE, "/role", f"there is no role {truncated(node.role, 64)!r}; there are: {names}"
+        return
+    allowed = tools_of_role(role, registry)
+    for index, name in enumerate(node.tools):
+        tool = registry.find(name)
+        if tool is None:
+            yield FaultCode.UNKNOWN_TOOL, f"/tools/{index}", f"there is no tool {name!r}; {_names(registry, name)}"
+        elif name not in allowed:
+            message = f"the role {role.name!r} may not use {name!r}; it may use: {', '.join(allowed) or 'none'}"
+            yield FaultCode.BAD_FIELD, f"/tools/{index}", message
+        elif tool.colour is not Colour.GREEN and node.require_human_approval:
+            message = f"a person is asked about this step as a whole, so it may not call {name!r}, which asks by itself"
+            yield FaultCode.RED_TOOL_IN_PACKAGE, f"/tools/{index}", message
+    if asks_inside(node, registry) and len(node.id) > MOST_TEMPLATE_ID:
+        message = f"the id of a step whose calls become steps has {MOST_TEMPLATE_ID} characters at most"
+        yield FaultCode.BAD_FIELD, "/id", message
+    if len(node.files) > MOST_FILES:
+        yield FaultCode.TOO_LARGE, "/files", f"a step gets {MOST_FILES} files at most"
     if node.result_schema is not None:
         for issue in model_schema_issues(node.result_schema):
             yield FaultCode.BAD_SCHEMA, f"/result_schema{issue.pointer}", issue.message

@@ -9,6 +9,7 @@ from agent.events import AttemptEnded, RecordedAnswer, SummarizedCall
 from agent.limits import DEFAULT_LIMITS
 from agent.llm.prompts import crash_message
 from agent.packing.script_checks import script_issues
+from agent.plan.file_names import FILES_WRITE
 from agent.plan.json_values import ending, json_issue_in, sanitized_text, truncated
 from agent.plan.operations import Node, canonical_json
 from agent.plan.outcomes import Failed, state_of
@@ -122,7 +123,7 @@ def rewrite_refusal(script: str, node: Node, attempts: Sequence[AttemptEnded]) -
     It may use the declared tools only, be as long as any script, and repeat no script that crashed. Limits and colours
     need no check here: the limits are the node's, and the host checks each call.
     """
-    if issues := script_issues(script, frozenset(node.tools), DEFAULT_LIMITS.code_bytes):
+    if issues := script_issues(script, {*node.tools, FILES_WRITE}, DEFAULT_LIMITS.code_bytes):
         return "; ".join(issues)
     if json_issue_in(script, strict_text=True) is not None:
         return "the script holds a NUL or a lone surrogate"

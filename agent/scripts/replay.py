@@ -9,11 +9,12 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from agent.events import RecordedAnswer
 from agent.ids import ToolName
 from agent.limits import Limits
+from agent.plan.file_names import FILES_WRITE, WRITTEN_BYTES, WRITTEN_FILES, is_file_name
 from agent.plan.json_schema import schema_issues
 from agent.plan.json_values import json_issue_in, sanitized_text
 from agent.plan.operations import Node, canonical_json, digest_of
@@ -36,7 +37,7 @@ from agent.tools.call_bounds import CallBounds
 from sandbox.script import CallDeferred, CallRejected, Json, ToolCallRefused
 
 _RECORDED_BYTES = 64 * 1024 * 1024
-_CALL_BYTES = 64 * 1024
+CALL_BYTES = 64 * 1024
 _STORED_BYTES = 1024 * 1024
 """The most of a package's answers that is stored for another process, which repeats the other calls."""
 
@@ -47,6 +48,14 @@ _COMPARED_CHARACTERS = 400
 """Of an error's text, whose middle is left out when it is long."""
 
 _NO_DECISIONS = DecidedCalls()
+
+AsAuthor: TypeAlias = Callable[[Tool, CallContext, Mapping[str, Json]], CallContext]
+"""Returns the context of a tool's call with the account of the author that it needs, if any."""
+
+
+def as_app(_tool: Tool, context: CallContext, _args: Mapping[str, Json]) -> CallContext:
+    """Return the context as it is: nobody has an account."""
+    return context
 
 
 class ToolCallReplay:
@@ -62,17 +71,21 @@ class ToolCallReplay:
         *,
         decided: DecidedCalls = _NO_DECISIONS,
         most_red_calls: int = Limits.fan_out,
+        as_author: AsAuthor = as_app,
     ) -> None:
         self._registry = registry
         self._declared = frozenset(node.tools)
         self._asks = asks_inside(node, registry)
         # A packed step's call may be as large as it could be as a node of its own.
-        self._call_bytes = BOUND_BYTES if node.packed else _CALL_BYTES
+        self._call_bytes = BOUND_BYTES if node.packed else CALL_BYTES
         self._context = context
         self._pause = pause
         self._bounds = bounds or CallBounds(Limits())
         self._decided = decided
         self._most_red_calls = most_red_calls
+        self._as_author = as_author
+        #: What a call of this run needs of the author before the script can run: an account.
+        self.needed: InputRequired | None = None
         #: Canonical JSON of tool and arguments -> the answers to equal calls, in order.
         self._answers: dict[str, list[RecordedAnswer]] = defaultdict(list)
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -83,6 +96,8 @@ class ToolCallReplay:
         self._waiting: list[ScriptCall] = []
         self._reached: set[str] = set()
         self._new_answers: list[RecordedAnswer] = []
+        #: Name -> text of what this run keeps as files.
+        self._files: dict[str, str] = {}
         self._storable_bytes = _STORED_BYTES_OF_SUSPENDED if self._asks else _STORED_BYTES
 
     def rewind(self) -> None:
@@ -91,6 +106,8 @@ class ToolCallReplay:
         self._locks.clear()
         self._waiting.clear()
         self._reached.clear()
+        self._files = {}
+        self.needed = None
 
     def forget_failures(self) -> None:
         """Have another script make the calls anew that failed."""
@@ -121,7 +138,12 @@ class ToolCallReplay:
     def permits(self, tool: str) -> bool:
         """Return whether the script may call this tool at all."""
         found = self._declared_tool(tool)
-        return found is not None and (found.colour is Colour.GREEN or self._asks)
+        return tool == FILES_WRITE or (found is not None and (found.colour is Colour.GREEN or self._asks))
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Name -> text of what this run keeps as files."""
+        return self._files
 
     @property
     def suspended(self) -> Suspended | None:
@@ -140,10 +162,12 @@ class ToolCallReplay:
 
         Raises:
             ToolCallRefused: the script may not make this call, or the tool failed, or a person said no.
-            CallDeferred: people are to be asked about it.
+            CallDeferred: people are to be asked about it, or the author must connect an account first.
         """
+        if tool == FILES_WRITE:
+            return self._write(args)
         found = self._permitted_tool(tool)
-        self._check(args)
+        check_arguments(args, self._call_bytes)
         key = canonical_json([tool, args])
         number = self._replayed[key]
         self._replayed[key] += 1
@@ -153,14 +177,39 @@ class ToolCallReplay:
         async with self._locks[key] if self._asks else nullcontext():
             return await self._green_answer(found, args, key, number)
 
+    def _write(self, args: Mapping[str, Json]) -> Json:
+        """Hold a file until the run ends well; return its name for references. The last text of a name counts."""
+        match args:
+            case {"name": str(name), "text": str(text)} if len(args) == 2:
+                pass
+            case _:
+                raise ToolCallRefused(f"{FILES_WRITE} takes name and text, both texts")
+        if not is_file_name(name) or name in (f"{self._context.node}.json", f"{self._context.node}.txt"):
+            raise ToolCallRefused(
+                f"{name[:80]!r} is no name for a file: letters, digits, '.', '_' and '-', as report.md"
+            )
+        if (issue := json_issue_in(text, strict_text=True)) is not None:
+            raise ToolCallRefused(f"the text cannot be kept: {issue.message}")
+        held = {**self._files, name: text}
+        if len(held) > WRITTEN_FILES:
+            raise ToolCallRefused(f"a script keeps {WRITTEN_FILES} files at most")
+        if sum(len(other.encode()) for other in held.values()) > WRITTEN_BYTES:
+            raise ToolCallRefused(f"the files of a script come to {WRITTEN_BYTES} bytes at most")
+        self._files = held
+        return {"name": name, "size": len(text.encode())}
+
     async def _green_answer(self, tool: Tool, args: Mapping[str, Json], key: str, number: int) -> Json:
         if number < len(self._answers[key]):
             return _value_of(self._answers[key][number])
         context = replace(self._context, idempotency_key=digest_of([self._context.idempotency_key, key]))
         try:
-            outcome = await self._bounds.call(tool, context, args, self._pause)
-        except InputRequired:
+            outcome = await self._bounds.call(tool, self._as_author(tool, context, args), args, self._pause)
+        except InputRequired as needed:
+            if needed.asked.account:
+                self.needed = needed
+                raise CallDeferred from needed
             outcome = Failed(error=INPUT_REQUIRED, message="it asks a person; plan this as its own node")
+        await self._bounds.learn(context.thread, tool, outcome)
         if isinstance(outcome, Succeeded):
             answer = RecordedAnswer(call=key, value=outcome.value)
         else:
@@ -176,7 +225,7 @@ class ToolCallReplay:
         position = position_of(tool.name, args, number)
         if (outcome := self._decided.outcomes.get(position)) is not None:
             self._reached.add(position)
-            return _told(tool.name, outcome)
+            return told(tool.name, outcome)
         if wrong := await schema_issues(args, tool.arguments):
             raise ToolCallRefused(
                 f"{tool.name}: bad_arguments: {wrong[0].pointer or '/'}: {issue_words(tool, wrong[0])}"
@@ -197,12 +246,6 @@ class ToolCallReplay:
             raise ToolCallRefused(f"{name!r} changes something; this script may only read: plan this as its own node")
         return tool
 
-    def _check(self, args: Mapping[str, Json]) -> None:
-        if (issue := json_issue_in(args, strict_text=True)) is not None:
-            raise ToolCallRefused(f"the arguments cannot be used: {issue.pointer}: {issue.message}")
-        if len(canonical_json(args).encode()) > self._call_bytes:
-            raise ToolCallRefused(f"the arguments come to more than {self._call_bytes} bytes")
-
     def _record(self, answer: RecordedAnswer) -> int:
         """Record an answer unless too much is recorded already; return its size."""
         size = len(canonical_json(answer.value)) + len(answer.error)
@@ -212,8 +255,20 @@ class ToolCallReplay:
         return size
 
 
-def _told(tool: ToolName, outcome: Outcome) -> Json:
-    """Return the value of a red call, or raise what the script is told of it."""
+def check_arguments(args: Mapping[str, Json], most_bytes: int = CALL_BYTES) -> None:
+    """Return if a call can be made with these arguments.
+
+    Raises:
+        ToolCallRefused: it cannot.
+    """
+    if (issue := json_issue_in(args, strict_text=True)) is not None:
+        raise ToolCallRefused(f"the arguments cannot be used: {issue.pointer}: {issue.message}")
+    if len(canonical_json(args).encode()) > most_bytes:
+        raise ToolCallRefused(f"the arguments come to more than {most_bytes} bytes")
+
+
+def told(tool: ToolName, outcome: Outcome) -> Json:
+    """Return the value of a call that became a node, or raise what its caller is told of it."""
     if isinstance(outcome, Succeeded):
         return outcome.value
     if _is_rejected(outcome):

@@ -20,6 +20,7 @@ from agent.ids import Digest
 from agent.limits import Role
 from agent.packing.packing import STEPS, only_calls
 from agent.packing.script_checks import script_in
+from agent.plan.file_names import FILES_WRITE
 from agent.plan.json_schema import schema_issues
 from agent.plan.operations import Node, canonical_json
 from agent.plan.outcomes import Failed, NodeState, Succeeded
@@ -34,10 +35,11 @@ from agent.scripts.repair_prompt import (
     refusal_request,
     rewrite_refusal,
 )
-from agent.scripts.replay import ToolCallReplay, ending
+from agent.scripts.replay import AsAuthor, ToolCallReplay, as_app, ending
 from agent.tool import CallContext, Registry, asks_inside
 from agent.tools.call import kept_output
-from agent.tools.call_bounds import CallBounds, SharedBounds
+from agent.tools.call_bounds import CallBounds
+from agent.tools.shared_bounds import SharedBounds
 from sandbox.script import NO_SANDBOX, Job, Json, Limits, OutcomeKind, Sandbox, ScriptError, ScriptOutcome
 
 INFRA_RETRY_AFTER_SECONDS = (0.5, 1.0, 2.0, 4.0)
@@ -56,6 +58,8 @@ _ASKS_AFTER = frozenset({OutcomeKind.SUSPENDED, OutcomeKind.OK, OutcomeKind.ERRO
 """Ends of a run whose open calls people are asked about: also a script that did not wait for a call has made it."""
 
 WAITS_FOR_PEOPLE = "waiting for decisions about its calls"
+
+WAITS_FOR_WORKERS = "waiting for those it handed work to"
 
 WAITS_FOR_SANDBOX = "waiting for the sandbox, which does not answer"
 
@@ -87,6 +91,7 @@ class PackageDependencies:
     repairs: SharedBounds[Role]
     clock: Callable[[], datetime]
     pause: Callable[[float], Awaitable[None]]
+    as_author: AsAuthor = as_app
 
 
 class ScriptRunner:
@@ -114,12 +119,13 @@ class ScriptRunner:
             dependencies.bounds,
             decided=decided,
             most_red_calls=dependencies.red_calls,
+            as_author=dependencies.as_author,
         )
         # A rewrite changes the code only: tools, inputs and limits stay the node's.
         self._job = Job(
             code=node.code,
             inputs=inputs,
-            tools=frozenset(node.tools),
+            tools=frozenset({*node.tools, FILES_WRITE}),
             limits=_limits_of(node, dependencies.limits),
             queue=context.thread,
         )
@@ -130,10 +136,15 @@ class ScriptRunner:
         self._attempts: list[AttemptEnded] = []
         self._dialogue: list[ChatMessage] = []
 
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Name -> text of what the script kept in its last run; it counts once that run ended well."""
+        return self._replay.files
+
     async def run(self) -> Succeeded | Failed | Suspended:
         """Return the script's result inline, how its last attempt ended, or which calls people are to be asked about.
 
-        Raises only CancelledError.
+        Raises only CancelledError, and InputRequired when the author must connect an account before it can run.
 
         A cancellation first ends the script or the model call that is in progress.
         """
@@ -192,6 +203,8 @@ class ScriptRunner:
     async def _attempt(self, code: str) -> Succeeded | Failed | Suspended | None:
         """Run a script; return None after a crash."""
         outcome = await _checked(await self._outcome(code), self._node)
+        if self._replay.needed is not None:
+            raise self._replay.needed
         suspended = self._replay.suspended if outcome.kind in _ASKS_AFTER else None
         if suspended is not None:
             outcome = replace(outcome, kind=OutcomeKind.SUSPENDED, result=None, error=None)

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import NamedTuple, TypeVar, cast
 
-from agent.errors import ArtifactMissing
+from agent.errors import ArtifactMissing, ContentUnavailable
 from agent.ids import NodeId, ThreadId
 from agent.plan.conditions import Condition, Incomparable, condition_words, is_met
 from agent.plan.json_values import least_bytes
@@ -28,7 +28,7 @@ from agent.plan.references import (
     with_texts,
 )
 from agent.ports import Artifacts
-from agent.tools.output import output_of
+from agent.tools.output import gone, output_of
 from sandbox.script import Json
 
 _T = TypeVar("_T")
@@ -182,8 +182,10 @@ async def _resolving(
         return await asyncio.to_thread(resolved, outputs) if refs else resolved(outputs)
     except (Unbound, BadReference) as error:
         return Failed(error="binding", message=str(error))
-    except ArtifactMissing:
-        return Failed(error="artifact_missing", message="an earlier output that is needed here is no longer kept")
+    except ArtifactMissing as missing:
+        return Failed(error="artifact_missing", message=gone(missing.name))
+    except ContentUnavailable:
+        return Failed(error="store_unavailable", message="the store of files cannot be reached; nothing is lost")
 
 
 def _bound_within(written: Mapping[str, Json], outputs: _Outputs) -> Mapping[str, Json] | Failed:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import cast
 
 from agent.approval import WorldState
@@ -15,7 +16,7 @@ from agent.plan.effects import Inverse
 from agent.plan.json_schema import SchemaIssue, schema_issues
 from agent.plan.json_values import at_most, fits, json_issue_in, plain_json, sanitized_text, truncated
 from agent.plan.operations import digest_of
-from agent.plan.outcomes import OUTCOME_UNKNOWN, Failed, Succeeded
+from agent.plan.outcomes import NOT_TRIED, OUTCOME_UNKNOWN, Failed, Succeeded
 from agent.plan.references import with_texts
 from agent.ports import ResultCache, ResultKey
 from agent.redaction import SECRETS
@@ -55,8 +56,9 @@ async def call_tool(
     args: Mapping[str, Json],
     *,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    once: Callable[[], Awaitable[Succeeded | Failed]] | None = None,
 ) -> Succeeded | Failed:
-    """Return the tool's whole output as an inline value, or how it failed.
+    """Return the tool's whole output as an inline value, or how it failed. `once` is how each single call is made.
 
     Raises only CancelledError, InputRequired, TooLate and WorldChanged.
 
@@ -65,12 +67,16 @@ async def call_tool(
     if issues := await schema_issues(args, tool.arguments):
         message = "; ".join(f"{issue.pointer or '/'}: {issue_words(tool, issue)}" for issue in issues[:5])
         return Failed(error="bad_arguments", message=truncated(message, _MESSAGE_CHARACTERS))
-    outcome = await _call_once(tool, context, args)
+    once = once or partial(call_once, tool, context, args)
+    outcome = await once()
     for seconds in RETRY_AFTER_SECONDS[: tool.retries] if tool.retryable and tool.colour is Colour.GREEN else ():
         if not isinstance(outcome, Failed) or outcome.error not in TRANSIENT:
             break
         await pause(seconds)
-        outcome = await _call_once(tool, context, args)
+        again = await once()
+        if isinstance(again, Failed) and again.error == NOT_TRIED:
+            break  # why the call before it failed says more
+        outcome = again
     return outcome
 
 
@@ -187,7 +193,8 @@ def unless_in_doubt(colour: Colour, outcome: Succeeded | Failed) -> Succeeded | 
     return Failed(error=OUTCOME_UNKNOWN, message=f"{outcome.message}; whether it took effect is not known")
 
 
-async def _call_once(tool: Tool, context: CallContext, args: Mapping[str, Json]) -> Succeeded | Failed:
+async def call_once(tool: Tool, context: CallContext, args: Mapping[str, Json]) -> Succeeded | Failed:
+    """Make one call whose arguments were checked. Returns and raises as `call_tool` does."""
     limit = asyncio.timeout(tool.timeout_seconds)
     try:
         async with limit:

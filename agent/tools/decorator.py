@@ -108,6 +108,7 @@ class Options:
     egress: Egress | None = None
     url_argument: str | None = None
     personal: bool = False
+    account: str = ""
     version: str = "1"
 
 
@@ -286,7 +287,8 @@ class PythonTool(Generic[P, R]):
             targets=options.targets,
             egress=options.egress,
             url_argument=options.url_argument,
-            personal=options.personal,
+            personal=options.personal or bool(options.account),
+            account=options.account,
             returns_outside_text=options.returns_outside_text,
             version=options.version,
         )
@@ -380,6 +382,7 @@ def tool(
     egress: Egress | None = None,
     url_argument: str | None = None,
     personal: bool = False,
+    account: str = "",
     version: str = "1",
 ) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], PythonTool[P, R]]:
     """Make a tool of an async function with typed parameters and a docstring.
@@ -397,6 +400,8 @@ def tool(
         egress: For a green tool that sends something to a host which a plan names.
         url_argument: The argument with the URL whose host a call asks.
         personal: Whether the output is for the person alone who asked.
+        account: The provider (`[accounts.NAME]`) with the account of the person who asks: `await context.token()` of a
+            parameter of type CallContext is their access token. Then it is `personal`.
         version: To be changed when the tool returns something else for the same arguments.
 
     Raises:
@@ -414,6 +419,7 @@ def tool(
         egress=egress,
         url_argument=url_argument,
         personal=personal,
+        account=account,
         version=version,
     )
     return partial(PythonTool[P, R], options=options)

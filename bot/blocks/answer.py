@@ -8,7 +8,7 @@ from agent.llm.transcript import ShownNode
 from agent.plan.effects import Effect
 from agent.plan.json_values import truncated
 from agent.plan.outcomes import (
-    REFUSED_BY_POLICY,
+    TOLD_IN_WORDS,
     ArtifactRef,
     Expired,
     Failed,
@@ -154,7 +154,7 @@ def _why_left(line: UndoLine, titles: Mapping[NodeId, str]) -> str:
     if line.unsure:
         return wording.MAYBE_UNDONE
     match line.outcome:
-        case Failed(error=error, message=message) if error == REFUSED_BY_POLICY and message:
+        case Failed(error=error, message=message) if error in TOLD_IN_WORDS and message:
             return message
         case Failed(error=error):
             return wording.failure(error)

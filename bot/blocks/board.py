@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from agent.ids import NodeId
 from agent.packing.packing import Reason
 from agent.plan.operations import NodeKind, digest_of
-from agent.plan.outcomes import REFUSED_BY_POLICY, Cancelled, Failed, NodeState, Rejected, Skipped, Succeeded
+from agent.plan.outcomes import TOLD_IN_WORDS, Cancelled, Failed, NodeState, Rejected, Skipped, Succeeded
 from agent.ports import RunStatus
 from bot import wording
 from bot.blocks.elements import (
@@ -33,7 +33,7 @@ from bot.blocks.elements import (
     task_card,
 )
 from bot.blocks.visibility import visible
-from bot.payloads import DETAILS_ACTION, SAVE_ACTION, UNDO_ACTION
+from bot.payloads import DETAILS_ACTION, FILES_ACTION, SAVE_ACTION, UNDO_ACTION
 from bot.ports import AttemptView, NodeView, Post, RunView, Slot
 
 MOST_TASKS = 40
@@ -73,7 +73,7 @@ def board(run: RunView, currency: str = "$", now: datetime | None = None) -> Ren
     titles = {node.id: node.title for node in run.nodes}
     states = {node.id: node.state for node in run.nodes}
     details = script_details(run.nodes)
-    buttons = [*details, *_undo(run), *_save(run)]
+    buttons = [*details, *_files(run), *_undo(run), *_save(run)]
     packed = {fusion.steps[-1]: wording.packed(fusion.steps) for fusion in run.fusions}
     cards = {node.id: _task(node, titles, states, packed.get(node.id, "")) for node in run.nodes}
     shown = _fitting(run.nodes, cards, MESSAGE_CHARACTERS - sum(len(str(element)) for element in buttons))
@@ -98,6 +98,13 @@ def _undo(run: RunView) -> Sequence[Block]:
     return [button(wording.UNDO, action=UNDO_ACTION, value=str(run.turn))] if run.ended and run.can_undo else []
 
 
+def _files(run: RunView) -> Sequence[Block]:
+    """Return the button for the thread's files, once the run made one."""
+    ended = [node.outcome for node in run.nodes if isinstance(node.outcome, Succeeded)]
+    made = any(outcome.artifact is not None or outcome.files for outcome in ended)
+    return [button(wording.FILES, action=FILES_ACTION, value=str(run.turn))] if made else []
+
+
 def _save(run: RunView) -> Sequence[Block]:
     """Return the button that keeps an ended run as a draft of a runbook, where there is a folder for them."""
     saves = run.ended and run.can_save
@@ -105,11 +112,11 @@ def _save(run: RunView) -> Sequence[Block]:
 
 
 def script_details(nodes: Sequence[NodeView]) -> Sequence[Block]:
-    """Return the elements that open the details of finished scripts: a button each, or a menu of many.
+    """Return the elements that open the details of finished scripts and subagents: a button each, or a menu of many.
 
-    Scripts that crashed come first when there are more than fit.
+    Those that crashed come first when there are more than fit.
     """
-    scripts = [node for node in nodes if node.kind is NodeKind.PACKAGE and node.attempts and _final(node.state)]
+    scripts = [node for node in nodes if node.kind is not NodeKind.TOOL and node.attempts and _final(node.state)]
     scripts.sort(key=lambda node: not _crashed(node))
     labels = [(shortened(_title(node), OPTION_CHARACTERS), node.id) for node in scripts]
     if len(labels) > MOST_BUTTONS:
@@ -230,7 +237,7 @@ def _crashed(node: NodeView) -> Sequence[AttemptView]:
 def _attempts(node: NodeView) -> str:
     """Return a package's repairs: `attempt 1 crashed: ValueError: ...; rewritten, attempt 2 running`."""
     crashed = _crashed(node)
-    if not crashed:
+    if not crashed or node.kind is NodeKind.SUBAGENT:
         return ""
     parts = [wording.attempt(attempt.attempt, attempt.kind, _first_line(attempt.error)) for attempt in crashed]
     last = crashed[-1].attempt
@@ -257,7 +264,7 @@ def _now(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, N
             return f"{what} · {words}, {wording.remembered(timedelta(seconds=seconds))}"
         case NodeState.SUCCEEDED, _:
             return f"{what} · {words}{f' in {took}' if took else ''}"
-        case _, Failed(error=error, message=message) if error == REFUSED_BY_POLICY and message:
+        case _, Failed(error=error, message=message) if error in TOLD_IN_WORDS and message:
             return f"{what} · {words}: {visible(message)}"
         case _, Failed(error=error):
             return f"{what} · {words}: {wording.failure(error)}"

@@ -10,7 +10,16 @@ from difflib import SequenceMatcher
 from typing import assert_never
 from urllib.parse import urlsplit
 
-from agent.preview import DiffPreview, FieldsPreview, MessagePreview, Preview, RequestPreview, TablePreview
+from agent.preview import (
+    DiffPreview,
+    FieldsPreview,
+    FileEdit,
+    FilesPreview,
+    MessagePreview,
+    Preview,
+    RequestPreview,
+    TablePreview,
+)
 from bot import wording
 from bot.blocks.elements import Block, run
 from bot.blocks.visibility import visible
@@ -55,6 +64,8 @@ def parts_of(preview: Preview, names: Mapping[str, str]) -> Iterator[PreviewPart
         case DiffPreview():
             label = wording.change_of(visible(preview.name))
             yield PreviewPart(label=label, text=difference(visible(preview.before), visible(preview.after)))
+        case FilesPreview():
+            yield from map(_file_edit, preview.edits)
         case _:
             assert_never(preview)
 
@@ -119,6 +130,22 @@ def _indented(fields: Iterator[tuple[str, str]]) -> str:
 
 def _lines(fields: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"{visible(name)}: {visible(value)}" for name, value in fields)
+
+
+def _file_edit(edit: FileEdit) -> PreviewPart:
+    path = visible(edit.path)
+    if edit.before is None:
+        label = wording.new_file(path, executable=edit.executable)
+        return PreviewPart(label=label, text=_marked("+ ", visible(edit.after or "")))
+    if edit.after is None:
+        return PreviewPart(
+            label=wording.deleted_file(path, executable=edit.executable), text=_marked("- ", visible(edit.before))
+        )
+    return PreviewPart(label=wording.change_of(path), text=difference(visible(edit.before), visible(edit.after)))
+
+
+def _marked(mark: str, text: str) -> str:
+    return "\n".join(f"{mark}{line}" for line in text.split("\n"))
 
 
 def difference(before: str, after: str) -> str:

@@ -16,11 +16,13 @@ from agent.approval import (
     DECISIONS,
     GRANTS,
     NEEDS_WORDS,
+    OF_AUTHOR,
     RUNS_CALL,
     ApprovalKind,
     ApprovalPolicy,
     ApprovalRequest,
     Decision,
+    WorldState,
     askers_of,
 )
 from agent.budget.budget import Measure, limit_exceeded_from_json
@@ -55,7 +57,7 @@ from bot.blocks.elements import (
 )
 from bot.blocks.tool_questions import asks, question_blocks
 from bot.blocks.visibility import visible
-from bot.payloads import ACTION_PREFIX, FORM_ACTION, SHOW_ACTION, Form, button_value, form_value
+from bot.payloads import ACTION_PREFIX, CONNECT_ACTION, FORM_ACTION, SHOW_ACTION, Form, button_value, form_value
 from bot.ports import ApprovalView
 from sandbox.script import Json
 
@@ -138,6 +140,8 @@ def card(
         return (_turn_card(view),)
     if request.kind is ApprovalKind.INPUT:
         return (_input_card(view),)
+    if request.kind is ApprovalKind.CONNECT:
+        return (_connect_card(view, place),)
     who_may = who_may_decide(policy, request)
     small = _small_print(view, names)
     if not _showable(view):
@@ -181,13 +185,20 @@ def world_lines(request: ApprovalRequest) -> Iterator[tuple[str, str]]:
     if facts.change is not None:
         label = wording.changed_since(approved=facts.change.approved)
         yield label, wording.world_change(facts.change.was, facts.state or {})
-    if facts.state is not None and state_line(request) is None:
-        yield wording.AS_IT_STANDS, wording.world_state(facts.state)
+    state = _without_account(facts.state)
+    if state is not None and state_line(request) is None:
+        yield wording.AS_IT_STANDS, wording.world_state(state)
+
+
+def _without_account(state: WorldState | None) -> WorldState | None:
+    """Return the state without the account, which has a line of its own."""
+    rest = {key: value for key, value in (state or {}).items() if key != "account"}
+    return rest or None
 
 
 def state_line(request: ApprovalRequest) -> Block | None:
     """Return how what the call is about to change stands now, if that fits one line of small print."""
-    state = card_facts_of(request).state
+    state = _without_account(card_facts_of(request).state)
     told = None if state is None else wording.world_state(state)
     if told is None or len(told) > _STATE_CHARACTERS or not told.isascii():
         return None
@@ -253,7 +264,14 @@ def _small_print(view: ApprovalView, names: Mapping[str, str]) -> Sequence[Block
     if origins := list(_origins(view.request)):
         line += f" · {wording.origins('; '.join(origins))}"
     stands = state_line(view.request)
-    return [*outside_blocks(view.request), *([stands] if stands else []), context(line), *named_blocks(names)]
+    runs_as = account_line(view.request)
+    return [*outside_blocks(view.request), *filter(None, (runs_as, stands)), context(line), *named_blocks(names)]
+
+
+def account_line(request: ApprovalRequest) -> Block | None:
+    """Return whose account the call runs as; None where nobody has any."""
+    account = card_facts_of(request).account
+    return None if account is None else context(wording.runs_as_line(quoted(wording.runs_as(account), 200)))
 
 
 def outside_blocks(request: ApprovalRequest) -> Sequence[Block]:
@@ -385,6 +403,22 @@ def _input_card(view: ApprovalView) -> Rendered:
     return rendered(f"{asked} {ended}", [section(f"*{asked}*\n{title}\n{ended}"), *about])
 
 
+def _connect_card(view: ApprovalView, place: str) -> Rendered:
+    """Return the card of a step that waits for an account: its author's own, or the line about it in the thread."""
+    request = view.request
+    provider, title = asks(request), quoted(request.title, 200)
+    asked = wording.wants_account(provider)
+    about = context(circumstances(view, who_may_decide(ApprovalPolicy(), request)))
+    if not view.is_open:
+        ended, _ = ending(view)
+        return rendered(f"{asked} {ended}", [section(f"*{asked}*\n{title}\n{ended}"), about])
+    elsewhere = not place and view.places
+    words = (
+        wording.waits_for_account(mention(request.author), provider) if elsewhere else wording.QUESTIONS[request.kind]
+    )
+    return rendered(asked, [section(f"*{asked}*\n{title}\n{words}"), about, _buttons(view)])
+
+
 def _used_up(request: ApprovalRequest) -> Iterator[str]:
     """Yield a sentence for each limit that a request about a budget is about."""
     exceeded, currency = request.args.get("breaches"), request.args.get("currency")
@@ -414,7 +448,7 @@ def circumstances(view: ApprovalView, who_may: str) -> str:
         wording.waits(len(view.blocks), waiting, view.progress if view.is_open else None),
         *_undoes(request),
     ]
-    if request.kind is not ApprovalKind.INPUT and (view.is_open or view.record.decision in RUNS_CALL):
+    if request.kind not in OF_AUTHOR and (view.is_open or view.record.decision in RUNS_CALL):
         lines.append(wording.UNDOING[card_facts_of(request).reversibility])
     if view.is_open:
         lines += _open_lines(view, who_may)
@@ -457,7 +491,7 @@ def reminder(view: ApprovalView, policy: ApprovalPolicy) -> Rendered:
 
 def who_may_decide(policy: ApprovalPolicy, request: ApprovalRequest) -> str:
     """Return who may decide a request, in mrkdwn."""
-    if request.kind is ApprovalKind.INPUT:
+    if request.kind in OF_AUTHOR:
         return wording.only_person(mention(request.author))
     parts = [_who_may(part, request) for part in policy.parts]
     more = [*map(mention, sorted(policy.more_users)), *map(group, sorted(policy.more_groups))]
@@ -479,6 +513,12 @@ def _buttons(view: ApprovalView, without: Collection[Decision] = (), place: str 
         value = form_value(Form.INPUT, view.request.id, view.version)
         action = f"{FORM_ACTION}_{Form.INPUT.value}"
         shown.insert(0, button(wording.ANSWER, action=action, value=value, style="primary"))
+    if view.request.kind is ApprovalKind.CONNECT:
+        value = button_value(view.request.id, view.version)
+        shown = [
+            button(wording.CONNECT_ACCOUNT, action=CONNECT_ACTION, value=value, style="primary"),
+            button(wording.DONT_CONNECT, action=f"{ACTION_PREFIX}{Decision.DECLINED.value}", value=value),
+        ]
     if view.request.kind is ApprovalKind.APPROVE:
         shown += forms_of(view, without, place)
         if view.to_come and Decision.APPROVED in allowed and not place:

@@ -1,4 +1,4 @@
-"""The modal with the attempts of a script: how each ended, where, its calls, its logs, its code.
+"""The modal with the attempts of a script: how each ended, where, its calls, its logs, its code; or a subagent's steps.
 
 A model, a script or a tool wrote all of it, so it goes into literal blocks, where nothing is formatting.
 """
@@ -86,13 +86,18 @@ def _parts(attempt: AttemptEnded) -> Iterator[Block]:
         (wording.HOW_IT_ENDED, attempt.error, OTHER_CHARACTERS),
         (wording.WHERE_IT_CRASHED, attempt.traceback, OTHER_CHARACTERS),
         (wording.CALLS_MADE, _calls(attempt.calls), CALLS_CHARACTERS),
-        (wording.END_OF_THE_LOGS, attempt.logs, OTHER_CHARACTERS),
+        (wording.END_OF_THE_LOGS, attempt.logs, OTHER_CHARACTERS) if attempt.code else _steps(attempt),
         (wording.THE_SCRIPT, attempt.code, CODE_CHARACTERS),
     ):
         pieces = list(_pieces(shortened(visible(words).rstrip(), characters)))
         for piece in pieces:
             label = [plain(title, bold=True)] if piece is pieces[0] else []
             yield rich_text([*label, preformatted(piece)])
+
+
+def _steps(attempt: AttemptEnded) -> tuple[str, str, int]:
+    """Return the part with the steps of a subagent, which has no code."""
+    return wording.ITS_STEPS, attempt.logs, CODE_CHARACTERS
 
 
 def _calls(calls: Sequence[SummarizedCall]) -> str:

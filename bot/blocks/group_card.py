@@ -11,6 +11,7 @@ from agent.plan.operations import canonical_json
 from agent.tool import Reversibility
 from bot import wording
 from bot.blocks.card import (
+    account_line,
     circumstances,
     ending,
     forms_of,
@@ -77,7 +78,7 @@ def group_card(
             blocks.append(stands)
         blocks += [*difference(view), *outside_blocks(view.request)]
         blocks.append(_item(view, with_menu=len(views) <= MOST_WITH_MENU))
-    blocks += [*([shared_state] if shared_state else []), *named_blocks(names)]
+    blocks += [*filter(None, (account_line(first.request), shared_state)), *named_blocks(names)]
     if frozen:
         blocks.append(section(wording.FROZEN))
     if not whole:

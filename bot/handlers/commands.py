@@ -12,6 +12,7 @@ from bot import wording
 from bot.blocks.elements import Rendered, words_only
 from bot.blocks.help import MOST_REQUEST_CHARACTERS, MOST_RUNS, help_message, opening, status, stoppable
 from bot.errors import BotError, SlackRefused
+from bot.handlers.accounts import AccountsHandler
 from bot.handlers.freezes import FreezeHandler, is_about_freezes
 from bot.handlers.guidance import GuidanceHandler, is_about_guidance
 from bot.handlers.memory import MemoryHandler, is_about_memory
@@ -49,6 +50,7 @@ class CommandHandler:
         tools: ToolsHandler,
         memory: MemoryHandler,
         guidance: GuidanceHandler,
+        accounts: AccountsHandler,
     ) -> None:
         self._inbox = inbox
         self._limiter = limiter
@@ -62,6 +64,7 @@ class CommandHandler:
         self._tools = tools
         self._memory = memory
         self._guidance = guidance
+        self._accounts = accounts
 
     async def on_command(self, ack: AsyncAck, body: Payload) -> None:
         """Ack at once and answer the caller alone, except for the thread a request opens."""
@@ -95,6 +98,8 @@ class CommandHandler:
                 return await self._pending.answer(command, identity)
             case "tools":
                 return await self._tools.answer(command, identity)
+            case "accounts":
+                return await self._accounts.answer(command, identity)
             case "stop":
                 return stoppable(await self._named(await self._views.open_of(identity.tenant, command.user)))
             case _:

@@ -206,6 +206,7 @@ class MessageHandler:
             author=event.user,
             text=text,
             kind=kind,
+            search_token=event.search_token,
         )
 
     async def _status(self, thread: ThreadId) -> Rendered:

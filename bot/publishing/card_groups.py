@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.approval import ApprovalKind, ApprovalPolicy, ApprovalRequest, askers_of
+from agent.card_facts import account_in
 from agent.ids import ApprovalId
 from bot.blocks.elements import sent_size
 from bot.blocks.visibility import visible
@@ -32,8 +33,8 @@ def joinings(
 ) -> Sequence[Joining]:
     """Return which requests of a turn, given in the order they were asked, join which cards.
 
-    Those of one author that the same people decide are alike; `policy_for` says who does. A card that stands takes in
-    such requests as long as it has room and nobody has decided anything on it.
+    Those of one author and one account that the same people decide are alike; `policy_for` says who does. A card that
+    stands takes in such requests as long as it has room and nobody has decided anything on it.
     """
     found: list[Joining] = []
     for alike in _alike((view for view in views if _may_share(view)), policy_for):
@@ -85,7 +86,7 @@ def _alike(
     for view in views:
         request = view.request
         stages = None if request.requirement is None else request.requirement.stages
-        asked = (request.author, askers_of(request))
+        asked = (request.author, askers_of(request), account_in(request.facts))
         groups.setdefault((asked, stages, policy_for(request)), []).append(view)
     return groups.values()
 

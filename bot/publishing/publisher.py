@@ -281,6 +281,9 @@ class ThreadPublisher:
 
         Those are where it was escalated to and, when nobody may grant it where it was asked, what its policy names.
         """
+        if view.request.kind is ApprovalKind.CONNECT:  # nobody else is asked
+            direct = thread_parts(view.request.thread).channel.startswith("D")
+            return view if direct or not view.is_open else replace(view, places=(view.request.author,))
         requirement = view.request.requirement
         escalated = requirement.escalated_to if requirement is not None and view.is_open else ()
         located = await self._looked_up(view)

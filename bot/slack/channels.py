@@ -23,6 +23,21 @@ class Channels:
             raise _not_allowed()
         return channel
 
+    async def changeable(self, wanted: str, context: CallContext) -> Channel:
+        """Return the channel, if the author may write there, and the app can change what it is and who is in it.
+
+        Raises:
+            ToolError: there is none, the author may not, it is archived or a direct message, or the app is not in it.
+        """
+        channel = await self.writable(wanted, context)
+        if channel.archived:
+            raise ToolError("is_archived", "that channel is archived")
+        if not channel.name:
+            raise ToolError("not_a_channel", "that is a direct message and no channel")
+        if not channel.has_app:
+            raise ToolError("not_in_channel", "the app is not in that channel; somebody has to invite it")
+        return channel
+
     async def readable(self, wanted: str, context: CallContext) -> Channel:
         """Return the channel, if the author may read there: full members any public one, else who is in it now.
 

@@ -28,7 +28,8 @@ _log = logging.getLogger(__name__)
 
 SLACK_API_URL = "https://slack.com/api/"
 TIMEOUT_SECONDS = 30
-_PAGE = 1000
+_PAGE = 999
+"""Of a history Slack gives no more; of most other lists 1000."""
 _UNSURE = frozenset({"fatal_error", "internal_error", "service_unavailable", "request_timeout"})
 """Slack's codes for a fault of its own, after which part of the work may be done all the same."""
 

@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.ids import ToolName
-from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.preview import FieldsPreview, Preview
 from agent.tool import CallContext, Colour, Reversibility, Tool, ToolError
-from bot.errors import BotError, SlackRefused, SlackUnreachable
 from bot.payloads import mapping
 from bot.slack.channels import Channels
 from bot.slack.client import WebApi, objects_in
 from bot.slack.membership import Principals
+from bot.tools.refusals import looking, sending
 from sandbox.script import Json
 
 ARGUMENTS: Mapping[str, Json] = {
@@ -57,10 +56,8 @@ class _Archiver:
     async def state(self, context: CallContext, arguments: Mapping[str, Json]) -> Json:
         """Return what a person wants to know of the channel: how many are in it, and what was written last."""
         channel = await self._channel(context, arguments)
-        try:
+        with looking("show the channel"):
             page = await self._api.read("conversations.history", channel=str(channel["id"]), limit=1)
-        except BotError as error:
-            raise _failed(error, "show the channel") from error
         newest = next(iter(objects_in(page, "messages")), mapping(None))
         members = channel.get("num_members")
         return {
@@ -72,12 +69,8 @@ class _Archiver:
     async def call(self, context: CallContext, arguments: Mapping[str, Json]) -> Json:
         """Archive; a Slack refusal, a missing right or a lost answer is a ToolError."""
         channel = str((await self._channel(context, arguments))["id"])
-        try:
+        with sending("archive the channel", lost="the channel may be archived or not"):
             await self._api.write_once("conversations.archive", before_sending=context.check_not_late, channel=channel)
-        except SlackUnreachable as error:
-            raise ToolError(OUTCOME_UNKNOWN, "Slack's answer was lost; the channel may be archived or not") from error
-        except SlackRefused as error:
-            raise _failed(error, "archive the channel") from error
         return {"channel": channel}
 
     async def _channel(self, context: CallContext, arguments: Mapping[str, Json]) -> Mapping[str, Any]:
@@ -86,22 +79,14 @@ class _Archiver:
         Raises:
             ToolError: there is none, it is archived, somebody else created it, or the author may not write there.
         """
-        try:
+        with looking("show the channel"):
             known = await self._channels.writable(str(arguments["channel"]), context)
             found = mapping(
                 (await self._api.read("conversations.info", channel=known.id, include_num_members=True)).get("channel")
             )
             us = (await self._principals.identity()).user
-        except BotError as error:
-            raise _failed(error, "show the channel") from error
         if found.get("is_archived"):
             raise ToolError("already_archived", "that channel is archived")
         if found.get("creator") != us:
             raise ToolError("not_ours", "only channels that slack_create_channel created are archived")
         return found
-
-
-def _failed(error: BotError, what: str) -> ToolError:
-    if isinstance(error, SlackRefused):
-        return ToolError(error.code, f"Slack refused to {what}: {error.code}")
-    return ToolError("slack_unreachable", "Slack did not answer; nothing was changed")

@@ -10,16 +10,15 @@ from agent.preview import MessagePreview, Preview
 from agent.tool import CallContext, Colour, Reversibility, Tool, ToolError, Undoing
 from bot.blocks.elements import escaped
 from bot.errors import SlackRefused, SlackUnreachable
+from bot.payloads import unescaped
 from bot.slack.channels import Channels
 from bot.slack.client import WebApi
 from bot.slack.membership import Channel
+from bot.tools.messages import POSTED
 from sandbox.script import Json
 
 MOST_CHARACTERS = 4000
 """Slack cuts a longer text into several messages."""
-
-POSTED = "greenlight_post"
-"""The type of the metadata of a message that the tool posted."""
 
 _ANYWHERE = "chat:write.public"
 """The scope with which an app writes in public channels that it has not joined."""
@@ -73,7 +72,18 @@ def neutralised(text: str) -> str:
     return "".join(f"<{part}>" if at % 2 else escaped(part) for at, part in enumerate(parts))
 
 
-def _text(arguments: Mapping[str, Json]) -> str:
+def as_written(mrkdwn: str) -> str | None:
+    """Return the text for which the tool posts this mrkdwn; None: for none."""
+    text = unescaped(mrkdwn)
+    return text if text and neutralised(text) == mrkdwn and len(mrkdwn) <= MOST_CHARACTERS else None
+
+
+def posted_text(arguments: Mapping[str, Json]) -> str:
+    """Return the mrkdwn to post.
+
+    Raises:
+        ToolError: it is too long.
+    """
     text = neutralised(str(arguments.get("text", "")))
     if len(text) > MOST_CHARACTERS:
         raise ToolError("text_too_long", f"the text has more than {MOST_CHARACTERS} characters")
@@ -87,7 +97,7 @@ class _Poster:
 
     async def check(self, context: CallContext, arguments: Mapping[str, Json]) -> None:
         """Refuse a text that is too long, and a channel in which the app or the author may not write."""
-        _text(arguments)
+        posted_text(arguments)
         channel = await self._channels.writable(str(arguments.get("channel", "")), context)
         if channel.archived:
             raise ToolError("is_archived", "that channel is archived")
@@ -107,7 +117,7 @@ class _Poster:
 
     async def call(self, context: CallContext, arguments: Mapping[str, Json]) -> Json:
         """Post; a Slack refusal, a missing right or a lost answer is a ToolError."""
-        text = _text(arguments)
+        text = posted_text(arguments)
         channel = await self._channel(context, arguments)
         return await self._post(channel.id, text, context)
 

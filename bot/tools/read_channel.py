@@ -66,7 +66,8 @@ class _Reader:
         """Read; what does not fit is the oldest."""
         limit = arguments.get("limit", _DEFAULT_MESSAGES)
         assert isinstance(limit, int)  # noqa: S101 - the arguments' schema says so
-        oldest = _timestamp(arguments.get("since"))
+        since = moment(arguments.get("since"), "since")
+        oldest = None if since is None else f"{since.timestamp():.6f}"
         root = arguments.get("thread_ts")
         try:
             channel = await self._channels.readable(str(arguments["channel"]), context)
@@ -74,11 +75,11 @@ class _Reader:
                 found, more = await self._newest(channel, oldest, limit)
             else:
                 found, more = await self._thread(channel, str(root), oldest, limit)
-            messages = await self._shown(found, thread_parts(context.thread).tenant)
+            messages = await shown_messages(self._principals, found, thread_parts(context.thread).tenant)
         except SlackUnreachable as error:
             raise ToolError("unreachable", "Slack did not answer") from error
         except SlackRefused as error:
-            raise _refusal(error) from error
+            raise read_refusal(error) from error
         kept = fitting(messages)
         return {
             "channel": {"id": channel.id, "name": channel.name},
@@ -110,11 +111,13 @@ class _Reader:
         found = list({str(message.get("ts")): message async for message in replies}.values())
         return found[-limit:], len(found) > limit
 
-    async def _shown(self, messages: Sequence[Mapping[str, Any]], tenant: Tenant) -> list[Json]:
-        wanted = {str(message["user"]) for message in messages if isinstance(message.get("user"), str)}
-        wanted.update(user for message in messages for user in people_in(str(message.get("text") or "")))
-        names = {user: (await self._principals.person(tenant, UserId(user))).name for user in sorted(wanted)}
-        return [shown(message, names) for message in messages]
+
+async def shown_messages(principals: Principals, messages: Sequence[Mapping[str, Any]], tenant: Tenant) -> list[Json]:
+    """Return messages as a tool's output shows them, with names for people."""
+    wanted = {str(message["user"]) for message in messages if isinstance(message.get("user"), str)}
+    wanted.update(user for message in messages for user in people_in(str(message.get("text") or "")))
+    names = {user: (await principals.person(tenant, UserId(user))).name for user in sorted(wanted)}
+    return [shown(message, names) for message in messages]
 
 
 def shown(message: Mapping[str, Any], names: Mapping[str, str]) -> Json:
@@ -137,16 +140,16 @@ def shown(message: Mapping[str, Any], names: Mapping[str, str]) -> Json:
     return fields
 
 
-def fitting(messages: Sequence[Json]) -> list[Json]:
-    """Return the newest messages that fit into `RESULT_BYTES`, in their order (pure)."""
+def fitting(messages: Sequence[Json], *, newest: bool = True) -> list[Json]:
+    """Return the newest or the oldest messages that fit into `RESULT_BYTES`, in their order (pure)."""
     room = RESULT_BYTES
     kept: list[Json] = []
-    for message in reversed(messages):
+    for message in reversed(messages) if newest else messages:
         room -= len(json.dumps(message, ensure_ascii=False).encode())
         if room < 0:
             break
         kept.append(message)
-    return kept[::-1]
+    return kept[::-1] if newest else kept
 
 
 def _author(message: Mapping[str, Any], names: Mapping[str, str]) -> Json:
@@ -163,18 +166,23 @@ def _text(message: Mapping[str, Any], names: Mapping[str, str]) -> str:
     return plain_words("\n".join(text for text in texts if text), names)
 
 
-def _timestamp(since: Json) -> str | None:
-    """Return Slack's form of a time."""
-    if since is None:
+def moment(time: Json, argument: str) -> datetime | None:
+    """Return the time that an argument says.
+
+    Raises:
+        ToolError: it says none.
+    """
+    if time is None:
         return None
     try:
-        moment = datetime.fromisoformat(str(since))
+        read = datetime.fromisoformat(str(time))
     except ValueError:
-        raise ToolError("bad_arguments", f"since: {since!r} is no ISO 8601 time") from None
-    return f"{(moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp():.6f}"
+        raise ToolError("bad_arguments", f"{argument}: {time!r} is no ISO 8601 time") from None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
-def _refusal(error: SlackRefused) -> ToolError:
+def read_refusal(error: SlackRefused) -> ToolError:
+    """Return why messages cannot be read."""
     words = {
         "not_in_channel": "the app is not in that channel; somebody has to invite it",
         "channel_not_found": "there is no such channel that the app can see",

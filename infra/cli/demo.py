@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -21,7 +22,7 @@ from infra.config.file import Configuration, ConfigurationError
 from infra.db.embedded_postgres import PostgresUnusable, hold_postgres, locked
 from infra.db.migrate import migrate
 from infra.dev.demo.example import Example, ask, names, play, read_example
-from infra.dev.demo.story import REQUEST, Story
+from infra.dev.demo.story import REQUEST, REVERT_REQUEST, Story
 from infra.dev.demo.thread_observer import ExpectationTimeout
 from infra.dev.demo.world import demo_world
 from infra.dev.local_slack.control.client import WorkspaceClient
@@ -75,7 +76,10 @@ async def _serve(settings: Settings, port: int, example: Example | None) -> None
             typer.echo(f"\nGreenlight is running. Open {workspace.base_url} in a browser.\n")
             if example is None:
                 typer.echo("Pick who you are, go to #ops and write, for example:")
-                typer.echo(f"  @Greenlight {REQUEST}\n")
+                typer.echo(f"  @Greenlight {REQUEST}")
+                typer.echo(f"  @Greenlight {REVERT_REQUEST}\n")
+                if shutil.which("git") is None:
+                    typer.echo("git is not installed here, so steps that need it will say so.\n")
             else:
                 async with WorkspaceClient(workspace.base_url) as client:
                     await ask(example, client)
@@ -135,10 +139,10 @@ async def running_demo(
         if model is None:
             scripted = await stack.enter_async_context(ScriptedModel(scripts))
             model = ModelSettings(model=MODEL_NAME, api_key="scripted", base_url=await scripted.start())
-        # Posts to channels need the approval of a second person.
+        # Posts to channels and commits need the approval of a second person.
         configuration = Configuration(
             tools=replace(world.tools, paths=settings.configuration.tools.paths),
-            approvals={"slack_post_message": ApprovalPolicy(self_approval=False)},
+            approvals=dict.fromkeys(("slack_post_message", "git_commit"), ApprovalPolicy(self_approval=False)),
         )
         app_settings = Settings(data=settings.data, slack=slack, model=model, configuration=configuration)
         await stack.enter_async_context(open_app(app_settings, postgres.url()))

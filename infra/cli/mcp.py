@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
 import typer
+from sqlalchemy import URL
 
+from agent.ids import ChannelId, UserId, thread_id
 from agent.tool import ToolError
 from infra.cli.process import WRONG_SETTINGS, environment
-from infra.config.environment import read_settings
+from infra.config.environment import Settings, held_database, read_settings
 from infra.config.file import ConfigurationError
 from infra.tools.mcp.definitions import Refused, colour_of, vetted
 from infra.tools.mcp.pins import Definition, PinsUnusable, difference, printable, read_pins, write_pins
@@ -25,12 +27,16 @@ FAILED = 1
 def pin(
     server: Annotated[str, typer.Argument(help="Its name in the configuration: [mcp.NAME].")],
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+    person: Annotated[
+        str, typer.Option("--as", help="The Slack id of a person with whose account to look, such as U0123ABC.")
+    ] = "",
 ) -> None:
     """Show how a server's tools differ from what is pinned, and pin them as they are now.
 
     Plans call a tool only as it is pinned: its name, its description, its schemas and the server's hints about it.
     """
-    settings = _settings()
+    every = _every_setting()
+    settings = every.mcp
     chosen = next((known for known in settings.servers if known.name == server), None)
     if chosen is None:
         _fail(f"the configuration has no [mcp.{server}]", WRONG_SETTINGS)
@@ -40,7 +46,7 @@ def pin(
     except PinsUnusable as error:
         typer.echo(f"{error}. Everything is shown as new.", err=True)
         pins, before = {}, ()
-    good, refused = vetted(chosen.name, chosen.config, asyncio.run(_listed(chosen)))
+    good, refused = vetted(chosen.name, chosen.config, _listed(every, chosen, UserId(person)))
     _show(chosen.name, refused)
     lines = list(difference(before, good))
     if not lines and chosen.name in pins:
@@ -76,16 +82,44 @@ def list_tools() -> None:
 
 
 def _settings() -> McpSettings:
+    return _every_setting().mcp
+
+
+def _every_setting() -> Settings:
     try:
-        return read_settings(environment()).mcp
+        return read_settings(environment())
     except ConfigurationError as error:
         _fail(str(error), WRONG_SETTINGS)
 
 
-async def _listed(server: McpServer) -> Sequence[Definition]:
-    from infra.tools.mcp.connection import McpConnection
+def _listed(settings: Settings, server: McpServer, person: UserId) -> Sequence[Definition]:
+    """Return the tools that a server offers, to a person if one is named."""
+    if not person:
+        return asyncio.run(_asked(server))
+    with held_database(settings) as url:
+        return asyncio.run(_asked_as(settings, url, server, person))
 
-    connection = McpConnection(server)
+
+async def _asked_as(settings: Settings, url: URL, server: McpServer, person: UserId) -> Sequence[Definition]:
+    from infra.wiring import open_peoples_accounts, open_storage
+
+    async with open_storage(url) as storage:
+        accounts = await open_peoples_accounts(settings, storage.stores)
+        tenant = await storage.stores.accounts.tenant_of(person, server.config.account)
+        token = None
+        if accounts is not None and tenant is not None:
+            thread = thread_id(tenant, ChannelId(""), "")
+            token = await accounts.people.token(thread, person, server.config.account)
+    if token is None:
+        _fail(f"{person} has connected no account for {server.name}: `/greenlight accounts` in Slack does", FAILED)
+    return await _asked(server, token)
+
+
+async def _asked(server: McpServer, token: str = "") -> Sequence[Definition]:
+    from infra.tools.mcp.connection import McpConnection
+    from infra.tools.mcp.http import Bearer
+
+    connection = McpConnection(server, bearer=Bearer(token=token) if token else None)
     try:
         return await connection.listed()
     except ToolError as error:

@@ -10,6 +10,7 @@ import typer
 
 from agent.ids import NodeId
 from agent.limits import PlanLanguage
+from agent.llm.shipped_roles import shipped_roles
 from agent.packing.packing import pack
 from agent.packing.script_checks import unparsable
 from agent.plan.operations import Add, Cancel, Node, nodes_added, operation_json
@@ -80,7 +81,8 @@ def check(
         return
     if printed_as is PlanLanguage.PYTHON:
         written = [operation for operation in operations if isinstance(operation, Add | Cancel)]
-        typer.echo(plan_text(written, {tool.name for tool in registry}), nl=False)
+        names, roles = {tool.name for tool in registry}, frozenset(role.name for role in registry.roles)
+        typer.echo(plan_text(written, names, roles=roles), nl=False)
         return
     for operation in operations:
         _print(operation_json(operation))
@@ -152,12 +154,12 @@ def _tools(described: Path | None) -> Registry:
         from infra.tools.catalogue import known_tools
 
         try:
-            tools = read_settings(environment()).configuration.tools
+            configuration = read_settings(environment()).configuration
         except ConfigurationError as error:
             _exit_unreadable(error)
-        return asyncio.run(known_tools(tools.paths))
+        return Registry(asyncio.run(known_tools(configuration.tools.paths)), configuration.roles.values())
     try:
-        return read_tools(described)
+        return Registry(read_tools(described), shipped_roles().values())
     except ListFileInvalid as error:
         _exit_unreadable(error)
     except OSError as error:

@@ -18,15 +18,18 @@ from agent.execution.graph import ThreadRunner
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import ApprovalId, NodeId, ThreadId, UserId, thread_id, thread_parts
 from agent.limits import Limits
+from agent.plan.file_names import FILE_TOOLS
 from agent.plan.operations import Add, Node, Operation, nodes_added, operation_json
 from agent.plan.outcomes import Expired, Failed, Outcome, Rejected, outcome_json, state_of
 from agent.plan.templates import template_of
 from agent.ports import ReplanReport, ReplanResult, Runs, RunStatus, WrittenAnswer
 from agent.reading.plan_file import PlanFile, read_plan
+from agent.tool import Registry
 from infra.config.environment import Settings
 from infra.db.embedded_postgres import ROLE, HeldPostgres, hold_postgres
 from infra.db.migrate import migrate
 from infra.stores.approvals import PostgresApprovals
+from infra.tools.files import ThreadFiles, file_tools
 from infra.tools.http import HttpGetConfig
 from infra.wiring import (
     PlanEnvironment,
@@ -178,13 +181,15 @@ async def _run(
         stores = storage.stores
         progress = _EventPrinter(emit)
         approvals = _DecidedApprovals(storage, decisions, emit)
+        others = (tool for tool in environment.registry if tool.name not in FILE_TOOLS)
+        registry = Registry((*others, *file_tools(ThreadFiles(files=stores.files, artifacts=stores.artifacts))))
         ports = runner_ports(
             stores,
             storage.notifications.changes,
             approvals=approvals,
             progress=progress,
             work=NodeExecutor(
-                registry=environment.registry,
+                registry=registry,
                 sandbox=environment.sandbox,
                 artifacts=stores.artifacts,
                 progress=progress,

@@ -53,6 +53,8 @@ class Settings:
     model: ModelSettings | None = None
     #: The private key that signs the audit; None: the one in `data`.
     audit_key: str | None = field(default=None, repr=False)
+    #: The keys that encrypt people's tokens; None: the one in `data`.
+    account_keys: str | None = field(default=None, repr=False)
     configuration: Configuration = field(default_factory=Configuration)
     mcp: McpSettings = field(default_factory=McpSettings)
     #: Where the configuration was read; None: nowhere.
@@ -101,6 +103,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         slack=_slack(given),
         model=model_settings(given, configuration),
         audit_key=given.get("GREENLIGHT_AUDIT_KEY"),
+        account_keys=given.get("GREENLIGHT_ACCOUNT_KEYS"),
         configuration=configuration,
         mcp=mcp,
         configuration_file=file,

@@ -8,7 +8,7 @@ owners).
 import logging
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -22,6 +22,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_core import ErrorDetails
 
@@ -29,12 +30,20 @@ from agent.approval import ApprovalPolicy, Policies
 from agent.budget.budget import Budget, Budgets
 from agent.budget.usage import Prices
 from agent.ids import UserId
-from agent.limits import Limits, MemoryLimits, ModelOptions, PlanLanguage, PlanLimits, Role
+from agent.limits import Limits, MemoryLimits, ModelOptions, PlanLanguage, PlanLimits, Privacy, Role
+from agent.llm.shipped_roles import shipped_roles
 from agent.policy.rules import PolicySet
 from agent.tools.access import AccessRules
+from agent.tools.circuit_breakers import CircuitBreaker
 from agent.tools.decorator import ToolUnusable
+from agent.tools.rate_limits import RateLimit
 from bot.handlers.person_limits import PersonLimits
+from infra.accounts.settings import AccountsSettings, AccountsTable
+from infra.config.file_store import FilesTable
 from infra.config.policy import PolicyTable, known_approvals, policy_set, rule_places, table_policies
+from infra.config.privacy import PrivacyTable
+from infra.config.rate_limits import LimitedTools, RateLimitTable
+from infra.config.roles import RoleTables
 from infra.config.tool_access import ChannelKey, ChannelTable, GroupKey, GroupTable, access_rules
 from infra.tools.catalogue import FileContext, ToolsConfig, beside, teams_tools
 from infra.tools.mcp.settings import McpServerConfig, McpTables
@@ -215,6 +224,7 @@ class Configuration(Table):
     worker: Annotated[Timings, _keys_of(Timings), AfterValidator(_in_order)] = Timings()
     model: Annotated[ModelOptions, BeforeValidator(_rename_roles)] = ModelOptions()
     memory: MemoryLimits = MemoryLimits()
+    files: FilesTable = FilesTable()
     prices: Prices = Prices()
     budgets: BudgetsTable = BudgetsTable()
     audit: AuditTable = AuditTable()
@@ -222,6 +232,11 @@ class Configuration(Table):
     channels: dict[ChannelKey, ChannelTable] = Field(default_factory=dict[str, ChannelTable])
     runbooks: RunbooksConfig = RunbooksConfig()
     groups: dict[GroupKey, GroupTable] = Field(default_factory=dict[str, GroupTable])
+    roles: RoleTables = Field(default_factory=lambda: dict(shipped_roles()))
+    rate_limits: dict[LimitedTools, RateLimitTable] = Field(default_factory=dict[str, RateLimit])
+    circuit_breaker: CircuitBreaker = CircuitBreaker()
+    privacy: PrivacyTable = Privacy()
+    accounts: AccountsSettings = AccountsTable()
     sandbox: Literal["auto", "docker", "monty", "none"] = "auto"
     containers: ContainersTable = ContainersTable()
 
@@ -229,6 +244,23 @@ class Configuration(Table):
     @classmethod
     def _known(cls, policies: dict[str, ApprovalPolicy], info: ValidationInfo) -> dict[str, ApprovalPolicy]:
         return known_approvals(policies, info)
+
+    def plan_limits(self) -> PlanLimits:
+        """Return the limits of a plan that a model writes."""
+        return replace(self.limits.plan(), masks=self.privacy.kinds)
+
+    @model_validator(mode="after")
+    def _known_accounts(self) -> "Configuration":
+        """Refuse a tool with an account that no table is about."""
+        named = {f"mcp.{name}.account": server.account for name, server in self.mcp.items() if server.account}
+        for tool in ("http_get", "http_request"):
+            if (config := getattr(self.tools, tool)) is not None:
+                named |= {f"tools.{tool}.accounts.{origin}": name for origin, name in config.accounts.items()}
+        if unknown := sorted(
+            f"{where} = {name}" for where, name in named.items() if name not in self.accounts.providers
+        ):
+            raise ValueError(f"no such table in [accounts]: {', '.join(unknown)}")
+        return self
 
     def bounds(self) -> Budgets:
         """Return the budgets of runs and threads."""

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import ClassVar
 
 from sqlalchemy import (
+    ARRAY,
     JSON,
     BigInteger,
     ColumnElement,
@@ -119,6 +120,8 @@ class ThreadRow(KeyedByThread, Row):
     ended: Mapped[int] = mapped_column(server_default="0")
     #: Since when nobody enters it by themselves; null: anybody may.
     set_aside_at: Mapped[datetime | None]
+    #: How many planning rounds have looked at its files.
+    file_rounds: Mapped[int] = mapped_column(server_default="0")
 
 
 class InboxRow(InThread, Row):
@@ -145,6 +148,17 @@ class InboxRow(InThread, Row):
     at: Mapped[datetime] = mapped_column(server_default=func.now())
     #: The turn whose plan answers to it; null: not taken yet.
     turn: Mapped[int | None]
+
+
+class SearchTokenRow(KeyedByThread, Row):
+    """The right to search that a person's newest message in a thread brought."""
+
+    __tablename__ = "search_tokens"
+    __table_args__ = (Index(None, "expires_at"),)
+    author: Mapped[str] = mapped_column(primary_key=True)
+    #: As `infra/stores/search_tokens.py` seals it.
+    sealed: Mapped[str]
+    expires_at: Mapped[datetime]
 
 
 class RunRow(KeyedByThread, Row):
@@ -263,6 +277,21 @@ class AttemptRow(KeyedByThread, Row):
     of: Mapped[str] = mapped_column(server_default="")
     #: The digest of the artifact with its logs, calls and answers, as `infra/stores/attempts.py` writes it.
     record: Mapped[str | None]
+
+
+class SubagentStepRow(KeyedByThread, Row):
+    """A step of a subagent: an answer of its model, or what it was told of a call."""
+
+    __tablename__ = "subagent_steps"
+    node: Mapped[str] = mapped_column(primary_key=True)
+    #: The digest of the subagent's call.
+    of: Mapped[str] = mapped_column(primary_key=True)
+    #: The number of the model's answer, from 1.
+    step: Mapped[int] = mapped_column(primary_key=True)
+    #: The number of the answer's call, from 1; 0: the answer itself.
+    call: Mapped[int] = mapped_column(primary_key=True)
+    content: Mapped[Mapping[str, Json]]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class ApprovalRow(InThread, Row):
@@ -458,13 +487,71 @@ class InstructionRow(Row):
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class AccountRow(Row):
+    """A person's account at a provider."""
+
+    __tablename__ = "accounts"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    person: Mapped[str] = mapped_column(primary_key=True)
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    #: The tokens, encrypted.
+    sealed: Mapped[bytes]
+    #: Who the person is there, in the provider's words.
+    subject: Mapped[str]
+    scopes: Mapped[str]
+    #: When the access token ends; null: nobody knows.
+    expires_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(server_default="1")
+    connected_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class AccountFlowRow(Row):
+    """A person's way to a provider and back. Its secrets stand here as their SHA-256, or encrypted."""
+
+    __tablename__ = "account_flows"
+    __table_args__ = (Index(None, "ticket"), Index(None, "state"))
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    #: Of the link that the person was shown.
+    ticket: Mapped[str] = mapped_column(primary_key=True)
+    person: Mapped[str]
+    provider: Mapped[str]
+    #: The request that waits for the account.
+    approval: Mapped[str]
+    #: How the page names the person.
+    name: Mapped[str]
+    #: Empty until they set out.
+    state: Mapped[str] = mapped_column(server_default="")
+    #: Of the cookie of the browser in which they set out.
+    browser: Mapped[str] = mapped_column(server_default="")
+    verifier: Mapped[bytes | None]
+    expires_at: Mapped[datetime]
+    #: When they came back; set once.
+    ended_at: Mapped[datetime | None]
+
+
+class AccountClientRow(Row):
+    """What a provider made of this installation when it registered itself: of no tenant."""
+
+    __tablename__ = "account_clients"
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    issuer: Mapped[str]
+    #: Our address there.
+    redirect: Mapped[str]
+    client_id: Mapped[str]
+    #: The secret, encrypted; empty: it has none.
+    sealed: Mapped[bytes]
+    method: Mapped[str]
+
+
 class ArtifactRow(Row):
     """A value kept once per tenant and content."""
 
     __tablename__ = "artifacts"
     tenant: Mapped[str] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(primary_key=True)
-    content: Mapped[bytes]
+    #: Null: it is an object of the store of files, under `key`.
+    content: Mapped[bytes | None]
+    key: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -480,6 +567,55 @@ class ArtifactUseRow(KeyedByThread, Row):
     name: Mapped[str]
     media_type: Mapped[str]
     used_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class FileRow(KeyedByThread, Row):
+    """A file of a thread, or the tombstone of one (`agent.plan.files.FileRecord`). The row of its run outlives it."""
+
+    __tablename__ = "files"
+    __table_args__ = (
+        Index(
+            "ix_files_live",
+            "tenant",
+            "thread",
+            "found_in",
+            postgresql_include=["turn", "size", "made_at"],
+            postgresql_where=text("evicted_at IS NULL"),
+        ),
+        Index(None, "tenant", "thread", "made_at"),
+        Index("ix_files_old", "made_at", postgresql_where=text("evicted_at IS NULL")),
+    )
+    #: `TURN/NODE/NAME`.
+    name: Mapped[str] = mapped_column(primary_key=True)
+    turn: Mapped[int]
+    node: Mapped[str]
+    author: Mapped[str]
+    digest: Mapped[str]
+    size: Mapped[int]
+    media_type: Mapped[str]
+    summary: Mapped[str]
+    #: `[tool, person]` of each call whose output only that person may see.
+    personal: Mapped[list[list[str]]] = mapped_column(JSON, server_default="[]")
+    #: Whether it may hold text that strangers wrote.
+    outside: Mapped[bool] = mapped_column(server_default=text("false"))
+    made_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    #: The thread's planning round that first found it; null: none yet.
+    found_in: Mapped[int | None]
+    #: When it was last kept although it was too old, or its workspace had too much.
+    spared_at: Mapped[datetime | None]
+    evicted_at: Mapped[datetime | None]
+    #: An `agent.plan.files.Evicted`, or empty.
+    evicted_for: Mapped[str] = mapped_column(server_default="")
+
+
+class DiscardedContentRow(Row):
+    """An object of the store of files that no row needs, or that is on its way there."""
+
+    __tablename__ = "discarded_contents"
+    __table_args__ = (Index(None, "due_at"),)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    #: When it may be deleted: an upload that never ended leaves one, too.
+    due_at: Mapped[datetime]
 
 
 class ResultRow(Row):
@@ -512,6 +648,28 @@ class PostRow(KeyedByThread, Row):
     ts: Mapped[str | None]
     #: The digest of its content.
     shown: Mapped[str | None]
+
+
+class ToolLimitRow(Row):
+    """The newest calls that a rate limit counts; `greenlight_take_places` writes it."""
+
+    __tablename__ = "tool_limits"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    #: The limit, and with `:` the person whose own it is.
+    key: Mapped[str] = mapped_column(primary_key=True)
+    #: When they were, oldest first: as many as the limit allows.
+    calls: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default=text("'{}'"))
+
+
+class MaskRow(KeyedByThread, Row):
+    """The number by which models know a personal datum of a thread. The datum itself is not here."""
+
+    __tablename__ = "masks"
+    __table_args__ = (UniqueConstraint("tenant", "thread", "kind", "number"),)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    #: Of the datum.
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int]
 
 
 class WorkerRow(Row):

@@ -12,10 +12,13 @@ from infra.config.environment import model_settings, with_secrets
 from infra.config.file import Configuration, ConfigurationError, ContainersTable, read_configuration
 from infra.config.secrets import secrets_of
 from infra.db.embedded_postgres import default_data_folder
+from infra.doctor.accounts import account_findings
 from infra.doctor.database import database_findings
 from infra.doctor.finding import Finding, missing, ok, wrong
+from infra.doctor.kubernetes import kubernetes_findings
 from infra.doctor.mcp import mcp_findings
 from infra.doctor.model import model_finding
+from infra.doctor.prometheus import prometheus_findings
 from infra.doctor.query_login import query_login_finding
 from infra.doctor.slack import slack_findings
 from infra.process_health import SILENT_SECONDS, ProcessHealth, running_processes
@@ -47,7 +50,13 @@ async def examine(environ: Mapping[str, str]) -> list[Finding]:
             if config is not None and "sql_query" not in configuration.tools.disabled
         ]
         servers = group.create_task(mcp_findings(_mcp_settings(given, configuration)))
-    checked = [*(login.result() for login in logins), *servers.result()]
+        keys = given.get("GREENLIGHT_ACCOUNT_KEYS")
+        accounts = group.create_task(account_findings(configuration.accounts, keys, _data(given)))
+        tools = configuration.tools
+        clusters = group.create_task(kubernetes_findings(tools.kubernetes, tools.disabled))
+        metrics = group.create_task(prometheus_findings(tools.prometheus))
+    checked = [*(login.result() for login in logins), *servers.result(), *accounts.result()]
+    checked += [*clusters.result(), *metrics.result()]
     rest = [sandbox.result(), model.result(), process_finding(given)]
     findings = [file, *slack.result(), *database.result(), *checked, *rest]
     redactor = report_redactor(given, configuration)
@@ -117,9 +126,14 @@ def _troubles(process: ProcessHealth) -> list[str]:
     silent = time.time() - process.written_at
     if silent > SILENT_SECONDS:
         return [f"{name} has said nothing for {silent:.0f} s"]
-    return [
+    failing = [
         f"{name}: {task.name} failed {task.failures} times in a row ({task.error})"
         if task.failures > 1
         else f"{name}: {task.name} failed ({task.error})"
         for task in process.failing
     ]
+    left_alone = [
+        f"{name}: calls to {circuit.name} failed {circuit.failures} times in a row, so none is made for now"
+        for circuit in process.left_alone
+    ]
+    return [*failing, *left_alone]

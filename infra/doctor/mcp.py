@@ -27,6 +27,11 @@ async def _finding(server: McpServer, pins: Pins) -> Finding:
     check = f"mcp {server.name}"
     if server.missing:
         return missing(check, f"not set: {', '.join(server.missing)}", "Set what [mcp] names of the environment.")
+    if server.config.account and not server.headers:
+        if server.name in pins:
+            return ok(check, f"{len(pins[server.name])} tools are pinned; it is asked with people's accounts alone")
+        pin = f"Run `greenlight mcp pin {server.name} --as U0123ABC`, with the id of somebody who has an account."
+        return missing(check, "none of its tools is pinned; it is asked with people's accounts alone", pin)
     try:
         good, refused = vetted(server.name, server.config, await _listed(server))
     except ToolError as error:

@@ -46,7 +46,7 @@ async def plan_request(model: LanguageModel, request: str, registry: Registry, d
     The hosts of a goal's world count as known to the operator, so that reading there asks nobody.
     """
     rows, recording = _InMemoryPorts(request), _RecordingModel(model)
-    known = Registry(replace(tool, egress=None) for tool in registry)
+    known = Registry((replace(tool, egress=None) for tool in registry), registry.roles)
     planner = Planner(
         model=recording,
         registry=known,

@@ -15,6 +15,7 @@ from agent.approval import (
     EDITED_BY,
     GIVES_INPUT,
     KEPT_WHOLE,
+    OF_AUTHOR,
     RUNS_CALL,
     ApprovalKind,
     ApprovalRequest,
@@ -26,13 +27,14 @@ from agent.approval import (
     edited_digest,
     ends_turn,
 )
+from agent.card_facts import account_in
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId, thread_parts
 from agent.plan.operations import digest_of
 from agent.policy.requirement import begun_anew, due_after, in_same_stage, requirement_from_json, requirement_json
 from bot.ports import ApprovalView, DueRequest, Kind, PendingRequest, Post
 from infra.db.database import Database, announce
 from infra.db.tables import ApprovalRow, AuditRow, FreezeRow, InboxRow, LedgerRow, PostRow, thread_key
-from infra.stores.audit import AuditEvent, recording, with_record
+from infra.stores.audit import AuditEvent, recording, runs_as, with_record
 from infra.stores.open_cards import is_free, release_held, times
 from infra.stores.votes import asked_details, count_vote, tighten
 from infra.worker.notifications import Notifier
@@ -94,11 +96,11 @@ _CALLED = (
 """Whether a red call asked, of a request for input."""
 
 FROZEN = and_(
-    ApprovalRow.kind.in_([ApprovalKind.APPROVE.value, ApprovalKind.UNKNOWN.value, ApprovalKind.INPUT.value]),
+    ApprovalRow.kind.in_([kind.value for kind in (ApprovalKind.APPROVE, ApprovalKind.UNKNOWN, *sorted(OF_AUTHOR))]),
     ApprovalRow.status.in_([status.value for status in (Decision.PENDING, *RUNS_CALL, *GIVES_INPUT)]),
     _FREEZE_COVERS,
     ~STARTED,
-    or_(ApprovalRow.kind != ApprovalKind.INPUT.value, _CALLED),
+    or_(ApprovalRow.kind.not_in([kind.value for kind in sorted(OF_AUTHOR)]), _CALLED),
 ).label("frozen")
 """Whether a freeze keeps the request's call from starting."""
 
@@ -232,6 +234,18 @@ class PostgresApprovals:
             decided = await _close(connection, *at, answer=answer)
             await self._wake(connection, decided or await _expire(connection, *this))
         return decided[0][1] if decided else None
+
+    async def close_connects(self, connection: AsyncConnection, tenant: Tenant, person: UserId, provider: str) -> None:
+        """Answer the requests that wait for an account, in the transaction in which the person connected it."""
+        this = (
+            ApprovalRow.tenant == tenant,
+            ApprovalRow.kind == ApprovalKind.CONNECT.value,
+            ApprovalRow.author == person,
+            ApprovalRow.args["account"].as_string() == provider,
+            _IN_TIME,
+        )
+        answer = _Answer(decision=Decision.CONNECTED, by=person)
+        await self._wake(connection, await _close(connection, *this, answer=answer))
 
     async def edit(
         self,
@@ -418,6 +432,11 @@ def _columns(request: ApprovalRequest) -> dict[str, Any]:
 
 def _asked(request: ApprovalRequest) -> dict[str, Json]:
     told: dict[str, Json] = {"question": request.id, "kind": request.kind.value, "tool": request.tool}
+    account = account_in(request.facts)
+    if account is not None and account.provider:
+        told |= runs_as(account)
+    if request.kind is ApprovalKind.CONNECT:
+        told["account"] = request.args.get("account")
     return told | asked_details(request.requirement)
 
 

@@ -8,6 +8,8 @@ from sqlalchemy import CTE, ColumnElement, Insert, Select, delete, insert, liter
 
 from agent.approval import ApprovalRequest, Decision
 from agent.ids import ChannelId, Digest, NodeId, Tenant, ThreadId, UserId
+from agent.plan.operations import digest_of
+from agent.tool import Account
 from infra.db.database import Database
 from infra.db.tables import AuditPersonRow, AuditRow, thread_key
 from sandbox.script import Json
@@ -60,6 +62,10 @@ class AuditEvent(StrEnum):
     FORGOTTEN = "forgotten"
     #: A person wrote how work is to be done in a channel; the digest is that of channel and words.
     INSTRUCTED = "instructed"
+    #: A person connected an account at a provider.
+    CONNECTED = "connected"
+    #: They disconnected it, or the provider took it back.
+    DISCONNECTED = "disconnected"
 
 
 def with_record(
@@ -122,6 +128,14 @@ async def erase_person(database: Database, tenant: Tenant, person: UserId) -> in
         rows = (await connection.execute(named.returning(AuditRow.id))).all()
         await connection.execute(salt)
     return len(rows)
+
+
+def runs_as(account: Account) -> dict[str, Json]:
+    """Return the details of a call that runs as a person: one without them runs as the app.
+
+    Who somebody is at the provider stands there as a digest, like people's words.
+    """
+    return {"account": account.provider, "runs_as": digest_of([account.provider, account.subject])}
 
 
 def _values(thread: ThreadId, event: AuditEvent, by: str | None, details: Mapping[str, Json]) -> Mapping[str, object]:

@@ -13,9 +13,10 @@ from infra.db.database import Database
 from infra.db.group_commit import GroupCommit
 from infra.db.tables import InboxRow, RunRow, SafeText
 from infra.stores.mailbox import IS_MESSAGE
+from infra.stores.search_tokens import LIFE, Sealing, sealed_by_nobody
 from infra.worker.queue import with_wake
 
-_COLUMNS = ("tenant", "thread", "app", "event_id", "channel", "ts", "author", "text", "kind", "root_channel")
+_COLUMNS = ("tenant", "thread", "app", "event_id", "channel", "ts", "author", "text", "kind", "root_channel", "sealed")
 
 # One statement, so that Slack's ack waits for one round trip: under load a transaction of several spends most of its
 # time waiting for its turn between them. Each parameter is a column, with one message of each thread: the statement
@@ -35,6 +36,13 @@ _ACCEPT = with_wake(f"""
         INSERT INTO threads (tenant, thread, channel)
         SELECT tenant, thread, root_channel FROM given JOIN woken USING (thread) ORDER BY thread
         ON CONFLICT DO NOTHING
+    ),
+    searching AS (
+        INSERT INTO search_tokens (tenant, thread, author, sealed, expires_at)
+        SELECT tenant, thread, author, sealed, now() + CAST(:life AS interval) FROM given JOIN woken USING (thread)
+        WHERE sealed <> '' ORDER BY thread
+        ON CONFLICT (tenant, thread, author) DO UPDATE
+            SET sealed = EXCLUDED.sealed, expires_at = EXCLUDED.expires_at
     )
 """).bindparams(*(bindparam(column, type_=ARRAY(SafeText())) for column in _COLUMNS))  # noqa: S608 - names of our own
 
@@ -57,8 +65,9 @@ _LOAD = text("""
 class PostgresInbox:
     """An Inbox. Messages that arrive close together are stored together."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, seal: Sealing = sealed_by_nobody) -> None:
         self._database = database
+        self._seal = seal
         self._group: GroupCommit[Incoming, Receipt] = GroupCommit(self._accept, attrgetter("thread"))
 
     async def accept(self, incoming: Incoming) -> Receipt:
@@ -69,10 +78,15 @@ class PostgresInbox:
 
     async def _accept(self, group: Sequence[Incoming]) -> Sequence[Receipt]:
         rows = [
-            vars(message) | {"kind": message.kind.value, "root_channel": thread_parts(message.thread).channel}
+            vars(message)
+            | {
+                "kind": message.kind.value,
+                "root_channel": thread_parts(message.thread).channel,
+                "sealed": self._seal(message.thread, message.author, message.search_token),
+            }
             for message in group
         ]
-        values = {column: [row[column] for row in rows] for column in _COLUMNS}
+        values = {column: [row[column] for row in rows] for column in _COLUMNS} | {"life": LIFE}
         async with self._database.autocommit() as connection:
             new = {row.thread for row in await connection.execute(_ACCEPT, values)}
         return [Receipt.ACCEPTED if message.thread in new else Receipt.DUPLICATE for message in group]

@@ -12,9 +12,10 @@ from agent.ids import Digest, NodeId, ThreadId
 from agent.plan.effects import Effect, NoInverse, RecordedCall, effects_of, inverse_from_json
 from agent.plan.outcomes import outcome_from_json
 from agent.ports import LedgerEntry, LedgerState, OperationLog
+from agent.tool import Account
 from infra.db.database import Database
 from infra.db.tables import LedgerRow, thread_key
-from infra.stores.audit import AuditEvent, with_record
+from infra.stores.audit import AuditEvent, runs_as, with_record
 from sandbox.script import Json
 
 _FROZEN = "GL001"
@@ -79,7 +80,16 @@ class PostgresLedger:
             state=LedgerState(row.state), attempt=row.attempt, digest=Digest(row.digest), result=row.result
         )
 
-    async def start(self, thread: ThreadId, node: NodeId, digest: Digest, attempt: int, *, tool: str = "") -> bool:
+    async def start(
+        self,
+        thread: ThreadId,
+        node: NodeId,
+        digest: Digest,
+        attempt: int,
+        *,
+        tool: str = "",
+        account: Account | None = None,
+    ) -> bool:
         """Commit `started`, unless this try has a row already.
 
         The audit's trigger refuses it while a freeze stands. It looks in the order of the chain, so no start comes
@@ -87,7 +97,11 @@ class PostgresLedger:
         """
         row = insert(LedgerRow).values(**thread_key(thread), node=node, attempt=attempt, digest=digest)
         started = row.on_conflict_do_nothing().returning(LedgerRow.attempt).cte("started")
-        details: Mapping[str, Json] = {"attempt": attempt, "tool": tool} if tool else {"attempt": attempt}
+        details: dict[str, Json] = {"attempt": attempt}
+        if tool:
+            details["tool"] = tool
+        if account is not None:
+            details |= runs_as(account)
         recorded = with_record(started, thread, node, AuditEvent.STARTED, digest=digest, details=details)
         try:
             return (await self._database.execute(recorded)).first() is not None

@@ -3,7 +3,7 @@
 A new tool that everybody gets has a config class in its own file, a field in `ToolsConfig` and a line in `open_tools`.
 """
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields
@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ValidationInfo
 
+from agent.plan.file_names import FILE_TOOLS
 from agent.tool import Registry, Tool
 from bot.slack.client import WebApi, open_client
 from bot.slack.membership import Principals
@@ -20,9 +21,15 @@ from bot.tools.remember import MEMORY_TOOLS, memory_tools
 from infra.tools.access_log import AccessLogConfig, read_access_log
 from infra.tools.calculate import calculate
 from infra.tools.clock import calculate_time, current_time
+from infra.tools.files import ThreadFiles, file_tools
+from infra.tools.git.settings import GitConfig, RepositoryConfig
+from infra.tools.git.tools import GIT_TOOLS, git_tools
 from infra.tools.host_metrics import HostMetricsConfig, host_metrics
 from infra.tools.http import HttpGetConfig, HttpRequestConfig, http_get, http_request
+from infra.tools.kubernetes.catalogue import KUBERNETES_TOOLS, kubernetes_tools
+from infra.tools.kubernetes.settings import ClusterConfig, KubernetesConfig
 from infra.tools.mail import MailConfig, send_mail
+from infra.tools.prometheus import PROMETHEUS_TOOLS, PrometheusConfig, prometheus_tools
 from infra.tools.python_tools import PythonToolFound, python_tools
 from infra.tools.save_runbook import save_runbook
 from infra.tools.secret import Secret
@@ -91,17 +98,26 @@ class ToolsConfig:
     http_request: HttpRequestConfig | None = None
     host_metrics: HostMetricsConfig | None = None
     send_mail: MailConfig | None = None
+    kubernetes: KubernetesConfig | None = None
+    prometheus: PrometheusConfig | None = None
+    git: GitConfig | None = None
     #: Files and folders of tools in Python, relative to the configuration file.
     paths: tuple[Annotated[Path, AfterValidator(_resolved)], ...] = ()
     #: Tools that are switched off, Slack's included.
     disabled: Annotated[frozenset[str], AfterValidator(known_names)] = frozenset()
 
 
-SETTLED = frozenset({"calculate", "calculate_time", "current_time"})
+SETTLED = frozenset({"calculate", "calculate_time", "current_time"}) | FILE_TOOLS
 """The names of the tools that need no settings."""
 
+_NO_TOOL = frozenset({"disabled", "git", "kubernetes", "paths", "prometheus"})
+"""The fields of `ToolsConfig` that are no tool's name."""
+
 TOOL_NAMES = (
-    frozenset(field.name for field in fields(ToolsConfig)) - {"disabled", "paths"}
+    frozenset(field.name for field in fields(ToolsConfig)) - _NO_TOOL
+    | GIT_TOOLS
+    | KUBERNETES_TOOLS
+    | PROMETHEUS_TOOLS
     | SLACK_TOOLS
     | SETTLED
     | MEMORY_TOOLS
@@ -119,10 +135,13 @@ def teams_tools(paths: Sequence[Path] = ()) -> tuple[PythonToolFound, ...]:
 
 
 @asynccontextmanager
-async def open_tools(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
-    """Yield the configured tools except Slack's; their database connections live as long as the context."""
+async def open_tools(config: ToolsConfig, files: ThreadFiles | None = None) -> AsyncGenerator[tuple[Tool, ...]]:
+    """Yield the configured tools except Slack's; their database connections live as long as the context.
+
+    Without `files` the tools that read a thread's files can only be planned.
+    """
     async with AsyncExitStack() as stack:
-        tools: list[Tool] = [calculate(), calculate_time(), current_time()]
+        tools: list[Tool] = [calculate(), calculate_time(), current_time(), *file_tools(files)]
         if config.http_get is not None:
             tools.append(http_get(config.http_get))
         if config.read_access_log is not None:
@@ -137,6 +156,12 @@ async def open_tools(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
             tools.append(host_metrics(config.host_metrics))
         if config.send_mail is not None:
             tools.append(send_mail(config.send_mail))
+        if config.kubernetes is not None:
+            tools += kubernetes_tools(config.kubernetes)
+        if config.prometheus is not None:
+            tools += prometheus_tools(config.prometheus)
+        if config.git is not None:
+            tools += git_tools(config.git)
         tools += [found.tool for found in teams_tools(config.paths)]
         yield tuple(tools)
 
@@ -150,14 +175,22 @@ async def switched_on(config: ToolsConfig) -> tuple[Tool, ...]:
     """Return the tools that this installation offers, Slack's included, for planning only: calls may not work."""
     async with open_tools(config) as tools:
         configured = {tool.name for tool in tools} | SLACK_TOOLS | MEMORY_TOOLS
-    return enabled((tool for tool in await known_tools(config.paths) if tool.name in configured), config.disabled)
+    known = await known_tools(config.paths, clusters_of(config))
+    return enabled((tool for tool in known if tool.name in configured), config.disabled)
 
 
-async def known_tools(paths: Sequence[Path] = ()) -> Registry:
+def clusters_of(config: ToolsConfig) -> Mapping[str, ClusterConfig]:
+    """Return the clusters that plans may name."""
+    return {} if config.kubernetes is None else config.kubernetes.clusters
+
+
+async def known_tools(paths: Sequence[Path] = (), clusters: Mapping[str, ClusterConfig] | None = None) -> Registry:
     """Return all tools for planning only: they have no credentials, so calls do not work.
 
-    `paths` are those of the configuration.
+    `paths` and `clusters` are those of the configuration; plans name clusters.
     """
+    forge = "https://api.github.com/repos/example/example"
+    repository = RepositoryConfig(address="/example.git", api=forge, token=Secret(env="GITHUB_TOKEN"))
     config = ToolsConfig(
         http_get=HttpGetConfig(),
         read_access_log=AccessLogConfig(path=Path("access.log")),
@@ -166,6 +199,9 @@ async def known_tools(paths: Sequence[Path] = ()) -> Registry:
         http_request=HttpRequestConfig(),
         host_metrics=HostMetricsConfig(),
         send_mail=MailConfig(host="localhost", sender="greenlight@example.com"),
+        kubernetes=KubernetesConfig(clusters=clusters or {"cluster": ClusterConfig(url="https://localhost")}),
+        prometheus=PrometheusConfig(url="http://localhost:9090"),
+        git=GitConfig(folder=Path("git"), repositories={"example": repository}),
         paths=tuple(paths),
     )
     api = WebApi(open_client(""))

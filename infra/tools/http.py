@@ -48,6 +48,7 @@ _VERSION_SECONDS = 2.0
 _NO_HEAD = frozenset({405, 501})
 _TRY_LATER = frozenset({408, 425, 429})
 _OK = 200
+_UNAUTHORIZED = 401
 _CREATED = 201
 _ACCEPTED = 202
 _NO_SUCCESS = 300
@@ -110,6 +111,8 @@ class HttpGetConfig:
     timeout_seconds: float = field(default=10.0, metadata={"gt": 0})
     #: How long a result is reused for the same call; 0: never.
     cache_seconds: float = field(default=0.0, metadata={"ge": 0, "le": 24 * 3600})
+    #: Origin -> the provider with whose account the person who asks is known there (`[accounts.NAME]`).
+    accounts: Mapping[Annotated[str, AfterValidator(origin_of)], str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +131,18 @@ class HttpRequestConfig:
     hosts: frozenset[Annotated[str, AfterValidator(host_name)]] = frozenset()
     allow_private: bool = False
     timeout_seconds: float = field(default=20.0, metadata={"gt": 0})
+    #: As for `http_get`; where it has an account, a call never gets the app's `Authorization`.
+    accounts: Mapping[Annotated[str, AfterValidator(origin_of)], str] = field(default_factory=dict[str, str])
+
+    def __post_init__(self) -> None:
+        """Refuse two credentials for one origin.
+
+        Raises:
+            ValueError: an origin has an account and a header with the app's own credential.
+        """
+        for origin in self.accounts:
+            if any(name.lower() == "authorization" for name in self.headers.get(origin, {})):
+                raise ValueError(f"{origin} has both an account and an Authorization header")
 
 
 def http_get(config: HttpGetConfig, *, body_bytes: int = 1024 * 1024) -> Tool:
@@ -148,6 +163,8 @@ def http_get(config: HttpGetConfig, *, body_bytes: int = 1024 * 1024) -> Tool:
         retryable=True,
         cache_seconds=config.cache_seconds,
         url_argument="url",
+        account=config.accounts,
+        personal=bool(config.accounts),
         egress=None if allowed.only_named else Egress(argument="url", known=allowed.named),
     )
 
@@ -173,6 +190,9 @@ def http_request(config: HttpRequestConfig, *, body_bytes: int = 256 * 1024) -> 
         undoing=undoing,
         targets=("method", "url"),
         timeout_seconds=config.timeout_seconds + 5,
+        url_argument="url",
+        account=config.accounts,
+        personal=bool(config.accounts),
     )
 
 
@@ -189,13 +209,44 @@ def _only(hosts: AbstractSet[str]) -> str:
     return f" Other hosts than the known ones and these are refused: {', '.join(sorted(hosts))}" if hosts else ""
 
 
-async def _get(config: HttpGetConfig, body_bytes: int, _context: CallContext, args: Mapping[str, Json]) -> Json:
+def _provider(accounts: Mapping[str, str], url: URL) -> str:
+    """Return the provider with whose account people are known at a URL; empty: there is none."""
+    return {str(URL(origin).origin()): provider for origin, provider in accounts.items()}.get(str(url.origin()), "")
+
+
+async def _bearer(accounts: Mapping[str, str], url: URL, context: CallContext, refused: str = "") -> str:
+    """Return the author's access token for a URL; empty where nobody has an account.
+
+    Raises:
+        ToolError: `no_account`: it needs another account than the one that the call runs as.
+    """
+    provider = _provider(accounts, url)
+    if not provider:
+        return ""
+    if context.account is not None and context.account.provider != provider:
+        raise ToolError("no_account", f"{url.host} is of another account than the one with which this was asked.")
+    return await context.token(refused)
+
+
+async def _get(config: HttpGetConfig, body_bytes: int, context: CallContext, args: Mapping[str, Json]) -> Json:
+    """Fetch `url`; a token that was refused is refreshed once."""
+    url = checked_url(str(args["url"]), reach(config.known, config.hosts, allow_private=config.allow_private))
+    token = await _bearer(config.accounts, url, context)
+    found = await _fetched(config, body_bytes, token, args)
+    if not token or found["status"] != _UNAUTHORIZED:
+        return found
+    return await _fetched(config, body_bytes, await _bearer(config.accounts, url, context, token), args)
+
+
+async def _fetched(config: HttpGetConfig, body_bytes: int, token: str, args: Mapping[str, Json]) -> Mapping[str, Json]:
     """Fetch `url`, following redirects; from a host that the operator named only to one of those.
 
-    Its addresses may hold what other steps returned, and it may send on whoever asks.
+    Its addresses may hold what other steps returned, and it may send on whoever asks. The token goes only to origins
+    of the same account.
     """
     allowed = reach(config.known, config.hosts, allow_private=config.allow_private)
     url = checked_url(str(args["url"]), allowed)
+    provider = _provider(config.accounts, url)
     started = time.monotonic()
     try:
         async with aiohttp.ClientSession(
@@ -203,7 +254,9 @@ async def _get(config: HttpGetConfig, body_bytes: int, _context: CallContext, ar
             timeout=aiohttp.ClientTimeout(total=config.timeout_seconds),
         ) as session:
             for _ in range(MAX_REDIRECTS + 1):
-                async with session.get(url, allow_redirects=False) as response:
+                known = token and _provider(config.accounts, url) == provider
+                headers = {"Authorization": f"Bearer {token}"} if known else {}
+                async with session.get(url, headers=headers, allow_redirects=False) as response:
                     target = response.headers.get("Location")
                     if response.status not in REDIRECTS or target is None:
                         return await _response_json(response, started, body_bytes)
@@ -486,8 +539,8 @@ async def _request(config: HttpRequestConfig, body_bytes: int, context: CallCont
             aiohttp.ClientSession(
                 connector=connector(allowed),
                 timeout=aiohttp.ClientTimeout(total=config.timeout_seconds),
-                middlewares=(_send_once,),
-                trace_configs=[_checks_before_sending(context)],
+                middlewares=(send_once,),
+                trace_configs=[checks_before_sending(context)],
             ) as session,
             session.request(
                 method, url, data=body, headers={**headers, **condition}, allow_redirects=False
@@ -509,7 +562,7 @@ async def _request(config: HttpRequestConfig, body_bytes: int, context: CallCont
         ) from error
 
 
-def _checks_before_sending(context: CallContext) -> aiohttp.TraceConfig:
+def checks_before_sending(context: CallContext) -> aiohttp.TraceConfig:
     """Return hooks that check the deadline once there is a connection: aiohttp calls them before it writes."""
 
     async def check(*_: object) -> None:
@@ -520,7 +573,7 @@ def _checks_before_sending(context: CallContext) -> aiohttp.TraceConfig:
     return checks
 
 
-async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+async def send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """Prevent the client from repeating PUT and DELETE when the server hangs up."""
     try:
         return await send(request)
@@ -538,6 +591,8 @@ async def _headers(
     headers = {name: str(value) for name, value in given.items()} if isinstance(given, Mapping) else {}
     credentials = {URL(origin).origin(): values for origin, values in config.headers.items()}
     own = {name: await secret_text(value) for name, value in credentials.get(url.origin(), {}).items()}
+    if token := await _bearer(config.accounts, url, context):
+        own["Authorization"] = f"Bearer {token}"
     operators = {**own, config.idempotency_header: context.idempotency_key}
     reserved = OWN_HEADERS | {name.lower() for name in operators}
     if refused := sorted(name for name in headers if name.lower() in reserved):

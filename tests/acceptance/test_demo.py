@@ -88,5 +88,6 @@ async def test_demo_check_tells_the_whole_story_headless() -> None:
         "first script crashed",
         "steps started and ended beside",
         "exactly once",
+        "the report of what was undone",
     ):
         assert step in told.stdout

@@ -14,17 +14,17 @@ from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 from aiohttp import web
-from sqlalchemy import URL, text
+from sqlalchemy import URL
 
 from agent.redaction import SECRETS
 from infra.cli.logs import WithoutSecrets
-from infra.db.database import Database
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import ModelRequest, Script
 from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered
 from tests.acceptance.plans import ENDS, concludes, fetch, lines, package, post, tool
+from tests.acceptance.stored_text import stored
 
 RUNS = 50
 AT_ONCE = 25
@@ -133,20 +133,6 @@ def test_the_search_finds_the_canary_in_every_form(form: str) -> None:
     assert list(holds(blob))
     assert list(holds(json.dumps({"in": blob})))
     assert not list(holds(json.dumps({"text": "[secret X] and nothing else"})))
-
-
-async def stored(url: URL) -> AsyncGenerator[tuple[str, str]]:
-    """Yield every row of every table as text, those of checkpoints included."""
-    database = Database(url)
-    try:
-        async with database.begin() as connection:
-            names = "SELECT tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-            for table in (await connection.execute(text(names))).scalars().all():
-                rows = await connection.execute(text(f'SELECT t::text FROM "{table}" t'))  # noqa: S608 -- our tables
-                for row in rows.scalars():
-                    yield table, row
-    finally:
-        await database.close()
 
 
 async def _lived(scene: AppScene, job: int) -> None:

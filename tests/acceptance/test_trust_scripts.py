@@ -164,7 +164,7 @@ class _Progress:
             self.world.unstored.clear()
 
 
-class _Killer(CrashInjector):
+class Killer(CrashInjector):
     """Ends the runner, too: where a write was refused, it may wait for a commit that never comes."""
 
     runner: "asyncio.Task[AdvanceResult] | None" = None
@@ -232,7 +232,7 @@ class ScriptThread:
     async def advance(self) -> AdvanceResult:
         """Run the thread until it is finished or parked."""
         async with asyncio.timeout(LIFE_SECONDS):
-            return await self.runner(_Killer()).advance(self.thread, HeldLease())
+            return await self.runner(Killer()).advance(self.thread, HeldLease())
 
     def runner(self, injector: CrashInjector) -> ThreadRunner:
         """Return the runner of a new process, which `injector` kills."""
@@ -305,7 +305,7 @@ class KilledScript(ScriptThread):
         await self._check()
 
     async def _life(self) -> AdvanceResult | None:
-        injector = _Killer()
+        injector = Killer()
         dies = self._deaths_left > 0
         self._deaths_left -= dies
         at_a_step = self._rng.random() < 0.6

@@ -31,6 +31,7 @@ from tests.acceptance.entry_store import WRITES, Entry, EntryStore, HangUp
 from tests.acceptance.plans import ANSWERS, ENDS, planned, post, tool
 from tests.acceptance.plans import lines as json_lines
 from tests.acceptance.processes import greenlight_worker
+from tests.acceptance.undo_steps import approve_all, finished, lines, reports, say
 from tests.fakes.late_clicks import LateClick
 
 
@@ -54,47 +55,6 @@ def call(id: str, store: EntryStore, method: str, name: str, text: str | None = 
     return tool(id, "http_request", args if text is None else {**args, "text": text}, **more)
 
 
-async def say(scene: AppScene, observer: ThreadObserver, text: str, who: str = "Ada") -> None:
-    await scene.people.post(who, observer.channel, text, thread_ts=observer.thread_ts)
-
-
-def reports(observer: ThreadObserver) -> Sequence[str]:
-    """Return what the thread says was undone and was not, each report once."""
-    titles = (wording.UNDONE_TITLE, wording.UNDONE_NOTHING)
-    return [words for words in observer.words() if words.startswith(titles) or any(f"\n{t}" in words for t in titles)]
-
-
-def lines(report: str) -> dict[str, str]:
-    """Return title -> why it was not undone, "" for what was."""
-    found: dict[str, str] = {}
-    undone = False
-    for line in report.splitlines():
-        if any(title in line for title in (wording.UNDONE_TITLE, wording.UNDONE_NOT, wording.UNDONE_NOTHING)):
-            undone = wording.UNDONE_TITLE in line  # the fallback text, which says it all once more, may stand before it
-        if told := re.match(r"- \*\*(.+?)\*\*(?:: (.*))?$", line):
-            found[told[1]] = "" if undone else told[2]
-    return found
-
-
-async def approve_all(
-    scene: AppScene, observer: ThreadObserver, done: Callable[[ThreadObserver], bool], who: str = "Ada"
-) -> None:
-    """Approve each card as it comes until `done`; one that was decided before it could be pressed is left."""
-    clicked: set[str] = set()
-    while True:
-        await observer.until(
-            lambda seen: done(seen) or any(one.value not in clicked for one in open_calls(seen)), "a card or the end"
-        )
-        if done(observer):
-            return
-        for one in [one for one in open_calls(observer) if one.value not in clicked]:
-            clicked.add(one.value)
-            with LateClick():
-                await scene.people.click(
-                    who, observer.channel, one.card, "decide_approved", block_id=one.block_id, value=one.value
-                )
-
-
 async def test_a_post_is_deleted_and_posted_again_and_deleted_again(database_url: URL, tmp_path: Path) -> None:
     text = "A & B <https://example.com|page> ${x} $${y}"
     async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals={}) as scene:
@@ -116,15 +76,6 @@ async def test_a_post_is_deleted_and_posted_again_and_deleted_again(database_url
                 assert await said() == expected
             assert lines(reports(observer)[0]) == {"Title of tell": ""}
         assert scene.workspace.backend.complaints == []
-
-
-def finished(number: int) -> Callable[[ThreadObserver], bool]:
-    """Return whether so many reports stand in the thread."""
-
-    def says(seen: ThreadObserver) -> bool:
-        return len(reports(seen)) >= number
-
-    return says
 
 
 def answered_or_late(seen: ThreadObserver) -> bool:
@@ -364,7 +315,8 @@ async def test_a_channel_that_was_made_is_archived_after_what_was_posted_there_i
             await approve_all(scene, observer, finished(1))
             assert lines(reports(observer)[0]) == {"Title of tell": "", "Title of make": ""}
             (channel,) = [one for one in scene.workspace.backend.team.channels.values() if one.name == "incident-7"]
-            assert (channel.is_archived, len(channel.messages)) == (True, 0)
+            posted = [one for one in channel.messages.values() if one.bot_id]
+            assert (channel.is_archived, posted) == (True, [])
             await say(scene, observer, "!undo")
             await approve_all(scene, observer, finished(2))
             told = lines(reports(observer)[1])

@@ -240,3 +240,34 @@ async def test_file_upload_v2_shares_the_file(web: AsyncWebClient, people: Works
     shared = (await people.messages("ops", thread_ts=root))[1]["files"][0]
     assert (shared["title"], shared["size"]) == ("report.txt", len("all is well"))
     assert told["ok"]
+
+
+async def test_pins_topics_members_and_files_are_changed_by_the_clients_own_methods(
+    web: AsyncWebClient, people: WorkspaceClient
+) -> None:
+    ts = await people.post("Ada", "#ops", "the plan")
+    assert (await web.pins_add(channel=OPS, timestamp=ts))["ok"]
+    with pytest.raises(SlackApiError, match="already_pinned"):
+        await web.pins_add(channel=OPS, timestamp=ts)
+    assert (await web.pins_remove(channel=OPS, timestamp=ts))["ok"]
+    await web.conversations_setTopic(channel=OPS, topic="An outage")
+    assert (await people.dump())["channels"]["ops"]["topic"]["value"] == "An outage"
+    await web.conversations_invite(channel="C0PARTNERS", users=["U0LINUS"])
+    assert (await web.conversations_kick(channel="C0PARTNERS", user="U0LINUS"))["ok"]
+    await web.files_upload_v2(filename="report.txt", content="all is well", channel=OPS)
+    file = str((await people.messages("ops"))[-1]["files"][0]["id"])
+    assert (await web.files_delete(file=file))["ok"]
+
+
+async def test_each_event_brings_the_right_to_search_for_its_author(
+    bolt: BoltApp, web: AsyncWebClient, people: WorkspaceClient
+) -> None:
+    await people.post("Ada", "#ops", "@Greenlight where are the pears?")
+    bodies = [await asyncio.wait_for(bolt.heard.get(), 20) for _ in range(2)]
+    tokens = [body["event"]["assistant_thread"]["action_token"] for body in bodies]
+    assert len(set(tokens)) == 2
+    for token in tokens:
+        told = await web.api_call("assistant.search.context", json={"query": "pears", "action_token": token})
+        results: Body = told.get("results", {})
+        [hit] = results["messages"]
+        assert (hit["author_user_id"], hit["channel_id"], hit["is_author_bot"]) == ("U0ADA", OPS, False)

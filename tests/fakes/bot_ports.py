@@ -11,6 +11,7 @@ from agent.facts import Fact, FactId, Readable
 from agent.grant import Grant, GrantId, PlannedCall
 from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId, thread_parts
 from agent.plan.effects import Effect
+from agent.plan.files import FileRecord
 from agent.ports import Instruction, RunStatus, Subscription
 from bot.app import Ports
 from bot.ports import (
@@ -33,7 +34,7 @@ from bot.ports import (
 )
 from infra.worker.notifications import Notifier
 from sandbox.script import Json
-from tests.fakes.ports_in_memory import ApprovalsInMemory
+from tests.fakes.ports_in_memory import ApprovalsInMemory, ArtifactsInMemory
 
 ENDED = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -107,6 +108,16 @@ class NoFacts:
         return ()
 
 
+class NoFiles:
+    """Files: no thread has any."""
+
+    async def find(self, thread: ThreadId, name: str) -> FileRecord | None:
+        return None
+
+    async def listed(self, thread: ThreadId, *, after: str = "", prefix: str = "", most: int) -> Sequence[FileRecord]:
+        return ()
+
+
 class BotRows(ApprovalsInMemory):
     """Rows as a test wants them. `down` makes every method raise StoreUnavailable."""
 
@@ -135,6 +146,8 @@ class BotRows(ApprovalsInMemory):
             views=self,
             posted=self,
             packages=self,
+            files=NoFiles(),
+            artifacts=ArtifactsInMemory(),
             clicks=self,
             freezes=self,
             grants=NoGrants(),

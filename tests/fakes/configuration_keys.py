@@ -10,6 +10,9 @@ from pydantic_core import PydanticUndefined
 
 from infra.tools.secret import Secret
 
+BESIDE = "providers"
+"""The field of tables that stand beside the other keys of their own table."""
+
 
 def table_of(annotation: Any) -> tuple[type, bool] | None:
     """Return the TOML table a field holds, and whether it holds many of them by name; a secret is a value."""
@@ -43,6 +46,7 @@ def keys(table: type, before: str = "") -> Iterator[tuple[str, Any]]:
     for name, default in defaults_of(table).items():
         if (held := table_of(types[name])) is not None:
             inner, by_name = held
-            yield from keys(inner, f"{before}{name}.{'NAME.' if by_name else ''}")
+            beside = before if name == BESIDE else f"{before}{name}."
+            yield from keys(inner, f"{beside}{'NAME.' if by_name else ''}")
         else:
             yield f"{before}{name}", default

@@ -20,10 +20,12 @@ from agent.card_facts import card_facts_of
 from agent.errors import ArtifactMissing, DuplicateNode
 from agent.events import AttemptEnded, NodeChanged, NodePlanned, RunEvent
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, UserId, thread_parts
+from agent.plan.files import FileOrigin
 from agent.plan.operations import Add, LoggedOperation, Operation
 from agent.plan.outcomes import ArtifactRef, NodeStatus, Outcome
 from agent.ports import Heard, LedgerEntry, LedgerState, Mail, Message, PastTurn, Recalled, Reflection, Run, RunStatus
 from agent.runbooks import RunbookUsed
+from agent.tool import Account
 from infra.worker.notifications import Notifier
 from sandbox.script import Json
 
@@ -180,7 +182,16 @@ class LedgerInMemory:
         tries = [row for (t, n, _), row in self.rows.items() if (t, n) == (thread, node)]
         return max(tries, key=lambda row: row.attempt, default=None)
 
-    async def start(self, thread: ThreadId, node: NodeId, digest: Digest, attempt: int, *, tool: str = "") -> bool:
+    async def start(
+        self,
+        thread: ThreadId,
+        node: NodeId,
+        digest: Digest,
+        attempt: int,
+        *,
+        tool: str = "",
+        account: Account | None = None,
+    ) -> bool:
         """Commit `started`."""
         await asyncio.sleep(0)
         if (thread, node, attempt) in self.rows:
@@ -208,7 +219,9 @@ class ArtifactsInMemory:
     def __init__(self) -> None:
         self.contents: dict[Digest, bytes] = {}
 
-    async def put(self, thread: ThreadId, name: str, content: bytes, media_type: str) -> ArtifactRef:
+    async def put(
+        self, thread: ThreadId, name: str, content: bytes, media_type: str, origin: FileOrigin | None = None
+    ) -> ArtifactRef:
         """Store content once."""
         await asyncio.sleep(0)
         digest = Digest(sha256(content).hexdigest())

@@ -26,12 +26,12 @@ class People:
     """Acts as people of the workspace and sees what they see."""
 
     def __init__(self, workspace: Workspace, session: aiohttp.ClientSession) -> None:
-        self._workspace = workspace
+        self.workspace = workspace
         self._session = session
 
     async def act(self, path: str, **body: Json) -> Mapping[str, Json]:
         """POST /control/PATH."""
-        async with self._session.post(f"{self._workspace.base_url}/control/{path}", json=body) as response:
+        async with self._session.post(f"{self.workspace.base_url}/control/{path}", json=body) as response:
             return cast("Mapping[str, Json]", await response.json())
 
     async def write(self, user: str, channel: str, text: str, thread_ts: str | None = None) -> str:
@@ -42,7 +42,7 @@ class People:
 
     async def dump(self) -> Mapping[str, Json]:
         """Return everything there is."""
-        async with self._session.get(f"{self._workspace.base_url}/control/dump") as response:
+        async with self._session.get(f"{self.workspace.base_url}/control/dump") as response:
             return cast("Mapping[str, Json]", await response.json())
 
     async def messages(self, channel: str = "ops") -> list[dict[str, Json]]:

@@ -39,6 +39,7 @@ from agent.limits import DEFAULT_LIMITS, Role
 from agent.packing.packing import Fusion, Reason, pack
 from agent.packing.write_call_split import split_red
 from agent.plan.artifacts import content_of
+from agent.plan.files import FileOrigin
 from agent.plan.operations import (
     Add,
     Node,
@@ -124,6 +125,9 @@ ADA, GRACE = UserId("U1"), UserId("U2")
 AT = datetime(2026, 5, 4, 12, 0, 0, 250_000, tzinfo=UTC)
 DIGEST = Digest("d" * 64)
 ARTIFACT = ArtifactRef(digest=Digest("a" * 64), name="big.json", size=5000, media_type="application/json", head="[1,2")
+FILE = ArtifactRef(
+    digest=Digest("f" * 64), name="1/n/r.md", size=9, media_type="text/markdown", head="", summary="1 line: x"
+)
 
 OUTCOMES: Mapping[str, Outcome] = {
     "succeeded": Succeeded(value={"b": [1, 2.5, None, True], "a": "ä"}),
@@ -131,6 +135,7 @@ OUTCOMES: Mapping[str, Outcome] = {
     "succeeded-from-the-cache": Succeeded(value="x", age_seconds=7),
     "succeeded-with-an-artifact": Succeeded(artifact=ARTIFACT),
     "succeeded-with-an-artifact-from-the-cache": Succeeded(artifact=ARTIFACT, age_seconds=0),
+    "succeeded-with-files": Succeeded(value=1, files=(FILE,)),
     "failed": Failed(error="timeout", message="no answer"),
     "failed-without-words": Failed(error="internal"),
     "rejected": Rejected(by=GRACE, reason="not today"),
@@ -280,7 +285,9 @@ _BOUND = Bound(tool=ToolName("slack_post_message"), args={"channel": "#incidents
 
 
 class _Artifacts:
-    async def put(self, thread: ThreadId, name: str, content: bytes, media_type: str) -> ArtifactRef:
+    async def put(
+        self, thread: ThreadId, name: str, content: bytes, media_type: str, origin: FileOrigin | None = None
+    ) -> ArtifactRef:
         raise NotImplementedError
 
     async def get(self, thread: ThreadId, digest: Digest) -> bytes:

@@ -119,6 +119,14 @@ class FakeWork:
         """Return that every call may succeed."""
         return None
 
+    async def reachable(self, node: Node, bound: Bound, context: CallContext) -> Failed | None:
+        """Return that what every call needs answers."""
+        return None
+
+    async def admitted(self, node: Node, bound: Bound, context: CallContext) -> Failed | None:
+        """Return that every call may be sent."""
+        return None
+
     async def state(self, node: Node, bound: Bound, context: CallContext) -> WorldState | None:
         """Return that there is nothing to compare."""
         return None

@@ -12,6 +12,7 @@ import pytest
 
 from agent.ids import Digest, NodeId, ThreadId, UserId
 from agent.plan.outcomes import Failed, Succeeded
+from agent.redaction import SECRETS
 from agent.tool import CallContext, Colour, Tool, TooLate, uptime_seconds
 from agent.tools.call import call_tool
 from bot.slack.client import WebApi, open_client, sending_checks
@@ -83,21 +84,38 @@ def after_looks(looks: int) -> Callable[[], float]:
     return lambda: math.inf if next(seen) < looks else uptime_seconds() - 1
 
 
-RED_CALLS: Mapping[str, Mapping[str, str]] = {
+RED_CALLS: Mapping[str, Mapping[str, Any]] = {
     "slack_post_message": {"channel": "#ops", "text": "hello"},
     "slack_create_channel": {"name": "new"},
     "slack_delete_message": {"channel": "#ops"},
     "slack_archive_channel": {"channel": "made"},
+    "slack_update_message": {"channel": "#ops", "text": "other words"},
+    "slack_pin_message": {"channel": "#ops"},
+    "slack_unpin_message": {"channel": "#ops"},
+    "slack_upload_file": {"channel": "#ops", "name": "a.txt", "content": "text"},
+    "slack_delete_file": {"channel": "#ops"},
+    "slack_set_topic": {"channel": "#ops", "topic": "Other things"},
+    "slack_invite_to_channel": {"channel": "#partners", "users": ["U0LINUS"]},
+    "slack_remove_from_channel": {"channel": "#partners", "users": ["U0LINUS"]},
 }
 
 
-async def red_call(caller: Caller, tool: str) -> Mapping[str, str]:
+async def red_call(caller: Caller, tool: str) -> Mapping[str, Any]:
     """Return the arguments of a call that would have an effect; what it is to take back is there."""
     args = dict(RED_CALLS[tool])
-    if tool == "slack_delete_message":
+    if tool in ("slack_delete_message", "slack_update_message", "slack_pin_message", "slack_unpin_message"):
         args["ts"] = str((await caller.call("slack_post_message", channel="#ops", text="hello"))["ts"])
-    if tool == "slack_archive_channel":
-        await caller.call("slack_create_channel", name=args["channel"])
+    match tool:
+        case "slack_archive_channel":
+            await caller.call("slack_create_channel", name=args["channel"])
+        case "slack_unpin_message":
+            await caller.call("slack_pin_message", **args)
+        case "slack_delete_file":
+            args["file"] = (await caller.call("slack_upload_file", **RED_CALLS["slack_upload_file"]))["file"]
+        case "slack_remove_from_channel":
+            await caller.call("slack_invite_to_channel", **args)
+        case _:
+            pass
     return args
 
 
@@ -122,12 +140,37 @@ async def test_a_call_that_slack_put_off_is_held_to_the_deadline_again(caller: C
     assert await caller.people.messages() == []
 
 
-@pytest.mark.parametrize("tool", ["slack_delete_message", "slack_archive_channel"])
-async def test_a_lost_answer_to_what_takes_something_back_leaves_the_outcome_open(caller: Caller, tool: str) -> None:
+LAST_STEPS: Mapping[str, str] = {
+    "slack_delete_message": "chat.delete",
+    "slack_archive_channel": "conversations.archive",
+    "slack_update_message": "chat.update",
+    "slack_pin_message": "pins.add",
+    "slack_unpin_message": "pins.remove",
+    "slack_upload_file": "files.completeUploadExternal",
+    "slack_delete_file": "files.delete",
+    "slack_set_topic": "conversations.setTopic",
+    "slack_invite_to_channel": "conversations.invite",
+    "slack_remove_from_channel": "conversations.kick",
+}
+
+
+@pytest.mark.parametrize("tool", LAST_STEPS)
+async def test_a_lost_answer_leaves_the_outcome_open_and_is_never_tried_again(caller: Caller, tool: str) -> None:
     args = await red_call(caller, tool)
-    method = "chat.delete" if tool == "slack_delete_message" else "conversations.archive"
-    await caller.people.act("faults", method=method, status=503)
+    method = LAST_STEPS[tool]
+    before = (await caller.people.calls()).get(method, 0)
+    await caller.people.act("faults", method=method, status=503, after=True)
     assert await caller.refused(tool, **args) == "outcome_unknown"
+    assert (await caller.people.calls())[method] == before + 1
+
+
+@pytest.mark.parametrize("tool", LAST_STEPS)
+async def test_what_slack_refuses_has_its_code_and_no_effect(caller: Caller, tool: str) -> None:
+    args = await red_call(caller, tool)
+    before = (await caller.people.dump())["channels"]
+    await caller.people.act("faults", method=LAST_STEPS[tool], error="restricted_action")
+    assert await caller.refused(tool, **args) == "restricted_action"
+    assert (await caller.people.dump())["channels"] == before
 
 
 async def test_a_message_is_deleted_once_and_then_it_is_gone(caller: Caller) -> None:
@@ -284,3 +327,101 @@ async def test_lost_answer_to_a_creation_is_never_tried_again(caller: Caller, an
     assert await caller.refused("slack_create_channel", name="once") == "outcome_unknown"
     assert "once" in (await caller.people.dump())["channels"]
     assert (await caller.people.calls())["conversations.create"] == 1
+
+
+async def test_a_message_is_changed_only_while_it_says_what_the_caller_knows(caller: Caller) -> None:
+    posted = await caller.call("slack_post_message", channel="#ops", text="a < b & <https://example.com|c>")
+    changed = {**posted, "text": "over & done", "replaces": "a < b & <https://example.com|c>"}
+    assert (await caller.call("slack_update_message", **changed))["text"] == "over & done"
+    assert await caller.refused("slack_update_message", **changed) == "changed_since"
+    [message] = await caller.people.messages()
+    assert (message["text"], "edited" in message) == ("over &amp; done", True)
+
+
+async def test_a_message_that_the_team_no_longer_lets_change_stays(caller: Caller) -> None:
+    posted = await caller.call("slack_post_message", channel="#ops", text="hello")
+    await caller.people.act("switches", edit_seconds=1)
+    await caller.people.act("clock", seconds=60)
+    assert await caller.refused("slack_update_message", **posted, text="late") == "edit_window_closed"
+
+
+async def test_who_came_by_themselves_after_an_invitation_is_not_removed(caller: Caller) -> None:
+    users = ["U0LINUS", "U0GUEST"]
+    invited = await caller.call("slack_invite_to_channel", channel="#partners", users=[*users, "U0GRACE"])
+    assert (invited["invited"], invited["already_there"]) == (users, ["U0GRACE"])
+    team = caller.people.workspace.backend.team
+    (left,) = [one for one in team.channels["C0PARTNERS"].messages.values() if one.user == "U0GUEST"]
+    left.inviter = None
+    remove = {"channel": "#partners", "users": users}
+    assert await caller.refused("slack_remove_from_channel", **remove) == "not_invited"
+    removed = await caller.call("slack_remove_from_channel", channel="#partners", users=["U0LINUS"])
+    assert (removed["removed"], removed["not_removed"]) == (["U0LINUS"], [])
+    again = await caller.refused("slack_remove_from_channel", channel="#partners", users=["U0LINUS"])
+    assert again == "user_not_in_channel"
+
+
+async def test_people_whom_slack_keeps_in_a_channel_keep_no_others_there(caller: Caller) -> None:
+    users = ["U0LINUS", "U0GUEST"]
+    await caller.call("slack_invite_to_channel", channel="#partners", users=users)
+    await caller.people.act("faults", method="conversations.kick", error="restricted_action")
+    removed = await caller.call("slack_remove_from_channel", channel="#partners", users=users)
+    assert removed["removed"] == ["U0GUEST"]
+    assert removed["not_removed"] == [{"user": "U0LINUS", "error": "restricted_action"}]
+
+
+async def test_an_uploaded_text_holds_no_secret_and_is_as_long_as_slack_was_told(caller: Caller) -> None:
+    SECRETS.learn("KEY", "k3y-0123456789")
+    content = {"said": "the key is k3y-0123456789"}
+    told = await caller.call("slack_upload_file", channel="#ops", name="a.json", content=content)
+    (file,) = caller.people.workspace.backend.team.files.values()
+    assert file.content == b'{\n  "said": "the key is [secret KEY]"\n}'
+    assert told["bytes"] == file.length
+
+
+async def test_a_comment_above_a_file_mentions_nobody(caller: Caller) -> None:
+    words = "for <!channel> & <@U0ADA>"
+    await caller.call("slack_upload_file", channel="#ops", name="a.txt", content="text", comment=words)
+    [message] = await caller.people.messages()
+    assert message["text"] == "for &lt;!channel&gt; &amp; &lt;@U0ADA&gt;"
+
+
+async def test_a_file_in_a_thread_that_is_not_there_is_refused(caller: Caller) -> None:
+    where = {"channel": "#ops", "thread_ts": "1.000001", "name": "a.txt", "content": "text"}
+    assert await caller.refused("slack_upload_file", **where) == "thread_not_found"
+
+
+async def test_a_thread_whose_replies_are_long_is_read_in_pages_without_a_gap(caller: Caller) -> None:
+    root = await caller.people.write("U0ADA", "ops", "root")
+    for number in range(80):
+        await caller.people.write("U0ADA", "ops", f"{number} " + "x" * 3900, thread_ts=root)
+    read: list[str] = []
+    after: dict[str, str] = {}
+    while True:
+        page = await caller.call("slack_read_thread", channel="#ops", ts=root, limit=200, **after)
+        read += [message["text"].partition(" ")[0] for message in page["messages"]]
+        if "next" not in page:
+            break
+        after = {"after": page["next"]}
+    assert read == ["root", *map(str, range(80))]
+    assert await caller.refused("slack_read_thread", channel="#ops", ts="1.000001") == "thread_not_found"
+
+
+async def test_nothing_is_searched_without_the_right_of_the_person_who_asks(caller: Caller) -> None:
+    assert await caller.refused("slack_search", query="pears") == "no_search_token"
+    assert "assistant.search.context" not in await caller.people.calls()
+
+
+async def test_a_topic_that_stands_already_is_not_set_again(caller: Caller) -> None:
+    topic = {"channel": "#ops", "topic": "A & B"}
+    for _ in range(2):
+        assert (await caller.call("slack_set_topic", **topic))["topic"] == "A & B"
+    assert (await caller.people.calls())["conversations.setTopic"] == 1
+    assert await caller.refused("slack_set_topic", **topic, replaces="B & A") == "changed_since"
+
+
+async def test_a_reply_is_pinned_too(caller: Caller) -> None:
+    root = await caller.people.write("U0ADA", "ops", "root")
+    reply = await caller.people.write("U0ADA", "ops", "the point", thread_ts=root)
+    place = {"channel": "#ops", "ts": reply}
+    assert (await caller.call("slack_pin_message", **place))["ts"] == reply
+    assert await caller.refused("slack_pin_message", **place) == "already_pinned"

@@ -238,6 +238,28 @@ async def test_completion_inserts_a_name_and_unread_channels_are_marked(page: Pa
     await asyncio.to_thread(unread)
 
 
+async def test_edits_pins_topics_and_deleted_files_are_seen(page: Page, workspace: Workspace) -> None:
+    web = AsyncWebClient(token=workspace.bot_token, base_url=workspace.api_url)
+    await asyncio.to_thread(page.open, "U0ADA")
+    await web.chat_postMessage(channel="C0OPS", text="It began")
+    (ts,) = workspace.backend.team.channels["C0OPS"].messages
+    await web.chat_update(channel="C0OPS", ts=ts, text="It is over")
+    await web.pins_add(channel="C0OPS", timestamp=ts)
+    await web.conversations_setTopic(channel="C0OPS", topic="Up & well")
+    await web.files_upload_v2(filename="a.txt", content="text", channel="C0OPS", initial_comment="A file")
+    (file,) = workspace.backend.team.files
+    await web.files_delete(file=file)
+
+    def story() -> None:
+        page.shows("messages", "It is over")
+        page.shows("messages", "(edited)")
+        page.shows("pinned", "Pinned by")
+        page.shows("file-gone", "This file was deleted.")
+        page.shows("channel-topic", "Up & well")
+
+    await asyncio.to_thread(story)
+
+
 async def test_page_fits_a_narrow_screen(page: Page) -> None:
     def story() -> None:
         page.browser.set_window_size(400, 860)

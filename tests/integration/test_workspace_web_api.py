@@ -256,3 +256,129 @@ async def test_other_origins_are_kept_out(workspace: Workspace, headers: dict[st
         session.post(f"{workspace.base_url}/control/messages", json={}, headers=headers) as answer,
     ):
         assert answer.status == 403
+
+
+async def test_pins_are_added_and_taken_back_once(api: Api, people: WorkspaceClient) -> None:
+    ts = await people.post("Ada", "#ops", "the plan")
+    place = {"channel": "C0OPS", "timestamp": ts}
+    assert (await api("pins.add", **place))["ok"]
+    assert (await api("pins.add", **place))["error"] == "already_pinned"
+    [message] = (await api("conversations.history", channel="C0OPS"))["messages"]
+    assert (message["pinned_to"], message["pinned_info"]["pinned_by"]) == (["C0OPS"], "U0GREENLIGHT")
+    assert (await api("pins.remove", **place))["ok"]
+    assert (await api("pins.remove", **place))["error"] == "no_pin"
+    assert "pinned_to" not in (await api("conversations.history", channel="C0OPS"))["messages"][0]
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "error"),
+    [
+        ("pins.add", {"channel": "C0OPS"}, "no_item_specified"),
+        ("pins.add", {"channel": "C0OPS", "timestamp": "1.000001"}, "message_not_found"),
+        ("pins.add", {"channel": "C0FINANCE", "timestamp": "1.000001"}, "not_in_channel"),
+        ("conversations.setTopic", {"channel": "C0OPS", "topic": "x" * 251}, "too_long"),
+        ("conversations.setTopic", {"channel": "C0FINANCE", "topic": "x"}, "not_in_channel"),
+        ("conversations.setTopic", {"channel": "C0OLDOPS", "topic": "x"}, "is_archived"),
+        ("conversations.kick", {"channel": "C0GENERAL", "user": "U0ADA"}, "cant_kick_from_general"),
+        ("conversations.kick", {"channel": "C0OPS", "user": "U0GREENLIGHT"}, "cant_kick_self"),
+        ("conversations.kick", {"channel": "C0OPS", "user": "U0NOBODY"}, "user_not_found"),
+        ("conversations.kick", {"channel": "C0PARTNERS", "user": "U0LINUS"}, "not_in_channel"),
+        ("files.delete", {"file": "F0NOBODY"}, "file_not_found"),
+        ("assistant.search.context", {"action_token": "1.2.3"}, "missing_query"),
+        ("assistant.search.context", {"query": "x" * 1001}, "query_too_long"),
+        ("assistant.search.context", {"query": "x"}, "invalid_action_token"),
+        ("assistant.search.context", {"query": "x", "action_token": "1.2.3"}, "invalid_action_token"),
+        ("assistant.search.context", {"query": "x", "channel_types": "public_channel,im"}, "missing_scope"),
+        ("assistant.search.context", {"query": "x", "content_types": "files"}, "missing_scope"),
+    ],
+)
+async def test_what_slack_refuses_is_refused_with_its_code(
+    api: Api, method: str, arguments: dict[str, Any], error: str
+) -> None:
+    assert (await api(method, **arguments))["error"] == error
+
+
+@pytest.mark.parametrize(
+    "method", ["pins.add", "pins.remove", "conversations.kick", "files.delete", "assistant.search.context"]
+)
+async def test_new_scopes_are_asked_for(method: str) -> None:
+    app = replace(InstalledApp(), scopes=frozenset({"chat:write"}))
+    async with Workspace(app=app) as workspace:
+        where = {"channel": "C0OPS", "timestamp": "1.0", "user": "U0ADA", "file": "F1", "query": "x"}
+        assert (await call(workspace, method, **where))["error"] == "missing_scope"
+
+
+async def test_topic_is_escaped_and_told_in_the_channel(api: Api, people: WorkspaceClient) -> None:
+    told = await api("conversations.setTopic", channel="C0OPS", topic="up & <down>")
+    assert told["channel"]["topic"]["value"] == "up &amp; &lt;down&gt;"
+    [message] = await people.messages("ops")
+    assert (message["subtype"], message["topic"]) == ("channel_topic", "up &amp; &lt;down&gt;")
+    assert (await api("pins.add", channel="C0OPS", timestamp=message["ts"]))["error"] == "not_pinnable"
+
+
+async def test_who_was_invited_is_told_with_the_inviter_and_can_be_removed(api: Api, people: WorkspaceClient) -> None:
+    assert (await api("conversations.invite", channel="C0PARTNERS", users="U0LINUS"))["ok"]
+    [joined] = await people.messages("partners")
+    assert (joined["subtype"], joined["user"], joined["inviter"]) == ("channel_join", "U0LINUS", "U0GREENLIGHT")
+    assert (await api("conversations.kick", channel="C0PARTNERS", user="U0LINUS"))["ok"]
+    assert "U0LINUS" not in (await api("conversations.members", channel="C0PARTNERS"))["members"]
+
+
+async def test_a_message_can_be_changed_only_while_the_team_allows_it(api: Api, people: WorkspaceClient) -> None:
+    ts = (await api("chat.postMessage", channel="C0OPS", text="ours"))["ts"]
+    await people.act("switches", edit_seconds=60)
+    assert (await api("chat.update", channel="C0OPS", ts=ts, text="changed"))["ok"]
+    await people.act("clock", seconds=61)
+    assert (await api("chat.update", channel="C0OPS", ts=ts, text="late"))["error"] == "edit_window_closed"
+
+
+async def test_a_search_sees_public_channels_as_the_person_does(
+    workspace: Workspace, api: Api, people: WorkspaceClient
+) -> None:
+    for channel in ("finance", "leads", "ops", "old-ops"):
+        await people.act("channels", channel=channel)
+        await people.post("Ada", channel, f"pears of {channel}")
+    await people.act("channels", channel="old-ops", is_archived=True)
+    await api("chat.postMessage", channel="C0OPS", text="pears of an app")
+
+    async def found(user: str, **more: Any) -> list[str]:
+        token = workspace.backend.tickets.new_action_token(user)
+        told = await api("assistant.search.context", query="Pears", action_token=token, **more)
+        return [hit["content"] for hit in told["results"]["messages"]]
+
+    assert await found("U0LINUS") == ["pears of ops", "pears of finance"]
+    assert await found("U0GUEST") == ["pears of ops"]
+    assert await found("U0ADA", include_bots=True, limit=1) == ["pears of an app"]
+    assert "pears of old-ops" in await found("U0ADA", include_archived_channels=True)
+    assert await found("U0ADA", before=1) == []
+    await people.act("switches", search=False)
+    assert (await api("assistant.search.context", query="x"))["error"] == "feature_not_enabled"
+
+
+async def test_the_right_to_search_ends(workspace: Workspace, api: Api, people: WorkspaceClient) -> None:
+    token = workspace.backend.tickets.new_action_token("U0ADA")
+    assert (await api("assistant.search.context", query="x", action_token=token))["ok"]
+    await people.act("clock", seconds=601)
+    told = await api("assistant.search.context", query="x", action_token=token)
+    assert told["error"] == "invalid_action_token"
+
+
+async def test_a_file_that_is_deleted_leaves_no_message_of_its_own(
+    workspace: Workspace, api: Api, people: WorkspaceClient
+) -> None:
+    async def shared(**more: Any) -> str:
+        place = await api("files.getUploadURLExternal", filename="a.txt", length=4)
+        async with aiohttp.ClientSession() as session, session.post(place["upload_url"], data=b"text") as answer:
+            assert answer.status == 200
+        await api("files.completeUploadExternal", files=[{"id": place["file_id"]}], channel_id="C0OPS", **more)
+        return str(place["file_id"])
+
+    alone, below = await shared(), await shared(initial_comment="as you asked")
+    theirs = (await people.act("uploads", user="Ada", name="b.txt", base64="dGV4dA=="))["file"]["id"]
+    await people.act("messages", user="Ada", channel="ops", text="", files=[theirs])
+    for file, error in ((alone, None), (below, None), (below, "file_not_found"), (theirs, "cant_delete_file")):
+        assert (await api("files.delete", file=file)).get("error") == error
+    kept = [
+        (message["text"], [file.get("mode") for file in message["files"]]) for message in await people.messages("ops")
+    ]
+    assert kept == [("as you asked", ["tombstone"]), ("", ["hosted"])]

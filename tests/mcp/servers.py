@@ -20,26 +20,27 @@ HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 NODE = Path(ROOT_DIR) / "bin" / "node"
 NPM = Path(ROOT_DIR) / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-INSTALLED = HERE.parents[1] / ".tools" / "mcp"
+TOOLS = HERE.parents[1] / ".tools"
 HOSTILE = HERE / "hostile.py"
 
 Table = dict[str, object]
 
 
-def node_modules() -> Path:
-    """Return the folder of the npm packages that package-lock.json pins; installs them when they are not there."""
-    INSTALLED.mkdir(parents=True, exist_ok=True)
-    wanted = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
-    stamp = INSTALLED / "installed"
-    with (INSTALLED / "lock").open("w") as lock:
+def node_modules(source: Path = HERE) -> Path:
+    """Return the folder of the npm packages that a package-lock.json pins; installs them when they are not there."""
+    installed = TOOLS / source.name
+    installed.mkdir(parents=True, exist_ok=True)
+    wanted = hashlib.sha256((source / "package-lock.json").read_bytes()).hexdigest()
+    stamp = installed / "installed"
+    with (installed / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
         if not stamp.exists() or stamp.read_text() != wanted:
             for name in ("package.json", "package-lock.json"):
-                shutil.copy(HERE / name, INSTALLED / name)
+                shutil.copy(source / name, installed / name)
             options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-            subprocess.run([NODE, NPM, "ci", *options], cwd=INSTALLED, check=True, capture_output=True, timeout=600)
+            subprocess.run([NODE, NPM, "ci", *options], cwd=installed, check=True, capture_output=True, timeout=600)
             stamp.write_text(wanted)
-    return INSTALLED / "node_modules"
+    return installed / "node_modules"
 
 
 def npm_server(name: str, *args: str, **more: object) -> Table:

@@ -22,11 +22,9 @@ from bot.blocks.elements import Rendered
 from bot.blocks.group_card import group_card
 from bot.blocks.rules import listed
 from bot.ports import ApprovalView, AttemptView, NodeView
-from bot.slack.channels import Channels
 from bot.slack.client import WebApi, open_client
 from bot.slack.membership import Principals
-from bot.tools.delete_message import slack_delete_message
-from bot.tools.post_message import slack_post_message
+from bot.tools.catalogue import slack_tools
 from infra.tools.http import HttpRequestConfig, http_request
 from sandbox.script import Json
 from tests.fakes.bot_ports import NOON
@@ -61,7 +59,10 @@ ADAS = Origin(kind=OriginKind.PERSON, what="U0ADA")
 PLANS = Origin(kind=OriginKind.PLAN)
 LOOKED = Origin(kind=OriginKind.STEP, what="Check payments")
 API = WebApi(open_client(""))
-POST, DELETE = (tool(API, Channels(Principals(API))) for tool in (slack_post_message, slack_delete_message))
+POST, DELETE = (
+    next(tool for tool in slack_tools(API, Principals(API)) if tool.name == name)
+    for name in ("slack_post_message", "slack_delete_message")
+)
 SEND = http_request(HttpRequestConfig())
 SECOND_PERSON = ApprovalPolicy(self_approval=False)
 

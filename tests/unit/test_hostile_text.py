@@ -8,13 +8,14 @@ time grows as its length.
 """
 
 import ast
+import asyncio
 import gc
 import importlib
 import pkgutil
 import re
 import signal
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
@@ -31,6 +32,9 @@ import bot
 import infra
 import sandbox
 from agent.ids import NodeId, ToolName, UserId
+from agent.limits import PersonalKind, Privacy, Role
+from agent.llm.masked_model import MaskedModel
+from agent.llm.personal_data import PersonalData
 from agent.llm.transcript import named
 from agent.packing.embedding import embedded
 from agent.packing.packed_claim import holds
@@ -47,6 +51,7 @@ from agent.plan.json_values import sanitized_text, truncated
 from agent.plan.operations import Node, NodeKind, PackedStep
 from agent.plan.references import BadReference, pieces
 from agent.plan.templates import about_item, shown_title
+from agent.ports import ChatMessage
 from agent.preview import cell_text
 from agent.reading.answer_reader import AnswerReader, read_answer
 from agent.reading.plan_builder import PlanBuilder
@@ -214,6 +219,8 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 BUILT_AT_RUN_TIME = {
     "agent/llm/prompts.py": "names of our own fillings",
+    "agent/llm/masked_model.py": "the names of kinds of masks, escaped: masks below",
+    "agent/reading/validation.py": "the names of kinds of masks, escaped",
     "bot/payloads.py": "an id, escaped: request_text and mentions below",
     "bot/app.py": "the beginnings of our own action ids",
     "bot/blocks/visibility.py": "one character, escaped: visible below",
@@ -269,6 +276,33 @@ def template_titled(title: str) -> Node:
     return replace(node("n"), title=title, for_each="${a}")
 
 
+PERSONAL = PersonalData(
+    Privacy(mask=(PersonalKind.EMAIL, PersonalKind.CARD, PersonalKind.IP), patterns={"odd": "(a|a)*b"})
+)
+"""Of kinds that are read by their form: the checks of telephone numbers and IBANs cost more for each that there is."""
+
+
+def read_masks(text: str) -> None:
+    """Mask a text and resolve what a model could make of it, as it streams."""
+
+    class Echo:
+        async def complete(self, role: Role, messages: Sequence[ChatMessage]) -> str:
+            return messages[0].text
+
+        async def stream(self, role: Role, messages: Sequence[ChatMessage]) -> AsyncGenerator[str, None]:
+            for start in range(0, CHARACTERS // 4, 20):
+                yield messages[0].text[start : start + 20]
+
+    async def read() -> None:
+        model = MaskedModel(Echo(), PERSONAL)
+        message = ChatMessage(by="human", text=f"a@example.com {text}")
+        await model.complete(Role.ANSWER, [message])
+        async for _ in model.stream(Role.PLANNER, [message]):
+            pass
+
+    asyncio.run(read())
+
+
 def read_in_chunks(text: str) -> None:
     """Read the beginning of a plan as a model streams it; between two chunks others have their turn."""
     reader = PlanStreamReader()
@@ -310,6 +344,8 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "script_in": script_in,
     "origin_of": tolerant(origin_of, ValueError),
     "refused_verb": refused_verb,
+    "masks": read_masks,
+    "personal data": PERSONAL.find,
     "sql_parameters": lambda text: escaped_parameters(text, {}),
 }
 """Every function of the product that reads text which a person, a model or a server wrote, but for SCRIPT_PARSERS."""

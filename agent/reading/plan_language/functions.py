@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.packing.script_checks import tools_named
+from agent.plan.file_names import FILES_WRITE
 from agent.reading.plan_language.lines import Line
 from agent.reading.plan_language.syntax import NotInLanguage
 from agent.reading.validation import FaultCode
@@ -113,7 +114,7 @@ class Functions:
         for part in (*self._used(function), function):
             module = ast.Module(body=[part.definition], type_ignores=[])
             named = sorted(tools_named(module), key=lambda attribute: (attribute.lineno, attribute.col_offset))
-            found.update((attribute.attr, None) for attribute in named)
+            found.update((attribute.attr, None) for attribute in named if attribute.attr != FILES_WRITE)
         return list(found)
 
     def _used(self, function: Function) -> Iterator[Function]:

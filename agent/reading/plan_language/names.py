@@ -32,7 +32,15 @@ NODE_WORDS: Mapping[str, tuple[str, Mapping[str, bool]]] = {
     ),
     "subagent": (
         "subagent",
-        {"role": False, "instruction": True, "inputs": True, "tools": False, "result_schema": False},
+        {
+            "role": False,
+            "instruction": True,
+            "inputs": True,
+            "files": True,
+            "expected_artifact": False,
+            "tools": False,
+            "result_schema": False,
+        },
     ),
 }
 """Word that makes a node -> its kind, and its arguments with whether they may hold references."""
@@ -98,7 +106,7 @@ class Names:
 
     def why_unknown(self, name: str) -> str:
         """Return what to do about a name that means no node."""
-        if name in self.functions or self._registry.find(name) is not None:
+        if name in self.functions or self._registry.find(name) is not None or self._registry.role(name) is not None:
             return f"{name!r} is no result; call it on a line of its own, and use the name of that line"
         return f"there is no {name!r} here{self.near(name, self.known())}; a name is assigned before it is used"
 
@@ -124,6 +132,8 @@ class Names:
             message = f"{name!r} is a word of the plan language; choose another name"
         elif self._registry.find(name) is not None:
             message = f"{name!r} is a tool; choose another name"
+        elif self._registry.role(name) is not None:
+            message = f"{name!r} is a role; choose another name"
         elif name in self.functions:
             message = f"{name!r} is a function of this plan; choose another name"
         elif any(name in layer for layer in self._layers):

@@ -36,14 +36,23 @@ _INDENT = "    "
 _SIGNS = {name: sign for sign, name in COMPARISONS}
 
 
-def plan_text(operations: Sequence[Add | Cancel], tools: AbstractSet[str], known: Iterable[NodeId] = ()) -> str:
-    """Return the operations as a plan in the plan language, for a reader who has these tools and knows these nodes."""
-    return "".join(_Printer(tools, known).plan(operations))
+def plan_text(
+    operations: Sequence[Add | Cancel],
+    tools: AbstractSet[str],
+    known: Iterable[NodeId] = (),
+    roles: AbstractSet[str] = frozenset(),
+) -> str:
+    """Return the operations as a plan in the plan language, for a reader who has these tools and roles.
+
+    `known` are nodes that the reader knows.
+    """
+    return "".join(_Printer(tools, known, roles).plan(operations))
 
 
 class _Printer:
-    def __init__(self, tools: AbstractSet[str], known: Iterable[NodeId]) -> None:
+    def __init__(self, tools: AbstractSet[str], known: Iterable[NodeId], roles: AbstractSet[str]) -> None:
         self._tools = tools
+        self._roles = roles - tools
         self._functions = Functions()
         #: The nodes that have a variable of their own name.
         self._assigned: set[str] = {*filter(self._can_name, known)}
@@ -104,7 +113,7 @@ class _Printer:
         return node.title
 
     def _is_free(self, name: str, taken: AbstractSet[str]) -> bool:
-        return name not in taken and name not in self._tools
+        return name not in taken and name not in self._tools and name not in self._roles
 
     def _place(self, found: re.Match[str]) -> str:
         """Return a place for the item in a title."""
@@ -137,7 +146,10 @@ class _Printer:
                     return above[0], above[1], self._arguments(node.inputs)
                 return (), "script", self._words(node, "script")
             case NodeKind.SUBAGENT:
-                return (), "subagent", self._words(node, "subagent")
+                if node.role not in self._roles or not _is_variable(node.role):
+                    return (), "subagent", self._words(node, "subagent")
+                words = self._words(node, "subagent", besides=("role", "instruction"))
+                return (), node.role, [self._value(node.instruction), *words]
 
     def _arguments(self, values: Mapping[str, Json]) -> list[str]:
         written: list[str] = []
@@ -148,12 +160,12 @@ class _Printer:
             )
         return written
 
-    def _words(self, node: Node, word: str) -> list[str]:
+    def _words(self, node: Node, word: str, besides: Sequence[str] = ()) -> list[str]:
         """Return the fields of a node that has no shorter form."""
         fields = node_json(node)
         written: list[str] = []
         for name, may_refer in NODE_WORDS[word][1].items():
-            if name not in fields:
+            if name not in fields or name in besides:
                 continue
             if name == "code":
                 written.append(f"code={_code_literal(node.code)}")
@@ -181,7 +193,7 @@ class _Printer:
 
     def _can_name(self, node: str) -> bool:
         """Return whether a variable can have the name of a node."""
-        taken = node in HELPERS or node in self._functions.by_name or node in self._tools
+        taken = node in HELPERS or node in self._functions.by_name or node in self._tools or node in self._roles
         return _is_variable(node) and not taken
 
     def _node(self, node: NodeId, quote: str = '"') -> str:

@@ -317,7 +317,8 @@ class Statements:
         if function is None and not is_exact:
             self._check_called(name, call)
         given, rest = _arguments(call, values)
-        if call.args:
+        role = "" if function is not None or is_exact or self._registry.role(name) is None else name
+        if call.args and not (role and len(call.args) == 1 and "instruction" not in given):
             raise NotInLanguage(
                 self._by_name(name, function), call.args[0], code=FaultCode.BAD_ARGUMENTS, pointer="/args"
             )
@@ -328,6 +329,9 @@ class Statements:
             fields["require_human_approval"] = _truth(rest["ask_first"])
         if function is not None:
             return name, {**fields, **self._package(function, given, values, parts, call)}
+        if role:
+            said = {"instruction": call.args[0]} if call.args else {}
+            return name, {**fields, **_worded("subagent", {**said, **given}, values), "role": role}
         if not is_exact and name in NODE_WORDS:
             return name, {**fields, **_worded(name, given, values)}
         values.parts["/args"] = call
@@ -340,7 +344,7 @@ class Statements:
         if name in self._refused:
             message = f"not accepted, because the function {name!r} was not; send it again with it"
             raise NotInLanguage(message, call, code=FaultCode.HELD_BACK, pointer="/code")
-        if self._registry.find(name) is not None or name in NODE_WORDS:
+        if self._registry.find(name) is not None or name in NODE_WORDS or self._registry.role(name) is not None:
             return
         if name in HELPERS:
             raise NotInLanguage(f"{name}(...) is no step{_HELP.get(name, '')}", call)
@@ -348,7 +352,8 @@ class Statements:
             raise NotInLanguage(f"{name}(...) cannot be worked out in a plan; put it into a function", call)
         if hasattr(builtins, name) or base != name:
             raise NotInLanguage(f"there is no tool {name!r}; what is worked out stands in a function", call)
-        known = [*(tool.name for tool in self._registry), *self._functions.by_name]
+        roles = [role.name for role in self._registry.roles]
+        known = [*(tool.name for tool in self._registry), *roles, *self._functions.by_name]
         message = f"there is no tool or function {name!r}{self.names.near(name, known)}"
         raise NotInLanguage(message, call.func, code=FaultCode.UNKNOWN_TOOL, pointer="/tool")
 
@@ -358,6 +363,8 @@ class Statements:
         names = list(properties) if isinstance(properties, Mapping) else []
         if function is not None:
             names = list(function.parameters)
+        if function is None and self._registry.role(name) is not None:
+            return f'{name} takes one text and named arguments: {name}("what to do", files=[...])'
         shown = f"{', '.join(names)}; write {name}({names[0]}=...)" if names else f"write {name}(key=value)"
         return f"{name} takes its arguments by name: {shown}"
 

@@ -4,7 +4,6 @@ It lies beside the app's on the same server. Tools get a login that may only rea
 the app's tables.
 """
 
-import secrets
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -16,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from infra.dev.demo.day import Day, day_of, moment
+from infra.dev.demo.password import kept_password
 
 NAME = "greenlight_demo"
 """The database's name; the login that may read it is `NAME_reader`."""
@@ -58,7 +58,7 @@ async def demo_database(server_url: str, folder: Path, when: date, name: str = N
     The reader's password is kept in `folder`.
     """
     server = make_url(server_url).set(drivername=DRIVER)
-    password = _password(folder / f"{name}_reader_password")
+    password = kept_password(folder / f"{name}_reader_password")
     async with _engine(server, isolation_level="AUTOCOMMIT") as engine, engine.connect() as connection:
         await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": SETUP_LOCK})
         await _make_database(connection, name)
@@ -72,18 +72,6 @@ async def demo_database(server_url: str, folder: Path, when: date, name: str = N
 def reader(name: str) -> str:
     """Return the login that may read the database."""
     return f"{name}_reader"
-
-
-def _password(path: Path) -> str:
-    """Return the reader's password, generated at the first start into a file that only this user may read."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_hex(16), encoding="ascii")
-        draft.replace(path)
-    return path.read_text(encoding="ascii")
 
 
 @asynccontextmanager

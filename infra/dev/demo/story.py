@@ -1,9 +1,11 @@
 """The demo's story, played by people in the local workspace and checked step by step: `greenlight demo --check`."""
 
+import shutil
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
+from bot.wording import UNDONE_TITLE
 from infra.dev.demo.thread_observer import ExpectationTimeout, Sighting, TaskSeen, ThreadObserver, texts, watching
 from infra.dev.local_slack.control.client import WorkspaceClient
 from infra.dev.local_slack.state.payload import JsonObject
@@ -13,6 +15,8 @@ REQUEST = (
     "also work out yesterday's error rate per service from the access log"
 )
 FOLLOW_UP = "and how many errors did the payments database record in that hour?"
+ALERT = "ALERT payments: too many 5xx yesterday, the rate of errors was far over its limit for an hour"
+REVERT_REQUEST = "find the commit behind the payments alert, revert it and announce that in #incidents"
 CHECK_REQUEST = "check our three services"
 
 Tell = Callable[[str], None]
@@ -30,11 +34,15 @@ class Story:
         self._began = time.monotonic()
 
     async def all(self) -> None:
-        """Play everything: approval and follow-up, rejection, slash command, direct message."""
+        """Play everything: approval and follow-up, rejection, slash command, direct message, alert."""
         await self.approved()
         await self.rejected()
         await self.by_command()
         await self.by_direct_message()
+        if shutil.which("git") is None:
+            self._tell("git is not installed here: the alert's story is left out")
+        else:
+            await self.reverted()
         self._tell("the whole story was seen")
 
     async def approved(self) -> None:
@@ -76,6 +84,46 @@ class Story:
         if await self._incidents() != posted_before:
             raise ExpectationTimeout("nothing new in #incidents after the rejection", [])
         self._tell("rejected: nothing was posted, the other steps stand, the answer says so")
+
+    async def reverted(self) -> None:
+        """Play an alert: its commit is found and reverted, which is announced, and all of that is undone."""
+        announced_before = await self._incidents()
+        alert = await self._client.post("Linus", "ops", ALERT)
+        self._tell(f"Linus passes an alert on: {ALERT}")
+        await self._client.post("Ada", "ops", f"@Greenlight {REVERT_REQUEST}", thread_ts=alert)
+        self._tell(f"Ada asks in its thread: {REVERT_REQUEST}")
+        async with watching(self._client, "ops", alert) as observer:
+            await self._until(
+                observer,
+                lambda seen: _repaired(seen.tasks()),
+                "the script over the logs, after its first script crashed",
+            )
+            await self._granted(observer, "the revert", "- pool_size = 20\n+ pool_size = 100")
+            await self._granted(observer, "the announcement", "#incidents", "reverted a commit")
+            await self._until(observer, _answered, "the answer", timeout_seconds=90)
+            _require(observer.says("Cut the database connection pool"), "the answer names the commit", observer)
+            _require(await self._incidents() == announced_before + 1, "the announcement", observer)
+            await self._client.post("Ada", "ops", "!undo", thread_ts=alert)
+            self._tell("Ada writes !undo")
+            await self._granted(observer, "the undoing of the announcement", "Undo: Post the summary")
+            await self._granted(observer, "the undoing of the revert", "- pool_size = 100\n+ pool_size = 20")
+            await self._until(observer, lambda seen: seen.says(UNDONE_TITLE), "the report of what was undone")
+            _require(await self._incidents() == announced_before, "the announcement is gone", observer)
+
+    async def _granted(self, observer: ThreadObserver, what: str, *words: str) -> None:
+        """Have Grace approve the card that says these words."""
+
+        def card_of(seen: ThreadObserver) -> Sighting | None:
+            shown = ((card, "\n".join(texts(card.message.get("blocks")))) for card in seen.cards())
+            return next((card for card, text in shown if all(word in text for word in words)), None)
+
+        await self._until(observer, lambda seen: card_of(seen) is not None, f"the card of {what}", timeout_seconds=90)
+        card = card_of(observer)
+        assert card is not None  # noqa: S101 -- it was seen
+        ts = str(card.message["ts"])
+        await self._client.click("Grace", "ops", ts, "decide_approved")
+        decided = "*Approved* by <@U0GRACE>"
+        await self._until(observer, lambda seen: decided in str(seen.latest[ts].message), f"Grace approves {what}")
 
     async def by_command(self) -> None:
         """Open a thread with `/greenlight <request>`."""

@@ -1,4 +1,4 @@
-"""The demo's world: three services, yesterday's access log and a database, all on this machine."""
+"""The demo's world, all on this machine: services, an access log, a database, a git repository with its forge."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -9,10 +9,16 @@ from pathlib import Path
 
 from infra.dev.demo.access_log import LINE_FORMAT, access_log
 from infra.dev.demo.database import ABOUT, NAME, demo_database
+from infra.dev.demo.forge import ForgeServer
+from infra.dev.demo.password import kept_password
+from infra.dev.demo.repository import BRANCH, demo_repository
+from infra.dev.demo.repository import NAME as REPOSITORY
 from infra.dev.demo.services import running_services
 from infra.tools.access_log import AccessLogConfig
 from infra.tools.catalogue import ToolsConfig
+from infra.tools.git.settings import GitConfig, RepositoryConfig
 from infra.tools.http import HttpGetConfig
+from infra.tools.secret import Secret
 from infra.tools.sql import SqlConfig
 
 
@@ -25,6 +31,11 @@ class World:
     access_log: Path
     #: That of the login that may only read.
     database_url: str
+    #: The bare repository of the payments service; without git there is none.
+    repository: Path
+    #: The address of its API at the demo's forge, and the file with the token for that.
+    forge_api: str
+    forge_token: Path
     #: The day of log and database: yesterday, UTC.
     day: date
 
@@ -35,6 +46,17 @@ class World:
             http_get=HttpGetConfig(known=self.services, allow_private=True),
             read_access_log=AccessLogConfig(path=self.access_log, line_format=LINE_FORMAT),
             sql_query=SqlConfig(database_url=self.database_url, about=ABOUT),
+            git=GitConfig(
+                folder=self.repository.parent / "clones",
+                repositories={
+                    REPOSITORY: RepositoryConfig(
+                        address=str(self.repository),
+                        branch=BRANCH,
+                        api=self.forge_api,
+                        token=Secret(file=self.forge_token),
+                    )
+                },
+            ),
         )
 
 
@@ -48,9 +70,21 @@ async def demo_world(
     and logins. Log and rows of a day are made once and found again by later starts on the same day.
     """
     yesterday = now.astimezone(UTC).date() - timedelta(days=1)
-    folder = data_dir / "demo"
-    log, url = await asyncio.gather(
-        asyncio.to_thread(access_log, folder, yesterday), demo_database(database_url, folder, yesterday, database_name)
+    folder = (data_dir / "demo").absolute()
+    token = folder / "forge_token"
+    log, url, repository = await asyncio.gather(
+        asyncio.to_thread(access_log, folder, yesterday),
+        demo_database(database_url, folder, yesterday, database_name),
+        demo_repository(folder, yesterday),
     )
-    async with running_services() as services:
-        yield World(services=services, access_log=log, database_url=url, day=yesterday)
+    forge = ForgeServer(name=f"shop/{REPOSITORY}", folder=repository, token=kept_password(token))
+    async with running_services() as services, forge.serving():
+        yield World(
+            services=services,
+            access_log=log,
+            database_url=url,
+            repository=repository,
+            forge_api=forge.api,
+            forge_token=token,
+            day=yesterday,
+        )

@@ -57,6 +57,7 @@ class Workspace:
         deliveries = Deliveries(
             app=app, team=team, sockets=sockets, faults=faults, feed=feed, retry_delays=retry_delays
         )
+        tickets = Tickets(clock, trigger_seconds=trigger_seconds)
         self.backend = Backend(
             app=app,
             clock=clock,
@@ -65,9 +66,9 @@ class Workspace:
             faults=faults,
             sockets=sockets,
             deliveries=deliveries,
-            announcer=Announcer(app=app, team=team, deliveries=deliveries, feed=feed),
+            announcer=Announcer(app=app, team=team, deliveries=deliveries, feed=feed, tickets=tickets),
             rates=RateLimits(enabled=rate_limits),
-            tickets=Tickets(clock, trigger_seconds=trigger_seconds),
+            tickets=tickets,
             views=Views(team=team, feed=feed, app_id=app.id, bot_id=app.bot_id),
         )
         self._port = port

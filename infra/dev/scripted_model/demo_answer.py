@@ -21,6 +21,8 @@ def answer_text(rows: Sequence[PlanRow]) -> str:
         _checks(done["check"]),
         *(_error_rates(_object(row.result)) for row in done["error rates"]),
         *(_query(row) for row in done["query"]),
+        *(_commits(_object(row.result)) for row in done["commits"]),
+        _bullets(_commit(row) for row in done["commit"]),
         _bullets(_post(row) for row in done["post"]),
         _bullets(_other(row) for row in done[None]),
         _not_done(rows),
@@ -33,6 +35,9 @@ _SHAPES = {
     "check": {"status", "milliseconds", "body"},
     "error rates": {"services", "worst"},
     "query": {"columns", "rows"},
+    "commits": {"commits", "more"},
+    "revert": {"base", "changes", "message"},
+    "commit": {"branch", "head", "parent"},
     "post": {"channel", "ts"},
 }
 """The kinds of results that the answer knows, by the keys they have."""
@@ -175,6 +180,21 @@ def _deployments(head: str, records: Sequence[Mapping[str, Json]]) -> str:
         for r in records
     ]
     return f"**{head}**\n\n" + _table(("When", "What", "By", "Change"), rows)
+
+
+def _commits(result: Mapping[str, Json]) -> str:
+    rows = [
+        (str(c.get("id"))[:12], str(c.get("subject")), str(c.get("author")), _time(c.get("at")))
+        for c in map(_object, _list(result["commits"]))
+    ]
+    return (
+        f"**Found by git**\n\n{_table(('Commit', 'What', 'By', 'When'), rows)}" if rows else "**Git found no commit.**"
+    )
+
+
+def _commit(row: PlanRow) -> str:
+    result = _object(row.result)
+    return f"{row.title}: done, {result['branch']} of {result['repository']} is at `{str(result['head'])[:12]}`."
 
 
 def _post(row: PlanRow) -> str:

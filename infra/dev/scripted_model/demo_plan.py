@@ -20,6 +20,9 @@ TITLE_CHARACTERS = 150
 OPEN_STATES = frozenset({"planned", "running", "asking"})
 USABLE_STATES = OPEN_STATES | {"succeeded"}
 
+REPOSITORY, BRANCH = "payments", "main"
+"""The demo's repository."""
+
 DEPLOYED_AROUND_HOUR = """\
 SELECT service, version, deployed_at, deployed_by, change
 FROM deployments
@@ -35,6 +38,7 @@ from the access log`
 - `how many errors did the payments database record in that hour?` (or `at 14:00`)
 - `what was deployed yesterday?`
 - `is payments up?`
+- `find the commit behind the payments alert, revert it and announce that in #incidents`
 - `post "The sale starts at noon" to #general`
 - `call open_hours {"city": "Lisbon"}`: any tool, with its arguments as JSON"""
 
@@ -94,6 +98,34 @@ class Planner:
             title = "Find what was deployed around the worst hour"
             self.query("deployments", title, DEPLOYED_AROUND_HOUR, hour)
         return rates
+
+    def culprit(self, *, revert: bool) -> None:
+        """Add how the commit behind the worst hour is found, and the revert of it that people are asked about."""
+        rates = self._known("error_rates") or self.error_rates(with_deployments=False)
+        if rates is None:
+            return
+        found = self.tool(
+            "find_commit",
+            "Find the commit behind it",
+            "git_log",
+            {
+                "repository": REPOSITORY,
+                "until": f"${{{rates}#/worst/hour}}",
+                "text": "pool_size",
+                "limit": 1,
+            },
+        )
+        if not revert:
+            return
+        edits = self.tool(
+            "work_out_revert",
+            "Work out how to revert it",
+            "git_revert_changes",
+            {"repository": REPOSITORY, "branch": BRANCH, "commit": f"${{{found}#/commits/0/id}}"},
+        )
+        worked_out = {name: f"${{{edits}#/{name}}}" for name in ("message", "changes", "base")}
+        args: Mapping[str, Json] = {"repository": REPOSITORY, "branch": BRANCH, **worked_out}
+        self.sources.append(self.tool("revert_commit", "Revert that commit", "git_commit", args))
 
     def query(self, base: str, title: str, query: str, parameters: Mapping[str, Json]) -> str:
         """Add a query of the demo's database and return the node's id."""

@@ -104,6 +104,19 @@ class Deployments:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Culprit:
+    """Find the commit that the worst hour came of."""
+
+    #: Whether it is to be reverted, too.
+    revert: bool
+
+    def plan(self, planner: Planner) -> None:
+        """Add a search of the repository of the service with the worst hour, and the revert of what it finds."""
+        if planner.has("git_log") and (not self.revert or planner.has("git_commit")):
+            planner.culprit(revert=self.revert)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Summary:
     """Post a summary of the results so far."""
 
@@ -175,7 +188,9 @@ class Unknown:
         planner.excuses.append(f"I did not understand this part: “{self.text}”. Ask me “help” for what I can do.")
 
 
-Intent: TypeAlias = Check | ErrorRates | DatabaseErrors | Deployments | Summary | Post | CallTool | Withdraw | Unknown
+Intent: TypeAlias = (
+    Check | ErrorRates | DatabaseErrors | Deployments | Culprit | Summary | Post | CallTool | Withdraw | Unknown
+)
 
 
 def operations(wanted: Sequence[Intent], situation: Situation) -> Sequence[Mapping[str, Json]]:
@@ -216,6 +231,8 @@ def _summary_line(source: str) -> str:
             f"• worst hour of ${{{source}#/day}}: ${{{source}#/worst/service}} at ${{{source}#/worst/hour}}, "
             f"${{{source}#/worst/errors}} of ${{{source}#/worst/requests}} requests failed"
         )
+    if source.startswith("revert_commit"):
+        return f"• reverted a commit on ${{{source}#/branch}} of ${{{source}#/repository}}: now at ${{{source}#/head}}"
     return f"• the payments database recorded ${{{source}#/rows/0/1}} errors in the hour from ${{{source}#/rows/0/2}}"
 
 
@@ -265,6 +282,8 @@ ERROR_RATES = _any_case(
 DATABASE = _any_case(r"\b(databases?|db|postgres\w*)\b")
 ERRORS = _any_case(r"\b(errors?|failures?|failed|fail|problems?|record\w*|exceptions?)\b")
 DEPLOYMENTS = _any_case(r"\b(deploy\w*|releas\w+|roll(?:ed)?[- ]?(?:out|back)\w*|ship(?:ped|s)?)\b")
+CULPRIT = _any_case(r"\b(culprit|commits?|revert\w*)\b")
+REVERTING = _any_case(r"\brevert\w*\b")
 CHECKING = _any_case(
     r"\b(check\w*|ping|probe|test|health\w*|status|state|up|down|alive|running|reachable|ok|okay|doing|look|works?)\b"
 )
@@ -358,7 +377,9 @@ def _intents_in(clause: str, services: Collection[str]) -> Iterator[Intent]:
         return
     named = tuple(name for name in services if _any_case(rf"\b{re.escape(name)}\b").search(clause))
     urls = tuple(found[1] or found[2].rstrip(".,") for found in LINK.finditer(clause))
-    if DEPLOYMENTS.search(clause):
+    if CULPRIT.search(clause):
+        yield Culprit(revert=REVERTING.search(clause) is not None)
+    elif DEPLOYMENTS.search(clause):
         yield Deployments(hour=_hour(clause))
     elif ERROR_RATES.search(clause) and not DATABASE.search(clause):
         yield ErrorRates()
@@ -390,7 +411,7 @@ def _unknown(clause: str, services: Collection[str]) -> str:
 
 
 def _merged(found: Sequence[Intent]) -> tuple[Intent, ...]:
-    """Drop repeated intents, and merge checks that follow each other."""
+    """Drop repeated intents, and merge those of a kind that follow each other."""
     merged: list[Intent] = []
     for intent in found:
         last = merged[-1] if merged else None
@@ -399,6 +420,8 @@ def _merged(found: Sequence[Intent]) -> tuple[Intent, ...]:
                 services=tuple(dict.fromkeys((*last.services, *intent.services))),
                 urls=tuple(dict.fromkeys((*last.urls, *intent.urls))),
             )
+        elif isinstance(intent, Culprit) and isinstance(last, Culprit):
+            merged[-1] = Culprit(revert=intent.revert or last.revert)
         elif intent not in merged:
             merged.append(intent)
     return tuple(merged)

@@ -1,4 +1,4 @@
-"""OpenAI's Responses API as plain data: requests read, answers written as events. Text only.
+"""OpenAI's Responses API as plain data: requests read, answers written as events: text and function calls.
 
 After the API reference, https://platform.openai.com/docs/api-reference/responses.
 """
@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from infra.dev.scripted_model.script import Effort, ModelRequest, RequestMessage
-from infra.dev.scripted_model.wire import RequestRefused, json_body, token_count
+from infra.dev.scripted_model.script import Effort, ModelRequest, RequestMessage, ToolCall
+from infra.dev.scripted_model.wire import RequestRefused, json_body, token_count, tokens
 from sandbox.script import Json
 
 _PARTS_OF: Mapping[str, frozenset[str]] = {
@@ -35,6 +35,27 @@ class _Item(BaseModel):
     content: str | list[_Part]
 
 
+class _Call(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    type: Literal["function_call"]
+    call_id: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+    arguments: str
+
+
+class _CallOutput(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    type: Literal["function_call_output"]
+    call_id: str
+    output: str | list[_Part]
+
+
+class _Tool(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    type: Literal["function"]
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+
+
 class _Reasoning(BaseModel):
     model_config = ConfigDict(extra="forbid")
     effort: Effort | None = None
@@ -45,7 +66,7 @@ class _Body(BaseModel):
     # The service refuses fields it does not know, those of chat completions among them.
     model_config = ConfigDict(extra="forbid")
     model: Annotated[str, Field(min_length=1)]
-    input: Annotated[str, Field(min_length=1)] | Annotated[list[_Item], Field(min_length=1)]
+    input: Annotated[str, Field(min_length=1)] | Annotated[list[_Call | _CallOutput | _Item], Field(min_length=1)]
     instructions: str | None = None
     stream: bool = False
     store: bool | None = None
@@ -58,6 +79,9 @@ class _Body(BaseModel):
     include: list[str] | None = None
     truncation: Literal["auto", "disabled"] | None = None
     previous_response_id: str | None = None
+    tools: list[_Tool] = []
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
 
 
 def read_response_request(raw: bytes) -> ModelRequest:
@@ -79,7 +103,7 @@ def read_response_request(raw: bytes) -> ModelRequest:
         messages=tuple(_messages(parsed)),
         stream=parsed.stream,
         include_usage=True,
-        tools=(),
+        tools=tuple(tool.name for tool in parsed.tools),
         response_format="text",
         body=body,
         api="responses",
@@ -101,14 +125,28 @@ def _messages(body: _Body) -> Iterator[RequestMessage]:
     if body.instructions:
         yield RequestMessage(role="system", text=body.instructions)
     items = [_Item(role="user", content=body.input)] if isinstance(body.input, str) else body.input
+    asked: set[str] = set()
     for number, item in enumerate(items):
+        if isinstance(item, _Call):
+            asked.add(item.call_id)
+            yield RequestMessage(role="assistant", text="")
+            continue
+        if isinstance(item, _CallOutput):
+            if item.call_id not in asked:
+                message = f"No tool call found for function call output with call_id {item.call_id}."
+                raise RequestRefused(message, f"input[{number}]")
+            yield RequestMessage(role="tool", text=_joined(item.output))
+            continue
         for at, part in enumerate(item.content if isinstance(item.content, list) else ()):
             if part.type not in (known := _PARTS_OF[item.role]):
                 supported = ", ".join(f"'{kind}'" for kind in sorted(known))
                 message = f"Invalid value: '{part.type}'. Supported values are: {supported}."
                 raise RequestRefused(message, f"input[{number}].content[{at}]")
-        text = item.content if isinstance(item.content, str) else "".join(part.text for part in item.content)
-        yield RequestMessage(role=item.role, text=text)
+        yield RequestMessage(role=item.role, text=_joined(item.content))
+
+
+def _joined(content: str | list[_Part]) -> str:
+    return content if isinstance(content, str) else "".join(part.text for part in content)
 
 
 class ResponseEnvelope:
@@ -149,9 +187,45 @@ class ResponseEnvelope:
             self._event(f"response.{status}", response=response),
         ]
 
-    def response(self, status: str, text: str, cut_off: str = "") -> dict[str, Json]:
-        """Return the response itself."""
+    def calling(self, calls: Sequence[ToolCall]) -> Iterator[bytes]:
+        """Yield the events of a response that asks for function calls."""
+        for response in ("response.created", "response.in_progress"):
+            yield self._event(response, response=self.response("in_progress", ""))
+        items = self.calls(calls)
+        for index, item in enumerate(items):
+            item_id, arguments = item["id"], str(item["arguments"])
+            begun: dict[str, Json] = {**item, "status": "in_progress", "arguments": ""}
+            yield self._event("response.output_item.added", output_index=index, item=begun)
+            for piece in tokens(arguments):
+                yield self._event(
+                    "response.function_call_arguments.delta", item_id=item_id, output_index=index, delta=piece
+                )
+            yield self._event(
+                "response.function_call_arguments.done", item_id=item_id, output_index=index, arguments=arguments
+            )
+            yield self._event("response.output_item.done", output_index=index, item=item)
+        yield self._event("response.completed", response=self.response("completed", "", output=items))
+
+    def calls(self, calls: Sequence[ToolCall]) -> list[dict[str, Json]]:
+        """Return the output items of function calls."""
+        return [
+            {
+                "id": f"fc_{self._id}_{index}",
+                "type": "function_call",
+                "status": "completed",
+                "call_id": f"call_{self._id}_{index}",
+                "name": call.name,
+                "arguments": json.dumps(call.arguments, ensure_ascii=False),
+            }
+            for index, call in enumerate(calls)
+        ]
+
+    def response(
+        self, status: str, text: str, cut_off: str = "", output: Sequence[Json] | None = None
+    ) -> dict[str, Json]:
+        """Return the response itself; `output` are its items, by default one with the text."""
         ended = status != "in_progress"
+        items: list[Json] = [self._message(text)] if output is None else [*output]
         return {
             "id": self._id,
             "object": "response",
@@ -161,7 +235,7 @@ class ResponseEnvelope:
             "incomplete_details": {"reason": cut_off} if cut_off else None,
             "instructions": None,
             "model": self._request.model,
-            "output": [self._message(text)] if ended else [],
+            "output": items if ended else [],
             "parallel_tool_calls": True,
             "tool_choice": "auto",
             "tools": [],

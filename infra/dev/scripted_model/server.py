@@ -220,14 +220,14 @@ async def _respond(
     reply: Text | ToolCalls | Stall | Cut | Endless,
     envelope: ResponseEnvelope,
 ) -> web.StreamResponse:
-    """Answer a request of the Responses API at the reply's pace; scripts say text there."""
+    """Answer a request of the Responses API at the reply's pace."""
+    if isinstance(reply, ToolCalls):
+        return await _respond_with_calls(http, request, reply, envelope)
     match reply:
         case Text(text=text) | Stall(after=text) | Cut(after=text):
             pieces = wire.tokens(text)
         case Endless(piece=text):
             pieces = itertools.repeat(text)
-        case ToolCalls():
-            return _error(500, "No script calls functions over the Responses API.", "server_error", "no_script")
     cut_off = _CUT_OFF[reply.finish_reason] if isinstance(reply, Text) else ""
     if not request.stream:
         if not isinstance(reply, Text):
@@ -243,6 +243,19 @@ async def _respond(
         await _hang(http, reply)
     for event in envelope.closing(text, cut_off):
         await response.write(event)
+    await response.write_eof()
+    return response
+
+
+async def _respond_with_calls(
+    http: web.Request, request: ModelRequest, reply: ToolCalls, envelope: ResponseEnvelope
+) -> web.StreamResponse:
+    if not request.stream:
+        await asyncio.sleep(_seconds(reply.pace, 0))
+        return web.json_response(envelope.response("completed", "", output=envelope.calls(reply.calls)))
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
+    await response.prepare(http)
+    await _paced(envelope.calling(reply.calls), reply.pace, response.write)
     await response.write_eof()
     return response
 

@@ -7,10 +7,10 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import anyio
 import mcp_types
@@ -32,7 +32,7 @@ from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.tool import CallContext, Colour, InputRequired, ToolError
 from infra.tools.mcp.bounds import Line
 from infra.tools.mcp.elicitation import HeldCall, asked_by, responses_in
-from infra.tools.mcp.http import HttpTransport
+from infra.tools.mcp.http import TOKEN_REFUSED, Bearer, HttpTransport
 from infra.tools.mcp.pins import Definition, printable
 from infra.tools.mcp.settings import McpServer
 from infra.tools.mcp.stdio import StdioTransport
@@ -61,6 +61,8 @@ _ROUND_PAUSE = 0.25
 _WORDS = 500
 
 _log = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
 
 # FastMCP writes to the standard error in its own way; what it says belongs into our log.
 _of_fastmcp = logging.getLogger("fastmcp")
@@ -96,11 +98,21 @@ class _Open:
         return self.held.answer(params)
 
 
-class McpConnection:
-    """Calls a server's tools as they were pinned. Whatever the server does, only its own calls fail."""
+class _TokenRefused(Exception):
+    """The server did not take the person's token, and has done nothing."""
 
-    def __init__(self, server: McpServer, clock: Callable[[], float] = time.monotonic) -> None:
+
+class McpConnection:
+    """Calls a server's tools as they were pinned. Whatever the server does, only its own calls fail.
+
+    With a `bearer` it is one person's: each call shows the token of its author's account.
+    """
+
+    def __init__(
+        self, server: McpServer, clock: Callable[[], float] = time.monotonic, bearer: Bearer | None = None
+    ) -> None:
         self._server = server
+        self._bearer = bearer
         self._clock = clock
         self._open: _Open | None = None
         #: Held while it is opened or listed.
@@ -113,15 +125,43 @@ class McpConnection:
         Raises:
             ToolError: it cannot be reached, or sends what it may not.
         """
-        return [*(await self._ready(anew=True)).tools.values()]
+        try:
+            return [*(await self._ready(anew=True)).tools.values()]
+        except _TokenRefused:
+            raise ToolError("unauthorized", f"the MCP server {self._name} does not take this account") from None
 
-    async def check(self, pinned: Definition, *, anew: bool) -> None:
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call is under way."""
+        return not self._lock.locked() and (self._open is None or self._open.calls == 0)
+
+    async def check(self, context: CallContext, pinned: Definition, *, anew: bool) -> None:
         """Return when the server offers the tool as it was pinned; `anew` asks it.
 
         Raises:
             ToolError: it does not, or cannot be reached.
+            InputRequired: as `call`.
         """
-        self._check_pin(await self._ready(anew=anew), pinned)
+
+        async def checked() -> None:
+            self._check_pin(await self._ready(anew=anew), pinned)
+
+        await self._as_author(context, checked)
+
+    async def _as_author(self, context: CallContext, act: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Act with the token of the author's account; once more with another one if the server refuses that."""
+        if self._bearer is None:
+            return await act()
+        self._bearer.token = await context.token()
+        try:
+            return await act()
+        except _TokenRefused:
+            self._bearer.token = await context.token(self._bearer.token)
+        try:
+            return await act()
+        except _TokenRefused:
+            said = f"the MCP server {self._name} does not take the account of the person who asked; nothing was done"
+            raise ToolError("unauthorized", said) from None
 
     async def call(
         self, context: CallContext, pinned: Definition, args: Mapping[str, Json], colour: Colour
@@ -131,7 +171,13 @@ class McpConnection:
         Raises:
             ToolError: it failed; of a red one `outcome_unknown` where it may have had its effect.
             TooLate: see `CallContext.check_not_late`.
+            InputRequired: it asks people, or the author must connect their account first.
         """
+        return await self._as_author(context, lambda: self._called(context, pinned, args, colour))
+
+    async def _called(
+        self, context: CallContext, pinned: Definition, args: Mapping[str, Json], colour: Colour
+    ) -> mcp_types.CallToolResult:
         opened = await self._ready(anew=colour is Colour.RED)
         self._check_pin(opened, pinned)
         seconds = self._server.config.call_seconds
@@ -144,6 +190,8 @@ class McpConnection:
             raise self._lost(colour, "timeout", f"gave no answer within {seconds:g} s") from error
         except MCPError as error:
             opened.line.changed = True  # it may know us no longer: the next call asks first, and connects anew then
+            if error.code == TOKEN_REFUSED and self._bearer is not None:
+                raise _TokenRefused from error
             if opened.line.fault:
                 raise self._lost(colour, "cut_off", f"was cut off: {opened.line.fault}") from error
             if opened.line.ended or error.code in (CONNECTION_CLOSED, REQUEST_TIMEOUT):
@@ -233,7 +281,8 @@ class McpConnection:
                     return opened
                 try:
                     await self._list(opened)
-                except ToolError:
+                except ToolError as error:
+                    self._check_token(error)
                     # One that hangs or broke is ended, and started anew; one that is busy with a call may be slow.
                     if opened.calls and not opened.line.ended:
                         raise
@@ -251,8 +300,11 @@ class McpConnection:
             raise ToolError("unreachable", self._failed[1])
         line = Line()
         config = self._server.config
-        kind = StdioTransport if config.command else HttpTransport
-        transport = kind(self._server, line, message_bytes=max(config.result_bytes * 5 // 4, _LEAST_MESSAGE_BYTES))
+        message_bytes = max(config.result_bytes * 5 // 4, _LEAST_MESSAGE_BYTES)
+        if config.command:
+            transport = StdioTransport(self._server, line, message_bytes=message_bytes)
+        else:
+            transport = HttpTransport(self._server, line, message_bytes=message_bytes, bearer=self._bearer)
         client = Client(
             transport, name=self._name, init_timeout=0, log_handler=_ignore, message_handler=_noting_changes(line)
         )
@@ -264,10 +316,12 @@ class McpConnection:
             await self._list(opened)
         except ToolError as error:
             await self._end(opened)
+            self._check_token(error)
             self._failed = (self._clock() + AGAIN_SECONDS, str(error))
             raise
         except (TimeoutError, OSError, RuntimeError, MCPError, ValueError, *_CLOSED) as error:
             await self._end(opened)
+            self._check_token(error)
             message = f"the MCP server {self._name} {self._why_not(error, line)}"
             self._failed = (self._clock() + AGAIN_SECONDS, message)
             raise ToolError("unreachable", message) from error
@@ -277,6 +331,11 @@ class McpConnection:
         self._failed = None
         _log.info("connected to the MCP server %s (%s)", self._name, opened.client.protocol_version)
         return opened
+
+    def _check_token(self, error: Exception) -> None:
+        """Return when it was not because of the token that the server cannot be used."""
+        if self._bearer is not None and self._bearer.token and self._bearer.refused == self._bearer.token:
+            raise _TokenRefused from error
 
     def _why_not(self, error: Exception, line: Line) -> str:
         if line.fault:

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, field
 from typing import Unpack
 
 import httpx2
@@ -20,11 +21,31 @@ _NO_ANSWER = 502
 _log = logging.getLogger(__name__)
 
 
-class HttpTransport(ClientTransport):
-    """Speaks with the server's address. Takes no proxy and no credentials from the environment."""
+TOKEN_REFUSED = -32097
+"""The code of the error that a request ends with whose token the server did not take: it has done nothing."""
 
-    def __init__(self, server: McpServer, line: Line, *, message_bytes: int) -> None:
+_UNAUTHORIZED = 401
+_REFUSAL = {"jsonrpc": "2.0", "id": None, "error": {"code": TOKEN_REFUSED, "message": "the token was refused"}}
+
+
+@dataclass(kw_only=True)
+class Bearer:
+    """The access token that one person's connection shows."""
+
+    token: str = field(default="", repr=False)
+    #: The one that the server refused last.
+    refused: str = field(default="", repr=False)
+
+
+class HttpTransport(ClientTransport):
+    """Speaks with the server's address. Takes no proxy and no credentials from the environment.
+
+    With a `bearer` it shows that person's token, and none of the app's credentials.
+    """
+
+    def __init__(self, server: McpServer, line: Line, *, message_bytes: int, bearer: Bearer | None = None) -> None:
         self._server = server
+        self._bearer = bearer
         self._line = line
         self._message_bytes = message_bytes
         #: Answers a server that asks for input.
@@ -42,8 +63,8 @@ class HttpTransport(ClientTransport):
         session_kwargs["elicitation_callback"] = self.elicitation_callback
         config = self._server.config
         client = httpx2.AsyncClient(
-            transport=_BoundedTransport(self._line, Inflow(message_bytes=self._message_bytes)),
-            headers={**self._server.headers, "Accept-Encoding": _IDENTITY},
+            transport=_BoundedTransport(self._line, Inflow(message_bytes=self._message_bytes), self._bearer),
+            headers={**(self._server.headers if self._bearer is None else {}), "Accept-Encoding": _IDENTITY},
             timeout=httpx2.Timeout(config.connect_seconds, read=None),
             trust_env=False,
         )
@@ -68,18 +89,26 @@ class _CutOff(httpx2.StreamError):
 class _BoundedTransport(httpx2.AsyncHTTPTransport):
     """Returns answers that end in an error where they become too long."""
 
-    def __init__(self, line: Line, inflow: Inflow) -> None:
+    def __init__(self, line: Line, inflow: Inflow, bearer: Bearer | None) -> None:
         super().__init__(trust_env=False)
         self._line = line
         self._inflow = inflow
+        self._bearer = bearer
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        token = "" if self._bearer is None else self._bearer.token
+        if token:
+            request.headers["Authorization"] = f"Bearer {token}"
         try:
             response = await super().handle_async_request(request)
         except httpx2.TransportError as error:
             # Raised here, it would end the connection with every other call.
             _log.info("an MCP server gave no answer: %s", type(error).__name__)
             return httpx2.Response(_NO_ANSWER, request=request)
+        if self._bearer is not None and response.status_code == _UNAUTHORIZED:
+            await response.aclose()
+            self._bearer.refused = token
+            return httpx2.Response(_UNAUTHORIZED, json=_REFUSAL, request=request)
         # Packed, a short answer could be a very long one.
         if response.headers.get("content-encoding", _IDENTITY).lower() != _IDENTITY:
             await response.aclose()

@@ -8,8 +8,10 @@ from typing import Annotated, NewType
 
 from pydantic import AfterValidator
 
+from agent.plan.file_names import FILE_TOOLS
 from agent.tool import Colour
 from infra.tools.catalogue import TOOL_NAMES
+from infra.tools.git.tools import GIT_TOOLS
 
 ServerName = NewType("ServerName", str)
 
@@ -19,7 +21,9 @@ PINS_FILE = "mcp.lock.json"
 _NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_TAKEN = frozenset(name.partition("_")[0] for name in TOOL_NAMES)
+_TAKEN = frozenset(name.partition("_")[0] for name in TOOL_NAMES - FILE_TOOLS - GIT_TOOLS)
+"""Names whose servers' tools would look like ours. Servers `files` and `git` are usual ones: the tools of a server `git`
+are `git_git_log` and the like, and of one `files` its `read` alone is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,9 @@ class McpServerConfig:
     url: str = ""
     #: Header -> the name of the variable of Greenlight's environment with its value.
     headers_from: Mapping[str, str] = field(default_factory=dict[str, str])
+    #: The provider with whose account people are known there (`[accounts.NAME]`): then each call runs as who asks for
+    #: it, and `headers_from` count for pinning alone.
+    account: str = ""
     #: Colours of tools, by the server's own names.
     colours: Mapping[str, Colour] = field(default_factory=dict[str, Colour])
     #: Whether a tool without a colour here is green when the server says that it only reads.
@@ -69,8 +76,8 @@ def _one_way(config: McpServerConfig) -> McpServerConfig:
         raise ValueError("it has either command or url")
     if config.url and (config.args or config.env or config.env_from):
         raise ValueError("args, env and env_from are of a command")
-    if config.command and config.headers_from:
-        raise ValueError("headers_from is of a url")
+    if config.command and (config.headers_from or config.account):
+        raise ValueError("headers_from and account are of a url")
     if config.url and not re.match(r"https?://[^/@\s]+(/|$)", config.url):
         raise ValueError("url is http:// or https://, and holds no credentials: headers_from names where they are")
     variables = [*config.env, *config.env_from, *config.headers_from.values()]

@@ -5,13 +5,14 @@ They are made of the pins alone, so that a process starts whether or not a serve
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from agent.ids import ToolName
+from agent.ids import Tenant, ToolName, UserId, thread_parts
 from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.tool import CallContext, Colour, Tool, ToolError
 from infra.tools.catalogue import TOOL_NAMES
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _MARGIN_SECONDS = 5.0
+
+MOST_PEOPLE = 50
+"""Whose connections to one server stay open."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +78,9 @@ async def open_mcp_tools(settings: McpSettings) -> AsyncGenerator[tuple[Tool, ..
     async with AsyncExitStack() as stack:
         tools: list[Tool] = []
         for offer in _usable(settings):
-            connection = _LateConnection(offer.server)
+            connection = (
+                _PersonsConnections(offer.server) if offer.server.config.account else _LateConnection(offer.server)
+            )
             stack.push_async_callback(connection.close)
             tools += [
                 _Calls(server=offer.server, definition=definition, connection=connection).tool(name)
@@ -103,23 +109,53 @@ def _report(offer: Offer) -> None:
 class _LateConnection:
     """A connection whose library is imported when it is needed first: that takes seconds."""
 
-    def __init__(self, server: McpServer) -> None:
+    def __init__(self, server: McpServer, *, is_persons: bool = False) -> None:
         self._server = server
+        self._is_persons = is_persons
         self._connection: McpConnection | None = None
 
-    async def get(self) -> "McpConnection":
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call is under way."""
+        return self._connection is None or self._connection.is_idle
+
+    async def get(self, _context: CallContext) -> "McpConnection":
         """Return the connection."""
         if self._connection is None:
             await asyncio.to_thread(import_module, "infra.tools.mcp.connection")
             from infra.tools.mcp.connection import McpConnection
+            from infra.tools.mcp.http import Bearer
 
-            self._connection = self._connection or McpConnection(self._server)
+            bearer = Bearer() if self._is_persons else None
+            self._connection = self._connection or McpConnection(self._server, bearer=bearer)
         return self._connection
 
     async def close(self) -> None:
         """End it."""
         if self._connection is not None:
             await self._connection.close()
+
+
+class _PersonsConnections:
+    """The connections of people to a server that knows them by their accounts: nobody's call goes over another's."""
+
+    def __init__(self, server: McpServer) -> None:
+        self._server = server
+        #: Those used last come last.
+        self._of: OrderedDict[tuple[Tenant, UserId], _LateConnection] = OrderedDict()
+
+    async def get(self, context: CallContext) -> "McpConnection":
+        """Return the connection of the call's author; one that was not used for long goes."""
+        person = (thread_parts(context.thread).tenant, context.author)
+        connection = self._of.setdefault(person, _LateConnection(self._server, is_persons=True))
+        self._of.move_to_end(person)
+        idle = [other for other in list(self._of)[:-MOST_PEOPLE] if self._of[other].is_idle]
+        await asyncio.gather(*(self._of.pop(other).close() for other in idle))
+        return await connection.get(context)
+
+    async def close(self) -> None:
+        """End them all."""
+        await asyncio.gather(*(connection.close() for connection in self._of.values()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +165,7 @@ class _Calls:
     server: McpServer
     definition: Definition
     #: None: calls do not work.
-    connection: _LateConnection | None
+    connection: _LateConnection | _PersonsConnections | None
 
     def tool(self, name: ToolName) -> Tool:
         """Return the tool."""
@@ -137,6 +173,7 @@ class _Calls:
         colour = colour_of(config, definition)
         return Tool(
             name=name,
+            service=self.server.name,
             description=definition.description or definition.title or f"{definition.name} of {self.server.name}",
             arguments=shown_schema(definition.schema),
             colour=colour,
@@ -145,6 +182,8 @@ class _Calls:
             # Every wait inside has a limit of its own, with words of its own: these come first.
             timeout_seconds=3 * config.connect_seconds + config.call_seconds + _MARGIN_SECONDS,
             returns_outside_text=True,
+            account=config.account,
+            personal=bool(config.account),
             version=definition.digest,
         )
 
@@ -152,7 +191,7 @@ class _Calls:
         from infra.tools.mcp.results import output_of
 
         colour = colour_of(self.server.config, self.definition)
-        result = await (await self._connected()).call(context, self.definition, args, colour)
+        result = await (await self._connected(context)).call(context, self.definition, args, colour)
         try:
             return output_of(result, self.server.config.result_bytes)
         except ToolError as error:
@@ -160,15 +199,15 @@ class _Calls:
                 raise ToolError(OUTCOME_UNKNOWN, f"{error}; whether it did what was asked is not known") from error
             raise
 
-    async def _check(self, _context: CallContext, _args: Mapping[str, Json]) -> None:
+    async def _check(self, context: CallContext, _args: Mapping[str, Json]) -> None:
         """Refuse a tool that is not as it was pinned, before anybody is asked; a server that is away may come back."""
         try:
-            await (await self._connected()).check(self.definition, anew=True)
+            await (await self._connected(context)).check(context, self.definition, anew=True)
         except ToolError as error:
             if error.code == "tool_changed":
                 raise
 
-    async def _connected(self) -> "McpConnection":
+    async def _connected(self, context: CallContext) -> "McpConnection":
         if self.connection is None:
             raise ToolError("unavailable", "this process calls no tools")
-        return await self.connection.get()
+        return await self.connection.get(context)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from agent.preview import (
     DiffPreview,
     FieldsPreview,
+    FileEdit,
+    FilesPreview,
     MessagePreview,
     Preview,
     RequestPreview,
@@ -58,6 +60,34 @@ def test_an_argument_is_covered_once() -> None:
         FieldsPreview(covers=("url",), name="url", fields=(("url", "u"),)),
     ]
     assert previews({"method": "PUT", "url": "u"}, lambda _: twice) == twice[:1]
+
+
+@pytest.mark.parametrize(
+    ("edit", "covered"),
+    [
+        ({"path": "a", "before": "x", "after": "y"}, True),
+        ({"path": "a", "after": "y"}, True),
+        ({"path": "a", "before": "x"}, True),
+        ({"path": "a", "after": "y", "executable": True}, True),
+        ({"path": "a", "before": "x", "after": "z"}, False),
+        ({"path": "b", "before": "x", "after": "y"}, False),
+        ({"path": "a", "before": "x", "after": "y", "more": 1}, False),
+    ],
+    ids=str,
+)
+def test_edits_of_files_count_if_they_show_each_key_and_text(edit: Mapping[str, Json], covered: bool) -> None:
+    shown = FilesPreview(
+        covers=("changes",),
+        edits=(
+            FileEdit(
+                path="a",
+                before="x" if "before" in edit else None,
+                after="y" if "after" in edit else None,
+                executable="executable" in edit,
+            ),
+        ),
+    )
+    assert (previews({"changes": [edit]}, lambda _: [shown]) == [shown]) is covered
 
 
 def test_equal_objects_become_a_table_and_flat_ones_fields() -> None:

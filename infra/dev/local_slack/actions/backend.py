@@ -25,6 +25,10 @@ class Switches:
     agent_sessions: bool = True
     #: False: chat.*Stream answers unknown_method.
     streaming: bool = True
+    #: False: assistant.search.context answers feature_not_enabled.
+    search: bool = True
+    #: For how long the team lets messages be edited; None: for ever.
+    edit_seconds: float | None = None
 
 
 @dataclass(kw_only=True)

@@ -86,6 +86,13 @@ def bot_message(backend: Backend, channel: Channel, draft: Draft, thread_ts: str
     )
 
 
+def notice(backend: Backend, channel: Channel, user: str, subtype: str, text: str) -> Message:
+    """Return the message with which Slack itself says what `user` did in a channel, not posted yet."""
+    return Message(
+        ts=backend.clock.timestamp(), channel=channel.id, user=user, team=backend.team.id, text=text, subtype=subtype
+    )
+
+
 def rewrite(backend: Backend, channel: Channel, message: Message, draft: Draft) -> None:
     """Change a message for its author and announce it; None leaves a part as it is."""
     previous = copied(message.as_json())

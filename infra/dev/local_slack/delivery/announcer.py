@@ -8,7 +8,9 @@ from infra.dev.local_slack.state.channels import Channel, Message
 from infra.dev.local_slack.state.feed import Feed
 from infra.dev.local_slack.state.installed_app import InstalledApp
 from infra.dev.local_slack.state.payload import JsonObject
+from infra.dev.local_slack.state.people import Kind
 from infra.dev.local_slack.state.team import Ephemeral, Team
+from infra.dev.local_slack.state.tickets import Tickets
 
 _MESSAGE_EVENTS = {"channel": "message.channels", "group": "message.groups", "im": "message.im"}
 
@@ -21,6 +23,7 @@ class Announcer:
     team: Team
     deliveries: Deliveries
     feed: Feed
+    tickets: Tickets
 
     def posted(self, channel: Channel, message: Message) -> None:
         """Announce a new message: `message`, and `app_mention` too (with another event id) when it mentions the app."""
@@ -31,11 +34,20 @@ class Announcer:
         author = self.team.people.get(message.user)
         if author and author.team_id != self.team.id:
             event |= {"user_team": author.team_id, "source_team": author.team_id}
-        self._message_event(channel, event)
+        self._message_event(channel, self._searchable(event))
         mentioned = re.search(rf"<@{re.escape(self.app.bot_user_id)}(\|[^<>]*+)?>", message.text)
         if mentioned and not channel.is_im and message.user != self.app.bot_user_id:
             mention = {key: value for key, value in event.items() if key not in ("channel_type", "parent_user_id")}
-            self._event(channel, "app_mention", "app_mentions:read", mention | {"type": "app_mention"})
+            self._event(
+                channel, "app_mention", "app_mentions:read", self._searchable(mention) | {"type": "app_mention"}
+            )
+
+    def _searchable(self, event: JsonObject) -> JsonObject:
+        """Return a message event with the right to search for its author, as an app for agents gets it with each."""
+        author = self.team.people.get(str(event["user"]))
+        if author is None or author.kind is Kind.BOT or "assistant:write" not in self.app.scopes:
+            return event
+        return event | {"assistant_thread": {"action_token": self.tickets.new_action_token(author.id)}}
 
     def changed(self, channel: Channel, message: Message, previous: JsonObject) -> None:
         """Announce that a message reads differently now: `message_changed`."""

@@ -10,6 +10,7 @@ const state = { user: "", seen: null, channel: "", thread: null, tab: "messages"
 const notices = [];
 
 const channelOf = (id) => state.seen.channels.find((channel) => channel.id === id);
+const unescaped = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 const named = (channel) => (channel.is_im ? state.seen.app.name : `#${channel.name}`);
 
 const composers = {
@@ -161,7 +162,7 @@ function drawPlace() {
   const channel = channelOf(state.channel);
   if (!channel) return;
   byId("place-name").textContent = named(channel);
-  byId("place-topic").textContent = channel.is_im ? "Direct message with the app" : channel.topic.value;
+  byId("place-topic").textContent = channel.is_im ? "Direct message with the app" : unescaped(channel.topic.value);
   document.title = `${named(channel)} · Local workspace`;
   byId("tabs").hidden = !channel.is_im || !state.seen.app.home_tab;
   const home = channel.is_im && state.tab === "home";

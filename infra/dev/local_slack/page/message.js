@@ -29,6 +29,7 @@ export function renderMessage(message, view) {
       el("strong", {}, name), fromApp && el("span", { class: "badge" }, "App"), badge(message.user),
       timeOf(message.ts), message.edited && el("span", { class: "edited" }, "(edited)"),
       message.streaming_state && el("span", { class: "streaming", testid: "streaming" }, "writing…")),
+    message.pinned_info && el("p", { class: "pinned", testid: "pinned" }, `Pinned by ${personName(message.pinned_info.pinned_by)}`),
     body,
     reactions(message, view),
     !view.inThread && message.reply_count && el("button", {
@@ -86,6 +87,7 @@ function tools(message, view) {
 }
 
 function shownFile(file) {
+  if (file.mode === "tombstone") return el("p", { class: "file gone", testid: "file-gone" }, "This file was deleted.");
   const address = `/control/files/${file.id}`;
   const size = file.size < 1024 ? `${file.size} bytes` : `${(file.size / 1024).toFixed(1)} KiB`;
   const picture = /^image\/(png|jpeg|gif|webp)$/.test(file.mimetype);

@@ -19,7 +19,7 @@ class Stream:
     open: bool = True
 
 
-_WHEN_GIVEN = ("subtype", "client_msg_id", "bot_id", "blocks", "files", "metadata", "thread_ts")
+_WHEN_GIVEN = ("subtype", "client_msg_id", "bot_id", "blocks", "files", "metadata", "thread_ts", "inviter", "topic")
 """Fields that the message object has only when they are not empty."""
 
 
@@ -43,6 +43,13 @@ class Message:
     reactions: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     files: list[JsonObject] = field(default_factory=list[JsonObject])
     metadata: JsonObject | None = None
+    #: Of a message that somebody joined: who invited them.
+    inviter: str | None = None
+    #: Of a message that the channel has another topic: that one.
+    topic: str | None = None
+    #: Who pinned it; None: it is not pinned.
+    pinned_by: str | None = None
+    pinned_at: int = 0
     stream: Stream | None = None
 
     @property
@@ -64,6 +71,9 @@ class Message:
             json["bot_profile"] = {"id": self.bot_id, "app_id": self.app_id, "name": self.bot_name, "deleted": False}
         if self.files:
             json["upload"] = True
+        if self.pinned_by:
+            json["pinned_to"] = [self.channel]
+            json["pinned_info"] = {"channel": self.channel, "pinned_by": self.pinned_by, "pinned_ts": self.pinned_at}
         if self.edited_ts:
             json["edited"] = {"user": self.user, "ts": self.edited_ts}
         if self.reactions:

@@ -26,8 +26,10 @@ SCOPES = frozenset(
         "im:history",
         "im:read",
         "im:write",
+        "pins:write",
         "reactions:read",
         "reactions:write",
+        "search:read.public",
         "usergroups:read",
         "users:read",
     }

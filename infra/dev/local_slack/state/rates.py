@@ -18,6 +18,7 @@ class Tier(Enum):
     POST = (5, 60)
     SPECIAL = (300, 300)
     CONNECT = (30, 30)
+    SEARCH = (20, 10)
 
 
 @dataclass(kw_only=True)

@@ -1,4 +1,7 @@
-"""Short-lived rights an interaction gives the app: trigger_ids (one modal, 3 s) and response_urls (5 uses, 30 min)."""
+"""Short-lived rights that people's doings give the app.
+
+trigger_ids (one modal, 3 s), response_urls (5 uses, 30 min) and action_tokens (searches as the person who wrote).
+"""
 
 import secrets
 from dataclasses import dataclass
@@ -9,6 +12,8 @@ from infra.dev.local_slack.state.errors import found, refuse_if
 TRIGGER_SECONDS = 3.0
 RESPONSE_URL_SECONDS = 30 * 60.0
 RESPONSE_URL_USES = 5
+ACTION_TOKEN_SECONDS = 10 * 60.0
+"""Slack calls the token short-lived and does not say how long it lives."""
 
 
 @dataclass(kw_only=True)
@@ -33,6 +38,14 @@ class ResponseUrl:
     uses: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class ActionToken:
+    """The right to search with one person's rights."""
+
+    user: str
+    expires_at: float
+
+
 class Tickets:
     """The rights given out and not yet forgotten."""
 
@@ -41,6 +54,7 @@ class Tickets:
         self._trigger_seconds = trigger_seconds
         self._triggers: dict[str, Trigger] = {}
         self._response_urls: dict[str, ResponseUrl] = {}
+        self.action_tokens: dict[str, ActionToken] = {}
 
     def new_trigger(self, user: str) -> str:
         """Return a trigger_id for what `user` just did."""
@@ -86,3 +100,19 @@ class Tickets:
         refuse_if(right.uses >= RESPONSE_URL_USES, "used_url")
         right.uses += 1
         return right
+
+    def new_action_token(self, user: str) -> str:
+        """Return the action_token for what `user` just wrote."""
+        secret = f"{secrets.randbelow(10**13)}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
+        self.action_tokens[secret] = ActionToken(user=user, expires_at=self._clock.now() + ACTION_TOKEN_SECONDS)
+        return secret
+
+    def searcher(self, action_token: str) -> str:
+        """Return the person whom an action_token lets search.
+
+        Raises:
+            SlackError: It is unknown or too old.
+        """
+        token = found(self.action_tokens.get(action_token), "invalid_action_token")
+        refuse_if(self._clock.now() > token.expires_at, "invalid_action_token")
+        return token.user

@@ -30,6 +30,8 @@ async def update(call: Call) -> JsonObject:
     """Change a message of the app; a part that is not given stays."""
     channel, message = _own(call, refusal="cant_update_message")
     refuse_if(message.is_streaming, "streaming_state_conflict")
+    window, age = call.backend.switches.edit_seconds, call.backend.clock.now() - float(message.ts)
+    refuse_if(window is not None and age > window, "edit_window_closed")
     draft = draft_of(call.raw, most_text=MOST_UPDATED_TEXT)
     complaints = complaints_about_update(draft, message)
     call.backend.complaints += [f"chat.update of {message.ts}: {line}" for line in complaints]

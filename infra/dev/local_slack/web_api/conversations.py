@@ -11,6 +11,8 @@ from infra.dev.local_slack.state.rates import Tier
 from infra.dev.local_slack.state.team import new_id
 from infra.dev.local_slack.web_api.call import Call, method, require_scope
 
+MOST_TOPIC = 250
+
 _READ = ("channels:read", "groups:read", "im:read", "mpim:read")
 _HISTORY = ("channels:history", "groups:history", "im:history", "mpim:history")
 _KINDS = {"public_channel": "channel", "private_channel": "group", "im": "im", "mpim": "mpim"}
@@ -121,6 +123,42 @@ async def invite(call: Call) -> JsonObject:
     for user in users:
         channel.members.append(user)
         backend.announcer.joined(channel, user)
+        joined = messages.notice(backend, channel, user, "channel_join", f"<@{user}> has joined the channel")
+        joined.inviter = call.bot
+        messages.put(backend, channel, joined)
+    return {"channel": channel.as_json(for_user=call.bot)}
+
+
+@method("conversations.kick", Tier.THREE, "channels:manage", "groups:write")
+async def kick(call: Call) -> JsonObject:
+    """Remove somebody from a channel the app is in."""
+    backend, channel = call.backend, call.channel()
+    refuse_if(channel.is_im, "method_not_supported_for_channel_type")
+    require_scope(backend.app.scopes, "groups:write" if channel.is_private else "channels:manage")
+    channel = call.channel_joined()
+    user = found(backend.team.people.get(call.required("user")), "user_not_found").id
+    refuse_if(user == call.bot, "cant_kick_self")
+    refuse_if(channel.name == "general", "cant_kick_from_general")
+    refuse_if(user not in channel.members, "not_in_channel")
+    channel.members.remove(user)
+    backend.feed.tell("channel", channel=channel.id)
+    return {}
+
+
+@method("conversations.setTopic", Tier.TWO, "channels:manage", "groups:write")
+async def set_topic(call: Call) -> JsonObject:
+    """Set a channel's topic, and say so in it."""
+    backend, channel, topic = call.backend, call.channel(), call.text("topic") or ""
+    refuse_if(channel.is_im, "method_not_supported_for_channel_type")
+    require_scope(backend.app.scopes, "groups:write" if channel.is_private else "channels:manage")
+    channel = call.channel_joined()
+    refuse_if(len(topic) > MOST_TOPIC, "too_long")
+    channel.topic = topic.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    backend.feed.tell("channel", channel=channel.id)
+    said = f"set the channel topic: {channel.topic}" if topic else "cleared channel topic"
+    told = messages.notice(backend, channel, call.bot, "channel_topic", said)
+    told.topic = channel.topic
+    messages.put(backend, channel, told)
     return {"channel": channel.as_json(for_user=call.bot)}
 
 

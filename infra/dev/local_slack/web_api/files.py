@@ -1,4 +1,7 @@
-"""Files: the upload in three steps (files.getUploadURLExternal, bytes over HTTP, completeUploadExternal); downloads."""
+"""Files: the upload in three steps (files.getUploadURLExternal, bytes over HTTP, completeUploadExternal); downloads.
+
+files.delete takes one away.
+"""
 
 from aiohttp import web
 
@@ -50,6 +53,25 @@ async def complete_upload(call: Call) -> JsonObject:
         message.subtype = "file_share"
         messages.put(backend, channel, message)
     return {"files": shared}
+
+
+@method("files.delete", Tier.THREE, "files:write")
+async def delete(call: Call) -> JsonObject:
+    """Delete a file of the app; a message that was only the file goes with it, others keep its tombstone."""
+    backend = call.backend
+    file = found(backend.team.files.get(call.required("file")), "file_not_found")
+    refuse_if(not file.shared or file.content is None, "file_not_found")
+    refuse_if(file.owner != call.bot, "cant_delete_file")
+    del backend.team.files[file.id]
+    for channel in backend.team.channels.values():
+        for message in [one for one in channel.messages.values() if file.id in [held["id"] for held in one.files]]:
+            others = [held for held in message.files if held["id"] != file.id]
+            if message.text or others:
+                message.files = [*others, {"id": file.id, "mode": "tombstone"}]
+                backend.announcer.redrawn(channel, message)
+            else:
+                messages.remove(backend, channel, message)
+    return {}
 
 
 class StoredFiles:

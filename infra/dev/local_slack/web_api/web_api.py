@@ -10,12 +10,12 @@ from infra.dev.local_slack.state.errors import SlackError, refuse_if
 from infra.dev.local_slack.state.faults import MethodFault
 from infra.dev.local_slack.state.payload import JsonObject, decoded, is_object, text_in
 from infra.dev.local_slack.state.rates import Tier
-from infra.dev.local_slack.web_api import apps, chat, conversations, files, streams
+from infra.dev.local_slack.web_api import apps, chat, conversations, files, pins, search, streams
 from infra.dev.local_slack.web_api.call import METHODS, Call, require_scope
 
 logger = logging.getLogger(__name__)
 
-_MODULES = (apps, chat, conversations, files, streams)
+_MODULES = (apps, chat, conversations, files, pins, search, streams)
 """Their import fills METHODS."""
 
 

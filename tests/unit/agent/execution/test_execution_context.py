@@ -6,6 +6,7 @@ from agent.execution.execution_context import INLINE_BYTES_PER_RUN, InlineResult
 from agent.execution.step import Step
 from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.plan.artifacts import INLINE_BYTES, TEXT
+from agent.plan.files import FileOrigin
 from agent.plan.operations import Node, NodeKind, canonical_json
 from agent.plan.outcomes import ArtifactRef, Failed, Succeeded, outcome_json
 from agent.tools.output import output_of
@@ -73,7 +74,9 @@ async def test_results_are_moved_out_a_few_at_a_time() -> None:
     class Counting(ArtifactsInMemory):
         now = most = 0
 
-        async def put(self, thread: ThreadId, name: str, content: bytes, media_type: str) -> ArtifactRef:
+        async def put(
+            self, thread: ThreadId, name: str, content: bytes, media_type: str, origin: FileOrigin | None = None
+        ) -> ArtifactRef:
             self.now += 1
             self.most = max(self.most, self.now)
             try:

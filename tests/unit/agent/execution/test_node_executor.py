@@ -14,6 +14,7 @@ from agent.events import NodeChanged
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import Digest, NodeId, ThreadId, ToolName, UserId
 from agent.plan.artifacts import INLINE_BYTES
+from agent.plan.files import FileOrigin
 from agent.plan.operations import Node, NodeKind
 from agent.plan.outcomes import OUTCOME_UNKNOWN, ArtifactRef, Failed, NodeState, Outcome, Succeeded
 from agent.ports import Bound
@@ -100,7 +101,9 @@ PACKAGE = Node(id=NodeId("p"), kind=NodeKind.PACKAGE, title="P", code="def main(
         (replace(PACKAGE, tools=(ToolName("red"), ToolName("gone"))), Colour.RED),
         (replace(PACKAGE, tools=(ToolName("gone"),)), Colour.RED),
         (replace(PACKAGE, require_human_approval=True), Colour.RED),
-        (node(kind=NodeKind.SUBAGENT), Colour.RED),
+        (node(kind=NodeKind.SUBAGENT), Colour.GREEN),  # each red call is a node
+        (node(kind=NodeKind.SUBAGENT, tools=(ToolName("red"), ToolName("gone"))), Colour.GREEN),
+        (node(kind=NodeKind.SUBAGENT, require_human_approval=True), Colour.RED),
     ],
 )
 def test_whatever_is_not_known_to_be_green_is_red(subject: Node, colour: Colour) -> None:
@@ -355,7 +358,9 @@ class AwayArtifacts(ArtifactsInMemory):
         super().__init__()
         self.away = away
 
-    async def put(self, thread: ThreadId, name: str, content: bytes, media_type: str) -> ArtifactRef:
+    async def put(
+        self, thread: ThreadId, name: str, content: bytes, media_type: str, origin: FileOrigin | None = None
+    ) -> ArtifactRef:
         self.away -= 1
         if self.away >= 0:
             raise StoreUnavailable

@@ -88,7 +88,7 @@ FULL = Node(
     item_of=NodeId("e"),
     undoes=NodeId("u"),
 )
-NEWER = replace(FULL, position=Digest("0"))
+NEWER = replace(FULL, position=Digest("0"), files=("${c}", "${d#/x}"), expected_artifact="a note")
 """With the fields that came after the digest of FULL was pinned."""
 
 

@@ -87,6 +87,8 @@ WRITTEN: Written = {
     "result_schema": {},
     "role": "reader",
     "instruction": "Read that",
+    "files": ["${a}"],
+    "expected_artifact": "a note",
     "for_each": "${a}",
     "when": "${a}",
 }

@@ -16,6 +16,8 @@ from agent.reading.operation_reader import Ask, NeedTools, Reply
 from agent.reading.plan_builder import Placed, PlanBuilder
 from agent.reading.stream_reader import read_plan_text
 from agent.reading.validation import Fault, FaultCode, fault_json
+from agent.roles import SubagentRole
+from agent.tool import Registry
 from tests.fakes.plans import REGISTRY, SCRIPT, Written, json_lines, json_values, places_in, plans
 
 
@@ -312,3 +314,55 @@ def test_packages_without_a_sandbox_are_refused() -> None:
 def test_two_cycles_are_both_named() -> None:
     checked = Checked([fetch("a", "b"), fetch("b", "a"), fetch("c", "d"), fetch("d", "c")])
     assert [fault.node for fault in checked.faults if fault.code is FaultCode.CYCLE] == ["a", "c"]
+
+
+ROLES = Registry(
+    REGISTRY,
+    [
+        SubagentRole(name="worker", prompt="Work.", tools=("look", "post"), result_schema={"type": "object"}),
+        SubagentRole(name="chief", prompt="Lead.", lead=True),
+    ],
+)
+
+
+def role(id: str, name: str = "worker", **more: Any) -> Written:
+    return {"op": "add", "id": id, "kind": "subagent", "role": name, "instruction": "do it", **more}
+
+
+def with_roles(*plan: Written, **more: Any) -> Checked:
+    return Checked([*plan], PlanBuilder(registry=ROLES, known={}, **more))
+
+
+def test_subagent_gets_what_its_role_has_where_the_plan_says_nothing() -> None:
+    checked = with_roles(role("a"), role("b", tools=["look"], result_schema={"type": "array"}))
+    nodes = [operation.node for operation in checked.admitted if isinstance(operation, Add)]
+    assert [(node.tools, node.result_schema) for node in nodes] == [
+        (("look", "post"), {"type": "object"}),
+        (("look",), {"type": "array"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "pointer"),
+    [
+        (role("a", "nobody"), FaultCode.UNKNOWN_ROLE, "/role"),
+        (role("a", tools=["fly"]), FaultCode.UNKNOWN_TOOL, "/tools/0"),
+        (role("a", tools=["fetch"]), FaultCode.BAD_FIELD, "/tools/0"),
+        (role("a", tools=["post"], require_human_approval=True), FaultCode.RED_TOOL_IN_PACKAGE, "/tools/0"),
+        (role("a" * 60), FaultCode.BAD_FIELD, "/id"),
+        (role("a" * 60, "chief"), FaultCode.BAD_FIELD, "/id"),
+        (role("a", result_schema={"pattern": "x"}), FaultCode.BAD_SCHEMA, "/result_schema/pattern"),
+        (role("a", files=["no reference"]), FaultCode.BAD_FIELD, "/files/0"),
+    ],
+)
+def test_subagent_that_cannot_work_is_a_fault(written: Written, code: FaultCode, pointer: str) -> None:
+    assert [(fault.code, fault.pointer) for fault in with_roles(written).faults] == [(code, pointer)]
+
+
+def test_files_are_dependencies_and_the_same_subagent_again_is_no_fault() -> None:
+    written = role("b", files=["${a}"])
+    checked = with_roles(fetch("a"), written)
+    nodes = {operation.node.id: operation.node for operation in checked.admitted if isinstance(operation, Add)}
+    assert [edge.node for edge in nodes[NodeId("b")].depends_on] == ["a"]
+    again = Checked([written], PlanBuilder(registry=ROLES, known=nodes, added_before={NodeId("b")}))
+    assert (again.admitted, again.faults) == ([], [])

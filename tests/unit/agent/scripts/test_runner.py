@@ -262,7 +262,7 @@ async def test_limits_are_passed_on() -> None:
         script_limits=limits,
     )
     await work.perform(package(), Bound(tool=ToolName("package"), args={}, digest=Digest("d")), CONTEXT)
-    assert [(job.limits, job.tools) for job in sandbox.jobs] == [(limits, frozenset({"read_page"}))]
+    assert [(job.limits, job.tools) for job in sandbox.jobs] == [(limits, frozenset({"read_page", "files_write"}))]
 
 
 async def test_scripts_wait_for_those_of_their_own_thread_only() -> None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from agent.ids import Digest, NodeId, ThreadId, ToolName, UserId, thread_id
 from agent.limits import Limits
 from agent.tool import CallContext, Colour, Tool
-from agent.tools.call_bounds import CallBounds, SharedBounds
+from agent.tools.call_bounds import CallBounds
+from agent.tools.shared_bounds import SharedBounds
 from sandbox.script import Json
 
 WIDE, SMALL, THIRD = (thread_id("T1", "C1", f"{number}.0") for number in range(3))

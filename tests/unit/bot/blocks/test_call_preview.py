@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.preview import DiffPreview, FieldsPreview, MessagePreview, RequestPreview, TablePreview
+from agent.preview import (
+    DiffPreview,
+    FieldsPreview,
+    FileEdit,
+    FilesPreview,
+    MessagePreview,
+    RequestPreview,
+    TablePreview,
+)
 from bot.blocks.call_preview import PreviewPart, message_runs, parts_of
 
 
@@ -83,6 +91,20 @@ def test_a_diff_holds_both_texts_whole(before: str, after: str) -> None:
 def test_a_diff_marks_only_what_changed() -> None:
     shown = part(DiffPreview(covers=(), name="text", before="a\nb\nc\nd", after="a\nx\nc\ny\nd"))
     assert (shown.label, shown.text) == ("Change of text", "  a\n- b\n+ x\n  c\n+ y\n  d")
+
+
+def test_edits_of_files_stand_each_under_its_path() -> None:
+    edits = (
+        FileEdit(path="pool.toml", before="size = 20\nwait = 2", after="size = 100\nwait = 2"),
+        FileEdit(path="run\u202e.sh", before=None, after="#!/bin/sh\n", executable=True),
+        FileEdit(path="old", before="a\nb", after=None),
+    )
+    shown = [(found.label, found.text) for found in parts_of(FilesPreview(covers=(), edits=edits), {})]
+    assert shown == [
+        ("Change of pool.toml", "- size = 20\n+ size = 100\n  wait = 2"),
+        ("New file run\\u202e.sh (executable)", "+ #!/bin/sh\n+ "),
+        ("Deleted file old", "- a\n- b"),
+    ]
 
 
 def test_fields_stand_line_by_line() -> None:

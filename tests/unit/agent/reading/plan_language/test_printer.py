@@ -13,12 +13,17 @@ from agent.reading.operation_reader import read_operation
 from agent.reading.plan_builder import Placed, PlanBuilder
 from agent.reading.plan_language.printer import plan_text
 from agent.reading.plan_language.reader import PythonReader
+from agent.roles import SubagentRole
 from agent.tool import Registry
 from infra.evaluation.goal import SHIPPED_GOALS, read_goals
 from infra.tools.catalogue import known_tools
 from tests.fakes.plans import REGISTRY, SCRIPT, Written, json_values, plans, tool
 
-ODD = Registry([*REGISTRY, tool("a.b"), tool("my-tool"), tool("one"), tool("class")])
+ROLES = {"writer"}
+ODD = Registry(
+    [*REGISTRY, tool("a.b"), tool("my-tool"), tool("one"), tool("class")],
+    [SubagentRole(name=name, prompt="x") for name in ROLES],
+)
 """Tools with names that are none in Python, or that mean something there."""
 
 ODD_NAMES = {known.name for known in ODD}
@@ -160,9 +165,13 @@ def odd_plans(draw: st.DrawFn) -> list[Operation]:
             case _:
                 written |= {
                     "kind": "subagent",
-                    "role": "worker",
-                    "instruction": "do ${shop}" if "shop" in ids else "do it",
+                    "role": draw(st.sampled_from(["worker", "writer", "look"])),
+                    "instruction": draw(st.sampled_from(["do it", "do ${shop}" if "shop" in ids else "do $${it}"])),
                 }
+                if draw(st.booleans()):
+                    written |= {"inputs": given_values, "expected_artifact": draw(TEXTS)}
+                if earlier and draw(st.booleans()):
+                    written["files"] = [f"${{{name}}}" for name in draw(st.lists(st.sampled_from(earlier), min_size=1))]
         read = read_operation(written, None)
         if isinstance(read, Add):
             operations.append(read)
@@ -183,7 +192,7 @@ def read_again(text: str, registry: Registry) -> list[object]:
 @settings(max_examples=300, suppress_health_check=SLOW, deadline=None)
 @given(plan=odd_plans())
 def test_odd_operations_are_read_as_they_were_printed(plan: list[Any]) -> None:
-    text = plan_text(plan, ODD_NAMES)
+    text = plan_text(plan, ODD_NAMES, roles=ROLES)
     assert read_again(text, ODD) == plan, text
 
 
@@ -224,7 +233,7 @@ FULL = Node(
 def test_every_field_that_plans_write_is_printed() -> None:
     # A field that the printer does not know would be lost: it needs a form here, and a line in this set.
     known = {"id", "kind", "title", "depends_on", "require_human_approval", "tool", "args", "code", "inputs", "tools"}
-    known |= {"result_schema", "role", "instruction", "for_each", "when"}
+    known |= {"result_schema", "role", "instruction", "files", "expected_artifact", "for_each", "when"}
     assert WRITTEN_FIELDS.keys() == known
 
 
@@ -249,13 +258,27 @@ def test_every_field_that_plans_write_is_printed() -> None:
             },
             'for item in node["b"].list:\n    a = post(text=item.name)  # Tell {item.name}\n',
         ),
+        (
+            {
+                "kind": "subagent",
+                "role": "writer",
+                "instruction": "Write about ${b#/x}",
+                "files": ["${b}"],
+                "expected_artifact": "a note",
+            },
+            'a = writer(f"Write about {node[\'b\'].x}", files=[node["b"]], expected_artifact="a note")\n',
+        ),
+        (
+            {"kind": "subagent", "role": "other", "instruction": "Do it"},
+            'a = subagent(role="other", instruction="Do it")\n',
+        ),
     ],
 )
 def test_node_is_printed_as_people_would_write_it(written: Written, printed: str) -> None:
     kind = {"op": "add", "id": "a", "kind": "tool"}
     read = read_operation({**kind, **written}, None)
     assert isinstance(read, Add)
-    assert plan_text([read], ODD_NAMES) == printed
+    assert plan_text([read], ODD_NAMES, roles=ROLES) == printed
 
 
 def test_steps_with_the_same_condition_share_one_if() -> None:

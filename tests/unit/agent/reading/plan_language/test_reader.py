@@ -16,6 +16,8 @@ from agent.reading.plan_builder import Placed, PlanBuilder
 from agent.reading.plan_language.reader import PythonReader
 from agent.reading.plan_language.statements import Item, Scope
 from agent.reading.validation import Fault, FaultCode
+from agent.roles import SubagentRole
+from agent.tool import Registry
 from tests.fakes.plans import REGISTRY
 from tests.fakes.work import node
 
@@ -405,7 +407,7 @@ FAULTS: list[tuple[str, str, int, int, str]] = [
         "asked about this script as a whole",
     ),
     ('def f():\n    return 1 +\nx = fetch(url="y")', "not_python", 2, 15, "invalid syntax"),
-    ('x = subagent(role="r", instruction="do")', "not_available", 1, 5, "not available"),
+    ('x = subagent(role="r", instruction="do")', "not_available", 1, 5, "no roles here"),
     ("class A:\n    b = 1", "bad_statement", 1, 1, "a class is no step"),
     ("return x", "bad_statement", 1, 1, "returns nothing"),
     ('{"op": "add"}', "bad_statement", 1, 1, "where it is needed"),
@@ -516,3 +518,43 @@ def test_function_that_no_step_runs_is_a_fault() -> None:
     text = "def half(n):\n    return n / 2\ndef f():\n    return half(n=2)\n    x = f()\n"
     assert [(code, line) for code, line, *_ in faults(text)] == [("bad_statement", 1), ("bad_statement", 3)]
     assert faults(f"{text}y = f()\n") == []
+
+
+ROLES = Registry(REGISTRY, [SubagentRole(name="writer", prompt="Write.")])
+
+
+def with_roles(text: str) -> list[Item]:
+    builder = PlanBuilder(registry=ROLES, known={})
+    reader = PythonReader(ROLES, builder)
+    found: list[Item] = []
+    for item in (*reader.feed(text), *reader.finish()):
+        found += [item, *(builder.offer(item).faults if isinstance(item, Placed) else ())]
+    return [*found, *builder.close()]
+
+
+def test_role_is_called_by_its_name_with_one_text() -> None:
+    text = 'a = fetch(url="x")\nb = writer(f"About {a.x}", files=[a], inputs={"n": 1}, after=[a])  # Write\n'
+    found = nodes(with_roles(text))["b"]
+    assert (found.role, found.instruction, found.files, found.inputs) == (
+        "writer",
+        "About ${a#/x}",
+        ("${a}",),
+        {"n": 1},
+    )
+    assert found.title == "Write"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ('b = writer("a", "b")', FaultCode.BAD_ARGUMENTS, "one text and named arguments"),
+        ('b = writer("a", tone="calm")', FaultCode.UNKNOWN_FIELD, "it may have"),
+        ("b = writer()", FaultCode.MISSING_FIELD, "instruction"),
+        ('writer = fetch(url="x")', FaultCode.DUPLICATE_ID, "is a role"),
+        ('b = writr("a")', FaultCode.UNKNOWN_TOOL, "writer"),
+        ('b = writer("a", files=["x"])', FaultCode.BAD_FIELD, "reference"),
+    ],
+)
+def test_role_called_wrongly_is_a_fault_that_says_how(text: str, code: FaultCode, words: str) -> None:
+    [fault] = [item for item in with_roles(text) if isinstance(item, Fault)]
+    assert (fault.code, words in fault.message) == (code, True), fault

@@ -5,6 +5,7 @@ import pytest
 from infra.dev.scripted_model.intents import (
     CallTool,
     Check,
+    Culprit,
     DatabaseErrors,
     Deployments,
     ErrorRates,
@@ -58,6 +59,12 @@ STORY = (
         ("check services, work out error rates, and post a summary", [ALL, ErrorRates(), Summary(channel="")]),
         ("work out the error rates, then tell #incidents", [ErrorRates(), Summary(channel="#incidents")]),
         ("what is the error rate of payments?", [ErrorRates()]),
+        (
+            "find the commit behind the payments alert, revert it and announce that in #incidents",
+            [Culprit(revert=True), Summary(channel="#incidents")],
+        ),
+        ("which commit broke payments?", [Culprit(revert=False)]),
+        ("find the culprit and revert that commit", [Culprit(revert=True)]),
         ("what was deployed yesterday?", [Deployments(hour=When.ALL_DAY)]),
         ("what was deployed around the worst hour", [Deployments(hour=When.WORST_HOUR)]),
         (

@@ -1,0 +1,73 @@
+"""The names of files, and the tools that read them by name. Pure.
+
+A file is `TURN/NODE/NAME`: the output of a node that was too large for the run's state, or what its script wrote.
+"""
+
+import re
+from collections.abc import Mapping
+
+from agent.ids import NodeId, ToolName
+from agent.plan.operations import Node, NodeKind
+from agent.plan.references import BadReference, Reference, pieces
+
+FILES_LIST = ToolName("files_list")
+FILES_HEAD = ToolName("files_head")
+FILES_READ = ToolName("files_read")
+FILES_GREP = ToolName("files_grep")
+FILE_TOOLS = frozenset({FILES_LIST, FILES_HEAD, FILES_READ, FILES_GREP})
+"""Green tools that read the files of their own thread."""
+
+FILES_WRITE = ToolName("files_write")
+"""What a script calls to keep a file. No plan can: it is no tool of the registry."""
+
+OF_ONE_FILE = frozenset({FILES_HEAD, FILES_READ, FILES_GREP})
+"""Those whose `name` may say which file they read."""
+
+NAME_CHARACTERS = 100
+WRITTEN_FILES = 20
+"""The most files that one script keeps."""
+
+WRITTEN_BYTES = 4 * 1024 * 1024
+"""The most that they come to together."""
+
+_NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_. -]{{0,{NAME_CHARACTERS - 1}}}", re.ASCII)
+_PATH = re.compile(r"([1-9][0-9]{0,8})/([^/\s]{1,200})/([^/]{1,200})")
+
+_MEDIA_TYPES: Mapping[str, str] = {
+    "csv": "text/csv; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "json": "application/json",
+    "md": "text/markdown; charset=utf-8",
+}
+_PLAIN = "text/plain; charset=utf-8"
+
+
+def is_file_name(name: str) -> bool:
+    """Return whether a script may give a file this name; the outputs of its own node have others."""
+    return _NAME.fullmatch(name) is not None and not name.endswith(".")
+
+
+def media_type_of(name: str) -> str:
+    """Return the type of a text file by the end of its name."""
+    return _MEDIA_TYPES.get(name.rpartition(".")[2].lower(), _PLAIN)
+
+
+def node_of(path: str) -> NodeId | None:
+    """Return the node that made the file of this name; None when it is no file's name."""
+    found = _PATH.fullmatch(path)
+    return NodeId(found[2]) if found else None
+
+
+def file_read_by(node: Node) -> str | None:
+    """Return the file that a step reads, by the name that its plan wrote; None: it reads none, or another way."""
+    name = node.args.get("name") if node.kind is NodeKind.TOOL and node.tool in OF_ONE_FILE else None
+    if not isinstance(name, str) or _refers(name):
+        return None
+    return name if node_of(name) else None
+
+
+def _refers(text: str) -> bool:
+    try:
+        return any(isinstance(piece, Reference) for piece in pieces(text))
+    except BadReference:
+        return True

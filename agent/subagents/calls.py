@@ -1,0 +1,209 @@
+"""The tool calls of a subagent: which tools it is offered, what each call is answered, and which become nodes."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from agent.ids import Digest, NodeId, ToolName
+from agent.plan.json_schema import schema_issues
+from agent.plan.json_values import truncated
+from agent.plan.operations import Node, NodeKind, digest_of
+from agent.plan.outcomes import INPUT_REQUIRED, Failed, Succeeded
+from agent.plan.references import with_literals
+from agent.plan.script_calls import DecidedCalls, ScriptCall
+from agent.ports import UNREADABLE, AskedCall, OfferedTool
+from agent.reading.egress import confined, guarded, hosts_written
+from agent.roles import SubagentRole
+from agent.scripts.replay import check_arguments, told
+from agent.subagents.dialogue import told_text
+from agent.tool import CallContext, Colour, InputRequired, Registry, Tool, tools_of_role, workers_for
+from agent.tools.call import issue_words
+from agent.tools.call_bounds import CallBounds
+from sandbox.script import CallRejected, Json, ToolCallRefused
+
+HAND_OUT = "hand_out"
+"""The tool with which a lead hands out work. It is no tool of an installation."""
+
+MOST_CALLS = 16
+"""Of one answer; more are refused."""
+
+_TITLE_CHARACTERS = 150
+_NAME_CHARACTERS = 64
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a subagent is told of one of its calls."""
+
+    text: str
+    failed: bool = False
+
+
+class SubagentCalls:
+    """Answers the tool calls of one subagent, with the rights of the operation's author."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        node: Node,
+        role: SubagentRole,
+        context: CallContext,
+        bounds: CallBounds,
+        pause: Callable[[float], Awaitable[None]],
+        *,
+        decided: DecidedCalls,
+        most_nodes: int,
+    ) -> None:
+        self._node = node
+        self._registry = registry
+        self._context = context
+        self._bounds = bounds
+        self._pause = pause
+        self._decided = decided
+        self._most_nodes = most_nodes
+        allowed = tools_of_role(role, registry)
+        reached = confined(registry, node)
+        found = (reached.find(name) for name in node.tools if name in allowed)
+        #: Name for the model -> the tool.
+        self._tools = _named([tool for tool in found if tool is not None and self._may_ask(tool)])
+        #: The roles that it may hand work to.
+        self.team = {role.name: role for role in workers_for(node, registry)}
+        #: The calls that become nodes.
+        self.waiting: list[ScriptCall] = []
+
+    def _may_ask(self, tool: Tool) -> bool:
+        """Return whether a tool may be used at all: no red one where people were asked about the step as a whole."""
+        return tool.colour is Colour.GREEN or not self._node.require_human_approval
+
+    @property
+    def offered(self) -> Sequence[OfferedTool]:
+        """The tools that its model may ask for."""
+        offered = [
+            OfferedTool(name=name, description=tool.description, arguments=tool.arguments)
+            for name, tool in self._tools.items()
+        ]
+        return [*offered, _hand_out(tuple(self.team))] if self.team else offered
+
+    async def answer(self, call: AskedCall, step: int, number: int) -> Told | None:
+        """Return what a call is answered; None: it becomes a node, and nothing is known yet.
+
+        `number` is that of the call in its step, from 1.
+        """
+        if number > MOST_CALLS:
+            return Told(text=f"one answer may have {MOST_CALLS} calls; this one was not made", failed=True)
+        try:
+            if UNREADABLE in call.args:
+                raise ToolCallRefused("its arguments are no JSON object")
+            check_arguments(call.args)
+            if call.name == HAND_OUT and self.team:
+                return await self._handed_out(call, step, number)
+            tool = self._tools.get(call.name)
+            if tool is None:
+                names = ", ".join(offered.name for offered in self.offered) or "none"
+                raise ToolCallRefused(
+                    f"there is no tool {truncated(call.name, _NAME_CHARACTERS)!r}; there are: {names}"
+                )
+            if tool.colour is not Colour.GREEN:
+                await _check_schema(tool, call.args)
+                return self._become_node(ScriptCall(tool=tool.name, args=call.args, position=self._at(step, number)))
+            return await self._called(tool, call.args, step, number)
+        except CallRejected as rejected:
+            return Told(text=f"a person rejected this call: {rejected}", failed=True)
+        except ToolCallRefused as refused:
+            return Told(text=str(refused), failed=True)
+
+    def _at(self, step: int, number: int) -> Digest:
+        return digest_of([self._context.idempotency_key, step, number])
+
+    async def _called(self, tool: Tool, args: Mapping[str, Json], step: int, number: int) -> Told:
+        context = replace(self._context, idempotency_key=self._at(step, number))
+        try:
+            outcome = await self._bounds.call(tool, context, args, self._pause)
+        except InputRequired:
+            outcome = Failed(error=INPUT_REQUIRED, message="it asks a person; it must be a step of the plan")
+        if isinstance(outcome, Succeeded):
+            return Told(text=told_text(outcome.value))
+        return Told(text=f"{tool.name}: {outcome.error}: {outcome.message}", failed=True)
+
+    def _become_node(self, call: ScriptCall) -> Told | None:
+        outcome = self._decided.outcomes.get(call.position)
+        if outcome is None:
+            if len(self._decided.nodes) + len(self.waiting) >= self._most_nodes:
+                raise ToolCallRefused(f"one step of a plan may make {self._most_nodes} such calls, and no more")
+            self.waiting.append(call)
+            return None
+        if call.worker is not None:
+            return _told_of_work(call.worker, told(call.tool, outcome))
+        return Told(text=told_text(told(call.tool, outcome)))
+
+    async def _handed_out(self, call: AskedCall, step: int, number: int) -> Told | None:
+        """Hand work to another role: a node below this one."""
+        schema = _hand_out(tuple(self.team)).arguments
+        if issues := await schema_issues(call.args, schema):
+            raise ToolCallRefused(f"bad_arguments: {issues[0].pointer or '/'}: {issues[0].message}")
+        role = self.team[str(call.args["role"])]
+        expected = str(call.args.get("expected_artifact", ""))
+        written = with_literals({"instruction": call.args["instruction"], "inputs": call.args.get("inputs", {})})
+        first = " ".join(str(call.args["instruction"]).split())
+        worker = Node(
+            id=NodeId(""),
+            kind=NodeKind.SUBAGENT,
+            title=truncated(f"{role.name}: {first}", _TITLE_CHARACTERS),
+            role=role.name,
+            instruction=written["instruction"],
+            inputs=written["inputs"],
+            expected_artifact=expected,
+            tools=tools_of_role(role, self._registry),
+            result_schema=role.result_schema,
+            item_of=self._node.id,
+            position=self._at(step, number),
+        )
+        # It asks first where it names a host that nobody named for its lead.
+        worker = guarded(worker, self._registry, hosts_written(self._node))
+        return self._become_node(
+            ScriptCall(tool=ToolName(HAND_OUT), args=call.args, position=self._at(step, number), worker=worker)
+        )
+
+
+def _told_of_work(worker: Node, artifact: Json) -> Told:
+    return Told(text=f"{worker.role} returned:\n{told_text(artifact)}")
+
+
+async def _check_schema(tool: Tool, args: Mapping[str, Json]) -> None:
+    if wrong := await schema_issues(args, tool.arguments):
+        raise ToolCallRefused(f"{tool.name}: bad_arguments: {wrong[0].pointer or '/'}: {issue_words(tool, wrong[0])}")
+
+
+def _named(tools: Sequence[Tool]) -> Mapping[str, Tool]:
+    """Return name for the model -> tool: models know fewer characters in names than tools of servers have."""
+    named: dict[str, Tool] = {}
+    for tool in tools:
+        base = _NOT_IN_NAMES.sub("_", tool.name)[:_NAME_CHARACTERS]
+        name, number = base, 1
+        while name in named or name == HAND_OUT:
+            number += 1
+            name = f"{base[: _NAME_CHARACTERS - 4]}_{number}"
+        named[name] = tool
+    return named
+
+
+def _hand_out(roles: tuple[str, ...]) -> OfferedTool:
+    return OfferedTool(
+        name=HAND_OUT,
+        description=(
+            "Hand one piece of work to a member of your team, who sees nothing but this instruction and these inputs, "
+            "and get back their result. Calls in one answer are worked on at the same time."
+        ),
+        arguments={
+            "type": "object",
+            "properties": {
+                "role": {"type": "string", "enum": list(roles)},
+                "instruction": {"type": "string", "minLength": 1, "maxLength": 16 * 1024},
+                "inputs": {"type": "object"},
+                "expected_artifact": {"type": "string", "maxLength": 400},
+            },
+            "required": ["role", "instruction"],
+            "additionalProperties": False,
+        },
+    )

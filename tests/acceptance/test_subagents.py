@@ -1,0 +1,275 @@
+"""Subagents over the wire: a role with its own model, tools and prompt does one step of a plan."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import URL
+
+from infra.config.file import ConfigurationError
+from infra.dev.demo.thread_observer import ThreadObserver
+from infra.dev.scripted_model.script import ModelRequest, Script, Stall
+from tests.acceptance.app_fixture import app_scene
+from tests.acceptance.assertions import answered, answered_and_done, done, states
+from tests.acceptance.plans import ANSWERS, ENDS, planned, results_told
+from tests.acceptance.roles import Said, call, calls, says, subagent, told
+
+Configure = Callable[[dict[str, Any]], None]
+
+
+def _roles(**roles: dict[str, Any]) -> Configure:
+    def configured(table: dict[str, Any]) -> None:
+        table["roles"] = roles
+
+    return configured
+
+
+SENDER = {"prompt": "You tell people things.", "tools": ["slack_post_message", "calculate"], "steps": 6}
+"""A role with a red tool."""
+
+
+def _state(seen: ThreadObserver, node: str) -> str:
+    return states(seen).get(node, "")
+
+
+@pytest.mark.parametrize("wire", ["chat", "responses"])
+async def test_subagent_calls_tools_and_returns_its_artifact_to_the_plan(
+    database_url: URL, tmp_path: Path, wire: str
+) -> None:
+    scripts = [
+        planned(
+            subagent("look", "researcher", "Find out how the service is"),
+            subagent("note", "writer", "Write about ${look}", files=["${look}"]),
+        ),
+        says(
+            "researcher",
+            calls(call("calculate", expression="6 * 7"), call("current_time", zone="UTC")),
+            lambda request: f"The figure is {told(request)[0]}.",
+        ),
+        says("writer", lambda request: f"Dear all. {request.messages[1].text.partition('File 1')[2].split('```')[1]}"),
+        ENDS,
+        ANSWERS,
+    ]
+    configured = _roles(researcher={"use_responses_api": wire == "responses"})
+    async with (
+        app_scene(database_url, tmp_path, scripts, configuration=configured) as scene,
+        scene.asked("how is it") as seen,
+    ):
+        await seen.until(answered_and_done, "the answer")
+        asked = scene.model.requests_of("researcher")
+        assert [request.api for request in asked] == ["responses" if wire == "responses" else "chat"] * 2
+        assert {"calculate", "http_get"} <= {*asked[0].tools}
+        results = results_told(scene.model.requests_of("conclude")[-1])
+        assert results["look"].startswith('The figure is {"exact":true')
+        assert results["note"].startswith("Dear all. \nThe figure is")
+
+
+async def test_plan_language_gives_work_to_a_role_by_its_name(database_url: URL, tmp_path: Path) -> None:
+    plan = """
+notes = researcher("Look it up")  # Look it up
+review = critic(f"Is this true: {notes}?", files=[notes], expected_artifact="a verdict")  # Check it
+if review.passes:
+    note = writer("Tell it", inputs={"notes": notes})  # Tell it
+"""
+    scripts = [
+        Script(role="planner", answer=plan, times=1),
+        says("researcher", "It is so."),
+        says("critic", {"passes": True, "faults": []}),
+        says("writer", "So it is."),
+        ENDS,
+        ANSWERS,
+    ]
+    async with app_scene(database_url, tmp_path, scripts) as scene, scene.asked("tell it") as seen:
+        await seen.until(answered_and_done, "the answer")
+        results = results_told(scene.model.requests_of("conclude")[-1])
+        assert results["note"] == "So it is."
+        assert "Is this true: It is so.?" in scene.model.requests_of("critic")[0].messages[1].text
+
+
+async def test_red_call_of_a_subagent_is_a_card_of_its_own_while_the_rest_goes_on(
+    database_url: URL, tmp_path: Path
+) -> None:
+    scripts = [
+        planned(
+            subagent("tell", "sender", "Tell #incidents the figure"),
+            subagent("note", "writer", "Write a note"),
+        ),
+        says(
+            "sender",
+            calls(
+                call("calculate", expression="6 * 7"),
+                call("slack_post_message", channel="#incidents", text="It is 42"),
+            ),
+            lambda request: f"Told them: {told(request)[-1][:30]}",
+        ),
+        says("writer", "A note."),
+        ENDS,
+        ANSWERS,
+    ]
+    async with (
+        app_scene(database_url, tmp_path, scripts, approvals={}, configuration=_roles(sender=SENDER)) as scene,
+        scene.asked("tell them") as seen,
+    ):
+        await seen.until(lambda seen: bool(seen.cards()) and "done" in _state(seen, "note"), "card and the other's end")
+        await seen.until(lambda seen: "waiting for decisions" in _state(seen, "tell"), "what it waits for")
+        before = len(scene.model.requests_of("sender"))
+        assert before == 1
+        await scene.stop_app()  # a restart while a person thinks
+        await scene.start_app()
+        assert await scene.click(seen, "Grace", "approved")
+        await seen.until(answered_and_done, "the answer")
+        assert len(scene.model.requests_of("sender")) == 2, "the first answer came from the journal"
+        assert told(scene.model.requests_of("sender")[1])[0].startswith('{"exact":true')
+        posted = [message["text"] for message in await scene.people.messages("incidents")]
+        assert posted.count("It is 42") == 1
+        assert results_told(scene.model.requests_of("conclude")[-1])["tell"].startswith("Told them: {")
+
+
+async def test_rejected_call_is_told_to_the_subagent_with_the_persons_reason(database_url: URL, tmp_path: Path) -> None:
+    scripts = [
+        planned(subagent("tell", "sender", "Tell #incidents")),
+        says(
+            "sender",
+            calls(call("slack_post_message", channel="#incidents", text="Hello")),
+            lambda request: f"I was told: {told(request)[-1]}",
+        ),
+        ENDS,
+        ANSWERS,
+    ]
+    async with (
+        app_scene(database_url, tmp_path, scripts, approvals={}, configuration=_roles(sender=SENDER)) as scene,
+        scene.asked("tell them") as seen,
+    ):
+        assert await scene.click(seen, "Grace", "rejected")
+        await seen.until(answered_and_done, "the answer")
+        assert results_told(scene.model.requests_of("conclude")[-1])["tell"].startswith(
+            "I was told: a person rejected this call"
+        )
+
+
+LEAD = {"prompt": "You lead a team.", "lead": True, "roles": ["writer", "analyst"], "steps": 5}
+
+
+async def test_lead_hands_out_work_that_becomes_nodes_below_it(database_url: URL, tmp_path: Path) -> None:
+    def hands_out(request: ModelRequest) -> Said:
+        assert "hand_out" in request.tools
+        return calls(
+            call("hand_out", role="analyst", instruction="Count to one"),
+            call("hand_out", role="writer", instruction="Write a ${line}", inputs={"tone": "calm"}),
+        )
+
+    scripts = [
+        planned(subagent("lead", "chief", "Make a report")),
+        says("chief", hands_out, lambda request: " / ".join(told(request))),
+        says("analyst", "One."),
+        says("writer", "A calm line."),
+        ENDS,
+        ANSWERS,
+    ]
+    async with (
+        app_scene(database_url, tmp_path, scripts, configuration=_roles(chief=LEAD)) as scene,
+        scene.asked("a report") as seen,
+    ):
+        await seen.until(answered_and_done, "the answer")
+        results = results_told(scene.model.requests_of("conclude")[-1])
+        assert results["lead"] == "analyst returned:\nOne. / writer returned:\nA calm line."
+        assert {"lead-0", "lead-1"} <= results.keys()
+        assert all("hand_out" not in request.tools for request in scene.model.requests_of("writer"))
+        assert "Write a ${line}" in scene.model.requests_of("writer")[0].messages[1].text
+
+
+async def test_role_with_a_tool_that_does_not_exist_is_refused_at_the_start(database_url: URL, tmp_path: Path) -> None:
+    configured = _roles(sender={**SENDER, "tools": ["no_such_tool"]})
+    with pytest.raises(ConfigurationError, match=r"roles\.sender\.tools: there is no tool no_such_tool"):
+        async with app_scene(database_url, tmp_path, [], configuration=configured):
+            pass
+
+
+def _repeats(request: ModelRequest) -> Said:
+    """Return what its tool told it."""
+    return told(request)[0]
+
+
+def _tells_the_last(request: ModelRequest) -> Said:
+    return told(request)[-1]
+
+
+MISBEHAVES: dict[str, tuple[list[Any], str]] = {
+    "loops": ([calls(call("calculate", expression="1"))], "came to no result in 3 steps"),
+    "floods": ([calls(*[call("calculate", expression="1")] * 40), _tells_the_last], "was not made"),
+    "unknown tool": ([calls(call("rm_rf", path="/")), _repeats], "there is no tool 'rm_rf'"),
+    "gives up": (["CANNOT: nobody told me where"], "nobody told me where"),
+    "bad arguments": ([calls(call("calculate", wrong=1)), _repeats], "bad_arguments"),
+}
+
+
+@pytest.mark.parametrize("case", MISBEHAVES)
+async def test_model_that_misbehaves_ends_its_own_step_in_words(database_url: URL, tmp_path: Path, case: str) -> None:
+    answers, words = MISBEHAVES[case]
+    scripts = [planned(subagent("look", "analyst", "Look")), says("analyst", *answers), ENDS, ANSWERS]
+    async with (
+        app_scene(database_url, tmp_path, scripts, configuration=_roles(analyst={"steps": 3})) as scene,
+        scene.asked("look") as seen,
+    ):
+        await seen.until(answered, "the answer")
+        assert len(scene.model.requests_of("analyst")) <= 3
+        assert words in str(results_told(_last(scene.model.requests))["look"])
+
+
+def _last(requests: list[ModelRequest]) -> ModelRequest:
+    return [request for request in requests if request.role in ("conclude", "answer", "replan")][-1]
+
+
+@pytest.mark.parametrize("mends", [True, False])
+async def test_result_that_breaks_its_schema_is_asked_for_once_more(
+    database_url: URL, tmp_path: Path, mends: bool
+) -> None:
+    second: Said = {"passes": False, "faults": []} if mends else '{"passes": "perhaps"}'
+    scripts = [
+        planned(subagent("check", "critic", "Check it")),
+        says("critic", "It is fine, I think.", second),
+        ENDS,
+        ANSWERS,
+    ]
+    async with app_scene(database_url, tmp_path, scripts) as scene, scene.asked("check") as seen:
+        await seen.until(answered, "the answer")
+        assert len(scene.model.requests_of("critic")) == 2
+        assert "That does not fit: it is not JSON" in scene.model.requests_of("critic")[1].last
+        result = results_told(_last(scene.model.requests))["check"]
+        assert result == {"passes": False, "faults": []} if mends else "does not fit, twice" in str(result)
+
+
+async def test_stop_ends_a_subagent_in_the_middle_of_its_models_answer(database_url: URL, tmp_path: Path) -> None:
+    scripts = [planned(subagent("look", "writer", "Write")), says("writer", Stall(after="Well, ")), ENDS, ANSWERS]
+    async with app_scene(database_url, tmp_path, scripts) as scene, scene.asked("write") as seen:
+        await seen.until(lambda seen: "step 1 of 8" in _state(seen, "look"), "its first step")
+        await scene.people.post("Ada", seen.channel, "!stop", thread_ts=seen.thread_ts)
+        await seen.until(done, "the stop")
+        assert len(scene.model.requests_of("writer")) == 1
+
+
+async def test_card_says_which_arguments_a_subagent_wrote_that_had_read_outside_text(
+    database_url: URL, tmp_path: Path
+) -> None:
+    def fetches(request: ModelRequest) -> Said:
+        return calls(call("http_get", url=f"{url}/page"))
+
+    scripts = [
+        planned(subagent("tell", "sender", "Read the page and tell #incidents")),
+        says(
+            "sender",
+            fetches,
+            calls(call("slack_post_message", channel="#incidents", text="Hello")),
+            "Done.",
+        ),
+        ENDS,
+        ANSWERS,
+    ]
+    role = {**SENDER, "tools": ["slack_post_message", "http_get"]}
+    async with app_scene(database_url, tmp_path, scripts, approvals={}, configuration=_roles(sender=role)) as scene:
+        url = scene.effects.url
+        async with scene.asked("tell them") as seen:
+            await seen.until(lambda seen: bool(seen.cards()), "the card")
+            words = str(seen.cards()[0].message)
+            assert "*Careful:* *text* holds text from outside: “Title of tell”" in words
