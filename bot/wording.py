@@ -136,7 +136,6 @@ _FAILURES = {
     "not_found": "it isn't there",
     "not_accepted": "what it asked was refused there, and nothing changed",
     "conflict": "others kept changing it, so I left it alone",
-    "rate_limited": "too much was asked of it at once; please try again later",
     "too_much": "it would be more than I can take in",
     "namespace_not_allowed": "that namespace isn't open to me",
     "unknown_kind": "there is no such kind of object in that cluster",
