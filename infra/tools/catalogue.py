@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import AfterValidator, ValidationInfo
 
 from agent.plan.file_names import FILE_TOOLS
+from agent.runbooks import SAVE_RUNBOOK
 from agent.tool import Registry, Tool
 from bot.slack.client import WebApi, open_client
 from bot.slack.membership import Principals
@@ -121,6 +122,7 @@ TOOL_NAMES = (
     | SLACK_TOOLS
     | SETTLED
     | MEMORY_TOOLS
+    | {SAVE_RUNBOOK}
 )
 """The names of all tools except those in Python that a team wrote."""
 
