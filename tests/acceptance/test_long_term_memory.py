@@ -12,6 +12,7 @@ from agent.facts import LONGEST
 from agent.redaction import SECRETS
 from bot import wording
 from infra.db.database import Database
+from infra.dev.scripted_model.documents import json_lines
 from infra.dev.scripted_model.script import ModelRequest, Script
 from infra.dev.scripted_model.wire import prompt_text
 from tests.acceptance.app_fixture import AppScene, app_scene
@@ -66,7 +67,7 @@ async def command(scene: AppScene, who: str, channel: str, words: str) -> str:
 
 def told(request: ModelRequest) -> list[dict[str, Any]]:
     """Return the facts that a request shows."""
-    return [json.loads(line) for line in sections("\n\n" + request.last).get("From memory", "").splitlines()]
+    return [dict(line) for line in json_lines(sections("\n\n" + request.last).get("From memory", ""))]
 
 
 def facts_in(request: ModelRequest) -> list[str]:
