@@ -540,7 +540,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
         recall=Recall(
             facts=stores.facts,
             places=SlackPlaces(base.app.principals),
-            embedder=openai if model_settings.embeddings else None,
+            embedder=privacy.embedder if model_settings.embeddings else None,
             vectors_of=model_settings.embeddings,
         ),
         limits=configuration.memory,
@@ -548,7 +548,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
     guidance = Guidance(
         instructions=_instructions(base.settings, stores),
         runbooks=runbooks,
-        embedder=openai if model_settings.embeddings else None,
+        embedder=privacy.embedder if model_settings.embeddings else None,
     )
     node_ends = NodeEndNotifier(stores.progress)
     tools = ToolSearch(environment.registry, privacy.embedder if model_settings.embeddings else None)

@@ -117,10 +117,10 @@ class MaskedModel:
 
     def _begins_mask(self, text: str) -> int:
         """Return where a mask begins that the text does not end; its length when none does."""
-        for at in (text.rfind("["), len(text) - 1):
-            begun = at - 1 if at > 0 and text[at - 1] == "\\" else at
-            if begun >= max(0, len(text) - _LONGEST_MASK) and self._begun.fullmatch(text, begun):
-                return begun
+        bracket = text.rfind("[")
+        for at in (bracket - 1, bracket, len(text) - 1):  # a backslash may stand before it
+            if at >= max(0, len(text) - _LONGEST_MASK) and self._begun.fullmatch(text, at):
+                return at
         return len(text)
 
     def _resolved(self, text: str, values: Mapping[tuple[str, int], str]) -> str:
