@@ -67,7 +67,7 @@ class PersonalServer:
             case "server/discover":
                 result = {**PRIVATE, "supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}}
             case "tools/list":
-                schema = {"type": "object", "properties": {}}
+                schema: dict[str, Any] = {"type": "object", "properties": {}}
                 result = {
                     **PRIVATE,
                     "tools": [{"name": "me", "description": "Says who you are.", "inputSchema": schema}],

@@ -100,11 +100,11 @@ class ConformingAccount:
 class ClientsInMemory:
     """The ClientRows of one run."""
 
-    async def client(self, _provider: str) -> RegisteredClient | None:
+    async def client(self, provider: str) -> RegisteredClient | None:
         """Return none: each run registers anew."""
         return None
 
-    async def register(self, _provider: str, _client: RegisteredClient) -> None:
+    async def register(self, provider: str, client: RegisteredClient) -> None:
         """Keep nothing."""
 
 

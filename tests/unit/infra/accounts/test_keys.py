@@ -23,7 +23,7 @@ def test_a_lost_key_opens_nothing_and_raises_nothing() -> None:
     assert Keyring(NEW).open(Keyring(OLD).seal("a token")) is None
 
 
-@pytest.mark.parametrize("keys", ["", " , ", "no key", f"{OLD} no-key"])
+@pytest.mark.parametrize("keys", ["", " , ", "no key", f"{OLD} no-key"], ids=["none", "commas", "no key", "one"])
 def test_what_is_no_key_is_refused_without_being_quoted(keys: str) -> None:
     with pytest.raises(KeysUnusable) as refused:
         Keyring(keys)
