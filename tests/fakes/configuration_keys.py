@@ -10,7 +10,6 @@ from pydantic_core import PydanticUndefined
 
 from infra.tools.secret import Secret
 
-
 BESIDE = "providers"
 """The field of tables that stand beside the other keys of their own table."""
 
