@@ -57,7 +57,7 @@ class Visit:
 
 async def figures() -> AsyncIterator[Figure]:
     """Measure runs of big outputs, then a thread of many turns, then Deep Agents' state for the same work."""
-    async with ground() as on:
+    async with ground(logging=True) as on:
         await _rounds(on, on.new_thread(), ROUND * 2, 30_000)  # warm
         for label, size in SIZES.items():
             for nodes in RUNS:
@@ -97,7 +97,7 @@ async def _round(on: Ground, thread: ThreadId, turn: int, size: int, count: int 
     before = [f"n{turn - 1}-0"] if turn > 1 else []
     added = [node(f"n{turn}-{at}", *(before if at == 0 else ()), tool="big") for at in range(count)]
     await on.stores.log.append(thread, turn, AUTHOR, [Add(node=one) for one in added])
-    statements = await _commits(on)
+    on.statements.forget()
     started = time.process_time()
     work = FakeWork({"big": _big(on.stores, turn, size)})
     await on.runner(work).advance(thread, HeldLease())
@@ -106,7 +106,7 @@ async def _round(on: Ground, thread: ThreadId, turn: int, size: int, count: int 
     return Visit(
         milliseconds=(time.process_time() - started) * 1000 / count,
         prompt_bytes=len(prompt.encode()),
-        statements=await _commits(on) - statements,
+        statements=on.statements.read().total,
     )
 
 
@@ -179,12 +179,6 @@ async def _checkpoint_bytes(on: Ground, thread: ThreadId) -> int:
 
 async def _database_bytes(on: Ground) -> int:
     return await _number(on, "SELECT pg_database_size(current_database()) AS bytes", [])
-
-
-async def _commits(on: Ground) -> int:
-    await _number(on, "SELECT 1 AS bytes FROM (SELECT pg_stat_force_next_flush()) AS flushed", [])
-    counted = "SELECT xact_commit AS bytes FROM pg_stat_database WHERE datname = current_database()"
-    return await _number(on, counted, [])
 
 
 async def _number(on: Ground, statement: str, values: Sequence[object]) -> int:
