@@ -3,6 +3,9 @@
 Prints one JSON object: the bytes of the newest checkpoint and of all, and of the prompt in the middle and at the end.
 """
 
+# pyright: basic, reportMissingImports=false
+# Its libraries are in an environment of their own.
+
 import json
 import sys
 from typing import Any
