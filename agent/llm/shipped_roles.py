@@ -54,6 +54,13 @@ def shipped_roles() -> Mapping[str, SubagentRole]:
             tools=("*",),
             steps=10,
         ),
+        SubagentRole(
+            name="lead",
+            prompt=_prompt("lead"),
+            purpose="splits work among the other roles and joins what they return",
+            steps=6,
+            lead=True,
+        ),
     )
     return {role.name: role for role in roles}
 

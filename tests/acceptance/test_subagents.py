@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
+from bot import wording
 from infra.config.file import ConfigurationError
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import ModelRequest, Script, Stall
@@ -14,6 +15,7 @@ from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered, answered_and_done, done, states
 from tests.acceptance.plans import ANSWERS, ENDS, planned, results_told
 from tests.acceptance.roles import Said, call, calls, says, subagent, told
+from tests.acceptance.test_budgets import go_on_until, questions
 
 Configure = Callable[[dict[str, Any]], None]
 
@@ -273,3 +275,64 @@ async def test_card_says_which_arguments_a_subagent_wrote_that_had_read_outside_
             await seen.until(lambda seen: bool(seen.cards()), "the card")
             words = str(seen.cards()[0].message)
             assert "*Careful:* *text* holds text from outside: “Title of tell”" in words
+
+
+async def test_details_show_the_steps_of_a_subagent_and_the_answer_shows_none(
+    database_url: URL, tmp_path: Path
+) -> None:
+    scripts = [
+        planned(subagent("look", "analyst", "Look")),
+        says("analyst", calls(call("calculate", expression="6 * 7")), "It is so."),
+        ENDS,
+        ANSWERS,
+    ]
+    async with app_scene(database_url, tmp_path, scripts) as scene, scene.asked("look") as seen:
+        await seen.until(answered_and_done, "the answer")
+        assert all("6 * 7" not in request.last for request in scene.model.requests_of("conclude"))
+        board = seen.boards()[-1].message
+        await scene.people.act("click", user="Ada", channel="ops", ts=str(board["ts"]), action_id="script_details_0")
+        dump = await scene.people.wait_for(lambda dump: "calculate returned" in str(dump["views"]))
+        words = str(dump["views"])
+        assert wording.ITS_STEPS in words
+        assert "2. It is so." in words
+
+
+async def test_budget_holds_a_subagent_back_and_goes_on_from_its_journal(database_url: URL, tmp_path: Path) -> None:
+    def bounded(table: dict[str, Any]) -> None:
+        table["budgets"] = {"run": {"model_calls": 2}}
+
+    scripts = [
+        planned(subagent("look", "analyst", "Look")),
+        says("analyst", calls(call("calculate", expression="6 * 7")), "It is so."),
+        ENDS,
+        ANSWERS,
+    ]
+    async with (
+        app_scene(database_url, tmp_path, scripts, configuration=bounded) as scene,
+        scene.asked("look") as seen,
+    ):
+        await seen.until(lambda seen: bool(questions(seen)), "the question")
+        assert len(scene.model.requests_of("analyst")) == 1
+        await scene.stop_app()
+        await scene.start_app()
+        await go_on_until(scene, seen, answered_and_done)
+        assert len(scene.model.requests_of("analyst")) == 2
+
+
+async def test_subagent_has_no_tool_that_the_person_may_not_use_here(database_url: URL, tmp_path: Path) -> None:
+    def allowed(table: dict[str, Any]) -> None:
+        table["channels"] = {"C0OPS": {"tools": ["calculate"]}}
+
+    scripts = [
+        planned(subagent("look", "analyst", "Look")),
+        says("analyst", calls(call("current_time", zone="UTC")), lambda request: told(request)[0]),
+        ENDS,
+        ANSWERS,
+    ]
+    async with (
+        app_scene(database_url, tmp_path, scripts, configuration=allowed) as scene,
+        scene.asked("look") as seen,
+    ):
+        await seen.until(answered_and_done, "the answer")
+        assert scene.model.requests_of("analyst")[0].tools == ("calculate",)
+        assert "there is no tool 'current_time'" in results_told(scene.model.requests_of("conclude")[-1])["look"]

@@ -22,8 +22,8 @@ _NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _TAKEN = frozenset(name.partition("_")[0] for name in TOOL_NAMES - FILE_TOOLS - GIT_TOOLS)
-"""Names whose servers' tools would look like ours. Servers `files` and `git` are usual ones: the tools of a server `git`
-are `git_git_log` and the like, and of one `files` its `read` alone is refused."""
+"""Names whose servers' tools would look like ours. Servers `files` and `git` are usual ones: the tools of a server
+`git` are `git_git_log` and the like, and of one `files` its `read` alone is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)

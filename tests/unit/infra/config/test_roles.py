@@ -10,14 +10,14 @@ from infra.config.file import ConfigurationError, parse_configuration
 from infra.config.roles import unusable_roles
 from tests.fakes.plans import REGISTRY
 
-SHIPPED = ["researcher", "coder", "critic", "writer", "analyst"]
+SHIPPED = ["researcher", "coder", "critic", "writer", "analyst", "lead"]
 
 
 def roles(**tables: Any) -> dict[str, SubagentRole]:
     return dict(parse_configuration({"roles": tables}, "file").roles)
 
 
-def test_five_roles_come_along() -> None:
+def test_six_roles_come_along() -> None:
     assert [*parse_configuration({}, "file").roles] == SHIPPED
     assert all(role.prompt and role.purpose for role in roles().values())
 
@@ -30,7 +30,7 @@ def test_table_changes_a_role_and_keeps_the_rest_of_it() -> None:
 
 def test_table_adds_a_role_or_leaves_one_out() -> None:
     own = roles(editor={"prompt": "Edit."}, coder={"enabled": False, "steps": 2})
-    assert [*own] == ["researcher", "critic", "writer", "analyst", "editor"]
+    assert [*own] == ["researcher", "critic", "writer", "analyst", "lead", "editor"]
     assert own["editor"] == SubagentRole(name="editor", prompt="Edit.")
 
 
