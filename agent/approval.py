@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType, TypeAlias
 
+from agent.facts import REMEMBER
 from agent.ids import ApprovalId, Digest, NodeId, ThreadId, ToolName, UserId
 from agent.plan.operations import digest_of
 from sandbox.script import Json
@@ -22,6 +23,9 @@ TURN = NodeId("")
 
 EDITED_BY = "edited_by"
 """The key of `ApprovalRequest.facts` for the person who edited the arguments last."""
+
+ALWAYS_ASKED = frozenset({REMEMBER})
+"""Tools whose every call takes a person's yes about exactly this call: no rule and no grant lets one run."""
 
 ASKERS = "askers"
 """Its key for those who asked for the call besides its author."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType, TypeAlias, assert_never
 
-from agent.approval import ApprovalKind, ApprovalRequest
+from agent.approval import ALWAYS_ASKED, ApprovalKind, ApprovalRequest
 from agent.ids import ChannelId, Digest, NodeId, ThreadId, ToolName, UserId, thread_parts
 from agent.plan.operations import canonical_json, digest_of
 from agent.plan.references import pieces, references_in, with_texts
@@ -70,6 +70,8 @@ class Grant:
         """Return whether a request is about a call that the grant's words cover; its lifetime and uses count apart."""
         parts = thread_parts(request.thread)
         if request.kind is not ApprovalKind.APPROVE or request.tool != self.tool or parts.channel != self.channel:
+            return False
+        if request.tool in ALWAYS_ASKED:
             return False
         if self.kind is GrantKind.ENVELOPE and (request.thread, request.turn) != (self.thread, self.turn):
             return False

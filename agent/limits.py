@@ -80,13 +80,17 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryLimits:
-    """How much of a thread's earlier turns the models are shown."""
+    """How much of a thread's earlier turns the models are shown, and how much is remembered beyond threads."""
 
     #: All of it: half for the dialogue, a quarter for the summary, a quarter for earlier nodes with the heads of
     #: their results.
     tokens: int = field(default=16_000, metadata={"ge": 400, "le": 1_000_000})
     #: The most turns that are shown word by word, however short they are.
     turns: int = field(default=12, metadata={"ge": 2, "le": 1_000})
+    #: The most facts of one person in one place, of one channel, and of the team.
+    facts: int = field(default=200, metadata={"ge": 0, "le": 1_000})
+    #: Days until a fact is forgotten of which nobody said how long it holds; 0: never.
+    fact_days: int = field(default=0, metadata={"ge": 0, "le": 3_650})
 
     @property
     def dialogue_tokens(self) -> int:

@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 from agent.approval import ApprovalRequest, Decision, DecisionRecord, Requirement, WorldState
 from agent.card_facts import CardFacts
 from agent.events import AttemptEnded, RunEvent, SubagentStep
+from agent.facts import Fact, FactId, Place, Readable
 from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
 from agent.limits import Role
 from agent.plan.effects import Effect
@@ -24,6 +25,7 @@ from agent.plan.operations import LoggedOperation, Node, Operation
 from agent.plan.outcomes import ArtifactRef, Failed, NodeStatus, Outcome
 from agent.plan.script_calls import DecidedCalls, Suspended
 from agent.roles import SubagentRole
+from agent.runbooks import Runbook, RunbookUsed
 from agent.tool import Account, CallContext, Colour, Reversibility
 from sandbox.script import Json
 
@@ -486,6 +488,60 @@ class Summaries(Protocol):
         ...
 
 
+class Facts(Protocol):
+    """What people asked to remember, as far as it may be read (`agent/facts.py`). Expired facts are gone."""
+
+    async def fitting(self, readable: Readable, words: Sequence[str], most: int) -> Sequence[Fact]:
+        """Return the facts that have some of the words, the best fit first."""
+        ...
+
+    async def among(self, readable: Readable, ids: Collection[FactId]) -> Sequence[Fact]:
+        """Return those of the facts that are still there and may be read, in the order of their ids."""
+        ...
+
+    async def vectors(self, readable: Readable, model: str, most: int) -> Sequence[tuple[Fact, bytes]]:
+        """Return the newest facts with the vectors that a model made of them; without one it is empty."""
+        ...
+
+    async def keep_vectors(self, model: str, vectors: Sequence[tuple[Fact, bytes]]) -> None:
+        """Keep vectors beside those facts that still say the same; they go with their fact."""
+        ...
+
+
+class Places(Protocol):
+    """Who can read the conversation that a thread is in."""
+
+    async def of(self, thread: ThreadId) -> Place | None:
+        """Return it as of lately; None: it cannot be told soon, so that nothing may be read there."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instruction:
+    """How work is to be done in a channel, in the words of the operator or of a person there."""
+
+    text: str
+    #: None: the operator, in the configuration.
+    by: UserId | None = None
+    at: datetime | None = None
+
+
+class Instructions(Protocol):
+    """The instructions of channels."""
+
+    async def of(self, thread: ThreadId) -> Sequence[Instruction]:
+        """Return those of a thread's channel, the operator's first."""
+        ...
+
+
+class Runbooks(Protocol):
+    """The installation's procedures."""
+
+    async def all(self) -> Sequence[Runbook]:
+        """Return them as they are now, each name once."""
+        ...
+
+
 class Directory(Protocol):
     """The names of people and channels."""
 
@@ -531,6 +587,15 @@ class Reflection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Recalled:
+    """A fact that models were shown in a turn."""
+
+    #: Whose request it was for.
+    author: UserId
+    fact: FactId
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """A turn's row."""
 
@@ -548,6 +613,10 @@ class Run:
     stopped_by: UserId | None = None
     #: Those made before its end, in order.
     reflections: tuple[Reflection, ...] = ()
+    #: The facts that its plans were made with.
+    recalled: tuple[Recalled, ...] = ()
+    #: The runbooks that its plans were made with.
+    runbooks: tuple[RunbookUsed, ...] = ()
 
 
 def requests_of(status: RunStatus, taken: Sequence[Message], untaken: Sequence[Message]) -> Sequence[Message]:
@@ -579,6 +648,14 @@ class Runs(Protocol):
 
     async def reflected(self, thread: ThreadId, turn: int, reflection: Reflection) -> None:
         """Add to the turn's reflections, before anybody acts on it."""
+        ...
+
+    async def recalled(self, thread: ThreadId, turn: int, facts: Sequence[Recalled]) -> None:
+        """Add to the facts that models were shown in the turn."""
+        ...
+
+    async def followed(self, thread: ThreadId, turn: int, runbooks: Sequence[RunbookUsed]) -> None:
+        """Add to the runbooks that models were shown in the turn."""
         ...
 
     async def past(self, thread: ThreadId, before_turn: int, after_turn: int = 0) -> Sequence[PastTurn]:
@@ -777,6 +854,9 @@ class AskedCall:
 
 
 UNREADABLE = "(unreadable)"
+
+UNKNOWN_MASK = "(unknown mask)"
+"""The only key of the arguments of a call that holds a mask which stands for nothing the model was shown."""
 
 
 @dataclass(frozen=True, kw_only=True)

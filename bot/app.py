@@ -15,7 +15,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.approval import ApprovalPolicy, ApprovalRequest
 from agent.ids import ToolName, UserId
-from agent.ports import Approvals, Artifacts, Effects, Files
+from agent.limits import MemoryLimits
+from agent.ports import Approvals, Artifacts, Effects, Files, Instructions
 from agent.redaction import SECRETS
 from agent.tool import Tool
 from agent.tools.access import AccessRules, ToolAccess
@@ -31,10 +32,13 @@ from bot.handlers.decision_forms import DecisionFormHandler
 from bot.handlers.elsewhere import ElsewhereHandler
 from bot.handlers.files import FilesHandler
 from bot.handlers.freezes import FreezeHandler
+from bot.handlers.guidance import GuidanceHandler
+from bot.handlers.memory import MemoryHandler
 from bot.handlers.messages import MessageHandler
 from bot.handlers.pending import PendingHandler
 from bot.handlers.person_limits import DEFAULT_LIMITS, PersonLimiter, PersonLimits
 from bot.handlers.rules import RulesHandler
+from bot.handlers.runbooks import RunbookHandler
 from bot.handlers.script_details import ScriptDetailsHandler
 from bot.handlers.stop import StopHandler
 from bot.handlers.together import TogetherHandler
@@ -54,15 +58,30 @@ from bot.payloads import (
     LINK_ACTION,
     RULE_ACTION,
     RULE_CALLBACK,
+    SAVE_ACTION,
     SHOW_ACTION,
     STOP_ACTION,
     STOP_SHORTCUT,
     UNDO_ACTION,
     Payload,
 )
-from bot.ports import ClickLog, Freezes, Grants, Inbox, OpenRequests, Packages, PersonalAccounts, Posted, RunViews
+from bot.ports import (
+    ChannelInstructions,
+    ClickLog,
+    Explanations,
+    FactBook,
+    Freezes,
+    Grants,
+    Inbox,
+    OpenRequests,
+    Packages,
+    PersonalAccounts,
+    Posted,
+    RunViews,
+)
 from bot.slack.approvers import Approvers
 from bot.slack.client import WebApi
+from bot.slack.facts import FactKeeper
 from bot.slack.membership import Principals
 from bot.slack.names import SlackDirectory, StableNames
 from bot.tools.catalogue import PERSONAL_TOOLS
@@ -70,6 +89,7 @@ from bot.tools.catalogue import PERSONAL_TOOLS
 _log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 5.0
+DEFAULT_MEMORY = MemoryLimits()
 _ANY = re.compile("")
 
 Listener: TypeAlias = Callable[..., Awaitable[None]]
@@ -92,6 +112,10 @@ class Ports:
     freezes: Freezes
     grants: Grants
     effects: Effects
+    facts: FactBook
+    instructions: Instructions
+    written_instructions: ChannelInstructions
+    explanations: Explanations
     #: None: nothing works with people's own accounts.
     accounts: PersonalAccounts | None = None
 
@@ -114,6 +138,7 @@ class SlackApp:
         offered: Iterable[Tool] = (),
         access_rules: AccessRules | None = None,
         click_policy: Callable[[SlackDirectory], ClickPolicy] | None = None,
+        memory: MemoryLimits = DEFAULT_MEMORY,
     ) -> None:
         """`client` comes from `bot.slack.client.open_client`; `signing_secret` is needed for HTTP only.
 
@@ -121,7 +146,7 @@ class SlackApp:
         says how a tool's arguments look on cards; `find_tool` returns the tool of a name, by which people edit its
         arguments and approve calls ahead; `offered` are those that are switched on, and `access_rules` say where and
         by whom they may be used. `click_policy` builds what applies today's policy to a click; without it a
-        request takes what it was posted with.
+        request takes what it was posted with. `memory` bounds what people have remembered.
         """
         self.api = WebApi(client)
         self.principals = Principals(self.api)
@@ -146,6 +171,7 @@ class SlackApp:
         self.access = ToolAccess(access_rules or AccessRules(), self.principals.known_groups)
         offered = tuple(offered)
         self._tools = ToolsHandler(offered, self.access)
+        self.facts = FactKeeper(ports.facts, self.principals, self.api, memory, admins=admins)
         self._personal = frozenset(tool.name for tool in offered if tool.personal)
         self._bind(ports, policy_for, PersonLimiter(ports.inbox, limits), freezes, rules, find_tool)
 
@@ -165,8 +191,12 @@ class SlackApp:
     ) -> None:
         elsewhere = ElsewhereHandler(ports.views, ports.posted, self.principals, self.approvers, policy_for)
         undo = UndoHandler(ports.effects, ports.inbox, self.principals, self.api, limiter)
+        memory = MemoryHandler(self.facts, self.principals)
+        guidance = GuidanceHandler(
+            ports.instructions, ports.written_instructions, ports.explanations, self.facts, self.principals
+        )
         messages = MessageHandler(
-            ports.inbox, ports.views, self.principals, self.api, policy_for, elsewhere, limiter, undo
+            ports.inbox, ports.views, self.principals, self.api, policy_for, elsewhere, limiter, undo, memory, guidance
         )
         approvals = ApprovalHandler(
             ports.approvals,
@@ -203,8 +233,11 @@ class SlackApp:
             rules,
             pending,
             self._tools,
+            memory,
+            guidance,
             accounts,
         )
+        runbooks = RunbookHandler(ports.inbox, self.principals, self.api, limiter)
         stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
         details = ScriptDetailsHandler(ports.packages, self.principals, self.api, PERSONAL_TOOLS | self._personal)
         files = FilesHandler(ports.files, ports.artifacts, self.principals, self.api)
@@ -220,6 +253,7 @@ class SlackApp:
         bolt.event(_ANY)(self._kept(_ignore))  # an event without a listener gets a 404, and Slack tries it again
         bolt.action(re.compile(STOP_ACTION))(self._kept(stops.on_click))
         bolt.action(UNDO_ACTION)(self._kept(undo.on_click))
+        bolt.action(SAVE_ACTION)(self._kept(runbooks.on_click))
         bolt.action(CONNECT_ACTION)(self._kept(accounts.on_connect_click))
         bolt.action(re.compile(f"^{LINK_ACTION}"))(self._kept(accounts.on_link_click))
         bolt.action(re.compile(f"^{DISCONNECT_ACTION}"))(self._kept(accounts.on_disconnect_click))

@@ -66,6 +66,9 @@ DISCONNECT_ACTION = "disconnect_account"
 UNDO_ACTION = "undo_run"
 """The `action_id` of a board's button that undoes what a run changed; the value is the turn."""
 
+SAVE_ACTION = "save_runbook"
+"""The `action_id` of a board's button that keeps a run as a draft of a runbook; the value is the turn."""
+
 STOP_ACTION = "stop_run"
 """Begins the `action_id` of a Stop button; the value is the thread."""
 
@@ -547,10 +550,9 @@ class StopClick(FromSlack):
     response_url: ResponseUrl = ""
 
 
-class UndoClick(FromSlack):
-    """A click on a board's Undo button."""
+class TurnClick(FromSlack):
+    """A click on a board's button about its run."""
 
-    action: Annotated[Literal["undo_run"], At("actions.0.action_id")]
     app: App = ""
     trigger_id: Trigger
     user: Clicker
@@ -558,6 +560,18 @@ class UndoClick(FromSlack):
     root_ts: Annotated[str, At("container.thread_ts", "message.thread_ts", "container.message_ts", "message.ts")]
     turn: Annotated[int, At("actions.0.value"), Field(ge=1, le=999_999_999)]
     response_url: ResponseUrl = ""
+
+
+class UndoClick(TurnClick):
+    """A click on a board's Undo button."""
+
+    action: Annotated[Literal["undo_run"], At("actions.0.action_id")]
+
+
+class SaveClick(TurnClick):
+    """A click on a board's button that keeps its run as a draft of a runbook."""
+
+    action: Annotated[Literal["save_runbook"], At("actions.0.action_id")]
 
 
 class StopShortcut(FromSlack):

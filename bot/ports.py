@@ -15,13 +15,15 @@ from typing import NamedTuple, Protocol
 from agent.approval import ApprovalRequest, Decision, DecisionRecord, Freeze, Requirement, Vote
 from agent.budget.usage import Spent
 from agent.events import AttemptEnded
+from agent.facts import Fact, FactId, Readable
 from agent.grant import Grant, GrantId, PlannedCall
 from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
 from agent.packing.packing import Fusion, Split
 from agent.plan.operations import NodeKind
 from agent.plan.outcomes import NodeState, Outcome
 from agent.plan.sources import Source
-from agent.ports import Message, RunStatus, Subscription
+from agent.ports import Instruction, Message, RunStatus, Subscription
+from agent.runbooks import RunbookUsed
 from agent.tool import Colour
 from sandbox.script import Json
 
@@ -332,6 +334,12 @@ class RunView:
     posts: Mapping[Slot, PostedMessage] = field(default_factory=dict[Slot, PostedMessage])
     #: Whether something that it changed can be undone.
     can_undo: bool = False
+    #: Whether it can be saved as a runbook.
+    can_save: bool = False
+    #: The facts from memory that its plan or its answer used.
+    facts: tuple[Fact, ...] = ()
+    #: The runbooks that its plan was made with.
+    runbooks: tuple[RunbookUsed, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -470,6 +478,84 @@ class Freezes(Protocol):
 
     async def standing(self, tenant: Tenant) -> Sequence[Freeze]:
         """Return the freezes that stand, oldest first."""
+        ...
+
+
+class ChannelInstructions(Protocol):
+    """What people of a channel wrote about how work is to be done there."""
+
+    async def read(self, tenant: Tenant, channel: ChannelId) -> Instruction | None:
+        """Return it, or None when nobody wrote any."""
+        ...
+
+    async def write(self, tenant: Tenant, channel: ChannelId, text: str, *, by: UserId) -> None:
+        """Put it in place of what was there; an empty text leaves none."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """What a turn's plan was made of."""
+
+    thread: ThreadId
+    turn: int
+    #: The facts that its models were shown, and those of them that were used.
+    facts: tuple[Fact, ...] = ()
+    used: tuple[Fact, ...] = ()
+    runbooks: tuple[RunbookUsed, ...] = ()
+    #: Those that its steps and scripts name.
+    tools: tuple[ToolName, ...] = ()
+    #: The rules of the policy that decided about its calls.
+    rules: tuple[str, ...] = ()
+
+
+class Explanations(Protocol):
+    """Says what shaped plans."""
+
+    async def of_thread(self, thread: ThreadId) -> Explanation | None:
+        """Return it of a thread's newest turn; None when there is none."""
+        ...
+
+    async def newest_in(self, tenant: Tenant, channel: ChannelId) -> ThreadId | None:
+        """Return the thread of a channel in which a turn began last."""
+        ...
+
+
+class Kept(StrEnum):
+    """What became of a fact that was to be remembered."""
+
+    NEW = "new"
+    #: It stood already.
+    KNOWN = "known"
+    #: There is no room for another one in its namespace.
+    FULL = "full"
+
+
+class FactBook(Protocol):
+    """What people asked to remember: kept, listed, corrected, deleted. Expired facts are gone."""
+
+    async def keep(self, fact: Fact, *, most: int) -> Kept:
+        """Store a fact, if its namespace holds fewer than `most` others."""
+        ...
+
+    async def correct(self, fact: Fact, *, place: ChannelId) -> bool:
+        """Put a fact in place of that of the same namespace and id; return whether it stood."""
+        ...
+
+    async def forget(self, facts: Sequence[Fact], *, by: UserId, place: ChannelId) -> int:
+        """Delete facts; return how many of them stood."""
+        ...
+
+    async def find(self, tenant: Tenant, id: FactId) -> Fact | None:
+        """Return a fact, wherever it stands."""
+        ...
+
+    async def standing(self, readable: Readable) -> Sequence[Fact]:
+        """Return the facts that may be read, the newest first."""
+        ...
+
+    async def of_person(self, tenant: Tenant, person: UserId) -> Sequence[Fact]:
+        """Return the facts about a person and those that they said, wherever that was, the newest first."""
         ...
 
 

@@ -12,6 +12,7 @@ from agent.budget.budget import Measure
 from agent.budget.usage import Scope
 from agent.card_facts import account_in
 from agent.errors import TurnError
+from agent.facts import LONGEST, FactScope
 from agent.packing.packing import Reason
 from agent.plan.effects import Left
 from agent.plan.files import Evicted
@@ -20,6 +21,7 @@ from agent.ports import RunStatus
 from agent.tool import Account, Reversibility
 from bot.payloads import Form
 from bot.ports import Disconnected
+from bot.slack.facts import FactRefusal
 from bot.slack.membership import MembershipStatus
 from sandbox.script import Json
 
@@ -168,6 +170,17 @@ _FAILURES = {
     "missing_scope": "Slack hasn't given me permission for that",
     "text_too_long": "the text is too long",
     "slack_unreachable": "Slack didn't answer",
+    "bad_runbook": "it isn't a runbook that I can read",
+    "unwritable": "I couldn't write that file",
+    "memory_empty": "there was nothing to remember in it",
+    "memory_too_long": "it's too long to remember",
+    "memory_secret": "it holds a secret, and I keep none",
+    "memory_not_here": "what others read elsewhere has to be said in a public channel",
+    "memory_full": "I remember as much there as I may",
+    "memory_known": "I remember that already",
+    "memory_off": "remembering is switched off here",
+    "memory_no_such": "I remember nothing like that which you may change",
+    "memory_not_yours": "what the team remembers is changed by who said it, or by an admin",
     "no_sandbox": "there is no sandbox to run scripts in",
     "sandbox_error": "its script kept crashing",
     "sandbox_syntax": "its script wasn't valid",
@@ -369,6 +382,75 @@ FREEZE_USAGE = (
     "I didn't get that. `/greenlight freeze` stops every change at once, `/greenlight freeze #channel` those of a "
     "channel, `/greenlight freeze TOOL` those of a tool; `/greenlight unfreeze` with the same words lets them go on."
 )
+MEMORY_TITLE = "What I remember, as far as it may be read here."
+MEMORY_OF_YOURS = "What I remember about you, and what you told me to remember, wherever that was."
+MEMORY_EMPTY = (
+    "I remember nothing that may be read here. Write _remember that ..._ to me, or `/greenlight memory add ...`."
+)
+MEMORY_NONE_OF_YOURS = "I remember nothing about you, and nothing that you told me."
+MEMORY_USAGE = (
+    "I didn't get that. `/greenlight memory` lists what I remember here, `memory mine` what is yours anywhere; "
+    "`memory add ...`, `memory correct ID ...`, `memory forget ID` and `memory forget mine` change it. Say whose it is "
+    "first, and for how long, if you like: `memory add for the team for 30 days: ...`, or `for me`, "
+    "`for me everywhere`, `for this channel`."
+)
+MEMORY_HOW = "`/greenlight memory correct ID ...` changes one of these, `/greenlight memory forget ID` deletes it."
+MEMORY_NOT_HERE = "Only people in this channel can see what is remembered here."
+MEMORY_UNCHECKED = "Slack didn't tell me who can read this channel, so I remembered nothing. Please try again."
+FROM_MEMORY = "From memory"
+FACT_SCOPES: dict[FactScope, str] = {
+    FactScope.ME: "Yours, here",
+    FactScope.EVERYWHERE: "Yours, everywhere",
+    FactScope.CHANNEL: "This channel's",
+    FactScope.TEAM: "The team's",
+}
+FACT_FOR: dict[FactScope, str] = {
+    FactScope.ME: "for you, here",
+    FactScope.EVERYWHERE: "for you, everywhere",
+    FactScope.CHANNEL: "for this channel",
+    FactScope.TEAM: "for the team",
+}
+FACT_REFUSALS: dict[FactRefusal, str] = {
+    FactRefusal.EMPTY: "There is nothing in that to remember.",
+    FactRefusal.TOO_LONG: f"That's too long to remember: at most {LONGEST} characters, please. Nothing was stored.",
+    FactRefusal.SECRET: "There is a secret in that, and I keep none. Nothing was stored.",
+    FactRefusal.NOT_HERE: (
+        "I remember that only if it's said in a public channel of this workspace alone: what is said in a private "
+        "place stays there. Nothing was stored."
+    ),
+    FactRefusal.FULL: (
+        "I remember as much there as I may. Please let something go first: `/greenlight memory` lists it."
+    ),
+    FactRefusal.KNOWN: "I remember that already.",
+    FactRefusal.OFF: "Remembering is switched off here.",
+    FactRefusal.NO_SUCH: "I remember nothing with that id that you may change. `/greenlight memory` lists it all.",
+    FactRefusal.NOT_YOURS: "What the team remembers is changed by who said it, or by an admin. Nothing changed.",
+}
+INSTRUCTIONS_TITLE = "How I work in this channel"
+NO_INSTRUCTIONS = (
+    "There are no instructions for this channel. `/greenlight instructions set ...` says how I should work here."
+)
+INSTRUCTIONS_HOW = (
+    "`/greenlight instructions set ...` replaces what people wrote, `clear` takes it away; the operator's stay."
+)
+INSTRUCTIONS_USAGE = (
+    "I didn't get that. `/greenlight instructions` shows how I work in this channel, `instructions set ...` and "
+    "`instructions clear` change it; `/greenlight explain`, or `!explain` in a thread, says what shaped a plan."
+)
+INSTRUCTIONS_SET = "I'll work like that in this channel from now on. It spares no approval."
+INSTRUCTIONS_CLEARED = "I'll no longer go by what people wrote for this channel."
+INSTRUCTIONS_SECRET = "There is a secret in that, and I keep none. Nothing was stored."  # noqa: S105 -- words
+GUIDANCE_NOT_HERE = "Only people in this channel can see or change that."
+NOTHING_TO_EXPLAIN = "I haven't planned anything here yet."
+EXPLAIN_TITLE = "What the newest plan here was made of"
+EXPLAIN_INSTRUCTIONS, EXPLAIN_RUNBOOKS = "Instructions of this channel, as they are now", "Runbooks that I read"
+EXPLAIN_FACTS, EXPLAIN_TOOLS = "What I recalled", "Tools in the plan"
+EXPLAIN_RULES = "Rules that decided about its calls"
+FROM_THE_OPERATOR = "from the configuration"
+NOT_USED, NONE_OF_THEM = "not used", "none"
+SAVE_AS_RUNBOOK = "Save as runbook"
+SAVING_RUNBOOK = "A draft of the runbook gets a card in the thread: edit it there, and approve what is to be kept."
+NOTHING_TO_SAVE = "There is nothing that I can save as a runbook here."
 TOOLS_HERE = "What I can use for you in this channel."
 TOOLS_THAT_READ = "These only read, and run at once"
 TOOLS_THAT_ASK = "These change something, and ask first"
@@ -1276,6 +1358,54 @@ def group_refused(counted_clicks: int, of: int, reasons: Iterable[str]) -> str:
     """Return what a person reads whose click decided some requests of a card, or none, and why not the others."""
     head = f"Your click counted for {counted_clicks} of {of}." if counted_clicks else "Your click changed nothing."
     return "\n".join([head, *(f"• {reason}" for reason in dict.fromkeys(reasons))])
+
+
+def fact_kept(fact: str, id: str, scope: FactScope, until: str) -> str:
+    """Say what is remembered from now on; `fact` is ready mrkdwn, `until` a time or empty."""
+    lasting = f" until {until}" if until else ""
+    return f"I'll remember {FACT_FOR[scope]}{lasting}: “{fact}”. `/greenlight memory forget {id}` makes me forget it."
+
+
+def fact_corrected(fact: str) -> str:
+    """Say what a fact is now."""
+    return f"I remember it like this from now on: “{fact}”."
+
+
+def fact_forgotten(fact: str) -> str:
+    """Say which fact is gone."""
+    return f"I have forgotten: “{fact}”."
+
+
+def facts_forgotten(count: int) -> str:
+    """Say how much of a person's is gone."""
+    if not count:
+        return MEMORY_NONE_OF_YOURS
+    return f"I have forgotten {count} {'thing' if count == 1 else 'things'} about you."
+
+
+def fact_told(by: str, at: str, until: str) -> str:
+    """Return who said a fact when, and how long it holds."""
+    return f"{by}, {at}" + (f", until {until}" if until else "")
+
+
+def fact_corrected_by(person: str) -> str:
+    """Return who corrected a fact."""
+    return f"corrected by {person}"
+
+
+def more_facts(count: int) -> str:
+    """Say how many facts a list leaves out."""
+    return f"_… and {count} older ones._"
+
+
+def instructions_too_long(most: int) -> str:
+    """Say how long instructions may be."""
+    return f"That's too long: instructions have at most {most:,} characters. Nothing was stored."
+
+
+def followed_runbooks(names: str) -> str:
+    """Say which runbooks a plan follows."""
+    return f"Runbook: {names}"
 
 
 def bytes_of(size: int) -> str:

@@ -25,40 +25,57 @@ from agent.execution.graph import OpenCheckpoints, ThreadRunner
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import ThreadId, ToolName
 from agent.limits import Privacy
+from agent.llm.guidance import Guidance
 from agent.llm.memory import Memory
 from agent.llm.prompts import system_message
+from agent.llm.recall import Recall
 from agent.llm.tool_search import Embedder, ToolSearch
 from agent.planning.answerer import Answerer
 from agent.planning.pack_buffer import NodeEndNotifier
 from agent.planning.planner import Planner
 from agent.planning.replanner import Replanner
+from agent.planning.runbook_drafts import RunbookDrafts
 from agent.planning.undoing import Undoing
 from agent.policy.call_policy import CallPolicy
 from agent.policy.rules import PolicySet
+from agent.ports import (
+    AgentModel,
+    Approvals,
+    Feeder,
+    LanguageModel,
+    Masks,
+    NewsReader,
+    NodeWork,
+    NotificationSource,
+    Progress,
+)
 from agent.ports import Answerer as AnswererPort
-from agent.ports import Approvals, Feeder, LanguageModel, Masks, NewsReader, NodeWork, NotificationSource, Progress
 from agent.ports import Replanner as ReplannerPort
 from agent.preview import Preview, previews
+from agent.runbooks import SAVE_RUNBOOK
 from agent.tool import Registry
 from agent.tools.call_bounds import Learn
 from agent.tools.circuit_breakers import CircuitBreakers
 from agent.tools.rate_limits import RateLimits
 from bot.app import Ports as BotPorts
 from bot.app import SlackApp
-from bot.blocks.answer import PlainResults, UndoneInWords
+from bot.blocks.answer import DraftsInWords, PlainResults, UndoneInWords
 from bot.errors import SlackUnreachable
 from bot.handlers.click_policy import ClickPolicy
 from bot.handlers.due_requests import DueRequests
+from bot.ports import FactBook
 from bot.publishing.plan_images import PlanImages
 from bot.publishing.publisher import ThreadPublisher
 from bot.publishing.sender import MessageSender
 from bot.publishing.session_status import SessionStatus
 from bot.slack.client import TIMEOUT_SECONDS, WebApi, open_client, sending_checks
+from bot.slack.facts import FactKeeper, SlackPlaces
 from bot.slack.membership import Principals
 from bot.slack.names import SlackDirectory
 from bot.slack.rate_limits import RateLimiter
 from bot.slack.socket_mode import Socket
 from bot.tools.catalogue import slack_tools
+from bot.tools.remember import memory_tools
 from infra.accounts.accounts import OpenAccounts, open_accounts
 from infra.accounts.keys import KeysUnusable, open_keyring
 from infra.accounts.listener import AccountPages, listening
@@ -69,16 +86,20 @@ from infra.config.file_store import FilesTable
 from infra.config.policy import NOT_TOOLS
 from infra.config.policy_file import PolicyFile
 from infra.config.roles import unusable_roles
+from infra.config.tool_access import ELSEWHERE
 from infra.db.database import Database, WorkerId, new_worker_id
 from infra.plan_image.renderer import LoggedPlanRenderer
 from infra.process_health import published_health
 from infra.stores.grants import GrantedApprovals
+from infra.stores.instructions import AllInstructions
 from infra.stores.s3_contents import S3Contents
 from infra.stores.search_tokens import TokenSeal
 from infra.stores.stores import Stores
 from infra.tools.catalogue import TOOL_NAMES, clusters_of, enabled, known_tools, open_tools, switched_on
 from infra.tools.files import ThreadFiles
 from infra.tools.mcp.tools import known_mcp_tools, open_mcp_tools
+from infra.tools.runbooks import RunbookFiles
+from infra.tools.save_runbook import save_runbook
 from infra.worker.checkpoints import open_checkpoints, open_pool
 from infra.worker.lease import ThreadLease
 from infra.worker.loop_watchdog import LoopWatchdog
@@ -179,7 +200,7 @@ async def open_plan_environment(
 ) -> AsyncGenerator[PlanEnvironment]:
     """Open the tools and the sandbox. Slack's tools need its credentials, and share the caches of `app`.
 
-    The files of threads are in `stores`.
+    The files of threads, and the facts, are in `stores`.
 
     Raises:
         ConfigurationError: a role names a tool that is not here.
@@ -192,9 +213,13 @@ async def open_plan_environment(
             api = app.api if app else WebApi(open_client(settings.slack.bot_token, base_url=settings.slack.api_url))
             principals = app.principals if app else Principals(api)
             tools = (*tools, *slack_tools(api, principals, None if stores is None else stores.search_tokens))
+        if app is not None and stores is not None:
+            tools = (*tools, *memory_tools(_fact_keeper(settings, app, stores.facts)))
         own = {tool.name for tool in tools}
         servers = await stack.enter_async_context(open_mcp_tools(settings.mcp))
         tools = (*tools, *(tool for tool in servers if tool.name not in own))
+        if app is not None and configuration.runbooks.folder is not None:
+            tools = (*tools, save_runbook(configuration.runbooks.folder))
         choice = await choose_sandbox(configuration.sandbox, configuration.containers.settings())
         stack.push_async_callback(choice.sandbox.close)
         _log.info("sandbox %s: %s", choice.sandbox.name, choice.reason)
@@ -202,6 +227,11 @@ async def open_plan_environment(
         if wrong := unusable_roles(registry):
             raise ConfigurationError("; ".join(wrong))
         yield PlanEnvironment(registry=registry, sandbox=choice.sandbox)
+
+
+def _fact_keeper(settings: Settings, app: SlackApp, facts: FactBook) -> FactKeeper:
+    configuration = settings.configuration
+    return FactKeeper(facts, app.principals, app.api, configuration.memory, admins=configuration.freeze.admins)
 
 
 def runner_ports(
@@ -319,12 +349,19 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         freezes=stores.freezes,
         grants=stores.grants,
         effects=stores.effects,
+        facts=stores.facts,
+        instructions=_instructions(settings, stores),
+        written_instructions=stores.instructions,
+        explanations=stores.explanations,
     )
     own = await known_tools(configuration.tools.paths, clusters_of(configuration.tools))
     of_servers = [tool for tool in known_mcp_tools(settings.mcp) if own.find(tool.name) is None]
     known = Registry((*own, *of_servers))
     disabled = configuration.tools.disabled
-    offered = (*await switched_on(configuration.tools), *enabled(of_servers, disabled))
+    own_offered = await switched_on(configuration.tools)
+    if configuration.runbooks.folder is not None and SAVE_RUNBOOK not in disabled:
+        own_offered = (*own_offered, save_runbook(configuration.runbooks.folder))
+    offered = (*own_offered, *enabled(of_servers, disabled))
 
     app = SlackApp(
         client,
@@ -339,6 +376,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         offered=offered,
         access_rules=configuration.access_rules(),
         click_policy=lambda names: ClickPolicy(_call_policy(source, stores, names), stores.approvals),
+        memory=configuration.memory,
     )
     policy = _call_policy(source, storage.stores, app.directory)
     accounts, table = await open_peoples_accounts(settings, storage.stores), configuration.accounts
@@ -364,6 +402,11 @@ async def open_peoples_accounts(settings: Settings, stores: Stores) -> OpenAccou
     return open_accounts(table, keys, stores.accounts)
 
 
+def _instructions(settings: Settings, stores: Stores) -> AllInstructions:
+    configured = settings.configuration.instructions()
+    return AllInstructions(stores.instructions, configured, configured.get(ELSEWHERE, ""))
+
+
 def _call_policy(source: Callable[[], PolicySet], stores: Stores, names: SlackDirectory) -> CallPolicy:
     return CallPolicy(source, stores.call_counts, names, lambda: datetime.now(UTC))
 
@@ -375,7 +418,8 @@ def _previews(known: Registry, tool: ToolName, args: Mapping[str, Json]) -> Sequ
 
 
 async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
-    runner = await _open_runner(stack, base)
+    runbooks = RunbookFiles(config=base.settings.configuration.runbooks, data=base.settings.data)
+    runner = await _open_runner(stack, base, runbooks)
     configuration, stores = base.settings.configuration, base.storage.stores
     settings = base.settings
     sealer = Sealer(base.storage.database, configuration.audit, given=settings.audit_key, data=settings.data)
@@ -393,6 +437,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         approvers=base.app.approvers,
         previews_of=base.app.previews_of,
         effects=stores.effects,
+        saves_runbooks=configuration.runbooks.folder is not None,
     )
 
     async def advance(thread: ThreadId, lease: ThreadLease) -> None:
@@ -413,12 +458,13 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
             stores.approvals.release_held,
             DueRequests(stores.approvals, base.app.principals).bring_on,
             stores.results.prune,
+            stores.facts.prune,
             stores.files.prune,
             stores.artifacts.delete_discarded,
             *([stores.call_places.prune] if configuration.rate_limits else ()),
             *([stores.search_tokens.prune] if stores.search_tokens else []),
         ),
-        frequent_chores=(sealer.seal_due,),
+        frequent_chores=(sealer.seal_due, runbooks.fetch_due),
         give_up=publisher.report_stuck,
         timings=configuration.worker,
     )
@@ -451,6 +497,7 @@ class _ModelBorder:
     """What a model is asked through, so that it reads no personal data."""
 
     model: LanguageModel
+    agents: AgentModel
     embedder: Embedder
     learn: Learn | None = None
 
@@ -458,20 +505,22 @@ class _ModelBorder:
 async def _open_privacy(privacy: Privacy, openai: "OpenAILanguageModel", masks: Masks) -> _ModelBorder:
     """Return the border; it loads what finds personal data only where some is masked, as that takes a while."""
     if not privacy.kinds:
-        return _ModelBorder(model=openai, embedder=openai)
+        return _ModelBorder(model=openai, agents=openai, embedder=openai)
     await asyncio.to_thread(import_module, "agent.llm.masked_model")
     from agent.llm.masked_model import MaskedEmbedder, MaskedModel, PersonalResults
     from agent.llm.personal_data import PersonalData
 
     data = PersonalData(privacy)
+    model = MaskedModel(openai, data, masks, only_known=bool(privacy.tools))
     return _ModelBorder(
-        model=MaskedModel(openai, data, masks, only_known=bool(privacy.tools)),
+        model=model,
+        agents=model,
         embedder=MaskedEmbedder(openai, data),
         learn=PersonalResults(data, masks, privacy.tools) if privacy.tools else None,
     )
 
 
-async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
+async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFiles) -> ThreadRunner:
     """Return the runner of threads, with planner, tools, sandbox, executor and answerer."""
     configuration, stores = base.settings.configuration, base.storage.stores
     model_settings = base.settings.required_model()
@@ -488,7 +537,18 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         model=model,
         summaries=stores.summaries,
         directory=SlackDirectory(base.app.principals),
+        recall=Recall(
+            facts=stores.facts,
+            places=SlackPlaces(base.app.principals),
+            embedder=privacy.embedder if model_settings.embeddings else None,
+            vectors_of=model_settings.embeddings,
+        ),
         limits=configuration.memory,
+    )
+    guidance = Guidance(
+        instructions=_instructions(base.settings, stores),
+        runbooks=runbooks,
+        embedder=privacy.embedder if model_settings.embeddings else None,
     )
     node_ends = NodeEndNotifier(stores.progress)
     tools = ToolSearch(environment.registry, privacy.embedder if model_settings.embeddings else None)
@@ -507,6 +567,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
         files=stores.files,
         node_ends=node_ends if configuration.plan.pack else None,
         memory=memory,
+        guidance=guidance,
         limits=configuration.plan_limits(),
         language=configuration.plan.language,
         gather_seconds=configuration.plan.gather_seconds,
@@ -530,7 +591,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             sandbox=environment.sandbox,
             artifacts=stores.artifacts,
             progress=stores.progress,
-            agents=MeteredAgentModel(openai),
+            agents=MeteredAgentModel(privacy.agents),
             steps=stores.steps,
             attempts=stores.attempts,
             cache=stores.results,
@@ -543,7 +604,15 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             system=system,
             limits=configuration.limits,
         ),
-        feeder=undoing,
+        feeder=RunbookDrafts(
+            planner=undoing,
+            log=stores.log,
+            runs=stores.runs,
+            mailbox=stores.mailbox,
+            guidance=guidance,
+            words=DraftsInWords(),
+            tools_for=undoing.tools_for,
+        ),
         replanner=Replanner(
             model=model,
             registry=environment.registry,
@@ -554,6 +623,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             mailbox=stores.mailbox,
             statuses=stores.statuses,
             memory=memory,
+            guidance=guidance,
             files=stores.files,
             dialect=environment.dialect,
             packing=configuration.plan.pack,
@@ -567,6 +637,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base) -> ThreadRunner:
             runs=stores.runs,
             words=PlainResults(),
             memory=memory,
+            guidance=guidance,
             spending=stores.spending,
             is_personal=environment.registry.is_personal,
             undoing=undoing,

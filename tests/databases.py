@@ -35,8 +35,8 @@ def held_test_server() -> Generator[HeldPostgres]:
 def migrated_template(server: HeldPostgres) -> str:
     """Return the name of a database with this source's schema, made when it does not exist yet."""
     name = f"template_{_schema_digest()}"
-    with locked(server.layout.data / "template.lock", fcntl.LOCK_EX), _admin(server) as admin:
-        _drop_old(admin)
+    with locked(server.layout.data / "template.lock", fcntl.LOCK_EX), administrator(server) as admin:
+        drop_old(admin)
         if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
             draft = f"draft_{uuid.uuid4().hex[:12]}"
             admin.execute(sql.SQL("CREATE DATABASE {} OWNER greenlight").format(sql.Identifier(draft)))
@@ -50,20 +50,28 @@ def migrated_template(server: HeldPostgres) -> str:
 @contextmanager
 def cloned(server: HeldPostgres, template: str | None) -> Generator[URL]:
     """Yield the address of a fresh copy of the template (None: of an empty database); drop it after."""
-    name = f"test_{uuid.uuid4().hex[:16]}"
+    name = fresh_name()
     create = sql.SQL("CREATE DATABASE {} OWNER greenlight TEMPLATE {}")
-    with _admin(server) as admin:
+    with administrator(server) as admin:
         admin.execute(create.format(sql.Identifier(name), sql.Identifier(template or "template1")))
-        _stamp(admin, name)
     try:
         yield server.url(name)
     finally:
-        with _admin(server) as admin:
+        with administrator(server) as admin:
             admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+def fresh_name() -> str:
+    """Return a name for a database, which says since when it is used.
+
+    A stamp of its own would come after another run had looked for it, and dropped the database as left behind.
+    """
+    return f"test_{int(time.time()):x}_{uuid.uuid4().hex[:16]}"
+
+
 @contextmanager
-def _admin(server: HeldPostgres) -> Generator[psycopg.Connection]:
+def administrator(server: HeldPostgres) -> Generator[psycopg.Connection]:
+    """Yield a connection that may create and drop databases."""
     address = server.admin_url().set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as admin:
         yield admin
@@ -78,17 +86,19 @@ def _schema_digest() -> str:
 
 
 def _stamp(admin: psycopg.Connection, name: str) -> None:
-    """Note when the database was last used, for `_drop_old` of a later run."""
+    """Note when the template was last used, for `drop_old` of a later run."""
     now = sql.Literal(str(int(time.time())))
     admin.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), now))
 
 
-def _drop_old(admin: psycopg.Connection) -> None:
-    """Drop the databases that killed test runs or older sources left behind."""
+def drop_old(admin: psycopg.Connection) -> None:
+    """Drop the databases that killed test runs or older sources left behind. Only under the templates' lock."""
     found = admin.execute(
         "SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database"
-        " WHERE datname ~ '^(test|template|draft)_[0-9a-f]+$'"
+        " WHERE datname ~ '^(test_[0-9a-f]{8}|template|draft)_[0-9a-f]+$'"
     ).fetchall()
     for name, used in found:
-        if name.startswith("draft_") or int(used or 0) < time.time() - _KEPT_SECONDS:
+        kind, *rest = name.split("_")
+        since = int(rest[0], 16) if kind == "test" else int(used or 0)
+        if kind == "draft" or since < time.time() - _KEPT_SECONDS:
             admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))

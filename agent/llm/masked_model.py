@@ -8,9 +8,10 @@ refused (`agent/reading/validation.py`).
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from agent.budget.usage import account
 from agent.ids import Digest, ThreadId, ToolName
@@ -19,8 +20,11 @@ from agent.llm.personal_data import Datum, PersonalData
 from agent.llm.tool_search import Embedder
 from agent.plan.operations import canonical_json, digest_of
 from agent.plan.outcomes import Failed, Succeeded, outcome_json
+from agent.plan.references import strings_in, with_texts
 from agent.policy.rules import matches_tool
-from agent.ports import ChatMessage, LanguageModel, Masks
+from agent.ports import UNKNOWN_MASK, AgentModel, ChatMessage, LanguageModel, Masks, OfferedTool
+from agent.roles import SubagentRole
+from sandbox.script import Json
 
 _AT_ONCE = 20_000
 """Characters; longer texts are looked through in a thread, where they hold nobody up."""
@@ -50,14 +54,23 @@ class _Found:
         return self.text[datum.start : datum.end]
 
 
+class _Model(LanguageModel, AgentModel, Protocol):
+    """A model as all roles ask it."""
+
+
 class MaskedModel:
-    """The `LanguageModel`, around another one. Without `masks` numbers are those of a single dialogue.
+    """The `LanguageModel` and `AgentModel`, around others. Without `masks` numbers are those of a single dialogue.
 
     `only_known`: data are masked that have a number already, from a `PersonalResults`.
     """
 
     def __init__(
-        self, model: LanguageModel, data: PersonalData, masks: Masks | None = None, *, only_known: bool = False
+        self,
+        model: _Model,
+        data: PersonalData,
+        masks: Masks | None = None,
+        *,
+        only_known: bool = False,
     ) -> None:
         self._model = model
         self._data = data
@@ -88,12 +101,26 @@ class MaskedModel:
         if kept:
             yield kept
 
+    async def respond(
+        self, role: SubagentRole, messages: Sequence[ChatMessage], tools: Sequence[OfferedTool]
+    ) -> ChatMessage:
+        """Return the answer of the model of a role, the masks in its text and its calls resolved."""
+        masked, values = await self._masked(messages, account())
+        answer = await self._model.respond(role, masked, tools)
+        calls = tuple(replace(call, args=self._resolved_args(call.args, values)) for call in answer.calls)
+        return replace(answer, text=self._resolved(answer.text, values), calls=calls)
+
+    def _resolved_args(self, args: Mapping[str, Json], values: Mapping[tuple[str, int], str]) -> Mapping[str, Json]:
+        resolved: Mapping[str, Json] = with_texts(args, lambda text: self._resolved(text, values))
+        left = next((found[0] for _, text in strings_in(resolved) if (found := self._mask.search(text))), None)
+        return resolved if left is None else {UNKNOWN_MASK: left}
+
     def _begins_mask(self, text: str) -> int:
         """Return where a mask begins that the text does not end; its length when none does."""
-        for at in (text.rfind("["), len(text) - 1):
-            begun = at - 1 if at > 0 and text[at - 1] == "\\" else at
-            if begun >= max(0, len(text) - _LONGEST_MASK) and self._begun.fullmatch(text, begun):
-                return begun
+        bracket = text.rfind("[")
+        for at in (bracket - 1, bracket, len(text) - 1):  # a backslash may stand before it
+            if at >= max(0, len(text) - _LONGEST_MASK) and self._begun.fullmatch(text, at):
+                return at
         return len(text)
 
     def _resolved(self, text: str, values: Mapping[tuple[str, int], str]) -> str:
@@ -105,12 +132,19 @@ class MaskedModel:
         self, messages: Sequence[ChatMessage], thread: ThreadId | None
     ) -> tuple[Sequence[ChatMessage], Mapping[tuple[str, int], str]]:
         """Return the dialogue with masks, and what each of them stands for: kind and number -> datum."""
-        found = [await self._found(message.text) for message in messages]
-        numbers = await self._numbered(found, thread)
-        values = {(kind, number): value for (kind, value), number in numbers.items()}
-        return [
-            replace(message, text=_with_masks(text, numbers)) for message, text in zip(messages, found, strict=True)
-        ], values
+        written = [text for message in messages for text in _texts(message)]
+        found = {text: await self._found(text) for text in dict.fromkeys(written)}
+        numbers = await self._numbered(list(found.values()), thread)
+        masked = {text: _with_masks(inside, numbers) for text, inside in found.items()}
+        dialogue = [
+            replace(
+                message,
+                text=masked[message.text],
+                calls=tuple(replace(call, args=with_texts(call.args, masked.__getitem__)) for call in message.calls),
+            )
+            for message in messages
+        ]
+        return dialogue, {(kind, number): value for (kind, value), number in numbers.items()}
 
     async def _found(self, text: str) -> _Found:
         return self._find(text) if len(text) < _AT_ONCE else await asyncio.to_thread(self._find, text)
@@ -186,6 +220,12 @@ class PersonalResults:
             wanted = [(kind, _digest(kind, value)) for kind, value in sorted(values)]
         if wanted:
             await self._masks.numbers(thread, wanted if len(wanted) <= _MOST_DATA else [_EVERYTHING], new=True)
+
+
+def _texts(message: ChatMessage) -> Iterator[str]:
+    yield message.text
+    for call in message.calls:
+        yield from (text for _, text in strings_in(call.args))
 
 
 def _without_pieces(text: str) -> str:

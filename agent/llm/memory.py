@@ -1,11 +1,11 @@
-"""Short-term memory: a thread's earlier turns as models see them, within a budget of tokens.
+"""Memory as models see it: a thread's earlier turns, within a budget of tokens, and facts from beyond the thread.
 
 The newest turns are a dialogue. When they are too many or too long, a model folds the older ones into a running
 summary, which is stored. Without a model, or while it is away, the oldest turns are left out.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from langchain_core.messages import (
@@ -16,12 +16,14 @@ from langchain_core.messages import (
 )
 
 from agent.errors import ModelUnavailable
-from agent.ids import ThreadId, thread_parts
+from agent.facts import Fact
+from agent.ids import ThreadId, UserId, thread_parts
 from agent.limits import BYTES_PER_TOKEN, MemoryLimits, Role
 from agent.llm.prompts import EARLIER, summary_message, system_message
+from agent.llm.recall import Recall, recalled
 from agent.llm.transcript import Names, ShownNode, deciders, mentioned, turns_dialogue
 from agent.plan.json_values import sanitized_text, truncated
-from agent.ports import ChatMessage, Directory, LanguageModel, Message, PastTurn, Runs, Summaries, Summary
+from agent.ports import ChatMessage, Directory, LanguageModel, Message, PastTurn, Run, Runs, Summaries, Summary
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ class Memory:
     model: LanguageModel | None = None
     summaries: Summaries | None = None
     directory: Directory | None = None
+    #: None: nothing is remembered beyond threads.
+    recall: Recall | None = None
     limits: MemoryLimits = DEFAULT_LIMITS
 
     async def past(self, thread: ThreadId, before_turn: int) -> Sequence[ChatMessage]:
@@ -60,12 +64,31 @@ class Memory:
                 summary, shown = folded, kept
         return [*_opening(summary), *turns_dialogue(shown, names)]
 
-    async def names(self, thread: ThreadId, messages: Sequence[Message], nodes: Sequence[ShownNode] = ()) -> Names:
-        """Return the known names of the people and channels in messages, and of those who decided about nodes."""
+    async def names(
+        self,
+        thread: ThreadId,
+        messages: Sequence[Message],
+        nodes: Sequence[ShownNode] = (),
+        people: Iterable[UserId] = (),
+    ) -> Names:
+        """Return the known names of the people and channels in messages, of those who decided, and of `people`."""
         if self.directory is None:
             return {}
-        ids = [thread_parts(thread).channel, *mentioned(messages), *deciders(nodes)]
+        ids = [thread_parts(thread).channel, *mentioned(messages), *deciders(nodes), *people]
         return await self.directory.names(thread, ids[:_NAMES_ASKED])
+
+    async def facts(self, thread: ThreadId, turn: int, author: UserId, messages: Sequence[Message]) -> Sequence[Fact]:
+        """Return the facts that fit a person's messages, and note that the turn's plan is made with them."""
+        if self.recall is None:
+            return ()
+        facts = await self.recall.fitting(thread, author, messages)
+        if facts:
+            await self.runs.recalled(thread, turn, recalled(author, facts))
+        return facts
+
+    async def facts_again(self, run: Run, author: UserId | None = None) -> Sequence[Fact]:
+        """Return the facts that the turn's plan was made with: for one person, or for everybody who asked."""
+        return () if self.recall is None else await self.recall.again(run, author)
 
     def _clipped(self, turn: PastTurn) -> PastTurn:
         most = self.limits.message_characters

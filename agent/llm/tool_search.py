@@ -146,6 +146,10 @@ class ToolSearch:
         ranked = [tool for tool in await self._ranked(need, ()) if tool.name not in besides]
         return self._shown(ranked, _MORE)
 
+    async def ranked(self, text: str) -> Sequence[ToolName]:
+        """Return the names of all, the best fit first."""
+        return [tool.name for tool in await self._ranked(text, ())]
+
     def _shown(self, ranked: Sequence[Tool], tools: int) -> ShownTools:
         room = tools * self._average
         whole: list[Tool] = []

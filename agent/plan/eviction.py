@@ -89,13 +89,16 @@ class PromptFiles:
     fresh: AbstractSet[str] = frozenset()
     #: In one line each.
     older: AbstractSet[str] = frozenset()
+    #: So many nodes of earlier turns are shown with their results; of the others only the ids.
+    steps: int = FileLimits.prompt_steps
 
     @classmethod
     def of(cls, files: Iterable[KeptFile], limits: FileLimits) -> "PromptFiles":
         """Return those of a thread's files that are shown."""
         shown = [file for file in files if in_prompts(file, limits)]
         fresh = {file.record.name for file in shown if file.rounds == 0 and file.steps <= limits.prompt_steps}
-        return cls(fresh=frozenset(fresh), older=frozenset(file.record.name for file in shown) - fresh)
+        older = frozenset(file.record.name for file in shown) - fresh
+        return cls(fresh=frozenset(fresh), older=older, steps=limits.prompt_steps)
 
 
 def referred_nodes(

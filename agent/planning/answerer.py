@@ -1,13 +1,14 @@
 """Ends turns with their answer: the conclusion's, the model's from the results, or a plain list of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from agent.budget.usage import Spending
 from agent.errors import ContextExceeded, ModelSlow, ModelUnavailable, TurnError
 from agent.ids import NodeId, ThreadId, ToolName, thread_parts
 from agent.limits import Role
+from agent.llm.guidance import Guidance
 from agent.llm.memory import Memory
 from agent.llm.prompts import FEW_RESULTS_BYTES, RESULTS_BYTES, results_message
 from agent.llm.transcript import ShownNode, by_author, owners_of, shown_nodes, statuses_of
@@ -49,6 +50,7 @@ class Answerer:
     runs: Runs
     words: PlainWords
     memory: Memory
+    guidance: Guidance = field(default_factory=Guidance)
     spending: Spending | None = None
     #: Whether a tool's output is only for the person whose rights its call took.
     is_personal: Callable[[ToolName], bool] = lambda _: False
@@ -124,13 +126,18 @@ class Answerer:
 
     async def _dialogue(self, run: Run, nodes: Sequence[ShownNode], *, brief: bool = False) -> Sequence[ChatMessage]:
         """Return the messages to the model; `brief` leaves out the past and most of the results."""
+        facts = await self.memory.facts_again(run)
+        guides = await self.guidance.again(run, run.messages)
+        people = [*guides.people, *(fact.by for fact in facts)]
         question = results_message(
             Role.ANSWER,
             run.messages,
             nodes,
             results_bytes=FEW_RESULTS_BYTES if brief else RESULTS_BYTES,
-            names=await self.memory.names(run.thread, run.messages, nodes),
+            names=await self.memory.names(run.thread, run.messages, nodes, people),
             place=thread_parts(run.thread).channel,
+            facts=facts,
+            guides=guides,
         )
         past: Sequence[ChatMessage] = () if brief else await self.memory.past(run.thread, run.turn)
         return [self.memory.system, *past, question]

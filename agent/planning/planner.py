@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import assert_never
 
 from agent.errors import ContextExceeded, DuplicateNode, ModelBusy, ModelSlow, ModelUnavailable, TurnError
+from agent.facts import Fact
 from agent.ids import NodeId, ThreadId, ToolName, UserId, thread_parts
 from agent.limits import DEFAULT_LIMITS, PlanLanguage, PlanLimits, Role
+from agent.llm.guidance import Guidance
 from agent.llm.memory import Memory
-from agent.llm.prompts import pattern_section, planner_message, system_message, tools_section
+from agent.llm.prompts import NO_GUIDES, Guides, pattern_section, planner_message, system_message, tools_section
 from agent.llm.tool_search import ToolSearch
 from agent.llm.transcript import by_author, owners_of, present_dialogue, shown_nodes, withheld
 from agent.packing.packing import Packing
@@ -28,6 +30,7 @@ from agent.reading.operation_reader import Ask, NeedTools, Reply
 from agent.reading.plan_builder import Placed, PlanBuilder
 from agent.reading.plan_language.statements import Item, Scope
 from agent.reading.validation import Fault, FaultCode
+from agent.runbooks import Runbook, RunbookUsed, wanted
 from agent.tool import Registry
 from agent.tools.access import ToolAccess
 
@@ -36,6 +39,9 @@ REPAIRS = 2
 
 TOOL_REQUESTS = 2
 """How often the model is shown more tools before it must plan with those that it has seen."""
+
+RUNBOOK_REQUESTS = 2
+"""How often the model is shown runbooks that it asks for."""
 
 RESUMPTIONS = 1
 """How often a stream that broke off is resumed with the plan so far in view."""
@@ -75,6 +81,12 @@ class _Request:
     seen: set[ToolName] = field(default_factory=set[ToolName])
     #: What tools must do that the model asks for in its response.
     needs: list[str] = field(default_factory=list[str])
+    #: From long-term memory.
+    facts: Sequence[Fact] = ()
+    #: Instructions and runbooks, without those that the model asked for.
+    guides: Guides = NO_GUIDES
+    #: The runbooks that the model asked for.
+    read: list[Runbook] = field(default_factory=list[Runbook])
     #: Whether the planning round has begun in which it is planned.
     in_round: bool = False
 
@@ -120,6 +132,7 @@ class Planner:
     tools: ToolSearch
     #: None: everybody may use every tool everywhere.
     access: ToolAccess | None = None
+    guidance: Guidance = field(default_factory=Guidance)
     #: None: nothing is evicted, and all files stand in prompts.
     files: FileRounds | None = None
     #: With it and a sandbox, nodes that wait for others are held back and packed once the plan is complete; without,
@@ -175,6 +188,9 @@ class Planner:
 
     async def _plan(self, request: _Request) -> TurnError | None:
         shown = [await self._likely_tools(request)]
+        request.facts = await self.memory.facts(request.thread, request.turn, request.author, request.messages)
+        request.guides = await self.guidance.fitting(request.thread, request.messages)
+        runbook_requests = RUNBOOK_REQUESTS
         dialogue = [*await self._opening(request), await self._question(request, tools=shown[0])]
         repairs, resumptions, shortened, too_large = REPAIRS, RESUMPTIONS, False, False
         tool_requests = 0 if request.tools.shows_all else TOOL_REQUESTS
@@ -186,7 +202,8 @@ class Planner:
                 if shortened:
                     return TurnError.REQUEST_TOO_LONG
                 shortened = True
-                dialogue = [dialogue[0], await self._question(request, tools="\n".join(shown), brief=True)]
+                brief = await self._question(request, tools="\n".join(shown), read=request.read, brief=True)
+                dialogue = [dialogue[0], brief]
                 continue
             except ModelUnavailable as error:
                 if not request.changed or not resumptions:
@@ -197,20 +214,35 @@ class Planner:
             # Nodes above the limit are lost, unless the next response does their work in fewer nodes.
             exceeds = any(fault.code is FaultCode.TOO_MANY_NODES for fault in response.faults)
             too_large = exceeds or (too_large and request.nodes == nodes)
-            faults, more = response.faults, ""
-            if response.needs and tool_requests:
+            faults, more, read = response.faults, "", list[Runbook]()
+            names = [name for need in response.needs if (name := wanted(need)) is not None]
+            needs = [need for need in response.needs if wanted(need) is None]
+            if names and runbook_requests:
+                runbook_requests -= 1
+                read = await self._read_runbooks(request, names)
+            if needs and tool_requests:
                 tool_requests -= 1
-                more = await self._more_tools(request, response.needs)
+                more = await self._more_tools(request, needs)
                 shown.append(more)
-            else:
+            elif not read:
                 faults = [*faults, *(_no_more_tools(request.tools) for _ in response.needs[:1])]
                 if not faults or not repairs:
                     return TurnError.PLAN_TOO_LARGE if too_large else TurnError.PLAN_INVALID if faults else None
                 repairs -= 1
             dialogue += [
                 ChatMessage(by="ai", text=truncated(response.text, _ECHO_CHARACTERS)),
-                await self._question(request, faults, tools=more),
+                await self._question(request, faults, tools=more, read=read),
             ]
+
+    async def _read_runbooks(self, request: _Request, names: Sequence[str]) -> list[Runbook]:
+        """Return the runbooks of these names that the request was not shown yet, and note that it is planned with."""
+        known = {book.name for book in request.read}
+        read = [book for book in await self.guidance.named(names) if book.name not in known]
+        if read:
+            used = [RunbookUsed(name=book.name, source=book.source) for book in read]
+            await self.runs.followed(request.thread, request.turn, used)
+            request.read += read
+        return read
 
     async def _likely_tools(self, request: _Request) -> str:
         """Return the tools that the request is likely to need, as it shows them; "" where it need not."""
@@ -235,15 +267,22 @@ class Planner:
         return [system_message(request.tools.registry, self.dialect, self.language), *past, *present]
 
     async def _question(
-        self, request: _Request, faults: Sequence[Fault] = (), *, tools: str, brief: bool = False
+        self,
+        request: _Request,
+        faults: Sequence[Fault] = (),
+        *,
+        tools: str,
+        read: Sequence[Runbook] = (),
+        brief: bool = False,
     ) -> ChatMessage:
-        """Return the message to the model; `brief` leaves out the results of the plan so far."""
+        """Return the message to the model, with the runbooks `read`; `brief` leaves out the results so far."""
         files = None if self.files is None else await self.files.begin(request.thread, again=request.in_round)
         request.in_round = True
         plan = await self._author_plan(request)
         statuses = plan.statuses
         if brief:
             statuses = {node: NodeStatus(state=status.state) for node, status in statuses.items()}
+        people = [*request.guides.people, *(fact.by for fact in request.facts)]
         owners = owners_of(plan.logged, request.author, self.registry.is_personal)
         nodes = withheld(shown_nodes(plan.logged, statuses, request.turn), owners)
         return planner_message(
@@ -251,11 +290,13 @@ class Planner:
             request.messages,
             nodes,
             faults,
-            names=await self.memory.names(request.thread, request.messages, nodes),
+            names=await self.memory.names(request.thread, request.messages, nodes, people),
             place=thread_parts(request.thread).channel,
             earlier_bytes=self.memory.limits.node_bytes,
             tools=tools,
             pattern=pattern_section(" ".join(message.text for message in request.messages), request.tools.registry),
+            facts=request.facts,
+            guides=replace(request.guides, whole=read),
             files=files,
         )
 

@@ -1,11 +1,12 @@
 """Replanning: one conclusion at the end of the DAG, or a decision when failures block others while people are asked."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.errors import ContextExceeded, DuplicateNode, ModelSlow, ModelUnavailable, TurnError
 from agent.ids import NodeId, ThreadId, UserId, thread_parts
 from agent.limits import DEFAULT_LIMITS, PlanLanguage, PlanLimits, Role
+from agent.llm.guidance import Guidance
 from agent.llm.memory import Memory
 from agent.llm.prompts import (
     FEW_RESULTS_BYTES,
@@ -76,6 +77,7 @@ class Replanner:
     tools: ToolSearch
     #: None: everybody may use every tool everywhere.
     access: ToolAccess | None = None
+    guidance: Guidance = field(default_factory=Guidance)
     #: None: nothing is evicted, and all files stand in prompts.
     files: FileRounds | None = None
     #: The sandbox's; None when no scripts can run here, so that nothing is packed either.
@@ -253,15 +255,20 @@ class Replanner:
         """Return the messages to the model; `brief` leaves out the past and most of the results."""
         messages = _messages_of(run, plan)
         nodes = shown_nodes(plan.own, plan.statuses)
+        facts = await self.memory.facts_again(run, plan.author)
+        guides = await self.guidance.again(run, messages)
+        people = [*guides.people, *(fact.by for fact in facts)]
         question = results_message(
             role,
             messages,
             nodes,
             results_bytes=FEW_RESULTS_BYTES if brief else RESULTS_BYTES,
-            names=await self.memory.names(run.thread, messages, nodes),
+            names=await self.memory.names(run.thread, messages, nodes, people),
             place=thread_parts(run.thread).channel,
             heads=heads,
             tools=await _likely_tools(tools, messages, plan),
+            facts=facts,
+            guides=guides,
             part=part,
             files=files,
         )

@@ -7,6 +7,7 @@ from typing import Protocol, TypeAlias
 
 from agent.approval import (
     ABOUT_TURN,
+    ALWAYS_ASKED,
     Again,
     ApprovalKind,
     ApprovalPolicy,
@@ -134,7 +135,8 @@ class CallPolicy:
             counts=await self._counts.of(request) if by_rules else RunCounts(),
             now=self._now(),
         )
-        return policy.assess(facts, may_allow=request.kind is ApprovalKind.APPROVE)
+        may_allow = request.kind is ApprovalKind.APPROVE and request.tool not in ALWAYS_ASKED
+        return policy.assess(facts, may_allow=may_allow)
 
 
 def _anew(request: ApprovalRequest, number: int) -> ApprovalRequest:

@@ -11,7 +11,7 @@ from agent.plan.operations import Node, NodeKind, digest_of
 from agent.plan.outcomes import INPUT_REQUIRED, Failed, Succeeded
 from agent.plan.references import with_literals
 from agent.plan.script_calls import DecidedCalls, ScriptCall
-from agent.ports import UNREADABLE, AskedCall, OfferedTool
+from agent.ports import UNKNOWN_MASK, UNREADABLE, AskedCall, OfferedTool
 from agent.reading.egress import confined, guarded, hosts_written
 from agent.roles import SubagentRole
 from agent.scripts.replay import check_arguments, told
@@ -95,6 +95,8 @@ class SubagentCalls:
         try:
             if UNREADABLE in call.args:
                 raise ToolCallRefused("its arguments are no JSON object")
+            if UNKNOWN_MASK in call.args:
+                raise ToolCallRefused(f"{call.args[UNKNOWN_MASK]} stands for nothing here; write a mask as you read it")
             check_arguments(call.args)
             if call.name == HAND_OUT and self.team:
                 return await self._handed_out(call, step, number)
@@ -122,6 +124,7 @@ class SubagentCalls:
             outcome = await self._bounds.call(tool, context, args, self._pause)
         except InputRequired:
             outcome = Failed(error=INPUT_REQUIRED, message="it asks a person; it must be a step of the plan")
+        await self._bounds.learn(context.thread, tool, outcome)
         if isinstance(outcome, Succeeded):
             return Told(text=told_text(outcome.value))
         return Told(text=f"{tool.name}: {outcome.error}: {outcome.message}", failed=True)

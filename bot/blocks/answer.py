@@ -22,17 +22,21 @@ from agent.plan.templates import shown_title
 from agent.planning.undoing import UndoLine
 from agent.tools.binding import rendered as shown_value
 from bot import wording
-from bot.blocks.elements import MARKDOWN_CHARACTERS, Rendered, markdown, notice, rendered
+from bot.blocks.elements import MARKDOWN_CHARACTERS, Block, Rendered, markdown, notice, rendered
 
 _VALUE_CHARACTERS = 300
 
 _FENCE = re.compile(r"^\s{0,3}(`{3,}+|~{3,}+)(.*)$")
 
 
-def answer(text: str) -> tuple[Rendered, ...]:
-    """Return an answer as one message or several; nothing in it can alert anyone."""
+def answer(text: str, below: Sequence[Block] = ()) -> tuple[Rendered, ...]:
+    """Return an answer as one message or several, `below` under the last; nothing in it can alert anyone."""
     safe = defused(text).strip() or wording.NOTHING_TO_SAY
-    return tuple(rendered(notice(part), [markdown(part)]) for part in markdown_parts(safe))
+    *parts, last = markdown_parts(safe)
+    return (
+        *(rendered(notice(part), [markdown(part)]) for part in parts),
+        rendered(notice(last), [markdown(last), *below]),
+    )
 
 
 def defused(text: str) -> str:
@@ -122,6 +126,14 @@ class UndoneInWords:
     def nothing_to_undo(self) -> str:
         """Return the reply when every effect was undone already."""
         return wording.UNDONE_BEFORE
+
+
+class DraftsInWords:
+    """The `DraftWords` of `agent/planning/runbook_drafts.py`."""
+
+    def nothing_to_save(self) -> str:
+        """Return the reply when there is nothing to save, or nowhere."""
+        return wording.NOTHING_TO_SAVE
 
 
 def _undone_line(line: UndoLine) -> str:

@@ -33,7 +33,7 @@ from bot.blocks.elements import (
     task_card,
 )
 from bot.blocks.visibility import visible
-from bot.payloads import DETAILS_ACTION, FILES_ACTION, UNDO_ACTION
+from bot.payloads import DETAILS_ACTION, FILES_ACTION, SAVE_ACTION, UNDO_ACTION
 from bot.ports import AttemptView, NodeView, Post, RunView, Slot
 
 MOST_TASKS = 40
@@ -73,7 +73,7 @@ def board(run: RunView, currency: str = "$", now: datetime | None = None) -> Ren
     titles = {node.id: node.title for node in run.nodes}
     states = {node.id: node.state for node in run.nodes}
     details = script_details(run.nodes)
-    buttons = [*details, *_files(run), *_undo(run)]
+    buttons = [*details, *_files(run), *_undo(run), *_save(run)]
     packed = {fusion.steps[-1]: wording.packed(fusion.steps) for fusion in run.fusions}
     cards = {node.id: _task(node, titles, states, packed.get(node.id, "")) for node in run.nodes}
     shown = _fitting(run.nodes, cards, MESSAGE_CHARACTERS - sum(len(str(element)) for element in buttons))
@@ -81,6 +81,9 @@ def board(run: RunView, currency: str = "$", now: datetime | None = None) -> Ren
     title = board_title(run, timedelta() if now is None else thinking(run, now))
     tasks = [shown[node.id] for node in run.nodes if node.id in shown]
     more = [context(escaped(f"Not shown here: {_counts(hidden)}."))] if hidden else []
+    if run.runbooks:
+        named = ", ".join(f"{quoted(book.name)} ({quoted(book.source)})" for book in run.runbooks)
+        more.append(context(wording.followed_runbooks(named)))
     if apart := _kept_apart(run):
         more.append(context(apart))
     if footer := " · ".join(part for part in (_picture(run), escaped(_footer(run, currency))) if part):
@@ -100,6 +103,12 @@ def _files(run: RunView) -> Sequence[Block]:
     ended = [node.outcome for node in run.nodes if isinstance(node.outcome, Succeeded)]
     made = any(outcome.artifact is not None or outcome.files for outcome in ended)
     return [button(wording.FILES, action=FILES_ACTION, value=str(run.turn))] if made else []
+
+
+def _save(run: RunView) -> Sequence[Block]:
+    """Return the button that keeps an ended run as a draft of a runbook, where there is a folder for them."""
+    saves = run.ended and run.can_save
+    return [button(wording.SAVE_AS_RUNBOOK, action=SAVE_ACTION, value=str(run.turn))] if saves else []
 
 
 def script_details(nodes: Sequence[NodeView]) -> Sequence[Block]:

@@ -55,6 +55,8 @@ def help_message(bot: UserId) -> Rendered:
             "• `/greenlight rules` lists what runs in this channel without asking, and revokes it.",
             "• `/greenlight tools` lists what I can use for you in this channel.",
             "• `/greenlight patterns` lists ways of working with several roles that you can ask for.",
+            "• `/greenlight instructions` says how I work here; `!explain` in my thread, what shaped its plan.",
+            "• _Remember that ..._ keeps a fact for later; `/greenlight memory` lists, corrects and deletes them.",
             "• `/greenlight accounts` lists the accounts that you have connected, and disconnects them.",
             "• `/greenlight help` shows this.",
             "Steps that change something wait on a card in the thread: approve or reject them, edit what they do, ask "

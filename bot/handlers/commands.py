@@ -15,6 +15,8 @@ from bot.blocks.help import MOST_REQUEST_CHARACTERS, MOST_RUNS, help_message, op
 from bot.errors import BotError, SlackRefused
 from bot.handlers.accounts import AccountsHandler
 from bot.handlers.freezes import FreezeHandler, is_about_freezes
+from bot.handlers.guidance import GuidanceHandler, is_about_guidance
+from bot.handlers.memory import MemoryHandler, is_about_memory
 from bot.handlers.messages import RECEIPT_REACTION
 from bot.handlers.pending import PendingHandler
 from bot.handlers.person_limits import PersonLimiter
@@ -47,6 +49,8 @@ class CommandHandler:
         rules: RulesHandler,
         pending: PendingHandler,
         tools: ToolsHandler,
+        memory: MemoryHandler,
+        guidance: GuidanceHandler,
         accounts: AccountsHandler,
     ) -> None:
         self._inbox = inbox
@@ -59,6 +63,8 @@ class CommandHandler:
         self._rules = rules
         self._pending = pending
         self._tools = tools
+        self._memory = memory
+        self._guidance = guidance
         self._accounts = accounts
 
     async def on_command(self, ack: AsyncAck, body: Payload) -> None:
@@ -79,6 +85,10 @@ class CommandHandler:
             return words_only(await self._freezes.answer(command, identity))
         if is_about_rules(command.raw):
             return await self._rules.answer(command, identity)
+        if is_about_memory(command.raw):
+            return await self._memory.answer(command, identity)
+        if is_about_guidance(command.raw):
+            return await self._guidance.answer(command, identity)
         request = request_text(command.raw, identity.user)
         match request.casefold():
             case "" | "help":

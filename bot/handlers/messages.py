@@ -13,12 +13,15 @@ from typing import TypeAlias, assert_never
 from weakref import WeakValueDictionary
 
 from agent.approval import ApprovalPolicy, ApprovalRequest
+from agent.facts import read_wish
 from agent.ids import ThreadId, thread_id
 from bot import wording
 from bot.blocks.elements import Rendered, words_only
 from bot.blocks.help import help_message, thread_status
 from bot.errors import SlackRefused
 from bot.handlers.elsewhere import ElsewhereHandler
+from bot.handlers.guidance import EXPLAIN_WORD, GuidanceHandler
+from bot.handlers.memory import MemoryHandler
 from bot.handlers.person_limits import PersonLimiter
 from bot.handlers.stop import STOP_WORDS, stop_row
 from bot.handlers.undo import UNDO_WORD, UndoHandler, UndoRefused
@@ -93,8 +96,12 @@ class MessageHandler:
         elsewhere: ElsewhereHandler,
         limiter: PersonLimiter,
         undo: UndoHandler,
+        memory: MemoryHandler,
+        guidance: GuidanceHandler,
     ) -> None:
         self._inbox = inbox
+        self._memory = memory
+        self._guidance = guidance
         self._limiter = limiter
         self._undo = undo
         self._views = views
@@ -154,6 +161,8 @@ class MessageHandler:
             return PrivateReply(message=words_only(wording.not_a_member(person.status, "start work")))
         if (answer := await self._elsewhere.answer(event, identity, thread)) is not None:
             return ThreadReply(message=answer)
+        if (wish := read_wish(text)) is not None:
+            return ThreadReply(message=await self._memory.remember(event, thread, wish))
         match text.casefold():
             case "":
                 return PrivateReply(message=words_only(wording.ASK_FOR_SOMETHING))
@@ -161,6 +170,8 @@ class MessageHandler:
                 return PrivateReply(message=help_message(identity.user))
             case "!status":
                 return ThreadReply(message=await self._status(thread))
+            case word if word == EXPLAIN_WORD:
+                return ThreadReply(message=await self._guidance.explain(thread))
             case word if _ASKS_TO_UNDO.match(word):
                 request = await self._undo.request(thread, identity)
                 if word != UNDO_WORD:

@@ -11,7 +11,7 @@ from typing import Any, Self, cast
 from pydantic import BaseModel, ConfigDict, ValidationError
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from agent.approval import ApprovalKind, ApprovalRequest, Decision
+from agent.approval import ALWAYS_ASKED, ApprovalKind, ApprovalRequest, Decision
 from agent.card_facts import card_facts_of
 from agent.errors import AgentError
 from agent.grant import Anything, AtMost, Condition, Grant, GrantId, GrantKind, OneOf, Suggestion, suggest_rule
@@ -197,9 +197,9 @@ class RulesHandler:
     async def _basis(self, request: ApprovalRequest) -> _Basis | None:
         """Return what a rule for calls like this one can be made of: what people decided in its channel.
 
-        None: too little, or the call holds something confidential, which no rule may name.
+        None: too little, or the call holds something confidential, which no rule may name, or is always asked about.
         """
-        if card_facts_of(request).confidential:
+        if card_facts_of(request).confidential or request.tool in ALWAYS_ASKED:
             return None  # a rule's conditions hold values, and everybody in the channel reads them
         parts = thread_parts(request.thread)
         every = await self._grants.past(parts.tenant, parts.channel, request.tool)

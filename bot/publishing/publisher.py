@@ -15,13 +15,14 @@ from agent.approval import TURN, ApprovalKind, ApprovalPolicy, ApprovalRequest
 from agent.errors import AgentError
 from agent.ids import ThreadId, thread_parts
 from agent.plan.effects import standing
-from agent.ports import Effects
+from agent.ports import Effects, RunStatus
 from bot import wording
 from bot.blocks.answer import answer
 from bot.blocks.board import board, thinking
 from bot.blocks.card import PreviewsOf, card, no_previews, reminder
 from bot.blocks.elements import Rendered, words_only
 from bot.blocks.group_card import group_card
+from bot.blocks.memory import cited
 from bot.errors import BotError, SlackRefused, ThreadClosed
 from bot.ports import ApprovalView, Post, Posted, RunView, RunViews, Slot, card_slot, shown_slot
 from bot.publishing.card_groups import cards_of, joinings
@@ -62,6 +63,7 @@ class ThreadPublisher:
         approvers: Approvers | None = None,
         previews_of: PreviewsOf = no_previews,
         effects: Effects | None = None,
+        saves_runbooks: bool = False,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._views = views
@@ -75,6 +77,7 @@ class ThreadPublisher:
         self._approvers = approvers
         self._previews_of = previews_of
         self._effects = effects
+        self._saves_runbooks = saves_runbooks
         self._clock = clock
 
     @contextlib.asynccontextmanager
@@ -174,7 +177,8 @@ class ThreadPublisher:
         The session of the thread is that of its newest turn.
         """
         for number, reply in enumerate(run.replies):
-            await self._post(run, Post.REPLY, str(number), answer(reply))
+            last = not run.nodes and number == len(run.replies) - 1
+            await self._post(run, Post.REPLY, str(number), answer(reply, cited(run.facts) if last else ()))
         if (run.nodes or thinking(run, self._clock())) and _BOARD not in run.posts:
             await self._show_board(run)
             run = await self._reread(run)
@@ -191,7 +195,7 @@ class ThreadPublisher:
                 await self._remind(shown, view)
         if run.ended:
             if run.answer:
-                await self._post(run, Post.ANSWER, "", answer(run.answer))
+                await self._post(run, Post.ANSWER, "", answer(run.answer, cited(run.facts)))
             if run.error:
                 await self._post(run, Post.TROUBLE, "", [words_only(wording.turn_error(run.error))])
         if _BOARD in run.posts:
@@ -218,6 +222,8 @@ class ThreadPublisher:
         if self._effects is not None and any(run.ended and run.nodes for run in turns):
             undoable = {effect.turn for effect in standing(await self._effects.of(thread)) if effect.inverse}
             turns = [replace(run, can_undo=run.turn in undoable) for run in turns]
+        if self._saves_runbooks:
+            turns = [replace(run, can_save=run.status is RunStatus.DONE and bool(run.nodes)) for run in turns]
         return turns if self._names is None else [await self._names.in_run(run) for run in turns]
 
     async def _reread(self, run: RunView) -> RunView:

@@ -31,6 +31,7 @@ class Clients:
         """Return what the app says of itself."""
         return {
             "client_name": CLIENT_NAME,
+            "application_type": "web" if self._settings.base_url.startswith("https://") else "native",
             "client_uri": self._settings.base_url,
             "redirect_uris": [self.redirect],
             "grant_types": ["authorization_code", "refresh_token"],

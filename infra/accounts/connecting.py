@@ -4,7 +4,6 @@ Each step is taken once and in time. Whoever passes the link on gains nothing: t
 and what comes back from the provider counts in the browser alone that read the page.
 """
 
-import hmac
 import logging
 import secrets
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from agent.ids import ApprovalId, Tenant, UserId
 from bot.ports import ConnectedAccount, Disconnected
 from infra.accounts.clients import Clients
 from infra.accounts.keys import Keyring
-from infra.accounts.provider import GrantLost, Provider, ProviderFailed
+from infra.accounts.provider import GrantLost, Provider, ProviderFailed, code_in
 from infra.accounts.rows import AccountRows, Flow, FlowRows, Whose, digest
 from infra.accounts.sealed_tokens import SealedTokens
 from infra.accounts.settings import CONNECT, AccountsTable
@@ -167,13 +166,10 @@ class Connecting:
             return Ended(ending=Ending.FAILED, title=provider.title)
 
     async def _finished(self, flow: Flow, provider: Provider, verifier: str, told: Mapping[str, str]) -> Ended:
-        metadata = await provider.metadata()
-        named = told.get("iss", "")
-        # RFC 9207: an answer of another provider must not pass for this one's.
-        if (metadata.names_itself or named) and not hmac.compare_digest(named.encode(), metadata.issuer.encode()):
-            return Ended(ending=Ending.NOT_VALID)
-        if "error" in told or not (code := told.get("code", "")):
-            return Ended(ending=Ending.REFUSED, title=provider.title)
+        code = code_in(told, await provider.metadata())
+        if not code:
+            ending = Ending.NOT_VALID if code is None else Ending.REFUSED
+            return Ended(ending=ending, title=provider.title)
         client = await self._clients.of(provider)
         tokens = await provider.exchange(client, self._clients.redirect, code, verifier)
         await self._rows.connect(self._sealed.account(flow.whose, tokens))

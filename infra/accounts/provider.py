@@ -4,6 +4,7 @@ The only import of authlib, which writes the requests; what is sent where, and w
 """
 
 import base64
+import hmac
 import json
 import re
 import time
@@ -34,6 +35,7 @@ METADATA_SECONDS = 600.0
 
 _ANSWER_BYTES = 256 * 1024
 _SUBJECT_CHARACTERS = 200
+_PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
 _OK = 200
 _CREATED = 201
 _UNAUTHORIZED = 401
@@ -98,6 +100,8 @@ class Metadata:
     takes_documents: bool = False
     #: What the resource asks for, where the configuration says nothing.
     scopes: tuple[str, ...] = ()
+    #: How the resource that names it calls itself (RFC 8707); empty: there is none.
+    resource: str = ""
 
 
 class Provider:
@@ -124,8 +128,8 @@ class Provider:
         metadata = await self.metadata()
         challenge = str(cast("Any", create_s256_code_challenge)(verifier))
         parameters: dict[str, str] = {**self.config.parameters}
-        if self.config.resource:
-            parameters["resource"] = self.config.resource
+        if metadata.resource:
+            parameters["resource"] = metadata.resource
         write = cast("Any", prepare_grant_uri)
         return str(
             write(
@@ -200,7 +204,7 @@ class Provider:
 
     async def _tokens(self, client: Client, grant: str, **more: str) -> tuple[Tokens, Mapping[str, Any]]:
         metadata = await self.metadata()
-        resource = {"resource": self.config.resource} if self.config.resource else {}
+        resource = {"resource": metadata.resource} if metadata.resource else {}
         body = str(cast("Any", prepare_token_request)(grant, "", **more, **resource))
         began = datetime.now(UTC)
         status, told = await self._post(metadata.token, client, body)
@@ -253,9 +257,9 @@ class Provider:
     async def _found(self) -> Metadata:
         config = self.config
         scopes: tuple[str, ...] = ()
-        issuer = config.issuer
+        issuer, resource = config.issuer, ""
         if config.resource:
-            issuer, scopes = await self._issuer_of_resource()
+            issuer, resource, scopes = await self._issuer_of_resource()
         found = await self._discovered(issuer) if issuer else None
         given = {
             name: url
@@ -269,10 +273,10 @@ class Provider:
         }
         if found is None:
             found = Metadata(issuer="", authorize=config.authorize_url, token=config.token_url)
-        return replace(found, **given, scopes=scopes)
+        return replace(found, **given, scopes=scopes, resource=resource)
 
-    async def _issuer_of_resource(self) -> tuple[str, tuple[str, ...]]:
-        """Return the issuer that a resource names, and the scopes that it asks for (RFC 9728)."""
+    async def _issuer_of_resource(self) -> tuple[str, str, tuple[str, ...]]:
+        """Return the issuer that a resource names, what it calls itself, and the scopes that it asks for (RFC 9728)."""
         resource = self.config.resource
         challenge = await self._challenge(resource)
         parts = urlsplit(resource)
@@ -294,23 +298,25 @@ class Provider:
             asked = challenge.get("scope", "").split()
             supported = told.get("scopes_supported")
             offered = [str(scope) for scope in cast("list[Any]", supported)] if isinstance(supported, list) else []
-            return first, tuple(asked or offered)
+            return first, str(told.get("resource")), tuple(asked or offered)
         raise ProviderFailed(f"{self.title} does not say which provider it belongs to")
 
     async def _challenge(self, resource: str) -> Mapping[str, str]:
-        """Return what a resource says to one who shows no token."""
+        """Return what a resource says to one who shows no token; an MCP server may say it only to a message."""
         url, allowed = self._checked(resource)
-        try:
-            async with (
-                self._session(allowed) as session,
-                session.get(
-                    url, allow_redirects=False, headers={"Accept": "application/json, text/event-stream"}
-                ) as response,
-            ):
-                header = response.headers.get("WWW-Authenticate", "") if response.status == _UNAUTHORIZED else ""
-        except (TimeoutError, aiohttp.ClientError, ValueError, OSError) as error:
-            raise ProviderFailed(f"{self.title} cannot be reached") from error
-        return {name.lower(): value for name, value in _PARAMETER.findall(header[:8192])}
+        headers = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+        for method, body in (("GET", None), ("POST", _PING)):
+            try:
+                async with (
+                    self._session(allowed) as session,
+                    session.request(method, url, data=body, headers=headers, allow_redirects=False) as response,
+                ):
+                    header = response.headers.get("WWW-Authenticate", "") if response.status == _UNAUTHORIZED else ""
+            except (TimeoutError, aiohttp.ClientError, ValueError, OSError) as error:
+                raise ProviderFailed(f"{self.title} cannot be reached") from error
+            if found := {name.lower(): value for name, value in _PARAMETER.findall(header[:8192])}:
+                return found
+        return {}
 
     async def _discovered(self, issuer: str) -> Metadata:
         parts = urlsplit(issuer)
@@ -402,6 +408,17 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     if len(raw) > _ANSWER_BYTES:
         raise ValueError("too long")
     return bytes(raw)
+
+
+def code_in(told: Mapping[str, str], metadata: Metadata) -> str | None:
+    """Return the code that a provider sent somebody back with, empty when it, or they, said no.
+
+    None: it is no answer of this provider (RFC 9207); one of another must not pass for it.
+    """
+    named = told.get("iss", "")
+    if (metadata.names_itself or "iss" in told) and not hmac.compare_digest(named.encode(), metadata.issuer.encode()):
+        return None
+    return "" if "error" in told else told.get("code", "")
 
 
 def _pairs(form: Mapping[str, str]) -> list[str]:

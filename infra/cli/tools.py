@@ -18,6 +18,7 @@ from agent.plan.outcomes import Failed, Succeeded
 from agent.tool import CallContext, Colour, InputRequired, Registry, Tool, WorldChanged
 from agent.tools.call import call_tool, hopeless, world_state
 from bot.tools.catalogue import SLACK_TOOLS
+from bot.tools.remember import MEMORY_TOOLS
 from infra.cli.process import WRONG_SETTINGS, environment
 from infra.cli.tool_package import NotWritten, write_package
 from infra.config.environment import Settings, read_settings
@@ -35,6 +36,8 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="List the too
 
 _ARGUMENTS = TypeAdapter(dict[str, JsonValue])
 
+_IN_SLACK = SLACK_TOOLS | MEMORY_TOOLS
+
 _OPERATOR = UserId("operator")
 """Who calls: the person at the command line."""
 
@@ -49,7 +52,7 @@ class _Known:
 
     def source(self, tool: Tool) -> str:
         """Return where a tool is from."""
-        return "Slack" if tool.name in SLACK_TOOLS else self.sources.get(tool.name, "built in")
+        return "Slack" if tool.name in _IN_SLACK else self.sources.get(tool.name, "built in")
 
 
 @app.command("list")
@@ -140,7 +143,7 @@ async def _callable(settings: Settings) -> AsyncGenerator[Registry]:
 
 
 async def _called(settings: Settings, name: str, args: Mapping[str, Json], *, yes: bool) -> Succeeded | Failed:
-    if name in SLACK_TOOLS:
+    if name in _IN_SLACK:
         _refuse(f"{name} acts with the rights of the person who asks in Slack, so it cannot be called here")
     async with _callable(settings) as registry:
         tool = _found(registry, name)

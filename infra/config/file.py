@@ -47,6 +47,7 @@ from infra.config.roles import RoleTables
 from infra.config.tool_access import ChannelKey, ChannelTable, GroupKey, GroupTable, access_rules
 from infra.tools.catalogue import FileContext, ToolsConfig, beside, teams_tools
 from infra.tools.mcp.settings import McpServerConfig, McpTables
+from infra.tools.runbooks import RunbooksConfig
 from infra.tools.secret import Secret
 from infra.worker.worker import THREADS_AT_ONCE, Timings
 from sandbox.docker_sandbox import DockerSettings
@@ -229,6 +230,7 @@ class Configuration(Table):
     audit: AuditTable = AuditTable()
     freeze: FreezeTable = FreezeTable()
     channels: dict[ChannelKey, ChannelTable] = Field(default_factory=dict[str, ChannelTable])
+    runbooks: RunbooksConfig = RunbooksConfig()
     groups: dict[GroupKey, GroupTable] = Field(default_factory=dict[str, GroupTable])
     roles: RoleTables = Field(default_factory=lambda: dict(shipped_roles()))
     rate_limits: dict[LimitedTools, RateLimitTable] = Field(default_factory=dict[str, RateLimit])
@@ -269,6 +271,10 @@ class Configuration(Table):
     def access_rules(self) -> AccessRules:
         """Return which tools may be used where, and by whom."""
         return access_rules(self.channels, self.groups)
+
+    def instructions(self) -> Mapping[str, str]:
+        """Return channel -> the operator's instructions for it; `default` is every channel without a table."""
+        return {channel: table.instructions for channel, table in self.channels.items()}
 
     def policies(self) -> Policies:
         """Return the approval policies per tool."""

@@ -1,4 +1,4 @@
-"""`[channels.ID]` and `[groups.ID]` of the configuration file: which tools may be used where, and by whom."""
+"""`[channels.ID]` and `[groups.ID]` of the configuration file: which tools may be used where and by whom, and how."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -23,6 +23,8 @@ class ChannelTable(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    #: How work is to be done there, for the models.
+    instructions: Annotated[str, StringConstraints(max_length=4_000, strip_whitespace=True)] = ""
     #: The tools that may be used there, `*` stands for any characters; None: all of them.
     tools: tuple[_Pattern, ...] | None = None
 

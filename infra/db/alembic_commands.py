@@ -10,7 +10,7 @@ from sqlalchemy.schema import SchemaItem
 
 from infra.db.migrate import MIGRATIONS
 
-_FOREIGN_PREFIXES = ("procrastinate_", "checkpoint")
+_FOREIGN_PREFIXES = ("procrastinate_", "checkpoint", "store")
 
 
 def upgrade(url: URL) -> None:
@@ -30,7 +30,7 @@ def drift(url: URL) -> None:
 
 
 def is_ours(_item: SchemaItem, name: str | None, kind: str, _reflected: bool, _compared: SchemaItem | None) -> bool:
-    """Keep Alembic away from the tables of the queue and the checkpointer (its `include_object`)."""
+    """Keep Alembic away from the tables of the queue, the checkpointer and the store (its `include_object`)."""
     return not (kind == "table" and name is not None and name.startswith(_FOREIGN_PREFIXES))
 
 

@@ -1,8 +1,8 @@
 """`greenlight migrate`: brings a database to this version's schema, once, however many processes ask.
 
 In order, under one advisory lock: our tables (Alembic), the queue's (Procrastinate), the
-checkpointer's (LangGraph), and two triggers: one hands a thread's lock to its next job at once, one notes which of
-the queue's workers is which of ours.
+checkpointer's and the store's (LangGraph), and two triggers: one hands a thread's lock to its
+next job at once, one notes which of the queue's workers is which of ours.
 """
 
 import time
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 from langgraph.checkpoint.postgres import PostgresSaver
+from langgraph.store.postgres import PostgresStore
 from procrastinate.schema import SchemaManager
 from psycopg import sql
 from sqlalchemy import URL
@@ -81,6 +82,8 @@ def _migrate(url: URL) -> None:
         _migrate_queue(connection)
         with PostgresSaver.from_conn_string(conninfo) as saver:
             saver.setup()
+        with PostgresStore.from_conn_string(conninfo) as store:
+            store.setup()
         connection.execute(_HAND_OVER_LOCK)
         connection.execute(_KNOW_QUEUE_WORKER)
 

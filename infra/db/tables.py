@@ -196,6 +196,11 @@ class RunRow(KeyedByThread, Row):
     cached_tokens: Mapped[int] = mapped_column(server_default="0")
     #: An `agent.packing.packing.TurnPacking`.
     packing: Mapped[Mapping[str, Json]] = mapped_column(server_default="{}")
+    #: `[author, fact's id]` of each fact that its models were shown; null: of none. The facts stand in LangGraph's
+    #: table alone, so that one that is deleted is gone from here, too.
+    recalled: Mapped[Json | None] = mapped_column(JSON)
+    #: `[name, source]` of each runbook that its models were shown; null: none.
+    runbooks: Mapped[Json | None] = mapped_column(JSON)
 
     @classmethod
     def of_turn(cls, thread: ThreadId, turn: int) -> ColumnElement[bool]:
@@ -469,6 +474,17 @@ class GrantRow(Row):
     uses: Mapped[int] = mapped_column(server_default="0")
     #: Set once, by who made it, who may decide such calls, or an administrator.
     revoked_at: Mapped[datetime | None]
+
+
+class InstructionRow(Row):
+    """What people of a channel wrote about how work is to be done there."""
+
+    __tablename__ = "instructions"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    text: Mapped[str]
+    by: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class AccountRow(Row):

@@ -16,7 +16,8 @@ from agent.plan.operations import Add, LoggedOperation, Operation, operation_jso
 from agent.plan.outcomes import NodeStatus, Outcome
 from agent.planning.pack_buffer import NodeEndNotifier
 from agent.planning.planner import Planner
-from agent.ports import ChatMessage, Heard, LanguageModel, Mail, Message, PastTurn, Reflection, Run, RunStatus
+from agent.ports import ChatMessage, Heard, LanguageModel, Mail, Message, PastTurn, Recalled, Reflection, Run, RunStatus
+from agent.runbooks import RunbookUsed
 from agent.tool import Registry
 from sandbox.script import Json
 
@@ -149,6 +150,12 @@ class _InMemoryPorts:
         return replace(self.run, messages=() if self._untaken else self.run.messages)
 
     async def reflected(self, thread: ThreadId, turn: int, reflection: Reflection) -> None:
+        return
+
+    async def recalled(self, thread: ThreadId, turn: int, facts: Sequence[Recalled]) -> None:
+        return
+
+    async def followed(self, thread: ThreadId, turn: int, runbooks: Sequence[RunbookUsed]) -> None:
         return
 
     async def past(self, thread: ThreadId, before_turn: int, after_turn: int = 0) -> Sequence[PastTurn]:

@@ -54,6 +54,14 @@ class AuditEvent(StrEnum):
     SHOWN = "shown"
     #: A person put other arguments in place of those asked about: the digest is that of the new call.
     EDITED = "edited"
+    #: A fact is remembered from now on: the digest is that of its place, id and words.
+    REMEMBERED = "remembered"
+    #: A fact got other words.
+    CORRECTED = "corrected"
+    #: A person had a fact deleted.
+    FORGOTTEN = "forgotten"
+    #: A person wrote how work is to be done in a channel; the digest is that of channel and words.
+    INSTRUCTED = "instructed"
     #: A person connected an account at a provider.
     CONNECTED = "connected"
     #: They disconnected it, or the provider took it back.

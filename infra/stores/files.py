@@ -108,7 +108,7 @@ class PostgresFiles:
         values = {**thread_key(thread), "rounds": self._limits.prompt_rounds, "step": int(not again)}
         rows = (await self._database.execute(_BEGIN, values)).mappings().all()
         if not rows:
-            return PromptFiles()
+            return PromptFiles(steps=self._limits.prompt_steps)
         number, now = rows[0]["file_rounds"], datetime.now(UTC)
         if (
             rows[0]["bytes"] > self._limits.thread_bytes

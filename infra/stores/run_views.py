@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from agent.approval import Decision
+from agent.facts import is_used
 from agent.grant import PlannedCall
 from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId
 from agent.packing.packing import packing_from_json
 from agent.plan.dependencies import PlannedNode, waiting_behind
 from agent.plan.operations import NodeKind, node_from_json
 from agent.plan.outcomes import NodeState, outcome_from_json
-from agent.ports import Message, RunStatus, Subscription, requests_of
+from agent.ports import Message, Recalled, RunStatus, Subscription, requests_of
 from agent.tool import Colour
 from bot.ports import (
     ApprovalView,
@@ -33,9 +34,11 @@ from bot.ports import (
     places_of,
 )
 from infra.db.database import Database
-from infra.db.tables import ApprovalRow, AttemptRow, InboxRow, NodeRow, OperationRow, PostRow, RunRow
+from infra.db.tables import ApprovalRow, AttemptRow, InboxRow, NodeRow, OperationRow, PostRow, RunRow, json_text
 from infra.stores.approvals import FROZEN, record_in, request_in
+from infra.stores.facts import facts_of
 from infra.stores.mailbox import IS_MESSAGE, messages_of
+from infra.stores.runs import recalled_in, runbooks_in
 from infra.stores.spending import spent_in
 from infra.stores.votes import VOTES, votes_in
 from infra.worker.notifications import Notifier
@@ -61,7 +64,11 @@ class PostgresRunViews:
             if not rows:
                 return ()
             parts = await _read_parts(connection, thread, {row["turn"]: row["status"] for row in rows})
-        return [_run_view(thread, row, parts) for row in rows]
+            views = [_run_view(thread, row, parts) for row in rows]
+            return [
+                await _with_facts(connection, view, recalled_in(row["recalled"])) if row["recalled"] else view
+                for view, row in zip(views, rows, strict=True)
+            ]
 
     async def approval(self, tenant: Tenant, approval: ApprovalId) -> ApprovalView | None:
         """Return a request as it stands."""
@@ -330,6 +337,18 @@ def _node_view(row: Row[*tuple[Any, ...]], attempts: Mapping[str, Sequence[Attem
     )
 
 
+async def _with_facts(connection: AsyncConnection, view: RunView, recalled: Sequence[Recalled]) -> RunView:
+    """Return the turn with the facts that its models were shown and that its plan or its words hold something of."""
+    facts = await facts_of(connection, view.thread, list(dict.fromkeys(one.fact for one in recalled)))
+    if not facts:
+        return view
+    planned = select(OperationRow.operation).where(OperationRow.of_thread(view.thread), OperationRow.turn == view.turn)
+    operations = (await connection.execute(planned)).scalars()
+    told = "\n".join((view.answer, *view.replies, *map(json_text, operations)))
+    asked = "\n".join(message.text for message in view.requests)
+    return replace(view, facts=tuple(fact for fact in facts if is_used(fact, asked, told)))
+
+
 def _run_view(thread: ThreadId, row: RowMapping, parts: _Parts) -> RunView:
     turn: int = row["turn"]
     status = RunStatus(row["status"])
@@ -351,4 +370,5 @@ def _run_view(thread: ThreadId, row: RowMapping, parts: _Parts) -> RunView:
         fusions=packing.fusions,
         splits=packing.splits,
         posts=parts.posts.get(turn, {}),
+        runbooks=runbooks_in(row["runbooks"]),
     )

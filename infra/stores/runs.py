@@ -8,8 +8,10 @@ from sqlalchemy import and_, case, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import NoResultFound
 
+from agent.facts import FactId
 from agent.ids import NodeId, ThreadId, UserId, thread_parts
-from agent.ports import Choice, Message, PastTurn, Reflection, Run, RunStatus
+from agent.ports import Choice, Message, PastTurn, Recalled, Reflection, Run, RunStatus
+from agent.runbooks import RunbookUsed
 from bot.ports import Kind
 from infra.db.database import Database
 from infra.db.tables import InboxRow, OperationRow, RunRow, thread_key
@@ -21,7 +23,16 @@ _MOVE = text("""
     WHERE tenant = :tenant AND thread = :thread AND turn = :turn AND ended_at IS NULL
 """)
 
-_READ = (RunRow.requester, RunRow.status, RunRow.replies, RunRow.trouble, RunRow.answer, RunRow.reflections)
+_READ = (
+    RunRow.requester,
+    RunRow.status,
+    RunRow.replies,
+    RunRow.trouble,
+    RunRow.answer,
+    RunRow.reflections,
+    RunRow.recalled,
+    RunRow.runbooks,
+)
 
 
 class PostgresRuns:
@@ -106,6 +117,8 @@ class PostgresRuns:
             answer=row["answer"],
             stopped_by=None if stopped_by is None else UserId(stopped_by),
             reflections=tuple(_reflection(reflection) for reflection in row["reflections"]),
+            recalled=recalled_in(row["recalled"]),
+            runbooks=runbooks_in(row["runbooks"]),
         )
 
     async def reflected(self, thread: ThreadId, turn: int, reflection: Reflection) -> None:
@@ -116,6 +129,23 @@ class PostgresRuns:
             before = (await connection.execute(row)).scalar_one()
             more = update(RunRow).where(RunRow.of_turn(thread, turn)).values(reflections=[*before, added])
             await connection.execute(more)
+
+    async def recalled(self, thread: ThreadId, turn: int, facts: Sequence[Recalled]) -> None:
+        """Add to the facts of the turn; one runner writes them."""
+        async with self._database.begin() as connection:
+            row = select(RunRow.recalled).where(RunRow.of_turn(thread, turn)).with_for_update()
+            before = recalled_in((await connection.execute(row)).scalar_one())
+            every = [[told.author, told.fact] for told in dict.fromkeys((*before, *facts))]
+            await connection.execute(update(RunRow).where(RunRow.of_turn(thread, turn)).values(recalled=every))
+
+    async def followed(self, thread: ThreadId, turn: int, runbooks: Sequence[RunbookUsed]) -> None:
+        """Add to the runbooks of the turn; one runner writes them."""
+        async with self._database.begin() as connection:
+            row = select(RunRow.runbooks).where(RunRow.of_turn(thread, turn)).with_for_update()
+            before = runbooks_in((await connection.execute(row)).scalar_one())
+            every = [[used.name, used.source] for used in dict.fromkeys((*before, *runbooks))]
+            await connection.execute(update(RunRow).where(RunRow.of_turn(thread, turn)).values(runbooks=every))
+        self._views.notify(thread)
 
     async def past(self, thread: ThreadId, before_turn: int, after_turn: int = 0) -> Sequence[PastTurn]:
         """Return the ended turns between the two."""
@@ -135,6 +165,16 @@ class PostgresRuns:
             PastTurn(turn=row.turn, requests=tuple(asked[row.turn]), answer=row.answer, replies=tuple(row.replies))
             for row in turns
         ]
+
+
+def recalled_in(value: Any) -> tuple[Recalled, ...]:
+    """Return the facts that a turn's row names."""
+    return tuple(Recalled(author=UserId(author), fact=FactId(fact)) for author, fact in value or ())
+
+
+def runbooks_in(value: Any) -> tuple[RunbookUsed, ...]:
+    """Return the runbooks that a turn's row names."""
+    return tuple(RunbookUsed(name=name, source=source) for name, source in value or ())
 
 
 def _reflection(value: Mapping[str, Any]) -> Reflection:

@@ -11,10 +11,13 @@ from infra.stores.attempts import PostgresAttempts
 from infra.stores.audit import PostgresClickLog
 from infra.stores.call_counts import PostgresCallCounts
 from infra.stores.call_places import PostgresCallPlaces
+from infra.stores.explanations import PostgresExplanations
+from infra.stores.facts import PostgresFacts
 from infra.stores.files import PostgresFiles
 from infra.stores.freezes import PostgresFreezes
 from infra.stores.grants import PostgresGrants
 from infra.stores.inbox import PostgresInbox
+from infra.stores.instructions import PostgresInstructions
 from infra.stores.ledger import PostgresEffects, PostgresLedger
 from infra.stores.mailbox import PostgresMailbox
 from infra.stores.masks import PostgresMasks
@@ -78,6 +81,9 @@ class Stores:
         self.posted = PostgresPosted(database, queue)
         self.set_aside = SetAsideThreads(database, self.approvals, self.runs)
         self.summaries = PostgresSummaries(database)
+        self.facts = PostgresFacts(database)
+        self.instructions = PostgresInstructions(database)
+        self.explanations = PostgresExplanations(database)
         self.results = PostgresResults(database)
         self.masks = PostgresMasks(database)
         self.spending = PostgresSpending(database, views)

@@ -13,10 +13,12 @@ from typing import Annotated
 from pydantic import AfterValidator, ValidationInfo
 
 from agent.plan.file_names import FILE_TOOLS
+from agent.runbooks import SAVE_RUNBOOK
 from agent.tool import Registry, Tool
 from bot.slack.client import WebApi, open_client
 from bot.slack.membership import Principals
 from bot.tools.catalogue import SLACK_TOOLS, slack_tools
+from bot.tools.remember import MEMORY_TOOLS, memory_tools
 from infra.tools.access_log import AccessLogConfig, read_access_log
 from infra.tools.calculate import calculate
 from infra.tools.clock import calculate_time, current_time
@@ -30,6 +32,7 @@ from infra.tools.kubernetes.settings import ClusterConfig, KubernetesConfig
 from infra.tools.mail import MailConfig, send_mail
 from infra.tools.prometheus import PROMETHEUS_TOOLS, PrometheusConfig, prometheus_tools
 from infra.tools.python_tools import PythonToolFound, python_tools
+from infra.tools.save_runbook import save_runbook
 from infra.tools.secret import Secret
 from infra.tools.sql import SqlConfig, sql_query
 from infra.tools.sql_execute import SqlExecuteConfig, sql_execute
@@ -118,6 +121,8 @@ TOOL_NAMES = (
     | PROMETHEUS_TOOLS
     | SLACK_TOOLS
     | SETTLED
+    | MEMORY_TOOLS
+    | {SAVE_RUNBOOK}
 )
 """The names of all tools except those in Python that a team wrote."""
 
@@ -171,7 +176,7 @@ def enabled(tools: Iterable[Tool], disabled: frozenset[str]) -> tuple[Tool, ...]
 async def switched_on(config: ToolsConfig) -> tuple[Tool, ...]:
     """Return the tools that this installation offers, Slack's included, for planning only: calls may not work."""
     async with open_tools(config) as tools:
-        configured = {tool.name for tool in tools} | SLACK_TOOLS
+        configured = {tool.name for tool in tools} | SLACK_TOOLS | MEMORY_TOOLS
     known = await known_tools(config.paths, clusters_of(config))
     return enabled((tool for tool in known if tool.name in configured), config.disabled)
 
@@ -203,4 +208,6 @@ async def known_tools(paths: Sequence[Path] = (), clusters: Mapping[str, Cluster
     )
     api = WebApi(open_client(""))
     async with open_tools(config) as tools:
-        return Registry((*tools, *slack_tools(api, Principals(api))))
+        return Registry(
+            (*tools, *slack_tools(api, Principals(api)), *memory_tools(None), save_runbook(Path("runbooks")))
+        )

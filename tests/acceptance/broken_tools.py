@@ -12,6 +12,7 @@ import infra.wiring
 from agent.ids import ToolName
 from agent.tool import CallContext, Colour, Tool
 from infra.tools.catalogue import ToolsConfig
+from infra.tools.files import ThreadFiles
 from sandbox.script import Json
 
 
@@ -57,8 +58,8 @@ def broken_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     catalogue = infra.wiring.open_tools
 
     @asynccontextmanager
-    async def with_broken(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
-        async with catalogue(config) as tools:
+    async def with_broken(config: ToolsConfig, files: ThreadFiles | None = None) -> AsyncGenerator[tuple[Tool, ...]]:
+        async with catalogue(config, files) as tools:
             yield (*tools, *map(broken, BROKEN))
 
     def broken(call: Callable[[CallContext, Mapping[str, Json]], Any]) -> Tool:

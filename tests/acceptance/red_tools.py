@@ -13,6 +13,7 @@ import infra.wiring
 from agent.ids import ToolName
 from agent.tool import CallContext, Colour, Reversibility, Tool, ToolError
 from infra.tools.catalogue import ToolsConfig
+from infra.tools.files import ThreadFiles
 from sandbox.script import Json
 from tests.acceptance.effects import EffectServer
 
@@ -76,8 +77,8 @@ def add_tools(monkeypatch: pytest.MonkeyPatch, *added: Tool) -> None:
     catalogue = infra.wiring.open_tools
 
     @asynccontextmanager
-    async def with_tool(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
-        async with catalogue(config) as tools:
+    async def with_tool(config: ToolsConfig, files: ThreadFiles | None = None) -> AsyncGenerator[tuple[Tool, ...]]:
+        async with catalogue(config, files) as tools:
             yield (*tools, *added)
 
     monkeypatch.setattr(infra.wiring, "open_tools", with_tool)

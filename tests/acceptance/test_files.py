@@ -78,7 +78,7 @@ def main(inputs):
         listed = tool("seen", "files_list", {})
         in_script = package("script", reads, inputs={"name": name}, tools=["files_read"])
         theirs = planned(by_name, by_reference, found, listed, in_script)
-        own = planned(tool("again", "files_read", {"name": name}))
+        own = planned(tool("again", "files_read", {"name": name, "limit": 600}))
         for plan in (mine, theirs, own):
             scene.model.add(plan)
         async with scene.asked("what was it") as observer:

@@ -67,7 +67,7 @@ class PersonalServer:
             case "server/discover":
                 result = {**PRIVATE, "supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}}
             case "tools/list":
-                schema = {"type": "object", "properties": {}}
+                schema: dict[str, Any] = {"type": "object", "properties": {}}
                 result = {
                     **PRIVATE,
                     "tools": [{"name": "me", "description": "Says who you are.", "inputSchema": schema}],
@@ -127,7 +127,7 @@ async def test_a_red_call_runs_as_its_author_once_and_not_at_all_before(database
         async with it.scene.asked("me") as observer:
             await observer.until(waits, "the card")
             await it.connect(observer, "Ada", "ada")
-            await observer.until(lambda seen: seen.says("Runs as ada at desk"), "the card of the call")
+            await observer.until(lambda seen: seen.says("Runs as ada@example.com at desk"), "the card of the call")
             assert server.calls == []
             await it.scene.click(observer, "Ada", "approved")
             await observer.until(answered, "the answer")

@@ -15,6 +15,7 @@ from infra.dev.scripted_model.script import ModelRequest, Script
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, rows, states
 from tests.acceptance.plans import ANSWERS, ENDS, concludes, fetch, package, planned, results_told, tool
+from tests.acceptance.roles import call, calls, says, subagent
 
 ADA, GRACE = "ada.lovelace@example.com", "grace@navy.example"
 PHONE, IBAN, CARD, CODE = "+49 30 901820", "DE89 3704 0044 0532 0130 00", "4111 1111 1111 1111", "E12345"
@@ -184,6 +185,29 @@ async def test_scripts_get_the_data_and_the_model_that_repairs_them_reads_masks(
         assert leaked(scene) == []
         [(value,)] = await rows(database_url, "SELECT outcome -> 'value' FROM nodes WHERE node = 'work'")
         assert value == {"mail": ADA, "same": ADA}
+
+
+async def test_a_role_reads_masks_and_its_calls_and_its_artifact_are_real(database_url: URL, tmp_path: Path) -> None:
+    scripts = [
+        ENDS,
+        ANSWERS,
+        says(
+            "researcher",
+            lambda _: calls(call("http_get", url=f"{where[0]}/tell?who=[email 9]")),
+            lambda _: calls(call("http_get", url=f"{where[0]}/tell?who=[email 1]")),
+            "I told [email 1].",
+        ),
+    ]
+    where: list[str] = []
+    async with privacy_scene(database_url, tmp_path, scripts) as (scene, customers):
+        where.append(customers.url)
+        people = fetch("people", f"{customers.url}/people")
+        scene.model.add(planned(people, subagent("look", "researcher", "Tell ${people#/body/people/0/mail}")))
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: seen.says("ANSWER", f"I told {ADA}."), "the answer")
+        assert customers.told == [f"who={ADA}"]
+        assert "[email 9] stands for nothing here" in read(scene) or "(email 9) stands for nothing here" in read(scene)
+        assert leaked(scene) == []
 
 
 async def test_where_tools_are_named_only_what_their_results_hold_is_masked_wherever_it_stands(

@@ -11,6 +11,7 @@ import infra.wiring
 from agent.tool import Tool
 from infra.dev.scripted_model.script import Script
 from infra.tools.catalogue import ToolsConfig
+from infra.tools.files import ThreadFiles
 from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, states
@@ -30,8 +31,8 @@ def public_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     catalogue = infra.wiring.open_tools
 
     @asynccontextmanager
-    async def with_public(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
-        async with catalogue(config) as tools:
+    async def with_public(config: ToolsConfig, files: ThreadFiles | None = None) -> AsyncGenerator[tuple[Tool, ...]]:
+        async with catalogue(config, files) as tools:
             yield (*tools, *public_set().tools)
 
     monkeypatch.setattr(infra.wiring, "open_tools", with_public)

@@ -14,6 +14,8 @@ from sqlalchemy import URL
 
 from bot.payloads import CONNECT_ACTION, DISCONNECT_ACTION
 from infra.dev.demo.thread_observer import ThreadObserver
+from infra.dev.local_slack.state.payload import JsonObject
+from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, direct_messages, rows, states, whispered, whispers
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned, results_told, tool
@@ -49,7 +51,7 @@ class Accounts:
             return (await opened.connect(link)).text
 
 
-def links(dump: Mapping[str, Any], who: str) -> list[str]:
+def links(dump: JsonObject, who: str) -> list[str]:
     """Return the links that a person was given."""
     return [link for words in whispered(dump, f"U0{who.upper()}") for link in LINK.findall(words)[:1]]
 
@@ -240,8 +242,8 @@ async def test_a_red_call_waits_for_the_account_and_its_card_and_the_audit_say_w
     database_url: URL, tmp_path: Path
 ) -> None:
     async with accounts_scene(database_url, tmp_path) as it:
-        send = {"method": "POST", "url": f"{it.api.url}/order", "json": {"pizzas": 2}}
-        other = {"method": "POST", "url": f"{it.scene.effects.url}/order", "json": {}}
+        send: dict[str, Json] = {"method": "POST", "url": f"{it.api.url}/order", "json": {"pizzas": 2}}
+        other: dict[str, Json] = {"method": "POST", "url": f"{it.scene.effects.url}/order", "json": {}}
         it.scene.model.add(planned(tool("order", "http_request", send), tool("app", "http_request", other)))
         async with it.scene.asked("order") as observer:
             await observer.until(lambda seen: len(seen.cards()) == 2, "both cards")

@@ -8,6 +8,7 @@ import pytest
 
 from agent.approval import TURN, ApprovalKind, Decision
 from agent.errors import ArtifactMissing, DuplicateNode
+from agent.facts import FactId
 from agent.ids import ApprovalId, Digest, NodeId, ThreadId
 from agent.plan.operations import Cancel
 from agent.plan.outcomes import Failed, NodeState, Outcome, Succeeded
@@ -22,6 +23,7 @@ from agent.ports import (
     NotificationSource,
     OperationLog,
     Progress,
+    Recalled,
     Reflection,
     Runs,
     RunStatus,
@@ -266,6 +268,16 @@ async def test_a_turn_keeps_its_reflections_in_order(agent_side: AgentSide) -> N
     for reflection in made:
         await agent_side.runs.reflected(THREAD, 1, reflection)
     assert list((await agent_side.runs.read(THREAD, 1)).reflections) == made
+
+
+async def test_a_turn_keeps_the_facts_that_its_models_were_shown_each_once(agent_side: AgentSide) -> None:
+    await agent_side.drop(THREAD, "one")
+    await agent_side.runs.begin(THREAD, 1)
+    assert (await agent_side.runs.read(THREAD, 1)).recalled == ()
+    one, other = Recalled(author=ADA, fact=FactId("f1")), Recalled(author=GRACE, fact=FactId("f1"))
+    await agent_side.runs.recalled(THREAD, 1, [one])
+    await agent_side.runs.recalled(THREAD, 1, [other, one])
+    assert (await agent_side.runs.read(THREAD, 1)).recalled == (one, other)
 
 
 @pytest.mark.parametrize("change", ["append", "drop", "decide"])

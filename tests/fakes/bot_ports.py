@@ -7,15 +7,18 @@ from datetime import UTC, datetime
 
 from agent.approval import EDITED_BY, ApprovalRequest, Decision, DecisionRecord, Freeze, Requirement
 from agent.errors import StoreUnavailable
+from agent.facts import Fact, FactId, Readable
 from agent.grant import Grant, GrantId, PlannedCall
 from agent.ids import ApprovalId, ChannelId, Digest, NodeId, Tenant, ThreadId, ToolName, UserId, thread_parts
 from agent.plan.effects import Effect
 from agent.plan.files import FileRecord
-from agent.ports import RunStatus, Subscription
+from agent.ports import Instruction, RunStatus, Subscription
 from bot.app import Ports
 from bot.ports import (
     ApprovalView,
+    Explanation,
     Incoming,
+    Kept,
     Kind,
     Load,
     OpenRun,
@@ -64,6 +67,47 @@ class NoGrants:
         return ()
 
 
+class NoGuidance:
+    """Instructions and explanations where there are none."""
+
+    async def of(self, thread: ThreadId) -> Sequence[Instruction]:
+        return ()
+
+    async def read(self, tenant: Tenant, channel: ChannelId) -> Instruction | None:
+        return None
+
+    async def write(self, tenant: Tenant, channel: ChannelId, text: str, *, by: UserId) -> None:
+        raise NotImplementedError
+
+    async def of_thread(self, thread: ThreadId) -> Explanation | None:
+        return None
+
+    async def newest_in(self, tenant: Tenant, channel: ChannelId) -> ThreadId | None:
+        return None
+
+
+class NoFacts:
+    """A FactBook in which nothing is kept."""
+
+    async def keep(self, fact: Fact, *, most: int) -> Kept:
+        raise NotImplementedError
+
+    async def correct(self, fact: Fact, *, place: ChannelId) -> bool:
+        return False
+
+    async def forget(self, facts: Sequence[Fact], *, by: UserId, place: ChannelId) -> int:
+        return 0
+
+    async def find(self, tenant: Tenant, id: FactId) -> Fact | None:
+        return None
+
+    async def standing(self, readable: Readable) -> Sequence[Fact]:
+        return ()
+
+    async def of_person(self, tenant: Tenant, person: UserId) -> Sequence[Fact]:
+        return ()
+
+
 class NoFiles:
     """Files: no thread has any."""
 
@@ -108,6 +152,10 @@ class BotRows(ApprovalsInMemory):
             freezes=self,
             grants=NoGrants(),
             effects=NoEffects(),
+            facts=NoFacts(),
+            instructions=NoGuidance(),
+            written_instructions=NoGuidance(),
+            explanations=NoGuidance(),
         )
 
     def show(self, run: RunView) -> None:

@@ -23,7 +23,8 @@ from agent.ids import ApprovalId, Digest, NodeId, Tenant, ThreadId, UserId, thre
 from agent.plan.files import FileOrigin
 from agent.plan.operations import Add, LoggedOperation, Operation
 from agent.plan.outcomes import ArtifactRef, NodeStatus, Outcome
-from agent.ports import Heard, LedgerEntry, LedgerState, Mail, Message, PastTurn, Reflection, Run, RunStatus
+from agent.ports import Heard, LedgerEntry, LedgerState, Mail, Message, PastTurn, Recalled, Reflection, Run, RunStatus
+from agent.runbooks import RunbookUsed
 from agent.tool import Account
 from infra.worker.notifications import Notifier
 from sandbox.script import Json
@@ -400,6 +401,18 @@ class RunsInMemory:
         await asyncio.sleep(0)
         run = self.rows[thread, turn]
         self.rows[thread, turn] = replace(run, reflections=(*run.reflections, reflection))
+
+    async def recalled(self, thread: ThreadId, turn: int, facts: Sequence[Recalled]) -> None:
+        """Add to the facts of the turn."""
+        await asyncio.sleep(0)
+        run = self.rows[thread, turn]
+        self.rows[thread, turn] = replace(run, recalled=tuple(dict.fromkeys((*run.recalled, *facts))))
+
+    async def followed(self, thread: ThreadId, turn: int, runbooks: Sequence[RunbookUsed]) -> None:
+        """Add to the runbooks of the turn."""
+        await asyncio.sleep(0)
+        run = self.rows[thread, turn]
+        self.rows[thread, turn] = replace(run, runbooks=tuple(dict.fromkeys((*run.runbooks, *runbooks))))
 
     async def past(self, thread: ThreadId, before_turn: int, after_turn: int = 0) -> Sequence[PastTurn]:
         """Return the finished turns."""

@@ -14,7 +14,7 @@ from agent.ids import Digest, NodeId, ThreadId, UserId
 from agent.plan.operations import Node
 from agent.plan.outcomes import Cancelled, Expired, Failed, NodeState, Outcome, Rejected, Skipped, Succeeded
 from agent.ports import Bound, LedgerState, RunStatus
-from agent.tool import CallContext
+from agent.tool import Account, CallContext
 from sandbox.script import Json
 from tests.fakes.thread_world import World
 from tests.fakes.work import Hold, node, on_finished
@@ -274,9 +274,9 @@ async def test_red_is_not_called_when_the_lease_was_lost_while_its_start_was_com
     start = world.rows.ledger.start
 
     async def stopped_meanwhile(
-        thread: ThreadId, node: NodeId, digest: Digest, attempt: int, *, tool: str = ""
+        thread: ThreadId, node: NodeId, digest: Digest, attempt: int, *, tool: str = "", account: Account | None = None
     ) -> bool:
-        started = await start(thread, node, digest, attempt, tool=tool)
+        started = await start(thread, node, digest, attempt, tool=tool, account=account)
         await asyncio.sleep(1.1)
         world.lease.lost = RunnerLost()
         return started

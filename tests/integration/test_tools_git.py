@@ -1,14 +1,19 @@
 """The green tools of git, with the real program over a real bare repository."""
 
 import asyncio
+import base64
 import json
 import os
+import ssl
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from aiohttp import web
 
 from agent.ids import Digest, NodeId, ThreadId, UserId
 from agent.plan.outcomes import Failed, Succeeded
@@ -489,3 +494,77 @@ async def test_a_token_goes_to_the_address_by_the_environment_alone(
     assert environment["GIT_ALLOW_PROTOCOL"] == "https"
     assert "FORGE_TOKEN" not in environment
     assert "forge-0123456789" not in outcome.message
+
+
+@asynccontextmanager
+async def https_remote(remote: BareRepository, root: Path, login: str) -> AsyncGenerator[tuple[str, list[str]]]:
+    """Serve a repository over https to whoever logs in so; yield its address and the headers it was asked with."""
+    key, certificate = root / "key.pem", root / "certificate.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-days", "2"]
+    named = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    await asyncio.to_thread(subprocess.run, [*made, *named], check=True, capture_output=True)
+    said: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        said.append(request.headers.get("Authorization", ""))
+        if said[-1] != login:
+            return web.Response(status=401, headers={"WWW-Authenticate": "Basic"})
+        environment = {
+            "PATH": os.environ["PATH"],
+            "GIT_PROJECT_ROOT": str(remote.folder.parent),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "GIT_PROTOCOL": request.headers.get("Git-Protocol", ""),
+            "PATH_INFO": request.path,
+            "QUERY_STRING": request.query_string,
+            "REQUEST_METHOD": request.method,
+            "CONTENT_TYPE": request.headers.get("Content-Type", ""),
+            "HTTP_CONTENT_ENCODING": request.headers.get("Content-Encoding", ""),
+        }
+        body = await request.read()
+        done = await asyncio.to_thread(
+            subprocess.run, ["git", "http-backend"], input=body, env=environment, capture_output=True, check=True
+        )
+        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        status = int(headers.pop("Status", "200").split()[0])
+        return web.Response(status=status, headers=headers, body=content)
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    try:
+        yield f"https://127.0.0.1:{runner.addresses[0][1]}/{remote.folder.name}", said
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_repository_is_cloned_over_https_with_its_token_from_a_server_that_proves_its_name(
+    remote: BareRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = "Basic " + base64.b64encode(b"x-access-token:forge-0123456789").decode()
+    async with https_remote(remote, tmp_path, login) as (address, said):
+        monkeypatch.setenv("FORGE_TOKEN", "forge-0123456789")
+        repository = RepositoryConfig(address=address, token=Secret(env="FORGE_TOKEN"))
+        config = GitConfig(folder=tmp_path / "clones", repositories={"payments": repository})
+
+        async def log() -> Succeeded | Failed:
+            [tool] = [tool for tool in git_tools(config) if tool.name == "git_log"]
+            return await call_tool(tool, CONTEXT, {"repository": "payments", "limit": 1}, pause=_no_pause)
+
+        outcome = await log()
+        assert isinstance(outcome, Failed)
+        assert (outcome.error, said) == ("unreachable", [])
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+        outcome = await log()
+        assert isinstance(outcome, Succeeded)
+        assert subjects(outcome.value) == ["Delete what is old"]
+        assert set(said) == {login}
+        monkeypatch.setenv("FORGE_TOKEN", "another-0123456789")
+        outcome = await log()
+        assert isinstance(outcome, Failed)
+        assert outcome.error == "unreachable"
+        assert "another-0123456789" not in outcome.message

@@ -12,15 +12,24 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
+from cryptography.fernet import Fernet
 
 from agent.execution.tool_input import MOST_ROUNDS
 from agent.ids import Digest, NodeId, ThreadId, UserId
 from agent.tool import CallContext, Colour, InputGiven, InputRequired, ToolError
+from infra.accounts.clients import Clients
+from infra.accounts.keys import Keyring
+from infra.accounts.provider import Provider, ProviderFailed, Tokens, code_in
+from infra.accounts.rows import RegisteredClient
+from infra.accounts.settings import AccountsTable, ProviderConfig
 from infra.tools.mcp.connection import McpConnection
+from infra.tools.mcp.http import Bearer
 from infra.tools.mcp.pins import Definition
 from infra.tools.mcp.settings import McpServer, McpServerConfig, ServerName
+from infra.tools.secret import Secret
 from sandbox.script import Json
 
 CONTEXT = CallContext(
@@ -51,15 +60,65 @@ def _value(tools: Sequence[Definition], about: Mapping[str, Any]) -> Json:
             return "x"
 
 
-async def _called(connection: McpConnection, tool: Definition, args: Mapping[str, Json]) -> None:
+class ConformingAccount:
+    """The account of a person who agrees to everything, at the provider that a server names."""
+
+    provider = "it"
+
+    def __init__(self, url: str) -> None:
+        given: Any = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT", "{}"))
+        if secret := given.get("client_secret"):
+            os.environ["CONFORMANCE_SECRET"] = secret
+        config = ProviderConfig(
+            resource=url,
+            client_id=given.get("client_id", ""),
+            client_secret=Secret(env="CONFORMANCE_SECRET") if secret else None,
+        )
+        self._provider = Provider("it", config)
+        self._keys = Keyring(Fernet.generate_key().decode())
+        self._token = ""
+
+    async def token(self, refused: str = "") -> str:
+        """Return a token, for which the person goes to the provider and back."""
+        if not self._token or refused:
+            self._token = (await self._connected()).access
+        return self._token
+
+    async def _connected(self) -> Tokens:
+        clients = Clients(AccountsTable(listen="127.0.0.1:8420"), ClientsInMemory(), self._keys)
+        client, verifier = await clients.of(self._provider), "v" * 43
+        url = await self._provider.authorize_url(client, clients.redirect, "the-state", verifier)
+        async with httpx2.AsyncClient() as browser:
+            answer = await browser.get(url, follow_redirects=False)
+        back = dict(parse_qsl(urlsplit(answer.headers["location"]).query))
+        code = code_in(back, await self._provider.metadata())
+        if back.get("state") != "the-state" or code is None:
+            raise ProviderFailed("it is no answer of this provider")
+        return await self._provider.exchange(client, clients.redirect, code, verifier)
+
+
+class ClientsInMemory:
+    """The ClientRows of one run."""
+
+    async def client(self, provider: str) -> RegisteredClient | None:
+        """Return none: each run registers anew."""
+        return None
+
+    async def register(self, provider: str, client: RegisteredClient) -> None:
+        """Keep nothing."""
+
+
+async def _called(
+    connection: McpConnection, tool: Definition, args: Mapping[str, Json], account: ConformingAccount | None
+) -> None:
     """Call a tool as the app does; whoever it asks takes what stands in the form, and writes x where nothing does."""
-    context = CONTEXT
+    context = replace(CONTEXT, account=account)
     for _ in range(MOST_ROUNDS):
         try:
             await connection.call(context, tool, args, Colour.GREEN)
         except InputRequired as needed:
             answers = {key: _answer(question) for key, question in needed.asked.questions.items()}
-            context = replace(CONTEXT, given=InputGiven(answers=answers, state=needed.asked.state))
+            context = replace(context, given=InputGiven(answers=answers, state=needed.asked.state))
         else:
             return
 
@@ -100,7 +159,10 @@ async def main(url: str) -> None:
     opened = first_stream()
     with TemporaryDirectory() as home:
         config = McpServerConfig(url=url, connect_seconds=20, call_seconds=20)
-        connection = McpConnection(McpServer(name=ServerName("it"), config=config, home=Path(home)))
+        server = McpServer(name=ServerName("it"), config=config, home=Path(home))
+        account = ConformingAccount(url) if os.environ.get("MCP_CONFORMANCE_SCENARIO", "").startswith("auth/") else None
+        bearer = None if account is None else Bearer(token=await account.token())
+        connection = McpConnection(server, bearer=bearer)
         try:
             tools = await connection.listed()
             if os.environ.get("MCP_CONFORMANCE_SCENARIO") == "sse-retry":
@@ -108,7 +170,7 @@ async def main(url: str) -> None:
                 await opened.wait()
             for tool, args in calls_of(tools):
                 try:
-                    await _called(connection, tool, args)
+                    await _called(connection, tool, args, account)
                 except ToolError as error:
                     print(f"{tool.name}: {error}", file=sys.stderr)
         finally:

@@ -1,6 +1,7 @@
 """An independent provider of OAuth (npm's oidc-provider), an API that takes its tokens, and people with a browser."""
 
 import asyncio
+import base64
 import json
 import re
 import socket
@@ -51,9 +52,14 @@ class OauthProvider:
 
     async def who(self, token: str) -> str:
         """Return whose token this is; empty when it is none."""
-        url, app = f"{self.url}/token/introspection", aiohttp.BasicAuth(CLIENT_ID, CLIENT_SECRET)
-        async with aiohttp.ClientSession() as session, session.post(url, data={"token": token}, auth=app) as told:
-            return str((await told.json()).get("sub", "")) if token else ""
+        url = f"{self.url}/token/introspection"
+        app = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
+        headers = {"Authorization": f"Basic {app}"}
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.post(url, data={"token": token or "none"}) as told,
+        ):
+            return str((await told.json()).get("sub", ""))
 
     def table(self, **more: object) -> dict[str, object]:
         """Return the table of the configuration."""

@@ -51,12 +51,13 @@ from agent.plan.json_values import sanitized_text, truncated
 from agent.plan.operations import Node, NodeKind, PackedStep
 from agent.plan.references import BadReference, pieces
 from agent.plan.templates import about_item, shown_title
-from agent.ports import ChatMessage
+from agent.ports import ChatMessage, OfferedTool
 from agent.preview import cell_text
 from agent.reading.answer_reader import AnswerReader, read_answer
 from agent.reading.plan_builder import PlanBuilder
 from agent.reading.plan_language.reader import PythonReader
 from agent.reading.stream_reader import PlanStreamReader, read_plan_text
+from agent.roles import SubagentRole
 from bot.blocks.answer import answer
 from bot.blocks.call_preview import difference, message_runs
 from bot.blocks.elements import escaped
@@ -292,6 +293,11 @@ def read_masks(text: str) -> None:
         async def stream(self, role: Role, messages: Sequence[ChatMessage]) -> AsyncGenerator[str, None]:
             for start in range(0, CHARACTERS // 4, 20):
                 yield messages[0].text[start : start + 20]
+
+        async def respond(
+            self, role: SubagentRole, messages: Sequence[ChatMessage], tools: Sequence[OfferedTool]
+        ) -> ChatMessage:
+            return messages[0]
 
     async def read() -> None:
         model = MaskedModel(Echo(), PERSONAL)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from dotenv import dotenv_values
 from langgraph.checkpoint.postgres import PostgresSaver
+from langgraph.store.postgres import PostgresStore
 
 from agent.limits import ModelSettings, Role
 from bot import wording
@@ -107,8 +108,9 @@ def test_the_configuration_examples_are_valid() -> None:
 
 def test_every_table_of_the_database_is_named_where_it_says_what_is_stored() -> None:
     listed = {name for cells in rows(chapter("What is stored where")) if len(cells) == 2 for name in code(cells[1])}
-    graph = {name for step in PostgresSaver.MIGRATIONS for name in re.findall(r"TABLE IF NOT EXISTS (\w+)", step)}
-    assert listed - {"procrastinate_*"} == set(Row.metadata.tables) | graph
+    steps = [*PostgresSaver.MIGRATIONS, *PostgresStore.MIGRATIONS]
+    graph = {name for step in steps for name in re.findall(r"TABLE IF NOT EXISTS (\w+)", step)}
+    assert listed - {"procrastinate_*"} == set(Row.metadata.tables) | graph | {"store_migrations"}
 
 
 def test_every_command_named_in_the_readme_exists() -> None:

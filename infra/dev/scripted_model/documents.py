@@ -12,6 +12,12 @@ _PLAN_SECTIONS = (
     "Now",
     "Thread",
     "Request",
+    "Tools",
+    "Pattern",
+    "Instructions",
+    "Runbooks",
+    "Runbook",
+    "From memory",
     "Follow up",
     "Plan so far",
     "Results",
@@ -25,6 +31,8 @@ _MEMORY_SECTIONS = ("Summary so far", "Turns")
 _SCRIPT_SECTIONS = ("Script", "Outcome", "Traceback", "Logs", "Calls")
 SECTIONS = frozenset((*_PLAN_SECTIONS, *_MEMORY_SECTIONS, *_SCRIPT_SECTIONS))
 KNOWN_SERVICE = re.compile(r"(?<![\w-])([A-Za-z0-9][\w-]*+) = (https?://[^\s,;\"]+)")
+NAMED_TOOLS = re.compile(r"^(?:All of them, b|B)y name: (.+)$", re.MULTILINE)
+DESCRIBED_TOOL = re.compile(r"^(\w+) \((?:green|red)\): ", re.MULTILINE)
 AUTHOR = re.compile(r"^- <@\w+(?:\|[^<>]*)?>: ", re.MULTILINE)
 
 
@@ -68,14 +76,22 @@ def situation(system: str, human: str) -> Situation:
         request=request_text(found),
         plan=plan_rows(found.get("Plan so far", "")),
         faults=tuple(str(fault.get("message", "")) for fault in json_lines(found.get("Faults", ""))),
-        tools={
-            str(tool["name"]): str(tool.get("description", ""))
-            for tool in json_lines(system)
-            if "name" in tool and "colour" in tool
-        },
+        tools=_tools(system) | _tools(found.get("Tools", "")),
         has_sandbox="There is no sandbox" not in system,
         writes_python="Write a small subset of Python" in system,
     )
+
+
+def _tools(text: str) -> dict[str, str]:
+    """Return tool name -> description of the tools that a prompt shows; of those that it only names, no description."""
+    named = [name for names in NAMED_TOOLS.findall(text) for name in names.split(", ")]
+    named += DESCRIBED_TOOL.findall(text)
+    whole = {
+        str(tool["name"]): str(tool.get("description", ""))
+        for tool in json_lines(text)
+        if "name" in tool and "colour" in tool
+    }
+    return dict.fromkeys(named, "") | whole
 
 
 def request_text(found: Mapping[str, str]) -> str:

@@ -28,7 +28,8 @@ from sandbox.script import Json
 TABLE = f"application/json;as=Table;v=v1;g=meta.k8s.io,{JSON}"
 """Asks for a list as `kubectl get` prints it; an API that cannot answers with the objects."""
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9:._-]{0,252}$"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,252}")
+NAME = f"^{_NAME.pattern}$"
 KIND = r"^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$"
 
 _LISTED = 50
@@ -343,7 +344,7 @@ def _checked(name: str) -> str:
     Raises:
         ToolError: it is none.
     """
-    if not re.fullmatch(NAME, name):
+    if not _NAME.fullmatch(name):
         raise ToolError("bad_answer", "The cluster names an object in a way that it does not allow itself.")
     return name
 

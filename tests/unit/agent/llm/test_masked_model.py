@@ -1,7 +1,7 @@
 """Masks on the way to a model and back: real data outside, masks inside, and no mask resolved that was not shown."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,8 @@ from agent.llm.masked_model import MaskedEmbedder, MaskedModel, PersonalResults
 from agent.llm.personal_data import PersonalData
 from agent.plan.json_values import truncated
 from agent.plan.outcomes import Failed, Succeeded
-from agent.ports import ChatMessage
+from agent.ports import UNKNOWN_MASK, AskedCall, ChatMessage, OfferedTool
+from agent.roles import SubagentRole
 
 DATA = PersonalData(Privacy(mask=(PersonalKind.EMAIL, PersonalKind.IP), patterns={"staff": r"E\d{5}"}))
 THREAD, OTHER = thread_id("T1", "C1", "1.0"), thread_id("T1", "C1", "2.0")
@@ -27,6 +28,7 @@ class Said:
 
     answer: str = ""
     pieces: int = 1_000
+    calls: tuple[AskedCall, ...] = ()
     read: list[str] = field(default_factory=list[str])
 
     async def complete(self, role: Role, messages: Sequence[ChatMessage]) -> str:
@@ -37,6 +39,12 @@ class Said:
         self.read = [message.text for message in messages]
         for start in range(0, len(self.answer), self.pieces):
             yield self.answer[start : start + self.pieces]
+
+    async def respond(
+        self, role: SubagentRole, messages: Sequence[ChatMessage], tools: Sequence[OfferedTool]
+    ) -> ChatMessage:
+        self.read = [f"{message.text} {[dict(call.args) for call in message.calls]}" for message in messages]
+        return ChatMessage(by="ai", text=self.answer, calls=self.calls)
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         self.read = list(texts)
@@ -145,6 +153,23 @@ async def test_no_piece_of_a_datum_is_left_where_a_text_was_cut(cut: int) -> Non
     text = truncated(f"it was {ADA} who wrote, and then {GRACE} did it", cut)
     await MaskedModel(said, DATA).complete(Role.CONCLUDE, human(text))
     assert not any(piece in said.read[0] for piece in ("ada@", "a@ex", "grac", "@exam", "mple.com"))
+
+
+async def test_a_role_reads_masks_in_calls_too_and_its_calls_are_real() -> None:
+    asked = AskedCall(id="1", name="tell", args={"to": [ADA], "copies": 2})
+    said = Said("told [email 1]", calls=(replace(asked, args={"to": ["[email 1]", "x"], "copies": 2}),))
+    role = SubagentRole(name="writer", purpose="Writes", prompt="Write")
+    dialogue = [*human(f"tell {ADA}"), ChatMessage(by="ai", text="", calls=(asked,))]
+    answer = await MaskedModel(said, DATA).respond(role, dialogue, [])
+    assert said.read == ["tell [email 1] []", " [{'to': ['[email 1]'], 'copies': 2}]"]
+    assert (answer.text, answer.calls[0].args) == (f"told {ADA}", {"to": [ADA, "x"], "copies": 2})
+
+
+async def test_a_call_of_a_role_with_an_unknown_mask_has_no_arguments_but_that() -> None:
+    said = Said(calls=(AskedCall(id="1", name="tell", args={"to": ["[email 9]"]}),))
+    role = SubagentRole(name="writer", purpose="Writes", prompt="Write")
+    answer = await MaskedModel(said, DATA).respond(role, human(ADA), [])
+    assert answer.calls[0].args == {UNKNOWN_MASK: "[email 9]"}
 
 
 async def test_vectors_are_made_of_texts_without_data() -> None:

@@ -1,0 +1,260 @@
+"""Long-term memory: facts that people asked to remember, where each may be read, and the words that ask for one. Pure.
+
+A fact stands in a namespace: a person's in one channel, a person's everywhere, a channel's or the team's. Nothing that
+was said in a private channel or a direct message is read in any other place.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType, TypeAlias
+
+from agent.ids import ChannelId, Tenant, ToolName, UserId
+
+FactId = NewType("FactId", str)
+"""Unique within a tenant; people write it in commands."""
+
+Namespace: TypeAlias = tuple[str, ...]
+"""Where a fact stands: the tenant, then `team`, `channel` and its id, or `user`, their id and a channel's or
+`everywhere`."""
+
+REMEMBER = ToolName("remember")
+"""The tool with which a model proposes a fact."""
+
+LONGEST = 500
+"""Characters of one fact."""
+
+SHOWN = 8
+"""Facts that one request shows at most."""
+
+SHOWN_CHARACTERS = 2_000
+"""The most that the facts of one request come to."""
+
+MOST_DAYS = 3650
+
+_EVERYWHERE = "everywhere"
+_TEAM = "team"
+_MOST_WORDS = 100
+"""Of a request that facts are looked for with."""
+
+_READ_CHARACTERS = 16 * 1024
+_TELLING_CHARACTERS = 4
+"""A shorter word may stand anywhere, unless it has a digit."""
+
+_OPTION = r"for (?:me everywhere|me|this channel|the channel|the team|everybody|[0-9]{1,4} days?)"
+_WISH = re.compile(rf"(?:please )?remember(?P<options>(?: {_OPTION}){{0,2}}),? that:? (?P<text>.+)", re.IGNORECASE)
+_ADDITION = re.compile(rf"(?P<options>(?:{_OPTION}(?: |: )){{0,2}})(?:that:? )?(?P<text>.+)", re.IGNORECASE)
+_ONE_OPTION = re.compile(_OPTION, re.IGNORECASE)
+_WORD = re.compile(r"[^\W_]+")
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Characters of scripts without spaces between words, or with endings that are written together."""
+
+
+class FactScope(StrEnum):
+    """Whose fact it is."""
+
+    #: A person's, in the channel or direct message where it was said.
+    ME = "me"
+    #: A person's, wherever they ask.
+    EVERYWHERE = "me_everywhere"
+    CHANNEL = "channel"
+    TEAM = "team"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A conversation, as it decides what may be read there."""
+
+    tenant: Tenant
+    channel: ChannelId
+    #: Whether every member of the workspace can read it.
+    public: bool
+    #: Whether people of another organisation are in it, or are invited.
+    shared: bool = False
+
+    @property
+    def direct(self) -> bool:
+        """Whether one person writes there to the app alone."""
+        return self.channel.startswith("D")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """Something that people asked to remember."""
+
+    id: FactId
+    namespace: Namespace
+    #: On one line.
+    text: str
+    #: Who said it, or in whose request it was proposed.
+    by: UserId
+    #: Where it was said.
+    channel: ChannelId
+    #: Whether every member of the workspace could read it there.
+    public: bool
+    at: datetime
+    #: Of the message in which it was said; empty when Slack did not tell.
+    link: str = ""
+    #: 1: a person said so.
+    confidence: float = 1.0
+    #: None: it stays.
+    expires_at: datetime | None = None
+    #: Who wrote its present words in place of others.
+    corrected_by: UserId | None = None
+
+    @property
+    def scope(self) -> FactScope:
+        """Whose fact it is."""
+        match self.namespace[1:]:
+            case ("user", _, last):
+                return FactScope.EVERYWHERE if last == _EVERYWHERE else FactScope.ME
+            case ("channel", _):
+                return FactScope.CHANNEL
+            case _:
+                return FactScope.TEAM
+
+    @property
+    def owner(self) -> UserId | None:
+        """The person whose it is, if it is one's."""
+        return UserId(self.namespace[2]) if self.namespace[1] == "user" else None
+
+
+def namespace_of(scope: FactScope, place: Place, person: UserId) -> Namespace | None:
+    """Return where a fact said in a place stands; None: it may not be said there.
+
+    What is read elsewhere must be said where every member, and nobody else, could read it.
+    """
+    own = (place.tenant, "user", person)
+    everybody = place.public and not place.shared
+    match scope:
+        case FactScope.ME:
+            return (*own, place.channel)
+        case FactScope.CHANNEL:
+            return (*own, place.channel) if place.direct else (place.tenant, "channel", place.channel)
+        case FactScope.EVERYWHERE:
+            return (*own, _EVERYWHERE) if everybody else None
+        case FactScope.TEAM:
+            return (place.tenant, _TEAM) if everybody else None
+
+
+def everywhere(tenant: Tenant, person: UserId) -> Namespace:
+    """Return the beginning of all namespaces of a person."""
+    return (tenant, "user", person)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readable:
+    """The facts that may be read in a place, by a person."""
+
+    namespaces: tuple[Namespace, ...]
+    #: Whether those that were said in a private place are left out: a channel may have been private before.
+    only_public: bool
+
+    def allows(self, fact: Fact) -> bool:
+        """Return whether the fact may be read."""
+        return fact.namespace in self.namespaces and (fact.public or not self.only_public)
+
+
+def readable(place: Place, person: UserId) -> Readable:
+    """Return what may be read in a place when this person asks: everybody there reads the answer."""
+    namespaces: list[Namespace] = [(place.tenant, "user", person, place.channel)]
+    if not place.direct:
+        namespaces.append((place.tenant, "channel", place.channel))
+    if not place.shared:
+        namespaces += [(place.tenant, "user", person, _EVERYWHERE), (place.tenant, _TEAM)]
+    return Readable(namespaces=tuple(namespaces), only_public=place.public)
+
+
+def may_change(fact: Fact, person: UserId, *, in_channel: bool, is_admin: bool) -> bool:
+    """Return whether a member may correct and delete a fact. `in_channel`: whether they are in its channel now."""
+    if fact.owner is not None:
+        return fact.owner == person
+    if fact.scope is FactScope.CHANNEL:
+        return in_channel
+    return fact.by == person or is_admin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What a person asks to remember."""
+
+    text: str
+    #: None: they did not say.
+    scope: FactScope | None = None
+    #: None: they did not say.
+    days: int | None = None
+
+
+def read_wish(message: str) -> Wish | None:
+    """Return what a message asks to remember; None: it asks for something else."""
+    found = _WISH.fullmatch(one_line(message))
+    return None if found is None else _wish(found)
+
+
+def read_addition(words: str) -> Wish | None:
+    """Return what a command's words ask to remember; None: they are empty."""
+    found = _ADDITION.fullmatch(one_line(words))
+    return None if found is None else _wish(found)
+
+
+def _wish(found: re.Match[str]) -> Wish:
+    scope, days = None, None
+    for option in _ONE_OPTION.findall(found["options"]):
+        match option.lower().split()[1:]:
+            case ["me", "everywhere"]:
+                scope = FactScope.EVERYWHERE
+            case ["me"]:
+                scope = FactScope.ME
+            case [_, "channel"]:
+                scope = FactScope.CHANNEL
+            case [number, "day" | "days"]:
+                days = min(int(number), MOST_DAYS)
+            case _:
+                scope = FactScope.TEAM
+    return Wish(text=found["text"], scope=scope, days=days)
+
+
+def one_line(text: str) -> str:
+    """Return a text on one line, with single spaces."""
+    return " ".join(text.split())
+
+
+def search_words(text: str) -> Sequence[str]:
+    """Return the words of a text by which facts are found, in small letters.
+
+    Of a text without spaces they are each two characters that follow each other.
+    """
+    words = (word for found in _WORD.findall(text[:_READ_CHARACTERS].lower()) for word in _parts(found))
+    return list(dict.fromkeys(words))
+
+
+def asked_words(request: str) -> Sequence[str]:
+    """Return the words of a request that facts are looked for with."""
+    return search_words(request)[:_MOST_WORDS]
+
+
+def _parts(word: str) -> Iterable[str]:
+    if len(word) < 3 or not _UNSPACED.search(word):
+        return (word,)
+    return (word[at : at + 2] for at in range(len(word) - 1))
+
+
+def fitting_in(facts: Iterable[Fact]) -> Sequence[Fact]:
+    """Return as many of the facts, the best fit first, as a request shows."""
+    kept: list[Fact] = []
+    room = SHOWN_CHARACTERS
+    for fact in facts:
+        room -= len(fact.text)
+        if room < 0 or len(kept) == SHOWN:
+            break
+        kept.append(fact)
+    return kept
+
+
+def is_used(fact: Fact, asked: str, told: str) -> bool:
+    """Return whether what was planned or answered (`told`) says something of a fact that nobody asked with."""
+    new = set(search_words(fact.text)).difference(search_words(asked))
+    telling = {word for word in new if len(word) >= _TELLING_CHARACTERS or not word.isalpha()}
+    return not telling.isdisjoint(search_words(told))

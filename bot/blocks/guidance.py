@@ -1,0 +1,55 @@
+"""The replies to `/greenlight instructions` and `explain`."""
+
+from collections.abc import Iterator, Sequence
+
+from agent.facts import LONGEST
+from agent.ports import Instruction
+from bot import wording
+from bot.blocks.elements import Rendered, escaped, mention, moment, quoted, rendered, sections, words_only
+from bot.ports import Explanation
+
+_INSTRUCTION_CHARACTERS = 2_000
+_MOST_TOOLS = 40
+
+
+def instructions_message(instructions: Sequence[Instruction]) -> Rendered:
+    """Return a channel's instructions with where each comes from."""
+    if not instructions:
+        return words_only(wording.NO_INSTRUCTIONS)
+    lines = [f"*{wording.INSTRUCTIONS_TITLE}*", *map(_instruction, instructions), wording.INSTRUCTIONS_HOW]
+    return rendered(wording.INSTRUCTIONS_TITLE, sections(lines))
+
+
+def explanation_message(found: Explanation, instructions: Sequence[Instruction]) -> Rendered:
+    """Return what shaped a plan, each with its source."""
+    return rendered(wording.EXPLAIN_TITLE, sections(_lines(found, instructions)))
+
+
+def _lines(found: Explanation, instructions: Sequence[Instruction]) -> Iterator[str]:
+    yield f"*{wording.EXPLAIN_TITLE}*"
+    parts = (
+        (wording.EXPLAIN_INSTRUCTIONS, [_instruction(one) for one in instructions]),
+        (wording.EXPLAIN_RUNBOOKS, [f"• `{escaped(book.name)}` _({quoted(book.source)})_" for book in found.runbooks]),
+        (
+            wording.EXPLAIN_FACTS,
+            [
+                f"• “{quoted(fact.text, LONGEST)}” _({wording.fact_told(mention(fact.by), moment(fact.at), '')}"
+                f"{'' if fact in found.used else f'; {wording.NOT_USED}'})_"
+                for fact in found.facts
+            ],
+        ),
+        (
+            wording.EXPLAIN_TOOLS,
+            [", ".join(f"`{escaped(tool)}`" for tool in found.tools[:_MOST_TOOLS])] * bool(found.tools),
+        ),
+        (wording.EXPLAIN_RULES, [f"• {quoted(rule)} _({wording.FROM_THE_OPERATOR})_" for rule in found.rules]),
+    )
+    for heading, lines in parts:
+        yield f"*{heading}*"
+        yield from lines or [wording.NONE_OF_THEM]
+
+
+def _instruction(instruction: Instruction) -> str:
+    told = wording.FROM_THE_OPERATOR if instruction.by is None else mention(instruction.by)
+    at = "" if instruction.at is None else f", {moment(instruction.at)}"
+    return f"• {quoted(instruction.text, _INSTRUCTION_CHARACTERS)} _({told}{at})_"
