@@ -129,6 +129,7 @@ _FAILURES = {
     "git_failed": "git couldn't do that",
     "refused": "it was refused",
     "rate_limited": "it's asked too often just now",
+    "no_account": "it needs the account of whoever asks, and can't ask for it there",
     "no_secret": "a credential of mine isn't where the configuration says",
     "unauthorized": "my credentials aren't accepted there",
     "forbidden": "I'm not allowed to do that there",
