@@ -107,7 +107,12 @@ class _Run:
         self._nodes = {node.id: node for node in added if node.id not in cancelled}
         used = dict.fromkeys(name for node in added for name in ([node.tool] if node.tool else node.tools))
         self._tools = {name: self._tool(name) for name in used}
-        self._personal = any(_is_personal(tool) for tool in self._tools.values())
+        #: The nodes whose results only one person may see: what reads with their rights, and all that comes of it.
+        self._private: set[NodeId] = set()
+        for node in self._nodes.values():
+            comes_of = {need.node for need in node.depends_on} | {node.item_of}
+            if comes_of & self._private or any(_is_personal(self._tools[tool]) for tool in _tools_of(node)):
+                self._private.add(node.id)
         #: Node -> the names of its steps.
         self._steps_of: dict[NodeId, list[str]] = {}
 
@@ -152,13 +157,7 @@ class _Run:
                 raise NoGoal(why=f"the result of {node.id} is not kept any more")
             if any(confidential_places(self._tools[tool].arguments) for tool in node.tools):
                 raise NoGoal(why=f"the script of {node.id} may hold confidential arguments")
-        private = [
-            at
-            for node in nodes
-            if any(_is_personal(self._tools[tool]) for tool in _tools_of(node))
-            and node.id in ended
-            and (at := ended[node.id].ended_at) is not None
-        ]
+        private = [at for node in self._private if node in ended and (at := ended[node].ended_at) is not None]
         if private and any(at > min(private) for _, at in self._record.operations):
             raise NoGoal(why="its plan went on after a result that only one person may see")
 
@@ -175,9 +174,9 @@ class _Run:
         told: dict[str, Json]
         match outcome:
             case Succeeded():
-                told = {"gives": placeholder(ended.value) if _is_personal(tool) else ended.value}
+                told = {"gives": placeholder(ended.value) if node.id in self._private else ended.value}
             case Failed(error=error, message=message):
-                told = {"fails": error if _is_personal(tool) or not message else message}
+                told = {"fails": error if node.id in self._private or not message else message}
             case Rejected() | Expired():
                 told = {"fails": "a person did not approve it"}
             case _:
@@ -190,7 +189,7 @@ class _Run:
 
     def _script_steps(self, node: Node, after: Sequence[Json]) -> Iterator[tuple[str, dict[str, Json]]]:
         """Yield the green calls of a script; those of all its attempts, of which the last took the earlier answers."""
-        attempts = self._record.ended[node.id].attempts
+        attempts, private = self._record.ended[node.id].attempts, node.id in self._private
         number = 0
         for attempt in attempts:
             for answer in attempt.answers:
@@ -199,7 +198,6 @@ class _Run:
                 number += 1
                 name, args = json.loads(answer.call)
                 tool = self._tools[name] if name in self._tools else self._tool(name)
-                private = _is_personal(tool)
                 gives: dict[str, Json] = {"gives": placeholder(answer.value) if private else answer.value}
                 fails: dict[str, Json] = {"fails": LEFT_OUT if private else answer.error}
                 yield (
@@ -230,13 +228,13 @@ class _Run:
             name: value
             for name, value in args.items()
             if not is_confidential(name, places)
-            and (not self._personal if scripted else not any(True for _ in references_in(value)))
+            and (not self._private if scripted else not any(True for _ in references_in(value)))
         }
 
     def _written(self, node: Node) -> dict[str, Json]:
         """Return the operation as a plan writes it, with the script that ran last."""
         attempts = self._record.ended[node.id].attempts if node.id in self._record.ended else ()
-        code = {"code": attempts[-1].code} if node.code and attempts else {}
+        code = {"code": attempts[-1].code} if len(attempts) > 1 else {}
         written = {name: value for name, value in {**node_json(node), **code}.items() if name not in _ENGINES}
         if node.tool:
             places = confidential_places(self._tools[node.tool].arguments)

@@ -14,13 +14,11 @@ async def answer(stores: Stores, thread: ThreadId, words: str = "Here you are.")
     await stores.inbox.accept(a_message("check", thread=thread))
     await stores.runs.begin(thread, 1)
     taken = await stores.mailbox.untaken(thread)
-    await stores.mailbox.take(thread, 1, [message.id for message in taken])
+    await stores.mailbox.taken(thread, 1, [message.id for message in taken])
     await stores.runs.finish(thread, 1, RunStatus.DONE, words)
 
 
-async def test_newest_opinion_of_a_person_counts_and_the_audit_has_no_words(
-    stores: Stores, database: Database
-) -> None:
+async def test_newest_opinion_of_a_person_counts_and_the_audit_has_no_words(stores: Stores, database: Database) -> None:
     await answer(stores, THREAD)
     assert await stores.feedback.give(THREAD, 1, by=ADA, good=True)
     assert await stores.feedback.give(THREAD, 1, by=ADA, good=False, reason="wrong host")
