@@ -30,7 +30,7 @@ async def answered_thread(url: URL, data: Path) -> AsyncGenerator[tuple[AppScene
     """Open a scene in which a request has its answer."""
     async with app_scene(url, data, [ENDS, ANSWERS]) as scene:
         look = fetch("look", f"{scene.effects.url}/shop")
-        page = f"{scene.effects.url}/${{look#/body/name}}"
+        page = f"{scene.effects.url}/shop"
         count = package("count", COUNTS, inputs={"url": page}, tools=["http_get"], depends_on=["look"])
         scene.model.add(planned(look, count))
         async with scene.asked("how often was the shop asked?") as observer:
