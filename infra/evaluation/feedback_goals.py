@@ -190,6 +190,8 @@ class _Run:
     def _script_steps(self, node: Node, after: Sequence[Json]) -> Iterator[tuple[str, dict[str, Json]]]:
         """Yield the green calls of a script; those of all its attempts, of which the last took the earlier answers."""
         attempts, private = self._record.ended[node.id].attempts, node.id in self._private
+        if any(attempt.calls and not attempt.answers for attempt in attempts):
+            raise NoGoal(why=f"what the calls of the script {node.id} were answered is not recorded")
         number = 0
         for attempt in attempts:
             for answer in attempt.answers:
