@@ -24,7 +24,7 @@ def a_node(id: str, *needs: str, on: On = On.SUCCEEDED, **more: object) -> Node:
 
 
 def standing(*nodes: Node, **outcomes: Outcome) -> Standing:
-    return Standing({node.id: node for node in nodes}, {NodeId(id): outcome for id, outcome in outcomes.items()})
+    return Standing({node.id: node for node in nodes}, {NodeId(name): outcome for name, outcome in outcomes.items()})
 
 
 def wish(node: str, value: Json = 17) -> Wish:
