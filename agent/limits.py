@@ -72,6 +72,8 @@ class Limits:
     repairs_at_once: int = field(default=16, metadata={"ge": 1, "le": 1_000})
     #: Items of one template.
     fan_out: int = field(default=50, metadata={"ge": 1, "le": 1_000})
+    #: How often one turn may be planned anew before a person is asked; each "plan further" allows as many again.
+    rounds_per_turn: int = field(default=3, metadata={"ge": 1, "le": 5})
     #: Nodes of one turn, the items of its templates included.
     nodes_per_turn: int = field(default=200, metadata={"ge": 1, "le": 10_000})
     #: How long a lost notification may go unnoticed.

@@ -579,11 +579,15 @@ class Choice(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Reflection:
-    """A decision made while a turn still waited for people."""
+    """A decision on how a turn goes on."""
 
     choice: Choice
-    #: The nodes it was made about.
-    failed: tuple[NodeId, ...]
+    #: The nodes it was made about, while the turn still waited for people.
+    failed: tuple[NodeId, ...] = ()
+    #: The model's reason in a few words; empty when it gave none.
+    why: str = ""
+    #: Whether it was made once the plan had run to its end.
+    at_end: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

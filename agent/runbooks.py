@@ -17,10 +17,10 @@ MOST = 200
 """Runbooks of an installation."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-_KEY = re.compile(r"(?P<key>[A-Za-z][\w-]*):(?:[ \t]+(?P<value>.*))?")
+_KEY = re.compile(r"(?P<key>[A-Za-z][\w-]{0,63}):(?:[ \t]+(?P<value>.*))?")
 _FENCE = "---"
 _DESCRIPTION_CHARACTERS = 1024
-_WANTED = re.compile(r"\s*runbook:?\s+(?P<name>\S{1,64})\s*", re.IGNORECASE)
+_WANTED = re.compile(r"runbook:?\s+(?P<name>\S{1,64})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,5 +92,5 @@ def _unquoted(value: str) -> str:
 
 def wanted(need: str) -> str | None:
     """Return the name of the runbook that a model asks for; None: it asks for tools."""
-    found = _WANTED.fullmatch(need)
+    found = _WANTED.fullmatch(need.strip())
     return None if found is None else found["name"].strip("`\"'")

@@ -22,7 +22,7 @@ from agent.packing.packing import Fusion, Split
 from agent.plan.operations import NodeKind
 from agent.plan.outcomes import NodeState, Outcome
 from agent.plan.sources import Source
-from agent.ports import Instruction, Message, RunStatus, Subscription
+from agent.ports import Instruction, Message, Reflection, RunStatus, Subscription
 from agent.runbooks import RunbookUsed
 from agent.tool import Colour
 from sandbox.script import Json
@@ -507,6 +507,8 @@ class Explanation:
     tools: tuple[ToolName, ...] = ()
     #: The rules of the policy that decided about its calls.
     rules: tuple[str, ...] = ()
+    #: The decisions on how it went on, in order.
+    decisions: tuple[Reflection, ...] = ()
 
 
 class Explanations(Protocol):

@@ -19,7 +19,7 @@ from agent.plan.corrections import Why
 from agent.plan.effects import Left
 from agent.plan.files import Evicted
 from agent.plan.outcomes import NodeState
-from agent.ports import RunStatus
+from agent.ports import Choice, RunStatus
 from agent.tool import Account, Reversibility
 from bot.payloads import Form
 from bot.ports import Disconnected
@@ -131,6 +131,7 @@ _FAILURES = {
     "git_failed": "git couldn't do that",
     "refused": "it was refused",
     "rate_limited": "it's asked too often just now",
+    "no_account": "it needs the account of whoever asks, and can't ask for it there",
     "no_secret": "a credential of mine isn't where the configuration says",
     "unauthorized": "my credentials aren't accepted there",
     "forbidden": "I'm not allowed to do that there",
@@ -448,6 +449,14 @@ EXPLAIN_TITLE = "What the newest plan here was made of"
 EXPLAIN_INSTRUCTIONS, EXPLAIN_RUNBOOKS = "Instructions of this channel, as they are now", "Runbooks that I read"
 EXPLAIN_FACTS, EXPLAIN_TOOLS = "What I recalled", "Tools in the plan"
 EXPLAIN_RULES = "Rules that decided about its calls"
+EXPLAIN_DECISIONS = "What I decided on the way"
+DECISIONS_ON_THE_WAY: Mapping[Choice, str] = {
+    Choice.CONTINUE: "went on with the rest",
+    Choice.REPLAN: "planned anew",
+    Choice.END: "ended the plan",
+    Choice.ASK: "asked you",
+}
+NO_REASON = "no reason given"
 FROM_THE_OPERATOR = "from the configuration"
 NOT_USED, NONE_OF_THEM = "not used", "none"
 SAVE_AS_RUNBOOK = "Save as runbook"

@@ -140,7 +140,7 @@ class ThreadRunner:
         self._checkpoints = checkpoints
         self._limits = limits or Limits()
         self._now = now
-        self._turn_flow = TurnFlow(ports)
+        self._turn_flow = TurnFlow(ports, self._limits.rounds_per_turn)
         self._compiled = self._build()
 
     async def advance(self, thread: ThreadId, lease: Lease) -> AdvanceResult:

@@ -438,6 +438,7 @@ class NodeExecutor:
             node_calls=self._node_calls,
             clock=self._clock,
             pause=self._pause,
+            as_author=self._as_author,
         )
 
         async def run(

@@ -19,9 +19,6 @@ from agent.plan.operations import digest_of
 from agent.plan.outcomes import Outcome
 from agent.ports import FINAL, Choice, News, ReplanReport, ReplanResult, Run
 
-ROUNDS_PER_TURN = 3
-"""How often a turn may be replanned before a person is asked; every "more" allows as many rounds again."""
-
 ANSWERED = "answered in the thread"
 """Why a request about a turn is withdrawn when somebody writes a message."""
 
@@ -39,8 +36,9 @@ class NextStage(Enum):
 class TurnFlow:
     """Decides the next stage of turns."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: Ports, rounds_per_turn: int) -> None:
         self._ports = ports
+        self._rounds_per_turn = rounds_per_turn
 
     async def after(
         self, thread: ThreadId, turn: int, rounds: int, outcomes: Mapping[NodeId, Outcome], news: News
@@ -62,7 +60,8 @@ class TurnFlow:
             if records[-1].decision in _ENDS:
                 return NextStage.ANSWER
         round_number = _round_number(run, rounds)
-        report = await self._ports.replanner.conclude(thread, turn, round_number, outcomes, bound=_bound(records))
+        bound = self._bound(records)
+        report = await self._ports.replanner.conclude(thread, turn, round_number, outcomes, bound=bound)
         match report.next:
             case ReplanResult.EXTENDED:
                 return NextStage.ROUND
@@ -84,7 +83,10 @@ class TurnFlow:
         """Replan a turn that waits for people; return whether its plan grew and is to be run at once."""
         records = _records(thread, turn, news.requests)
         round_number = _round_number(await self._ports.runs.read(thread, turn), rounds)
-        return await self._ports.replanner.reconsider(thread, turn, round_number, bound=_bound(records))
+        return await self._ports.replanner.reconsider(thread, turn, round_number, bound=self._bound(records))
+
+    def _bound(self, records: Sequence[DecisionRecord]) -> int:
+        return self._rounds_per_turn * (1 + sum(record.decision is Decision.MORE for record in records))
 
     async def stopped(self, thread: ThreadId, turn: int) -> None:
         """Withdraw the open requests of a stopped turn."""
@@ -116,7 +118,8 @@ def request_id(thread: ThreadId, turn: int, number: int) -> ApprovalId:
 
 def _round_number(run: Run, rounds: int) -> int:
     """Return the number of the next round; those decided while the turn was parked count."""
-    return rounds + sum(reflection.choice is Choice.REPLAN for reflection in run.reflections) + 1
+    parked = [reflection for reflection in run.reflections if not reflection.at_end]
+    return rounds + sum(reflection.choice is Choice.REPLAN for reflection in parked) + 1
 
 
 def _request(thread: ThreadId, turn: int, number: int, report: ReplanReport) -> ApprovalRequest:
@@ -134,10 +137,6 @@ def _request(thread: ThreadId, turn: int, number: int, report: ReplanReport) -> 
         author=report.author or UserId(""),
         blocks=report.titles,
     )
-
-
-def _bound(records: Sequence[DecisionRecord]) -> int:
-    return ROUNDS_PER_TURN * (1 + sum(record.decision is Decision.MORE for record in records))
 
 
 def _interrupt_if_open(record: DecisionRecord) -> None:

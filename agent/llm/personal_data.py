@@ -41,7 +41,6 @@ _IPV6 = re.compile(
     r"(?:[0-9A-Fa-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3})?(?![0-9A-Za-z:])"
 )
 
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _ESCAPE = re.compile(r"u[0-9a-fA-F]{4}|.", re.DOTALL)
 _LEAST_HEX_DIGITS = 4
 _SEPARATED = re.compile(r"\A[(0]|[ \u00a0().\-/]")
@@ -128,7 +127,7 @@ class _OwnPattern:
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield where it matches, empty matches left out."""
         # RE2 reads UTF-8, in which a lone surrogate is none; this keeps every place where it is.
-        for found in self._pattern.finditer(_SURROGATE.sub("\ufffd", text)):
+        for found in self._pattern.finditer(text.encode(errors="replace").decode()):
             start, end = cast("tuple[int, int]", found.span())
             if start < end:
                 yield start, end
@@ -215,7 +214,7 @@ def _ibans(text: str) -> Iterator[tuple[int, int]]:
 def _iban_length(country: str) -> int:
     """Return how long a country's IBANs are; 0: it has none."""
     [[_, found], *_] = cast("Any", numdb.get("iban")).info(f"{country}{'0' * 32}")
-    return 4 + sum(int(part) for part in re.findall(r"(\d+)!", found["bban"])) if "bban" in found else 0
+    return 4 + sum(int(part) for part in re.findall(r"(\d{1,4})!", found["bban"])) if "bban" in found else 0
 
 
 def _in_digits(compact: str) -> str:

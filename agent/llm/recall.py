@@ -31,7 +31,7 @@ _EMBEDDED_AT_ONCE = 100
 _LEAST_SIMILARITY = 0.3
 """A fact whose meaning is farther from the request is about something else."""
 
-_EMBED_SECONDS = 5.0
+_EMBED_SECONDS = 10.0
 _EMBEDDED_CHARACTERS = 2_000
 _LEVELS = 127
 _RANKS = 10

@@ -20,6 +20,7 @@ from agent.reading.plan_language.statements import Item
 from agent.reading.validation import Fault, FaultCode
 
 QUESTION_CHARACTERS = 500
+REASON_CHARACTERS = 300
 
 _DRESS = " \t\r#*_`:."
 """What models put around the word on the first line of an answer."""
@@ -39,6 +40,8 @@ class PlannedOn:
     """The operations of another round."""
 
     operations: tuple[Operation, ...]
+    #: The reason, as the model gave it.
+    why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +71,7 @@ def read_conclusion(
     if text is not None:
         text = sanitized_text(text).strip()
         return Answered(text=text) if text or part else _unclear("there is no answer below `ANSWER`")
+    why, said = _with_reason(said)
     reader = AnswerReader(earlier.registry, builder, limits, language=language)
     counted = _Counted()
     match admitted(counted.passed(chain(reader.feed(said), reader.finish())), builder, earlier):
@@ -80,7 +84,7 @@ def read_conclusion(
         case ():
             return _unclear("there is nothing new in it; write ANSWER")
         case operations:
-            return PlannedOn(operations=operations)
+            return PlannedOn(operations=operations, why=why)
 
 
 @dataclass
@@ -93,6 +97,14 @@ class _Counted:
         for item in items:
             self.items += 1
             yield item
+
+
+def _with_reason(said: str) -> tuple[str, str]:
+    """Return the reason that the comments above a plan give, and what was said with empty lines in their place."""
+    lines = said.split("\n")
+    count = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith("#")), 0)
+    reason = " ".join(line.strip("# \t\r") for line in lines[:count])
+    return truncated(sanitized_text(reason).strip(), REASON_CHARACTERS), "\n".join([""] * count + lines[count:])
 
 
 def _below_first_line(said: str) -> str | None:

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from agent.limits import PlanLimits
 from agent.plan.json_values import sanitized_text, truncated
 from agent.plan.operations import Operation
-from agent.planning.conclusion import QUESTION_CHARACTERS
+from agent.planning.conclusion import QUESTION_CHARACTERS, REASON_CHARACTERS
 from agent.planning.earlier_work import EarlierWork, Unclear, admitted
 from agent.ports import Choice
 from agent.reading.operation_reader import Ask, NeedTools, Reply, read_operation
@@ -26,6 +26,8 @@ class ReplanDecision:
     operations: tuple[Operation, ...] = ()
     #: With `ASK`.
     question: str = ""
+    #: The reason, as the model gave it.
+    why: str = ""
 
 
 def read_replan_decision(
@@ -37,6 +39,16 @@ def read_replan_decision(
         value = cast("Mapping[str, Json]", json.loads(answer[begin : end + 1]))
     except (ValueError, RecursionError):
         return _unclear(FaultCode.NOT_JSON, "", "the answer must be one JSON object")
+    why = value.get("why")
+    decision = _decision(value, builder, earlier, limits)
+    if isinstance(decision, Unclear) or not isinstance(why, str):
+        return decision
+    return replace(decision, why=truncated(sanitized_text(why).strip(), REASON_CHARACTERS))
+
+
+def _decision(
+    value: Mapping[str, Json], builder: PlanBuilder, earlier: EarlierWork, limits: PlanLimits
+) -> ReplanDecision | Unclear:
     question = value.get("question")
     match value.get("decision"):
         case "end":

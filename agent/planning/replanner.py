@@ -158,13 +158,16 @@ class Replanner:
         match conclusion:
             case Answered(text=text):
                 return _ENOUGH if part else ReplanReport(next=ReplanResult.ENOUGH, answer=WrittenAnswer(text=text))
-            case PlannedOn(operations=operations) if may_extend:
+            case PlannedOn(operations=operations, why=why) if may_extend:
+                # Stored before its effects: a crash in between tells of a round twice, and of none too few.
+                await self._note(run, Reflection(choice=Choice.REPLAN, why=why, at_end=True))
                 appended = await self._append(run, plan, operations)
                 return ReplanReport(next=ReplanResult.EXTENDED, author=plan.author) if appended else _ENOUGH
             case PlannedOn(operations=operations):
                 titles = [shown_title(add.node) for add in operations if isinstance(add, Add)]
                 return ReplanReport(next=ReplanResult.MORE, author=plan.author, titles=tuple(titles))
             case Asked(question=question):
+                await self._note(run, Reflection(choice=Choice.ASK, why=question, at_end=True))
                 return ReplanReport(next=ReplanResult.ASK, author=plan.author, question=question)
             case Unclear(faults=faults):
                 # Operations that cannot be used say nothing about the results: those are still answered.
@@ -199,11 +202,16 @@ class Replanner:
             repairs -= 1
             dialogue += [ChatMessage(by="ai", text=said), faults_message(Role.CONCLUDE, conclusion.faults)]
 
+    async def _note(self, run: Run, reflection: Reflection) -> None:
+        if reflection not in run.reflections or not reflection.at_end:
+            await self.runs.reflected(run.thread, run.turn, reflection)
+
     async def _apply_early(
         self, run: Run, plan: AuthorPlan, decision: ReplanDecision, failed: Sequence[NodeId]
     ) -> bool:
         # Stored before its effects: a crash may lose a round, but never adds one.
-        await self.runs.reflected(run.thread, run.turn, Reflection(choice=decision.choice, failed=tuple(failed)))
+        why = decision.why or decision.question
+        await self._note(run, Reflection(choice=decision.choice, failed=tuple(failed), why=why))
         match decision.choice:
             case Choice.REPLAN:
                 return await self._append(run, plan, decision.operations)

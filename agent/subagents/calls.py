@@ -14,7 +14,7 @@ from agent.plan.script_calls import DecidedCalls, ScriptCall
 from agent.ports import UNKNOWN_MASK, UNREADABLE, AskedCall, OfferedTool
 from agent.reading.egress import confined, guarded, hosts_written
 from agent.roles import SubagentRole
-from agent.scripts.replay import check_arguments, told
+from agent.scripts.replay import AsAuthor, as_app, check_arguments, told
 from agent.subagents.dialogue import told_text
 from agent.tool import CallContext, Colour, InputRequired, Registry, Tool, tools_of_role, workers_for
 from agent.tools.call import issue_words
@@ -54,6 +54,7 @@ class SubagentCalls:
         *,
         decided: DecidedCalls,
         most_nodes: int,
+        as_author: AsAuthor = as_app,
     ) -> None:
         self._node = node
         self._registry = registry
@@ -62,6 +63,7 @@ class SubagentCalls:
         self._pause = pause
         self._decided = decided
         self._most_nodes = most_nodes
+        self._as_author = as_author
         allowed = tools_of_role(role, registry)
         reached = confined(registry, node)
         found = (reached.find(name) for name in node.tools if name in allowed)
@@ -71,6 +73,8 @@ class SubagentCalls:
         self.team = {role.name: role for role in workers_for(node, registry)}
         #: The calls that become nodes.
         self.waiting: list[ScriptCall] = []
+        #: What the author must connect before a call can be made; None: nothing.
+        self.needed: InputRequired | None = None
 
     def _may_ask(self, tool: Tool) -> bool:
         """Return whether a tool may be used at all: no red one where people were asked about the step as a whole."""
@@ -86,7 +90,7 @@ class SubagentCalls:
         return [*offered, _hand_out(tuple(self.team))] if self.team else offered
 
     async def answer(self, call: AskedCall, step: int, number: int) -> Told | None:
-        """Return what a call is answered; None: it becomes a node, and nothing is known yet.
+        """Return what a call is answered; None: it becomes a node, or its author must connect an account first.
 
         `number` is that of the call in its step, from 1.
         """
@@ -118,11 +122,14 @@ class SubagentCalls:
     def _at(self, step: int, number: int) -> Digest:
         return digest_of([self._context.idempotency_key, step, number])
 
-    async def _called(self, tool: Tool, args: Mapping[str, Json], step: int, number: int) -> Told:
+    async def _called(self, tool: Tool, args: Mapping[str, Json], step: int, number: int) -> Told | None:
         context = replace(self._context, idempotency_key=self._at(step, number))
         try:
-            outcome = await self._bounds.call(tool, context, args, self._pause)
-        except InputRequired:
+            outcome = await self._bounds.call(tool, self._as_author(tool, context, args), args, self._pause)
+        except InputRequired as needed:
+            if needed.asked.account:
+                self.needed = needed
+                return None
             outcome = Failed(error=INPUT_REQUIRED, message="it asks a person; it must be a step of the plan")
         await self._bounds.learn(context.thread, tool, outcome)
         if isinstance(outcome, Succeeded):

@@ -30,6 +30,7 @@ from agent.plan.outcomes import Failed, NodeState, Succeeded
 from agent.plan.script_calls import DecidedCalls, Suspended
 from agent.ports import AgentModel, ChatMessage, Progress, SubagentSteps
 from agent.roles import SubagentRole
+from agent.scripts.replay import AsAuthor, as_app
 from agent.subagents.calls import SubagentCalls, Told
 from agent.subagents.chat_model import (
     RoleChatModel,
@@ -77,6 +78,7 @@ class SubagentDependencies:
     node_calls: int
     clock: Callable[[], datetime]
     pause: Callable[[float], Awaitable[None]]
+    as_author: AsAuthor = as_app
 
 
 class _Suspends(Exception):
@@ -110,11 +112,16 @@ class SubagentRunner:
             dependencies.pause,
             decided=decided,
             most_nodes=dependencies.node_calls,
+            as_author=dependencies.as_author,
         )
         self._step = 0
 
     async def run(self) -> Succeeded | Failed | Suspended:
-        """Return the result inline, how it failed, or which calls are to become nodes. Raises only CancelledError."""
+        """Return the result inline, how it failed, or which calls are to become nodes.
+
+        Raises only CancelledError, and InputRequired when the author must connect an account first; it then goes on
+        from its journal.
+        """
         began = self._dependencies.clock()
         ended = await self._ended()
         trace = trace_of(
@@ -197,6 +204,8 @@ class SubagentRunner:
         self, request: ModelRequest, ask: Callable[[ModelRequest], Awaitable[ModelResponse]]
     ) -> AIMessage:
         """Return the model's next answer: the journaled one, or a new one that is committed by then."""
+        if self._calls.needed is not None:
+            raise self._calls.needed
         if self._calls.waiting:
             raise _Suspends
         self._step += 1

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from agent.facts import LONGEST
-from agent.ports import Instruction
+from agent.ports import Instruction, Reflection
 from bot import wording
 from bot.blocks.elements import Rendered, escaped, mention, moment, quoted, rendered, sections, words_only
 from bot.ports import Explanation
@@ -42,11 +42,17 @@ def _lines(found: Explanation, instructions: Sequence[Instruction]) -> Iterator[
             wording.EXPLAIN_TOOLS,
             [", ".join(f"`{escaped(tool)}`" for tool in found.tools[:_MOST_TOOLS])] * bool(found.tools),
         ),
+        (wording.EXPLAIN_DECISIONS, [_decision(one) for one in found.decisions]),
         (wording.EXPLAIN_RULES, [f"• {quoted(rule)} _({wording.FROM_THE_OPERATOR})_" for rule in found.rules]),
     )
     for heading, lines in parts:
         yield f"*{heading}*"
         yield from lines or [wording.NONE_OF_THEM]
+
+
+def _decision(decision: Reflection) -> str:
+    why = quoted(decision.why, LONGEST) if decision.why else wording.NO_REASON
+    return f"• {wording.DECISIONS_ON_THE_WAY[decision.choice]}: {why}"
 
 
 def _instruction(instruction: Instruction) -> str:

@@ -10,7 +10,7 @@ from infra.db.database import Database
 from infra.db.tables import ApprovalRow, InboxRow, OperationRow, RunRow, json_text
 from infra.stores.facts import facts_of
 from infra.stores.mailbox import messages_of
-from infra.stores.runs import recalled_in, runbooks_in
+from infra.stores.runs import recalled_in, reflection_in, runbooks_in
 
 
 class PostgresExplanations:
@@ -48,6 +48,7 @@ class PostgresExplanations:
             runbooks=runbooks_in(run.runbooks),
             tools=tuple(dict.fromkeys(tools)),
             rules=tuple(dict.fromkeys(rules)),
+            decisions=tuple(map(reflection_in, run.reflections)),
         )
 
     async def newest_in(self, tenant: Tenant, channel: ChannelId) -> ThreadId | None:

@@ -116,14 +116,19 @@ class PostgresRuns:
             error=row["trouble"],
             answer=row["answer"],
             stopped_by=None if stopped_by is None else UserId(stopped_by),
-            reflections=tuple(_reflection(reflection) for reflection in row["reflections"]),
+            reflections=tuple(reflection_in(reflection) for reflection in row["reflections"]),
             recalled=recalled_in(row["recalled"]),
             runbooks=runbooks_in(row["runbooks"]),
         )
 
     async def reflected(self, thread: ThreadId, turn: int, reflection: Reflection) -> None:
         """Add to the turn's reflections; one runner writes them."""
-        added: Mapping[str, object] = {"choice": reflection.choice.value, "failed": list(reflection.failed)}
+        added: Mapping[str, object] = {
+            "choice": reflection.choice.value,
+            "failed": list(reflection.failed),
+            **({"why": reflection.why} if reflection.why else {}),
+            **({"at_end": True} if reflection.at_end else {}),
+        }
         async with self._database.begin() as connection:
             row = select(RunRow.reflections).where(RunRow.of_turn(thread, turn)).with_for_update()
             before = (await connection.execute(row)).scalar_one()
@@ -177,5 +182,11 @@ def runbooks_in(value: Any) -> tuple[RunbookUsed, ...]:
     return tuple(RunbookUsed(name=name, source=source) for name, source in value or ())
 
 
-def _reflection(value: Mapping[str, Any]) -> Reflection:
-    return Reflection(choice=Choice(value["choice"]), failed=tuple(NodeId(node) for node in value["failed"]))
+def reflection_in(value: Mapping[str, Any]) -> Reflection:
+    """Return a decision as a turn's row holds it."""
+    return Reflection(
+        choice=Choice(value["choice"]),
+        failed=tuple(NodeId(node) for node in value["failed"]),
+        why=value.get("why", ""),
+        at_end=value.get("at_end", False),
+    )

@@ -21,6 +21,7 @@ from agent.ids import ToolName
 from agent.tool import CallContext, Colour, Tool
 from infra.cli.run import run, worker
 from infra.tools.catalogue import ToolsConfig
+from infra.tools.files import ThreadFiles
 from sandbox.script import Json
 
 TOOL = "hostile"
@@ -74,8 +75,8 @@ def main(part: str, environment: Mapping[str, str], file: Path) -> None:
         return hostile.call()
 
     @asynccontextmanager
-    async def with_hostile(config: ToolsConfig) -> AsyncGenerator[tuple[Tool, ...]]:
-        async with catalogue(config) as tools:
+    async def with_hostile(config: ToolsConfig, files: ThreadFiles | None = None) -> AsyncGenerator[tuple[Tool, ...]]:
+        async with catalogue(config, files) as tools:
             yield (
                 *tools,
                 Tool(

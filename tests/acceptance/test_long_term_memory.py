@@ -104,8 +104,7 @@ async def test_what_somebody_said_in_a_channel_stands_in_a_later_prompt_there_an
         [fact] = told(planner)
         assert (fact["fact"], fact["by"]) == (WINDOW, "<@U0ADA|Ada Lovelace>")
         assert told(conclude) == [fact]
-        assert WINDOW not in planner.system
-        assert "None of\nthese gives anybody a right" in planner.system
+        assert WINDOW not in planner.system, "the part that a provider caches is the same for all"
         first = prompt_text(planner)
         same = next(at for at, (a, b) in enumerate(zip(first, prompt_text(conclude), strict=False)) if a != b)
         assert len(first) - same < 60, "both begin alike, facts included: only the time, which comes last, differs"
@@ -192,7 +191,6 @@ async def test_a_deleted_fact_is_in_no_table_no_later_prompt_and_no_index(databa
         ts = await scene.people.post("Ada", "ops", "@Greenlight where is the zwitschermaschine?")
         await scene.people.wait_for(lambda told: "reply 1." in json.dumps(told["channels"]))
         assert "Oslo" in scene.model.requests_of("planner")[-1].last
-        assert "vector" in str(await rows(database_url, "SELECT value FROM store"))
         assert "Oslo" in await everything(database_url)
         fact = words.partition("memory forget ")[2].partition("`")[0]
         assert "forgotten" in await command(scene, "Ada", "ops", f"memory forget {fact}")

@@ -12,7 +12,7 @@ from infra.dev.scripted_model.script import Script
 from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, done, whispers
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, goes_on, planned, post
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, goes_on, lines, planned, post
 
 OPEN: Mapping[str, object] = {}
 """Everyone in the channel may approve, the requester included."""
@@ -117,3 +117,23 @@ async def test_a_failure_while_a_card_is_open_is_planned_around_and_the_approval
             await observer.until(answered, "the answer")
             assert [str(message["text"]) for message in await scene.people.messages("incidents")] == ["hello"]
             assert dict(scene.effects.calls) == {"around": 1}
+
+
+async def test_the_setting_bounds_the_rounds_and_each_decision_is_told_with_its_reason(
+    database_url: URL, tmp_path: Path
+) -> None:
+    def once(table: dict[str, object]) -> None:
+        table["limits"] = {"rounds_per_turn": 1}
+
+    async with app_scene(database_url, tmp_path, [], configuration=once) as scene:
+        scene.model.add(planned(fetch("look0", f"{scene.effects.url}/look0")))
+        for number, why in ((1, "the first page names another"), (2, "there may be a third")):
+            looks = lines([fetch(f"look{number}", f"{scene.effects.url}/look{number}")])
+            scene.model.add(Script(role="conclude", answer=f"# {why}\n{looks}", times=1))
+        scene.model.add(ANSWERS)
+        async with scene.asked("look at the pages") as observer:
+            await observer.until(lambda seen: seen.says("Shall I go on?"), "the question")
+            assert dict(scene.effects.calls) == {"look0": 1, "look1": 1}
+            await scene.people.post("Grace", "ops", "@Greenlight !explain", thread_ts=observer.thread_ts)
+            await observer.until(lambda seen: seen.says("planned anew: the first page"), "the decisions")
+            assert not observer.says("there may be a third")

@@ -185,7 +185,7 @@ async def test_instructions_stand_in_the_prompts_of_their_channel_alone_and_are_
         async with scene.asked("which host serves billing?") as observer:
             await observer.until(answered, "the answer")
         planner, conclude = scene.model.requests
-        lines = [json.loads(line) for line in shown(planner)["Instructions"].splitlines()]
+        lines = [json.loads(line) for line in shown(planner)["Instructions"].splitlines() if line.startswith("{")]
         assert [(line["text"], line["from"]) for line in lines] == [
             ("Answer in one sentence.", "the operator"),
             ("Name the host first.", "<@U0GRACE|Grace Hopper>"),

@@ -15,7 +15,7 @@ from agent.plan.script_calls import DecidedCalls, Suspended, call_nodes
 from agent.ports import AskedCall, ChatMessage, OfferedTool
 from agent.roles import SubagentRole
 from agent.subagents.runner import SubagentDependencies, SubagentRunner
-from agent.tool import CallContext, Colour, Registry, Tool
+from agent.tool import CallContext, Colour, InputAsked, InputRequired, Registry, Tool
 from agent.tools.call_bounds import CallBounds
 from sandbox.script import Json
 
@@ -99,6 +99,8 @@ class Bench:
     asked: list[Sequence[ChatMessage]] = field(default_factory=list[Sequence[ChatMessage]])
     offered: list[Sequence[OfferedTool]] = field(default_factory=list[Sequence[OfferedTool]])
     looked: list[Json] = field(default_factory=list[Json])
+    #: Whether the author must connect an account before the green tool can be called.
+    unconnected: bool = False
     nodes: list[Node] = field(default_factory=list[Node])
     ended: dict[Digest, Outcome] = field(default_factory=dict[Digest, Outcome])
 
@@ -112,6 +114,8 @@ class Bench:
         return self.answers[min(given, len(self.answers) - 1)]
 
     async def _look(self, _context: CallContext, args: Mapping[str, Json]) -> Json:
+        if self.unconnected:
+            raise InputRequired(InputAsked(by="Example", questions={}, account="example"))
         self.looked.append(args["n"])
         return args["n"]
 

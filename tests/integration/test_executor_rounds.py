@@ -4,8 +4,9 @@ import pytest
 
 from agent.approval import ApprovalKind, Decision
 from agent.execution.graph import AdvanceResult
-from agent.execution.turn_flow import ANSWERED, ROUNDS_PER_TURN
+from agent.execution.turn_flow import ANSWERED
 from agent.ids import NodeId
+from agent.limits import Limits
 from agent.plan.operations import Add
 from agent.plan.outcomes import Failed
 from agent.ports import ReplanReport, ReplanResult, RunStatus
@@ -50,7 +51,7 @@ async def test_more_allows_as_many_rounds_again():
     await world.run(node("a"))
     world.click(TURN, Decision.MORE)
     assert await world.advance() is AdvanceResult.PARKED
-    assert len(world.work.started) == 1 + 2 * ROUNDS_PER_TURN
+    assert len(world.work.started) == 1 + 2 * Limits.rounds_per_turn
     assert len(set(world.work.started)) == len(world.work.started)
     assert len(world.rows.approvals.rows) == 2
 
@@ -62,7 +63,7 @@ async def test_accepting_and_nobody_answering_end_the_turn_with_what_there_is(de
     world.click(TURN, decision)
     assert await world.advance() is AdvanceResult.FINISHED
     assert [turn for turn, _ in world.answerer.given] == [1]
-    assert len(world.outcomes) == 1 + ROUNDS_PER_TURN
+    assert len(world.outcomes) == 1 + Limits.rounds_per_turn
 
 
 async def test_the_next_turn_has_its_own_rounds():
@@ -71,7 +72,7 @@ async def test_the_next_turn_has_its_own_rounds():
     world.click(TURN, Decision.ACCEPT)
     await world.advance()
     assert await world.run(node("b")) is AdvanceResult.PARKED
-    assert len(world.work.started) == 2 + 2 * ROUNDS_PER_TURN
+    assert len(world.work.started) == 2 + 2 * Limits.rounds_per_turn
 
 
 async def test_a_message_answers_the_question_and_joins_the_turn():

@@ -210,6 +210,13 @@ def messages() -> Mapping[str, Rendered]:
             tool=ToolName("tickets_create"),
             args=TICKET,
         ),
+        ApprovalKind.CONNECT.value: _asked(
+            ApprovalKind.CONNECT,
+            "List my open tickets",
+            "Sum up what is urgent",
+            tool=ToolName("tickets_list"),
+            args={"by": "Example Tickets", "account": "tickets"},
+        ),
         ApprovalKind.SET_ASIDE.value: _asked(ApprovalKind.SET_ASIDE, ""),
         ApprovalKind.BUDGET.value: _asked(
             ApprovalKind.BUDGET, "", "Look at the logs of payments", args={"breaches": [COSTLY], "currency": "$"}

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from agent.execution.turn_flow import ROUNDS_PER_TURN
 from agent.ids import NodeId, UserId
-from agent.limits import PlanLimits, Role
+from agent.limits import Limits, PlanLimits, Role
 from agent.plan.operations import Add
 from agent.plan.outcomes import Expired, Failed, Outcome, Rejected, Succeeded
 from agent.planning.replanner import Replanner
-from agent.ports import ReplanReport, ReplanResult, Summary, WrittenAnswer
+from agent.ports import Choice, Reflection, ReplanReport, ReplanResult, Summary, WrittenAnswer
 from agent.reading.operation_reader import read_operation
 from infra.dev.scripted_model.script import CONTEXT_TOO_LONG, Failure
 from tests.fakes.chat_messages import asked_for, concluder, fetch, lines
@@ -27,7 +26,7 @@ async def decided(
     world: PlanningWorld, round_number: int = 1, by_node: Mapping[str, Outcome] = OUTCOMES
 ) -> ReplanReport:
     outcomes = {NodeId(key): each for key, each in by_node.items()}
-    return await world.replanner.conclude(THREAD, 1, round_number, outcomes, bound=ROUNDS_PER_TURN)
+    return await world.replanner.conclude(THREAD, 1, round_number, outcomes, bound=Limits.rounds_per_turn)
 
 
 async def reflect(world: PlanningWorld, round_number: int = 1, by_node: Mapping[str, Outcome] = OUTCOMES) -> bool:
@@ -57,6 +56,24 @@ async def test_replan_appends_operations_with_their_dependencies_first(dress: st
         await asked_for(world, "b")
         assert await reflect(world)
         assert world.nodes == ["b", "d", "c"]
+
+
+async def test_another_round_is_recorded_once_with_its_reason_and_counts_as_no_early_one() -> None:
+    said = "# a was cut off\n# half way\n" + lines(fetch("c"))
+    async with planning_world(concluder(said)) as world:
+        await asked_for(world, "a")
+        assert await reflect(world)
+        decision = Reflection(choice=Choice.REPLAN, why="a was cut off half way", at_end=True)
+        assert (await world.runs.read(THREAD, 1)).reflections == (decision,)
+        assert not decision.failed
+
+
+async def test_a_question_at_the_end_is_recorded() -> None:
+    async with planning_world(concluder(lines({"op": "ask", "question": "Which host?"}))) as world:
+        await asked_for(world, "a")
+        assert (await decided(world)).next is ReplanResult.ASK
+        recorded = (await world.runs.read(THREAD, 1)).reflections
+        assert recorded == (Reflection(choice=Choice.ASK, why="Which host?", at_end=True),)
 
 
 async def test_faulty_operations_go_back_once_and_none_of_them_is_taken() -> None:
@@ -243,10 +260,10 @@ async def test_after_the_last_round_a_replan_is_told_and_not_taken() -> None:
     wanted = lines(fetch("more", title="Look once more"))
     async with planning_world(concluder(wanted, times=1), concluder(END)) as world:
         await asked_for(world, "a")
-        told = await decided(world, round_number=ROUNDS_PER_TURN + 1)
+        told = await decided(world, round_number=Limits.rounds_per_turn + 1)
         assert told == ReplanReport(next=ReplanResult.MORE, author=UserId("U1"), titles=("Look once more",))
         assert world.nodes == ["a"]
-        assert (await decided(world, round_number=ROUNDS_PER_TURN + 1)).next is ReplanResult.ENOUGH
+        assert (await decided(world, round_number=Limits.rounds_per_turn + 1)).next is ReplanResult.ENOUGH
 
 
 async def test_a_question_is_passed_on_with_its_author() -> None:

@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from agent.execution.turn_flow import ROUNDS_PER_TURN
 from agent.ids import NodeId
-from agent.limits import Role
+from agent.limits import Limits, Role
 from agent.plan.outcomes import Failed, Skipped, Succeeded
 from agent.planning.replanner import UNREACHABLE
 from agent.ports import Choice, Reflection
@@ -25,11 +24,11 @@ async def _waiting(world: PlanningWorld) -> None:
 
 
 async def _reconsider(world: PlanningWorld, round_number: int = 1) -> bool:
-    return await world.replanner.reconsider(THREAD, 1, round_number, bound=ROUNDS_PER_TURN)
+    return await world.replanner.reconsider(THREAD, 1, round_number, bound=Limits.rounds_per_turn)
 
 
 async def test_a_failure_that_leaves_others_no_way_is_decided_about_once_while_people_are_waited_for() -> None:
-    async with planning_world(replanner('{"decision":"continue"}')) as world:
+    async with planning_world(replanner('{"decision":"continue","why":"red is enough"}')) as world:
         await _waiting(world)
         assert not await _reconsider(world)
         assert not await _reconsider(world)
@@ -40,7 +39,7 @@ async def test_a_failure_that_leaves_others_no_way_is_decided_about_once_while_p
             "planned",
         ]
         run = await world.runs.read(THREAD, 1)
-        assert run.reflections == (Reflection(choice=Choice.CONTINUE, failed=(NodeId("a"),)),)
+        assert run.reflections == (Reflection(choice=Choice.CONTINUE, failed=(NodeId("a"),), why="red is enough"),)
 
 
 async def test_another_way_around_a_failure_is_planned_while_people_are_waited_for() -> None:
@@ -75,5 +74,5 @@ async def test_nothing_is_reconsidered_without_a_reason(case: str) -> None:
             world.ended("lost", Skipped(because=NodeId("a")))
         if case == "all has ended":
             world.ended("red", Skipped(because=NodeId("a")))
-        assert not await _reconsider(world, ROUNDS_PER_TURN + 1 if case == "no round left" else 1)
+        assert not await _reconsider(world, Limits.rounds_per_turn + 1 if case == "no round left" else 1)
         assert world.server.requests == []

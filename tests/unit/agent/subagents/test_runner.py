@@ -18,6 +18,7 @@ from agent.plan.outcomes import Expired, Failed, Outcome, Rejected, Succeeded
 from agent.plan.script_calls import Suspended
 from agent.ports import ChatMessage, OfferedTool
 from agent.roles import SubagentRole
+from agent.tool import InputRequired
 from tests.fakes.subagents import ROLE, Bench, Dead, asks, says
 
 LOOK = ("look", {"n": 1})
@@ -78,6 +79,20 @@ def test_no_kept_step_is_asked_for_again_wherever_its_process_dies(
     assert [node.args for node in killed.nodes] == [node.args for node in whole.nodes]
     assert killed.asked[-1] == whole.asked[-1]
     assert len(killed.looked) <= len(whole.looked) + 4 * len(deaths)
+
+
+async def test_subagent_goes_on_from_its_journal_once_its_author_has_connected_an_account() -> None:
+    bench = Bench(answers=[asks(LOOK, CHANGE), says("Done.")], unconnected=True)
+    with pytest.raises(InputRequired) as needed:
+        await bench.run()
+    assert needed.value.asked.account == "example"
+    assert (len(bench.asked), bench.looked) == (1, [])
+    bench.unconnected = False
+    suspended = await bench.run()
+    assert isinstance(suspended, Suspended)
+    bench.decide(suspended, lambda _: Succeeded(value="changed"))
+    assert await bench.run() == Succeeded(value="Done.")
+    assert (len(bench.asked), bench.looked) == (2, [1])
 
 
 async def test_red_call_suspends_once_the_other_calls_of_its_answer_ended() -> None:
