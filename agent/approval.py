@@ -27,6 +27,9 @@ EDITED_BY = "edited_by"
 ALWAYS_ASKED = frozenset({REMEMBER})
 """Tools whose every call takes a person's yes about exactly this call: no rule and no grant lets one run."""
 
+CORRECTED = "corrected"
+"""Its key for a call planned anew because a person set a result: no rule and no grant lets one run."""
+
 ASKERS = "askers"
 """Its key for those who asked for the call besides its author."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from agent.approval import ASKERS, ApprovalRequest, WorldState, askers_of
+from agent.approval import ASKERS, CORRECTED, ApprovalRequest, WorldState, askers_of
 from agent.ids import UserId
 from agent.plan.confidential import redacted
 from agent.tool import Account, Reversibility
@@ -59,6 +59,15 @@ class Undoes:
     at: datetime | None = None
 
 
+class Corrected(StrEnum):
+    """What is asked about a call that is planned anew, because a person set a result that it comes from."""
+
+    #: It was not made before.
+    FIRST = "first"
+    #: It was made before, or may have been, with what the result was then.
+    AGAIN = "again"
+
+
 @dataclass(frozen=True, kw_only=True)
 class CardFacts:
     """What a card shows besides the arguments."""
@@ -82,6 +91,8 @@ class CardFacts:
     askers: tuple[UserId, ...] = ()
     #: None: it takes nothing back.
     undoes: Undoes | None = None
+    #: None: no result that it comes from was set by a person since it was planned.
+    corrected: Corrected | None = None
     #: Whose account the call runs as; without a provider: the app's. None: nobody has any account here.
     account: Account | None = None
 
@@ -111,6 +122,8 @@ def card_facts_json(facts: CardFacts) -> dict[str, Json]:
         written[ASKERS] = list(facts.askers)
     if facts.undoes is not None:
         written["undoes"] = _undoes_json(facts.undoes)
+    if facts.corrected is not None:
+        written[CORRECTED] = facts.corrected.value
     if facts.account is not None:
         written["account"] = account_json(facts.account)
     return written
@@ -145,6 +158,7 @@ def card_facts_of(request: ApprovalRequest) -> CardFacts:
         change=_change(stored.get("change")),
         askers=tuple(sorted(askers_of(request))),
         undoes=_undoes(stored.get("undoes")),
+        corrected=_corrected(stored.get(CORRECTED)),
         account=account_in(stored),
     )
 
@@ -180,6 +194,12 @@ def _undoes(written: Json) -> Undoes | None:
     except ValueError:
         moment = None
     return Undoes(title=str(written.get("title", "")), by=UserId(str(by)) if by else None, at=moment)
+
+
+def _corrected(written: Json) -> Corrected | None:
+    if written is None:
+        return None
+    return Corrected.FIRST if written == Corrected.FIRST else Corrected.AGAIN
 
 
 def _change(written: Json) -> Change | None:

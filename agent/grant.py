@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType, TypeAlias, assert_never
 
-from agent.approval import ALWAYS_ASKED, ApprovalKind, ApprovalRequest
+from agent.approval import ALWAYS_ASKED, CORRECTED, ApprovalKind, ApprovalRequest
 from agent.ids import ChannelId, Digest, NodeId, ThreadId, ToolName, UserId, thread_parts
 from agent.plan.operations import canonical_json, digest_of
 from agent.plan.references import pieces, references_in, with_texts
@@ -71,7 +71,7 @@ class Grant:
         parts = thread_parts(request.thread)
         if request.kind is not ApprovalKind.APPROVE or request.tool != self.tool or parts.channel != self.channel:
             return False
-        if request.tool in ALWAYS_ASKED:
+        if request.tool in ALWAYS_ASKED or CORRECTED in request.facts:
             return False
         if self.kind is GrantKind.ENVELOPE and (request.thread, request.turn) != (self.thread, self.turn):
             return False

@@ -320,7 +320,7 @@ def colour_of(node: Node, registry: Registry) -> Colour:
     A template does nothing itself: each of its items has its own colour. Neither does a script or subagent that calls
     red tools: each of these calls becomes a red node. A subagent has no tool that is not known here.
     """
-    if node.for_each:
+    if node.for_each or node.given is not None:
         return Colour.GREEN
     if node.require_human_approval:
         return Colour.RED

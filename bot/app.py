@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent.approval import ApprovalPolicy, ApprovalRequest
 from agent.ids import ToolName, UserId
 from agent.limits import MemoryLimits
-from agent.ports import Approvals, Artifacts, Effects, Files, Instructions
+from agent.ports import Approvals, Artifacts, Effects, Files, Instructions, NodeStatuses, OperationLog
 from agent.redaction import SECRETS
 from agent.tool import Tool
 from agent.tools.access import AccessRules, ToolAccess
@@ -28,6 +28,7 @@ from bot.handlers.approvals import ApprovalHandler
 from bot.handlers.click_policy import ClickPolicy
 from bot.handlers.commands import COMMAND, CommandHandler
 from bot.handlers.confidential import ConfidentialHandler
+from bot.handlers.corrections import CorrectionHandler
 from bot.handlers.decision_forms import DecisionFormHandler
 from bot.handlers.elsewhere import ElsewhereHandler
 from bot.handlers.feedback import FeedbackHandler
@@ -62,6 +63,8 @@ from bot.payloads import (
     RULE_ACTION,
     RULE_CALLBACK,
     SAVE_ACTION,
+    SET_ACTION,
+    SET_CALLBACK,
     SHOW_ACTION,
     STOP_ACTION,
     STOP_SHORTCUT,
@@ -116,6 +119,8 @@ class Ports:
     freezes: Freezes
     grants: Grants
     effects: Effects
+    log: OperationLog
+    statuses: NodeStatuses
     facts: FactBook
     instructions: Instructions
     written_instructions: ChannelInstructions
@@ -200,8 +205,19 @@ class SlackApp:
         guidance = GuidanceHandler(
             ports.instructions, ports.written_instructions, ports.explanations, self.facts, self.principals
         )
+        corrections = CorrectionHandler(ports.log, ports.statuses, ports.inbox, self.principals, self.api, limiter)
         messages = MessageHandler(
-            ports.inbox, ports.views, self.principals, self.api, policy_for, elsewhere, limiter, undo, memory, guidance
+            ports.inbox,
+            ports.views,
+            self.principals,
+            self.api,
+            policy_for,
+            elsewhere,
+            limiter,
+            undo,
+            memory,
+            guidance,
+            corrections,
         )
         approvals = ApprovalHandler(
             ports.approvals,
@@ -259,6 +275,8 @@ class SlackApp:
         bolt.event(_ANY)(self._kept(_ignore))  # an event without a listener gets a 404, and Slack tries it again
         bolt.action(re.compile(STOP_ACTION))(self._kept(stops.on_click))
         bolt.action(UNDO_ACTION)(self._kept(undo.on_click))
+        bolt.action(SET_ACTION)(self._kept(corrections.on_click))
+        bolt.view(SET_CALLBACK)(self._kept(corrections.on_form))
         bolt.action(SAVE_ACTION)(self._kept(runbooks.on_click))
         bolt.action(re.compile(f"^{FEEDBACK_ACTION}_"))(self._kept(feedback.on_click))
         bolt.view(FEEDBACK_CALLBACK)(self._kept(feedback.on_form))

@@ -63,6 +63,12 @@ LINK_ACTION = "link_account"
 DISCONNECT_ACTION = "disconnect_account"
 """Begins the `action_id` of a button that disconnects one of the clicker's own accounts; the value is the provider."""
 
+SET_ACTION = "set_result"
+"""The `action_id` of a board's button that opens the form in which a result is set; the value is the turn."""
+
+SET_CALLBACK = "set_result"
+"""The `callback_id` of that form."""
+
 UNDO_ACTION = "undo_run"
 """The `action_id` of a board's button that undoes what a run changed; the value is the turn."""
 
@@ -572,6 +578,24 @@ class UndoClick(TurnClick):
     """A click on a board's Undo button."""
 
     action: Annotated[Literal["undo_run"], At("actions.0.action_id")]
+
+
+class SetClick(TurnClick):
+    """A click on a board's button that opens the form in which a result is set."""
+
+    action: Annotated[Literal["set_result"], At("actions.0.action_id")]
+
+
+class SetForm(FromSlack):
+    """The form in which a result is set, as it was submitted."""
+
+    callback: Annotated[Literal["set_result"], At("view.callback_id")]
+    app: App = ""
+    view_id: Annotated[str, At("view.id")]
+    thread: Annotated[str, At("view.private_metadata"), Field(max_length=3000)]
+    user: Clicker
+    step: Annotated[str, At(f"view.state.values.step.{FORM_INPUT}.selected_option.value")]
+    value: Annotated[str, At(f"view.state.values.value.{FORM_INPUT}.value")]
 
 
 class SaveClick(TurnClick):

@@ -6,14 +6,16 @@ Nobody reads `str(exc)`: an error code that has no sentence here gets the genera
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from agent.approval import Again, ApprovalKind, ApprovalPolicy, Decision, FreezeScope, Refusal
 from agent.budget.budget import Measure
 from agent.budget.usage import Scope
-from agent.card_facts import account_in
+from agent.card_facts import Corrected, account_in
 from agent.errors import TurnError
 from agent.facts import LONGEST, FactScope
 from agent.packing.packing import Reason
+from agent.plan.corrections import Why
 from agent.plan.effects import Left
 from agent.plan.files import Evicted
 from agent.plan.outcomes import NodeState
@@ -602,6 +604,65 @@ def undoes(title: str, by: str, at: str) -> str:
 def not_undone_because(title: str) -> str:
     """Return that an effect stands because one that came of it does."""
     return f"“{title}” was not undone first"
+
+
+GIVEN = "set by a person"
+SET_RESULT, SET_TITLE = "Set a result…", "Set a result"
+SET_WHICH, SET_VALUE, SET = "Which step?", "Which result shall it have?", "Set"
+SET_HINT = (
+    "JSON, such as 17 or [1, 2], or plain text. What came from the old result runs again; what changes something asks."
+)
+SET_NOTHING = "No step of this thread has ended yet, so there is no result to set."
+SETTING_NOW = "I'm on it: what came from the old result is planned anew."
+HOW_TO_SET = "Write `!set STEP VALUE`: the step's id or title, then JSON or plain text, such as `!set total 17`."
+CORRECTED: dict[Corrected, str] = {
+    Corrected.FIRST: "Planned anew, since a person set a result that it comes from",
+    Corrected.AGAIN: "*Done before with another value*; planned anew, since a person set a result that it comes from",
+}
+"""What a card says of a call that comes from a result which a person set."""
+
+
+def given_title(name: str, step: str) -> str:
+    """Return the title of a value that a person set; "" is a name nobody knows."""
+    return f"{name or 'Somebody'} set “{step}”"
+
+
+def set_anew(step: str) -> str:
+    """Return why what came from a step's old result is withdrawn."""
+    return f"the result of “{step}” was set by a person"
+
+
+def unsettable(why: Why, name: str, steps: str) -> str:
+    """Return why a result is not set; `name` is what was written, `steps` the steps that it is about, ready words."""
+    match why:
+        case Why.UNKNOWN:
+            near = f" Did you mean {steps}?" if steps else ""
+            return f"There's no step “{name}” in this thread.{near} {HOW_TO_SET}"
+        case Why.AMBIGUOUS:
+            return f"Several steps are called “{name}”: {steps}. Write the id of the one you mean."
+        case Why.PART:
+            return f"“{name}” is a part of {steps}, whose result I can set as a whole."
+        case Why.UNFINISHED:
+            return f"{steps} hasn't ended yet. Wait for its end, or write `!stop`; then set its result."
+        case Why.NO_VALUE:
+            return f"Nothing is set yet. {HOW_TO_SET}"
+        case Why.TOO_LARGE:
+            return "That value is too large, or can't be stored: 4 KiB is the most. Nothing was set."
+        case _:
+            assert_never(why)
+
+
+def value_misfit(pointer: str, message: str) -> str:
+    """Return what is wrong with a value; `pointer` is empty for the whole."""
+    return f"Nothing was set: the step's result must fit its schema, and {pointer or 'the value'} doesn't: {message}"
+
+
+def done_with_old_result(titles: str) -> str:
+    """Return which calls were made with the old result; `titles` are ready words."""
+    return (
+        f"Done already with the old result, and not repeated without a yes: {titles}. Each has a card; `!undo` takes "
+        "back what can be undone."
+    )
 
 
 NOTHING_WAITS = "Nothing waits for this"

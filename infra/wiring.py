@@ -31,6 +31,7 @@ from agent.llm.prompts import system_message
 from agent.llm.recall import Recall
 from agent.llm.tool_search import Embedder, ToolSearch
 from agent.planning.answerer import Answerer
+from agent.planning.correcting import Correcting
 from agent.planning.pack_buffer import NodeEndNotifier
 from agent.planning.planner import Planner
 from agent.planning.replanner import Replanner
@@ -60,6 +61,7 @@ from agent.tools.rate_limits import RateLimits
 from bot.app import Ports as BotPorts
 from bot.app import SlackApp
 from bot.blocks.answer import DraftsInWords, PlainResults, UndoneInWords
+from bot.blocks.corrections import CorrectionInWords
 from bot.errors import SlackUnreachable
 from bot.handlers.click_policy import ClickPolicy
 from bot.handlers.due_requests import DueRequests
@@ -349,6 +351,8 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         freezes=stores.freezes,
         grants=stores.grants,
         effects=stores.effects,
+        log=stores.log,
+        statuses=stores.statuses,
         facts=stores.facts,
         instructions=_instructions(settings, stores),
         written_instructions=stores.instructions,
@@ -573,8 +577,18 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
         language=configuration.plan.language,
         gather_seconds=configuration.plan.gather_seconds,
     )
-    undoing = Undoing(
+    correcting = Correcting(
         planner=planner,
+        effects=stores.effects,
+        log=stores.log,
+        mailbox=stores.mailbox,
+        statuses=stores.statuses,
+        words=CorrectionInWords(),
+        flush=node_ends.flush,
+        directory=memory.directory,
+    )
+    undoing = Undoing(
+        planner=correcting,
         effects=stores.effects,
         log=stores.log,
         mailbox=stores.mailbox,

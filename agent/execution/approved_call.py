@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from agent.approval import ApprovalKind, ApprovalRequest, Decision, DecisionRecord, WorldState
-from agent.card_facts import CardFacts, Change, Undoes, account_in, card_facts_json
+from agent.card_facts import CardFacts, Change, Corrected, Undoes, account_in, card_facts_json
 from agent.errors import CallsFrozen, StoreUnavailable
 from agent.execution.execution_context import ExecutionContext
 from agent.execution.origins import origins_of
@@ -539,6 +539,7 @@ class ApprovedCall:
             origins=script_origins(step, context) or origins,
             outside=around.outside,
             undoes=undoes,
+            corrected=self._corrected(),
             askers=tuple(around.askers),
         )
 
@@ -555,6 +556,13 @@ class ApprovedCall:
         ]
         last = yeses[-1] if yeses else None
         return Undoes(title=undone_title(self._step.node), by=last.by if last else None, at=last.at if last else None)
+
+    def _corrected(self) -> Corrected | None:
+        """Return whether the call is planned anew because a person set a result, and was made before."""
+        node = self._step.node
+        if node.replaces is None:
+            return None
+        return Corrected.AGAIN if node.done_before else Corrected.FIRST
 
     async def _look_around(self, request: ApprovalRequest) -> "_Around":
         """Return what people wrote in this turn, and what of outside text the call holds; read once for each call."""
@@ -607,7 +615,7 @@ class ApprovedCall:
         if request.id not in known:
             around = await self._look_around(request)
             tools = await self._facts_of_tool(request, dry_run=False)
-            about = replace(tools, outside=around.outside, askers=tuple(around.askers))
+            about = replace(tools, outside=around.outside, askers=tuple(around.askers), corrected=self._corrected())
             request = replace(request, facts=card_facts_json(about))
         return await policy.posed(request, known)
 

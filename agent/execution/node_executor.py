@@ -75,6 +75,9 @@ _DETAIL_CHARACTERS = 60
 
 _PUT_AFTER_SECONDS = (0.0, 0.5, 2.0)
 
+GIVEN_VALUE = ToolName("given_value")
+"""Stands in the place of a tool where a person set the result; there is none of this name."""
+
 _NO_DECISIONS = DecidedCalls()
 _NOT_ASKED = Failed(error="internal", message="its script called a red tool where nobody can be asked")
 
@@ -170,6 +173,8 @@ class NodeExecutor:
 
     async def bind(self, thread: ThreadId, node: Node, outcomes: Mapping[NodeId, Outcome]) -> Bound | Failed:
         """Resolve the node's references and check a tool's arguments against its schema."""
+        if node.given is not None:
+            return Bound(tool=GIVEN_VALUE, args={}, digest=node.digest)
         written = call_arguments(node)
         args = await bind_object(thread, written, outcomes, self._artifacts)
         if isinstance(args, Failed):
@@ -323,6 +328,8 @@ class NodeExecutor:
             return unless_in_doubt(colour, failed)
 
     async def _work(self, node: Node, bound: Bound, context: CallContext) -> Succeeded | Failed:
+        if node.given is not None:
+            return Succeeded(value=node.given.get("value"))
         match node.kind:
             case NodeKind.TOOL:
                 tool = self._registry.find(bound.tool)

@@ -205,6 +205,12 @@ class Node:
     undoes: NodeId | None = None
     #: Which call of its package or subagent the node is (`agent/plan/script_calls.py`); then `item_of` is that.
     position: Digest | None = None
+    #: What a person set in place of a result, as `value`: the node does nothing else than to have it.
+    given: _Object | None = None
+    #: The node whose place it takes since a person set a result (`agent/plan/corrections.py`).
+    replaces: NodeId | None = None
+    #: Whether a node whose place it takes had, or may have had, an effect.
+    done_before: bool = False
 
     @cached_property
     def digest(self) -> Digest:

@@ -136,6 +136,19 @@ def references_in(value: Json, at: str = "") -> Iterator[tuple[str, Reference]]:
         yield from ((place, piece) for piece in pieces(text) if isinstance(piece, Reference))
 
 
+def renamed(text: str, names: Mapping[NodeId, NodeId]) -> str:
+    """Return the text with other nodes in its references; those that `names` does not hold stay."""
+
+    def written(found: re.Match[str]) -> str:
+        if found.group() == "$${" or found[1] is None:
+            return found.group()
+        reference = _reference(found.group(), found[1])
+        node, *others = (names.get(named, named) for named in reference.nodes)
+        return str(Reference(node=node, pointer=reference.pointer, others=tuple(others)))
+
+    return _TOKEN.sub(written, text)
+
+
 def pointer_token(key: str) -> str:
     """Return a key as one reference token of a JSON pointer."""
     return key.replace("~", "~0").replace("/", "~1")

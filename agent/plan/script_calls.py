@@ -80,7 +80,8 @@ def call_nodes(package: Node, known: Collection[Node], suspended: Suspended) -> 
 def _call_node(package: Node, call: ScriptCall, number: int, *, diverges: bool) -> Node:
     placed = item_id(package.id, number)
     if call.worker is not None:
-        return replace(call.worker, id=placed, item_of=package.id, position=call.position)
+        worker = replace(call.worker, id=placed, item_of=package.id, position=call.position)
+        return replace(worker, replaces=package.replaces, done_before=package.done_before)
     title = f"{package.title}: {call.tool}"
     mark = _OTHER_ARGUMENTS if diverges else ""
     return Node(
@@ -91,6 +92,8 @@ def _call_node(package: Node, call: ScriptCall, number: int, *, diverges: bool) 
         args=with_literals(call.args),
         item_of=package.id,
         position=call.position,
+        replaces=package.replaces,
+        done_before=package.done_before,
     )
 
 

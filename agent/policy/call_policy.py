@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 from agent.approval import (
     ABOUT_TURN,
     ALWAYS_ASKED,
+    CORRECTED,
     Again,
     ApprovalKind,
     ApprovalPolicy,
@@ -135,7 +136,8 @@ class CallPolicy:
             counts=await self._counts.of(request) if by_rules else RunCounts(),
             now=self._now(),
         )
-        may_allow = request.kind is ApprovalKind.APPROVE and request.tool not in ALWAYS_ASKED
+        always = request.tool in ALWAYS_ASKED or CORRECTED in request.facts
+        may_allow = request.kind is ApprovalKind.APPROVE and not always
         return policy.assess(facts, may_allow=may_allow)
 
 

@@ -33,7 +33,7 @@ from bot.blocks.elements import (
     task_card,
 )
 from bot.blocks.visibility import visible
-from bot.payloads import DETAILS_ACTION, FILES_ACTION, SAVE_ACTION, UNDO_ACTION
+from bot.payloads import DETAILS_ACTION, FILES_ACTION, SAVE_ACTION, SET_ACTION, UNDO_ACTION
 from bot.ports import AttemptView, NodeView, Post, RunView, Slot
 
 MOST_TASKS = 40
@@ -73,7 +73,7 @@ def board(run: RunView, currency: str = "$", now: datetime | None = None) -> Ren
     titles = {node.id: node.title for node in run.nodes}
     states = {node.id: node.state for node in run.nodes}
     details = script_details(run.nodes)
-    buttons = [*details, *_files(run), *_undo(run), *_save(run)]
+    buttons = [*details, *_files(run), *_undo(run), *_set(run), *_save(run)]
     packed = {fusion.steps[-1]: wording.packed(fusion.steps) for fusion in run.fusions}
     cards = {node.id: _task(node, titles, states, packed.get(node.id, "")) for node in run.nodes}
     shown = _fitting(run.nodes, cards, MESSAGE_CHARACTERS - sum(len(str(element)) for element in buttons))
@@ -96,6 +96,13 @@ def board(run: RunView, currency: str = "$", now: datetime | None = None) -> Ren
 def _undo(run: RunView) -> Sequence[Block]:
     """Return the button that undoes what an ended run changed, where anything can be undone."""
     return [button(wording.UNDO, action=UNDO_ACTION, value=str(run.turn))] if run.ended and run.can_undo else []
+
+
+def _set(run: RunView) -> Sequence[Block]:
+    """Return the button that sets a step's result, once a step of the run failed or all of them ended."""
+    failed = any(node.state is NodeState.FAILED for node in run.nodes)
+    shown = run.nodes and (run.ended or failed)
+    return [button(wording.SET_RESULT, action=SET_ACTION, value=str(run.turn))] if shown else []
 
 
 def _files(run: RunView) -> Sequence[Block]:
@@ -254,7 +261,8 @@ def _first_line(error: str) -> str:
 
 
 def _now(node: NodeView, titles: Mapping[NodeId, str], states: Mapping[NodeId, NodeState]) -> str:
-    what = node.tool or ("script" if node.kind is NodeKind.PACKAGE else node.kind.value)
+    given = wording.GIVEN if node.kind is NodeKind.TOOL else ""
+    what = node.tool or given or ("script" if node.kind is NodeKind.PACKAGE else node.kind.value)
     words = wording.STATES[node.state]
     took = wording.duration(node.started_at, node.ended_at)
     match node.state, node.outcome:

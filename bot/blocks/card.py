@@ -447,6 +447,7 @@ def circumstances(view: ApprovalView, who_may: str) -> str:
         f"Asked for by {mention(request.author)}",
         wording.waits(len(view.blocks), waiting, view.progress if view.is_open else None),
         *_undoes(request),
+        *_corrected(request),
     ]
     if request.kind not in OF_AUTHOR and (view.is_open or view.record.decision in RUNS_CALL):
         lines.append(wording.UNDOING[card_facts_of(request).reversibility])
@@ -461,6 +462,13 @@ def _undoes(request: ApprovalRequest) -> Iterator[str]:
     if undoes is not None:
         by = "" if undoes.by is None else mention(undoes.by)
         yield wording.undoes(quoted(undoes.title, 150), by, "" if undoes.at is None else moment(undoes.at))
+
+
+def _corrected(request: ApprovalRequest) -> Iterator[str]:
+    """Yield why the call is planned anew, if a person set a result."""
+    corrected = card_facts_of(request).corrected
+    if corrected is not None:
+        yield wording.CORRECTED[corrected]
 
 
 def _open_lines(view: ApprovalView, who_may: str) -> list[str]:

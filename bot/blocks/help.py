@@ -50,6 +50,8 @@ def help_message(bot: UserId) -> Rendered:
             f"*{wording.STOP_SHORTCUT}* among the actions of any message there.",
             f"• `!undo` in my thread, or *{wording.UNDO}* on a finished board, takes back what I changed there last: "
             "each step on a card of its own.",
+            f"• `!set STEP VALUE` in my thread, or *{wording.SET_RESULT}* on a board, gives a step another result: "
+            "what came from the old one runs again, and what changes something asks.",
             "• `/greenlight freeze` (admins) stops every change at once, `freeze #channel` or `freeze TOOL` some of "
             "them; `unfreeze` lets them go on.",
             "• `/greenlight rules` lists what runs in this channel without asking, and revokes it.",

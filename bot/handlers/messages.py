@@ -19,6 +19,7 @@ from bot import wording
 from bot.blocks.elements import Rendered, words_only
 from bot.blocks.help import help_message, thread_status
 from bot.errors import SlackRefused
+from bot.handlers.corrections import ASKS_TO_SET, CorrectionHandler, SetRefused
 from bot.handlers.elsewhere import ElsewhereHandler
 from bot.handlers.guidance import EXPLAIN_WORD, GuidanceHandler
 from bot.handlers.memory import MemoryHandler
@@ -98,10 +99,12 @@ class MessageHandler:
         undo: UndoHandler,
         memory: MemoryHandler,
         guidance: GuidanceHandler,
+        corrections: CorrectionHandler,
     ) -> None:
         self._inbox = inbox
         self._memory = memory
         self._guidance = guidance
+        self._corrections = corrections
         self._limiter = limiter
         self._undo = undo
         self._views = views
@@ -179,6 +182,11 @@ class MessageHandler:
                 if isinstance(request, UndoRefused):
                     return ThreadReply(message=words_only(request.words))
                 incoming = self._message(event, identity, thread, kind, request)
+            case _ if found := ASKS_TO_SET.match(text):
+                correction = await self._corrections.request(thread, text[found.end() :])
+                if isinstance(correction, SetRefused):
+                    return ThreadReply(message=words_only(correction.words))
+                incoming = self._message(event, identity, thread, kind, correction)
             case word if word in STOP_WORDS:
                 incoming = stop_row(app=event.app, event_id=event.event_id, thread=thread, by=event.user, ts=event.ts)
             case _:

@@ -91,7 +91,7 @@ def _alike(
     return groups.values()
 
 
-_ALONE = frozenset({"confidential", "dry_run", "change", "undoes"})
+_ALONE = frozenset({"confidential", "dry_run", "change", "undoes", "corrected"})
 """Facts that need a card of their own."""
 
 

@@ -119,8 +119,9 @@ def test_footer_says_time_tokens_and_cost() -> None:
 
 
 def footer(run: RunView) -> str:
-    last: Any = board(run).blocks[-1]
-    return last["elements"][0]["text"]
+    [*_, last] = [block for block in board(run).blocks if block["type"] == "context"]
+    shown: Any = last
+    return shown["elements"][0]["text"]
 
 
 def script(id: str, state: NodeState = NodeState.SUCCEEDED, *attempts: AttemptView) -> NodeView:
@@ -132,6 +133,22 @@ def elements(*nodes: NodeView) -> Any:
     """Return the elements of the board's row, if it has one."""
     rows: Any = [block for block in board(a_run(nodes=nodes)).blocks if block["type"] == "actions"]
     return rows[0]["elements"] if rows else []
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "shown"),
+    [
+        (NodeState.FAILED, RunStatus.RUNNING, True),
+        (NodeState.SUCCEEDED, RunStatus.RUNNING, False),
+        (NodeState.SUCCEEDED, RunStatus.DONE, True),
+    ],
+)
+def test_a_result_can_be_set_once_a_step_failed_or_the_run_ended(
+    state: NodeState, status: RunStatus, shown: bool
+) -> None:
+    blocks: Any = board(a_run(nodes=(a_node("a", state),), status=status)).blocks
+    found = [one["action_id"] for block in blocks if block["type"] == "actions" for one in block["elements"]]
+    assert found == (["set_result"] if shown else [])
 
 
 def test_finished_script_has_a_button_for_its_details() -> None:
@@ -146,7 +163,7 @@ def test_script_that_runs_or_never_ran_has_no_details_yet() -> None:
 
 def test_many_scripts_share_a_menu_with_the_crashed_ones_first() -> None:
     many = [script(f"s{number}") for number in range(30)]
-    [menu] = elements(*many, script("odd", NodeState.FAILED, CRASH))
+    menu, _ = elements(*many, script("odd", NodeState.FAILED, CRASH))
     values = [option["value"] for option in menu["options"]]
     assert (menu["type"], len(values), values[:2]) == ("static_select", 12, ["odd", "s0"])
     assert menu["placeholder"]["text"] == f"Details of a script… (12 of {len(many) + 1})"

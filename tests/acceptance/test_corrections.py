@@ -1,0 +1,186 @@
+"""A person sets a step's result, over the wire: what came from the old one runs again, what changes something asks."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL
+
+from agent.card_facts import Corrected
+from bot import wording
+from bot.blocks.corrections import STEP, VALUE
+from bot.payloads import SET_ACTION
+from infra.dev.demo.thread_observer import ThreadObserver
+from infra.wiring import Part
+from sandbox.script import Json
+from tests.acceptance.app_fixture import AppScene, app_scene
+from tests.acceptance.assertions import answered, rows, states
+from tests.acceptance.clicks import open_calls
+from tests.acceptance.forms import opened, picked, submit
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
+from tests.acceptance.processes import greenlight_worker
+from tests.acceptance.undo_steps import say
+
+OPEN: dict[str, object] = {}
+
+
+def lost(scene: AppScene) -> Sequence[dict[str, Json]]:
+    """Return a plan of which a step fails because there is no such value, and others wait for it."""
+    return (
+        fetch("up", f"{scene.effects.url}/up"),
+        fetch("lost", "${up#/address}"),
+        fetch("next", f"{scene.effects.url}/${{lost#/name}}"),
+        post("tell", "total ${lost#/total}"),
+    )
+
+
+async def said(scene: AppScene) -> list[str]:
+    return [str(message["text"]) for message in await scene.people.messages("incidents")]
+
+
+def asks(observer: ThreadObserver, words: str) -> bool:
+    """Return whether a single call waits for people, and shows these words."""
+    return len(open_calls(observer)) == 1 and bool(open_calls(observer, words))
+
+
+async def test_what_waited_for_a_failed_step_runs_with_the_result_that_a_person_sets(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+        scene.model.add(planned(*lost(scene)))
+        async with scene.asked("tell them the total") as observer:
+            await observer.until(answered, "the answer")
+            assert scene.effects.calls == {"up": 1}
+            await say(scene, observer, '!set lost {"name": "found", "total": 17}')
+            await observer.until(lambda seen: asks(seen, "total 17"), "the card")
+            assert open_calls(observer, wording.CORRECTED[Corrected.FIRST])
+            await scene.click(observer, "Ada", "approved")
+            await observer.until(lambda seen: seen.says("lost-set") and answered(seen), "the answer")
+            assert await said(scene) == ["total 17"]
+            assert scene.effects.calls == {"up": 1, "found": 1}
+            assert "set by a person" in states(observer)["lost-set"]
+        assert len(scene.model.requests_of("planner")) == 1
+    found = await rows(database_url, "SELECT count(*) FROM audit WHERE event = 'planned' AND details->>'turn' = '2'")
+    assert found == [(1,)]
+
+
+async def test_a_waiting_card_is_withdrawn_and_asked_anew_with_the_set_result(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+        url = scene.effects.url
+        scene.model.add(
+            planned(
+                fetch("a", f"{url}/a"),
+                fetch("b", f"{url}/${{a#/body/name}}"),
+                post("tell", "${a#/body/calls} of ${b#/body/name}"),
+            )
+        )
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: asks(seen, "1 of a"), "the card")
+            await say(scene, observer, '!set "Title of a" {"body": {"name": "other", "calls": 17}}')
+            await observer.until(lambda seen: asks(seen, "17 of other"), "the card with the set result")
+            await say(scene, observer, '!set a {"body": {"name": "third", "calls": 18}}')
+            await observer.until(lambda seen: asks(seen, "18 of third"), "the card with the second result")
+            await scene.click(observer, "Ada", "approved")
+            await observer.until(answered, "the answer")
+        assert await said(scene) == ["18 of third"]
+        assert scene.effects.calls == {"a": 2, "other": 1, "third": 1}
+
+
+async def test_a_call_that_was_made_is_not_repeated_without_a_yes(database_url: URL, tmp_path: Path) -> None:
+    def allowed(table: dict[str, Any]) -> None:
+        table["policy"] = {
+            "rules": [
+                {
+                    "name": "posts",
+                    "tools": ["slack_post_message"],
+                    "targets": {"channel": ["#incidents"]},
+                    "effect": "allow",
+                }
+            ]
+        }
+
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN, configuration=allowed) as scene:
+        url = scene.effects.url
+        scene.model.add(planned(fetch("a", f"{url}/a"), post("tell", "name ${a#/body/name}")))
+        async with scene.asked("tell them") as observer:
+            await observer.until(answered, "the answer")
+            assert await said(scene) == ["name a"]
+            await say(scene, observer, '!set a {"body": {"name": "b"}}')
+            await observer.until(lambda seen: asks(seen, "name b"), "the card")
+            assert open_calls(observer, "Done before with another value")
+            assert observer.says("not repeated without a yes: Again: Title of tell")
+            await scene.click(observer, "Ada", "rejected")
+            await observer.until(lambda seen: "rejected" in states(seen)["tell-again"], "the end")
+        assert await said(scene) == ["name a"]
+
+
+async def test_a_correction_outlives_the_process_that_planned_it(database_url: URL, tmp_path: Path) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN, started=False) as scene:
+        await scene.start_app(frozenset({Part.BOT}))
+        url = scene.effects.url
+        scene.effects.hold("b")
+        scene.model.add(
+            planned(fetch("a", f"{url}/a"), fetch("b", f"{url}/${{a#/body/name}}"), post("tell", "now ${b#/body/name}"))
+        )
+        file = tmp_path / "greenlight.toml"
+        file.write_text(
+            "[tools.http_get]\nhosts = ['127.0.0.1']\nallow_private = true\n"
+            "[worker]\nheartbeat = 0.5\nstall = 6\nsweep = 0.5\ngrace = 3\n"
+        )
+        async with scene.asked("tell them") as observer:
+            async with greenlight_worker(scene, file) as worker:
+                await observer.until(lambda seen: asks(seen, "now a"), "the card")
+                await say(scene, observer, '!set a {"body": {"name": "b"}}')
+                await scene.effects.reached("b")
+                worker.kill()
+                await worker.wait()
+            async with greenlight_worker(scene, file):
+                await scene.effects.reached("b", times=2)
+                scene.effects.let_go("b")
+                await observer.until(lambda seen: asks(seen, "now b"), "the card")
+                await scene.click(observer, "Ada", "approved")
+                await observer.until(answered, "the answer")
+        assert await said(scene) == ["now b"]
+        assert scene.effects.calls == {"a": 2, "b": 2}
+
+
+async def test_a_name_that_fits_no_step_and_a_step_that_runs_are_answered_in_words(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+        url = scene.effects.url
+        scene.effects.hold("slow")
+        scene.model.add(planned(fetch("total", f"{url}/total"), fetch("slow", f"{url}/slow")))
+        async with scene.asked("look") as observer:
+            await scene.effects.reached("slow")
+            await observer.until(lambda seen: "complete" in states(seen).get("total", ""), "the first result")
+            await say(scene, observer, "!set totla 17")
+            await observer.until(lambda seen: seen.says("no step “totla”", "`total`"), "near names")
+            await say(scene, observer, "!set slow 17")
+            await observer.until(lambda seen: seen.says("hasn't ended yet"), "that it runs")
+            await say(scene, observer, "!set total")
+            await observer.until(lambda seen: seen.says("Nothing is set yet"), "how it is written")
+            scene.effects.let_go("slow")
+            await observer.until(answered, "the answer")
+            assert set(states(observer)) == {"total", "slow"}
+        assert len(scene.model.requests_of("planner")) == 1
+
+
+async def test_a_result_is_set_by_the_form_behind_the_board(database_url: URL, tmp_path: Path) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+        scene.model.add(planned(*lost(scene)))
+        async with scene.asked("tell them the total") as observer:
+            await observer.until(answered, "the answer")
+            board = observer.boards()[-1].message
+            await scene.people.click("Ada", observer.channel, str(board["ts"]), SET_ACTION)
+            view = await opened(scene, "Ada")
+            step = picked("lost", view, STEP)
+            wrong = await submit(scene, "Ada", {STEP: step, VALUE: "\u20ac" * 2000})
+            assert wrong == {VALUE: "That value is too large, or can't be stored: 4 KiB is the most. Nothing was set."}
+            assert await submit(scene, "Ada", {STEP: step, VALUE: '{"name": "found", "total": 17}'}) == {}
+            await observer.until(lambda seen: asks(seen, "total 17"), "the card")
+            await scene.click(observer, "Ada", "approved")
+            await observer.until(lambda seen: seen.says("lost-set") and answered(seen), "the answer")
+        assert await said(scene) == ["total 17"]
