@@ -31,6 +31,7 @@ from bot.handlers.confidential import ConfidentialHandler
 from bot.handlers.corrections import CorrectionHandler
 from bot.handlers.decision_forms import DecisionFormHandler
 from bot.handlers.elsewhere import ElsewhereHandler
+from bot.handlers.feedback import FeedbackHandler
 from bot.handlers.files import FilesHandler
 from bot.handlers.freezes import FreezeHandler
 from bot.handlers.guidance import GuidanceHandler
@@ -50,6 +51,8 @@ from bot.payloads import (
     CONNECT_ACTION,
     DETAILS_ACTION,
     DISCONNECT_ACTION,
+    FEEDBACK_ACTION,
+    FEEDBACK_CALLBACK,
     FILE_POST_ACTION,
     FILE_SHOW_ACTION,
     FILES_ACTION,
@@ -73,6 +76,7 @@ from bot.ports import (
     ClickLog,
     Explanations,
     FactBook,
+    Feedback,
     Freezes,
     Grants,
     Inbox,
@@ -121,6 +125,7 @@ class Ports:
     instructions: Instructions
     written_instructions: ChannelInstructions
     explanations: Explanations
+    feedback: Feedback
     #: None: nothing works with people's own accounts.
     accounts: PersonalAccounts | None = None
 
@@ -257,6 +262,7 @@ class SlackApp:
         stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
         details = ScriptDetailsHandler(ports.packages, self.principals, self.api, PERSONAL_TOOLS | self._personal)
         files = FilesHandler(ports.files, ports.artifacts, self.principals, self.api)
+        feedback = FeedbackHandler(ports.feedback, self.principals, self.api)
         bolt = cast("Any", self.bolt)  # its decorators are typed with bare dicts and Patterns
         bolt.middleware(_hide_secrets)
         bolt.middleware(messages.store)
@@ -272,6 +278,8 @@ class SlackApp:
         bolt.action(SET_ACTION)(self._kept(corrections.on_click))
         bolt.view(SET_CALLBACK)(self._kept(corrections.on_form))
         bolt.action(SAVE_ACTION)(self._kept(runbooks.on_click))
+        bolt.action(re.compile(f"^{FEEDBACK_ACTION}_"))(self._kept(feedback.on_click))
+        bolt.view(FEEDBACK_CALLBACK)(self._kept(feedback.on_form))
         bolt.action(CONNECT_ACTION)(self._kept(accounts.on_connect_click))
         bolt.action(re.compile(f"^{LINK_ACTION}"))(self._kept(accounts.on_link_click))
         bolt.action(re.compile(f"^{DISCONNECT_ACTION}"))(self._kept(accounts.on_disconnect_click))

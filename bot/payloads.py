@@ -75,6 +75,12 @@ UNDO_ACTION = "undo_run"
 SAVE_ACTION = "save_runbook"
 """The `action_id` of a board's button that keeps a run as a draft of a runbook; the value is the turn."""
 
+FEEDBACK_ACTION = "feedback"
+"""Begins the `action_id` of an answer's two buttons, `feedback_up` and `feedback_down`; the value is the turn."""
+
+FEEDBACK_CALLBACK = "feedback"
+"""The `callback_id` of the form for the reason of a thumbs-down."""
+
 STOP_ACTION = "stop_run"
 """Begins the `action_id` of a Stop button; the value is the thread."""
 
@@ -596,6 +602,47 @@ class SaveClick(TurnClick):
     """A click on a board's button that keeps its run as a draft of a runbook."""
 
     action: Annotated[Literal["save_runbook"], At("actions.0.action_id")]
+
+
+class FeedbackClick(TurnClick):
+    """A click on an answer's thumbs up or thumbs down."""
+
+    action: Annotated[Literal["feedback_up", "feedback_down"], At("actions.0.action_id")]
+
+    @property
+    def good(self) -> bool:
+        """Whether the answer was good."""
+        return self.action == f"{FEEDBACK_ACTION}_up"
+
+    @property
+    def place(self) -> str:
+        """A form's private metadata: which answer it is about; no authority."""
+        return f"{self.channel} {self.root_ts} {self.turn}"
+
+
+class FeedbackForm(FromSlack):
+    """The reason of a thumbs-down, as it was submitted."""
+
+    callback: Annotated[Literal["feedback"], At("view.callback_id")]
+    user: Clicker
+    #: `FeedbackClick.place`.
+    shown: Annotated[str, At("view.private_metadata"), Field(pattern=r"^[A-Z0-9]{1,40} [0-9.]{1,40} [0-9]{1,9}$")]
+    reason: Annotated[str, At(f"view.state.values.reason.{FORM_INPUT}.value"), Field(max_length=3000)] = ""
+
+    @property
+    def channel(self) -> ChannelId:
+        """Where the answer stands."""
+        return ChannelId(self.shown.split(" ")[0])
+
+    @property
+    def root_ts(self) -> str:
+        """The root of the answer's thread."""
+        return self.shown.split(" ")[1]
+
+    @property
+    def turn(self) -> int:
+        """Whose answer it is."""
+        return int(self.shown.split(" ")[2])
 
 
 class StopShortcut(FromSlack):

@@ -396,6 +396,14 @@ class Disconnected(StrEnum):
     EVERYWHERE = "everywhere"
 
 
+class Feedback(Protocol):
+    """What people think of answers."""
+
+    async def give(self, thread: ThreadId, turn: int, *, by: UserId, good: bool, reason: str = "") -> bool:
+        """Put a person's opinion in place of their earlier one; False: the turn has no answer."""
+        ...
+
+
 class PersonalAccounts(Protocol):
     """The accounts of people at providers."""
 

@@ -357,6 +357,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         instructions=_instructions(settings, stores),
         written_instructions=stores.instructions,
         explanations=stores.explanations,
+        feedback=stores.feedback,
     )
     own = await known_tools(configuration.tools.paths, clusters_of(configuration.tools))
     of_servers = [tool for tool in known_mcp_tools(settings.mcp) if own.find(tool.name) is None]

@@ -280,11 +280,15 @@ class ApprovedCall:
         called_for = step.context(bound, context.lease.not_after)
         return await self._waited(context.ports.work.reachable(step.node, bound, called_for))
 
-    async def _admitted(self, bound: Bound) -> Failed | Cancelled | None:
-        """Wait, before the ledger knows of the call, until it may be sent; return how it ends without being sent."""
+    async def _admitted(self, bound: Bound, *, again: bool = False) -> Failed | Cancelled | None:
+        """Wait, before the ledger knows of the call, until it may be sent; return how it ends without being sent.
+
+        `again`: a person said to run it again, which no cancel takes back.
+        """
         context, step = self._context, self._step
         called_for = step.context(bound, context.lease.not_after)
-        return await self._waited(context.ports.work.admitted(step.node, bound, called_for))
+        admission = context.ports.work.admitted(step.node, bound, called_for)
+        return await (admission if again else self._waited(admission))
 
     async def _waited(self, wait: Coroutine[object, object, Failed | None]) -> Failed | Cancelled | None:
         waiting = self._waiting = asyncio.create_task(wait, name=f"admission of {self._step.id}")
@@ -315,7 +319,7 @@ class ApprovedCall:
         answer = await self._ask(request, NodeState.UNKNOWN, same)
         decision = answer.decision if isinstance(answer, DecisionRecord) else None
         while decision is Decision.AGAIN and same is not None:
-            if (ended := await self._admitted(same)) is not None:
+            if (ended := await self._admitted(same, again=True)) is not None:
                 outcome = Failed(error=OUTCOME_UNKNOWN, message=f"{_UNKNOWN}; it did not run again: {_why(ended)}")
                 await self._finish(started.attempt, outcome)
                 return outcome

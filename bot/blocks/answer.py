@@ -22,7 +22,8 @@ from agent.plan.templates import shown_title
 from agent.planning.undoing import UndoLine
 from agent.tools.binding import rendered as shown_value
 from bot import wording
-from bot.blocks.elements import MARKDOWN_CHARACTERS, Block, Rendered, markdown, notice, rendered
+from bot.blocks.elements import MARKDOWN_CHARACTERS, Block, Rendered, actions, button, markdown, notice, rendered
+from bot.payloads import FEEDBACK_ACTION
 
 _VALUE_CHARACTERS = 300
 
@@ -37,6 +38,13 @@ def answer(text: str, below: Sequence[Block] = ()) -> tuple[Rendered, ...]:
         *(rendered(notice(part), [markdown(part)]) for part in parts),
         rendered(notice(last), [markdown(last), *below]),
     )
+
+
+def thumbs(turn: int) -> Block:
+    """Return the row of buttons by which people say what they think of a turn's answer."""
+    up = button(wording.THUMBS_UP, action=f"{FEEDBACK_ACTION}_up", value=str(turn))
+    down = button(wording.THUMBS_DOWN, action=f"{FEEDBACK_ACTION}_down", value=str(turn))
+    return actions([up, down], block_id=f"feedback-{turn}")
 
 
 def defused(text: str) -> str:

@@ -17,7 +17,7 @@ from agent.ids import ThreadId, thread_parts
 from agent.plan.effects import standing
 from agent.ports import Effects, RunStatus
 from bot import wording
-from bot.blocks.answer import answer
+from bot.blocks.answer import answer, thumbs
 from bot.blocks.board import board, thinking
 from bot.blocks.card import PreviewsOf, card, no_previews, reminder
 from bot.blocks.elements import Rendered, words_only
@@ -195,7 +195,7 @@ class ThreadPublisher:
                 await self._remind(shown, view)
         if run.ended:
             if run.answer:
-                await self._post(run, Post.ANSWER, "", answer(run.answer, cited(run.facts)))
+                await self._post(run, Post.ANSWER, "", _answered(run))
             if run.error:
                 await self._post(run, Post.TROUBLE, "", [words_only(wording.turn_error(run.error))])
         if _BOARD in run.posts:
@@ -337,6 +337,15 @@ class ThreadPublisher:
         words = wording.thread_closed(f"<#{thread_parts(run.thread).channel}>", deleted=deleted)
         slot = Slot(Post.TROUBLE, "thread_closed")
         await self._sender.send_direct(run, run.requester, slot, words_only(words))
+
+
+def _answered(run: RunView) -> Sequence[Rendered]:
+    """Return the answer as it stands already, without buttons if an earlier version posted it, or with them."""
+    plain = answer(run.answer, cited(run.facts))
+    last = run.posts.get(Slot(Post.ANSWER, "" if len(plain) == 1 else f"#{len(plain)}"))
+    if last is not None and last.shows(plain[-1].digest):
+        return plain
+    return answer(run.answer, (*cited(run.facts), thumbs(run.turn)))
 
 
 def _shows(run: RunView, slot: Slot, message: Rendered | None) -> bool:

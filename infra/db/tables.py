@@ -661,6 +661,19 @@ class ToolLimitRow(Row):
     calls: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default=text("'{}'"))
 
 
+class FeedbackRow(KeyedByThread, Row):
+    """What a person thinks of a turn's answer: their newest opinion."""
+
+    __tablename__ = "feedback"
+    turn: Mapped[int] = mapped_column(primary_key=True)
+    by: Mapped[str] = mapped_column(primary_key=True)
+    #: `up` or `down`.
+    thumb: Mapped[str]
+    #: In their words; empty: they gave none.
+    reason: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class MaskRow(KeyedByThread, Row):
     """The number by which models know a personal datum of a thread. The datum itself is not here."""
 

@@ -11,19 +11,22 @@ The file is JSON: a list of goals, or one object `{"goals": [...]}`; or TOML wit
      "artifacts": [], "facts": ["200"],
      "plan": [{"op": "add", ...}, ...]}
 
-A request holds everything that a planner needs to know: addresses, columns, the fields of results.
+`tools` describes tools of the goal's world that this installation may not have, `comment` is for people: goals that
+`greenlight eval --feedback` writes have both. A request holds everything that a planner needs to know: addresses,
+columns, the fields of results.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
+from agent.ids import ToolName
 from agent.reading.plan_file import read_plan
-from agent.tool import Colour, Registry
+from agent.tool import CallContext, Colour, Registry, Tool
 from infra.config.list_file import Described, ListFileInvalid, read_list
 from sandbox.script import Json
 
@@ -54,6 +57,17 @@ class Step(BaseModel):
         return tool == self.tool and all(_fits(expected, args.get(key)) for key, expected in self.args.items())
 
 
+class ToolShape(BaseModel):
+    """A tool of a goal's world, as planners see it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    description: str
+    #: A JSON Schema.
+    arguments: dict[str, JsonValue]
+    colour: Colour = Colour.RED
+
+
 class Goal(Described):
     """A request, and what a right plan for it does."""
 
@@ -67,6 +81,10 @@ class Goal(Described):
     facts: tuple[str, ...] = ()
     #: The operations that a planner without mistakes writes.
     plan: list[dict[str, JsonValue]] = Field(default=[])
+    #: Name -> tool; one that the registry has is that one.
+    tools: dict[str, ToolShape] = Field(default={})
+    #: What people said about the run that it was made of.
+    comment: str = ""
 
 
 def _fits(expected: JsonValue, given: Json) -> bool:
@@ -77,8 +95,28 @@ def _fits(expected: JsonValue, given: Json) -> bool:
             return expected == given
 
 
+def with_tools(goals: Iterable[Goal], registry: Registry) -> Registry:
+    """Return the registry with the tools that the goals describe besides; nothing can be called."""
+    described = {name: shape for goal in goals for name, shape in goal.tools.items() if registry.find(name) is None}
+    more = (
+        Tool(
+            name=ToolName(name),
+            description=shape.description,
+            arguments=cast("Mapping[str, Json]", shape.arguments),
+            colour=shape.colour,
+            call=_no_call,
+        )
+        for name, shape in described.items()
+    )
+    return Registry((*registry, *more), registry.roles)
+
+
+async def _no_call(_context: CallContext, _args: Mapping[str, Json]) -> Json:
+    raise NotImplementedError
+
+
 def read_goals(path: Path, registry: Registry) -> Sequence[Goal]:
-    """Return the goals of a file; their tools must be among the registry's.
+    """Return the goals of a file; their tools must be among the registry's, or described there.
 
     Raises:
         OSError: the file cannot be read.
@@ -87,8 +125,9 @@ def read_goals(path: Path, registry: Registry) -> Sequence[Goal]:
     goals = read_list(path, "goals", TypeAdapter(list[Goal]))
     if not goals:
         raise ListFileInvalid(f"{path}: it contains no goal")
+    known = with_tools(goals, registry)
     for goal in goals:
-        for problem in _problems(goal, registry):
+        for problem in _problems(goal, known):
             raise ListFileInvalid(f"{path}: {goal.name}: {problem}")
     return goals
 

@@ -62,6 +62,8 @@ class AuditEvent(StrEnum):
     FORGOTTEN = "forgotten"
     #: A person wrote how work is to be done in a channel; the digest is that of channel and words.
     INSTRUCTED = "instructed"
+    #: A person said what they think of an answer; the digest is that of turn, thumb and words.
+    RATED = "rated"
     #: A person connected an account at a provider.
     CONNECTED = "connected"
     #: They disconnected it, or the provider took it back.

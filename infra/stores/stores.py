@@ -13,6 +13,7 @@ from infra.stores.call_counts import PostgresCallCounts
 from infra.stores.call_places import PostgresCallPlaces
 from infra.stores.explanations import PostgresExplanations
 from infra.stores.facts import PostgresFacts
+from infra.stores.feedback import PostgresFeedback
 from infra.stores.files import PostgresFiles
 from infra.stores.freezes import PostgresFreezes
 from infra.stores.grants import PostgresGrants
@@ -83,6 +84,7 @@ class Stores:
         self.summaries = PostgresSummaries(database)
         self.facts = PostgresFacts(database)
         self.instructions = PostgresInstructions(database)
+        self.feedback = PostgresFeedback(database)
         self.explanations = PostgresExplanations(database)
         self.results = PostgresResults(database)
         self.masks = PostgresMasks(database)

@@ -118,6 +118,13 @@ class NoFiles:
         return ()
 
 
+class NoFeedback:
+    """Feedback: nobody may rate anything."""
+
+    async def give(self, thread: ThreadId, turn: int, *, by: UserId, good: bool, reason: str = "") -> bool:
+        return False
+
+
 class BotRows(ApprovalsInMemory):
     """Rows as a test wants them. `down` makes every method raise StoreUnavailable."""
 
@@ -156,6 +163,7 @@ class BotRows(ApprovalsInMemory):
             instructions=NoGuidance(),
             written_instructions=NoGuidance(),
             explanations=NoGuidance(),
+            feedback=NoFeedback(),
         )
 
     def show(self, run: RunView) -> None:

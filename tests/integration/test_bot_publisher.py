@@ -11,8 +11,9 @@ from agent.ids import ThreadId, thread_id
 from agent.plan.operations import NodeKind
 from agent.plan.outcomes import NodeState, Succeeded
 from agent.ports import RunStatus
+from bot.blocks.answer import answer
 from bot.errors import BotError, ThreadClosed
-from bot.ports import AttemptView
+from bot.ports import AttemptView, Post, PostedMessage, Slot
 from infra.dev.local_slack.server import Workspace
 from tests.fakes.run_views import GRACE, NOON, a_node, a_run, an_approval
 from tests.fakes.slack_scene import Json, Scene
@@ -52,14 +53,30 @@ async def test_turn_is_one_board_edited_in_place_then_an_answer(scene: Scene) ->
 
     scene.rows.show(a_run(thread, status=RunStatus.DONE, nodes=DONE, answer="All **three** are up."))
     await scene.publisher.reconcile(thread)
-    board, answer = await replies(scene, thread)
+    board, told = await replies(scene, thread)
     assert statuses(board) == {"a": "complete", "b": "complete"}
-    assert answer["blocks"][0] == {"type": "markdown", "text": "All **three** are up.", **_id(answer)}
+    assert told["blocks"][0] == {"type": "markdown", "text": "All **three** are up.", **_id(told)}
     assert scene.rows.settled == {(thread, 1)}
 
 
 def _id(message: dict[str, Json]) -> dict[str, str]:
     return {"block_id": message["blocks"][0]["block_id"]} if "block_id" in message["blocks"][0] else {}
+
+
+async def test_answer_has_thumbs_and_one_that_an_earlier_version_posted_is_not_edited(scene: Scene) -> None:
+    thread = await a_thread(scene)
+    ended = a_run(thread, status=RunStatus.DONE, nodes=DONE, answer="All are up.")
+    scene.rows.show(ended)
+    await scene.publisher.reconcile(thread)
+    _, posted = await replies(scene, thread)
+    assert [button["action_id"] for button in posted["blocks"][-1]["elements"]] == ["feedback_up", "feedback_down"]
+    (plain,) = answer("All are up.")
+    scene.rows.posts[thread, 1][Slot(Post.ANSWER)] = PostedMessage(posted["ts"], plain.digest)
+    scene.rows.settled.clear()
+    before = await scene.people.calls()
+    await scene.publisher.reconcile(thread)
+    assert await scene.people.calls() == before
+    assert scene.rows.settled == {(thread, 1)}
 
 
 async def test_looking_again_at_the_same_rows_sends_nothing(scene: Scene) -> None:
@@ -195,9 +212,9 @@ async def test_faults_of_slack_do_not_disturb_the_run(scene: Scene) -> None:
     async with scene.publisher.publishing(thread):
         await scene.people.until(lambda dump: dump["refusals"] != {})
         scene.rows.show(a_run(thread, status=RunStatus.DONE, nodes=DONE, answer="Done."))
-    board, answer = await replies(scene, thread)
+    board, told = await replies(scene, thread)
     assert statuses(board) == {"a": "complete", "b": "complete"}
-    assert answer["text"] == "Done."
+    assert told["text"] == "Done."
 
 
 async def test_error_of_the_run_passes_through_unchanged(scene: Scene) -> None:
@@ -250,8 +267,8 @@ async def test_deleted_board_stays_deleted(scene: Scene) -> None:
     await scene.api.write("chat.delete", channel="C0OPS", ts=board["ts"])
     scene.rows.show(a_run(thread, status=RunStatus.DONE, nodes=DONE, answer="Done."))
     await scene.publisher.reconcile(thread)
-    (answer,) = await replies(scene, thread)
-    assert answer["text"] == "Done."
+    (told,) = await replies(scene, thread)
+    assert told["text"] == "Done."
     assert scene.rows.settled
 
 

@@ -1,0 +1,258 @@
+"""Makes a goal of a recorded run whose answer somebody found bad: its plan, and its calls' results as the world (pure).
+
+What only one person may see is replaced by a placeholder of the same shape, and confidential arguments are, too. In
+doubt there is no goal, but the reason why.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import cast
+
+from pydantic import JsonValue
+
+from agent.ids import NodeId, ToolName, thread_parts
+from agent.plan.confidential import confidential_places, is_confidential, redacted
+from agent.plan.operations import Add, Cancel, Node, NodeKind, node_json, operation_json
+from agent.plan.outcomes import Expired, Failed, Rejected, Succeeded
+from agent.plan.references import references_in
+from agent.reading.plan_file import read_plan
+from agent.redaction import SECRETS
+from agent.tool import Registry, Tool, colour_of
+from infra.evaluation.goal import Goal, ToolShape
+from infra.evaluation.replay import PlanJudge
+from infra.evaluation.run_record import RunRecord
+from sandbox.script import Json, Sandbox
+
+LEFT_OUT = "[left out]"
+"""Stands for a text that is not told."""
+
+_ENGINES = ("packed", "item_of", "position", "undoes")
+"""Fields that no plan writes."""
+
+
+class NoGoal(Exception):
+    """The run becomes no goal; `why` is for the operator."""
+
+    def __init__(self, *, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+async def recorded_goals(
+    records: Sequence[RunRecord], registry: Registry, sandbox: Sandbox
+) -> tuple[Sequence[Mapping[str, Json]], Sequence[str]]:
+    """Return the goals of those runs whose plan, replayed, makes the recorded calls; and why the others have none."""
+    judge = PlanJudge(registry, sandbox)
+    goals: list[Mapping[str, Json]] = []
+    left_out: list[str] = []
+    for record in records:
+        try:
+            goal = goal_of(record, registry)
+            await _check_replay(goal, registry, judge)
+        except NoGoal as refused:
+            left_out.append(f"{name_of(record)}: {refused.why}")
+        else:
+            goals.append(goal)
+    return goals, left_out
+
+
+async def _check_replay(written: Mapping[str, Json], registry: Registry, judge: PlanJudge) -> None:
+    """Raise `NoGoal` unless the plan is read without faults and does in the goal's world what it did."""
+    goal = Goal.model_validate(written)
+    plan = read_plan(json.dumps({"operations": goal.plan}), registry)
+    if plan.faults:
+        raise NoGoal(why=f"its plan is not read again: {plan.faults[0].message}")
+    judged = await judge.judged(goal, [operation_json(operation) for operation in plan.operations])
+    if judged.complaints:
+        raise NoGoal(why=f"replayed, it does not do what it did: {judged.complaints[0]}")
+
+
+def name_of(record: RunRecord) -> str:
+    """Return the name of a run's goal."""
+    _, channel, root_ts = thread_parts(record.turn.thread)
+    return f"{channel}-{root_ts}-{record.turn.turn}"
+
+
+def goal_of(record: RunRecord, registry: Registry) -> Mapping[str, Json]:
+    """Return the goal in the form of a file of goals, without the secrets that this process knows.
+
+    Raises:
+        NoGoal: it would not be replayable, or would tell what only one person may see.
+    """
+    return SECRETS.hide_in(_Run(record, registry).goal())
+
+
+def placeholder(value: Json) -> Json:
+    """Return a value of the same shape: keys and lengths of lists stay."""
+    match value:
+        case bool() | None:
+            return None if value is None else False
+        case int() | float():
+            return 0
+        case str():
+            return LEFT_OUT if value else ""
+        case Mapping():
+            return {key: placeholder(inner) for key, inner in value.items()}
+        case _:
+            return [placeholder(inner) for inner in value]
+
+
+class _Run:
+    def __init__(self, record: RunRecord, registry: Registry) -> None:
+        self._record = record
+        self._registry = registry
+        cancelled = {operation.id for operation, _ in record.operations if isinstance(operation, Cancel)}
+        added = [operation.node for operation, _ in record.operations if isinstance(operation, Add)]
+        self._nodes = {node.id: node for node in added if node.id not in cancelled}
+        used = dict.fromkeys(name for node in added for name in ([node.tool] if node.tool else node.tools))
+        self._tools = {name: self._tool(name) for name in used}
+        #: The nodes whose results only one person may see: what reads with their rights, and all that comes of it.
+        self._private: set[NodeId] = set()
+        for node in self._nodes.values():
+            comes_of = {need.node for need in node.depends_on} | {node.item_of}
+            if comes_of & self._private or any(_is_personal(self._tools[tool]) for tool in _tools_of(node)):
+                self._private.add(node.id)
+        #: Node -> the names of its steps.
+        self._steps_of: dict[NodeId, list[str]] = {}
+
+    def goal(self) -> dict[str, Json]:
+        self._check()
+        steps: dict[str, dict[str, Json]] = {}
+        for node in self._nodes.values():
+            made = dict(self._steps(node))
+            self._steps_of[node.id] = [*made]
+            steps |= made
+        if not steps:
+            raise NoGoal(why="it made no call")
+        # A call takes the first step that it fits: those that say most about their call come first.
+        in_order = dict(sorted(steps.items(), key=lambda step: -len(cast("Mapping[str, Json]", step[1]["args"]))))
+        return {
+            "name": name_of(self._record),
+            "request": "\n".join(self._record.turn.requests),
+            "comment": "; ".join(self._record.turn.reasons),
+            "tools": {name: _shape(tool) for name, tool in self._tools.items()},
+            "steps": in_order,
+            "plan": [self._written(node) for node in self._nodes.values() if node.item_of is None],
+        }
+
+    def _tool(self, name: str) -> Tool:
+        if (found := self._registry.find(name)) is None:
+            raise NoGoal(why=f"the tool {name} is not known here any more")
+        return found
+
+    def _check(self) -> None:
+        """Refuse what cannot be replayed, and what could tell more than it may."""
+        nodes, ended = self._nodes.values(), self._record.ended
+        if not "".join(self._record.turn.requests).strip() or not self._nodes:
+            raise NoGoal(why="it has no plan")
+        for node in nodes:
+            if node.kind is NodeKind.SUBAGENT:
+                raise NoGoal(why="a subagent works in it, whose model cannot be replayed")
+            if node.undoes is not None:
+                raise NoGoal(why="it undoes an earlier run")
+            if any(need.node not in self._nodes for need in node.depends_on):
+                raise NoGoal(why="it builds on an earlier turn, or on a step that was cancelled")
+            if node.id in ended and not ended[node.id].whole:
+                raise NoGoal(why=f"the result of {node.id} is not kept any more")
+            if any(confidential_places(self._tools[tool].arguments) for tool in node.tools):
+                raise NoGoal(why=f"the script of {node.id} may hold confidential arguments")
+        private = [at for node in self._private if node in ended and (at := ended[node].ended_at) is not None]
+        if private and any(at > min(private) for _, at in self._record.operations):
+            raise NoGoal(why="its plan went on after a result that only one person may see")
+
+    def _steps(self, node: Node) -> Iterator[tuple[str, dict[str, Json]]]:
+        ended = self._record.ended.get(node.id)
+        outcome = None if ended is None else ended.outcome
+        if ended is None or node.for_each:
+            return
+        after = list(dict.fromkeys(name for need in node.depends_on for name in self._before(need.node)))
+        if node.kind is NodeKind.PACKAGE:
+            yield from self._script_steps(node, after)
+            return
+        tool = self._tools[node.tool or ToolName("")]
+        told: dict[str, Json]
+        match outcome:
+            case Succeeded():
+                told = {"gives": placeholder(ended.value) if node.id in self._private else ended.value}
+            case Failed(error=error, message=message):
+                told = {"fails": error if node.id in self._private or not message else message}
+            case Rejected() | Expired():
+                told = {"fails": "a person did not approve it"}
+            case _:
+                return
+        scripted = node.position is not None
+        written = node if node.item_of is None or scripted else self._nodes.get(node.item_of, node)
+        args = self._fixed(tool, written.args, scripted=scripted)
+        colour = colour_of(replace(node, for_each=""), self._registry).value
+        yield node.id, {"tool": tool.name, "args": args, "colour": colour, "after": [] if scripted else after, **told}
+
+    def _script_steps(self, node: Node, after: Sequence[Json]) -> Iterator[tuple[str, dict[str, Json]]]:
+        """Yield the green calls of a script; those of all its attempts, of which the last took the earlier answers."""
+        attempts, private = self._record.ended[node.id].attempts, node.id in self._private
+        if any(attempt.calls and not attempt.answers for attempt in attempts):
+            raise NoGoal(why=f"what the calls of the script {node.id} were answered is not recorded")
+        number = 0
+        for attempt in attempts:
+            for answer in attempt.answers:
+                if answer.error and attempt is not attempts[-1]:
+                    continue
+                number += 1
+                name, args = json.loads(answer.call)
+                tool = self._tools[name] if name in self._tools else self._tool(name)
+                gives: dict[str, Json] = {"gives": placeholder(answer.value) if private else answer.value}
+                fails: dict[str, Json] = {"fails": LEFT_OUT if private else answer.error}
+                yield (
+                    f"{node.id}/{number}",
+                    {
+                        "tool": name,
+                        "args": self._fixed(tool, args, scripted=True),
+                        "colour": tool.colour.value,
+                        "after": list(after),
+                        **(fails if answer.error else gives),
+                    },
+                )
+
+    def _before(self, node: NodeId) -> Sequence[str]:
+        """Return the steps of a node, or of those before it when it has none."""
+        if own := self._steps_of.get(node):
+            return own
+        needs = self._nodes[node].depends_on if node in self._nodes else ()
+        return [name for need in needs for name in self._before(need.node)]
+
+    def _fixed(self, tool: Tool, args: Mapping[str, Json], *, scripted: bool) -> dict[str, Json]:
+        """Return the arguments that the plan itself wrote, without confidential ones.
+
+        A script works its own out, perhaps of what only one person may see.
+        """
+        places = confidential_places(tool.arguments)
+        return {
+            name: value
+            for name, value in args.items()
+            if not is_confidential(name, places)
+            and (not self._private if scripted else not any(True for _ in references_in(value)))
+        }
+
+    def _written(self, node: Node) -> dict[str, Json]:
+        """Return the operation as a plan writes it, with the script that ran last."""
+        attempts = self._record.ended[node.id].attempts if node.id in self._record.ended else ()
+        code = {"code": attempts[-1].code} if len(attempts) > 1 else {}
+        written = {name: value for name, value in {**node_json(node), **code}.items() if name not in _ENGINES}
+        if node.tool:
+            places = confidential_places(self._tools[node.tool].arguments)
+            written["args"] = redacted(node.args, places, placeholder)
+        return {"op": "add", **written}
+
+
+def _is_personal(tool: Tool) -> bool:
+    return tool.personal or bool(tool.providers)
+
+
+def _tools_of(node: Node) -> Sequence[ToolName]:
+    return (node.tool,) if node.tool else node.tools
+
+
+def _shape(tool: Tool) -> Json:
+    return ToolShape(
+        description=tool.description, arguments=cast("dict[str, JsonValue]", tool.arguments), colour=tool.colour
+    ).model_dump(mode="json")

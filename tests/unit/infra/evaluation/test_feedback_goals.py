@@ -1,0 +1,224 @@
+"""Goals of bad runs: the world of the recorded calls, nothing that only one person may see, and in doubt no goal."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from hypothesis import given
+
+from agent.events import AttemptEnded, RecordedAnswer
+from agent.ids import NodeId, Tenant, ThreadId, ToolName, UserId
+from agent.plan.operations import Cancel, Operation, canonical_json, operation_from_json
+from agent.plan.outcomes import Failed, Outcome, Rejected, Succeeded
+from agent.redaction import SECRETS
+from agent.tool import CallContext, Colour, Registry, Tool
+from infra.evaluation.feedback_goals import LEFT_OUT, NoGoal, goal_of, placeholder, recorded_goals
+from infra.evaluation.goal import Goal, with_tools
+from infra.evaluation.run_record import RecordedNode, RunRecord
+from infra.stores.feedback import BadTurn
+from infra.tools.catalogue import known_tools
+from sandbox.monty import MontySandbox, monty_binary
+from sandbox.script import Json
+from tests.fakes.plans import json_values
+
+AT = datetime(2026, 5, 4, 12, tzinfo=UTC)
+LATER = AT + timedelta(seconds=9)
+SCRIPT = "async def main(inputs):\n    page = tools.team_read(id=inputs['id'])\n    return page['size']\n"
+
+
+async def _never(_context: CallContext, _args: Mapping[str, Json]) -> Json:
+    raise NotImplementedError
+
+
+def team_tool(name: str, colour: Colour = Colour.GREEN, *, personal: bool = False, secret: bool = False) -> Tool:
+    properties: dict[str, Json] = {"id": {}, "token": {"type": "string", "x-confidential": secret}}
+    arguments: dict[str, Json] = {"type": "object", "properties": properties}
+    return Tool(
+        name=ToolName(name), description="Ours.", arguments=arguments, colour=colour, call=_never, personal=personal
+    )
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    own = [
+        team_tool("team_read"),
+        team_tool("team_mine", personal=True),
+        team_tool("team_write", Colour.RED, secret=True),
+    ]
+    return Registry((*asyncio.run(known_tools()), *own))
+
+
+@pytest_asyncio.fixture
+async def sandbox() -> AsyncIterator[MontySandbox]:
+    opened = MontySandbox(monty_binary())
+    yield opened
+    await opened.close()
+
+
+def add(id: str, **fields: Any) -> Operation:
+    kind = "package" if "code" in fields else "tool"
+    return operation_from_json({"op": "add", "id": id, "kind": kind, "title": id, **fields})
+
+
+def ended(outcome: Outcome, *answers: RecordedAnswer) -> RecordedNode:
+    attempt = AttemptEnded(
+        node=NodeId("n"),
+        attempt=1,
+        kind="ok",
+        code=SCRIPT,
+        error="",
+        traceback="",
+        milliseconds=1.0,
+        at=AT,
+        answers=answers,
+    )
+    value = outcome.value if isinstance(outcome, Succeeded) else None
+    return RecordedNode(outcome=outcome, value=value, whole=True, ended_at=AT, attempts=(attempt,) if answers else ())
+
+
+def record(operations: list[Operation], outcomes: Mapping[str, RecordedNode], *, stored: datetime = AT) -> RunRecord:
+    turn = BadTurn(
+        tenant=Tenant("T1"), thread=ThreadId("T1:C1:1.0"), turn=1, requests=("Look at it.",), reasons=("wrong",)
+    )
+    return RunRecord(
+        turn=turn,
+        operations=[(operation, stored) for operation in operations],
+        ended={NodeId(node): how for node, how in outcomes.items()},
+    )
+
+
+def read(id: str, tool: str = "team_read", **fields: Any) -> Operation:
+    return add(id, tool=tool, args={"id": id}, **fields)
+
+
+def steps(goal: Mapping[str, Json]) -> Mapping[str, Any]:
+    found: Any = goal["steps"]
+    return found
+
+
+async def test_recorded_run_with_a_script_a_failure_and_a_rejection_is_replayed_as_it_was(
+    registry: Registry, sandbox: MontySandbox
+) -> None:
+    answer = RecordedAnswer(call=canonical_json(["team_read", {"id": 7}]), value={"size": 3})
+    run = record(
+        [
+            read("one"),
+            read("two"),
+            add("count", code=SCRIPT, inputs={"id": "${one#/id}"}, tools=["team_read"], depends_on=["one"]),
+            add("write", tool="team_write", args={"id": "${count}"}, depends_on=["count"]),
+        ],
+        {
+            "one": ended(Succeeded(value={"id": 7})),
+            "two": ended(Failed(error="tool_error", message="no answer")),
+            "count": ended(Succeeded(value=3), answer),
+            "write": ended(Rejected(by=UserId("U1"))),
+        },
+    )
+    [goal], left_out = await recorded_goals([run], registry, sandbox)
+    assert left_out == []
+    made = steps(goal)
+    assert made["two"]["fails"] == "no answer"
+    assert made["count/1"] == {
+        "tool": "team_read",
+        "args": {"id": 7},
+        "colour": "green",
+        "after": ["one"],
+        "gives": {"size": 3},
+    }
+    assert (made["write"]["colour"], made["write"]["args"]) == ("red", {})
+    assert made["write"]["fails"]
+    assert goal["comment"] == "wrong"
+    elsewhere = with_tools([Goal.model_validate(goal)], Registry())
+    assert {tool.name: tool.colour for tool in elsewhere}[ToolName("team_write")] is Colour.RED
+
+
+async def test_personal_results_confidential_arguments_and_secrets_are_not_told(
+    registry: Registry, sandbox: MontySandbox
+) -> None:
+    run = record(
+        [
+            read("mine", "team_mine"),
+            add("about", tool="team_read", args={"id": "${mine#/rows/1}"}, depends_on=["mine"]),
+            add("write", tool="team_write", args={"id": "sk-canary-secret-value", "token": "hunter22"}),
+        ],
+        {
+            "mine": ended(Succeeded(value={"mail": "from a canary", "rows": [1, "x"]})),
+            "about": ended(Succeeded(value="told of a canary")),
+            "write": ended(Succeeded(value=True)),
+        },
+    )
+    SECRETS.learn("CANARY", "sk-canary-secret-value")
+    try:
+        [goal], left_out = await recorded_goals([run], registry, sandbox)
+    finally:
+        SECRETS.unlearn("sk-canary-secret-value")
+    assert left_out == []
+    assert steps(goal)["mine"]["gives"] == {"mail": LEFT_OUT, "rows": [0, LEFT_OUT]}
+    told = json.dumps(goal)
+    assert not [word for word in ("canary-secret", "a canary", "hunter22") if word in told]
+    assert "token" not in steps(goal)["write"]["args"]
+
+
+@pytest.mark.parametrize(
+    ("operations", "outcomes", "why"),
+    [
+        ([read("a", "gone_tool")], {}, "not known here"),
+        ([read("a", depends_on=["before"])], {}, "earlier turn"),
+        ([read("a"), Cancel(id=NodeId("a"))], {}, "no plan"),
+        ([add("a", code=SCRIPT, tools=["team_write"])], {}, "confidential"),
+        ([read("a")], {}, "no call"),
+        (
+            [operation_from_json({"op": "add", "id": "a", "kind": "subagent", "title": "a", "instruction": "x"})],
+            {},
+            "subagent",
+        ),
+        ([read("a")], {"a": RecordedNode(outcome=Succeeded(), value=None, whole=False, ended_at=AT)}, "not kept"),
+    ],
+    ids=["tool is gone", "earlier turn", "cancelled", "confidential script", "no call", "subagent", "evicted"],
+)
+def test_run_that_cannot_be_replayed_becomes_no_goal(
+    registry: Registry, operations: list[Operation], outcomes: Mapping[str, RecordedNode], why: str
+) -> None:
+    with pytest.raises(NoGoal, match=why):
+        goal_of(record(operations, outcomes), registry)
+
+
+def test_plan_that_went_on_after_a_personal_result_becomes_no_goal(registry: Registry) -> None:
+    """Its later steps may repeat what the model had read."""
+    run = record([read("mine", "team_mine")], {"mine": ended(Succeeded(value=1))}, stored=LATER)
+    with pytest.raises(NoGoal, match="only one person"):
+        goal_of(run, registry)
+
+
+async def test_run_that_its_replay_does_not_repeat_is_left_out_with_the_reason(
+    registry: Registry, sandbox: MontySandbox
+) -> None:
+    answer = RecordedAnswer(call=canonical_json(["team_read", {"id": 8}]), value={"size": 3})
+    run = record(
+        [add("count", code=SCRIPT, inputs={"id": 7}, tools=["team_read"])],
+        {"count": ended(Succeeded(value=3), answer)},
+    )
+    goals, [left_out] = await recorded_goals([run], registry, sandbox)
+    assert goals == []
+    assert left_out.startswith("C1-1.0-1: replayed, it does not do what it did")
+
+
+@given(value=json_values)
+def test_placeholder_has_the_shape_of_the_value_and_none_of_its_texts(value: Json) -> None:
+    def shape(one: Json) -> object:
+        match one:
+            case Mapping():
+                return {key: shape(inner) for key, inner in one.items()}
+            case list() | tuple():
+                return [shape(inner) for inner in one]
+            case bool() | None | str():
+                return type(one)
+            case _:
+                return "number"
+
+    assert shape(placeholder(value)) == shape(value)
+    assert placeholder(placeholder(value)) == placeholder(value)
