@@ -34,7 +34,13 @@ from bot.ports import (
 )
 from infra.worker.notifications import Notifier
 from sandbox.script import Json
-from tests.fakes.ports_in_memory import ApprovalsInMemory, ArtifactsInMemory
+from tests.fakes.ports_in_memory import (
+    ApprovalsInMemory,
+    ArtifactsInMemory,
+    LogInMemory,
+    ProgressInMemory,
+    StatusesInMemory,
+)
 
 ENDED = frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.STOPPED})
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -159,6 +165,8 @@ class BotRows(ApprovalsInMemory):
             freezes=self,
             grants=NoGrants(),
             effects=NoEffects(),
+            log=LogInMemory(Notifier()),
+            statuses=StatusesInMemory(ProgressInMemory()),
             facts=NoFacts(),
             instructions=NoGuidance(),
             written_instructions=NoGuidance(),

@@ -88,8 +88,15 @@ FULL = Node(
     item_of=NodeId("e"),
     undoes=NodeId("u"),
 )
-NEWER = replace(FULL, position=Digest("0"), files=("${c}", "${d#/x}"), expected_artifact="a note", given={"value": 1})
-NEWER = replace(NEWER, replaces=NodeId("r"), done_before=True)
+NEWER = replace(
+    FULL,
+    position=Digest("0"),
+    files=("${c}", "${d#/x}"),
+    expected_artifact="a note",
+    given={"value": 1},
+    replaces=NodeId("r"),
+    done_before=True,
+)
 """With the fields that came after the digest of FULL was pinned."""
 
 
