@@ -10,15 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 from sqlalchemy import URL
 
-from bot.payloads import CONNECT_ACTION, DISCONNECT_ACTION
+from bot.payloads import CONNECT_ACTION, DISCONNECT_ACTION, LINK_ACTION
+from infra.accounts.settings import AccountsSettings
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.local_slack.state.payload import JsonObject
+from infra.doctor.accounts import account_findings
+from infra.doctor.finding import State
 from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, direct_messages, rows, states, whispered, whispers
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned, results_told, tool
+from tests.acceptance.roles import call, calls, says, subagent, told
 from tests.acceptance.test_tools_secrets import stored
 from tests.oauth.provider import OauthProvider, TokenApi, browser, free_port, oauth_provider
 
@@ -67,19 +72,19 @@ def card_with(observer: ThreadObserver, words: str) -> int | None:
     return next((at for at, one in enumerate(observer.cards()) if words in json.dumps(one.message)), None)
 
 
-async def listed_accounts(scene: AppScene, who: str) -> dict[str, Any]:
-    """Return the list of a person's accounts, once they have it."""
+async def ephemeral_with(scene: AppScene, who: str, action: str) -> dict[str, Any]:
+    """Return the newest message with such a button that a person alone reads, once there is one."""
 
-    def lists(dump: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def found(dump: Mapping[str, Any]) -> list[dict[str, Any]]:
         mine = [one["message"] for one in dump["ephemerals"] if one["user"] == f"U0{who.upper()}"]
-        return [message for message in mine if DISCONNECT_ACTION in json.dumps(message)]
+        return [message for message in mine if action in json.dumps(message)]
 
-    return lists(await scene.people.wait_for(lambda dump: bool(lists(dump))))[-1]
+    return found(await scene.people.wait_for(lambda dump: bool(found(dump))))[-1]
 
 
 async def disconnect(scene: AppScene, who: str) -> None:
     """Have a person disconnect the account in their list, and wait until both sides have let it go."""
-    message = await listed_accounts(scene, who)
+    message = await ephemeral_with(scene, who, DISCONNECT_ACTION)
     await scene.people.click(who, "ops", str(message["ts"]), f"{DISCONNECT_ACTION}_0")
     await scene.people.wait_for(lambda dump: any("took back" in one for one in whispered(dump, f"U0{who.upper()}")))
 
@@ -170,7 +175,7 @@ async def test_only_the_author_connects_and_disconnecting_fails_their_steps_alon
             await it.connect(observer, "Grace", "grace")
             await observer.until(answered, "the answer")
         await it.scene.people.command("Ada", "ops", "/greenlight", "accounts")
-        listed = json.dumps(await listed_accounts(it.scene, "Ada"))
+        listed = json.dumps(await ephemeral_with(it.scene, "Ada", DISCONNECT_ACTION))
         assert "ada@example.com" in listed
         assert "grace@example.com" not in listed
         await disconnect(it.scene, "Ada")
@@ -312,3 +317,70 @@ async def test_no_token_is_anywhere_but_encrypted(
             for where, text in seen.items():
                 assert token not in text, where
         assert "[secret a token of example]" in seen["the model"]
+
+
+async def test_an_account_connected_from_the_list_lets_a_later_step_run_at_once(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with accounts_scene(database_url, tmp_path) as it:
+        await it.scene.people.command("Ada", "ops", "/greenlight", "accounts")
+        offered = await ephemeral_with(it.scene, "Ada", f"{LINK_ACTION}_0")
+        await it.scene.people.click("Ada", "ops", str(offered["ts"]), f"{LINK_ACTION}_0")
+        dump = await it.scene.people.wait_for(lambda dump: bool(links(dump, "Ada")))
+        async with browser("ada") as opened:
+            assert "Connected" in (await opened.connect(links(dump, "Ada")[-1])).text
+        it.scene.model.add(planned(fetch("mine", f"{it.api.url}/mine")))
+        async with it.scene.asked("what is mine?") as observer:
+            await observer.until(answered, "the answer")
+            assert not waits(observer)
+        assert dict(it.api.calls) == {"GET mine ada": 1}
+
+
+async def test_a_subagent_goes_on_with_its_authors_account_and_asks_its_model_nothing_twice(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with accounts_scene(database_url, tmp_path) as it:
+        it.scene.model.add(planned(subagent("look", "researcher", f"Read {it.api.url}/mine")))
+        asked = calls(call("calculate", expression="6 * 7"), call("http_get", url=f"{it.api.url}/mine"))
+        it.scene.model.add(says("researcher", asked, lambda request: f"It says {told(request)[1]}"))
+        async with it.scene.asked("look into it") as observer:
+            await it.connect(observer, "Ada", "ada")
+            await observer.until(answered, "the answer")
+        assert len(it.scene.model.requests_of("researcher")) == 2
+        assert dict(it.api.calls) == {"GET mine ada": 1}
+        assert '"you":"ada"' in str(results_told(it.scene.model.requests_of("conclude")[-1])["look"])
+
+
+MY_TOKEN = '''
+from agent.tools.decorator import CallContext, tool
+
+
+@tool(colour="green", account="example")
+async def my_token(context: CallContext) -> int:
+    """Return how long the token of whoever asks is."""
+    return len(await context.token())
+'''
+
+
+async def test_a_tool_in_python_gets_the_token_of_who_asks(database_url: URL, tmp_path: Path) -> None:
+    (file := tmp_path / "my_token.py").write_text(MY_TOKEN)
+
+    def configure(table: dict[str, Any]) -> None:
+        table["tools"]["paths"] = [str(file)]
+
+    async with accounts_scene(database_url, tmp_path, configure) as it:
+        it.scene.model.add(planned(tool("mine", "my_token", {})))
+        async with it.scene.asked("how long is my token?") as observer:
+            await it.connect(observer, "Ada", "ada")
+            await observer.until(answered, "the answer")
+        assert int(str(results_told(it.scene.model.requests_of("conclude")[-1])["mine"])) > 10
+
+
+async def test_the_doctor_tries_each_provider_and_reads_the_keys(tmp_path: Path) -> None:
+    async with oauth_provider("http://127.0.0.1:1/accounts/callback") as provider:
+        table = TypeAdapter(AccountsSettings).validate_python({"example": provider.table()})
+        assert [finding.state for finding in await account_findings(table, None, tmp_path)] == [State.OK, State.OK]
+        wrong = await account_findings(table, "no key", tmp_path)
+        assert [finding.state for finding in wrong] == [State.WRONG, State.OK]
+    away = await account_findings(table, None, tmp_path)
+    assert [finding.state for finding in away] == [State.OK, State.WRONG]
