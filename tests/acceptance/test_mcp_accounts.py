@@ -1,6 +1,9 @@
 """MCP servers that know people by their accounts: each call over its author's own connection, with their own token."""
 
+import asyncio
 import json
+import os
+import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +15,7 @@ from sqlalchemy import URL
 from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered, rows, states
 from tests.acceptance.plans import ANSWERS, ENDS, planned, results_told, tool
+from tests.acceptance.processes import GREENLIGHT, app_environment
 from tests.acceptance.test_tools_accounts import Accounts, waits
 from tests.mcp.servers import Table, pin
 from tests.oauth.provider import OauthProvider, TokenApi, free_port, oauth_provider
@@ -132,3 +136,33 @@ async def test_a_red_call_runs_as_its_author_once_and_not_at_all_before(database
             await it.scene.click(observer, "Ada", "approved")
             await observer.until(answered, "the answer")
         assert server.calls == ["ada"]
+
+
+async def test_an_operator_pins_a_server_that_lists_its_tools_to_people_alone(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with personal_scene(database_url, tmp_path, "green") as (it, server):
+        it.scene.model.add(planned(tool("me", "desk_me", {})))
+        async with it.scene.asked("who am I?") as observer:
+            await it.connect(observer, "Ada", "ada")
+            await observer.until(answered, "the answer")
+        (folder := tmp_path / "operator").mkdir()
+        (file := folder / "greenlight.toml").write_text(f"""
+[mcp.desk]
+url = "{server.url}"
+account = "desk"
+[accounts.desk]
+resource = "{server.url}"
+""")
+        environment = {**os.environ, **app_environment(it.scene, file), "GREENLIGHT_DATA": str(tmp_path)}
+
+        async def pinned(*more: str) -> tuple[int, str]:
+            command = [GREENLIGHT, "mcp", "pin", "desk", "--yes", *more]
+            ran = await asyncio.to_thread(subprocess.run, command, env=environment, capture_output=True, text=True)
+            return ran.returncode, ran.stdout + ran.stderr
+
+        assert (await pinned())[0] == 1
+        code, told = await pinned("--as", "U0ADA")
+        assert (code, "1 tools of desk are pinned" in told) == (0, True), told
+        code, told = await pinned("--as", "U0GRACE")
+        assert (code, "ada" in told) == (1, False), told
