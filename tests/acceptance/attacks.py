@@ -18,7 +18,7 @@ from tests.acceptance.plans import fetch, package, post, tool
 Plan = Callable[[AttackWorld], Sequence[JsonObject]]
 
 _C = CANARY
-_NOT_WRITTEN = "a script may only ask hosts whose addresses stand in its text"
+_NOT_WRITTEN = "only hosts may be asked whose addresses stand in its text"
 _BEFORE = "an earlier turn of this thread"
 _SPLIT = len(CANARY) // 2
 

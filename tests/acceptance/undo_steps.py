@@ -18,7 +18,8 @@ async def say(scene: AppScene, observer: ThreadObserver, text: str, who: str = "
 def reports(observer: ThreadObserver) -> Sequence[str]:
     """Return what the thread says was undone and was not, each report once."""
     titles = (wording.UNDONE_TITLE, wording.UNDONE_NOTHING)
-    return [words for words in observer.words() if words.startswith(titles) or any(f"\n{t}" in words for t in titles)]
+    said = [words.removesuffix(f" {wording.THUMBS_UP} {wording.THUMBS_DOWN}") for words in observer.words()]
+    return [words for words in said if words.startswith(titles) or any(f"\n{t}" in words for t in titles)]
 
 
 def lines(report: str) -> dict[str, str]:

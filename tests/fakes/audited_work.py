@@ -26,7 +26,12 @@ LINUS = UserId("U0LINUS")
 PLACE = ChannelId("C1")
 TOOL = ToolName("http_request")
 
-RICH_EVENTS = frozenset(AuditEvent) - {AuditEvent.CALLED, AuditEvent.POSTED, AuditEvent.SEALED}
+_ABOUT_NO_CALL = {
+    *(AuditEvent.CALLED, AuditEvent.POSTED, AuditEvent.SEALED, AuditEvent.RATED, AuditEvent.INSTRUCTED),
+    *(AuditEvent.CONNECTED, AuditEvent.DISCONNECTED),
+    *(AuditEvent.REMEMBERED, AuditEvent.CORRECTED, AuditEvent.FORGOTTEN),
+}
+RICH_EVENTS = frozenset(AuditEvent) - _ABOUT_NO_CALL
 """What `red_calls` and `rich_calls` record together; scripts, Slack and the sealer record the rest."""
 
 
