@@ -205,7 +205,7 @@ class SlackApp:
         guidance = GuidanceHandler(
             ports.instructions, ports.written_instructions, ports.explanations, self.facts, self.principals
         )
-        corrections = CorrectionHandler(ports.log, ports.statuses, ports.inbox, self.principals, self.api, limiter)
+        corrections = CorrectionHandler(ports.log, ports.statuses, self.principals, self.api, limiter)
         messages = MessageHandler(
             ports.inbox,
             ports.views,
@@ -258,7 +258,7 @@ class SlackApp:
             guidance,
             accounts,
         )
-        runbooks = RunbookHandler(ports.inbox, self.principals, self.api, limiter)
+        runbooks = RunbookHandler(self.principals, self.api, limiter)
         stops = StopHandler(ports.inbox, ports.views, self.principals, self.api)
         details = ScriptDetailsHandler(ports.packages, self.principals, self.api, PERSONAL_TOOLS | self._personal)
         files = FilesHandler(ports.files, ports.artifacts, self.principals, self.api)

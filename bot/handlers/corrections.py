@@ -16,7 +16,6 @@ from bot import wording
 from bot.blocks import corrections
 from bot.handlers.person_limits import PersonLimiter
 from bot.payloads import Payload, SetClick, SetForm
-from bot.ports import Inbox, Incoming, Kind
 from bot.slack.client import WebApi
 from bot.slack.membership import Identity, Principals
 
@@ -38,14 +37,12 @@ class CorrectionHandler:
         self,
         log: OperationLog,
         statuses: NodeStatuses,
-        inbox: Inbox,
         principals: Principals,
         api: WebApi,
         limiter: PersonLimiter,
     ) -> None:
         self._log = log
         self._statuses = statuses
-        self._inbox = inbox
         self._principals = principals
         self._api = api
         self._limiter = limiter
@@ -96,10 +93,7 @@ class CorrectionHandler:
         request = await self._checked(standing, wish)
         if isinstance(request, SetRefused):
             return request.words
-        async with self._limiter.admitting(identity.tenant, entered.user, thread) as refusal:
-            if not refusal:
-                await self._inbox.accept(_incoming(entered, identity, thread, request))
-            return refusal
+        return await self._limiter.take(thread, entered.user, f"set:{entered.view_id}", request, app=entered.app)
 
     async def _standing(self, thread: ThreadId) -> Standing:
         statuses = await self._statuses.of(thread)
@@ -113,18 +107,3 @@ class CorrectionHandler:
         found = standing.node(wish.node)
         issue = None if isinstance(found, Unsettable) else await misfit(standing.first(found), wish)
         return stored_wish(wish) if issue is None else SetRefused(words=corrections.misfit(issue))
-
-
-def _incoming(entered: SetForm, identity: Identity, thread: ThreadId, text: str) -> Incoming:
-    event = f"set:{entered.view_id}"
-    return Incoming(
-        tenant=identity.tenant,
-        app=entered.app,
-        event_id=event,
-        channel=thread_parts(thread).channel,
-        ts=event,
-        thread=thread,
-        author=entered.user,
-        text=text,
-        kind=Kind.REPLY,
-    )

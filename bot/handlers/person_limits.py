@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
-from agent.ids import Tenant, ThreadId, UserId
+from agent.ids import Tenant, ThreadId, UserId, thread_parts
 from bot import wording
-from bot.ports import Inbox
+from bot.ports import Inbox, Incoming, Kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,3 +52,25 @@ class PersonLimiter:
                 yield wording.too_many_cards(load.cards)
             else:
                 yield ""
+
+    async def take(self, thread: ThreadId, by: UserId, event: str, text: str, *, app: str) -> str:
+        """Store what a button or a form stands for as that person's message; return why not, empty when it is stored.
+
+        `event` is the same for each delivery of one click.
+        """
+        place = thread_parts(thread)
+        async with self.admitting(place.tenant, by, thread) as refusal:
+            if not refusal:
+                incoming = Incoming(
+                    tenant=place.tenant,
+                    app=app,
+                    event_id=event,
+                    channel=place.channel,
+                    ts=event,
+                    thread=thread,
+                    author=by,
+                    text=text,
+                    kind=Kind.REPLY,
+                )
+                await self._inbox.accept(incoming)
+            return refusal

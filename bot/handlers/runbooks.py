@@ -7,7 +7,6 @@ from agent.planning.runbook_drafts import draft_request
 from bot import wording
 from bot.handlers.person_limits import PersonLimiter
 from bot.payloads import Payload, SaveClick
-from bot.ports import Inbox, Incoming, Kind
 from bot.slack.client import WebApi
 from bot.slack.membership import Identity, Principals
 
@@ -15,8 +14,7 @@ from bot.slack.membership import Identity, Principals
 class RunbookHandler:
     """Takes in clicks. Raises `BotError` or `AgentError` when it could not."""
 
-    def __init__(self, inbox: Inbox, principals: Principals, api: WebApi, limiter: PersonLimiter) -> None:
-        self._inbox = inbox
+    def __init__(self, principals: Principals, api: WebApi, limiter: PersonLimiter) -> None:
         self._principals = principals
         self._api = api
         self._limiter = limiter
@@ -36,20 +34,5 @@ class RunbookHandler:
         if not person.is_member:
             return wording.not_a_member(person.status, "save runbooks")
         thread = thread_id(identity.tenant, click.channel, click.root_ts)
-        async with self._limiter.admitting(identity.tenant, click.user, thread) as refusal:
-            if refusal:
-                return refusal
-            event = f"runbook:{click.trigger_id}"
-            incoming = Incoming(
-                tenant=identity.tenant,
-                app=click.app,
-                event_id=event,
-                channel=click.channel,
-                ts=event,
-                thread=thread,
-                author=click.user,
-                text=draft_request(click.turn),
-                kind=Kind.REPLY,
-            )
-            await self._inbox.accept(incoming)
-            return wording.SAVING_RUNBOOK
+        event, text = f"runbook:{click.trigger_id}", draft_request(click.turn)
+        return await self._limiter.take(thread, click.user, event, text, app=click.app) or wording.SAVING_RUNBOOK

@@ -14,7 +14,7 @@ from agent.ports import Effects
 from bot import wording
 from bot.handlers.person_limits import PersonLimiter
 from bot.payloads import Payload, UndoClick
-from bot.ports import Inbox, Incoming, Kind
+from bot.ports import Inbox
 from bot.slack.client import WebApi
 from bot.slack.membership import Identity, Principals
 
@@ -68,23 +68,8 @@ class UndoHandler:
         if not person.is_member:
             return wording.not_a_member(person.status, "undo anything")
         thread = thread_id(identity.tenant, click.channel, click.root_ts)
-        async with self._limiter.admitting(identity.tenant, click.user, thread) as refusal:
-            if refusal:
-                return refusal
-            request = await self.request(thread, identity, click.turn)
-            if isinstance(request, UndoRefused):
-                return request.words
-            event = f"undo:{click.trigger_id}"
-            incoming = Incoming(
-                tenant=identity.tenant,
-                app=click.app,
-                event_id=event,
-                channel=click.channel,
-                ts=event,
-                thread=thread,
-                author=click.user,
-                text=request,
-                kind=Kind.REPLY,
-            )
-            await self._inbox.accept(incoming)
-            return wording.UNDOING_NOW
+        request = await self.request(thread, identity, click.turn)
+        if isinstance(request, UndoRefused):
+            return request.words
+        event = f"undo:{click.trigger_id}"
+        return await self._limiter.take(thread, click.user, event, request, app=click.app) or wording.UNDOING_NOW

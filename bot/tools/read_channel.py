@@ -8,12 +8,12 @@ from typing import Any
 from agent.ids import Tenant, ToolName, UserId, thread_parts
 from agent.tool import CallContext, Colour, Tool, ToolError
 from bot.blocks.elements import shortened
-from bot.errors import SlackRefused, SlackUnreachable
 from bot.payloads import mapping
 from bot.slack.channels import Channel, Channels
 from bot.slack.client import WebApi, next_cursor, objects_in
 from bot.slack.membership import Principals
 from bot.slack.mrkdwn import people_in, plain_words
+from bot.tools.refusals import reading
 from sandbox.script import Json
 
 MOST_MESSAGES = 200
@@ -69,17 +69,13 @@ class _Reader:
         since = moment(arguments.get("since"), "since")
         oldest = None if since is None else f"{since.timestamp():.6f}"
         root = arguments.get("thread_ts")
-        try:
+        with reading():
             channel = await self._channels.readable(str(arguments["channel"]), context)
             if root is None:
                 found, more = await self._newest(channel, oldest, limit)
             else:
                 found, more = await self._thread(channel, str(root), oldest, limit)
             messages = await shown_messages(self._principals, found, thread_parts(context.thread).tenant)
-        except SlackUnreachable as error:
-            raise ToolError("unreachable", "Slack did not answer") from error
-        except SlackRefused as error:
-            raise read_refusal(error) from error
         kept = fitting(messages)
         return {
             "channel": {"id": channel.id, "name": channel.name},
@@ -179,13 +175,3 @@ def moment(time: Json, argument: str) -> datetime | None:
     except ValueError:
         raise ToolError("bad_arguments", f"{argument}: {time!r} is no ISO 8601 time") from None
     return read if read.tzinfo else read.replace(tzinfo=UTC)
-
-
-def read_refusal(error: SlackRefused) -> ToolError:
-    """Return why messages cannot be read."""
-    words = {
-        "not_in_channel": "the app is not in that channel; somebody has to invite it",
-        "channel_not_found": "there is no such channel that the app can see",
-        "thread_not_found": "there is no such thread",
-    }
-    return ToolError(error.code, words.get(error.code, f"Slack refused to show the channel: {error.code}"))

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.ids import ToolName, thread_parts
-from agent.tool import CallContext, Colour, Tool, ToolError
-from bot.errors import SlackRefused, SlackUnreachable
+from agent.tool import CallContext, Colour, Tool
 from bot.slack.channels import Channels
 from bot.slack.client import WebApi, next_cursor, objects_in
 from bot.slack.membership import Channel, Principals
 from bot.tools.messages import PLACE
-from bot.tools.read_channel import MOST_MESSAGES, fitting, read_refusal, shown_messages
+from bot.tools.read_channel import MOST_MESSAGES, fitting, shown_messages
+from bot.tools.refusals import reading
 from sandbox.script import Json
 
 _DEFAULT_MESSAGES = 100
@@ -61,14 +61,10 @@ class _Reader:
         limit = arguments.get("limit", _DEFAULT_MESSAGES)
         assert isinstance(limit, int)  # noqa: S101 - the arguments' schema says so
         after = None if arguments.get("after") is None else str(arguments["after"])
-        try:
+        with reading():
             channel = await self._channels.readable(str(arguments["channel"]), context)
             found, more = await self._replies(channel, str(arguments["ts"]), after, limit)
             messages = await shown_messages(self._principals, found, thread_parts(context.thread).tenant)
-        except SlackUnreachable as error:
-            raise ToolError("unreachable", "Slack did not answer") from error
-        except SlackRefused as error:
-            raise read_refusal(error) from error
         kept = fitting(messages, newest=False)
         page: dict[str, Json] = {"channel": {"id": channel.id, "name": channel.name}, "messages": kept}
         if more or len(kept) < len(messages):

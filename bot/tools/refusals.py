@@ -7,6 +7,12 @@ from agent.plan.outcomes import OUTCOME_UNKNOWN
 from agent.tool import ToolError
 from bot.errors import BotError, SlackRefused, SlackUnreachable
 
+_UNREADABLE = {
+    "not_in_channel": "the app is not in that channel; somebody has to invite it",
+    "channel_not_found": "there is no such channel that the app can see",
+    "thread_not_found": "there is no such thread",
+}
+
 
 def refusal(error: BotError, what: str) -> ToolError:
     """Return the error of a call that changed nothing; `what` was to be done."""
@@ -22,6 +28,18 @@ def looking(what: str) -> Generator[None]:
         yield
     except BotError as error:
         raise refusal(error, what) from error
+
+
+@contextmanager
+def reading() -> Generator[None]:
+    """Translate what goes wrong as messages are read."""
+    try:
+        yield
+    except SlackUnreachable as error:
+        raise ToolError("unreachable", "Slack did not answer") from error
+    except SlackRefused as error:
+        words = _UNREADABLE.get(error.code, f"Slack refused to show the channel: {error.code}")
+        raise ToolError(error.code, words) from error
 
 
 @contextmanager
