@@ -26,7 +26,7 @@ from infra.wiring import Part
 from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, rows, states, whispered, whispers
-from tests.acceptance.clicks import OpenCall, decide, open_calls
+from tests.acceptance.clicks import OpenCall, decide, late_click, open_calls
 from tests.acceptance.entry_store import WRITES, Entry, EntryStore, HangUp
 from tests.acceptance.plans import ANSWERS, ENDS, planned, post, tool
 from tests.acceptance.plans import lines as json_lines
@@ -287,10 +287,11 @@ async def test_a_frozen_undo_waits_and_goes_on(database_url: URL, tmp_path: Path
             await approve_all(scene, observer, answered)
             await say(scene, observer, "!undo")
             await observer.until(lambda seen: bool(open_calls(seen)), "the card")
+            (undoing,) = open_calls(observer)
             await scene.people.command("Ada", "ops", "/greenlight", "freeze")
             await whispers(scene, "U0ADA")
-            await scene.click(observer, "Ada", "approved")
-            await asyncio.sleep(1)
+            await late_click(scene, observer, undoing.card, undoing.value)  # a client that still shows the button
+            assert wording.FROZEN_CLICK in (await whispers(scene, "U0LINUS"))[-1]
             assert store.world()["a"][0] == b"after"
             await scene.people.command("Ada", "ops", "/greenlight", "unfreeze")
             await observer.until(lambda seen: "decide_approved" in json.dumps(seen.cards()[-1].message), "the button")
