@@ -43,6 +43,10 @@ LIFE_SECONDS = 120.0
 """Only a hang takes this long."""
 
 LEAD = NodeId("lead")
+DECIDER = UserId("U2")
+CONFIRMED = json.dumps({"confirmed_by": DECIDER}, separators=(",", ":"))
+"""What a red call returned that died before its row, and of which a person says that it happened."""
+
 WORKER = SubagentRole(name="worker", prompt="Do it.", tools=("look", "change"), steps=20)
 ROLES = (
     WORKER,
@@ -98,7 +102,8 @@ def answer(request: ModelRequest) -> Reply | str:
     given = sum(message.role == "assistant" for message in request.messages)
     if given < len(answers):
         return ToolCalls(calls=[ToolCall(name=name, arguments=args) for name, args in answers[given]])
-    return json.dumps([message.text for message in request.messages if message.role == "tool"])
+    told = [message.text for message in request.messages if message.role == "tool"]
+    return json.dumps(["null" if text == CONFIRMED else text for text in told])
 
 
 @dataclass(kw_only=True)
@@ -283,7 +288,7 @@ class KilledSubagent:
                     Tenant("T1"),
                     record.id,
                     version=1,
-                    by=UserId("U2"),
+                    by=DECIDER,
                     decision=await self._decision(record),
                     reason="no, thanks",
                 )
