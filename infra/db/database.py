@@ -91,6 +91,8 @@ class Database:
             pool_timeout=wait_seconds,
             pool_use_lifo=True,
             json_serializer=json_text,
+            isolation_level="AUTOCOMMIT",  # most uses are single statements: nothing to begin, nothing to roll back
+            skip_autocommit_rollback=True,
             hide_parameters=True,  # errors are logged, and values are private
             connect_args={"application_name": self.application_name},
         )
@@ -139,8 +141,22 @@ class Database:
             StoreUnavailable: the database cannot be reached, or went away in between.
             RunnerLost: this worker was declared dead.
         """
-        async with self._translated(), self.engine.begin() as connection:
+        async with self._transaction(isolation_level="READ COMMITTED") as connection:
             yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncGenerator[AsyncConnection]:
+        """Run the block's reads on one state of the database. Raises as `begin` does."""
+        async with self._transaction(isolation_level="REPEATABLE READ", postgresql_readonly=True) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _transaction(self, **options: Any) -> AsyncGenerator[AsyncConnection]:
+        async with self._translated(), self.engine.connect() as connection:
+            # Not as options of the engine: when cancelled while it sets those, SQLAlchemy leaks the connection.
+            await connection.execution_options(**options)
+            async with connection.begin():
+                yield connection
 
     @asynccontextmanager
     async def _translated(self) -> AsyncGenerator[None]:
@@ -163,8 +179,6 @@ class Database:
 
         Raises as `begin` does."""
         async with self._translated(), self.engine.connect() as connection:
-            # Not as options of the engine: when cancelled while it sets those, SQLAlchemy leaks the connection.
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
             yield connection
 
     async def execute(
@@ -173,14 +187,6 @@ class Database:
         """Run a single statement as `autocommit` does; return its rows, which are read already."""
         async with self.autocommit() as connection:
             return await connection.execute(statement, values)
-
-    @asynccontextmanager
-    async def snapshot(self) -> AsyncGenerator[AsyncConnection]:
-        """Run the block's reads on one state of the database. Raises as `begin` does."""
-        async with self._translated(), self.engine.connect() as connection:
-            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            async with connection.begin():
-                yield connection
 
     async def close(self) -> None:
         """Close every connection, those in use as soon as they are returned.

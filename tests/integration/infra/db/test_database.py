@@ -39,7 +39,7 @@ async def test_the_error_of_a_statement_does_not_tell_its_values(database: Datab
     assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("way", ["autocommit", "snapshot"])
+@pytest.mark.parametrize("way", ["begin", "snapshot"])
 async def test_a_block_cut_off_before_it_begins_gives_its_connection_back(
     database: Database, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
