@@ -27,7 +27,7 @@ MOST_CANVASES = 10
 _MOST_BYTES = 16 * LONGEST
 """Of a canvas as Slack counts it, with its formatting."""
 
-_SECONDS = 10.0
+_SECONDS = 5.0
 """In which all of a conversation are read."""
 
 _AGAIN_SECONDS = 900.0
