@@ -36,7 +36,7 @@ async def outside_arguments(
 
     What a person wrote in this turn is theirs, wherever else it stands.
     """
-    told = {**await _told(context), **await _told_by_canvases(context, step)}
+    told = await _told(context, step.turn)
     before = await _texts_before(context, step)
     said = [message.text for message in messages]
     found: dict[str, Sequence[str]] = {}
@@ -51,19 +51,13 @@ async def outside_arguments(
     return found
 
 
-async def _told(context: ExecutionContext) -> Mapping[str, Sequence[str]]:
-    """Return title -> the outside texts that a step returned."""
+async def _told(context: ExecutionContext, turn: int) -> Mapping[str, Sequence[str]]:
+    """Return title -> the outside texts that a step returned, or that stand in a canvas shown as a runbook."""
     told: dict[str, list[str]] = {}
     for node in await context.outside_nodes():
         texts = await _texts(context, context.frontier.outcomes[node])
         told.setdefault(context.sources.title(node), []).extend(texts)
-    return told
-
-
-async def _told_by_canvases(context: ExecutionContext, step: Step) -> Mapping[str, Sequence[str]]:
-    """Return title -> the texts of a canvas that models were shown as a runbook."""
-    told: dict[str, list[str]] = {}
-    for book in (await context.ports.runs.read(context.thread, step.turn)).runbooks:
+    for book in (await context.ports.runs.read(context.thread, turn)).runbooks:
         if book.canvas:
             told.setdefault(f"{A_CANVAS} {book.source}", []).append(book.shown)
     return told

@@ -110,7 +110,7 @@ def runbook_source(book: RunbookUsed, channel: str = "") -> str:
     title = quoted(book.source)
     if not book.canvas:
         return title
-    linked = f"<{book.canvas}|{title}>" if _LINK.fullmatch(book.canvas) else title
+    linked = f"<{escaped(book.canvas)}|{title}>" if _LINK.fullmatch(book.canvas) else title
     return wording.of_canvas(linked, f"<#{channel}>" if re.fullmatch(r"[CG][A-Z0-9]+", channel) else "")
 
 

@@ -34,6 +34,9 @@ _AGAIN_SECONDS = 900.0
 """After which a canvas is read again, whatever Slack says of its last edit."""
 
 _MOST_CONVERSATIONS = 1_000
+_BUSY = "ratelimited"
+"""Slack's code for a refusal that says nothing about what was asked for."""
+
 _MEDIA_TYPE = "application/vnd.slack-docs"
 """Of a canvas, as a file: docs.slack.dev/reference/objects/file-object."""
 
@@ -100,7 +103,7 @@ class PinnedCanvases:
                 told.add(f"more than {MOST_CANVASES} canvases are pinned: the others are left out")
             conversation.canvases = {file: canvas for file, read in reads.items() if (canvas := read.result())}
         except SlackRefused as error:
-            conversation.canvases = {}
+            conversation.canvases = before if error.code == _BUSY else {}
             told.add(str(error))
         except (BotError, TimeoutError):
             told.add("Slack gives no usable answer")
@@ -128,7 +131,7 @@ class PinnedCanvases:
             read = before if before is not None and self._is_as_it_was(file, before) else await self._anew(id, file)
         except SlackRefused as error:
             told.add(f"the canvas {id}: {error}")
-            return None
+            return before if error.code == _BUSY else None
         except BotError:
             told.add(f"the canvas {id}: Slack gives no usable answer")
             return before
@@ -149,7 +152,7 @@ class PinnedCanvases:
 
     async def _book(self, id: str, file: Mapping[str, Any]) -> Runbook:
         size = file.get("size")
-        if not isinstance(size, int) or size > _MOST_BYTES:
+        if isinstance(size, int) and size > _MOST_BYTES:
             raise NotARunbook(f"the canvas {id}: longer than {LONGEST} characters")
         answer = await self._api.write("canvases.getContent", canvas_id=id, content_type="markdown")
         content, title, link = answer.get("content"), file.get("title"), file.get("permalink")

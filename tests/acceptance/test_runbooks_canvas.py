@@ -140,6 +140,9 @@ async def test_a_run_goes_on_without_canvases_that_slack_refuses_and_the_log_say
             assert "Runbooks" not in shown(await request_for(scene, "hello"))
         assert caplog.text.count("canvases of C0OPS: pins.list: missing_scope") == 1
         assert "The way." in shown(await request_for(scene, "hello"))["Runbooks"]
+        for method in ("pins.list", "files.info"):
+            await scene.people.act("faults", method=method, error="ratelimited")
+            assert "The way." in shown(await request_for(scene, "hello"))["Runbooks"], "a busy Slack takes nothing away"
         await scene.people.act("faults", method="canvases.getContent", status=500, times=20)
         await scene.people.act("faults", method="pins.list", body="<html>", times=20)
         assert "The way." in shown(await request_for(scene, "hello"))["Runbooks"], "a silent Slack takes nothing away"
