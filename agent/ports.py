@@ -465,6 +465,8 @@ class PastTurn:
     answer: str
     #: The planner's words in place of a plan.
     replies: tuple[str, ...] = ()
+    #: Whether models were shown canvases.
+    canvases: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -535,10 +537,13 @@ class Instructions(Protocol):
 
 
 class Runbooks(Protocol):
-    """The installation's procedures."""
+    """A source of procedures."""
 
-    async def all(self) -> Sequence[Runbook]:
-        """Return them as they are now, each name once."""
+    async def of(self, thread: ThreadId) -> Sequence[Runbook]:
+        """Return those that plans of a thread may follow, as they are now, each name once.
+
+        A source that cannot be read has none, or those that it had.
+        """
         ...
 
 

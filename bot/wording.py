@@ -1490,6 +1490,11 @@ def followed_runbooks(names: str) -> str:
     return f"Runbook: {names}"
 
 
+def of_canvas(title: str, channel: str = "") -> str:
+    """Say that a runbook is a canvas, by its ready title; with the mention of a channel also where."""
+    return f"canvas {title}, pinned in {channel}" if channel else f"canvas {title}"
+
+
 def bytes_of(size: int) -> str:
     """Return a size: `900 bytes`, `31.2 KB`, `1.0 MB`."""
     if size < 1000:

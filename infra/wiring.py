@@ -70,6 +70,7 @@ from bot.publishing.plan_images import PlanImages
 from bot.publishing.publisher import ThreadPublisher
 from bot.publishing.sender import MessageSender
 from bot.publishing.session_status import SessionStatus
+from bot.slack.canvases import PinnedCanvases
 from bot.slack.client import TIMEOUT_SECONDS, WebApi, open_client, sending_checks
 from bot.slack.facts import FactKeeper, SlackPlaces
 from bot.slack.membership import Principals
@@ -486,6 +487,14 @@ async def _working(worker: Worker) -> AsyncGenerator[None]:
             running.cancel()
 
 
+def _canvases(base: _Base) -> Sequence[PinnedCanvases]:
+    """Return what reads runbooks from canvases, where the configuration wants them."""
+    config = base.settings.configuration.runbooks
+    if not config.canvases:
+        return ()
+    return [PinnedCanvases(base.app.api, max_age_seconds=60 * config.canvas_minutes)]
+
+
 def _model_client() -> "type[OpenAILanguageModel]":
     """Import the model's client and return its class.
 
@@ -552,7 +561,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
     )
     guidance = Guidance(
         instructions=_instructions(base.settings, stores),
-        runbooks=runbooks,
+        runbooks=(runbooks, *_canvases(base)),
         embedder=privacy.embedder if model_settings.embeddings else None,
     )
     node_ends = NodeEndNotifier(stores.progress)

@@ -20,6 +20,7 @@ SCRIPT = "script"
 """The name under which a script's own text is marked."""
 
 EARLIER_TURNS = "an earlier turn of this thread"
+A_CANVAS = "the canvas"
 _MOST_SOURCES = 4
 """Of one argument that are named."""
 
@@ -35,7 +36,7 @@ async def outside_arguments(
 
     What a person wrote in this turn is theirs, wherever else it stands.
     """
-    told = await _told(context)
+    told = await _told(context, step.turn)
     before = await _texts_before(context, step)
     said = [message.text for message in messages]
     found: dict[str, Sequence[str]] = {}
@@ -50,12 +51,15 @@ async def outside_arguments(
     return found
 
 
-async def _told(context: ExecutionContext) -> Mapping[str, Sequence[str]]:
-    """Return title -> the outside texts that a step returned."""
+async def _told(context: ExecutionContext, turn: int) -> Mapping[str, Sequence[str]]:
+    """Return title -> the outside texts that a step returned, or that stand in a canvas shown as a runbook."""
     told: dict[str, list[str]] = {}
     for node in await context.outside_nodes():
         texts = await _texts(context, context.frontier.outcomes[node])
         told.setdefault(context.sources.title(node), []).extend(texts)
+    for book in (await context.ports.runs.read(context.thread, turn)).runbooks:
+        if book.canvas:
+            told.setdefault(f"{A_CANVAS} {book.source}", []).append(book.shown)
     return told
 
 
@@ -113,7 +117,9 @@ def _repeated(words: str, told: Mapping[str, Sequence[str]]) -> Sequence[str]:
 
 async def _texts_before(context: ExecutionContext, step: Step) -> Sequence[str]:
     """Return what was answered in earlier turns of a thread where outside text was read."""
-    if step.turn == 1 or not await context.read_outside_before(step.turn):
+    if step.turn == 1:
         return ()
     past = await context.ports.runs.past(context.thread, step.turn)
+    if not any(turn.canvases for turn in past) and not await context.read_outside_before(step.turn):
+        return ()
     return [text for turn in past for text in (turn.answer, *turn.replies) if text]

@@ -7,12 +7,15 @@ from agent.ids import ThreadId, ToolName
 from agent.llm.prompts import Guides
 from agent.llm.tool_search import Embedder, ToolSearch
 from agent.ports import Instruction, Instructions, Message, Run, Runbooks
-from agent.runbooks import Runbook
+from agent.runbooks import Runbook, used
 from agent.tool import CallContext, Colour, Registry, Tool
 from sandbox.script import Json
 
 LISTED = 8
 """Runbooks that a request shows by name and description."""
+
+_MOST_SEARCHES = 16
+"""Sets of runbooks, one for each channel that has its own, among which the search is kept ready."""
 
 
 @dataclass(kw_only=True)
@@ -20,44 +23,58 @@ class Guidance:
     """Reads instructions and finds runbooks. Without either there is no guidance."""
 
     instructions: Instructions | None = None
-    runbooks: Runbooks | None = None
+    #: Of two runbooks with one name that of the first source counts.
+    runbooks: Sequence[Runbooks] = ()
     #: None: runbooks are found by their words alone.
     embedder: Embedder | None = None
-    #: The search among the runbooks as they were last.
-    _search: tuple[Sequence[Runbook], ToolSearch] | None = field(default=None, init=False)
+    #: The searches among runbooks as they were last, the newest at the end.
+    _searches: dict[Sequence[Runbook], ToolSearch] = field(
+        default_factory=dict[Sequence[Runbook], ToolSearch], init=False
+    )
 
     async def fitting(self, thread: ThreadId, messages: Sequence[Message]) -> Guides:
         """Return what a request about these messages shows."""
-        return Guides(instructions=await self._instructions(thread), listed=await self._listed(messages))
+        return Guides(instructions=await self._instructions(thread), listed=await self._listed(thread, messages))
 
     async def again(self, run: Run, messages: Sequence[Message]) -> Guides:
-        """Return the same for a conclusion, with the runbooks that the turn's plan was made with."""
-        known = {book.name: book for book in await self.all()} if run.runbooks else {}
-        whole = [known[used.name] for used in run.runbooks if used.name in known]
+        """Return the same for a conclusion, with the runbooks that the turn's plan was made with.
+
+        A canvas that was edited since is not shown: the turn's row notes all that models see of one.
+        """
+        listed = await self._listed(run.thread, messages)
+        known = {used(book, whole=True): book for book in (await self.all(run.thread) if run.runbooks else ())}
         return Guides(
-            instructions=await self._instructions(run.thread), listed=await self._listed(messages), whole=whole
+            instructions=await self._instructions(run.thread),
+            listed=[book for book in listed if not book.canvas or used(book, whole=False) in run.runbooks],
+            whole=[known[book] for book in run.runbooks if book in known],
         )
 
-    async def named(self, names: Sequence[str]) -> Sequence[Runbook]:
+    async def named(self, thread: ThreadId, names: Sequence[str]) -> Sequence[Runbook]:
         """Return the runbooks of these names, each once; a name without one is left out."""
-        known = {book.name: book for book in await self.all()}
+        known = {book.name: book for book in await self.all(thread)}
         return [known[name] for name in dict.fromkeys(names) if name in known]
 
     async def _instructions(self, thread: ThreadId) -> Sequence[Instruction]:
         return () if self.instructions is None else await self.instructions.of(thread)
 
-    async def all(self) -> Sequence[Runbook]:
-        """Return every runbook."""
-        return () if self.runbooks is None else await self.runbooks.all()
+    async def all(self, thread: ThreadId) -> Sequence[Runbook]:
+        """Return every runbook that plans of a thread may follow."""
+        found: dict[str, Runbook] = {}
+        for source in self.runbooks:
+            for book in await source.of(thread):
+                found.setdefault(book.name, book)
+        return tuple(found.values())
 
-    async def _listed(self, messages: Sequence[Message]) -> Sequence[Runbook]:
+    async def _listed(self, thread: ThreadId, messages: Sequence[Message]) -> Sequence[Runbook]:
         """Return the runbooks that a request is likely to need, by name; all where they are few."""
-        books = await self.all()
+        books = await self.all(thread)
         if len(books) <= LISTED:
             return sorted(books, key=lambda book: book.name)
-        if self._search is None or self._search[0] != books:
-            self._search = books, ToolSearch(Registry(map(_as_tool, books)), self.embedder)
-        names = await self._search[1].ranked("\n".join(message.text for message in messages))
+        search = self._searches.pop(books, None) or ToolSearch(Registry(map(_as_tool, books)), self.embedder)
+        self._searches[books] = search
+        if len(self._searches) > _MOST_SEARCHES:
+            del self._searches[next(iter(self._searches))]
+        names = await search.ranked("\n".join(message.text for message in messages))
         known = {book.name: book for book in books}
         return sorted((known[name] for name in names[:LISTED]), key=lambda book: book.name)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from agent.events import PlanPacked
 from agent.ids import NodeId, ThreadId, ToolName, UserId
@@ -63,12 +64,14 @@ class AuthorPlan:
         *,
         packages: bool,
         upto_seq: int | None = None,
+        outside: Sequence[str] = (),
     ) -> PlanBuilder:
         """Return a builder for the author's next operations.
 
         The author may repeat an own operation of this turn without effect, unless its node ended without success:
         to add that again means to try it again, under a new id. `messages` are those that are planned for.
-        `upto_seq`: only nodes of operations up to this one count as own.
+        `upto_seq`: only nodes of operations up to this one count as own. `outside`: texts that the model was shown
+        besides results and that anybody may have written.
         """
         earlier = [entry for entry in self.own if upto_seq is None or entry.seq <= upto_seq]
         outcomes = self.outcomes
@@ -81,25 +84,28 @@ class AuthorPlan:
             limits=limits,
             added=len(self.turn_nodes),
             requested={host for message in messages for host in hosts_in(message.text)},
-            repeats=_Results(outcomes.values()).may_be_repeated,
+            repeats=_Results(outcomes.values(), outside).may_be_repeated,
         )
 
 
 class _Results:
-    """What nodes returned, in which a plan's words are looked for, on the event loop, as far as it has time."""
+    """What nodes returned, in which a plan's words are looked for, on the event loop, as far as it has time.
 
-    def __init__(self, outcomes: Iterable[Outcome]) -> None:
+    `outside` are other texts of which the same is asked.
+    """
+
+    def __init__(self, outcomes: Iterable[Outcome], outside: Sequence[str]) -> None:
         self._texts: list[str] = []
         self._is_whole = True
         self._room = _MOST_COMPARED_CHARACTERS
         room = _MOST_READ_CHARACTERS
-        for outcome in reversed(list(outcomes)):
-            for text in texts_of(outcome, keys=True):
-                room -= len(text)
-                if room < 0:
-                    self._is_whole = False
-                    return
-                self._texts.append(text)
+        returned = (text for outcome in reversed(list(outcomes)) for text in texts_of(outcome, keys=True))
+        for text in chain(outside, returned):
+            room -= len(text)
+            if room < 0:
+                self._is_whole = False
+                return
+            self._texts.append(text)
 
     def may_be_repeated(self, words: str) -> bool:
         """Return whether words repeat something that was returned; where not all can be compared, they may."""

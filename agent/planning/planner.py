@@ -30,7 +30,7 @@ from agent.reading.operation_reader import Ask, NeedTools, Reply
 from agent.reading.plan_builder import Placed, PlanBuilder
 from agent.reading.plan_language.statements import Item, Scope
 from agent.reading.validation import Fault, FaultCode
-from agent.runbooks import Runbook, RunbookUsed, wanted
+from agent.runbooks import Runbook, used, wanted
 from agent.tool import Registry
 from agent.tools.access import ToolAccess
 
@@ -190,6 +190,7 @@ class Planner:
         shown = [await self._likely_tools(request)]
         request.facts = await self.memory.facts(request.thread, request.turn, request.author, request.messages)
         request.guides = await self.guidance.fitting(request.thread, request.messages)
+        await self._note_shown([book for book in request.guides.listed if book.canvas], request, whole=False)
         runbook_requests = RUNBOOK_REQUESTS
         dialogue = [*await self._opening(request), await self._question(request, tools=shown[0])]
         repairs, resumptions, shortened, too_large = REPAIRS, RESUMPTIONS, False, False
@@ -237,12 +238,14 @@ class Planner:
     async def _read_runbooks(self, request: _Request, names: Sequence[str]) -> list[Runbook]:
         """Return the runbooks of these names that the request was not shown yet, and note that it is planned with."""
         known = {book.name for book in request.read}
-        read = [book for book in await self.guidance.named(names) if book.name not in known]
-        if read:
-            used = [RunbookUsed(name=book.name, source=book.source) for book in read]
-            await self.runs.followed(request.thread, request.turn, used)
-            request.read += read
+        read = [book for book in await self.guidance.named(request.thread, names) if book.name not in known]
+        await self._note_shown(read, request, whole=True)
+        request.read += read
         return read
+
+    async def _note_shown(self, books: Sequence[Runbook], request: _Request, *, whole: bool) -> None:
+        if books:
+            await self.runs.followed(request.thread, request.turn, [used(book, whole=whole) for book in books])
 
     async def _likely_tools(self, request: _Request) -> str:
         """Return the tools that the request is likely to need, as it shows them; "" where it need not."""
@@ -321,6 +324,7 @@ class Planner:
             request.messages,
             packages=self.dialect is not None,
             upto_seq=request.upto_seq,
+            outside=replace(request.guides, whole=request.read).outside,
         )
         registry = request.tools.registry
         reader = AnswerReader(registry, builder, self.limits, language=self.language, scope=request.scope)

@@ -243,7 +243,8 @@ class Replanner:
 
     def _builder(self, run: Run, plan: AuthorPlan, tools: ToolSearch) -> PlanBuilder:
         messages = _messages_of(run, plan)
-        return plan.builder(tools.registry, self.limits, messages, packages=self.dialect is not None)
+        outside = [book.shown for book in run.runbooks if book.canvas]
+        return plan.builder(tools.registry, self.limits, messages, packages=self.dialect is not None, outside=outside)
 
     def _earlier(self, plan: AuthorPlan, tools: ToolSearch) -> EarlierWork:
         return EarlierWork(nodes=plan.turn_nodes, outcomes=plan.outcomes, registry=tools.registry)

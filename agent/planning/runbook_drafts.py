@@ -98,7 +98,7 @@ class RunbookDrafts:
             await self.mailbox.taken(thread, turn, [message.id], reply=reply)
             return
         past = await self.runs.past(thread, drafted + 1, drafted - 1)
-        taken = {book.name for book in await self.guidance.all()}
+        taken = {book.name for book in await self.guidance.all(thread)}
         name, text = draft_of([request for one in past for request in one.requests], nodes, taken)
         step = Node(
             id=NodeId(f"save-runbook-{message.id}"),

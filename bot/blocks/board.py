@@ -29,6 +29,7 @@ from bot.blocks.elements import (
     plan,
     quoted,
     rendered,
+    runbook_source,
     shortened,
     task_card,
 )
@@ -82,7 +83,7 @@ def board(run: RunView, currency: str = "$", now: datetime | None = None) -> Ren
     tasks = [shown[node.id] for node in run.nodes if node.id in shown]
     more = [context(escaped(f"Not shown here: {_counts(hidden)}."))] if hidden else []
     if run.runbooks:
-        named = ", ".join(f"{quoted(book.name)} ({quoted(book.source)})" for book in run.runbooks)
+        named = ", ".join(f"{quoted(book.name)} ({runbook_source(book)})" for book in run.runbooks)
         more.append(context(wording.followed_runbooks(named)))
     if apart := _kept_apart(run):
         more.append(context(apart))

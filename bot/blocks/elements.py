@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias, cast
 from agent.approval import Decision
 from agent.ids import Digest
 from agent.plan.operations import digest_of
+from agent.runbooks import RunbookUsed
 from bot import wording
 from bot.blocks.visibility import visible
 from bot.payloads import ACTION_PREFIX, FORM_ACTION, FORM_INPUT, GROUP_ACTION, Form
@@ -32,6 +33,8 @@ VIEW_TITLE_CHARACTERS = 24
 MARKDOWN_CHARACTERS = 11_000
 NOTICE_CHARACTERS = 700
 INPUT_CHARACTERS = 3000
+
+_LINK = re.compile(r"https?://[^\s<>|]{1,300}")
 
 TaskStatus: TypeAlias = Literal["pending", "in_progress", "complete", "error"]
 ButtonStyle: TypeAlias = Literal["primary", "danger"]
@@ -100,6 +103,15 @@ def mention(user: str) -> str:
 def group(subteam: str) -> str:
     """Return the mrkdwn that names a user group; anything that is no group id is shown as words."""
     return f"<!subteam^{subteam}>" if re.fullmatch(r"S[A-Z0-9]+", subteam) else quoted(subteam)
+
+
+def runbook_source(book: RunbookUsed, channel: str = "") -> str:
+    """Return where a runbook is from: its file, or its canvas as a link; with a channel's id also in which it is."""
+    title = quoted(book.source)
+    if not book.canvas:
+        return title
+    linked = f"<{escaped(book.canvas)}|{title}>" if _LINK.fullmatch(book.canvas) else title
+    return wording.of_canvas(linked, f"<#{channel}>" if re.fullmatch(r"[CG][A-Z0-9]+", channel) else "")
 
 
 def moment(at: datetime) -> str:

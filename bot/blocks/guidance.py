@@ -3,9 +3,20 @@
 from collections.abc import Iterator, Sequence
 
 from agent.facts import LONGEST
+from agent.ids import thread_parts
 from agent.ports import Instruction, Reflection
 from bot import wording
-from bot.blocks.elements import Rendered, escaped, mention, moment, quoted, rendered, sections, words_only
+from bot.blocks.elements import (
+    Rendered,
+    escaped,
+    mention,
+    moment,
+    quoted,
+    rendered,
+    runbook_source,
+    sections,
+    words_only,
+)
 from bot.ports import Explanation
 
 _INSTRUCTION_CHARACTERS = 2_000
@@ -27,9 +38,13 @@ def explanation_message(found: Explanation, instructions: Sequence[Instruction])
 
 def _lines(found: Explanation, instructions: Sequence[Instruction]) -> Iterator[str]:
     yield f"*{wording.EXPLAIN_TITLE}*"
+    channel = thread_parts(found.thread).channel
     parts = (
         (wording.EXPLAIN_INSTRUCTIONS, [_instruction(one) for one in instructions]),
-        (wording.EXPLAIN_RUNBOOKS, [f"• `{escaped(book.name)}` _({quoted(book.source)})_" for book in found.runbooks]),
+        (
+            wording.EXPLAIN_RUNBOOKS,
+            [f"• `{escaped(book.name)}` _({runbook_source(book, channel)})_" for book in found.runbooks],
+        ),
         (
             wording.EXPLAIN_FACTS,
             [

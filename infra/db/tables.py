@@ -199,7 +199,7 @@ class RunRow(KeyedByThread, Row):
     #: `[author, fact's id]` of each fact that its models were shown; null: of none. The facts stand in LangGraph's
     #: table alone, so that one that is deleted is gone from here, too.
     recalled: Mapped[Json | None] = mapped_column(JSON)
-    #: `[name, source]` of each runbook that its models were shown; null: none.
+    #: `[name, source]` of each runbook that its models were shown, and of a canvas an object with more; null: none.
     runbooks: Mapped[Json | None] = mapped_column(JSON)
 
     @classmethod

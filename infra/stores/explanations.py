@@ -10,7 +10,7 @@ from infra.db.database import Database
 from infra.db.tables import ApprovalRow, InboxRow, OperationRow, RunRow, json_text
 from infra.stores.facts import facts_of
 from infra.stores.mailbox import messages_of
-from infra.stores.runs import recalled_in, reflection_in, runbooks_in
+from infra.stores.runs import cited_in, recalled_in, reflection_in
 
 
 class PostgresExplanations:
@@ -45,7 +45,7 @@ class PostgresExplanations:
             turn=run.turn,
             facts=tuple(facts),
             used=tuple(fact for fact in facts if is_used(fact, wanted, told)),
-            runbooks=runbooks_in(run.runbooks),
+            runbooks=cited_in(run.runbooks),
             tools=tuple(dict.fromkeys(tools)),
             rules=tuple(dict.fromkeys(rules)),
             decisions=tuple(map(reflection_in, run.reflections)),

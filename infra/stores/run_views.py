@@ -38,7 +38,7 @@ from infra.db.tables import ApprovalRow, AttemptRow, InboxRow, NodeRow, Operatio
 from infra.stores.approvals import FROZEN, record_in, request_in
 from infra.stores.facts import facts_of
 from infra.stores.mailbox import IS_MESSAGE, messages_of
-from infra.stores.runs import recalled_in, runbooks_in
+from infra.stores.runs import cited_in, recalled_in
 from infra.stores.spending import spent_in
 from infra.stores.votes import VOTES, votes_in
 from infra.worker.notifications import Notifier
@@ -370,5 +370,5 @@ def _run_view(thread: ThreadId, row: RowMapping, parts: _Parts) -> RunView:
         fusions=packing.fusions,
         splits=packing.splits,
         posts=parts.posts.get(turn, {}),
-        runbooks=runbooks_in(row["runbooks"]),
+        runbooks=cited_in(row["runbooks"]),
     )

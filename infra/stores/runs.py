@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import and_, case, func, literal, select, text, update
@@ -33,6 +34,9 @@ _READ = (
     RunRow.recalled,
     RunRow.runbooks,
 )
+
+_OF_CANVAS = ("canvas", "shown", "whole")
+_NO_CANVAS: Mapping[str, Any] = {}
 
 
 class PostgresRuns:
@@ -148,14 +152,14 @@ class PostgresRuns:
         async with self._database.begin() as connection:
             row = select(RunRow.runbooks).where(RunRow.of_turn(thread, turn)).with_for_update()
             before = runbooks_in((await connection.execute(row)).scalar_one())
-            every = [[used.name, used.source] for used in dict.fromkeys((*before, *runbooks))]
+            every = [_runbook_json(used) for used in dict.fromkeys((*before, *runbooks))]
             await connection.execute(update(RunRow).where(RunRow.of_turn(thread, turn)).values(runbooks=every))
         self._views.notify(thread)
 
     async def past(self, thread: ThreadId, before_turn: int, after_turn: int = 0) -> Sequence[PastTurn]:
         """Return the ended turns between the two."""
         ended = (
-            select(RunRow.turn, RunRow.answer, RunRow.replies)
+            select(RunRow.turn, RunRow.answer, RunRow.replies, RunRow.runbooks)
             .where(RunRow.of_thread(thread), RunRow.turn > after_turn, RunRow.turn < before_turn)
             .where(RunRow.ended_at.is_not(None))
             .order_by(RunRow.turn)
@@ -167,7 +171,13 @@ class PostgresRuns:
             for turn, message in await messages_of(connection, thread, between):
                 asked[turn or 0].append(message)
         return [
-            PastTurn(turn=row.turn, requests=tuple(asked[row.turn]), answer=row.answer, replies=tuple(row.replies))
+            PastTurn(
+                turn=row.turn,
+                requests=tuple(asked[row.turn]),
+                answer=row.answer,
+                replies=tuple(row.replies),
+                canvases=any(book.canvas for book in runbooks_in(row.runbooks)),
+            )
             for row in turns
         ]
 
@@ -179,7 +189,21 @@ def recalled_in(value: Any) -> tuple[Recalled, ...]:
 
 def runbooks_in(value: Any) -> tuple[RunbookUsed, ...]:
     """Return the runbooks that a turn's row names."""
-    return tuple(RunbookUsed(name=name, source=source) for name, source in value or ())
+    return tuple(_runbook_in(*entry) for entry in value or ())
+
+
+def cited_in(value: Any) -> tuple[RunbookUsed, ...]:
+    """Return the runbooks of a turn's row that models read whole."""
+    return tuple(used for used in runbooks_in(value) if used.whole)
+
+
+def _runbook_in(name: str, source: str, more: Mapping[str, Any] = _NO_CANVAS) -> RunbookUsed:
+    return replace(RunbookUsed(name=name, source=source), **more)
+
+
+def _runbook_json(used: RunbookUsed) -> Sequence[object]:
+    """Return a runbook as a turn's row holds it: name and source, and of a canvas what else is known."""
+    return [used.name, used.source, *([{key: getattr(used, key) for key in _OF_CANVAS}] if used.canvas else ())]
 
 
 def reflection_in(value: Mapping[str, Any]) -> Reflection:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
+from agent.ids import ThreadId
 from agent.runbooks import LONGEST, MOST, NotARunbook, Runbook, read_runbook
 from infra.tools.catalogue import beside
 
@@ -49,6 +50,10 @@ class RunbooksConfig:
     path: str = ""
     #: Minutes between two looks at the repository.
     fetch_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 15.0
+    #: Whether the canvases pinned in a channel are runbooks there.
+    canvases: bool = False
+    #: Minutes for which they count as they were read.
+    canvas_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 1.0
 
 
 @dataclass(kw_only=True)
@@ -64,8 +69,8 @@ class RunbookFiles:
     _fetched_at: float | None = field(default=None, init=False)
     _told: set[str] = field(default_factory=set[str], init=False)
 
-    async def all(self) -> Sequence[Runbook]:
-        """Return them as they are now, or were a moment ago; the first of several with one name."""
+    async def of(self, thread: ThreadId) -> Sequence[Runbook]:  # noqa: ARG002 -- they are those of every thread
+        """Return them as they are now, or were a moment ago, for every thread; the first of several with one name."""
         if self.clock() - self._looked_at >= _LOOKED_AT_SECONDS:
             self._known = await asyncio.to_thread(self._read)
             self._looked_at = self.clock()

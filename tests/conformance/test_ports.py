@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -28,6 +28,7 @@ from agent.ports import (
     Runs,
     RunStatus,
 )
+from agent.runbooks import RunbookUsed
 from bot.ports import (
     Inbox,
     Kind,
@@ -259,6 +260,23 @@ async def test_a_turn_is_begun_moved_and_ended(agent_side: AgentSide) -> None:
     assert list(await runs.past(THREAD, 1)) == []
     assert list(await runs.past(THREAD, 2, 1)) == []
     assert [past.turn for past in await runs.past(THREAD, 2, 0)] == [1]
+
+
+async def test_a_turn_keeps_which_runbooks_models_saw_and_of_canvases_what(agent_side: AgentSide) -> None:
+    await agent_side.drop(THREAD, "one")
+    runs = agent_side.runs
+    await runs.begin(THREAD, 1)
+    of_file = RunbookUsed(name="restart", source="restart.md")
+    canvas = RunbookUsed(name="stop", source="Stop", canvas="https://a.example/F1", shown="Stop it.", whole=False)
+    await runs.followed(THREAD, 1, [canvas, of_file])
+    await runs.followed(THREAD, 1, [replace(canvas, whole=True), canvas])
+    assert (await runs.read(THREAD, 1)).runbooks == (canvas, of_file, replace(canvas, whole=True))
+    await runs.finish(THREAD, 1, RunStatus.DONE, "done")
+    await agent_side.drop(THREAD, "two")
+    await runs.begin(THREAD, 2)
+    await runs.followed(THREAD, 2, [of_file])
+    await runs.finish(THREAD, 2, RunStatus.DONE, "done")
+    assert [past.canvases for past in await runs.past(THREAD, 3)] == [True, False]
 
 
 async def test_a_turn_keeps_its_reflections_in_order(agent_side: AgentSide) -> None:

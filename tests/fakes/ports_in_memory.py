@@ -418,7 +418,13 @@ class RunsInMemory:
         """Return the finished turns."""
         await asyncio.sleep(0)
         return [
-            PastTurn(turn=turn, requests=run.messages, answer=run.answer, replies=run.replies)
+            PastTurn(
+                turn=turn,
+                requests=run.messages,
+                answer=run.answer,
+                replies=run.replies,
+                canvases=any(book.canvas for book in run.runbooks),
+            )
             for (of, turn), run in sorted(self.rows.items())
             if of == thread and after_turn < turn < before_turn
         ]

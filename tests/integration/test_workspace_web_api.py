@@ -249,6 +249,31 @@ async def test_upload_of_another_length_is_refused(workspace: Workspace, api: Ap
             assert await answer.read() == b"right"
 
 
+async def test_a_canvas_is_seen_where_it_is_shared_and_the_app_is_a_member(
+    api: Api, workspace: Workspace, people: WorkspaceClient
+) -> None:
+    file = await people.pinned_canvas("Ada", "ops", "Steps", "1. Look")
+    [pin] = (await api("pins.list", channel="C0OPS"))["items"]
+    assert (pin["type"], pin["created_by"], pin["message"]["files"][0]["id"]) == ("message", "U0ADA", file)
+    told = (await api("files.info", file=file))["file"]
+    assert (told["title"], told["mimetype"], told["size"]) == ("Steps", "application/vnd.slack-docs", 7)
+    assert (told["channels"], told["groups"], told["ims"]) == (["C0OPS"], [], [])
+    assert (await api("canvases.getContent", canvas_id=file, content_type="markdown"))["content"] == "1. Look"
+    assert (await api("canvases.getContent", canvas_id=file, content_type="html"))["error"] == "invalid_arguments"
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": f"Bearer {workspace.bot_token}"}) as session,
+        session.get(told["url_private"]) as answer,
+    ):
+        assert answer.status == 404, "there a canvas is HTML, which nothing here makes"
+    await people.act("canvases", user="Ada", channel="ops", title="Steps", text="2. Stop", file=file, tab=True)
+    assert (await api("files.info", file=file))["file"]["updated"] > told["updated"]
+    properties = (await api("conversations.info", channel="C0OPS"))["channel"]["properties"]
+    assert properties["tabs"] == [{"type": "canvas", "data": {"file_id": file}}]
+    hidden = (await people.act("canvases", user="Ada", channel="finance", title="Pay", text="x"))["file"]
+    assert (await api("files.info", file=hidden))["error"] == "file_not_found"
+    assert (await api("canvases.getContent", canvas_id=hidden))["error"] == "canvas_not_found"
+
+
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
 async def test_other_origins_are_kept_out(workspace: Workspace, headers: dict[str, str]) -> None:
     async with (
@@ -276,6 +301,9 @@ async def test_pins_are_added_and_taken_back_once(api: Api, people: WorkspaceCli
         ("pins.add", {"channel": "C0OPS"}, "no_item_specified"),
         ("pins.add", {"channel": "C0OPS", "timestamp": "1.000001"}, "message_not_found"),
         ("pins.add", {"channel": "C0FINANCE", "timestamp": "1.000001"}, "not_in_channel"),
+        ("pins.list", {"channel": "C0FINANCE"}, "not_in_channel"),
+        ("files.info", {"file": "F0NOBODY"}, "file_not_found"),
+        ("canvases.getContent", {"canvas_id": "F0NOBODY"}, "canvas_not_found"),
         ("conversations.setTopic", {"channel": "C0OPS", "topic": "x" * 251}, "too_long"),
         ("conversations.setTopic", {"channel": "C0FINANCE", "topic": "x"}, "not_in_channel"),
         ("conversations.setTopic", {"channel": "C0OLDOPS", "topic": "x"}, "is_archived"),
@@ -299,7 +327,17 @@ async def test_what_slack_refuses_is_refused_with_its_code(
 
 
 @pytest.mark.parametrize(
-    "method", ["pins.add", "pins.remove", "conversations.kick", "files.delete", "assistant.search.context"]
+    "method",
+    [
+        "pins.add",
+        "pins.remove",
+        "pins.list",
+        "conversations.kick",
+        "files.delete",
+        "files.info",
+        "canvases.getContent",
+        "assistant.search.context",
+    ],
 )
 async def test_new_scopes_are_asked_for(method: str) -> None:
     app = replace(InstalledApp(), scopes=frozenset({"chat:write"}))

@@ -58,6 +58,7 @@ from agent.reading.plan_builder import PlanBuilder
 from agent.reading.plan_language.reader import PythonReader
 from agent.reading.stream_reader import PlanStreamReader, read_plan_text
 from agent.roles import SubagentRole
+from agent.runbooks import NotARunbook, read_canvas
 from bot.blocks.answer import answer
 from bot.blocks.call_preview import difference, message_runs
 from bot.blocks.elements import escaped
@@ -343,6 +344,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "about_item": tolerant(about_item, BadReference),
     "shown_title": lambda text: shown_title(template_titled(text)),
     "sanitized": sanitized_text,
+    "canvas": tolerant(lambda text: read_canvas(text, title=text, id="F1", link=""), NotARunbook),
     "truncated": lambda text: truncated(text, 100),
     "plan text": read_plan_text,
     "plan in chunks": read_in_chunks,

@@ -58,6 +58,12 @@ class WorkspaceClient:
         answer = await self.act("commands", user=user, channel=channel, command=command, text=text, **where)
         return bool(answer["acknowledged"])
 
+    async def pinned_canvas(self, user: str, channel: str, title: str, text: str) -> str:
+        """Write a canvas in Markdown, share it in a message and pin that; return the canvas's file id."""
+        written = await self.act("canvases", user=user, channel=channel, title=title, text=text)
+        await self.act("pins", user=user, channel=channel, ts=written["ts"])
+        return str(written["file"])
+
     async def dump(self) -> JsonObject:
         """Return everything in the workspace."""
         return await self.read("dump")

@@ -168,6 +168,31 @@ async def upload(backend: Backend, person: Person, name: str, base64: str = "") 
     return {"file": file.as_json(backend.base_url)}
 
 
+async def canvas(
+    backend: Backend, person: Person, channel: Channel, title: str, text: str, file: str = "", tab: bool = False
+) -> JsonObject:
+    """Write a canvas in Markdown and share it in a channel, as a message or as a tab; with `file` edit that one."""
+    content = text.encode()
+    canvas = backend.team.files.get(file) or backend.team.add_file(title, owner=person.id, length=len(content))
+    canvas.title, canvas.content, canvas.length, canvas.shared = title, content, len(content), True
+    canvas.edited = max(int(backend.clock.now()), 1 + (canvas.edited or 0))
+    if channel.id not in canvas.shared_in:
+        canvas.shared_in.append(channel.id)
+        if not tab:
+            posted = await post(backend, person, channel, files=[canvas.id])
+            return {"file": canvas.id, "ts": posted["ts"]}
+    if tab and canvas.id not in channel.canvases:
+        channel.canvases.append(canvas.id)
+    return {"file": canvas.id}
+
+
+async def pin(backend: Backend, person: Person, channel: Channel, ts: str, remove: bool = False) -> None:
+    """Pin a message, or take the pin back."""
+    message = messages.message_of(channel, ts)
+    message.pinned_by, message.pinned_at = (None if remove else person.id), int(backend.clock.now())
+    backend.announcer.redrawn(channel, message)
+
+
 async def home(backend: Backend, person: Person) -> None:
     """Open the app's Home tab."""
     event: JsonObject = {
@@ -192,6 +217,8 @@ ACTIONS: Mapping[str, Action] = {
     "stop": stop_session,
     "reactions": react,
     "uploads": upload,
+    "canvases": canvas,
+    "pins": pin,
     "home": home,
     "views/submit": modals.submit,
     "views/close": modals.close,

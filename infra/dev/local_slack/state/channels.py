@@ -109,6 +109,8 @@ class Channel:
     is_ext_shared: bool = False
     topic: str = ""
     with_user: str | None = None
+    #: The canvases that are tabs.
+    canvases: list[str] = field(default_factory=list[str])
 
     @property
     def type(self) -> str:
@@ -137,6 +139,9 @@ class Channel:
             "is_org_shared": False,
             "is_archived": self.is_archived,
         }
+        if self.canvases:
+            tabs = [{"type": "canvas", "data": {"file_id": file}} for file in self.canvases]
+            common["properties"] = {"canvas": {"file_id": self.canvases[0]}, "tabs": tabs}
         if self.is_im:
             return common | {"user": self.with_user, "is_user_deleted": False}
         topic = {"value": self.topic, "creator": self.creator, "last_set": self.created}

@@ -12,6 +12,7 @@ SCOPES = frozenset(
     {
         "app_mentions:read",
         "assistant:write",
+        "canvases:read",
         "channels:history",
         "channels:join",
         "channels:manage",
@@ -26,6 +27,7 @@ SCOPES = frozenset(
         "im:history",
         "im:read",
         "im:write",
+        "pins:read",
         "pins:write",
         "reactions:read",
         "reactions:write",

@@ -32,14 +32,21 @@ class StoredFile:
     content: bytes | None = None
     #: Whether it is in the workspace.
     shared: bool = False
+    #: Of a canvas: when it was edited last, in seconds since the epoch; its content is Markdown. None: it is none.
+    edited: int | None = None
+    #: The conversations in which a canvas is shared.
+    shared_in: list[str] = field(default_factory=list[str])
 
     @property
     def media_type(self) -> str:
         """The media type that the name stands for."""
+        if self.edited is not None:
+            return "application/vnd.slack-docs"
         return mimetypes.guess_type(self.name)[0] or "application/octet-stream"
 
     def as_json(self, base_url: str) -> JsonObject:
         """Return the file object of the Web API."""
+        canvas = {} if self.edited is None else {"filetype": "quip", "pretty_type": "Canvas", "updated": self.edited}
         return {
             "id": self.id,
             "name": self.name,
@@ -53,6 +60,7 @@ class StoredFile:
             "url_private": f"{base_url}/files/{self.id}/{self.name}",
             "url_private_download": f"{base_url}/files/{self.id}/{self.name}",
             "permalink": f"{base_url}/control/files/{self.id}",
+            **canvas,
         }
 
 

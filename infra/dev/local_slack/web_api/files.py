@@ -1,6 +1,6 @@
 """Files: the upload in three steps (files.getUploadURLExternal, bytes over HTTP, completeUploadExternal); downloads.
 
-files.delete takes one away.
+files.delete takes one away; files.info tells of one, and canvases.getContent has the text of a canvas.
 """
 
 from aiohttp import web
@@ -74,6 +74,38 @@ async def delete(call: Call) -> JsonObject:
     return {}
 
 
+@method("files.info", Tier.FOUR, "files:read")
+async def info(call: Call) -> JsonObject:
+    """Return one file; of a canvas also where it is shared, as far as the app can see that."""
+    file = _visible(call, call.required("file"), "file_not_found")
+    channels = [call.backend.team.channels[channel] for channel in file.shared_in]
+    seen = [channel for channel in channels if not channel.is_private or call.bot in channel.members]
+    shared = {
+        key: [channel.id for channel in seen if channel.type == kind]
+        for key, kind in (("channels", "channel"), ("groups", "group"), ("ims", "im"))
+    }
+    return {"file": {**file.as_json(call.backend.base_url), **({} if file.edited is None else shared)}}
+
+
+@method("canvases.getContent", Tier.THREE, "canvases:read")
+async def canvas_content(call: Call) -> JsonObject:
+    """Return the text of a canvas in Markdown; no app here asks for HTML."""
+    refuse_if(call.text("content_type") not in (None, "markdown"), "invalid_arguments")
+    file = _visible(call, call.required("canvas_id"), "canvas_not_found")
+    refuse_if(file.edited is None, "canvas_not_found")
+    return {"content": (file.content or b"").decode()}
+
+
+def _visible(call: Call, id: str, error: str) -> StoredFile:
+    """Return a file that the app can see: a canvas only where it is a member of a channel that has it."""
+    team = call.backend.team
+    file = found(team.files.get(id), error)
+    refuse_if(not file.shared, error)
+    seen = any(call.bot in team.channels[channel].members for channel in file.shared_in)
+    refuse_if(file.edited is not None and not seen, error)
+    return file
+
+
 class StoredFiles:
     """Answers /upload/ID (step two of an upload), /files/ID/NAME (for the app) and /control/files/ID (for the page)."""
 
@@ -94,7 +126,7 @@ class StoredFiles:
     async def send(self, request: web.Request) -> web.Response:
         """Answer with a file, for the app's token."""
         file = self._backend.team.files.get(request.match_info["id"])
-        if file is None or not file.shared:
+        if file is None or not file.shared or file.edited is not None:
             return web.Response(status=404)
         authorised = request.headers.get("Authorization") == f"Bearer {self._backend.app.bot_token}"
         if not authorised or "files:read" not in self._backend.app.scopes:

@@ -1,4 +1,4 @@
-"""pins.add and pins.remove."""
+"""pins.add, pins.remove and pins.list."""
 
 from infra.dev.local_slack.state.channels import Channel, Message
 from infra.dev.local_slack.state.errors import refuse_if
@@ -32,6 +32,28 @@ async def unpin(call: Call) -> JsonObject:
     message.pinned_by = None
     call.backend.announcer.redrawn(channel, message)
     return {}
+
+
+@method("pins.list", Tier.TWO, "pins:read")
+async def pins(call: Call) -> JsonObject:
+    """Return what is pinned, the newest pin first."""
+    channel = call.channel()
+    refuse_if(call.bot not in channel.members, "not_in_channel")
+    pinned = sorted(
+        (message for message in channel.messages.values() if message.pinned_by), key=lambda one: one.pinned_at
+    )
+    return {
+        "items": [
+            {
+                "type": "message",
+                "channel": channel.id,
+                "created": message.pinned_at,
+                "created_by": message.pinned_by,
+                "message": message.as_json(),
+            }
+            for message in reversed(pinned)
+        ]
+    }
 
 
 def _pinned(call: Call) -> tuple[Channel, Message]:

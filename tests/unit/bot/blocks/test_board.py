@@ -13,8 +13,10 @@ from agent.packing.packing import Fusion, Reason, Split
 from agent.plan.operations import NodeKind
 from agent.plan.outcomes import Failed, NodeState, Rejected, Skipped
 from agent.ports import RunStatus
+from agent.runbooks import RunbookUsed
 from bot import wording
 from bot.blocks.board import MOST_TASKS, board, board_title
+from bot.blocks.elements import runbook_source
 from bot.ports import AttemptView, NodeView, Post, PostedMessage, RunView, Slot
 from tests.fakes.bot_ports import NOON
 from tests.fakes.run_views import GRACE, a_node, a_run, an_approval
@@ -245,3 +247,19 @@ def test_a_board_that_waits_for_anything_else_does_not_think(run: RunView) -> No
 def test_footer_says_how_many_tokens_were_cached() -> None:
     spent = Spent(model_calls=2, input_tokens=4000, output_tokens=210, cached_tokens=1900)
     assert footer(a_run(nodes=(a_node("a"),), spent=spent)).endswith("4,210 tokens (1,900 cached)")
+
+
+@pytest.mark.parametrize(
+    ("canvas", "channel", "shown"),
+    [
+        ("", "C1", "*a*"),
+        ("https://a.example/docs/F1?a&b", "C1", "canvas <https://a.example/docs/F1?a&amp;b|*a*>, pinned in <#C1>"),
+        ("https://a.example/docs/F1", "D1", "canvas <https://a.example/docs/F1|*a*>"),
+        ("F1", "", "canvas *a*"),
+        ("https://a.example/|<!channel>", "", "canvas *a*"),
+    ],
+    ids=["a file", "a canvas", "in a direct message", "without a link", "a link that breaks out"],
+)
+def test_a_runbook_is_shown_with_where_it_is_from(canvas: str, channel: str, shown: str) -> None:
+    source = runbook_source(RunbookUsed(name="a", source="*a*", canvas=canvas), channel)
+    assert source.replace("\N{ZERO WIDTH SPACE}", "") == shown
