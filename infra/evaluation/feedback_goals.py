@@ -5,12 +5,14 @@ doubt there is no goal, but the reason why.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
 from pydantic import JsonValue
 
+from agent.events import AttemptEnded
 from agent.ids import NodeId, ToolName, thread_parts
 from agent.plan.confidential import confidential_places, is_confidential, redacted
 from agent.plan.operations import Add, Cancel, Node, NodeKind, node_json, operation_json
@@ -18,7 +20,7 @@ from agent.plan.outcomes import Expired, Failed, Rejected, Succeeded
 from agent.plan.references import references_in
 from agent.reading.plan_file import read_plan
 from agent.redaction import SECRETS
-from agent.tool import Registry, Tool, colour_of
+from agent.tool import Colour, Registry, Tool, colour_of
 from infra.evaluation.goal import Goal, ToolShape
 from infra.evaluation.replay import PlanJudge
 from infra.evaluation.run_record import RunRecord
@@ -190,8 +192,10 @@ class _Run:
     def _script_steps(self, node: Node, after: Sequence[Json]) -> Iterator[tuple[str, dict[str, Json]]]:
         """Yield the green calls of a script; those of all its attempts, of which the last took the earlier answers."""
         attempts, private = self._record.ended[node.id].attempts, node.id in self._private
-        if any(attempt.calls and not attempt.answers for attempt in attempts):
-            raise NoGoal(why=f"what the calls of the script {node.id} were answered is not recorded")
+        if private and len({attempt.code for attempt in attempts}) > 1:
+            raise NoGoal(why=f"the script {node.id} was rewritten after what only one person may see")
+        if self._unanswered(attempts):
+            raise NoGoal(why=f"what the calls of the script {node.id} were answered is not recorded, or not whole")
         number = 0
         for attempt in attempts:
             for answer in attempt.answers:
@@ -212,6 +216,16 @@ class _Run:
                         **(fails if answer.error else gives),
                     },
                 )
+
+    def _unanswered(self, attempts: Sequence[AttemptEnded]) -> bool:
+        """Return whether the last attempt had answers of green tools that no attempt's record has."""
+        made = Counter(call.tool for attempt in attempts[-1:] for call in attempt.calls if call.ok)
+        kept = Counter(
+            json.loads(answer.call)[0] for attempt in attempts for answer in attempt.answers if not answer.error
+        )
+        found = {name: self._registry.find(name) for name in made}
+        green = {name for name, tool in found.items() if tool is not None and tool.colour is Colour.GREEN}
+        return any(made[name] > kept[name] for name in green)
 
     def _before(self, node: NodeId) -> Sequence[str]:
         """Return the steps of a node, or of those before it when it has none."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import given
 
-from agent.events import AttemptEnded, RecordedAnswer
+from agent.events import AttemptEnded, RecordedAnswer, SummarizedCall
 from agent.ids import NodeId, Tenant, ThreadId, ToolName, UserId
 from agent.plan.operations import Cancel, Operation, canonical_json, operation_from_json
 from agent.plan.outcomes import Failed, Outcome, Rejected, Succeeded
@@ -192,6 +193,71 @@ def test_plan_that_went_on_after_a_personal_result_becomes_no_goal(registry: Reg
     run = record([read("mine", "team_mine")], {"mine": ended(Succeeded(value=1))}, stored=LATER)
     with pytest.raises(NoGoal, match="only one person"):
         goal_of(run, registry)
+
+
+RETRIES = """\
+async def main(inputs):
+    tools.files_write(name='seen.txt', text='x')
+    try:
+        page = tools.team_read(id=7)
+    except Exception:
+        page = tools.team_read(id=7)
+    return page['size']
+"""
+
+
+def of_script(*answers: RecordedAnswer, calls: int | None = None, codes: tuple[str, ...] = (RETRIES,)) -> RecordedNode:
+    """Return how a script ended that made calls of `team_read`, as many as were answered or as are given."""
+    node = ended(Succeeded(value=3), *answers)
+    made = SummarizedCall(tool="team_read", args="", ok=True, milliseconds=1.0)
+    count = sum(not answer.error for answer in answers) if calls is None else calls
+    wrote = replace(made, tool="files_write")
+    attempt = AttemptEnded(
+        node=NodeId("n"), attempt=1, kind="ok", code="", error="", traceback="", milliseconds=1.0, at=AT
+    )
+    last = replace(attempt, answers=answers, calls=(wrote, *[made] * count))
+    attempts = [replace(attempt, code=code) for code in codes[:-1]] + [replace(last, code=codes[-1])]
+    return replace(node, attempts=attempts)
+
+
+FAILED = RecordedAnswer(call=canonical_json(["team_read", {"id": 7}]), error="team_read: flaky: not now")
+ANSWERED = RecordedAnswer(call=canonical_json(["team_read", {"id": 7}]), value={"size": 3})
+
+
+async def test_script_that_kept_a_file_and_made_a_failed_call_once_more_is_replayed_as_it_was(
+    registry: Registry, sandbox: MontySandbox
+) -> None:
+    run = record([add("count", code=RETRIES, tools=["team_read"])], {"count": of_script(FAILED, ANSWERED)})
+    [goal], left_out = await recorded_goals([run], registry, sandbox)
+    assert left_out == []
+    assert [step.get("fails") or step["gives"] for step in steps(goal).values()] == [FAILED.error, {"size": 3}]
+
+
+@pytest.mark.parametrize("answers", [(), (ANSWERED,)], ids=["nothing kept", "too large to be kept whole"])
+def test_script_of_whose_calls_not_all_answers_are_kept_becomes_no_goal(
+    registry: Registry, answers: tuple[RecordedAnswer, ...]
+) -> None:
+    run = record([add("count", code=RETRIES, tools=["team_read"])], {"count": of_script(*answers, calls=2)})
+    with pytest.raises(NoGoal, match="not recorded, or not whole"):
+        goal_of(run, registry)
+
+
+def test_script_that_was_rewritten_after_a_personal_result_becomes_no_goal(registry: Registry) -> None:
+    """The model that rewrote it had read how it crashed, which may hold what only one person may see."""
+    answer = RecordedAnswer(call=canonical_json(["team_mine", {"id": 7}]), value="a canary")
+    node = of_script(answer, calls=0, codes=("def main(inputs):\n    1/0\n", "# a canary\n" + RETRIES))
+    with pytest.raises(NoGoal, match="rewritten after"):
+        goal_of(record([add("count", code=RETRIES, tools=["team_mine"])], {"count": node}), registry)
+
+
+def test_answers_to_a_script_that_only_one_person_may_see_are_not_told(registry: Registry) -> None:
+    call = canonical_json(["team_mine", {"id": "about a canary"}])
+    answers = RecordedAnswer(call=call, value={"mail": "a canary"}), RecordedAnswer(call=call, error="no canary")
+    goal = goal_of(
+        record([add("count", code=RETRIES, tools=["team_mine"])], {"count": of_script(*answers, calls=0)}), registry
+    )
+    assert "canary" not in json.dumps(goal)
+    assert [step.get("fails") or step["gives"] for step in steps(goal).values()] == [{"mail": LEFT_OUT}, LEFT_OUT]
 
 
 async def test_run_that_its_replay_does_not_repeat_is_left_out_with_the_reason(
