@@ -151,19 +151,19 @@ class ToolSearch:
         return [tool.name for tool in await self._ranked(text, ())]
 
     def _shown(self, ranked: Sequence[Tool], tools: int) -> ShownTools:
-        room = tools * self._average
+        room = tools * mean(self._sizes.values())
         whole: list[Tool] = []
         left: list[Tool] = []
         for tool in ranked:
-            fits = (size := _size(tool)) <= room or not whole
+            fits = (size := self._sizes[tool.name]) <= room or not whole
             room -= size if fits else 0
             (whole if fits else left).append(tool)
         named = () if names_of_all(self.registry) else left[_DESCRIBED : _DESCRIBED + _NAMED]
         return ShownTools(whole=_by_name(whole), described=_by_name(left[:_DESCRIBED]), named=_by_name(named))
 
     @cached_property
-    def _average(self) -> float:
-        return mean(map(_size, self.registry))
+    def _sizes(self) -> Mapping[ToolName, int]:
+        return {tool.name: _size(tool) for tool in self.registry}
 
     async def _ranked(self, text: str, first: Sequence[ToolName]) -> Sequence[Tool]:
         """Return all tools, those in front that the text names, then the `first`, then by how well they fit."""

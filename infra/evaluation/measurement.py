@@ -22,7 +22,7 @@ from infra.evaluation.fault_injection import lines
 from infra.evaluation.goal import Goal
 from infra.evaluation.judge import Judgement
 from infra.evaluation.plan_simulation import Simulation, Written
-from infra.evaluation.planning import PlanningResult, plan_request
+from infra.evaluation.planning import PlanningResult, plan_request, planning_tools
 from infra.evaluation.replay import PlanJudge
 from sandbox.script import Json, Sandbox
 
@@ -72,13 +72,14 @@ class _Meter:
     def __init__(self, model: LanguageModel, registry: Registry, sandbox: Sandbox) -> None:
         self._model = model
         self._registry = registry
+        self._tools = planning_tools(registry)
         self._sandbox = sandbox
         self._judge = PlanJudge(registry, sandbox)
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def measure(self, goal: Goal) -> Measurement:
         async with self._places:
-            plan = await plan_request(self._model, goal.request, self._registry, self._sandbox.dialect)
+            plan = await plan_request(self._model, goal.request, self._tools, self._sandbox.dialect)
             text = plan.answers[0] if plan.answers else ""
             answer = await self._answer(plan, await self._judge.simulation(goal, plan.operations))
             accepted = not plan.trouble and bool(plan.operations)

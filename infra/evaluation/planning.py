@@ -40,17 +40,21 @@ class PlanningResult:
     logged: Sequence[LoggedOperation]
 
 
-async def plan_request(model: LanguageModel, request: str, registry: Registry, dialect: str) -> PlanningResult:
-    """Let the model plan a request. No output of the model raises.
+def planning_tools(registry: Registry) -> ToolSearch:
+    """Return the tools that goals are planned with.
 
     The hosts of a goal's world count as known to the operator, so that reading there asks nobody.
     """
+    return ToolSearch(Registry((replace(tool, egress=None) for tool in registry), registry.roles))
+
+
+async def plan_request(model: LanguageModel, request: str, tools: ToolSearch, dialect: str) -> PlanningResult:
+    """Let the model plan a request. No output of the model raises."""
     rows, recording = _InMemoryPorts(request), _RecordingModel(model)
-    known = Registry((replace(tool, egress=None) for tool in registry), registry.roles)
     planner = Planner(
         model=recording,
-        registry=known,
-        tools=ToolSearch(known),
+        registry=tools.registry,
+        tools=tools,
         log=rows,
         mailbox=rows,
         runs=rows,

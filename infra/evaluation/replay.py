@@ -18,7 +18,7 @@ from infra.evaluation.fault_injection import Output, inject_fault, kinds, lines,
 from infra.evaluation.goal import Goal
 from infra.evaluation.judge import Judgement, judgement
 from infra.evaluation.plan_simulation import Simulation, Written, simulation_of
-from infra.evaluation.planning import PlanningResult, plan_request
+from infra.evaluation.planning import PlanningResult, plan_request, planning_tools
 from sandbox.script import Sandbox
 
 AS_WRITTEN = "no fault"
@@ -100,10 +100,10 @@ class PlanJudge:
 
 async def replays(goals: Sequence[Goal], registry: Registry, sandbox: Sandbox) -> AsyncGenerator[Replay, None]:
     """Yield every replay, goal by goal."""
-    judge = PlanJudge(registry, sandbox)
+    judge, tools = PlanJudge(registry, sandbox), planning_tools(registry)
     for goal in goals:
         for fault, manner, outputs in _outputs(goal, registry):
-            plan = await plan_request(_ReplayModel(outputs), goal.request, registry, sandbox.dialect)
+            plan = await plan_request(_ReplayModel(outputs), goal.request, tools, sandbox.dialect)
             judged = await judge.judged(goal, plan.operations)
             yield Replay(goal=goal.name, fault=fault, manner=manner, result=_result(plan, judged), judgement=judged)
 

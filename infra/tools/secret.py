@@ -10,6 +10,7 @@ It is read when it is needed, so that a new one counts without a restart, and hi
 import asyncio
 import os
 import re
+import signal
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from sqlalchemy.exc import ArgumentError
 
 from agent.redaction import SECRETS
 from agent.tool import ToolError
+from infra.tools.child_process import close_pipes, send_signal
 
 _IN_A_HEADER = re.compile(r"(?:Bearer|Basic|Token) +(\S+)", re.IGNORECASE)
 
@@ -113,7 +115,9 @@ def _start_of(path: Path) -> bytes:
 
 async def _printed(command: tuple[str, ...]) -> bytes:
     """Return what a command prints; nothing when it fails."""
-    process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL)
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, start_new_session=True
+    )
     try:
         async with asyncio.timeout(COMMAND_SECONDS):
             output = b""
@@ -124,5 +128,6 @@ async def _printed(command: tuple[str, ...]) -> bytes:
             return output if len(output) > MOST_BYTES or await process.wait() == 0 else b""
     finally:
         if process.returncode is None:
-            process.kill()
+            send_signal(process, signal.SIGKILL)
             await process.wait()
+        close_pipes(process)

@@ -5,7 +5,6 @@ them as the environment's PLANS.
 """
 
 import argparse
-import asyncio
 import importlib
 import importlib.util
 import json
@@ -14,6 +13,8 @@ import pkgutil
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import cast
+
+import uvloop
 
 import tests.bench
 from tests.bench.figure import Figure, missed
@@ -65,7 +66,7 @@ def main() -> None:
     if options.plans:
         os.environ["PLANS"] = options.plans
     only = [part.strip() for part in options.only.split(",") if part.strip()]
-    asyncio.run(run(benches(only), as_json=options.json))
+    uvloop.run(run(benches(only), as_json=options.json))
 
 
 main()

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+import uvloop
 from sqlalchemy import URL, make_url
 
 from agent.ids import ThreadId, thread_id, thread_parts
@@ -106,4 +107,4 @@ async def _main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main())
+    uvloop.run(_main())

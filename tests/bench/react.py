@@ -24,9 +24,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 from langchain.agents import create_agent  # pyright: ignore[reportUnknownVariableType]  # of langgraph's types
 from langchain_core.tools import StructuredTool
 from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
 
 from agent.execution.graph import AdvanceResult
 from agent.ids import ToolName
@@ -265,7 +267,15 @@ async def react(task: Task, *, at_once: bool, cache: PromptCache | None = None) 
         return _turn(task, request, at_once=at_once)
 
     server = ScriptedModel([Script(answer=turn)], api_key="key")
-    model = ChatOpenAI(model="m", api_key="key", base_url=await server.start(), streaming=True, max_retries=0)  # pyright: ignore[reportArgumentType]  # pydantic makes a secret of it
+    client = httpx.AsyncClient()
+    model = ChatOpenAI(
+        model="m",
+        api_key=SecretStr("key"),
+        base_url=await server.start(),
+        streaming=True,
+        max_retries=0,
+        http_async_client=client,
+    )
     tool = StructuredTool.from_function(
         coroutine=work.do, name="work", description=DESCRIPTION, args_schema=dict(ARGUMENTS)
     )
@@ -277,6 +287,7 @@ async def react(task: Task, *, at_once: bool, cache: PromptCache | None = None) 
         )
     finally:
         seconds = time.perf_counter() - started
+        await client.aclose()
         await server.stop()
     return _cost(task, work, str(ended["messages"][-1].text), seconds, server.requests, cache)
 

@@ -9,6 +9,7 @@ import asyncio
 import sys
 from contextlib import suppress
 
+import uvloop
 from sqlalchemy import make_url
 
 from agent.errors import DuplicateNode
@@ -46,4 +47,4 @@ async def serve(url: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1]))
+    uvloop.run(serve(sys.argv[1]))

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
+import httpx
 import openai
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
@@ -31,13 +32,14 @@ from infra.dev.scripted_model.server import ScriptedModel
 class Model:
     """A started scripted model and ways to reach it."""
 
-    def __init__(self, server: ScriptedModel, base_url: str) -> None:
+    def __init__(self, server: ScriptedModel, base_url: str, client: httpx.AsyncClient) -> None:
         self.server = server
         self.base_url = base_url
+        self._client = client
 
     def chat(self, **options: Any) -> ChatOpenAI:
         """Return the client the app uses, without its retries."""
-        settings: dict[str, Any] = {"max_retries": 0, "timeout": 30, **options}
+        settings: dict[str, Any] = {"max_retries": 0, "timeout": 30, "http_async_client": self._client, **options}
         return ChatOpenAI(model="any", base_url=self.base_url, api_key=SecretStr("key"), **settings)
 
     def loose_chat(self, **options: Any) -> Any:
@@ -54,7 +56,8 @@ async def start() -> AsyncIterator[Start]:
 
         async def started(*scripts: Script, api_key: str | None = None) -> Model:
             server = await stack.enter_async_context(ScriptedModel(scripts, api_key=api_key))
-            return Model(server, await server.start())
+            client = await stack.enter_async_context(httpx.AsyncClient(timeout=30))
+            return Model(server, await server.start(), client)
 
         yield started
 

@@ -1,6 +1,7 @@
 """Private addresses stay closed whichever way a request gets there: spelling, redirect, DNS answer, socket."""
 
 import asyncio
+import ipaddress
 import socket
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -162,17 +163,30 @@ async def test_name_is_resolved_once_so_that_no_second_answer_differs(
 
 
 def _answer_dns(monkeypatch: pytest.MonkeyPatch, answers: list[str], then: list[str] | None = None) -> list[str]:
-    """Let names resolve to `answers`, the next time to `then`; return the list of names that are asked for."""
+    """Let names resolve to `answers`, the next time to `then`; return the list of names that are asked for.
+
+    An address resolves to itself.
+    """
     asked: list[str] = []
     resolve = socket.getaddrinfo
 
     async def answered(host: str, port: int, **options: Any) -> list[Any]:
+        if _is_address(host):
+            return resolve(host, port, type=socket.SOCK_STREAM)
         found = then if asked and then is not None else answers
         asked.append(host)
         return [info for address in found for info in resolve(address, port, type=socket.SOCK_STREAM)]
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", answered)
     return asked
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("url", ["http://93.184.215.14/", "http://[2606:2800:21f:cb07:6820:80da:af6b:8b2c]/"])

@@ -177,7 +177,8 @@ async def test_unknown_host_is_told() -> None:
 
 
 async def test_answer_that_is_not_http_is_told() -> None:
-    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
         writer.write(b"220 mail.example ESMTP\r\n\r\n")
         writer.close()
 

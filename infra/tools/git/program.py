@@ -17,6 +17,7 @@ from pathlib import Path
 import anyio
 
 from agent.tool import ToolError
+from infra.tools.child_process import close_pipes, send_signal
 
 AT_ONCE = 4
 """Commands that run at the same time in this process."""
@@ -152,8 +153,9 @@ async def _run(
         return await _printed(process, given, most_bytes)
     finally:
         with anyio.CancelScope(shield=True):
-            _kill(process)
+            send_signal(process, signal.SIGKILL)
             await process.wait()
+            close_pipes(process)
 
 
 async def _printed(process: Process, given: bytes, most_bytes: int) -> Printed:
@@ -189,11 +191,6 @@ async def _bounded(process: Process, most_bytes: int) -> bytes:
     while process.stdout is not None and (chunk := await process.stdout.read(_CHUNK)):
         kept += chunk[: most_bytes + 1 - len(kept)]
         if len(kept) > most_bytes:
-            _kill(process)
+            send_signal(process, signal.SIGKILL)
             break
     return bytes(kept)
-
-
-def _kill(process: Process) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)

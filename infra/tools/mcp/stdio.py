@@ -19,6 +19,7 @@ from mcp.client.session import ElicitationFnT
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse, RequestId, jsonrpc_message_adapter
 
+from infra.tools.child_process import close_pipes, send_signal
 from infra.tools.mcp.bounds import Inflow, Line, SentTooMuch, UncheckedSession
 from infra.tools.mcp.settings import McpServer
 
@@ -111,13 +112,13 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     assert process.stdin is not None  # noqa: S101 - it was started with pipes
     process.stdin.close()
     if not await _over(process):
-        _signal(process, signal.SIGTERM)
+        send_signal(process, signal.SIGTERM)
         await _over(process)
     # Whatever it left running goes, too.
-    _signal(process, signal.SIGKILL)
+    send_signal(process, signal.SIGKILL)
     await _over(process)
     # A process that left the group may hold a pipe open.
-    getattr(process, "_transport").close()  # noqa: B009 - nothing public closes it
+    close_pipes(process)
 
 
 async def _over(process: asyncio.subprocess.Process) -> bool:
@@ -126,11 +127,6 @@ async def _over(process: asyncio.subprocess.Process) -> bool:
     while process.returncode is None and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     return process.returncode is not None
-
-
-def _signal(process: asyncio.subprocess.Process, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
 
 
 class _Pipes:
