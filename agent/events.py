@@ -90,7 +90,8 @@ class AttemptEnded:
     calls: tuple[SummarizedCall, ...] = ()
     #: The digest of the package's call: the package with these inputs.
     of: Digest = _NO_CALL
-    #: Those that tools gave for the first time in this attempt. Stored for the next attempt, in any process.
+    #: Those that tools gave for the first time in this attempt. Stored for the next attempt, in any process, and for
+    #: the replay of the run.
     answers: tuple[RecordedAnswer, ...] = ()
 
 

@@ -328,10 +328,10 @@ NOTHING_PENDING = "Nothing waits for you."
 PENDING_FOR_YOU, PENDING_OF_YOURS = "Waiting for your decision", "Asked for by you, waiting for others"
 MORE_PENDING = "There are more; decide these first."
 
-DETAILS, CLOSE = "Script details", "Close"
+DETAILS, SCRIPT_DETAILS, SUBAGENT_DETAILS, CLOSE = "Details", "Script details", "Subagent details", "Close"
 DETAILS_LOADING = "Just a moment…"
-DETAILS_GONE = "I no longer have anything about this script."
-DETAILS_NOT_YOURS = "This script worked with what somebody else may read, so only they can see its details."
+DETAILS_GONE = "I no longer have anything about this step."
+DETAILS_NOT_YOURS = "This step worked with what somebody else may read, so only they can see its details."
 DETAILS_FAILED = "I couldn't load this just now. Please close it and try again."
 FILES, SHOW_FILE, POST_FILE = "Files", "Show me", "Post in the thread"
 NEWEST_FILES, OLDER_FILES = "Newest files", "Older files"
@@ -1017,9 +1017,10 @@ def attempt_kind(kind: str) -> str:
     return "worked" if kind == "ok" else _ATTEMPTS.get(kind, "failed")
 
 
-def details_of(shown: int, scripts: int) -> str:
-    """Return what a menu of scripts is for, and how many of them it holds if not all."""
-    return "Details of a script…" if shown == scripts else f"Details of a script… ({shown} of {scripts})"
+def details_of(shown: int, steps: int, *, scripts: bool) -> str:
+    """Return what a menu of steps is for, and how many of them it holds if not all; `scripts`: they all are."""
+    words = f"Details of a {'script' if scripts else 'step'}…"
+    return words if shown == steps else f"{words} ({shown} of {steps})"
 
 
 def picture_title(steps: int) -> str:

@@ -3,6 +3,7 @@ planned anew. No model."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Protocol
 
 from agent.errors import DuplicateNode
@@ -72,7 +73,7 @@ class Correcting:
         if isinstance(found, Unsettable):
             reply = self.words.refused(found)
         elif _is_set(logged, turn, message.author, found, wish):
-            reply = ""  # this is entered once more, after a crash
+            reply = self._told(_copies(logged, found))  # this is entered once more, after a crash
         elif (issue := await misfit(standing.first(found), wish)) is not None:
             reply = self.words.misfit(issue)
         else:
@@ -90,9 +91,13 @@ class Correcting:
             except DuplicateNode:
                 return  # the message stays untaken, and is read once more
             appended()
-            again = [copy.title for copy in correction.copies if copy.done_before]
-            reply = self.words.done_before(again) if again else ""
+            reply = self._told(correction.copies)
         await self.mailbox.taken(thread, turn, [message.id], reply=reply)
+
+    def _told(self, copies: Sequence[Node]) -> str:
+        """Return what the person is told of a correction that was stored."""
+        again = [copy.title for copy in copies if copy.done_before]
+        return self.words.done_before(again) if again else ""
 
     async def _name(self, thread: ThreadId, person: UserId) -> str:
         if self.directory is None:
@@ -117,6 +122,14 @@ def _outcomes(statuses: Mapping[NodeId, NodeStatus]) -> Mapping[NodeId, Outcome]
 
 def _is_unreachable(outcome: Outcome) -> bool:
     return isinstance(outcome, Cancelled) and outcome.why == UNREACHABLE
+
+
+def _copies(logged: Sequence[LoggedOperation], given: Node) -> Sequence[Node]:
+    """Return what the last correction added besides the node that has its value."""
+    added = [entry.operation.node for entry in logged if isinstance(entry.operation, Add)]
+    return list(
+        takewhile(lambda node: node.replaces is not None and node.given is None, added[added.index(given) + 1 :])
+    )
 
 
 def _is_set(logged: Sequence[LoggedOperation], turn: int, author: UserId, node: Node, wish: Wish) -> bool:

@@ -39,7 +39,8 @@ from sandbox.script import CallDeferred, CallRejected, Json, ToolCallRefused
 _RECORDED_BYTES = 64 * 1024 * 1024
 CALL_BYTES = 64 * 1024
 _STORED_BYTES = 1024 * 1024
-"""The most of a package's answers that is stored for another process, which repeats the other calls."""
+"""The most of a package's answers that is stored: another process repeats the other calls, and a run of which more
+was answered becomes no goal of `greenlight eval`."""
 
 _STORED_BYTES_OF_SUSPENDED = 8 * 1024 * 1024
 """The same of a script that asks people: each of its runs may be in another process."""
@@ -110,9 +111,10 @@ class ToolCallReplay:
         self.needed = None
 
     def forget_failures(self) -> None:
-        """Have another script make the calls anew that failed."""
+        """Have the calls made anew that failed: another script makes them, or the same one once more."""
         for answers in self._answers.values():
             answers[:] = [answer for answer in answers if not answer.error]
+        self._new_answers = [answer for answer in self._new_answers if not answer.error]
 
     def restore(self, answers: Iterable[RecordedAnswer], *, failures: bool = False, again: bool = False) -> None:
         """Record the answers that an earlier run stored, in its order; with `failures` also how calls failed.
@@ -127,7 +129,7 @@ class ToolCallReplay:
                 self._new_answers.append(answer)
 
     def take_new_answers(self) -> tuple[RecordedAnswer, ...]:
-        """Return the answers that are new since the last call of this method, for another process to restore.
+        """Return the answers that are new since the last call of this method, for its attempt's record.
 
         After the first answer that exceeds the storable bytes it returns no more: those of equal calls would be out
         of order.
@@ -214,11 +216,10 @@ class ToolCallReplay:
             answer = RecordedAnswer(call=key, value=outcome.value)
         else:
             answer = RecordedAnswer(call=key, error=f"{tool.name}: {outcome.error}: {outcome.message}")
-        # Only a script that is run again as it is, is answered with failures again.
-        if number == len(self._answers[key]) and (self._asks or not answer.error):
-            self._storable_bytes -= self._record(answer)
-            if self._storable_bytes >= 0:
-                self._new_answers.append(answer)
+        # A call that failed counts among its equals, too, so that a later one finds its own answer.
+        self._storable_bytes -= self._record(answer)
+        if self._storable_bytes >= 0:
+            self._new_answers.append(answer)
         return _value_of(answer)
 
     async def _red_answer(self, tool: Tool, args: Mapping[str, Json], number: int) -> Json:
@@ -247,10 +248,13 @@ class ToolCallReplay:
         return tool
 
     def _record(self, answer: RecordedAnswer) -> int:
-        """Record an answer unless too much is recorded already; return its size."""
-        size = len(canonical_json(answer.value)) + len(answer.error)
-        if self._recorded_bytes + size <= _RECORDED_BYTES:
-            self._recorded_bytes += size
+        """Record an answer unless too much is recorded already, and then none that follows; return its size.
+
+        An equal call that follows would find the answer of another one.
+        """
+        size = len(answer.call) + len(canonical_json(answer.value)) + len(answer.error)
+        self._recorded_bytes += size
+        if self._recorded_bytes <= _RECORDED_BYTES:
             self._answers[answer.call].append(answer)
         return size
 

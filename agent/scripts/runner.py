@@ -210,15 +210,14 @@ class ScriptRunner:
             outcome = replace(outcome, kind=OutcomeKind.SUSPENDED, result=None, error=None)
         elif happened := self._unreached():
             outcome = replace(outcome, logs=f"{outcome.logs}\n{happened}")
-        answers = self._replay.take_new_answers()
         ended = attempt_ended(
             outcome,
             self._context,
             number=len(self._attempts) + 1,
             code=code,
             at=self._dependencies.clock(),
-            # Of a script that asks also when it ended well: its result may be lost with this process.
-            answers=answers if self._asks or (self._model and outcome.kind is not OutcomeKind.OK) else (),
+            # Also when it ended well: its result may be lost with this process, and the run may become a goal.
+            answers=self._replay.take_new_answers(),
         )
         if outcome.kind is OutcomeKind.INFRA:
             return failure_story([ended])
@@ -264,6 +263,8 @@ class ScriptRunner:
             await self._dependencies.pause(seconds)
             paused += seconds
             self._replay.rewind()
+            if not self._asks:  # The failed calls may have failed of what the sandbox did.
+                self._replay.forget_failures()
         if paused:
             self._tell("")
         return outcome

@@ -41,6 +41,7 @@ MOST_TASKS = 40
 MOST_BUTTONS = 3
 MOST_OPTIONS = 12
 _DETAILS_CHARACTERS = 300
+_DETAILS = {NodeKind.PACKAGE: wording.SCRIPT_DETAILS, NodeKind.SUBAGENT: wording.SUBAGENT_DETAILS}
 _ERROR_CHARACTERS = 120
 
 _THINKING_STEP = timedelta(seconds=10)
@@ -124,15 +125,16 @@ def script_details(nodes: Sequence[NodeView]) -> Sequence[Block]:
 
     Those that crashed come first when there are more than fit.
     """
-    scripts = [node for node in nodes if node.kind is not NodeKind.TOOL and node.attempts and _final(node.state)]
-    scripts.sort(key=lambda node: not _crashed(node))
-    labels = [(shortened(_title(node), OPTION_CHARACTERS), node.id) for node in scripts]
+    worked = [node for node in nodes if node.kind is not NodeKind.TOOL and node.attempts and _final(node.state)]
+    worked.sort(key=lambda node: not _crashed(node))
+    labels = [(shortened(_title(node), OPTION_CHARACTERS), node.id) for node in worked]
     if len(labels) > MOST_BUTTONS:
-        options = labels[:MOST_OPTIONS]
-        return [menu(wording.details_of(len(options), len(labels)), options, action=DETAILS_ACTION)]
+        options, scripts = labels[:MOST_OPTIONS], all(node.kind is NodeKind.PACKAGE for node in worked)
+        words = wording.details_of(len(options), len(labels), scripts=scripts)
+        return [menu(words, options, action=DETAILS_ACTION)]
     return [
-        button(f"{wording.DETAILS}: {label}", action=f"{DETAILS_ACTION}_{number}", value=node)
-        for number, (label, node) in enumerate(labels)
+        button(f"{_DETAILS[node.kind]}: {label}", action=f"{DETAILS_ACTION}_{number}", value=node.id)
+        for number, (node, (label, _)) in enumerate(zip(worked, labels, strict=True))
     ]
 
 

@@ -50,7 +50,8 @@ def details(package: PackageView, number: int | None = None) -> Block:
     shown = next((attempt for attempt in package.attempts if attempt.attempt == number), package.attempts[-1])
     choice = [_choice(package.attempts, shown)] if len(package.attempts) > 1 else []
     blocks = [section(f"*{quoted(package.title)}*"), *choice, _how(shown, len(package.attempts)), *_parts(shown)]
-    return _modal(blocks, f"{package.node} {package.thread}")
+    title = wording.SCRIPT_DETAILS if shown.code else wording.SUBAGENT_DETAILS
+    return _modal(blocks, f"{package.node} {package.thread}", title=title)
 
 
 def shown_by(private_metadata: str) -> tuple[ThreadId, NodeId]:
@@ -59,8 +60,8 @@ def shown_by(private_metadata: str) -> tuple[ThreadId, NodeId]:
     return ThreadId(thread), NodeId(node)
 
 
-def _modal(blocks: Sequence[Block], private_metadata: str = "") -> Block:
-    return modal(wording.DETAILS, blocks, close=wording.CLOSE, callback=CALLBACK, private_metadata=private_metadata)
+def _modal(blocks: Sequence[Block], private_metadata: str = "", title: str = wording.DETAILS) -> Block:
+    return modal(title, blocks, close=wording.CLOSE, callback=CALLBACK, private_metadata=private_metadata)
 
 
 def _choice(attempts: Sequence[AttemptEnded], shown: AttemptEnded) -> Block:

@@ -5,20 +5,24 @@ doubt there is no goal, but the reason why.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
 from pydantic import JsonValue
 
-from agent.ids import NodeId, ToolName, thread_parts
+from agent.events import AttemptEnded, RecordedAnswer
+from agent.ids import NodeId, ToolName, UserId, thread_parts
 from agent.plan.confidential import confidential_places, is_confidential, redacted
-from agent.plan.operations import Add, Cancel, Node, NodeKind, node_json, operation_json
+from agent.plan.file_names import file_read_by, node_of
+from agent.plan.operations import Add, Cancel, Node, NodeKind, canonical_json, node_json, operation_json
 from agent.plan.outcomes import Expired, Failed, Rejected, Succeeded
 from agent.plan.references import references_in
+from agent.plan.sources import OutputSources
 from agent.reading.plan_file import read_plan
 from agent.redaction import SECRETS
-from agent.tool import Registry, Tool, colour_of
+from agent.tool import Colour, Registry, Tool, colour_of
 from infra.evaluation.goal import Goal, ToolShape
 from infra.evaluation.replay import PlanJudge
 from infra.evaluation.run_record import RunRecord
@@ -29,6 +33,9 @@ LEFT_OUT = "[left out]"
 
 _ENGINES = ("packed", "item_of", "position", "undoes")
 """Fields that no plan writes."""
+
+_SOMEBODY = UserId("")
+"""Whose rights they were makes no difference here."""
 
 
 class NoGoal(Exception):
@@ -109,9 +116,13 @@ class _Run:
         self._tools = {name: self._tool(name) for name in used}
         #: The nodes whose results only one person may see: what reads with their rights, and all that comes of it.
         self._private: set[NodeId] = set()
+        sources = OutputSources()
+        for node in added:
+            sources.add(_SOMEBODY, node)
         for node in self._nodes.values():
             comes_of = {need.node for need in node.depends_on} | {node.item_of}
-            if comes_of & self._private or any(_is_personal(self._tools[tool]) for tool in _tools_of(node)):
+            behind = {*_tools_of(node), *(source.tool for source in sources.of(node.id))}
+            if comes_of & self._private or any(_is_personal(self._tools[tool]) for tool in behind):
                 self._private.add(node.id)
         #: Node -> the names of its steps.
         self._steps_of: dict[NodeId, list[str]] = {}
@@ -151,7 +162,8 @@ class _Run:
                 raise NoGoal(why="a subagent works in it, whose model cannot be replayed")
             if node.undoes is not None:
                 raise NoGoal(why="it undoes an earlier run")
-            if any(need.node not in self._nodes for need in node.depends_on):
+            file = node_of(file_read_by(node) or "")
+            if {need.node for need in node.depends_on}.union([file] if file else []) - self._nodes.keys():
                 raise NoGoal(why="it builds on an earlier turn, or on a step that was cancelled")
             if node.id in ended and not ended[node.id].whole:
                 raise NoGoal(why=f"the result of {node.id} is not kept any more")
@@ -188,30 +200,36 @@ class _Run:
         yield node.id, {"tool": tool.name, "args": args, "colour": colour, "after": [] if scripted else after, **told}
 
     def _script_steps(self, node: Node, after: Sequence[Json]) -> Iterator[tuple[str, dict[str, Json]]]:
-        """Yield the green calls of a script; those of all its attempts, of which the last took the earlier answers."""
+        """Yield the green calls of a script, as its last attempt made them."""
         attempts, private = self._record.ended[node.id].attempts, node.id in self._private
-        if any(attempt.calls and not attempt.answers for attempt in attempts):
-            raise NoGoal(why=f"what the calls of the script {node.id} were answered is not recorded")
-        number = 0
-        for attempt in attempts:
-            for answer in attempt.answers:
-                if answer.error and attempt is not attempts[-1]:
-                    continue
-                number += 1
-                name, args = json.loads(answer.call)
-                tool = self._tools[name] if name in self._tools else self._tool(name)
-                gives: dict[str, Json] = {"gives": placeholder(answer.value) if private else answer.value}
-                fails: dict[str, Json] = {"fails": LEFT_OUT if private else answer.error}
-                yield (
-                    f"{node.id}/{number}",
-                    {
-                        "tool": name,
-                        "args": self._fixed(tool, args, scripted=True),
-                        "colour": tool.colour.value,
-                        "after": list(after),
-                        **(fails if answer.error else gives),
-                    },
-                )
+        if private and len({attempt.code for attempt in attempts}) > 1:
+            raise NoGoal(why=f"the script {node.id} was rewritten after what only one person may see")
+        answers = list(_answers_of(attempts))
+        if self._lacks(answers, attempts):
+            raise NoGoal(why=f"what the calls of the script {node.id} were answered is not recorded, or not whole")
+        for number, answer in enumerate(answers, start=1):
+            name, args = json.loads(answer.call)
+            tool = self._tools[name] if name in self._tools else self._tool(name)
+            gives: dict[str, Json] = {"gives": placeholder(answer.value) if private else answer.value}
+            fails: dict[str, Json] = {"fails": LEFT_OUT if private else answer.error}
+            yield (
+                f"{node.id}/{number}",
+                {
+                    "tool": name,
+                    "args": self._fixed(tool, args, scripted=True),
+                    "colour": tool.colour.value,
+                    "after": list(after),
+                    **(fails if answer.error else gives),
+                },
+            )
+
+    def _lacks(self, answers: Sequence[RecordedAnswer], attempts: Sequence[AttemptEnded]) -> bool:
+        """Return whether the last attempt had answers of green tools that are not among these."""
+        made = Counter(call.tool for attempt in attempts[-1:] for call in attempt.calls if call.ok)
+        kept = Counter(json.loads(answer.call)[0] for answer in answers if not answer.error)
+        found = {name: self._registry.find(name) for name in made}
+        green = {name for name, tool in found.items() if tool is not None and tool.colour is Colour.GREEN}
+        return any(made[name] > kept[name] for name in green)
 
     def _before(self, node: NodeId) -> Sequence[str]:
         """Return the steps of a node, or of those before it when it has none."""
@@ -242,6 +260,24 @@ class _Run:
             places = confidential_places(self._tools[node.tool].arguments)
             written["args"] = redacted(node.args, places, placeholder)
         return {"op": "add", **written}
+
+
+def _answers_of(attempts: Sequence[AttemptEnded]) -> Iterator[RecordedAnswer]:
+    """Yield what the last attempt was answered: it took earlier attempts' answers to the calls that it made again."""
+    made: Counter[str] = Counter()
+    shortened: set[str] = set()
+    for call in (call for attempt in attempts[-1:] for call in attempt.calls):
+        try:
+            made[canonical_json([call.tool, json.loads(call.args)])] += 1
+        except ValueError:
+            shortened.add(call.tool)  # one of these may be any call of the tool
+    for attempt in attempts[:-1]:
+        for answer in attempt.answers:
+            if not answer.error and (made[answer.call] > 0 or json.loads(answer.call)[0] in shortened):
+                made[answer.call] -= 1
+                yield answer
+    for attempt in attempts[-1:]:
+        yield from attempt.answers
 
 
 def _is_personal(tool: Tool) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
+from agent.plan.file_names import FILES_WRITE
 from infra.evaluation.goal import Goal
 from sandbox.script import Job, Json, Limits, OutcomeKind, Sandbox, ToolCallRefused
 
@@ -187,9 +188,11 @@ class _Simulator:
             return self._called(node, str(written["tool"]), args, scripted=False)
 
         async def call(tool: str, args: Mapping[str, Json]) -> Json:
+            if tool == FILES_WRITE:  # no call of a tool: it stays in the script's own world
+                return {"name": args.get("name"), "size": len(str(args.get("text", "")).encode())}
             return self._called(node, tool, args, scripted=True)
 
-        tools = frozenset(str(tool) for tool in cast("Sequence[Json]", written.get("tools") or []))
+        tools = frozenset([FILES_WRITE, *(str(tool) for tool in cast("Sequence[Json]", written.get("tools") or []))])
         inputs = cast("Mapping[str, Json]", self._filled(node, written.get("inputs") or {}, own))
         job = Job(code=str(written.get("code", "")), inputs=inputs, tools=tools, limits=_LIMITS)
         outcome = await self._sandbox.run(job, call)

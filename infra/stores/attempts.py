@@ -1,5 +1,6 @@
 """Attempts of packages: a row each, and an artifact with the long parts: logs, calls, answers of tools."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -60,7 +61,7 @@ class PostgresAttempts:
 
 async def write_attempts(connection: AsyncConnection, ended: Sequence[tuple[ThreadId, AttemptEnded]]) -> None:
     """Store attempts with their records; one that was made again replaces the stored one."""
-    records = {position: record for position, (_, event) in enumerate(ended) if (record := _record(event))}
+    records = await asyncio.to_thread(_records, [event for _, event in ended])
     # In one order everywhere: two writers never wait for each other.
     for position in sorted(records, key=lambda position: digest_of_content(records[position])):
         thread, event = ended[position]
@@ -96,6 +97,11 @@ async def _audit_calls(connection: AsyncConnection, thread: ThreadId, event: Att
 
 def _row(thread: ThreadId, event: AttemptEnded, record: Digest | None) -> Mapping[str, object]:
     return {**thread_key(thread), **{name: getattr(event, name) for name in _COLUMNS}, "record": record}
+
+
+def _records(events: Sequence[AttemptEnded]) -> Mapping[int, bytes]:
+    """Return the records of attempts by their position; a script's answers come to a MiB and more."""
+    return {position: record for position, event in enumerate(events) if (record := _record(event))}
 
 
 def _record(event: AttemptEnded) -> bytes | None:

@@ -17,7 +17,7 @@ from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, rows, states
 from tests.acceptance.clicks import open_calls
 from tests.acceptance.forms import opened, picked, submit
-from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned, post
 from tests.acceptance.processes import greenlight_worker
 from tests.acceptance.undo_steps import say
 
@@ -184,3 +184,33 @@ async def test_a_result_is_set_by_the_form_behind_the_board(database_url: URL, t
             await scene.click(observer, "Ada", "approved")
             await observer.until(lambda seen: seen.says("lost-set") and answered(seen), "the answer")
         assert await said(scene) == ["total 17"]
+
+
+async def test_value_that_does_not_fit_the_steps_schema_is_refused_in_words_and_nothing_is_set(
+    database_url: URL, tmp_path: Path
+) -> None:
+    schema: dict[str, Json] = {"type": "object", "properties": {"total": {"type": "integer"}}, "required": ["total"]}
+    code = "def main(inputs):\n    return {'total': 3}\n"
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+        total = package("total", code, result_schema=schema)
+        scene.model.add(planned(total, post("tell", "total ${total#/total}", depends_on=["total"])))
+        async with scene.asked("tell them the total") as observer:
+            await observer.until(lambda seen: asks(seen, "total 3"), "the card")
+            await say(scene, observer, "!set total many")
+            await observer.until(lambda seen: seen.says("Nothing was set", "'many' is not"), "what is wrong")
+            await say(scene, observer, '!set total {"total": "many"}')
+            await observer.until(lambda seen: seen.says("Nothing was set", "/total doesn't"), "where it is wrong")
+            assert asks(observer, "total 3")
+            await scene.click(observer, "Ada", "approved")
+            await observer.until(answered, "the answer")
+            board = observer.boards()[-1].message
+            await scene.people.click("Ada", observer.channel, str(board["ts"]), SET_ACTION)
+            view = await opened(scene, "Ada")
+            wrong = await submit(scene, "Ada", {STEP: picked("total", view, STEP), VALUE: '{"total": 1.5}'})
+            assert "/total doesn't" in wrong[VALUE]
+            assert set(states(observer)) == {"total", "tell"}
+            await submit(scene, "Ada", {STEP: picked("total", view, STEP), VALUE: '{"total": 17}'})
+            await observer.until(lambda seen: asks(seen, "total 17"), "the card")
+            await scene.click(observer, "Ada", "rejected")
+            await observer.until(lambda seen: "rejected" in states(seen).get("tell-again", ""), "the end")
+        assert await said(scene) == ["total 3"]

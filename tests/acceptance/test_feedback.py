@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,39 +14,68 @@ from sqlalchemy import URL
 
 from bot import wording
 from infra.dev.demo.thread_observer import ThreadObserver
+from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, rows, whispers
+from tests.acceptance.clicks import late_click
 from tests.acceptance.forms import opened, submit, text_of
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned
 
 GREENLIGHT = Path(sys.executable).with_name("greenlight")
 ADA, GUEST = "U0ADA", "U0GUEST"
 COUNTS = "def main(inputs):\n    return inputs['page']['calls']\n"
+READS = """\
+async def main(inputs):
+    first = tools.http_get(url=inputs['url'] + '/a')['body']['calls']
+    tools.files_write(name='seen.txt', text=str(first))
+    again = tools.http_get(url=inputs['url'] + '/a')['body']['calls']
+    try:
+        tools.http_get(link='/a')
+    except Exception as error:
+        return [first, again, str(error)]
+"""
+"""Makes equal calls that are answered differently, and one that fails."""
+
 RATED = "SELECT by, thumb, reason FROM feedback ORDER BY by"
 
 
+def counted(url: str) -> Sequence[Mapping[str, Json]]:
+    """Return a call, and a script that calls nothing."""
+    count = package("count", COUNTS, inputs={"page": "${look#/body}"}, depends_on=["look"])
+    return fetch("look", f"{url}/shop"), count
+
+
+def read_by_a_script(url: str) -> Sequence[Mapping[str, Json]]:
+    """Return a script that makes all calls, and a call with its result."""
+    script = package("read", READS, inputs={"url": url}, tools=["http_get"])
+    return script, fetch("look", f"{url}/seen-${{read#/1}}", depends_on=["read"])
+
+
 @asynccontextmanager
-async def answered_thread(url: URL, data: Path) -> AsyncGenerator[tuple[AppScene, ThreadObserver]]:
-    """Open a scene in which a request has its answer."""
+async def answered_thread(
+    url: URL, data: Path, channel: str = "ops", plan: Callable[[str], Sequence[Mapping[str, Json]]] = counted
+) -> AsyncGenerator[tuple[AppScene, ThreadObserver]]:
+    """Open a scene in which a request has its answer; `plan` returns its steps, about a server at an address."""
     async with app_scene(url, data, [ENDS, ANSWERS]) as scene:
-        look = fetch("look", f"{scene.effects.url}/shop")
-        count = package("count", COUNTS, inputs={"page": "${look#/body}"}, depends_on=["look"])
-        scene.model.add(planned(look, count))
-        async with scene.asked("how often was the shop asked?") as observer:
+        scene.model.add(planned(*plan(scene.effects.url)))
+        async with scene.asked("how often was the shop asked?", channel=channel) as observer:
             await observer.until(answered, "the answer")
             yield scene, observer
 
 
-async def answer_of(scene: AppScene, observer: ThreadObserver) -> Mapping[str, Any]:
-    """Return the message with the answer."""
-    messages: Any = await scene.people.messages(observer.channel, thread_ts=observer.thread_ts)
-    return next(message for message in messages if "feedback_up" in json.dumps(message))
+async def answer_of(observer: ThreadObserver) -> str:
+    """Return the `ts` of the message with the answer and its two buttons."""
+
+    def rated(seen: ThreadObserver) -> list[str]:
+        return [ts for ts, look in seen.latest.items() if "feedback_up" in json.dumps(look.message)]
+
+    await observer.until(lambda seen: bool(rated(seen)), "the answer's buttons")
+    return rated(observer)[0]
 
 
 async def thumb(scene: AppScene, observer: ThreadObserver, who: str, which: str) -> None:
     """Have a person press one of the answer's two buttons."""
-    message = await answer_of(scene, observer)
-    assert await scene.people.click(who, observer.channel, str(message["ts"]), f"feedback_{which}")
+    assert await scene.people.click(who, observer.channel, await answer_of(observer), f"feedback_{which}")
 
 
 async def down(scene: AppScene, observer: ThreadObserver, who: str, reason: str) -> str:
@@ -90,21 +119,72 @@ async def test_opinion_of_a_guest_and_of_nobody_in_the_channel_does_not_count(
         assert await rows(database_url, RATED) == []
 
 
+async def test_opinion_of_a_member_of_the_workspace_who_is_not_in_the_channel_does_not_count(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with answered_thread(database_url, tmp_path) as (scene, observer):
+        await thumb(scene, observer, "Grace", "down")
+        assert wording.FEEDBACK_ASKED in text_of(await opened(scene, "Grace"))
+        for who in ("Grace", "Linus"):
+            await scene.people.act("members", channel="ops", member=who, remove=True)
+        assert await submit(scene, "Grace", {"reason": "I left while I wrote this"}) == {}
+        assert wording.FEEDBACK_NEEDS_MEMBERS in text_of(await opened(scene, "Grace"))
+        answer = await answer_of(observer)
+        await late_click(scene, observer, answer, "1", action="feedback_up", who="Linus")
+        assert wording.FEEDBACK_NEEDS_MEMBERS in (await whispers(scene, "U0LINUS"))[0]
+        await late_click(scene, observer, answer, "1", action="feedback_down", who="Linus")
+        assert wording.FEEDBACK_NEEDS_MEMBERS in text_of(await opened(scene, "Linus"))
+        assert await rows(database_url, RATED) == []
+
+
+async def test_answer_in_a_direct_message_is_rated_by_the_one_who_asked(database_url: URL, tmp_path: Path) -> None:
+    async with answered_thread(database_url, tmp_path, channel="@app") as (scene, observer):
+        await thumb(scene, observer, "Ada", "up")
+        assert wording.THANKED_UP in (await whispers(scene, ADA))[0]
+        assert wording.THANKED_DOWN in await down(scene, observer, "Ada", "it counted the wrong page")
+        assert await rows(database_url, RATED) == [(ADA, "down", "it counted the wrong page")]
+
+
 async def test_bad_run_becomes_a_goal_that_is_replayed_without_network_database_and_model(
     database_url: URL, tmp_path: Path
 ) -> None:
     async with answered_thread(database_url, tmp_path) as (scene, observer):
         await down(scene, observer, "Ada", "it counted the wrong page")
-    file = tmp_path / "bad.json"
-    written = await greenlight("--feedback", str(file), DATABASE_URL=database_url.render_as_string(hide_password=False))
-    assert written.returncode == 0, written.stderr
-    assert f"1 goals written to {file}, 0 runs left out" in written.stdout
-    [goal] = json.loads(file.read_text())["goals"]
+    goal = await goal_of_bad_run(database_url, tmp_path)
     assert goal["request"] == "how often was the shop asked?"
     assert goal["comment"] == "it counted the wrong page"
     assert [step["gives"]["body"]["calls"] for step in goal["steps"].values()] == [1]
     assert {node["id"] for node in goal["plan"]} == {"look", "count"}
-    replayed = await greenlight(str(file), "--json", offline=True)
+    await replays_offline(tmp_path)
+
+
+async def test_bad_run_whose_script_called_tools_becomes_a_goal_that_is_replayed_without_network(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with answered_thread(database_url, tmp_path, plan=read_by_a_script) as (scene, observer):
+        await down(scene, observer, "Ada", "it asked too often")
+        assert scene.effects.calls == {"a": 2, "seen-2": 1}
+    goal = await goal_of_bad_run(database_url, tmp_path)
+    of_script = [step for name, step in goal["steps"].items() if name.startswith("read/")]
+    assert [step["gives"]["body"]["calls"] for step in of_script if "fails" not in step] == [1, 2]
+    assert ["bad_arguments" in step["fails"] for step in of_script if "fails" in step] == [True]
+    assert goal["steps"]["look"]["after"] == [name for name in goal["steps"] if name.startswith("read/")]
+    await replays_offline(tmp_path)
+
+
+async def goal_of_bad_run(url: URL, data: Path) -> Any:
+    """Have `greenlight eval --feedback` write the only bad run, and return its goal."""
+    file = data / "bad.json"
+    written = await greenlight("--feedback", str(file), DATABASE_URL=url.render_as_string(hide_password=False))
+    assert written.returncode == 0, written.stderr
+    assert f"1 goals written to {file}, 0 runs left out" in written.stdout, written.stderr
+    [goal] = json.loads(file.read_text())["goals"]
+    return goal
+
+
+async def replays_offline(data: Path) -> None:
+    """Replay the goal that was written where there is no network, and see it right as it was planned."""
+    replayed = await greenlight(str(data / "bad.json"), "--json", offline=True)
     assert replayed.returncode == 0, replayed.stderr
     found = json.loads(replayed.stdout)
     assert (found["goals"], found["wrong"]) == (1, {"colours": 0, "edges": 0, "otherwise": 0})

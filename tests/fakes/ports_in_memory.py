@@ -304,6 +304,8 @@ class MailboxInMemory:
         self._notifier = notifier
         self.messages: dict[ThreadId, list[Message]] = {}
         self.taken_by: dict[int, int] = {}
+        #: What was said to messages as they were taken, in order.
+        self.replies: list[str] = []
         self.stops: dict[ThreadId, list[Stop]] = {}
 
     def drop(self, thread: ThreadId, text: str, author: str = "U1") -> Message:
@@ -337,6 +339,7 @@ class MailboxInMemory:
         """Mark messages as taken."""
         await asyncio.sleep(0)
         self.taken_by.update(dict.fromkeys(messages, turn))
+        self.replies += [reply] if reply else []
 
     def stop(self, thread: ThreadId, by: str = "U1") -> None:
         """Put a stop into the box."""

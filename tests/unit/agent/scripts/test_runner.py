@@ -11,10 +11,11 @@ from agent.events import AttemptEnded, NodeChanged
 from agent.execution.node_executor import NodeExecutor
 from agent.ids import Digest, NodeId, ToolName
 from agent.limits import Role
-from agent.plan.operations import PackedStep
+from agent.plan.operations import PackedStep, canonical_json
 from agent.plan.outcomes import Failed, NodeState, Outcome, Succeeded
 from agent.plan.script_calls import DecidedCalls, Suspended, call_nodes
 from agent.ports import Bound
+from agent.redaction import SECRETS
 from agent.scripts.runner import WAITS_FOR_SANDBOX
 from infra.dev.scripted_model.script import Failure, ModelRequest, Stall
 from sandbox.choice import NoSandbox
@@ -345,6 +346,41 @@ async def test_attempt_is_stored_with_its_calls() -> None:
     assert len(attempt.calls[0].args) < 500
 
 
+TRIES_AGAIN = """\
+def main(inputs):
+    try:
+        tools.read_page(page=0)
+    except Exception:
+        return tools.read_page(page=0)["text"]
+"""
+
+
+@pytest.mark.parametrize("repairable", [True, False], ids=["repairable", "never repaired"])
+async def test_attempt_that_ended_well_keeps_what_its_calls_were_answered(monty: Sandbox, repairable: bool) -> None:
+    """Also how they failed, and no secret."""
+    SECRETS.learn("CANARY", "canary-hunter22")
+    try:
+        async with planning_world() as world:
+            rig = Rig(world if repairable else None, monty, Pages(texts=["the key is canary-hunter22"], broken={0}))
+            assert isinstance(await rig.perform(package(TRIES_AGAIN)), Succeeded)
+    finally:
+        SECRETS.unlearn("canary-hunter22")
+    [attempt] = rig.attempts
+    failed, answered = attempt.answers
+    assert failed.call == answered.call == canonical_json(["read_page", {"page": 0}])
+    assert "flaky" in failed.error
+    assert "the key is [secret" in str(answered.value)
+    assert "hunter22" not in str(attempt)
+
+
+async def test_attempt_keeps_a_bounded_size_of_answers(monty: Sandbox) -> None:
+    code = "def main(inputs):\n    return [tools.read_page(page=page)['page'] for page in range(5)]\n"
+    rig = Rig(None, monty, Pages(texts=["x" * 400_000] * 5))
+    assert await rig.perform(package(code)) == Succeeded(value=[0, 1, 2, 3, 4])
+    [attempt] = rig.attempts
+    assert [json.loads(answer.call)[1]["page"] for answer in attempt.answers] == [0, 1]
+
+
 async def test_second_process_goes_on_where_the_first_one_died(monty: Sandbox) -> None:
     """The first process died while the model was asked: its attempt and its answers are not made again."""
     rows, pages = ProgressInMemory(), Pages()
@@ -394,7 +430,7 @@ async def test_second_process_runs_the_repaired_script_again_when_its_result_was
         assert await second.perform(package()) == Succeeded(value={"a": 1, "b": 1})
         assert len(world.asked(Role.REPAIR)) == 1
         assert [(attempt.attempt, attempt.kind) for attempt in second.attempts] == [(1, "error"), (2, "ok"), (2, "ok")]
-        assert second.pages.asked == [2]
+        assert second.pages.asked == []  # its answers are recorded
 
 
 async def test_second_process_runs_the_script_again_when_only_its_result_was_lost() -> None:

@@ -158,6 +158,16 @@ def test_finished_script_has_a_button_for_its_details() -> None:
     assert (button["text"]["text"], button["value"]) == ("Script details: Step a", "a")
 
 
+def test_finished_subagent_has_a_button_that_calls_it_what_it_is() -> None:
+    subagent = replace(script("b"), kind=NodeKind.SUBAGENT)
+    assert [one["text"]["text"] for one in elements(script("a"), subagent)] == [
+        "Script details: Step a",
+        "Subagent details: Step b",
+    ]
+    [menu] = elements(*(script(f"s{number}") for number in range(3)), subagent)
+    assert menu["placeholder"]["text"] == "Details of a step…"
+
+
 def test_script_that_runs_or_never_ran_has_no_details_yet() -> None:
     never = a_node("b", NodeState.SKIPPED, kind=NodeKind.PACKAGE, tool=None, outcome=Skipped(because=NodeId("a")))
     assert elements(script("a", NodeState.RUNNING, CRASH), never) == []

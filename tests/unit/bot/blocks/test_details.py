@@ -51,6 +51,19 @@ def texts(view: Any) -> dict[str, str]:
     return told
 
 
+@pytest.mark.parametrize(
+    ("view", "title"),
+    [
+        (details(package(CRASH)), "Script details"),
+        (details(package(replace(DONE, code=""))), "Subagent details"),
+        (loading(), "Details"),
+    ],
+    ids=["script", "subagent", "not read yet"],
+)
+def test_title_says_what_it_is_the_details_of(view: Any, title: str) -> None:
+    assert view["title"]["text"] == title
+
+
 def test_last_attempt_is_shown_first_and_any_other_on_request() -> None:
     assert texts(details(package(CRASH, DONE))) == {"The script": "def main(inputs): ...\n"}
     assert texts(details(package(CRASH, DONE), 1)) == {

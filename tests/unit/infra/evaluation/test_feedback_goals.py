@@ -3,17 +3,19 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
 from hypothesis import given
 
-from agent.events import AttemptEnded, RecordedAnswer
+from agent.events import AttemptEnded, RecordedAnswer, SummarizedCall
 from agent.ids import NodeId, Tenant, ThreadId, ToolName, UserId
-from agent.plan.operations import Cancel, Operation, canonical_json, operation_from_json
+from agent.plan.operations import Add, Cancel, Node, NodeKind, Operation, canonical_json, operation_from_json
 from agent.plan.outcomes import Failed, Outcome, Rejected, Succeeded
+from agent.plan.script_calls import position_of
 from agent.redaction import SECRETS
 from agent.tool import CallContext, Colour, Registry, Tool
 from infra.evaluation.feedback_goals import LEFT_OUT, NoGoal, goal_of, placeholder, recorded_goals
@@ -48,6 +50,7 @@ def registry() -> Registry:
         team_tool("team_read"),
         team_tool("team_mine", personal=True),
         team_tool("team_write", Colour.RED, secret=True),
+        team_tool("team_post", Colour.RED),
     ]
     return Registry((*asyncio.run(known_tools()), *own))
 
@@ -168,6 +171,7 @@ async def test_personal_results_confidential_arguments_and_secrets_are_not_told(
     [
         ([read("a", "gone_tool")], {}, "not known here"),
         ([read("a", depends_on=["before"])], {}, "earlier turn"),
+        ([add("a", tool="files_read", args={"name": "1/before/all.json"})], {}, "earlier turn"),
         ([read("a"), Cancel(id=NodeId("a"))], {}, "no plan"),
         ([add("a", code=SCRIPT, tools=["team_write"])], {}, "confidential"),
         ([read("a")], {}, "no call"),
@@ -178,7 +182,16 @@ async def test_personal_results_confidential_arguments_and_secrets_are_not_told(
         ),
         ([read("a")], {"a": RecordedNode(outcome=Succeeded(), value=None, whole=False, ended_at=AT)}, "not kept"),
     ],
-    ids=["tool is gone", "earlier turn", "cancelled", "confidential script", "no call", "subagent", "evicted"],
+    ids=[
+        "tool is gone",
+        "earlier turn",
+        "file of an earlier turn",
+        "cancelled",
+        "confidential script",
+        "no call",
+        "subagent",
+        "evicted",
+    ],
 )
 def test_run_that_cannot_be_replayed_becomes_no_goal(
     registry: Registry, operations: list[Operation], outcomes: Mapping[str, RecordedNode], why: str
@@ -187,11 +200,136 @@ def test_run_that_cannot_be_replayed_becomes_no_goal(
         goal_of(record(operations, outcomes), registry)
 
 
+def reads_file(id: str, name: str, **fields: Any) -> Operation:
+    return add(id, tool="files_read", args={"name": name}, **fields)
+
+
+def test_file_of_a_personal_result_is_not_told(registry: Registry) -> None:
+    """A step that names it reads what its node read, also without waiting for that node."""
+    run = record(
+        [read("mine", "team_mine"), reads_file("file", "1/mine/mine.json"), read("about", depends_on=["file"])],
+        {name: ended(Succeeded(value="a canary")) for name in ("mine", "file", "about")},
+    )
+    assert "canary" not in json.dumps(goal_of(run, registry))
+
+
 def test_plan_that_went_on_after_a_personal_result_becomes_no_goal(registry: Registry) -> None:
     """Its later steps may repeat what the model had read."""
     run = record([read("mine", "team_mine")], {"mine": ended(Succeeded(value=1))}, stored=LATER)
     with pytest.raises(NoGoal, match="only one person"):
         goal_of(run, registry)
+
+
+RETRIES = """\
+async def main(inputs):
+    tools.files_write(name='seen.txt', text='x')
+    try:
+        page = tools.team_read(id=7)
+    except Exception:
+        page = tools.team_read(id=7)
+    return page['size']
+"""
+
+
+def of_script(*answers: RecordedAnswer, calls: int | None = None, codes: tuple[str, ...] = (RETRIES,)) -> RecordedNode:
+    """Return how a script ended that made calls of `team_read`, as many as were answered or as are given."""
+    node = ended(Succeeded(value=3), *answers)
+    made = SummarizedCall(tool="team_read", args="", ok=True, milliseconds=1.0)
+    count = sum(not answer.error for answer in answers) if calls is None else calls
+    wrote = replace(made, tool="files_write")
+    attempt = AttemptEnded(
+        node=NodeId("n"), attempt=1, kind="ok", code="", error="", traceback="", milliseconds=1.0, at=AT
+    )
+    last = replace(attempt, answers=answers, calls=(wrote, *[made] * count))
+    attempts = [replace(attempt, code=code) for code in codes[:-1]] + [replace(last, code=codes[-1])]
+    return replace(node, attempts=attempts)
+
+
+FAILED = RecordedAnswer(call=canonical_json(["team_read", {"id": 7}]), error="team_read: flaky: not now")
+ANSWERED = RecordedAnswer(call=canonical_json(["team_read", {"id": 7}]), value={"size": 3})
+
+
+async def test_script_that_kept_a_file_and_made_a_failed_call_once_more_is_replayed_as_it_was(
+    registry: Registry, sandbox: MontySandbox
+) -> None:
+    run = record([add("count", code=RETRIES, tools=["team_read"])], {"count": of_script(FAILED, ANSWERED)})
+    [goal], left_out = await recorded_goals([run], registry, sandbox)
+    assert left_out == []
+    assert [step.get("fails") or step["gives"] for step in steps(goal).values()] == [FAILED.error, {"size": 3}]
+
+
+async def test_rewritten_script_is_replayed_without_the_calls_that_it_made_no_more(
+    registry: Registry, sandbox: MontySandbox
+) -> None:
+    wrong = RecordedAnswer(call=canonical_json(["team_read", {"id": 8}]), value={"size": None})
+    [first, last] = of_script(ANSWERED, codes=("def main(inputs):\n    1/0\n", RETRIES.replace("7", "9"))).attempts
+    mended = RecordedAnswer(call=canonical_json(["team_read", {"id": 9}]), value={"size": 3})
+    calls = tuple(replace(call, args='{"id": 9}') for call in last.calls)
+    attempts = [replace(first, answers=(wrong, ANSWERED)), replace(last, answers=(mended,), calls=calls)]
+    node = replace(ended(Succeeded(value=3)), attempts=attempts)
+    [goal], left_out = await recorded_goals(
+        [record([add("count", code=RETRIES, tools=["team_read"])], {"count": node})], registry, sandbox
+    )
+    assert left_out == []
+    assert [step["args"] for step in steps(goal).values()] == [{"id": 9}]
+
+
+async def test_script_that_waited_for_people_is_replayed_with_what_became_of_its_red_call(
+    registry: Registry, sandbox: MontySandbox
+) -> None:
+    code = """\
+async def main(inputs):
+    page = tools.team_read(id=7)
+    try:
+        tools.team_post(id=page['size'])
+    except Exception as error:
+        return str(error)
+"""
+    asks = add("asks", code=code, tools=["team_read", "team_post"])
+    posts = Node(
+        id=NodeId("asks-1"),
+        kind=NodeKind.TOOL,
+        title="post",
+        tool=ToolName("team_post"),
+        args={"id": 3},
+        item_of=NodeId("asks"),
+        position=position_of(ToolName("team_post"), {"id": 3}, 0),
+    )
+    outcomes = {"asks": of_script(ANSWERED, codes=(code,)), "asks-1": ended(Rejected(by=UserId("U1")))}
+    [goal], left_out = await recorded_goals([record([asks, Add(node=posts)], outcomes)], registry, sandbox)
+    assert left_out == []
+    assert {step["tool"]: step["colour"] for step in steps(goal).values()} == {
+        "team_read": "green",
+        "team_post": "red",
+    }
+    assert [node["id"] for node in cast("list[Any]", goal["plan"])] == ["asks"]
+
+
+@pytest.mark.parametrize("answers", [(), (ANSWERED,)], ids=["nothing kept", "too large to be kept whole"])
+def test_script_of_whose_calls_not_all_answers_are_kept_becomes_no_goal(
+    registry: Registry, answers: tuple[RecordedAnswer, ...]
+) -> None:
+    run = record([add("count", code=RETRIES, tools=["team_read"])], {"count": of_script(*answers, calls=2)})
+    with pytest.raises(NoGoal, match="not recorded, or not whole"):
+        goal_of(run, registry)
+
+
+def test_script_that_was_rewritten_after_a_personal_result_becomes_no_goal(registry: Registry) -> None:
+    """The model that rewrote it had read how it crashed, which may hold what only one person may see."""
+    answer = RecordedAnswer(call=canonical_json(["team_mine", {"id": 7}]), value="a canary")
+    node = of_script(answer, calls=0, codes=("def main(inputs):\n    1/0\n", "# a canary\n" + RETRIES))
+    with pytest.raises(NoGoal, match="rewritten after"):
+        goal_of(record([add("count", code=RETRIES, tools=["team_mine"])], {"count": node}), registry)
+
+
+def test_answers_to_a_script_that_only_one_person_may_see_are_not_told(registry: Registry) -> None:
+    call = canonical_json(["team_mine", {"id": "about a canary"}])
+    answers = RecordedAnswer(call=call, value={"mail": "a canary"}), RecordedAnswer(call=call, error="no canary")
+    goal = goal_of(
+        record([add("count", code=RETRIES, tools=["team_mine"])], {"count": of_script(*answers, calls=0)}), registry
+    )
+    assert "canary" not in json.dumps(goal)
+    assert [step.get("fails") or step["gives"] for step in steps(goal).values()] == [{"mail": LEFT_OUT}, LEFT_OUT]
 
 
 async def test_run_that_its_replay_does_not_repeat_is_left_out_with_the_reason(
