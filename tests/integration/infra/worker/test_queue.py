@@ -22,10 +22,13 @@ async def _fetch(database: Database) -> int | None:
 
 
 async def test_a_transaction_that_fails_wakes_nobody(database: Database, queue: Queue) -> None:
-    with pytest.raises(ZeroDivisionError):
+    async def fail() -> None:
         async with database.begin() as connection:
             await queue.wake(connection, THREAD)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
     assert await waiting_jobs(database) == 0
 
 
