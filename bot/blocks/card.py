@@ -40,6 +40,7 @@ from bot.blocks.elements import (
     Block,
     Rendered,
     actions,
+    block_id,
     button,
     context,
     escaped,
@@ -51,7 +52,6 @@ from bot.blocks.elements import (
     rendered,
     section,
     sent_size,
-    shortened,
     with_button,
     words_only,
 )
@@ -254,8 +254,8 @@ def _confidential(view: ApprovalView) -> Sequence[Block]:
     if not view.is_open:
         return [context(wording.CONFIDENTIAL_HELD_BACK)]
     show = button(wording.SHOW, action=SHOW_ACTION, value=button_value(view.request.id, view.version))
-    block_id = shortened(f"show-{view.version}-{view.request.id}", 255)
-    return [with_button(wording.CONFIDENTIAL_HELD_BACK, show, block_id=block_id)]
+    named = block_id("show", f"{view.version}-{view.request.id}")
+    return [with_button(wording.CONFIDENTIAL_HELD_BACK, show, block_id=named)]
 
 
 def _small_print(view: ApprovalView, names: Mapping[str, str]) -> Sequence[Block]:
@@ -513,8 +513,6 @@ def _who_may(policy: ApprovalPolicy, request: ApprovalRequest) -> str:
 
 
 def _buttons(view: ApprovalView, without: Collection[Decision] = (), place: str = "") -> Block:
-    # a block id of 255 characters at most, and another one for each version of the request
-    block_id = shortened(f"decide-{view.version}-{view.request.id}", 255)
     allowed = [decision for decision in choices(view) if decision not in without]
     shown = [_button(view, decision) for decision in allowed if decision not in NEEDS_WORDS]
     if view.request.kind is ApprovalKind.INPUT:
@@ -531,7 +529,7 @@ def _buttons(view: ApprovalView, without: Collection[Decision] = (), place: str 
         shown += forms_of(view, without, place)
         if view.to_come and Decision.APPROVED in allowed and not place:
             shown.insert(1, with_what_comes(view))
-    return actions(shown, block_id=block_id)
+    return actions(shown, block_id=buttons_id(view))
 
 
 def _menu(allowed: Collection[Decision], place: str) -> tuple[Form, ...]:
@@ -539,6 +537,18 @@ def _menu(allowed: Collection[Decision], place: str) -> tuple[Form, ...]:
     by_hand = [Form.BY_HAND] if Decision.BY_HAND in allowed else []
     together = [Form.ALL] if Decision.APPROVED in allowed and not place else []
     return (Form.COMMENT, Form.CHANGES, *by_hand, Form.CLAIM, *together)
+
+
+def buttons_id(view: ApprovalView) -> str:
+    """Return the block id of a request's buttons: another one for each version of it, and for each look of them."""
+    return block_id(
+        "decide",
+        f"{view.version}-{view.request.id}",
+        ahead=view.to_come,
+        frozen=view.frozen,
+        cut=not view.shown_whole,
+        elsewhere=view.only_elsewhere,
+    )
 
 
 def forms_of(

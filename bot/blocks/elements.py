@@ -292,6 +292,15 @@ def task_card(task_id: str, title: str, status: TaskStatus, details: str = "") -
     return {"type": "task_card", "task_id": task_id, "title": title, "status": status, **more}
 
 
+def block_id(name: str, of: str, **looks: int) -> str:
+    """Return a block id that says what the block is of, and its looks other than the plain one (0).
+
+    A client keeps the state of a block whose id it knows.
+    """
+    look = "".join(f"{which}{number:d}-" for which, number in looks.items() if number)
+    return shortened(f"{name}-{look}{of}", 255)
+
+
 def plan(title: str, tasks: Sequence[Block], *, block_id: str) -> Block:
     """Return a plan block. `block_id` must differ from that of the message's earlier looks."""
     return {"type": "plan", "block_id": block_id, "title": shortened(title, PLAIN_CHARACTERS), "tasks": list(tasks)}

@@ -12,6 +12,7 @@ from agent.tool import Reversibility
 from bot import wording
 from bot.blocks.card import (
     account_line,
+    buttons_id,
     circumstances,
     ending,
     forms_of,
@@ -27,6 +28,7 @@ from bot.blocks.elements import (
     Block,
     Rendered,
     actions,
+    block_id,
     button,
     context,
     plain,
@@ -125,14 +127,19 @@ def _item(view: ApprovalView, *, with_menu: bool) -> Block:
     buttons = [approve, reject] if view.shown_whole and not view.frozen else [reject]
     if with_menu:
         buttons += forms_of(view, about=about)
-    return actions(buttons, block_id=shortened(f"decide-{view.version}-{view.request.id}", 255))
+    return actions(buttons, block_id=buttons_id(view))
 
 
 def _all(waiting: Sequence[ApprovalView], *, grantable: bool) -> Block:
     value = ",".join(button_value(view.request.id, view.version) for view in waiting)
     reject = button(wording.reject_all(len(waiting)), action=f"{GROUP_ACTION}_rejected", value=value, style="danger")
     approve = button(wording.approve_all(len(waiting)), action=f"{GROUP_ACTION}_approved", value=value, style="primary")
-    # another block id for each look: a client keeps the state of one that it knows
-    block_id = f"decide-all-{len(waiting)}-{waiting[0].request.id}"
+    named = block_id(
+        "decide-all",
+        f"{len(waiting)}-{waiting[0].request.id}",
+        rejected=not grantable,
+        ahead=waiting[0].to_come,
+        edits=sum(view.version - 1 for view in waiting),
+    )
     ahead = [with_what_comes(waiting[0])] if waiting[0].to_come else []
-    return actions([approve, *ahead, reject] if grantable else [reject], block_id=block_id)
+    return actions([approve, *ahead, reject] if grantable else [reject], block_id=named)

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -148,6 +149,18 @@ def test_buttons_of_two_cards_differ_and_carry_only_id_and_version() -> None:
     assert carried(second) == {"1:q2"}
     assert carried(edited) == {"2:q1"}
     assert len({row["block_id"] for row in (first, second, edited)}) == 3
+
+
+@pytest.mark.parametrize("kind", ApprovalKind)
+def test_buttons_that_change_have_another_block_id(kind: ApprovalKind) -> None:
+    looks = [
+        replace(an_approval(kind=kind), to_come=ahead, frozen=frozen, shown_whole=whole, places=places)
+        for ahead, frozen, whole, places in product((0, 1, 2), (False, True), (False, True), ((), ("C9",)))
+    ]
+    rows: dict[str, set[str]] = defaultdict(set)
+    for row in (card(view, ANYONE)[-1].blocks[-1] for view in looks):
+        rows[str(row.get("block_id"))].add(json.dumps(row))
+    assert {name: len(different) for name, different in rows.items()} == dict.fromkeys(rows, 1)
 
 
 def test_open_card_says_for_whom_what_waits_and_who_may() -> None:

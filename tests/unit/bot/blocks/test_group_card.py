@@ -1,6 +1,7 @@
 """The card of several equal requests."""
 
 import json
+from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +43,20 @@ def test_each_look_fits_a_message_of_slack() -> None:
     content: Any = message.content
     buttons = [block for block in content["blocks"] if block["type"] == "actions"]
     assert all(len(element["value"]) <= 2000 for row in buttons for element in row["elements"])
+
+
+def test_buttons_that_change_have_another_block_id() -> None:
+    looks = [
+        [replace(a_call(number), version=version, **look) for number, version in enumerate(versions, start=1)]
+        for versions in ((1, 1), (2, 1), (2, 2))
+        for look in ({}, {"to_come": 1}, {"to_come": 2}, {"frozen": True}, {"shown_whole": False})
+    ]
+    rows: dict[str, set[str]] = defaultdict(set)
+    for view in looks:
+        for block in group_card(view, ApprovalPolicy()).blocks:
+            if block["type"] == "actions":
+                rows[str(block["block_id"])].add(json.dumps(block))
+    assert {name: len(different) for name, different in rows.items()} == dict.fromkeys(rows, 1)
 
 
 def test_a_decided_request_says_so_and_has_no_buttons_and_the_last_open_one_needs_no_button_for_all() -> None:
