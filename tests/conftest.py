@@ -1,11 +1,9 @@
 """Fixtures for every test: a database of its own, from one embedded server."""
 
-import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator
 
 import pytest
-import uvloop
 from sqlalchemy import URL
 
 from agent.redaction import SECRETS
@@ -17,11 +15,6 @@ from infra.worker.queue import Queue
 from tests.databases import cloned, held_test_server, migrated_template
 
 os.environ["PYTHON_DOTENV_DISABLED"] = "1"  # a developer may have a .env here, with keys of their own
-
-
-def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Return the event loop of every test: the product's."""
-    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvloop
 
 from agent.approval import ApprovalPolicy
 from agent.limits import ModelSettings
@@ -61,10 +60,10 @@ def demo(
         settings = read_settings(os.environ)
         if check:
             with _temporary_data(settings) as temporary:
-                raise typer.Exit(uvloop.run(_check(temporary, chosen)))
+                raise typer.Exit(asyncio.run(_check(temporary, chosen)))
         require_free(port)
         # A data folder of its own, because workers that share a database run each other's threads.
-        uvloop.run(_serve(replace(settings, data=settings.data / "demo"), port, chosen))
+        asyncio.run(_serve(replace(settings, data=settings.data / "demo"), port, chosen))
     except (ConfigurationError, PostgresUnusable, DemoRunning) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-import uvloop
 
 from agent.ids import NodeId
 from agent.limits import PlanLanguage
@@ -118,7 +117,7 @@ def run(
 
     decisions = GivenDecisions(approved=_nodes(approve), rejected=_nodes(reject), approve_all=approve_all)
     try:
-        result = uvloop.run(run_text(_text(file), read_settings(environment()), decisions, _print))
+        result = asyncio.run(run_text(_text(file), read_settings(environment()), decisions, _print))
     except (DecisionsMismatch, ConfigurationError, PostgresUnusable) as error:
         _exit_unreadable(error)
     except AgentError as error:

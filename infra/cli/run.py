@@ -1,9 +1,9 @@
 """`greenlight run`, `bot` and `worker`: the app against a Slack workspace; `greenlight migrate`: its database."""
 
+import asyncio
 import logging
 
 import typer
-import uvloop
 from procrastinate.exceptions import ConnectorException
 from sqlalchemy import URL
 
@@ -62,7 +62,7 @@ def _run(parts: frozenset[Part], *, migrates: bool) -> None:
         with held_database(settings) as url:
             if migrates:
                 migrate_database(url)
-            why = uvloop.run(_serve(settings, url, parts))
+            why = asyncio.run(_serve(settings, url, parts))
     except (ConfigurationError, PostgresUnusable, NotMigrated) as error:
         typer.echo(f"{error}\n`greenlight doctor` shows more.", err=True)
         raise typer.Exit(WRONG_SETTINGS) from error

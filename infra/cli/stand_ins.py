@@ -1,10 +1,10 @@
 """`greenlight workspace` and `greenlight model`: each serves one stand-in of the demo alone, to work on an app."""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvloop
 
 from infra.cli.process import require_free, stop_signal
 from infra.dev.local_slack.server import Workspace
@@ -24,7 +24,7 @@ def workspace(
     """Run a local workspace: a strict stand-in for Slack with a browser page."""
     require_free(port)
     installed = InstalledApp.from_manifest(manifest) if manifest else None
-    uvloop.run(_serve_workspace(Workspace(port=port, app=installed, snapshot=snapshot, rate_limits=rate_limits)))
+    asyncio.run(_serve_workspace(Workspace(port=port, app=installed, snapshot=snapshot, rate_limits=rate_limits)))
 
 
 async def _serve_workspace(workspace: Workspace) -> None:
@@ -45,7 +45,7 @@ def model(
 ) -> None:
     """Serve the scripted model: OpenAI's chat protocol, the demo's requests, no intelligence."""
     require_free(port)
-    uvloop.run(_serve_model(port, tokens_per_second or None))
+    asyncio.run(_serve_model(port, tokens_per_second or None))
 
 
 async def _serve_model(port: int, tokens_per_second: float | None) -> None:

@@ -5,6 +5,7 @@ them as the environment's PLANS.
 """
 
 import argparse
+import asyncio
 import importlib
 import importlib.util
 import json
@@ -13,8 +14,6 @@ import pkgutil
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import cast
-
-import uvloop
 
 import tests.bench
 from tests.bench.figure import Figure, missed
@@ -66,7 +65,7 @@ def main() -> None:
     if options.plans:
         os.environ["PLANS"] = options.plans
     only = [part.strip() for part in options.only.split(",") if part.strip()]
-    uvloop.run(run(benches(only), as_json=options.json))
+    asyncio.run(run(benches(only), as_json=options.json))
 
 
 main()

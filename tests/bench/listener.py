@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-import uvloop
 from sqlalchemy import URL, make_url
 
 from agent.ids import ThreadId, thread_id, thread_parts
@@ -107,4 +106,4 @@ async def _main() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(_main())
+    asyncio.run(_main())

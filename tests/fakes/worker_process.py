@@ -9,7 +9,6 @@ import asyncio
 import sys
 from contextlib import suppress
 
-import uvloop
 from sqlalchemy import make_url
 
 from agent.errors import DuplicateNode
@@ -47,4 +46,4 @@ async def serve(url: str) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(sys.argv[1]))
+    asyncio.run(serve(sys.argv[1]))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-import uvloop
 from sqlalchemy import make_url
 
 from agent.execution.execution_context import Ports
@@ -54,7 +53,7 @@ class Life:
 
     def live(self) -> None:
         """Run the thread once and end the process."""
-        os._exit(uvloop.run(_advance(self)))
+        os._exit(asyncio.run(_advance(self)))
 
 
 class FileJournal:
