@@ -24,6 +24,9 @@ class Entry(NamedTuple):
     help: str
 
 
+_NEW_OBJECTS = 20_000
+"""So many more objects bring the garbage collector; by default 700."""
+
 COMMANDS = {
     "demo": Entry("infra.cli.demo", "demo", "Try it in the browser: no Slack, no model key, no Docker needed."),
     "run": Entry("infra.cli.run", "run", "Run bot and worker in one process."),
@@ -45,7 +48,7 @@ COMMANDS = {
 
 def _command(name: str) -> typer.Typer:
     entry = COMMANDS[name]
-    with _collector_paused():
+    with collector_paused():
         target: typer.Typer | Callable[..., object] = getattr(import_module(entry.module), entry.attribute)
     if isinstance(target, typer.Typer):
         return target
@@ -55,16 +58,18 @@ def _command(name: str) -> typer.Typer:
 
 
 @contextmanager
-def _collector_paused() -> Generator[None]:
-    """Keep the garbage collector from walking what an import makes, now and later.
+def collector_paused() -> Generator[None]:
+    """Keep the garbage collector from walking what an import makes, now and later; later it comes seldom.
 
-    None of it is ever garbage, and walking it again and again took a fifth of the import.
+    None of it is ever garbage, and walking it again and again took a fifth of the import. A run makes thousands of
+    objects, nearly all of which go without the collector.
     """
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
+        gc.set_threshold(_NEW_OBJECTS)
         gc.enable()
 
 

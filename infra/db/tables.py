@@ -28,6 +28,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     and_,
+    bindparam,
     func,
     text,
 )
@@ -91,6 +92,11 @@ class InThread:
     def of_thread(cls, thread: ThreadId) -> ColumnElement[bool]:
         """Return the condition that a row is the thread's."""
         return and_(cls.tenant == thread_parts(thread).tenant, cls.thread == thread)
+
+    @classmethod
+    def of_given_thread(cls) -> ColumnElement[bool]:
+        """Return the same condition for a statement that is built once and run with `thread_key`."""
+        return and_(cls.tenant == bindparam("tenant"), cls.thread == bindparam("thread"))
 
 
 class KeyedByThread(InThread):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
@@ -20,6 +20,13 @@ from sandbox.script import Json
 
 _FROZEN = "GL001"
 """The SQLSTATE of migration 0014."""
+
+_NEWEST = (
+    select(LedgerRow.state, LedgerRow.attempt, LedgerRow.digest, LedgerRow.result)
+    .where(LedgerRow.of_given_thread(), LedgerRow.node == bindparam("node"))
+    .order_by(LedgerRow.attempt.desc())
+    .limit(1)
+)
 
 
 class PostgresEffects:
@@ -67,13 +74,7 @@ class PostgresLedger:
 
     async def read(self, thread: ThreadId, node: NodeId) -> LedgerEntry | None:
         """Return the newest try."""
-        newest = (
-            select(LedgerRow.state, LedgerRow.attempt, LedgerRow.digest, LedgerRow.result)
-            .where(LedgerRow.of_thread(thread), LedgerRow.node == node)
-            .order_by(LedgerRow.attempt.desc())
-            .limit(1)
-        )
-        row = (await self._database.execute(newest)).first()
+        row = (await self._database.execute(_NEWEST, {**thread_key(thread), "node": node})).first()
         if row is None:
             return None
         return LedgerEntry(

@@ -1,9 +1,9 @@
 """Messages of people to the agent, and the turns that answer to them. A stop is a row among the messages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, func, or_, select, update
+from sqlalchemy import Row, RowMapping, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -11,11 +11,23 @@ from agent.ids import NodeId, ThreadId, UserId
 from agent.ports import Heard, Mail, Message
 from bot.ports import Kind
 from infra.db.database import Database
-from infra.db.tables import InboxRow, OperationRow, RunRow
+from infra.db.tables import InboxRow, OperationRow, RunRow, thread_key
 from infra.worker.notifications import Notifier
 
 IS_MESSAGE = InboxRow.kind != Kind.STOP.value
 """Whether a row is a message, not a stop."""
+
+_MESSAGES = (
+    select(InboxRow.turn, InboxRow.id, InboxRow.author, InboxRow.text, InboxRow.at)
+    .where(InboxRow.of_given_thread(), IS_MESSAGE)
+    .order_by(InboxRow.id)
+)
+_UNTAKEN = _MESSAGES.where(InboxRow.turn.is_(None))
+_MAIL = (
+    select(InboxRow.id, InboxRow.author, InboxRow.text, InboxRow.at, InboxRow.kind)
+    .where(InboxRow.of_given_thread(), or_(InboxRow.turn.is_(None), (InboxRow.turn == bindparam("turn")) & ~IS_MESSAGE))
+    .order_by(InboxRow.id)
+)
 
 
 class PostgresMailbox:
@@ -27,8 +39,7 @@ class PostgresMailbox:
 
     async def untaken(self, thread: ThreadId) -> Sequence[Message]:
         """Return the messages that no plan answers to yet."""
-        async with self._database.autocommit() as connection:
-            return [message for _, message in await messages_of(connection, thread, InboxRow.turn.is_(None))]
+        return [message for _, message in _read(await self._database.execute(_UNTAKEN, thread_key(thread)))]
 
     async def heard(self, thread: ThreadId, turn: int, node: NodeId) -> Heard:
         """Return the turn's messages, and who wrote anything before the node was planned."""
@@ -76,10 +87,8 @@ class PostgresMailbox:
 
     async def mail(self, thread: ThreadId, turn: int) -> Mail:
         """Return what waits, and whether the turn was stopped."""
-        which = or_(InboxRow.turn.is_(None), and_(InboxRow.turn == turn, ~IS_MESSAGE))
-        columns = (InboxRow.id, InboxRow.author, InboxRow.text, InboxRow.at, InboxRow.kind)
-        rows = select(*columns).where(InboxRow.of_thread(thread), which).order_by(InboxRow.id)
-        return mail_in((await self._database.execute(rows)).mappings().all())
+        rows = await self._database.execute(_MAIL, {**thread_key(thread), "turn": turn})
+        return mail_in(rows.mappings().all())
 
     async def stopped(self, thread: ThreadId, turn: int) -> UserId | None:
         """Return who stopped the turn; a stop that waits is taken for it, with the messages before it."""
@@ -123,12 +132,8 @@ async def messages_of(
     connection: AsyncConnection, thread: ThreadId, *which: ColumnElement[bool]
 ) -> Sequence[tuple[int | None, Message]]:
     """Return (turn, message) for the thread's messages that match, in order."""
-    rows = (
-        select(InboxRow.turn, InboxRow.id, InboxRow.author, InboxRow.text, InboxRow.at)
-        .where(InboxRow.of_thread(thread), IS_MESSAGE, *which)
-        .order_by(InboxRow.id)
-    )
-    return [
-        (row.turn, Message(id=row.id, author=UserId(row.author), text=row.text, at=row.at))
-        for row in await connection.execute(rows)
-    ]
+    return _read(await connection.execute(_MESSAGES.where(*which), thread_key(thread)))
+
+
+def _read(rows: Iterable[Row[*tuple[Any, ...]]]) -> Sequence[tuple[int | None, Message]]:
+    return [(row.turn, Message(id=row.id, author=UserId(row.author), text=row.text, at=row.at)) for row in rows]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg.errors import UniqueViolation
-from sqlalchemy import Insert, RowMapping, Select, Text, func, insert, select
+from sqlalchemy import Insert, RowMapping, Text, bindparam, func, insert, select
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
@@ -26,6 +26,18 @@ _KEPT_BYTES = 16 * 1024 * 1024
 """The most JSON whose operations a process keeps: about a hundred long threads."""
 
 _ONE_ADD_PER_NODE = "uq_operations_tenant_thread_adds"
+
+_AFTER = (
+    select(
+        OperationRow.seq,
+        OperationRow.turn,
+        OperationRow.author,
+        OperationRow.operation,
+        func.octet_length(sql_cast(OperationRow.operation, Text)).label("size"),
+    )
+    .where(OperationRow.of_given_thread(), OperationRow.seq > bindparam("last"))
+    .order_by(OperationRow.seq)
+)
 
 
 class PostgresOperationLog:
@@ -60,13 +72,13 @@ class PostgresOperationLog:
     async def after(self, thread: ThreadId, seq: int) -> Sequence[LoggedOperation]:
         """Return the operations after `seq`."""
         known = self.known(thread)
-        found = (await self._database.execute(_after(thread, last_seq(known)))).mappings().all()
+        found = (await self._database.execute(_AFTER, thread_key(thread) | {"last": last_seq(known)})).mappings().all()
         return self.extended(thread, known, found, seq)
 
     async def whole(self, connection: AsyncConnection, thread: ThreadId) -> Sequence[LoggedOperation]:
         """Return all operations, in the caller's transaction, which holds the thread's row."""
         known = self.known(thread)
-        found = (await connection.execute(_after(thread, last_seq(known)))).mappings().all()
+        found = (await connection.execute(_AFTER, thread_key(thread) | {"last": last_seq(known)})).mappings().all()
         return self.extended(thread, known, found, 0)
 
     def known(self, thread: ThreadId) -> Sequence[LoggedOperation]:
@@ -94,20 +106,6 @@ class PostgresOperationLog:
         rows = select(OperationRow.adds).where(OperationRow.of_thread(thread), OperationRow.adds.in_(added))
         stored = set((await self._database.execute(rows)).scalars())
         return next(node for at, node in enumerate(added) if node in stored or node in added[:at])
-
-
-def _after(thread: ThreadId, seq: int) -> Select[int, int, str, Mapping[str, Json], int]:
-    return (
-        select(
-            OperationRow.seq,
-            OperationRow.turn,
-            OperationRow.author,
-            OperationRow.operation,
-            func.octet_length(sql_cast(OperationRow.operation, Text)).label("size"),
-        )
-        .where(OperationRow.of_thread(thread), OperationRow.seq > seq)
-        .order_by(OperationRow.seq)
-    )
 
 
 def last_seq(logged: Sequence[LoggedOperation]) -> int:

@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, exists, or_, select, update
+from sqlalchemy import Select, exists, or_, select, text, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from agent.ids import ApprovalId, ThreadId
 from bot.ports import Post, PostedMessage, Slot
 from infra.db.database import Database
-from infra.db.tables import ApprovalRow, PostRow, RunRow, thread_key
+from infra.db.tables import ApprovalRow, PostRow, thread_key
 from infra.stores.audit import AuditEvent, recording, with_record
 from infra.worker.queue import Queue
 from sandbox.script import Json
 
+_SETTLE = text("UPDATE runs SET settled = true WHERE tenant = :tenant AND thread = :thread AND turn = :turn")
 _KEYS = ("tenant", "thread", "turn", "post", "key")
 
 
@@ -72,7 +73,7 @@ class PostgresPosted:
 
     async def settle(self, thread: ThreadId, turn: int) -> None:
         """Note that the turn shows all it ever will."""
-        await self._database.execute(update(RunRow).where(RunRow.of_turn(thread, turn)).values(settled=True))
+        await self._database.execute(_SETTLE, {**thread_key(thread), "turn": turn})
 
 
 def _with_first_posting(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import and_, case, func, literal, select, text, update
+from sqlalchemy import and_, bindparam, case, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import NoResultFound
 
@@ -33,6 +33,13 @@ _READ = (
     RunRow.reflections,
     RunRow.recalled,
     RunRow.runbooks,
+)
+
+_WITH_MAIL = (
+    select(*_READ, InboxRow.id, InboxRow.author, InboxRow.text, InboxRow.at, InboxRow.kind)
+    .outerjoin_from(RunRow, InboxRow, InboxRow.of_given_thread() & (InboxRow.turn == bindparam("turn")))
+    .where(RunRow.of_given_thread(), RunRow.turn == bindparam("turn"))
+    .order_by(InboxRow.id)
 )
 
 _OF_CANVAS = ("canvas", "shown", "whole")
@@ -97,15 +104,7 @@ class PostgresRuns:
         Raises:
             sqlalchemy.exc.NoResultFound: the turn was not begun.
         """
-        of_turn = and_(InboxRow.of_thread(thread), InboxRow.turn == turn)
-        columns = (InboxRow.id, InboxRow.author, InboxRow.text, InboxRow.at, InboxRow.kind)
-        with_mail = (
-            select(*_READ, *columns)
-            .outerjoin_from(RunRow, InboxRow, of_turn)
-            .where(RunRow.of_turn(thread, turn))
-            .order_by(InboxRow.id)
-        )
-        rows = (await self._database.execute(with_mail)).mappings().all()
+        rows = (await self._database.execute(_WITH_MAIL, {**thread_key(thread), "turn": turn})).mappings().all()
         if not rows:
             raise NoResultFound
         row, mail = rows[0], mail_in([found for found in rows if found["id"] is not None])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import bindparam, delete, select, text, update
 
 from agent.errors import RunnerLost
 from agent.ids import ThreadId
@@ -35,6 +35,14 @@ _TAKE = text("""
     ) AS set_aside_at
 """)
 
+_HELD = (
+    select(LeaseRow.token)
+    .join(WorkerRow, WorkerRow.id == LeaseRow.worker)
+    .where(LeaseRow.of_given_thread(), LeaseRow.token == bindparam("token"))
+    .where(LeaseRow.worker == bindparam("worker"), WorkerRow.dead_at.is_(None))
+)
+_RELEASE = delete(LeaseRow).where(LeaseRow.of_given_thread(), LeaseRow.token == bindparam("token"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class ThreadLease:
@@ -56,13 +64,8 @@ class ThreadLease:
         Raises:
             RunnerLost: it is not, or this worker was declared dead.
         """
-        row = (
-            select(LeaseRow.token)
-            .join(WorkerRow, WorkerRow.id == LeaseRow.worker)
-            .where(LeaseRow.of_thread(self.thread), LeaseRow.token == self.token)
-            .where(LeaseRow.worker == self.worker, WorkerRow.dead_at.is_(None))
-        )
-        if (await self.database.execute(row)).first() is None:
+        ours = thread_key(self.thread) | {"token": self.token, "worker": self.worker}
+        if (await self.database.execute(_HELD, ours)).first() is None:
             raise RunnerLost
 
 
@@ -105,5 +108,4 @@ class Leases:
 
     async def release(self, lease: ThreadLease) -> None:
         """Release the lease. Harmless when it is no longer ours."""
-        ours = delete(LeaseRow).where(LeaseRow.of_thread(lease.thread), LeaseRow.token == lease.token)
-        await self._database.execute(ours)
+        await self._database.execute(_RELEASE, thread_key(lease.thread) | {"token": lease.token})

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import cast
 
 import tests.bench
+from infra.cli.main import collector_paused
 from tests.bench.figure import Figure, missed
 
 Figures = Callable[[], AsyncIterator[Figure]]
@@ -65,7 +66,9 @@ def main() -> None:
     if options.plans:
         os.environ["PLANS"] = options.plans
     only = [part.strip() for part in options.only.split(",") if part.strip()]
-    asyncio.run(run(benches(only), as_json=options.json))
+    with collector_paused():  # as the command `greenlight` imports the product
+        chosen = benches(only)
+    asyncio.run(run(chosen, as_json=options.json))
 
 
 main()

@@ -74,6 +74,8 @@ async def eventually_dead(pids: set[int], seconds: float = 30.0) -> None:
 
 
 async def test_close_ends_every_worker() -> None:
+    other = await asyncio.create_subprocess_exec("true")  # whoever waits for it takes no signal from Monty
+    await other.wait()
     sandbox = MontySandbox(monty_binary())
     job = Job(code="def main(inputs):\n    return 1")
     outcomes = await asyncio.gather(*(sandbox.run(job, no_tools) for _ in range(5)))
