@@ -260,6 +260,43 @@ async def test_edits_pins_topics_and_deleted_files_are_seen(page: Page, workspac
     await asyncio.to_thread(story)
 
 
+HELD = """
+    const fetched = window.fetch;
+    window.held = 0;
+    const released = new Promise((release) => { window.release = release; });
+    window.fetch = async (...asked) => {
+      const answer = await fetched(...asked);
+      if (String(asked[0]).startsWith("/control/seen")) { window.held += 1; await released; }
+      return answer;
+    };
+"""
+"""Lets the page have what it fetches anew only once `release()` is called; `held` counts those answers."""
+
+
+async def test_what_happens_while_the_page_fetches_everything_anew_is_shown(page: Page, workspace: Workspace) -> None:
+    web = AsyncWebClient(token=workspace.bot_token, base_url=workspace.api_url)
+    await asyncio.to_thread(page.open, "U0ADA")
+    await web.chat_postMessage(channel="C0OPS", text="It began")
+    (ts,) = workspace.backend.team.channels["C0OPS"].messages
+    await asyncio.to_thread(page.shows, "messages", "It began")
+    page.browser.execute_script(HELD)
+    await web.conversations_setTopic(channel="C0OPS", topic="Up & well")
+    await asyncio.to_thread(page.wait.until, lambda _: page.browser.execute_script("return window.held") == 1)
+    await web.chat_update(channel="C0OPS", ts=ts, text="It is over")
+
+    def story() -> None:
+        seen = """
+            const done = arguments[0], source = new EventSource("/control/stream?user=U0ADA&since=0");
+            source.onmessage = (event) => { if (event.data.includes("It is over")) { source.close(); done(); } };
+        """
+        page.browser.execute_async_script(seen)
+        page.browser.execute_script("window.release()")
+        page.shows("channel-topic", "Up & well")
+        page.shows("messages", "It is over")
+
+    await asyncio.to_thread(story)
+
+
 async def test_page_fits_a_narrow_screen(page: Page) -> None:
     def story() -> None:
         page.browser.set_window_size(400, 860)

@@ -56,8 +56,14 @@ function connected(live) {
 // --- what happens ----------------------------------------------------------------------------------------------
 
 const refetch = new Set(["views", "channel", "people"]);
+let happening = Promise.resolve();
 
-async function happened(event) {
+// One after another: what happens while everything is fetched anew comes after that, or it would be overwritten.
+function happened(event) {
+  happening = happening.then(() => take(event)).catch(toast);
+}
+
+async function take(event) {
   const channel = channelOf(event.channel);
   if (event.type === "connection") {
     state.seen.app.connected = event.connected;
