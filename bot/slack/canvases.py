@@ -33,6 +33,9 @@ _SECONDS = 5.0
 _AGAIN_SECONDS = 900.0
 """After which a canvas is read again, whatever Slack says of its last edit."""
 
+_SETTLED_SECONDS = 5.0
+"""Slack gives the time of an edit in whole seconds, and its clock may be a little off ours."""
+
 _MOST_CONVERSATIONS = 1_000
 _BUSY = "ratelimited"
 """Slack's code for a refusal that says nothing about what was asked for."""
@@ -43,8 +46,10 @@ _MEDIA_TYPE = "application/vnd.slack-docs"
 
 @dataclass(frozen=True, kw_only=True)
 class _Canvas:
-    #: When Slack says it was changed last; None: it does not say.
+    #: When Slack says it was changed last.
     updated: object
+    #: Whether that was long enough before it was read that an edit since then has another time.
+    settled: bool
     read_at: float
     #: None: it cannot be a runbook.
     book: Runbook | None
@@ -67,10 +72,18 @@ class _Conversation:
 class PinnedCanvases:
     """A `Runbooks` of `agent/ports.py`."""
 
-    def __init__(self, api: WebApi, *, max_age_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        api: WebApi,
+        *,
+        max_age_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._api = api
         self._max_age_seconds = max_age_seconds
         self._clock = clock
+        self._now = now
         self._conversations: dict[ChannelId, _Conversation] = {}
 
     async def of(self, thread: ThreadId) -> Sequence[Runbook]:
@@ -141,14 +154,16 @@ class PinnedCanvases:
 
     def _is_as_it_was(self, file: Mapping[str, Any], before: _Canvas) -> bool:
         fresh = self._clock() - before.read_at < _AGAIN_SECONDS
-        return fresh and before.updated is not None and file.get("updated") == before.updated
+        return fresh and before.settled and file.get("updated") == before.updated
 
     async def _anew(self, id: str, file: Mapping[str, Any]) -> _Canvas:
-        updated, now = file.get("updated"), self._clock()
+        book, why, updated = None, "", file.get("updated")
+        settled = isinstance(updated, int | float) and updated + _SETTLED_SECONDS <= self._now()
         try:
-            return _Canvas(updated=updated, read_at=now, book=await self._book(id, file))
+            book = await self._book(id, file)
         except NotARunbook as error:
-            return _Canvas(updated=updated, read_at=now, book=None, why=str(error))
+            why = str(error)
+        return _Canvas(updated=updated, settled=settled, read_at=self._clock(), book=book, why=why)
 
     async def _book(self, id: str, file: Mapping[str, Any]) -> Runbook:
         size = file.get("size")

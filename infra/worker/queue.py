@@ -4,13 +4,14 @@ Procrastinate keeps one waiting job per thread (`queueing_lock`) and runs one at
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from procrastinate import App, PsycopgConnector
-from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Notification
 from procrastinate.worker import Worker as ProcrastinateWorker
 from psycopg import AsyncConnection as RawConnection
@@ -20,6 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.ids import ThreadId
 from infra.db.database import NOTIFY_CHANNEL, Database, has_unread
+
+_log = logging.getLogger(__name__)
 
 WAKE = "wake"
 WAKE_LATER = "wake_later"
@@ -140,13 +143,30 @@ class JobFetcher(ProcrastinateWorker):
     """
 
     def __init__(self, app: App, *, fetch_seconds: float, **options: Any) -> None:
-        super().__init__(app, **options)
+        super().__init__(app, listen_notify=False, **options)  # its listener ends with the first failed connection
         self._fetch_seconds = fetch_seconds
+        self._poll_seconds = self.fetch_job_polling_interval
         self._notified = 0
 
     def fetch_after(self, seconds: float) -> None:
         """Look for jobs after a while: one is due then, of which nobody will be notified."""
         asyncio.get_running_loop().call_later(seconds, self._new_job_event.set)
+
+    def _start_side_tasks(self) -> list[asyncio.Task[Any]]:
+        return [*super()._start_side_tasks(), asyncio.create_task(self._keep_listening(), name="listener")]
+
+    async def _keep_listening(self) -> None:
+        """Listen for jobs, anew whenever that ended, and look often until that works again."""
+        while True:
+            try:
+                await self.app.job_manager.listen_for_jobs(
+                    on_notification=self._handle_notification, queues=self.queues
+                )
+            except ConnectorException as error:
+                _log.warning("the queue does not hear of jobs: %s", type(error.__cause__ or error).__name__)
+            self.fetch_job_polling_interval = self._poll_seconds
+            self._new_job_event.set()
+            await asyncio.sleep(self._poll_seconds)
 
     async def _handle_notification(self, *, channel: str, notification: Notification) -> None:
         self._notified += 1

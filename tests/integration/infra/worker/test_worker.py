@@ -8,16 +8,19 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import pytest
+from psycopg import sql
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.errors import RunnerLost, StoreUnavailable
 from agent.ids import ThreadId
 from infra.db.database import Database, new_worker_id
+from infra.db.embedded_postgres import HeldPostgres
 from infra.stores.stores import Stores
 from infra.worker.lease import Leases, ThreadLease
 from infra.worker.queue import Queue
 from infra.worker.worker import Advance, Chore, Worker, WorkerLost
+from tests.databases import administrator
 from tests.fakes.rows import ADA, OTHER, THREAD, a_message, an_add, waiting_jobs
 from tests.fakes.worker_process import FAST
 
@@ -327,6 +330,37 @@ async def test_a_worker_that_starts_before_its_database_waits_for_it(
     async with working(database_url, advance), asyncio.timeout(60):
         await advanced.wait()
     assert tries >= 3
+
+
+async def test_a_worker_that_was_refused_a_connection_to_listen_hears_of_jobs_again(
+    postgres: HeldPostgres, database_url: URL, stores: Stores
+) -> None:
+    name = sql.Identifier(str(database_url.database))
+    found = sql.SQL("SELECT {} FROM pg_stat_activity WHERE datname = {} AND query LIKE 'LISTEN%procrastinate%'")
+    count, ended = (
+        found.format(sql.SQL(what), sql.Literal(database_url.database))
+        for what in ("count(*)", "pg_terminate_backend(pid)")
+    )
+    allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+    advanced: asyncio.Queue[ThreadId] = asyncio.Queue()
+
+    async def advance(thread: ThreadId, _lease: ThreadLease) -> None:
+        advanced.put_nowait(thread)
+
+    with administrator(postgres) as admin:
+
+        async def listens() -> bool:
+            return admin.execute(count).fetchone() == (1,)
+
+        async with working(database_url, advance):
+            await until(listens)
+            admin.execute(allow.format(name, sql.SQL("false")))
+            admin.execute(ended)
+            await asyncio.sleep(1)  # in which it tries to connect
+            admin.execute(allow.format(name, sql.SQL("true")))
+            await until(listens)
+            await stores.inbox.accept(a_message())
+            assert await advanced.get() == THREAD
 
 
 async def test_a_live_workers_lease_is_not_taken(database_url: URL, stores: Stores) -> None:
