@@ -90,6 +90,8 @@ class Names:
         self._used: set[NodeId] = set()
         #: Name -> nodes, of the text outside all blocks and then of each open branch.
         self._layers: list[dict[str, tuple[NodeId, ...]]] = [{}]
+        #: Variables of loops: behind its loop none means what it meant before.
+        self._ended: set[str] = set()
         self.functions: set[str] = set()
         #: Beginning of generated ids -> the lowest number that this answer has not taken.
         self._numbers: dict[str, int] = {}
@@ -100,6 +102,8 @@ class Names:
         for layer in reversed(self._layers):
             if name in layer:
                 return layer[name]
+        if name in self._ended:
+            return None
         if name in self._before:
             return self._before[name]
         return (NodeId(name),) if NodeId(name) in self._thread and name not in self._used else None
@@ -180,6 +184,10 @@ class Names:
         self._layers[-1][name] = (id,)
         if len(self._layers) == 1:
             self._before[name] = (id,)
+
+    def end(self, name: str) -> None:
+        """Let the variable of a loop mean nothing but its items, which the loop itself knows."""
+        self._ended.add(name)
 
     def open_branch(self) -> None:
         """Begin a branch: what it assigns is unknown to the others."""
