@@ -53,7 +53,7 @@ class PlanBuilder:
     same again is no fault and changes nothing, because a planner that starts over after a crash does it. `added`
     is the number of nodes that the turn has, items of templates included; by default those of `added_before`.
     `requested` are the hosts of the request a model plans for; None: a person wrote the plan. `repeats` says whether
-    words repeat something that a node of the thread returned.
+    words repeat something that a node of the thread returned. `names` are those of the thread so far.
     """
 
     def __init__(
@@ -67,10 +67,12 @@ class PlanBuilder:
         added: int | None = None,
         requested: AbstractSet[str] | None = None,
         repeats: Callable[[str], bool] = lambda _: False,
+        names: Mapping[str, tuple[NodeId, ...]] | None = None,
     ) -> None:
         self._registry = registry
         self._requested = requested
         self._repeats = repeats
+        self._names = names or {}
         self._packages = packages
         self._limits = limits
         self._nodes = dict(known)
@@ -106,6 +108,12 @@ class PlanBuilder:
     def is_own(self, id: NodeId) -> bool:
         """Return whether this turn added the node before, so that the same may be said again."""
         return id in self._added_before or id in self._steps_before
+
+    def named(self, name: str) -> tuple[NodeId, ...] | None:
+        """Return the nodes that a name of the plan so far means: several, when branches made it. None: unknown."""
+        if name in self._names:
+            return self._names[name]
+        return (NodeId(name),) if NodeId(name) in self else None
 
     def offer(self, placed: Placed) -> Admission:
         """Take the next operation."""

@@ -57,6 +57,10 @@ class ThreadNodes(Protocol):
 
     def __contains__(self, id: NodeId) -> bool: ...
 
+    def named(self, name: str) -> tuple[NodeId, ...] | None:
+        """Return the nodes that a name of the thread so far means: several, when branches made it. None: unknown."""
+        ...
+
     def is_own(self, id: NodeId) -> bool:
         """Return whether this turn added the node before, so that the same may be said again."""
         ...
@@ -106,7 +110,7 @@ class Names:
             return None
         if name in self._before:
             return self._before[name]
-        return (NodeId(name),) if NodeId(name) in self._thread and name not in self._used else None
+        return None if name in self._used else self._thread.named(name)
 
     def why_unknown(self, name: str) -> str:
         """Return what to do about a name that means no node."""

@@ -191,7 +191,7 @@ class Statements:
         try:
             if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in _ALONE:
                 raise NotInLanguage(f"{value.func.id}(...) has no result; write it without a name", value)
-            items, made = self._made(node, _awaited(value), source, context)
+            items, made = self._made(node, _awaited(value), source, context, name)
         except NotInLanguage as wrong:
             made = node or NodeId(self.refused_names([name] if name else []))
             items = (fault_of(wrong, source, target, made),)
@@ -240,9 +240,9 @@ class Statements:
                 raise NotInLanguage('name the step: cancel(name, "why")', part)
 
     def _made(
-        self, id: NodeId | None, value: ast.expr, source: Source, context: Context
+        self, id: NodeId | None, value: ast.expr, source: Source, context: Context, name: str = ""
     ) -> tuple[Sequence[Item], NodeId]:
-        """Return the operations of a call, and the id of its node."""
+        """Return the operations of a call, and the id of its node, whose result gets the name."""
         before: list[Item] = []
         if isinstance(value, ast.ListComp):
             value, found, context = self._comprehension(value, source, context)
@@ -259,10 +259,12 @@ class Statements:
             written["when"] = context.when
         if title := self._title(source.line.comment, context.loop):
             written["title"] = title
-        item, made = self._read(written, base, {**values.parts, **parts}, source)
+        item, made = self._read(written, base, {**values.parts, **parts}, source, name)
         return (*before, item), made
 
-    def _read(self, written: dict[str, Json], base: str, parts: _Parts, source: Source) -> tuple[Item, NodeId]:
+    def _read(
+        self, written: dict[str, Json], base: str, parts: _Parts, source: Source, name: str
+    ) -> tuple[Item, NodeId]:
         def place(pointer: str) -> tuple[int, int]:
             while pointer and pointer not in parts:
                 pointer = pointer.rpartition("/")[0]
@@ -276,7 +278,8 @@ class Statements:
             line, column = place(read.pointer)
             return replace(read, line=line, column=column, node=read.node or first), first
         assert isinstance(read, Add)  # noqa: S101 -- it was written as one
-        node = read.node
+        # A plan file's names are its ids: nothing follows it.
+        node = read.node if name == first or self._printed else replace(read.node, name=name)
         if wanted is None and not self.names.took(node):
             untitled = "title" not in written
             named = (
