@@ -12,6 +12,7 @@ import asyncio
 import gc
 import importlib
 import pkgutil
+import random
 import re
 import signal
 import time
@@ -32,7 +33,7 @@ import bot
 import infra
 import sandbox
 from agent.ids import NodeId, ToolName, UserId
-from agent.limits import PersonalKind, Privacy, Role
+from agent.limits import DEFAULT_LIMITS, PersonalKind, Privacy, Role
 from agent.llm.masked_model import MaskedModel
 from agent.llm.personal_data import PersonalData
 from agent.llm.transcript import named
@@ -506,6 +507,42 @@ def test_plan_language_is_linear_for_every_mark(parser: Callable[[str], object],
 @given(text=pumped(MIXED), opening=st.sampled_from(OPENINGS))
 def test_plan_language_is_linear_and_raises_nothing(parser: Callable[[str], object], text: str, opening: str) -> None:
     assert not too_slow(parser, opening + text, PYTHON_SECONDS)
+
+
+WHOLE_SECONDS = DEFAULT_LIMITS.python_characters / CHARACTERS * PYTHON_SECONDS
+"""The bound for the longest plan that is read: no more for each character than for a short text."""
+
+WHOLE_MARKS = (*MARKS, *STATEMENTS, "\x00", "\u202e", "\u2066a", "'a", 'f"{', "0x", "1e9", "-", "lambda:", "if a.b:\n ")
+
+
+def whole_plans(count: int, seed: int = 15) -> Iterator[str]:
+    """Yield texts of the longest plan that is read: deep nesting, huge literals, null bytes, bidi, unfinished texts."""
+    draw = random.Random(seed)  # noqa: S311 -- no secret
+    for _ in range(count):
+        opening, mark, end = (
+            draw.choice(OPENINGS),
+            draw.choice(WHOLE_MARKS),
+            draw.choice(("", "!", "\n", ")\n", "\x00")),
+        )
+        between = draw.choice(("", "", "\n", '"', " "))
+        piece = mark * draw.choice((1, 1, 60, 4_000)) + between
+        text = opening + piece * (DEFAULT_LIMITS.python_characters // len(piece) + 1)
+        yield text[: DEFAULT_LIMITS.python_characters - len(end)] + end
+
+
+@pytest.mark.parametrize("count", [pytest.param(60, id="60"), pytest.param(1_000, id="1000", marks=pytest.mark.chaos)])
+def test_longest_plan_of_any_text_is_read_in_linear_time_and_raises_nothing(count: int) -> None:
+    readers: dict[str, Callable[[str], object]] = {
+        "plan": read_python,
+        "answer": lambda text: read_answer(text, REGISTRY),
+    }
+    slow = [
+        (name, text[:80], text[-20:], why)
+        for number, text in enumerate(whole_plans(count))
+        for name, reader in readers.items()
+        if (number % 2 == 0) == (name == "plan") and (why := too_slow(reader, text, WHOLE_SECONDS))
+    ]
+    assert slow == []
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)

@@ -203,9 +203,11 @@ class Names:
 
     def join(self, branches: Sequence[dict[str, tuple[NodeId, ...]]]) -> None:
         """End an `if`: each name means whichever node of its branches ran."""
+        joined: dict[str, tuple[NodeId, ...]] = {}
         for branch in branches:
             for name, nodes in branch.items():
-                self._layers[-1][name] = (*self._layers[-1].get(name, ()), *nodes)
+                joined[name] = (*joined.get(name, ()), *nodes)
+        self._layers[-1].update(joined)
         if len(self._layers) == 1:
             self._before.update(self._layers[0])
 

@@ -190,7 +190,10 @@ class PythonReader:
         if (changed := _CHANGED.match(line.text)) is None:
             return ""
         found = [_VARIABLE.match(part) for part in changed["names"].split(",")]
-        return self._statements.refused_names([name[1] for name in found if name is not None])
+        names = [name[1] for name in found if name is not None]
+        if line.text.startswith(("for ", "for\t")):
+            names = self._statements.ended_names(names)
+        return self._statements.refused_names(names)
 
     def _misplaced(self, line: Line) -> Fault | None:
         """Return the fault of a line whose indentation fits no block."""

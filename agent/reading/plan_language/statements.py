@@ -105,11 +105,22 @@ class Statements:
             case ast.Expr(value=ast.Call(func=ast.Attribute() as method)):
                 bases = [base.id for base in [_base_of(method)] if isinstance(base, ast.Name)]
                 return self.refused_names([base for base in bases if self.names.meant_by(base)])
+            case ast.For(target=target, body=body) | ast.AsyncFor(target=target, body=body):
+                named = [base.id for base in _changed_by(target) if isinstance(base, ast.Name)]
+                inside = [base.id for part in body for base in _changed_by(part) if isinstance(base, ast.Name)]
+                return self.refused_names([*self.ended_names(named), *inside])
             case _:
                 changed = list(_changed_by(statement))
                 exact = [node for base in changed if (node := _exact_id(base))]
                 names = [base.id for base in changed if isinstance(base, ast.Name)]
                 return self.refused_names(names) or next(iter(exact), "")
+
+    def ended_names(self, names: Sequence[str]) -> Sequence[str]:
+        """Let the variables of a loop that is left out mean nothing behind it; return those that meant a result."""
+        meant = [name for name in names if self.names.meant_by(name)]
+        for name in names:
+            self.names.end(name)
+        return meant
 
     def refused_names(self, names: Sequence[str]) -> str:
         """Let variables mean one node that never comes; return its id, empty without any variable."""
@@ -461,7 +472,7 @@ _HELP: Mapping[str, str] = {
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
-def _changed_by(statement: ast.stmt) -> Iterator[ast.expr]:
+def _changed_by(statement: ast.stmt | ast.expr) -> Iterator[ast.expr]:
     """Yield the variables, and parts `node["id"]`, that a statement assigns, or would change in Python."""
     waiting: list[ast.AST] = [statement]
     while waiting:

@@ -1,4 +1,4 @@
-"""Drafts: operations printed in the plan language and read again."""
+"""Operations printed in the plan language and read again."""
 
 import asyncio
 from typing import Any
@@ -189,20 +189,32 @@ def read_again(text: str, registry: Registry) -> list[object]:
     return [item.operation if isinstance(item, Placed) else item for item in items]
 
 
-@settings(max_examples=300, suppress_health_check=SLOW, deadline=None)
-@given(plan=odd_plans())
-def test_odd_operations_are_read_as_they_were_printed(plan: list[Any]) -> None:
-    text = plan_text(plan, ODD_NAMES, roles=ROLES)
-    assert read_again(text, ODD) == plan, text
+COUNTS = [pytest.param(300, id="300"), pytest.param(2_000, id="2000", marks=pytest.mark.chaos)]
+"""How many plans: a short form, and the long one."""
 
 
-@settings(max_examples=300, suppress_health_check=SLOW, deadline=None)
-@given(plan=plans())
-def test_plan_is_read_as_it_was_printed(plan: list[Written]) -> None:
-    operations: list[Any] = [read_operation(written, None) for written in plan]
-    text = plan_text(operations, NAMES)
-    assert read_again(text, REGISTRY) == operations, text
-    assert plan_text(operations, NAMES) == text
+@pytest.mark.parametrize("count", COUNTS)
+def test_odd_operations_are_read_as_they_were_printed(count: int) -> None:
+    @settings(max_examples=count, suppress_health_check=SLOW, deadline=None)
+    @given(plan=odd_plans())
+    def is_read_again(plan: list[Any]) -> None:
+        text = plan_text(plan, ODD_NAMES, roles=ROLES)
+        assert read_again(text, ODD) == plan, text
+
+    is_read_again()
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_plan_is_read_as_it_was_printed(count: int) -> None:
+    @settings(max_examples=count, suppress_health_check=SLOW, deadline=None)
+    @given(plan=plans())
+    def is_read_again(plan: list[Written]) -> None:
+        operations: list[Any] = [read_operation(written, None) for written in plan]
+        text = plan_text(operations, NAMES)
+        assert read_again(text, REGISTRY) == operations, text
+        assert plan_text(operations, NAMES) == text
+
+    is_read_again()
 
 
 @settings(max_examples=100)

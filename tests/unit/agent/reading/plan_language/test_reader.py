@@ -1,4 +1,4 @@
-"""Drafts: plans in the plan language, as models write them, with the faults that models make."""
+"""Plans in the plan language, as models write them, with the faults that models make."""
 
 import time
 from collections.abc import Sequence
@@ -516,6 +516,12 @@ def test_name_that_is_none_may_be_given_again_and_again() -> None:
     assert [fault[:2] for fault in faults(text + "x = fetch(url=_.next)\n")] == [("unknown_node", 3)]
 
 
+@pytest.mark.parametrize("wrong", ["[1, 2]", "b.list[", "unknown.list"])
+def test_next_loop_may_have_the_variable_of_one_that_is_refused(wrong: str) -> None:
+    text = f"for h in {wrong}:\n    fetch(url=h)\nfor h in b.list:\n    t = fetch(url=h)\n"
+    assert [fault[1] for fault in faults(text, node("b"))] == [1]
+
+
 def test_name_of_a_loop_means_nothing_behind_it() -> None:
     text = 'for a in b.list:\n    fetch(url=a)\nlast = post(channel="#a", text=a.title)\n'
     assert [fault[:2] for fault in faults(text, node("a"), node("b"))] == [("unknown_node", 3)]
@@ -548,12 +554,19 @@ def test_prose_alone_is_nothing() -> None:
 
 
 def test_text_that_is_too_long_is_read_up_to_the_limit() -> None:
-    line = 'x{} = fetch(url="y")\n'
-    count = DEFAULT_LIMITS.python_characters // len(line) + 10
-    items = read("".join(line.format(number) for number in range(count)))
-    assert [item.code for item in items if isinstance(item, Fault)][-1] is FaultCode.TOO_MANY_NODES or any(
-        isinstance(item, Fault) and item.code is FaultCode.TOO_LARGE for item in items
-    )
+    line = f'x{{:03}} = fetch(url="{"y" * 2_000}")\n'
+    fit = DEFAULT_LIMITS.python_characters // len(line.format(0))
+    assert fit < DEFAULT_LIMITS.nodes
+    made, found = admitted("".join(line.format(number) for number in range(fit + 10)))
+    assert [step.id for step in made] == [f"x{number:03}" for number in range(fit)]
+    assert [(fault.code, fault.line) for fault in found] == [(FaultCode.TOO_LARGE, fit + 1)]
+
+
+def test_more_steps_than_allowed_are_left_out() -> None:
+    count = DEFAULT_LIMITS.nodes + 10
+    made, found = admitted("".join(f'x{number} = fetch(url="y")\n' for number in range(count)))
+    assert len(made) == DEFAULT_LIMITS.nodes
+    assert [(fault.code, fault.line) for fault in found] == [(FaultCode.TOO_MANY_NODES, DEFAULT_LIMITS.nodes + 1)]
 
 
 @pytest.mark.parametrize("characters", [DEFAULT_LIMITS.line_characters - 40, DEFAULT_LIMITS.line_characters + 1])
