@@ -7,8 +7,12 @@ from typing import Any, cast
 from hypothesis import strategies as st
 
 from agent.ids import NodeId, ToolName
+from agent.plan.operations import Add, Node
 from agent.plan.references import pointer_token
 from agent.plan.templates import template_of
+from agent.reading.plan_builder import Placed, PlanBuilder
+from agent.reading.plan_language.reader import PythonReader
+from agent.reading.validation import Fault
 from agent.tool import CallContext, Colour, Registry, Tool
 from sandbox.script import Json
 
@@ -134,3 +138,20 @@ def places_in(value: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
 def json_lines(plan: list[Written]) -> str:
     """Write a plan as a model is asked to: one operation per line."""
     return "".join(json.dumps(operation) + "\n" for operation in plan)
+
+
+def admitted(text: str) -> tuple[list[Node], list[Fault]]:
+    """Return the nodes that a plan gets of a text in the plan language, and the faults."""
+    builder = PlanBuilder(registry=REGISTRY, known={})
+    reader = PythonReader(REGISTRY, builder)
+    made: list[Node] = []
+    found: list[Fault] = []
+    for item in (*reader.feed(text), *reader.finish()):
+        if isinstance(item, Placed):
+            admission = builder.offer(item)
+            made += [operation.node for operation in admission.admitted if isinstance(operation, Add)]
+            found += admission.faults
+        elif isinstance(item, Fault):
+            builder.refuse(item)
+            found.append(item)
+    return made, [*found, *builder.close()]

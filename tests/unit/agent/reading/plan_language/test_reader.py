@@ -18,7 +18,7 @@ from agent.reading.plan_language.statements import Item, Scope
 from agent.reading.validation import Fault, FaultCode
 from agent.roles import SubagentRole
 from agent.tool import Registry
-from tests.fakes.plans import REGISTRY
+from tests.fakes.plans import REGISTRY, admitted
 from tests.fakes.work import node
 
 PLAN = """\
@@ -55,23 +55,6 @@ def read_into(builder: PlanBuilder, text: str, *, pieces: int = 0, scope: Scope 
         elif isinstance(item, Fault):
             builder.refuse(item)
     return [*found, *builder.close()]
-
-
-def admitted(text: str) -> tuple[list[Node], list[Fault]]:
-    """Return the nodes of a text that a plan gets, and the faults."""
-    builder = PlanBuilder(registry=REGISTRY, known={})
-    reader = PythonReader(REGISTRY, builder)
-    made: list[Node] = []
-    found: list[Fault] = []
-    for item in (*reader.feed(text), *reader.finish()):
-        if isinstance(item, Placed):
-            admission = builder.offer(item)
-            made += [operation.node for operation in admission.admitted if isinstance(operation, Add)]
-            found += admission.faults
-        elif isinstance(item, Fault):
-            builder.refuse(item)
-            found.append(item)
-    return made, [*found, *builder.close()]
 
 
 def nodes(items: Sequence[Item]) -> dict[str, Node]:

@@ -9,13 +9,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from agent.plan.operations import Add
 from agent.reading.operation_reader import read_operation
-from agent.reading.plan_builder import Placed, PlanBuilder
 from agent.reading.plan_language.printer import plan_text
-from agent.reading.plan_language.reader import PythonReader
-from agent.reading.validation import Fault, FaultCode
-from tests.fakes.plans import REGISTRY, Written, plans
+from agent.reading.validation import FaultCode
+from tests.fakes.plans import REGISTRY, Written, admitted, plans
 
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 TOOLS = {tool.name for tool in REGISTRY}
@@ -97,23 +94,6 @@ MUTATIONS = [
 ]
 
 
-def admitted(text: str) -> tuple[list[str], list[Fault]]:
-    """Return the nodes that a plan gets, and the faults."""
-    builder = PlanBuilder(registry=REGISTRY, known={})
-    reader = PythonReader(REGISTRY, builder)
-    made: list[str] = []
-    found: list[Fault] = []
-    for item in (*reader.feed(text), *reader.finish()):
-        if isinstance(item, Placed):
-            admission = builder.offer(item)
-            made += [operation.node.id for operation in admission.admitted if isinstance(operation, Add)]
-            found += admission.faults
-        elif isinstance(item, Fault):
-            builder.refuse(item)
-            found.append(item)
-    return made, [*found, *builder.close()]
-
-
 @pytest.mark.parametrize(
     "count", [pytest.param(200, id="200"), pytest.param(2_000, id="2000", marks=pytest.mark.chaos)]
 )
@@ -125,7 +105,7 @@ def test_mutation_of_a_right_plan_is_a_fault_at_its_place_that_spoils_only_what_
         text = plan_text(operations, TOOLS)
         calls = sorted(calls_in(text), key=lambda call: call.line)
         assume(calls)
-        before, none = admitted(text)
+        right, none = admitted(text)
         assert none == []
         call = data.draw(st.sampled_from(calls))
         others = [other for other in calls if other.line < call.line]
@@ -148,7 +128,7 @@ def test_mutation_of_a_right_plan_is_a_fault_at_its_place_that_spoils_only_what_
         for written in (operation.node for operation in operations):
             if {dependency.node for dependency in written.depends_on} & needing:
                 needing.add(written.id)
-        expected = [node for node in before if node not in needing]
+        expected = [node for node in right if node.id not in needing]
         assert made == expected or mutation is name_used_again
 
     is_named()
