@@ -291,7 +291,7 @@ _OF_JSON = frozenset(
 
 _CALL = re.compile(r"^(\w++ = [\w.]++\()(\w++)=", re.MULTILINE)
 _REFERENCE = re.compile(r"([=\[{, ])(\w++)((?>(?:\.\w++|\[\d++\])+))(?=[,)}\]])")
-_CALLED = re.compile(r"^(\w++) = ([\w.]++\(.*\))(?:  #.*)?\n", re.MULTILINE)
+_CALLED = re.compile(r"^(\w++) = ([\w.]++\([^\n]*+)\n", re.MULTILINE)
 _NAMED = re.compile(r"^(\w++) = (?=[\w.]++\()", re.MULTILINE)
 
 
@@ -339,9 +339,9 @@ def _step_inside_a_call(draft: Draft) -> Output | None:
     text = draft.written(draft.nodes)
     for found in _CALLED.finditer(text):
         used = re.compile(rf"(?<=[=\[:,] )\b{found[1]}\b|(?<=[=\[]){found[1]}\b")
-        rest = text[found.end() :]
+        rest, call = text[found.end() :], found[2].partition("  # ")[0]
         if len(re.findall(rf"\b{found[1]}\b", rest)) == 1 and (use := used.search(rest)) is not None:
-            return Output(text=text[: found.start()] + rest[: use.start()] + found[2] + rest[use.end() :])
+            return Output(text=text[: found.start()] + rest[: use.start()] + call + rest[use.end() :])
     return None
 
 
