@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
+from agent.llm.guidance import LISTED
 from infra.dev.scripted_model.script import ModelRequest, Script
 from infra.dev.scripted_model.wire import prompt_text
 from tests.acceptance.app_fixture import app_scene
@@ -84,9 +85,7 @@ async def test_a_runbook_that_changes_is_read_again_and_one_that_is_gone_is_not_
             await observer.until(lambda seen: seen.says("There is no such runbook."), "the reply")
         assert "restart-billing" not in shown(scene.model.requests[0])["Runbooks"]
         assert "stop-billing" in shown(scene.model.requests[0])["Runbooks"]
-        assert (
-            "no more tools" in shown(scene.model.requests[1])["Faults"] or "all tools" in scene.model.requests[1].last
-        )
+        assert "there is no runbook 'restart-billing'" in shown(scene.model.requests[1])["Faults"]
 
 
 async def test_of_many_runbooks_a_request_lists_the_likely_ones(database_url: URL, tmp_path: Path) -> None:
@@ -100,7 +99,26 @@ async def test_of_many_runbooks_a_request_lists_the_likely_ones(database_url: UR
             await observer.until(lambda seen: seen.says("I see."), "the reply")
         listed = shown(scene.model.requests[0])["Runbooks"]
         assert "restart-billing" in listed
-        assert listed.count("How to water") < 30
+        assert listed.count('"name"') == LISTED
+        assert "There are 23 more" in listed
+
+
+async def test_a_runbook_that_no_request_lists_is_found_by_what_it_is_about(database_url: URL, tmp_path: Path) -> None:
+    folder = tmp_path / "runbooks"
+    for number in range(30):
+        write(folder, f"other-{number}", f"How to water plant number {number}", "Water it.")
+    write(folder, "restart-billing", "How to restart the billing service", BODY)
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=in_folder(folder)) as scene:
+        for name in ("about restarting billing", "restart-billing"):
+            scene.model.add(asks_for(name))
+        scene.model.add(planned({"op": "reply", "text": "I see."}))
+        async with scene.asked("water plant number 7") as observer:
+            await observer.until(lambda seen: seen.says("I see."), "the reply")
+        listed, found, read = (shown(request) for request in scene.model.requests)
+        assert "restart-billing" not in listed["Runbooks"]
+        assert "restart-billing" in found["Runbooks"]
+        assert "Faults" not in found
+        assert BODY in read["Runbook"]
 
 
 async def test_a_hostile_runbook_grants_nothing(database_url: URL, tmp_path: Path) -> None:
