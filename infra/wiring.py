@@ -27,7 +27,6 @@ from agent.ids import ThreadId, ToolName
 from agent.limits import Privacy
 from agent.llm.guidance import Guidance
 from agent.llm.memory import Memory
-from agent.llm.prompts import system_message
 from agent.llm.recall import Recall
 from agent.llm.tool_search import Embedder, ToolSearch
 from agent.planning.answerer import Answerer
@@ -36,6 +35,7 @@ from agent.planning.pack_buffer import NodeEndNotifier
 from agent.planning.planner import Planner
 from agent.planning.replanner import Replanner
 from agent.planning.runbook_drafts import RunbookDrafts
+from agent.planning.system_messages import SystemMessages
 from agent.planning.undoing import Undoing
 from agent.policy.call_policy import CallPolicy
 from agent.policy.rules import PolicySet
@@ -58,6 +58,7 @@ from agent.tool import Registry
 from agent.tools.call_bounds import Learn
 from agent.tools.circuit_breakers import CircuitBreakers
 from agent.tools.rate_limits import RateLimits
+from agent.tools.shared_bounds import SharedBounds
 from bot.app import Ports as BotPorts
 from bot.app import SlackApp
 from bot.blocks.answer import DraftsInWords, PlainResults, UndoneInWords
@@ -543,11 +544,14 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
     openai = (await model_client)(model_settings, partial(stores.spending.note, prices=configuration.prices))
     stack.push_async_callback(openai.close)
     privacy = await _open_privacy(configuration.privacy, openai, stores.masks)
-    model = MeteredModel(privacy.model)
-    system = system_message(environment.registry, environment.dialect, configuration.plan.language)
+    room = partial(SharedBounds[str](configuration.limits.model_calls_at_once).taken, "model")
+    model = MeteredModel(privacy.model, room)
+    tools = ToolSearch(environment.registry, privacy.embedder if model_settings.embeddings else None)
+    systems = SystemMessages(
+        tools=tools, access=base.app.access, dialect=environment.dialect, language=configuration.plan.language
+    )
     memory = Memory(
         runs=stores.runs,
-        system=system,
         model=model,
         summaries=stores.summaries,
         directory=SlackDirectory(base.app.principals),
@@ -565,7 +569,6 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
         embedder=privacy.embedder if model_settings.embeddings else None,
     )
     node_ends = NodeEndNotifier(stores.progress)
-    tools = ToolSearch(environment.registry, privacy.embedder if model_settings.embeddings else None)
     budgets = configuration.bounds()
     trackers = BudgetTrackers(budgets, stores.spending, approvals=stores.approvals, runs=stores.runs)
     planner = Planner(
@@ -615,7 +618,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
             sandbox=environment.sandbox,
             artifacts=stores.artifacts,
             progress=stores.progress,
-            agents=MeteredAgentModel(privacy.agents),
+            agents=MeteredAgentModel(privacy.agents, room),
             steps=stores.steps,
             attempts=stores.attempts,
             cache=stores.results,
@@ -625,7 +628,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
             learn=privacy.learn,
             accounts=None if base.accounts is None else base.accounts.people,
             model=model,
-            system=system,
+            systems=systems,
             limits=configuration.limits,
         ),
         feeder=RunbookDrafts(
@@ -664,6 +667,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
             guidance=guidance,
             spending=stores.spending,
             is_personal=environment.registry.is_personal,
+            systems=systems,
             undoing=undoing,
         ),
         budget_trackers=trackers if budgets.bounds else None,

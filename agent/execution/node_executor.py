@@ -15,7 +15,7 @@ from agent.errors import StoreUnavailable
 from agent.events import NodeChanged
 from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.limits import Limits as WorkLimits
-from agent.llm.prompts import system_message
+from agent.llm.tool_search import ToolSearch
 from agent.plan.artifacts import fits_inline
 from agent.plan.confidential import confidential_places
 from agent.plan.effects import NoInverse
@@ -25,13 +25,13 @@ from agent.plan.operations import Node, NodeKind, call_arguments, digest_of
 from agent.plan.outcomes import NOT_UNDONE, OUTCOME_UNKNOWN, Failed, NodeState, Outcome, Succeeded, outcome_json
 from agent.plan.references import references_in
 from agent.plan.script_calls import DecidedCalls, Suspended
+from agent.planning.system_messages import SystemMessages
 from agent.ports import (
     Accounts,
     AgentModel,
     Artifacts,
     Attempts,
     Bound,
-    ChatMessage,
     LanguageModel,
     Progress,
     ResultCache,
@@ -96,7 +96,7 @@ class NodeExecutor:
     Without `sandbox` packages fail; without `model` a crashed script is not repaired; without `attempts` a package
     whose process died starts over at its first attempt; without `agents` and `steps` subagents fail; without `cache`
     every tool is called; without `access` everybody may use every tool; without `rates` as often as they like; without
-    `accounts` no tool works that needs a person's. `system` is the system message of every call for a thread.
+    `accounts` no tool works that needs a person's. `systems` writes the system messages of repairs.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class NodeExecutor:
         sandbox: Sandbox | None,
         artifacts: Artifacts,
         progress: Progress,
-        system: ChatMessage | None = None,
+        systems: SystemMessages | None = None,
         model: LanguageModel | None,
         agents: AgentModel | None = None,
         steps: SubagentSteps | None = None,
@@ -138,10 +138,11 @@ class NodeExecutor:
         self._steps = steps
         self._packages: PackageDependencies | None = None
         if sandbox is not None:
+            default = SystemMessages(tools=ToolSearch(registry), access=access, dialect=sandbox.dialect)
             self._packages = PackageDependencies(
                 registry=registry,
                 sandbox=sandbox,
-                system=system or system_message(registry, sandbox.dialect),
+                system=(systems or default).of,
                 progress=progress,
                 attempts=attempts,
                 model=model,

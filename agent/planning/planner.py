@@ -232,11 +232,12 @@ class Planner:
         return section
 
     async def _opening(self, request: _Request) -> list[ChatMessage]:
-        past = await self.memory.past(request.thread, request.turn)
+        system = system_message(request.tools.registry, self.dialect, self.language)
+        past = await self.memory.past(request.thread, request.turn, system)
         run = await self.runs.read(request.thread, request.turn)
         names = await self.memory.names(request.thread, run.messages)
         present = present_dialogue(run.messages, run.replies, names)
-        return [system_message(request.tools.registry, self.dialect, self.language), *past, *present]
+        return [system, *past, *present]
 
     async def _question(
         self,

@@ -332,7 +332,7 @@ class Replanner:
             files=request.files,
         )
         system = system_message(request.tools.registry, self.dialect, self.language)
-        past: Sequence[ChatMessage] = () if brief else await self.memory.past(run.thread, run.turn)
+        past: Sequence[ChatMessage] = () if brief else await self.memory.past(run.thread, run.turn, system)
         return [system, *past, question]
 
     async def _append(self, run: Run, plan: AuthorPlan, operations: Sequence[Operation]) -> bool:

@@ -21,6 +21,7 @@ from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command
 from typing_extensions import override
 
+from agent.budget.metering import stopping_while_held_back
 from agent.errors import ContextExceeded, ModelUnavailable, StoreUnavailable
 from agent.events import NodeChanged
 from agent.plan.json_schema import schema_issues
@@ -136,7 +137,8 @@ class SubagentRunner:
         try:
             await self._journal.restore()
             async with limit:
-                return await self._result()
+                with stopping_while_held_back(limit):
+                    return await self._result()
         except _Suspends:
             return Suspended(calls=tuple(self._calls.waiting))
         except TimeoutError:
