@@ -54,6 +54,8 @@ class Lookups:
     sections: list[str] = field(default_factory=list[str])
     #: The tools whose schemas the model has seen, where it does not see all.
     _seen: set[ToolName] = field(default_factory=set[ToolName])
+    #: Those whose signatures it has seen.
+    _seen_briefly: set[ToolName] = field(default_factory=set[ToolName])
     _tool_requests: int = TOOL_REQUESTS
     _runbook_requests: int = RUNBOOK_REQUESTS
 
@@ -61,6 +63,7 @@ class Lookups:
         """Note the tools that the first request shows."""
         self.sections.append(section)
         self._seen.update(tool.name for tool in shown.whole)
+        self._seen_briefly.update(tool.name for tool in shown.briefly)
 
     @property
     def guides(self) -> Guides:
@@ -84,7 +87,7 @@ class Lookups:
             fault = _fault(f"{what}; go on with those that you see, or say what cannot be done")
             return Shown(guides=found.guides, faults=[*found.faults, fault])
         self._tool_requests -= 1
-        more = await self.tools.more("\n".join(tools), self._seen)
+        more = await self.tools.more("\n".join(tools), self._seen, self._seen_briefly)
         section = tools_section(more)
         self.begin(section, more)
         return Shown(tools=section, guides=found.guides, faults=found.faults)

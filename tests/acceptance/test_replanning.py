@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 from sqlalchemy import URL, text
 
 from infra.db.database import Database
@@ -117,6 +118,48 @@ async def test_a_failure_while_a_card_is_open_is_planned_around_and_the_approval
             await observer.until(answered, "the answer")
             assert [str(message["text"]) for message in await scene.people.messages("incidents")] == ["hello"]
             assert dict(scene.effects.calls) == {"around": 1}
+
+
+WORD = "CONTINUE\nThe card is all that is needed."
+STATEMENTS = """# the other address answers
+around = http_get(url="{url}/around")  # Look there
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (STATEMENTS, "planned anew: the other address answers"),
+        (WORD, "The card is all that is needed."),
+        ('ask("Which of the two addresses?")', "Which of the two addresses?"),
+    ],
+    ids=["statements", "word", "ask"],
+)
+async def test_a_failure_while_a_card_is_open_is_decided_about_in_the_plan_language(
+    database_url: URL, tmp_path: Path, said: str, reason: str
+) -> None:
+    async with app_scene(database_url, tmp_path, [], approvals=OPEN) as scene:
+        url = scene.effects.url
+        plan = f'''bad = http_get(url="http://127.0.0.1:1/")  # Look
+lost = http_get(url="{url}/lost", after=[bad])  # Look further
+slack_post_message(channel="#incidents", text="hello")  # Tell it
+'''
+        decides = Script(role="replan", answer=said.replace("{url}", url), times=1)
+        for script in (Script(role="planner", answer=plan, times=1), decides, ENDS, ANSWERS):
+            scene.model.add(script)
+        async with scene.asked("do it") as observer:
+            await observer.until(lambda seen: len(_cards(seen, "hello")) == 1, "the card")
+            await observer.until(lambda _: bool(scene.model.requests_of("replan")), "the decision")
+            if said == STATEMENTS:
+                await scene.effects.reached("around")
+            elif said != WORD:
+                await observer.until(lambda seen: seen.says(reason), "the question")
+            await _approved(scene, observer, "hello")
+            await observer.until(answered, "the answer")
+            await scene.people.post("Grace", "ops", "@Greenlight !explain", thread_ts=observer.thread_ts)
+            await observer.until(lambda seen: seen.says(reason), "the reason")
+        assert len(scene.model.requests_of("replan")) == 1, "it is understood at once"
+        assert dict(scene.effects.calls) == ({"around": 1} if said == STATEMENTS else {})
 
 
 async def test_the_setting_bounds_the_rounds_and_each_decision_is_told_with_its_reason(
