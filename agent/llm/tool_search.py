@@ -34,7 +34,7 @@ _WHOLE = 0.6
 """The part of it for schemas; the rest is for signatures."""
 
 _MORE = 10
-"""The room when a model asks for more tools, counted in tools of this installation's average."""
+"""The room for schemas when a model asks for more tools, counted in tools of this installation's average."""
 
 _SIGNATURE_CHARACTERS = 400
 _VALUES_CHARACTERS = 40
@@ -169,14 +169,15 @@ class ToolSearch:
         """Return the tools that a request is likely to need; `used` are those of the plan so far, the newest last."""
         first = list(dict.fromkeys(reversed(list(used))))[:_FIRST]
         names = sum(len(name) + 2 for name in names_of_all(self.registry))
-        return self._shown(await self._ranked(request, first), _ROOM * ALL_SHOWN * self._size - names)
+        room = max(_ROOM * ALL_SHOWN * self._size - names, self._least)
+        return self._shown(await self._ranked(request, first), room)
 
     async def more(self, need: str, besides: Collection[ToolName], briefly: Collection[ToolName] = ()) -> ShownTools:
         """Return the tools that fit a need in words, those left out whose schemas were shown before, and the
         signatures of `briefly`, too.
         """
         ranked = [tool for tool in await self._ranked(need, ()) if tool.name not in besides]
-        return self._shown(ranked, _MORE * self._size / _WHOLE, briefly)
+        return self._shown(ranked, self._least, briefly)
 
     async def ranked(self, text: str) -> Sequence[ToolName]:
         """Return the names of all, the best fit first."""
@@ -189,6 +190,11 @@ class ToolSearch:
         )
         named = () if names_of_all(self.registry) else others[:_NAMED]
         return ShownTools(whole=_by_name(whole), briefly=_by_name(briefly), named=_by_name(named))
+
+    @property
+    def _least(self) -> float:
+        """The least room that a request has for tools, however long the names are."""
+        return _MORE * self._size / _WHOLE
 
     @cached_property
     def _size(self) -> float:

@@ -197,7 +197,7 @@ class Planner:
                 if shortened:
                     return TurnError.REQUEST_TOO_LONG
                 shortened = True
-                shown = Shown(tools=lookups.tools_shown, guides=lookups.guides)
+                shown, faults = Shown(tools=lookups.tools_shown, guides=lookups.guides), []
                 dialogue = [dialogue[0], await self._question(request, shown, brief=True)]
                 continue
             except ModelUnavailable as error:

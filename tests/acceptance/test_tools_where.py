@@ -1,4 +1,4 @@
-"""Which tools where: channels with a list, tools of user groups, in prompts, in plans, at the call, and in `/greenlight tools`."""
+"""Which tools where: channels with a list, tools of groups, in prompts, plans, at the call, in `/greenlight tools`."""
 
 import json
 from pathlib import Path

@@ -129,6 +129,14 @@ async def test_names_of_very_many_tools_are_those_of_likely_ones() -> None:
     assert 100 <= len(shown.named) <= 300
 
 
+async def test_many_small_tools_with_long_names_leave_room_for_the_likely_ones() -> None:
+    registry = many(*(tool(f"a_rather_long_name_of_tool_{number}") for number in range(400)))
+    assert names_of_all(registry)
+    shown = await ToolSearch(registry).likely("do something")
+    assert len(shown.whole) >= 8
+    assert len(shown.briefly) >= 8
+
+
 class MeaningOfWords:
     """Makes vectors from a table of what means the same."""
 
