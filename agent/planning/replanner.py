@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.errors import ContextExceeded, DuplicateNode, ModelSlow, ModelUnavailable, TurnError
+from agent.facts import outside_texts
 from agent.ids import NodeId, ThreadId, UserId, thread_parts
 from agent.limits import DEFAULT_LIMITS, PlanLanguage, PlanLimits, Role
 from agent.llm.guidance import Guidance
@@ -195,7 +196,7 @@ class Replanner:
                 brief = True
                 dialogue = await self._dialogue(run, plan, tools, Role.CONCLUDE, files, part=part, brief=True)
                 continue
-            builder, earlier = self._builder(run, plan, tools), self._earlier(plan, tools)
+            builder, earlier = await self._builder(run, plan, tools), self._earlier(plan, tools)
             conclusion = read_conclusion(said, builder, earlier, self.limits, self.language, part=part)
             if not isinstance(conclusion, Unclear) or not repairs:
                 return conclusion
@@ -234,16 +235,17 @@ class Replanner:
                 answer = await model.complete(Role.REPLAN, dialogue)
             except ModelUnavailable:
                 break
-            builder, earlier = self._builder(run, plan, tools), self._earlier(plan, tools)
+            builder, earlier = await self._builder(run, plan, tools), self._earlier(plan, tools)
             decision = read_replan_decision(answer, builder, earlier, self.limits)
             if not isinstance(decision, Unclear):
                 return decision
             dialogue += [ChatMessage(by="ai", text=answer), faults_message(Role.REPLAN, decision.faults)]
         return ReplanDecision(choice=Choice.CONTINUE)
 
-    def _builder(self, run: Run, plan: AuthorPlan, tools: ToolSearch) -> PlanBuilder:
+    async def _builder(self, run: Run, plan: AuthorPlan, tools: ToolSearch) -> PlanBuilder:
         messages = _messages_of(run, plan)
-        outside = [book.shown for book in run.runbooks if book.canvas]
+        facts = await self.memory.facts_again(run, plan.author)
+        outside = [*(book.shown for book in run.runbooks if book.canvas), *outside_texts(facts)]
         return plan.builder(tools.registry, self.limits, messages, packages=self.dialect is not None, outside=outside)
 
     def _earlier(self, plan: AuthorPlan, tools: ToolSearch) -> EarlierWork:
