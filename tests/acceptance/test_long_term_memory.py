@@ -188,6 +188,8 @@ async def test_a_workspace_recalls_lists_and_changes_nothing_of_another(database
         await say(scene, "Ada", "ops", "remember for the team that canary two")
         assert facts_in(await ask(scene, "Ada", "ops", "what about the canary?")) == ["canary two"]
         await command(scene, "Ada", "ops", "memory forget mine")
+        prefixes = await rows(database_url, "SELECT prefix FROM store ORDER BY prefix")
+        assert prefixes == [("T0LOCAL.team",), ("T0LOCAL.user.U0ADA.everywhere",), ("T0SECOND.team",)]
     async with app_scene(database_url, tmp_path, [ENDS, replies()]) as scene:
         assert facts_in(await ask(scene, "Ada", "ops", "what about the canary?")) == ["canary ada", "canary team"]
 
