@@ -168,6 +168,22 @@ async def test_strangers_text_that_was_approved_into_memory_is_marked_where_a_la
         assert "sure" not in said
 
 
+async def test_once_strangers_text_is_forgotten_any_words_of_that_plan_may_repeat_it(
+    database_url: URL, tmp_path: Path
+) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS]) as scene:
+        await approved_into_memory(scene)
+        later = post("tell", "go by what you know", depends_on=["first"])
+        scene.model.add(planned(post("first", "all is well"), later, contains="truth"))
+        async with scene.asked("what is the truth?") as observer:
+            await observer.until(lambda seen: bool(seen.cards()), "the first card")
+            assert "from outside" not in json.dumps(observer.cards()[0].message["blocks"])
+            [(fact,)] = await rows(database_url, "SELECT key FROM store")
+            assert "forgotten" in await command(scene, "Ada", "ops", f"memory forget {fact}")
+            await scene.click(observer, "Grace", "approved")
+            await observer.until(lambda seen: seen.says("what was forgotten meanwhile"), "the second card")
+
+
 async def test_a_rule_against_strangers_text_counts_for_what_is_recalled(database_url: URL, tmp_path: Path) -> None:
     def refuses(table: dict[str, object]) -> None:
         rule = {
