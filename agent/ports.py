@@ -465,8 +465,8 @@ class PastTurn:
     answer: str
     #: The planner's words in place of a plan.
     replies: tuple[str, ...] = ()
-    #: Whether models were shown canvases.
-    canvases: bool = False
+    #: Whether models were shown canvases, or facts that hold text of strangers.
+    outside: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -499,6 +499,10 @@ class Facts(Protocol):
 
     async def among(self, readable: Readable, ids: Collection[FactId]) -> Sequence[Fact]:
         """Return those of the facts that are still there and may be read, in the order of their ids."""
+        ...
+
+    async def noted(self, thread: ThreadId, ids: Sequence[FactId]) -> Sequence[Fact]:
+        """Return those of the facts that still stand, whoever may read them: they are shown to nobody."""
         ...
 
     async def vectors(self, readable: Readable, model: str, most: int) -> Sequence[tuple[Fact, bytes]]:
@@ -602,6 +606,8 @@ class Recalled:
     #: Whose request it was for.
     author: UserId
     fact: FactId
+    #: Whether it holds text that strangers wrote.
+    outside: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -88,7 +88,7 @@ from bot.ports import (
 )
 from bot.slack.approvers import Approvers
 from bot.slack.client import WebApi
-from bot.slack.facts import FactKeeper
+from bot.slack.facts import FactKeeper, SlackPlaces
 from bot.slack.membership import Principals
 from bot.slack.names import SlackDirectory, StableNames
 from bot.tools.catalogue import PERSONAL_TOOLS
@@ -203,7 +203,12 @@ class SlackApp:
         undo = UndoHandler(ports.effects, ports.inbox, self.principals, self.api, limiter)
         memory = MemoryHandler(self.facts, self.principals)
         guidance = GuidanceHandler(
-            ports.instructions, ports.written_instructions, ports.explanations, self.facts, self.principals
+            ports.instructions,
+            ports.written_instructions,
+            ports.explanations,
+            self.facts,
+            self.principals,
+            SlackPlaces(self.principals),
         )
         corrections = CorrectionHandler(ports.log, ports.statuses, self.principals, self.api, limiter)
         messages = MessageHandler(

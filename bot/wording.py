@@ -401,6 +401,7 @@ MEMORY_HOW = "`/greenlight memory correct ID ...` changes one of these, `/greenl
 MEMORY_NOT_HERE = "Only people in this channel can see what is remembered here."
 MEMORY_UNCHECKED = "Slack didn't tell me who can read this channel, so I remembered nothing. Please try again."
 FROM_MEMORY = "From memory"
+UNTOLD_FACT = "something that may not be read here"
 FACT_SCOPES: dict[FactScope, str] = {
     FactScope.ME: "Yours, here",
     FactScope.EVERYWHERE: "Yours, everywhere",
@@ -420,6 +421,10 @@ FACT_REFUSALS: dict[FactRefusal, str] = {
     FactRefusal.NOT_HERE: (
         "I remember that only if it's said in a public channel of this workspace alone: what is said in a private "
         "place stays there. Nothing was stored."
+    ),
+    FactRefusal.NOT_CORRECTED_HERE: (
+        "I change that only where it was said, or in a public channel of this workspace alone: what is said in a "
+        "private place stays there. Nothing changed."
     ),
     FactRefusal.FULL: (
         "I remember as much there as I may. Please let something go first: `/greenlight memory` lists it."
@@ -1471,14 +1476,39 @@ def fact_told(by: str, at: str, until: str) -> str:
     return f"{by}, {at}" + (f", until {until}" if until else "")
 
 
+def fact_proposed(by: str, at: str, until: str) -> str:
+    """Return in whose request a fact was proposed, when, and how long it holds."""
+    return f"my words, in {by}'s request, {at}" + (f", until {until}" if until else "")
+
+
+def fact_approved_by(person: str) -> str:
+    """Return who approved a fact."""
+    return f"approved by {person}"
+
+
+def fact_confidence(confidence: float) -> str:
+    """Return how sure a fact is, from 0 to 1."""
+    return f"{confidence:.0%} sure"
+
+
+def fact_from_outside(titles: Iterable[str]) -> str:
+    """Say where the text comes from that strangers wrote and that a fact holds."""
+    return f"holds text from outside: {listed((f'“{title}”' for title in titles), most=4)}"
+
+
+def fact_of_one(person: str, id: str) -> str:
+    """Name a fact that is one person's own where others read it."""
+    return f"something that only {person} may read (`{id}`)"
+
+
 def fact_corrected_by(person: str) -> str:
     """Return who corrected a fact."""
     return f"corrected by {person}"
 
 
-def more_facts(count: int) -> str:
-    """Say how many facts a list leaves out."""
-    return f"_… and {count} older ones._"
+def more_facts(count: int, command: str) -> str:
+    """Say how many facts a list leaves out, and which command shows the next."""
+    return f"_… and {count} older ones: `/greenlight {command}`._"
 
 
 def instructions_too_long(most: int) -> str:

@@ -266,6 +266,7 @@ def runner_ports(
         notifications=notifications,
         mailbox=stores.mailbox,
         runs=stores.runs,
+        facts=stores.facts,
         work=work,
         feeder=feeder,
         replanner=replanner,
@@ -445,6 +446,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         previews_of=base.app.previews_of,
         effects=stores.effects,
         saves_runbooks=configuration.runbooks.folder is not None,
+        places=SlackPlaces(base.app.principals),
     )
 
     async def advance(thread: ThreadId, lease: ThreadLease) -> None:

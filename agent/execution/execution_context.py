@@ -27,6 +27,7 @@ from agent.ports import (
     Approvals,
     Artifacts,
     Bound,
+    Facts,
     Feeder,
     Ledger,
     Mailbox,
@@ -71,6 +72,8 @@ class Ports:
     replanner: Replanner
     answerer: Answerer
     news: NewsReader
+    #: None: nothing is remembered beyond threads.
+    facts: Facts | None = None
     #: None: every red call asks, as the approvals store them.
     policy: CallPolicy | None = None
     #: None: a turn may spend without limit.

@@ -9,7 +9,7 @@ from functools import partial
 from typing import assert_never
 
 from agent.errors import ContextExceeded, DuplicateNode, ModelBusy, ModelSlow, ModelUnavailable, TurnError
-from agent.facts import Fact
+from agent.facts import Fact, outside_texts
 from agent.ids import NodeId, ThreadId, UserId, thread_parts
 from agent.limits import DEFAULT_LIMITS, PlanLanguage, PlanLimits, Role
 from agent.llm.guidance import Guidance
@@ -295,7 +295,7 @@ class Planner:
             request.messages,
             packages=self.dialect is not None,
             upto_seq=request.upto_seq,
-            outside=request.lookups.guides.outside,
+            outside=[*request.lookups.guides.outside, *outside_texts(request.facts)],
         )
         registry = request.tools.registry
         reader = AnswerReader(registry, builder, self.limits, language=self.language, scope=request.scope)

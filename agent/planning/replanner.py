@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from agent.errors import ContextExceeded, DuplicateNode, ModelSlow, ModelUnavailable, TurnError
+from agent.facts import Fact, outside_texts
 from agent.ids import NodeId, ThreadId, UserId, thread_parts
 from agent.limits import DEFAULT_LIMITS, PlanLanguage, PlanLimits, Role
 from agent.llm.guidance import Guidance
@@ -76,6 +77,7 @@ class _Request:
     lookups: Lookups
     #: As the first request shows them.
     guides: Guides
+    facts: Sequence[Fact]
     files: PromptFiles | None
     #: Whether other people's requests belong to the turn.
     part: bool
@@ -291,8 +293,17 @@ class Replanner:
         lookups.read += guides.whole
         if not tools.shows_all:
             lookups.begin(*await _likely_tools(tools, _messages_of(run, plan), plan))
+        facts = await self.memory.facts_again(run, plan.author)
         return _Request(
-            run=run, plan=plan, role=role, tools=tools, lookups=lookups, guides=guides, files=files, part=part
+            run=run,
+            plan=plan,
+            role=role,
+            tools=tools,
+            lookups=lookups,
+            guides=guides,
+            facts=facts,
+            files=files,
+            part=part,
         )
 
     def _builder(self, request: _Request) -> PlanBuilder:
@@ -303,7 +314,7 @@ class Replanner:
             self.limits,
             _messages_of(run, plan),
             packages=self.dialect is not None,
-            outside=[*outside, *request.lookups.guides.outside],
+            outside=[*outside, *request.lookups.guides.outside, *outside_texts(request.facts)],
         )
 
     def _earlier(self, request: _Request) -> EarlierWork:
@@ -315,8 +326,7 @@ class Replanner:
         run, plan, lookups = request.run, request.plan, request.lookups
         messages = _messages_of(run, plan)
         nodes = shown_nodes(plan.own, plan.statuses)
-        facts = await self.memory.facts_again(run, plan.author)
-        people = [*request.guides.people, *(fact.by for fact in facts)]
+        people = [*request.guides.people, *(fact.by for fact in request.facts)]
         question = results_message(
             request.role,
             messages,
@@ -326,7 +336,7 @@ class Replanner:
             place=thread_parts(run.thread).channel,
             heads=request.role is Role.REPLAN,
             tools=lookups.tools_shown,
-            facts=facts,
+            facts=request.facts,
             guides=replace(request.guides, listed=tuple(lookups.listed), whole=tuple(lookups.read)),
             part=request.part,
             files=request.files,

@@ -17,6 +17,7 @@ from bot.blocks.elements import (
     sections,
     words_only,
 )
+from bot.blocks.memory import told_fact
 from bot.ports import Explanation
 
 _INSTRUCTION_CHARACTERS = 2_000
@@ -47,11 +48,7 @@ def _lines(found: Explanation, instructions: Sequence[Instruction]) -> Iterator[
         ),
         (
             wording.EXPLAIN_FACTS,
-            [
-                f"• “{quoted(fact.text, LONGEST)}” _({wording.fact_told(mention(fact.by), moment(fact.at), '')}"
-                f"{'' if fact in found.used else f'; {wording.NOT_USED}'})_"
-                for fact in found.facts
-            ],
+            [f"• {told_fact(fact, '' if fact in found.used else wording.NOT_USED)}" for fact in found.facts],
         ),
         (
             wording.EXPLAIN_TOOLS,

@@ -42,6 +42,7 @@ _WITH_MAIL = (
     .order_by(InboxRow.id)
 )
 
+_OUTSIDE = "outside"
 _OF_CANVAS = ("canvas", "shown", "whole")
 _NO_CANVAS: Mapping[str, Any] = {}
 
@@ -143,7 +144,8 @@ class PostgresRuns:
         async with self._database.begin() as connection:
             row = select(RunRow.recalled).where(RunRow.of_turn(thread, turn)).with_for_update()
             before = recalled_in((await connection.execute(row)).scalar_one())
-            every = [[told.author, told.fact] for told in dict.fromkeys((*before, *facts))]
+            told = dict.fromkeys((*before, *facts))
+            every = [[one.author, one.fact, *([_OUTSIDE] if one.outside else ())] for one in told]
             await connection.execute(update(RunRow).where(RunRow.of_turn(thread, turn)).values(recalled=every))
 
     async def followed(self, thread: ThreadId, turn: int, runbooks: Sequence[RunbookUsed]) -> None:
@@ -158,7 +160,7 @@ class PostgresRuns:
     async def past(self, thread: ThreadId, before_turn: int, after_turn: int = 0) -> Sequence[PastTurn]:
         """Return the ended turns between the two."""
         ended = (
-            select(RunRow.turn, RunRow.answer, RunRow.replies, RunRow.runbooks)
+            select(RunRow.turn, RunRow.answer, RunRow.replies, RunRow.runbooks, RunRow.recalled)
             .where(RunRow.of_thread(thread), RunRow.turn > after_turn, RunRow.turn < before_turn)
             .where(RunRow.ended_at.is_not(None))
             .order_by(RunRow.turn)
@@ -175,7 +177,8 @@ class PostgresRuns:
                 requests=tuple(asked[row.turn]),
                 answer=row.answer,
                 replies=tuple(row.replies),
-                canvases=any(book.canvas for book in runbooks_in(row.runbooks)),
+                outside=any(book.canvas for book in runbooks_in(row.runbooks))
+                or any(told.outside for told in recalled_in(row.recalled)),
             )
             for row in turns
         ]
@@ -183,7 +186,9 @@ class PostgresRuns:
 
 def recalled_in(value: Any) -> tuple[Recalled, ...]:
     """Return the facts that a turn's row names."""
-    return tuple(Recalled(author=UserId(author), fact=FactId(fact)) for author, fact in value or ())
+    return tuple(
+        Recalled(author=UserId(author), fact=FactId(fact), outside=bool(more)) for author, fact, *more in value or ()
+    )
 
 
 def runbooks_in(value: Any) -> tuple[RunbookUsed, ...]:

@@ -426,7 +426,7 @@ class RunsInMemory:
                 requests=run.messages,
                 answer=run.answer,
                 replies=run.replies,
-                canvases=any(book.canvas for book in run.runbooks),
+                outside=any(book.canvas for book in run.runbooks) or any(told.outside for told in run.recalled),
             )
             for (of, turn), run in sorted(self.rows.items())
             if of == thread and after_turn < turn < before_turn
