@@ -665,6 +665,11 @@ def done_with_old_result(titles: str) -> str:
     )
 
 
+def left_withdrawn(titles: str) -> str:
+    """Return which steps do not run again with a set result; `titles` are ready words."""
+    return f"Withdrawn before, so not run with the new result: {titles}. Ask me for it in words if you need it."
+
+
 NOTHING_WAITS = "Nothing waits for this"
 NO_HOST = "no valid address"
 DRY_RUN = "The dry run says"
