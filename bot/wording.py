@@ -456,7 +456,15 @@ DECISIONS_ON_THE_WAY: Mapping[Choice, str] = {
     Choice.END: "ended the plan",
     Choice.ASK: "asked you",
 }
+ENOUGH_FOUND, MORE_WANTED = "had what the answer needs", "wanted another round, and asked you first"
 NO_REASON = "no reason given"
+
+
+def decided_in(round_number: int, when: str, who: str) -> str:
+    """Return of which round a decision was, when it was made, and for whom; the last two are ready mrkdwn or empty."""
+    return ", ".join([f"round {round_number}", *filter(None, (when, who and f"for {who}"))])
+
+
 FROM_THE_OPERATOR = "from the configuration"
 NOT_USED, NONE_OF_THEM = "not used", "none"
 SAVE_AS_RUNBOOK = "Save as runbook"
