@@ -14,7 +14,7 @@ from infra.dev.demo.thread_observer import ThreadObserver
 from infra.wiring import Part
 from sandbox.script import Json
 from tests.acceptance.app_fixture import AppScene, app_scene
-from tests.acceptance.assertions import answered, done, rows, states
+from tests.acceptance.assertions import answered, done, rows, states, whispers
 from tests.acceptance.clicks import open_calls
 from tests.acceptance.forms import opened, picked, submit
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, package, planned, post, tool
@@ -124,6 +124,24 @@ async def test_who_reads_a_file_by_its_name_reads_the_one_that_is_made_with_the_
             assert open_calls(observer, "5: written, total 17")
             assert open_calls(observer, "late total 17")
         assert await said(scene) == ["1: written, total a", "late total a"]
+
+
+async def test_another_member_sets_a_result_and_a_guest_sets_none(database_url: URL, tmp_path: Path) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals=OPEN) as scene:
+        scene.model.add(planned(fetch("a", f"{scene.effects.url}/a"), post("tell", "name ${a#/body/name}")))
+        async with scene.asked("tell them") as observer:
+            await observer.until(lambda seen: asks(seen, "name a"), "the card")
+            await say(scene, observer, '!set a {"body": {"name": "guest"}}', who="Gus")
+            # Two people at once: both are taken in, one after the other, and one card is left.
+            await say(scene, observer, '!set a {"body": {"name": "one"}}', who="Grace")
+            await say(scene, observer, '!set a {"body": {"name": "two"}}', who="Linus")
+            await observer.until(lambda seen: asks(seen, "name two"), "the card with the last result")
+            set_once_each = {"a", "a-set", "a-set2"}
+            await observer.until(lambda seen: {step for step in states(seen) if step[0] == "a"} == set_once_each, "both")
+            assert "full members" in (await whispers(scene, "U0GUEST"))[0]
+            await scene.click(observer, "Ada", "approved")
+            await observer.until(lambda seen: "complete" in states(seen).get("tell-again2", ""), "the post")
+        assert await said(scene) == ["name two"]
 
 
 async def test_what_a_stop_withdrew_is_told_when_its_result_is_set(database_url: URL, tmp_path: Path) -> None:
