@@ -137,8 +137,10 @@ async def test_another_member_sets_a_result_and_a_guest_sets_none(database_url: 
             await say(scene, observer, '!set a {"body": {"name": "two"}}', who="Linus")
             await observer.until(lambda seen: asks(seen, "name two"), "the card with the last result")
             set_once_each = {"a", "a-set", "a-set2"}
-            await observer.until(lambda seen: {step for step in states(seen) if step[0] == "a"} == set_once_each, "both")
-            assert "full members" in (await whispers(scene, "U0GUEST"))[0]
+            await observer.until(
+                lambda seen: {step for step in states(seen) if step[0] == "a"} == set_once_each, "both"
+            )
+            assert "guests can't start work" in (await whispers(scene, "U0GUEST"))[0]
             await scene.click(observer, "Ada", "approved")
             await observer.until(lambda seen: "complete" in states(seen).get("tell-again2", ""), "the post")
         assert await said(scene) == ["name two"]
