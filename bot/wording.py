@@ -461,7 +461,15 @@ DECISIONS_ON_THE_WAY: Mapping[Choice, str] = {
     Choice.END: "ended the plan",
     Choice.ASK: "asked you",
 }
+ENOUGH_FOUND, MORE_WANTED = "had what the answer needs", "wanted another round, and asked you first"
 NO_REASON = "no reason given"
+
+
+def decided_in(round_number: int, when: str, who: str) -> str:
+    """Return of which round a decision was, when it was made, and for whom; the last two are ready mrkdwn or empty."""
+    return ", ".join([f"round {round_number}", *filter(None, (when, who and f"for {who}"))])
+
+
 FROM_THE_OPERATOR = "from the configuration"
 NOT_USED, NONE_OF_THEM = "not used", "none"
 SAVE_AS_RUNBOOK = "Save as runbook"
@@ -668,6 +676,11 @@ def done_with_old_result(titles: str) -> str:
         f"Done already with the old result, and not repeated without a yes: {titles}. Each has a card; `!undo` takes "
         "back what can be undone."
     )
+
+
+def left_withdrawn(titles: str) -> str:
+    """Return which steps do not run again with a set result; `titles` are ready words."""
+    return f"Withdrawn before, so not run with the new result: {titles}. Ask me for it in words if you need it."
 
 
 NOTHING_WAITS = "Nothing waits for this"

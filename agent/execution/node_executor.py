@@ -320,7 +320,9 @@ class NodeExecutor:
         colour = Colour.GREEN if tool is None else tool.colour
         try:
             outcome = await self._work(node, bound, context)
-            return outcome if isinstance(outcome, Failed) else await self._kept(outcome, context, colour)
+            if isinstance(outcome, Failed):
+                return outcome
+            return await self._kept(outcome, context, colour, as_file=_is_read_as_file(node))
         except (TooLate, WorldChanged, InputRequired):
             raise
         except Exception as error:  # noqa: BLE001 -- the boundary of a node: a bug in one must not end the others
@@ -464,9 +466,11 @@ class NodeExecutor:
             return replace(outcome, files=tuple(kept))
         return _NOT_STORED
 
-    async def _kept(self, outcome: Succeeded, context: CallContext, colour: Colour) -> Outcome:
-        """Return the outcome with a big value moved to an artifact."""
-        if fits_inline(outcome.value):
+    async def _kept(
+        self, outcome: Succeeded, context: CallContext, colour: Colour, *, as_file: bool = False
+    ) -> Outcome:
+        """Return the outcome with a big value moved to an artifact; with `as_file` any."""
+        if fits_inline(outcome.value) and not as_file:
             return outcome
         for seconds in _PUT_AFTER_SECONDS:
             await self._pause(seconds)
@@ -475,6 +479,11 @@ class NodeExecutor:
             except StoreUnavailable:
                 continue
         return unless_in_doubt(colour, _NOT_STORED)
+
+
+def _is_read_as_file(node: Node) -> bool:
+    """Return whether steps read a node's set value as the file that the old result was."""
+    return node.given is not None and bool(node.given.get("file"))
 
 
 @dataclass(frozen=True, kw_only=True)

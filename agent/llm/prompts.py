@@ -502,7 +502,9 @@ def _kept_json(outcome: Outcome, files: PromptFiles | None) -> dict[str, Json]:
     if not isinstance(outcome, Succeeded):
         return {}
     shown: list[Json] = [
-        {"name": ref.name, "size": ref.size, "summary": ref.summary} for ref in outcome.files if _is_shown(ref, files)
+        {"name": ref.name, "size": ref.size, "media_type": ref.media_type, "summary": ref.summary}
+        for ref in outcome.files
+        if _is_shown(ref, files)
     ]
     return {"files": shown} if shown else {}
 

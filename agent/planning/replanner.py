@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from agent.errors import ContextExceeded, DuplicateNode, ModelSlow, ModelUnavailable, TurnError
@@ -25,7 +26,7 @@ from agent.llm.transcript import shown_nodes, statuses_of
 from agent.packing.packing import pack
 from agent.plan.dependencies import with_dependents
 from agent.plan.eviction import PromptFiles
-from agent.plan.operations import Add, Cancel, LoggedOperation, Operation
+from agent.plan.operations import Add, Cancel, LoggedOperation, Operation, digest_of
 from agent.plan.outcomes import Failed, NodeStatus, Outcome, Skipped
 from agent.plan.templates import shown_title
 from agent.planning.author_plan import AuthorPlan, logged_nodes, note_packing, tools_for, tools_of
@@ -53,6 +54,7 @@ from agent.ports import (
 from agent.reading.plan_builder import PlanBuilder
 from agent.tool import Registry
 from agent.tools.access import ToolAccess
+from sandbox.script import Json
 
 REPAIRS = 1
 """How often the model gets its faults back before the turn is answered with what there is."""
@@ -61,6 +63,8 @@ UNREACHABLE = "the goal cannot be reached any more"
 """The `why` of the cancels with which an early end withdraws the rest of a turn."""
 
 Understood = TypeVar("Understood")
+
+_BASIS_DIGITS = 16
 
 _ENOUGH = ReplanReport(next=ReplanResult.ENOUGH)
 
@@ -81,6 +85,18 @@ class _Request:
     files: PromptFiles | None
     #: Whether other people's requests belong to the turn.
     part: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Which planning round of a turn a decision is about, and how many the turn may have."""
+
+    round: int
+    bound: int
+
+    @property
+    def is_beyond(self) -> bool:
+        return self.round > self.bound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +128,7 @@ class Replanner:
     language: PlanLanguage = PlanLanguage.JSON
     progress: Progress | None = None
     limits: PlanLimits = DEFAULT_LIMITS
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def conclude(
         self, thread: ThreadId, turn: int, round_number: int, outcomes: Mapping[NodeId, Outcome], *, bound: int
@@ -132,8 +149,8 @@ class Replanner:
         for author in authors:
             plan = await self._author_plan(run, author, statuses)
             part = len(authors) > 1
-            may_extend = round_number <= bound
-            reports.append(await self._concluded(self.model, run, plan, files, part=part, may_extend=may_extend))
+            place = _Place(round=round_number, bound=bound)
+            reports.append(await self._concluded(self.model, run, plan, files, place, part=part))
         order = (ReplanResult.EXTENDED, ReplanResult.ASK, ReplanResult.MORE)
         return next((report for wanted in order for report in reports if report.next is wanted), _alone(reports))
 
@@ -151,7 +168,7 @@ class Replanner:
         for author in dict.fromkeys(entry.author for entry in logged if _added_node(entry) in failed):
             plan = await self._author_plan(run, author, statuses)
             decision = await self._decide(self.model, run, plan, files)
-            extended |= await self._apply_early(run, plan, decision, failed)
+            extended |= await self._apply_early(run, plan, decision, failed, _Place(round=round_number, bound=bound))
         return extended
 
     async def _round(self, thread: ThreadId) -> PromptFiles | None:
@@ -167,9 +184,9 @@ class Replanner:
         run: Run,
         plan: AuthorPlan,
         files: PromptFiles | None,
+        place: _Place,
         *,
         part: bool,
-        may_extend: bool,
     ) -> ReplanReport:
         """Ask the model for its conclusion about one author's part, and act on it."""
         try:
@@ -182,17 +199,20 @@ class Replanner:
             return _without_answer(TurnError.MODEL_UNHEARD)
         match conclusion:
             case Answered(text=text):
+                await self._note(run, plan, place, Reflection(choice=Choice.END, at_end=True))
                 return _ENOUGH if part else ReplanReport(next=ReplanResult.ENOUGH, answer=WrittenAnswer(text=text))
-            case PlannedOn(operations=operations, why=why) if may_extend:
-                # Stored before its effects: a crash in between tells of a round twice, and of none too few.
-                await self._note(run, Reflection(choice=Choice.REPLAN, why=why, at_end=True))
+            case PlannedOn(operations=operations, why=why) if not place.is_beyond:
+                # Stored before its effects: a crash in between tells of one too many, and of none too few.
+                await self._note(run, plan, place, Reflection(choice=Choice.REPLAN, why=why, at_end=True))
                 appended = await self._append(run, plan, operations)
                 return ReplanReport(next=ReplanResult.EXTENDED, author=plan.author) if appended else _ENOUGH
-            case PlannedOn(operations=operations):
+            case PlannedOn(operations=operations, why=why):
+                wanted = Reflection(choice=Choice.REPLAN, why=why, at_end=True, beyond=True)
+                await self._note(run, plan, place, wanted)
                 titles = [shown_title(add.node) for add in operations if isinstance(add, Add)]
-                return ReplanReport(next=ReplanResult.MORE, author=plan.author, titles=tuple(titles))
+                return ReplanReport(next=ReplanResult.MORE, author=plan.author, titles=tuple(titles), why=why)
             case Asked(question=question):
-                await self._note(run, Reflection(choice=Choice.ASK, why=question, at_end=True))
+                await self._note(run, plan, place, Reflection(choice=Choice.ASK, why=question, at_end=True))
                 return ReplanReport(next=ReplanResult.ASK, author=plan.author, question=question)
             case Unclear(faults=faults):
                 # Operations that cannot be used say nothing about the results: those are still answered.
@@ -246,16 +266,21 @@ class Replanner:
             repairs -= 1
             dialogue += [ChatMessage(by="ai", text=said), faults_message(request.role, understood.faults)]
 
-    async def _note(self, run: Run, reflection: Reflection) -> None:
-        if reflection not in run.reflections or not reflection.at_end:
-            await self.runs.reflected(run.thread, run.turn, reflection)
+    async def _note(self, run: Run, plan: AuthorPlan, place: _Place, reflection: Reflection) -> None:
+        """Record a decision with what it was made on, by which one that a death interrupted is known."""
+        seq = plan.logged[-1].seq if plan.logged else 0
+        basis: Json = [place.round, place.bound, len(run.messages), seq]
+        made = replace(
+            reflection, round=place.round, author=plan.author, at=self.clock(), basis=digest_of(basis)[:_BASIS_DIGITS]
+        )
+        await self.runs.reflected(run.thread, run.turn, made)
 
     async def _apply_early(
-        self, run: Run, plan: AuthorPlan, decision: ReplanDecision, failed: Sequence[NodeId]
+        self, run: Run, plan: AuthorPlan, decision: ReplanDecision, failed: Sequence[NodeId], place: _Place
     ) -> bool:
         # Stored before its effects: a crash may lose a round, but never adds one.
         why = decision.why or decision.question
-        await self._note(run, Reflection(choice=decision.choice, failed=tuple(failed), why=why))
+        await self._note(run, plan, place, Reflection(choice=decision.choice, failed=tuple(failed), why=why))
         match decision.choice:
             case Choice.REPLAN:
                 return await self._append(run, plan, decision.operations)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from agent.facts import LONGEST
 from agent.ids import thread_parts
-from agent.ports import Instruction, Reflection
+from agent.ports import Choice, Instruction, Reflection
 from bot import wording
 from bot.blocks.elements import (
     Rendered,
@@ -40,6 +40,7 @@ def explanation_message(found: Explanation, instructions: Sequence[Instruction])
 def _lines(found: Explanation, instructions: Sequence[Instruction]) -> Iterator[str]:
     yield f"*{wording.EXPLAIN_TITLE}*"
     channel = thread_parts(found.thread).channel
+    several = len({one.author for one in found.decisions}) > 1
     parts = (
         (wording.EXPLAIN_INSTRUCTIONS, [_instruction(one) for one in instructions]),
         (
@@ -54,7 +55,7 @@ def _lines(found: Explanation, instructions: Sequence[Instruction]) -> Iterator[
             wording.EXPLAIN_TOOLS,
             [", ".join(f"`{escaped(tool)}`" for tool in found.tools[:_MOST_TOOLS])] * bool(found.tools),
         ),
-        (wording.EXPLAIN_DECISIONS, [_decision(one) for one in found.decisions]),
+        (wording.EXPLAIN_DECISIONS, [_decision(one, several=several) for one in found.decisions]),
         (wording.EXPLAIN_RULES, [f"• {quoted(rule)} _({wording.FROM_THE_OPERATOR})_" for rule in found.rules]),
     )
     for heading, lines in parts:
@@ -62,9 +63,18 @@ def _lines(found: Explanation, instructions: Sequence[Instruction]) -> Iterator[
         yield from lines or [wording.NONE_OF_THEM]
 
 
-def _decision(decision: Reflection) -> str:
+def _decision(decision: Reflection, *, several: bool) -> str:
+    """Return a decision with its reason, and once it is known of which round it was; `several`: also for whom."""
+    made = ""
+    if decision.round:
+        when = "" if decision.at is None else moment(decision.at)
+        who = mention(decision.author) if several and decision.author else ""
+        made = f" _({wording.decided_in(decision.round, when, who)})_"
+    if decision.choice is Choice.END and decision.at_end:
+        return f"• {wording.ENOUGH_FOUND}{made}"
     why = quoted(decision.why, LONGEST) if decision.why else wording.NO_REASON
-    return f"• {wording.DECISIONS_ON_THE_WAY[decision.choice]}: {why}"
+    words = wording.MORE_WANTED if decision.beyond else wording.DECISIONS_ON_THE_WAY[decision.choice]
+    return f"• {words}: {why}{made}"
 
 
 def _instruction(instruction: Instruction) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -286,6 +287,14 @@ async def test_a_turn_keeps_its_reflections_in_order(agent_side: AgentSide) -> N
     for reflection in made:
         await agent_side.runs.reflected(THREAD, 1, reflection)
     assert list((await agent_side.runs.read(THREAD, 1)).reflections) == made
+    ends = Reflection(
+        choice=Choice.END, at_end=True, round=2, author=ADA, at=datetime(2026, 3, 4, 12, tzinfo=UTC), basis="b1"
+    )
+    wants = replace(ends, choice=Choice.REPLAN, why="“more”", beyond=True)
+    others = (replace(wants, author=GRACE), replace(wants, basis="b2"))
+    for reflection in (ends, *others, wants):
+        await agent_side.runs.reflected(THREAD, 1, reflection)
+    assert list((await agent_side.runs.read(THREAD, 1)).reflections) == [*made, *others, wants]
 
 
 async def test_a_turn_keeps_the_facts_that_its_models_were_shown_each_once(agent_side: AgentSide) -> None:

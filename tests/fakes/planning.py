@@ -192,6 +192,7 @@ class PlanningWorld:
             language=language,
             packing=packing,
             limits=limits,
+            clock=lambda: NOW,
         )
         self.answerer = Answerer(model=model, log=self.log, runs=self.runs, words=PlainResults(), memory=self.memory)
 

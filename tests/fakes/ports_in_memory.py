@@ -400,10 +400,11 @@ class RunsInMemory:
         return self.rows[thread, turn]
 
     async def reflected(self, thread: ThreadId, turn: int, reflection: Reflection) -> None:
-        """Add to the turn's reflections."""
+        """Add to the turn's reflections, in place of one that it repeats."""
         await asyncio.sleep(0)
         run = self.rows[thread, turn]
-        self.rows[thread, turn] = replace(run, reflections=(*run.reflections, reflection))
+        kept = (earlier for earlier in run.reflections if not reflection.repeats(earlier))
+        self.rows[thread, turn] = replace(run, reflections=(*kept, reflection))
 
     async def recalled(self, thread: ThreadId, turn: int, facts: Sequence[Recalled]) -> None:
         """Add to the facts of the turn."""

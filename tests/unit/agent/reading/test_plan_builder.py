@@ -168,6 +168,7 @@ Case = tuple[list[Written], list[tuple[FaultCode, int, str, str]]]
 
 FAULTY: list[Case] = [
     ([{**fetch("a"), "tool": "fly"}], [(FaultCode.UNKNOWN_TOOL, 1, "a", "/tool")]),
+    ([{**fetch("a"), "tool": "files_write"}], [(FaultCode.UNKNOWN_TOOL, 1, "a", "/tool")]),
     ([{**fetch("a"), "args": {}}], [(FaultCode.BAD_ARGUMENTS, 1, "a", "/args")]),
     ([{**fetch("a"), "args": {"url": 3}}], [(FaultCode.BAD_ARGUMENTS, 1, "a", "/args/url")]),
     ([fetch("a"), fetch("a")], [(FaultCode.DUPLICATE_ID, 2, "a", "/id")]),
