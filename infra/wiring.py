@@ -101,7 +101,7 @@ from infra.stores.stores import Stores
 from infra.tools.catalogue import TOOL_NAMES, clusters_of, enabled, known_tools, open_tools, switched_on
 from infra.tools.files import ThreadFiles
 from infra.tools.mcp.tools import known_mcp_tools, open_mcp_tools
-from infra.tools.runbooks import RunbookFiles
+from infra.tools.runbooks import RepositoryNotFetched, RunbookFiles
 from infra.tools.save_runbook import save_runbook
 from infra.worker.checkpoints import open_checkpoints, open_pool
 from infra.worker.lease import ThreadLease
@@ -109,6 +109,7 @@ from infra.worker.loop_watchdog import LoopWatchdog
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 from infra.worker.worker import Worker
+from sandbox.background_task import BackgroundTask
 from sandbox.choice import choose_sandbox
 from sandbox.script import Json, Sandbox
 
@@ -425,6 +426,12 @@ def _previews(known: Registry, tool: ToolName, args: Mapping[str, Json]) -> Sequ
 
 async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
     runbooks = RunbookFiles(config=base.settings.configuration.runbooks, data=base.settings.data)
+    if runbooks.config.repository:
+        following = BackgroundTask(
+            "the fetch of the runbooks' repository", runbooks.follow, expected=(RepositoryNotFetched,)
+        )
+        following.start()
+        stack.push_async_callback(following.stop)
     runner = await _open_runner(stack, base, runbooks)
     configuration, stores = base.settings.configuration, base.storage.stores
     settings = base.settings
@@ -470,7 +477,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
             *([stores.call_places.prune] if configuration.rate_limits else ()),
             *([stores.search_tokens.prune] if stores.search_tokens else []),
         ),
-        frequent_chores=(sealer.seal_due, runbooks.fetch_due),
+        frequent_chores=(sealer.seal_due,),
         give_up=publisher.report_stuck,
         timings=configuration.worker,
     )
