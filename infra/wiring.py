@@ -102,7 +102,7 @@ from infra.tools.catalogue import TOOL_NAMES, clusters_of, enabled, known_tools,
 from infra.tools.files import ThreadFiles
 from infra.tools.mcp.tools import known_mcp_tools, open_mcp_tools
 from infra.tools.runbooks import RepositoryNotFetched, RunbookFiles
-from infra.tools.save_runbook import save_runbook
+from infra.tools.save_runbook import kept_text, save_runbook
 from infra.worker.checkpoints import open_checkpoints, open_pool
 from infra.worker.lease import ThreadLease
 from infra.worker.loop_watchdog import LoopWatchdog
@@ -450,7 +450,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         approvers=base.app.approvers,
         previews_of=base.app.previews_of,
         effects=stores.effects,
-        saves_runbooks=configuration.runbooks.folder is not None,
+        saves_runbooks=configuration.runbooks.is_used,
     )
 
     async def advance(thread: ThreadId, lease: ThreadLease) -> None:
@@ -571,6 +571,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
         runbooks=(runbooks, *_canvases(base)),
         embedder=privacy.embedder if model_settings.embeddings else None,
     )
+    folder = configuration.runbooks.folder
     node_ends = NodeEndNotifier(stores.progress)
     tools = ToolSearch(environment.registry, privacy.embedder if model_settings.embeddings else None)
     budgets = configuration.bounds()
@@ -640,9 +641,12 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
             log=stores.log,
             runs=stores.runs,
             mailbox=stores.mailbox,
+            statuses=stores.statuses,
+            attempts=stores.attempts,
             guidance=guidance,
             words=DraftsInWords(),
             tools_for=undoing.tools_for,
+            kept=None if folder is None else partial(kept_text, folder),
         ),
         replanner=Replanner(
             model=model,

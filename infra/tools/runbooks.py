@@ -61,6 +61,11 @@ class RunbooksConfig:
     #: Minutes for which they count as they were read.
     canvas_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 1.0
 
+    @property
+    def is_used(self) -> bool:
+        """Whether there may be runbooks."""
+        return self.folder is not None or bool(self.repository) or self.canvases
+
 
 @dataclass(kw_only=True)
 class RunbookFiles:
