@@ -286,7 +286,8 @@ async def test_a_finished_run_is_kept_as_a_runbook_by_a_button_once_somebody_app
             assert len(scene.model.requests_of("planner")) == asked, "no model writes the draft"
             assert not folder.exists()
             await scene.click(observer, "Grace", "approved")
-            await observer.until(lambda seen: seen.says("save-runbook", "succeeded", "Done: 1 step"), "the answer")
+            await observer.until(lambda seen: seen.says("save-runbook", "succeeded"), "the answer")
+            await observer.until(lambda seen: seen.says("save_runbook", "done in"), "the board's end")
             newest = json.dumps(observer.boards()[-1].message["blocks"])
             assert '"action_id": "save_runbook"' not in newest, "that is no procedure"
         saved = (folder / "restart-billing.md").read_text(encoding="utf-8")
