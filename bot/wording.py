@@ -473,7 +473,8 @@ def decided_in(round_number: int, when: str, who: str) -> str:
 FROM_THE_OPERATOR = "from the configuration"
 NOT_USED, NONE_OF_THEM = "not used", "none"
 SAVE_AS_RUNBOOK = "Save as runbook"
-SAVING_RUNBOOK = "A draft of the runbook gets a card in the thread: edit it there, and approve what is to be kept."
+SAVING_RUNBOOK = "A draft of the runbook comes into the thread. Nothing is kept before somebody approves it."
+DRAFT_TO_COPY = "A draft of a runbook. I have no folder to write it to: copy it to where your runbooks are."
 NOTHING_TO_SAVE = "There is nothing that I can save as a runbook here."
 TOOLS_HERE = "What I can use for you in this channel."
 TOOLS_THAT_READ = "These only read, and run at once"
@@ -1527,6 +1528,11 @@ def more_facts(count: int, command: str) -> str:
 def instructions_too_long(most: int) -> str:
     """Say how long instructions may be."""
     return f"That's too long: instructions have at most {most:,} characters. Nothing was stored."
+
+
+def saved_already(name: str) -> str:
+    """Say that a runbook has the steps of a run already."""
+    return f"The runbook {name} has these steps already."
 
 
 def followed_runbooks(names: str) -> str:

@@ -102,14 +102,15 @@ from infra.stores.stores import Stores
 from infra.tools.catalogue import TOOL_NAMES, clusters_of, enabled, known_tools, open_tools, switched_on
 from infra.tools.files import ThreadFiles
 from infra.tools.mcp.tools import known_mcp_tools, open_mcp_tools
-from infra.tools.runbooks import RunbookFiles
-from infra.tools.save_runbook import save_runbook
+from infra.tools.runbooks import RepositoryNotFetched, RunbookFiles
+from infra.tools.save_runbook import kept_text, save_runbook
 from infra.worker.checkpoints import open_checkpoints, open_pool
 from infra.worker.lease import ThreadLease
 from infra.worker.loop_watchdog import LoopWatchdog
 from infra.worker.notifications import PgNotifications
 from infra.worker.queue import Queue
 from infra.worker.worker import Worker
+from sandbox.background_task import BackgroundTask
 from sandbox.choice import choose_sandbox
 from sandbox.script import Json, Sandbox
 
@@ -427,6 +428,12 @@ def _previews(known: Registry, tool: ToolName, args: Mapping[str, Json]) -> Sequ
 
 async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
     runbooks = RunbookFiles(config=base.settings.configuration.runbooks, data=base.settings.data)
+    if runbooks.config.repository:
+        following = BackgroundTask(
+            "the fetch of the runbooks' repository", runbooks.follow, expected=(RepositoryNotFetched,)
+        )
+        following.start()
+        stack.push_async_callback(following.stop)
     runner = await _open_runner(stack, base, runbooks)
     configuration, stores = base.settings.configuration, base.storage.stores
     settings = base.settings
@@ -445,7 +452,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
         approvers=base.app.approvers,
         previews_of=base.app.previews_of,
         effects=stores.effects,
-        saves_runbooks=configuration.runbooks.folder is not None,
+        saves_runbooks=configuration.runbooks.is_used,
         places=SlackPlaces(base.app.principals),
     )
 
@@ -473,7 +480,7 @@ async def _open_worker(stack: AsyncExitStack, base: _Base) -> Worker:
             *([stores.call_places.prune] if configuration.rate_limits else ()),
             *([stores.search_tokens.prune] if stores.search_tokens else []),
         ),
-        frequent_chores=(sealer.seal_due, runbooks.fetch_due),
+        frequent_chores=(sealer.seal_due,),
         give_up=publisher.report_stuck,
         timings=configuration.worker,
     )
@@ -570,6 +577,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
         runbooks=(runbooks, *_canvases(base)),
         embedder=privacy.embedder if model_settings.embeddings else None,
     )
+    folder = configuration.runbooks.folder
     node_ends = NodeEndNotifier(stores.progress)
     budgets = configuration.bounds()
     trackers = BudgetTrackers(budgets, stores.spending, approvals=stores.approvals, runs=stores.runs)
@@ -638,9 +646,12 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
             log=stores.log,
             runs=stores.runs,
             mailbox=stores.mailbox,
+            statuses=stores.statuses,
+            attempts=stores.attempts,
             guidance=guidance,
             words=DraftsInWords(),
             tools_for=undoing.tools_for,
+            kept=None if folder is None else partial(kept_text, folder),
         ),
         replanner=Replanner(
             model=model,
