@@ -14,6 +14,7 @@ from agent.ids import NodeId, ThreadId, ToolName, UserId, thread_parts
 from agent.limits import DEFAULT_LIMITS, PlanLanguage, PlanLimits, Role
 from agent.llm.guidance import Guidance
 from agent.llm.memory import Memory
+from agent.llm.patterns import named_patterns
 from agent.llm.prompts import NO_GUIDES, Guides, pattern_section, planner_message, system_message, tools_section
 from agent.llm.tool_search import ToolSearch
 from agent.llm.transcript import by_author, owners_of, present_dialogue, shown_nodes, withheld
@@ -42,6 +43,9 @@ TOOL_REQUESTS = 2
 
 RUNBOOK_REQUESTS = 2
 """How often the model is shown runbooks that it asks for."""
+
+PATTERN_REQUESTS = 2
+"""How many patterns that it asks for the model is shown."""
 
 RESUMPTIONS = 1
 """How often a stream that broke off is resumed with the plan so far in view."""
@@ -87,6 +91,8 @@ class _Request:
     guides: Guides = NO_GUIDES
     #: The runbooks that the model asked for.
     read: list[Runbook] = field(default_factory=list[Runbook])
+    #: What it asked for by naming patterns.
+    patterns: list[str] = field(default_factory=list[str])
     #: Whether the planning round has begun in which it is planned.
     in_round: bool = False
 
@@ -217,15 +223,18 @@ class Planner:
             too_large = exceeds or (too_large and request.nodes == nodes)
             faults, more, read = response.faults, "", list[Runbook]()
             names = [name for need in response.needs if (name := wanted(need)) is not None]
-            needs = [need for need in response.needs if wanted(need) is None]
+            patterns = [need for need in response.needs if named_patterns(need, request.tools.registry)]
+            needs = [need for need in response.needs if wanted(need) is None and need not in patterns]
             if names and runbook_requests:
                 runbook_requests -= 1
                 read = await self._read_runbooks(request, names)
+            patterns = patterns[: PATTERN_REQUESTS - len(request.patterns)]
+            request.patterns += patterns
             if needs and tool_requests:
                 tool_requests -= 1
                 more = await self._more_tools(request, needs)
                 shown.append(more)
-            elif not read:
+            elif not (read or patterns):
                 faults = [*faults, *(_no_more_tools(request.tools) for _ in response.needs[:1])]
                 if not faults or not repairs:
                     return TurnError.PLAN_TOO_LARGE if too_large else TurnError.PLAN_INVALID if faults else None
@@ -297,7 +306,11 @@ class Planner:
             place=thread_parts(request.thread).channel,
             earlier_bytes=self.memory.limits.node_bytes,
             tools=tools,
-            pattern=pattern_section(" ".join(message.text for message in request.messages), request.tools.registry),
+            pattern=pattern_section(
+                "\n".join([*request.patterns, *(message.text for message in request.messages)]),
+                request.tools.registry,
+                self.language,
+            ),
             facts=request.facts,
             guides=replace(request.guides, whole=read),
             files=files,

@@ -17,7 +17,7 @@ from agent.reading.plan_builder import Placed, PlanBuilder
 from agent.reading.stream_reader import read_plan_text
 from agent.reading.validation import Fault, FaultCode, fault_json
 from agent.roles import SubagentRole
-from agent.tool import Registry, asks_inside, colour_of
+from agent.tool import Colour, Registry, asks_inside, colour_of
 from tests.fakes.plans import REGISTRY, SCRIPT, Written, json_lines, json_values, places_in, plans
 
 
