@@ -198,6 +198,8 @@ _FAILURES = {
     "call_not_made": "nobody decided on a call of its script, or it was withdrawn",
     "bad_result": "its result didn't have the form that was asked for, twice",
     "gave_up": "it said that it can't be done",
+    "not_passed": "nothing of it passed",
+    "bad_value": "a value in the list is of the wrong kind",
     "steps_used_up": "it came to no result in the steps it may take",
     "too_long": "it was more than its model can read",
     "unknown_role": "the role isn't there any more",
@@ -1323,6 +1325,8 @@ def thread_closed(channel: str, *, deleted: bool = False) -> str:
 def patterns(known: Iterable[tuple[str, str]]) -> str:
     """Return the patterns of plans that people can ask for: name and purpose."""
     lines = "\n".join(f"• *{name}*: {purpose}." for name, purpose in known)
+    if not lines:
+        return "There are no patterns here: the roles or tools they need are switched off."
     return f"Ask for one by its name, as in “Write the release note, with the pattern review”:\n{lines}"
 
 

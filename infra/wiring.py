@@ -383,6 +383,7 @@ async def _open_base(stack: AsyncExitStack, settings: Settings, url: URL, parts:
         previews_of=partial(_previews, known),
         find_tool=known.find,
         offered=offered,
+        roles=configuration.roles.values(),
         access_rules=configuration.access_rules(),
         click_policy=lambda names: ClickPolicy(_call_policy(source, stores, names), stores.approvals),
         memory=configuration.memory,

@@ -24,7 +24,7 @@ from agent.plan.json_values import truncated
 from agent.plan.operations import Node, NodeKind, call_arguments, digest_of
 from agent.plan.outcomes import NOT_UNDONE, OUTCOME_UNKNOWN, Failed, NodeState, Outcome, Succeeded, outcome_json
 from agent.plan.references import references_in
-from agent.plan.script_calls import DecidedCalls, Suspended
+from agent.plan.script_calls import MAY_BEGIN, DecidedCalls, Suspended
 from agent.planning.system_messages import SystemMessages
 from agent.ports import (
     Accounts,
@@ -356,6 +356,8 @@ class NodeExecutor:
                     )
                 await self._bounds.learn(context.thread, tool, outcome)
                 return _with_inverse(node, tool, context, bound, outcome, before)
+            case NodeKind.SUBAGENT if self.colour(node) is Colour.RED:
+                return MAY_BEGIN  # its work is `run_script`: it may wait for people and workers
             case NodeKind.PACKAGE | NodeKind.SUBAGENT:
                 ended = await self._run(node, bound, context, _NO_DECISIONS)
                 return _NOT_ASKED if isinstance(ended, Suspended) else ended

@@ -52,8 +52,12 @@ There are {count} tools. A request shows likely ones under `## Tools`, others in
 them. You may do so twice.
 Never guess the arguments of a tool that you have seen by name alone, and never say that something cannot be done before
 you have asked for its tools."""
-_PATTERNS_KNOWN = "Patterns of plans over roles; a request that names one shows its plan:"
-_FILL_IN = "Plan this way. Put what the request says in place of the words in capital letters; drop what it needs not."
+_PATTERNS_KNOWN = """\
+Patterns of plans over roles. Where one fits, or the request wants one, write `{"op":"tools","need":"pattern NAME"}` (in
+Python `tools("pattern NAME")`) and end: the next message shows its plan."""
+_FILL_IN = """\
+If the request wants this pattern, plan this way. Put what the request says in place of the words in capital letters,
+and drop what it needs not. Where it wants another number of rounds, solvers or speakers, write so many alike."""
 _MEMORY = "From memory"
 _HOW_TO_READ = """\
 To follow one, write `{"op":"tools","need":"runbook NAME"}` (in Python `tools("runbook NAME")`) and end: the next
@@ -197,12 +201,12 @@ def _roles_text(registry: Registry, language: PlanLanguage) -> str:
     return f"{_roles(language)}{lines}\n\n" + (f"{_PATTERNS_KNOWN}\n{known}\n\n" if known else "")
 
 
-def pattern_section(text: str, registry: Registry) -> str:
+def pattern_section(text: str, registry: Registry, language: PlanLanguage) -> str:
     """Return the plans of the patterns that a request names; empty when it names none."""
     named = named_patterns(text, registry)
     if not named:
         return ""
-    plans = "\n\n".join(_fenced(pattern.plan, "python") for pattern in named)
+    plans = "\n\n".join(_fenced(pattern.written_in(language, registry), language.value) for pattern in named)
     return f"{_FILL_IN}\n\n{plans}"
 
 
@@ -327,11 +331,12 @@ def _fact_lines(facts: Sequence[Fact], names: Names) -> str:
 
 
 def shown_message(
-    role: Role, tools: str, guides: Guides, faults: Sequence[Fault], names: Names | None = None
+    role: Role, tools: str, pattern: str, guides: Guides, faults: Sequence[Fault], names: Names | None = None
 ) -> ChatMessage:
     """Return what the last output asked for, which is the ai message before."""
     sections = guides.sections(names or {})
-    return _document(("Tools", tools), *sections, ("Faults", _fault_lines(faults)), _task(role, _Again.SHOWN))
+    shown = (("Tools", tools), ("Pattern", pattern), *sections)
+    return _document(*shown, ("Faults", _fault_lines(faults)), _task(role, _Again.SHOWN))
 
 
 def faults_message(role: Role, faults: Sequence[Fault]) -> ChatMessage:

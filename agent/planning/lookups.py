@@ -1,11 +1,13 @@
-"""What a model asks to be shown before it plans: tools and runbooks, of each kind only so often."""
+"""What a model asks to be shown before it plans: tools, patterns and runbooks, of each kind only so often."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.ids import ThreadId, ToolName
+from agent.limits import PlanLanguage
 from agent.llm.guidance import Guidance
-from agent.llm.prompts import Guides, tools_section
+from agent.llm.patterns import named_patterns
+from agent.llm.prompts import Guides, pattern_section, tools_section
 from agent.llm.tool_search import ShownTools, ToolSearch
 from agent.plan.json_values import truncated
 from agent.ports import Runs
@@ -18,6 +20,9 @@ TOOL_REQUESTS = 2
 RUNBOOK_REQUESTS = 3
 """How often a model is shown runbooks that it asks for: others that fit, and the text of one."""
 
+PATTERN_REQUESTS = 2
+"""How many patterns that it asks for a model is shown."""
+
 _WISH_CHARACTERS = 64
 
 
@@ -27,6 +32,8 @@ class Shown:
 
     #: As a section of a request.
     tools: str = ""
+    #: The same, of the patterns.
+    pattern: str = ""
     guides: Guides = field(default_factory=Guides)
     #: What is not shown, and why.
     faults: Sequence[Fault] = ()
@@ -34,7 +41,7 @@ class Shown:
     @property
     def is_empty(self) -> bool:
         """Whether nothing new is shown."""
-        return not (self.tools or self.guides.listed or self.guides.whole)
+        return not (self.tools or self.pattern or self.guides.listed or self.guides.whole)
 
 
 @dataclass(kw_only=True)
@@ -46,10 +53,14 @@ class Lookups:
     tools: ToolSearch
     guidance: Guidance
     runs: Runs
+    #: In which patterns are shown.
+    language: PlanLanguage
     #: The runbooks that the first request lists, and those that were found since.
     listed: list[Runbook] = field(default_factory=list[Runbook])
     #: The runbooks that the model read whole since then.
     read: list[Runbook] = field(default_factory=list[Runbook])
+    #: The wishes that named the patterns that it was shown.
+    patterns: list[str] = field(default_factory=list[str])
     #: The sections with tools, the first request's included.
     sections: list[str] = field(default_factory=list[str])
     #: The tools whose schemas the model has seen, where it does not see all.
@@ -78,19 +89,30 @@ class Lookups:
     async def answer(self, needs: Sequence[str]) -> Shown:
         """Return what an output asks for, and note the runbooks that the turn is planned with."""
         books = [what for need in needs if (what := wanted(need)) is not None]
-        tools = [need for need in needs if wanted(need) is None]
+        patterns = [need for need in needs if wanted(need) is None and named_patterns(need, self.tools.registry)]
+        tools = [need for need in needs if wanted(need) is None and need not in patterns]
         found = await self._runbooks(books) if books else Shown()
+        if patterns:
+            found = self._with_patterns(found, patterns)
         if not tools:
             return found
         if self.tools.shows_all or not self._tool_requests:
             what = "all tools are shown already" if self.tools.shows_all else "no more tools are shown"
             fault = _fault(f"{what}; go on with those that you see, or say what cannot be done")
-            return Shown(guides=found.guides, faults=[*found.faults, fault])
+            return replace(found, faults=[*found.faults, fault])
         self._tool_requests -= 1
         more = await self.tools.more("\n".join(tools), self._seen, self._seen_briefly)
         section = tools_section(more)
         self.begin(section, more)
-        return Shown(tools=section, guides=found.guides, faults=found.faults)
+        return replace(found, tools=section)
+
+    def _with_patterns(self, found: Shown, wishes: Sequence[str]) -> Shown:
+        new = wishes[: PATTERN_REQUESTS - len(self.patterns)]
+        if not new:
+            fault = _fault("no more patterns are shown; go on with those that you see")
+            return replace(found, faults=[*found.faults, fault])
+        self.patterns += new
+        return replace(found, pattern=pattern_section("\n".join(new), self.tools.registry, self.language))
 
     async def _runbooks(self, wishes: Sequence[str]) -> Shown:
         """Return the runbooks of these names whole, and for other words those that fit and are not listed yet."""

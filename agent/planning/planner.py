@@ -150,7 +150,14 @@ class Planner:
                 appended=appended,
                 upto_seq=await self._last_seq(thread, turn, author),
                 tools=tools,
-                lookups=Lookups(thread=thread, turn=turn, tools=tools, guidance=self.guidance, runs=self.runs),
+                lookups=Lookups(
+                    thread=thread,
+                    turn=turn,
+                    tools=tools,
+                    guidance=self.guidance,
+                    runs=self.runs,
+                    language=self.language,
+                ),
                 in_round=number > 0,
             )
             error = await self._plan(request)
@@ -268,7 +275,11 @@ class Planner:
             place=thread_parts(request.thread).channel,
             earlier_bytes=self.memory.limits.node_bytes,
             tools=shown.tools,
-            pattern=pattern_section(" ".join(message.text for message in request.messages), request.tools.registry),
+            pattern=pattern_section(
+                "\n".join([*request.lookups.patterns, *(message.text for message in request.messages)]),
+                request.tools.registry,
+                self.language,
+            ),
             facts=request.facts,
             guides=replace(request.guides, listed=listed, whole=shown.guides.whole),
             files=files,

@@ -257,7 +257,7 @@ class Replanner:
             if isinstance(understood, Needs):
                 shown = await request.lookups.answer(understood.needs)
                 if not shown.is_empty:
-                    asked_for = shown_message(request.role, shown.tools, shown.guides, shown.faults)
+                    asked_for = shown_message(request.role, shown.tools, shown.pattern, shown.guides, shown.faults)
                     dialogue += [ChatMessage(by="ai", text=said), asked_for]
                     continue
                 understood = Unclear(faults=shown.faults)
@@ -312,7 +312,14 @@ class Replanner:
         self, run: Run, plan: AuthorPlan, role: Role, files: PromptFiles | None, *, part: bool = False
     ) -> _Request:
         tools = await tools_for(self.tools, self.access, run.thread, plan.author)
-        lookups = Lookups(thread=run.thread, turn=run.turn, tools=tools, guidance=self.guidance, runs=self.runs)
+        lookups = Lookups(
+            thread=run.thread,
+            turn=run.turn,
+            tools=tools,
+            guidance=self.guidance,
+            runs=self.runs,
+            language=self.language,
+        )
         guides = await self.guidance.again(run, _messages_of(run, plan))
         lookups.listed += guides.listed
         lookups.read += guides.whole
