@@ -11,7 +11,7 @@ from agent.execution.execution_context import ExecutionContext
 from agent.execution.step import Step
 from agent.ids import NodeId
 from agent.limits import Limits
-from agent.plan.conditions import about_item
+from agent.plan.conditions import Condition, before_items
 from agent.plan.operations import Add, Skip, nodes_added
 from agent.plan.outcomes import ArtifactRef, Failed, Outcome, Skipped, Succeeded, state_of
 from agent.plan.references import references_in
@@ -29,8 +29,8 @@ _NAMED = 5
 
 async def check_condition(step: Step, context: ExecutionContext) -> Skipped | Failed | None:
     """Return None when the node may run, else how it ends. The log has its skip by then."""
-    when = step.node.when
-    if not when or (step.node.for_each and about_item(when)):
+    when = before_items(step.node.when) if step.node.for_each else step.node.when
+    if not when:
         return None
     if (failed := await context.foreign(step)) is not None:
         return failed
@@ -39,7 +39,7 @@ async def check_condition(step: Step, context: ExecutionContext) -> Skipped | Fa
         return met
     if met:
         return None
-    because = _about(step, context)
+    because = _about(when, step, context)
     skip = Skip(id=step.id, because=because, why=UNMET)
     await context.ports.log.append(step.thread, step.turn, step.author, [skip])
     context.parking.wake.set()
@@ -77,9 +77,9 @@ async def gather(items: Sequence[NodeId], context: ExecutionContext) -> Outcome:
         return Failed(error="store_unavailable", message="the store of files cannot be reached; nothing is lost")
 
 
-def _about(step: Step, context: ExecutionContext) -> NodeId:
+def _about(when: Condition, step: Step, context: ExecutionContext) -> NodeId:
     """Return the node that the condition is about: the first that it names, or the template of an item's own."""
-    named = [node for _, reference in references_in(step.node.when) for node in reference.nodes]
+    named = [node for _, reference in references_in(when) for node in reference.nodes]
     succeeded = (node for node in named if isinstance(context.frontier.outcomes.get(node), Succeeded))
     return next(succeeded, named[0] if named else step.node.item_of or step.id)
 

@@ -251,8 +251,10 @@ class _Chains:
             tools=script.tools,
             result_schema=last.result_schema,
             packed=tuple(
-                PackedStep(id=step.id, title=step.title, tool=step.tool, digest=step.digest) for step in steps
+                PackedStep(id=step.id, title=step.title, tool=step.tool, digest=step.digest, name=step.name)
+                for step in steps
             ),
+            name=last.name,
         )
         return package if self._fits(package) else None
 

@@ -74,7 +74,7 @@ def _parts(node: Node, tool: ToolName, cut: _Cut) -> Parts:
     args = {**cut.written, **{name: f"${{{script}#/{name}}}" for name in cut.worked_out}}
     tools = tuple(name for name in node.tools if name != tool)
     return Parts(
-        script=replace(node, id=script, title=f"{node.title} (script)", code=cut.code, tools=tools),
+        script=replace(node, id=script, title=f"{node.title} (script)", code=cut.code, tools=tools, name=""),
         call=Node(
             id=node.id,
             kind=NodeKind.TOOL,
@@ -82,6 +82,7 @@ def _parts(node: Node, tool: ToolName, cut: _Cut) -> Parts:
             depends_on=(Dependency(node=script),),
             tool=tool,
             args=args,
+            name=node.name,
         ),
     )
 

@@ -7,6 +7,7 @@ JSON values with references in them, as in arguments. Nothing is evaluated as co
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import TypeAlias, cast
 
 from agent.plan.json_values import JsonIssue, truncated
@@ -189,6 +190,21 @@ def _kind(value: Json) -> str:
 def about_item(condition: Condition) -> bool:
     """Return whether a condition is about each item of a template, not about the template as a whole."""
     return any(reference.node in OF_ITEM for _, reference in references_in(condition))
+
+
+def before_items(condition: Condition) -> Condition:
+    """Return what a template's condition asks before anything about an item, as an `if` around a loop does; else "".
+
+    It decides about the template as a whole, and before its list is read: that may be there only when it is met.
+    """
+    if not about_item(condition):
+        return condition
+    match condition:
+        case {"all": list() | tuple() as terms}:
+            before = list(takewhile(lambda term: not about_item(term), cast("Sequence[Condition]", terms)))
+            return {"all": before} if before else ""
+        case _:
+            return ""
 
 
 def condition_words(condition: Condition) -> str:

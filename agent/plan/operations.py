@@ -69,6 +69,8 @@ class PackedStep:
     tool: ToolName | None = None
     #: The digest of the planned node. It tells a repetition of the step from another node of that name.
     digest: Digest | None = None
+    #: The planned node's `name`.
+    name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +214,8 @@ class Node:
     replaces: NodeId | None = None
     #: Whether a node whose place it takes had, or may have had, an effect.
     done_before: bool = False
+    #: The variable that a plan gave its result to, where that is not its id (`agent/plan/names.py`).
+    name: str = ""
 
     @cached_property
     def digest(self) -> Digest:

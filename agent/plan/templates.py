@@ -62,7 +62,7 @@ def _item(template: Node, source: Reference, index: int, values: Sequence[Json])
         for name, value in references_of(template).items()
     }
     placed["files"] = tuple(placed["files"])
-    placed["for_each"] = ""
+    placed["for_each"] = placed["name"] = ""
     placed["when"] = _placed_condition(template.when, at, index) if about_item(template.when) else ""
     title = _title(template.title, index, values)
     return replace(template, **placed, id=item_id(template.id, index), title=title, item_of=template.id)

@@ -10,6 +10,7 @@ from agent.ids import NodeId, ThreadId, ToolName, UserId
 from agent.limits import PlanLimits
 from agent.llm.tool_search import ToolSearch
 from agent.packing.packing import Packing
+from agent.plan.names import names_in
 from agent.plan.operations import LoggedOperation, Node, Operation, nodes_added
 from agent.plan.outcomes import NodeStatus, Outcome, Succeeded
 from agent.plan.outside_text import SearchedText, repeats, searched, texts_of
@@ -74,6 +75,7 @@ class AuthorPlan:
         besides results and that anybody may have written.
         """
         earlier = [entry for entry in self.own if upto_seq is None or entry.seq <= upto_seq]
+        before = [entry for entry in self.logged if entry.turn < self.turn or upto_seq is None or entry.seq <= upto_seq]
         outcomes = self.outcomes
         failed = {node for node in logged_nodes(earlier) if not isinstance(outcomes.get(node), Succeeded | None)}
         return PlanBuilder(
@@ -85,6 +87,8 @@ class AuthorPlan:
             added=len(self.turn_nodes),
             requested={host for message in messages for host in hosts_in(message.text)},
             repeats=_Results(outcomes.values(), outside).may_be_repeated,
+            # What others of this turn named comes before what the author did.
+            names=names_in(sorted(before, key=lambda entry: (entry.turn, entry.author) == (self.turn, self.author))),
         )
 
 

@@ -12,8 +12,11 @@ from agent.reading.plan_language.statements import Item, Scope
 from agent.reading.stream_reader import PlanStreamReader
 from agent.tool import Registry
 
-_JSON = re.compile(r"""\A(?:(?:[-*]|\d++[.)])[ \t]++)?(?:\[\s*+)?\{\s*+["'{]|\A[\[{][ \t]*+\Z|\{\s*+["']op["']\s*+:""")
-"""How a line looks that begins a plan in JSON."""
+_JSON = re.compile(r"""(?:(?:[-*]|\d++[.)])[ \t]++)?(?:\[\s*+)?\{\s*+(?:["'{]|\Z)""")
+"""How a line begins that begins a plan in JSON. A bracket alone does not show it: a comprehension begins so, too."""
+
+_OPERATION = re.compile(r"""\{\s*+["']op["']\s*+:""")
+"""An operation, perhaps behind prose on its line. In an argument of a call it is a value: JSON Patch has `op`, too."""
 
 _LINE = re.compile(r"\r\n?|\n")
 _BEGINNING = 200
@@ -107,9 +110,12 @@ class AnswerReader:
             self._in_thought = not end
             row = before + after
         stripped = row.strip().removeprefix("\ufeff")
-        if _JSON.search(stripped):
+        if _JSON.match(stripped):
             return self._json
-        return self._python if is_statement(stripped) else None
+        operation = None if stripped.startswith("#") else _OPERATION.search(stripped)
+        if operation is not None and not is_statement(stripped[: operation.start()]):
+            return self._json
+        return self._python if stripped != "[" and is_statement(stripped) else None
 
 
 def read_answer(

@@ -15,7 +15,7 @@ from agent.limits import DEFAULT_LIMITS, PlanLimits
 from agent.packing.packing import packed_ids
 from agent.packing.write_call_split import split_red
 from agent.plan.json_values import truncated
-from agent.plan.operations import Add, Cancel, Node, NodeKind, Operation, Skip
+from agent.plan.operations import Add, Cancel, Node, NodeKind, Operation, Skip, same_work
 from agent.plan.references import references_in
 from agent.plan.templates import template_of
 from agent.reading.egress import guarded
@@ -53,7 +53,7 @@ class PlanBuilder:
     same again is no fault and changes nothing, because a planner that starts over after a crash does it. `added`
     is the number of nodes that the turn has, items of templates included; by default those of `added_before`.
     `requested` are the hosts of the request a model plans for; None: a person wrote the plan. `repeats` says whether
-    words repeat something that a node of the thread returned.
+    words repeat something that a node of the thread returned. `names` are those of the thread so far.
     """
 
     def __init__(
@@ -67,15 +67,18 @@ class PlanBuilder:
         added: int | None = None,
         requested: AbstractSet[str] | None = None,
         repeats: Callable[[str], bool] = lambda _: False,
+        names: Mapping[str, tuple[NodeId, ...]] | None = None,
     ) -> None:
         self._registry = registry
         self._requested = requested
         self._repeats = repeats
+        self._names = names or {}
         self._packages = packages
         self._limits = limits
         self._nodes = dict(known)
         self._packed = dict(packed_ids([*known.values()]))
         self._added_before = frozenset(added_before)
+        self._earlier = known.keys() - self._added_before
         self._steps_before = {step.id: step for node in self._added_before for step in known[node].packed}
         self._added = len(added_before) if added is None else added
         #: The operations held back, in the order of their offers.
@@ -88,6 +91,8 @@ class PlanBuilder:
         for node in known.values():
             self._name(node)
         self._refused: set[NodeId] = set()
+        #: Nodes that were to be added again as another node: from then on nobody knows which one an id means.
+        self._unclear: set[NodeId] = set()
         self._offers = 0
         self._overflow = False
 
@@ -103,6 +108,12 @@ class PlanBuilder:
     def is_own(self, id: NodeId) -> bool:
         """Return whether this turn added the node before, so that the same may be said again."""
         return id in self._added_before or id in self._steps_before
+
+    def named(self, name: str) -> tuple[NodeId, ...] | None:
+        """Return the nodes that a name of the plan so far means: several, when branches made it. None: unknown."""
+        if name in self._names:
+            return self._names[name]
+        return (NodeId(name),) if NodeId(name) in self else None
 
     def offer(self, placed: Placed) -> Admission:
         """Take the next operation."""
@@ -128,7 +139,10 @@ class PlanBuilder:
     def refuse(self, fault: Fault) -> None:
         """Remember the node of an operation that could not be read: those that need it are held back."""
         if fault.node:
-            self._refused.add(NodeId(fault.node))
+            self._refuse(NodeId(fault.node))
+
+    def _refuse(self, node: NodeId) -> None:
+        (self._unclear if node in self else self._refused).add(node)
 
     def _split(self, node: Node) -> Sequence[Node]:
         """Return the node, or its parts when its script ends in a red call and nothing else is wrong with it."""
@@ -166,6 +180,11 @@ class PlanBuilder:
         taken = node.id in self._nodes or node.id in self._waiting or node.id in self._packed
         return taken and not self.repeats(node)
 
+    def _does_the_same(self, node: Node) -> bool:
+        """Return whether the turn's node of that id does what this one would; then an id means either."""
+        known = self._nodes.get(node.id)
+        return known is not None and node.id not in self._earlier and same_work(known, node)
+
     def repeats(self, node: Node) -> bool:
         """Return whether the turn has exactly this node, or had it before it became a step of a package."""
         node = self._with_role(node)
@@ -180,6 +199,8 @@ class PlanBuilder:
         if self.repeats(node):
             return Admission()
         if self._is_taken(node):
+            if not self._does_the_same(node):
+                self._refuse(node.id)
             message = f"the thread already has a node {node.id!r}; choose another id"
             return _refusal(placed, FaultCode.DUPLICATE_ID, "/id", message)
         if (clash := self._clash(node)) is not None:
@@ -188,6 +209,10 @@ class PlanBuilder:
         if issues := self._issues(node):
             self._refused.add(node.id)
             return Admission(faults=tuple(_fault(placed, *issue) for issue in issues))
+        if unclear := next((needed.node for needed in node.depends_on if needed.node in self._unclear), None):
+            self._refused.add(node.id)
+            message = f"not accepted, because another {unclear!r} was not; send it again with the id that it means"
+            return _refusal(placed, FaultCode.HELD_BACK, place_of(node, unclear), message)
         if self._added + len(self._waiting) >= self._limits.nodes:
             self._refused.add(node.id)
             return self._too_many(placed)

@@ -317,9 +317,20 @@ def _last_line(change: Callable[[str], str]) -> InjectedFault:
 
 
 def _name_used_again(draft: Draft) -> Output | None:
+    """Give every result but the last the first one's name, and use them by it, as a script in Python may."""
     text = draft.written(draft.nodes)
-    names = [found[1] for found in _NAMED.finditer(text)]
-    return Output(text=_NAMED.sub(f"{names[0]} = ", text)) if len(names) > 1 else None
+    names = list(dict.fromkeys(found[1] for found in _NAMED.finditer(text)))
+    if len(names) < 2:
+        return None
+    names = names if len(names) == 2 else names[:-1]
+    named = re.compile(rf"^(?:{'|'.join(names)})(?= = )", re.MULTILINE)
+    used = re.compile(rf"(?<=[=\[({{, ])(?:{'|'.join(names)})(?=[.,)}}\]\[])")
+    rows: list[str] = []
+    in_function = False
+    for row in named.sub(names[0], text).splitlines(keepends=True):
+        in_function = row.startswith("def ") or (in_function and row.startswith((" ", "\n")))
+        rows.append(row if in_function else used.sub(names[0], row))
+    return Output(text="".join(rows))
 
 
 PYTHON_FAULTS: Mapping[str, InjectedFault] = {

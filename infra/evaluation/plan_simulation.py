@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, TypeAlias, cast
 
 from agent.plan.file_names import FILES_WRITE
@@ -115,6 +116,11 @@ def _in_order(nodes: Mapping[str, Written]) -> Iterator[str]:
             yield node
 
 
+def _is_of_item(condition: Json) -> bool:
+    shown = json.dumps(condition)
+    return "${item" in shown or "${index" in shown
+
+
 class _Simulator:
     def __init__(self, goal: Goal, needs_approval: Callable[[Written], bool], sandbox: Sandbox) -> None:
         self._goal = goal
@@ -152,10 +158,13 @@ class _Simulator:
 
     async def _result(self, node: str, written: Written) -> Json:
         condition = written.get("when")
-        shown = json.dumps(condition)
-        of_item = "${item" in shown or "${index" in shown
+        of_item = _is_of_item(condition)
         if condition and not of_item and not self._holds(node, condition, {}):
             raise _LeftOut
+        joined = condition.get("all") if isinstance(condition, Mapping) else None
+        for term in takewhile(lambda term: not _is_of_item(term), joined if isinstance(joined, list) else ()):
+            if not self._holds(node, term, {}):  # of an `if` around the loop, which is asked before the list is read
+                raise _LeftOut
         if "for_each" not in written:
             return await self._run(node, written, {})
         items = self._filled(node, written["for_each"], {})

@@ -10,8 +10,9 @@ from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import ModelRequest, Script
 from tests.acceptance.app_fixture import app_scene
 from tests.acceptance.assertions import answered, states
-from tests.acceptance.plans import ANSWERS, ENDS
+from tests.acceptance.plans import ANSWERS, ENDS, fetch, post
 from tests.acceptance.test_plan_files import greenlight
+from tests.fakes.plans import json_lines
 
 PLAN = """\
 Here is the plan:
@@ -92,6 +93,83 @@ async def test_faults_name_line_and_column_and_the_next_answer_uses_the_names_of
     [fault] = [json.loads(line) for line in told[0].partition("## Faults")[2].splitlines() if line.startswith("{")]
     assert (fault["line"], fault["column"], fault["code"]) == (2, 20, "bad_arguments")
     assert "takes its arguments by name: channel, text" in fault["message"]
+
+
+@pytest.mark.parametrize(
+    ("depth", "words"), [(5000, "It was: 5000 is deep"), (10, "It was: all is well")], ids=["deep", "fine"]
+)
+async def test_conclusion_refers_to_whichever_branch_ran(
+    database_url: URL, tmp_path: Path, depth: int, words: str
+) -> None:
+    async with app_scene(database_url, tmp_path, [], approvals={}) as scene:
+        plan = PLAN.format(depth=depth, url=scene.effects.url).partition("slack_post_message")[0]
+        again = 'slack_post_message(channel="#incidents", text=f"It was: {words.depth}")  # Tell #incidents\n'
+        scene.model.add(Script(role="planner", answer=plan, times=1))
+        scene.model.add(Script(role="conclude", answer=again, times=1))
+        scene.model.add(ANSWERS)
+        async with scene.asked("look after the queue") as observer:
+            await observer.until(post_asked, "the card of the post")
+            assert words in json.dumps(observer.cards()[0].message)
+
+
+async def test_name_that_a_turn_gives_again_means_the_newest_in_its_conclusion_and_in_later_turns(
+    database_url: URL, tmp_path: Path
+) -> None:
+    conclusions: list[str] = []
+    concludes = Script(role="conclude", answer=lambda _: conclusions.pop() if conclusions else "ANSWER\nDone.")
+    async with app_scene(database_url, tmp_path, [concludes], approvals={}) as scene:
+        url = scene.effects.url
+
+        def read(name: str, url: str, more: str = "") -> str:
+            return f'{name} = http_get(url=f"{url}")  # Read {name}\n{more}'
+
+        async def turn(words: str, plan: str, conclusion: str = "") -> None:
+            scene.model.add(Script(role="planner", answer=plan, times=1))
+            conclusions[:] = [conclusion] if conclusion else []
+            await scene.people.post("Ada", observer.channel, words, thread_ts=observer.thread_ts)
+
+        scene.model.add(Script(role="planner", answer=read("shop", f"{url}/first"), times=1))
+        async with scene.asked("check the shop") as observer:
+            await observer.until(lambda seen: seen.says("Done."), "the answer")
+            again = read("before", f"{url}/{{shop.body.name}}-before") + read("shop", f"{url}/second")
+            await turn("check it again", again, read("closer", f"{url}/{{shop.body.name}}-concluded"))
+            await scene.effects.reached("second-concluded")
+            await observer.until(lambda seen: "complete" in states(seen).get("closer", ""), "the second turn")
+            await turn("and once more", read("third", f"{url}/{{shop.body.name}}-third"))
+            await scene.effects.reached("second-third")
+            old = f"{url}/{{node['shop'].body.name}}-fourth"
+            await turn("compare it", read("old", old))
+            await scene.effects.reached("first-fourth")
+        names = ["first", "first-before", "second", "second-concluded", "second-third", "first-fourth"]
+        assert dict(scene.effects.calls) == dict.fromkeys(names, 1)
+
+
+@pytest.mark.parametrize("form", ["python", "json"])
+async def test_step_behind_a_result_of_the_same_name_never_shows_the_first_one(
+    database_url: URL, tmp_path: Path, form: str
+) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], approvals={}) as scene:
+        url = scene.effects.url
+        first = (
+            f'page = http_get(url="{url}/first")  # Read the first page\n'
+            f'page = http_get(url="{url}/second")  # Read the next page\n'
+            'slack_post_message(channel="#incidents", text=f"It says {page.body.name}")  # Tell #incidents\n'
+        )
+        again = first.partition("\n")[2].replace("page = ", "second = ").replace("{page.", "{second.")
+        if form == "json":
+            posted = post("tell", "It says ${page#/body/name}")
+            pages = [fetch("page", f"{url}/first"), fetch("page", f"{url}/second")]
+            first = json_lines([*pages, posted])
+            again = json_lines([{**pages[1], "id": "second"}, post("tell", "It says ${second#/body/name}")])
+        scene.model.add(Script(role="planner", answer=first, times=1))
+        scene.model.add(Script(role="planner", answer=again, times=1))
+        async with scene.asked("read two pages and tell #incidents") as observer:
+            await observer.until(post_asked, "the card of the post")
+            [card] = observer.cards()
+            assert "It says second" in json.dumps(card.message)
+    told = scene.model.requests_of("planner")[1].last.partition("## Faults")[2]
+    faults = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+    assert [(fault["line"], fault["code"]) for fault in faults] == [(2, "duplicate_id"), (3, "held_back")]
 
 
 def test_plan_file_is_checked_in_either_form_and_printed_in_either(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Conditions and templates: nodes that come from data, in the log before they run, and never twice."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -197,6 +197,27 @@ async def test_cancelling_a_template_withdraws_the_cards_of_its_items():
     assert await scene.advance() is AdvanceResult.FINISHED
     assert {scene.outcomes[f"each-{number}"] for number in range(3)} == {Cancelled(why="no more")}
     assert not scene.rows.approvals.pending(scene.thread)
+
+
+async def nothing_there(node: Node, bound: Bound, context: CallContext) -> Outcome:
+    return Succeeded(value={"count": 0})
+
+
+async def some_there(node: Node, bound: Bound, context: CallContext) -> Outcome:
+    return Succeeded(value={"count": 3, "hosts": HOSTS})
+
+
+@pytest.mark.parametrize(("there", "ran"), [(nothing_there, []), (some_there, ["each-0", "each-2", "after"])])
+async def test_condition_around_a_loop_is_asked_before_its_list_is_read(
+    there: Callable[[Node, Bound, CallContext], Awaitable[Outcome]], ran: list[str]
+):
+    scene = World(performs={"hosts": there})
+    when: Json = {"all": [{"gt": ["${hosts#/count}", 0]}, "${item#/down}"]}
+    await scene.run(HOSTS_NODE, template(over="${hosts#/hosts}", when=when), node("after", "each"))
+    assert scene.work.started == ["hosts", *ran]
+    if not ran:
+        assert scene.outcomes["each"] == Skipped(because=NodeId("hosts"), why=UNMET)
+        assert scene.outcomes["after"] == Skipped(because=NodeId("each"))
 
 
 async def test_a_death_at_any_step_unfolds_nothing_twice_and_repeats_no_red_effect():

@@ -229,6 +229,7 @@ BUILT_AT_RUN_TIME = {
     "infra/dev/local_slack/delivery/announcer.py": "an id, escaped",
     "infra/dev/scripted_model/intents.py": "the names below it, and names of services, escaped",
     "infra/dev/scripted_model/script.py": "the pattern of a test's script",
+    "infra/evaluation/fault_injection.py": "names of a plan that we printed",
 }
 """Files that build a pattern of a text while they run, and of which text."""
 

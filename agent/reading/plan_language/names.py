@@ -57,6 +57,10 @@ class ThreadNodes(Protocol):
 
     def __contains__(self, id: NodeId) -> bool: ...
 
+    def named(self, name: str) -> tuple[NodeId, ...] | None:
+        """Return the nodes that a name of the thread so far means: several, when branches made it. None: unknown."""
+        ...
+
     def is_own(self, id: NodeId) -> bool:
         """Return whether this turn added the node before, so that the same may be said again."""
         ...
@@ -90,6 +94,8 @@ class Names:
         self._used: set[NodeId] = set()
         #: Name -> nodes, of the text outside all blocks and then of each open branch.
         self._layers: list[dict[str, tuple[NodeId, ...]]] = [{}]
+        #: Variables of loops: behind its loop none means what it meant before.
+        self._ended: set[str] = set()
         self.functions: set[str] = set()
         #: Beginning of generated ids -> the lowest number that this answer has not taken.
         self._numbers: dict[str, int] = {}
@@ -100,9 +106,11 @@ class Names:
         for layer in reversed(self._layers):
             if name in layer:
                 return layer[name]
+        if name in self._ended:
+            return None
         if name in self._before:
             return self._before[name]
-        return (NodeId(name),) if NodeId(name) in self._thread and name not in self._used else None
+        return None if name in self._used else self._thread.named(name)
 
     def why_unknown(self, name: str) -> str:
         """Return what to do about a name that means no node."""
@@ -180,6 +188,10 @@ class Names:
         self._layers[-1][name] = (id,)
         if len(self._layers) == 1:
             self._before[name] = (id,)
+
+    def end(self, name: str) -> None:
+        """Let the variable of a loop mean nothing but its items, which the loop itself knows."""
+        self._ended.add(name)
 
     def open_branch(self) -> None:
         """Begin a branch: what it assigns is unknown to the others."""

@@ -29,7 +29,14 @@ _MORE_STATEMENTS = 200
 _MOST_BLOCKS = 16
 _MOST_BRANCHES = 64
 _DEFINED = re.compile(r"(?:async[ \t]++)?def[ \t]++(\w+)")
-_ASSIGNED = re.compile(r"\A([A-Za-z]\w{0,63})[ \t]*=(?!=)")
+_CHANGED = re.compile(
+    r"""\A(?:for\b)?[ \t(]*+(?P<names>[\w.,\[\]'" \t]{1,200}?)[ \t)]*+(?::[^:=]{0,200})?"""
+    r"""(?:\bin\b|(?:\*\*|//|<<|>>|[-+*/%@&|^])?=(?!=))"""
+)
+"""What a line that cannot be parsed would assign, as far as its beginning shows."""
+
+_EXACT = re.compile(r"""\Anode\[["']([\w-]{1,64})["']\]""")
+_VARIABLE = re.compile(r"[ \t\[*]*+([^\W\d]\w*+)")
 _BRANCH = re.compile(r"(?:elif|else)\b")
 _OPENS = re.compile(r"(?:if|elif|else|for|async|while|with|try|except|finally|match|case|class)\b")
 
@@ -159,22 +166,31 @@ class PythonReader:
         if (defined := _DEFINED.search(line.text)) is not None and line.is_function:
             self._statements.refuse_function(defined[1])
         elif (opens := _OPENS.match(line.text)) is not None:
+            name = self._unparsed_name(line) if opens[0] == "for" else ""
             self._open(_Block(line=line, is_left_out=True))
             if opens[0] in ("try", "except", "finally"):
                 message = f"{opens[0]} is no step of a plan; put it into a function, and call that"
                 wrong = SyntaxWrong(message, Source(line=line).place(), FaultCode.BAD_STATEMENT)
         else:
-            name = self._name_in(line)
+            name = self._unparsed_name(line)
         number, column = wrong.place
         return Fault(code=wrong.code, message=wrong.message, line=number, column=column, node=name)
 
     def _name_in(self, line: Line) -> str:
-        """Return the id that a line would have had; uses of its name are then held back."""
-        found = _ASSIGNED.match(line.text)
-        if found is None:
+        """Return the id that a line would have had; uses of what it assigns are then held back."""
+        try:
+            statements = self._parsed(line)
+        except SyntaxWrong:
+            return self._unparsed_name(line)
+        return next(filter(None, [self._statements.refused_name(statement) for statement in statements]), "")
+
+    def _unparsed_name(self, line: Line) -> str:
+        if (exact := _EXACT.match(line.text)) is not None:
+            return exact[1]
+        if (changed := _CHANGED.match(line.text)) is None:
             return ""
-        name = ast.Assign(targets=[ast.Name(id=found[1])], value=ast.Constant(value=None))
-        return self._statements.refused_name(name)
+        found = [_VARIABLE.match(part) for part in changed["names"].split(",")]
+        return self._statements.refused_names([name[1] for name in found if name is not None])
 
     def _misplaced(self, line: Line) -> Fault | None:
         """Return the fault of a line whose indentation fits no block."""
@@ -197,14 +213,19 @@ class PythonReader:
 
     def _left_out(self, line: Line) -> Iterator[Fault]:
         """Yield the faults of the steps in a block that could not be read."""
+        if line.is_function and (defined := _DEFINED.search(line.text)) is not None:
+            self._statements.refuse_function(defined[1])
+            return
+        name = self._name_in(line)
         if _OPENS.match(line.text):
             self._open(_Block(line=line, is_left_out=True))
-        elif line.is_function and (defined := _DEFINED.search(line.text)) is not None:
-            self._statements.refuse_function(defined[1])
-        elif name := self._name_in(line):
-            around = next(block.line.number for block in self._blocks if block.is_left_out)
-            message = f"not accepted, because the block of line {around} was not; send it again with it"
-            yield Fault(code=FaultCode.HELD_BACK, message=message, line=line.number, node=name)
+        if name:
+            yield self._held_back(name, line)
+
+    def _held_back(self, name: str, line: Line) -> Fault:
+        around = next(block.line.number for block in self._blocks if block.is_left_out)
+        message = f"not accepted, because the block of line {around} was not; send it again with it"
+        return Fault(code=FaultCode.HELD_BACK, message=message, line=line.number, node=name)
 
     def _statement(self, statement: ast.stmt, line: Line) -> Iterator[Item]:
         source = Source(line=line)
@@ -303,10 +324,13 @@ class PythonReader:
         block = _Block(line=source.line)
         try:
             before, block.loop = self._statements.loop(statement.target, statement.iter, source, self._context())
+            for name in filter(None, (block.loop.item, block.loop.index)):
+                self._names.end(name)
             yield from before
         except NotInLanguage as wrong:
             block.is_left_out = True
-            yield fault_of(wrong, source, statement)
+            header = ast.For(target=statement.target, iter=statement.iter, body=[], orelse=[])
+            yield fault_of(wrong, source, statement, self._statements.refused_name(header))
         self._open(block)
         yield from self._inline(statement.body, source)
 
@@ -316,10 +340,11 @@ class PythonReader:
             return
         block = self._blocks[-1]
         block.body = -1
-        if block.is_left_out:
-            return
         for statement in body:
-            yield from self._simple(statement, source)
+            if not block.is_left_out:
+                yield from self._simple(statement, source)
+            elif name := self._statements.refused_name(statement):
+                yield self._held_back(name, source.line)
 
     def _open(self, block: _Block) -> None:
         self._blocks.append(block)

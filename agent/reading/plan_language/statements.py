@@ -80,7 +80,7 @@ class Statements:
                 case _:
                     raise NotInLanguage(_instead_of(statement))
         except NotInLanguage as wrong:
-            return (fault_of(wrong, source, statement),)
+            return (fault_of(wrong, source, statement, self.refused_name(statement)),)
 
     def uncalled(self) -> Iterator[Fault]:
         """Yield the faults of this answer's functions that no step runs: their calls got lost, or stand inside them."""
@@ -94,16 +94,32 @@ class Statements:
         self._refused.add(name)
 
     def refused_name(self, statement: ast.stmt) -> str:
-        """Return the id of a statement that is left out because of the block around it; empty without one."""
+        """Return the id of a statement that is left out; empty where nothing can refer to it.
+
+        From here on each variable that it assigns, or would change in Python, means this node, which never comes: what
+        uses one is held back, and does not take the result that the variable meant before.
+        """
         match statement:
-            case ast.Assign(targets=[ast.Name(id=name)]) if can_be_id(name):
-                node = self.names.new_id(name)
-                self.names.bind(name, node)
-                return node
-            case ast.Assign(targets=[ast.Subscript(slice=ast.Constant(value=str(exact)))]):
-                return exact
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                return self.refused_names([name] if self.names.meant_by(name) else [])
+            case ast.Expr(value=ast.Call(func=ast.Attribute() as method)):
+                bases = [base.id for base in [_base_of(method)] if isinstance(base, ast.Name)]
+                return self.refused_names([base for base in bases if self.names.meant_by(base)])
             case _:
-                return ""
+                changed = list(_changed_by(statement))
+                exact = [node for base in changed if (node := _exact_id(base))]
+                names = [base.id for base in changed if isinstance(base, ast.Name)]
+                return self.refused_names(names) or next(iter(exact), "")
+
+    def refused_names(self, names: Sequence[str]) -> str:
+        """Let variables mean one node that never comes; return its id, empty without any variable."""
+        if not names:
+            return ""
+        can_be = next(filter(can_be_id, names), None)
+        node = next(self.names.generated_ids(names[0])) if can_be is None else self.names.new_id(can_be)
+        for name in names:
+            self.names.bind(name, node)
+        return node
 
     def loop(self, target: ast.expr, values: ast.expr, source: Source, context: Context) -> tuple[Sequence[Item], Loop]:
         """Return the loop over a list, behind the operations of a call that gives the list.
@@ -163,10 +179,11 @@ class Statements:
     def _assigned(self, target: ast.expr, value: ast.expr, source: Source, context: Context) -> Sequence[Item]:
         name, node = "", None
         match target:
+            case ast.Name(id="_"):
+                pass  # what nobody refers to, as often as wanted
             case ast.Name(id=name):
-                if can_be_id(name):
-                    self.names.check(name)
-                    node = self.names.new_id(name)
+                self.names.check(name)
+                node = self.names.new_id(name) if can_be_id(name) else None
             case ast.Subscript(value=ast.Name(id="node"), slice=ast.Constant(value=str(exact))):
                 node = self.names.exact_id(exact)
             case _:
@@ -174,10 +191,11 @@ class Statements:
         try:
             if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in _ALONE:
                 raise NotInLanguage(f"{value.func.id}(...) has no result; write it without a name", value)
-            items, made = self._made(node, _awaited(value), source, context)
+            items, made = self._made(node, _awaited(value), source, context, name)
         except NotInLanguage as wrong:
-            items, made = (fault_of(wrong, source, target, node or ""),), node
-        if name and made is not None:
+            made = node or NodeId(self.refused_names([name] if name else []))
+            items = (fault_of(wrong, source, target, made),)
+        if name:
             self.names.bind(name, made)
         return items
 
@@ -222,9 +240,9 @@ class Statements:
                 raise NotInLanguage('name the step: cancel(name, "why")', part)
 
     def _made(
-        self, id: NodeId | None, value: ast.expr, source: Source, context: Context
+        self, id: NodeId | None, value: ast.expr, source: Source, context: Context, name: str = ""
     ) -> tuple[Sequence[Item], NodeId]:
-        """Return the operations of a call, and the id of its node."""
+        """Return the operations of a call, and the id of its node, whose result gets the name."""
         before: list[Item] = []
         if isinstance(value, ast.ListComp):
             value, found, context = self._comprehension(value, source, context)
@@ -241,10 +259,12 @@ class Statements:
             written["when"] = context.when
         if title := self._title(source.line.comment, context.loop):
             written["title"] = title
-        item, made = self._read(written, base, {**values.parts, **parts}, source)
+        item, made = self._read(written, base, {**values.parts, **parts}, source, name)
         return (*before, item), made
 
-    def _read(self, written: dict[str, Json], base: str, parts: _Parts, source: Source) -> tuple[Item, NodeId]:
+    def _read(
+        self, written: dict[str, Json], base: str, parts: _Parts, source: Source, name: str
+    ) -> tuple[Item, NodeId]:
         def place(pointer: str) -> tuple[int, int]:
             while pointer and pointer not in parts:
                 pointer = pointer.rpartition("/")[0]
@@ -258,7 +278,8 @@ class Statements:
             line, column = place(read.pointer)
             return replace(read, line=line, column=column, node=read.node or first), first
         assert isinstance(read, Add)  # noqa: S101 -- it was written as one
-        node = read.node
+        # A plan file's names are its ids: nothing follows it.
+        node = read.node if name == first or self._printed else replace(read.node, name=name)
         if wanted is None and not self.names.took(node):
             untitled = "title" not in written
             named = (
@@ -435,6 +456,42 @@ _HELP: Mapping[str, str] = {
     "stored": "; it stands in an argument",
     **{word: f"; write {form} on a line of its own" for word, form in _ALONE.items()},
 }
+
+
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+def _changed_by(statement: ast.stmt) -> Iterator[ast.expr]:
+    """Yield the variables, and parts `node["id"]`, that a statement assigns, or would change in Python."""
+    waiting: list[ast.AST] = [statement]
+    while waiting:
+        match part := waiting.pop(0):
+            case ast.Name(ctx=ast.Store() | ast.Del()):
+                yield part
+            case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
+                yield _base_of(part)
+            case ast.ClassDef(name=name):
+                yield ast.Name(id=name)
+            case ast.comprehension():
+                waiting.append(part.iter)  # its own variable is gone behind it
+            case _:
+                waiting += [inner for inner in ast.iter_child_nodes(part) if not isinstance(inner, _SCOPES)]
+
+
+def _base_of(part: ast.expr) -> ast.expr:
+    """Return what a field is a field of: a variable, `node["id"]` or anything else."""
+    while isinstance(part, ast.Attribute | ast.Subscript | ast.Starred) and not _exact_id(part):
+        part = part.value
+    return part
+
+
+def _exact_id(part: ast.expr) -> str:
+    """Return the id of a part that is `node["id"]`; empty when it is another one."""
+    match part:
+        case ast.Subscript(value=ast.Name(id="node"), slice=ast.Constant(value=str(id))):
+            return id
+        case _:
+            return ""
 
 
 def _awaited(part: ast.expr) -> ast.expr:

@@ -13,6 +13,7 @@ from agent.plan.conditions import (
     Condition,
     Incomparable,
     about_item,
+    before_items,
     condition_issue,
     condition_words,
     is_met,
@@ -253,3 +254,25 @@ def test_condition_may_be_about_an_item() -> None:
     assert about_item("${item#/x}")
     assert about_item({"any": ["${a}", {"gt": ["${index}", 1]}]})
     assert not about_item({"eq": ["${a}", "$${item}"]})
+
+
+@pytest.mark.parametrize(
+    ("condition", "before"),
+    [
+        ("${item#/x}", ""),
+        ("${a}", "${a}"),
+        ({"all": ["${a}", "${b}"]}, {"all": ["${a}", "${b}"]}),
+        ({"all": ["${a}", "${item}"]}, {"all": ["${a}"]}),
+        (
+            {"all": [{"not": "${a}"}, {"gt": ["${b}", 1]}, "${index}", "${c}"]},
+            {"all": [{"not": "${a}"}, {"gt": ["${b}", 1]}]},
+        ),
+        ({"all": ["${item}", "${a}"]}, ""),
+        ({"any": ["${a}", "${item}"]}, ""),
+        ({"not": {"all": ["${a}", "${item}"]}}, ""),
+    ],
+)
+def test_what_stands_before_anything_about_an_item_is_about_the_template(
+    condition: Condition, before: Condition
+) -> None:
+    assert before_items(condition) == before

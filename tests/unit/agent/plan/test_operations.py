@@ -96,6 +96,7 @@ NEWER = replace(
     given={"value": 1},
     replaces=NodeId("r"),
     done_before=True,
+    name="shop",
 )
 """With the fields that came after the digest of FULL was pinned."""
 

@@ -236,7 +236,29 @@ def test_corrected_line_releases_what_waited_for_it() -> None:
 
 def test_ids_of_the_thread_are_taken() -> None:
     builder = PlanBuilder(registry=REGISTRY, known=known(fetch("a")))
-    assert Checked([fetch("a"), fetch("b", "a")], builder).places == [(FaultCode.DUPLICATE_ID, 1, "a", "/id")]
+    checked = Checked([fetch("c", "a"), fetch("a"), fetch("b", "a"), fetch("d", "b")], builder)
+    assert checked.places == [
+        (FaultCode.DUPLICATE_ID, 2, "a", "/id"),
+        (FaultCode.HELD_BACK, 3, "b", "/depends_on"),
+        (FaultCode.HELD_BACK, 4, "d", "/depends_on"),
+    ]
+    assert checked.ids == ["c"], "behind the second a, nobody knows which one is meant"
+
+
+@pytest.mark.parametrize("again", [{"args": {}}, {"args": {"url": "http://other"}}], ids=["unreadable", "other"])
+def test_node_that_was_to_be_added_again_is_not_taken_for_the_other(again: Written) -> None:
+    nodes = known(fetch("a"))
+    builder = PlanBuilder(registry=REGISTRY, known=nodes, added_before=nodes.keys())
+    text = {**fetch("b"), "args": {"url": "${a#/next}"}}
+    checked = Checked([{**fetch("a"), **again}, text], builder)
+    assert (checked.ids, checked.places[1:]) == ([], [(FaultCode.HELD_BACK, 2, "b", "/args/url")])
+    assert Checked([text], PlanBuilder(registry=REGISTRY, known=nodes)).ids == ["b"]
+
+
+def test_node_that_does_the_same_under_another_title_is_meant_either_way() -> None:
+    nodes = known(fetch("a"))
+    builder = PlanBuilder(registry=REGISTRY, known=nodes, added_before=nodes.keys())
+    assert Checked([fetch("a", title="other"), fetch("b", "a")], builder).ids == ["b"]
 
 
 def test_repeating_a_standing_node_exactly_changes_nothing() -> None:

@@ -57,6 +57,23 @@ def read_into(builder: PlanBuilder, text: str, *, pieces: int = 0, scope: Scope 
     return [*found, *builder.close()]
 
 
+def admitted(text: str) -> tuple[list[Node], list[Fault]]:
+    """Return the nodes of a text that a plan gets, and the faults."""
+    builder = PlanBuilder(registry=REGISTRY, known={})
+    reader = PythonReader(REGISTRY, builder)
+    made: list[Node] = []
+    found: list[Fault] = []
+    for item in (*reader.feed(text), *reader.finish()):
+        if isinstance(item, Placed):
+            admission = builder.offer(item)
+            made += [operation.node for operation in admission.admitted if isinstance(operation, Add)]
+            found += admission.faults
+        elif isinstance(item, Fault):
+            builder.refuse(item)
+            found.append(item)
+    return made, [*found, *builder.close()]
+
+
 def nodes(items: Sequence[Item]) -> dict[str, Node]:
     """Return the nodes of a plan without faults."""
     assert [item for item in items if isinstance(item, Fault)] == []
@@ -450,6 +467,58 @@ def test_fault_keeps_its_place_among_right_lines_and_spoils_none(
 def test_step_behind_a_refused_one_is_held_back_without_a_fault_of_its_own() -> None:
     found = faults('x = fetch(1)\ny = fetch(url=x.a)\nif x.ok:\n    z = fetch(url="z")\n')
     assert [code for code, *_ in found] == ["bad_arguments", "held_back", "held_back"]
+
+
+CHANGES = {
+    "assigned again": "page = fetch(url=page.next)",
+    "assigned again without a call": "page = page.next",
+    "assigned again and wrong": "page = fetsch(url=page.next)",
+    "with an annotation": "page: dict = fetch(url=page.next)",
+    "unfinished": "page = fetch(url=page.next",
+    "unfinished with an annotation": "page: dict = fetch(url=page.next",
+    "unfinished with others": "page, more = fetch(url=page.next",
+    "changed": "page += fetch(url=page.next)",
+    "with others": "page, more = fetch(url=page.next)",
+    "in a chain": "more = page = fetch(url=page.next)",
+    "a field": "page.title = fetch(url=page.next)",
+    "a key": 'page["title"] = "Another"',
+    "by a method": "page.update(fetch(url=page.next))",
+    "a key taken out": 'del page["title"]',
+    "by with": "with fetch(url=page.next) as page:\n    pass",
+    "as a loop's variable": "for page in page.more:\n    fetch(url=page.next)",
+    "as a variable of a loop that is refused": "for page in [1, 2]:\n    fetch(url=page.next)",
+    "as a variable of a loop that is no Python": "for page in page.more[:\n    fetch(url=page.next)",
+    "in a loop with two steps": "for one in page.more:\n    two = fetch(url=one)\n    page = fetch(url=two)",
+    "in a while": "while page.next:\n    page = fetch(url=page.next)",
+    "in a while on its line": "while page.next: page = fetch(url=page.next)",
+    "in a try": "try:\n    page += fetch(url=page.next)\nexcept OSError:\n    pass",
+    "in an if": "if page.next:\n    page = fetch(url=page.next)",
+    "in an if that is refused": "if len(page) > 1:\n    page = fetch(url=page.next)",
+    "in an if that is refused, on its line": "if len(page) > 1: page = fetch(url=page.next)",
+    "indented": "   page = fetch(url=page.next)",
+    "as a function": "def page(url):\n    return url",
+    "as a class": "class page:\n    pass",
+}
+
+
+@pytest.mark.parametrize("named", ["page", "_page"])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_step_behind_a_refused_change_of_a_name_does_not_take_the_old_result(change: str, named: str) -> None:
+    text = f'page = fetch(url="1")\n{change}\nlast = post(channel="#a", text=f"It is {{page.title}}")\n'
+    made, found = admitted(text.replace("page", named))
+    assert "last" not in [step.id for step in made], made
+    assert found[-1].line == text.count("\n")
+
+
+def test_name_that_is_none_may_be_given_again_and_again() -> None:
+    text = '_ = fetch(url="1")\n_ = fetch(url="2")\n'
+    assert [*nodes(read(text))] == ["fetch_1", "fetch_2"]
+    assert [fault[:2] for fault in faults(text + "x = fetch(url=_.next)\n")] == [("unknown_node", 3)]
+
+
+def test_name_of_a_loop_means_nothing_behind_it() -> None:
+    text = 'for a in b.list:\n    fetch(url=a)\nlast = post(channel="#a", text=a.title)\n'
+    assert [fault[:2] for fault in faults(text, node("a"), node("b"))] == [("unknown_node", 3)]
 
 
 def test_what_stands_in_a_refused_block_never_runs() -> None:
