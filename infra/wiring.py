@@ -42,6 +42,7 @@ from agent.policy.rules import PolicySet
 from agent.ports import (
     AgentModel,
     Approvals,
+    Facts,
     Feeder,
     LanguageModel,
     Masks,
@@ -252,6 +253,7 @@ def runner_ports(
     news: NewsReader | None = None,
     budget_trackers: BudgetTrackers | None = None,
     policy: CallPolicy | None = None,
+    facts: Facts | None = None,
 ) -> Ports:
     """Return the ports of a thread's runner; `approvals`, `progress` and `news` replace those of the stores."""
     if news is None:
@@ -267,7 +269,7 @@ def runner_ports(
         notifications=notifications,
         mailbox=stores.mailbox,
         runs=stores.runs,
-        facts=stores.facts,
+        facts=facts,
         work=work,
         feeder=feeder,
         replanner=replanner,
@@ -623,6 +625,7 @@ async def _open_runner(stack: AsyncExitStack, base: _Base, runbooks: RunbookFile
         base.storage.notifications.changes,
         approvals=GrantedApprovals(stores.approvals, stores.grants, base.app.approvers.may_grant_now),
         news=stores.news,
+        facts=stores.facts,
         progress=node_ends,
         work=NodeExecutor(
             registry=environment.registry,
