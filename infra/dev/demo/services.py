@@ -1,7 +1,8 @@
 """The demo's three small HTTP services, each on a loopback port of its own; payments is unhealthy.
 
 The storefront also answers on `/orders`, an API that fails, changes shape, and recovers: at every third request from
-the first on it is overloaded, and version 2 of the API, which `v=2` asks for, has its orders under another key, and says how many requests there were.
+the first on it is overloaded, and version 2 of the API, which `v=2` asks for, has its orders under another key and
+says how many requests there were.
 """
 
 import asyncio
