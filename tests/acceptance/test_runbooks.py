@@ -246,16 +246,21 @@ async def test_instructions_stand_in_the_prompts_of_their_channel_alone_and_are_
         explained = await command(scene, "Ada", "ops", "explain")
         for part in ("Answer in one sentence.", "Name the host first.", "the host of billing is db-7", "http_get"):
             assert part in explained
+        assert wording.WRITTEN_SINCE not in explained
+        await command(scene, "Grace", "ops", "instructions set Name the port first.")
+        assert explained != (later := await command(scene, "Ada", "ops", "explain"))
+        assert later.count(wording.WRITTEN_SINCE) == 1
+        assert "Name the port first." in later
         scene.model.add(planned({"op": "reply", "text": "Elsewhere."}))
         async with scene.asked("which host?", channel="incidents") as observer:
             await observer.until(lambda seen: seen.says("Elsewhere."), "the reply")
         assert "Instructions" not in shown(scene.model.requests[-1])
         assert "no longer" in await command(scene, "Linus", "ops", "instructions clear")
-        assert "Name the host" not in await command(scene, "Ada", "ops", "instructions")
+        assert "Name the port" not in await command(scene, "Ada", "ops", "instructions")
         await command(scene, "Ada", "ops", f"instructions set {'x' * 2001}")
         assert await rows(database_url, "SELECT * FROM instructions") == []
         events = await rows(database_url, "SELECT by FROM audit WHERE event = 'instructed' ORDER BY id")
-        assert events == [("U0GRACE",), ("U0LINUS",)]
+        assert events == [("U0GRACE",), ("U0GRACE",), ("U0LINUS",)]
 
 
 async def saves(scene: AppScene, observer: ThreadObserver, who: str = "Ada") -> None:
