@@ -507,6 +507,7 @@ class Explanation:
 
     thread: ThreadId
     turn: int
+    began: datetime
     #: The facts that its models were shown, wherever they may be read now, and those of them that were used.
     facts: tuple[Fact, ...] = ()
     used: tuple[Fact, ...] = ()

@@ -3,13 +3,13 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from agent.limits import PlanLanguage
 from agent.llm.shipped_roles import shipped_roles
-from agent.plan.operations import operation_json
+from agent.plan.operations import Add, Operation, operation_json
 from agent.reading.answer_reader import AnswerReader
 from agent.reading.plan_builder import Placed, PlanBuilder
 from agent.tool import Registry
@@ -61,8 +61,15 @@ class Pattern:
         reader = AnswerReader(registry, PlanBuilder(registry=registry, known={}), language=PlanLanguage.PYTHON)
         items = [*reader.feed(self.plan), *reader.finish()]
         return "\n".join(
-            json.dumps(operation_json(item.operation), ensure_ascii=False) for item in items if isinstance(item, Placed)
+            json.dumps(operation_json(_unnamed(item.operation)), ensure_ascii=False)
+            for item in items
+            if isinstance(item, Placed)
         )
+
+
+def _unnamed(operation: Operation) -> Operation:
+    """Return an operation whose node has no variable of the plan language."""
+    return Add(node=replace(operation.node, name="")) if isinstance(operation, Add) else operation
 
 
 @cache

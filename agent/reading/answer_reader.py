@@ -12,7 +12,7 @@ from agent.reading.plan_language.statements import Item, Scope
 from agent.reading.stream_reader import PlanStreamReader
 from agent.tool import Registry
 
-_JSON = re.compile(r"""(?:(?:[-*]|\d++[.)])[ \t]++)?(?:\[\s*+)?\{\s*+(?:["'{]|\Z)""")
+_JSON = re.compile(r"""\A(?:(?:[-*]|\d++[.)])[ \t]++)?(?:\[\s*+)?\{\s*+(?:["'{]|\Z)""")
 """How a line begins that begins a plan in JSON. A bracket alone does not show it: a comprehension begins so, too."""
 
 _OPERATION = re.compile(r"""\{\s*+["']op["']\s*+:""")

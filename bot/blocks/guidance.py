@@ -1,6 +1,7 @@
 """The replies to `/greenlight instructions` and `explain`."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from agent.facts import LONGEST
 from agent.ids import thread_parts
@@ -42,7 +43,7 @@ def _lines(found: Explanation, instructions: Sequence[Instruction]) -> Iterator[
     channel = thread_parts(found.thread).channel
     several = len({one.author for one in found.decisions}) > 1
     parts = (
-        (wording.EXPLAIN_INSTRUCTIONS, [_instruction(one) for one in instructions]),
+        (wording.EXPLAIN_INSTRUCTIONS, [_instruction(one, began=found.began) for one in instructions]),
         (
             wording.EXPLAIN_RUNBOOKS,
             [f"• `{escaped(book.name)}` _({runbook_source(book, channel)})_" for book in found.runbooks],
@@ -77,7 +78,10 @@ def _decision(decision: Reflection, *, several: bool) -> str:
     return f"• {words}: {why}{made}"
 
 
-def _instruction(instruction: Instruction) -> str:
+def _instruction(instruction: Instruction, *, began: datetime | None = None) -> str:
+    """Return the line of an instruction, which says if it was written after a plan `began`."""
     told = wording.FROM_THE_OPERATOR if instruction.by is None else mention(instruction.by)
     at = "" if instruction.at is None else f", {moment(instruction.at)}"
-    return f"• {quoted(instruction.text, _INSTRUCTION_CHARACTERS)} _({told}{at})_"
+    since = began is not None and instruction.at is not None and instruction.at > began
+    late = f"; {wording.WRITTEN_SINCE}" if since else ""
+    return f"• {quoted(instruction.text, _INSTRUCTION_CHARACTERS)} _({told}{at}{late})_"

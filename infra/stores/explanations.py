@@ -43,6 +43,7 @@ class PostgresExplanations:
         return Explanation(
             thread=thread,
             turn=run.turn,
+            began=run.started_at,
             facts=tuple(facts),
             used=tuple(fact for fact in facts if is_used(fact, wanted, told)),
             runbooks=cited_in(run.runbooks),

@@ -8,12 +8,14 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from agent.llm.guidance import LISTED
+from bot import wording
 from infra.dev.demo.thread_observer import ThreadObserver
 from infra.dev.scripted_model.script import ModelRequest, Script
 from infra.dev.scripted_model.wire import prompt_text
 from sandbox.background_task import background_health
 from tests.acceptance.app_fixture import AppScene, app_scene
 from tests.acceptance.assertions import answered, rows, whispers
+from tests.acceptance.clicks import late_click
 from tests.acceptance.plans import ANSWERS, ENDS, fetch, planned, post, tool
 from tests.acceptance.test_long_term_memory import command, say
 from tests.fakes.planning import sections
@@ -70,6 +72,12 @@ async def test_a_runbook_is_listed_read_whole_when_asked_for_and_cited_on_the_bo
         assert prompt_text(second).startswith(prompt_text(first))
         assert BODY in shown(conclude)["Runbook"]
         assert "Rotate them." not in "".join(map(prompt_text, scene.model.requests))
+        scene.model.add(planned(fetch("other", f"{scene.effects.url}/other")))
+        async with scene.asked("how is the weather?") as observer:
+            await observer.until(answered, "the answer")
+        later = scene.model.requests[3:]
+        assert len(later) == 2
+        assert not [request for request in later if "Only then restart" in prompt_text(request)], "nobody used it there"
 
 
 async def test_a_runbook_that_changes_is_read_again_and_one_that_is_gone_is_not_listed(
@@ -256,16 +264,21 @@ async def test_instructions_stand_in_the_prompts_of_their_channel_alone_and_are_
         explained = await command(scene, "Ada", "ops", "explain")
         for part in ("Answer in one sentence.", "Name the host first.", "the host of billing is db-7", "http_get"):
             assert part in explained
+        assert wording.WRITTEN_SINCE not in explained
+        await command(scene, "Grace", "ops", "instructions set Name the port first.")
+        assert explained != (later := await command(scene, "Ada", "ops", "explain"))
+        assert later.count(wording.WRITTEN_SINCE) == 1
+        assert "Name the port first." in later
         scene.model.add(planned({"op": "reply", "text": "Elsewhere."}))
         async with scene.asked("which host?", channel="incidents") as observer:
             await observer.until(lambda seen: seen.says("Elsewhere."), "the reply")
         assert "Instructions" not in shown(scene.model.requests[-1])
         assert "no longer" in await command(scene, "Linus", "ops", "instructions clear")
-        assert "Name the host" not in await command(scene, "Ada", "ops", "instructions")
+        assert "Name the port" not in await command(scene, "Ada", "ops", "instructions")
         await command(scene, "Ada", "ops", f"instructions set {'x' * 2001}")
         assert await rows(database_url, "SELECT * FROM instructions") == []
         events = await rows(database_url, "SELECT by FROM audit WHERE event = 'instructed' ORDER BY id")
-        assert events == [("U0GRACE",), ("U0LINUS",)]
+        assert events == [("U0GRACE",), ("U0GRACE",), ("U0LINUS",)]
 
 
 async def saves(scene: AppScene, observer: ThreadObserver, who: str = "Ada") -> None:
@@ -355,6 +368,18 @@ async def test_without_a_folder_a_draft_is_shown_to_be_copied(database_url: URL,
                 lambda seen: seen.says("name: restart-billing", "1. Title of queue (`http_get`)"), "the draft"
             )
             assert observer.cards() == []
+
+
+async def test_a_run_is_saved_by_members_of_its_channel_alone(database_url: URL, tmp_path: Path) -> None:
+    async with app_scene(database_url, tmp_path, [ENDS, ANSWERS], configuration=in_folder(tmp_path)) as scene:
+        scene.model.add(planned(fetch("queue", f"{scene.effects.url}/queue")))
+        async with scene.asked("Restart billing") as observer:
+            await observer.until(lambda seen: seen.says("Save as runbook"), "the button")
+            board = str(observer.boards()[-1].message["ts"])
+            await scene.people.act("members", channel="ops", member="Linus", remove=True)
+            await late_click(scene, observer, board, "1", action="save_runbook", who="Linus")
+            assert wording.SAVING_NEEDS_MEMBERS in (await whispers(scene, "U0LINUS"))[0]
+        assert await rows(database_url, "SELECT count(*) FROM inbox") == [(1,)]
 
 
 async def test_a_runbook_replaces_only_what_its_card_showed(database_url: URL, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ _CHANGED = re.compile(
 """What a line that cannot be parsed would assign, as far as its beginning shows."""
 
 _EXACT = re.compile(r"""\Anode\[["']([\w-]{1,64})["']\]""")
-_VARIABLE = re.compile(r"[ \t\[*]*+([^\W\d]\w*+)")
+_VARIABLE = re.compile(r"\A[ \t\[*]*+([^\W\d]\w*+)")
 _BRANCH = re.compile(r"(?:elif|else)\b")
 _OPENS = re.compile(r"(?:if|elif|else|for|async|while|with|try|except|finally|match|case|class)\b")
 
