@@ -291,6 +291,7 @@ _OF_JSON = frozenset(
 
 _CALL = re.compile(r"^(\w++ = [\w.]++\()(\w++)=", re.MULTILINE)
 _REFERENCE = re.compile(r"([=\[{, ])(\w++)((?>(?:\.\w++|\[\d++\])+))(?=[,)}\]])")
+_CALLED = re.compile(r"^(\w++) = ([\w.]++\(.*\))(?:  #.*)?\n", re.MULTILINE)
 _NAMED = re.compile(r"^(\w++) = (?=[\w.]++\()", re.MULTILINE)
 
 
@@ -333,10 +334,22 @@ def _name_used_again(draft: Draft) -> Output | None:
     return Output(text="".join(rows))
 
 
+def _step_inside_a_call(draft: Draft) -> Output | None:
+    """Write a call where its result is used, once and outside a text: a node of its own all the same."""
+    text = draft.written(draft.nodes)
+    for found in _CALLED.finditer(text):
+        used = re.compile(rf"(?<=[=\[:,] )\b{found[1]}\b|(?<=[=\[]){found[1]}\b")
+        rest = text[found.end() :]
+        if len(re.findall(rf"\b{found[1]}\b", rest)) == 1 and (use := used.search(rest)) is not None:
+            return Output(text=text[: found.start()] + rest[: use.start()] + found[2] + rest[use.end() :])
+    return None
+
+
 PYTHON_FAULTS: Mapping[str, InjectedFault] = {
     "positional arguments": _replaced(_CALL, r"\1"),
     "undefined name": _replaced(_REFERENCE, r"\1the_result\3"),
     "call inside a call": _replaced(_REFERENCE, r"\1str(\2\3)"),
+    "call of a tool inside a call": _step_inside_a_call,
     "method of a result": _replaced(_REFERENCE, r"\1\2.get('value')"),
     "sum in an argument": _replaced(_REFERENCE, r"\1\2\3 + 1"),
     "name used again": _name_used_again,

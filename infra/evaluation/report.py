@@ -31,7 +31,11 @@ def replay_json(replayed: Sequence[Replay]) -> dict[str, Json]:
         "ended": dict(counted(replayed)),
         "wrong": _wrong(wrong),
         "by_fault": [
-            {"fault": fault, **{manner.value: dict(_counts(fault, manner, replayed)) for manner in Manner}}
+            {
+                "fault": fault,
+                **{manner.value: dict(_counts(fault, manner, replayed)) for manner in Manner},
+                "goals": {manner.value: _ended(fault, manner, replayed) for manner in Manner},
+            }
             for fault in _faults(replayed)
         ],
         "complaints": [
@@ -79,6 +83,11 @@ def _faults(replayed: Sequence[Replay]) -> Sequence[str]:
 
 def _counts(fault: str, manner: Manner, replayed: Sequence[Replay]) -> Mapping[str, int]:
     return counted([replay for replay in replayed if (replay.fault, replay.manner) == (fault, manner)])
+
+
+def _ended(fault: str, manner: Manner, replayed: Sequence[Replay]) -> dict[str, Json]:
+    """Return goal -> how it ended."""
+    return {replay.goal: replay.result.value for replay in replayed if (replay.fault, replay.manner) == (fault, manner)}
 
 
 def measured_json(measurements: Sequence[Measurement], model: str) -> dict[str, Json]:
